@@ -1,0 +1,69 @@
+"""The documents that jobs work on, and how a payload names one."""
+
+from pathlib import PurePath
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from workers.content import Heading
+from workers.folder import check_size, documents_dir, find_file, read_file
+from workers.formats import MEDIA_TYPES, PLAIN, read_content
+
+_ONE_OF_BOTH: dict[str, Any] = {
+    "oneOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("text", "document_id")]
+}
+
+
+class Document(BaseModel):
+    """A document that was read; all offsets into it are [start, end) character indices of `text`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str | None = Field(description="The id it was asked for by; null for inline text.")
+    media_type: str = Field(description="For example application/pdf.")
+    text: str = Field(description="The whole text: the pages, joined by an empty line.")
+    pages: tuple[str, ...] = Field(description="The text of each page; one entry for a format without pages.")
+    headings: tuple[Heading, ...] = Field(default=(), description="The headings that the format marks as such.")
+
+
+class DocumentInput(BaseModel):
+    """A payload that names its document: inline text, or the id of a document in DOCUMENTS_DIR."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_OF_BOTH)
+
+    text: str | None = Field(default=None, description="The text itself. Give this or document_id.")
+    document_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="Name of a file in the document folder, with or without its suffix. Give this or text.",
+        examples=["doc123"],
+    )
+
+    @model_validator(mode="after")
+    def _names_one_input(self) -> Self:
+        if (self.text is None) == (self.document_id is None):
+            raise ValueError("give exactly one of text and document_id")
+        return self
+
+    def read(self) -> Document:
+        """Read the document.
+
+        Raises:
+            InputError: Its subclasses in workers.errors say whether the name is refused or unknown, the document is
+                too large, or it cannot be read.
+        """
+        if self.document_id is None:
+            text = self.text or ""
+            check_size(len(text.encode("utf-8", errors="surrogatepass")))
+            # As it is, line ends included: the caller counts offsets in what it sent.
+            return Document(id=None, media_type=PLAIN, text=text, pages=(text,))
+        path = find_file(self.document_id, [documents_dir()], MEDIA_TYPES)
+        media_type, content = read_content(read_file(path), PurePath(path.name).suffix)
+        return Document(
+            id=self.document_id,
+            media_type=media_type,
+            text=content.text,
+            pages=content.pages,
+            headings=content.headings,
+        )

@@ -1,0 +1,36 @@
+"""Turn the bytes of a text file into text."""
+
+import codecs
+
+from workers.errors import UnreadableError
+
+
+def decode(data: bytes) -> str:
+    r"""Decode text: by its byte order mark, else as UTF-8, else as Windows-1252, the usual legacy of Western files.
+
+    Line ends become "\n", as Python's own open() makes them.
+
+    Raises:
+        UnreadableError: The bytes are not text.
+    """
+    text = _decode_bytes(data)
+    if "\0" in text:
+        raise UnreadableError("the file is not text: it holds NUL bytes")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _decode_bytes(data: bytes) -> str:
+    marks = (
+        (codecs.BOM_UTF8, "utf-8-sig"),
+        (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is how this one begins
+        (codecs.BOM_UTF32_BE, "utf-32"),
+        (codecs.BOM_UTF16_LE, "utf-16"),
+        (codecs.BOM_UTF16_BE, "utf-16"),
+    )
+    encoding = next((name for mark, name in marks if data.startswith(mark)), "utf-8")
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        if encoding != "utf-8":
+            raise UnreadableError(f"the file is marked as {encoding} but is not") from error
+        return data.decode("cp1252", errors="replace")

@@ -1,0 +1,21 @@
+"""What can be wrong with a document or a table that a job names."""
+
+
+class InputError(ValueError):
+    """The input of a job cannot be used; the message is meant for whoever made the job."""
+
+
+class NameRefusedError(InputError):
+    """The name is not one that may be looked up, or what it leads to lies outside the allowed folders."""
+
+
+class NotFoundError(InputError):
+    """No file of that name is in the allowed folders, or the name fits several of them."""
+
+
+class TooLargeError(InputError):
+    """The input is larger than the setting allows."""
+
+
+class UnreadableError(InputError):
+    """The content is not what its name says, is damaged, is encrypted, or has a format that is not read here."""

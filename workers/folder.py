@@ -1,0 +1,110 @@
+"""Look up a file by the name that a payload gives, without ever leaving the allowed folders."""
+
+import heapq
+import os
+import stat
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from workers.errors import NameRefusedError, NotFoundError, TooLargeError, UnreadableError
+
+SAMPLE_DOCUMENTS_DIR = Path(__file__).with_name("sample_documents")
+
+_DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+_NAMES_IN_ERROR = 20
+_ENTRIES_LOOKED_AT_FOR_ERROR = 2_000
+
+
+def documents_dir() -> Path:
+    """Give the folder of the documents: the setting DOCUMENTS_DIR, by default the shipped samples."""
+    return Path(os.environ.get("DOCUMENTS_DIR") or SAMPLE_DOCUMENTS_DIR)
+
+
+def document_max_bytes() -> int:
+    """Give the largest input that is read, in bytes: the setting DOCUMENT_MAX_BYTES, by default 64 MiB."""
+    return int(os.environ.get("DOCUMENT_MAX_BYTES") or _DEFAULT_MAX_BYTES)
+
+
+def find_file(name: str, roots: Sequence[Path], suffixes: Collection[str]) -> Path:
+    """Find the file that a name means.
+
+    Args:
+        name: A file name with or without its suffix; may lie in a subfolder ("2031/letter").
+        roots: The allowed folders; the first that has the name wins.
+        suffixes: The suffixes that may be left out, each with its dot.
+
+    Returns:
+        The resolved path (no symbolic link in it) of a regular file inside one of the roots.
+
+    Raises:
+        NameRefusedError: The name is malformed, or leads out of the root. The message holds no path.
+        NotFoundError: There is no such file, or several; the message names some that exist.
+    """
+    _check_name(name)
+    for root in roots:
+        exact = _inside(root, name)
+        if exact:
+            return exact
+        found = [path for suffix in suffixes if (path := _inside(root, name + suffix))]
+        if len(found) > 1:
+            names = ", ".join(sorted(path.name for path in found))
+            raise NotFoundError(f"{name!r} fits several files ({names}): give the suffix too")
+        if found:
+            return found[0]
+    known = heapq.nsmallest(_NAMES_IN_ERROR, set(_names(roots, suffixes)))
+    raise NotFoundError(f"there is no {name!r}; known are: {', '.join(known) or 'none'}")
+
+
+def check_size(size_bytes: int) -> None:
+    """Raise TooLargeError when an input of that size is over the limit."""
+    limit_bytes = document_max_bytes()
+    if size_bytes > limit_bytes:
+        raise TooLargeError(f"the input has {size_bytes:,} bytes, DOCUMENT_MAX_BYTES allows {limit_bytes:,}")
+
+
+def read_file(path: Path) -> bytes:
+    """Read a file that find_file gave.
+
+    Raises:
+        TooLargeError: It is larger than DOCUMENT_MAX_BYTES.
+        UnreadableError: The system does not let it be read.
+    """
+    try:
+        # O_NOFOLLOW: the path was resolved, so a link in its place was put there in between.
+        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+            check_size(os.fstat(file.fileno()).st_size)
+            return file.read()
+    except OSError as error:
+        raise UnreadableError(f"{path.name!r} cannot be read: {error.strerror}") from error
+
+
+def _check_name(name: str) -> None:
+    parts = name.split("/")
+    # isprintable is false for NUL, other control characters and lone surrogates. A leading dot covers "..".
+    if not name.isprintable() or "\\" in name or any(not part or part.startswith(".") for part in parts):
+        raise NameRefusedError(f"{name!r} is not the name of a document")
+
+
+def _inside(root: Path, name: str) -> Path | None:
+    """Resolve a name below the root; None when nothing is there."""
+    try:
+        path = (root / name).resolve(strict=True)
+        is_file = stat.S_ISREG(path.stat().st_mode)
+        if path.is_relative_to(root.resolve()):
+            return path if is_file else None
+    except (OSError, RuntimeError):  # missing, too long, a loop of links (RuntimeError until Python 3.12)
+        return None
+    raise NameRefusedError(f"{name!r} leads out of the document folder")
+
+
+def _names(roots: Sequence[Path], suffixes: Collection[str]) -> Iterator[str]:
+    for root in roots:
+        try:
+            with os.scandir(root) as entries:
+                for entry in islice(entries, _ENTRIES_LOOKED_AT_FOR_ERROR):
+                    path = Path(entry.name)
+                    if path.suffix in suffixes and entry.is_file(follow_symlinks=False):
+                        yield path.stem
+        except OSError:  # a root that is not there has no names
+            continue

@@ -1,0 +1,1 @@
+"""The tasks, one file for each job type."""
