@@ -1,0 +1,116 @@
+"""Every Redis key of jobtracker: name, type, writer, lifetime. Names of keys and fields stand here only.
+
+All keys begin with `<namespace>:{<partition>}:`, by default `jobtracker:{0}:`. The braces are a hash tag: on a
+Redis Cluster a partition lies in one slot, so a script may touch any key of its own partition. One partition is all
+there is so far; the scripts never reach from a job into another job's partition, so more can be added.
+"""
+
+from dataclasses import dataclass
+
+PREFIXES: dict[str, str] = {
+    # one job ---------------------------------------------------------------------------------------------------
+    "job": "job:",
+    # job:<id>       hash    The record: what lists show (fields below). Writer: every script. Until deleted.
+    "data": "data:",
+    # data:<id>      hash    The bulky part: payload, args, result, error, traceback. Writer: create, transition.
+    "log": "log:",
+    # log:<id>       stream  The job's own log: level, message; capped. Writer: log. Until the job is deleted.
+    "subs": "subs:",
+    # subs:<id>      zset    Sub-jobs of a parent, scored by their position. Writer: create. With the parent.
+    "outcomes": "outcomes:",
+    # outcomes:<id>  hash    sub-job -> "<run>:<status>" as last told to the parent. Writer: settle. With the parent.
+    "tombstone": "tombstone:",
+    # tombstone:<id> string  The job was deleted: late reports must not bring it back. Writer: delete. Expires.
+    # indexes ---------------------------------------------------------------------------------------------------
+    "all": "all",
+    # all            zset    Every job, scored by creation (ms).
+    "status": "status:",
+    # status:<s>     zset    Jobs of a status, scored by the time they entered it (ms).
+    "type": "type:",
+    # type:<t>       zset    Jobs of a type, scored by creation (ms).
+    "status_type": "status_type:",
+    # status_type:<s>:<t>    zset  Jobs of a status and type, scored by the time they entered the status (ms).
+    # counters --------------------------------------------------------------------------------------------------
+    "counts": "counts",
+    # counts         hash    "<status>:<priority>:<type>" -> number of jobs, no zeros. Equal to a recount, always.
+    "flow": "flow:",
+    # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
+    "times": "times:",
+    # times:<hour>:<t> hash  Log-scale histograms of settled jobs (see `histograms.py`). Expires.
+    # the rest --------------------------------------------------------------------------------------------------
+    "trash": "trash",
+    # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.
+    "types": "types",
+    # types          hash    Job types that workers announced: name -> JSON. Writer: registry. For ever.
+    "leases": "leases",
+    # leases         zset    Worker incarnations, scored by when their lease ends (ms). Writer: leases.
+    "lease": "lease:",
+    # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: leases. Expires.
+    "reaper": "reaper",
+    # reaper         string  Who reaps now. Writer: reaper. Expires.
+}
+
+RECORD_FIELDS = (
+    "name",  # for people
+    "type",  # the job type
+    "task",  # the Celery task's name
+    "queue",  # where it is sent to
+    "priority",  # low | normal | high | critical
+    "status",  # see lifecycle.Status
+    "run",  # dispatches so far; 0: never sent to Celery
+    "attempt",  # Celery's retries count within the run
+    "deliveries",  # how often a worker began it, all runs and attempts together
+    "created",  # ms
+    "queued",  # ms, this run
+    "started",  # ms, this run's first attempt (a parent: its first sub-job)
+    "finished",  # ms, when it settled
+    "entered",  # ms, when it came to its status; the score in the status indexes
+    "eta",  # ms, not before: the next attempt, or the ETA it was sent with
+    "worker",  # name of the Celery worker that runs or ran it
+    "lease",  # incarnation of that worker
+    "acks_late",  # "1": its message comes back when its worker dies
+    "executing",  # "1": its own task runs (a parent may be running through its sub-jobs only)
+    "parent",  # id
+    "position",  # among its parent's sub-jobs
+    "policy",  # a parent's failure policy
+    "subs",  # a parent's number of sub-jobs …
+    "subs_completed",
+    "subs_failed",
+    "subs_cancelled",
+    "body",  # a parent's task: "" Celery's chord calls it | "own" we call it | "due" to be called now | "sent"
+    "halted",  # "1": fail_fast has begun to cancel the sub-jobs that are left
+    "done",  # progress …
+    "total",
+    "note",
+    "cancel",  # ms, when a cancel was asked for
+    "presumed",  # the presuming event: the verdict gives way to the worker's own report
+    "reason",  # why it is where it is, a sentence
+    "origin",  # api | celery
+    "request_id",  # of the HTTP request that made it
+    "tags",  # JSON list
+)
+
+DATA_FIELDS = (
+    "payload",  # JSON object: the task's keyword arguments
+    "args",  # JSON list: its positional arguments, where they are stored
+    "arguments_repr",  # bounded repr of both, where they are not
+    "result",  # JSON
+    "error",  # JSON: type, message, traceback
+)
+
+
+@dataclass(frozen=True)
+class Keys:
+    """Key names of one namespace and partition."""
+
+    namespace: str = "jobtracker"
+    partition: int = 0
+
+    @property
+    def prefix(self) -> str:
+        """What every key begins with."""
+        return f"{self.namespace}:{{{self.partition}}}:"
+
+    def __call__(self, name: str, *parts: object) -> str:
+        """The key of that name in `PREFIXES`, e.g. `keys("status_type", "failed", "custom")`."""
+        return self.prefix + PREFIXES[name] + ":".join(str(part) for part in parts)

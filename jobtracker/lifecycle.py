@@ -1,0 +1,153 @@
+"""The life of a job: its statuses, the events that move it, and the one table of what is legal.
+
+Imports nothing of ours. The store renders `MATRIX` into its Lua scripts, so the table stands here only.
+
+    pending ──start──► running ──complete──► completed
+       │  ▲               │ ├────fail───────► failed ────┐
+       │  └──requeue──────┤ └────cancel─────► cancelled ─┤
+       │  ▲               ▼                              │
+       │  └─────────── retrying                          │
+       └───────◄──────── rerun (a new run) ◄─────────────┘
+"""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a job is. Who moves it in, who moves it out."""
+
+    PENDING = "pending"
+    """Recorded, or waiting at the broker. In: create, enqueue, requeue, rerun. Out: its worker, a cancel."""
+    RUNNING = "running"
+    """Its task runs or, for a parent, a sub-job has started. In: the worker. Out: the worker, its sub-jobs."""
+    COMPLETED = "completed"
+    """Settled: the task returned. Nobody moves it out."""
+    FAILED = "failed"
+    """Settled: the task raised, was lost, or its sub-jobs did not complete. Out: a rerun."""
+    CANCELLED = "cancelled"
+    """Settled: called off before or while it ran. Out: a rerun."""
+    RETRYING = "retrying"
+    """Waiting for Celery's next attempt of the same run. Out: the worker, a cancel."""
+
+
+SETTLED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+
+
+class Priority(StrEnum):
+    """How urgent a job is. The launcher maps it to the broker's own numbers."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class FailurePolicy(StrEnum):
+    """What a parent does when a sub-job does not complete."""
+
+    FAIL = "fail"
+    """It fails once all its sub-jobs have settled."""
+    FAIL_FAST = "fail_fast"
+    """As `fail`, and the first failure cancels the sub-jobs that are left."""
+    CONTINUE = "continue"
+    """Its task runs all the same, with null for what is missing."""
+
+
+class Event(StrEnum):
+    """What can happen to a job."""
+
+    ENQUEUE = "enqueue"
+    """The launcher is about to publish the job's first run."""
+    UNENQUEUE = "unenqueue"
+    """Publishing failed: the enqueue is taken back."""
+    START = "start"
+    """A worker begins an attempt."""
+    SUB_START = "sub_start"
+    """The first sub-job of a parent has started."""
+    PROGRESS = "progress"
+    """The task reports how far it is."""
+    COMPLETE = "complete"
+    """The task returned."""
+    FAIL = "fail"
+    """The task raised, ran out of time, or its process died."""
+    RETRY = "retry"
+    """Celery published the next attempt of the same run."""
+    REQUEUE = "requeue"
+    """The message is at the broker again: replaced, rejected with requeue, or redelivered after a loss."""
+    CANCEL = "cancel"
+    """Somebody asks that the job be called off. A running task is only marked: it stops when it looks."""
+    CANCELLED = "cancelled"
+    """The task stopped, or never started, because it was called off."""
+    LOSE = "lose"
+    """Presumption: its worker is gone and nobody will report."""
+    SUBS_FAILED = "subs_failed"
+    """Presumption: a sub-job did not complete, so the parent's task will never be called."""
+    SUBS_CANCELLED = "subs_cancelled"
+    """Presumption: a parent whose cancel was asked for has no sub-job left."""
+    REOPEN = "reopen"
+    """What a presumption about the sub-jobs rested on was corrected."""
+    RERUN = "rerun"
+    """A new run of a settled job."""
+
+
+class Outcome(StrEnum):
+    """What became of an event. Late and repeated events are outcomes, not exceptions."""
+
+    APPLIED = "applied"
+    """The record changed."""
+    DUPLICATE = "duplicate"
+    """The record says so already."""
+    STALE = "stale"
+    """The event belongs to an older run or attempt, or comes after the job has settled."""
+    ILLEGAL = "illegal"
+    """The job's status does not allow it."""
+    MISSING = "missing"
+    """There is no such job."""
+    DELETED = "deleted"
+    """The job was deleted lately; its late reports are dropped."""
+
+
+EVIDENCE = frozenset({Event.START, Event.PROGRESS, Event.COMPLETE, Event.FAIL, Event.RETRY, Event.CANCELLED})
+"""Reports of the worker itself. They correct a verdict that was only presumed."""
+
+PRESUMPTIONS = frozenset({Event.LOSE, Event.SUBS_FAILED, Event.SUBS_CANCELLED})
+
+_P, _R, _C, _F, _X, _T = (
+    Status.PENDING,
+    Status.RUNNING,
+    Status.COMPLETED,
+    Status.FAILED,
+    Status.CANCELLED,
+    Status.RETRYING,
+)
+_dup, _stale, _ill = Outcome.DUPLICATE, Outcome.STALE, Outcome.ILLEGAL
+
+_COLUMNS = (_P, _R, _T, _C, _F, _X)
+_ROWS: dict[Event, tuple[Status | Outcome, ...]] = {
+    # from:                pending running retrying completed failed cancelled
+    Event.ENQUEUE: (_P, _ill, _ill, _ill, _ill, _ill),
+    Event.UNENQUEUE: (_P, _stale, _stale, _stale, _stale, _stale),
+    Event.START: (_R, _R, _R, _stale, _stale, _stale),
+    Event.SUB_START: (_R, _dup, _dup, _stale, _stale, _stale),
+    Event.PROGRESS: (_ill, _R, _stale, _stale, _stale, _stale),
+    Event.COMPLETE: (_C, _C, _C, _dup, _stale, _stale),
+    Event.FAIL: (_F, _F, _F, _stale, _dup, _stale),
+    Event.RETRY: (_T, _T, _dup, _stale, _stale, _stale),
+    Event.REQUEUE: (_dup, _P, _P, _stale, _stale, _stale),
+    Event.CANCEL: (_X, _R, _X, _ill, _ill, _dup),
+    Event.CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
+    Event.LOSE: (_stale, _F, _F, _stale, _stale, _stale),
+    Event.SUBS_FAILED: (_F, _F, _F, _stale, _dup, _stale),
+    Event.SUBS_CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
+    Event.REOPEN: (_dup, _dup, _dup, _stale, _R, _R),
+    Event.RERUN: (_ill, _ill, _ill, _ill, _P, _P),
+}
+
+MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
+    event: dict(zip(_COLUMNS, row, strict=True)) for event, row in _ROWS.items()
+}
+"""For each event and status: the status it leads to, or the outcome that says why it leads nowhere.
+
+Two rules stand above it, in `lua/record.lua`: an event of an older (run, attempt) is stale, and evidence counts
+as if the job were still running where its verdict was only presumed.
+"""

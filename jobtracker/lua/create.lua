@@ -1,0 +1,41 @@
+-- create.lua: record a job, unless it is there; attach sub-jobs to it, unless they are.
+--
+-- KEYS[1]  the record
+-- ARGV     prefix, id, now (ms), n, n field/value pairs of the record, m, m field/value pairs of the data,
+--          then position/id pairs of sub-jobs
+-- Outcomes applied (created), duplicate (was there), deleted (must not come back)
+-- A parent that failed by presumption and gets another sub-job is open again.
+local id, now = ARGV[2], tonumber(ARGV[3])
+local at = 4
+local function pairs_of()
+  local n = tonumber(ARGV[at])
+  local list = {}
+  for i = at + 1, at + 2 * n do list[#list + 1] = ARGV[i] end
+  at = at + 2 * n + 1
+  return list
+end
+local fields, data = pairs_of(), pairs_of()
+
+local outcome = 'duplicate'
+local rec = load(id)
+if not rec then
+  if missing(id) == 'deleted' then return 'deleted' end
+  redis.call('HSET', KEYS[1], 'status', 'pending', 'created', now, 'entered', now, 'run', 0, unpack(fields))
+  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  rec = load(id)
+  redis.call('ZADD', key('all'), rec.created, id)
+  redis.call('ZADD', key('type', rec.type), rec.created, id)
+  index(rec, now)
+  tally('created', now, 1)
+  outcome = 'applied'
+end
+
+local attached = 0
+for i = at, #ARGV - 1, 2 do
+  attached = attached + redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1])
+end
+if attached > 0 then
+  redis.call('HINCRBY', KEYS[1], 'subs', attached)
+  if derived(rec) then apply(rec, 'reopen', now) end
+end
+return outcome

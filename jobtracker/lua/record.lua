@@ -1,0 +1,165 @@
+-- record.lua: what the verbs share. The loader puts it in front of every verb, after three tables that Python
+-- renders: KEY (keys.PREFIXES), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle) and KEEP_S (lifetime of time
+-- series in seconds). ARGV[1] is the prefix of the partition; a script touches keys with that prefix only.
+
+local PREFIX = ARGV[1]
+local GAMMA_LOG = math.log(1.02 / 0.98) -- histogram buckets with a relative error of at most 2 %
+
+local function key(name, a, b)
+  local k = PREFIX .. KEY[name]
+  if a then k = k .. a end
+  if b then k = k .. ':' .. b end
+  return k
+end
+
+local NUMBERS = { 'run', 'attempt', 'subs', 'subs_completed', 'subs_failed', 'subs_cancelled', 'deliveries' }
+local TEXTS = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'policy', 'body', 'halted',
+  'queued', 'started', 'finished', 'created', 'position' }
+local NEEDED = {}
+for _, name in ipairs(TEXTS) do NEEDED[#NEEDED + 1] = name end
+for _, name in ipairs(NUMBERS) do NEEDED[#NEEDED + 1] = name end
+
+-- The fields of a record that decide, or nil where there is no such job. Absent numbers read as 0.
+local function load(id)
+  local values = redis.call('HMGET', key('job', id), unpack(NEEDED))
+  if not values[1] then return nil end
+  local rec = { id = id }
+  for i, name in ipairs(NEEDED) do rec[name] = values[i] or nil end
+  for _, name in ipairs(NUMBERS) do rec[name] = tonumber(rec[name]) or 0 end
+  return rec
+end
+
+local function missing(id)
+  if redis.call('EXISTS', key('tombstone', id)) == 1 then return 'deleted' end
+  return 'missing'
+end
+
+local function count(rec, delta)
+  local field = rec.status .. ':' .. rec.priority .. ':' .. rec.type
+  if redis.call('HINCRBY', key('counts'), field, delta) == 0 then
+    redis.call('HDEL', key('counts'), field)
+  end
+end
+
+local function index(rec, now)
+  redis.call('ZADD', key('status', rec.status), now, rec.id)
+  redis.call('ZADD', key('status_type', rec.status, rec.type), now, rec.id)
+  count(rec, 1)
+end
+
+local function unindex(rec)
+  redis.call('ZREM', key('status', rec.status), rec.id)
+  redis.call('ZREM', key('status_type', rec.status, rec.type), rec.id)
+  count(rec, -1)
+end
+
+local function add(series, field, n)
+  if redis.call('HINCRBY', series, field, n) == n then redis.call('EXPIRE', series, KEEP_S, 'NX') end
+end
+
+-- One more (or, with n = -1, one less) job that was created, completed, failed, cancelled in that minute.
+local function tally(what, at, n)
+  local minute = math.floor(at / 60000)
+  add(key('flow', math.floor(minute / 60)), (minute % 60) .. ':' .. what, n)
+end
+
+local function observe(series, what, ms, n)
+  ms = math.max(ms, 0)
+  local bucket = ms < 1 and 'zero' or math.ceil(math.log(ms) / GAMMA_LOG)
+  add(series, what .. ':' .. bucket, n)
+  redis.call('HINCRBY', series, what .. '_sum', ms * n)
+  if n > 0 and ms > tonumber(redis.call('HGET', series, what .. '_max') or 0) then
+    redis.call('HSET', series, what .. '_max', ms)
+  end
+end
+
+-- Enters a settled job into the time series, or takes it out again (n = -1).
+local function chronicle(rec, at, n)
+  tally(rec.status, at, n)
+  local series = key('times', math.floor(at / 3600000), rec.type)
+  add(series, rec.status, n)
+  if rec.status == 'cancelled' or not rec.started then return end
+  if rec.queued then observe(series, 'wait', rec.started - rec.queued, n) end
+  observe(series, 'run', at - rec.started, n)
+end
+
+-- Moves a job to a status: indexes, counters, time series and the record's own fields.
+local function enter(rec, status, now)
+  if status == rec.status then return end
+  unindex(rec)
+  rec.status = status
+  index(rec, now)
+  redis.call('HSET', key('job', rec.id), 'status', status, 'entered', now)
+end
+
+-- What is set and what is cleared when an event is applied, beyond the status.
+local function remember(rec, event, now, run, attempt)
+  local set, clear = {}, {}
+  local function put(name, value) rec[name] = value; set[#set + 1] = name; set[#set + 1] = value end
+  local function drop(...)
+    for _, name in ipairs({ ... }) do rec[name] = nil; clear[#clear + 1] = name end
+  end
+  if EVIDENCE[event] and rec.presumed then drop('presumed', 'finished', 'reason') end
+  if run and run > rec.run then put('run', run); put('attempt', attempt or 0) end
+  if attempt and attempt > rec.attempt then put('attempt', attempt) end
+  if event == 'start' then
+    if not rec.started then put('started', now) end
+    put('executing', '1')
+    put('deliveries', rec.deliveries + 1)
+    drop('eta', 'reason')
+  elseif event == 'sub_start' then
+    if not rec.started then put('started', now) end
+  elseif event == 'retry' or event == 'requeue' then
+    drop('executing', 'eta', 'lease')
+  elseif event == 'enqueue' then
+    put('run', 1); put('queued', now)
+  elseif event == 'unenqueue' then
+    put('run', 0); drop('queued')
+  elseif event == 'rerun' then
+    put('run', rec.run + 1); put('attempt', 0); put('queued', now)
+    drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
+      'note', 'body', 'halted')
+    redis.call('HDEL', key('data', rec.id), 'result', 'error')
+  elseif event == 'reopen' then
+    drop('presumed', 'finished', 'reason')
+    redis.call('HDEL', key('data', rec.id), 'error')
+  end
+  if event == 'cancel' and not rec.cancel then put('cancel', now) end
+  if SETTLED[rec.status] then
+    put('finished', now)
+    drop('executing')
+    if PRESUMPTION[event] then put('presumed', event) end
+  end
+  if #clear > 0 then redis.call('HDEL', key('job', rec.id), unpack(clear)) end
+  if #set > 0 then redis.call('HSET', key('job', rec.id), unpack(set)) end
+end
+
+-- All sub-jobs have settled and the parent's own task does not run: nothing would notice a mere cancel mark.
+local function idle_parent(rec)
+  return rec.subs > 0 and not rec.executing and rec.subs_completed + rec.subs_failed + rec.subs_cancelled >= rec.subs
+end
+
+-- Its verdict follows from its sub-jobs, not from a lost worker.
+local function derived(rec) return rec.presumed and rec.presumed ~= 'lose' end
+
+-- Applies an event to a loaded record. run and attempt are nil where the reporter does not know them.
+-- Returns the outcome, and the event that was really applied.
+local function apply(rec, event, now, run, attempt)
+  if run and run < rec.run then return 'stale', event end
+  if run == rec.run and attempt and attempt < rec.attempt then return 'stale', event end
+  if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
+  if event == 'unenqueue' and rec.run ~= 1 then return 'stale', event end
+  if event == 'reopen' and not rec.presumed then return 'illegal', event end
+  if event == 'start' and rec.cancel then event = 'cancelled' end
+  local from = rec.status
+  if rec.presumed and EVIDENCE[event] then from = 'running' end
+  local to = MATRIX[event][from]
+  if not MATRIX[event][to] then return to, event end -- not a status, so the outcome that says why not
+  if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
+  local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
+  if corrected then chronicle(rec, tonumber(rec.finished), -1) end
+  enter(rec, to, now)
+  remember(rec, event, now, run, attempt)
+  if SETTLED[to] then chronicle(rec, now, 1) end
+  return 'applied', event
+end

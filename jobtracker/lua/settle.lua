@@ -1,0 +1,62 @@
+-- settle.lua: tell a parent what became of one of its sub-jobs. Idempotent: repeat it as often as you like.
+--
+-- KEYS[1]  the parent's record
+-- ARGV     prefix, parent, sub-job, the sub-job's run, its status, now (ms), error (JSON, for a parent that fails)
+-- Returns  {verdict, the grandparent or '', the parent's run, its status}
+-- Verdicts missing   there is no such parent, or the sub-job is not one of its
+--          waiting   other sub-jobs are not settled, or Celery's chord calls the parent's task
+--          halt      the first failure under fail_fast: cancel what is left
+--          due       call the parent's task now; said once, the record says "due" until it says "sent"
+--          settled   the parent failed, was cancelled, or is open again: tell the grandparent
+local parent, sub, run, status = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local now, failure = tonumber(ARGV[6]), ARGV[7]
+
+local rec = load(parent)
+if not rec or not redis.call('ZSCORE', key('subs', parent), sub) then return { 'missing', '', 0, '' } end
+
+local function answer(verdict) return { verdict, rec.parent or '', rec.run, rec.status } end
+
+local told = redis.call('HGET', key('outcomes', parent), sub)
+local told_run, told_status
+if told then
+  told_run, told_status = told:match('^(%d+):(.*)$')
+  if tonumber(told_run) > run then return answer('waiting') end
+end
+if told_status ~= status then
+  redis.call('HSET', key('outcomes', parent), sub, run .. ':' .. status)
+  if told_status and SETTLED[told_status] then
+    rec['subs_' .. told_status] = redis.call('HINCRBY', KEYS[1], 'subs_' .. told_status, -1)
+  end
+  if SETTLED[status] then rec['subs_' .. status] = redis.call('HINCRBY', KEYS[1], 'subs_' .. status, 1) end
+end
+
+local function presume(event)
+  if apply(rec, event, now) ~= 'applied' then return answer('waiting') end
+  if event ~= 'reopen' then redis.call('HSET', key('data', parent), 'error', failure) end
+  return answer('settled')
+end
+
+local function call_body()
+  if rec.run == 0 or rec.body == 'due' or rec.body == 'sent' then return answer('waiting') end
+  redis.call('HSET', KEYS[1], 'body', 'due')
+  return answer('due')
+end
+
+local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelled
+local unhappy = rec.subs_failed + rec.subs_cancelled > 0
+if derived(rec) and (open > 0 or not unhappy) then return presume('reopen') end
+if SETTLED[rec.status] or rec.executing then return answer('waiting') end
+if open > 0 then
+  if rec.policy == 'fail_fast' and unhappy and not rec.halted then
+    redis.call('HSET', KEYS[1], 'halted', '1')
+    return answer('halt')
+  end
+  return answer('waiting')
+end
+if rec.cancel then return presume('subs_cancelled') end
+if not unhappy then
+  if rec.body == 'own' then return call_body() end
+  return answer('waiting')
+end
+if rec.policy == 'continue' and rec.run > 0 then return call_body() end
+return presume('subs_failed')

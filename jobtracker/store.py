@@ -1,0 +1,295 @@
+"""The only writer: every change of a job is one call of one Lua script.
+
+The scripts live in `lua/`, one verb a file. Each is rendered once per store with the tables of `lifecycle` and
+`keys` in front, so that the script and Python can't disagree about what is legal.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any, NamedTuple
+
+from redis import Redis
+from redis.exceptions import NoScriptError
+
+from jobtracker.keys import PREFIXES, Keys
+from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Event, Outcome, Status
+
+
+def now_ms() -> int:
+    """The time, in milliseconds since the epoch (UTC)."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """What is needed to record a job.
+
+    Attributes:
+        id: The job's id for life.
+        fields: The record, by `keys.RECORD_FIELDS`; type and priority are needed.
+        data: The bulky part, by `keys.DATA_FIELDS`.
+        subs: Sub-jobs by position.
+    """
+
+    id: str
+    fields: Mapping[str, str | int]
+    data: Mapping[str, str] = field(default_factory=dict)
+    subs: Mapping[int, str] = field(default_factory=dict)
+
+
+class Change(NamedTuple):
+    """What became of an event."""
+
+    outcome: Outcome
+    before: Status | None
+    """None where there is no such job."""
+    after: Status | None
+    run: int
+    attempt: int
+    parent: str | None
+    cancel_requested: bool
+    subs: int
+
+    @property
+    def applied(self) -> bool:
+        """The record changed."""
+        return self.outcome is Outcome.APPLIED
+
+    @property
+    def settled(self) -> bool:
+        """The job is in a terminal status now."""
+        return self.after in SETTLED
+
+
+class Verdict(NamedTuple):
+    """What a parent makes of a sub-job's outcome: waiting, halt, due, settled or missing (see lua/settle.lua)."""
+
+    verdict: str
+    grandparent: str | None
+    run: int
+    status: Status | None
+
+
+class Script:
+    """A Lua script that is called by its digest and loaded where the server does not know it."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
+
+    def __call__(self, client: "Redis[str]", key: str, args: Sequence[str | int | float]) -> Any:
+        """Run it: one round trip, two where the server has forgotten it."""
+        try:
+            return client.evalsha(self.sha, 1, key, *args)
+        except NoScriptError:
+            return client.eval(self.source, 1, key, *args)
+
+    def many(self, client: "Redis[str]", calls: Sequence[tuple[str, Sequence[str | int | float]]]) -> list[Any]:
+        """Run it once for each `(key, args)`, in order, in one pipeline."""
+        if not calls:
+            return []
+        for _ in range(2):
+            pipe = client.pipeline(transaction=False)
+            pipe.script_load(self.source)
+            for key, args in calls:
+                pipe.evalsha(self.sha, 1, key, *args)
+            try:
+                return list(pipe.execute()[1:])
+            except NoScriptError:  # flushed between the load and the call
+                continue
+        return [self(client, key, args) for key, args in calls]
+
+
+def lua_table(value: object) -> str:
+    """A Python value of dicts, sets and strings as a Lua literal."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"[{lua_table(k)}]={lua_table(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, set | frozenset):
+        return "{" + ",".join(f"[{lua_table(item)}]=true" for item in sorted(value)) + "}"
+    return json.dumps(value)
+
+
+def load_script(verb: str, keep_s: int) -> Script:
+    """The script of a verb, with its tables and the shared part in front. `keep_s`: lifetime of time series."""
+    tables = {
+        "KEY": PREFIXES,
+        "MATRIX": MATRIX,
+        "EVIDENCE": EVIDENCE,
+        "PRESUMPTION": PRESUMPTIONS,
+        "SETTLED": SETTLED,
+        "KEEP_S": keep_s,
+    }
+    head = "\n".join(f"local {name} = {lua_table(value)}" for name, value in tables.items())
+    folder = resources.files("jobtracker") / "lua"
+    parts = [(folder / f"{name}.lua").read_text() for name in ("record", verb)]
+    return Script("\n".join([head, *parts]))
+
+
+class JobStore:
+    """Writes jobs.
+
+    Args:
+        client: A Redis client that decodes responses.
+        keys: The names of its keys.
+        retention_ms: How long settled jobs stay; time series stay a day longer.
+        tombstone_s: How long a deleted job's late reports are refused.
+    """
+
+    def __init__(
+        self,
+        client: "Redis[str]",
+        keys: Keys | None = None,
+        *,
+        retention_ms: int = 7 * 86_400_000,
+        tombstone_s: int = 86_400,
+        max_log_lines: int = 1000,
+    ) -> None:
+        self.client = client
+        self.keys = keys or Keys()
+        self.tombstone_s = tombstone_s
+        self.max_log_lines = max_log_lines
+        keep_s = retention_ms // 1000 + 86_400
+        self._create, self._transition, self._settle, self._edit, self._delete, self._log = (
+            load_script(verb, keep_s) for verb in ("create", "transition", "settle", "edit", "delete", "log")
+        )
+
+    def create(self, *jobs: NewJob, at_ms: int | None = None) -> list[Outcome]:
+        """Record jobs, or attach sub-jobs to ones that are there, in one round trip.
+
+        Returns:
+            For each: applied, duplicate (it was there), or deleted (it must not come back).
+        """
+        at_ms = now_ms() if at_ms is None else at_ms
+        calls = []
+        for job in jobs:
+            args: list[str | int | float] = [self.keys.prefix, job.id, at_ms]
+            args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
+            calls.append((self.keys("job", job.id), args))
+        if len(calls) == 1:
+            return [Outcome(self._create(self.client, *calls[0]))]
+        return [Outcome(outcome) for outcome in self._create.many(self.client, calls)]
+
+    def apply(
+        self,
+        event: Event,
+        job_id: str,
+        *,
+        run: int | None = None,
+        attempt: int | None = None,
+        fields: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        at_ms: int | None = None,
+    ) -> Change:
+        """Apply an event to a job: one round trip.
+
+        Args:
+            event: What happened.
+            job_id: To which job.
+            run: In which run, where the reporter knows it; an older one is stale.
+            attempt: In which attempt of that run, likewise.
+            fields: Further fields of the record, written if the event is applied.
+            data: Further bulky fields, likewise.
+            at_ms: When it happened; default now.
+        """
+        return self._change(self._transition(self.client, *self._call(event, job_id, run, attempt, fields, data, at_ms)))
+
+    def apply_many(
+        self, event: Event, job_ids: Iterable[str], *, fields: Mapping[str, str | int] | None = None
+    ) -> list[Change]:
+        """Apply the same event to many jobs, in order, in one round trip."""
+        calls = [self._call(event, job_id, None, None, fields, None, None) for job_id in job_ids]
+        return [self._change(answer) for answer in self._transition.many(self.client, calls)]
+
+    def settle(self, parent_id: str, job_id: str, run: int, status: Status, error: str = "") -> Verdict:
+        """Tell a parent what became of a sub-job; may be repeated.
+
+        Args:
+            parent_id: The parent.
+            job_id: The sub-job.
+            run: The sub-job's run that this is about.
+            status: Its status now.
+            error: What the parent's error is to be (JSON), should it fail by this.
+        """
+        args = [self.keys.prefix, parent_id, job_id, run, status, now_ms(), error]
+        verdict, grandparent, parent_run, parent_status = self._settle(
+            self.client, self.keys("job", parent_id), args
+        )
+        return Verdict(verdict, grandparent or None, parent_run, Status(parent_status) if parent_status else None)
+
+    def edit(
+        self,
+        job_id: str,
+        *,
+        fields: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        unsent_only: bool = False,
+    ) -> Outcome:
+        """Change what people may change of a job; with `unsent_only` it is illegal once the job was sent or began."""
+        fields, data = fields or {}, data or {}
+        args: list[str | int | float] = [self.keys.prefix, job_id, int(unsent_only), len(fields)]
+        args += [*_flat(fields), *_flat(data)]
+        return Outcome(self._edit(self.client, self.keys("job", job_id), args))
+
+    def delete(self, *job_ids: str, mode: str = "delete", finished_before_ms: int = 0) -> list[Outcome]:
+        """Remove jobs in one round trip; the modes are in lua/delete.lua. Their sub-jobs are in the trash then."""
+        calls = [
+            (self.keys("job", job_id), [self.keys.prefix, job_id, mode, finished_before_ms, self.tombstone_s])
+            for job_id in job_ids
+        ]
+        return [Outcome(outcome) for outcome in self._delete.many(self.client, calls)]
+
+    def log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
+        """Append `(time in ms, level, message)` lines to a job's log."""
+        args: list[str | int | float] = [self.keys.prefix, job_id, self.max_log_lines]
+        args += [part for line in lines for part in line]
+        return Outcome(self._log(self.client, self.keys("job", job_id), args))
+
+    def set_fields(self, job_id: str, **fields: str | int) -> None:
+        """Set fields of an existing record that no index and no counter depends on."""
+        self.edit(job_id, fields=fields)
+
+    def _call(
+        self,
+        event: Event,
+        job_id: str,
+        run: int | None,
+        attempt: int | None,
+        fields: Mapping[str, str | int] | None,
+        data: Mapping[str, str] | None,
+        at_ms: int | None,
+    ) -> tuple[str, list[str | int | float]]:
+        fields, data = fields or {}, data or {}
+        args: list[str | int | float] = [
+            self.keys.prefix,
+            job_id,
+            event,
+            now_ms() if at_ms is None else at_ms,
+            "" if run is None else run,
+            "" if attempt is None else attempt,
+            len(fields),
+            *_flat(fields),
+            *_flat(data),
+        ]
+        return self.keys("job", job_id), args
+
+    @staticmethod
+    def _change(answer: Any) -> Change:
+        outcome, before, after, run, attempt, parent, cancel, subs = answer
+        return Change(
+            Outcome(outcome),
+            Status(before) if before else None,
+            Status(after) if after else None,
+            run,
+            attempt,
+            parent or None,
+            bool(cancel),
+            subs,
+        )
+
+
+def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
+    return [part for pair in mapping.items() for part in pair]
