@@ -1,14 +1,20 @@
 """Read the text, pages and headings out of PDF, DOCX, HTML, Markdown and plain text."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
-from workers.content import Block, Content, Heading, content_of
+from workers.content import BLOCK_BREAK, Block, Content, Heading, content_of
 from workers.encoding import decode
 from workers.errors import InputError, TooLargeError, UnreadableError
 from workers.html_text import read_html
+
+if TYPE_CHECKING:
+    from pypdf import PdfReader
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -97,12 +103,45 @@ def _read_pdf(data: bytes) -> Content:
         reader = PdfReader(BytesIO(data))
         is_locked = reader.is_encrypted and reader.decrypt("") is PasswordType.NOT_DECRYPTED
         pages = () if is_locked else tuple(page.extract_text().strip() for page in reader.pages)
+        bookmarks = [] if is_locked else list(_bookmarks(reader, reader.outline))
     except (PyPdfError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         # pypdf repairs what it can; where a file is damaged beyond that, any of these come out of it
         raise UnreadableError(f"the PDF is damaged: {error}") from error
     if is_locked:
         raise UnreadableError("the PDF is encrypted and needs a password")
-    return Content(pages)
+    return Content(pages, tuple(_bookmarked(pages, bookmarks)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bookmark:
+    level: int
+    title: str
+    page: int
+
+
+def _bookmarks(reader: "PdfReader", outline: Sequence[Any], level: int = 1) -> Iterator[_Bookmark]:
+    """Walk the outline; an entry's own entries follow it as a list."""
+    for entry in outline:
+        if isinstance(entry, list):
+            yield from _bookmarks(reader, entry, level + 1)
+        else:
+            page = reader.get_destination_page_number(entry)
+            if page is not None and entry.title:
+                yield _Bookmark(level, str(entry.title), page)
+
+
+def _bookmarked(pages: Sequence[str], bookmarks: Iterable[_Bookmark]) -> Iterator[Heading]:
+    """Find the bookmarked titles on their pages, in the order of the text; a title that is not there is left out."""
+    starts = list(accumulate((len(page) + len(BLOCK_BREAK) for page in pages), initial=0))
+    behind = 0
+    for bookmark in bookmarks:
+        title = r"\s+".join(map(re.escape, bookmark.title.split()))
+        start_on_page = max(0, behind - starts[bookmark.page])
+        match = re.compile(rf"^{title}\s*$", re.MULTILINE).search(pages[bookmark.page], start_on_page)
+        if match:
+            start = starts[bookmark.page] + match.start()
+            behind = start + len(match[0].rstrip())
+            yield Heading(level=bookmark.level, text=match[0].rstrip(), start=start, end=behind)
 
 
 def _read_docx(data: bytes) -> Content:

@@ -1,0 +1,1 @@
+"""What document_analysis finds out about a text: its statistics, language, structure, readability and key phrases."""

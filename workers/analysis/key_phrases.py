@@ -1,0 +1,137 @@
+"""Find the phrases that a text is about, by the YAKE method.
+
+Campos et al., "YAKE! Keyword extraction from single documents using multiple local features", Information Sciences
+509 (2020): a term weighs more when it is often written with a capital, stands early, is frequent, occurs in many
+sentences, and has few different neighbours. It needs no training and no second document, only a list of stop words.
+"""
+
+import importlib
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from statistics import fmean, median, pstdev
+
+from pydantic import BaseModel, Field
+
+_MAX_WORDS = 3
+_TOKEN = re.compile(r"https?://\S+|[\w.+-]{1,64}@[\w.-]+|[^\W_]+(?:['\u2019\-][^\W_]+)*|[^\w\s]")
+
+_TERM = re.compile(r"(?=.*[^\W\d_])[^\W_](?:[^\W_]|['\u2019\-](?=[^\W_])){2,}")
+"""What can be a part of a key phrase: no punctuation, number, address, nor anything of one or two characters."""
+
+
+class KeyPhrase(BaseModel):
+    """A phrase that a text is about."""
+
+    phrase: str = Field(description="As it is written where it first occurs.")
+    score: float = Field(description="YAKE's score: the lower, the more the text is about it.")
+    count: int = Field(description="How often it occurs.")
+
+
+@cache
+def stop_words(language: str) -> frozenset[str]:
+    """Give the stop words of a language, from the lists that come with spaCy; empty where it has none."""
+    try:
+        return frozenset(importlib.import_module(f"spacy.lang.{language}.stop_words").STOP_WORDS)
+    except (ImportError, AttributeError):
+        return frozenset()
+
+
+def find_key_phrases(sentences: Sequence[str], language: str, limit: int) -> list[KeyPhrase]:
+    """Find the key phrases of up to three words, the best first.
+
+    Args:
+        sentences: The sentences of the text, in order.
+        language: Its ISO 639 code.
+        limit: How many to give at most.
+
+    Returns:
+        None of them for a language without a list of stop words.
+    """
+    stops = stop_words(language)
+    if not stops:
+        return []
+    tokens = [_TOKEN.findall(sentence) for sentence in sentences]
+    weights = _term_weights(tokens, stops)
+    if not weights:
+        return []
+    found = _candidates(tokens, weights)
+    best = sorted((_score(key, len(uses), weights), key, uses) for key, uses in found.items())
+    chosen: list[KeyPhrase] = []
+    covered: set[str] = set()
+    for score, key, uses in best:
+        if len(chosen) == limit:
+            break
+        # A phrase most of whose words a better one has already said adds little.
+        if 2 * len(covered.intersection(key)) <= len(set(key)) and not covered.issuperset(key):
+            covered.update(key)
+            chosen.append(KeyPhrase(phrase=uses[0], score=float(f"{score:.3g}"), count=len(uses)))
+    return chosen
+
+
+@dataclass(slots=True)
+class _Term:
+    count: int = 0
+    capitals: int = 0
+    acronyms: int = 0
+    sentences: list[int] = field(default_factory=list)
+    left: Counter[str] = field(default_factory=Counter)
+    right: Counter[str] = field(default_factory=Counter)
+
+
+def _is_term(token: str, stops: frozenset[str]) -> bool:
+    return _TERM.fullmatch(token) is not None and token.lower() not in stops
+
+
+def _term_weights(tokens: Sequence[list[str]], stops: frozenset[str]) -> dict[str, float]:
+    terms: defaultdict[str, _Term] = defaultdict(_Term)
+    for number, sentence in enumerate(tokens):
+        all_capitals = not any(token.islower() for token in sentence)
+        for place, token in enumerate(sentence):
+            if not _is_term(token, stops):
+                continue
+            term = terms[token.lower()]
+            term.count += 1
+            term.acronyms += token.isupper() and not all_capitals
+            term.capitals += place > 0 and token[0].isupper() and not all_capitals
+            if not term.sentences or term.sentences[-1] != number:
+                term.sentences.append(number)
+            if place > 0 and sentence[place - 1][0].isalnum():
+                term.left[sentence[place - 1].lower()] += 1
+            if place + 1 < len(sentence) and sentence[place + 1][0].isalnum():
+                term.right[sentence[place + 1].lower()] += 1
+    if not terms:
+        return {}
+    counts = [term.count for term in terms.values()]
+    usual_count = fmean(counts) + pstdev(counts)
+    return {word: _weight(term, max(counts), usual_count, len(tokens)) for word, term in terms.items()}
+
+
+def _weight(term: _Term, max_count: int, usual_count: float, sentences: int) -> float:
+    case = max(term.acronyms, term.capitals) / (1 + math.log(term.count))
+    position = math.log(math.log(3 + median(term.sentences)))
+    neighbours = sum(len(side) / side.total() for side in (term.left, term.right) if side)
+    relatedness = 1 + neighbours * term.count / max_count
+    spread = len(term.sentences) / sentences
+    return relatedness * position / (case + (term.count / usual_count + spread) / relatedness)
+
+
+def _candidates(tokens: Sequence[list[str]], weights: dict[str, float]) -> dict[tuple[str, ...], list[str]]:
+    """Collect the runs of up to three terms, and how each was written each time."""
+    found: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+    for sentence in tokens:
+        for start in range(len(sentence)):
+            for end in range(start + 1, min(start + _MAX_WORDS, len(sentence)) + 1):
+                if sentence[end - 1].lower() not in weights:
+                    break
+                key = tuple(token.lower() for token in sentence[start:end])
+                found[key].append(" ".join(sentence[start:end]))
+    return found
+
+
+def _score(key: tuple[str, ...], count: int, weights: dict[str, float]) -> float:
+    own = [weights[word] for word in key]
+    return math.prod(own) / (count * (1 + sum(own)))
