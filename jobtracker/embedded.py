@@ -1,12 +1,13 @@
 """A Redis-compatible server in a child process, for a first try and for tests: no installation, no container."""
 
+import errno
 import importlib
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from jobtracker.processes import ChildProcess, ProcessError
+from jobtracker.processes import ChildProcess, ProcessError, go_on, never
 
 _HOST = "127.0.0.1"
 _PORT_ATTEMPTS = 5
@@ -32,15 +33,15 @@ def free_port() -> int:
 
 
 def is_port_free(port: int, host: str = _HOST) -> bool:
-    """Whether a server could listen on that port now."""
+    """Whether nobody listens on that port now; another hindrance is for the server itself to report."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         # As servers do: connections of an earlier server that are still closing don't hold the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
+        except OSError as error:
+            return error.errno != errno.EADDRINUSE
     return True
 
 
@@ -62,6 +63,8 @@ class EmbeddedRedis:
         start_timeout_s: Seconds for it to answer, its data loaded.
         stop_timeout_s: Seconds to end by itself before it is killed.
     """
+
+    name = "embedded Redis"
 
     def __init__(
         self,
@@ -102,8 +105,11 @@ class EmbeddedRedis:
         """The server's process id; None while it does not run."""
         return None if self._process is None else self._process.pid
 
-    def start(self) -> None:
+    def start(self, *, on_wait: Callable[[], None] = go_on) -> None:
         """Start the server and wait until it answers; nothing happens when it already runs.
+
+        Args:
+            on_wait: Called again and again meanwhile; what it raises ends the start.
 
         Raises:
             ProcessError: The extra is not installed, there is no binary for this platform, the folder is in use or
@@ -115,9 +121,9 @@ class EmbeddedRedis:
         lock_fd = self._lock_data_dir()
         try:
             if self._port is not None:
-                self._process = self._start_on(self._port, binary, lock_fd)
+                self._process = self._start_on(self._port, binary, lock_fd, on_wait)
             else:
-                self._port, self._process = self._start_on_free_port(binary, lock_fd)
+                self._port, self._process = self._start_on_free_port(binary, lock_fd, on_wait)
             os.pwrite(lock_fd, f"{self._process.pid}\n".encode(), 0)
         finally:
             os.close(lock_fd)
@@ -131,11 +137,11 @@ class EmbeddedRedis:
         if self._process is not None:
             self._process.check()
 
-    def stop(self) -> None:
-        """End the server; nothing happens when it does not run."""
+    def stop(self, *, is_urgent: Callable[[], bool] = never) -> None:
+        """End the server, once `is_urgent()` by SIGKILL, which loses nothing; nothing happens when it does not run."""
         process, self._process = self._process, None
         if process is not None:
-            process.stop([(signal.SIGTERM, self._stop_timeout_s)])
+            process.stop(is_urgent=is_urgent)
 
     def __enter__(self) -> Self:
         self.start()
@@ -171,19 +177,21 @@ class EmbeddedRedis:
         os.ftruncate(lock_fd, 0)
         return lock_fd
 
-    def _start_on_free_port(self, binary: Path, lock_fd: int) -> tuple[int, ChildProcess]:
+    def _start_on_free_port(
+        self, binary: Path, lock_fd: int, on_wait: Callable[[], None]
+    ) -> tuple[int, ChildProcess]:
         for _ in range(_PORT_ATTEMPTS - 1):
             port = free_port()
             try:
-                return port, self._start_on(port, binary, lock_fd)
+                return port, self._start_on(port, binary, lock_fd, on_wait)
             except ProcessError:
                 # Unless somebody else was quicker to take the port that was free a moment ago.
                 if is_port_free(port):
                     raise
         port = free_port()
-        return port, self._start_on(port, binary, lock_fd)
+        return port, self._start_on(port, binary, lock_fd, on_wait)
 
-    def _start_on(self, port: int, binary: Path, lock_fd: int) -> ChildProcess:
+    def _start_on(self, port: int, binary: Path, lock_fd: int, on_wait: Callable[[], None]) -> ChildProcess:
         if not is_port_free(port):
             raise ProcessError(f"Port {port} is taken: stop what listens there or choose another one for Redis.")
         settings = {
@@ -200,13 +208,19 @@ class EmbeddedRedis:
         }
         arguments = [argument for name, value in settings.items() for argument in (f"--{name}", value)]
         process = ChildProcess(
-            "embedded Redis", [str(binary), *arguments], log_path=self.log_path, inherited_fds=[lock_fd]
+            self.name,
+            [str(binary), *arguments],
+            log_path=self.log_path,
+            inherited_fds=[lock_fd],
+            stop_steps=[(signal.SIGTERM, self._stop_timeout_s)],
         )
         process.start()
         try:
-            process.wait_until_ready(lambda: _answers(port, process.pid), timeout_s=self._start_timeout_s)
+            process.wait_until_ready(
+                lambda: _answers(port, process.pid), timeout_s=self._start_timeout_s, on_wait=on_wait
+            )
         except BaseException:
-            process.stop([])
+            process.stop()
             raise
         return process
 

@@ -6,20 +6,27 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+from jobtracker.errors import JobTrackerError
 
 _TETHER = Path(__file__).with_name("tether.py")
 _POLL_INTERVAL_S = 0.05
 
 
-class ProcessError(RuntimeError):
+class ProcessError(JobTrackerError):
     """A child process could not be started, did not become ready, or ended on its own."""
 
 
-def _never() -> bool:
+def never() -> bool:
+    """False: nothing is urgent, nothing is awaited."""
     return False
+
+
+def go_on() -> None:
+    """Nothing: what is waited for may take its time."""
 
 
 class ChildProcess:
@@ -37,6 +44,7 @@ class ChildProcess:
         cwd: The folder it runs in; the current one by default.
         env: Its whole environment; this process's own by default.
         inherited_fds: File descriptors that it gets besides the standard three.
+        stop_steps: How to end it: each signal with its time to obey in seconds. SIGKILL comes last, of itself.
     """
 
     def __init__(
@@ -48,6 +56,7 @@ class ChildProcess:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherited_fds: Sequence[int] = (),
+        stop_steps: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10.0),),
     ) -> None:
         self.name = name
         self.log_path = log_path
@@ -55,6 +64,7 @@ class ChildProcess:
         self._cwd = cwd
         self._env = env
         self._inherited_fds = inherited_fds
+        self._stop_steps = stop_steps
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -67,6 +77,7 @@ class ChildProcess:
         if threading.current_thread() is threading.main_thread():
             argv = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *argv]
         try:
+            self.log_path.parent.mkdir(parents=True, exist_ok=True)
             if self.log_path.exists():
                 self.log_path.replace(f"{self.log_path}.1")
             log = self.log_path.open("wb")
@@ -104,8 +115,10 @@ class ChildProcess:
             ending = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
             raise ProcessError(f"The {self.name} {ending}.\n{self.log_tail()}")
 
-    def wait_until_ready(self, is_ready: Callable[[], bool], *, timeout_s: float) -> None:
-        """Wait until `is_ready()`.
+    def wait_until_ready(
+        self, is_ready: Callable[[], bool], *, timeout_s: float, on_wait: Callable[[], None] = go_on
+    ) -> None:
+        """Wait until `is_ready()`, calling `on_wait()` again and again: what that raises ends the waiting.
 
         Raises:
             ProcessError: It ended, or the time is over; the message ends with the last lines of its log.
@@ -113,27 +126,25 @@ class ChildProcess:
         deadline = time.monotonic() + timeout_s
         while not is_ready():
             self.check()
+            on_wait()
             if time.monotonic() > deadline:
                 raise ProcessError(f"The {self.name} was not ready after {timeout_s:g} s.\n{self.log_tail()}")
             time.sleep(_POLL_INTERVAL_S)
 
-    def stop(
-        self, steps: Iterable[tuple[signal.Signals, float]], *, is_urgent: Callable[[], bool] = _never
-    ) -> int | None:
-        """End it: each signal in turn with its time to obey in seconds, then SIGKILL for it and its descendants.
+    def stop(self, *, is_urgent: Callable[[], bool] = never) -> int | None:
+        """End it, and whatever it has left in its process group.
 
         Args:
-            steps: Pairs of a signal to send and the seconds to wait for the end.
-            is_urgent: Asked again and again; once it is true the waiting is over.
+            is_urgent: Asked again and again; once it is true the waiting is over and the rest is killed.
 
         Returns:
-            Its exit status; None when it was not running.
+            Its exit status; None when it had not been started.
         """
         process, self._process = self._process, None
         if process is None:
             return None
         try:
-            for signal_number, grace_s in steps:
+            for signal_number, grace_s in self._stop_steps:
                 deadline = time.monotonic() + grace_s
                 if process.poll() is None and not is_urgent():
                     process.send_signal(signal_number)

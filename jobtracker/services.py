@@ -1,0 +1,177 @@
+"""All of jobtracker on one machine: an embedded Redis, a worker and the API, each a child process."""
+
+import http.client
+import os
+import signal
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from jobtracker.embedded import EmbeddedRedis, free_port, is_port_free
+from jobtracker.processes import ChildProcess, ProcessError
+from jobtracker.supervisor import Supervisor
+
+_APPLICATIONS = ("api/main.py", "workers/app.py")
+_HEALTH_PATH = "/api/health"
+_ANSWER_TIMEOUT_S = 5
+_WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- only read, to know where to ask
+
+
+class LocalStack:
+    """An embedded Redis, a Celery worker and the API, started together, watched, and ended together.
+
+    What is stored lies in `data_dir` and is there again with the next stack on it; the logs lie in its folder `logs`.
+    When one of the three ends, `supervisor` notices and the others are ended too.
+
+    Args:
+        data_dir: The folder for data and logs.
+        api_host: The address the API listens on.
+        api_port: Its port; a free one by default.
+        redis_port: The port of Redis, on the loopback interface; a free one by default.
+        concurrency: How many tasks the worker runs at a time.
+        applications_dir: The folder that holds `api/` and `workers/`; looked for by default.
+        start_timeout_s: Seconds until the API must report that everything is healthy.
+        worker_timeout_s: Seconds that running tasks may take to finish at the end, before they are cut off.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *,
+        api_host: str = "127.0.0.1",
+        api_port: int | None = None,
+        redis_port: int | None = None,
+        concurrency: int = 2,
+        applications_dir: Path | None = None,
+        start_timeout_s: float = 60,
+        worker_timeout_s: float = 10,
+    ) -> None:
+        self.data_dir = Path(data_dir).absolute()
+        self.logs_dir = self.data_dir / "logs"
+        self.supervisor = Supervisor()
+        self.redis = EmbeddedRedis(self.data_dir / "redis", port=redis_port, log_path=self.logs_dir / "redis.log")
+        self._api_host = api_host
+        self._api_port = api_port or free_port()
+        self._concurrency = concurrency
+        self._applications_dir = applications_dir
+        self._start_timeout_s = start_timeout_s
+        self._worker_timeout_s = worker_timeout_s
+
+    @property
+    def api_url(self) -> str:
+        """Where the API answers, as seen from this machine."""
+        host = self._reachable_host()
+        return f"http://{f'[{host}]' if ':' in host else host}:{self._api_port}"
+
+    def start(self) -> None:
+        """Start everything and wait until the API reports that all of it is healthy.
+
+        Raises:
+            ProcessError: Something is missing or did not come up; the message says what to do, or ends with a log.
+            StopRequestedError: The supervisor was asked to stop meanwhile.
+        """
+        directory = self._applications_dir or find_applications_dir()
+        if not is_port_free(self._api_port, self._api_host):
+            raise ProcessError(
+                f"Port {self._api_port} on {self._api_host} is taken: stop what listens there or choose another one "
+                "for the API."
+            )
+        try:
+            self.redis.start(on_wait=self.supervisor.check)
+            self.supervisor.add(self.redis)
+            # The worker comes last, for what starts last ends first: it still needs the others to finish its tasks.
+            api, worker = self._api(directory), self._worker(directory)
+            for process in (api, worker):
+                process.start()
+                self.supervisor.add(process)
+            self._wait_until_healthy(api, worker)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything: the worker once its running tasks are done, the API, Redis last."""
+        self.supervisor.stop()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _api(self, directory: Path) -> ChildProcess:
+        options = ["--factory", "--host", self._api_host, "--port", str(self._api_port)]
+        return ChildProcess(
+            "API",
+            [sys.executable, "-m", "uvicorn", "api.main:create_app", *options],
+            log_path=self.logs_dir / "api.log",
+            cwd=directory,
+            env=self._environment(),
+            stop_steps=[(signal.SIGTERM, 5)],
+        )
+
+    def _worker(self, directory: Path) -> ChildProcess:
+        options = ["--loglevel", "INFO", "--concurrency", str(self._concurrency), "--hostname", "local@%h"]
+        return ChildProcess(
+            "worker",
+            [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *options],
+            log_path=self.logs_dir / "worker.log",
+            cwd=directory,
+            env=self._environment(),
+            # Celery's warm shutdown, then its cold one, which gives back the tasks that are acknowledged late.
+            stop_steps=[(signal.SIGTERM, self._worker_timeout_s), (signal.SIGQUIT, 3)],
+        )
+
+    def _environment(self) -> dict[str, str]:
+        # The broker and the result backend follow REDIS_URL, unless the caller's environment has others.
+        others = {"CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"}
+        kept = {name: value for name, value in os.environ.items() if name not in others}
+        return {**kept, "REDIS_URL": self.redis.url, "REDIS_DB": "0", "PYTHONUNBUFFERED": "1"}
+
+    def _wait_until_healthy(self, api: ChildProcess, worker: ChildProcess) -> None:
+        health = ""
+
+        def is_healthy() -> bool:
+            nonlocal health
+            status, health = self._ask_for_health()
+            return status == http.client.OK
+
+        if not self.supervisor.watch(until=is_healthy, timeout_s=self._start_timeout_s):
+            raise ProcessError(
+                f"Not everything was healthy after {self._start_timeout_s:g} s. The API said: {health}\n"
+                f"{api.log_tail()}\n{worker.log_tail()}"
+            )
+
+    def _ask_for_health(self) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(self._reachable_host(), self._api_port, timeout=_ANSWER_TIMEOUT_S)
+        try:
+            connection.request("GET", _HEALTH_PATH)
+            response = connection.getresponse()
+            return response.status, response.read().decode(errors="replace")
+        except (OSError, http.client.HTTPException):
+            return 0, "nothing"
+        finally:
+            connection.close()
+
+    def _reachable_host(self) -> str:
+        return _WILDCARD_HOSTS.get(self._api_host, self._api_host)
+
+
+def find_applications_dir() -> Path:
+    """The folder that holds `api/` and `workers/`: the checkout this package lies in, or the current folder.
+
+    Raises:
+        ProcessError: There is none; the installed package alone does not have them.
+    """
+    candidates = [Path(__file__).resolve().parent.parent, Path.cwd()]
+    for candidate in candidates:
+        if all((candidate / path).is_file() for path in _APPLICATIONS):
+            return candidate
+    raise ProcessError(
+        "There is no folder api/ and workers/ here: these applications are part of the repository, not of the "
+        "installed package. Run this in a checkout of the repository."
+    )
