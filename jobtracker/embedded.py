@@ -138,7 +138,7 @@ class EmbeddedRedis:
             self._process.check()
 
     def stop(self, *, is_urgent: Callable[[], bool] = never) -> None:
-        """End the server, once `is_urgent()` by SIGKILL, which loses nothing; nothing happens when it does not run."""
+        """End the server, once `is_urgent()` by SIGKILL, which loses nothing; does nothing when it does not run."""
         process, self._process = self._process, None
         if process is not None:
             process.stop(is_urgent=is_urgent)
