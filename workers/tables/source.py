@@ -1,0 +1,114 @@
+"""The tables that jobs work on, and how a payload names one."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+
+from workers.encoding import decode
+from workers.errors import UnreadableError
+from workers.folder import check_size, documents_dir, find_file, read_file
+
+Format: TypeAlias = Literal["csv", "json", "jsonl", "parquet"]
+
+FORMATS: dict[str, Format] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+"""The suffixes that are read, and what each means."""
+
+_ONE_OF_THREE: dict[str, Any] = {
+    "oneOf": [
+        {"required": ["document_id"], "properties": {"document_id": {"type": "string"}}},
+        {"required": ["rows"], "properties": {"rows": {"type": "array"}}},
+        {"required": ["text"], "properties": {"text": {"type": "string"}}},
+    ]
+}
+
+
+def data_roots() -> list[Path]:
+    """Give the folders of tables: DOCUMENTS_DIR, and those of DATA_ROOTS (separated as in PATH)."""
+    return [documents_dir(), *map(Path, filter(None, os.environ.get("DATA_ROOTS", "").split(os.pathsep)))]
+
+
+class TableInput(BaseModel):
+    """A payload that names its table: a file in the allowed folders, rows, or the text of a CSV or JSON file."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=_ONE_OF_THREE)
+
+    document_id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=255,
+        description="Name of a file in DOCUMENTS_DIR or one of DATA_ROOTS, with or without its suffix.",
+        examples=["visits"],
+    )
+    rows: list[dict[str, JsonValue]] | None = Field(
+        default=None, min_length=1, description="The rows themselves, as objects.", examples=[[{"a": 1}, {"a": 2}]]
+    )
+    text: str | None = Field(default=None, description="The text of a file; say its format.")
+    format: Format | None = Field(
+        default=None, description="json is an array of objects, jsonl one object a line; by default the suffix tells."
+    )
+
+    @model_validator(mode="after")
+    def _names_one_input(self) -> Self:
+        if sum(given is not None for given in (self.document_id, self.rows, self.text)) != 1:
+            raise ValueError("give exactly one of document_id, rows and text")
+        if self.text is not None and self.format in (None, "parquet"):
+            raise ValueError("text needs a format: csv, json or jsonl")
+        if self.rows is not None and self.format is not None:
+            raise ValueError("rows take no format")
+        return self
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[Path, Format]]:
+        """Put the table into a file of its own for as long as the context lasts.
+
+        The database gets this copy under a name that we chose: what the payload calls it can then mean nothing, and
+        nobody can replace it between the check and the reading. Text is UTF-8 afterwards.
+
+        Yields:
+            The path and its format.
+
+        Raises:
+            InputError: Its subclasses in workers.errors say whether the name is refused or unknown, the table is too
+                large, or it has a format that is not read here.
+        """
+        data, format_ = self._read()
+        with TemporaryDirectory(prefix="data-processing-") as folder:
+            path = Path(folder) / f"input.{format_}"
+            path.write_bytes(data)
+            yield path, format_
+
+    def _read(self) -> tuple[bytes, Format]:
+        if self.rows is not None:
+            data, format_ = "\n".join(map(json.dumps, self.rows)).encode(), FORMATS[".jsonl"]
+        elif self.text is not None:
+            data, format_ = self.text.encode(errors="replace"), self.format or "csv"
+        else:
+            path = find_file(self.document_id or "", data_roots(), FORMATS)
+            suffix = path.suffix.lower()
+            found = self.format or FORMATS.get(suffix)
+            if found is None:
+                raise UnreadableError(f"a table ends in {', '.join(FORMATS)}, not in {suffix!r}: say its format")
+            data, format_ = read_file(path), found
+        check_size(len(data))
+        return (data if format_ == "parquet" else _as_utf8(data)), format_
+
+
+def _as_utf8(data: bytes) -> bytes:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return decode(data).encode()
+    return data
