@@ -116,6 +116,8 @@ class LocalStack:
 
     def _worker(self, directory: Path) -> ChildProcess:
         options = ["--loglevel", "INFO", "--concurrency", str(self._concurrency), "--hostname", "local@%h"]
+        # There is no other worker to ask at the start, which takes a second, or to listen to.
+        options += ["--without-mingle", "--without-gossip"]
         return ChildProcess(
             "worker",
             [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *options],
