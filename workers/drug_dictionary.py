@@ -1,0 +1,224 @@
+"""The drug dictionary: which names mean which medicine, and how far a name can be trusted on its own.
+
+The data come from the package `drug-named-entity-recognition`. Importing that package would cost seconds and hundreds
+of megabytes and would unpickle a file from the home folder, so its data file alone is read: its SHA-256 is checked
+first, and the unpickler refuses every class and function (the file holds nothing but dicts, lists and strings).
+"""
+
+import bz2
+import hashlib
+import importlib.util
+import io
+import pickle
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+from workers.drug_names import EVERYDAY_WORDS, SPOKEN_OF_OUTSIDE_MEDICINE, SUPPLEMENT
+from workers.extras import MissingExtraError
+
+DICTIONARY_SHA256 = "ec10a1c7b633fc4bae8d0eecff053892c0e37f49e18eaf59c8a1e9f40fc80d9d"
+"""SHA-256 of `drug_ner_dictionary.pkl.bz2` in drug-named-entity-recognition 2.0.9."""
+
+LONGEST_NAME_WORDS = 6
+"""Longer variants in the dictionary are chemical descriptions, not names that anyone prescribes by."""
+
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_JOINT_IN_A_NAME = re.compile(r"\s|[-\u2010\u2011/]")
+_USABLE_VARIANT = re.compile(r"(?=.*[^\W\d_]{4})[\w'\u2019/ -]+")
+_SEVERAL_DRUGS = re.compile(r"\s*(?:/|,|\band\b)\s*")
+
+
+class DictionaryChangedError(RuntimeError):
+    """The dictionary file is not the one that this code was checked against; it is not unpickled."""
+
+
+class Confidence(IntEnum):
+    """How much a name says by itself."""
+
+    EVERYDAY = 0
+    """Also an ordinary word or a person's name: a medication only with a prescription around it."""
+    SUPPORTED = 1
+    """A medication where the sentence treats it as one ("takes", "denies", a dose)."""
+    CERTAIN = 2
+    """The generic name of a medicine that MedlinePlus or the NHS describes to patients: none is an ordinary word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ingredient:
+    """One active substance: its canonical name and its DrugBank id, None where the dictionary has none."""
+
+    name: str
+    drugbank_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drug:
+    """What a written name stands for: one medicine, with more than one ingredient if it is a combination."""
+
+    name: str
+    drugbank_id: str | None
+    ingredients: tuple[Ingredient, ...]
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class NamedDrug:
+    """A drug's name found at [start, end) of a text."""
+
+    drug: Drug
+    start: int
+    end: int
+
+
+class DrugDictionary:
+    """Finds the names of drugs in a text; names are compared by their words, whatever their case."""
+
+    def __init__(self, drugs_by_name: Mapping[str, Drug]) -> None:
+        self._drugs = {_key(name): drug for name, drug in drugs_by_name.items()}
+        self._most_words: dict[str, int] = {}
+        for key in self._drugs:
+            words = key.split(" ")
+            self._most_words[words[0]] = max(len(words), self._most_words.get(words[0], 0))
+
+    def __len__(self) -> int:
+        """How many names it knows."""
+        return len(self._drugs)
+
+    def get(self, name: str) -> Drug | None:
+        """What the name stands for; None if it is not in the dictionary."""
+        return self._drugs.get(_key(name))
+
+    def find(self, text: str, start: int = 0, end: int | None = None) -> Iterator[NamedDrug]:
+        """Yield the names in text[start:end] from left to right, the longest at each place, without overlaps."""
+        words = list(_WORD.finditer(text, start, len(text) if end is None else end))
+        index = 0
+        while index < len(words):
+            count = self._words_of_name_at(text, words, index)
+            if count:
+                first, last = words[index], words[index + count - 1]
+                yield NamedDrug(self._drugs[_key(text[first.start() : last.end()])], first.start(), last.end())
+            index += count or 1
+
+    def _words_of_name_at(self, text: str, words: list[re.Match[str]], index: int) -> int:
+        """The number of words of the longest name that begins with words[index]; 0 if none does."""
+        longest = 0
+        key = ""
+        for count in range(1, self._most_words.get(words[index].group().lower(), 0) + 1):
+            if index + count > len(words):
+                break
+            word = words[index + count - 1]
+            gap = text[words[index + count - 2].end() : word.start()] if count > 1 else ""
+            if count > 1 and not _JOINT_IN_A_NAME.fullmatch(gap):
+                break
+            key = f"{key} {word.group().lower()}" if key else word.group().lower()
+            if key in self._drugs:
+                longest = count
+        return longest
+
+
+@cache
+def drug_dictionary() -> DrugDictionary:
+    """The dictionary of the installed package with our supplement, loaded once per process (about a second).
+
+    Raises:
+        MissingExtraError: The package isn't installed.
+        DictionaryChangedError: Its data file has another SHA-256 than `DICTIONARY_SHA256`.
+    """
+    spec = importlib.util.find_spec("drug_named_entity_recognition")
+    if spec is None or spec.origin is None:
+        raise MissingExtraError("medication_extraction", "drug-named-entity-recognition")
+    data = read_dictionary_file(Path(spec.origin).with_name("drug_ner_dictionary.pkl.bz2"))
+    return DrugDictionary(_drugs_by_name(data["drug_variant_to_canonical"], data["drug_canonical_to_data"]))
+
+
+def read_dictionary_file(path: Path, sha256: str = DICTIONARY_SHA256) -> dict[str, Any]:
+    """Read the bzip2-compressed pickle at path.
+
+    Raises:
+        DictionaryChangedError: The file's SHA-256 is another one, or it holds more than plain data.
+    """
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DictionaryChangedError(
+            f"{path.name} is not the file of drug-named-entity-recognition 2.0.9 (SHA-256 {sha256}); it is not read"
+        )
+    data: dict[str, Any] = _PlainDataUnpickler(io.BytesIO(bz2.decompress(content))).load()
+    return data
+
+
+class _PlainDataUnpickler(pickle.Unpickler):
+    def find_class(self, module_name: str, global_name: str, /) -> NoReturn:
+        raise DictionaryChangedError(
+            f"the drug dictionary asks for {module_name}.{global_name}; it may hold data only"
+        )
+
+
+def _key(name: str) -> str:
+    return " ".join(_WORD.findall(name.lower()))
+
+
+def _drugs_by_name(
+    canonical_by_variant: Mapping[str, list[str]], data_by_canonical: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Drug]:
+    """Everything that can be found, by its name; what the raw data hold beyond that (structures, URLs) is let go."""
+
+    def ingredient(canonical: str) -> Ingredient:
+        data = data_by_canonical.get(canonical, {})
+        return Ingredient(data.get("name", canonical.capitalize()), data.get("drugbank_id"))
+
+    @cache
+    def drug(canonicals: tuple[str, ...], confidence: Confidence) -> Drug:
+        if len(canonicals) > 1:
+            ingredients = tuple(ingredient(canonical) for canonical in canonicals)
+            return Drug(" / ".join(part.name for part in ingredients), None, ingredients, confidence)
+        whole = ingredient(canonicals[0])
+        parts = [part for part in _SEVERAL_DRUGS.split(canonicals[0]) if part]
+        if len(parts) > 1 and all(part in canonical_by_variant for part in parts):
+            ingredients = tuple(ingredient(canonical_by_variant[part][0]) for part in parts)
+        else:
+            ingredients = (whole,)
+        return Drug(whole.name, whole.drugbank_id, ingredients, confidence)
+
+    drugs: dict[str, Drug] = {}
+    for variant, (canonical, *_) in canonical_by_variant.items():
+        if _is_usable(variant):
+            confidence = _confidence(variant, canonical, data_by_canonical.get(canonical, {}))
+            drugs[variant] = drug((canonical,), confidence)
+    for name, (canonicals, confidence_name) in SUPPLEMENT.items():
+        drugs[name] = drug(_known(canonicals, canonical_by_variant), Confidence[confidence_name])
+    return drugs
+
+
+def _known(canonicals: Iterable[str], canonical_by_variant: Mapping[str, list[str]]) -> tuple[str, ...]:
+    return tuple(canonical_by_variant.get(canonical, [canonical])[0] for canonical in canonicals)
+
+
+def _is_usable(variant: str) -> bool:
+    """Whether the variant is a name of one thing that can be told from ordinary words and numbers.
+
+    "aspirin and omeprazole" is two findings, "drops, eye" an inverted index entry, "at 10" no name.
+    """
+    return (
+        _USABLE_VARIANT.fullmatch(variant) is not None
+        and " and " not in variant
+        and len(_WORD.findall(variant)) <= LONGEST_NAME_WORDS
+    )
+
+
+def _confidence(variant: str, canonical: str, data: Mapping[str, Any]) -> Confidence:
+    if variant in EVERYDAY_WORDS:
+        return Confidence.EVERYDAY
+    if variant in SPOKEN_OF_OUTSIDE_MEDICINE:
+        return Confidence.SUPPORTED
+    is_described_to_patients = "medline_plus_id" in data or "nhs_url" in data
+    # A salt or form carries the generic name in front: "metoprolol succinate".
+    if is_described_to_patients and (variant == canonical or variant.startswith(f"{canonical} ")):
+        return Confidence.CERTAIN
+    if " " in variant and not is_described_to_patients and "drugbank_id" not in data:
+        return Confidence.EVERYDAY
+    return Confidence.SUPPORTED
