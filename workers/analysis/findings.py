@@ -97,4 +97,11 @@ def _in_order(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if key not in seen:
             seen.add(key)
             distinct.append(item)
-    return sorted(distinct, key=lambda item: item["start"] if isinstance(item.get("start"), int) else 0)
+    return sorted(distinct, key=_start)
+
+
+def _start(item: dict[str, Any]) -> int:
+    """Give where a finding begins: a medication, where the name of its drug does."""
+    drug = item.get("drug")
+    start = (drug if isinstance(drug, dict) else item).get("start")
+    return start if isinstance(start, int) else 0

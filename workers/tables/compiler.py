@@ -250,7 +250,7 @@ class _Compiler:
 
 
 def _free_name(wish: str, taken: Sequence[str]) -> str:
-    """Give a name that no column has; DuckDB's own rowid is no such name, for a table may have a column of that name."""
+    """Give a name that no column has; DuckDB's own rowid would not do, for a table may have a column called so."""
     while wish in map(str.lower, taken):
         wish += "_"
     return wish

@@ -1,0 +1,289 @@
+import os
+from io import BytesIO
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import docx
+import pytest
+from pydantic import ValidationError
+from pypdf import PdfReader, PdfWriter
+
+from workers.documents import Document, DocumentInput
+from workers.errors import InputError, NameRefusedError, NotFoundError, TooLargeError, UnreadableError
+from workers.folder import SAMPLE_DOCUMENTS_DIR
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A document folder, with a secret beside it."""
+    (tmp_path / "secret.txt").write_text("secret")
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    monkeypatch.setenv("DOCUMENTS_DIR", str(documents))
+    return documents
+
+
+def read(document_id: str) -> Document:
+    return DocumentInput(document_id=document_id).read()
+
+
+def test_the_offsets_of_headings_point_at_them_in_every_sample_document():
+    for name in ("doc123", "discharge-summary", "visitor-guide", "hafenordnung"):
+        document = read(name)
+        assert document.headings
+        for heading in document.headings:
+            assert document.text[heading.start : heading.end] == heading.text
+
+
+def test_a_pdf_has_a_text_for_each_page_and_the_text_is_the_pages_joined():
+    document = read("doc123")
+    assert document.media_type == "application/pdf"
+    assert len(document.pages) == 3
+    assert document.text == "\n\n".join(document.pages)
+    assert "metformin, lisinopril, atorvastatin" in document.pages[1]
+
+
+def test_the_bookmarks_of_a_pdf_are_its_headings():
+    levels = {heading.text: heading.level for heading in read("doc123").headings}
+    assert levels["Annual Report 2030"] == 1
+    assert levels["3. The medicine programme"] == 2
+    assert levels["3.2 Limits"] == 3
+
+
+def test_a_docx_gives_paragraphs_and_tables_in_their_order():
+    text = read("discharge-summary").text
+    assert text.index("Known asthma") < text.index("Levothyroxine | 75 micrograms") < text.index("Please repeat")
+
+
+def test_html_gives_what_a_reader_sees_and_nothing_of_scripts_and_styles():
+    text = read("visitor-guide").text
+    assert "Port Ellery is a fictional fishing town with 9,200 inhabitants." in text
+    assert "€14.50" in text
+    assert "Monday to Friday | 7:00 | 18:30" in text
+    assert "sans-serif" not in text
+    assert "document.title" not in text
+
+
+def test_a_heading_mark_inside_fenced_code_is_no_markdown_heading(folder):
+    (folder / "a.md").write_text("# One\n\n```\n# not one\n```\n\nTwo\n---\n")
+    assert [(heading.level, heading.text) for heading in read("a").headings] == [(1, "One"), (2, "Two")]
+
+
+def test_a_document_is_found_with_and_without_its_suffix():
+    assert read("doc456").text == read("doc456.txt").text
+
+
+def test_a_document_may_lie_in_a_subfolder(folder):
+    (folder / "2031").mkdir()
+    (folder / "2031" / "letter.txt").write_text("hello")
+    assert read("2031/letter").text == "hello"
+
+
+def test_inline_text_is_taken_as_it_is():
+    text = "one\r\n two\u00a0"
+    document = DocumentInput(text=text).read()
+    assert document.text == text
+    assert document.pages == (text,)
+    assert document.id is None
+
+
+@pytest.mark.parametrize("payload", [{}, {"text": "a", "document_id": "b"}, {"text": None}, {"text": "a", "x": 1}])
+def test_a_payload_that_does_not_name_exactly_one_input_is_refused(payload):
+    with pytest.raises(ValidationError):
+        DocumentInput.model_validate(payload)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../secret",
+        "../secret.txt",
+        "..",
+        ".",
+        "a/../../secret",
+        "/etc/passwd",
+        "//etc/passwd",
+        "..\\secret",
+        "C:\\secret",
+        "secret\0.txt",
+        "a\n",
+        "a/",
+        "a//b",
+        ".hidden",
+        "a/.hidden",
+        "\u202etxt",
+    ],
+)
+def test_a_name_that_could_leave_the_folder_is_refused_without_a_path_in_the_message(folder, name):
+    (folder / ".hidden").write_text("hidden")
+    with pytest.raises(NameRefusedError) as caught:
+        read(name)
+    assert str(folder.parent) not in str(caught.value)
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+def test_a_symbolic_link_out_of_the_folder_is_refused(folder, absolute):
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt" if absolute else "../secret.txt")
+    for name in ("link", "link.txt"):
+        with pytest.raises(NameRefusedError) as caught:
+            read(name)
+        assert str(folder.parent) not in str(caught.value)
+
+
+def test_a_subfolder_that_links_out_of_the_folder_is_refused(folder):
+    (folder / "sub").symlink_to(folder.parent)
+    with pytest.raises(NameRefusedError):
+        read("sub/secret")
+
+
+def test_a_symbolic_link_within_the_folder_is_followed(folder):
+    (folder / "real.txt").write_text("here")
+    (folder / "alias.txt").symlink_to("real.txt")
+    assert read("alias").text == "here"
+
+
+def test_a_document_folder_that_is_itself_a_link_works(folder, monkeypatch):
+    (folder / "a.txt").write_text("here")
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    monkeypatch.setenv("DOCUMENTS_DIR", str(link))
+    assert read("a").text == "here"
+
+
+def test_a_loop_of_links_a_folder_a_pipe_and_an_endless_name_are_not_found(folder):
+    (folder / "loop.txt").symlink_to("loop.txt")
+    (folder / "folder.txt").mkdir()
+    os.mkfifo(folder / "pipe.txt")
+    for name in ("loop", "folder", "pipe", "x" * 255, "é" * 200):
+        with pytest.raises(NotFoundError):
+            read(name)
+
+
+def test_an_unknown_id_is_told_which_ids_there_are(folder):
+    for number in range(30):
+        (folder / f"doc{number:02}.txt").write_text("")
+    (folder / "table.csv").write_text("")
+    with pytest.raises(NotFoundError) as caught:
+        read("nothing")
+    message = str(caught.value)
+    assert "doc00" in message
+    assert "doc19" in message
+    assert "doc20" not in message
+    assert "table" not in message
+
+
+def test_a_folder_that_is_missing_has_no_documents(folder, monkeypatch):
+    monkeypatch.setenv("DOCUMENTS_DIR", str(folder / "missing"))
+    with pytest.raises(NotFoundError, match="known are: none"):
+        read("doc123")
+
+
+def test_a_name_that_fits_two_files_asks_for_the_suffix(folder):
+    (folder / "a.txt").write_text("text")
+    (folder / "a.md").write_text("markdown")
+    with pytest.raises(NotFoundError, match=r"a\.md, a\.txt"):
+        read("a")
+    assert read("a.txt").text == "text"
+
+
+def test_a_document_of_several_megabytes_is_read(folder):
+    text = "The tide comes in. " * 400_000
+    (folder / "large.txt").write_text(text)
+    assert read("large").text == text
+
+
+def test_an_input_over_the_limit_is_refused_with_both_sizes(folder, monkeypatch):
+    monkeypatch.setenv("DOCUMENT_MAX_BYTES", "1000")
+    (folder / "large.txt").write_text("x" * 1001)
+    for payload in (DocumentInput(document_id="large"), DocumentInput(text="é" * 501)):
+        with pytest.raises(TooLargeError, match=r"1,00[12] bytes.*1,000"):
+            payload.read()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_text_is_decoded_whatever_common_encoding_it_has(folder, encoding):
+    (folder / "a.txt").write_bytes("Größe: 5 µg, naïve café\r\nnext".encode(encoding))
+    assert read("a").text == "Größe: 5 µg, naïve café\nnext"
+
+
+@pytest.mark.parametrize("encoding", ["windows-1251", "shift_jis", "utf-8"])
+def test_html_is_decoded_as_it_declares(folder, encoding):
+    word = "Привет"
+    (folder / "a.html").write_bytes(f'<meta charset="{encoding}"><p>{word}</p>'.encode(encoding))
+    assert read("a").text == word
+
+
+@pytest.mark.parametrize("declared", ["nonsense", "unicode_escape", "zlib", "utf-16"])
+def test_html_that_declares_a_wrong_encoding_is_read_as_utf_8(folder, declared):
+    (folder / "a.html").write_bytes(f'<meta charset="{declared}"><p>\\x41é</p>'.encode())
+    assert read("a").text == "\\x41é"
+
+
+def test_html_that_is_nested_very_deep_is_read(folder):
+    (folder / "a.html").write_text("<div>" * 20_000 + "deep")
+    assert read("a").text == "deep"
+
+
+def test_a_file_without_a_suffix_is_read_by_what_it_holds(folder):
+    for source, media_type in (("doc123.pdf", "application/pdf"), ("visitor-guide.html", "text/html")):
+        (folder / "upload").write_bytes((SAMPLE_DOCUMENTS_DIR / source).read_bytes())
+        assert read("upload").media_type == media_type
+
+
+@pytest.mark.parametrize("name", ["bad.pdf", "bad.docx", "bad.txt", "empty.pdf", "empty.docx", "table.csv"])
+def test_what_is_not_a_readable_document_is_refused(folder, name):
+    (folder / name).write_bytes(b"" if name.startswith("empty") else b"%PDF-1.7 PK\x03\x04 \0 rubbish")
+    with pytest.raises(UnreadableError) as caught:
+        read(name)
+    assert str(folder) not in str(caught.value)
+
+
+def test_a_pdf_that_is_cut_anywhere_is_read_in_part_or_refused(folder):
+    whole = (SAMPLE_DOCUMENTS_DIR / "doc123.pdf").read_bytes()
+    for size in range(0, len(whole), 97):
+        (folder / "cut.pdf").write_bytes(whole[:size])
+        try:
+            document = read("cut")
+        except InputError:
+            continue
+        assert set(document.pages) <= {*read_sample_pages(), ""}
+
+
+def read_sample_pages() -> list[str]:
+    reader = PdfReader(SAMPLE_DOCUMENTS_DIR / "doc123.pdf")
+    return [page.extract_text().strip() for page in reader.pages]
+
+
+def test_an_encrypted_pdf_needs_its_password(folder):
+    for name, password in (("locked", "swordfish"), ("open", "")):
+        writer = PdfWriter(clone_from=SAMPLE_DOCUMENTS_DIR / "doc123.pdf")
+        writer.encrypt(password, owner_password="owner", algorithm="RC4-128")
+        writer.write(folder / f"{name}.pdf")
+    with pytest.raises(UnreadableError, match="password"):
+        read("locked")
+    assert "metformin" in read("open").text
+
+
+def test_a_docx_that_unpacks_to_an_enormous_size_is_refused(folder, monkeypatch):
+    monkeypatch.setattr("workers.formats._MAX_UNPACKED_BYTES", 1_000_000)
+    with ZipFile(folder / "bomb.docx", "w", ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", b"0" * 1_000_001)
+    assert (folder / "bomb.docx").stat().st_size < 10_000
+    with pytest.raises(TooLargeError, match="unpacks"):
+        read("bomb")
+
+
+def test_a_docx_does_not_pull_in_a_file_through_an_xml_entity(folder):
+    saved = BytesIO()
+    docx.Document().save(saved)
+    secret = (folder.parent / "secret.txt").as_uri()
+    with ZipFile(saved) as source, ZipFile(folder / "xxe.docx", "w") as target:
+        for entry in source.infolist():
+            data = source.read(entry)
+            if entry.filename == "word/document.xml":
+                data = (
+                    f'<!DOCTYPE d [<!ENTITY e SYSTEM "{secret}">]>'
+                    '<w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+                    "<w:body><w:p><w:r><w:t>before &e; after</w:t></w:r></w:p></w:body></w:document>"
+                ).encode()
+            target.writestr(entry, data)
+    assert "secret" not in read("xxe").text
