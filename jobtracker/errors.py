@@ -60,3 +60,14 @@ class StoreUnavailableError(JobTrackerError):
 
 class BrokerUnavailableError(JobTrackerError):
     """The message broker does not answer."""
+
+
+class ResultGoneError(JobTrackerError):
+    """A sub-job completed, and its result is neither stored nor in Celery's result backend any more."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"The result of sub-job {job_id} is gone: it was too large to store here, and Celery's result_expires has"
+            " passed. Create the job anew."
+        )
+        self.job_id = job_id

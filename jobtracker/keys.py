@@ -71,7 +71,7 @@ RECORD_FIELDS = (
     "acks_late",  # "1": its message comes back when its worker dies
     "executing",  # "1": its own task runs (a parent may be running through its sub-jobs only)
     "parent",  # id
-    "position",  # among its parent's sub-jobs
+    "next",  # the job that Celery sends when this one has completed: the next of a chain
     "policy",  # a parent's failure policy
     "subs",  # a parent's number of sub-jobs …
     "subs_completed",
@@ -92,9 +92,11 @@ RECORD_FIELDS = (
 
 DATA_FIELDS = (
     "payload",  # JSON object: the task's keyword arguments
+    "kwargs",  # JSON object: its keyword arguments, where the payload is something else (custom)
     "args",  # JSON list: its positional arguments, where they are stored
     "arguments_repr",  # bounded repr of both, where they are not
     "result",  # JSON
+    "result_omitted",  # bytes of a result that was too large to be stored here
     "error",  # JSON: type, message, traceback
 )
 

@@ -38,7 +38,9 @@ class EnvironmentSettings(BaseModel):
 class Settings(EnvironmentSettings):
     """Where jobs are tracked, and how."""
 
-    redis_url: str = Field("redis://localhost:6379", description="The tracking Redis: redis://, rediss:// or unix://.")
+    redis_url: str = Field(
+        "redis://localhost:6379", description="The tracking Redis: redis://, rediss:// or unix://."
+    )
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database, where the URL names none.")
     tracking_namespace: str = Field("jobtracker", min_length=1, description="What every key begins with.")
     tracking_timeout_s: float = Field(1.0, gt=0, description="The longest a task waits for the tracking Redis.")
@@ -89,7 +91,7 @@ def with_database(url: str, db: int) -> str:
 
 
 def celery_redis_url(url: str) -> str:
-    """A redis-py URL as Celery spells it: kombu and Celery write a unix socket as redis+socket:// with virtual_host."""
+    """A redis-py URL as Celery spells it: kombu writes a unix socket as redis+socket:// with virtual_host."""
     parts = urlsplit(url)
     if parts.scheme != "unix":
         return url

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, NamedTuple
 
-from redis import Redis
 from redis.exceptions import NoScriptError
 
+from jobtracker.connection import RedisClient
 from jobtracker.keys import PREFIXES, Keys
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Event, Outcome, Status
 
@@ -52,7 +52,8 @@ class Change(NamedTuple):
     attempt: int
     parent: str | None
     cancel_requested: bool
-    subs: int
+    next: str | None
+    """The job that Celery sends when this one has completed, in a chain."""
 
     @property
     def applied(self) -> bool:
@@ -81,14 +82,14 @@ class Script:
         self.source = source
         self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
 
-    def __call__(self, client: "Redis[str]", key: str, args: Sequence[str | int | float]) -> Any:
+    def __call__(self, client: RedisClient, key: str, args: Sequence[str | int | float]) -> Any:
         """Run it: one round trip, two where the server has forgotten it."""
         try:
             return client.evalsha(self.sha, 1, key, *args)
         except NoScriptError:
             return client.eval(self.source, 1, key, *args)
 
-    def many(self, client: "Redis[str]", calls: Sequence[tuple[str, Sequence[str | int | float]]]) -> list[Any]:
+    def many(self, client: RedisClient, calls: Sequence[tuple[str, list[str | int | float]]]) -> list[Any]:
         """Run it once for each `(key, args)`, in order, in one pipeline."""
         if not calls:
             return []
@@ -141,7 +142,7 @@ class JobStore:
 
     def __init__(
         self,
-        client: "Redis[str]",
+        client: RedisClient,
         keys: Keys | None = None,
         *,
         retention_ms: int = 7 * 86_400_000,
@@ -195,14 +196,15 @@ class JobStore:
             data: Further bulky fields, likewise.
             at_ms: When it happened; default now.
         """
-        return self._change(self._transition(self.client, *self._call(event, job_id, run, attempt, fields, data, at_ms)))
+        return self._change(
+            self._transition(self.client, *self._call(event, job_id, run, attempt, fields, data, at_ms))
+        )
 
-    def apply_many(
-        self, event: Event, job_ids: Iterable[str], *, fields: Mapping[str, str | int] | None = None
-    ) -> list[Change]:
-        """Apply the same event to many jobs, in order, in one round trip."""
-        calls = [self._call(event, job_id, None, None, fields, None, None) for job_id in job_ids]
-        return [self._change(answer) for answer in self._transition.many(self.client, calls)]
+    def apply_many(self, event: Event, jobs: Mapping[str, Mapping[str, str | int]]) -> dict[str, Change]:
+        """Apply the same event to many jobs, in order, each with its own further fields, in one round trip."""
+        calls = [self._call(event, job_id, None, None, fields, None, None) for job_id, fields in jobs.items()]
+        answers = self._transition.many(self.client, calls)
+        return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
 
     def settle(self, parent_id: str, job_id: str, run: int, status: Status, error: str = "") -> Verdict:
         """Tell a parent what became of a sub-job; may be repeated.
@@ -214,10 +216,8 @@ class JobStore:
             status: Its status now.
             error: What the parent's error is to be (JSON), should it fail by this.
         """
-        args = [self.keys.prefix, parent_id, job_id, run, status, now_ms(), error]
-        verdict, grandparent, parent_run, parent_status = self._settle(
-            self.client, self.keys("job", parent_id), args
-        )
+        args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, now_ms(), error]
+        verdict, grandparent, parent_run, parent_status = self._settle(self.client, self.keys("job", parent_id), args)
         return Verdict(verdict, grandparent or None, parent_run, Status(parent_status) if parent_status else None)
 
     def edit(
@@ -236,7 +236,7 @@ class JobStore:
 
     def delete(self, *job_ids: str, mode: str = "delete", finished_before_ms: int = 0) -> list[Outcome]:
         """Remove jobs in one round trip; the modes are in lua/delete.lua. Their sub-jobs are in the trash then."""
-        calls = [
+        calls: list[tuple[str, list[str | int | float]]] = [
             (self.keys("job", job_id), [self.keys.prefix, job_id, mode, finished_before_ms, self.tombstone_s])
             for job_id in job_ids
         ]
@@ -247,10 +247,6 @@ class JobStore:
         args: list[str | int | float] = [self.keys.prefix, job_id, self.max_log_lines]
         args += [part for line in lines for part in line]
         return Outcome(self._log(self.client, self.keys("job", job_id), args))
-
-    def set_fields(self, job_id: str, **fields: str | int) -> None:
-        """Set fields of an existing record that no index and no counter depends on."""
-        self.edit(job_id, fields=fields)
 
     def _call(
         self,
@@ -278,7 +274,7 @@ class JobStore:
 
     @staticmethod
     def _change(answer: Any) -> Change:
-        outcome, before, after, run, attempt, parent, cancel, subs = answer
+        outcome, before, after, run, attempt, parent, cancel, following = answer
         return Change(
             Outcome(outcome),
             Status(before) if before else None,
@@ -287,7 +283,7 @@ class JobStore:
             attempt,
             parent or None,
             bool(cancel),
-            subs,
+            following or None,
         )
 
 

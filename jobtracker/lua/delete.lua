@@ -6,6 +6,7 @@
 -- Modes    delete   as a user asks: settled or never sent, all its sub-jobs too, and not part of another job
 --          expire   by retention: settled before that time, all its sub-jobs too, and not part of another job
 --          trash    its parent was deleted: whatever it is
+--          undo     its message could not be published: it never was
 -- Outcomes applied, missing, illegal
 local id, mode, before, tombstone_s = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
@@ -14,7 +15,7 @@ if not rec then
   redis.call('SREM', key('trash'), id)
   return 'missing'
 end
-if mode ~= 'trash' then
+if mode == 'delete' or mode == 'expire' then
   if rec.parent and redis.call('EXISTS', key('job', rec.parent)) == 1 then return 'illegal' end
   local unsent = rec.run == 0 and rec.status == 'pending'
   if mode == 'expire' and (not SETTLED[rec.status] or tonumber(rec.finished) >= before) then return 'illegal' end
@@ -31,5 +32,5 @@ redis.call('ZREM', key('all'), id)
 redis.call('ZREM', key('type', rec.type), id)
 redis.call('DEL', KEYS[1], key('data', id), key('log', id), key('subs', id), key('outcomes', id))
 redis.call('SREM', key('trash'), id)
-if mode ~= 'expire' then redis.call('SET', key('tombstone', id), '1', 'EX', tombstone_s) end
+if mode == 'delete' or mode == 'trash' then redis.call('SET', key('tombstone', id), '1', 'EX', tombstone_s) end
 return 'applied'

@@ -14,7 +14,7 @@ end
 
 local NUMBERS = { 'run', 'attempt', 'subs', 'subs_completed', 'subs_failed', 'subs_cancelled', 'deliveries' }
 local TEXTS = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'policy', 'body', 'halted',
-  'queued', 'started', 'finished', 'created', 'position' }
+  'queued', 'started', 'finished', 'created', 'next' }
 local NEEDED = {}
 for _, name in ipairs(TEXTS) do NEEDED[#NEEDED + 1] = name end
 for _, name in ipairs(NUMBERS) do NEEDED[#NEEDED + 1] = name end
@@ -109,6 +109,8 @@ local function remember(rec, event, now, run, attempt)
     drop('eta', 'reason')
   elseif event == 'sub_start' then
     if not rec.started then put('started', now) end
+  elseif event == 'complete' then
+    drop('eta', 'reason')
   elseif event == 'retry' or event == 'requeue' then
     drop('executing', 'eta', 'lease')
   elseif event == 'enqueue' then

@@ -3,17 +3,17 @@
 -- KEYS[1]  the record
 -- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it),
 --          n, n field/value pairs for the record, field/value pairs for the data
--- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), sub-jobs}
+-- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), next in chain or ''}
 -- The pairs are written only where the event was applied as it came.
 local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local run, attempt, n = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local rec = load(id)
-if not rec then return { missing(id), '', '', 0, 0, '', 0, 0 } end
+if not rec then return { missing(id), '', '', 0, 0, '', 0, '' } end
 local before = rec.status
 local outcome, applied = apply(rec, event, now, run, attempt)
 if outcome == 'applied' and applied == event then
   if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 8, 7 + 2 * n)) end
   if #ARGV > 7 + 2 * n then redis.call('HSET', key('data', id), unpack(ARGV, 8 + 2 * n)) end
 end
-return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.subs }
+return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '' }

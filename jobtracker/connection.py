@@ -1,0 +1,23 @@
+"""Connections to the tracking Redis."""
+
+from typing import Any, TypeAlias
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+RedisClient: TypeAlias = Any
+"""A `redis.Redis` that decodes its responses. redis-py types every answer as bytes or text, so Any is more honest."""
+
+
+def connect(url: str, timeout_s: float) -> RedisClient:
+    """A client that decodes responses, gives up after `timeout_s` and tries once: its callers know when to repeat."""
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        client_name="jobtracker",
+    )

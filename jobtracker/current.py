@@ -1,0 +1,165 @@
+"""The job that the running task is, from the inside: progress, log, cancellation."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sized
+from typing import TypeVar
+
+from celery import Task
+from celery._state import get_current_task
+from celery.exceptions import Ignore
+
+from jobtracker.lifecycle import Event
+from jobtracker.models import Job
+from jobtracker.store import now_ms
+from jobtracker.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_CANCEL_CHECK_S = 1.0
+"""A loop may ask for cancellation as often as it likes; Redis is asked at most this often."""
+
+
+class JobCancelledError(Ignore):  # type: ignore[misc] # Celery has no types
+    """Stops a task that was cancelled. Let it pass: it leaves Celery's state REVOKED and the job cancelled."""
+
+
+class CurrentJob:
+    """The job whose task runs here. Outside a tracked task an inert one, so that tasks can be called directly.
+
+    A failure to reach Redis is logged and never reaches the task.
+
+    Attributes:
+        id: The job's id; empty outside a tracked task.
+        run: Its run.
+        attempt: Celery's retries count.
+        stopped: Why it was stopped, once it was, or is to be before it begins.
+        resent: The task has sent itself again under its own id: it goes on (retry, replace).
+    """
+
+    def __init__(self, tracking: Tracking | None, task: Task | None, job_id: str, run: int, attempt: int) -> None:
+        self.id = job_id
+        self.run = run
+        self.attempt = attempt
+        self.stopped: str | None = None
+        self.resent = False
+        self._tracking = tracking
+        self._task = task
+        self._cancelled = False
+        self._asked_at = self._reported_at = float("-inf")
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        """Report how far the task is; written at most every `PROGRESS_INTERVAL_S` seconds, and when it is done.
+
+        Args:
+            done: Units that are done, from 0.
+            total: Units in all, above 0.
+            note: Where it is, for people; up to 200 characters.
+        """
+        if self._tracking is None:
+            return
+        now = time.monotonic()
+        if done < total and now - self._reported_at < self._tracking.settings.progress_interval_s:
+            return
+        self._reported_at = now
+        fields = {"done": str(done), "total": str(total), "note": note[:200]}
+        try:
+            change = self._tracking.store.apply(
+                Event.PROGRESS, self.id, run=self.run, attempt=self.attempt, fields=fields
+            )
+        except Exception as error:  # noqa: BLE001 (a failure of the tracker must not fail the task)
+            logger.warning("Progress of job %s was not recorded: %s", self.id, error)
+        else:
+            self._cancelled = self._cancelled or change.cancel_requested
+            self._asked_at = now
+
+    def track(self, items: Iterable[T], total: int | None = None, note: str = "") -> Iterator[T]:
+        """Iterate, reporting progress after each item and stopping where a cancel was asked for.
+
+        Args:
+            items: What to go through.
+            total: How many there are; default: its length, and no progress where it has none.
+            note: What the progress says.
+
+        Raises:
+            JobCancelledError: A cancel was asked for.
+        """
+        if total is None and isinstance(items, Sized):
+            total = len(items)
+        for done, item in enumerate(items, start=1):
+            self.raise_if_cancelled()
+            yield item
+            if total:
+                self.progress(done, total, note)
+
+    def log(self, message: str, level: str = "info") -> None:
+        """Write a line into the job's own log, which the API serves; up to 2,000 characters."""
+        if self._tracking is None:
+            return
+        try:
+            self._tracking.store.log(self.id, [(now_ms(), level, message[:2000])])
+        except Exception as error:  # noqa: BLE001 (a failure of the tracker must not fail the task)
+            logger.warning("A log line of job %s was not recorded: %s", self.id, error)
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Somebody asked that the job be called off; Redis is asked at most once a second."""
+        if self._tracking is None or self._cancelled:
+            return self._cancelled
+        now = time.monotonic()
+        if now - self._asked_at >= _CANCEL_CHECK_S:
+            self._asked_at = now
+            try:
+                self._cancelled = self._tracking.queries.field(self.id, "cancel") is not None
+            except Exception as error:  # noqa: BLE001 (a failure of the tracker must not fail the task)
+                logger.warning("Whether job %s is cancelled is not known: %s", self.id, error)
+        return self._cancelled
+
+    def raise_if_cancelled(self) -> None:
+        """Stop the task here if a cancel was asked for.
+
+        Raises:
+            JobCancelledError: It was.
+        """
+        if self.cancel_requested:
+            self.stop("stopped as asked")
+
+    def stop(self, reason: str) -> None:
+        """End the task here as cancelled; Celery sees it as revoked, and a chord that waits for it gets to know.
+
+        Raises:
+            JobCancelledError: Always.
+        """
+        self.stopped = reason
+        if self._task is not None:
+            # As Celery's own worker does it for a revoked task (celery/worker/request.py, _announce_revoked).
+            request = self._task.request
+            self._task.backend.mark_as_revoked(
+                request.id, reason, request=request, store_result=not self._task.ignore_result
+            )
+        raise JobCancelledError(reason)
+
+    def sub_jobs(self) -> list[Job]:
+        """The sub-jobs of a parent, in order, with their results and errors; empty where there are none.
+
+        Raises:
+            redis.exceptions.RedisError: The tracking Redis does not answer.
+        """
+        if self._tracking is None:
+            return []
+        return self._tracking.queries.get_many(self._tracking.queries.sub_ids(self.id))
+
+
+_INERT = CurrentJob(None, None, "", 0, 0)
+
+
+def job_of(task: Task | None) -> CurrentJob | None:
+    """The job that a task is running as, None where it is not tracked."""
+    job = getattr(task.request, "jobtracker", None) if task is not None else None
+    return job if isinstance(job, CurrentJob) else None
+
+
+def current_job() -> CurrentJob:
+    """The job whose task runs here; an inert one outside a tracked task."""
+    return job_of(get_current_task()) or _INERT

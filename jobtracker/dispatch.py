@@ -1,0 +1,134 @@
+"""From records to Celery messages: signatures, chords, revokes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from celery import Celery, Signature, chord, states
+from kombu.exceptions import OperationalError
+from kombu.utils.json import loads
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from jobtracker.errors import BrokerUnavailableError, ResultGoneError
+from jobtracker.lifecycle import Priority, Status
+from jobtracker.models import task_id_of
+from jobtracker.queries import JobQueries, Loaded
+
+REQUEST_ID_HEADER = "jobtracker_request_id"
+"""Message header with the id of the HTTP request that made the job."""
+
+_REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
+_AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
+
+
+def broker_priorities(app: Celery) -> dict[Priority, int]:
+    """The broker's own numbers: kombu's Redis transport takes 0 first, AMQP takes the highest first."""
+    transport = app.connection_for_write().transport
+    return _AMQP_PRIORITIES if transport.driver_type == "amqp" else _REDIS_PRIORITIES
+
+
+def priority_of(app: Celery, number: int | None) -> Priority:
+    """The priority that is nearest to a broker's number; normal where the message has none."""
+    if number is None:
+        return Priority.NORMAL
+    numbers = broker_priorities(app)
+    return min(numbers, key=lambda priority: abs(numbers[priority] - number))
+
+
+class Dispatcher:
+    """Sends jobs to Celery.
+
+    Args:
+        app: The Celery app whose broker and result backend are used. It need not know the tasks.
+        queries: Where the jobs are read.
+    """
+
+    def __init__(self, app: Celery, queries: JobQueries) -> None:
+        self.app = app
+        self.queries = queries
+
+    def publish(self, root: str) -> None:
+        """Send a job; a parent as a chord, its sub-jobs as the header and its own task as the body.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        families = self.queries.families(root)
+        jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
+        self._send(self._chord(root, families, jobs))
+
+    def publish_alone(self, job_id: str) -> None:
+        """Send a job's own task, a parent's with the results of its sub-jobs, old and new, in order.
+
+        A sub-job that did not complete stands in the list as None.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+            ResultGoneError: A completed sub-job's result is neither stored nor in Celery's result backend any more.
+        """
+        record, data = self.queries.load([job_id])[0]
+        results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
+        self._send(self._signature(record, data, results))
+
+    def results(self, job_ids: Sequence[str]) -> list[Any]:
+        """The results of jobs, in order; None for one that did not complete.
+
+        Raises:
+            ResultGoneError: One completed, and its result is not there any more.
+        """
+        return [self._result(record, data) for record, data in self.queries.load(job_ids)]
+
+    def revoke(self, task_ids: Sequence[str], *, terminate: bool = False) -> None:
+        """Tell the workers to discard tasks, or with `terminate` to kill them. They forget it when they restart.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        if task_ids:
+            with _broker_errors():
+                self.app.control.revoke(list(task_ids), terminate=terminate)
+
+    def _send(self, signature: Signature) -> None:
+        with _broker_errors():
+            signature.apply_async(retry=False)
+
+    def _chord(self, job_id: str, families: dict[str, list[str]], jobs: dict[str, Loaded]) -> Signature:
+        signature = self._signature(*jobs[job_id])
+        if not families[job_id]:
+            return signature
+        header = [self._chord(sub, families, jobs) for sub in families[job_id]]
+        return chord(header, signature, app=self.app).set(task_id=signature.options["task_id"])
+
+    def _signature(self, record: dict[str, str], data: dict[str, str], results: list[Any] | None = None) -> Signature:
+        args = loads(data.get("args") or "[]")
+        kwargs = loads(data.get("kwargs") or data.get("payload") or "{}")
+        if results is not None:
+            args = [results, *args]
+        options: dict[str, Any] = {
+            "task_id": task_id_of(record["id"], int(record.get("run") or 1)),
+            "priority": broker_priorities(self.app)[Priority(record["priority"])],
+        }
+        if record.get("queue"):
+            options["queue"] = record["queue"]
+        if record.get("request_id"):
+            options["headers"] = {REQUEST_ID_HEADER: record["request_id"]}
+        return self.app.signature(record["task"], args=args, kwargs=kwargs, options=options)
+
+    def _result(self, record: dict[str, str], data: dict[str, str]) -> Any:
+        if record["status"] != Status.COMPLETED:
+            return None
+        if "result" in data:
+            return loads(data["result"])
+        kept = self.app.AsyncResult(task_id_of(record["id"], int(record["run"])))
+        if kept.state != states.SUCCESS:
+            raise ResultGoneError(record["id"])
+        return kept.result
+
+
+@contextmanager
+def _broker_errors() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, RedisConnectionError, RedisTimeoutError) as error:
+        raise BrokerUnavailableError(f"The broker does not answer: {error}") from error

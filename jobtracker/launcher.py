@@ -1,0 +1,329 @@
+"""What people do with jobs: create, start, cancel, retry, change, delete."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from jobtracker.dispatch import Dispatcher
+from jobtracker.errors import BrokerUnavailableError, IllegalTransitionError, JobNotFoundError, JobTrackerError
+from jobtracker.lifecycle import SETTLED, Event, Outcome, Priority, Status
+from jobtracker.models import JobUpdate, SubJobCreate
+from jobtracker.queries import JobQueries
+from jobtracker.registry import Registry
+from jobtracker.settlement import Settlement
+from jobtracker.store import Change, JobStore, NewJob
+
+_TRASH_BATCH = 500
+
+
+class Launcher:
+    """Creates jobs and sends them to Celery.
+
+    Args:
+        store: Where they are recorded.
+        queries: Where they are read.
+        registry: The job types that workers announced.
+        dispatcher: Sends them.
+        settlement: Carries on what their end leads to.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        queries: JobQueries,
+        registry: Registry,
+        dispatcher: Dispatcher,
+        settlement: Settlement,
+    ) -> None:
+        self.store = store
+        self.queries = queries
+        self.registry = registry
+        self.dispatcher = dispatcher
+        self.settlement = settlement
+
+    def create(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
+        """Record a job and all its sub-jobs, pending; returns its id.
+
+        Raises:
+            UnknownJobTypeError: A type is neither documented nor announced.
+            InvalidPayloadError: A payload does not fit its type.
+        """
+        records: list[NewJob] = []
+        root = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, place={})
+        self.store.create(*records)  # sub-jobs first, so that a parent is never seen without them
+        return root
+
+    def start(self, job_id: str) -> None:
+        """Send a job, with all its sub-jobs, to Celery.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: It was started already, or is part of another job.
+            InvalidPayloadError: Its type was announced meanwhile, and its payload does not fit.
+            BrokerUnavailableError: The broker does not answer; the job is as it was.
+        """
+        record = self.queries.record(job_id)
+        self._check_has_no_parent(record, "start", "start its parent")
+        families = self.queries.families(job_id)
+        places = self._places(list(families))
+        root = self.store.apply(Event.ENQUEUE, job_id, fields=places.pop(job_id))
+        if not root.applied:
+            raise _refused(job_id, root, "start", _WHY_NOT_START)
+        self.store.apply_many(Event.ENQUEUE, places)
+        try:
+            self.dispatcher.publish(job_id)
+        except Exception:
+            self.store.apply_many(Event.UNENQUEUE, {each: {} for each in families})
+            raise
+
+    def cancel(self, job_id: str, *, reason: str = "cancelled by request", terminate: bool = False) -> None:
+        """Cancel a job and all its sub-jobs. Cancelling one that is cancelled changes nothing.
+
+        Args:
+            job_id: The job.
+            reason: A sentence for those who wonder later.
+            terminate: Kill a running task instead of asking it to stop.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: It has completed or failed.
+            BrokerUnavailableError: The broker does not answer; the cancel is recorded all the same, and a worker
+                asks before it starts a task.
+        """
+        self.queries.record(job_id)
+        change = self.settlement.cancel_tree(job_id, reason=reason, terminate=terminate)
+        if change.outcome is Outcome.ILLEGAL:
+            raise _refused(job_id, change, "cancel", "it has ended.")
+
+    def retry(self, job_id: str) -> None:
+        """Run a failed or cancelled job again: a new run. Of a parent, only the sub-jobs that did not complete.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: It is not failed or cancelled, part of it still runs, its arguments are not
+                stored, or its parent has ended too.
+            ResultGoneError: The result of a completed sub-job, which the parent needs, is gone.
+            BrokerUnavailableError: The broker does not answer; the job is failed as before.
+        """
+        record = self.queries.record(job_id)
+        if record["status"] not in {Status.FAILED, Status.CANCELLED}:
+            raise IllegalTransitionError(job_id, record["status"], "retry", "only failed or cancelled jobs can be.")
+        parent = self._parent_of(record)
+        if parent and parent["status"] in SETTLED:
+            why = f"its parent {parent['id']} has ended too. Retry that: it runs again what did not complete."
+            raise IllegalTransitionError(job_id, record["status"], "retry", why)
+        again = self._incomplete(job_id)
+        places = self._places(list(again))
+        for each, subs in again.items():
+            if subs:
+                places[each] = {**places[each], "body": "own"}
+        root = self.store.apply(Event.RERUN, job_id, fields=places.pop(job_id))
+        if not root.applied:
+            raise _refused(job_id, root, "retry", "somebody else was faster.")
+        changes = {job_id: root, **self.store.apply_many(Event.RERUN, places)}
+        self.settlement.own_ancestors(job_id)
+        for each, change in changes.items():
+            if change.parent and change.applied:
+                self.settlement.tell(change.parent, each, change.run, Status.PENDING)
+        self._publish_again(again)
+
+    def update(self, job_id: str, wanted: JobUpdate) -> None:
+        """Change a job, or report on one that Celery does not run.
+
+        Name and tags may be changed at any time, priority and payload before the job is started.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: Its status does not allow it, or Celery runs it.
+            InvalidPayloadError: The payload does not fit its type.
+        """
+        record = self.queries.record(job_id)
+        self._edit(record, wanted)
+        reports = wanted.model_fields_set & {"status", "progress", "result", "error"}
+        if not reports:
+            return
+        if int(record["run"]) > 0:
+            raise IllegalTransitionError(job_id, record["status"], "report on", "Celery runs it, and reports itself.")
+        if wanted.status is Status.CANCELLED:
+            self.cancel(job_id, reason="cancelled by its outside worker")
+            return
+        for event, fields, data in _reports(wanted):
+            # run 0: had it been started meanwhile, this would be stale
+            change = self.store.apply(event, job_id, run=0, fields=fields, data=data)
+            if not change.applied and change.outcome is not Outcome.DUPLICATE:
+                raise _refused(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
+            self.settlement.follow(job_id, change)
+
+    def delete(self, job_id: str) -> None:
+        """Remove a job with all its sub-jobs.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: Part of it has not ended, or it is part of another job.
+        """
+        record = self.queries.record(job_id)
+        outcome = self.store.delete(job_id)[0]
+        if outcome is Outcome.ILLEGAL:
+            self._check_has_no_parent(record, "delete", "delete its parent")
+            why = "it, or one of its sub-jobs, has not ended. Cancel it first."
+            raise IllegalTransitionError(job_id, record["status"], "delete", why)
+        self.empty_trash()
+
+    def empty_trash(self) -> int:
+        """Remove the sub-jobs of deleted jobs; returns how many."""
+        removed = 0
+        while ids := self.queries.trash(_TRASH_BATCH):
+            self.store.delete(*ids, mode="trash")
+            removed += len(ids)
+        return removed
+
+    def _collect(
+        self,
+        job: SubJobCreate,
+        into: list[NewJob],
+        *,
+        request_id: str | None,
+        inherited: Priority,
+        place: Mapping[str, str | int],
+    ) -> str:
+        job_id = str(uuid.uuid4())
+        job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload)
+        priority = job.priority or inherited
+        subs = {
+            position: self._collect(
+                sub, into, request_id=request_id, inherited=priority, place={"parent": job_id, "position": position}
+            )
+            for position, sub in enumerate(job.sub_jobs)
+        }
+        fields: dict[str, str | int] = {
+            "name": job.name,
+            "type": job.job_type,
+            "task": job_type.task,
+            "priority": priority,
+            "origin": "api",
+            **place,
+        }
+        if job_type.queue:
+            fields["queue"] = job_type.queue
+        if job.tags:
+            fields["tags"] = json.dumps(job.tags)
+        if request_id:
+            fields["request_id"] = request_id
+        if subs:
+            fields["policy"] = job.failure_policy
+        data = {"payload": json.dumps(job.payload)}
+        if args or kwargs is not job.payload:
+            data |= {"args": json.dumps(args), "kwargs": json.dumps(kwargs)}
+        into.append(NewJob(id=job_id, fields=fields, data=data, subs=subs))
+        return job_id
+
+    def _places(self, job_ids: list[str]) -> dict[str, dict[str, str | int]]:
+        """Where each job is to be sent: types may have been announced, or moved, since it was created."""
+        places: dict[str, dict[str, str | int]] = {}
+        for record, data in self.queries.load(job_ids):
+            places[record["id"]] = {}
+            if record.get("origin") == "api":
+                job_type, _, _ = self.registry.resolve(record["type"], json.loads(data["payload"]))
+                places[record["id"]] = {
+                    "task": job_type.task,
+                    **({"queue": job_type.queue} if job_type.queue else {}),
+                }
+        return places
+
+    def _incomplete(self, job_id: str) -> dict[str, list[str]]:
+        """What has to run again: the job and all below it that did not complete, each with its sub-jobs."""
+        families = self.queries.families(job_id)
+        jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
+        again: dict[str, list[str]] = {}
+        level = [job_id]
+        while level:
+            for each in level:
+                record, data = jobs[each]
+                if record["status"] not in SETTLED:
+                    why = f"its sub-job {each} has not ended yet, it is {record['status']}."
+                    raise IllegalTransitionError(job_id, jobs[job_id][0]["status"], "retry", why)
+                if "payload" not in data and "args" not in data:
+                    why = f"the arguments of {each} are not stored. Declare its task with @tracked(store_args=True)."
+                    raise IllegalTransitionError(job_id, jobs[job_id][0]["status"], "retry", why)
+                again[each] = families[each]
+            level = [s for each in level for s in families[each] if jobs[s][0]["status"] != Status.COMPLETED]
+        for each in again:
+            self.dispatcher.results(families[each])  # raises where one is gone, before anything has changed
+        return again
+
+    def _publish_again(self, again: dict[str, list[str]]) -> None:
+        ready = [each for each, subs in again.items() if not again.keys() & subs]
+        try:
+            for each in ready:
+                self.dispatcher.publish_alone(each)
+                if again[each]:
+                    self.store.edit(each, fields={"body": "sent"})
+        except BrokerUnavailableError as error:
+            fields = {"reason": f"it could not be sent again: {error}"[:300]}
+            for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(again, fields)).items():
+                self.settlement.follow(each, change)
+            raise
+
+    def _edit(self, record: dict[str, str], wanted: JobUpdate) -> None:
+        fields: dict[str, str | int] = {}
+        data: dict[str, str] = {}
+        if wanted.name is not None:
+            fields["name"] = wanted.name
+        if wanted.tags is not None:
+            fields["tags"] = json.dumps(wanted.tags)
+        if wanted.priority is not None:
+            fields["priority"] = wanted.priority
+        if wanted.payload is not None:
+            _, args, kwargs = self.registry.resolve(record["type"], wanted.payload)
+            data = {"payload": json.dumps(wanted.payload)}
+            if args or kwargs is not wanted.payload:
+                data |= {"args": json.dumps(args), "kwargs": json.dumps(kwargs)}
+        if not fields and not data:
+            return
+        unsent_only = wanted.priority is not None or wanted.payload is not None
+        outcome = self.store.edit(record["id"], fields=fields, data=data, unsent_only=unsent_only)
+        if outcome is Outcome.ILLEGAL:
+            why = "priority and payload can be changed only before it is started."
+            raise IllegalTransitionError(record["id"], record["status"], "change", why)
+        if outcome is not Outcome.APPLIED:
+            raise JobNotFoundError(record["id"])
+
+    def _parent_of(self, record: dict[str, str]) -> dict[str, str] | None:
+        if not record.get("parent"):
+            return None
+        try:
+            return self.queries.record(record["parent"])
+        except JobNotFoundError:
+            return None
+
+    def _check_has_no_parent(self, record: dict[str, str], action: str, instead: str) -> None:
+        if self._parent_of(record):
+            why = f"it is a sub-job of {record['parent']}; {instead}."
+            raise IllegalTransitionError(record["id"], record["status"], action, why)
+
+
+_WHY_NOT_START = "it was started already. To run it again when it has failed or was cancelled, retry it."
+
+
+def _refused(job_id: str, change: Change, action: str, why: str) -> JobTrackerError:
+    if change.after is None:
+        return JobNotFoundError(job_id)
+    return IllegalTransitionError(job_id, change.after, action, why)
+
+
+def _reports(wanted: JobUpdate) -> list[tuple[Event, dict[str, str | int], dict[str, str]]]:
+    """An outside worker's report as events, with the fields of record and data."""
+    events: list[tuple[Event, dict[str, str | int], dict[str, str]]] = []
+    if wanted.status is Status.RUNNING:
+        events.append((Event.START, {}, {}))
+    if wanted.progress:
+        done, total = (str(number) for number in (wanted.progress.done, wanted.progress.total))
+        events.append((Event.PROGRESS, {"done": done, "total": total, "note": wanted.progress.note}, {}))
+    if wanted.status is Status.COMPLETED:
+        events.append((Event.COMPLETE, {}, {"result": json.dumps(wanted.result)}))
+    elif wanted.status is Status.FAILED:
+        error: dict[str, Any] = wanted.error.model_dump() if wanted.error else {"type": "Error", "message": "failed"}
+        reason = f"{error['type']}: {error['message']}"[:300]
+        events.append((Event.FAIL, {"reason": reason}, {"error": json.dumps(error)}))
+    return events

@@ -1,0 +1,84 @@
+-- page.lua: one page of an index, with the records on it. Reads only.
+--
+-- KEYS[1]  the index, a sorted set of job ids
+-- ARGV     prefix, 'asc' or 'desc', most records to return, most entries to look at, lowest score, highest score,
+--          matches to skip, cursor's score ('' for the first page), cursor's id, filters (JSON)
+-- Filters  a list of {operator, field, value}: eq; contains (case is ignored); tag; between (value = [low, high])
+-- Returns  {1 if the index may go on, score and id of the last entry looked at, records as flat field/value lists}
+-- The cursor's entry need not be there any more: the page goes on where it would have stood.
+local order, most, budget = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local low, high, skip = ARGV[5], ARGV[6], tonumber(ARGV[7])
+local cursor_score, cursor_id = ARGV[8], ARGV[9]
+local filters = cjson.decode(ARGV[10])
+local set, ascending = KEYS[1], order == 'asc'
+
+-- Ranks count from the lowest score, ties by id. How many entries stand below (score, id)?
+local function below(score, id)
+  local first = redis.call('ZCOUNT', set, '-inf', '(' .. score)
+  local last = first + redis.call('ZCOUNT', set, score, score)
+  while first < last do
+    local middle = math.floor((first + last) / 2)
+    if redis.call('ZRANGE', set, middle, middle)[1] < id then first = middle + 1 else last = middle end
+  end
+  return first
+end
+
+local bottom = redis.call('ZCOUNT', set, '-inf', '(' .. low)
+local top = redis.call('ZCOUNT', set, '-inf', high) - 1
+if cursor_score ~= '' then
+  local rank = below(cursor_score, cursor_id)
+  if ascending then
+    if redis.call('ZRANGE', set, rank, rank)[1] == cursor_id then rank = rank + 1 end
+    bottom = math.max(bottom, rank)
+  else
+    top = math.min(top, rank - 1)
+  end
+end
+
+local function matches(id)
+  for _, filter in ipairs(filters) do
+    local op, wanted = filter[1], filter[3]
+    local value = redis.call('HGET', PREFIX .. KEY.job .. id, filter[2])
+    if not value then return false end
+    if op == 'eq' and value ~= wanted then return false end
+    if op == 'contains' and not value:lower():find(wanted:lower(), 1, true) then return false end
+    if op == 'between' and (tonumber(value) < wanted[1] or tonumber(value) > wanted[2]) then return false end
+    if op == 'tag' then
+      local found = false
+      for _, tag in ipairs(cjson.decode(value)) do found = found or tag == wanted end
+      if not found then return false end
+    end
+  end
+  return true
+end
+
+if #filters == 0 and skip > 0 then -- every entry matches: step over them at once
+  if ascending then bottom = bottom + skip else top = top - skip end
+  skip = 0
+end
+
+local records, last_id, looked = {}, nil, 0
+while bottom <= top and #records < most and looked < budget do
+  local n = math.min(top - bottom + 1, #filters == 0 and most - #records or 200, budget - looked)
+  local ids
+  if ascending then ids = redis.call('ZRANGE', set, bottom, bottom + n - 1)
+  else ids = redis.call('ZRANGE', set, top - n + 1, top) end
+  for i = 1, #ids do
+    local id = ids[ascending and i or #ids + 1 - i]
+    looked = looked + 1
+    last_id = id
+    if ascending then bottom = bottom + 1 else top = top - 1 end
+    if #filters == 0 or matches(id) then
+      if skip > 0 then skip = skip - 1
+      else
+        local record = redis.call('HGETALL', PREFIX .. KEY.job .. id)
+        record[#record + 1] = 'id'
+        record[#record + 1] = id
+        records[#records + 1] = record
+        if #records == most then break end
+      end
+    end
+  end
+  if #ids == 0 then break end
+end
+return { bottom <= top and 1 or 0, last_id and redis.call('ZSCORE', set, last_id) or '', last_id or '', records }

@@ -1,0 +1,270 @@
+"""What goes in and out at the edge: jobs as people and programs see them."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from jobtracker.lifecycle import FailurePolicy, Priority, Status
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+DEPTH_LIMIT = 20
+"""How deep sub-jobs may nest; a request is refused before Python's own recursion limit is near."""
+
+
+def from_ms(value: str | int | None) -> datetime | None:
+    """An aware datetime from milliseconds since the epoch."""
+    return datetime.fromtimestamp(int(value) / 1000, UTC) if value else None
+
+
+class Progress(BaseModel):
+    """How far a job is. A parent's counts its settled sub-jobs."""
+
+    done: float = Field(description="Units that are done.")
+    total: float = Field(description="Units in all.")
+    percent: float = Field(description="done / total, 0 to 100.")
+    note: str = Field("", description="What the task says about where it is.")
+
+
+class SubJobCounts(BaseModel):
+    """A parent's sub-jobs in figures; what is left has not settled."""
+
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    type: str = Field(description="The exception's class.")
+    message: str
+    traceback: str | None = Field(None, description="As Python prints it; a long one has lost its middle.")
+
+
+class JobSummary(BaseModel):
+    """A job as lists show it: all but its payload, result and traceback."""
+
+    id: str = Field(description="For life. For a task that plain Celery code sent it is that task's id.")
+    name: str
+    job_type: str
+    status: Status
+    priority: Priority
+    reason: str | None = Field(None, description="Why it is where it is, a sentence.")
+    progress: Progress | None = None
+    sub_job_counts: SubJobCounts | None = Field(None, description="Only on a parent.")
+    failure_policy: FailurePolicy | None = Field(None, description="Only on a parent.")
+    parent_id: str | None = None
+    tags: list[str] = []
+    created_at: datetime
+    queued_at: datetime | None = Field(None, description="When this run was sent to Celery; null: not started yet.")
+    started_at: datetime | None = Field(None, description="This run's first attempt; a parent's: its first sub-job.")
+    finished_at: datetime | None = None
+    status_changed_at: datetime
+    not_before: datetime | None = Field(None, description="When the next attempt is due, or its ETA.")
+    cancel_requested_at: datetime | None = None
+    run: int = Field(description="Dispatches to Celery so far; 0: not started yet.")
+    attempt: int = Field(description="Celery's retries within this run.")
+    deliveries: int = Field(description="How often a worker began it.")
+    task: str | None = Field(None, description="The Celery task's name.")
+    task_id: str | None = Field(None, description="Celery's id of the current run.")
+    queue: str | None = None
+    worker: str | None = Field(None, description="The Celery worker that runs or ran it.")
+    origin: str = Field(description="api, or celery: sent by plain Celery code.")
+    request_id: str | None = Field(None, description="Of the HTTP request that made it.")
+
+    @staticmethod
+    def _values(record: Mapping[str, str]) -> dict[str, Any]:
+        get = record.get
+        subs = int(get("subs") or 0)
+        counts = progress = None
+        if subs:
+            completed, failed, cancelled = (int(get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
+            counts = SubJobCounts(total=subs, completed=completed, failed=failed, cancelled=cancelled)
+            progress = _progress(completed + failed + cancelled, subs, get("note") or "")
+        elif get("total"):
+            progress = _progress(float(get("done") or 0), float(record["total"]), get("note") or "")
+        run = int(get("run") or 0)
+        return {
+            "id": record["id"],
+            "name": get("name") or get("task") or record["id"],
+            "job_type": record["type"],
+            "status": record["status"],
+            "priority": record["priority"],
+            "reason": get("reason"),
+            "progress": progress,
+            "sub_job_counts": counts,
+            "failure_policy": (get("policy") or FailurePolicy.FAIL) if subs else None,
+            "parent_id": get("parent"),
+            "tags": json.loads(get("tags") or "[]"),
+            "created_at": from_ms(record["created"]),
+            "queued_at": from_ms(get("queued")),
+            "started_at": from_ms(get("started")),
+            "finished_at": from_ms(get("finished")),
+            "status_changed_at": from_ms(record["entered"]),
+            "not_before": from_ms(get("eta")),
+            "cancel_requested_at": from_ms(get("cancel")),
+            "run": run,
+            "attempt": int(get("attempt") or 0),
+            "deliveries": int(get("deliveries") or 0),
+            "task": get("task"),
+            "task_id": task_id_of(record["id"], run) if run else None,
+            "queue": get("queue"),
+            "worker": get("worker"),
+            "origin": get("origin") or "celery",
+            "request_id": get("request_id"),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> Self:
+        """The job that a record of the store tells of."""
+        return cls.model_validate(cls._values(record))
+
+
+class Job(JobSummary):
+    """A job with all that is known of it."""
+
+    payload: JsonValue = Field(None, description="The task's keyword arguments.")
+    args: list[JsonValue] | None = Field(None, description="The task's positional arguments, where they are stored.")
+    arguments_repr: str | None = Field(None, description="Both as text, shortened, where they are not stored.")
+    result: JsonValue = Field(None, description="What the task returned.")
+    result_omitted_bytes: int | None = Field(
+        None, description="The result's size, where it is too large to be stored here: Celery's backend has it."
+    )
+    error: JobError | None = None
+
+    @classmethod
+    def from_store(cls, record: Mapping[str, str], data: Mapping[str, str]) -> Self:
+        """The job that a record and its bulky part tell of."""
+        values = cls._values(record)
+        for name in ("payload", "args", "result", "error"):
+            if data.get(name):
+                values[name] = json.loads(data[name], object_hook=_plain)
+        values["arguments_repr"] = data.get("arguments_repr")
+        values["result_omitted_bytes"] = data.get("result_omitted")
+        return cls.model_validate(values)
+
+
+class JobTree(Job):
+    """A job with its sub-jobs, to any depth."""
+
+    sub_jobs: list["JobTree"] = []
+
+
+class JobPage(BaseModel):
+    """One page of a list."""
+
+    jobs: list[JobSummary]
+    total: int | None = Field(description="How many jobs match; null where no index counts them.")
+    page: int | None = Field(description="The page's number; null on pages reached by a cursor.")
+    page_size: int
+    next_cursor: str | None = Field(description="Goes on after this page; null: that was all.")
+
+
+class LogLine(BaseModel):
+    """A line of a job's own log."""
+
+    at: datetime
+    level: str
+    message: str
+
+
+class JobCreate(BaseModel):
+    """A job to be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field(description="For people.")
+    job_type: TypeName = Field(description="One of the documented types, or one that a worker announced.")
+    priority: Priority = Priority.NORMAL
+    payload: dict[str, JsonValue] = Field(default_factory=dict, description="The task's keyword arguments.")
+    tags: list[Tag] = Field(default_factory=list, max_length=20)
+
+
+class SubJobCreate(JobCreate):
+    """A job to be that may have sub-jobs. Its own task runs after them and gets their results."""
+
+    priority: Priority | None = Field(None, description="Default: the parent's.")  # type: ignore[assignment]
+    failure_policy: FailurePolicy = FailurePolicy.FAIL
+    sub_jobs: list["SubJobCreate"] = []
+
+
+class JobUpdate(BaseModel):
+    """What may be changed of a job. Status, progress, result and error: of a job that runs outside of Celery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    priority: Priority | None = Field(None, description="Before it is started.")
+    tags: list[Tag] | None = Field(None, max_length=20)
+    payload: dict[str, JsonValue] | None = Field(None, description="Before it is started.")
+    status: Status | None = Field(None, description="running, completed, failed or cancelled.")
+    progress: "ProgressUpdate | None" = None
+    result: JsonValue = Field(None, description="With status completed.")
+    error: JobError | None = Field(None, description="With status failed.")
+
+
+class ProgressUpdate(BaseModel):
+    """How far an outside worker is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    done: float = Field(ge=0)
+    total: float = Field(gt=0)
+    note: str = Field("", max_length=200)
+
+
+class TimeRange(BaseModel):
+    """From (inclusive) to (inclusive); either may be open."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def __bool__(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    @property
+    def low_ms(self) -> int | None:
+        """The start in milliseconds."""
+        return None if self.since is None else int(self.since.timestamp() * 1000)
+
+    @property
+    def high_ms(self) -> int | None:
+        """The end in milliseconds."""
+        return None if self.until is None else int(self.until.timestamp() * 1000)
+
+
+RUN_MARK = "~"
+"""Stands between a job's id and its run in the task ids of later runs."""
+
+
+def task_id_of(job_id: str, run: int) -> str:
+    """The Celery task id of a job's run: the job's own id, from the second run on with the run behind it.
+
+    So every process, whatever it gets to see of a message, knows the job and the run from the task id alone.
+    """
+    return job_id if run <= 1 else f"{job_id}{RUN_MARK}{run}"
+
+
+def job_and_run_of(task_id: str) -> tuple[str, int]:
+    """The job and the run that a Celery task id belongs to."""
+    job_id, mark, run = task_id.rpartition(RUN_MARK)
+    if mark and job_id and run.isascii() and run.isdigit() and int(run) > 1:
+        return job_id, int(run)
+    return task_id, 1
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """Kombu writes dates, UUIDs and decimals as {"__type__": …, "__value__": …}; people want the value."""
+    return value["__value__"] if value.keys() == {"__type__", "__value__"} else value
+
+
+def _progress(done: float, total: float, note: str) -> Progress:
+    percent = round(100 * min(done / total, 1), 1) if total > 0 else 0.0
+    return Progress(done=done, total=total, percent=percent, note=note)

@@ -1,0 +1,412 @@
+"""The only reader: jobs, pages, trees, figures. Nothing here writes."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobtracker.connection import RedisClient
+from jobtracker.errors import JobNotFoundError, JobTrackerError
+from jobtracker.histograms import Histogram
+from jobtracker.keys import Keys
+from jobtracker.lifecycle import SETTLED, Priority, Status
+from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, TimeRange, from_ms
+from jobtracker.store import load_script
+
+SCAN_BUDGET = 5000
+"""Index entries that one page looks at where no index covers the filter."""
+
+Loaded = tuple[dict[str, str], dict[str, str]]
+"""A record and its bulky part."""
+
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+
+
+class Sort(StrEnum):
+    """The orders of a list; a minus is newest first."""
+
+    CREATED = "created_at"
+    CREATED_DESC = "-created_at"
+    STATUS_CHANGED = "status_changed_at"
+    STATUS_CHANGED_DESC = "-status_changed_at"
+
+
+class JobFilter(BaseModel):
+    """Which jobs a list shows, and in which order; what is None does not matter."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: Status | None = None
+    job_type: str | None = None
+    priority: Priority | None = None
+    parent: str | None = None
+    tag: str | None = None
+    name: str | None = Field(None, description="Part of the name, upper and lower case alike.")
+    created: TimeRange = TimeRange()
+    finished: TimeRange = TimeRange()
+    sort: Sort | None = Field(None, description="Default: newest status first with a status, else newest first.")
+
+
+class BadCursorError(JobTrackerError):
+    """The cursor is none, or of another list."""
+
+
+class UnsupportedSortError(JobTrackerError):
+    """The order needs a filter that was not given."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a filter is answered: an index, a score range on it, and what is left to check record by record."""
+
+    index: tuple[str, ...]
+    order: str
+    low: str
+    high: str
+    checks: list[list[Any]]
+
+
+def plan(wanted: JobFilter) -> Plan:
+    """Choose the index that covers most of a filter.
+
+    Raises:
+        UnsupportedSortError: By change of status, without a status.
+    """
+    checks: list[list[Any]] = []
+    scored: TimeRange = TimeRange()
+    by_status = wanted.sort in {Sort.STATUS_CHANGED, Sort.STATUS_CHANGED_DESC}
+    if by_status and wanted.status is None:
+        raise UnsupportedSortError("Sorting by status_changed_at needs a status to filter by.")
+    ascending = wanted.sort in {Sort.CREATED, Sort.STATUS_CHANGED}
+    created, finished, job_type, status, parent = (
+        wanted.created, wanted.finished, wanted.job_type, wanted.status, wanted.parent,
+    )  # fmt: skip
+    if parent is not None and wanted.sort is None:
+        index: tuple[str, ...] = ("subs", parent)
+        parent, ascending = None, True
+    elif status is not None and (by_status or wanted.sort is None):
+        index = ("status_type", status, job_type) if job_type else ("status", status)
+        if status in SETTLED and finished:  # a settled job entered its status when it finished
+            scored, finished = finished, TimeRange()
+        status = job_type = None
+    else:
+        index = ("type", job_type) if job_type else ("all",)
+        scored, created, job_type = created, TimeRange(), None
+    for field, value in (("type", job_type), ("status", status), ("priority", wanted.priority), ("parent", parent)):
+        if value is not None:
+            checks.append(["eq", field, str(value)])
+    for field, times in (("created", created), ("finished", finished)):
+        if times:
+            low = times.low_ms if times.low_ms is not None else 0
+            high = times.high_ms if times.high_ms is not None else 2**53
+            checks.append(["between", field, [low, high]])
+    if wanted.tag is not None:
+        checks.append(["tag", "tags", wanted.tag])
+    if wanted.name is not None:
+        checks.append(["contains", "name", wanted.name])
+    return Plan(
+        index,
+        "asc" if ascending else "desc",
+        "-inf" if scored.low_ms is None else str(scored.low_ms),
+        "+inf" if scored.high_ms is None else str(scored.high_ms),
+        checks,
+    )
+
+
+class JobCount(BaseModel):
+    """How many jobs have this status, priority and type."""
+
+    status: Status
+    priority: Priority
+    job_type: str
+    count: int
+
+
+class Durations(BaseModel):
+    """Times in seconds: p50, p95, p99 within 2 %, mean and max exact; null where nothing settled."""
+
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    mean_s: float | None
+    max_s: float | None
+
+    @classmethod
+    def of(cls, histogram: Histogram) -> "Durations":
+        """The figures of a histogram."""
+        if not histogram.count:
+            return cls(p50_s=None, p95_s=None, p99_s=None, mean_s=None, max_s=None)
+        return cls(
+            p50_s=_seconds(histogram.quantile(0.50)),
+            p95_s=_seconds(histogram.quantile(0.95)),
+            p99_s=_seconds(histogram.quantile(0.99)),
+            mean_s=_seconds(histogram.mean_ms),
+            max_s=_seconds(histogram.max_ms),
+        )
+
+
+class Performance(BaseModel):
+    """How the jobs that settled in a window did."""
+
+    count: int = Field(description="Jobs that completed, failed or were cancelled.")
+    completed: int
+    failed: int
+    cancelled: int
+    success_rate: float | None = Field(description="completed / (completed + failed); null where neither.")
+    wait: Durations = Field(description="From being sent to the first start.")
+    run: Durations = Field(description="From the first start to the end, retries and their pauses included.")
+
+
+class FlowPoint(BaseModel):
+    """What happened in one bucket of time."""
+
+    at: datetime = Field(description="When the bucket begins.")
+    created: int = 0
+    completed: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+class JobQueries:
+    """Reads jobs.
+
+    Args:
+        client: A Redis client that decodes responses.
+        keys: The names of its keys.
+    """
+
+    def __init__(self, client: RedisClient, keys: Keys | None = None) -> None:
+        self.client = client
+        self.keys = keys or Keys()
+        self._page = load_script("page", 0)
+
+    def get(self, job_id: str) -> Job:
+        """A job with all that is known of it.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        return self.get_many([job_id])[0]
+
+    def get_many(self, job_ids: Sequence[str]) -> list[Job]:
+        """Jobs in the order of their ids, in one round trip.
+
+        Raises:
+            JobNotFoundError: One of them is not there.
+        """
+        return [Job.from_store(record, data) for record, data in self.load(job_ids)]
+
+    def load(self, job_ids: Sequence[str], *, missing_ok: bool = False) -> list[Loaded]:
+        """The records (`keys.RECORD_FIELDS`, with the id) and bulky parts (`keys.DATA_FIELDS`), in one round trip.
+
+        Raises:
+            JobNotFoundError: One of them is not there, unless `missing_ok`: then its record holds the id alone.
+        """
+        pipe = self.client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hgetall(self.keys("job", job_id))
+            pipe.hgetall(self.keys("data", job_id))
+        answers = pipe.execute() if job_ids else []
+        found = []
+        for job_id, record, data in zip(job_ids, answers[::2], answers[1::2], strict=True):
+            if not record and not missing_ok:
+                raise JobNotFoundError(job_id)
+            found.append(({**record, "id": job_id}, data))
+        return found
+
+    def record(self, job_id: str) -> dict[str, str]:
+        """The fields of a record (`keys.RECORD_FIELDS`) and its id.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        record = self.client.hgetall(self.keys("job", job_id))
+        if not record:
+            raise JobNotFoundError(job_id)
+        return {**record, "id": job_id}
+
+    def field(self, job_id: str, name: str) -> str | None:
+        """One field of a record, None where it is not set or there is no such job."""
+        value: str | None = self.client.hget(self.keys("job", job_id), name)
+        return value
+
+    def sub_ids(self, job_id: str) -> list[str]:
+        """The ids of a parent's sub-jobs, in order."""
+        return list(self.client.zrange(self.keys("subs", job_id), 0, -1))
+
+    def tree(self, job_id: str) -> JobTree:
+        """A job with its sub-jobs to any depth: two round trips for each level.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        root = JobTree.from_store(*self.load([job_id])[0])
+        level = [root]
+        while parents := [job for job in level if job.sub_job_counts]:
+            pipe = self.client.pipeline(transaction=False)
+            for parent in parents:
+                pipe.zrange(self.keys("subs", parent.id), 0, -1)
+            level = []
+            families: list[list[str]] = pipe.execute()
+            loaded = iter(self.load([sub for family in families for sub in family], missing_ok=True))
+            for parent, family in zip(parents, families, strict=True):
+                for _ in family:
+                    record, data = next(loaded)
+                    if record.get("status"):
+                        parent.sub_jobs.append(JobTree.from_store(record, data))
+                level += parent.sub_jobs
+        return root
+
+    def families(self, job_id: str) -> dict[str, list[str]]:
+        """The sub-jobs' ids of a job and of all below it, in order; parents stand before their sub-jobs."""
+        found: dict[str, list[str]] = {}
+        level = [job_id]
+        while level:
+            pipe = self.client.pipeline(transaction=False)
+            for parent in level:
+                pipe.zrange(self.keys("subs", parent), 0, -1)
+            found.update(zip(level, pipe.execute(), strict=True))
+            level = [sub for parent in level for sub in found[parent]]
+        return found
+
+    def page(
+        self, wanted: JobFilter, *, size: int = 50, number: int | None = None, cursor: str | None = None
+    ) -> JobPage:
+        """One page of a list, by number (from 1) or by cursor.
+
+        Where an index covers the filter the cost does not depend on the number of jobs or the depth of the page,
+        and the total is exact. Otherwise the page looks at `SCAN_BUDGET` entries at most, may come back short, and
+        has a cursor to go on from.
+
+        Raises:
+            BadCursorError: The cursor is none, or of another list.
+            UnsupportedSortError: By change of status, without a status.
+        """
+        way = plan(wanted)
+        key = self.keys(*way.index)
+        score, last_id = self._read_cursor(cursor, way) if cursor else ("", "")
+        skip = ((number or 1) - 1) * size if not cursor else 0
+        args: list[str | int | float] = [
+            self.keys.prefix,
+            way.order,
+            size,
+            SCAN_BUDGET,
+            way.low,
+            way.high,
+            skip,
+            score,
+            last_id,
+        ]
+        more, score, last_id, rows = self._page(self.client, key, [*args, json.dumps(way.checks)])
+        jobs = [JobSummary.from_record(dict(zip(row[::2], row[1::2], strict=True))) for row in rows]
+        total = None
+        if not way.checks:
+            total = self.client.zcount(key, way.low, way.high)
+        return JobPage(
+            jobs=jobs,
+            total=total,
+            page=None if cursor else number or 1,
+            page_size=size,
+            next_cursor=self._write_cursor(way, score, last_id) if more and last_id else None,
+        )
+
+    def counts(self) -> list[JobCount]:
+        """The exact number of jobs for each status, priority and type that there is."""
+        counts = []
+        for name, value in self.client.hgetall(self.keys("counts")).items():
+            status, priority, job_type = name.split(":", 2)
+            counts.append(
+                JobCount(status=Status(status), priority=Priority(priority), job_type=job_type, count=int(value))
+            )
+        return counts
+
+    def performance(self, since_ms: int, until_ms: int, job_types: Iterable[str]) -> dict[str, Performance]:
+        """How each type's jobs did that settled in a window of whole hours; the key "" is all types together."""
+        hours = range(since_ms // HOUR_MS, until_ms // HOUR_MS + 1)
+        job_types = list(job_types)
+        pipe = self.client.pipeline(transaction=False)
+        for job_type in job_types:
+            for hour in hours:
+                pipe.hgetall(self.keys("times", hour, job_type))
+        answers = iter(pipe.execute() if job_types else [])
+        by_type = {job_type: [next(answers) for _ in hours] for job_type in job_types}
+        by_type[""] = [series for all_series in by_type.values() for series in all_series]
+        return {job_type: _performance(series) for job_type, series in by_type.items()}
+
+    def throughput(self, since_ms: int, until_ms: int, bucket_minutes: int) -> list[FlowPoint]:
+        """What happened from `since_ms` to `until_ms`, in buckets of whole minutes, the empty ones too."""
+        bucket_ms = bucket_minutes * MINUTE_MS
+        hours = range(since_ms // HOUR_MS, until_ms // HOUR_MS + 1)
+        pipe = self.client.pipeline(transaction=False)
+        for hour in hours:
+            pipe.hgetall(self.keys("flow", hour))
+        first = since_ms // bucket_ms
+        points: list[dict[str, Any]] = [
+            {"at": from_ms(b * bucket_ms)} for b in range(first, until_ms // bucket_ms + 1)
+        ]
+        for hour, series in zip(hours, pipe.execute(), strict=True):
+            for name, value in series.items():
+                minute, what = name.split(":")
+                at = hour * HOUR_MS + int(minute) * MINUTE_MS
+                bucket = at // bucket_ms - first
+                if 0 <= bucket < len(points) and at <= until_ms:
+                    points[bucket][what] = points[bucket].get(what, 0) + int(value)
+        return [FlowPoint.model_validate(point) for point in points]
+
+    def log(self, job_id: str, *, after: str = "-", most: int = 1000) -> list[LogLine]:
+        """The last lines of a job's own log, oldest first."""
+        entries = self.client.xrevrange(self.keys("log", job_id), "+", after, count=most)
+        return [LogLine.model_validate({**line, "at": from_ms(line["at"])}) for _, line in reversed(entries)]
+
+    def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
+        """Ids of jobs that came to a status before a time, the oldest first."""
+        index = self.keys("status", status)
+        return list(self.client.zrange(index, "-inf", f"({before_ms}", byscore=True, offset=offset, num=most))
+
+    def trash(self, most: int) -> list[str]:
+        """Ids of jobs whose parent was deleted."""
+        return list(self.client.srandmember(self.keys("trash"), most) or [])
+
+    @staticmethod
+    def _write_cursor(way: Plan, score: str, last_id: str) -> str:
+        return base64.urlsafe_b64encode(json.dumps([[*way.index, way.order], score, last_id]).encode()).decode()
+
+    @staticmethod
+    def _read_cursor(cursor: str, way: Plan) -> tuple[str, str]:
+        try:
+            index, score, last_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+            float(score)
+        except (ValueError, TypeError, binascii.Error) as error:
+            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
+        if index != [*way.index, way.order]:
+            raise BadCursorError("The cursor belongs to a list with other filters. Start again without it.")
+        return str(score), str(last_id)
+
+
+def _performance(series: Iterable[dict[str, str]]) -> Performance:
+    wait, run = Histogram(), Histogram()
+    totals = dict.fromkeys(("completed", "failed", "cancelled"), 0)
+    for hash_ in series:
+        wait.add("wait", hash_)
+        run.add("run", hash_)
+        for status in totals:
+            totals[status] += int(hash_.get(status, 0))
+    tried = totals["completed"] + totals["failed"]
+    return Performance(
+        count=sum(totals.values()),
+        **totals,
+        success_rate=totals["completed"] / tried if tried else None,
+        wait=Durations.of(wait),
+        run=Durations.of(run),
+    )
+
+
+def _seconds(ms: float | None) -> float | None:
+    return None if ms is None else round(ms / 1000, 3)

@@ -1,0 +1,111 @@
+"""Job types: workers announce theirs in Redis, the API validates against them and sends jobs by task name."""
+
+import time
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from jobtracker.connection import RedisClient
+from jobtracker.errors import InvalidPayloadError, UnknownJobTypeError
+from jobtracker.keys import Keys
+
+CUSTOM = "custom"
+DOCUMENTED = ("data_processing", "document_analysis", "entity_extraction", "medication_extraction", CUSTOM)
+"""Types that are accepted before any worker has announced them; their tasks have the types' own names."""
+
+_CACHE_S = 1.0
+
+
+class JobType(BaseModel):
+    """A job type as a worker announces it."""
+
+    name: str = Field(description="What jobs call it.")
+    task: str = Field(description="The Celery task that does it.")
+    queue: str | None = Field(None, description="Where it is sent; null: the broker's default queue.")
+    payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema of the payload; null: anything.")
+    description: str = ""
+    acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
+
+
+class CustomPayload(BaseModel, extra="forbid"):
+    """The payload of a `custom` job: a task that a worker has announced, and what to call it with."""
+
+    task: str = Field(min_length=1, description="Name of an announced task or job type.")
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+
+
+class Registry:
+    """The job types that are known.
+
+    Args:
+        client: A Redis client that decodes responses.
+        keys: The names of its keys.
+    """
+
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self.client = client
+        self.keys = keys
+        self._cached: dict[str, JobType] = {}
+        self._cached_at = -_CACHE_S
+
+    def announce(self, *types: JobType) -> None:
+        """Make job types known. The last word on a name counts."""
+        if types:
+            self.client.hset(self.keys("types"), mapping={t.name: t.model_dump_json() for t in types})
+
+    def all(self) -> dict[str, JobType]:
+        """The announced types by name, at most a second old."""
+        if time.monotonic() - self._cached_at >= _CACHE_S:
+            announced = self.client.hgetall(self.keys("types"))
+            self._cached = {name: JobType.model_validate_json(text) for name, text in sorted(announced.items())}
+            self._cached_at = time.monotonic()
+        return self._cached
+
+    def names(self) -> list[str]:
+        """All names that a job may bear."""
+        return sorted({*self.all(), *DOCUMENTED})
+
+    def type_of_task(self, task: str) -> str:
+        """The job type of a Celery task: its own name where nobody announced one."""
+        return next((t.name for t in self.all().values() if t.task == task), task)
+
+    def resolve(self, job_type: str, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
+        """The type to send a job to, the positional and the keyword arguments; the payload has been checked.
+
+        Raises:
+            UnknownJobTypeError: Nobody has announced it and it is not documented.
+            InvalidPayloadError: The payload does not fit its schema.
+        """
+        if job_type == CUSTOM:
+            return self._resolve_custom(payload)
+        announced = self.all().get(job_type)
+        if announced is None:
+            if job_type not in DOCUMENTED:
+                raise UnknownJobTypeError(job_type, self.names())
+            announced = JobType(name=job_type, task=job_type)
+        self._check(announced, payload)
+        return announced, [], payload
+
+    def _resolve_custom(self, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
+        self._check(JobType(name=CUSTOM, task="", payload_schema=CustomPayload.model_json_schema()), payload)
+        wanted = CustomPayload.model_validate(payload)
+        types = self.all()
+        found = next((t for t in types.values() if wanted.task in {t.task, t.name}), None)
+        if found is None:
+            tasks = ", ".join(sorted(t.task for t in types.values())) or "none so far: start a worker"
+            raise InvalidPayloadError(
+                CUSTOM, [(["task"], f"no worker has announced {wanted.task!r}; known: {tasks}")]
+            )
+        return found, wanted.args, wanted.kwargs
+
+    @staticmethod
+    def _check(job_type: JobType, payload: dict[str, Any]) -> None:
+        if job_type.payload_schema is None:
+            return
+        from jsonschema import Draft202012Validator
+
+        errors = Draft202012Validator(job_type.payload_schema).iter_errors(payload)
+        problems = [(list(error.absolute_path), error.message) for error in errors]
+        if problems:
+            raise InvalidPayloadError(job_type.name, problems)

@@ -1,0 +1,113 @@
+"""What follows when a job settles: its parent, the rest of its chain, the jobs below it.
+
+Each step can be repeated: the scripts say once what is to be done, and telling a parent twice changes nothing.
+"""
+
+import json
+import logging
+
+from jobtracker.dispatch import Dispatcher
+from jobtracker.errors import JobTrackerError
+from jobtracker.lifecycle import SETTLED, Event, Status
+from jobtracker.models import task_id_of
+from jobtracker.queries import JobQueries
+from jobtracker.store import Change, JobStore
+
+logger = logging.getLogger(__name__)
+
+_NAMED = 5
+"""How many sub-jobs a parent's error names."""
+
+
+class Settlement:
+    """Carries a job's outcome on to those who wait for it."""
+
+    def __init__(self, store: JobStore, queries: JobQueries, dispatcher: Dispatcher) -> None:
+        self.store = store
+        self.queries = queries
+        self.dispatcher = dispatcher
+
+    def follow(self, job_id: str, change: Change) -> Change:
+        """Carry on what a change of a job leads to; returns the change."""
+        if change.applied and change.after in SETTLED:
+            if change.next and change.after is not Status.COMPLETED:
+                self._break_chain(change.next, job_id)
+            if change.parent:
+                self.tell(change.parent, job_id, change.run, change.after)
+        return change
+
+    def tell(self, parent_id: str, job_id: str, run: int, status: Status) -> None:
+        """Tell a parent what became of a sub-job, the grandparent what became of it, and so on."""
+        verdict = self.store.settle(parent_id, job_id, run, status, _error("A sub-job did not complete."))
+        if verdict.verdict == "due":
+            self.call_body(parent_id)
+        elif verdict.verdict == "halt":
+            reason = f"sub-job {job_id} of its parent {parent_id} did not complete (fail_fast)"
+            for sub in self.queries.sub_ids(parent_id):
+                self.cancel_tree(sub, reason=reason)
+        elif verdict.verdict == "settled" and verdict.status:
+            if verdict.status is Status.FAILED:
+                self._explain_failure(parent_id)
+            if verdict.grandparent:
+                self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status)
+
+    def cancel_tree(self, job_id: str, *, reason: str, terminate: bool = False) -> Change:
+        """Cancel a job and all below it: a durable mark first, a Celery revoke second.
+
+        What waits is cancelled at once. A running task is marked, and stops when it looks (`current_job()`), or is
+        killed with `terminate`.
+        """
+        changes = self.store.apply_many(
+            Event.CANCEL, {each: {"reason": reason} for each in self.queries.families(job_id)}
+        )
+        self.dispatcher.revoke(
+            [task_id_of(each, change.run) for each, change in changes.items() if change.applied and change.run],
+            terminate=terminate,
+        )
+        for each, change in changes.items():
+            self.follow(each, change)
+        return changes[job_id]
+
+    def call_body(self, parent_id: str) -> None:
+        """Send a parent's own task, with the results of its sub-jobs: Celery's chord will not.
+
+        Celery's chords around it will not come to their end either, so all its ancestors are called likewise.
+        """
+        self.own_ancestors(parent_id)
+        try:
+            self.dispatcher.publish_alone(parent_id)
+        except JobTrackerError as error:
+            logger.exception("The task of parent %s could not be sent", parent_id)
+            fields = {"reason": str(error)[:300]}
+            change = self.store.apply(
+                Event.FAIL, parent_id, fields=fields, data={"error": _error(str(error), type(error).__name__)}
+            )
+            self.follow(parent_id, change)
+        else:
+            self.store.edit(parent_id, fields={"body": "sent"})
+
+    def own_ancestors(self, job_id: str) -> None:
+        """From here on the tasks of all its ancestors are called by us, not by Celery's chords."""
+        while parent := self.queries.field(job_id, "parent"):
+            self.store.edit(parent, fields={"body": "own"})
+            job_id = parent
+
+    def _break_chain(self, next_id: str, before_id: str) -> None:
+        reason = f"the job before it in its chain, {before_id}, did not complete"
+        self.follow(next_id, self.store.apply(Event.CANCELLED, next_id, fields={"reason": reason}))
+
+    def _explain_failure(self, parent_id: str) -> None:
+        subs = self.queries.load(self.queries.sub_ids(parent_id), missing_ok=True)
+        unhappy = [record for record, _ in subs if record.get("status") != Status.COMPLETED]
+        named = [
+            f"{record.get('name', '?')} ({record['id']}) {record.get('status', 'is gone')}"
+            + (f": {record['reason']}" if record.get("reason") else "")
+            for record in unhappy[:_NAMED]
+        ]
+        more = f", and {len(unhappy) - _NAMED} more" if len(unhappy) > _NAMED else ""
+        text = f"{len(unhappy)} of {len(subs)} sub-jobs did not complete: {'; '.join(named)}{more}"
+        self.store.edit(parent_id, fields={"reason": text[:300]}, data={"error": _error(text)})
+
+
+def _error(message: str, kind: str = "SubJobsFailed") -> str:
+    return json.dumps({"type": kind, "message": message})

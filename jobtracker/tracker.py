@@ -1,0 +1,238 @@
+"""Tracker(app): attaches jobtracker to a Celery app."""
+
+import functools
+import logging
+import os
+import socket
+import uuid
+import weakref
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+from celery import Celery, Task, signals
+from pydantic import BaseModel
+
+from jobtracker.declarations import declaration_of, payload_schema, tracked
+from jobtracker.hooks import Hooks
+from jobtracker.leases import Leases, Repeater, Worker
+from jobtracker.reaper import Reaper
+from jobtracker.registry import JobType
+from jobtracker.settings import Settings
+from jobtracker.store import now_ms
+from jobtracker.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+
+_attached: "weakref.WeakKeyDictionary[Celery, Tracker]" = weakref.WeakKeyDictionary()
+
+_GUARD = "__jobtracker_guard__"
+
+
+class Tracker:
+    """Tracks the tasks of a Celery app, in every process that publishes or runs them.
+
+        app = Celery("shop", broker="redis://…")
+        tracker = Tracker(app)
+
+    A second tracker for the same app joins the first one. Tasks that run eagerly are not tracked.
+
+    Args:
+        app: The app.
+        settings: Where and how to track; default: from the environment (`REDIS_URL` and so on).
+        track: "all" tasks of the app, or only the "declared" ones (`@tracked`, `@tracker.task`).
+    """
+
+    def __init__(
+        self, app: Celery, settings: Settings | None = None, *, track: Literal["all", "declared"] = "all"
+    ) -> None:
+        self.app = app
+        self.track = track
+        self.tracking = Tracking.connect(settings or Settings.from_env(), app)
+        self.hooks = Hooks(self.tracking, only_declared=track == "declared")
+        self._worker: Worker | None = None
+        self._repeaters: list[Repeater] = []
+        self._guarded: list[type[Task]] = []
+        self._signals = {
+            signals.worker_init: self._on_worker_init,
+            signals.worker_ready: self._on_worker_ready,
+            signals.worker_shutdown: self._on_worker_shutdown,
+        }
+        self.attach()
+
+    def attach(self) -> None:
+        """Begin to track. Does nothing where the app is tracked already."""
+        if self.app in _attached:
+            self.tracking, self.hooks = _attached[self.app].tracking, _attached[self.app].hooks
+            return
+        _attached[self.app] = self
+        self.hooks.install()
+        for signal, handler in self._signals.items():
+            signal.connect(handler, weak=False, dispatch_uid=self._uid(signal))
+        self._wrap_send_task()
+
+    def detach(self) -> None:
+        """Stop tracking the app, and leave nothing behind in Celery."""
+        tracker = _attached.pop(self.app, None)
+        if tracker is not None:
+            tracker._detach()  # noqa: SLF001 (the one that did attach)
+
+    def _detach(self) -> None:
+        self.hooks.uninstall()
+        for signal in self._signals:
+            signal.disconnect(dispatch_uid=self._uid(signal))
+        del self.app.send_task
+        self._unguard()
+        self._stop()
+
+    def task(
+        self,
+        job_type: str | None = None,
+        *,
+        payload: type[BaseModel] | None = None,
+        store_args: bool = False,
+        store_result: bool = True,
+        **options: Any,
+    ) -> Callable[[Callable[..., Any]], Task]:
+        """Make a function a Celery task and declare its job type: `@app.task` and `@tracked` in one.
+
+        Args:
+            job_type: The type's name, and the task's unless `options` name it otherwise.
+            payload: A pydantic model of its keyword arguments.
+            store_args: See `Declaration`.
+            store_result: See `Declaration`.
+            options: Celery's own options of a task.
+        """
+        if job_type:
+            options.setdefault("name", job_type)
+        declare = tracked(job_type, payload=payload, store_args=store_args, store_result=store_result)
+        return lambda function: self.app.task(**options)(declare(function))
+
+    def job_types(self) -> list[JobType]:
+        """The app's tracked tasks as job types."""
+        types = []
+        for name, task in sorted(self.app.tasks.items()):
+            known = self.hooks.know(name)
+            if known is None:
+                continue
+            types.append(
+                JobType(
+                    name=known.job_type,
+                    task=name,
+                    queue=_queue_of(self.app, name),
+                    payload_schema=payload_schema(task),
+                    description=(task.__doc__ or "").strip().partition("\n")[0] if declaration_of(task) else "",
+                    acks_late=bool(task.acks_late),
+                )
+            )
+        return types
+
+    # -- publishing -------------------------------------------------------------------------------------------------
+
+    def _wrap_send_task(self) -> None:
+        # No signal says that publishing failed (before_task_publish has come by then), so the sender itself is asked.
+        send = self.app.send_task
+
+        @functools.wraps(send)
+        def send_task(*args: Any, **kwargs: Any) -> Any:
+            with self.hooks.publishing():
+                return send(*args, **kwargs)
+
+        self.app.send_task = send_task
+
+    # -- workers ----------------------------------------------------------------------------------------------------
+
+    def _on_worker_init(self, sender: Any, **_: Any) -> None:
+        """Before the pool forks: what the children need to know."""
+        if sender.app is not self.app:
+            return
+        self.hooks.lease = uuid.uuid4().hex[:12]
+        for task in self.app.tasks.values():
+            if not hasattr(type(task).before_start, _GUARD):
+                self._guard(type(task))
+
+    def _on_worker_ready(self, sender: Any, **_: Any) -> None:
+        """The worker consumes: announce its types, take its lease, look after the store."""
+        if sender.app is not self.app:
+            return
+        settings, controller = self.tracking.settings, sender.controller
+        self._worker = Worker(
+            incarnation=self.hooks.lease,
+            name=sender.hostname,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            pool=controller.pool_cls.__module__.rpartition(".")[2],
+            concurrency=controller.concurrency,
+            queues=sorted(self.app.amqp.queues.consume_from),
+            version=_version(),
+            started_at_ms=now_ms(),
+        )
+        # Connections of their own: children that fork meanwhile must not inherit a lock that is held.
+        own = Tracking.connect(settings, self.app)
+        leases = Leases(own.client, own.keys, settings.lease_lost_s)
+        types = self.job_types()
+        worker = self._worker
+
+        def renew() -> None:
+            leases.renew(worker)
+            own.registry.announce(*types)
+
+        self._repeaters = [
+            Repeater("lease", settings.lease_renew_s, renew),
+            Repeater("reaper", settings.reap_interval_s, Reaper(own).step),
+        ]
+        for repeater in self._repeaters:
+            repeater.start()
+
+    def _on_worker_shutdown(self, sender: Any, **_: Any) -> None:
+        if sender.app is self.app:
+            self._stop()
+
+    def _stop(self) -> None:
+        for repeater in self._repeaters:
+            repeater.stop()
+        self._repeaters = []
+        if self._worker is not None:
+            try:
+                Leases(self.tracking.client, self.tracking.keys, 0).release(self._worker.incarnation)
+            except Exception as error:  # noqa: BLE001 (it runs out by itself)
+                logger.warning("jobtracker: the lease was not given back: %s", error)
+            self._worker = None
+
+    def _guard(self, task_class: type[Task]) -> None:
+        inherited = task_class.before_start
+
+        def before_start(task: Task, task_id: str, args: Any, kwargs: Any) -> None:
+            Hooks.refuse(task)
+            inherited(task, task_id, args, kwargs)
+
+        setattr(before_start, _GUARD, inherited if "before_start" in vars(task_class) else None)
+        task_class.before_start = before_start
+        self._guarded.append(task_class)
+
+    def _unguard(self) -> None:
+        for task_class in self._guarded:
+            inherited = getattr(vars(task_class).get("before_start"), _GUARD, None)
+            if inherited is None:
+                del task_class.before_start
+            else:
+                task_class.before_start = inherited
+        self._guarded = []
+
+    def _uid(self, signal: Any) -> str:
+        return f"jobtracker:{id(self)}:{signal.name}"
+
+
+def _queue_of(app: Celery, task_name: str) -> str:
+    """Where the app's own routes send a task."""
+    route = app.amqp.router.route({}, task_name)
+    queue = route.get("queue")
+    name: str = getattr(queue, "name", queue) or app.conf.task_default_queue
+    return name
+
+
+def _version() -> str:
+    try:
+        return version("celery-jobtracker")
+    except PackageNotFoundError:  # a checkout that was not installed
+        return "0+unknown"

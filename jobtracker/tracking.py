@@ -1,0 +1,50 @@
+"""Everything that works on one store, put together once."""
+
+from dataclasses import dataclass
+
+from celery import Celery
+
+from jobtracker.connection import RedisClient, connect
+from jobtracker.dispatch import Dispatcher
+from jobtracker.keys import Keys
+from jobtracker.launcher import Launcher
+from jobtracker.queries import JobQueries
+from jobtracker.registry import Registry
+from jobtracker.settings import Settings
+from jobtracker.settlement import Settlement
+from jobtracker.store import JobStore
+
+
+@dataclass(frozen=True)
+class Tracking:
+    """The parts of jobtracker over one Redis and one Celery app."""
+
+    settings: Settings
+    app: Celery
+    client: RedisClient
+    keys: Keys
+    store: JobStore
+    queries: JobQueries
+    registry: Registry
+    dispatcher: Dispatcher
+    settlement: Settlement
+    launcher: Launcher
+
+    @classmethod
+    def connect(cls, settings: Settings, app: Celery) -> "Tracking":
+        """Put the parts together. Nothing is sent to Redis yet."""
+        client = connect(settings.tracking_url, settings.tracking_timeout_s)
+        keys = Keys(settings.tracking_namespace)
+        store = JobStore(
+            client,
+            keys,
+            retention_ms=settings.retention_ms,
+            tombstone_s=settings.tombstone_s,
+            max_log_lines=settings.max_log_lines,
+        )
+        queries = JobQueries(client, keys)
+        registry = Registry(client, keys)
+        dispatcher = Dispatcher(app, queries)
+        settlement = Settlement(store, queries, dispatcher)
+        launcher = Launcher(store, queries, registry, dispatcher, settlement)
+        return cls(settings, app, client, keys, store, queries, registry, dispatcher, settlement, launcher)
