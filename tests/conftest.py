@@ -1,0 +1,52 @@
+"""What every test stands on: a real server, and a key namespace of its own for each test."""
+
+import os
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from recount import keys_of
+
+from jobtracker.connection import RedisClient, connect
+from jobtracker.embedded import EmbeddedRedis
+from jobtracker.keys import Keys
+from jobtracker.queries import JobQueries
+from jobtracker.store import JobStore
+
+settings.register_profile("local", deadline=None, max_examples=50)
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, database=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    """A server for the whole run; tests keep apart by their namespaces."""
+    with EmbeddedRedis(tmp_path_factory.mktemp("redis"), config={"appendfsync": "no"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def client(redis_server: EmbeddedRedis) -> Iterator[RedisClient]:
+    with connect(redis_server.url, timeout_s=10) as client:
+        yield client
+
+
+@pytest.fixture
+def keys(client: RedisClient) -> Iterator[Keys]:
+    """A namespace that no other test has; what is in it goes with the test."""
+    keys = Keys(namespace=f"test-{uuid.uuid4().hex}")
+    yield keys
+    leftover = keys_of(client, keys)
+    for first in range(0, len(leftover), 1000):
+        client.unlink(*leftover[first : first + 1000])
+
+
+@pytest.fixture
+def store(client: RedisClient, keys: Keys) -> JobStore:
+    return JobStore(client, keys)
+
+
+@pytest.fixture
+def queries(client: RedisClient, keys: Keys) -> JobQueries:
+    return JobQueries(client, keys)

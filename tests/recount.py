@@ -1,0 +1,137 @@
+"""Recounts everything that the store keeps beside its records: indexes, counters, families, and what is left over."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from jobtracker.connection import RedisClient
+from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys
+from jobtracker.lifecycle import SETTLED
+
+INDEXES = ("all", "status", "type", "status_type")
+OF_ONE_JOB = ("data", "log", "subs", "outcomes")
+
+
+def keys_of(client: RedisClient, keys: Keys) -> list[str]:
+    """Every key of a namespace."""
+    return sorted(set(client.scan_iter(match=f"{keys.prefix}*", count=1000)))
+
+
+def recount(client: RedisClient, keys: Keys) -> list[str]:
+    """The differences between what the records say and what stands beside them: [] where all is well."""
+    names = _by_name(client, keys)
+    records = dict(zip(names["job"], _read(client, "hgetall", keys, "job", names["job"]), strict=True))
+    return [
+        *_unknown(names),
+        *(difference for job_id, record in records.items() for difference in _of_record(job_id, record)),
+        *_of_indexes(client, keys, names, records),
+        *_of_counts(client, keys, records),
+        *_of_families(client, keys, names, records),
+        *_orphans(client, keys, names, records),
+    ]
+
+
+def _by_name(client: RedisClient, keys: Keys) -> dict[str, list[str]]:
+    """The rest of each key behind its prefix in `keys.PREFIXES`, by the name of the prefix."""
+    longest_first = sorted(PREFIXES.items(), key=lambda item: -len(item[1]))
+    found: dict[str, list[str]] = defaultdict(list)
+    for key in keys_of(client, keys):
+        rest = key.removeprefix(keys.prefix)
+        for name, prefix in longest_first:
+            if rest == prefix or (prefix.endswith(":") and rest.startswith(prefix)):
+                found[name].append(rest.removeprefix(prefix))
+                break
+        else:
+            found[""].append(rest)
+    return found
+
+
+def _read(client: RedisClient, command: str, keys: Keys, name: str, parts: list[str], *args: Any) -> list[Any]:
+    pipe = client.pipeline(transaction=False)
+    for part in parts:
+        getattr(pipe, command)(keys(name, part) if part else keys(name), *args)
+    return list(pipe.execute())
+
+
+def _unknown(names: dict[str, list[str]]) -> Iterator[str]:
+    for rest in names[""]:
+        yield f"key {rest} is not in keys.PREFIXES"
+
+
+def _of_record(job_id: str, record: dict[str, str]) -> Iterator[str]:
+    for field in record.keys() - set(RECORD_FIELDS):
+        yield f"job {job_id} has the unknown field {field}"
+    settled = record["status"] in SETTLED
+    if settled != ("finished" in record):
+        yield f"job {job_id} is {record['status']}, finished: {record.get('finished')}"
+    if settled and record.get("finished") != record["entered"]:
+        yield f"job {job_id} finished at {record.get('finished')}, but came to its status at {record['entered']}"
+    for field in ("executing", "eta"):
+        if settled and field in record:
+            yield f"job {job_id} is {record['status']} and has {field}"
+    if not settled and "presumed" in record:
+        yield f"job {job_id} is {record['status']} by presumption"
+
+
+def _of_indexes(
+    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
+) -> Iterator[str]:
+    expected: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for job_id, record in records.items():
+        status, job_type = record["status"], record["type"]
+        expected["all", ""][job_id] = float(record["created"])
+        expected["type", job_type][job_id] = float(record["created"])
+        expected["status", status][job_id] = float(record["entered"])
+        expected["status_type", f"{status}:{job_type}"][job_id] = float(record["entered"])
+    actual: dict[tuple[str, str], dict[str, float]] = {}
+    for name in INDEXES:
+        sets = _read(client, "zrange", keys, name, names[name], 0, -1, False, True)
+        for part, entries in zip(names[name], sets, strict=True):
+            actual[name, part] = dict(entries)
+    for where in sorted(expected.keys() | actual.keys()):
+        wanted, found = expected.get(where, {}), actual.get(where, {})
+        for job_id in sorted(wanted.keys() | found.keys()):
+            if wanted.get(job_id) != found.get(job_id):
+                yield f"index {where} has {job_id} at {found.get(job_id)}, not {wanted.get(job_id)}"
+
+
+def _of_counts(client: RedisClient, keys: Keys, records: dict[str, dict[str, str]]) -> Iterator[str]:
+    expected = Counter(f"{r['status']}:{r['priority']}:{r['type']}" for r in records.values())
+    actual = {field: int(value) for field, value in client.hgetall(keys("counts")).items()}
+    for field in sorted(expected.keys() | actual.keys()):
+        if expected.get(field) != actual.get(field):  # a zero that stays is a difference too
+            yield f"count {field} is {actual.get(field)}, not {expected.get(field)}"
+
+
+def _of_families(
+    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
+) -> Iterator[str]:
+    subs = dict(zip(names["subs"], _read(client, "zrange", keys, "subs", names["subs"], 0, -1), strict=True))
+    told = dict(zip(names["outcomes"], _read(client, "hgetall", keys, "outcomes", names["outcomes"]), strict=True))
+    for job_id, record in records.items():
+        family, outcomes = subs.get(job_id, []), told.get(job_id, {})
+        if int(record.get("subs", 0)) != len(family):
+            yield f"parent {job_id} counts {record.get('subs', 0)} sub-jobs and has {len(family)}"
+        for stranger in outcomes.keys() - set(family):
+            yield f"parent {job_id} was told of {stranger}, which is none of its sub-jobs"
+        statuses = Counter(outcome.partition(":")[2] for outcome in outcomes.values())
+        for status in sorted(SETTLED):
+            counted = int(record.get(f"subs_{status}", 0))
+            if counted != statuses[status]:
+                yield f"parent {job_id} counts {counted} {status} sub-jobs and was told of {statuses[status]}"
+        for sub in family:
+            if sub in records and records[sub].get("parent", job_id) != job_id:
+                yield f"{sub} is a sub-job of {job_id}, but says {records[sub]['parent']}"
+
+
+def _orphans(
+    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
+) -> Iterator[str]:
+    for name in OF_ONE_JOB:
+        for job_id in sorted(set(names[name]) - records.keys()):
+            yield f"{name} of {job_id} is there, its record is not"
+    for job_id in sorted(set(names["tombstone"]) & records.keys()):
+        yield f"job {job_id} is there in spite of its tombstone"
+    for job_id, data in zip(names["data"], _read(client, "hgetall", keys, "data", names["data"]), strict=True):
+        for field in data.keys() - set(DATA_FIELDS):
+            yield f"the data of {job_id} has the unknown field {field}"

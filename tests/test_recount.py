@@ -1,0 +1,89 @@
+"""The recount itself: it must see each kind of damage, or the tests that trust it prove nothing."""
+
+import pytest
+from recount import recount
+from sample_jobs import START_MS, create_in, create_parent, report
+
+from jobtracker.lifecycle import Event, Status
+
+
+@pytest.fixture
+def job(store):
+    return create_in(store, Status.COMPLETED)
+
+
+@pytest.fixture
+def family(store):
+    parent, subs = create_parent(store, 2)
+    report(store, parent, subs[0], Event.COMPLETE)
+    return parent
+
+
+def test_a_store_that_nobody_meddled_with_has_no_differences(client, keys, job, family):
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize(
+    "index", [("all",), ("type", "custom"), ("status", "completed"), ("status_type", "completed", "custom")]
+)
+def test_a_missing_entry_a_wrong_score_and_a_stray_entry_are_seen_in_every_index(client, keys, job, index):
+    client.zrem(keys(*index), job)
+    assert len(recount(client, keys)) == 1
+    client.zadd(keys(*index), {job: START_MS + 1})
+    assert len(recount(client, keys)) == 1
+    client.zadd(keys(*index), {job: START_MS, "stray": START_MS})
+    assert len(recount(client, keys)) == 1
+
+
+@pytest.mark.parametrize("index", [("type", "other"), ("status", "failed"), ("status_type", "failed", "custom")])
+def test_a_job_in_an_index_where_it_does_not_belong_is_seen(client, keys, job, index):
+    client.zadd(keys(*index), {job: START_MS})
+    assert len(recount(client, keys)) == 1
+
+
+@pytest.mark.parametrize("field", ["completed:normal:custom", "failed:normal:custom"])
+def test_a_wrong_counter_is_seen(client, keys, job, field):
+    client.hincrby(keys("counts"), field, 1)
+    assert len(recount(client, keys)) == 1
+
+
+def test_a_counter_that_stays_at_zero_is_seen(client, keys, job):
+    client.hset(keys("counts"), "failed:normal:custom", 0)
+    assert len(recount(client, keys)) == 1
+
+
+@pytest.mark.parametrize("field", ["subs", "subs_completed", "subs_failed", "subs_cancelled"])
+def test_a_wrong_count_of_sub_jobs_is_seen(client, keys, family, field):
+    client.hincrby(keys("job", family), field, 1)
+    assert len(recount(client, keys)) == 1
+
+
+def test_an_outcome_of_a_stranger_is_seen(client, keys, family):
+    client.hset(keys("outcomes", family), "stranger", "1:running")
+    assert len(recount(client, keys)) == 1
+
+
+@pytest.mark.parametrize("name", ["data", "log", "subs", "outcomes"])
+def test_what_is_left_over_of_a_job_is_seen(client, keys, job, name):
+    key = keys(name, "gone")
+    leave = {
+        "data": lambda: client.hset(key, "payload", "{}"),
+        "log": lambda: client.xadd(key, {"message": "hello"}),
+        "subs": lambda: client.zadd(key, {"sub": 0}),
+        "outcomes": lambda: client.hset(key, "sub", "1:running"),
+    }
+    leave[name]()
+    assert recount(client, keys) == [f"{name} of gone is there, its record is not"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("executing", "1"), ("eta", "1"), ("finished", "1"), ("nonsense", "1"), ("entered", "1")]
+)
+def test_a_record_that_contradicts_itself_is_seen(client, keys, job, field, value):
+    client.hset(keys("job", job), field, value)
+    assert recount(client, keys) != []
+
+
+def test_a_key_that_nobody_knows_is_seen(client, keys):
+    client.set(keys.prefix + "nonsense", "1")
+    assert recount(client, keys) == ["key nonsense is not in keys.PREFIXES"]
