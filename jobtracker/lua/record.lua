@@ -85,7 +85,6 @@ end
 
 -- Moves a job to a status: indexes, counters, time series and the record's own fields.
 local function enter(rec, status, now)
-  if status == rec.status then return end
   unindex(rec)
   rec.status = status
   index(rec, now)
@@ -99,7 +98,11 @@ local function remember(rec, event, now, run, attempt)
   local function drop(...)
     for _, name in ipairs({ ... }) do rec[name] = nil; clear[#clear + 1] = name end
   end
-  if EVIDENCE[event] and rec.presumed then drop('presumed', 'finished', 'reason') end
+  if rec.presumed and (EVIDENCE[event] or event == 'reopen') then
+    drop('presumed', 'finished', 'reason')
+    redis.call('HDEL', key('data', rec.id), 'error')
+    if event == 'progress' then put('executing', '1') end
+  end
   if run and run > rec.run then put('run', run); put('attempt', attempt or 0) end
   if attempt and attempt > rec.attempt then put('attempt', attempt) end
   if event == 'start' then
@@ -110,7 +113,7 @@ local function remember(rec, event, now, run, attempt)
   elseif event == 'sub_start' then
     if not rec.started then put('started', now) end
   elseif event == 'complete' then
-    drop('eta', 'reason')
+    drop('reason')
   elseif event == 'retry' or event == 'requeue' then
     drop('executing', 'eta', 'lease')
   elseif event == 'enqueue' then
@@ -122,14 +125,11 @@ local function remember(rec, event, now, run, attempt)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
       'note', 'body', 'halted')
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
-  elseif event == 'reopen' then
-    drop('presumed', 'finished', 'reason')
-    redis.call('HDEL', key('data', rec.id), 'error')
   end
   if event == 'cancel' and not rec.cancel then put('cancel', now) end
   if SETTLED[rec.status] then
     put('finished', now)
-    drop('executing')
+    drop('executing', 'eta')
     if PRESUMPTION[event] then put('presumed', event) end
   end
   if #clear > 0 then redis.call('HDEL', key('job', rec.id), unpack(clear)) end
@@ -151,7 +151,7 @@ local function apply(rec, event, now, run, attempt)
   if run == rec.run and attempt and attempt < rec.attempt then return 'stale', event end
   if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
   if event == 'unenqueue' and rec.run ~= 1 then return 'stale', event end
-  if event == 'reopen' and not rec.presumed then return 'illegal', event end
+  if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'start' and rec.cancel then event = 'cancelled' end
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
@@ -160,7 +160,7 @@ local function apply(rec, event, now, run, attempt)
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
   local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
   if corrected then chronicle(rec, tonumber(rec.finished), -1) end
-  enter(rec, to, now)
+  if to ~= from or corrected then enter(rec, to, now) end
   remember(rec, event, now, run, attempt)
   if SETTLED[to] then chronicle(rec, now, 1) end
   return 'applied', event
