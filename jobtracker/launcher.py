@@ -191,9 +191,7 @@ class Launcher:
         job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload)
         priority = job.priority or inherited
         subs = {
-            position: self._collect(
-                sub, into, request_id=request_id, inherited=priority, place={"parent": job_id, "position": position}
-            )
+            position: self._collect(sub, into, request_id=request_id, inherited=priority, place={"parent": job_id})
             for position, sub in enumerate(job.sub_jobs)
         }
         fields: dict[str, str | int] = {

@@ -65,7 +65,7 @@ class MessageReader:
             fields["request_id"] = headers[REQUEST_ID_HEADER]
         family = list(self._parents(embedded.get("chord"), job_id, headers.get("group_index"), priority))
         if family:
-            fields |= {"parent": family[0].id, "position": _position(headers.get("group_index"))}
+            fields["parent"] = family[0].id
         chain = list(self._chain(embedded.get("chain"), priority))
         if chain:
             fields["next"] = chain[0].id
@@ -81,12 +81,11 @@ class MessageReader:
             if not options.get("task_id") or _is_canvas(signature["task"]):
                 return
             parent_id, run = job_and_run_of(options["task_id"])
-            position = _position(index)
+            position = index or 0
             fields, data = self._described(signature, run, priority)
             signature, index = options.get("chord"), options.get("group_index")
             if signature and signature["options"].get("task_id"):
-                grandparent, _ = job_and_run_of(signature["options"]["task_id"])
-                fields |= {"parent": grandparent, "position": _position(index)}
+                fields["parent"] = job_and_run_of(signature["options"]["task_id"])[0]
             yield NewJob(id=parent_id, fields=fields, data=data, subs={position: job_id})
             job_id = parent_id
 
@@ -104,10 +103,7 @@ class MessageReader:
                 )
             )
             if family:
-                fields |= {
-                    "parent": family[0].id,
-                    "position": _position(signature["options"].get("group_index")),
-                }
+                fields["parent"] = family[0].id
             if place + 1 < len(following):
                 fields["next"] = job_and_run_of(following[place + 1]["options"]["task_id"])[0]
             yield NewJob(id=job_id, fields=fields, data=data)
@@ -143,10 +139,6 @@ def stored_arguments(
         except (TypeError, ValueError):
             pass  # another serializer carries what JSON can't
     return {"arguments_repr": f"{args_repr or '()'} {kwargs_repr or '{}'}"[:_REPR_CHARS]}
-
-
-def _position(index: int | None) -> int:
-    return index if index is not None else 0
 
 
 def _is_canvas(task: str) -> bool:

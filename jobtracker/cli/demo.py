@@ -1,0 +1,80 @@
+"""`jobtracker demo`: a document job with two sub-jobs, from an empty store to its finished tree."""
+
+import tempfile
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from jobtracker.cli.api import get_tree, post_with_sub_jobs
+from jobtracker.cli.consoles import error_console, output_console
+from jobtracker.cli.trees import draw_tree, outcome, walk
+from jobtracker.cli.watching import tree_view
+from jobtracker.errors import JobTrackerError
+from jobtracker.lifecycle import SETTLED, Status
+from jobtracker.models import JobTree
+from jobtracker.services import LocalStack
+from jobtracker.supervisor import StopRequestedError, stop_on_signals
+
+_INTERRUPTED = 130
+_PAYLOAD = {"document_id": "doc456"}
+_DEMO_JOB: dict[str, Any] = {
+    "name": "Complex Document Processing",
+    "job_type": "document_analysis",
+    "priority": "high",
+    "payload": _PAYLOAD,
+    "sub_jobs": [
+        {"name": "Extract Entities", "job_type": "entity_extraction", "payload": _PAYLOAD},
+        {"name": "Extract Medications", "job_type": "medication_extraction", "payload": _PAYLOAD},
+    ],
+    "start": True,
+}
+
+
+class DemoFailedError(JobTrackerError):
+    """The demonstration did not end as it should; the message says which jobs and why."""
+
+
+def demo(
+    timeout_s: Annotated[float, typer.Option(help="Seconds the jobs may take.", min=1)] = 120,
+) -> None:
+    """Run a document job with two sub-jobs, with all that it needs, and show its tree."""
+    console = output_console()
+    with tempfile.TemporaryDirectory(prefix="jobtracker-demo-") as data_dir:
+        stack = LocalStack(data_dir)
+        with stop_on_signals(stack.supervisor.request_stop):
+            try:
+                console.print("Starting Redis, a worker and the API …")
+                with stack:
+                    console.print(f"POST {stack.api_url}/api/jobs/with-subjobs: {_DEMO_JOB['name']}", soft_wrap=True)
+                    tree = _run_job(stack, timeout_s)
+                    console.print(draw_tree(tree))
+            except StopRequestedError:
+                error_console().print("Interrupted: all has ended.")
+                raise typer.Exit(_INTERRUPTED) from None
+    _check(tree, timeout_s)
+
+
+def _run_job(stack: LocalStack, timeout_s: float) -> JobTree:
+    """Submit the job, show how it goes, and answer its tree once it has settled or the time is over."""
+    with httpx.Client(base_url=stack.api_url, timeout=30, trust_env=False) as client:
+        tree = post_with_sub_jobs(client, _DEMO_JOB)
+        with tree_view(output_console()) as view:
+
+            def has_settled() -> bool:
+                nonlocal tree
+                tree = get_tree(client, tree.id)
+                view.update(tree)
+                return tree.status in SETTLED
+
+            stack.supervisor.watch(until=has_settled, timeout_s=timeout_s)
+    return tree
+
+
+def _check(tree: JobTree, timeout_s: float) -> None:
+    """Raise unless every job has completed."""
+    unfinished = [job for _, job in walk(tree) if job.status is not Status.COMPLETED]
+    if unfinished:
+        lines = [f"{job.name}: {job.status}. {outcome(job)}".rstrip() for job in unfinished]
+        heading = "" if tree.status in SETTLED else f"The jobs were not done after {timeout_s:g} s.\n"
+        raise DemoFailedError(heading + "\n".join(lines))

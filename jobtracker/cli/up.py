@@ -1,0 +1,40 @@
+"""`jobtracker up`: everything on this machine, until it is told to end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobtracker.cli.consoles import output_console
+from jobtracker.services import LocalStack
+from jobtracker.supervisor import StopRequestedError, stop_on_signals
+
+_PORT = {"min": 1, "max": 65535}
+
+
+def up(
+    api_port: Annotated[int, typer.Option(help="The API's port.", envvar="API_PORT", **_PORT)] = 19000,
+    api_host: Annotated[str, typer.Option(help="The address the API listens on.", envvar="API_HOST")] = "127.0.0.1",
+    redis_port: Annotated[
+        int | None, typer.Option(help="The port of Redis, on 127.0.0.1.", show_default="a free one", **_PORT)
+    ] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where data and logs are kept.", file_okay=False)] = Path("data"),
+    concurrency: Annotated[int, typer.Option(help="How many tasks the worker runs at a time.", min=1)] = 2,
+) -> None:
+    """Run Redis, a worker and the API on this machine, until Ctrl-C. What is stored is there the next time."""
+    console = output_console()
+    stack = LocalStack(data_dir, api_host=api_host, api_port=api_port, redis_port=redis_port, concurrency=concurrency)
+    with stop_on_signals(stack.supervisor.request_stop):
+        try:
+            console.print("Starting Redis, a worker and the API …")
+            with stack:
+                console.print(f"API         {stack.api_url}  (documentation: {stack.api_url}/docs)", soft_wrap=True)
+                console.print(f"Redis       {stack.redis.url}", soft_wrap=True)
+                console.print(f"Data, logs  {stack.data_dir}", soft_wrap=True, markup=False)
+                console.print("Ctrl-C ends all of it.")
+                try:
+                    stack.supervisor.watch()
+                finally:
+                    console.print("Ending: first the worker, once its running tasks are done …")
+        except StopRequestedError:
+            console.print("All has ended.")

@@ -1,0 +1,109 @@
+"""A tree of jobs while it runs: live bars on a terminal, a line a change elsewhere."""
+
+import time
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from jobtracker.cli.trees import NAME_WIDTH, STATUS_WIDTH, STYLES, walk
+from jobtracker.lifecycle import Status
+from jobtracker.models import JobTree
+
+
+class TreeView(AbstractContextManager["TreeView"], Protocol):
+    """Shows a tree from one `update` to the next."""
+
+    def update(self, tree: JobTree) -> None:
+        """Show the tree as it is now."""
+
+
+def tree_view(console: Console) -> TreeView:
+    """The view that suits the console."""
+    return LiveBars(console) if console.is_terminal else StatusLines(console)
+
+
+class LiveBars:
+    """A bar for each job, redrawn in place; gone at the end."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, transient=True, refresh_per_second=10)
+
+    def update(self, tree: JobTree) -> None:
+        """Show the tree as it is now."""
+        self._live.update(_bars(tree))
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+
+class StatusLines:
+    """A line whenever a job's status has changed, with the seconds since the first look."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._seen: dict[str, Status] = {}
+        self._first_look_s: float | None = None
+
+    def update(self, tree: JobTree) -> None:
+        """Print what has changed since the last look."""
+        now_s = time.monotonic()
+        if self._first_look_s is None:
+            self._first_look_s = now_s
+        for depth, job in walk(tree):
+            if self._seen.get(job.id) is not job.status:
+                self._seen[job.id] = job.status
+                line = f"{now_s - self._first_look_s:6.2f} s  {'  ' * depth}{job.name}: {job.status}"
+                self._console.print(Text(line), soft_wrap=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        pass
+
+
+def _bars(tree: JobTree) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)
+    table.add_column(no_wrap=True, min_width=STATUS_WIDTH)
+    table.add_column(width=20)
+    table.add_column(no_wrap=True, justify="right", min_width=4)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for depth, job in walk(tree):
+        percent = _percent(job)
+        bar = ProgressBar(
+            total=100,
+            completed=percent or 0,
+            pulse=percent is None and job.status is Status.RUNNING,
+            complete_style=STYLES[job.status],
+            finished_style=STYLES[job.status],
+        )
+        note = job.progress.note if job.progress else ""
+        table.add_row(
+            Text("  " * depth + job.name),
+            Text(job.status, STYLES[job.status]),
+            bar,
+            "" if percent is None else f"{percent:.0f}%",
+            Text(note or job.reason or "", "dim"),
+        )
+    return table
+
+
+def _percent(job: JobTree) -> float | None:
+    if job.status is Status.COMPLETED:
+        return 100
+    return None if job.progress is None else job.progress.percent

@@ -1,0 +1,51 @@
+"""Structured logs: a JSON object a line, with the job and the HTTP request that a line belongs to.
+
+Needs python-json-logger, which the extras `api` and `workers` bring.
+"""
+
+import logging
+from contextvars import ContextVar
+from typing import Any
+
+from celery._state import get_current_task
+from pythonjsonlogger.json import JsonFormatter
+
+from jobtracker.current import job_of
+from jobtracker.dispatch import REQUEST_ID_HEADER
+
+request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the HTTP request that is being answered."""
+
+_FIELDS = ["asctime", "levelname", "name", "message"]
+_NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
+
+
+class ContextFilter(logging.Filter):
+    """Adds `request_id`, and inside a task `job_id`, `run` and `task`, to each log record."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add what is known; keeps every record."""
+        for name, value in _context().items():
+            if not hasattr(record, name):
+                setattr(record, name, value)
+        return True
+
+
+def _context() -> dict[str, Any]:
+    context: dict[str, Any] = {}
+    task = get_current_task()
+    if task is not None:
+        context = {"task": task.name, "request_id": task.request.get(REQUEST_ID_HEADER)}
+        if job := job_of(task):
+            context |= {"job_id": job.id, "run": job.run}
+    context["request_id"] = context.get("request_id") or request_id_var.get()
+    return {name: value for name, value in context.items() if value is not None}
+
+
+def json_handler(handler: logging.Handler, service: str) -> logging.Handler:
+    """Make a handler write JSON lines that name the service."""
+    handler.setFormatter(
+        JsonFormatter(_FIELDS, rename_fields=_NAMES, static_fields={"service": service}, json_ensure_ascii=False)
+    )
+    handler.addFilter(ContextFilter())
+    return handler

@@ -1,0 +1,47 @@
+"""The Celery app behind the documented job types: `celery -A workers.app worker`."""
+
+import logging
+from typing import Any
+
+from celery import Celery
+from celery.signals import after_setup_logger, after_setup_task_logger
+
+from jobtracker import Settings, Tracker
+from jobtracker.logs import json_handler
+
+settings = Settings.from_env()
+
+app = Celery(
+    "workers",
+    broker=settings.broker_url,
+    backend=settings.result_backend,
+    include=[
+        "workers.tasks.custom",
+        "workers.tasks.data_processing",
+        "workers.tasks.document_analysis",
+        "workers.tasks.entity_extraction",
+        "workers.tasks.medication_extraction",
+    ],
+)
+app.conf.update(
+    accept_content=["json"],
+    broker_connection_retry_on_startup=True,
+    # The results of sub-jobs are needed when their parent is retried, as long as the jobs are kept.
+    result_expires=settings.retention_ms // 1000,
+    # kombu's Redis transport takes messages without a priority for the most urgent: normal is 6 (see dispatch.py).
+    task_default_priority=6,
+    # A worker that hoards messages can't be overtaken by a more urgent one.
+    worker_prefetch_multiplier=1,
+    # Document work is slow enough for a job to be worth doing again when its worker dies.
+    task_acks_late=True,
+)
+
+tracker = Tracker(app, settings, track="declared")
+
+
+@after_setup_logger.connect
+@after_setup_task_logger.connect
+def log_json(logger: logging.Logger, **_: Any) -> None:
+    """Write the worker's log as JSON lines, each with its job and request."""
+    for handler in logger.handlers:
+        json_handler(handler, "workers")

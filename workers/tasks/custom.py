@@ -1,0 +1,31 @@
+"""Small tasks that a `custom` job can run by name, to try things out with."""
+
+import hashlib
+import time
+from typing import Any, Literal
+
+from jobtracker import current_job
+from workers.app import tracker
+from workers.documents import DocumentInput
+
+
+@tracker.task(name="workers.checksum")
+def checksum(
+    text: str | None = None,
+    document_id: str | None = None,
+    algorithm: Literal["sha256", "sha512", "blake2b"] = "sha256",
+) -> dict[str, Any]:
+    """Hash the text of a document, or the text itself."""
+    document = DocumentInput(text=text, document_id=document_id).read()
+    digest = hashlib.new(algorithm, document.text.encode()).hexdigest()
+    return {"kind": "checksum", "algorithm": algorithm, "digest": digest, "characters": len(document.text)}
+
+
+@tracker.task(name="workers.wait")
+def wait(seconds: float = 1.0, steps: int = 10) -> dict[str, Any]:
+    """Wait, with progress and a log, until the time is over or the job is cancelled: a task to watch and to cancel."""
+    job = current_job()
+    for step in job.track(range(steps), note="waiting"):
+        time.sleep(seconds / steps)
+        job.log(f"step {step + 1} of {steps}")
+    return {"kind": "wait", "seconds": seconds}
