@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from liveness import is_alive, wait_until
 
+from jobtracker import tether as tether_module
 from jobtracker.processes import ChildProcess, ProcessError
 from jobtracker.supervisor import StopRequestedError, Supervisor, stop_on_signals
 
@@ -221,3 +223,14 @@ def test_a_signal_is_a_request_to_stop(supervisor, number):
         with pytest.raises(StopRequestedError):
             supervisor.watch(timeout_s=10)
     assert signal.getsignal(number) == before
+
+
+def test_a_child_whose_parent_is_already_gone_does_not_begin(tmp_path):
+    path = tmp_path / "begun"
+    tether = Path(tether_module.__file__)
+    process = subprocess.run(
+        [sys.executable, tether, "0", "touch", path], check=False, capture_output=True, text=True
+    )
+    assert process.returncode == 1
+    assert "died before" in process.stderr
+    assert not path.exists()

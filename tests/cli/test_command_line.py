@@ -1,0 +1,38 @@
+"""The command itself: what it says when something is missing."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], check=False, capture_output=True, text=True)
+
+
+def run_without(package: str) -> subprocess.CompletedProcess[str]:
+    """Run `jobtracker up` where the package is not installed."""
+    return run_python(
+        "-c", f"import sys; sys.modules[{package!r}] = None\nfrom jobtracker.cli import main\nmain()", "up"
+    )
+
+
+@pytest.mark.parametrize("name", ["typer", "rich", "httpx"])
+def test_without_the_extra_it_names_it_and_exits_with_status_2(name):
+    process = run_without(name)
+    assert process.returncode == 2
+    assert "celery-jobtracker[cli]" in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_another_missing_package_is_not_mistaken_for_the_extra():
+    process = run_without("redis")
+    assert process.returncode == 1
+    assert "redis" in process.stderr.splitlines()[-1]
+
+
+def test_the_help_lists_the_commands():
+    process = run_python("-m", "jobtracker.cli", "--help")
+    assert process.returncode == 0
+    assert "demo" in process.stdout
+    assert "up" in process.stdout

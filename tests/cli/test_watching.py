@@ -1,0 +1,59 @@
+"""A tree of jobs while it runs."""
+
+import io
+
+from job_trees import job
+from rich.console import Console
+
+from jobtracker.cli.watching import LiveBars, StatusLines, tree_view
+
+
+def test_without_a_terminal_each_change_of_a_status_is_one_plain_line():
+    output = io.StringIO()
+    with tree_view(Console(file=output)) as view:
+        view.update(job("Report", "pending", sub_jobs=[job("Names", "pending")]))
+        view.update(job("Report", "running", sub_jobs=[job("Names", "running")]))
+        view.update(job("Report", "running", sub_jobs=[job("Names", "running", progress=_half())]))
+        view.update(job("Report", "running", sub_jobs=[job("Names", "completed")]))
+    lines = [line.partition(" s  ")[2] for line in output.getvalue().splitlines()]
+    assert lines == [
+        "Report: pending",
+        "  Names: pending",
+        "Report: running",
+        "  Names: running",
+        "  Names: completed",
+    ]
+    assert "\x1b" not in output.getvalue()
+
+
+def test_two_jobs_of_one_name_are_told_apart():
+    output = io.StringIO()
+    with StatusLines(Console(file=output)) as view:
+        view.update(job("a", sub_jobs=[job("b", "running", id="1"), job("b", "pending", id="2")]))
+        view.update(job("a", sub_jobs=[job("b", "running", id="1"), job("b", "pending", id="2")]))
+    assert len(output.getvalue().splitlines()) == 3
+
+
+def test_a_terminal_gets_bars_with_percent_and_note():
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100, color_system=None)
+    with tree_view(console) as view:
+        assert isinstance(view, LiveBars)
+        view.update(job("Report", "running", sub_jobs=[job("Names", "running", progress=_half())]))
+        view._live.refresh()
+    shown = output.getvalue()
+    assert "50%" in shown
+    assert "page 3" in shown
+    assert "━" in shown
+
+
+def test_the_bars_are_gone_at_the_end():
+    output = io.StringIO()
+    with LiveBars(Console(file=output, force_terminal=True, width=100, color_system=None)) as view:
+        view.update(job("Report"))
+    erase_line = "\x1b[2K"
+    assert erase_line in output.getvalue().rpartition("Report")[2]
+
+
+def _half() -> dict[str, object]:
+    return {"done": 5, "total": 10, "percent": 50, "note": "page 3"}
