@@ -29,21 +29,22 @@ SUPPLEMENT: Final[dict[str, tuple[tuple[str, ...], Literal["SUPPORTED", "CERTAIN
 """Names that the dictionary lacks, or has without the DrugBank ids of what is in them."""
 
 _EVERYDAY_WORDS = """
-    adrenergic aflatoxin alli aloe aman anesthetic anesthetics angelica anions antibodies antidotes arima
-    armin armour arvin aspartame atpase atra azor bicarbonate biotin bismuth buffers camila camphor cannabinoid
-    cannabinoids capex caps carcinogens cashews caspase cations cdna cera chamomile ches chickpea chlorofluorocarbons
-    chloroform cholinergic citrate cloves cardamon colgate cortisol corwin cyclin daca diamonds dibenzofurans
-    disulfide dmso dona dopamine ecstasy edta eisen endorphin endorphins evra fargo fertilizers fica flavonoids flours folate
-    gaba gana gelatine generics ginkgo ginseng glucocorticoid glucokinase glutamate glyphosate hallucinogens hana
-    haptoglobin hemel herbicides heroin cocaine histamine histones hops horseradish hydrogel hydroxylase hypoglycemic
-    immunoglobulin indicators indio insecticides integrin interleukin ivor kendrick kinases lats leptin licorice
-    liquorice luminal marijuana mdma microrna micrornas mirna modus mops mrna mtdna mutagen myrrh naca nadh nadph
-    narcotic narcotics neurotransmitter neurotransmitters nitrates nmda norepinephrine oats olean oligonucleotide
-    opium oregano palin paps parabens pecans peppermint phenols phosphates phospholipids phthalates polyphenols
-    prostaglandin proteases psilocybin psychedelic psychedelics pulsar reagents rela resveratrol rhein safra saha
-    sarin serc selsun serotonin silverado sits snares sone strychnine sugarcane sulfate sulfates sulfur sunkist sunscreen
-    sunscreens tannins telomerase tetris tetrodotoxin tham thein theon tobi transcriptase tris trna tryptophan tubulin
-    ubiquitin vegf vicks vitae watercress wormwood yeasts yuanzhi yunzhi
+    adrenergic aflatoxin alli aloe aman anesthetic anesthetics angelica anions antibodies antidotes arima armin
+    armour arvin aspartame atpase atra azor bicarbonate biotin bismuth buffers camila camphor cannabinoid
+    cannabinoids capex caps carcinogens cardamon cashews caspase cations cdna cera chamomile ches chickpea
+    chlorofluorocarbons chloroform cholinergic citrate cloves cocaine colgate cortisol corwin cyclin daca
+    diamonds dibenzofurans disulfide dmso dona dopamine ecstasy edta eisen endorphin endorphins evra fargo
+    fertilizers fica flavonoids flours folate gaba gana gelatine generics ginkgo ginseng glucocorticoid
+    glucokinase glutamate glyphosate hallucinogens hana haptoglobin hemel herbicides heroin histamine histones
+    hops horseradish hydrogel hydroxylase hypoglycemic immunoglobulin indicators indio insecticides integrin
+    interleukin ivor kendrick kinases lats leptin licorice liquorice luminal marijuana mdma microrna micrornas
+    mirna modus mops mrna mtdna mutagen myrrh naca nadh nadph narcotic narcotics neurotransmitter
+    neurotransmitters nitrates nmda norepinephrine oats olean oligonucleotide opium oregano palin paps parabens
+    pecans peppermint phenols phosphates phospholipids phthalates polyphenols prostaglandin proteases psilocybin
+    psychedelic psychedelics pulsar reagents rela resveratrol rhein safra saha sarin selsun serc serotonin
+    silverado sits snares sone strychnine sugarcane sulfate sulfates sulfur sunkist sunscreen sunscreens tannins
+    telomerase tetris tetrodotoxin tham thein theon tobi transcriptase tris trna tryptophan tubulin ubiquitin
+    vegf vicks vitae watercress wormwood yeasts yuanzhi yunzhi
 """
 EVERYDAY_WORDS: Final = frozenset(_EVERYDAY_WORDS.split()) | {
     "plan b",

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeVar
 
@@ -13,6 +13,7 @@ from workers.clinical.frequencies import Frequency
 from workers.clinical.prescription import AsNeeded, Direction, Dose, Duration, Quantity, Route, find_directions
 from workers.clinical.statements import ClinicalText, Section, Statement
 from workers.drug_dictionary import Confidence, Drug, NamedDrug, drug_dictionary
+from workers.progress import Track, untracked
 from workers.spans import Span
 
 
@@ -64,7 +65,6 @@ class _Mention:
     directions: tuple[Direction, ...] = ()
 
 
-_STATEMENTS_PER_REPORT: Final = 200
 _COMBINES: Final = re.compile(r"\s?[/+]\s?|[-\u2010\u2011]")
 _COMBINES_WITH_STRENGTH: Final = re.compile(rf"{_COMBINES.pattern}|\s(?:and|with)\s")
 _LISTS: Final = re.compile(r"(?:[\s,/&+*•-]|\b(?:and|or|with|plus)\b|\d+\.)*")
@@ -87,35 +87,31 @@ def extract_medications(
     text: str,
     *,
     document_id: str | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    track: Track = untracked,
 ) -> MedicationExtraction:
     """Find the medications in a text.
 
     Args:
         text: The document's text; all offsets are character indices into it.
         document_id: Passed on into the result.
-        progress: Called now and then with (statements done, statements in all, a note).
+        track: Iterates for us, reporting progress: `current_job().track` in a task.
 
     Raises:
         MissingExtraError: The drug dictionary isn't installed.
         DictionaryChangedError: It is not the version that this code was checked against.
     """
-    medications = tuple(_medications(text, progress))
+    medications = tuple(_medications(text, track))
     counts = Counter(medication.status for medication in medications)
     return MedicationExtraction(document_id=document_id, medications=medications, counts=dict(counts))
 
 
-def _medications(text: str, progress: Callable[[int, int, str], None] | None) -> Iterator[Medication]:
+def _medications(text: str, track: Track) -> Iterator[Medication]:
     dictionary = drug_dictionary()
     statements = ClinicalText(text).statements
-    for index, statement in enumerate(statements):
-        if progress and index % _STATEMENTS_PER_REPORT == 0:
-            progress(index, len(statements), "looking for medications")
+    for statement in track(statements, len(statements), "looking for medications"):
         names = list(dictionary.find(text, statement.start, statement.end))
         if names:
             yield from _medications_of_statement(text, statement, names)
-    if progress:
-        progress(len(statements), len(statements), "looking for medications")
 
 
 def _medications_of_statement(text: str, statement: Statement, names: Sequence[NamedDrug]) -> Iterator[Medication]:
