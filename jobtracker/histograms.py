@@ -18,7 +18,7 @@ class Histogram:
     def __init__(self) -> None:
         self.buckets: Counter[int | None] = Counter()
         self.sum_ms = 0
-        self.max_ms = 0
+        self._highest_ms = 0
 
     def add(self, what: str, series: Mapping[str, str]) -> None:
         """Merge one hash of the store (`keys.PREFIXES["times"]`): its fields that begin with `what`."""
@@ -27,7 +27,7 @@ class Histogram:
             if kind == what:
                 self.buckets[None if bucket == "zero" else int(bucket)] += int(value)
         self.sum_ms += int(series.get(f"{what}_sum", 0))
-        self.max_ms = max(self.max_ms, int(series.get(f"{what}_max", 0)))
+        self._highest_ms = max(self._highest_ms, int(series.get(f"{what}_max", 0)))
 
     @property
     def count(self) -> int:
@@ -43,8 +43,14 @@ class Histogram:
         for bucket in sorted(self.buckets, key=lambda b: -math.inf if b is None else b):
             seen += self.buckets[bucket]
             if seen > rank:
-                return 0.0 if bucket is None else 2 * GAMMA**bucket / (GAMMA + 1)
+                return 0.0 if bucket is None else min(2 * GAMMA**bucket / (GAMMA + 1), self.max_ms)
         return float(self.max_ms)
+
+    @property
+    def max_ms(self) -> int:
+        """The longest: exact, or at most 5 % too long where an even longer one was taken back."""
+        filled = [bucket for bucket, n in self.buckets.items() if n and bucket is not None]
+        return min(self._highest_ms, math.ceil(GAMMA ** max(filled))) if filled else 0
 
     @property
     def mean_ms(self) -> float | None:

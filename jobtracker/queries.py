@@ -130,7 +130,10 @@ class JobCount(BaseModel):
 
 
 class Durations(BaseModel):
-    """Times in seconds: p50, p95, p99 within 2 %, mean and max exact; null where nothing settled."""
+    """Times in seconds: p50, p95, p99 within 2 %, mean exact, max as well unless a verdict was corrected (5 %).
+
+    Null where nothing settled.
+    """
 
     p50_s: float | None
     p95_s: float | None
@@ -409,4 +412,4 @@ def _performance(series: Iterable[dict[str, str]]) -> Performance:
 
 
 def _seconds(ms: float | None) -> float | None:
-    return None if ms is None else round(ms / 1000, 3)
+    return None if ms is None else round(ms / 1000, 6)

@@ -1,0 +1,71 @@
+"""The time series of settled jobs, as they stand in Redis and as they follow from the jobs."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from recount import keys_of
+
+from jobtracker.connection import RedisClient
+from jobtracker.histograms import GAMMA
+from jobtracker.keys import PREFIXES, Keys
+
+
+class Settled(NamedTuple):
+    """What a job enters into the time series when it settles; times in milliseconds."""
+
+    status: str
+    job_type: str
+    finished: int
+    started: int | None
+    queued: int | None
+
+    @classmethod
+    def of(cls, record: Mapping[str, str]) -> "Settled":
+        """The entry of a settled record."""
+        started, queued = (int(record[name]) if name in record else None for name in ("started", "queued"))
+        return cls(record["status"], record["type"], int(record["finished"]), started, queued)
+
+
+def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
+    """All `flow` and `times` hashes but for zeros and maxima, which a correction does not take back."""
+    found = {}
+    for key in keys_of(client, keys):
+        name = key.removeprefix(keys.prefix)
+        if name.startswith((PREFIXES["flow"], PREFIXES["times"])):
+            series = {field: int(value) for field, value in client.hgetall(key).items()}
+            series = {field: n for field, n in series.items() if n and not field.endswith("_max")}
+            if series:
+                found[name] = series
+    return found
+
+
+def expected_series(created: Iterable[int], settled: Iterable[Settled]) -> dict[str, dict[str, int]]:
+    """The same, from the times (ms) at which jobs were created, and from how they settled."""
+    found: dict[str, Counter[str]] = {}
+
+    def add(name: str, field: str, n: int) -> None:
+        found.setdefault(name, Counter())[field] += n
+
+    def tally(what: str, at: int) -> None:
+        hour, minute = divmod(at // 60_000, 60)
+        add(f"flow:{hour}", f"{minute}:{what}", 1)
+
+    def observe(name: str, what: str, ms: int) -> None:
+        ms = max(ms, 0)
+        add(name, f"{what}:{math.ceil(math.log(ms) / math.log(GAMMA)) if ms else 'zero'}", 1)
+        add(name, f"{what}_sum", ms)
+
+    for at in created:
+        tally("created", at)
+    for job in settled:
+        tally(job.status, job.finished)
+        name = f"times:{job.finished // 3_600_000}:{job.job_type}"
+        add(name, job.status, 1)
+        if job.status != "cancelled" and job.started is not None:
+            if job.queued is not None:
+                observe(name, "wait", job.started - job.queued)
+            observe(name, "run", job.finished - job.started)
+    nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
+    return {name: series for name, series in nonzero.items() if series}
