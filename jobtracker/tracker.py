@@ -164,7 +164,7 @@ class Tracker:
             pool=controller.pool_cls.__module__.rpartition(".")[2],
             concurrency=controller.concurrency,
             queues=sorted(self.app.amqp.queues.consume_from),
-            version=_version(),
+            version=package_version(),
             started_at_ms=now_ms(),
         )
         # Connections of their own: children that fork meanwhile must not inherit a lock that is held.
@@ -231,7 +231,8 @@ def _queue_of(app: Celery, task_name: str) -> str:
     return name
 
 
-def _version() -> str:
+def package_version() -> str:
+    """The version of celery-jobtracker that runs."""
     try:
         return version("celery-jobtracker")
     except PackageNotFoundError:  # a checkout that was not installed

@@ -39,9 +39,11 @@ app.conf.update(
 tracker = Tracker(app, settings, track="declared")
 
 
-@after_setup_logger.connect
-@after_setup_task_logger.connect
 def log_json(logger: logging.Logger, **_: Any) -> None:
     """Write the worker's log as JSON lines, each with its job and request."""
     for handler in logger.handlers:
         json_handler(handler, "workers")
+
+
+after_setup_logger.connect(log_json)
+after_setup_task_logger.connect(log_json)

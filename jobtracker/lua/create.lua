@@ -20,6 +20,9 @@ local outcome = 'duplicate'
 local rec = load(id)
 if not rec then
   if missing(id) == 'deleted' then return 'deleted' end
+  local given = {}
+  for i = 1, #fields, 2 do given[fields[i]] = true end
+  if not (given.type and given.priority) then return redis.error_reply('ERR A job needs a type and a priority.') end
   redis.call('HSET', KEYS[1], 'status', 'pending', 'created', now, 'entered', now, 'run', 0, unpack(fields))
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
   rec = load(id)

@@ -16,13 +16,17 @@ if not rec or not redis.call('ZSCORE', key('subs', parent), sub) then return { '
 
 local function answer(verdict) return { verdict, rec.parent or '', rec.run, rec.status } end
 
+-- Tellings overtake each other: where the sub-job's own record is at hand, in this partition, it knows best.
+local own = redis.call('HMGET', key('job', sub), 'run', 'status')
+if own[2] then run, status = tonumber(own[1]), own[2] end
+
 local told = redis.call('HGET', key('outcomes', parent), sub)
 local told_run, told_status
 if told then
   told_run, told_status = told:match('^(%d+):(.*)$')
   if tonumber(told_run) > run then return answer('waiting') end
 end
-if told_status ~= status then
+if told_status ~= status or tonumber(told_run) < run then
   redis.call('HSET', key('outcomes', parent), sub, run .. ':' .. status)
   if told_status and SETTLED[told_status] then
     rec['subs_' .. told_status] = redis.call('HINCRBY', KEYS[1], 'subs_' .. told_status, -1)
@@ -32,7 +36,7 @@ end
 
 local function presume(event)
   if apply(rec, event, now) ~= 'applied' then return answer('waiting') end
-  if event ~= 'reopen' then redis.call('HSET', key('data', parent), 'error', failure) end
+  if event == 'subs_failed' then redis.call('HSET', key('data', parent), 'error', failure) end
   return answer('settled')
 end
 
@@ -44,7 +48,7 @@ end
 
 local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelled
 local unhappy = rec.subs_failed + rec.subs_cancelled > 0
-if derived(rec) and (open > 0 or not unhappy) then return presume('reopen') end
+if derived(rec) and (open > 0 or rec.presumed == 'subs_failed' and not unhappy) then return presume('reopen') end
 if SETTLED[rec.status] or rec.executing then return answer('waiting') end
 if open > 0 then
   if rec.policy == 'fail_fast' and unhappy and not rec.halted then

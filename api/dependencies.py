@@ -1,0 +1,30 @@
+"""What routes ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from api.settings import ApiSettings
+from jobtracker.inspection import Inspection
+from jobtracker.tracking import Tracking
+
+
+def _tracking(request: Request) -> Tracking:
+    tracking: Tracking = request.app.state.tracking
+    return tracking
+
+
+def _inspection(request: Request) -> Inspection:
+    inspection: Inspection = request.app.state.inspection
+    return inspection
+
+
+def _settings(request: Request) -> ApiSettings:
+    settings: ApiSettings = request.app.state.settings
+    return settings
+
+
+UseTracking = Annotated[Tracking, Depends(_tracking)]
+UseInspection = Annotated[Inspection, Depends(_inspection)]
+UseSettings = Annotated[ApiSettings, Depends(_settings)]
+JobId = Annotated[str, Path(description="The job's id.", max_length=255, examples=["3f0e7a52-…"])]

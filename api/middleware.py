@@ -1,0 +1,113 @@
+"""What every request gets: an id, a time, the service's name and version, a log line, a size limit."""
+
+import logging
+import re
+import time
+import uuid
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+from jobtracker.logs import request_id_var
+
+logger = logging.getLogger("api.access")
+
+_REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+
+
+class RequestContext:
+    """Takes the caller's X-Request-ID or makes one, and answers with it, X-Process-Time (s), and the service's name.
+
+    Args:
+        app: What is wrapped.
+        service: The service's name.
+        version: Its version.
+    """
+
+    def __init__(self, app: ASGIApp, service: str, version: str) -> None:
+        self.app = app
+        self.service = service
+        self.version = version
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        token = request_id_var.set(request_id)
+        status = 500
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["X-Process-Time"] = f"{time.perf_counter() - began:.6f}"
+                headers["X-Service-Name"] = self.service
+                headers["X-Service-Version"] = self.version
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_headers)
+        finally:
+            logger.info(
+                "request",
+                extra={
+                    "method": scope["method"],
+                    "path": scope["path"],
+                    "status": status,
+                    "duration_ms": round((time.perf_counter() - began) * 1000, 3),
+                },
+            )
+            request_id_var.reset(token)
+
+
+class SizeLimit:
+    """Refuses requests whose body is larger than `most_bytes`, by what they announce and by what they send."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self.app = app
+        self.most_bytes = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdigit() and int(announced) > self.most_bytes:
+            await self._refuse(scope, receive, send)
+            return
+        # Without a length the body has to be read to be measured; it is read whole by the routes anyway.
+        messages: list[Message] = []
+        size = 0
+        while True:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            if size > self.most_bytes:
+                await self._refuse(scope, receive, send)
+                return
+            if message["type"] != "http.request" or not message.get("more_body"):
+                break
+        pending = iter(messages)
+
+        async def replay() -> Message:
+            for message in pending:
+                return message
+            return await receive()
+
+        await self.app(scope, replay, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = (
+            f"The request is larger than {self.most_bytes} bytes (MAX_REQUEST_BYTES). Send a document_id instead."
+        )
+        response = problem(Request(scope), 413, "The request is too large", detail)
+        await response(scope, receive, send)

@@ -1,0 +1,48 @@
+"""The API's own health."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from api.dependencies import UseInspection, UseSettings
+from jobtracker.inspection import Component
+from jobtracker.logs import request_id_var
+from jobtracker.tracker import package_version
+
+router = APIRouter(tags=["health"])
+
+
+class Health(BaseModel):
+    """Whether all is well, part by part."""
+
+    status: Literal["healthy", "unhealthy"]
+    service: str
+    version: str
+    request_id: str | None = None
+    components: dict[str, Component] = Field(description="redis, broker, and workers where they are asked for.")
+
+
+def health_of(service: str, components: dict[str, Component], response: Response) -> Health:
+    """The health of the parts together; sets the response's status to 503 where one is not healthy."""
+    healthy = all(component.healthy for component in components.values())
+    if not healthy:
+        response.status_code = 503
+        response.headers["Retry-After"] = "5"
+    return Health(
+        status="healthy" if healthy else "unhealthy",
+        service=service,
+        version=package_version(),
+        request_id=request_id_var.get(),
+        components=components,
+    )
+
+
+@router.get("/api/health", responses={503: {"model": Health, "description": "Not healthy."}})
+def health(settings: UseSettings, inspection: UseInspection, response: Response) -> Health:
+    """Whether the API can do its work: Redis and the broker answer. For load balancers and container health checks.
+
+    Whether anybody does the jobs is asked at `/api/tracking/health`.
+    """
+    components = {"redis": inspection.redis_health(), "broker": inspection.broker_health()}
+    return health_of(settings.service_name, components, response)

@@ -1,0 +1,218 @@
+"""Jobs: create, list, look at, change, start, cancel, retry, delete."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query, Response
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.dependencies import JobId, UseTracking
+from api.errors import RESPONSES
+from jobtracker.lifecycle import Priority, Status
+from jobtracker.logs import request_id_var
+from jobtracker.models import (
+    Job,
+    JobCreate,
+    JobPage,
+    JobTree,
+    JobUpdate,
+    LogLine,
+    SubJobCreate,
+    Tag,
+    TimeRange,
+)
+from jobtracker.queries import JobFilter, Sort
+from jobtracker.tracking import Tracking
+
+router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses={422: RESPONSES[422], 503: RESPONSES[503]})
+
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}
+NOT_ALLOWED: dict[int | str, dict[str, Any]] = {404: RESPONSES[404], 409: RESPONSES[409]}
+TOO_LARGE: dict[int | str, dict[str, Any]] = {413: RESPONSES[413]}
+
+
+class CreateJob(JobCreate):
+    """A job to be."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "name": "Process Document",
+                "job_type": "document_analysis",
+                "priority": "normal",
+                "payload": {"document_id": "doc123", "analysis_type": "full"},
+            }
+        }
+    )
+
+    start: bool = Field(False, description="Send it to Celery at once.")
+
+
+class CreateJobTree(SubJobCreate):
+    """A parent to be, with its sub-jobs. Its own task runs after them and gets their results, in order."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "name": "Complex Document Processing",
+                "job_type": "document_analysis",
+                "priority": "high",
+                "payload": {"document_id": "doc456"},
+                "sub_jobs": [
+                    {
+                        "name": "Extract Entities",
+                        "job_type": "entity_extraction",
+                        "payload": {"document_id": "doc456"},
+                    },
+                    {
+                        "name": "Extract Medications",
+                        "job_type": "medication_extraction",
+                        "payload": {"document_id": "doc456"},
+                    },
+                ],
+            }
+        }
+    )
+
+    sub_jobs: list[SubJobCreate] = Field(min_length=1, description="Each may have sub_jobs of its own.")
+    start: bool = Field(False, description="Send it to Celery at once.")
+
+
+class Cancel(BaseModel):
+    """How to cancel."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(
+        "cancelled by request", min_length=1, max_length=300, description="For those who wonder later."
+    )
+    force: bool = Field(False, description="Kill a running task instead of asking it to stop.")
+
+
+@router.post("/", status_code=201, responses=TOO_LARGE)
+@router.post("", status_code=201, include_in_schema=False)
+def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Job:
+    """Create a job. It is pending until it is started, here with `"start": true` or by its `start` route.
+
+    The payload is checked against the job type's schema, once a worker has announced it.
+    """
+    return tracking.queries.get(
+        _create(tracking, SubJobCreate(**job.model_dump(exclude={"start"})), job.start, response)
+    )
+
+
+@router.post("/with-subjobs", status_code=201, responses=TOO_LARGE)
+@router.post("/with-subjobs/", status_code=201, include_in_schema=False)
+def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> JobTree:
+    """Create a parent with sub-jobs, nested to any depth. Started, it runs as a Celery chord."""
+    return tracking.queries.tree(_create(tracking, job, job.start, response))
+
+
+def _create(tracking: Tracking, job: SubJobCreate, start: bool, response: Response) -> str:
+    job_id = tracking.launcher.create(job, request_id=request_id_var.get())
+    response.headers["Location"] = f"/api/jobs/{job_id}"
+    if start:
+        tracking.launcher.start(job_id)
+    return job_id
+
+
+@router.get("/")
+@router.get("", include_in_schema=False)
+def list_jobs(
+    tracking: UseTracking,
+    status: Status | None = None,
+    job_type: Annotated[str | None, Query(max_length=200)] = None,
+    priority: Priority | None = None,
+    parent: Annotated[str | None, Query(max_length=255, description="Sub-jobs of this job, in their order.")] = None,
+    tag: Tag | None = None,
+    name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
+    created_from: AwareDatetime | None = None,
+    created_to: AwareDatetime | None = None,
+    finished_from: AwareDatetime | None = None,
+    finished_to: AwareDatetime | None = None,
+    sort: Annotated[Sort | None, Query(description="status_changed_at needs a status.")] = None,
+    page: Annotated[int, Query(ge=1)] = 1,
+    page_size: Annotated[int, Query(ge=1, le=500)] = 50,
+    cursor: Annotated[str | None, Query(max_length=2000, description="From next_cursor; instead of page.")] = None,
+) -> JobPage:
+    """List jobs. With status, job_type, both, or parent the cost does not depend on how many there are.
+
+    Any other filter looks at a bounded number of jobs: the page may come back short, with a cursor to go on from.
+    """
+    wanted = JobFilter(
+        status=status,
+        job_type=job_type,
+        priority=priority,
+        parent=parent,
+        tag=tag,
+        name=name,
+        created=TimeRange(since=created_from, until=created_to),
+        finished=TimeRange(since=finished_from, until=finished_to),
+        sort=sort,
+    )
+    return tracking.queries.page(wanted, size=page_size, number=page, cursor=cursor)
+
+
+@router.get("/{job_id}", responses=NOT_FOUND)
+def get_job(job_id: JobId, tracking: UseTracking) -> Job:
+    """A job with its payload, result and error."""
+    return tracking.queries.get(job_id)
+
+
+@router.get("/{job_id}/with-subjobs", responses=NOT_FOUND)
+def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> JobTree:
+    """A job with all below it."""
+    return tracking.queries.tree(job_id)
+
+
+@router.get("/{job_id}/logs", responses=NOT_FOUND)
+def get_job_log(
+    job_id: JobId, tracking: UseTracking, limit: Annotated[int, Query(ge=1, le=1000)] = 1000
+) -> list[LogLine]:
+    """The last lines of the job's own log, oldest first."""
+    tracking.queries.record(job_id)
+    return tracking.queries.log(job_id, most=limit)
+
+
+@router.put("/{job_id}", responses={**NOT_ALLOWED, **TOO_LARGE})
+def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> Job:
+    """Change a job's name and tags, and before it is started its priority and payload.
+
+    A job that nobody starts can be driven from outside: report status running, progress, then completed with a
+    result or failed with an error.
+    """
+    tracking.launcher.update(job_id, wanted)
+    return tracking.queries.get(job_id)
+
+
+@router.delete("/{job_id}", status_code=204, responses=NOT_ALLOWED)
+def delete_job(job_id: JobId, tracking: UseTracking) -> None:
+    """Remove a job with its sub-jobs: one that has ended, or was never started."""
+    tracking.launcher.delete(job_id)
+
+
+@router.post("/{job_id}/start", responses=NOT_ALLOWED)
+def start_job(job_id: JobId, tracking: UseTracking) -> Job:
+    """Send a job, with its sub-jobs, to Celery. A second time is a 409."""
+    tracking.launcher.start(job_id)
+    return tracking.queries.get(job_id)
+
+
+@router.post("/{job_id}/cancel", responses=NOT_ALLOWED)
+def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> Job:
+    """Cancel a job and its sub-jobs. What waits is cancelled at once.
+
+    A running task is asked to stop (`cancel_requested_at`), or killed with `"force": true`.
+    """
+    how = how or Cancel()
+    tracking.launcher.cancel(job_id, reason=how.reason, terminate=how.force)
+    return tracking.queries.get(job_id)
+
+
+@router.post("/{job_id}/retry", responses=NOT_ALLOWED)
+def retry_job(job_id: JobId, tracking: UseTracking) -> Job:
+    """Run a failed or cancelled job again. Of a parent only the sub-jobs that did not complete run again.
+
+    Then its own task gets all results, old and new, in order.
+    """
+    tracking.launcher.retry(job_id)
+    return tracking.queries.get(job_id)

@@ -1,0 +1,200 @@
+"""Figures: what there is, how it goes, who works."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from api.dependencies import JobId, UseInspection, UseSettings, UseTracking
+from api.errors import RESPONSES
+from api.routers.health import Health, health_of
+from jobtracker.inspection import QueueDepths, WorkerStats
+from jobtracker.lifecycle import Priority, Status
+from jobtracker.models import JobPage, JobSummary, JobTree, from_ms
+from jobtracker.queries import HOUR_MS, MINUTE_MS, FlowPoint, JobCount, JobFilter, Performance, Sort
+from jobtracker.store import now_ms
+
+router = APIRouter(prefix="/api/tracking", tags=["tracking"], responses={503: RESPONSES[503]})
+
+Hours = Annotated[int, Query(ge=1, le=24 * 31, description="How far back, in whole hours.")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+class Group(BaseModel):
+    """The jobs of one type or priority."""
+
+    total: int
+    by_status: dict[Status, int]
+
+
+class Stats(BaseModel):
+    """All jobs in figures; exact."""
+
+    total: int
+    by_status: dict[Status, int]
+    by_type: dict[str, int]
+    by_priority: dict[Priority, int]
+
+
+class PerformanceReport(BaseModel):
+    """How the jobs did that settled in a window."""
+
+    since: datetime = Field(description="The window begins with this hour.")
+    until: datetime
+    overall: Performance
+    by_type: dict[str, Performance]
+
+
+class Throughput(BaseModel):
+    """What happened, bucket by bucket, the empty ones too."""
+
+    bucket_minutes: int
+    points: list[FlowPoint]
+
+
+class QueueReport(QueueDepths):
+    """What waits: at the broker, and by our own count."""
+
+    pending: int = Field(description="Jobs with status pending, the ones that were not started included.")
+
+
+class ActiveJobs(BaseModel):
+    """Jobs that run or wait for their next attempt, the longest first."""
+
+    total: int
+    jobs: list[JobSummary]
+
+
+def _sum(counts: Iterable[JobCount], of: Callable[[JobCount], Any]) -> dict[Any, int]:
+    sums: dict[Any, int] = {}
+    for count in counts:
+        sums[of(count)] = sums.get(of(count), 0) + count.count
+    return sums
+
+
+def _by_status(counts: Iterable[JobCount]) -> dict[Status, int]:
+    return {**dict.fromkeys(Status, 0), **_sum(counts, lambda count: count.status)}
+
+
+def _groups(counts: list[JobCount], of: Callable[[JobCount], Any], keys: Iterable[Any] = ()) -> dict[Any, Group]:
+    found = {}
+    for key in sorted({*keys, *(of(count) for count in counts)}, key=str):
+        by_status = _by_status(count for count in counts if of(count) == key)
+        found[key] = Group(total=sum(by_status.values()), by_status=by_status)
+    return found
+
+
+@router.get("/stats")
+def stats(tracking: UseTracking) -> Stats:
+    """How many jobs there are, by status, type and priority."""
+    counts = tracking.queries.counts()
+    return Stats(
+        total=sum(count.count for count in counts),
+        by_status=_by_status(counts),
+        by_type=_sum(counts, lambda count: count.job_type),
+        by_priority={**dict.fromkeys(Priority, 0), **_sum(counts, lambda count: count.priority)},
+    )
+
+
+@router.get("/stats/by-status")
+def stats_by_status(tracking: UseTracking) -> dict[Status, int]:
+    """How many jobs have each status."""
+    return _by_status(tracking.queries.counts())
+
+
+@router.get("/stats/by-type")
+def stats_by_type(tracking: UseTracking) -> dict[str, Group]:
+    """How many jobs of each type have each status; the known types without jobs too."""
+    return _groups(tracking.queries.counts(), lambda count: count.job_type, tracking.registry.names())
+
+
+@router.get("/stats/by-priority")
+def stats_by_priority(tracking: UseTracking) -> dict[Priority, Group]:
+    """How many jobs of each priority have each status."""
+    return _groups(tracking.queries.counts(), lambda count: count.priority, Priority)
+
+
+@router.get("/performance")
+def performance(tracking: UseTracking, hours: Hours = 24, job_type: str | None = None) -> PerformanceReport:
+    """Success rate, wait and run times of the jobs that settled in a window, per type and overall."""
+    until = now_ms()
+    since = (until // HOUR_MS - hours + 1) * HOUR_MS
+    types = {count.job_type for count in tracking.queries.counts()} | set(tracking.registry.names())
+    wanted = sorted(types if job_type is None else {job_type})
+    by_type = tracking.queries.performance(since, until, wanted)
+    overall = by_type.pop("")
+    return PerformanceReport(
+        since=from_ms(since),
+        until=from_ms(until),
+        overall=overall,
+        by_type={name: figures for name, figures in by_type.items() if figures.count or name == job_type},
+    )
+
+
+@router.get("/active-jobs")
+def active_jobs(tracking: UseTracking, limit: Limit = 100) -> ActiveJobs:
+    """Jobs that run or are between attempts, the longest in their status first."""
+    pages = [
+        tracking.queries.page(JobFilter(status=status, sort=Sort.STATUS_CHANGED), size=limit)
+        for status in (Status.RUNNING, Status.RETRYING)
+    ]
+    jobs = sorted((job for page in pages for job in page.jobs), key=lambda job: job.status_changed_at)
+    return ActiveJobs(total=sum(page.total or 0 for page in pages), jobs=jobs[:limit])
+
+
+@router.get("/failed-jobs")
+def failed_jobs(
+    tracking: UseTracking,
+    job_type: str | None = None,
+    page: Annotated[int, Query(ge=1)] = 1,
+    page_size: Limit = 50,
+    cursor: Annotated[str | None, Query(max_length=2000)] = None,
+) -> JobPage:
+    """Failed jobs, the latest first, each with its reason."""
+    wanted = JobFilter(status=Status.FAILED, job_type=job_type)
+    return tracking.queries.page(wanted, size=page_size, number=page, cursor=cursor)
+
+
+@router.get("/queue-depth")
+def queue_depth(tracking: UseTracking, inspection: UseInspection) -> QueueReport:
+    """Messages per queue, from the broker itself, beside the number of pending jobs."""
+    depths = inspection.queue_depths()
+    pending = sum(count.count for count in tracking.queries.counts() if count.status is Status.PENDING)
+    return QueueReport(**depths.model_dump(), pending=pending)
+
+
+@router.get("/throughput")
+def throughput(
+    tracking: UseTracking,
+    minutes: Annotated[int, Query(ge=1, le=60 * 24 * 31, description="How far back.")] = 60,
+    bucket_minutes: Annotated[int, Query(ge=1, le=1440)] = 1,
+) -> Throughput:
+    """Jobs created, completed, failed and cancelled per bucket of time."""
+    until = now_ms()
+    points = tracking.queries.throughput(until - (minutes - 1) * MINUTE_MS, until, bucket_minutes)
+    return Throughput(bucket_minutes=bucket_minutes, points=points)
+
+
+@router.get("/worker-stats")
+def worker_stats(inspection: UseInspection) -> list[WorkerStats]:
+    """Workers: what they say of themselves, what they run, hold and know. At most a few seconds old."""
+    return inspection.workers()
+
+
+@router.get("/job-tree/{job_id}", responses={404: RESPONSES[404]})
+def job_tree(job_id: JobId, tracking: UseTracking) -> JobTree:
+    """A job with all below it."""
+    return tracking.queries.tree(job_id)
+
+
+@router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
+def health(settings: UseSettings, inspection: UseInspection, response: Response) -> Health:
+    """Whether jobs get done: Redis and the broker answer, and a worker really consumes."""
+    components = {
+        "redis": inspection.redis_health(),
+        "broker": inspection.broker_health(),
+        "workers": inspection.workers_health(),
+    }
+    return health_of(settings.service_name, components, response)
