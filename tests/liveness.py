@@ -28,3 +28,21 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"
         time.sleep(0.02)
+
+
+def processes_below(pid: int) -> set[int]:
+    """The process's descendants, from /proc."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(folder.name))
+    found: set[int] = set()
+    unvisited = [pid]
+    while unvisited:
+        below = children.get(unvisited.pop(), [])
+        found.update(below)
+        unvisited.extend(below)
+    return found
