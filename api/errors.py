@@ -115,7 +115,8 @@ def install(app: FastAPI, *, debug: bool) -> None:
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        response = problem(request, error.status_code, str(error.detail), str(error.detail))
+        detail = f"{error.detail}: {request.method} {request.url.path}. All routes are listed at /docs."
+        response = problem(request, error.status_code, str(error.detail), detail)
         response.headers.update(error.headers or {})
         return response
 

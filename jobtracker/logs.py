@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from celery._state import get_current_task
+from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from jobtracker.current import job_of
@@ -16,8 +17,9 @@ from jobtracker.dispatch import REQUEST_ID_HEADER
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the HTTP request that is being answered."""
 
-_FIELDS = ["asctime", "levelname", "name", "message"]
-_NAMES = {"asctime": "time", "levelname": "level", "name": "logger"}
+_FIELDS = ["levelname", "name", "message"]
+_NAMES = {"levelname": "level", "name": "logger"}
+_LEFT_OUT = [*RESERVED_ATTRS, "color_message"]  # uvicorn's second copy of its message, for terminals
 
 
 class ContextFilter(logging.Filter):
@@ -45,7 +47,14 @@ def _context() -> dict[str, Any]:
 def json_handler(handler: logging.Handler, service: str) -> logging.Handler:
     """Make a handler write JSON lines that name the service."""
     handler.setFormatter(
-        JsonFormatter(_FIELDS, rename_fields=_NAMES, static_fields={"service": service}, json_ensure_ascii=False)
+        JsonFormatter(
+            _FIELDS,
+            timestamp="time",
+            rename_fields=_NAMES,
+            static_fields={"service": service},
+            reserved_attrs=_LEFT_OUT,
+            json_ensure_ascii=False,
+        )
     )
     handler.addFilter(ContextFilter())
     return handler

@@ -106,6 +106,13 @@ class Registry:
         from jsonschema import Draft202012Validator
 
         errors = Draft202012Validator(job_type.payload_schema).iter_errors(payload)
-        problems = [(list(error.absolute_path), error.message) for error in errors]
+        problems = [(list(error.absolute_path), _reason(error)) for error in errors]
         if problems:
             raise InvalidPayloadError(job_type.name, problems)
+
+
+def _reason(error: Any) -> str:
+    """A schema error in words; of alternatives (anyOf, oneOf) that all fail, what each of them wants."""
+    if not error.context:
+        return str(error.message)
+    return " or ".join(dict.fromkeys(_reason(alternative) for alternative in error.context))

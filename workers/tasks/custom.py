@@ -23,7 +23,7 @@ def checksum(
 
 @tracker.task(name="workers.wait")
 def wait(seconds: float = 1.0, steps: int = 10) -> dict[str, Any]:
-    """Wait, with progress and a log, until the time is over or the job is cancelled: a task to watch and to cancel."""
+    """Wait, with progress and a log, until the time is over: a task to watch and to cancel."""
     job = current_job()
     for step in job.track(range(steps), note="waiting"):
         time.sleep(seconds / steps)

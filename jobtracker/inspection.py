@@ -1,0 +1,191 @@
+"""What the broker and the workers themselves say: queue depths, worker statistics, health."""
+
+import threading
+import time
+from typing import Any
+
+from amqp.exceptions import NotFound
+from kombu.exceptions import ChannelError, OperationalError
+from pydantic import BaseModel, Field
+from redis.exceptions import RedisError
+
+from jobtracker.leases import Leases, Worker
+from jobtracker.tracking import Tracking
+
+
+class QueueDepth(BaseModel):
+    """One queue at the broker."""
+
+    queue: str
+    messages: int = Field(description="Waiting messages, of all priorities.")
+    consumers: list[str] = Field(description="Names of the live workers that consume it.")
+
+
+class QueueDepths(BaseModel):
+    """All queues that jobs are sent to or workers consume."""
+
+    queues: list[QueueDepth]
+    unacknowledged: int | None = Field(
+        description="Messages that workers hold and have not acknowledged, of all queues; null where the broker "
+        "does not tell."
+    )
+
+
+class WorkerStats(BaseModel):
+    """A worker, by its lease and by what it says when asked."""
+
+    name: str
+    online: bool = Field(description="It answered in time.")
+    lease: Worker | None = Field(description="What it said of itself when it started; null: it is not tracked.")
+    stats: dict[str, Any] | None = Field(None, description="Celery's inspect stats.")
+    active: list[dict[str, Any]] = Field([], description="Tasks that run.")
+    reserved: list[dict[str, Any]] = Field([], description="Tasks it has fetched, and not begun.")
+    scheduled: list[dict[str, Any]] = Field([], description="Tasks it holds until their ETA.")
+    registered: list[str] = Field([], description="Tasks it knows.")
+    queues: list[str] = Field([], description="Queues it consumes.")
+
+
+class Component(BaseModel):
+    """The health of one part."""
+
+    healthy: bool
+    detail: str | None = Field(None, description="What is wrong.")
+    latency_ms: float | None = None
+    facts: dict[str, Any] = {}
+
+
+class Inspection:
+    """Asks the broker and the workers.
+
+    Args:
+        tracking: Whose.
+        timeout_s: How long workers may take to answer, in seconds.
+        cache_s: How long their answers are kept, in seconds.
+    """
+
+    def __init__(self, tracking: Tracking, timeout_s: float = 1.0, cache_s: float = 2.0) -> None:
+        self.tracking = tracking
+        self.app = tracking.app
+        self.leases = Leases(tracking.client, tracking.keys, tracking.settings.lease_lost_s)
+        self.timeout_s = timeout_s
+        self.cache_s = cache_s
+        self._lock = threading.Lock()
+        self._workers: list[WorkerStats] = []
+        self._asked_at = float("-inf")
+
+    def queue_depths(self) -> QueueDepths:
+        """How much waits at the broker.
+
+        Raises:
+            kombu.exceptions.OperationalError: The broker does not answer.
+        """
+        live = self.leases.live()
+        names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
+        names |= {queue for worker in live for queue in worker.queues} | {self.app.conf.task_default_queue}
+        with self.app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=self.timeout_s)
+            queues = [
+                QueueDepth(
+                    queue=name,
+                    messages=_messages(connection, name),
+                    consumers=[worker.name for worker in live if name in worker.queues],
+                )
+                for name in sorted(names)
+            ]
+            return QueueDepths(queues=queues, unacknowledged=_unacknowledged(connection))
+
+    def workers(self) -> list[WorkerStats]:
+        """All workers, by name; their answers are at most `cache_s` seconds old."""
+        with self._lock:
+            if time.monotonic() - self._asked_at >= self.cache_s:
+                self._workers = self._ask()
+                self._asked_at = time.monotonic()
+            return self._workers
+
+    def redis_health(self) -> Component:
+        """The tracking Redis: latency, memory, persistence."""
+        began = time.perf_counter()
+        try:
+            self.tracking.client.ping()
+            latency_ms = (time.perf_counter() - began) * 1000
+            info = self.tracking.client.info()
+        except RedisError as error:
+            return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
+        facts = {
+            "version": info.get("valkey_version") or info.get("redis_version"),
+            "used_memory_bytes": info.get("used_memory"),
+            "max_memory_bytes": info.get("maxmemory"),
+            "eviction_policy": info.get("maxmemory_policy"),
+            "append_only": bool(info.get("aof_enabled")),
+            "last_snapshot": info.get("rdb_last_bgsave_status"),
+        }
+        return Component(healthy=True, latency_ms=round(latency_ms, 3), facts=facts)
+
+    def broker_health(self) -> Component:
+        """Celery's broker."""
+        began = time.perf_counter()
+        try:
+            with self.app.connection_for_read() as connection:
+                connection.ensure_connection(max_retries=1, interval_start=0, timeout=self.timeout_s)
+                transport = connection.transport.driver_type
+        except (OperationalError, OSError, *self.app.connection_for_read().connection_errors) as error:
+            return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
+        return Component(
+            healthy=True, latency_ms=round((time.perf_counter() - began) * 1000, 3), facts={"transport": transport}
+        )
+
+    def workers_health(self) -> Component:
+        """Whether any worker really consumes: it answers, and names its queues."""
+        try:
+            workers = self.workers()
+        except (OperationalError, RedisError, OSError) as error:
+            return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
+        consuming = [worker.name for worker in workers if worker.online and worker.queues]
+        silent = [worker.name for worker in workers if not worker.online]
+        detail = None if consuming else "no worker consumes; start one"
+        return Component(healthy=bool(consuming), detail=detail, facts={"consuming": consuming, "silent": silent})
+
+    def _ask(self) -> list[WorkerStats]:
+        leases = {worker.name: worker for worker in self.leases.live()}
+        # By name the answers are waited for; without names the whole time limit is, for who knows who will answer.
+        inspect = self.app.control.inspect(destination=list(leases) or None, timeout=self.timeout_s)
+        stats = inspect.stats() or {}
+        found = {name: WorkerStats(name=name, online=False, lease=lease) for name, lease in leases.items()}
+        if stats:
+            inspect = self.app.control.inspect(destination=list(stats), timeout=self.timeout_s)
+            answers = {
+                "stats": stats,
+                "active": inspect.active(),
+                "reserved": inspect.reserved(),
+                "scheduled": inspect.scheduled(),
+                "registered": inspect.registered(),
+            }
+            queues = inspect.active_queues() or {}
+            for name in stats:
+                values = {what: answer[name] for what, answer in answers.items() if answer and name in answer}
+                found[name] = WorkerStats(
+                    name=name,
+                    online=True,
+                    lease=leases.get(name),
+                    queues=[queue["name"] for queue in queues.get(name) or []],
+                    **values,
+                )
+        return [found[name] for name in sorted(found)]
+
+
+def _messages(connection: Any, queue: str) -> int:
+    """Waiting messages; a passive declare counts all priorities on Redis too (kombu/transport/redis.py, _size)."""
+    channel = connection.channel()
+    try:
+        return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except (ChannelError, NotFound):  # nobody has sent to it yet
+        return 0
+    finally:
+        channel.close()
+
+
+def _unacknowledged(connection: Any) -> int | None:
+    if connection.transport.driver_type != "redis":
+        return None
+    channel = connection.default_channel
+    return int(channel.client.hlen(channel.unacked_key))
