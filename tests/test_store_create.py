@@ -1,0 +1,132 @@
+"""Recording jobs, and attaching sub-jobs to them."""
+
+import pytest
+from recount import recount
+from redis.exceptions import ResponseError
+from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
+
+from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.store import NewJob
+
+
+def test_a_new_job_is_pending_never_sent_and_in_every_index(client, keys, store, queries):
+    job = NewJob(id="j", fields={"type": "custom", "priority": "high", "name": "n"}, data={"payload": "{}"})
+    assert store.create(job, at_ms=START_MS) == [Outcome.APPLIED]
+    record = queries.record("j")
+    assert (record["status"], record["run"]) == ("pending", "0")
+    assert record["created"] == record["entered"] == str(START_MS)
+    assert client.hgetall(keys("data", "j")) == {"payload": "{}"}
+    assert recount(client, keys) == []
+
+
+def test_a_job_that_plain_celery_sent_is_recorded_in_its_first_run(queries, store):
+    store.create(new_job("j", run=1, queued=START_MS))
+    assert queries.record("j")["run"] == "1"
+
+
+def test_creating_it_again_changes_nothing(client, keys, store):
+    job = create_in(store, Status.RUNNING)
+    record = client.hgetall(keys("job", job))
+    assert store.create(new_job(job, name="another", priority="low")) == [Outcome.DUPLICATE]
+    assert client.hgetall(keys("job", job)) == record
+    assert recount(client, keys) == []
+
+
+def test_many_jobs_are_created_in_order_and_answered_in_order(client, keys, store):
+    create_job(store, "b")
+    outcomes = store.create(*(new_job(job) for job in "abc"))
+    assert outcomes == [Outcome.APPLIED, Outcome.DUPLICATE, Outcome.APPLIED]
+    assert recount(client, keys) == []
+
+
+def test_each_created_job_counts_in_its_minute(client, keys, store):
+    for at_ms in (START_MS, START_MS + 1, START_MS + 60_000):
+        create_job(store, at_ms=at_ms)
+    hour, minute = divmod(START_MS // 60_000, 60)
+    flow = client.hgetall(keys("flow", hour))
+    assert flow == {f"{minute}:created": "2", f"{minute + 1}:created": "1"}
+
+
+def test_time_series_expire_a_day_after_the_retention(client, keys, store):
+    create_in(store, Status.COMPLETED)
+    hour = START_MS // 3_600_000
+    for key in (keys("flow", hour), keys("times", hour, "custom")):
+        assert 8 * 86_400 - 60 < client.ttl(key) <= 8 * 86_400
+
+
+@pytest.mark.parametrize("fields", [{}, {"type": "custom"}, {"priority": "low"}])
+def test_a_job_without_a_type_or_a_priority_is_refused_and_leaves_nothing(client, keys, store, fields):
+    with pytest.raises(ResponseError, match="type and a priority"):
+        store.create(NewJob(id="j", fields=fields, data={"payload": "{}"}, subs={0: "s"}))
+    assert list(client.scan_iter(match=f"{keys.prefix}*")) == []
+
+
+def test_sub_jobs_keep_their_order(store, queries):
+    store.create(NewJob(id="p", fields={"type": "t", "priority": "low"}, subs={2: "c", 0: "z", 1: "b"}))
+    assert queries.sub_ids("p") == ["z", "b", "c"]
+
+
+def test_sub_jobs_can_be_attached_one_after_the_other_and_twice(client, keys, store, queries):
+    for position, sub in [(0, "a"), (1, "b"), (0, "a"), (5, "b")]:
+        store.create(new_job(sub, parent="p"))
+        store.create(NewJob(id="p", fields={"type": "t", "priority": "low"}, subs={position: sub}))
+    assert queries.sub_ids("p") == ["a", "b"]
+    assert queries.record("p")["subs"] == "2"
+    assert recount(client, keys) == []
+
+
+def test_a_parent_that_failed_by_its_sub_jobs_is_open_again_with_another_one(client, keys, store, queries):
+    parent, subs = create_parent(store, 1)
+    assert report(store, parent, subs[0], Event.FAIL).status is Status.FAILED
+    store.create(new_job("late", parent=parent), NewJob(id=parent, fields={}, subs={1: "late"}))
+    record = queries.record(parent)
+    assert record["status"] == "running"
+    assert not {"presumed", "finished"} & record.keys()
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("event", [Event.FAIL, Event.CANCELLED, Event.COMPLETE, Event.LOSE])
+def test_a_parent_that_settled_otherwise_stays_so_with_another_sub_job(client, keys, store, event):
+    parent, _ = create_parent(store, 1)
+    store.apply(Event.START, parent)
+    after = store.apply(event, parent).after
+    store.create(new_job("late", parent=parent), NewJob(id=parent, fields={}, subs={1: "late"}))
+    assert client.hget(keys("job", parent), "status") == after
+    assert recount(client, keys) == []
+
+
+def test_a_parent_that_settled_is_not_opened_by_a_sub_job_that_it_has(store, queries):
+    parent, subs = create_parent(store, 1)
+    report(store, parent, subs[0], Event.FAIL)
+    store.create(NewJob(id=parent, fields={}, subs={0: subs[0]}))
+    assert queries.record(parent)["status"] == "failed"
+
+
+def test_a_record_of_ordinary_values_stays_in_the_compact_encoding(client, keys, store, queries):
+    uuid = "0d9ff1d2-8a40-4b5b-9e34-1f0a4a1c2b3d"
+    parent = uuid.replace("0", "1")
+    store.create(
+        new_job(
+            uuid,
+            name="Extract Medications from discharge letter",
+            type="medication_extraction",
+            task="medication_extraction",
+            queue="documents",
+            parent=parent,
+            policy="fail_fast",
+            origin="api",
+            request_id=uuid,
+            tags='["ward-4", "discharge", "batch-2026-11"]',
+            subs=["a", "b"],
+        )
+    )
+    store.apply(Event.ENQUEUE, uuid)
+    store.apply(
+        Event.START, uuid, fields={"worker": "celery@worker-7f9c6d5b8-x2x4q", "lease": uuid, "acks_late": "1"}
+    )
+    store.apply(Event.PROGRESS, uuid, fields={"done": 3, "total": 12, "note": "page 3"})
+    store.apply(Event.CANCEL, uuid, fields={"reason": "cancelled by request"})
+    store.apply(Event.RETRY, uuid, attempt=0, fields={"eta": START_MS, "reason": "TimeoutError: the service is busy"})
+    store.apply(Event.LOSE, uuid)
+    assert len(queries.record(uuid)) > 25
+    assert client.object("encoding", keys("job", uuid)) == "listpack"

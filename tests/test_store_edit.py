@@ -1,0 +1,100 @@
+"""Changing what people may change of a job, and its log."""
+
+import pytest
+from recount import recount
+from sample_jobs import START_MS, create_in, create_job
+
+from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.store import JobStore
+
+
+def test_an_edit_changes_the_record_and_the_data(client, keys, store, queries):
+    job = create_job(store)
+    assert store.edit(job, fields={"name": "new"}, data={"payload": '{"a": 1}'}) is Outcome.APPLIED
+    assert queries.get(job).name == "new"
+    assert queries.get(job).payload == {"a": 1}
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_change_of_priority_moves_the_job_in_the_counters(client, keys, store, status):
+    job = create_in(store, status)
+    assert store.edit(job, fields={"name": "new", "priority": "critical"}) is Outcome.APPLIED
+    assert client.hgetall(keys("counts")) == {f"{status}:critical:custom": "1"}
+    assert recount(client, keys) == []
+
+
+def test_a_change_to_the_priority_that_it_has_leaves_the_counters(client, keys, store):
+    job = create_job(store)
+    store.edit(job, fields={"priority": "normal"})
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("status", Status)
+@pytest.mark.parametrize("sent", [True, False], ids=["sent", "unsent"])
+def test_what_must_not_change_once_it_was_sent_or_began_does_not(client, keys, store, status, sent):
+    job = create_in(store, status, sent=sent)
+    record = client.hgetall(keys("job", job))
+    outcome = store.edit(job, fields={"priority": "low"}, data={"payload": "{}"}, unsent_only=True)
+    if status is Status.PENDING and not sent:
+        assert outcome is Outcome.APPLIED
+    else:
+        assert outcome is Outcome.ILLEGAL
+        assert client.hgetall(keys("job", job)) == record
+        assert not client.exists(keys("data", job))
+    assert recount(client, keys) == []
+
+
+def test_an_edit_or_a_log_line_of_an_unknown_job_is_missing_and_leaves_nothing(client, keys, store):
+    assert store.edit("nobody", fields={"name": "x"}, data={"payload": "{}"}) is Outcome.MISSING
+    assert store.log("nobody", [(START_MS, "info", "hello")]) is Outcome.MISSING
+    assert list(client.scan_iter(match=f"{keys.prefix}*")) == []
+
+
+def test_an_edit_or_a_log_line_of_a_deleted_job_is_dropped(client, keys, store):
+    job = create_job(store)
+    store.delete(job)
+    assert store.edit(job, fields={"name": "x"}) is Outcome.DELETED
+    assert store.log(job, [(START_MS, "info", "hello")]) is Outcome.DELETED
+    assert recount(client, keys) == []
+
+
+def test_log_lines_come_back_as_they_were_written_oldest_first(client, keys, store, queries):
+    job = create_job(store)
+    store.log(job, [(START_MS, "info", "one"), (START_MS + 1500, "warning", "two\nlines")])
+    store.log(job, [(START_MS + 2000, "error", "drei: äöü")])
+    lines = queries.log(job)
+    assert [(line.level, line.message) for line in lines] == [
+        ("info", "one"),
+        ("warning", "two\nlines"),
+        ("error", "drei: äöü"),
+    ]
+    assert [round(line.at.timestamp() * 1000) for line in lines] == [START_MS, START_MS + 1500, START_MS + 2000]
+    assert recount(client, keys) == []
+
+
+def test_the_last_lines_of_a_long_log_are_the_ones_that_are_read(store, queries):
+    job = create_job(store)
+    store.log(job, [(START_MS, "info", str(n)) for n in range(50)])
+    assert [line.message for line in queries.log(job, most=3)] == ["47", "48", "49"]
+
+
+def test_a_log_does_not_grow_without_end(client, keys, queries):
+    store = JobStore(client, keys, max_log_lines=100)
+    job = create_job(store)
+    for _ in range(5):
+        store.log(job, [(START_MS, "info", str(n)) for n in range(100)])
+    # Redis trims whole nodes of a stream only, so it may keep some more.
+    assert 100 <= client.xlen(keys("log", job)) < 300
+    assert queries.log(job, most=1)[0].message == "99"
+
+
+def test_a_job_without_a_log_has_no_lines(store, queries):
+    assert queries.log(create_job(store)) == []
+
+
+def test_an_edit_leaves_what_events_have_written(client, keys, store, queries):
+    job = create_job(store)
+    store.apply(Event.ENQUEUE, job)
+    store.edit(job, fields={"name": "new"})
+    assert (queries.record(job)["run"], queries.record(job)["name"]) == ("1", "new")

@@ -1,0 +1,352 @@
+"""Parents and what they make of their sub-jobs: in every order, twice, late, and from an older run."""
+
+import itertools
+
+import pytest
+from recount import recount
+from sample_jobs import create_in, create_parent, new_job, report
+
+from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.store import NewJob, Verdict
+
+FINAL = {Event.COMPLETE: Status.COMPLETED, Event.FAIL: Status.FAILED, Event.CANCELLED: Status.CANCELLED}
+WAITING = "waiting"
+
+
+def status_of(queries, job):
+    return Status(queries.record(job)["status"])
+
+
+def counts_of(queries, parent):
+    record = queries.record(parent)
+    return tuple(int(record.get(f"subs_{status}", 0)) for status in ("completed", "failed", "cancelled"))
+
+
+# -- who may tell ----------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_parent_makes_nothing_of_it(client, keys, store):
+    assert store.settle("nobody", "s", 1, Status.FAILED) == Verdict("missing", None, 0, None)
+    assert list(client.scan_iter(match=f"{keys.prefix}*")) == []
+
+
+def test_a_job_that_is_none_of_its_sub_jobs_counts_for_nothing(client, keys, store, queries):
+    parent, _ = create_parent(store, 1)
+    stranger = create_in(store, Status.FAILED)
+    assert store.settle(parent, stranger, 1, Status.FAILED).verdict == "missing"
+    assert counts_of(queries, parent) == (0, 0, 0)
+    assert recount(client, keys) == []
+
+
+# -- the verdict, by policy ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["fail", "fail_fast", "continue", None])
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_parent_whose_sub_jobs_all_complete_waits_for_celery_to_call_its_task(
+    client, keys, store, queries, policy, order
+):
+    parent, subs = create_parent(store, 3, **({"policy": policy} if policy else {}))
+    verdicts = [report(store, parent, subs[n], Event.COMPLETE).verdict for n in order]
+    assert verdicts == [WAITING] * 3
+    assert counts_of(queries, parent) == (3, 0, 0)
+    assert status_of(queries, parent) is Status.PENDING
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("ends", list(itertools.product(FINAL, repeat=2)))
+def test_under_fail_a_parent_settles_with_its_last_sub_job_and_not_before(client, keys, store, queries, ends):
+    parent, subs = create_parent(store, 2)
+    first, last = (report(store, parent, sub, end) for sub, end in zip(subs, ends, strict=True))
+    assert first.verdict == WAITING
+    unhappy = set(ends) != {Event.COMPLETE}
+    assert last.verdict == ("settled" if unhappy else WAITING)
+    assert status_of(queries, parent) is (Status.FAILED if unhappy else Status.PENDING)
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+@pytest.mark.parametrize("end", [Event.FAIL, Event.CANCELLED])
+def test_a_verdict_is_the_same_however_often_a_sub_job_is_told(client, keys, store, queries, end, repeats):
+    parent, subs = create_parent(store, 2)
+    for sub, event in zip(subs, [end, Event.COMPLETE], strict=True):
+        change = store.apply(event, sub)
+        for _ in range(repeats):
+            store.settle(parent, sub, change.run, change.after)
+    record = client.hgetall(keys("job", parent))
+    assert record["status"] == "failed"
+    for sub in subs:
+        for _ in range(repeats):
+            assert store.settle(parent, sub, 1, status_of(queries, sub)).verdict == WAITING
+    assert client.hgetall(keys("job", parent)) == record
+    assert recount(client, keys) == []
+
+
+def test_a_failed_parent_says_why_and_when_and_what_it_rests_on(client, keys, store, queries):
+    parent, subs = create_parent(store, 1)
+    change = store.apply(Event.FAIL, subs[0])
+    verdict = store.settle(parent, subs[0], change.run, change.after, '{"type": "T", "message": "m"}')
+    assert verdict == Verdict("settled", None, 1, Status.FAILED)
+    assert queries.get(parent).error.message == "m"
+    assert queries.record(parent)["presumed"] == "subs_failed"
+
+
+def test_fail_fast_says_halt_with_the_first_failure_and_only_once(client, keys, store, queries):
+    parent, subs = create_parent(store, 4, policy="fail_fast")
+    verdicts = [
+        report(store, parent, sub, event).verdict
+        for sub, event in zip(subs, [Event.COMPLETE, Event.FAIL, Event.FAIL], strict=False)
+    ]
+    assert verdicts == [WAITING, "halt", WAITING]
+    assert store.settle(parent, subs[1], 1, Status.FAILED).verdict == WAITING
+    assert report(store, parent, subs[3], Event.CANCELLED).status is Status.FAILED
+    assert recount(client, keys) == []
+
+
+def test_fail_fast_has_nothing_to_halt_when_the_last_one_fails(store):
+    parent, subs = create_parent(store, 2, policy="fail_fast")
+    assert report(store, parent, subs[0], Event.COMPLETE).verdict == WAITING
+    assert report(store, parent, subs[1], Event.FAIL).verdict == "settled"
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_continue_calls_the_parents_task_once_when_nothing_is_left(client, keys, store, queries, order):
+    parent, subs = create_parent(store, 3, policy="continue")
+    ends = [Event.COMPLETE, Event.FAIL, Event.CANCELLED]
+    verdicts = [report(store, parent, subs[n], ends[n]).verdict for n in order]
+    assert verdicts == [WAITING, WAITING, "due"]
+    assert queries.record(parent)["body"] == "due"
+    again = [store.settle(parent, sub, 1, status_of(queries, sub)).verdict for sub in subs]
+    assert again == [WAITING] * 3
+    assert recount(client, keys) == []
+
+
+def test_a_task_that_was_sent_is_not_due_again(store, queries):
+    parent, subs = create_parent(store, 1, policy="continue")
+    assert report(store, parent, subs[0], Event.FAIL).verdict == "due"
+    store.edit(parent, fields={"body": "sent"})
+    assert store.settle(parent, subs[0], 1, Status.FAILED).verdict == WAITING
+
+
+def test_a_parent_whose_task_we_call_ourselves_is_due_when_all_have_completed(client, keys, store, queries):
+    parent, subs = create_parent(store, 2, body="own")
+    assert [report(store, parent, sub, Event.COMPLETE).verdict for sub in subs] == [WAITING, "due"]
+    assert store.settle(parent, subs[1], 1, Status.COMPLETED).verdict == WAITING
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("policy", ["fail", "continue"])
+def test_a_parent_that_was_never_sent_has_no_task_to_be_called(store, queries, policy):
+    parent, subs = create_parent(store, 1, sent=False, policy=policy, body="own")
+    assert report(store, parent, subs[0], Event.COMPLETE).verdict == WAITING
+    parent, subs = create_parent(store, 1, name="another", sent=False, policy=policy)
+    assert report(store, parent, subs[0], Event.FAIL).status is Status.FAILED
+
+
+# -- cancel ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def marked(store):
+    """A running parent whose cancel was asked for, and its two running sub-jobs."""
+    parent, subs = create_parent(store, 2)
+    for sub in subs:
+        store.apply(Event.START, sub)
+    store.apply(Event.SUB_START, parent)
+    assert store.apply(Event.CANCEL, parent).after is Status.RUNNING
+    return parent, subs
+
+
+@pytest.mark.parametrize("ends", list(itertools.product(FINAL, repeat=2)))
+def test_a_parent_to_be_cancelled_is_so_with_its_last_sub_job(client, keys, store, queries, marked, ends):
+    parent, subs = marked
+    first, last = (report(store, parent, sub, end) for sub, end in zip(subs, ends, strict=True))
+    assert first.verdict == WAITING
+    assert (last.verdict, last.status) == ("settled", Status.CANCELLED)
+    assert client.hget(keys("data", parent), "error") is None
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("ends", list(itertools.product(FINAL, repeat=2)))
+def test_a_cancelled_parent_stays_so_when_its_sub_jobs_are_told_again(client, keys, store, queries, marked, ends):
+    parent, subs = marked
+    for sub, end in zip(subs, ends, strict=True):
+        report(store, parent, sub, end)
+    for sub in subs:
+        assert store.settle(parent, sub, 1, status_of(queries, sub)).verdict == WAITING
+        assert status_of(queries, parent) is Status.CANCELLED
+    assert recount(client, keys) == []
+
+
+def test_a_parent_that_waits_with_all_sub_jobs_settled_is_cancelled_at_once(client, keys, store):
+    parent, subs = create_parent(store, 2)
+    store.apply(Event.SUB_START, parent)
+    for sub in subs:
+        report(store, parent, sub, Event.COMPLETE)
+    assert store.apply(Event.CANCEL, parent).after is Status.CANCELLED
+    assert recount(client, keys) == []
+
+
+def test_a_parent_whose_own_task_runs_is_only_marked(store):
+    parent, subs = create_parent(store, 1)
+    report(store, parent, subs[0], Event.COMPLETE)
+    store.apply(Event.START, parent)
+    assert store.apply(Event.CANCEL, parent).after is Status.RUNNING
+
+
+# -- the parent's own task -------------------------------------------------------------------------------------------
+
+
+def test_a_parent_whose_own_task_runs_is_left_to_it(client, keys, store, queries):
+    parent, subs = create_parent(store, 1)
+    store.apply(Event.START, parent)
+    assert report(store, parent, subs[0], Event.FAIL).verdict == WAITING
+    assert status_of(queries, parent) is Status.RUNNING
+    assert counts_of(queries, parent) == (0, 1, 0)
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("event", FINAL)
+def test_a_parent_that_its_own_task_settled_stays_so(client, keys, store, queries, event):
+    parent, subs = create_parent(store, 2)
+    store.apply(Event.START, parent)
+    store.apply(event, parent)
+    for sub in subs:
+        assert report(store, parent, sub, Event.FAIL).verdict == WAITING
+    assert status_of(queries, parent) is FINAL[event]
+    assert counts_of(queries, parent) == (0, 2, 0)
+    assert recount(client, keys) == []
+
+
+def test_the_first_sub_job_that_starts_makes_the_parent_run(client, keys, store, queries):
+    parent, _ = create_parent(store, 2)
+    assert store.apply(Event.SUB_START, parent).after is Status.RUNNING
+    assert store.apply(Event.SUB_START, parent).outcome is Outcome.DUPLICATE
+    assert "executing" not in queries.record(parent)
+    assert recount(client, keys) == []
+
+
+# -- corrections, reruns, and tellings that overtake each other ------------------------------------------------------
+
+
+def test_a_telling_that_a_correction_has_overtaken_changes_nothing(client, keys, store, queries):
+    parent, subs = create_parent(store, 1)
+    store.apply(Event.START, subs[0])
+    lost = store.apply(Event.LOSE, subs[0])
+    done = store.apply(Event.COMPLETE, subs[0])
+    store.settle(parent, subs[0], done.run, done.after)
+    store.settle(parent, subs[0], lost.run, lost.after)
+    assert counts_of(queries, parent) == (1, 0, 0)
+    assert status_of(queries, parent) is Status.PENDING
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("events", [(Event.LOSE, Event.CANCELLED), (Event.LOSE, Event.COMPLETE)])
+def test_a_telling_of_an_older_run_counts_no_more(client, keys, store, queries, events):
+    parent, subs = create_parent(store, 2)
+    store.apply(Event.START, subs[0])
+    for event in events:
+        store.apply(event, subs[0])
+    late = status_of(queries, subs[0])
+    store.apply(Event.RERUN, subs[0])
+    store.apply(Event.FAIL, subs[0], run=2)
+    store.settle(parent, subs[0], 2, status_of(queries, subs[0]))
+    before = client.hgetall(keys("job", parent))
+    assert store.settle(parent, subs[0], 1, late).verdict == WAITING
+    assert client.hgetall(keys("job", parent)) == before
+    assert recount(client, keys) == []
+
+
+def test_an_older_run_counts_no_more_where_the_sub_jobs_record_is_not_at_hand(client, keys, store, queries):
+    store.create(NewJob(id="p", fields={"type": "t", "priority": "low"}, subs={0: "far", 1: "away"}))
+    store.settle("p", "far", 1, Status.FAILED)
+    store.settle("p", "far", 2, Status.FAILED)
+    assert store.settle("p", "far", 1, Status.CANCELLED).verdict == WAITING
+    assert counts_of(queries, "p") == (0, 1, 0)
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("end", [Event.FAIL, Event.CANCELLED])
+def test_a_sub_job_that_runs_again_opens_its_parent_until_it_settles_again(client, keys, store, queries, end):
+    parent, subs = create_parent(store, 2)
+    report(store, parent, subs[0], Event.COMPLETE)
+    report(store, parent, subs[1], end)
+    assert status_of(queries, parent) is Status.FAILED
+    verdict = report(store, parent, subs[1], Event.RERUN)
+    assert (verdict.verdict, verdict.status) == ("settled", Status.RUNNING)
+    assert counts_of(queries, parent) == (1, 0, 0)
+    verdict = report(store, parent, subs[1], end)
+    assert (verdict.verdict, verdict.status) == ("settled", Status.FAILED)
+    assert recount(client, keys) == []
+
+
+def test_a_parent_that_is_open_again_with_nothing_left_has_its_task_called_at_the_next_telling(
+    client, keys, store, queries
+):
+    parent, subs = create_parent(store, 1, body="own")
+    store.apply(Event.START, subs[0])
+    report(store, parent, subs[0], Event.LOSE)
+    assert report(store, parent, subs[0], Event.COMPLETE).status is Status.RUNNING
+    assert store.settle(parent, subs[0], 1, Status.COMPLETED).verdict == "due"
+    assert recount(client, keys) == []
+
+
+def test_a_parent_that_was_lost_is_not_judged_by_its_sub_jobs(client, keys, store, queries):
+    parent, subs = create_parent(store, 2)
+    store.apply(Event.START, parent)
+    store.apply(Event.LOSE, parent)
+    for sub in subs:
+        assert report(store, parent, sub, Event.COMPLETE).verdict == WAITING
+    assert queries.record(parent)["presumed"] == "lose"
+    assert recount(client, keys) == []
+
+
+def test_a_parent_that_runs_again_waits_for_the_sub_jobs_that_run_again(client, keys, store, queries):
+    parent, subs = create_parent(store, 3)
+    for sub, event in zip(subs, FINAL, strict=True):
+        report(store, parent, sub, event)
+    store.apply(Event.RERUN, parent, fields={"body": "own"})
+    for sub in subs[1:]:
+        report(store, parent, sub, Event.RERUN)
+    assert counts_of(queries, parent) == (1, 0, 0)
+    assert status_of(queries, parent) not in SETTLED
+    assert [report(store, parent, sub, Event.COMPLETE).verdict for sub in subs[1:]] == [WAITING, "due"]
+    assert recount(client, keys) == []
+
+
+# -- nested ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def nested(store):
+    """A grandparent with a parent and a leaf; the parent with two leaves."""
+    store.create(
+        *(new_job(leaf, parent="parent") for leaf in ("a", "b")),
+        new_job("parent", subs=["a", "b"], parent="root"),
+        new_job("leaf", parent="root"),
+        new_job("root", subs=["parent", "leaf"]),
+    )
+    store.apply_many(Event.ENQUEUE, {job: {} for job in ("root", "parent", "leaf", "a", "b")})
+
+
+def test_a_parent_that_settles_names_the_grandparent_to_be_told(client, keys, store, queries, nested):
+    assert report(store, "root", "leaf", Event.COMPLETE) == Verdict(WAITING, None, 1, Status.PENDING)
+    assert report(store, "parent", "a", Event.COMPLETE) == Verdict(WAITING, "root", 1, Status.PENDING)
+    verdict = report(store, "parent", "b", Event.FAIL)
+    assert verdict == Verdict("settled", "root", 1, Status.FAILED)
+    assert store.settle("root", "parent", verdict.run, verdict.status) == Verdict("settled", None, 1, Status.FAILED)
+    assert recount(client, keys) == []
+
+
+def test_a_correction_far_below_opens_every_parent_above(client, keys, store, queries, nested):
+    report(store, "root", "leaf", Event.COMPLETE)
+    report(store, "parent", "a", Event.COMPLETE)
+    store.apply(Event.START, "b")
+    report(store, "parent", "b", Event.LOSE)
+    assert store.settle("root", "parent", 1, Status.FAILED).status is Status.FAILED
+    verdict = report(store, "parent", "b", Event.COMPLETE)
+    assert (verdict.grandparent, verdict.status) == ("root", Status.RUNNING)
+    assert store.settle("root", "parent", verdict.run, verdict.status).status is Status.RUNNING
+    assert report(store, "root", "parent", Event.COMPLETE).verdict == WAITING
+    assert counts_of(queries, "root") == (2, 0, 0)
+    assert recount(client, keys) == []
