@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from workers.content import Heading
 from workers.folder import check_size, documents_dir, find_file, read_file
 from workers.formats import MEDIA_TYPES, PLAIN, read_content
+from workers.progress import Track, untracked
 
 _ONE_OF_BOTH: dict[str, Any] = {
     "oneOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("text", "document_id")]
@@ -46,8 +47,11 @@ class DocumentInput(BaseModel):
             raise ValueError("give exactly one of text and document_id")
         return self
 
-    def read(self) -> Document:
+    def read(self, track: Track = untracked) -> Document:
         """Read the document.
+
+        Args:
+            track: Told each page of a PDF; what it raises stops the reading.
 
         Raises:
             InputError: Its subclasses in workers.errors say whether the name is refused or unknown, the document is
@@ -59,7 +63,7 @@ class DocumentInput(BaseModel):
             # As it is, line ends included: the caller counts offsets in what it sent.
             return Document(id=None, media_type=PLAIN, text=text, pages=(text,))
         path = find_file(self.document_id, [documents_dir()], MEDIA_TYPES)
-        media_type, content = read_content(read_file(path), PurePath(path.name).suffix)
+        media_type, content = read_content(read_file(path), PurePath(path.name).suffix, track)
         return Document(
             id=self.document_id,
             media_type=media_type,

@@ -12,6 +12,7 @@ from workers.content import BLOCK_BREAK, Block, Content, Heading, content_of
 from workers.encoding import decode
 from workers.errors import InputError, TooLargeError, UnreadableError
 from workers.html_text import read_html
+from workers.progress import Track, untracked
 
 if TYPE_CHECKING:
     from pypdf import PdfReader
@@ -36,12 +37,13 @@ MEDIA_TYPES = {
 _MAX_UNPACKED_BYTES = 512 * 1024 * 1024
 
 
-def read_content(data: bytes, suffix: str) -> tuple[str, Content]:
+def read_content(data: bytes, suffix: str, track: Track = untracked) -> tuple[str, Content]:
     """Read a document.
 
     Args:
         data: The bytes of the file.
         suffix: The suffix of its name with the dot; without one the content itself decides.
+        track: Told each page of a PDF, the only slow format; what it raises stops the reading.
 
     Returns:
         Its media type and its content.
@@ -53,7 +55,7 @@ def read_content(data: bytes, suffix: str) -> tuple[str, Content]:
     media_type = MEDIA_TYPES.get(suffix.lower()) if suffix else _sniff(data)
     if media_type is None:
         raise UnreadableError(f"a document ends in {', '.join(MEDIA_TYPES)}, not in {suffix!r}")
-    return media_type, _READERS[media_type](data)
+    return media_type, _read_pdf(data, track) if media_type == PDF else _READERS[media_type](data)
 
 
 def _sniff(data: bytes) -> str:
@@ -95,14 +97,15 @@ def markdown_headings(text: str) -> Iterator[Heading]:
         yield Heading(level=level, text=match[group], start=match.start(group), end=match.end(group))
 
 
-def _read_pdf(data: bytes) -> Content:
+def _read_pdf(data: bytes, track: Track) -> Content:
     from pypdf import PasswordType, PdfReader
     from pypdf.errors import PyPdfError
 
     try:
         reader = PdfReader(BytesIO(data))
         is_locked = reader.is_encrypted and reader.decrypt("") is PasswordType.NOT_DECRYPTED
-        pages = () if is_locked else tuple(page.extract_text().strip() for page in reader.pages)
+        tracked = () if is_locked else track(reader.pages, total=len(reader.pages), note="reading pages")
+        pages = tuple(page.extract_text().strip() for page in tracked)
         bookmarks = [] if is_locked else list(_bookmarks(reader, reader.outline))
     except (PyPdfError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         # pypdf repairs what it can; where a file is damaged beyond that, any of these come out of it
@@ -178,7 +181,6 @@ def _docx_level(style: str | None) -> int | None:
 
 
 _READERS: dict[str, Callable[[bytes], Content]] = {
-    PDF: _read_pdf,
     DOCX: _read_docx,
     HTML: read_html,
     MARKDOWN: _read_markdown,

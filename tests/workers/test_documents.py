@@ -253,6 +253,15 @@ def read_sample_pages() -> list[str]:
     return [page.extract_text().strip() for page in reader.pages]
 
 
+def test_reading_a_pdf_can_be_stopped_between_two_pages():
+    def stop_after_one(pages, total=None, note=""):
+        yield from list(pages)[:1]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        DocumentInput(document_id="doc123").read(stop_after_one)
+
+
 def test_an_encrypted_pdf_needs_its_password(folder):
     for name, password in (("locked", "swordfish"), ("open", "")):
         writer = PdfWriter(clone_from=SAMPLE_DOCUMENTS_DIR / "doc123.pdf")

@@ -31,7 +31,7 @@ class Findings(BaseModel):
     tables: list[dict[str, Any]] = Field(default=[], description="The results of data_processing.")
     others: list[Any] = Field(default=[], description="Results of any other kind, as they are.")
     counts: dict[str, dict[str, int]] = Field(
-        default={}, description="How many entities of each type and medications of each status there are."
+        default={}, description="How many entities of each label and medications of each status there are."
     )
 
 
@@ -64,7 +64,7 @@ def merge_findings(results: Sequence[Any]) -> Findings:
     findings.counts = {
         name: dict(Counter(str(item[key]) for item in items if item.get(key)).most_common())
         for name, items, key in (
-            ("entities", findings.entities, "type"),
+            ("entities", findings.entities, "label"),
             ("medications", findings.medications, "status"),
         )
         if items

@@ -59,7 +59,12 @@ def find_key_phrases(sentences: Sequence[str], language: str, limit: int) -> lis
     if not weights:
         return []
     found = _candidates(tokens, weights)
-    best = sorted((_score(key, len(uses), weights), key, uses) for key, uses in found.items())
+    best = sorted(
+        (_score(key, len(uses), weights), key, uses)
+        for key, uses in found.items()
+        # "Gannet Island ferry", said once, is a chance neighbour of "Gannet Island", said often.
+        if all(len(found[part]) == len(uses) for part in (key[:-1], key[1:]) if len(part) > 1)
+    )
     chosen: list[KeyPhrase] = []
     covered: set[str] = set()
     for score, key, uses in best:

@@ -18,7 +18,7 @@ SMOG_SENTENCES = 30
 _VOWELS = re.compile(r"[aeiouyáàâäãåæéèêëíìîïóòôöõøœúùûüýÿ]+")
 _LATIN_WORD = re.compile(r"[A-Za-zÀ-ɏ'\u2019\-]+")
 _SILENT_END = re.compile(r"(?:[^aeiouyl]e|[^aeiouylcsxzg]es|[^aeiouydt]ed)$")
-_TWO_VOWELS = re.compile(r"(?:ia(?!l$|n$)|(?<![cgst])io|eo|ua(?!r)|iu)")
+_TWO_VOWELS = re.compile(r"(?:ia(?!l$|n$)|(?<![cgst])io|(?<![gp])eo|(?<=[aeiouy][a-z])ea$|ua(?!r)|iu)")
 
 
 class Readability(BaseModel):

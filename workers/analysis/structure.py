@@ -82,8 +82,9 @@ def guess_headings(text: str) -> list[Heading]:
         words_of_line = text[line.start : line.end].rstrip(":")
         level = 0
         if number:
-            neighbours = numbers[max(0, place - 1) : place] + numbers[place + 1 : place + 2]
-            in_list = any(len(other) == len(number) for other in neighbours)
+            in_list = _next(number) in numbers[place + 1 : place + 2] or number in map(
+                _next, numbers[max(0, place - 1) : place]
+            )
             level = len(number) if number[0] - last_section in (0, 1) and not in_list else 0
         elif words_of_line.isupper() and 4 <= len(words_of_line) <= _MAX_HEADING_CHARACTERS:
             level = 1
@@ -98,6 +99,11 @@ def _number(line: str) -> tuple[int, ...]:
     """Give the number that a line opens with as a heading does, or nothing."""
     match = _NUMBERED_LINE.fullmatch(line) if len(line) <= _MAX_HEADING_CHARACTERS else None
     return tuple(map(int, match["number"].split("."))) if match and line[-1] not in ".,;" else ()
+
+
+def _next(number: tuple[int, ...]) -> tuple[int, ...]:
+    """Give the number after this one at the same level."""
+    return (*number[:-1], number[-1] + 1) if number else ()
 
 
 def _between(text: str, separator: re.Pattern[str], span: Part) -> Iterator[Part]:

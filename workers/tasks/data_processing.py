@@ -1,0 +1,38 @@
+"""data_processing: declared steps over a table."""
+
+from typing import Any
+
+from pydantic import Field
+
+from jobtracker import current_job
+from workers.app import tracker
+from workers.tables.processing import MAX_ROWS, process_table
+from workers.tables.source import TableInput
+from workers.tables.steps import Step
+
+
+class DataProcessingPayload(TableInput):
+    """A table, and what to do with it."""
+
+    steps: list[Step] = Field(default=[], max_length=50, description="Run one after the other; none gives the table.")
+    max_rows: int = Field(default=1_000, ge=0, le=MAX_ROWS, description="The most rows of the result to give.")
+
+
+@tracker.task("data_processing", payload=DataProcessingPayload)
+def data_processing(results: list[Any] | None = None, /, **payload: Any) -> dict[str, Any]:
+    """Run declared steps over a table.
+
+    Args:
+        results: Of the sub-jobs, where this is the body of a chord; a table has no use for them.
+        payload: The fields of DataProcessingPayload.
+
+    Returns:
+        A ProcessedTable as JSON.
+    """
+    del results
+    request = DataProcessingPayload.model_validate(payload)
+    job = current_job()
+    table = process_table(
+        request, request.steps, request.max_rows, progress=job.progress, check=job.raise_if_cancelled
+    )
+    return table.model_dump(mode="json")
