@@ -93,16 +93,17 @@ class Script:
         """Run it once for each `(key, args)`, in order, in one pipeline."""
         if not calls:
             return []
-        for _ in range(2):
-            pipe = client.pipeline(transaction=False)
-            pipe.script_load(self.source)
-            for key, args in calls:
-                pipe.evalsha(self.sha, 1, key, *args)
-            try:
-                return list(pipe.execute()[1:])
-            except NoScriptError:  # flushed between the load and the call
-                continue
-        return [self(client, key, args) for key, args in calls]
+        pipe = client.pipeline(transaction=False)
+        pipe.script_load(self.source)
+        for key, args in calls:
+            pipe.evalsha(self.sha, 1, key, *args)
+        answers = pipe.execute(raise_on_error=False)[1:]
+        for n, answer in enumerate(answers):
+            if isinstance(answer, NoScriptError):  # flushed between the load and the call
+                answers[n] = self(client, *calls[n])
+            elif isinstance(answer, Exception):
+                raise answer
+        return list(answers)
 
 
 def lua_table(value: object) -> str:

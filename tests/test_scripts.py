@@ -1,0 +1,108 @@
+"""Scripts as such: a server that has forgotten them, and values that must not be taken for code."""
+
+import pytest
+from recount import recount
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import ResponseError
+from sample_jobs import create_in, create_job, new_job
+
+from jobtracker.keys import Keys
+from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.queries import JobFilter
+from jobtracker.store import JobStore, lua_table
+
+
+def test_every_verb_survives_a_server_that_has_forgotten_its_scripts(client, keys, store, queries):
+    verbs = [
+        lambda: store.create(new_job("j")),
+        lambda: store.create(new_job("k"), new_job("l")),
+        lambda: store.apply(Event.START, "j"),
+        lambda: store.apply_many(Event.START, {"k": {}, "l": {}}),
+        lambda: store.settle("j", "k", 1, Status.FAILED),
+        lambda: store.edit("j", fields={"name": "new"}),
+        lambda: store.log("j", [(1, "info", "hello")]),
+        lambda: queries.page(JobFilter()),
+        lambda: store.apply(Event.COMPLETE, "j"),
+        lambda: store.delete("j"),
+        lambda: store.delete("k", "l", mode="trash"),
+    ]
+    for verb in verbs:
+        client.script_flush()
+        verb()
+    assert queries.counts() == []
+    assert recount(client, keys) == []
+
+
+class ForgetfulPipeline(Pipeline):
+    """A pipeline in whose middle somebody else flushes the server's scripts: behind its load and two calls."""
+
+    def execute(self, raise_on_error=True):
+        if len(self.command_stack) < 4:
+            return super().execute(raise_on_error)
+        self.script_flush()
+        self.command_stack.insert(3, self.command_stack.pop())
+        answers = super().execute(raise_on_error)
+        del answers[3]
+        return answers
+
+
+class ForgetfulRedis(Redis):
+    def pipeline(self, transaction=True, shard_hint=None):
+        return ForgetfulPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
+
+
+def test_a_flush_in_the_middle_of_a_pipeline_repeats_only_what_was_not_done(redis_server, client, keys, store):
+    jobs = [create_job(store) for _ in range(5)]
+    with ForgetfulRedis.from_url(redis_server.url, decode_responses=True) as forgetful:
+        changes = JobStore(forgetful, keys).apply_many(Event.START, {job: {} for job in jobs})
+    assert [(change.outcome, change.before) for change in changes.values()] == [(Outcome.APPLIED, Status.PENDING)] * 5
+    assert [client.hget(keys("job", job), "deliveries") for job in jobs] == ["1"] * 5
+    assert recount(client, keys) == []
+
+
+def test_an_error_of_one_call_in_a_pipeline_is_raised(client, keys, store):
+    client.set(keys("job", "bad"), "not a hash")
+    try:
+        with pytest.raises(ResponseError, match="WRONGTYPE"):
+            store.apply_many(Event.START, {create_job(store): {}, "bad": {}})
+    finally:
+        client.delete(keys("job", "bad"))
+
+
+@pytest.mark.parametrize(
+    "text", ["a:b", "{x}", "*?[a]", "%d %s %1", "quote \" and ' and \\", "é 漢字 🙂", "a\nb\0c", " ", "~2"]
+)
+def test_ids_types_and_names_of_any_characters_go_in_and_out_unchanged(client, keys, store, queries, text):
+    store.create(new_job(text, name=text, type=text, subs=[f"{text}:sub"]), new_job(f"{text}:sub", parent=text))
+    for event in (Event.ENQUEUE, Event.START, Event.COMPLETE):
+        assert store.apply(event, text, fields={"reason": text}).applied
+    job = queries.get(text)
+    assert (job.id, job.name, job.job_type, job.reason) == (text, text, text, text)
+    assert queries.sub_ids(text) == [f"{text}:sub"]
+    assert {count.job_type for count in queries.counts()} == {text, "custom"}
+    assert [job.id for job in queries.page(JobFilter(job_type=text, status=Status.COMPLETED)).jobs] == [text]
+    assert recount(client, keys) == []
+
+
+def test_namespaces_and_partitions_keep_apart(client, keys, store):
+    create_in(store, Status.RUNNING)
+    other = Keys(namespace=keys.namespace, partition=1)
+    assert recount(client, other) == []
+    assert list(client.scan_iter(match=f"{other.prefix}*")) == []
+
+
+def test_every_key_begins_with_the_prefix_of_its_partition(client, keys, store):
+    job = create_in(store, Status.FAILED)
+    store.log(job, [(1, "info", "hello")])
+    store.delete(job)
+    assert all(key.startswith(keys.prefix) for key in client.scan_iter(match=f"*{keys.namespace}*"))
+
+
+@pytest.mark.parametrize(
+    ("value", "literal"),
+    [("a", '"a"'), ({"k": "v"}, '{["k"]="v"}'), ({"b", "a"}, '{["a"]=true,["b"]=true}'), (7, "7")],
+)
+def test_tables_of_python_become_tables_of_lua(client, value, literal):
+    assert lua_table(value) == literal
+    assert client.eval(f"local t = {literal} return type(t)", 0) in {"table", "string", "number"}
