@@ -20,14 +20,13 @@ local outcome = 'duplicate'
 local rec = load(id)
 if not rec then
   if missing(id) == 'deleted' then return 'deleted' end
-  local given = {}
-  for i = 1, #fields, 2 do given[fields[i]] = true end
-  if not (given.type and given.priority) then return redis.error_reply('ERR A job needs a type and a priority.') end
+  rec = { id = id, status = 'pending', run = 0 }
+  for i = 1, #fields, 2 do rec[fields[i]] = fields[i + 1] end
+  if not (rec.type and rec.priority) then return redis.error_reply('ERR A job needs a type and a priority.') end
   redis.call('HSET', KEYS[1], 'status', 'pending', 'created', now, 'entered', now, 'run', 0, unpack(fields))
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
-  rec = load(id)
-  redis.call('ZADD', key('all'), rec.created, id)
-  redis.call('ZADD', key('type', rec.type), rec.created, id)
+  redis.call('ZADD', key('all'), now, id)
+  redis.call('ZADD', key('type', rec.type), now, id)
   index(rec, now)
   tally('created', now, 1)
   outcome = 'applied'

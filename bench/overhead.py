@@ -1,0 +1,104 @@
+"""What tracking costs: no-op tasks through a prefork worker, plain Celery with Redis results against the same tracked.
+
+The publisher runs first, alone; then a worker with one child works off the queue, as fast as it can. Both variants
+take turns in one run, on one server; the ratio of each pair counts, and the median of the pairs.
+"""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from jobtracker.embedded import EmbeddedRedis
+
+ROOT = Path(__file__).resolve().parent.parent
+WARM_UP = 200
+"""Tasks at the beginning that are not counted: the worker still starts its child."""
+
+
+def run(tasks: int = 5000, rounds: int = 3) -> dict[str, Any]:
+    """Measure; rates in tasks per second, ratios tracked / plain (1 means free)."""
+    with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:
+        pairs = [{v: _measure(server, v, tasks, n) for v in _order(n)} for n in range(rounds)]
+    parts = ("publisher", "worker", "end_to_end")
+    rates = {v: {p: _median(pair[v][p] for pair in pairs) for p in parts} for v in ("plain", "tracked")}
+    ratios = {p: _median(pair["tracked"][p] / pair["plain"][p] for pair in pairs) for p in parts}
+    return {"tasks": tasks, "rounds": rounds, "tasks_per_second": rates, "tracked_to_plain": ratios}
+
+
+def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The figures as a table, its head first."""
+    rates, ratios = figures["tasks_per_second"], figures["tracked_to_plain"]
+    body = [(p, f"{rates['plain'][p]:.0f}", f"{rates['tracked'][p]:.0f}", f"{ratios[p]:.2f}") for p in ratios]
+    return [("no-op tasks per second", "plain", "tracked", "ratio"), *body]
+
+
+def _order(number: int) -> tuple[str, str]:
+    return ("plain", "tracked") if number % 2 == 0 else ("tracked", "plain")
+
+
+def _measure(server: EmbeddedRedis, variant: str, tasks: int, number: int) -> dict[str, float]:
+    # A database each for Celery and for the tracker, new ones for each measurement: 16 are there.
+    base = f"redis://127.0.0.1:{server.port}"
+    environ = {
+        **os.environ,
+        "BENCH_VARIANT": variant,
+        "BENCH_CELERY_URL": f"{base}/1",
+        "REDIS_URL": base,
+        "REDIS_DB": "2",
+        "TRACKING_NAMESPACE": f"{variant}-{number}",
+    }
+    with Redis(port=server.port, db=1) as celery_db, Redis(port=server.port, db=2) as tracking_db:
+        celery_db.flushdb()  # the benchmark's own server
+        tracking_db.flushdb()
+        began = time.perf_counter()
+        published = subprocess.run(
+            [sys.executable, "-m", "bench.publish", str(tasks)],
+            cwd=ROOT, env=environ, check=True, capture_output=True, text=True,
+        )  # fmt: skip
+        publisher = float(published.stdout)
+        worker, seconds_idle = _work_off(celery_db, environ, tasks)
+        took = time.perf_counter() - began - seconds_idle
+    return {"publisher": publisher, "worker": worker, "end_to_end": tasks / (tasks / publisher + tasks / worker)} | {
+        "wall_s": took
+    }
+
+
+def _work_off(celery_db: "Redis", environ: dict[str, str], tasks: int) -> tuple[float, float]:
+    """Start a worker, and time its results: tasks per second, and seconds until it had warmed up."""
+    command = [sys.executable, "-m", "celery", "-A", "bench.noop", "worker"]
+    command += ["-P", "prefork", "-c", "1", "-l", "ERROR", "--without-gossip", "--without-mingle"]
+    launched = time.perf_counter()
+    process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        warm_at = _wait_for_results(celery_db, WARM_UP)
+        first = _results(celery_db)
+        done_at = _wait_for_results(celery_db, tasks)
+    finally:
+        process.terminate()
+        process.wait(30)
+    return (tasks - first) / (done_at - warm_at), warm_at - launched
+
+
+def _results(celery_db: "Redis") -> int:
+    # Beside the results a few keys of the broker's; they do not change the count by more than a per mille.
+    return int(celery_db.dbsize())
+
+
+def _wait_for_results(celery_db: "Redis", count: int) -> float:
+    deadline = time.perf_counter() + 120
+    while _results(celery_db) < count:
+        if time.perf_counter() > deadline:
+            raise TimeoutError(f"the worker did not finish {count} tasks within 120 s")
+        time.sleep(0.005)
+    return time.perf_counter()
+
+
+def _median(values: Any) -> float:
+    return round(statistics.median(values), 3)
