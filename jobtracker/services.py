@@ -13,7 +13,7 @@ from jobtracker.processes import ChildProcess, ProcessError
 from jobtracker.supervisor import Supervisor
 
 _APPLICATIONS = ("api/main.py", "workers/app.py")
-_HEALTH_PATH = "/api/health"
+_HEALTH_PATH = "/api/tracking/health"  # which, unlike /api/health, asks for workers too
 _ANSWER_TIMEOUT_S = 5
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- only read, to know where to ask
 

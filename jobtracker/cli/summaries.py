@@ -39,7 +39,7 @@ def _facts(values: dict[str, JsonValue], depth: int) -> Iterator[tuple[_Rank, in
                 yield from _facts(value, depth + 1)
         elif isinstance(value, list):
             if value:
-                yield _Rank.COUNT, depth, f"{len(value)} {name}"
+                yield _Rank.COUNT, depth, f"{name} {len(value)}"
         elif isinstance(value, bool):
             yield _Rank.WORD, depth, name if value else f"not {name}"
         elif isinstance(value, int | float):

@@ -8,9 +8,9 @@ from jobtracker.cli.summaries import summarize
 @pytest.mark.parametrize(
     ("result", "text"),
     [
-        ({"entities": [1, 2], "words": 12, "language": "en"}, "2 entities, words 12, language en"),
-        ({"language": "en", "words": 12, "entities": [1, 2]}, "2 entities, words 12, language en"),
-        ({"key_phrases": ["a"]}, "1 key phrases"),
+        ({"entities": [1, 2], "words": 12, "language": "en"}, "entities 2, words 12, language en"),
+        ({"language": "en", "words": 12, "entities": [1, 2]}, "entities 2, words 12, language en"),
+        ({"key_phrases": ["a"]}, "key phrases 1"),
         ({"share": 0.123456789}, "share 0.123457"),
         ({"reliable": True, "guessed": False}, "reliable, not guessed"),
         ({"inner": {"rows": 3}, "rows": 4}, "rows 4, rows 3"),

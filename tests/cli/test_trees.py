@@ -30,7 +30,7 @@ def test_a_tree_is_drawn_with_status_duration_and_outcome_in_columns():
     )
     assert draw(tree) == [
         "Report        completed    1.25 s  words 12",
-        "├── Names     completed    1.25 s  2 entities",
+        "├── Names     completed    1.25 s  entities 2",
         "│   └── Deep  pending",
         "└── Drugs     failed       1.25 s  ValueError: no ink",
     ]
