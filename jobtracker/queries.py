@@ -1,7 +1,6 @@
 """The only reader: jobs, pages, trees, figures. Nothing here writes."""
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -71,6 +70,39 @@ class Plan:
     low: str
     high: str
     checks: list[list[Any]]
+
+    @property
+    def signature(self) -> list[str]:
+        """What tells its list from others: a cursor of one is none of another."""
+        return [*self.index, self.order]
+
+
+class Cursor(BaseModel):
+    """Where a list goes on: behind the entry of that score and id, which need not be there any more."""
+
+    signature: list[str]
+    score: int = Field(ge=0, le=2**53)
+    id: str
+    skip: int = Field(ge=0, le=2**53, description="Matches that a numbered page has still to step over.")
+
+    def write(self) -> str:
+        """The cursor as people get it."""
+        return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
+
+    @classmethod
+    def read(cls, text: str, way: Plan) -> "Cursor":
+        """The cursor that `write` wrote.
+
+        Raises:
+            BadCursorError: It is none, or of another list.
+        """
+        try:
+            cursor = cls.model_validate_json(base64.urlsafe_b64decode(text.encode()))
+        except ValueError as error:
+            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
+        if cursor.signature != way.signature:
+            raise BadCursorError("The cursor belongs to a list with other filters. Start again without it.")
+        return cursor
 
 
 def plan(wanted: JobFilter) -> Plan:
@@ -294,8 +326,7 @@ class JobQueries:
         """
         way = plan(wanted)
         key = self.keys(*way.index)
-        score, last_id = self._read_cursor(cursor, way) if cursor else ("", "")
-        skip = ((number or 1) - 1) * size if not cursor else 0
+        start = Cursor.read(cursor, way) if cursor else None
         args: list[str | int | float] = [
             self.keys.prefix,
             way.order,
@@ -303,12 +334,15 @@ class JobQueries:
             SCAN_BUDGET,
             way.low,
             way.high,
-            skip,
-            score,
-            last_id,
+            start.skip if start else ((number or 1) - 1) * size,
+            start.score if start else "",
+            start.id if start else "",
         ]
-        more, score, last_id, rows = self._page(self.client, key, [*args, json.dumps(way.checks)])
+        more, score, last_id, skip, rows = self._page(self.client, key, [*args, json.dumps(way.checks)])
         jobs = [JobSummary.from_record(dict(zip(row[::2], row[1::2], strict=True))) for row in rows]
+        following = None
+        if more and last_id:
+            following = Cursor(signature=way.signature, score=score, id=last_id, skip=skip).write()
         total = None
         if not way.checks:
             total = self.client.zcount(key, way.low, way.high)
@@ -317,7 +351,7 @@ class JobQueries:
             total=total,
             page=None if cursor else number or 1,
             page_size=size,
-            next_cursor=self._write_cursor(way, score, last_id) if more and last_id else None,
+            next_cursor=following,
         )
 
     def counts(self) -> list[JobCount]:
@@ -376,21 +410,6 @@ class JobQueries:
     def trash(self, most: int) -> list[str]:
         """Ids of jobs whose parent was deleted."""
         return list(self.client.srandmember(self.keys("trash"), most) or [])
-
-    @staticmethod
-    def _write_cursor(way: Plan, score: str, last_id: str) -> str:
-        return base64.urlsafe_b64encode(json.dumps([[*way.index, way.order], score, last_id]).encode()).decode()
-
-    @staticmethod
-    def _read_cursor(cursor: str, way: Plan) -> tuple[str, str]:
-        try:
-            index, score, last_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-            float(score)
-        except (ValueError, TypeError, binascii.Error) as error:
-            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
-        if index != [*way.index, way.order]:
-            raise BadCursorError("The cursor belongs to a list with other filters. Start again without it.")
-        return str(score), str(last_id)
 
 
 def _performance(series: Iterable[dict[str, str]]) -> Performance:

@@ -4,7 +4,8 @@
 -- ARGV     prefix, 'asc' or 'desc', most records to return, most entries to look at, lowest score, highest score,
 --          matches to skip, cursor's score ('' for the first page), cursor's id, filters (JSON)
 -- Filters  a list of {operator, field, value}: eq; contains (case is ignored); tag; between (value = [low, high])
--- Returns  {1 if the index may go on, score and id of the last entry looked at, records as flat field/value lists}
+-- Returns  {1 if the index may go on, score and id of the last entry looked at, matches that are still to be skipped,
+--          records as flat field/value lists}
 -- The cursor's entry need not be there any more: the page goes on where it would have stood.
 local order, most, budget = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local low, high, skip = ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -12,13 +13,22 @@ local cursor_score, cursor_id = ARGV[8], ARGV[9]
 local filters = cjson.decode(ARGV[10])
 local set, ascending = KEYS[1], order == 'asc'
 
+-- In the order of their bytes, as the sorted set has it; Lua's own < goes by the server's locale.
+local function precedes(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
 -- Ranks count from the lowest score, ties by id. How many entries stand below (score, id)?
 local function below(score, id)
   local first = redis.call('ZCOUNT', set, '-inf', '(' .. score)
   local last = first + redis.call('ZCOUNT', set, score, score)
   while first < last do
     local middle = math.floor((first + last) / 2)
-    if redis.call('ZRANGE', set, middle, middle)[1] < id then first = middle + 1 else last = middle end
+    if precedes(redis.call('ZRANGE', set, middle, middle)[1], id) then first = middle + 1 else last = middle end
   end
   return first
 end
@@ -28,7 +38,7 @@ local top = redis.call('ZCOUNT', set, '-inf', high) - 1
 if cursor_score ~= '' then
   local rank = below(cursor_score, cursor_id)
   if ascending then
-    if redis.call('ZRANGE', set, rank, rank)[1] == cursor_id then rank = rank + 1 end
+    if tonumber(redis.call('ZSCORE', set, cursor_id) or '') == tonumber(cursor_score) then rank = rank + 1 end
     bottom = math.max(bottom, rank)
   else
     top = math.min(top, rank - 1)
@@ -72,13 +82,16 @@ while bottom <= top and #records < most and looked < budget do
       if skip > 0 then skip = skip - 1
       else
         local record = redis.call('HGETALL', PREFIX .. KEY.job .. id)
-        record[#record + 1] = 'id'
-        record[#record + 1] = id
-        records[#records + 1] = record
+        if #record > 0 then -- a sub-job may be announced before it is recorded
+          record[#record + 1] = 'id'
+          record[#record + 1] = id
+          records[#records + 1] = record
+        end
         if #records == most then break end
       end
     end
   end
   if #ids == 0 then break end
 end
-return { bottom <= top and 1 or 0, last_id and redis.call('ZSCORE', set, last_id) or '', last_id or '', records }
+local last_score = last_id and redis.call('ZSCORE', set, last_id) or ''
+return { bottom <= top and 1 or 0, last_score, last_id or '', skip, records }
