@@ -3,6 +3,7 @@
 Every worker and API process has one; a lock in Redis lets one of them act at a time. Each step can be repeated.
 """
 
+import json
 import logging
 import uuid
 
@@ -58,9 +59,9 @@ class Reaper:
                         event,
                         record["id"],
                         run=int(record["run"]),
-                        attempt=int(record["attempt"]),
+                        attempt=int(record.get("attempt") or 0),
                         fields={"reason": reason},
-                        data={"error": f'{{"type": "WorkerLost", "message": "{reason}"}}'},
+                        data={"error": json.dumps({"type": "WorkerLost", "message": reason})},
                     )
                 if change.applied:
                     settled += 1

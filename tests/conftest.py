@@ -14,6 +14,8 @@ from jobtracker.keys import Keys
 from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore
 
+pytest_plugins = ["workers_under_test"]
+
 settings.register_profile("local", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")

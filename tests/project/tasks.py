@@ -1,0 +1,289 @@
+"""A task for each way that a task can end, and some to build trees of."""
+
+import os
+import signal
+import sys
+from typing import Any
+
+from celery import Task, chord, group, shared_task
+from celery.backends.redis import RedisBackend
+from celery.exceptions import Ignore, Reject
+
+from jobtracker import current_job, tracked
+from project.diary import diary, did
+
+
+@shared_task(name="ok")
+def ok(value: Any = None) -> Any:
+    """Return the value."""
+    did("began")
+    did("returned")
+    return value
+
+
+@shared_task(name="fail")
+def fail(message: str = "as asked") -> None:
+    """Raise."""
+    did("began")
+    raise ValueError(message)
+
+
+@shared_task(name="hold")
+def hold(gate: str, value: Any = None) -> Any:
+    """Wait at a gate, then return the value."""
+    did("began")
+    for _ in diary().until_open(gate):
+        pass
+    did("returned")
+    return value
+
+
+@shared_task(name="hold_late", acks_late=True)
+def hold_late(gate: str) -> None:
+    """Wait at a gate; acknowledged when it is done."""
+    did("began")
+    for _ in diary().until_open(gate):
+        pass
+    did("returned")
+
+
+@shared_task(name="hold_and_look")
+def hold_and_look(gate: str) -> None:
+    """Wait at a gate, or until the job is cancelled."""
+    did("began")
+    for _ in diary().until_open(gate):
+        if current_job().cancel_requested:
+            did("stopped")
+        current_job().raise_if_cancelled()
+    did("returned")
+
+
+@shared_task(name="hold_and_fail")
+def hold_and_fail(gate: str) -> None:
+    """Wait at a gate, then raise."""
+    did("began")
+    for _ in diary().until_open(gate):
+        pass
+    raise ValueError("as asked")
+
+
+@shared_task(name="unserialisable")
+def unserialisable() -> Any:
+    """Return what JSON can't carry."""
+    did("began")
+    did("returned")
+    return object()
+
+
+# -- again and again ----------------------------------------------------------------------------------------------------
+
+
+@shared_task(name="flaky", bind=True, max_retries=5)
+def flaky(self: Task, failures: int = 1, countdown: float = 0) -> int:
+    """Ask to be retried a number of times, then return how many."""
+    did(f"began attempt {self.request.retries}")
+    if self.request.retries < failures:
+        raise self.retry(exc=ConnectionError("not yet"), countdown=countdown)
+    did("returned")
+    return failures
+
+
+@shared_task(name="never", bind=True, max_retries=1)
+def never(self: Task) -> None:
+    """Ask to be retried once more than is allowed."""
+    did(f"began attempt {self.request.retries}")
+    raise self.retry(exc=ConnectionError("never"), countdown=0)
+
+
+@shared_task(name="mended")
+def mended(name: str, value: Any = None) -> Any:
+    """Raise until the gate of that name is open."""
+    did("began")
+    d = diary()
+    if not d.client.exists(f"{d.key}-gate:{name}"):
+        raise ValueError(f"{name} is not open")
+    did("returned")
+    return value
+
+
+@shared_task(name="rejected", bind=True, acks_late=True)
+def rejected(self: Task, requeue: bool) -> None:
+    """Reject the message the first time."""
+    did("began")
+    if len(diary().read(self.request.id)) == 1:
+        raise Reject("not here", requeue=requeue)
+    did("returned")
+
+
+@shared_task(name="ignored")
+def ignored() -> None:
+    """Say that there is no outcome."""
+    did("began")
+    raise Ignore
+
+
+@shared_task(name="ignored_with_outcome", bind=True)
+def ignored_with_outcome(self: Task, state: str) -> None:
+    """Store the outcome by hand, then raise Ignore."""
+    did("began")
+    if state == "SUCCESS":
+        self.update_state(state=state, meta="by hand")
+    else:
+        self.backend.mark_as_failure(self.request.id, ValueError("by hand"), request=self.request)
+    raise Ignore
+
+
+# -- processes that are lost --------------------------------------------------------------------------------------------
+
+
+@shared_task(name="lost")
+def lost(how: str) -> None:
+    """End the process that runs the task."""
+    did("began")
+    lose_process(how)
+
+
+@shared_task(name="lost_once_rejected", bind=True, acks_late=True, reject_on_worker_lost=True)
+def lost_once_rejected(self: Task) -> str:
+    """End the process the first time; the message goes back to the queue."""
+    did("began")
+    if len(diary().read(self.request.id)) == 1:
+        lose_process("SIGKILL")
+    did("returned")
+    return "second delivery"
+
+
+@shared_task(name="lost_once_retried", bind=True, retry_on_worker_lost=True, default_retry_delay=0)
+def lost_once_retried(self: Task) -> str:
+    """End the process the first time; the worker sends a retry."""
+    did(f"began attempt {self.request.retries}")
+    if self.request.retries == 0:
+        lose_process("SIGKILL")
+    did("returned")
+    return "second attempt"
+
+
+def lose_process(how: str) -> None:
+    """End this process in one of the ways it can."""
+    if how == "SIGKILL":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif how == "_exit":
+        os._exit(3)
+    else:
+        sys.exit(3)
+
+
+class PickyBackend(RedisBackend):
+    """A result backend that does not take a task's success."""
+
+    def _store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
+        if state == "SUCCESS":
+            raise OSError("the result can't be stored")
+        return super()._store_result(task_id, result, state, *args, **kwargs)
+
+
+class UnstorableTask(Task):
+    """A task whose result can't be stored."""
+
+    @property
+    def backend(self) -> PickyBackend:
+        """The app's own backend, but for successes."""
+        return PickyBackend(app=self.app, url=self.app.conf.result_backend)
+
+
+@shared_task(name="unstorable", base=UnstorableTask)
+def unstorable() -> str:
+    """Return what the backend does not take."""
+    did("began")
+    did("returned")
+    return "lost"
+
+
+# -- replaced -----------------------------------------------------------------------------------------------------------
+
+
+@shared_task(name="replaced", bind=True)
+def replaced(self: Task, by: str) -> Any:
+    """Put another task, a group or a chord into this one's place."""
+    did(f"replaced by {by}")
+    tasks = [self.app.signature("ok", args=[n]) for n in range(2)]
+    if by == "task":
+        return self.replace(self.app.signature("ok", args=["in its place"]))
+    if by == "group":
+        return self.replace(group(tasks, app=self.app))
+    return self.replace(chord(tasks, self.app.signature("collect"), app=self.app))
+
+
+# -- parents ------------------------------------------------------------------------------------------------------------
+
+
+@shared_task(name="collect")
+@tracked(store_args=True)
+def collect(results: Any = None, label: str | None = None) -> Any:
+    """Return the results of the sub-jobs."""
+    did("began")
+    did("returned")
+    return {"label": label, "results": results} if label else results
+
+
+@shared_task(name="collect_errors")
+def collect_errors(results: list[Any] | None = None) -> dict[str, Any]:
+    """Return the results of the sub-jobs, and the errors of those that have none."""
+    did("began")
+    errors = [job.error.message if job.error else None for job in current_job().sub_jobs()]
+    did("returned")
+    return {"results": results, "errors": errors}
+
+
+# -- what a job says of itself ------------------------------------------------------------------------------------------
+
+
+@shared_task(name="count")
+def count(total: int) -> int:
+    """Report progress over a number of items, and log a line for each."""
+    did("began")
+    job = current_job()
+    for number in job.track(range(total), note="counting"):
+        job.log(f"item {number}", "debug")
+    did("returned")
+    return total
+
+
+@shared_task(name="halfway")
+def halfway(gate: str) -> None:
+    """Report that half is done, then wait at a gate."""
+    did("began")
+    current_job().progress(1, 2, "half")
+    for _ in diary().until_open(gate):
+        pass
+    did("returned")
+
+
+class Declared(Task):
+    """A class-based task with a declaration."""
+
+    name = "declared_class"
+
+    def run(self, value: int) -> int:
+        """Return the value."""
+        did("began")
+        did("returned")
+        return value
+
+
+@shared_task(name="declared")
+@tracked("declared_type", store_args=True)
+def declared(value: int) -> int:
+    """Return the value."""
+    did("began")
+    did("returned")
+    return value
+
+
+@shared_task(name="secret")
+@tracked(store_result=False)
+def secret(password: str) -> str:
+    """Return what must not be stored."""
+    did("began")
+    did("returned")
+    return password

@@ -1,0 +1,140 @@
+"""The ways a task can end while its worker lives: the tracker, Celery's result and the task itself must agree."""
+
+import pytest
+
+from jobtracker import Status
+
+
+def test_a_task_that_returns_is_completed_with_its_result(project):
+    job_id = project.send("ok", {"pages": 3})
+    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    assert job.result == {"pages": 3}
+    assert (job.run, job.attempt, job.deliveries, job.error) == (1, 0, 1, None)
+    assert job.created_at <= job.started_at <= job.finished_at
+
+
+def test_a_task_that_raises_is_failed_with_type_message_and_traceback(project):
+    job = project.expect(project.send("fail", "no ink"), Status.FAILED, "FAILURE", ["began"])
+    assert (job.error.type, job.error.message, job.reason) == ("ValueError", "no ink", "ValueError: no ink")
+    assert "tasks.py" in job.error.traceback
+
+
+def test_a_soft_time_limit_is_a_failure(project):
+    job_id = project.send("hold", "never opened", soft_time_limit=0.3)
+    assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "SoftTimeLimitExceeded"
+
+
+def test_wrong_arguments_are_a_failure_of_a_task_that_never_began(project):
+    job_id = project.app.send_task("ok", args=[1, 2, 3])
+    assert project.expect(job_id.id, Status.FAILED, "FAILURE", []).error.type == "TypeError"
+
+
+def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(project):
+    job = project.expect(project.send("unserialisable"), Status.FAILED, "FAILURE", ["began", "returned"])
+    assert job.error.type == "EncodeError"
+
+
+def test_a_result_that_can_not_be_stored_is_a_failure_of_a_task_that_ran(project):
+    job = project.expect(project.send("unstorable"), Status.FAILED, "FAILURE", ["began", "returned"])
+    assert "the result can't be stored" in job.error.message
+
+
+def test_a_result_that_the_task_keeps_to_itself_is_not_stored(project):
+    job = project.expect(project.send("secret", "xyzzy"), Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    assert job.result is None
+    assert "xyzzy" not in job.model_dump_json(exclude={"arguments_repr"})
+
+
+def test_a_retry_shows_its_reason_and_its_next_time_and_ends_in_success(project):
+    job_id = project.send("flaky", 1, 0.7)
+    waiting = project.expect(job_id, Status.RETRYING, "RETRY", ["began attempt 0"])
+    assert waiting.reason == "ConnectionError: not yet"
+    assert 0.4 < (waiting.not_before - waiting.status_changed_at).total_seconds() < 0.8
+    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began attempt 0", "began attempt 1", "returned"])
+    assert (job.attempt, job.deliveries, job.reason, job.not_before) == (1, 2, None, None)
+
+
+def test_retries_that_are_exhausted_are_a_failure(project):
+    job = project.expect(project.send("never"), Status.FAILED, "FAILURE", ["began attempt 0", "began attempt 1"])
+    assert (job.attempt, job.error.type, job.error.message) == (1, "ConnectionError", "never")
+
+
+def test_ignore_is_an_end_without_an_outcome(project):
+    job = project.expect(project.send("ignored"), Status.CANCELLED, "STARTED", ["began"])
+    assert job.reason == "the task raised Ignore"
+
+
+@pytest.mark.parametrize(("state", "status"), [("SUCCESS", Status.COMPLETED), ("FAILURE", Status.FAILED)])
+def test_ignore_after_an_outcome_that_the_task_stored_itself_is_that_outcome(project, state, status):
+    job = project.expect(project.send("ignored_with_outcome", state), status, state, ["began"])
+    assert "by hand" in (job.result if state == "SUCCESS" else job.error.message)
+
+
+def test_a_message_that_its_task_rejects_is_a_failure(project):
+    job = project.expect(project.send("rejected", False), Status.FAILED, "FAILURE", ["began"])
+    assert job.error.type == "Reject"
+
+
+def test_a_message_that_its_task_gives_back_is_delivered_again(project):
+    job = project.expect(project.send("rejected", True), Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
+    assert (job.attempt, job.deliveries, job.reason) == (0, 2, None)
+
+
+def test_a_task_that_no_worker_knows_is_a_failure(project):
+    job_id = project.app.send_task("unheard_of", queue=project.queue).id
+    job = project.expect(job_id, Status.FAILED, "FAILURE", [])
+    assert (job.error.type, job.job_type) == ("NotRegistered", "unheard_of")
+
+
+def test_a_message_whose_content_type_is_not_accepted_is_a_failure(project):
+    job = project.expect(project.send("ok", serializer="pickle"), Status.FAILED, "PENDING", [])
+    assert "pickle" in job.error.message or "content" in job.error.message
+
+
+def test_a_task_that_expires_before_it_starts_is_cancelled(project):
+    job = project.expect(project.send("ok", countdown=0.5, expires=0.1), Status.CANCELLED, "REVOKED", [])
+    assert job.reason == "it expired before it was started"
+
+
+def test_a_task_that_is_revoked_before_a_worker_gets_it_is_cancelled(project, other_queue):
+    job_id = project.send("ok", queue=other_queue)
+    project.expect(job_id, Status.PENDING, "PENDING", [])
+    project.revoke(job_id)
+    project.consume(other_queue)
+    assert project.expect(job_id, Status.CANCELLED, "REVOKED", []).reason == "revoked"
+
+
+def test_a_task_that_is_revoked_while_it_waits_for_its_eta_is_cancelled_when_that_comes(project):
+    job_id = project.send("ok", countdown=0.8)
+    assert project.expect(job_id, Status.PENDING, "PENDING", []).not_before is not None
+    project.revoke(job_id)
+    project.expect(job_id, Status.CANCELLED, "REVOKED", [])
+
+
+def test_a_task_that_is_revoked_while_it_waits_for_a_process_is_cancelled_when_one_is_free(single):
+    blocker = single.send("hold", "blocker")
+    waiting = single.send("ok")
+    single.expect(blocker, Status.RUNNING, "STARTED", ["began"])
+    single.expect_reserved(waiting)
+    single.revoke(waiting)
+    single.expect(waiting, Status.PENDING, "REVOKED", [])
+    single.diary.open_gate("blocker")
+    single.expect(waiting, Status.CANCELLED, "REVOKED", [])
+    single.expect(blocker, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+
+
+@pytest.mark.parametrize("signal", ["SIGTERM", "SIGKILL"])
+def test_a_running_task_that_is_terminated_is_cancelled(project, signal):
+    job_id = project.send("hold", "never opened")
+    project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
+    project.revoke(job_id, terminate=True, signal=signal)
+    project.expect(job_id, Status.CANCELLED, "REVOKED", ["began"])
+
+
+def test_a_running_task_that_is_revoked_without_termination_goes_on_to_success(project):
+    job_id = project.send("hold", "revoked while running")
+    project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
+    project.revoke(job_id)
+    assert project.job(job_id).status is Status.RUNNING
+    project.diary.open_gate("revoked while running")
+    project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])

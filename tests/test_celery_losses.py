@@ -1,0 +1,123 @@
+"""Tasks whose process or whose worker is lost: who reports them, and when."""
+
+import signal
+
+import pytest
+from workers_under_test import eventually, new_project
+
+from jobtracker import Status
+
+
+def test_a_task_that_passes_its_hard_time_limit_is_a_failure(project):
+    job_id = project.send("hold", "never opened", time_limit=0.3)
+    assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "TimeLimitExceeded"
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "_exit", "sys.exit"])
+def test_a_task_whose_process_ends_is_a_failure(project, how):
+    job = project.expect(project.send("lost", how), Status.FAILED, "FAILURE", ["began"])
+    assert job.error.type == "WorkerLostError"
+
+
+def test_a_task_that_is_rejected_when_its_process_is_lost_is_delivered_again(project):
+    job_id = project.send("lost_once_rejected")
+    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
+    assert (job.attempt, job.deliveries, job.result) == (0, 2, "second delivery")
+
+
+def test_a_task_that_is_retried_when_its_process_is_lost_is_attempted_again(project):
+    job_id = project.send("lost_once_retried")
+    did = ["began attempt 0", "began attempt 1", "returned"]
+    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", did)
+    assert (job.attempt, job.deliveries, job.result) == (1, 2, "second attempt")
+
+
+# -- whole workers --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def survivor(redis_server, worker_log_dir):
+    """A project where one worker lives all the time, and consumes what it is told to."""
+    visibility = {"visibility_timeout": 2, "unacked_restore_interval": 0.2, "unacked_restore_throttle": 1}
+    with (
+        new_project(
+            redis_server,
+            worker_log_dir,
+            conf={"broker_transport_options": visibility},
+            lease_lost_s=1,
+            lease_renew_s=0.2,
+            reap_interval_s=0.2,
+        ) as project,
+        project.worker("survivor"),
+    ):
+        yield project
+
+
+@pytest.fixture
+def victim(survivor, request):
+    """Another worker, on a queue of the test's own."""
+    queue = f"{survivor.name}-{request.node.name}"
+    with survivor.worker("victim", queues=[queue]) as worker:
+        yield worker
+
+
+def running(project, task, queue):
+    """A task that runs, and the name of the gate that it waits at."""
+    gate = f"{task}-{queue}"
+    job_id = project.send(task, gate, queue=queue)
+    project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
+    return job_id, gate
+
+
+def test_a_warm_shutdown_waits_for_what_runs_and_gives_the_lease_back(survivor, victim):
+    job_id, gate = running(survivor, "hold", *victim.lease.queues)
+    victim.signal(signal.SIGTERM)
+    eventually(lambda: "Warm shutdown" in victim.process.log_tail())
+    survivor.diary.open_gate(gate)
+    victim.wait_for_exit()
+    survivor.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    assert victim.name not in [lease.name for lease in survivor.leases.live()]
+
+
+def test_a_cold_shutdown_fails_what_was_acknowledged_and_gives_back_what_was_not(survivor, victim):
+    (queue,) = victim.lease.queues
+    early, _ = running(survivor, "hold", queue)
+    late, gate = running(survivor, "hold_late", queue)
+    victim.signal(signal.SIGQUIT)
+    victim.wait_for_exit()
+    # Celery says for ever that it will retry, though it has published nothing.
+    job = survivor.expect(early, Status.FAILED, "RETRY", ["began"])
+    assert (job.error.type, job.reason) == (
+        "WorkerShutdown",
+        "WorkerShutdown: its worker shut down while the task ran, and its message was acknowledged before",
+    )
+    assert "will" in survivor.expect(late, Status.PENDING, "STARTED", ["began"]).reason
+    survivor.diary.open_gate(gate)
+    survivor.consume(queue)
+    job = survivor.expect(late, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
+    assert (job.deliveries, job.reason) == (2, None)
+
+
+def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_delivers_the_rest_again(survivor, victim):
+    (queue,) = victim.lease.queues
+    early, _ = running(survivor, "hold", queue)
+    late, gate = running(survivor, "hold_late", queue)
+    victim.kill()
+    job = survivor.expect(early, Status.FAILED, "STARTED", ["began"])
+    assert (job.error.type, job.reason) == ("WorkerLost", f"{victim.name} was lost while it ran the task")
+    job = survivor.expect(late, Status.PENDING, "STARTED", ["began"])
+    assert job.reason == f"{victim.name} was lost; the broker will deliver the message again"
+    survivor.diary.open_gate(gate)
+    survivor.consume(queue)
+    job = survivor.expect(late, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
+    assert (job.deliveries, job.reason) == (2, None)
+
+
+def test_a_task_that_is_delivered_again_while_it_runs_is_completed_once(survivor, request):
+    queue = f"{survivor.name}-{request.node.name}"
+    survivor.consume(queue)
+    job_id, gate = running(survivor, "hold_late", queue)
+    survivor.expect(job_id, Status.RUNNING, "STARTED", ["began", "began"])
+    survivor.diary.open_gate(gate)
+    job = survivor.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "began", "returned", "returned"])
+    assert (job.attempt, job.deliveries) == (0, 2)
