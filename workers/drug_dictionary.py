@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workers.drug_names import EVERYDAY_WORDS, SPOKEN_OF_OUTSIDE_MEDICINE, SUPPLEMENT
+from workers.drug_names import EVERYDAY_WORDS, NO_NAMES, SPOKEN_OF_OUTSIDE_MEDICINE, SUPPLEMENT
 from workers.extras import MissingExtraError
 
 DICTIONARY_SHA256 = "ec10a1c7b633fc4bae8d0eecff053892c0e37f49e18eaf59c8a1e9f40fc80d9d"
@@ -178,7 +178,9 @@ def _drugs_by_name(
             return Drug(" / ".join(part.name for part in ingredients), None, ingredients, confidence)
         whole = ingredient(canonicals[0])
         parts = [part for part in _SEVERAL_DRUGS.split(canonicals[0]) if part]
-        if len(parts) > 1 and all(part in canonical_by_variant for part in parts):
+        # A comma alone inverts a name: "analgesics, opioid".
+        is_combination = len(parts) > 1 and (" and " in canonicals[0] or "/" in canonicals[0])
+        if is_combination and all(part in canonical_by_variant for part in parts):
             ingredients = tuple(ingredient(canonical_by_variant[part][0]) for part in parts)
         else:
             ingredients = (whole,)
@@ -206,6 +208,7 @@ def _is_usable(variant: str) -> bool:
     return (
         _USABLE_VARIANT.fullmatch(variant) is not None
         and " and " not in variant
+        and variant not in NO_NAMES
         and len(_WORD.findall(variant)) <= LONGEST_NAME_WORDS
     )
 

@@ -31,7 +31,7 @@ SUPPLEMENT: Final[dict[str, tuple[tuple[str, ...], Literal["SUPPORTED", "CERTAIN
 _EVERYDAY_WORDS = """
     adrenergic aflatoxin alli aloe aman anesthetic anesthetics angelica anions antibodies antidotes arima armin
     armour arvin aspartame atpase atra azor bicarbonate biotin bismuth buffers camila camphor cannabinoid
-    cannabinoids capex caps carcinogens cardamon cashews caspase cations cdna cera chamomile ches chickpea
+    cannabinoids capex carcinogens cardamon cashews caspase cations cdna cera chamomile ches chickpea
     chlorofluorocarbons chloroform cholinergic citrate cloves cocaine colgate cortisol corwin cyclin daca
     diamonds dibenzofurans disulfide dmso dona dopamine ecstasy edta eisen endorphin endorphins evra fargo
     fertilizers fica flavonoids flours folate gaba gana gelatine generics ginkgo ginseng glucocorticoid
@@ -61,6 +61,9 @@ EVERYDAY_WORDS: Final = frozenset(_EVERYDAY_WORDS.split()) | {
 Measured: of the dictionary's single-word names, those among the words of general English (frequency of at least 1.6
 in a million, and the vocabulary of the language model's news text), less those that mean a medicine there too.
 """
+
+NO_NAMES: Final = frozenset({"caps", "eye drop", "eye drops", "drug", "drugs"})
+"""Words of prescriptions that the dictionary has as names: "2 caps daily"."""
 
 SPOKEN_OF_OUTSIDE_MEDICINE: Final = frozenset(
     {

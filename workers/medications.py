@@ -146,11 +146,22 @@ def _combined(text: str, names: Sequence[NamedDrug], directions: Sequence[Direct
             for direction in directions
         )
         joint = _COMBINES_WITH_STRENGTH if has_two_parts else _COMBINES
-        if last and joint.fullmatch(text, last.end, named.start):
+        if last and _is_explanation(text, last, named):
+            mentions[-1] = replace(last, end=named.end + 1)
+        elif last and joint.fullmatch(text, last.end, named.start):
             mentions[-1] = _Mention(_combination(last.drug, named.drug), last.start, named.end)
         else:
             mentions.append(_Mention(named.drug, named.start, named.end))
     return mentions
+
+
+def _is_explanation(text: str, last: _Mention, named: NamedDrug) -> bool:
+    """Whether the name is another one of the same drug, in parentheses: "clopidogrel (Plavix)"."""
+    return (
+        named.drug.ingredients == last.drug.ingredients
+        and text[last.end : named.start].strip(" ") == "("
+        and text[named.end : named.end + 1] == ")"
+    )
 
 
 def _combination(first: Drug, second: Drug) -> Drug:

@@ -175,7 +175,7 @@ CUES_AFTER: Final = (
         ),
         "stopped",
     ),
-    (r"[ -]?allerg(?:y|ies|ic)|intolerance", "allergy!"),
+    (r"[ -]?allerg(?:y|ies|ic(?! to))|intolerance", "allergy!"),
     (
         (
             r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?)(?: (?:him|her|them|me|a|an|severe"

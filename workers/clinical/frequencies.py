@@ -19,16 +19,16 @@ class Frequency(Span):
     interval_max_h: float | None = Field(default=None, description="The upper end of a range of intervals, in hours.")
 
 
-_HOURS: Final = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 720.0}
+_HOURS: Final = {"min": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0, "mo": 720.0}
 _TIMES_PER_DAY: Final[tuple[tuple[str, float | None], ...]] = (
-    (r"every other day|on alternate days|q\.?o\.?d\.?", 0.5),
-    (r"b\.?i\.?d\b\.?|bd|b\.d\.|twice", 2),
-    (r"t\.?i\.?d\b\.?|tds|t\.d\.s\.?|thrice", 3),
-    (r"q\.?i\.?d\b\.?|qds|q\.d\.s\.?", 4),
-    (r"q\.?d\b\.?|o\.d\.|od|qday|once[ -]daily|daily|every(?: )?day|each day|a day|per day|/day", 1),
+    (r"every other day|on alternate days|q\.o\.d\.?|qod", 0.5),
+    (r"b\.i\.d\.?|bid|bd|b\.d\.|twice", 2),
+    (r"t\.i\.d\.?|tid|tds|t\.d\.s\.?|thrice", 3),
+    (r"q\.i\.d\.?|qid|qds|q\.d\.s\.?", 4),
+    (r"q\.d\.?|qd|o\.d\.|od|qday|once[ -]daily|daily|every(?: )?day|each day|a day|per day|/day", 1),
     (
         (
-            r"q\.?h\.?s\b\.?|h\.?s\b\.?|nightly|(?:at|before) bed(?: )?time|at night|(?:every|each) night"
+            r"q\.h\.s\.?|qhs|h\.s\.?|hs|nightly|(?:at|before) bed(?: )?time|at night|(?:every|each) night"
             r"|q(?: )?(?:am|pm|noon)"
         ),
         1,
@@ -42,11 +42,11 @@ _TIMES_PER_DAY: Final[tuple[tuple[str, float | None], ...]] = (
 )
 _NUMBERED = (
     rf"(?:(?P<once>once|twice|thrice)|(?P<times>{COUNT_RANGE})\s?(?:x|times|time))"
-    r"\s?(?:a|per|each|every|/)?\s?(?P<period>dai?ly|day|night|week(?:ly)?|month(?:ly)?)"
+    r"[\s-]?(?:a|per|each|every|/)?\s?(?P<period>dai?ly|day|night|week(?:ly)?|month(?:ly)?)"
 )
 _INTERVAL = (
     rf"(?:q\.?|every|each)\s?(?P<low>{DECIMAL}|{COUNT}(?=\s))(?:{TO}(?P<high>{DECIMAL}|{COUNT}))?"
-    r"[\s-]?(?P<unit>h(?:ou)?rs?|hrly|hourly|h|days?|d|w(?:ee)?ks?|w|months?)"
+    r"[\s-]?(?P<unit>h(?:ou)?rs?|hrly|hourly|h|days?|d|w(?:ee)?ks?|w|months?|min(?:ute)?s?)"
 )
 _ONE = (
     f"(?:{_NUMBERED}|{_INTERVAL}|"
@@ -72,7 +72,8 @@ def parse_frequency(match: re.Match[str]) -> Frequency:
             times = high or low
         times_per_day = times * per_day
     elif match["unit"]:
-        hours = _HOURS[match["unit"][0].lower()]
+        unit = match["unit"].lower()
+        hours = next(hours for prefix, hours in _HOURS.items() if unit.startswith(prefix))
         interval_h = low_and_high(match["low"])[0] * hours
         interval_max_h = low_and_high(match["high"])[0] * hours if match["high"] else None
         times_per_day = 24 / interval_h if interval_h else None

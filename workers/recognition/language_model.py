@@ -23,6 +23,7 @@ _LABELS: Final = {
     "FAC": Label.PLACE,
     "DATE": Label.DATE,
 }
+_OVERLONG_WORD: Final = re.compile(r"\S{200,}")
 _TITLES: Final = ("Mr", "Mrs", "Ms", "Dr", "Prof", "Professor", "Sir", "Dame", "Captain", "Judge", "Nurse")
 _TITLE: Final = re.compile(rf"(?:(?:{'|'.join(_TITLES)})\.?\s+)+")
 _LEGAL_FORM: Final = r"(?:Ltd|Limited|Inc|GmbH|AG|plc|LLC|Corp|SE)\.?"
@@ -75,9 +76,11 @@ def language_model() -> "Language":
 def find_named_entities(text: str) -> Iterator[Finding]:
     """Yield the persons, organisations, places and dates that the model finds in a text of one chunk's size."""
     pipeline = language_model()
+    # The tokenizer takes time by the square of a word's length; no name is that long.
+    readable = _OVERLONG_WORD.sub(lambda word: " " * len(word.group()), text)
     # Without the zone the vocabulary would grow with every new word for as long as the process lives.
     with pipeline.memory_zone():
-        places = [(entity.label_, entity.start_char, entity.end_char) for entity in pipeline(text).ents]
+        places = [(entity.label_, entity.start_char, entity.end_char) for entity in pipeline(readable).ents]
     for name, start, end in places:
         label = _LABELS.get(name)
         if label is None:
