@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
@@ -19,7 +19,7 @@ DEPTH_LIMIT = 20
 
 def from_ms(value: str | int | None) -> datetime | None:
     """An aware datetime from milliseconds since the epoch."""
-    return datetime.fromtimestamp(int(value) / 1000, UTC) if value else None
+    return datetime.fromtimestamp(int(value) / 1000, UTC) if value not in {None, ""} else None
 
 
 class Progress(BaseModel):
@@ -220,6 +220,9 @@ class ProgressUpdate(BaseModel):
     note: str = Field("", max_length=200)
 
 
+_EPOCH, _MS = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
+
+
 class TimeRange(BaseModel):
     """From (inclusive) to (inclusive); either may be open."""
 
@@ -231,13 +234,13 @@ class TimeRange(BaseModel):
 
     @property
     def low_ms(self) -> int | None:
-        """The start in milliseconds."""
-        return None if self.since is None else int(self.since.timestamp() * 1000)
+        """The first whole millisecond of it."""
+        return None if self.since is None else -((_EPOCH - self.since) // _MS)
 
     @property
     def high_ms(self) -> int | None:
-        """The end in milliseconds."""
-        return None if self.until is None else int(self.until.timestamp() * 1000)
+        """The last whole millisecond of it."""
+        return None if self.until is None else (self.until - _EPOCH) // _MS
 
 
 RUN_MARK = "~"

@@ -378,13 +378,16 @@ class JobQueries:
         return {job_type: _performance(series) for job_type, series in by_type.items()}
 
     def throughput(self, since_ms: int, until_ms: int, bucket_minutes: int) -> list[FlowPoint]:
-        """What happened from `since_ms` to `until_ms`, in buckets of whole minutes, the empty ones too."""
+        """What happened up to `until_ms`, in buckets of whole minutes: from the one that holds `since_ms`, all of it.
+
+        Buckets are counted from the epoch, and those in which nothing happened are there too.
+        """
         bucket_ms = bucket_minutes * MINUTE_MS
-        hours = range(since_ms // HOUR_MS, until_ms // HOUR_MS + 1)
+        first = since_ms // bucket_ms
+        hours = range(first * bucket_ms // HOUR_MS, until_ms // HOUR_MS + 1)
         pipe = self.client.pipeline(transaction=False)
         for hour in hours:
             pipe.hgetall(self.keys("flow", hour))
-        first = since_ms // bucket_ms
         points: list[dict[str, Any]] = [
             {"at": from_ms(b * bucket_ms)} for b in range(first, until_ms // bucket_ms + 1)
         ]
