@@ -146,6 +146,10 @@ def test_a_title_is_not_part_of_a_name():
     assert texts(found_in("Prof. Dr. Miriam Castellane spoke in Boston."), Label.PERSON) == ["Miriam Castellane"]
 
 
+def test_a_possessive_is_not_part_of_a_name():
+    assert texts(found_in("They read Mr. Oskar Lindqvale\u2019s letter."), Label.PERSON) == ["Oskar Lindqvale"]
+
+
 def test_a_name_with_the_surname_of_a_known_person_is_a_person(monkeypatch):
     monkeypatch.delenv("DOCUMENTS_DIR", raising=False)
     entities = found_in(DocumentInput(document_id="doc456").read().text)

@@ -23,6 +23,8 @@ _LABELS: Final = {
     "FAC": Label.PLACE,
     "DATE": Label.DATE,
 }
+_INNER: Final = re.compile(r"[\s,;:*#-]*(?P<name>.*?)[\s,;:*#-]*\Z", re.DOTALL)
+_POSSESSIVE: Final = re.compile(r"['\u2019]s[\s,;:*#-]*\Z")
 _OVERLONG_WORD: Final = re.compile(r"\S{200,}")
 _TITLES: Final = ("Mr", "Mrs", "Ms", "Dr", "Prof", "Professor", "Sir", "Dame", "Captain", "Judge", "Nurse")
 _TITLE: Final = re.compile(rf"(?:(?:{'|'.join(_TITLES)})\.?\s+)+")
@@ -97,12 +99,11 @@ def _trimmed(text: str, label: Label, start: int, end: int) -> tuple[int, int]:
         end = line_end
     if label is Label.PERSON and (title := _TITLE.match(text, start, end)):
         start = title.end()
-    found = text[start:end]
-    start += len(found) - len(found.lstrip(" \t\n\r,;:-*#"))
-    end -= len(found) - len(found.rstrip(" \t\n\r,;:-*#"))
-    if label is Label.PERSON and text[start:end].endswith(("'s", "\u2019s")):
-        end -= 2
-    return start, max(start, end)
+    # Of organisations it may be a part: "Lloyd's".
+    if label is not Label.ORGANISATION and (possessive := _POSSESSIVE.search(text, start, end)):
+        end = possessive.start()
+    inner = _INNER.match(text, start, end)
+    return inner.span("name") if inner else (start, start)
 
 
 def _is_mistaken(text: str, label: Label, start: int, end: int) -> bool:
