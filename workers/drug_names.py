@@ -58,7 +58,7 @@ EVERYDAY_WORDS: Final = frozenset(_EVERYDAY_WORDS.split()) | {
 }
 """Names that an ordinary text uses in another sense.
 
-Measured: of the dictionary's single-word names, those among the words of general English (frequency of at least 1.6
+Measured: of the dictionary's single-word names, those among the words of general English (frequency of at least 0.16
 in a million, and the vocabulary of the language model's news text), less those that mean a medicine there too.
 """
 
