@@ -44,7 +44,7 @@ lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 format: $(INSTALLED) ## Put the code into the house style
 	@$(BIN)/ruff check --fix
