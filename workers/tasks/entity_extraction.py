@@ -29,21 +29,24 @@ class EntityExtractionPayload(DocumentInput):
 
 
 @tracker.task("entity_extraction", payload=EntityExtractionPayload)
-def entity_extraction(**payload: Any) -> dict[str, Any]:
+def entity_extraction(results: list[Any] | None = None, /, **payload: Any) -> dict[str, Any]:
     """Find the entities in a document.
 
     Args:
+        results: Of the sub-jobs, where this is the body of a chord; it reads the document itself.
         payload: The fields of EntityExtractionPayload.
 
     Returns:
         An EntityExtraction as JSON.
     """
+    del results
+    job = current_job()
     request = EntityExtractionPayload.model_validate(payload)
-    document = request.read()
+    document = request.read(job.track)
     found = extract_entities(
         document.text,
         document_id=document.id,
         conventions=Conventions(request.phone_region, request.date_order, request.reference_date),
-        track=current_job().track,
+        track=job.track,
     )
     return found.model_dump(mode="json")

@@ -13,16 +13,19 @@ class MedicationExtractionPayload(DocumentInput):
 
 
 @tracker.task("medication_extraction", payload=MedicationExtractionPayload)
-def medication_extraction(**payload: Any) -> dict[str, Any]:
+def medication_extraction(results: list[Any] | None = None, /, **payload: Any) -> dict[str, Any]:
     """Find the medications in a document.
 
     Args:
+        results: Of the sub-jobs, where this is the body of a chord; it reads the document itself.
         payload: The fields of MedicationExtractionPayload.
 
     Returns:
         A MedicationExtraction as JSON.
     """
+    del results
+    job = current_job()
     request = MedicationExtractionPayload.model_validate(payload)
-    document = request.read()
-    found = extract_medications(document.text, document_id=document.id, track=current_job().track)
+    document = request.read(job.track)
+    found = extract_medications(document.text, document_id=document.id, track=job.track)
     return found.model_dump(mode="json")
