@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from celery import Celery, Signature, chord, states
@@ -47,6 +48,10 @@ class Dispatcher:
     def __init__(self, app: Celery, queries: JobQueries) -> None:
         self.app = app
         self.queries = queries
+
+    @cached_property
+    def _priorities(self) -> dict[Priority, int]:
+        return broker_priorities(self.app)
 
     def publish(self, root: str) -> None:
         """Send a job; a parent as a chord, its sub-jobs as the header and its own task as the body.
@@ -107,7 +112,7 @@ class Dispatcher:
             args = [results, *args]
         options: dict[str, Any] = {
             "task_id": task_id_of(record["id"], int(record.get("run") or 1)),
-            "priority": broker_priorities(self.app)[Priority(record["priority"])],
+            "priority": self._priorities[Priority(record["priority"])],
         }
         if record.get("queue"):
             options["queue"] = record["queue"]

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 from jobtracker.dispatch import Dispatcher
@@ -50,7 +49,7 @@ class Launcher:
             InvalidPayloadError: A payload does not fit its type.
         """
         records: list[NewJob] = []
-        root = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, place={})
+        root = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
         self.store.create(*records)  # sub-jobs first, so that a parent is never seen without them
         return root
 
@@ -185,13 +184,13 @@ class Launcher:
         *,
         request_id: str | None,
         inherited: Priority,
-        place: Mapping[str, str | int],
+        parent: str | None,
     ) -> str:
         job_id = str(uuid.uuid4())
         job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload)
         priority = job.priority or inherited
         subs = {
-            position: self._collect(sub, into, request_id=request_id, inherited=priority, place={"parent": job_id})
+            position: self._collect(sub, into, request_id=request_id, inherited=priority, parent=job_id)
             for position, sub in enumerate(job.sub_jobs)
         }
         fields: dict[str, str | int] = {
@@ -200,8 +199,9 @@ class Launcher:
             "task": job_type.task,
             "priority": priority,
             "origin": "api",
-            **place,
         }
+        if parent:
+            fields["parent"] = parent
         if job_type.queue:
             fields["queue"] = job_type.queue
         if job.tags:
