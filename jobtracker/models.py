@@ -1,6 +1,7 @@
 """What goes in and out at the edge: jobs as people and programs see them."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
@@ -246,6 +247,9 @@ class TimeRange(BaseModel):
 RUN_MARK = "~"
 """Stands between a job's id and its run in the task ids of later runs."""
 
+_LATER_RUN = re.compile("[1-9][0-9]{0,8}")
+"""One spelling for each run: no two task ids mean the same run of the same job."""
+
 
 def task_id_of(job_id: str, run: int) -> str:
     """The Celery task id of a job's run: the job's own id, from the second run on with the run behind it.
@@ -258,7 +262,7 @@ def task_id_of(job_id: str, run: int) -> str:
 def job_and_run_of(task_id: str) -> tuple[str, int]:
     """The job and the run that a Celery task id belongs to."""
     job_id, mark, run = task_id.rpartition(RUN_MARK)
-    if mark and job_id and run.isascii() and run.isdigit() and int(run) > 1:
+    if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
         return job_id, int(run)
     return task_id, 1
 

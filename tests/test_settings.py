@@ -1,0 +1,119 @@
+"""Settings from the environment."""
+
+from urllib.parse import urlsplit, urlunsplit
+
+import pytest
+from pydantic import ValidationError
+from redis import Redis
+
+from jobtracker.settings import Settings, SettingsError, celery_redis_url, with_database
+
+SLASHES_LOST = pytest.mark.xfail(
+    urlunsplit(urlsplit("unix:///run/redis.sock")) != "unix:///run/redis.sock",
+    reason="this Python's urlunsplit drops the empty host of a scheme that it does not know",
+)
+
+
+def test_nothing_set_means_the_documented_defaults():
+    settings = Settings.from_env({})
+    assert settings.tracking_url == "redis://localhost:6379/0"
+    assert settings.broker_url == settings.result_backend == settings.tracking_url
+    assert settings.retention_ms == 7 * 86_400_000
+
+
+def test_a_variable_is_the_upper_case_name_of_its_setting():
+    settings = Settings.from_env({"REDIS_DB": "3", "JOB_RETENTION_DAYS": "0.5", "MAX_RESULT_BYTES": "0"})
+    assert settings.tracking_url == "redis://localhost:6379/3"
+    assert (settings.retention_ms, settings.max_result_bytes) == (43_200_000, 0)
+
+
+def test_the_process_environment_is_the_default(monkeypatch):
+    monkeypatch.setenv("TRACKING_NAMESPACE", "mine")
+    assert Settings.from_env().tracking_namespace == "mine"
+
+
+def test_an_empty_variable_counts_as_not_set():
+    assert Settings.from_env({"REDIS_URL": "", "TOMBSTONE_S": ""}) == Settings()
+
+
+def test_other_variables_are_none_of_its_business():
+    assert Settings.from_env({"PATH": "/bin", "redis_db": "5"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_DB", "-1"),
+        ("REDIS_DB", "one"),
+        ("TRACKING_TIMEOUT_S", "0"),
+        ("TRACKING_TIMEOUT_S", "nan"),
+        ("JOB_RETENTION_DAYS", "0"),
+        pytest.param("JOB_RETENTION_DAYS", "inf", marks=pytest.mark.xfail(reason="no upper bound yet")),
+        ("JOB_RETENTION_DAYS", "a week"),
+        ("TOMBSTONE_S", "1.5"),
+        ("MAX_LOG_LINES", "0"),
+        ("LEASE_LOST_S", "-20"),
+    ],
+)
+def test_a_value_that_can_not_be_used_is_an_error_that_names_its_variable(name, value):
+    with pytest.raises(SettingsError, match=rf"^Bad settings in the environment\. {name}: "):
+        Settings.from_env({name: value})
+
+
+def test_every_bad_variable_is_named_at_once():
+    with pytest.raises(SettingsError, match=r"REDIS_DB: .*; TOMBSTONE_S: "):
+        Settings.from_env({"REDIS_DB": "x", "TOMBSTONE_S": "y"})
+
+
+def test_an_error_does_not_show_the_values_of_other_settings():
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"REDIS_URL": "redis://:secret@host", "REDIS_DB": "x"})
+    assert "secret" not in str(caught.value)
+
+
+def test_settings_do_not_change():
+    with pytest.raises(ValidationError):
+        Settings().redis_db = 1
+
+
+def test_broker_and_result_backend_may_be_elsewhere():
+    settings = Settings.from_env({"CELERY_BROKER_URL": "amqp://broker", "CELERY_RESULT_BACKEND": "gs://bucket"})
+    assert (settings.broker_url, settings.result_backend) == ("amqp://broker", "gs://bucket")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://h", "redis://h/2"),
+        ("redis://h:1/", "redis://h:1/2"),
+        ("redis://h:1/5", "redis://h:1/5"),
+        ("redis://u:p%40@h:1", "redis://u:p%40@h:1/2"),
+        ("rediss://h?ssl_cert_reqs=none", "rediss://h/2?ssl_cert_reqs=none"),
+        pytest.param("unix:///run/redis.sock", "unix:///run/redis.sock?db=2", marks=SLASHES_LOST),
+        ("unix:///run/redis.sock?db=5", "unix:///run/redis.sock?db=5"),
+        pytest.param(
+            "unix:///run/redis.sock?password=p", "unix:///run/redis.sock?password=p&db=2", marks=SLASHES_LOST
+        ),
+    ],
+)
+def test_the_database_is_put_where_the_url_names_none(url, expected):
+    assert with_database(url, 2) == expected
+    client = Redis.from_url(expected)
+    assert client.connection_pool.connection_kwargs["db"] == (5 if "5" in expected else 2)
+    client.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("redis://h:1/2", "redis://h:1/2"),
+        ("rediss://h/2?ssl_cert_reqs=none", "rediss://h/2?ssl_cert_reqs=none"),
+        pytest.param(
+            "unix:///run/redis.sock?password=p&db=2",
+            "redis+socket:///run/redis.sock?password=p&virtual_host=2",
+            marks=SLASHES_LOST,
+        ),
+    ],
+)
+def test_celery_spells_a_socket_its_own_way(url, expected):
+    assert celery_redis_url(url) == expected
