@@ -25,6 +25,9 @@ def celery_app(settings: ApiSettings) -> Celery:
     limits = {"socket_connect_timeout": 1.0, "socket_timeout": 5.0}
     app.conf.update(
         broker_connection_timeout=1.0,
+        # A chord in a chord holds a connection for each level while it is sent: of a limited number, two deep trees
+        # could hold all, and wait for each other for ever.
+        broker_pool_limit=None,
         broker_transport_options=limits,
         result_backend_transport_options={"retry_policy": {"max_retries": 1}},
         redis_socket_connect_timeout=1.0,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
 
 from jobtracker.lifecycle import FailurePolicy, Priority, Status
 
@@ -14,8 +14,8 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whit
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 TypeName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
-DEPTH_LIMIT = 20
-"""How deep sub-jobs may nest; a request is refused before Python's own recursion limit is near."""
+DEPTH_LIMIT = 50
+"""How many levels of sub-jobs a job may have; Celery's own work on chords in chords grows with the third power."""
 
 
 def from_ms(value: str | int | None) -> datetime | None:
@@ -195,6 +195,19 @@ class SubJobCreate(JobCreate):
     failure_policy: FailurePolicy = FailurePolicy.FAIL
     sub_jobs: list["SubJobCreate"] = []
 
+    @field_validator("sub_jobs", mode="before")
+    @classmethod
+    def _limit_depth(cls, sub_jobs: Any) -> Any:
+        """Refuse what nests too deep as a whole, before anything goes into it."""
+        level, depth = sub_jobs, 0
+        while level and isinstance(level, list):
+            depth += 1
+            if depth > DEPTH_LIMIT:
+                raise ValueError(f"sub-jobs nest deeper than {DEPTH_LIMIT} levels")
+            below = [_sub_jobs_of(job) for job in level]
+            level = [job for jobs in below if isinstance(jobs, list) for job in jobs]
+        return sub_jobs
+
 
 class JobUpdate(BaseModel):
     """What may be changed of a job. Status, progress, result and error: of a job that runs outside of Celery."""
@@ -265,6 +278,10 @@ def job_and_run_of(task_id: str) -> tuple[str, int]:
     if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
         return job_id, int(run)
     return task_id, 1
+
+
+def _sub_jobs_of(job: Any) -> Any:
+    return job.get("sub_jobs") if isinstance(job, dict) else getattr(job, "sub_jobs", None)
 
 
 def _plain(value: dict[str, Any]) -> Any:

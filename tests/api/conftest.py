@@ -1,0 +1,53 @@
+"""The API under test: a real process with real workers, and quiet ones of which nobody works the jobs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from serving import Api, Json, job, running_api, running_worker
+
+from jobtracker.embedded import EmbeddedRedis
+from jobtracker.processes import ChildProcess
+
+WORKED_DB = 8
+"""Database of the API with workers: their broker's keys have no namespace."""
+QUIET_DB = 9
+
+
+@pytest.fixture(scope="session")
+def api_log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="session")
+def unworked_api(redis_server: EmbeddedRedis, api_log_dir: Path) -> Iterator[Api]:
+    """The API that has workers later on, before it has them."""
+    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=WORKED_DB) as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def early_job(unworked_api: Api) -> Json:
+    """A job that was created before any worker had announced its type."""
+    payload = {"text": "Ferries leave the harbour at noon.", "analysis_type": "summary"}
+    return unworked_api.create(job("document_analysis", payload))
+
+
+@pytest.fixture(scope="session")
+def worker(unworked_api: Api, early_job: Json) -> Iterator[ChildProcess]:
+    """The worker's process."""
+    with running_worker(unworked_api) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def api(unworked_api: Api, worker: ChildProcess) -> Api:
+    """An API whose jobs are done by a worker of two processes."""
+    return unworked_api
+
+
+@pytest.fixture(scope="module")
+def quiet_api(redis_server: EmbeddedRedis, api_log_dir: Path) -> Iterator[Api]:
+    """An API of the module's own, without a worker."""
+    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=QUIET_DB) as api:
+        yield api

@@ -1,0 +1,223 @@
+"""API processes for tests, and what tests ask them."""
+
+import contextlib
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from api.settings import ApiSettings
+from jobtracker.connection import RedisClient, connect
+from jobtracker.embedded import free_port
+from jobtracker.keys import Keys
+from jobtracker.processes import ChildProcess
+from jobtracker.store import JobStore
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 15
+SETTLED = {"completed", "failed", "cancelled"}
+
+Json = dict[str, Any]
+
+
+class Api:
+    """A running API process, spoken to over HTTP.
+
+    Attributes:
+        http: A client of it.
+        settings: What it was started with.
+        process: The process.
+        client: Its tracking Redis.
+        keys: The keys that it has there.
+    """
+
+    def __init__(self, http: httpx.Client, settings: ApiSettings, process: ChildProcess) -> None:
+        self.http = http
+        self.settings = settings
+        self.process = process
+        self.client: RedisClient = connect(settings.tracking_url, timeout_s=5)
+        self.keys = Keys(settings.tracking_namespace)
+
+    @property
+    def store(self) -> JobStore:
+        """The writer of what it reads, for jobs with a past."""
+        return JobStore(self.client, self.keys)
+
+    def request(self, method: str, path: str, status: int, **options: Any) -> Any:
+        """The JSON of an answer that must have that status; None where it has no body."""
+        response = self.http.request(method, path, **options)
+        assert response.status_code == status, response.text[:1000]
+        return response.json() if response.content else None
+
+    def get(self, path: str, **params: Any) -> Any:
+        """GET, as JSON."""
+        return self.request("GET", path, 200, params=params)
+
+    def problem(self, method: str, path: str, status: int, **options: Any) -> Json:
+        """The problem details of an answer that must be a refusal with that status."""
+        return problem_of(self.http.request(method, path, **options), status)
+
+    def create(self, body: Json | None = None, **more: Any) -> Json:
+        """Create what the body says, a job or a tree; by default a job that is done at once."""
+        body = {**(body or job()), **more}
+        created: Json = self.request("POST", path_of(body), 201, json=body)
+        return created
+
+    def launch(self, body: Json | None = None, **more: Any) -> str:
+        """Create it and start it; returns its id."""
+        return str(self.create(body, start=True, **more)["id"])
+
+    def job(self, job_id: str) -> Json:
+        """A job."""
+        found: Json = self.get(f"/api/jobs/{job_id}")
+        return found
+
+    def post(self, job_id: str, verb: str, status: int = 200, **options: Any) -> Json:
+        """Start, cancel or retry a job."""
+        answer: Json = self.request("POST", f"/api/jobs/{job_id}/{verb}", status, **options)
+        return answer
+
+    def expect(self, job_id: str, *statuses: str) -> Json:
+        """Wait until a job has one of the statuses; it must not settle in another one."""
+        found: Json = {}
+
+        def is_there() -> bool:
+            found.update(self.job(job_id))
+            done: bool = found["status"] in statuses
+            assert done or found["status"] not in SETTLED, f"{found['status']}: {found['reason']}"
+            return done
+
+        eventually(is_there, lambda: f"it is {found.get('status')}, not {statuses}")
+        return found
+
+    def log_lines(self) -> list[str]:
+        """What it has logged so far."""
+        return self.process.log_path.read_text().splitlines()
+
+
+def job(job_type: str = "custom", payload: Json | None = None, **fields: Any) -> Json:
+    """The body of a request that creates a job; by default of one that is done at once."""
+    if payload is None and job_type == "custom":
+        payload = waiting(0)
+    return {"name": job_type, "job_type": job_type, "payload": payload or {}, **fields}
+
+
+def parent(*sub_jobs: Json, **fields: Any) -> Json:
+    """The body of a request that creates a parent, whose own task takes no time to speak of."""
+    payload = {"text": "Ferries leave at noon.", "analysis_type": "summary"}
+    return job("document_analysis", payload, **{"name": "parent", "sub_jobs": list(sub_jobs), **fields})
+
+
+def waiting(seconds: float, steps: int = 1) -> Json:
+    """The payload of a custom job that waits, and looks for a cancel after each step."""
+    return {"task": "workers.wait", "kwargs": {"seconds": seconds, "steps": steps}}
+
+
+def path_of(body: Json) -> str:
+    """Where a body is posted to."""
+    return "/api/jobs/with-subjobs" if "sub_jobs" in body else "/api/jobs/"
+
+
+def problem_of(response: httpx.Response, status: int) -> Json:
+    """The problem details of a response that must have that status."""
+    assert response.status_code == status, response.text[:1000]
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: Json = response.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert problem["request_id"] == response.headers["x-request-id"]
+    return problem
+
+
+def fields_of(problem: Json) -> list[str]:
+    """The fields that are to blame."""
+    return [error["field"] for error in problem.get("errors", [])]
+
+
+def eventually(condition: Any, explain: Any = lambda: "it did not come true in time") -> None:
+    """Fail unless a condition comes true in time."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(explain())
+        time.sleep(0.02)
+
+
+def environment(settings: dict[str, Any]) -> dict[str, str]:
+    """The environment of a process that is to have these settings, and no others of ours."""
+    known = set(ApiSettings.model_fields)
+    others = {name: value for name, value in os.environ.items() if name.lower() not in known}
+    return {**others, **{name.upper(): str(value) for name, value in settings.items()}, "PYTHONUNBUFFERED": "1"}
+
+
+@contextlib.contextmanager
+def running(name: str, command: Sequence[str], log_path: Path, settings: dict[str, Any]) -> Iterator[ChildProcess]:
+    """A Python process of the repository; it ends with all its children when the context does."""
+    process = ChildProcess(
+        name,
+        [sys.executable, "-m", *command],
+        log_path=log_path,
+        cwd=ROOT,
+        env=environment(settings),
+        stop_steps=[(signal.SIGTERM, 5), (signal.SIGQUIT, 2)],
+    )
+    process.start()
+    try:
+        yield process
+    except BaseException:
+        print(process.log_tail(40))  # noqa: T201 (pytest shows it with the failure)
+        raise
+    finally:
+        process.stop()
+
+
+@contextlib.contextmanager
+def running_api(log_dir: Path, **settings: Any) -> Iterator[Api]:
+    """An API that answers; by default with a namespace that no other has."""
+    settings = {
+        "api_host": "127.0.0.1",
+        "api_port": free_port(),
+        "tracking_namespace": f"api-{uuid.uuid4().hex[:12]}",
+        **settings,
+    }
+    log_path = log_dir / f"api-{settings['api_port']}.log"
+    with (
+        httpx.Client(base_url=f"http://127.0.0.1:{settings['api_port']}", timeout=20) as http,
+        running("API", ["api.main"], log_path, settings) as process,
+    ):
+        process.wait_until_ready(lambda: _answers(http), timeout_s=PATIENCE_S)
+        api = Api(http, ApiSettings.model_validate(settings), process)
+        with api.client:
+            yield api
+
+
+@contextlib.contextmanager
+def running_worker(api: Api) -> Iterator[ChildProcess]:
+    """A worker of the shipped tasks for an API; it consumes."""
+    log_path = api.process.log_path.with_name(f"worker-{api.settings.api_port}.log")
+    command = ["celery", "-A", "workers.app", "worker", "--loglevel", "INFO", "--concurrency", "2"]
+    settings = api.settings.model_dump(include=_SHARED, exclude_none=True)
+    with running("worker", [*command, "--without-mingle", "--without-gossip"], log_path, settings) as process:
+        process.wait_until_ready(
+            lambda: api.http.get("/api/tracking/health").status_code == 200, timeout_s=PATIENCE_S
+        )
+        yield process
+
+
+_SHARED = {"redis_url", "redis_db", "tracking_namespace", "celery_broker_url", "celery_result_backend"}
+
+
+def _answers(http: httpx.Client) -> bool:
+    try:
+        http.get("/")
+    except httpx.TransportError:
+        return False
+    return True
