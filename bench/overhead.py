@@ -1,7 +1,7 @@
 """What tracking costs: no-op tasks through a prefork worker, plain Celery with Redis results beside the same tracked.
 
 The publisher runs first, alone; then a worker with one child works off the queue, as fast as it can; end to end is
-one after the other. Both variants take turns in one run, on one server; what counts is the median of the pairs' ratios.
+one after the other. Both variants take turns in one run, on one server; the median of the pairs' ratios counts.
 """
 
 import os

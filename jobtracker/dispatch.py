@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +19,12 @@ from jobtracker.queries import JobQueries, Loaded
 
 REQUEST_ID_HEADER = "jobtracker_request_id"
 """Message header with the id of the HTTP request that made the job."""
+
+sends_itself: ContextVar[bool] = ContextVar("jobtracker_sends_itself", default=False)
+"""The message that is being published is the dispatcher's, whose callers deal with a failure of it."""
+
+_RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
+"""For a connection that has gone stale. Without a policy (`retry=False`) kombu itself reconnects for six seconds."""
 
 _REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
 _AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
@@ -95,8 +102,12 @@ class Dispatcher:
                 self.app.control.revoke(list(task_ids), terminate=terminate)
 
     def _send(self, signature: Signature) -> None:
-        with _broker_errors():
-            signature.apply_async(retry=False)
+        token = sends_itself.set(True)
+        try:
+            with _broker_errors():
+                signature.apply_async(retry_policy=_RETRY_POLICY)
+        finally:
+            sends_itself.reset(token)
 
     def _chord(self, job_id: str, families: dict[str, list[str]], jobs: dict[str, Loaded]) -> Signature:
         signature = self._signature(*jobs[job_id])

@@ -1,6 +1,6 @@
 """Log-scale histograms of durations: mergeable, with a relative error of at most 2 %.
 
-Bucket `b` holds durations in (GAMMA^(b-1), GAMMA^b] milliseconds; `lua/record.lua` files them with the same GAMMA.
+Bucket `b` holds durations in (GAMMA^(b-1), GAMMA^b] milliseconds; `lua/record.lua` files them.
 The scheme is that of DDSketch (Masson, Rim, Lee: VLDB 2019).
 """
 

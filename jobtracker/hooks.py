@@ -11,17 +11,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from celery import Task, signals, states
+from celery import Celery, Task, signals, states
 from celery._state import get_current_task
 from celery.exceptions import Reject
 from kombu.utils.json import dumps
 
 from jobtracker.current import CurrentJob, job_of
 from jobtracker.declarations import DEFAULT, Declaration, declaration_of
-from jobtracker.dispatch import priority_of
+from jobtracker.dispatch import priority_of, sends_itself
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.messages import Known, MessageReader, stored_arguments
 from jobtracker.models import job_and_run_of
@@ -32,8 +33,24 @@ logger = logging.getLogger(__name__)
 
 _REASON_CHARS = 300
 
-_created: ContextVar[str | None] = ContextVar("jobtracker_created", default=None)
-"""The job that the publishing under way has recorded."""
+
+@dataclass
+class Publication:
+    """The sending of one message by an app.
+
+    Attributes:
+        app: The app that sends it; Celery's signal does not say.
+        job: What was found in the message about its own job.
+        created: Ids of the jobs that were recorded because of it.
+    """
+
+    app: Celery
+    job: NewJob | None = None
+    created: list[str] = field(default_factory=list)
+
+
+_publication: ContextVar[Publication | None] = ContextVar("jobtracker_publication", default=None)
+"""The publishing that is under way."""
 
 
 class RecentIds:
@@ -123,6 +140,9 @@ class Hooks:
             return Known(self.tracking.registry.type_of_task(name), declaration)
         return Known(declaration.job_type or name, declaration)
 
+    def _is_tracked(self, task: Task) -> bool:
+        return task.app is self.app and not (self.only_declared and declaration_of(task) is None)
+
     # -- publishing -------------------------------------------------------------------------------------------------
 
     @never_raises
@@ -140,6 +160,9 @@ class Hooks:
         Before, not after: a worker may report first otherwise. A task that sends itself again under its own id
         (retry, replace) is no new job.
         """
+        publication = _publication.get()
+        if publication is None or publication.app is not self.app:
+            return
         if not headers or not headers.get("id"):  # protocol 1 has no headers
             return
         task_id, at_ms = headers["id"], now_ms()
@@ -155,27 +178,44 @@ class Hooks:
             return
         jobs = self.reader.jobs(sender, headers, properties or {}, routing_key, body, at_ms)
         if jobs:
-            if self.tracking.store.create(*jobs, at_ms=at_ms)[0] is Outcome.APPLIED:
-                _created.set(job_id)
+            outcomes = self.tracking.store.create(*jobs, at_ms=at_ms)
+            publication.job = jobs[0]
+            publication.created = [
+                job.id for job, outcome in zip(jobs, outcomes, strict=True) if outcome is Outcome.APPLIED
+            ]
             if current is not None and any(job.id == current.id for job in jobs):
                 self._replaced(current, {})  # by a group or chord whose body bears the task's own id
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
         """Around Celery's sending of one message: where it fails, what `on_publish` recorded is taken back."""
-        token = _created.set(None)
+        publication = Publication(self.app)
+        token = _publication.set(publication)
         try:
             yield
-        except Exception:
-            if job_id := _created.get():
-                self._take_back(job_id)
+        except Exception as error:
+            self._not_published(publication, error)
             raise
         finally:
-            _created.reset(token)
+            _publication.reset(token)
 
     @never_raises
-    def _take_back(self, job_id: str) -> None:
-        self.tracking.store.delete(job_id, mode="undo")
+    def _not_published(self, publication: Publication, error: Exception) -> None:
+        job, created = publication.job, publication.created
+        if job is None or sends_itself.get():
+            return
+        if job.id in created and job.fields.get("parent") in {None, *created}:
+            for job_id in created:
+                self.tracking.store.delete(job_id, mode="undo")
+            return
+        # Others are there that wait for it: the rest of a chord, the task before it in its chain. Presumed, because
+        # a broker that does not answer may have taken the message all the same.
+        fields: dict[str, str | int] = {
+            "reason": f"it could not be sent: {error}"[:_REASON_CHARS],
+            "presumed": Event.LOSE,
+        }
+        data = {"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})}
+        self._apply(Event.FAIL, job.id, int(job.fields["run"]), fields=fields, data=data)
 
     def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
         if not current.resent:
@@ -188,7 +228,7 @@ class Hooks:
     def on_prerun(self, sender: Task, task_id: str, **_: Any) -> None:
         """task_prerun: running; or not to be run at all, which `refuse` acts on before the task's code begins."""
         request = sender.request
-        if request.is_eager or (self.only_declared and declaration_of(sender) is None):
+        if not self._is_tracked(sender) or request.is_eager:
             return
         job_id, run = job_and_run_of(task_id)
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
@@ -263,7 +303,7 @@ class Hooks:
         From the child. For a lost child, a hard time limit or a Reject from the main process, which may say it twice
         and does not know the attempt.
         """
-        if self.know(sender.name) is None:
+        if not self._is_tracked(sender):
             return
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
@@ -277,7 +317,7 @@ class Hooks:
         The main process says it too, of a task that a cold shutdown killed, though nothing was published: that task
         is lost.
         """
-        if self.know(sender.name) is None or request.is_eager:
+        if not self._is_tracked(sender) or request.is_eager:
             return
         job_id, run = job_and_run_of(request.id)
         job = job_of(sender)
@@ -307,7 +347,7 @@ class Hooks:
         **_: Any,
     ) -> None:
         """task_revoked, in the main process: cancelled."""
-        if self.know(sender.name) is None:
+        if not self._is_tracked(sender):
             return
         job_id, run = job_and_run_of(request.id)
         reason = "revoked"
@@ -318,16 +358,19 @@ class Hooks:
         self._apply(Event.CANCELLED, job_id, run, fields={"reason": reason})
 
     @never_raises
-    def on_rejected(self, message: Any = None, exc: BaseException | None = None, **_: Any) -> None:
+    def on_rejected(self, sender: Any, message: Any = None, exc: BaseException | None = None, **_: Any) -> None:
         """task_rejected, in the main process: the worker could not read the message."""
         task_id = (getattr(message, "headers", None) or {}).get("id")
-        if task_id:
+        if task_id and sender.app is self.app:
             job_id, run = job_and_run_of(task_id)
-            self._fail(None, job_id, run, None, exc, None, kind="MessageRejected")
+            error = exc or ValueError("the worker that got the message could not read it")
+            self._fail(None, job_id, run, None, error, None, kind="MessageRejected")
 
     @never_raises
-    def on_unknown(self, name: str = "", id: str = "", **_: Any) -> None:  # noqa: A002 (Celery's own name)
+    def on_unknown(self, sender: Any, name: str = "", id: str = "", **_: Any) -> None:  # noqa: A002 (Celery's name)
         """task_unknown, in the main process: the worker does not know the task."""
+        if sender.app is not self.app:
+            return
         job_id, run = job_and_run_of(id)
         error = LookupError(f"the worker that got it does not know the task {name!r}")
         self._fail(None, job_id, run, None, error, None, kind="NotRegistered")
@@ -337,7 +380,7 @@ class Hooks:
         self, sender: Task, task_id: str, exception: BaseException | None = None, einfo: Any = None, **_: Any
     ) -> None:
         """task_internal_error: the worker could not store the result, say."""
-        if self.know(sender.name) is not None:
+        if self._is_tracked(sender):
             job_id, run = job_and_run_of(task_id)
             self._fail(sender, job_id, run, None, exception, getattr(einfo, "traceback", None))
 

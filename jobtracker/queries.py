@@ -16,7 +16,7 @@ from jobtracker.histograms import Histogram
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Priority, Status
 from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, TimeRange, from_ms
-from jobtracker.store import load_script
+from jobtracker.scripts import Library
 
 SCAN_BUDGET = 5000
 """Index entries that one page looks at where no index covers the filter."""
@@ -220,7 +220,7 @@ class JobQueries:
     def __init__(self, client: RedisClient, keys: Keys | None = None) -> None:
         self.client = client
         self.keys = keys or Keys()
-        self._page = load_script("page", 0)
+        self._verbs = Library(["page"])
 
     def get(self, job_id: str) -> Job:
         """A job with all that is known of it.
@@ -338,7 +338,7 @@ class JobQueries:
             start.score if start else "",
             start.id if start else "",
         ]
-        more, score, last_id, skip, rows = self._page(self.client, key, [*args, json.dumps(way.checks)])
+        more, score, last_id, skip, rows = self._verbs.call(self.client, "page", key, [*args, json.dumps(way.checks)])
         jobs = [JobSummary.from_record(dict(zip(row[::2], row[1::2], strict=True))) for row in rows]
         following = None
         if more and last_id:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from typing import Annotated, Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -46,7 +46,7 @@ class Settings(EnvironmentSettings):
     tracking_timeout_s: float = Field(1.0, gt=0, description="The longest a task waits for the tracking Redis.")
     celery_broker_url: str | None = Field(None, description="Celery's broker; default: the tracking Redis.")
     celery_result_backend: str | None = Field(None, description="Celery's results; default: the tracking Redis.")
-    job_retention_days: float = Field(7, gt=0, description="Settled jobs leave after this many days.")
+    job_retention_days: float = Field(7, gt=0, le=36_500, description="Settled jobs leave after this many days.")
     tombstone_s: int = Field(86400, gt=0, description="How long a deleted job's late reports are still refused.")
     max_result_bytes: int = Field(65536, ge=0, description="Larger results stay in Celery's result backend only.")
     max_traceback_chars: int = Field(16384, ge=0, description="Longer tracebacks lose their middle.")
@@ -81,18 +81,15 @@ def with_database(url: str, db: int) -> str:
     """`url` with database `db`, unless it names one itself."""
     parts = urlsplit(url)
     if parts.scheme == "unix":
-        if "db=" in parts.query:
-            return url
-        query = f"{parts.query}&db={db}" if parts.query else f"db={db}"
-        return urlunsplit(parts._replace(query=query))
-    if parts.path.strip("/"):
-        return url
-    return urlunsplit(parts._replace(path=f"/{db}"))
+        named = "db" in parse_qs(parts.query)
+        return url if named else f"{url}{'&' if parts.query else '?'}db={db}"
+    return url if parts.path.strip("/") else urlunsplit(parts._replace(path=f"/{db}"))
 
 
 def celery_redis_url(url: str) -> str:
     """A redis-py URL as Celery spells it: kombu writes a unix socket as redis+socket:// with virtual_host."""
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
+    if not url.startswith("unix://"):
         return url
-    return urlunsplit(parts._replace(scheme="redis+socket", query=parts.query.replace("db=", "virtual_host=")))
+    socket, _, query = url.removeprefix("unix://").partition("?")
+    options = {"virtual_host" if name == "db" else name: value for name, value in parse_qsl(query)}
+    return f"redis+socket://{socket}{'?' if options else ''}{urlencode(options)}"

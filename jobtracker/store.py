@@ -1,22 +1,17 @@
-"""The only writer: every change of a job is one call of one Lua script.
+"""The only writer: every change of a job is one call of one Lua verb (`lua/`, one a file).
 
-The scripts live in `lua/`, one verb a file. Each is rendered once per store with the tables of `lifecycle` and
-`keys` in front, so that the script and Python can't disagree about what is legal.
+The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can't disagree about what is legal.
 """
 
-import hashlib
-import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any, NamedTuple
 
-from redis.exceptions import NoScriptError
-
 from jobtracker.connection import RedisClient
-from jobtracker.keys import PREFIXES, Keys
-from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Event, Outcome, Status
+from jobtracker.keys import Keys
+from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.scripts import Library
 
 
 def now_ms() -> int:
@@ -75,62 +70,6 @@ class Verdict(NamedTuple):
     status: Status | None
 
 
-class Script:
-    """A Lua script that is called by its digest and loaded where the server does not know it."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-
-    def __call__(self, client: RedisClient, key: str, args: Sequence[str | int | float]) -> Any:
-        """Run it: one round trip, two where the server has forgotten it."""
-        try:
-            return client.evalsha(self.sha, 1, key, *args)
-        except NoScriptError:
-            return client.eval(self.source, 1, key, *args)
-
-    def many(self, client: RedisClient, calls: Sequence[tuple[str, list[str | int | float]]]) -> list[Any]:
-        """Run it once for each `(key, args)`, in order, in one pipeline."""
-        if not calls:
-            return []
-        pipe = client.pipeline(transaction=False)
-        pipe.script_load(self.source)
-        for key, args in calls:
-            pipe.evalsha(self.sha, 1, key, *args)
-        answers = pipe.execute(raise_on_error=False)[1:]
-        for n, answer in enumerate(answers):
-            if isinstance(answer, NoScriptError):  # flushed between the load and the call
-                answers[n] = self(client, *calls[n])
-            elif isinstance(answer, Exception):
-                raise answer
-        return list(answers)
-
-
-def lua_table(value: object) -> str:
-    """A Python value of dicts, sets and strings as a Lua literal."""
-    if isinstance(value, Mapping):
-        return "{" + ",".join(f"[{lua_table(k)}]={lua_table(v)}" for k, v in value.items()) + "}"
-    if isinstance(value, set | frozenset):
-        return "{" + ",".join(f"[{lua_table(item)}]=true" for item in sorted(value)) + "}"
-    return json.dumps(value)
-
-
-def load_script(verb: str, keep_s: int) -> Script:
-    """The script of a verb, with its tables and the shared part in front. `keep_s`: lifetime of time series."""
-    tables = {
-        "KEY": PREFIXES,
-        "MATRIX": MATRIX,
-        "EVIDENCE": EVIDENCE,
-        "PRESUMPTION": PRESUMPTIONS,
-        "SETTLED": SETTLED,
-        "KEEP_S": keep_s,
-    }
-    head = "\n".join(f"local {name} = {lua_table(value)}" for name, value in tables.items())
-    folder = resources.files("jobtracker") / "lua"
-    parts = [(folder / f"{name}.lua").read_text() for name in ("record", verb)]
-    return Script("\n".join([head, *parts]))
-
-
 class JobStore:
     """Writes jobs.
 
@@ -155,9 +94,7 @@ class JobStore:
         self.tombstone_s = tombstone_s
         self.max_log_lines = max_log_lines
         keep_s = retention_ms // 1000 + 86_400
-        self._create, self._transition, self._settle, self._edit, self._delete, self._log = (
-            load_script(verb, keep_s) for verb in ("create", "transition", "settle", "edit", "delete", "log")
-        )
+        self._verbs = Library(("create", "transition", "settle", "edit", "delete", "log"), keep_s)
 
     def create(self, *jobs: NewJob, at_ms: int | None = None) -> list[Outcome]:
         """Record jobs, or attach sub-jobs to ones that are there, in one round trip.
@@ -172,8 +109,8 @@ class JobStore:
             args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
             calls.append((self.keys("job", job.id), args))
         if len(calls) == 1:
-            return [Outcome(self._create(self.client, *calls[0]))]
-        return [Outcome(outcome) for outcome in self._create.many(self.client, calls)]
+            return [Outcome(self._verbs.call(self.client, "create", *calls[0]))]
+        return [Outcome(outcome) for outcome in self._verbs.call_many(self.client, "create", calls)]
 
     def apply(
         self,
@@ -198,13 +135,13 @@ class JobStore:
             at_ms: When it happened; default now.
         """
         return self._change(
-            self._transition(self.client, *self._call(event, job_id, run, attempt, fields, data, at_ms))
+            self._verbs.call(self.client, "transition", *self._call(event, job_id, run, attempt, fields, data, at_ms))
         )
 
     def apply_many(self, event: Event, jobs: Mapping[str, Mapping[str, str | int]]) -> dict[str, Change]:
         """Apply the same event to many jobs, in order, each with its own further fields, in one round trip."""
         calls = [self._call(event, job_id, None, None, fields, None, None) for job_id, fields in jobs.items()]
-        answers = self._transition.many(self.client, calls)
+        answers = self._verbs.call_many(self.client, "transition", calls)
         return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
 
     def settle(self, parent_id: str, job_id: str, run: int, status: Status, error: str = "") -> Verdict:
@@ -218,7 +155,9 @@ class JobStore:
             error: What the parent's error is to be (JSON), should it fail by this.
         """
         args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, now_ms(), error]
-        verdict, grandparent, parent_run, parent_status = self._settle(self.client, self.keys("job", parent_id), args)
+        verdict, grandparent, parent_run, parent_status = self._verbs.call(
+            self.client, "settle", self.keys("job", parent_id), args
+        )
         return Verdict(verdict, grandparent or None, parent_run, Status(parent_status) if parent_status else None)
 
     def edit(
@@ -233,7 +172,7 @@ class JobStore:
         fields, data = fields or {}, data or {}
         args: list[str | int | float] = [self.keys.prefix, job_id, int(unsent_only), len(fields)]
         args += [*_flat(fields), *_flat(data)]
-        return Outcome(self._edit(self.client, self.keys("job", job_id), args))
+        return Outcome(self._verbs.call(self.client, "edit", self.keys("job", job_id), args))
 
     def delete(self, *job_ids: str, mode: str = "delete", finished_before_ms: int = 0) -> list[Outcome]:
         """Remove jobs in one round trip; the modes are in lua/delete.lua. Their sub-jobs are in the trash then."""
@@ -241,13 +180,13 @@ class JobStore:
             (self.keys("job", job_id), [self.keys.prefix, job_id, mode, finished_before_ms, self.tombstone_s])
             for job_id in job_ids
         ]
-        return [Outcome(outcome) for outcome in self._delete.many(self.client, calls)]
+        return [Outcome(outcome) for outcome in self._verbs.call_many(self.client, "delete", calls)]
 
     def log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
         """Append `(time in ms, level, message)` lines to a job's log."""
         args: list[str | int | float] = [self.keys.prefix, job_id, self.max_log_lines]
         args += [part for line in lines for part in line]
-        return Outcome(self._log(self.client, self.keys("job", job_id), args))
+        return Outcome(self._verbs.call(self.client, "log", self.keys("job", job_id), args))
 
     def _call(
         self,

@@ -1,4 +1,4 @@
-"""Scripts as such: a server that has forgotten them, and values that must not be taken for code."""
+"""The Lua verbs as such: a server that has forgotten them, and values that must not be taken for code."""
 
 import pytest
 from recount import recount
@@ -10,10 +10,11 @@ from sample_jobs import create_in, create_job, new_job
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.queries import JobFilter
-from jobtracker.store import JobStore, lua_table
+from jobtracker.scripts import lua_table
+from jobtracker.store import JobStore
 
 
-def test_every_verb_survives_a_server_that_has_forgotten_its_scripts(client, keys, store, queries):
+def test_every_verb_survives_a_server_that_has_forgotten_its_functions(client, keys, store, queries):
     verbs = [
         lambda: store.create(new_job("j")),
         lambda: store.create(new_job("k"), new_job("l")),
@@ -28,22 +29,22 @@ def test_every_verb_survives_a_server_that_has_forgotten_its_scripts(client, key
         lambda: store.delete("k", "l", mode="trash"),
     ]
     for verb in verbs:
-        client.script_flush()
+        client.function_flush()
         verb()
     assert queries.counts() == []
     assert recount(client, keys) == []
 
 
 class ForgetfulPipeline(Pipeline):
-    """A pipeline in whose middle somebody else flushes the server's scripts: behind its load and two calls."""
+    """A pipeline in whose middle somebody else flushes the server's functions: behind two calls."""
 
     def execute(self, raise_on_error=True):
         if len(self.command_stack) < 4:
             return super().execute(raise_on_error)
-        self.script_flush()
-        self.command_stack.insert(3, self.command_stack.pop())
+        self.function_flush()
+        self.command_stack.insert(2, self.command_stack.pop())
         answers = super().execute(raise_on_error)
-        del answers[3]
+        del answers[2]
         return answers
 
 

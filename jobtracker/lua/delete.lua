@@ -6,7 +6,7 @@
 -- Modes    delete   as a user asks: settled or never sent, all its sub-jobs too, and not part of another job
 --          expire   by retention: settled before that time, all its sub-jobs too, and not part of another job
 --          trash    its parent was deleted: whatever it is
---          undo     its message could not be published: it never was
+--          undo     its message could not be published: it never was. Its sub-jobs, if any, are undone by themselves
 -- Outcomes applied, missing, illegal
 local id, mode, before, tombstone_s = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
@@ -24,7 +24,7 @@ if mode == 'delete' or mode == 'expire' then
 end
 
 local subs = redis.call('ZRANGE', key('subs', id), 0, -1)
-for first = 1, #subs, 1000 do
+for first = 1, mode == 'undo' and 0 or #subs, 1000 do
   redis.call('SADD', key('trash'), unpack(subs, first, math.min(first + 999, #subs)))
 end
 unindex(rec)

@@ -1,9 +1,9 @@
--- record.lua: what the verbs share. The loader puts it in front of every verb, after three tables that Python
--- renders: KEY (keys.PREFIXES), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle) and KEEP_S (lifetime of time
--- series in seconds). ARGV[1] is the prefix of the partition; a script touches keys with that prefix only.
+-- record.lua: what the verbs share. The loader (scripts.py) puts it in front of them, after tables that Python renders:
+-- KEY (keys.PREFIXES), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle), GAMMA (histograms), KEEP_S (lifetime of time
+-- series in seconds).
+-- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
 
-local PREFIX = ARGV[1]
-local GAMMA_LOG = math.log(1.02 / 0.98) -- histogram buckets with a relative error of at most 2 %
+local PREFIX -- of the call under way; the server runs one at a time
 
 local function key(name, a, b)
   local k = PREFIX .. KEY[name]
@@ -16,8 +16,8 @@ local NUMBERS = { 'run', 'attempt', 'subs', 'subs_completed', 'subs_failed', 'su
 local TEXTS = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'policy', 'body', 'halted',
   'queued', 'started', 'finished', 'created', 'next' }
 local NEEDED = {}
-for _, name in ipairs(TEXTS) do NEEDED[#NEEDED + 1] = name end
-for _, name in ipairs(NUMBERS) do NEEDED[#NEEDED + 1] = name end
+for i = 1, #TEXTS do NEEDED[#NEEDED + 1] = TEXTS[i] end -- Lua's own library is not there yet when this is loaded
+for i = 1, #NUMBERS do NEEDED[#NEEDED + 1] = NUMBERS[i] end
 
 -- The fields of a record that decide, or nil where there is no such job. Absent numbers read as 0.
 local function load(id)
@@ -65,7 +65,7 @@ end
 
 local function observe(series, what, ms, n)
   ms = math.max(ms, 0)
-  local bucket = ms < 1 and 'zero' or math.ceil(math.log(ms) / GAMMA_LOG)
+  local bucket = ms < 1 and 'zero' or math.ceil(math.log(ms) / math.log(GAMMA))
   add(series, what .. ':' .. bucket, n)
   redis.call('HINCRBY', series, what .. '_sum', ms * n)
   if n > 0 and ms > tonumber(redis.call('HGET', series, what .. '_max') or 0) then
