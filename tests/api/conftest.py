@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 
 import pytest
-from serving import Api, Json, job, running_api, running_worker
+from serving import SHIPPED_DOCUMENTS, Api, Json, job, running_api, running_worker
 
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.processes import ChildProcess
@@ -34,9 +35,15 @@ def early_job(unworked_api: Api) -> Json:
 
 
 @pytest.fixture(scope="session")
-def worker(unworked_api: Api, early_job: Json) -> Iterator[ChildProcess]:
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the worker's documents: the shipped ones, to which tests may add."""
+    return Path(copytree(SHIPPED_DOCUMENTS, tmp_path_factory.mktemp("documents") / "documents"))
+
+
+@pytest.fixture(scope="session")
+def worker(unworked_api: Api, early_job: Json, documents: Path) -> Iterator[ChildProcess]:
     """The worker's process."""
-    with running_worker(unworked_api) as process:
+    with running_worker(unworked_api, documents) as process:
         yield process
 
 

@@ -23,6 +23,7 @@ from jobtracker.store import JobStore
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 15
 SETTLED = {"completed", "failed", "cancelled"}
+SHIPPED_DOCUMENTS = ROOT / "workers" / "sample_documents"
 
 Json = dict[str, Any]
 
@@ -79,10 +80,19 @@ class Api:
         found: Json = self.get(f"/api/jobs/{job_id}")
         return found
 
-    def post(self, job_id: str, verb: str, status: int = 200, **options: Any) -> Json:
+    def tree(self, job_id: str) -> Json:
+        """A job with all below it."""
+        found: Json = self.get(f"/api/jobs/{job_id}/with-subjobs")
+        return found
+
+    def post(self, job_id: str, verb: str, **options: Any) -> Json:
         """Start, cancel or retry a job."""
-        answer: Json = self.request("POST", f"/api/jobs/{job_id}/{verb}", status, **options)
+        answer: Json = self.request("POST", f"/api/jobs/{job_id}/{verb}", 200, **options)
         return answer
+
+    def refused(self, job_id: str, verb: str, **options: Any) -> str:
+        """Why a job can't be started, cancelled or retried now."""
+        return str(self.problem("POST", f"/api/jobs/{job_id}/{verb}", 409, **options)["detail"])
 
     def expect(self, job_id: str, *statuses: str) -> Json:
         """Wait until a job has one of the statuses; it must not settle in another one."""
@@ -142,9 +152,11 @@ def fields_of(problem: Json) -> list[str]:
     return [error["field"] for error in problem.get("errors", [])]
 
 
-def eventually(condition: Any, explain: Any = lambda: "it did not come true in time") -> None:
+def eventually(
+    condition: Any, explain: Any = lambda: "it did not come true in time", patience_s: float = PATIENCE_S
+) -> None:
     """Fail unless a condition comes true in time."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + patience_s
     while not condition():
         if time.monotonic() > deadline:
             pytest.fail(explain())
@@ -200,11 +212,11 @@ def running_api(log_dir: Path, **settings: Any) -> Iterator[Api]:
 
 
 @contextlib.contextmanager
-def running_worker(api: Api) -> Iterator[ChildProcess]:
-    """A worker of the shipped tasks for an API; it consumes."""
+def running_worker(api: Api, documents: Path) -> Iterator[ChildProcess]:
+    """A worker of the shipped tasks for an API, which looks for documents in that folder; it consumes."""
     log_path = api.process.log_path.with_name(f"worker-{api.settings.api_port}.log")
     command = ["celery", "-A", "workers.app", "worker", "--loglevel", "INFO", "--concurrency", "2"]
-    settings = api.settings.model_dump(include=_SHARED, exclude_none=True)
+    settings = {**api.settings.model_dump(include=_SHARED, exclude_none=True), "documents_dir": documents}
     with running("worker", [*command, "--without-mingle", "--without-gossip"], log_path, settings) as process:
         process.wait_until_ready(
             lambda: api.http.get("/api/tracking/health").status_code == 200, timeout_s=PATIENCE_S

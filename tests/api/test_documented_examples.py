@@ -5,11 +5,10 @@ import shlex
 
 import httpx
 import pytest
-from serving import ROOT, Api, Json
+from serving import ROOT, SHIPPED_DOCUMENTS, Api, Json
 
 EXAMPLES = re.findall(r"^ {4}(curl .+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
 DOCUMENTED_URL = "http://localhost:19000"
-DOCUMENTS = ROOT / "workers" / "sample_documents"
 
 DOCUMENT, TREE, STATS, PENDING, ENTITIES, PAGE = EXAMPLES
 
@@ -74,12 +73,11 @@ def finished_tree(api) -> Json:
     assert {sub["priority"] for sub in tree["sub_jobs"]} == {"high"}
     api.post(tree["id"], "start")
     api.expect(tree["id"], "completed")
-    finished: Json = api.get(f"/api/jobs/{tree['id']}/with-subjobs")
-    return finished
+    return api.tree(tree["id"])
 
 
 def test_the_sub_jobs_of_the_tree_find_entities_and_medications_where_they_stand(finished_tree):
-    text = (DOCUMENTS / "doc456.txt").read_text()
+    text = (SHIPPED_DOCUMENTS / "doc456.txt").read_text()
     entities, medications = (sub["result"] for sub in finished_tree["sub_jobs"])
     assert entities["kind"] == "entity_extraction"
     assert_offsets_fit(text, entities["entities"])
