@@ -217,6 +217,13 @@ def test_a_job_that_left_its_worker_is_no_longer_executing(store, queries, event
     assert not {"executing", "lease"} & queries.record(job).keys()
 
 
+def test_a_message_that_is_in_the_queue_again_waits_for_no_time(store, queries):
+    job = create_in(store, Status.RUNNING)
+    store.apply(Event.RETRY, job, fields={"eta": LATER_MS})
+    store.apply(Event.REQUEUE, job)
+    assert "eta" not in queries.record(job)
+
+
 def test_a_change_names_the_parent_and_the_next_of_the_chain(store):
     job = create_job(store, parent="p", next="n")
     change = store.apply(Event.START, job)

@@ -67,7 +67,7 @@ def test_sub_jobs_keep_their_order(store, queries):
 
 
 def test_sub_jobs_can_be_attached_one_after_the_other_and_twice(client, keys, store, queries):
-    for position, sub in [(0, "a"), (1, "b"), (0, "a"), (5, "b")]:
+    for position, sub in [(0, "a"), (1, "b"), (0, "a"), (5, "a")]:
         store.create(new_job(sub, parent="p"))
         store.create(NewJob(id="p", fields={"type": "t", "priority": "low"}, subs={position: sub}))
     assert queries.sub_ids("p") == ["a", "b"]

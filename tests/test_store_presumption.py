@@ -147,3 +147,11 @@ def test_a_parent_that_failed_by_a_sub_job_is_open_again_when_that_was_only_pres
     assert not {"presumed", "finished", "reason"} & record.keys()
     assert client.hget(keys("data", parent), "error") is None
     assert recount(client, keys) == []
+
+
+def test_opening_a_parent_again_takes_its_failure_back_in_the_time_series(client, keys, store):
+    parent, subs = create_parent(store, 1)
+    store.apply(Event.START, subs[0], at_ms=START_MS)
+    report(store, parent, subs[0], Event.LOSE, at_ms=LOST_MS)
+    report(store, parent, subs[0], Event.START, at_ms=TRUE_MS)
+    assert stored_series(client, keys) == expected_series([START_MS, START_MS], [])

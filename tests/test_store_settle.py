@@ -206,9 +206,10 @@ def test_a_parent_whose_own_task_runs_is_left_to_it(client, keys, store, queries
     assert recount(client, keys) == []
 
 
+@pytest.mark.parametrize("fields", [{}, {"policy": "continue"}, {"policy": "fail_fast"}, {"body": "own"}], ids=str)
 @pytest.mark.parametrize("event", FINAL)
-def test_a_parent_that_its_own_task_settled_stays_so(client, keys, store, queries, event):
-    parent, subs = create_parent(store, 2)
+def test_a_parent_that_its_own_task_settled_stays_so(client, keys, store, queries, event, fields):
+    parent, subs = create_parent(store, 2, **fields)
     store.apply(Event.START, parent)
     store.apply(event, parent)
     for sub in subs:
@@ -216,6 +217,14 @@ def test_a_parent_that_its_own_task_settled_stays_so(client, keys, store, querie
     assert status_of(queries, parent) is FINAL[event]
     assert counts_of(queries, parent) == (0, 2, 0)
     assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("fields", [{}, {"policy": "continue"}, {"body": "own"}], ids=str)
+def test_the_task_of_a_parent_that_was_cancelled_is_never_due(store, queries, fields):
+    parent, subs = create_parent(store, 2, **fields)
+    store.apply(Event.CANCEL, parent)
+    assert [report(store, parent, sub, Event.COMPLETE).verdict for sub in subs] == [WAITING, WAITING]
+    assert status_of(queries, parent) is Status.CANCELLED
 
 
 def test_the_first_sub_job_that_starts_makes_the_parent_run(client, keys, store, queries):
@@ -299,6 +308,17 @@ def test_a_parent_that_was_lost_is_not_judged_by_its_sub_jobs(client, keys, stor
         assert report(store, parent, sub, Event.COMPLETE).verdict == WAITING
     assert queries.record(parent)["presumed"] == "lose"
     assert recount(client, keys) == []
+
+
+def test_a_parent_that_runs_again_halts_and_calls_its_task_anew(client, keys, store, queries):
+    parent, subs = create_parent(store, 2, policy="fail_fast")
+    assert report(store, parent, subs[0], Event.FAIL).verdict == "halt"
+    report(store, parent, subs[1], Event.CANCEL)
+    store.edit(parent, fields={"body": "sent"})
+    store.apply(Event.RERUN, parent)
+    assert not {"halted", "body"} & queries.record(parent).keys()
+    assert [report(store, parent, sub, Event.RERUN).verdict for sub in subs] == [WAITING, WAITING]
+    assert report(store, parent, subs[0], Event.FAIL).verdict == "halt"
 
 
 def test_a_parent_that_runs_again_waits_for_the_sub_jobs_that_run_again(client, keys, store, queries):

@@ -51,7 +51,8 @@ local unhappy = rec.subs_failed + rec.subs_cancelled > 0
 if derived(rec) and (open > 0 or rec.presumed == 'subs_failed' and not unhappy) then return presume('reopen') end
 if SETTLED[rec.status] or rec.executing then return answer('waiting') end
 if open > 0 then
-  if rec.policy == 'fail_fast' and unhappy and not rec.halted then
+  local happy = status == 'completed' or not SETTLED[status] -- of the others some may be about to run again
+  if rec.policy == 'fail_fast' and not happy and not rec.halted then
     redis.call('HSET', KEYS[1], 'halted', '1')
     return answer('halt')
   end
