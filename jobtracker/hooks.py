@@ -40,12 +40,14 @@ class Publication:
 
     Attributes:
         app: The app that sends it; Celery's signal does not say.
-        job: What was found in the message about its own job.
+        jobs: The jobs that the message tells of, its own first.
+        outcomes: Waits for what became of recording them; None once that is known.
         created: Ids of the jobs that were recorded because of it.
     """
 
     app: Celery
-    job: NewJob | None = None
+    jobs: list[NewJob] = field(default_factory=list)
+    outcomes: Callable[[], list[Outcome]] | None = None
     created: list[str] = field(default_factory=list)
 
 
@@ -157,8 +159,9 @@ class Hooks:
     ) -> None:
         """before_task_publish: record the job, its parents, what its chain holds.
 
-        Before, not after: a worker may report first otherwise. A task that sends itself again under its own id
-        (retry, replace) is no new job.
+        Before, not after: a worker may report first otherwise. What became of it is asked after the message is sent,
+        so that the two travel at the same time. A task that sends itself again under its own id (retry, replace) is
+        no new job.
         """
         publication = _publication.get()
         if publication is None or publication.app is not self.app:
@@ -178,11 +181,8 @@ class Hooks:
             return
         jobs = self.reader.jobs(sender, headers, properties or {}, routing_key, body, at_ms)
         if jobs:
-            outcomes = self.tracking.store.create(*jobs, at_ms=at_ms)
-            publication.job = jobs[0]
-            publication.created = [
-                job.id for job, outcome in zip(jobs, outcomes, strict=True) if outcome is Outcome.APPLIED
-            ]
+            publication.jobs = jobs
+            publication.outcomes = self.tracking.store.begin_create(*jobs, at_ms=at_ms)
             if current is not None and any(job.id == current.id for job in jobs):
                 self._replaced(current, {})  # by a group or chord whose body bears the task's own id
 
@@ -194,16 +194,29 @@ class Hooks:
         try:
             yield
         except Exception as error:
+            self._note_created(publication)
             self._not_published(publication, error)
             raise
         finally:
+            self._note_created(publication)
             _publication.reset(token)
 
     @never_raises
+    def _note_created(self, publication: Publication) -> None:
+        outcomes, publication.outcomes = publication.outcomes, None
+        if outcomes is not None:
+            publication.created = [
+                job.id
+                for job, outcome in zip(publication.jobs, outcomes(), strict=True)
+                if outcome is Outcome.APPLIED
+            ]
+
+    @never_raises
     def _not_published(self, publication: Publication, error: Exception) -> None:
-        job, created = publication.job, publication.created
-        if job is None or sends_itself.get():
+        created = publication.created
+        if not publication.jobs or sends_itself.get():
             return
+        job = publication.jobs[0]
         if job.id in created and job.fields.get("parent") in {None, *created}:
             for job_id in created:
                 self.tracking.store.delete(job_id, mode="undo")

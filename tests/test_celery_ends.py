@@ -138,3 +138,41 @@ def test_a_running_task_that_is_revoked_without_termination_goes_on_to_success(p
     assert project.job(job_id).status is Status.RUNNING
     project.diary.open_gate("revoked while running")
     project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+
+
+@pytest.mark.parametrize(("by", "result"), [("task", "in its place"), ("group", [0, 1]), ("chord", [0, 1])])
+def test_a_task_that_is_replaced_goes_on_as_the_same_job(project, by, result):
+    did = {"task": ["began", "returned"], "group": [], "chord": ["began", "returned"]}[by]
+    job_id = project.send("replaced", by)
+    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", [f"replaced by {by}", *did])
+    assert (job.result, job.run, job.attempt) == (result, 1, 0)
+    if by != "task":
+        subs = project.queries.tree(job_id).sub_jobs
+        assert [(sub.status, sub.result) for sub in subs] == [(Status.COMPLETED, 0), (Status.COMPLETED, 1)]
+        assert job.sub_job_counts.completed == 2
+
+
+def test_a_revoke_that_no_worker_heard_is_lost_but_a_cancel_is_not(own_project):
+    own_project.announce()
+    revoked = own_project.send("ok")
+    own_project.app.control.revoke(revoked)
+    cancelled = own_project.launch("ok")
+    own_project.launcher.cancel(cancelled)
+    own_project.expect(cancelled, Status.CANCELLED, "PENDING", [])
+    with own_project.worker():
+        own_project.expect(revoked, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+        own_project.expect(cancelled, Status.CANCELLED, "REVOKED", [])
+
+
+@pytest.mark.parametrize("pool", ["threads", "solo"])
+def test_other_pools_report_the_same(own_project, pool):
+    with own_project.worker(pool=pool):
+        own_project.expect(own_project.send("ok"), Status.COMPLETED, "SUCCESS", ["began", "returned"])
+        own_project.expect(own_project.send("fail"), Status.FAILED, "FAILURE", ["began"])
+        did = ["began attempt 0", "began attempt 1", "returned"]
+        own_project.expect(own_project.send("flaky"), Status.COMPLETED, "SUCCESS", did)
+        own_project.expect(own_project.send("ignored"), Status.CANCELLED, "STARTED", ["began"])
+        parent = own_project.chord(
+            [own_project.signature("ok", n) for n in range(3)], own_project.signature("collect")
+        )
+        assert own_project.expect(parent, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == [0, 1, 2]

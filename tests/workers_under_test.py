@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pytest
-from celery import Signature
+from celery import Signature, chord
 from project.application import create_app
 from project.diary import Diary
 from recount import recount
@@ -123,11 +123,14 @@ class Project:
     def close(self) -> None:
         """Let go of Celery and of all connections."""
         self.tracker.detach()
-        self.client.close()
-        self.app.backend.client.close()
-        self.app.close()
+        consumer = self.app.backend.result_consumer
+        consumer.stop()
+        consumer.subscribed_to.clear()  # or results that outlive the project would connect again, to unsubscribe
+        self.app.backend.client.connection_pool.disconnect()
         self.app.amqp.producer_pool.force_close_all()
         self.app.pool.force_close_all()
+        self.app.close()
+        self.client.connection_pool.disconnect()
 
     # -- workers ----------------------------------------------------------------------------------------------------
 
@@ -191,6 +194,10 @@ class Project:
     def send(self, task: str, *args: Any, **options: Any) -> str:
         """Publish a task; returns its id."""
         return str(self.app.tasks[task].apply_async(args, **options).id)
+
+    def chord(self, header: list[Signature], body: Signature) -> str:
+        """Publish a chord; returns the id of its body."""
+        return str(chord(header, body, app=self.app).apply_async().id)
 
     def revoke(self, task_id: str, **options: Any) -> None:
         """Revoke a task the plain way; returns once the workers know."""

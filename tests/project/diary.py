@@ -1,4 +1,4 @@
-"""What tasks write down about themselves, apart from Celery and from jobtracker: the truth that tests compare with."""
+"""What tasks write down about themselves, apart from Celery and jobtracker: the truth that tests compare with."""
 
 import functools
 import time

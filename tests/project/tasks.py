@@ -75,7 +75,7 @@ def unserialisable() -> Any:
     return object()
 
 
-# -- again and again ----------------------------------------------------------------------------------------------------
+# -- again and again --------------------------------------------------------------------------------------------
 
 
 @shared_task(name="flaky", bind=True, max_retries=5)
@@ -133,7 +133,7 @@ def ignored_with_outcome(self: Task, state: str) -> None:
     raise Ignore
 
 
-# -- processes that are lost --------------------------------------------------------------------------------------------
+# -- processes that are lost ------------------------------------------------------------------------------------
 
 
 @shared_task(name="lost")
@@ -199,7 +199,7 @@ def unstorable() -> str:
     return "lost"
 
 
-# -- replaced -----------------------------------------------------------------------------------------------------------
+# -- replaced ---------------------------------------------------------------------------------------------------
 
 
 @shared_task(name="replaced", bind=True)
@@ -214,7 +214,7 @@ def replaced(self: Task, by: str) -> Any:
     return self.replace(chord(tasks, self.app.signature("collect"), app=self.app))
 
 
-# -- parents ------------------------------------------------------------------------------------------------------------
+# -- parents ----------------------------------------------------------------------------------------------------
 
 
 @shared_task(name="collect")
@@ -235,7 +235,7 @@ def collect_errors(results: list[Any] | None = None) -> dict[str, Any]:
     return {"results": results, "errors": errors}
 
 
-# -- what a job says of itself ------------------------------------------------------------------------------------------
+# -- what a job says of itself ----------------------------------------------------------------------------------
 
 
 @shared_task(name="count")
