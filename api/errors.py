@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem details: one shape for all of them."""
 
+import json
 import logging
 from typing import Any
 
@@ -55,8 +56,17 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(None, description="The fields, where some are to blame.")
 
 
+def _schema() -> dict[str, Any]:
+    """Problem's JSON Schema in one piece: inside an OpenAPI document its "#/$defs/…" would lead nowhere."""
+    schema = Problem.model_json_schema()
+    [(name, definition)] = schema.pop("$defs").items()
+    text = json.dumps(schema).replace(json.dumps({"$ref": f"#/$defs/{name}"}), json.dumps(definition))
+    whole: dict[str, Any] = json.loads(text)
+    return whole
+
+
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": text, "content": {"application/problem+json": {"schema": Problem.model_json_schema()}}}
+    status: {"description": text, "content": {"application/problem+json": {"schema": _schema()}}}
     for status, text in {
         404: "There is no such job.",
         409: "The job's status does not allow it.",
@@ -85,8 +95,14 @@ def problem(
     )
 
 
-def install(app: FastAPI, *, debug: bool) -> None:
-    """Turn all errors of the app into problem details. With `debug` unexpected ones tell what they are."""
+def unexpected(request: Request, error: Exception, *, debug: bool) -> JSONResponse:
+    """What nobody thought of; with `debug` the caller is told what it is."""
+    detail = f"{type(error).__name__}: {error}" if debug else "It has been logged with this request id."
+    return problem(request, 500, "Unexpected error", detail)
+
+
+def install(app: FastAPI) -> None:
+    """Turn the errors that are expected into problem details; `RequestContext` answers the others."""
 
     @app.exception_handler(JobTrackerError)
     def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:
@@ -119,8 +135,3 @@ def install(app: FastAPI, *, debug: bool) -> None:
         response = problem(request, error.status_code, str(error.detail), detail)
         response.headers.update(error.headers or {})
         return response
-
-    @app.exception_handler(Exception)
-    def unexpected_error(request: Request, error: Exception) -> JSONResponse:
-        detail = f"{type(error).__name__}: {error}" if debug else "It has been logged with this request id."
-        return problem(request, 500, "Unexpected error", detail)

@@ -68,11 +68,11 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         debug=False,  # an error page would not be problem details
         lifespan=lifespan,
     )
-    errors.install(app, debug=settings.debug)
+    errors.install(app)
     for router in (jobs.router, tracking.router, health.router):
         app.include_router(router)
     app.add_middleware(SizeLimit, most_bytes=settings.max_request_bytes)
-    app.add_middleware(RequestContext, service=settings.service_name, version=package_version())
+    app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)
     return app
 
 

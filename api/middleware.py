@@ -9,10 +9,11 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
+from api.errors import problem, unexpected
 from jobtracker.logs import request_id_var
 
-logger = logging.getLogger("api.access")
+logger = logging.getLogger("api")
+access_logger = logging.getLogger("api.access")
 
 _REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
@@ -24,12 +25,14 @@ class RequestContext:
         app: What is wrapped.
         service: The service's name.
         version: Its version.
+        debug: Tell the caller what an unexpected error is.
     """
 
-    def __init__(self, app: ASGIApp, service: str, version: str) -> None:
+    def __init__(self, app: ASGIApp, service: str, version: str, *, debug: bool) -> None:
         self.app = app
         self.service = service
         self.version = version
+        self.debug = debug
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -40,7 +43,7 @@ class RequestContext:
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         token = request_id_var.set(request_id)
-        status = 500
+        status = 0
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
@@ -55,8 +58,15 @@ class RequestContext:
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except Exception as error:
+            # Here, for Starlette would answer it without these headers, and end the connection.
+            logger.exception("unexpected_error")
+            if status:  # the answer had begun
+                raise
+            response = unexpected(Request(scope), error, debug=self.debug)
+            await response(scope, receive, send_with_headers)
         finally:
-            logger.info(
+            access_logger.info(
                 "request",
                 extra={
                     "method": scope["method"],

@@ -16,7 +16,7 @@ from jobtracker.models import JobPage, JobSummary, JobTree, from_ms
 from jobtracker.queries import HOUR_MS, MINUTE_MS, FlowPoint, JobCount, JobFilter, Performance, Sort
 from jobtracker.store import now_ms
 
-router = APIRouter(prefix="/api/tracking", tags=["tracking"], responses={503: RESPONSES[503]})
+router = APIRouter(prefix="/api/tracking", tags=["tracking"], responses={422: RESPONSES[422], 503: RESPONSES[503]})
 
 Hours = Annotated[int, Query(ge=1, le=24 * 31, description="How far back, in whole hours.")]
 Limit = Annotated[int, Query(ge=1, le=500)]

@@ -23,7 +23,7 @@ def api_log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def unworked_api(redis_server: EmbeddedRedis, api_log_dir: Path) -> Iterator[Api]:
     """The API that has workers later on, before it has them."""
-    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=WORKED_DB) as api:
+    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=WORKED_DB, inspect_cache_s=0.5) as api:
         yield api
 
 

@@ -109,7 +109,7 @@ class Api:
 
     def log_lines(self) -> list[str]:
         """What it has logged so far."""
-        return self.process.log_path.read_text().splitlines()
+        return lines_of(self.process.log_path)
 
 
 def job(job_type: str = "custom", payload: Json | None = None, **fields: Any) -> Json:
@@ -145,6 +145,11 @@ def problem_of(response: httpx.Response, status: int) -> Json:
     assert problem["detail"]
     assert problem["request_id"] == response.headers["x-request-id"]
     return problem
+
+
+def lines_of(log_path: Path) -> list[str]:
+    """The lines that have been written to their end."""
+    return log_path.read_text().split("\n")[:-1]
 
 
 def fields_of(problem: Json) -> list[str]:
@@ -192,8 +197,14 @@ def running(name: str, command: Sequence[str], log_path: Path, settings: dict[st
 
 
 @contextlib.contextmanager
-def running_api(log_dir: Path, **settings: Any) -> Iterator[Api]:
-    """An API that answers; by default with a namespace that no other has."""
+def running_api(log_dir: Path, *, command: Sequence[str] = ("api.main",), **settings: Any) -> Iterator[Api]:
+    """An API that answers; by default with a namespace that no other has.
+
+    Args:
+        log_dir: Where its log goes.
+        command: The Python module that serves it, with its arguments; uvicorn gets host and port as well.
+        settings: Settings beside host, port and namespace.
+    """
     settings = {
         "api_host": "127.0.0.1",
         "api_port": free_port(),
@@ -201,9 +212,10 @@ def running_api(log_dir: Path, **settings: Any) -> Iterator[Api]:
         **settings,
     }
     log_path = log_dir / f"api-{settings['api_port']}.log"
+    listening = ["--host", settings["api_host"], "--port", str(settings["api_port"])] if len(command) > 1 else []
     with (
         httpx.Client(base_url=f"http://127.0.0.1:{settings['api_port']}", timeout=20) as http,
-        running("API", ["api.main"], log_path, settings) as process,
+        running("API", [*command, *listening], log_path, settings) as process,
     ):
         process.wait_until_ready(lambda: _answers(http), timeout_s=PATIENCE_S)
         api = Api(http, ApiSettings.model_validate(settings), process)

@@ -1,0 +1,16 @@
+"""An API with a route that fails, for `uvicorn failing_api:create_app --factory`."""
+
+from fastapi import FastAPI
+
+from api import main
+
+
+def create_app() -> FastAPI:
+    """The API, and /fails."""
+    app = main.create_app()
+
+    @app.get("/fails")
+    def fails() -> None:
+        raise RuntimeError("a secret of the inside")
+
+    return app

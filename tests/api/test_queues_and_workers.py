@@ -1,0 +1,157 @@
+"""GET /api/tracking/queue-depth, worker-stats, health, and /api/health."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from serving import Api, Json, eventually, job, waiting
+
+from jobtracker.registry import JobType, Registry
+
+PARKED = "parked"
+"""A queue that nobody consumes."""
+
+
+@pytest.fixture(scope="module")
+def parked(api: Api) -> str:
+    """A job type whose queue nobody consumes."""
+    Registry(api.client, api.keys).announce(JobType(name="parking", task="tests.parking", queue=PARKED))
+    eventually(lambda: "parking" in api.get("/api/tracking/stats/by-type"))
+    return "parking"
+
+
+@pytest.fixture
+def parked_messages(api: Api, parked: str) -> Iterator[Callable[[], list[Json]]]:
+    """The messages at the broker in the queue that nobody consumes; it is emptied in the end."""
+
+    def read() -> list[Json]:
+        keys = sorted(api.client.scan_iter(match=f"{PARKED}*"))
+        return [json.loads(message) for key in keys for message in api.client.lrange(key, 0, -1)]
+
+    yield read
+    api.client.delete(PARKED, *api.client.scan_iter(match=f"{PARKED}*"))
+
+
+def depth_of(api: Api, queue: str) -> Json:
+    [found] = [depth for depth in api.get("/api/tracking/queue-depth")["queues"] if depth["queue"] == queue]
+    return dict(found)
+
+
+def the_worker(api: Api) -> Json:
+    [found] = api.get("/api/tracking/worker-stats")
+    return dict(found)
+
+
+def test_a_backlog_of_all_priorities_is_counted(api, parked, parked_messages):
+    assert depth_of(api, PARKED) == {"queue": PARKED, "messages": 0, "consumers": []}
+    jobs = [api.launch(job(parked, priority=priority)) for priority in ("low", "normal", "high", "critical", "low")]
+    assert depth_of(api, PARKED) == {"queue": PARKED, "messages": 5, "consumers": []}
+    report = api.get("/api/tracking/queue-depth")
+    assert report["pending"] == api.get("/api/tracking/stats/by-status")["pending"]
+    assert {message["headers"]["id"] for message in parked_messages()} == set(jobs)
+
+
+def test_each_priority_has_a_number_of_the_brokers_own(api, parked, parked_messages):
+    jobs = {
+        priority: api.launch(job(parked, priority=priority)) for priority in ("low", "normal", "high", "critical")
+    }
+    numbers = {message["headers"]["id"]: message["properties"]["priority"] for message in parked_messages()}
+    assert {name: numbers[job_id] for name, job_id in jobs.items()} == {
+        "critical": 0,
+        "high": 3,
+        "normal": 6,
+        "low": 9,
+    }
+
+
+def test_a_consumed_queue_names_its_consumers(api):
+    assert depth_of(api, "celery")["consumers"] == [the_worker(api)["name"]]
+
+
+def test_unacknowledged_messages_are_told_apart_from_waiting_ones(api):
+    job_id = api.launch(payload=waiting(30, steps=600))
+    api.expect(job_id, "running")
+    report = api.get("/api/tracking/queue-depth")
+    assert report["unacknowledged"] == 1
+    assert {depth["messages"] for depth in report["queues"] if depth["queue"] == "celery"} == {0}
+    api.post(job_id, "cancel", json={"force": True})
+    eventually(lambda: api.get("/api/tracking/queue-depth")["unacknowledged"] == 0)
+
+
+def test_the_request_id_is_a_header_of_the_message(api, parked, parked_messages):
+    response = api.http.post(
+        "/api/jobs/", json=job(parked, start=True), headers={"X-Request-ID": "from-the-caller:1"}
+    )
+    [message] = parked_messages()
+    assert message["headers"]["id"] == response.json()["id"]
+    assert message["headers"]["jobtracker_request_id"] == "from-the-caller:1"
+
+
+def test_worker_stats_show_who_the_workers_are(api):
+    found = the_worker(api)
+    assert found["online"] is True
+    assert found["queues"] == ["celery"]
+    assert found["lease"]["name"] == found["name"]
+    assert (found["lease"]["pool"], found["lease"]["concurrency"]) == ("prefork", 2)
+    assert found["stats"]["pid"] == found["lease"]["pid"]
+    assert set(found["registered"]) >= {
+        "data_processing",
+        "document_analysis",
+        "entity_extraction",
+        "medication_extraction",
+        "workers.checksum",
+        "workers.wait",
+    }
+
+
+def test_worker_stats_show_the_task_that_runs_while_it_runs(api):
+    job_id = api.launch(payload=waiting(60, steps=600))
+    api.expect(job_id, "running")
+    eventually(lambda: [task["id"] for task in the_worker(api)["active"]] == [job_id])
+    [task] = the_worker(api)["active"]
+    assert task["name"] == "workers.wait"
+    assert task["kwargs"] == {"seconds": 60, "steps": 600}
+    assert the_worker(api)["name"] == api.job(job_id)["worker"]
+    api.post(job_id, "cancel", json={"force": True})
+    eventually(lambda: the_worker(api)["active"] == [])
+
+
+def test_worker_stats_are_kept_for_a_moment_and_quick(api):
+    began = time.monotonic()
+    answers = [api.get("/api/tracking/worker-stats") for _ in range(3)]
+    assert answers[0] == answers[1] or answers[1] == answers[2]  # what is kept may have run out once
+    assert time.monotonic() - began < 1
+
+
+def test_health_tells_that_redis_the_broker_and_a_worker_are_there(api):
+    health = api.get("/api/tracking/health")
+    assert (health["status"], health["service"]) == ("healthy", "distributed_job_tracking")
+    components = health["components"]
+    assert set(components) == {"redis", "broker", "workers"}
+    assert all(component["healthy"] for component in components.values())
+    assert components["redis"]["latency_ms"] > 0
+    assert components["redis"]["facts"]["used_memory_bytes"] > 0
+    assert components["redis"]["facts"]["append_only"] is True
+    assert components["redis"]["facts"]["eviction_policy"] == "noeviction"
+    assert components["broker"]["facts"]["transport"] == "redis"
+    assert components["workers"]["facts"] == {"consuming": [the_worker(api)["name"]], "silent": []}
+
+
+def test_the_apis_own_health_does_not_ask_for_workers(quiet_api):
+    health = quiet_api.get("/api/health")
+    assert (health["status"], set(health["components"])) == ("healthy", {"redis", "broker"})
+    assert health["version"]
+
+
+def test_without_a_worker_the_tracking_is_not_healthy(quiet_api):
+    response = quiet_api.http.get("/api/tracking/health")
+    assert response.status_code == 503
+    assert int(response.headers["retry-after"]) > 0
+    health: dict[str, Any] = response.json()
+    assert health["status"] == "unhealthy"
+    assert health["components"]["redis"]["healthy"]
+    assert health["components"]["broker"]["healthy"]
+    assert "no worker" in health["components"]["workers"]["detail"]
+    assert quiet_api.get("/api/tracking/worker-stats") == []
