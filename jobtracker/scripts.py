@@ -19,6 +19,8 @@ from jobtracker.keys import PREFIXES
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED
 
 Args = Sequence[str | int | float]
+Calls = Sequence[tuple[str, Args]]
+"""A key and the further arguments, for each call of a verb."""
 
 
 class Library:
@@ -39,29 +41,15 @@ class Library:
 
     def call(self, client: RedisClient, verb: str, key: str, args: Args) -> Any:
         """Call a verb: one round trip, three where the server does not have the library."""
-        function = f"{self.name}_{verb}"
-        try:
-            return client.fcall(function, 1, key, *args)
-        except ResponseError as error:
-            if not _is_unknown(error):
-                raise
-            self.load(client)
-            return client.fcall(function, 1, key, *args)
+        return self.begin(client, verb, [(key, args)]).answers()[0]
 
-    def call_many(self, client: RedisClient, verb: str, calls: Sequence[tuple[str, Args]]) -> list[Any]:
-        """Call a verb once for each `(key, args)`, in order, in one pipeline."""
-        if not calls:
-            return []
-        pipe = client.pipeline(transaction=False)
-        for key, args in calls:
-            pipe.fcall(f"{self.name}_{verb}", 1, key, *args)
-        answers = pipe.execute(raise_on_error=False)
-        for n, answer in enumerate(answers):
-            if isinstance(answer, ResponseError) and _is_unknown(answer):
-                answers[n] = self.call(client, verb, *calls[n])
-            elif isinstance(answer, Exception):
-                raise answer
-        return list(answers)
+    def call_many(self, client: RedisClient, verb: str, calls: Calls) -> list[Any]:
+        """Call a verb once for each `(key, args)`, in order, in one round trip."""
+        return self.begin(client, verb, calls).answers() if calls else []
+
+    def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
+        """Send calls of a verb, and leave their answers for later."""
+        return PendingCalls(self, client, verb, calls)
 
     def load(self, client: RedisClient) -> None:
         """Load the library into the server; does nothing where somebody else has."""
@@ -70,6 +58,60 @@ class Library:
         except ResponseError as error:
             if "already exists" not in str(error):
                 raise
+
+
+class PendingCalls:
+    """Calls that are under way. They hold a connection until their answers are read.
+
+    A caller that has something else to do meanwhile does not wait for them: a publisher's own message is on its way
+    while the record of the job is. The connection itself is spoken to (redis-py's `Connection`), for `Redis` sends
+    and waits in one step, and spends more time on the way there than the server on the verb.
+    """
+
+    def __init__(self, library: Library, client: RedisClient, verb: str, calls: Calls) -> None:
+        self._library = library
+        self._client = client
+        self._verb = verb
+        self._calls = calls
+        self._pool = client.connection_pool
+        self._connection = self._pool.get_connection()
+        function = f"{library.name}_{verb}"
+        try:
+            commands = [("FCALL", function, 1, key, *args) for key, args in calls]
+            self._connection.send_packed_command(self._connection.pack_commands(commands))
+        except BaseException:
+            self._give_back(broken=True)
+            raise
+
+    def answers(self) -> list[Any]:
+        """The answers, in order; to be asked for once.
+
+        Raises:
+            redis.exceptions.RedisError: The first error there was. The calls behind it were made all the same.
+        """
+        answers: list[Any] = []
+        try:
+            for _ in self._calls:
+                try:
+                    answers.append(self._connection.read_response())
+                except ResponseError as error:
+                    answers.append(error)
+        except BaseException:
+            self._give_back(broken=True)  # an answer that nobody reads would be taken for the next call's
+            raise
+        self._give_back()
+        for n, answer in enumerate(answers):
+            if isinstance(answer, ResponseError) and "Function not found" in str(answer):
+                self._library.load(self._client)
+                answers[n] = self._library.call(self._client, self._verb, *self._calls[n])
+            elif isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def _give_back(self, *, broken: bool = False) -> None:
+        if broken:
+            self._connection.disconnect()
+        self._pool.release(self._connection)
 
 
 _NAME = "@LIBRARY@"
@@ -95,10 +137,6 @@ def _render(verbs: Iterable[str], keep_s: int) -> str:
 
 def _read(name: str) -> str:
     return (resources.files("jobtracker") / "lua" / f"{name}.lua").read_text()
-
-
-def _is_unknown(error: ResponseError) -> bool:
-    return "Function not found" in str(error)
 
 
 def lua_table(value: object) -> str:

@@ -4,7 +4,7 @@ The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can'
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -102,15 +102,18 @@ class JobStore:
         Returns:
             For each: applied, duplicate (it was there), or deleted (it must not come back).
         """
+        return self.begin_create(*jobs, at_ms=at_ms)()
+
+    def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Callable[[], list[Outcome]]:
+        """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
         at_ms = now_ms() if at_ms is None else at_ms
         calls = []
         for job in jobs:
             args: list[str | int | float] = [self.keys.prefix, job.id, at_ms]
             args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
             calls.append((self.keys("job", job.id), args))
-        if len(calls) == 1:
-            return [Outcome(self._verbs.call(self.client, "create", *calls[0]))]
-        return [Outcome(outcome) for outcome in self._verbs.call_many(self.client, "create", calls)]
+        pending = self._verbs.begin(self.client, "create", calls)
+        return lambda: [Outcome(outcome) for outcome in pending.answers()]
 
     def apply(
         self,
