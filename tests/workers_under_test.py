@@ -259,6 +259,11 @@ class Project:
             self.verdicts[job_id] = wanted
         return self.job(job_id)
 
+    def expect_untracked(self, task_id: str, state: str, did: list[str]) -> None:
+        """Wait until a task has come to its end, of which the tracker knows nothing."""
+        wanted = Account("missing", state, did)
+        eventually(lambda: self.account(task_id) == wanted, lambda: f"{self.account(task_id)} instead of {wanted}")
+
     def expect_status(self, job_id: str, status: Status) -> Job:
         """Wait until the tracker says so."""
         eventually(
