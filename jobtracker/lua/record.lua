@@ -83,21 +83,15 @@ local function chronicle(rec, at, n)
   observe(series, 'run', at - rec.started, n)
 end
 
--- Moves a job to a status: indexes, counters, time series and the record's own fields.
-local function enter(rec, status, now)
-  unindex(rec)
-  rec.status = status
-  index(rec, now)
-  redis.call('HSET', key('job', rec.id), 'status', status, 'entered', now)
-end
-
--- What is set and what is cleared when an event is applied, beyond the status.
-local function remember(rec, event, now, run, attempt)
-  local set, clear = {}, {}
+-- Writes into the record what an event sets and clears; `moved` where its status has changed, `more` are further
+-- field/value pairs.
+local function remember(rec, event, now, run, attempt, moved, more)
+  local set, clear = more, {}
   local function put(name, value) rec[name] = value; set[#set + 1] = name; set[#set + 1] = value end
   local function drop(...)
     for _, name in ipairs({ ... }) do rec[name] = nil; clear[#clear + 1] = name end
   end
+  if moved then put('status', rec.status); put('entered', now) end
   if rec.presumed and (EVIDENCE[event] or event == 'reopen') then
     drop('presumed', 'finished', 'reason')
     redis.call('HDEL', key('data', rec.id), 'error')
@@ -144,15 +138,16 @@ end
 -- Its verdict follows from its sub-jobs, not from a lost worker.
 local function derived(rec) return rec.presumed and rec.presumed ~= 'lose' end
 
--- Applies an event to a loaded record. run and attempt are nil where the reporter does not know them.
+-- Applies an event to a loaded record. run and attempt are nil where the reporter does not know them; `more` are
+-- field/value pairs that are written if the event is applied as it came.
 -- Returns the outcome, and the event that was really applied.
-local function apply(rec, event, now, run, attempt)
+local function apply(rec, event, now, run, attempt, more)
   if run and run < rec.run then return 'stale', event end
   if run == rec.run and attempt and attempt < rec.attempt then return 'stale', event end
   if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
   if event == 'unenqueue' and rec.run ~= 1 then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
-  if event == 'start' and rec.cancel then event = 'cancelled' end
+  if event == 'start' and rec.cancel then event, more = 'cancelled', nil end
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]
@@ -160,8 +155,13 @@ local function apply(rec, event, now, run, attempt)
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
   local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
   if corrected then chronicle(rec, tonumber(rec.finished), -1) end
-  if to ~= from or corrected then enter(rec, to, now) end
-  remember(rec, event, now, run, attempt)
+  local moved = to ~= from or corrected
+  if moved then
+    unindex(rec)
+    rec.status = to
+    index(rec, now)
+  end
+  remember(rec, event, now, run, attempt, moved, more or {})
   if SETTLED[to] then chronicle(rec, now, 1) end
   return 'applied', event
 end

@@ -11,9 +11,8 @@ local run, attempt, n = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local rec = load(id)
 if not rec then return { missing(id), '', '', 0, 0, '', 0, '' } end
 local before = rec.status
-local outcome, applied = apply(rec, event, now, run, attempt)
-if outcome == 'applied' and applied == event then
-  if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 8, 7 + 2 * n)) end
-  if #ARGV > 7 + 2 * n then redis.call('HSET', key('data', id), unpack(ARGV, 8 + 2 * n)) end
+local outcome, applied = apply(rec, event, now, run, attempt, { unpack(ARGV, 8, 7 + 2 * n) })
+if outcome == 'applied' and applied == event and #ARGV > 7 + 2 * n then
+  redis.call('HSET', key('data', id), unpack(ARGV, 8 + 2 * n))
 end
 return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '' }
