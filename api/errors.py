@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from kombu.exceptions import OperationalError
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
@@ -122,6 +123,10 @@ def install(app: FastAPI) -> None:
         errors = [FieldProblem(field=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
         detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
         return problem(request, 422, "The request is not valid", detail, errors)
+
+    @app.exception_handler(OperationalError)
+    def broker_error(request: Request, error: OperationalError) -> JSONResponse:
+        return problem(request, 503, "The broker is away", f"The broker does not answer: {error}. Try again shortly.")
 
     @app.exception_handler(RedisError)
     def redis_error(request: Request, error: RedisError) -> JSONResponse:

@@ -4,12 +4,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from celery import Celery
 from fastapi import FastAPI
 
 from api import errors
 from api.middleware import RequestContext, SizeLimit
 from api.routers import health, jobs, tracking
+from api.sending import celery_app
 from api.settings import ApiSettings
 from jobtracker.inspection import Inspection
 from jobtracker.leases import Repeater
@@ -17,23 +17,6 @@ from jobtracker.logs import json_handler
 from jobtracker.reaper import Reaper
 from jobtracker.tracker import package_version
 from jobtracker.tracking import Tracking
-
-
-def celery_app(settings: ApiSettings) -> Celery:
-    """A Celery app that only sends: it knows no tasks, and soon gives up on a broker that is away."""
-    app = Celery("jobtracker-api", broker=settings.broker_url, backend=settings.result_backend)
-    limits = {"socket_connect_timeout": 1.0, "socket_timeout": 5.0}
-    app.conf.update(
-        broker_connection_timeout=1.0,
-        # A chord in a chord holds a connection for each level while it is sent: of a limited number, two deep trees
-        # could hold all, and wait for each other for ever.
-        broker_pool_limit=None,
-        broker_transport_options=limits,
-        result_backend_transport_options={"retry_policy": {"max_retries": 1}},
-        redis_socket_connect_timeout=1.0,
-        redis_socket_timeout=5.0,
-    )
-    return app
 
 
 def log_json(settings: ApiSettings) -> None:

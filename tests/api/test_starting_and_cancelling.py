@@ -75,6 +75,17 @@ def test_trees_deeper_than_celerys_connection_pool_run_side_by_side(api):
         api.expect(job_id, "completed")
 
 
+def test_nothing_listens_for_the_results_of_what_was_sent(api):
+    tree = api.create(parent(job(), parent(job()), start=True))
+    single = api.launch()
+    for job_id in (tree["id"], single):
+        api.expect(job_id, "completed")
+    inner = tree["sub_jobs"][1]
+    sent = [single, tree["id"], tree["sub_jobs"][0]["id"], inner["id"], inner["sub_jobs"][0]["id"]]
+    channels = api.client.pubsub_channels()
+    assert [channel for channel in channels if any(job_id in channel for job_id in sent)] == []
+
+
 @pytest.mark.xfail(strict=True, reason="Celery's worker can't send the body and says so in its log only")
 def test_a_parent_whose_task_can_not_be_called_with_results_fails(api):
     job_id = api.launch(job(sub_jobs=[job()]))

@@ -1,0 +1,38 @@
+"""The API's Celery app: it only sends, and soon gives up on a broker that is away."""
+
+from typing import Any
+
+from celery import Celery
+
+from api.settings import ApiSettings
+
+
+class SendingCelery(Celery):  # type: ignore[misc] # Celery has no types
+    """A Celery app that waits for no results.
+
+    Celery subscribes to the result of every task that it sends, and never lets go of those in a chord. A publisher
+    that lives as long as this one would collect them for ever.
+    """
+
+    def _get_backend(self) -> Any:
+        backend = super()._get_backend()
+        backend.on_task_call = lambda *_: None
+        backend.add_pending_result = backend.remove_pending_result = lambda result, **_: result
+        return backend
+
+
+def celery_app(settings: ApiSettings) -> Celery:
+    """The app, which knows no tasks."""
+    app = SendingCelery("jobtracker-api", broker=settings.broker_url, backend=settings.result_backend)
+    limits = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0, "max_retries": 1, "interval_start": 0}
+    app.conf.update(
+        broker_connection_timeout=1.0,
+        # A chord in a chord holds a connection for each level while it is sent: of a limited number, two deep trees
+        # could hold all, and wait for each other for ever.
+        broker_pool_limit=None,
+        broker_transport_options=limits,
+        result_backend_transport_options={"retry_policy": {"max_retries": 1}},
+        redis_socket_connect_timeout=1.0,
+        redis_socket_timeout=2.0,
+    )
+    return app
