@@ -24,8 +24,8 @@ from jobtracker.current import CurrentJob, job_of
 from jobtracker.declarations import DEFAULT, Declaration, declaration_of
 from jobtracker.dispatch import priority_of, sends_itself
 from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.messages import Known, MessageReader, stored_arguments
-from jobtracker.models import job_and_run_of
+from jobtracker.messages import ACCUMULATE, Known, MessageReader, stored_arguments
+from jobtracker.models import job_and_run_of, task_id_of
 from jobtracker.store import Change, NewJob, now_ms
 from jobtracker.tracking import Tracking
 
@@ -142,8 +142,12 @@ class Hooks:
             return Known(self.tracking.registry.type_of_task(name), declaration)
         return Known(declaration.job_type or name, declaration)
 
-    def _is_tracked(self, task: Task) -> bool:
-        return task.app is self.app and not (self.only_declared and declaration_of(task) is None)
+    def _is_tracked(self, task: Task, request: Any) -> bool:
+        """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""
+        if task.app is not self.app:
+            return False
+        replaces = task.name == ACCUMULATE or (getattr(request, "replaced_task_nesting", None) or 0) > 0
+        return replaces or not self.only_declared or declaration_of(task) is not None
 
     # -- publishing -------------------------------------------------------------------------------------------------
 
@@ -183,8 +187,8 @@ class Hooks:
         if jobs:
             publication.jobs = jobs
             publication.outcomes = self.tracking.store.begin_create(*jobs, at_ms=at_ms)
-            if current is not None and any(job.id == current.id for job in jobs):
-                self._replaced(current, {})  # by a group or chord whose body bears the task's own id
+        if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
+            self._replaced(current, {})  # by a group, chord or chain whose end bears the task's own id
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
@@ -241,7 +245,7 @@ class Hooks:
     def on_prerun(self, sender: Task, task_id: str, **_: Any) -> None:
         """task_prerun: running; or not to be run at all, which `refuse` acts on before the task's code begins."""
         request = sender.request
-        if not self._is_tracked(sender) or request.is_eager:
+        if not self._is_tracked(sender, request) or request.is_eager:
             return
         job_id, run = job_and_run_of(task_id)
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
@@ -316,7 +320,7 @@ class Hooks:
         From the child. For a lost child, a hard time limit or a Reject from the main process, which may say it twice
         and does not know the attempt.
         """
-        if not self._is_tracked(sender):
+        if not self._is_tracked(sender, sender.request):
             return
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
@@ -330,7 +334,7 @@ class Hooks:
         The main process says it too, of a task that a cold shutdown killed, though nothing was published: that task
         is lost.
         """
-        if not self._is_tracked(sender) or request.is_eager:
+        if not self._is_tracked(sender, request) or request.is_eager:
             return
         job_id, run = job_and_run_of(request.id)
         job = job_of(sender)
@@ -360,7 +364,7 @@ class Hooks:
         **_: Any,
     ) -> None:
         """task_revoked, in the main process: cancelled."""
-        if not self._is_tracked(sender):
+        if not self._is_tracked(sender, request):
             return
         job_id, run = job_and_run_of(request.id)
         reason = "revoked"
@@ -393,7 +397,7 @@ class Hooks:
         self, sender: Task, task_id: str, exception: BaseException | None = None, einfo: Any = None, **_: Any
     ) -> None:
         """task_internal_error: the worker could not store the result, say."""
-        if self._is_tracked(sender):
+        if self._is_tracked(sender, sender.request):
             job_id, run = job_and_run_of(task_id)
             self._fail(sender, job_id, run, None, exception, getattr(einfo, "traceback", None))
 

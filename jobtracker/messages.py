@@ -4,17 +4,20 @@ A message carries its chord's body signature and what is left of its chain, with
 So a tree that plain Celery code builds is known from the messages alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from kombu.utils.json import dumps
 
-from jobtracker.declarations import Declaration
+from jobtracker.declarations import DEFAULT, Declaration
 from jobtracker.dispatch import REQUEST_ID_HEADER
 from jobtracker.lifecycle import Priority
 from jobtracker.models import job_and_run_of
 from jobtracker.store import NewJob
+
+ACCUMULATE = "celery.accumulate"
+"""Celery's own task that ends a group which has replaced a task, under that task's id."""
 
 _REPR_CHARS = 1024
 
@@ -63,57 +66,56 @@ class MessageReader:
             fields["eta"] = int(datetime.fromisoformat(headers["eta"]).timestamp() * 1000)
         if headers.get(REQUEST_ID_HEADER):
             fields["request_id"] = headers[REQUEST_ID_HEADER]
-        family = list(self._parents(embedded.get("chord"), job_id, headers.get("group_index"), priority))
-        if family:
-            fields["parent"] = family[0].id
-        chain = list(self._chain(embedded.get("chain"), priority))
+        around = self._around(
+            job_id, fields, embedded.get("chord"), headers.get("group_index"), _in_order(embedded), priority
+        )
+        data = stored_arguments(known.declaration, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr"))
+        return [NewJob(id=job_id, fields=fields, data=data), *around]
+
+    @staticmethod
+    def task_ids_ahead(body: Any) -> set[str]:
+        """The task ids of a message's chord and of what its chain still holds."""
+        embedded = body[2]
+        steps = [*(_steps(embedded["chord"]) if embedded.get("chord") else []), *_in_order(embedded)]
+        return {step["options"].get("task_id") for step in steps}
+
+    def _around(
+        self,
+        job_id: str,
+        fields: dict[str, str | int],
+        chord: Mapping[str, Any] | None,
+        index: int | None,
+        following: Sequence[Mapping[str, Any]],
+        priority: Priority,
+    ) -> list[NewJob]:
+        """The parents of a job and the jobs after it in its chain; `fields` are told of the nearest of both."""
+        parents = self._job(_steps(chord), priority, subs={index or 0: job_id}) if chord else []
+        if parents:
+            fields["parent"] = parents[0].id
+        chain = self._job(following, priority)
         if chain:
             fields["next"] = chain[0].id
-        data = stored_arguments(known.declaration, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr"))
-        return [NewJob(id=job_id, fields=fields, data=data), *family, *chain]
+        return [*parents, *chain]
 
-    def _parents(
-        self, signature: Mapping[str, Any] | None, job_id: str, index: int | None, priority: Priority
-    ) -> Iterator[NewJob]:
-        """The parent of a header task, and that parent's own parents."""
-        while signature:
-            options = signature["options"]
-            if not options.get("task_id") or _is_canvas(signature["task"]):
-                return
-            parent_id, run = job_and_run_of(options["task_id"])
-            position = index or 0
-            fields, data = self._described(signature, run, priority)
-            signature, index = options.get("chord"), options.get("group_index")
-            if signature and signature["options"].get("task_id"):
-                fields["parent"] = job_and_run_of(signature["options"]["task_id"])[0]
-            yield NewJob(id=parent_id, fields=fields, data=data, subs={position: job_id})
-            job_id = parent_id
-
-    def _chain(self, signatures: list[Mapping[str, Any]] | None, priority: Priority) -> Iterator[NewJob]:
-        """The jobs that a chain still holds, in the order they will run (Celery keeps the list reversed)."""
-        following = [
-            s for s in reversed(signatures or []) if s["options"].get("task_id") and not _is_canvas(s["task"])
-        ]
-        for place, signature in enumerate(following):
-            job_id, run = job_and_run_of(signature["options"]["task_id"])
-            fields, data = self._described(signature, run, priority)
-            family = list(
-                self._parents(
-                    signature["options"].get("chord"), job_id, signature["options"].get("group_index"), priority
-                )
-            )
-            if family:
-                fields["parent"] = family[0].id
-            if place + 1 < len(following):
-                fields["next"] = job_and_run_of(following[place + 1]["options"]["task_id"])[0]
-            yield NewJob(id=job_id, fields=fields, data=data)
-            yield from family
+    def _job(
+        self, steps: Sequence[Mapping[str, Any]], priority: Priority, subs: Mapping[int, str] | None = None
+    ) -> list[NewJob]:
+        """The job of the first step, and all that are around it; none where it is not tracked."""
+        if not steps or not steps[0]["options"].get("task_id"):
+            return []
+        options = steps[0]["options"]
+        known = self.know(steps[0]["task"])
+        if known is None and steps[0]["task"] != ACCUMULATE:
+            return []
+        job_id, run = job_and_run_of(options["task_id"])
+        fields, data = self._described(steps[0], known or Known(ACCUMULATE, DEFAULT), run, priority)
+        around = self._around(job_id, fields, options.get("chord"), options.get("group_index"), steps[1:], priority)
+        return [NewJob(id=job_id, fields=fields, data=data, subs=subs or {}), *around]
 
     def _described(
-        self, signature: Mapping[str, Any], run: int, priority: Priority
+        self, signature: Mapping[str, Any], known: Known, run: int, priority: Priority
     ) -> tuple[dict[str, str | int], dict[str, str]]:
         name, options = signature["task"], signature["options"]
-        known = self.know(name) or Known(name, Declaration())
         number = options.get("priority")
         fields: dict[str, str | int] = {
             "name": options.get("shadow") or name,
@@ -141,5 +143,24 @@ def stored_arguments(
     return {"arguments_repr": f"{args_repr or '()'} {kwargs_repr or '{}'}"[:_REPR_CHARS]}
 
 
-def _is_canvas(task: str) -> bool:
-    return task in {"celery.chain", "celery.group", "celery.chord"}
+def _in_order(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The steps that are left of a chain, in the order they will run: Celery keeps the list reversed."""
+    return [step for signature in reversed(options.get("chain") or []) for step in _steps(signature)]
+
+
+def _steps(signature: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The tasks that a signature stands for, in the order they will run; of a chord, those of its body.
+
+    A group has no one task that comes next.
+    """
+    kwargs: Mapping[str, Any] = signature["kwargs"]
+    following = _in_order(signature["options"])
+    match signature["task"]:
+        case "celery.chain":
+            return [step for task in kwargs["tasks"] for step in _steps(task)] + following
+        case "celery.chord":
+            return _steps(kwargs["body"]) + following
+        case "celery.group":
+            return following
+        case _:
+            return [signature, *following]

@@ -48,6 +48,8 @@ class Settlement:
         elif verdict.verdict == "settled" and verdict.status:
             if verdict.status is Status.FAILED:
                 self._explain_failure(parent_id)
+            if verdict.status in SETTLED and (following := self.queries.field(parent_id, "next")):
+                self._break_chain(following, parent_id)
             if verdict.grandparent:
                 self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status)
 

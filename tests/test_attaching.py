@@ -4,7 +4,7 @@ import contextlib
 import uuid
 
 import pytest
-from celery import Celery, Task, signals
+from celery import Celery, Task, chain, signals
 from project import tasks
 from pydantic import BaseModel
 from workers_under_test import new_project
@@ -187,7 +187,28 @@ def test_a_tracker_of_declared_tasks_does_not_see_others(redis_server, worker_lo
         project.expect_untracked(project.send("flaky"), "SUCCESS", ["began attempt 0", "began attempt 1", "returned"])
         project.expect_untracked(project.app.send_task("unheard_of", queue=project.queue).id, "FAILURE", [])
         assert stored(project.tracker) == 1
-        assert set(project.tracking.registry.all()) == {"declared_type", "secret", "collect"}
+        assert set(project.tracking.registry.all()) == {"declared_type", "secret", "collect", "replaced"}
+
+
+def test_a_declared_task_that_others_replace_is_tracked_to_its_end(redis_server, worker_log_dir):
+    with new_project(redis_server, worker_log_dir, track="declared") as project, project.worker():
+        for by, did in {"task": ["began", "returned"], "group": []}.items():
+            project.expect(project.send("replaced", by), Status.COMPLETED, "SUCCESS", [f"replaced by {by}", *did])
+        assert stored(project.tracker) == 2
+
+
+def test_of_a_tree_the_declared_tasks_are_tracked(redis_server, worker_log_dir):
+    with new_project(redis_server, worker_log_dir, track="declared") as project, project.worker():
+        header = [project.signature("declared", 1), project.signature("ok", 2)]
+        declared = project.chord(header, project.signature("collect"))
+        undeclared = project.chord(header, project.signature("collect_errors"))
+        project.expect(declared, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+        assert [sub.task for sub in project.queries.tree(declared).sub_jobs] == ["declared"]
+        project.expect_untracked(undeclared, "SUCCESS", ["began", "returned"])
+        tasks = [project.signature("declared", 1), project.signature("ok"), project.signature("declared")]
+        last = chain(*tasks).apply_async()
+        project.expect(last.id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+        project.expect(last.parent.parent.id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
 
 
 # -- declarations ---------------------------------------------------------------------------------------------------

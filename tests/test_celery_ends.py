@@ -140,16 +140,28 @@ def test_a_running_task_that_is_revoked_without_termination_goes_on_to_success(p
     project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
 
 
-@pytest.mark.parametrize(("by", "result"), [("task", "in its place"), ("group", [0, 1]), ("chord", [0, 1])])
-def test_a_task_that_is_replaced_goes_on_as_the_same_job(project, by, result):
-    did = {"task": ["began", "returned"], "group": [], "chord": ["began", "returned"]}[by]
+@pytest.mark.parametrize(
+    ("by", "result", "did"),
+    [
+        ("task", "in its place", ["began", "returned"]),
+        ("group", [0, 1], []),
+        ("chord", [0, 1], ["began", "returned"]),
+        ("chain", 3, ["began", "returned"]),
+    ],
+)
+def test_a_task_that_is_replaced_goes_on_as_the_same_job(project, by, result, did):
     job_id = project.send("replaced", by)
     job = project.expect(job_id, Status.COMPLETED, "SUCCESS", [f"replaced by {by}", *did])
     assert (job.result, job.run, job.attempt) == (result, 1, 0)
-    if by != "task":
+    if by in {"group", "chord"}:
         subs = project.queries.tree(job_id).sub_jobs
         assert [(sub.status, sub.result) for sub in subs] == [(Status.COMPLETED, 0), (Status.COMPLETED, 1)]
-        assert job.sub_job_counts.completed == 2
+
+
+def test_a_task_that_is_replaced_by_tasks_one_of_which_fails_is_failed(project):
+    job_id = project.send("replaced", "failing group")
+    job = project.expect(job_id, Status.FAILED, "FAILURE", ["replaced by failing group"])
+    assert (job.sub_job_counts.completed, job.sub_job_counts.failed) == (2, 1)
 
 
 def test_a_revoke_that_no_worker_heard_is_lost_but_a_cancel_is_not(own_project):

@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import Any
 
-from celery import Task, chord, group, shared_task
+from celery import Task, chain, chord, group, shared_task
 from celery.backends.redis import RedisBackend
 from celery.exceptions import Ignore, Reject
 
@@ -21,8 +21,16 @@ def ok(value: Any = None) -> Any:
     return value
 
 
+@shared_task(name="add")
+def add(one: int, other: int) -> int:
+    """Add two numbers."""
+    did("began")
+    did("returned")
+    return one + other
+
+
 @shared_task(name="fail")
-def fail(message: str = "as asked") -> None:
+def fail(message: Any = "as asked") -> None:
     """Raise."""
     did("began")
     raise ValueError(message)
@@ -203,15 +211,20 @@ def unstorable() -> str:
 
 
 @shared_task(name="replaced", bind=True)
+@tracked()
 def replaced(self: Task, by: str) -> Any:
-    """Put another task, a group or a chord into this one's place."""
+    """Put another task, or a tree of tasks, into this one's place."""
     did(f"replaced by {by}")
-    tasks = [self.app.signature("ok", args=[n]) for n in range(2)]
-    if by == "task":
-        return self.replace(self.app.signature("ok", args=["in its place"]))
-    if by == "group":
-        return self.replace(group(tasks, app=self.app))
-    return self.replace(chord(tasks, self.app.signature("collect"), app=self.app))
+    task = self.app.signature
+    two = [task("ok", args=[n]) for n in range(2)]
+    replacements = {
+        "task": task("ok", args=["in its place"]),
+        "group": group(two, app=self.app),
+        "chord": chord(two, task("collect"), app=self.app),
+        "chain": chain(task("ok", args=[1]), task("add", args=[2]), app=self.app),
+        "failing group": group([*two, task("fail")], app=self.app),
+    }
+    return self.replace(replacements[by])
 
 
 # -- parents ----------------------------------------------------------------------------------------------------
