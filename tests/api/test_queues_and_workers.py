@@ -1,6 +1,8 @@
 """GET /api/tracking/queue-depth, worker-stats, health, and /api/health."""
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -76,7 +78,7 @@ def test_unacknowledged_messages_are_told_apart_from_waiting_ones(api):
     report = api.get("/api/tracking/queue-depth")
     assert report["unacknowledged"] == 1
     assert {depth["messages"] for depth in report["queues"] if depth["queue"] == "celery"} == {0}
-    api.post(job_id, "cancel", json={"force": True})
+    api.post(job_id, "cancel")
     eventually(lambda: api.get("/api/tracking/queue-depth")["unacknowledged"] == 0)
 
 
@@ -114,7 +116,7 @@ def test_worker_stats_show_the_task_that_runs_while_it_runs(api):
     assert task["name"] == "workers.wait"
     assert task["kwargs"] == {"seconds": 60, "steps": 600}
     assert the_worker(api)["name"] == api.job(job_id)["worker"]
-    api.post(job_id, "cancel", json={"force": True})
+    api.post(job_id, "cancel")
     eventually(lambda: the_worker(api)["active"] == [])
 
 
@@ -123,6 +125,19 @@ def test_worker_stats_are_kept_for_a_moment_and_quick(api):
     answers = [api.get("/api/tracking/worker-stats") for _ in range(3)]
     assert answers[0] == answers[1] or answers[1] == answers[2]  # what is kept may have run out once
     assert time.monotonic() - began < 1
+
+
+def test_a_worker_that_does_not_answer_is_not_online_and_not_healthy(api, worker):
+    name = the_worker(api)["name"]
+    os.kill(worker.pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: not the_worker(api)["online"])
+        response = api.http.get("/api/tracking/health")
+        assert response.status_code == 503
+        assert response.json()["components"]["workers"]["facts"] == {"consuming": [], "silent": [name]}
+    finally:
+        os.kill(worker.pid, signal.SIGCONT)
+    eventually(lambda: api.http.get("/api/tracking/health").status_code == 200)
 
 
 def test_health_tells_that_redis_the_broker_and_a_worker_are_there(api):

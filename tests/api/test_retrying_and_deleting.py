@@ -105,7 +105,7 @@ def test_a_running_job_can_not_be_deleted(api):
     job_id = api.launch(payload=waiting(20, steps=400))
     api.expect(job_id, "running")
     assert "Cancel it first" in api.problem("DELETE", f"/api/jobs/{job_id}", 409)["detail"]
-    api.post(job_id, "cancel", json={"force": True})
+    api.post(job_id, "cancel")
     api.expect(job_id, "cancelled")
     api.request("DELETE", f"/api/jobs/{job_id}", 204)
 

@@ -20,7 +20,7 @@ def all_processes_busy(api: Api) -> Iterator[None]:
         api.expect(job_id, "running")
     yield
     for job_id in blocking:
-        api.post(job_id, "cancel", json={"force": True})
+        api.post(job_id, "cancel")
     for job_id in blocking:
         api.expect(job_id, "cancelled")
 
@@ -149,14 +149,6 @@ def test_a_running_job_stops_where_it_looks_for_a_cancel(api):
     assert cancelled["finished_at"] >= asked["cancel_requested_at"]
 
 
-def test_a_running_job_that_never_looks_is_killed_by_force(api):
-    job_id = api.launch(payload=DEAF)
-    api.expect(job_id, "running")
-    api.post(job_id, "cancel", json={"force": True, "reason": "it hangs"})
-    api.expect(job_id, "cancelled")
-    assert api.expect(api.launch(), "completed")  # the worker has another process for it
-
-
 def test_a_parents_cancel_reaches_all_its_sub_jobs(api):
     tree = api.create(parent(job(payload=ENDLESS), parent(job(payload=ENDLESS), job(payload=ENDLESS)), start=True))
     eventually(lambda: sum(sub["status"] == "running" for sub in subs_of(api, tree["id"])) == 2)
@@ -198,3 +190,11 @@ def test_a_cancel_that_is_not_valid_is_refused_with_its_field(api, body, field):
 def test_what_is_not_there_can_not_be_started_cancelled_or_retried(api, verb):
     problem = api.problem("POST", f"/api/jobs/no-such-job/{verb}", 404)
     assert "no-such-job" in problem["detail"]
+
+
+def test_a_running_job_that_never_looks_is_killed_by_force(api):
+    job_id = api.launch(payload=DEAF)
+    api.expect(job_id, "running")
+    api.post(job_id, "cancel", json={"force": True, "reason": "it hangs"})
+    api.expect(job_id, "cancelled")
+    assert api.expect(api.launch(), "completed")  # the worker has another process for it
