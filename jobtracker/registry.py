@@ -54,9 +54,9 @@ class Registry:
         if types:
             self.client.hset(self.keys("types"), mapping={t.name: t.model_dump_json() for t in types})
 
-    def all(self) -> dict[str, JobType]:
-        """The announced types by name, at most a second old."""
-        if time.monotonic() - self._cached_at >= _CACHE_S:
+    def all(self, *, fresh: bool = False) -> dict[str, JobType]:
+        """The announced types by name, at most a second old, or read anew."""
+        if fresh or time.monotonic() - self._cached_at >= _CACHE_S:
             announced = self.client.hgetall(self.keys("types"))
             self._cached = {name: JobType.model_validate_json(text) for name, text in sorted(announced.items())}
             self._cached_at = time.monotonic()
@@ -79,7 +79,7 @@ class Registry:
         """
         if job_type == CUSTOM:
             return self._resolve_custom(payload)
-        announced = self.all().get(job_type)
+        announced = self.all().get(job_type) or self.all(fresh=True).get(job_type)
         if announced is None:
             if job_type not in DOCUMENTED:
                 raise UnknownJobTypeError(job_type, self.names())
@@ -90,10 +90,9 @@ class Registry:
     def _resolve_custom(self, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
         self._check(JobType(name=CUSTOM, task="", payload_schema=CustomPayload.model_json_schema()), payload)
         wanted = CustomPayload.model_validate(payload)
-        types = self.all()
-        found = next((t for t in types.values() if wanted.task in {t.task, t.name}), None)
+        found = _named(wanted.task, self.all()) or _named(wanted.task, self.all(fresh=True))
         if found is None:
-            tasks = ", ".join(sorted(t.task for t in types.values())) or "none so far: start a worker"
+            tasks = ", ".join(sorted(t.task for t in self.all().values())) or "none so far: start a worker"
             raise InvalidPayloadError(
                 CUSTOM, [(["task"], f"no worker has announced {wanted.task!r}; known: {tasks}")]
             )
@@ -109,6 +108,11 @@ class Registry:
         problems = [(list(error.absolute_path), _reason(error)) for error in errors]
         if problems:
             raise InvalidPayloadError(job_type.name, problems)
+
+
+def _named(name: str, types: dict[str, JobType]) -> JobType | None:
+    """The type of that name, or of a task of that name."""
+    return next((t for t in types.values() if name in {t.task, t.name}), None)
 
 
 def _reason(error: Any) -> str:

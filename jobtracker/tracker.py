@@ -174,8 +174,8 @@ class Tracker:
         worker = self._worker
 
         def renew() -> None:
-            leases.renew(worker)
             own.registry.announce(*types)
+            leases.renew(worker)
 
         self._repeaters = [
             Repeater("lease", settings.lease_renew_s, renew),

@@ -59,11 +59,25 @@ def hold_late(gate: str) -> None:
 def hold_and_look(gate: str) -> None:
     """Wait at a gate, or until the job is cancelled."""
     did("began")
+    look_until_open(gate)
+    did("returned")
+
+
+@shared_task(name="hold_and_look_as_parent")
+def hold_and_look_as_parent(results: Any = None, gate: str = "") -> Any:
+    """Wait at a gate, or until the job is cancelled, with the results of sub-jobs."""
+    did("began")
+    look_until_open(gate)
+    did("returned")
+    return results
+
+
+def look_until_open(gate: str) -> None:
+    """Wait at a gate; stop the task where its job is cancelled."""
     for _ in diary().until_open(gate):
         if current_job().cancel_requested:
             did("stopped")
         current_job().raise_if_cancelled()
-    did("returned")
 
 
 @shared_task(name="hold_and_fail")
