@@ -76,7 +76,7 @@ def test_a_warm_shutdown_waits_for_what_runs_and_gives_the_lease_back(survivor, 
     survivor.diary.open_gate(gate)
     victim.wait_for_exit()
     survivor.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
-    assert victim.name not in [lease.name for lease in survivor.leases.live()]
+    assert victim.lease.name not in [lease.name for lease in survivor.leases.live()]
 
 
 def test_a_cold_shutdown_fails_what_was_acknowledged_and_gives_back_what_was_not(survivor, victim):
@@ -104,9 +104,9 @@ def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_deli
     late, gate = running(survivor, "hold_late", queue)
     victim.kill()
     job = survivor.expect(early, Status.FAILED, "STARTED", ["began"])
-    assert (job.error.type, job.reason) == ("WorkerLost", f"{victim.name} was lost while it ran the task")
+    assert (job.error.type, job.reason) == ("WorkerLost", f"{victim.lease.name} was lost while it ran the task")
     job = survivor.expect(late, Status.PENDING, "STARTED", ["began"])
-    assert job.reason == f"{victim.name} was lost; the broker will deliver the message again"
+    assert job.reason == f"{victim.lease.name} was lost; the broker will deliver the message again"
     survivor.diary.open_gate(gate)
     survivor.consume(queue)
     job = survivor.expect(late, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])

@@ -45,14 +45,22 @@ class Diary:
         """Let all tasks pass that wait at a gate, now and later."""
         self.client.set(f"{self.key}-gate:{name}", "open")
 
+    def pass_gate(self, name: str) -> None:
+        """Raise where a gate is not open."""
+        if not self._is_open(name):
+            raise ValueError(f"gate {name} is not open")
+
     def until_open(self, name: str) -> Iterator[None]:
         """Yields again and again until a gate opens; gives up after half a minute, so that no test leaves a task."""
         deadline = time.monotonic() + _PATIENCE_S
-        while not self.client.exists(f"{self.key}-gate:{name}"):
+        while not self._is_open(name):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"gate {name} did not open")
             time.sleep(_POLL_S)
             yield
+
+    def _is_open(self, name: str) -> bool:
+        return self.client.exists(f"{self.key}-gate:{name}") == 1
 
 
 def diary() -> Diary:

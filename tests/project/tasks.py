@@ -121,11 +121,28 @@ def never(self: Task) -> None:
 def mended(name: str, value: Any = None) -> Any:
     """Raise until the gate of that name is open."""
     did("began")
-    d = diary()
-    if not d.client.exists(f"{d.key}-gate:{name}"):
-        raise ValueError(f"{name} is not open")
+    diary().pass_gate(name)
     did("returned")
     return value
+
+
+@shared_task(name="mended_and_kept")
+@tracked(store_args=True)
+def mended_and_kept(name: str, value: Any = None) -> Any:
+    """As `mended`; its arguments are stored."""
+    did("began")
+    diary().pass_gate(name)
+    did("returned")
+    return value
+
+
+@shared_task(name="mended_parent")
+def mended_parent(results: Any = None, name: str = "") -> Any:
+    """Raise until the gate of that name is open, then return the results of the sub-jobs."""
+    did("began")
+    diary().pass_gate(name)
+    did("returned")
+    return results
 
 
 @shared_task(name="rejected", bind=True, acks_late=True)
