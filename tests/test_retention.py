@@ -1,0 +1,201 @@
+"""Settled jobs leave when their time is over, with all that belongs to them; the reaper looks after it."""
+
+import time
+
+import pytest
+from recount import keys_of, recount
+from sample_jobs import create_in, create_parent
+from workers_under_test import eventually, job, new_project
+
+from jobtracker import Status
+from jobtracker.leases import Leases, Worker
+from jobtracker.lifecycle import SETTLED, Event
+from jobtracker.queries import JobFilter
+from jobtracker.reaper import Reaper
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture
+def now_ms():
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def reaper(own_project):
+    return Reaper(own_project.tracking)
+
+
+@pytest.fixture
+def store(own_project):
+    return own_project.tracking.store
+
+
+def create_old_tree(store, name, settled_at_ms):
+    """A parent with three sub-jobs, one of them a parent too, that all have completed at a time."""
+    root, subs = create_parent(store, 3, name=name)
+    inner, leaves = create_parent(store, 2, name=subs[0])
+    for each in [*leaves, inner, *subs[1:], root]:
+        change = store.apply(Event.COMPLETE, each, at_ms=settled_at_ms)
+        if change.parent:
+            store.settle(change.parent, each, change.run, Status.COMPLETED)
+    return [root, *subs, *leaves]
+
+
+def left(project):
+    return project.queries.page(JobFilter()).total
+
+
+@pytest.mark.parametrize("status", sorted(SETTLED))
+def test_a_job_leaves_when_its_time_is_over(own_project, store, reaper, now_ms, status):
+    old = create_in(store, status, at_ms=now_ms - 7 * DAY_MS - 60_000)
+    young = create_in(store, status, at_ms=now_ms - 7 * DAY_MS + 60_000)
+    assert reaper.remove_expired() == 1
+    assert (own_project.account(old).status, own_project.account(young).status) == ("missing", status)
+    assert recount(own_project.client, own_project.keys) == []
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - SETTLED))
+def test_what_has_not_settled_stays_however_old_it_is(own_project, store, reaper, now_ms, status):
+    create_in(store, status, at_ms=now_ms - 700 * DAY_MS)
+    assert reaper.remove_expired() == 0
+    assert left(own_project) == 1
+
+
+def test_a_tree_leaves_whole_and_with_its_root(own_project, store, reaper, now_ms):
+    old = create_old_tree(store, "old", now_ms - 8 * DAY_MS)
+    young = create_old_tree(store, "young", now_ms - 6 * DAY_MS)
+    reaper.remove_expired()
+    assert {own_project.account(each).status for each in old} == {"missing"}
+    assert {own_project.account(each).status for each in young} == {Status.COMPLETED}
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_old_sub_jobs_of_a_parent_that_goes_on_stay_and_keep_nothing_else(own_project, store, reaper, now_ms):
+    long_ago = now_ms - 30 * DAY_MS
+    root, subs = create_parent(store, 3)
+    for each in subs:
+        change = store.apply(Event.COMPLETE, each, at_ms=long_ago)
+        store.settle(root, each, change.run, Status.COMPLETED)
+    alone = [create_in(store, Status.COMPLETED, at_ms=long_ago + n) for n in range(-2, 3)]
+    reaper.remove_expired()
+    assert {own_project.account(each).status for each in subs} == {Status.COMPLETED}
+    assert {own_project.account(each).status for each in alone} == {"missing"}
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_more_jobs_than_a_batch_holds_leave_in_one_round(own_project, store, reaper, now_ms):
+    for n in range(1200):
+        create_in(store, Status.COMPLETED, at_ms=now_ms - 8 * DAY_MS + n)
+    young = create_in(store, Status.COMPLETED, at_ms=now_ms)
+    assert reaper.remove_expired() == 1200
+    assert left(own_project) == 1
+    assert own_project.account(young).status == Status.COMPLETED
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_nothing_but_time_series_is_left_of_jobs_that_have_left(own_project, store, reaper, now_ms):
+    create_old_tree(store, "old", now_ms - 8 * DAY_MS)
+    reaper.remove_expired()
+    keys = keys_of(own_project.client, own_project.keys)
+    names = {key.removeprefix(own_project.keys.prefix).partition(":")[0] for key in keys}
+    assert names <= {"flow", "times"}
+
+
+def test_sub_jobs_that_a_dying_process_left_in_the_trash_are_removed(own_project, store, reaper):
+    root = create_parent(store, 3, sent=False)[0]
+    store.delete(root)  # and then the process died
+    assert left(own_project) == 3
+    reaper.step()
+    assert left(own_project) == 0
+    assert own_project.queries.trash(10) == []
+
+
+def test_one_of_many_reapers_acts_at_a_time(own_project, store, now_ms):
+    first, second = Reaper(own_project.tracking), Reaper(own_project.tracking)
+    first.step()
+    create_in(store, Status.COMPLETED, at_ms=now_ms - 8 * DAY_MS)
+    second.step()
+    assert left(own_project) == 1
+    first.step()
+    assert left(own_project) == 0
+
+
+def test_a_worker_removes_what_is_old(redis_server, worker_log_dir):
+    settings = {"reap_interval_s": 0.1, "job_retention_days": 0.5 / 86_400}
+    with new_project(redis_server, worker_log_dir, **settings) as project, project.worker():
+        root = project.launch("collect", sub_jobs=[job("ok"), job("ok")])
+        everything = list(project.queries.families(root))
+        eventually(lambda: all(project.account(each).status == "missing" for each in everything))
+        assert [project.did(each) for each in everything] == [["began", "returned"]] * 3
+
+
+# -- lost workers ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def leases(own_project):
+    return Leases(own_project.client, own_project.keys, lost_s=20)
+
+
+def live_worker(incarnation):
+    return Worker(
+        incarnation=incarnation,
+        name="w@test",
+        host="test",
+        pid=1,
+        pool="prefork",
+        concurrency=1,
+        queues=[],
+        version="0",
+        started_at_ms=0,
+    )
+
+
+def begin(store, lease, at_ms, **fields):
+    """A job that a worker has begun."""
+    job_id = create_in(store, Status.PENDING, at_ms=at_ms)
+    store.apply(Event.START, job_id, at_ms=at_ms, fields={"lease": lease, "worker": "w@test", **fields})
+    return job_id
+
+
+def test_only_jobs_of_workers_without_a_lease_are_lost(own_project, store, reaper, leases, now_ms):
+    leases.renew(live_worker("alive"))
+    lost = begin(store, "dead", now_ms - 60_000)
+    held = begin(store, "alive", now_ms - 60_000)
+    just_begun = begin(store, "dead too", now_ms)
+    assert reaper.settle_lost() == 1
+    assert [own_project.account(each).status for each in (lost, held, just_begun)] == ["failed", "running", "running"]
+
+
+def test_a_lost_job_whose_message_comes_back_waits_for_it(own_project, store, reaper, now_ms):
+    lost = begin(store, "dead", now_ms - 60_000, acks_late="1")
+    assert reaper.settle_lost() == 1
+    assert own_project.job(lost).reason == "w@test was lost; the broker will deliver the message again"
+    assert own_project.job(lost).status is Status.PENDING
+
+
+def test_a_worker_that_was_only_silent_corrects_the_presumption(own_project, store, reaper, now_ms):
+    lost = begin(store, "dead", now_ms - 60_000)
+    reaper.settle_lost()
+    assert own_project.job(lost).status is Status.FAILED
+    store.apply(Event.COMPLETE, lost, run=1, attempt=0)
+    assert (own_project.job(lost).status, own_project.job(lost).error) == (Status.COMPLETED, None)
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_a_lost_sub_job_fails_its_parent(own_project, store, reaper, now_ms):
+    root, (sub,) = create_parent(store, 1)
+    store.apply(Event.START, sub, at_ms=now_ms - 60_000, fields={"lease": "dead", "worker": "w@test"})
+    reaper.settle_lost()
+    assert own_project.job(root).status is Status.FAILED
+    assert "w@test was lost" in own_project.job(root).error.message
+
+
+def test_more_lost_jobs_than_a_batch_holds_are_all_settled(own_project, store, reaper, leases, now_ms):
+    leases.renew(live_worker("alive"))
+    for n in range(600):
+        begin(store, "dead" if n % 2 else "alive", now_ms - 60_000 + n)
+    assert reaper.settle_lost() == 300
+    assert reaper.settle_lost() == 0
+    assert recount(own_project.client, own_project.keys) == []
