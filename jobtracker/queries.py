@@ -21,6 +21,9 @@ from jobtracker.scripts import Library
 SCAN_BUDGET = 5000
 """Index entries that one page looks at where no index covers the filter."""
 
+_BATCH = 500
+"""Records that one round trip fetches where there may be many."""
+
 Loaded = tuple[dict[str, str], dict[str, str]]
 """A record and its bulky part."""
 
@@ -267,6 +270,16 @@ class JobQueries:
             raise JobNotFoundError(job_id)
         return {**record, "id": job_id}
 
+    def running_since(self, before_ms: int) -> list[dict[str, str]]:
+        """The records, with their ids, of the jobs that were running already at a time, the longest-running first."""
+        found: list[dict[str, str]] = []
+        while ids := self.entered_before(Status.RUNNING, before_ms, len(found), _BATCH):
+            pipe = self.client.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.hgetall(self.keys("job", job_id))
+            found += [{**record, "id": job_id} for job_id, record in zip(ids, pipe.execute(), strict=True)]
+        return [record for record in found if record.get("status") == Status.RUNNING]
+
     def field(self, job_id: str, name: str) -> str | None:
         """One field of a record, None where it is not set or there is no such job."""
         value: str | None = self.client.hget(self.keys("job", job_id), name)
@@ -275,6 +288,20 @@ class JobQueries:
     def sub_ids(self, job_id: str) -> list[str]:
         """The ids of a parent's sub-jobs, in order."""
         return list(self.client.zrange(self.keys("subs", job_id), 0, -1))
+
+    def untold(self, job_id: str) -> list[tuple[str, int, Status]]:
+        """The sub-jobs that have settled without their parent knowing, each with its run and status."""
+        subs = self.sub_ids(job_id)
+        pipe = self.client.pipeline(transaction=False)
+        pipe.hgetall(self.keys("outcomes", job_id))
+        for sub in subs:
+            pipe.hmget(self.keys("job", sub), "run", "status")
+        told, *states = pipe.execute()
+        return [
+            (sub, int(run), Status(status))
+            for sub, (run, status) in zip(subs, states, strict=True)
+            if status in SETTLED and told.get(sub) != f"{run}:{status}"
+        ]
 
     def tree(self, job_id: str) -> JobTree:
         """A job with its sub-jobs to any depth: two round trips for each level.

@@ -8,7 +8,7 @@ import logging
 import uuid
 
 from jobtracker.leases import Leases
-from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
@@ -24,11 +24,13 @@ class Reaper:
         self.tracking = tracking
         self.leases = Leases(tracking.client, tracking.keys, tracking.settings.lease_lost_s)
         self._me = uuid.uuid4().hex
+        self._due: set[str] = set()  # parents whose task was to be called when the last round came by
 
     def step(self) -> None:
         """One round, if nobody else is at it."""
         if self._lock():
             self.settle_lost()
+            self.settle_waiting()
             self.remove_expired()
             self.tracking.launcher.empty_trash()
             self.leases.forget_lost()
@@ -39,36 +41,58 @@ class Reaper:
         A job whose message comes back (acks_late) waits for that; any other has failed. Both are presumptions: a
         report that the worker sends after all corrects them.
         """
-        store, queries = self.tracking.store, self.tracking.queries
+        store = self.tracking.store
         live = {worker.incarnation for worker in self.leases.live()}
-        before_ms = now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
-        settled = offset = 0
-        while ids := queries.entered_before(Status.RUNNING, before_ms, offset, _BATCH):
-            offset += len(ids)
-            for record, _ in queries.load(ids, missing_ok=True):
-                lease = record.get("lease")
-                if not lease or lease in live or not record.get("executing"):
-                    continue
-                worker = record.get("worker", "its worker")
-                if record.get("acks_late"):
-                    event, reason = Event.REQUEUE, f"{worker} was lost; the broker will deliver the message again"
-                    change = store.apply(event, record["id"], run=int(record["run"]), fields={"reason": reason})
-                else:
-                    event, reason = Event.LOSE, f"{worker} was lost while it ran the task"
-                    change = store.apply(
-                        event,
-                        record["id"],
-                        run=int(record["run"]),
-                        attempt=int(record.get("attempt") or 0),
-                        fields={"reason": reason},
-                        data={"error": json.dumps({"type": "WorkerLost", "message": reason})},
-                    )
-                if change.applied:
-                    settled += 1
-                    offset -= 1
-                    logger.warning("Job %s: %s", record["id"], reason)
-                    self.tracking.settlement.follow(record["id"], change)
+        settled = 0
+        for record in self._long_running():
+            lease = record.get("lease")
+            if not lease or lease in live or not record.get("executing"):
+                continue
+            worker, run = record.get("worker", "its worker"), int(record["run"])
+            if record.get("acks_late"):
+                reason = f"{worker} was lost; the broker will deliver the message again"
+                change = store.apply(Event.REQUEUE, record["id"], run=run, fields={"reason": reason})
+            else:
+                reason = f"{worker} was lost while it ran the task"
+                change = store.apply(
+                    Event.LOSE,
+                    record["id"],
+                    run=run,
+                    attempt=int(record.get("attempt") or 0),
+                    fields={"reason": reason},
+                    data={"error": json.dumps({"type": "WorkerLost", "message": reason})},
+                )
+            if change.applied:
+                settled += 1
+                logger.warning("Job %s: %s", record["id"], reason)
+                self.tracking.settlement.follow(record["id"], change)
         return settled
+
+    def settle_waiting(self) -> int:
+        """Carry on for parents what a process that died has left undone; returns for how many.
+
+        It may have died before it told a parent of a sub-job, or before it called a parent's own task.
+        """
+        queries, settlement = self.tracking.queries, self.tracking.settlement
+        due: set[str] = set()
+        helped = 0
+        for record in self._long_running():
+            if not record.get("subs") or record.get("executing"):
+                continue
+            untold = queries.untold(record["id"])
+            for sub, run, status in untold:
+                settlement.tell(record["id"], sub, run, status)
+            helped += bool(untold)
+            if record.get("body") == "due":
+                due.add(record["id"])
+        for parent in due & self._due:  # in two rounds: nobody is just about to
+            settlement.call_body(parent)
+        helped += len(due & self._due)
+        self._due = due - self._due
+        return helped
+
+    def _long_running(self) -> list[dict[str, str]]:
+        return self.tracking.queries.running_since(now_ms() - int(self.tracking.settings.lease_lost_s * 1000))
 
     def remove_expired(self) -> int:
         """Remove settled jobs whose retention time is over, a tree together with its root; returns how many."""

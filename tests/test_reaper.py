@@ -1,4 +1,4 @@
-"""Settled jobs leave when their time is over, with all that belongs to them; the reaper looks after it."""
+"""The reaper: settled jobs leave when their time is over, and what nobody reports any more is settled."""
 
 import time
 
@@ -199,3 +199,41 @@ def test_more_lost_jobs_than_a_batch_holds_are_all_settled(own_project, store, r
     assert reaper.settle_lost() == 300
     assert reaper.settle_lost() == 0
     assert recount(own_project.client, own_project.keys) == []
+
+
+# -- what a process that died has left undone -----------------------------------------------------------------------
+
+
+def begun_parent(project, now_ms, **fields):
+    """A parent whose sub-job has begun long ago."""
+    project.announce()
+    root = project.create("collect", sub_jobs=[job("ok")], **fields)
+    (sub,) = project.subs(root)
+    for each in (root, sub):
+        project.tracking.store.apply(Event.ENQUEUE, each, at_ms=now_ms - 60_000)
+    project.tracking.store.apply(Event.SUB_START, root, at_ms=now_ms - 60_000)
+    return root, sub
+
+
+def test_a_parent_that_nobody_told_of_its_sub_job_is_told(own_project, store, reaper, now_ms):
+    root, sub = begun_parent(own_project, now_ms)
+    store.apply(Event.FAIL, sub, fields={"reason": "no ink"})  # and then the process died
+    assert reaper.settle_waiting() == 1
+    assert own_project.job(root).status is Status.FAILED
+    assert "no ink" in own_project.job(root).error.message
+    assert reaper.settle_waiting() == 0
+
+
+def test_a_parent_whose_task_nobody_called_is_called(own_project, store, reaper, now_ms):
+    root, sub = begun_parent(own_project, now_ms, failure_policy="continue")
+    change = store.apply(Event.FAIL, sub)
+    assert store.settle(root, sub, change.run, Status.FAILED).verdict == "due"  # and then the process died
+    assert [reaper.settle_waiting(), reaper.settle_waiting(), reaper.settle_waiting()] == [0, 1, 0]
+    with own_project.worker():
+        assert own_project.expect(root, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == [None]
+
+
+def test_a_parent_that_waits_for_a_sub_job_is_left_alone(own_project, reaper, now_ms):
+    root, _ = begun_parent(own_project, now_ms)
+    assert reaper.settle_waiting() == 0
+    assert own_project.job(root).status is Status.RUNNING
