@@ -8,7 +8,9 @@ from jobtracker.settings import Settings
 class ApiSettings(Settings):
     """Where the API listens, what it calls itself, what it accepts."""
 
-    service_name: str = Field("distributed_job_tracking", min_length=1, description="In headers, logs and docs.")
+    service_name: str = Field(
+        "distributed_job_tracking", pattern="^[!-~]([ -~]*[!-~])?$", description="In headers, logs and docs: ASCII."
+    )
     debug: bool = Field(False, description="Log more, and tell unexpected errors to the caller.")
     api_host: str = Field("0.0.0.0", description="Where the API listens.")  # noqa: S104 (documented default)
     api_port: int = Field(19000, ge=0, le=65535, description="The port it listens on.")

@@ -10,6 +10,7 @@ from serving import ROOT, environment, lines_of, running_api
 
 from api.settings import ApiSettings
 from jobtracker.embedded import free_port
+from jobtracker.settings import SettingsError
 
 AS_MODULE = ["api.main"]
 AS_FACTORY = ["uvicorn", "api.main:create_app", "--factory", "--port", "0"]
@@ -61,6 +62,12 @@ def test_bad_values_end_the_process_with_a_message_that_names_them(command):
         assert name in ended.stderr
     assert "Traceback" not in ended.stderr
     assert ended.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["Fährbüro", "two\nlines", " ", "ends with a space "])
+def test_a_service_name_must_fit_a_header(name):
+    with pytest.raises(SettingsError, match="SERVICE_NAME"):
+        ApiSettings.from_env({"SERVICE_NAME": name})
 
 
 @pytest.mark.xfail(strict=True, reason="the client's own error comes, later, and does not name it")
