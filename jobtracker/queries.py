@@ -1,21 +1,16 @@
 """The only reader: jobs, pages, trees, figures. Nothing here writes."""
 
-import base64
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from jobtracker.connection import RedisClient
-from jobtracker.errors import JobNotFoundError, JobTrackerError
-from jobtracker.histograms import Histogram
+from jobtracker.errors import JobNotFoundError
+from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Priority, Status
-from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, TimeRange, from_ms
+from jobtracker.lists import Cursor, JobFilter, plan
+from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms
 from jobtracker.scripts import Library
 
 SCAN_BUDGET = 5000
@@ -29,187 +24,6 @@ Loaded = tuple[dict[str, str], dict[str, str]]
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
-
-
-class Sort(StrEnum):
-    """The orders of a list; a minus is newest first."""
-
-    CREATED = "created_at"
-    CREATED_DESC = "-created_at"
-    STATUS_CHANGED = "status_changed_at"
-    STATUS_CHANGED_DESC = "-status_changed_at"
-
-
-class JobFilter(BaseModel):
-    """Which jobs a list shows, and in which order; what is None does not matter."""
-
-    model_config = ConfigDict(frozen=True)
-
-    status: Status | None = None
-    job_type: str | None = None
-    priority: Priority | None = None
-    parent: str | None = None
-    tag: str | None = None
-    name: str | None = Field(None, description="Part of the name, upper and lower case alike.")
-    created: TimeRange = TimeRange()
-    finished: TimeRange = TimeRange()
-    sort: Sort | None = Field(None, description="Default: newest status first with a status, else newest first.")
-
-
-class BadCursorError(JobTrackerError):
-    """The cursor is none, or of another list."""
-
-
-class UnsupportedSortError(JobTrackerError):
-    """The order needs a filter that was not given."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a filter is answered: an index, a score range on it, and what is left to check record by record."""
-
-    index: tuple[str, ...]
-    order: str
-    low: str
-    high: str
-    checks: list[list[Any]]
-
-    @property
-    def signature(self) -> list[str]:
-        """What tells its list from others: a cursor of one is none of another."""
-        return [*self.index, self.order]
-
-
-class Cursor(BaseModel):
-    """Where a list goes on: behind the entry of that score and id, which need not be there any more."""
-
-    signature: list[str]
-    score: int = Field(ge=0, le=2**53)
-    id: str
-    skip: int = Field(ge=0, le=2**53, description="Matches that a numbered page has still to step over.")
-
-    def write(self) -> str:
-        """The cursor as people get it."""
-        return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
-
-    @classmethod
-    def read(cls, text: str, way: Plan) -> "Cursor":
-        """The cursor that `write` wrote.
-
-        Raises:
-            BadCursorError: It is none, or of another list.
-        """
-        try:
-            cursor = cls.model_validate_json(base64.urlsafe_b64decode(text.encode()))
-        except ValueError as error:
-            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
-        if cursor.signature != way.signature:
-            raise BadCursorError("The cursor belongs to a list with other filters. Start again without it.")
-        return cursor
-
-
-def plan(wanted: JobFilter) -> Plan:
-    """Choose the index that covers most of a filter.
-
-    Raises:
-        UnsupportedSortError: By change of status, without a status.
-    """
-    checks: list[list[Any]] = []
-    scored: TimeRange = TimeRange()
-    by_status = wanted.sort in {Sort.STATUS_CHANGED, Sort.STATUS_CHANGED_DESC}
-    if by_status and wanted.status is None:
-        raise UnsupportedSortError("Sorting by status_changed_at needs a status to filter by.")
-    ascending = wanted.sort in {Sort.CREATED, Sort.STATUS_CHANGED}
-    created, finished, job_type, status, parent = (
-        wanted.created, wanted.finished, wanted.job_type, wanted.status, wanted.parent,
-    )  # fmt: skip
-    if parent is not None and wanted.sort is None:
-        index: tuple[str, ...] = ("subs", parent)
-        parent, ascending = None, True
-    elif status is not None and (by_status or wanted.sort is None):
-        index = ("status_type", status, job_type) if job_type else ("status", status)
-        if status in SETTLED and finished:  # a settled job entered its status when it finished
-            scored, finished = finished, TimeRange()
-        status = job_type = None
-    else:
-        index = ("type", job_type) if job_type else ("all",)
-        scored, created, job_type = created, TimeRange(), None
-    for field, value in (("type", job_type), ("status", status), ("priority", wanted.priority), ("parent", parent)):
-        if value is not None:
-            checks.append(["eq", field, str(value)])
-    for field, times in (("created", created), ("finished", finished)):
-        if times:
-            low = times.low_ms if times.low_ms is not None else 0
-            high = times.high_ms if times.high_ms is not None else 2**53
-            checks.append(["between", field, [low, high]])
-    if wanted.tag is not None:
-        checks.append(["tag", "tags", wanted.tag])
-    if wanted.name is not None:
-        checks.append(["contains", "name", wanted.name])
-    return Plan(
-        index,
-        "asc" if ascending else "desc",
-        "-inf" if scored.low_ms is None else str(scored.low_ms),
-        "+inf" if scored.high_ms is None else str(scored.high_ms),
-        checks,
-    )
-
-
-class JobCount(BaseModel):
-    """How many jobs have this status, priority and type."""
-
-    status: Status
-    priority: Priority
-    job_type: str
-    count: int
-
-
-class Durations(BaseModel):
-    """Times in seconds: p50, p95, p99 within 2 %, mean exact, max as well unless a verdict was corrected (5 %).
-
-    Null where nothing settled.
-    """
-
-    p50_s: float | None
-    p95_s: float | None
-    p99_s: float | None
-    mean_s: float | None
-    max_s: float | None
-
-    @classmethod
-    def of(cls, histogram: Histogram) -> "Durations":
-        """The figures of a histogram."""
-        if not histogram.count:
-            return cls(p50_s=None, p95_s=None, p99_s=None, mean_s=None, max_s=None)
-        return cls(
-            p50_s=_seconds(histogram.quantile(0.50)),
-            p95_s=_seconds(histogram.quantile(0.95)),
-            p99_s=_seconds(histogram.quantile(0.99)),
-            mean_s=_seconds(histogram.mean_ms),
-            max_s=_seconds(histogram.max_ms),
-        )
-
-
-class Performance(BaseModel):
-    """How the jobs that settled in a window did."""
-
-    count: int = Field(description="Jobs that completed, failed or were cancelled.")
-    completed: int
-    failed: int
-    cancelled: int
-    success_rate: float | None = Field(description="completed / (completed + failed); null where neither.")
-    wait: Durations = Field(description="From being sent to the first start.")
-    run: Durations = Field(description="From the first start to the end, retries and their pauses included.")
-
-
-class FlowPoint(BaseModel):
-    """What happened in one bucket of time."""
-
-    at: datetime = Field(description="When the bucket begins.")
-    created: int = 0
-    completed: int = 0
-    failed: int = 0
-    cancelled: int = 0
 
 
 class JobQueries:
@@ -402,7 +216,7 @@ class JobQueries:
         answers = iter(pipe.execute() if job_types else [])
         by_type = {job_type: [next(answers) for _ in hours] for job_type in job_types}
         by_type[""] = [series for all_series in by_type.values() for series in all_series]
-        return {job_type: _performance(series) for job_type, series in by_type.items()}
+        return {job_type: performance_of(series) for job_type, series in by_type.items()}
 
     def throughput(self, since_ms: int, until_ms: int, bucket_minutes: int) -> list[FlowPoint]:
         """What happened up to `until_ms`, in buckets of whole minutes: from the one that holds `since_ms`, all of it.
@@ -440,25 +254,3 @@ class JobQueries:
     def trash(self, most: int) -> list[str]:
         """Ids of jobs whose parent was deleted."""
         return list(self.client.srandmember(self.keys("trash"), most) or [])
-
-
-def _performance(series: Iterable[dict[str, str]]) -> Performance:
-    wait, run = Histogram(), Histogram()
-    totals = dict.fromkeys(("completed", "failed", "cancelled"), 0)
-    for hash_ in series:
-        wait.add("wait", hash_)
-        run.add("run", hash_)
-        for status in totals:
-            totals[status] += int(hash_.get(status, 0))
-    tried = totals["completed"] + totals["failed"]
-    return Performance(
-        count=sum(totals.values()),
-        **totals,
-        success_rate=totals["completed"] / tried if tried else None,
-        wait=Durations.of(wait),
-        run=Durations.of(run),
-    )
-
-
-def _seconds(ms: float | None) -> float | None:
-    return None if ms is None else round(ms / 1000, 6)

@@ -5,8 +5,8 @@ from typing import Any
 
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys
+from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import TimeRange
-from jobtracker.queries import JobFilter, Sort
 
 Place = tuple[int, bytes]
 """Where an entry stands in its index: score, then id."""

@@ -11,7 +11,7 @@ from workers_under_test import new_project
 
 from jobtracker import Settings, Status, Tracker, tracked
 from jobtracker.declarations import declaration_of
-from jobtracker.queries import JobFilter
+from jobtracker.lists import JobFilter
 
 ALL_SIGNALS = [
     signals.before_task_publish,

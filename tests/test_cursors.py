@@ -12,7 +12,8 @@ from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import Status
-from jobtracker.queries import BadCursorError, JobFilter, JobQueries, Sort
+from jobtracker.lists import BadCursorError, JobFilter, Sort
+from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore
 
 

@@ -13,8 +13,9 @@ from sample_jobs import START_MS, create_in, create_job, create_parent, new_job,
 from jobtracker import queries as queries_module
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Event, Priority, Status
+from jobtracker.lists import JobFilter, Sort, UnsupportedSortError
 from jobtracker.models import TimeRange, from_ms
-from jobtracker.queries import JobFilter, JobQueries, Sort, UnsupportedSortError
+from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore
 
 JOBS = 240

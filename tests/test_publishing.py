@@ -8,7 +8,7 @@ from workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.embedded import free_port
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.queries import JobFilter
+from jobtracker.lists import JobFilter
 
 AT_ONCE = {"retry_policy": {"max_retries": 0}}
 

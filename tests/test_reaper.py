@@ -10,7 +10,7 @@ from workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.leases import Leases, Worker
 from jobtracker.lifecycle import SETTLED, Event
-from jobtracker.queries import JobFilter
+from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
 
 DAY_MS = 86_400_000

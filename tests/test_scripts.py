@@ -9,7 +9,7 @@ from sample_jobs import create_in, create_job, new_job
 
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.queries import JobFilter
+from jobtracker.lists import JobFilter
 from jobtracker.scripts import lua_table
 from jobtracker.store import JobStore
 

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.dependencies import JobId, UseTracking
 from api.errors import RESPONSES
 from jobtracker.lifecycle import Priority, Status
+from jobtracker.lists import JobFilter, Sort
 from jobtracker.logs import request_id_var
 from jobtracker.models import (
     Job,
@@ -20,7 +21,6 @@ from jobtracker.models import (
     Tag,
     TimeRange,
 )
-from jobtracker.queries import JobFilter, Sort
 from jobtracker.tracking import Tracking
 
 router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses={422: RESPONSES[422], 503: RESPONSES[503]})

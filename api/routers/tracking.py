@@ -10,10 +10,12 @@ from pydantic import BaseModel, Field
 from api.dependencies import JobId, UseInspection, UseSettings, UseTracking
 from api.errors import RESPONSES
 from api.routers.health import Health, health_of
+from jobtracker.figures import FlowPoint, JobCount, Performance
 from jobtracker.inspection import QueueDepths, WorkerStats
 from jobtracker.lifecycle import Priority, Status
+from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import JobPage, JobSummary, JobTree, from_ms
-from jobtracker.queries import HOUR_MS, MINUTE_MS, FlowPoint, JobCount, JobFilter, Performance, Sort
+from jobtracker.queries import HOUR_MS, MINUTE_MS
 from jobtracker.store import now_ms
 
 router = APIRouter(prefix="/api/tracking", tags=["tracking"], responses={422: RESPONSES[422], 503: RESPONSES[503]})
