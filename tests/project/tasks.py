@@ -12,6 +12,9 @@ from celery.exceptions import Ignore, Reject
 from jobtracker import current_job, tracked
 from project.diary import diary, did
 
+SOON_S = 0.05
+"""When a retry comes: at once, and its attempt might be done before Celery stores the state RETRY, which then stays."""
+
 
 @shared_task(name="ok")
 def ok(value: Any = None) -> Any:
@@ -101,7 +104,7 @@ def unserialisable() -> Any:
 
 
 @shared_task(name="flaky", bind=True, max_retries=5)
-def flaky(self: Task, failures: int = 1, countdown: float = 0) -> int:
+def flaky(self: Task, failures: int = 1, countdown: float = SOON_S) -> int:
     """Ask to be retried a number of times, then return how many."""
     did(f"began attempt {self.request.retries}")
     if self.request.retries < failures:
@@ -114,7 +117,7 @@ def flaky(self: Task, failures: int = 1, countdown: float = 0) -> int:
 def never(self: Task) -> None:
     """Ask to be retried once more than is allowed."""
     did(f"began attempt {self.request.retries}")
-    raise self.retry(exc=ConnectionError("never"), countdown=0)
+    raise self.retry(exc=ConnectionError("never"), countdown=SOON_S)
 
 
 @shared_task(name="mended")
@@ -192,7 +195,7 @@ def lost_once_rejected(self: Task) -> str:
     return "second delivery"
 
 
-@shared_task(name="lost_once_retried", bind=True, retry_on_worker_lost=True, default_retry_delay=0)
+@shared_task(name="lost_once_retried", bind=True, retry_on_worker_lost=True, default_retry_delay=SOON_S)
 def lost_once_retried(self: Task) -> str:
     """End the process the first time; the worker sends a retry."""
     did(f"began attempt {self.request.retries}")
