@@ -31,7 +31,7 @@ up: $(INSTALLED) ## Start a store, a worker and the API on port 19000, until Ctr
 	@$(BIN)/jobtracker up $(ARGS)
 
 api: $(INSTALLED) ## Run the API alone, against REDIS_URL (API_HOST=, API_PORT=)
-	@$(BIN)/python -m uvicorn api.main:create_app --factory --host '$(API_HOST)' --port '$(API_PORT)' $(ARGS)
+	@API_HOST='$(API_HOST)' API_PORT='$(API_PORT)' $(BIN)/python -m api.main
 
 worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCURRENCY=4)
 	@$(BIN)/python -m celery -A workers.app worker --loglevel INFO --concurrency '$(CONCURRENCY)' \

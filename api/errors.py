@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from jobtracker.errors import (
     BrokerUnavailableError,
     IllegalTransitionError,
+    InvalidJobError,
     InvalidPayloadError,
     JobNotFoundError,
     JobTrackerError,
@@ -33,6 +34,7 @@ _STATUSES: dict[type[JobTrackerError], tuple[int, str]] = {
     ResultGoneError: (409, "A result is gone"),
     UnknownJobTypeError: (422, "Unknown job type"),
     InvalidPayloadError: (422, "The payload does not fit"),
+    InvalidJobError: (422, "The job can't be"),
     BrokerUnavailableError: (503, "The broker is away"),
     JobTrackerError: (422, "The request can't be answered"),
 }
@@ -109,13 +111,11 @@ def install(app: FastAPI) -> None:
     def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:
         status, title = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
         errors = None
-        if isinstance(error, InvalidPayloadError):
+        if isinstance(error, InvalidJobError):
             errors = [
-                FieldProblem(field=".".join(map(str, ["body", "payload", *path])), message=message)
+                FieldProblem(field=".".join(map(str, ["body", *path])), message=message)
                 for path, message in error.problems
             ]
-        elif isinstance(error, UnknownJobTypeError):
-            errors = [FieldProblem(field="body.job_type", message=str(error))]
         return problem(request, status, title, str(error), errors)
 
     @app.exception_handler(RequestValidationError)

@@ -15,6 +15,7 @@ def connect(url: str, timeout_s: float) -> RedisClient:
     return Redis.from_url(
         url,
         decode_responses=True,
+        encoding_errors="replace",  # half a surrogate pair in an error's text must not lose the report
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),

@@ -1,6 +1,7 @@
 """What a task says about itself: its job type, its payload, and what of it may be stored."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -70,14 +71,20 @@ def declaration_of(task: Task) -> Declaration | None:
     return declared if isinstance(declared, Declaration) else None
 
 
+def takes_results(task: Task) -> bool:
+    """Whether a task can be the body of a chord: its first parameter is positional-only, `*args`, or `results`."""
+    first = next(iter(inspect.signature(task.run).parameters.values()), None)
+    return first is not None and (
+        first.kind in {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL} or first.name == "results"
+    )
+
+
 def payload_schema(task: Task) -> dict[str, Any] | None:
     """The JSON Schema of a task's keyword arguments, or None where its signature does not tell."""
     declared = declaration_of(task)
     if declared and declared.payload:
         return declared.payload.model_json_schema()
-    run = task.run
-    if isinstance(run, functools.partial):
-        return None
+    run: Any = functools.partial(task.run, None) if takes_results(task) else task.run
     try:
         schema = TypeAdapter(run).json_schema()
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, NameError, TypeError):

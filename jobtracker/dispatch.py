@@ -6,13 +6,13 @@ from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
-from celery import Celery, Signature, chord, states
+from celery import Celery, Signature, chord, signals, states
 from kombu.exceptions import OperationalError
 from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from jobtracker.errors import BrokerUnavailableError, ResultGoneError
+from jobtracker.errors import BrokerUnavailableError, PartlySentError, ResultGoneError
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries, Loaded
@@ -20,8 +20,8 @@ from jobtracker.queries import JobQueries, Loaded
 REQUEST_ID_HEADER = "jobtracker_request_id"
 """Message header with the id of the HTTP request that made the job."""
 
-sends_itself: ContextVar[bool] = ContextVar("jobtracker_sends_itself", default=False)
-"""The message that is being published is the dispatcher's, whose callers deal with a failure of it."""
+being_sent: ContextVar[list[str] | None] = ContextVar("jobtracker_being_sent", default=None)
+"""Ids of the tasks that a dispatcher has published so far, while it sends. What it sends is recorded already."""
 
 _RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
 """For a connection that has gone stale. Without a policy (`retry=False`) kombu itself reconnects for six seconds."""
@@ -64,7 +64,8 @@ class Dispatcher:
         """Send a job; a parent as a chord, its sub-jobs as the header and its own task as the body.
 
         Raises:
-            BrokerUnavailableError: The broker does not answer.
+            BrokerUnavailableError: The broker or the result backend does not answer; nothing was sent.
+            PartlySentError: It did not answer any more when part of the tree was sent.
         """
         families = self.queries.families(root)
         jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
@@ -102,12 +103,17 @@ class Dispatcher:
                 self.app.control.revoke(list(task_ids), terminate=terminate)
 
     def _send(self, signature: Signature) -> None:
-        token = sends_itself.set(True)
+        sent: list[str] = []
+        token = being_sent.set(sent)
         try:
             with _broker_errors():
                 signature.apply_async(retry_policy=_RETRY_POLICY)
+        except BrokerUnavailableError as error:
+            if sent:
+                raise PartlySentError(str(error)) from error
+            raise
         finally:
-            sends_itself.reset(token)
+            being_sent.reset(token)
 
     def _chord(self, job_id: str, families: dict[str, list[str]], jobs: dict[str, Loaded]) -> Signature:
         signature = self._signature(*jobs[job_id])
@@ -140,6 +146,15 @@ class Dispatcher:
         if kept.state != states.SUCCESS:
             raise ResultGoneError(record["id"])
         return kept.result
+
+
+def _note_sent(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    sent = being_sent.get()
+    if sent is not None and headers:
+        sent.append(headers["id"])
+
+
+signals.after_task_publish.connect(_note_sent, weak=False, dispatch_uid="jobtracker:sent")
 
 
 @contextmanager

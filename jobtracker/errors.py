@@ -1,5 +1,7 @@
 """What can go wrong, each error with a sentence that says what to do."""
 
+from typing import Self
+
 
 class JobTrackerError(Exception):
     """Base of all errors of jobtracker."""
@@ -30,16 +32,44 @@ class IllegalTransitionError(JobTrackerError):
         self.action = action
 
 
-class UnknownJobTypeError(JobTrackerError):
+class InvalidJobError(JobTrackerError):
+    """A job to be that can't be.
+
+    Args:
+        text: What is wrong, and what to do.
+        problems: One `(path, message)` each; the path leads into the job, e.g. `["payload", "document_id"]`.
+    """
+
+    def __init__(self, text: str, problems: list[tuple[list[str | int], str]]) -> None:
+        super().__init__(text)
+        self.problems = problems
+
+    def under(self, *where: str | int) -> Self:
+        """The same error, of a job that stands there in a tree, e.g. `under("sub_jobs", 1)`."""
+        self.problems = [([*where, *path], message) for path, message in self.problems]
+        return self
+
+
+class UnknownJobTypeError(InvalidJobError):
     """No worker has announced the job type, and it is none of the documented ones."""
 
     def __init__(self, job_type: str, known: list[str]) -> None:
-        super().__init__(f"Unknown job type {job_type!r}. Known are: {', '.join(known)}.")
-        self.job_type = job_type
-        self.known = known
+        text = f"Unknown job type {job_type!r}. Known are: {', '.join(known)}."
+        super().__init__(text, [(["job_type"], text)])
 
 
-class InvalidPayloadError(JobTrackerError):
+class NoParentTypeError(InvalidJobError):
+    """The job has sub-jobs, and its type's task has no place for their results."""
+
+    def __init__(self, job_type: str) -> None:
+        text = (
+            f"A job of type {job_type!r} can't have sub-jobs: its task takes no results. Give the function a first "
+            "parameter `results`."
+        )
+        super().__init__(text, [(["sub_jobs"], text)])
+
+
+class InvalidPayloadError(InvalidJobError):
     """The payload does not fit the job type's schema.
 
     Args:
@@ -49,17 +79,18 @@ class InvalidPayloadError(JobTrackerError):
 
     def __init__(self, job_type: str, problems: list[tuple[list[str | int], str]]) -> None:
         text = "; ".join(f"{'.'.join(map(str, path)) or 'payload'}: {message}" for path, message in problems)
-        super().__init__(f"The payload does not fit job type {job_type!r}: {text}")
-        self.job_type = job_type
-        self.problems = problems
-
-
-class StoreUnavailableError(JobTrackerError):
-    """The tracking Redis does not answer."""
+        super().__init__(
+            f"The payload does not fit job type {job_type!r}: {text}",
+            [(["payload", *path], message) for path, message in problems],
+        )
 
 
 class BrokerUnavailableError(JobTrackerError):
-    """The message broker does not answer."""
+    """The message broker, or Celery's result backend, does not answer."""
+
+
+class PartlySentError(BrokerUnavailableError):
+    """The broker or the result backend stopped answering when part of a tree had been sent."""
 
 
 class ResultGoneError(JobTrackerError):

@@ -38,11 +38,11 @@ class Histogram:
         """The q-quantile (0 ≤ q ≤ 1) in milliseconds, or None where there is nothing."""
         if not self.count:
             return None
-        rank = q * (self.count - 1)
+        rank = max(math.ceil(q * self.count), 1)
         seen = 0
         for bucket in sorted(self.buckets, key=lambda b: -math.inf if b is None else b):
             seen += self.buckets[bucket]
-            if seen > rank:
+            if seen >= rank:
                 return 0.0 if bucket is None else min(2 * GAMMA**bucket / (GAMMA + 1), self.max_ms)
         return float(self.max_ms)
 

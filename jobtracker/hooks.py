@@ -22,7 +22,7 @@ from kombu.utils.json import dumps
 
 from jobtracker.current import CurrentJob, job_of
 from jobtracker.declarations import DEFAULT, Declaration, declaration_of
-from jobtracker.dispatch import priority_of, sends_itself
+from jobtracker.dispatch import being_sent, priority_of
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.messages import ACCUMULATE, Known, MessageReader, stored_arguments
 from jobtracker.models import job_and_run_of, task_id_of
@@ -218,7 +218,7 @@ class Hooks:
     @never_raises
     def _not_published(self, publication: Publication, error: Exception) -> None:
         created = publication.created
-        if not publication.jobs or sends_itself.get():
+        if not publication.jobs or being_sent.get() is not None:
             return
         job = publication.jobs[0]
         if job.id in created and job.fields.get("parent") in {None, *created}:

@@ -5,7 +5,14 @@ import uuid
 from typing import Any
 
 from jobtracker.dispatch import Dispatcher
-from jobtracker.errors import BrokerUnavailableError, IllegalTransitionError, JobNotFoundError, JobTrackerError
+from jobtracker.errors import (
+    BrokerUnavailableError,
+    IllegalTransitionError,
+    InvalidJobError,
+    JobNotFoundError,
+    JobTrackerError,
+    PartlySentError,
+)
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Priority, Status
 from jobtracker.models import JobUpdate, SubJobCreate
 from jobtracker.queries import JobQueries
@@ -47,11 +54,30 @@ class Launcher:
         Raises:
             UnknownJobTypeError: A type is neither documented nor announced.
             InvalidPayloadError: A payload does not fit its type.
+            NoParentTypeError: It has sub-jobs, and its type takes no results.
         """
         records: list[NewJob] = []
         root = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
         self.store.create(*records)  # sub-jobs first, so that a parent is never seen without them
         return root
+
+    def submit(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
+        """Create a job and start it; returns its id. Where it can't be sent, it is as if it had not been asked for.
+
+        Raises:
+            UnknownJobTypeError: A type is neither documented nor announced.
+            InvalidPayloadError: A payload does not fit its type.
+            NoParentTypeError: It has sub-jobs, and its type takes no results.
+            BrokerUnavailableError: The broker does not answer.
+        """
+        job_id = self.create(job, request_id=request_id)
+        try:
+            self.start(job_id)
+        except Exception:
+            self.store.delete(job_id)  # refused, where part of a tree was sent: then it is cancelled, and says why
+            self.empty_trash()
+            raise
+        return job_id
 
     def start(self, job_id: str) -> None:
         """Send a job, with all its sub-jobs, to Celery.
@@ -60,7 +86,8 @@ class Launcher:
             JobNotFoundError: There is none with that id.
             IllegalTransitionError: It was started already, or is part of another job.
             InvalidPayloadError: Its type was announced meanwhile, and its payload does not fit.
-            BrokerUnavailableError: The broker does not answer; the job is as it was.
+            BrokerUnavailableError: The broker does not answer; the job is as it was, or cancelled where part of its
+                tree had been sent.
         """
         record = self.queries.record(job_id)
         self._check_has_no_parent(record, "start", "start its parent")
@@ -72,6 +99,11 @@ class Launcher:
         self.store.apply_many(Event.ENQUEUE, places)
         try:
             self.dispatcher.publish(job_id)
+        except PartlySentError as error:
+            # What is out can't be called back, and what is not will never be: a new run starts clean.
+            reason = f"it could not be sent whole: {error}. Retry it."
+            self.settlement.cancel_trees([job_id], reason=reason[:300])
+            raise
         except Exception:
             self.store.apply_many(Event.UNENQUEUE, {each: {} for each in families})
             raise
@@ -91,7 +123,7 @@ class Launcher:
                 asks before it starts a task.
         """
         self.queries.record(job_id)
-        change = self.settlement.cancel_tree(job_id, reason=reason, terminate=terminate)
+        change = self.settlement.cancel_trees([job_id], reason=reason, terminate=terminate)[job_id]
         if change.outcome is Outcome.ILLEGAL:
             raise _refused(job_id, change, "cancel", "it has ended.")
 
@@ -138,19 +170,20 @@ class Launcher:
             InvalidPayloadError: The payload does not fit its type.
         """
         record = self.queries.record(job_id)
-        self._edit(record, wanted)
-        reports = wanted.model_fields_set & {"status", "progress", "result", "error"}
-        if not reports:
-            return
-        if int(record["run"]) > 0:
+        reports = wanted.model_fields_set & {"status", "progress"}
+        if reports and int(record["run"]) > 0:
             raise IllegalTransitionError(job_id, record["status"], "report on", "Celery runs it, and reports itself.")
         if wanted.status is Status.CANCELLED:
             self.cancel(job_id, reason="cancelled by its outside worker")
-            return
-        for event, fields, data in _reports(wanted):
+        else:
+            self._report(job_id, wanted)
+        self._edit(record, wanted)
+
+    def _report(self, job_id: str, wanted: JobUpdate) -> None:
+        for event, target, fields, data in _reports(wanted):
             # run 0: had it been started meanwhile, this would be stale
             change = self.store.apply(event, job_id, run=0, fields=fields, data=data)
-            if not change.applied and change.outcome is not Outcome.DUPLICATE:
+            if change.after is not target:
                 raise _refused(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
             self.settlement.follow(job_id, change)
 
@@ -187,12 +220,14 @@ class Launcher:
         parent: str | None,
     ) -> str:
         job_id = str(uuid.uuid4())
-        job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload)
+        job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload, has_sub_jobs=bool(job.sub_jobs))
         priority = job.priority or inherited
-        subs = {
-            position: self._collect(sub, into, request_id=request_id, inherited=priority, parent=job_id)
-            for position, sub in enumerate(job.sub_jobs)
-        }
+        subs = {}
+        for position, sub in enumerate(job.sub_jobs):
+            try:
+                subs[position] = self._collect(sub, into, request_id=request_id, inherited=priority, parent=job_id)
+            except InvalidJobError as error:
+                raise error.under("sub_jobs", position) from None
         fields: dict[str, str | int] = {
             "name": job.name,
             "type": job.job_type,
@@ -222,7 +257,9 @@ class Launcher:
         for record, data in self.queries.load(job_ids):
             places[record["id"]] = {}
             if record.get("origin") == "api":
-                job_type, _, _ = self.registry.resolve(record["type"], json.loads(data["payload"]))
+                job_type, _, _ = self.registry.resolve(
+                    record["type"], json.loads(data["payload"]), has_sub_jobs=bool(record.get("subs"))
+                )
                 places[record["id"]] = {
                     "task": job_type.task,
                     **({"queue": job_type.queue} if job_type.queue else {}),
@@ -273,7 +310,9 @@ class Launcher:
         if wanted.priority is not None:
             fields["priority"] = wanted.priority
         if wanted.payload is not None:
-            _, args, kwargs = self.registry.resolve(record["type"], wanted.payload)
+            _, args, kwargs = self.registry.resolve(
+                record["type"], wanted.payload, has_sub_jobs=bool(record.get("subs"))
+            )
             data = {"payload": json.dumps(wanted.payload)}
             if args or kwargs is not wanted.payload:
                 data |= {"args": json.dumps(args), "kwargs": json.dumps(kwargs)}
@@ -310,18 +349,19 @@ def _refused(job_id: str, change: Change, action: str, why: str) -> JobTrackerEr
     return IllegalTransitionError(job_id, change.after, action, why)
 
 
-def _reports(wanted: JobUpdate) -> list[tuple[Event, dict[str, str | int], dict[str, str]]]:
-    """An outside worker's report as events, with the fields of record and data."""
-    events: list[tuple[Event, dict[str, str | int], dict[str, str]]] = []
+def _reports(wanted: JobUpdate) -> list[tuple[Event, Status, dict[str, str | int], dict[str, str]]]:
+    """An outside worker's report as events, each with the status it leads to and the fields of record and data."""
+    events: list[tuple[Event, Status, dict[str, str | int], dict[str, str]]] = []
     if wanted.status is Status.RUNNING:
-        events.append((Event.START, {}, {}))
+        events.append((Event.START, Status.RUNNING, {}, {}))
     if wanted.progress:
         done, total = (str(number) for number in (wanted.progress.done, wanted.progress.total))
-        events.append((Event.PROGRESS, {"done": done, "total": total, "note": wanted.progress.note}, {}))
+        fields: dict[str, str | int] = {"done": done, "total": total, "note": wanted.progress.note}
+        events.append((Event.PROGRESS, Status.RUNNING, fields, {}))
     if wanted.status is Status.COMPLETED:
-        events.append((Event.COMPLETE, {}, {"result": json.dumps(wanted.result)}))
+        events.append((Event.COMPLETE, Status.COMPLETED, {}, {"result": json.dumps(wanted.result)}))
     elif wanted.status is Status.FAILED:
         error: dict[str, Any] = wanted.error.model_dump() if wanted.error else {"type": "Error", "message": "failed"}
         reason = f"{error['type']}: {error['message']}"[:300]
-        events.append((Event.FAIL, {"reason": reason}, {"error": json.dumps(error)}))
+        events.append((Event.FAIL, Status.FAILED, {"reason": reason}, {"error": json.dumps(error)}))
     return events

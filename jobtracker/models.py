@@ -4,15 +4,40 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from jobtracker.lifecycle import FailurePolicy, Priority, Status
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
 TypeName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _check_portable(value: JsonValue) -> JsonValue:
+    """Refuse what Python reads and no other JSON parser does: NaN, Infinity, half a surrogate pair."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise ValueError(
+            "it has a number or a text that JSON can't carry (NaN, Infinity, half a character)"
+        ) from error
+    return value
+
+
+Portable = Annotated[JsonValue, AfterValidator(_check_portable)]
+JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_check_portable)]
 
 DEPTH_LIMIT = 50
 """How many levels of sub-jobs a job may have; Celery's own work on chords in chords grows with the third power."""
@@ -146,7 +171,7 @@ class Job(JobSummary):
         values = cls._values(record)
         for name in ("payload", "args", "result", "error"):
             if data.get(name):
-                values[name] = json.loads(data[name], object_hook=_plain)
+                values[name] = _loads(data[name])
         values["arguments_repr"] = data.get("arguments_repr")
         values["result_omitted_bytes"] = data.get("result_omitted")
         return cls.model_validate(values)
@@ -184,7 +209,7 @@ class JobCreate(BaseModel):
     name: Name = Field(description="For people.")
     job_type: TypeName = Field(description="One of the documented types, or one that a worker announced.")
     priority: Priority = Priority.NORMAL
-    payload: dict[str, JsonValue] = Field(default_factory=dict, description="The task's keyword arguments.")
+    payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
 
 
@@ -217,11 +242,18 @@ class JobUpdate(BaseModel):
     name: Name | None = None
     priority: Priority | None = Field(None, description="Before it is started.")
     tags: list[Tag] | None = Field(None, max_length=20)
-    payload: dict[str, JsonValue] | None = Field(None, description="Before it is started.")
-    status: Status | None = Field(None, description="running, completed, failed or cancelled.")
+    payload: JsonObject | None = Field(None, description="Before it is started.")
+    status: Literal[Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED] | None = None
     progress: "ProgressUpdate | None" = None
-    result: JsonValue = Field(None, description="With status completed.")
+    result: Portable = Field(None, description="With status completed.")
     error: JobError | None = Field(None, description="With status failed.")
+
+    @model_validator(mode="after")
+    def _fits_its_status(self) -> Self:
+        for field, status in (("result", Status.COMPLETED), ("error", Status.FAILED)):
+            if field in self.model_fields_set and self.status is not status:
+                raise ValueError(f"{field} goes with status {status}")
+        return self
 
 
 class ProgressUpdate(BaseModel):
@@ -282,6 +314,14 @@ def job_and_run_of(task_id: str) -> tuple[str, int]:
 
 def _sub_jobs_of(job: Any) -> Any:
     return job.get("sub_jobs") if isinstance(job, dict) else getattr(job, "sub_jobs", None)
+
+
+def _loads(text: str) -> Any:
+    """Stored JSON as people want it; half a surrogate pair, which no answer could carry, becomes a question mark."""
+    value = json.loads(text, object_hook=_plain)
+    if "\\ud" in text:
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+    return value
 
 
 def _plain(value: dict[str, Any]) -> Any:

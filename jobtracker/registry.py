@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jobtracker.connection import RedisClient
-from jobtracker.errors import InvalidPayloadError, UnknownJobTypeError
+from jobtracker.errors import InvalidPayloadError, NoParentTypeError, UnknownJobTypeError
 from jobtracker.keys import Keys
 
 CUSTOM = "custom"
@@ -24,6 +24,7 @@ class JobType(BaseModel):
     queue: str | None = Field(None, description="Where it is sent; null: the broker's default queue.")
     payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema of the payload; null: anything.")
     description: str = ""
+    takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
     acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
 
 
@@ -70,13 +71,23 @@ class Registry:
         """The job type of a Celery task: its own name where nobody announced one."""
         return next((t.name for t in self.all().values() if t.task == task), task)
 
-    def resolve(self, job_type: str, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
-        """The type to send a job to, the positional and the keyword arguments; the payload has been checked.
+    def resolve(
+        self, job_type: str, payload: dict[str, Any], *, has_sub_jobs: bool
+    ) -> tuple[JobType, list[Any], dict[str, Any]]:
+        """The type to send a job to, the positional and the keyword arguments; both have been checked.
 
         Raises:
             UnknownJobTypeError: Nobody has announced it and it is not documented.
             InvalidPayloadError: The payload does not fit its schema.
+            NoParentTypeError: The job has sub-jobs, and its task takes no results.
         """
+        found, args, kwargs = self._find(job_type, payload)
+        if has_sub_jobs and not found.takes_results:
+            # Celery would find out when all sub-jobs have completed, and tell nobody but its log.
+            raise NoParentTypeError(found.name)
+        return found, args, kwargs
+
+    def _find(self, job_type: str, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
         if job_type == CUSTOM:
             return self._resolve_custom(payload)
         announced = self.all().get(job_type) or self.all(fresh=True).get(job_type)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Annotated, Self
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from jobtracker.errors import JobTrackerError
 
@@ -55,6 +55,13 @@ class Settings(EnvironmentSettings):
     lease_renew_s: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
     lease_lost_s: float = Field(20.0, gt=0, description="A worker that has not renewed for so long is lost.")
     reap_interval_s: float = Field(10.0, gt=0, description="How often retention and lost workers are looked after.")
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+            raise ValueError("must begin with redis://, rediss:// or unix://")
+        return url
 
     @property
     def tracking_url(self) -> str:

@@ -5,6 +5,7 @@ Each step can be repeated: the scripts say once what is to be done, and telling 
 
 import json
 import logging
+from collections.abc import Sequence
 
 from jobtracker.dispatch import Dispatcher
 from jobtracker.errors import JobTrackerError
@@ -43,8 +44,7 @@ class Settlement:
             self.call_body(parent_id)
         elif verdict.verdict == "halt":
             reason = f"sub-job {job_id} of its parent {parent_id} did not complete (fail_fast)"
-            for sub in self.queries.sub_ids(parent_id):
-                self.cancel_tree(sub, reason=reason)
+            self.cancel_trees(self.queries.sub_ids(parent_id), reason=reason)
         elif verdict.verdict == "settled" and verdict.status:
             if verdict.status is Status.FAILED:
                 self._explain_failure(parent_id)
@@ -53,22 +53,25 @@ class Settlement:
             if verdict.grandparent:
                 self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status)
 
-    def cancel_tree(self, job_id: str, *, reason: str, terminate: bool = False) -> Change:
-        """Cancel a job and all below it: a durable mark first, a Celery revoke second.
+    def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> dict[str, Change]:
+        """Cancel jobs and all below them: a durable mark first, a Celery revoke last.
 
         What waits is cancelled at once. A running task is marked, and stops when it looks (`current_job()`), or is
         killed with `terminate`.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer. All is recorded, and a worker asks before it starts a
+                task; a running one is not killed.
         """
-        changes = self.store.apply_many(
-            Event.CANCEL, {each: {"reason": reason} for each in self.queries.families(job_id)}
-        )
+        ids = [each for root in roots for each in self.queries.families(root)]
+        changes = self.store.apply_many(Event.CANCEL, {each: {"reason": reason} for each in ids})
+        for each, change in changes.items():
+            self.follow(each, change)
         self.dispatcher.revoke(
             [task_id_of(each, change.run) for each, change in changes.items() if change.applied and change.run],
             terminate=terminate,
         )
-        for each, change in changes.items():
-            self.follow(each, change)
-        return changes[job_id]
+        return changes
 
     def call_body(self, parent_id: str) -> None:
         """Send a parent's own task, with the results of its sub-jobs: Celery's chord will not.

@@ -108,10 +108,9 @@ def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response
 
 
 def _create(tracking: Tracking, job: SubJobCreate, start: bool, response: Response) -> str:
-    job_id = tracking.launcher.create(job, request_id=request_id_var.get())
+    create = tracking.launcher.submit if start else tracking.launcher.create
+    job_id = create(job, request_id=request_id_var.get())
     response.headers["Location"] = f"/api/jobs/{job_id}"
-    if start:
-        tracking.launcher.start(job_id)
     return job_id
 
 

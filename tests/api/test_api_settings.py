@@ -70,7 +70,6 @@ def test_a_service_name_must_fit_a_header(name):
         ApiSettings.from_env({"SERVICE_NAME": name})
 
 
-@pytest.mark.xfail(strict=True, reason="the client's own error comes, later, and does not name it")
 def test_a_redis_url_that_is_none_ends_the_process_with_a_message_that_names_it():
     ended = outcome(AS_MODULE, redis_url="http://localhost:6379", api_host="127.0.0.1", api_port=str(free_port()))
     assert ended.returncode != 0

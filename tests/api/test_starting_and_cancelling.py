@@ -86,11 +86,11 @@ def test_nothing_listens_for_the_results_of_what_was_sent(api):
     assert [channel for channel in channels if any(job_id in channel for job_id in sent)] == []
 
 
-@pytest.mark.xfail(strict=True, reason="Celery's worker can't send the body and says so in its log only")
-def test_a_parent_whose_task_can_not_be_called_with_results_fails(api):
-    job_id = api.launch(job(sub_jobs=[job()]))
-    eventually(lambda: subs_of(api, job_id)[0]["status"] == "completed")
-    eventually(lambda: api.job(job_id)["status"] == "failed", patience_s=3)
+def test_a_type_whose_task_takes_no_results_can_not_be_a_parent(api):
+    body = parent(job(sub_jobs=[job()]))
+    problem = api.problem("POST", "/api/jobs/with-subjobs", 422, json=body)
+    assert [error["field"] for error in problem["errors"]] == ["body.sub_jobs.0.sub_jobs"]
+    assert "takes no results" in problem["detail"]
 
 
 def test_progress_and_log_of_a_running_job_can_be_followed(api):
