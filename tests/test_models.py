@@ -191,4 +191,5 @@ def test_progress_that_means_nothing_is_refused(progress):
 
 
 def test_an_update_tells_what_was_given_from_what_was_not():
-    assert JobUpdate.model_validate({"result": None}).model_fields_set == {"result"}
+    update = JobUpdate.model_validate({"status": "completed", "result": None})
+    assert update.model_fields_set == {"status", "result"}
