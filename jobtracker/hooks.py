@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from billiard.exceptions import TimeLimitExceeded
 from celery import Celery, Task, signals, states
 from celery._state import get_current_task
 from celery.exceptions import Reject
@@ -324,6 +325,10 @@ class Hooks:
             return
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
+        if isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout:
+            reason = "it passed its hard time limit; its message goes back to the queue"
+            self._apply(Event.REQUEUE, job_id, run, fields={"reason": reason})
+            return
         attempt = job.attempt if job is not None and job.id == job_id else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None))
 

@@ -13,6 +13,11 @@ def test_a_task_that_passes_its_hard_time_limit_is_a_failure(project):
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "TimeLimitExceeded"
 
 
+def test_a_task_whose_message_goes_back_at_its_hard_time_limit_is_delivered_again(project):
+    job = project.expect(project.send("late_once"), Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
+    assert (job.attempt, job.deliveries, job.error) == (0, 2, None)
+
+
 @pytest.mark.parametrize("how", ["SIGKILL", "_exit", "sys.exit"])
 def test_a_task_whose_process_ends_is_a_failure(project, how):
     job = project.expect(project.send("lost", how), Status.FAILED, "FAILURE", ["began"])

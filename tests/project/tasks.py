@@ -13,7 +13,7 @@ from jobtracker import current_job, tracked
 from project.diary import diary, did
 
 SOON_S = 0.05
-"""When a retry comes: at once, and its attempt might be done before Celery stores the state RETRY, which then stays."""
+"""When a retry comes. Without a pause its attempt might be done before Celery stores RETRY, a state that then stays."""
 
 
 @shared_task(name="ok")
@@ -183,6 +183,17 @@ def lost(how: str) -> None:
     """End the process that runs the task."""
     did("began")
     lose_process(how)
+
+
+@shared_task(name="late_once", bind=True, acks_late=True, acks_on_failure_or_timeout=False, time_limit=0.3)
+def late_once(self: Task) -> str:
+    """Pass the hard time limit the first time; the message goes back to the queue."""
+    did("began")
+    if len(diary().read(self.request.id)) == 1:
+        for _ in diary().until_open("never opened"):
+            pass
+    did("returned")
+    return "second delivery"
 
 
 @shared_task(name="lost_once_rejected", bind=True, acks_late=True, reject_on_worker_lost=True)
