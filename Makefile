@@ -38,7 +38,7 @@ worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCUR
 	    $(if $(QUEUES),--queues '$(QUEUES)') $(ARGS)
 
 test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check
