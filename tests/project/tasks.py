@@ -13,7 +13,7 @@ from jobtracker import current_job, tracked
 from project.diary import diary, did
 
 SOON_S = 0.05
-"""When a retry comes. Without a pause its attempt might be done before Celery stores RETRY, a state that then stays."""
+"""When a retry comes. Without a pause its attempt may be done before Celery stores RETRY, a state that then stays."""
 
 
 @shared_task(name="ok")
