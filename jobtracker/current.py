@@ -35,6 +35,7 @@ class CurrentJob:
         run: Its run.
         attempt: Celery's retries count.
         stopped: Why it was stopped, once it was, or is to be before it begins.
+        alone: It began as recorded, and is no sub-job: nobody waits for its end.
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
     """
 
@@ -43,6 +44,7 @@ class CurrentJob:
         self.run = run
         self.attempt = attempt
         self.stopped: str | None = None
+        self.alone = False
         self.resent = False
         self._tracking = tracking
         self._task = task

@@ -7,7 +7,7 @@ runs in the pool's child. Which signal comes when, and from where, was measured 
 import functools
 import logging
 import os
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -107,6 +107,7 @@ class Hooks:
         self.reader = MessageReader(self.know, functools.partial(priority_of, self.app))
         self._resent = RecentIds()  # sent again under their own ids by this process, on behalf of a lost child
         self._begun = RecentIds()  # parents that are known to run
+        self._answers: deque[Callable[[], Change]] = deque()  # to reports from which nothing follows, not read yet
         self._signals = {
             signals.before_task_publish: self.on_publish,
             signals.task_prerun: self.on_prerun,
@@ -251,6 +252,7 @@ class Hooks:
         job_id, run = job_and_run_of(task_id)
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
+        self._read_answers()
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
             fields["acks_late"] = "1"
@@ -261,6 +263,7 @@ class Hooks:
             job.stopped = "the job was deleted"
         elif change.outcome is Outcome.STALE and run < change.run:
             job.stopped = f"run {change.run} of the job has taken its place"
+        job.alone = change.applied and change.parent is None
         if change.applied and change.parent and self._begun.add(f"{change.parent}:{run}"):
             self.tracking.store.apply(Event.SUB_START, change.parent)
 
@@ -277,10 +280,27 @@ class Hooks:
 
     @never_raises
     def on_success(self, sender: Task, result: Any = None, **_: Any) -> None:
-        """task_success: completed, after Celery has stored the result."""
+        """task_success: completed, after Celery has stored the result.
+
+        Where nobody waits for the job, nothing follows from the answer: it is read when the next task begins, and the
+        child is free meanwhile.
+        """
         job = job_of(sender)
-        if job is not None:
-            self._report(Event.COMPLETE, sender, job, data=self._stored_result(sender, result))
+        if job is None:
+            return
+        data = self._stored_result(sender, result)
+        if job.alone:
+            store = self.tracking.store
+            self._answers.append(
+                store.begin_apply(Event.COMPLETE, job.id, run=job.run, attempt=job.attempt, data=data)
+            )
+        else:
+            self._report(Event.COMPLETE, sender, job, data=data)
+
+    @never_raises
+    def _read_answers(self) -> None:
+        while self._answers:
+            self._answers.popleft()()
 
     @never_raises
     def on_postrun(self, sender: Task, task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:

@@ -137,9 +137,23 @@ class JobStore:
             data: Further bulky fields, likewise.
             at_ms: When it happened; default now.
         """
-        return self._change(
-            self._verbs.call(self.client, "transition", *self._call(event, job_id, run, attempt, fields, data, at_ms))
-        )
+        return self.begin_apply(event, job_id, run=run, attempt=attempt, fields=fields, data=data, at_ms=at_ms)()
+
+    def begin_apply(
+        self,
+        event: Event,
+        job_id: str,
+        *,
+        run: int | None = None,
+        attempt: int | None = None,
+        fields: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        at_ms: int | None = None,
+    ) -> Callable[[], Change]:
+        """Send what `apply` sends; what it returns is to be called, once, for the change."""
+        call = self._call(event, job_id, run, attempt, fields, data, at_ms)
+        pending = self._verbs.begin(self.client, "transition", [call])
+        return lambda: self._change(pending.answers()[0])
 
     def apply_many(self, event: Event, jobs: Mapping[str, Mapping[str, str | int]]) -> dict[str, Change]:
         """Apply the same event to many jobs, in order, each with its own further fields, in one round trip."""

@@ -99,7 +99,7 @@ def test_fail_fast_asks_running_sub_jobs_to_stop(project, gate):
     project.expect(looking, Status.RUNNING, "STARTED", ["began"])
     project.diary.open_gate(gate)
     stopped = project.expect(looking, Status.CANCELLED, "REVOKED", ["began", "stopped"])
-    assert "stopped" in stopped.reason
+    assert "fail_fast" in stopped.reason
     project.expect(root, Status.FAILED, "FAILURE", [])
     eventually(lambda: bad in project.job(root).error.message)
 

@@ -93,7 +93,8 @@ local function remember(rec, event, now, run, attempt, moved, more)
   end
   if moved then put('status', rec.status); put('entered', now) end
   if rec.presumed and (EVIDENCE[event] or event == 'reopen') then
-    drop('presumed', 'finished', 'reason')
+    drop('presumed', 'finished')
+    if event ~= 'cancelled' or not rec.cancel then drop('reason') end
     redis.call('HDEL', key('data', rec.id), 'error')
     if event == 'progress' then put('executing', '1') end
   end
@@ -138,6 +139,15 @@ end
 -- Its verdict follows from its sub-jobs, not from a lost worker.
 local function derived(rec) return rec.presumed and rec.presumed ~= 'lose' end
 
+-- The pairs without a reason: who asked for a cancel has given it already.
+local function without_reason(more)
+  local kept = {}
+  for i = 1, #more, 2 do
+    if more[i] ~= 'reason' then kept[#kept + 1] = more[i]; kept[#kept + 1] = more[i + 1] end
+  end
+  return kept
+end
+
 -- Applies an event to a loaded record. run and attempt are nil where the reporter does not know them; `more` are
 -- field/value pairs that are written if the event is applied as it came.
 -- Returns the outcome, and the event that was really applied.
@@ -148,6 +158,7 @@ local function apply(rec, event, now, run, attempt, more)
   if event == 'unenqueue' and rec.run ~= 1 then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'start' and rec.cancel then event, more = 'cancelled', nil end
+  if event == 'cancelled' and rec.cancel and more then more = without_reason(more) end
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]
