@@ -275,6 +275,15 @@ def test_an_older_run_counts_no_more_where_the_sub_jobs_record_is_not_at_hand(cl
     assert recount(client, keys) == []
 
 
+def test_a_sub_job_whose_run_was_taken_back_counts_as_what_it_is(client, keys, store, queries):
+    parent, subs = create_parent(store, 1)
+    store.settle(parent, subs[0], 1, Status.PENDING)
+    store.apply(Event.UNENQUEUE, subs[0])
+    assert report(store, parent, subs[0], Event.CANCEL).status is Status.FAILED
+    assert counts_of(queries, parent) == (0, 0, 1)
+    assert recount(client, keys) == []
+
+
 @pytest.mark.parametrize("end", [Event.FAIL, Event.CANCELLED])
 def test_a_sub_job_that_runs_again_opens_its_parent_until_it_settles_again(client, keys, store, queries, end):
     parent, subs = create_parent(store, 2)

@@ -11,7 +11,7 @@
 local parent, sub, run, status = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local now, failure = tonumber(ARGV[6]), ARGV[7]
 
-local rec = load(parent)
+local rec = load(parent, ALL)
 if not rec or not redis.call('ZSCORE', key('subs', parent), sub) then return { 'missing', '', 0, '' } end
 
 local function answer(verdict) return { verdict, rec.parent or '', rec.run, rec.status } end
@@ -24,9 +24,9 @@ local told = redis.call('HGET', key('outcomes', parent), sub)
 local told_run, told_status
 if told then
   told_run, told_status = told:match('^(%d+):(.*)$')
-  if tonumber(told_run) > run then return answer('waiting') end
+  if not own[2] and tonumber(told_run) > run then return answer('waiting') end
 end
-if told_status ~= status or tonumber(told_run) < run then
+if told ~= run .. ':' .. status then
   redis.call('HSET', key('outcomes', parent), sub, run .. ':' .. status)
   if told_status and SETTLED[told_status] then
     rec['subs_' .. told_status] = redis.call('HINCRBY', KEYS[1], 'subs_' .. told_status, -1)

@@ -1,0 +1,54 @@
+"""What comes next for a job, and what holds of every change."""
+
+from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, Outcome, Status
+from jobtracker.store import Change
+
+LIKELY = {
+    Status.PENDING: [*[Event.START] * 8, Event.ENQUEUE, Event.UNENQUEUE, Event.CANCEL, Event.COMPLETE, Event.FAIL],
+    Status.RUNNING: [
+        *[Event.COMPLETE, Event.FAIL, Event.LOSE] * 2,
+        *[Event.PROGRESS, Event.START, Event.RETRY, Event.REQUEUE, Event.CANCEL, Event.CANCELLED],
+    ],
+    Status.RETRYING: [Event.START, Event.START, Event.LOSE, Event.CANCEL, Event.REQUEUE, Event.FAIL],
+    Status.COMPLETED: sorted(EVIDENCE),
+    Status.FAILED: [*sorted(EVIDENCE), *[Event.RERUN] * 6],
+    Status.CANCELLED: [*sorted(EVIDENCE), *[Event.RERUN] * 6],
+}
+"""What comes next from outside, as a rule; what a parent makes of its sub-jobs does not come from outside."""
+
+OUTSIDE = sorted(set(Event) - {Event.SUBS_FAILED, Event.SUBS_CANCELLED, Event.REOPEN})
+
+
+def likely(record: dict[str, str]) -> list[Event]:
+    """What comes next for a job; the own task of a parent does not begin before its sub-jobs have settled."""
+    settled = sum(int(record.get(f"subs_{status}", 0)) for status in SETTLED)
+    if record["status"] not in SETTLED and settled < int(record.get("subs", 0)):
+        return [Event.SUB_START, Event.SUB_START, Event.CANCEL]
+    return LIKELY[Status(record["status"])]
+
+
+def check_change(
+    was: dict[str, str], now: dict[str, str], event: Event, change: Change, place: tuple[int | None, int | None]
+) -> None:
+    """Assert what holds of any event, whatever the table says: `place` is the (run, attempt) it was reported of."""
+    run, attempt = place
+    was_run, was_attempt = int(was["run"]), int(was.get("attempt", 0))
+    if run is not None and (run < was_run or (run == was_run and attempt is not None and attempt < was_attempt)):
+        assert change.outcome is Outcome.STALE
+    elif "presumed" in was and event in EVIDENCE:
+        assert change.applied
+        assert "presumed" not in now
+    if not change.applied:
+        return
+    if event is Event.LOSE:
+        assert now["presumed"] == event
+    if event is Event.ENQUEUE:
+        assert was_run == 0
+    if event is Event.UNENQUEUE:
+        assert (was_run, now["run"]) == (1, "0")
+    if event is Event.START:
+        began = change.after is Status.RUNNING
+        assert began == ("cancel" not in was)
+        assert int(now.get("deliveries", 0)) == int(was.get("deliveries", 0)) + began
+    if event is Event.CANCEL and "executing" in was and was_run > 0:
+        assert change.after is Status.RUNNING
