@@ -17,7 +17,7 @@ end
 local fields, data = pairs_of(), pairs_of()
 
 local outcome = 'duplicate'
-local rec = load(id)
+local rec = load(id, FEW)
 if not rec then
   if missing(id) == 'deleted' then return 'deleted' end
   rec = { id = id, status = 'pending', run = 0 }

@@ -12,21 +12,23 @@ local function key(name, a, b)
   return k
 end
 
-local NUMBERS = { 'run', 'attempt', 'subs', 'subs_completed', 'subs_failed', 'subs_cancelled', 'deliveries' }
-local TEXTS = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'policy', 'body', 'halted',
-  'queued', 'started', 'finished', 'created', 'next' }
-local NEEDED = {}
-for i = 1, #TEXTS do NEEDED[#NEEDED + 1] = TEXTS[i] end -- Lua's own library is not there yet when this is loaded
-for i = 1, #NUMBERS do NEEDED[#NEEDED + 1] = NUMBERS[i] end
+-- What decides about an event, what more decides about a parent or a removal, and which of them are numbers.
+local FEW = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'queued', 'started', 'next',
+  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries' }
+local ALL = { 'policy', 'body', 'halted', 'finished', 'subs_completed', 'subs_failed', 'subs_cancelled' }
+for i = 1, #FEW do ALL[#ALL + 1] = FEW[i] end -- Lua's own library is not there yet when this is loaded
+local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, subs_completed = true, subs_failed = true,
+  subs_cancelled = true }
 
--- The fields of a record that decide, or nil where there is no such job. Absent numbers read as 0.
-local function load(id)
-  local values = redis.call('HMGET', key('job', id), unpack(NEEDED))
-  if not values[1] then return nil end
+-- These fields of a record, or nil where there is no such job. Absent numbers read as 0.
+local function load(id, names)
+  local values = redis.call('HMGET', key('job', id), unpack(names))
   local rec = { id = id }
-  for i, name in ipairs(NEEDED) do rec[name] = values[i] or nil end
-  for _, name in ipairs(NUMBERS) do rec[name] = tonumber(rec[name]) or 0 end
-  return rec
+  for i = 1, #names do
+    local name, value = names[i], values[i]
+    if NUMBER[name] then rec[name] = tonumber(value) or 0 elseif value then rec[name] = value end
+  end
+  return rec.status and rec
 end
 
 local function missing(id)
@@ -91,6 +93,7 @@ local function remember(rec, event, now, run, attempt, moved, more)
   local function drop(...)
     for _, name in ipairs({ ... }) do rec[name] = nil; clear[#clear + 1] = name end
   end
+  local function drop_if_set(name) if rec[name] then drop(name) end end
   if moved then put('status', rec.status); put('entered', now) end
   if rec.presumed and (EVIDENCE[event] or event == 'reopen') then
     drop('presumed', 'finished')
@@ -104,11 +107,12 @@ local function remember(rec, event, now, run, attempt, moved, more)
     if not rec.started then put('started', now) end
     put('executing', '1')
     put('deliveries', rec.deliveries + 1)
-    drop('eta', 'reason')
+    drop_if_set('eta')
+    drop_if_set('reason')
   elseif event == 'sub_start' then
     if not rec.started then put('started', now) end
   elseif event == 'complete' then
-    drop('reason')
+    drop_if_set('reason')
   elseif event == 'retry' or event == 'requeue' then
     drop('executing', 'eta', 'lease')
   elseif event == 'enqueue' then
@@ -124,7 +128,8 @@ local function remember(rec, event, now, run, attempt, moved, more)
   if event == 'cancel' and not rec.cancel then put('cancel', now) end
   if SETTLED[rec.status] then
     put('finished', now)
-    drop('executing', 'eta')
+    drop_if_set('executing')
+    drop_if_set('eta')
     if PRESUMPTION[event] then put('presumed', event) end
   end
   if #clear > 0 then redis.call('HDEL', key('job', rec.id), unpack(clear)) end
@@ -133,7 +138,9 @@ end
 
 -- All sub-jobs have settled and the parent's own task does not run: nothing would notice a mere cancel mark.
 local function idle_parent(rec)
-  return rec.subs > 0 and not rec.executing and rec.subs_completed + rec.subs_failed + rec.subs_cancelled >= rec.subs
+  if rec.subs == 0 or rec.executing then return false end
+  local all = load(rec.id, ALL)
+  return all.subs_completed + all.subs_failed + all.subs_cancelled >= all.subs
 end
 
 -- Its verdict follows from its sub-jobs, not from a lost worker.
@@ -165,7 +172,7 @@ local function apply(rec, event, now, run, attempt, more)
   if not MATRIX[event][to] then return to, event end -- not a status, so the outcome that says why not
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
   local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
-  if corrected then chronicle(rec, tonumber(rec.finished), -1) end
+  if corrected then chronicle(rec, tonumber(redis.call('HGET', key('job', rec.id), 'finished')), -1) end
   local moved = to ~= from or corrected
   if moved then
     unindex(rec)

@@ -8,7 +8,7 @@
 local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local run, attempt, n = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
-local rec = load(id)
+local rec = load(id, FEW)
 if not rec then return { missing(id), '', '', 0, 0, '', 0, '' } end
 local before = rec.status
 local outcome, applied = apply(rec, event, now, run, attempt, { unpack(ARGV, 8, 7 + 2 * n) })
