@@ -148,6 +148,10 @@ MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
 }
 """For each event and status: the status it leads to, or the outcome that says why it leads nowhere.
 
-Two rules stand above it, in `lua/record.lua`: an event of an older (run, attempt) is stale, and evidence counts
-as if the job were still running where its verdict was only presumed.
+Some rules stand above it, in `apply` of `lua/record.lua`:
+
+* an event of an older (run, attempt) is stale;
+* evidence counts as if the job were still running where its verdict was only presumed;
+* a job is enqueued once; a start that finds a cancel mark is a cancel;
+* a cancel of a running job ends it at once only where no task of Celery's would see the mark.
 """

@@ -52,6 +52,8 @@ class Settlement:
                 self._break_chain(following, parent_id)
             if verdict.grandparent:
                 self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status)
+            if verdict.status not in SETTLED:  # it is open again, and its own task may be due
+                self.tell(parent_id, job_id, run, status)
 
     def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> dict[str, Change]:
         """Cancel jobs and all below them: a durable mark first, a Celery revoke last.
@@ -94,7 +96,8 @@ class Settlement:
     def own_ancestors(self, job_id: str) -> None:
         """From here on the tasks of all its ancestors are called by us, not by Celery's chords."""
         while parent := self.queries.field(job_id, "parent"):
-            self.store.edit(parent, fields={"body": "own"})
+            if not self.queries.field(parent, "body"):
+                self.store.edit(parent, fields={"body": "own"})
             job_id = parent
 
     def _break_chain(self, next_id: str, before_id: str) -> None:
