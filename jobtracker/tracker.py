@@ -112,7 +112,7 @@ class Tracker:
         """The app's tracked tasks as job types."""
         types = []
         for name, task in sorted(self.app.tasks.items()):
-            known = self.hooks.know(name)
+            known = self.hooks.scope.know(name)
             if known is None:
                 continue
             types.append(
@@ -136,7 +136,7 @@ class Tracker:
 
         @functools.wraps(send)
         def send_task(*args: Any, **kwargs: Any) -> Any:
-            with self.hooks.publishing():
+            with self.hooks.publishing.sending():
                 return send(*args, **kwargs)
 
         self.app.send_task = send_task

@@ -1,0 +1,150 @@
+"""Publishing a task → the record of its job."""
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from celery import Celery
+from celery._state import get_current_task
+from kombu.utils.json import dumps
+
+from jobtracker.current import CurrentJob, job_of
+from jobtracker.dispatch import being_sent, priority_of
+from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
+from jobtracker.lifecycle import Event, Outcome
+from jobtracker.messages import MessageReader
+from jobtracker.models import job_and_run_of, task_id_of
+from jobtracker.scope import Scope
+from jobtracker.store import NewJob, now_ms
+from jobtracker.tracking import Tracking
+
+
+@dataclass
+class Publication:
+    """The sending of one message by an app.
+
+    Attributes:
+        app: The app that sends it; Celery's signal does not say.
+        jobs: The jobs that the message tells of, its own first.
+        outcomes: Waits for what became of recording them; None once that is known.
+        created: Ids of the jobs that were recorded because of it.
+    """
+
+    app: Celery
+    jobs: list[NewJob] = field(default_factory=list)
+    outcomes: Callable[[], list[Outcome]] | None = None
+    created: list[str] = field(default_factory=list)
+
+
+_publication: ContextVar[Publication | None] = ContextVar("jobtracker_publication", default=None)
+"""The publishing that is under way."""
+
+
+class Publishing:
+    """Records what an app publishes.
+
+    Args:
+        tracking: Where to.
+        scope: Which tasks.
+
+    Attributes:
+        resent: Ids of tasks that this process has sent again under their own ids, on behalf of a lost child.
+    """
+
+    def __init__(self, tracking: Tracking, scope: Scope) -> None:
+        self.tracking = tracking
+        self.app = tracking.app
+        self.resent = RecentIds()
+        self.reader = MessageReader(scope.know, functools.partial(priority_of, self.app))
+
+    @never_raises
+    def on_publish(
+        self,
+        sender: str,
+        body: Any = None,
+        headers: dict[str, Any] | None = None,
+        properties: dict[str, Any] | None = None,
+        routing_key: str = "",
+        **_: Any,
+    ) -> None:
+        """before_task_publish: record the job, its parents, what its chain holds.
+
+        Before, not after: a worker may report first otherwise. What became of it is asked after the message is sent,
+        so that the two travel at the same time. A task that sends itself again under its own id (retry, replace) is
+        no new job.
+        """
+        publication = _publication.get()
+        if publication is None or publication.app is not self.app:
+            return
+        if not headers or not headers.get("id"):  # protocol 1 has no headers
+            return
+        task_id, at_ms = headers["id"], now_ms()
+        job_id, run = job_and_run_of(task_id)
+        current = job_of(get_current_task())
+        if current is not None and (current.id, current.run) == (job_id, run):
+            if not headers.get("retries"):
+                self._replaced(current, {"task": sender, "queue": routing_key})
+            current.resent = True
+            return
+        if headers.get("retries"):  # by the main process, for a child that was lost
+            self.resent.add(task_id)
+            return
+        jobs = self.reader.jobs(sender, headers, properties or {}, routing_key, body, at_ms)
+        if jobs:
+            publication.jobs = jobs
+            publication.outcomes = self.tracking.store.begin_create(*jobs, at_ms=at_ms)
+        if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
+            self._replaced(current, {})  # by a group, chord or chain whose end bears the task's own id
+
+    @contextmanager
+    def sending(self) -> Iterator[None]:
+        """Around Celery's sending of one message: where it fails, what `on_publish` has recorded is taken back."""
+        publication = Publication(self.app)
+        token = _publication.set(publication)
+        try:
+            yield
+        except Exception as error:
+            self._note_created(publication)
+            self._not_published(publication, error)
+            raise
+        finally:
+            self._note_created(publication)
+            _publication.reset(token)
+
+    @never_raises
+    def _note_created(self, publication: Publication) -> None:
+        outcomes, publication.outcomes = publication.outcomes, None
+        if outcomes is not None:
+            publication.created = [
+                job.id
+                for job, outcome in zip(publication.jobs, outcomes(), strict=True)
+                if outcome is Outcome.APPLIED
+            ]
+
+    @never_raises
+    def _not_published(self, publication: Publication, error: Exception) -> None:
+        created = publication.created
+        if not publication.jobs or being_sent.get() is not None:
+            return
+        job = publication.jobs[0]
+        if job.id in created and job.fields.get("parent") in {None, *created}:
+            for job_id in created:
+                self.tracking.store.delete(job_id, mode="undo")
+            return
+        # Others are there that wait for it: the rest of a chord, the task before it in its chain. Presumed, because
+        # a broker that does not answer may have taken the message all the same.
+        fields: dict[str, str | int] = {
+            "reason": f"it could not be sent: {error}"[:REASON_CHARS],
+            "presumed": Event.LOSE,
+        }
+        data = {"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})}
+        change = self.tracking.store.apply(Event.FAIL, job.id, run=int(job.fields["run"]), fields=fields, data=data)
+        self.tracking.settlement.follow(job.id, change)
+
+    def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
+        if not current.resent:
+            current.resent = True
+            self.tracking.store.apply(Event.REQUEUE, current.id, run=current.run, fields=fields)

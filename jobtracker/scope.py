@@ -1,0 +1,43 @@
+"""Which tasks of an app are tracked, and as what."""
+
+from typing import Any
+
+from celery import Task
+
+from jobtracker.declarations import DEFAULT, declaration_of
+from jobtracker.messages import ACCUMULATE, Known
+from jobtracker.tracking import Tracking
+
+
+class Scope:
+    """The tracked tasks of one app.
+
+    Args:
+        tracking: Its app, and the types that workers announced.
+        only_declared: Declared tasks only, not all tasks of the app.
+    """
+
+    def __init__(self, tracking: Tracking, *, only_declared: bool) -> None:
+        self.app = tracking.app
+        self.registry = tracking.registry
+        self.only_declared = only_declared
+
+    def know(self, name: str) -> Known | None:
+        """The job type and the declaration of a task's name; None where it is not tracked."""
+        if name.startswith("celery."):
+            return None
+        task = self.app.tasks.get(name)
+        declared = declaration_of(task) if task is not None else None
+        if declared is None and self.only_declared:
+            return None
+        declaration = declared or DEFAULT
+        if task is None:  # this process only sends it: the workers have announced what it is
+            return Known(self.registry.type_of_task(name), declaration)
+        return Known(declaration.job_type or name, declaration)
+
+    def covers(self, task: Task, request: Any) -> bool:
+        """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""
+        if task.app is not self.app:
+            return False
+        replaces = task.name == ACCUMULATE or (getattr(request, "replaced_task_nesting", None) or 0) > 0
+        return replaces or not self.only_declared or declaration_of(task) is not None
