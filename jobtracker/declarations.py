@@ -73,10 +73,25 @@ def declaration_of(task: Task) -> Declaration | None:
 
 def takes_results(task: Task) -> bool:
     """Whether a task can be the body of a chord: its first parameter is positional-only, `*args`, or `results`."""
-    first = next(iter(inspect.signature(task.run).parameters.values()), None)
+    first = _first_parameter(task)
     return first is not None and (
         first.kind in {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL} or first.name == "results"
     )
+
+
+def needs_results(task: Task) -> bool:
+    """Whether a task can be nothing but the body of a chord: that parameter has no default."""
+    first = _first_parameter(task)
+    return (
+        first is not None
+        and takes_results(task)
+        and first.kind is not inspect.Parameter.VAR_POSITIONAL
+        and first.default is inspect.Parameter.empty
+    )
+
+
+def _first_parameter(task: Task) -> inspect.Parameter | None:
+    return next(iter(inspect.signature(task.run).parameters.values()), None)
 
 
 def payload_schema(task: Task) -> dict[str, Any] | None:

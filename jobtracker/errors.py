@@ -58,14 +58,20 @@ class UnknownJobTypeError(InvalidJobError):
         super().__init__(text, [(["job_type"], text)])
 
 
-class NoParentTypeError(InvalidJobError):
-    """The job has sub-jobs, and its type's task has no place for their results."""
+class SubJobsError(InvalidJobError):
+    """The job has sub-jobs and its type's task has no place for their results, or the other way round."""
 
-    def __init__(self, job_type: str) -> None:
-        text = (
-            f"A job of type {job_type!r} can't have sub-jobs: its task takes no results. Give the function a first "
-            "parameter `results`."
-        )
+    def __init__(self, job_type: str, *, has_sub_jobs: bool) -> None:
+        if has_sub_jobs:
+            text = (
+                f"A job of type {job_type!r} can't have sub-jobs: its task takes no results. Give the function a "
+                "first parameter `results`."
+            )
+        else:
+            text = (
+                f"A job of type {job_type!r} needs sub-jobs: its task takes their results. Give its parameter a "
+                "default (`results=None`) if it is to run alone."
+            )
         super().__init__(text, [(["sub_jobs"], text)])
 
 

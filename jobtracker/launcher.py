@@ -54,7 +54,7 @@ class Launcher:
         Raises:
             UnknownJobTypeError: A type is neither documented nor announced.
             InvalidPayloadError: A payload does not fit its type.
-            NoParentTypeError: It has sub-jobs, and its type takes no results.
+            SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
         """
         records: list[NewJob] = []
         root = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
@@ -67,7 +67,7 @@ class Launcher:
         Raises:
             UnknownJobTypeError: A type is neither documented nor announced.
             InvalidPayloadError: A payload does not fit its type.
-            NoParentTypeError: It has sub-jobs, and its type takes no results.
+            SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
             BrokerUnavailableError: The broker does not answer.
         """
         job_id = self.create(job, request_id=request_id)

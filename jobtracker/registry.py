@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jobtracker.connection import RedisClient
-from jobtracker.errors import InvalidPayloadError, NoParentTypeError, UnknownJobTypeError
+from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
 from jobtracker.keys import Keys
 
 CUSTOM = "custom"
@@ -24,6 +24,7 @@ class JobType(BaseModel):
     queue: str | None = Field(None, description="Where it is sent; null: the broker's default queue.")
     payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema of the payload; null: anything.")
     description: str = ""
+    needs_results: bool = Field(False, description="Its task can't be called without them.")
     takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
     acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
 
@@ -79,12 +80,12 @@ class Registry:
         Raises:
             UnknownJobTypeError: Nobody has announced it and it is not documented.
             InvalidPayloadError: The payload does not fit its schema.
-            NoParentTypeError: The job has sub-jobs, and its task takes no results.
+            SubJobsError: The job has sub-jobs and its task takes no results, or the other way round.
         """
         found, args, kwargs = self._find(job_type, payload)
-        if has_sub_jobs and not found.takes_results:
+        if found.needs_results > has_sub_jobs or has_sub_jobs > found.takes_results:
             # Celery would find out when all sub-jobs have completed, and tell nobody but its log.
-            raise NoParentTypeError(found.name)
+            raise SubJobsError(found.name, has_sub_jobs=has_sub_jobs)
         return found, args, kwargs
 
     def _find(self, job_type: str, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
@@ -107,18 +108,20 @@ class Registry:
             raise InvalidPayloadError(
                 CUSTOM, [(["task"], f"no worker has announced {wanted.task!r}; known: {tasks}")]
             )
+        if not wanted.args:  # a schema says nothing of positional arguments
+            self._check(found, wanted.kwargs, CUSTOM, "kwargs")
         return found, wanted.args, wanted.kwargs
 
     @staticmethod
-    def _check(job_type: JobType, payload: dict[str, Any]) -> None:
+    def _check(job_type: JobType, payload: dict[str, Any], name: str = "", *within: str) -> None:
         if job_type.payload_schema is None:
             return
         from jsonschema import Draft202012Validator
 
         errors = Draft202012Validator(job_type.payload_schema).iter_errors(payload)
-        problems = [(list(error.absolute_path), _reason(error)) for error in errors]
+        problems = [([*within, *error.absolute_path], _reason(error)) for error in errors]
         if problems:
-            raise InvalidPayloadError(job_type.name, problems)
+            raise InvalidPayloadError(name or job_type.name, problems)
 
 
 def _named(name: str, types: dict[str, JobType]) -> JobType | None:

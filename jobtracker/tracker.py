@@ -13,7 +13,7 @@ from typing import Any, Literal
 from celery import Celery, Task, signals
 from pydantic import BaseModel
 
-from jobtracker.declarations import declaration_of, payload_schema, takes_results, tracked
+from jobtracker.declarations import declaration_of, needs_results, payload_schema, takes_results, tracked
 from jobtracker.hooks import Hooks
 from jobtracker.leases import Leases, Repeater, Worker
 from jobtracker.reaper import Reaper
@@ -122,6 +122,7 @@ class Tracker:
                     queue=_queue_of(self.app, name),
                     payload_schema=payload_schema(task),
                     description=(task.__doc__ or "").strip().partition("\n")[0] if declaration_of(task) else "",
+                    needs_results=needs_results(task),
                     takes_results=takes_results(task),
                     acks_late=bool(task.acks_late),
                 )

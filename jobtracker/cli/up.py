@@ -35,6 +35,8 @@ def up(
                 try:
                     stack.supervisor.watch()
                 finally:
-                    console.print("Ending: first the worker, once its running tasks are done …")
+                    console.print(
+                        "Ending: first the worker. Tasks that take longer than 10 s run again the next time …"
+                    )
         except StopRequestedError:
             console.print("All has ended.")

@@ -155,6 +155,8 @@ def test_a_type_that_a_worker_has_announced_is_taken_and_runs(api):
         ("workers.checksum", {"text": "x", "algorithm": "md5"}, "body.payload.algorithm"),
         ("custom", {"task": ["workers.wait"]}, "body.payload.task"),
         ("custom", {"kwargs": {}}, "body.payload"),
+        ("custom", {"task": "workers.wait", "kwargs": {"seconds": "long"}}, "body.payload.kwargs.seconds"),
+        ("custom", {"task": "workers.wait", "kwargs": {"secs": 1}}, "body.payload.kwargs"),
     ],
 )
 def test_a_payload_that_does_not_fit_is_refused_with_its_field(api, job_type, payload, field):

@@ -122,3 +122,12 @@ def test_every_field_of_what_is_sent_is_described(openapi):
     for name in ("CreateJob", "CreateJobTree", "Cancel"):
         fields = openapi["components"]["schemas"][name]["properties"]
         assert {"reason", "force"} == set(fields) or {"name", "job_type", "priority", "payload"} <= set(fields)
+
+
+def test_the_documentation_page_loads_nothing_from_elsewhere(quiet_api):
+    page = quiet_api.http.get("/docs").text
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert sources
+    for source in sources:
+        assert source.startswith("/")
+        assert quiet_api.http.get(source).status_code == 200

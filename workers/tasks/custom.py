@@ -8,6 +8,9 @@ from jobtracker import current_job
 from workers.app import tracker
 from workers.documents import DocumentInput
 
+_LOOK_S = 0.5
+"""How often a waiting task looks whether it was cancelled."""
+
 
 @tracker.task(name="workers.checksum")
 def checksum(
@@ -26,6 +29,9 @@ def wait(seconds: float = 1.0, steps: int = 10) -> dict[str, Any]:
     """Wait, with progress and a log, until the time is over: a task to watch and to cancel."""
     job = current_job()
     for step in job.track(range(steps), note="waiting"):
-        time.sleep(seconds / steps)
+        until = time.monotonic() + seconds / steps
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _LOOK_S))
+            job.raise_if_cancelled()
         job.log(f"step {step + 1} of {steps}")
     return {"kind": "wait", "seconds": seconds}

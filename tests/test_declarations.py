@@ -1,0 +1,53 @@
+"""What the signature of a task says about its payload and its sub-jobs."""
+
+import pytest
+from celery import Celery
+
+from jobtracker.declarations import needs_results, payload_schema, takes_results
+
+app = Celery("declarations", set_as_current=False)
+
+
+@app.task
+def alone(title: str, copies: int = 1): ...
+
+
+@app.task
+def report(results, title: str): ...
+
+
+@app.task
+def either(results=None, /, *, title: str): ...
+
+
+@app.task
+def anything(*args, **kwargs): ...
+
+
+@app.task(bind=True)
+def bound(self, results, title: str): ...
+
+
+@pytest.mark.parametrize(
+    ("task", "takes", "needs"),
+    [
+        (alone, False, False),
+        (report, True, True),
+        (either, True, False),
+        (anything, True, False),
+        (bound, True, True),
+    ],
+)
+def test_a_first_parameter_for_results_makes_a_task_a_parent(task, takes, needs):
+    assert (takes_results(task), needs_results(task)) == (takes, needs)
+
+
+@pytest.mark.parametrize("task", [report, either, bound])
+def test_results_are_no_part_of_the_payload(task):
+    assert payload_schema(task)["required"] == ["title"]
+    assert payload_schema(task)["properties"].keys() == {"title"}
+
+
+def test_defaults_are_optional_in_the_payload():
+    assert payload_schema(alone)["required"] == ["title"]
+    assert payload_schema(alone)["properties"]["copies"]["default"] == 1
