@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from celery.utils.saferepr import saferepr
 from kombu.utils.json import dumps
 
 from jobtracker.declarations import DEFAULT, Declaration
@@ -128,7 +129,9 @@ class MessageReader:
         if options.get("queue"):
             fields["queue"] = str(options["queue"])
         args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
-        return fields, stored_arguments(known.declaration, args, kwargs, repr(tuple(args)), repr(kwargs))
+        return fields, stored_arguments(
+            known.declaration, args, kwargs, _bounded_repr(tuple(args)), _bounded_repr(kwargs)
+        )
 
 
 def stored_arguments(
@@ -141,6 +144,11 @@ def stored_arguments(
         except (TypeError, ValueError):
             pass  # another serializer carries what JSON can't
     return {"arguments_repr": f"{args_repr or '()'} {kwargs_repr or '{}'}"[:_REPR_CHARS]}
+
+
+def _bounded_repr(value: object) -> str:
+    """As Celery shortens the arguments of a message: each of a chord's header tasks carries those of its body."""
+    return str(saferepr(value, maxlen=_REPR_CHARS))
 
 
 def _in_order(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
