@@ -1,5 +1,6 @@
 # `make` lists the targets. Everything is installed into .venv from requirements.txt, checked against its hashes.
 
+VENV        ?= .venv
 PYTHON      ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
                    $$python -c '$(IS_NEW_ENOUGH)' 2>/dev/null && { echo $$python; break; }; done)
 REDIS_URL   ?= redis://localhost:6379
@@ -12,8 +13,8 @@ ARGS        ?=
 export REDIS_URL
 
 IS_NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
-BIN           = .venv/bin
-INSTALLED     = .venv/.installed
+BIN           = $(VENV)/bin
+INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up api worker test lint format bench lock
@@ -22,7 +23,7 @@ INSTALLED     = .venv/.installed
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
-install: $(INSTALLED) ## Install everything into .venv (PYTHON=python3.x chooses the interpreter)
+install: $(INSTALLED) ## Install everything into .venv (PYTHON=python3.x, VENV=folder: another interpreter, beside it)
 
 demo: $(INSTALLED) ## Run a document job with two sub-jobs from start to end, with all that it needs
 	@$(BIN)/jobtracker demo $(ARGS)
@@ -61,9 +62,9 @@ lock: $(INSTALLED) ## Write requirements.txt anew from pyproject.toml (ARGS="--u
 $(INSTALLED): requirements.txt pyproject.toml
 	@'$(PYTHON)' -c '$(IS_NEW_ENOUGH)' 2>/dev/null || { \
 	    echo 'jobtracker needs Python 3.11 or newer: install it, or name it by make PYTHON=/path/to/python3' >&2; exit 1; }
-	@test -x $(BIN)/pip || '$(PYTHON)' -m venv .venv
-	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > .venv/uv.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.txt
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@test -x $(BIN)/pip || '$(PYTHON)' -m venv $(VENV)
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements.txt > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $(VENV)/uv.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip sync --quiet --require-hashes requirements.txt
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
