@@ -26,6 +26,10 @@ class Document(BaseModel):
     pages: tuple[str, ...] = Field(description="The text of each page; one entry for a format without pages.")
     headings: tuple[Heading, ...] = Field(default=(), description="The headings that the format marks as such.")
 
+    def __str__(self) -> str:
+        pages = "" if len(self.pages) == 1 else f" on {len(self.pages)} pages"
+        return f"{self.id or 'the text itself'}: {self.media_type}, {len(self.text):,} characters{pages}"
+
 
 class DocumentInput(BaseModel):
     """A payload that names its document: inline text, or the id of a document in DOCUMENTS_DIR."""

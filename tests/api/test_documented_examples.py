@@ -100,6 +100,19 @@ def test_the_parent_of_the_tree_merges_what_its_sub_jobs_found(finished_tree):
     assert finished_tree["progress"]["percent"] == 100
 
 
+def test_each_job_of_the_tree_has_logged_what_it_read_and_found(api, finished_tree):
+    entities, medications = finished_tree["sub_jobs"]
+    merged = sum(sub["count"] for sub in finished_tree["result"]["findings"]["sub_jobs"])
+    for job, last in (
+        (entities, f"entities: {len(entities['result']['entities'])} ("),
+        (medications, f"medications: {len(medications['result']['medications'])} ("),
+        (finished_tree, f"findings of the sub-jobs: {merged}"),
+    ):
+        lines = [line["message"] for line in api.get(f"/api/jobs/{job['id']}/logs")]
+        assert lines[0].startswith("read doc456: text/plain, ")
+        assert lines[-1].startswith(last)
+
+
 def test_the_job_tree_is_the_same_as_the_job_with_its_sub_jobs(api, finished_tree):
     assert api.get(f"/api/tracking/job-tree/{finished_tree['id']}") == finished_tree
 

@@ -35,4 +35,9 @@ def data_processing(results: list[Any] | None = None, /, **payload: Any) -> dict
     table = process_table(
         request, request.steps, request.max_rows, progress=job.progress, check=job.raise_if_cancelled
     )
+    job.log(f"read {table.document_id or 'the input'}: rows {table.input_rows}, columns {len(table.input_columns)}")
+    for number, outcome in enumerate(table.steps, start=1):
+        job.log(f"step {number} ({outcome.step}): rows {outcome.rows}")
+    if table.truncated:
+        job.log(f"the result gives {len(table.rows)} of {table.total_rows} rows", "warning")
     return table.model_dump(mode="json")

@@ -34,9 +34,18 @@ def document_analysis(results: list[Any] | None = None, /, **payload: Any) -> di
     request = DocumentAnalysisPayload.model_validate(payload)
     job = current_job()
     document = request.read(job.track)
+    job.log(f"read {document}")
     job.raise_if_cancelled()
     analysis = analyse(document, request.analysis_type, request.max_key_phrases)
     job.raise_if_cancelled()
-    findings = None if results is None else merge_findings(results)
+    language = analysis.language.code if analysis.language else "not told by the text"
+    job.log(f"language {language}; words {analysis.statistics.words}, key phrases {len(analysis.key_phrases)}")
+    findings = None
+    if results is not None:
+        findings = merge_findings(results)
+        job.log(f"findings of the sub-jobs: {sum(sub_job.count for sub_job in findings.sub_jobs)}")
+        missing = sum(not sub_job.completed for sub_job in findings.sub_jobs)
+        if missing:
+            job.log(f"sub-jobs without a result: {missing} of {len(results)}", "warning")
     job.progress(1, 1, "analysed")
     return Report(**analysis.model_dump(), findings=findings).model_dump(mode="json")

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jobtracker import current_job
 from workers.app import tracker
+from workers.counts import told
 from workers.documents import DocumentInput
 from workers.entities import Conventions, extract_entities
 from workers.recognition.dates import DateOrder
@@ -43,10 +44,12 @@ def entity_extraction(results: list[Any] | None = None, /, **payload: Any) -> di
     job = current_job()
     request = EntityExtractionPayload.model_validate(payload)
     document = request.read(job.track)
+    job.log(f"read {document}")
     found = extract_entities(
         document.text,
         document_id=document.id,
         conventions=Conventions(request.phone_region, request.date_order, request.reference_date),
         track=job.track,
     )
+    job.log(f"entities: {told(found.counts)}")
     return found.model_dump(mode="json")

@@ -4,6 +4,7 @@ from typing import Any
 
 from jobtracker import current_job
 from workers.app import tracker
+from workers.counts import told
 from workers.documents import DocumentInput
 from workers.medications import extract_medications
 
@@ -27,5 +28,7 @@ def medication_extraction(results: list[Any] | None = None, /, **payload: Any) -
     job = current_job()
     request = MedicationExtractionPayload.model_validate(payload)
     document = request.read(job.track)
+    job.log(f"read {document}")
     found = extract_medications(document.text, document_id=document.id, track=job.track)
+    job.log(f"medications: {told(found.counts)}")
     return found.model_dump(mode="json")
