@@ -8,10 +8,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from kombu.exceptions import OperationalError
-from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
+from jobtracker import reports
 from jobtracker.errors import (
     BrokerUnavailableError,
     IllegalTransitionError,
@@ -23,40 +23,22 @@ from jobtracker.errors import (
     UnknownJobTypeError,
 )
 from jobtracker.logs import request_id_var
+from jobtracker.reports import FieldProblem, Problem
 
 logger = logging.getLogger("api")
 
 RETRY_AFTER_S = 5
 
-_STATUSES: dict[type[JobTrackerError], tuple[int, str]] = {
-    JobNotFoundError: (404, "No such job"),
-    IllegalTransitionError: (409, "Not in this status"),
-    ResultGoneError: (409, "A result is gone"),
-    UnknownJobTypeError: (422, "Unknown job type"),
-    InvalidPayloadError: (422, "The payload does not fit"),
-    InvalidJobError: (422, "The job can't be"),
-    BrokerUnavailableError: (503, "The broker is away"),
-    JobTrackerError: (422, "The request can't be answered"),
+_KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
+    JobNotFoundError: (404, reports.JOB_NOT_FOUND, "No such job"),
+    IllegalTransitionError: (409, reports.ILLEGAL_TRANSITION, "Not in this status"),
+    ResultGoneError: (409, reports.RESULT_GONE, "A result is gone"),
+    UnknownJobTypeError: (422, reports.UNKNOWN_JOB_TYPE, "Unknown job type"),
+    InvalidPayloadError: (422, reports.INVALID_PAYLOAD, "The payload does not fit"),
+    InvalidJobError: (422, reports.INVALID_JOB, "The job can't be"),
+    BrokerUnavailableError: (503, reports.BROKER_AWAY, "The broker is away"),
+    JobTrackerError: (422, "about:blank", "The request can't be answered"),
 }
-
-
-class FieldProblem(BaseModel):
-    """What is wrong with one field."""
-
-    field: str = Field(description="Where it stands, e.g. body.payload.document_id.")
-    message: str
-
-
-class Problem(BaseModel):
-    """RFC 9457 problem details."""
-
-    type: str = "about:blank"
-    title: str = Field(description="The kind of problem.")
-    status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What happened here, and what to do.")
-    instance: str = Field(description="The path that was asked for.")
-    request_id: str | None = None
-    errors: list[FieldProblem] | None = Field(None, description="The fields, where some are to blame.")
 
 
 def _schema() -> dict[str, Any]:
@@ -80,17 +62,15 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def problem(
-    request: Request, status: int, title: str, detail: str, errors: list[FieldProblem] | None = None
-) -> JSONResponse:
-    """A problem as a response."""
+def problem(request: Request, status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """A problem as a response; `more` are further fields of `Problem`."""
     body = Problem(
         title=title,
         status=status,
         detail=detail,
         instance=request.url.path,
         request_id=request_id_var.get(),
-        errors=errors,
+        **more,
     )
     headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
     return JSONResponse(
@@ -109,20 +89,22 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(JobTrackerError)
     def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:
-        status, title = next(_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
-        errors = None
+        status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
+        more: dict[str, Any] = {"type": kind, "job_id": getattr(error, "job_id", None)}
+        if isinstance(error, IllegalTransitionError):
+            more["job_status"] = error.status
         if isinstance(error, InvalidJobError):
-            errors = [
+            more["errors"] = [
                 FieldProblem(field=".".join(map(str, ["body", *path])), message=message)
                 for path, message in error.problems
             ]
-        return problem(request, status, title, str(error), errors)
+        return problem(request, status, title, str(error), **more)
 
     @app.exception_handler(RequestValidationError)
     def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
         errors = [FieldProblem(field=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
         detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
-        return problem(request, 422, "The request is not valid", detail, errors)
+        return problem(request, 422, "The request is not valid", detail, errors=errors)
 
     @app.exception_handler(OperationalError)
     def broker_error(request: Request, error: OperationalError) -> JSONResponse:

@@ -196,6 +196,7 @@ class JobPage(BaseModel):
 class LogLine(BaseModel):
     """A line of a job's own log."""
 
+    id: str = Field(description="Later lines have greater ones; `after` goes on from it.")
     at: datetime
     level: str
     message: str

@@ -241,10 +241,14 @@ class JobQueries:
                     points[bucket][what] = points[bucket].get(what, 0) + int(value)
         return [FlowPoint.model_validate(point) for point in points]
 
-    def log(self, job_id: str, *, after: str = "-", most: int = 1000) -> list[LogLine]:
-        """The last lines of a job's own log, oldest first."""
-        entries = self.client.xrevrange(self.keys("log", job_id), "+", after, count=most)
-        return [LogLine.model_validate({**line, "at": from_ms(line["at"])}) for _, line in reversed(entries)]
+    def log(self, job_id: str, *, after: str | None = None, most: int = 1000) -> list[LogLine]:
+        """The last lines of a job's own log, oldest first; or the first ones behind the line of that id."""
+        key = self.keys("log", job_id)
+        if after is None:
+            entries = self.client.xrevrange(key, count=most)[::-1]
+        else:
+            entries = self.client.xrange(key, min=f"({after}", count=most)
+        return [LogLine.model_validate({**line, "id": id_, "at": from_ms(line["at"])}) for id_, line in entries]
 
     def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
         """Ids of jobs that came to a status before a time, the oldest first."""

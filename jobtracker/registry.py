@@ -37,6 +37,14 @@ class CustomPayload(BaseModel, extra="forbid"):
     kwargs: dict[str, Any] = {}
 
 
+_CUSTOM_TYPE = JobType(
+    name=CUSTOM,
+    task="",
+    payload_schema=CustomPayload.model_json_schema(),
+    description="Runs the announced task that its payload names.",
+)
+
+
 class Registry:
     """The job types that are known.
 
@@ -67,6 +75,11 @@ class Registry:
     def names(self) -> list[str]:
         """All names that a job may bear."""
         return sorted({*self.all(), *DOCUMENTED})
+
+    def listed(self) -> list[JobType]:
+        """All types that a job may have, by name; of a documented one that nobody has announced only the name."""
+        known = {CUSTOM: _CUSTOM_TYPE, **self.all()}
+        return [known.get(name) or JobType(name=name, task=name) for name in self.names()]
 
     def type_of_task(self, task: str) -> str:
         """The job type of a Celery task: its own name where nobody announced one."""
@@ -100,7 +113,7 @@ class Registry:
         return announced, [], payload
 
     def _resolve_custom(self, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
-        self._check(JobType(name=CUSTOM, task="", payload_schema=CustomPayload.model_json_schema()), payload)
+        self._check(_CUSTOM_TYPE, payload)
         wanted = CustomPayload.model_validate(payload)
         found = _named(wanted.task, self.all()) or _named(wanted.task, self.all(fresh=True))
         if found is None:

@@ -79,6 +79,18 @@ def test_the_last_lines_of_a_long_log_are_the_ones_that_are_read(store, queries)
     assert [line.message for line in queries.log(job, most=3)] == ["47", "48", "49"]
 
 
+def test_a_log_is_read_on_from_any_line_without_losing_or_doubling_one(store, queries):
+    job = create_job(store)
+    store.log(job, [(START_MS, "info", str(n)) for n in range(7)])
+    read, after = [], "0-0"
+    while lines := queries.log(job, after=after, most=3):
+        read += [line.message for line in lines]
+        after = lines[-1].id
+    assert read == [str(n) for n in range(7)]
+    store.log(job, [(START_MS, "info", "later")])
+    assert [line.message for line in queries.log(job, after=after)] == ["later"]
+
+
 def test_a_log_does_not_grow_without_end(client, keys, queries):
     store = JobStore(client, keys, max_log_lines=100)
     job = create_job(store)

@@ -1,26 +1,14 @@
 """The API's own health."""
 
-from typing import Literal
-
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
 
 from api.dependencies import UseInspection, UseSettings
 from jobtracker.inspection import Component
 from jobtracker.logs import request_id_var
+from jobtracker.reports import Health
 from jobtracker.tracker import package_version
 
 router = APIRouter(tags=["health"])
-
-
-class Health(BaseModel):
-    """Whether all is well, part by part."""
-
-    status: Literal["healthy", "unhealthy"]
-    service: str
-    version: str
-    request_id: str | None = None
-    components: dict[str, Component] = Field(description="redis, broker, and workers where they are asked for.")
 
 
 def health_of(service: str, components: dict[str, Component], response: Response) -> Health:

@@ -165,11 +165,20 @@ def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> JobTree:
 
 @router.get("/{job_id}/logs", responses=NOT_FOUND)
 def get_job_log(
-    job_id: JobId, tracking: UseTracking, limit: Annotated[int, Query(ge=1, le=1000)] = 1000
+    job_id: JobId,
+    tracking: UseTracking,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
+    after: Annotated[
+        str | None,
+        Query(pattern="^[0-9]{1,19}-[0-9]{1,19}$", description="A line's id; 0-0: from the beginning."),
+    ] = None,
 ) -> list[LogLine]:
-    """The last lines of the job's own log, oldest first."""
+    """The last lines of the job's own log, oldest first.
+
+    With `after` the first lines behind that one: asked again with the last line's id, none is lost or doubled.
+    """
     tracking.queries.record(job_id)
-    return tracking.queries.log(job_id, most=limit)
+    return tracking.queries.log(job_id, after=after, most=limit)
 
 
 @router.put("/{job_id}", responses={**NOT_ALLOWED, **TOO_LARGE})

@@ -1,72 +1,27 @@
 """Figures: what there is, how it goes, who works."""
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
 
 from api.dependencies import JobId, UseInspection, UseSettings, UseTracking
 from api.errors import RESPONSES
-from api.routers.health import Health, health_of
-from jobtracker.figures import FlowPoint, JobCount, Performance
-from jobtracker.inspection import QueueDepths, WorkerStats
+from api.routers.health import health_of
+from jobtracker.figures import JobCount
+from jobtracker.inspection import WorkerStats
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.lists import JobFilter, Sort
-from jobtracker.models import JobPage, JobSummary, JobTree, from_ms
+from jobtracker.models import JobPage, JobTree, from_ms
 from jobtracker.queries import HOUR_MS, MINUTE_MS
+from jobtracker.registry import JobType
+from jobtracker.reports import ActiveJobs, Group, Health, PerformanceReport, QueueReport, Stats, Throughput
 from jobtracker.store import now_ms
 
 router = APIRouter(prefix="/api/tracking", tags=["tracking"], responses={422: RESPONSES[422], 503: RESPONSES[503]})
 
 Hours = Annotated[int, Query(ge=1, le=24 * 31, description="How far back, in whole hours.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
-
-
-class Group(BaseModel):
-    """The jobs of one type or priority."""
-
-    total: int
-    by_status: dict[Status, int]
-
-
-class Stats(BaseModel):
-    """All jobs in figures; exact."""
-
-    total: int
-    by_status: dict[Status, int]
-    by_type: dict[str, int]
-    by_priority: dict[Priority, int]
-
-
-class PerformanceReport(BaseModel):
-    """How the jobs did that settled in a window."""
-
-    since: datetime = Field(description="The window begins with this hour.")
-    until: datetime
-    overall: Performance
-    by_type: dict[str, Performance]
-
-
-class Throughput(BaseModel):
-    """What happened, bucket by bucket, the empty ones too."""
-
-    bucket_minutes: int
-    points: list[FlowPoint]
-
-
-class QueueReport(QueueDepths):
-    """What waits: at the broker, and by our own count."""
-
-    pending: int = Field(description="Jobs with status pending, the ones that were not started included.")
-
-
-class ActiveJobs(BaseModel):
-    """Jobs that run or wait for their next attempt, the longest first."""
-
-    total: int
-    jobs: list[JobSummary]
 
 
 def _sum(counts: Iterable[JobCount], of: Callable[[JobCount], Any]) -> dict[Any, int]:
@@ -183,6 +138,12 @@ def throughput(
 def worker_stats(inspection: UseInspection) -> list[WorkerStats]:
     """Workers: what they say of themselves, what they run, hold and know. At most a few seconds old."""
     return inspection.workers()
+
+
+@router.get("/job-types")
+def job_types(tracking: UseTracking) -> list[JobType]:
+    """The job types that can be created, by name: each one's task, queue and JSON Schema of the payload."""
+    return tracking.registry.listed()
 
 
 @router.get("/job-tree/{job_id}", responses={404: RESPONSES[404]})

@@ -29,6 +29,7 @@ READS = [
     "/api/tracking/failed-jobs",
     "/api/tracking/queue-depth",
     "/api/tracking/worker-stats",
+    "/api/tracking/job-types",
     "/api/tracking/job-tree/some-job",
 ]
 WRITES = [

@@ -38,6 +38,20 @@ def test_an_unknown_path_is_a_problem_that_points_to_the_documentation(quiet_api
     assert "/docs" in problem["detail"]
 
 
+def test_the_type_of_a_problem_tells_a_missing_job_from_a_missing_path(quiet_api):
+    missing = quiet_api.problem("GET", "/api/jobs/nobody", 404)
+    assert (missing["type"], missing["job_id"]) == ("urn:jobtracker:problem:job-not-found", "nobody")
+    assert quiet_api.problem("GET", "/api/nowhere", 404)["type"] == "about:blank"
+
+
+def test_a_refusal_names_the_status_that_does_not_allow_it(quiet_api):
+    job_id = quiet_api.create(job("document_analysis", {"text": "x"}))["id"]
+    quiet_api.post(job_id, "cancel")
+    problem = quiet_api.problem("POST", f"/api/jobs/{job_id}/start", 409)
+    assert problem["type"] == "urn:jobtracker:problem:illegal-transition"
+    assert (problem["job_id"], problem["job_status"]) == (job_id, "cancelled")
+
+
 def test_a_method_that_is_not_allowed_is_a_problem_that_names_the_others(quiet_api):
     response = quiet_api.http.put("/api/jobs/")
     problem_of(response, 405)

@@ -101,6 +101,16 @@ def test_progress_and_log_of_a_running_job_can_be_followed(api):
     assert [line["message"] for line in lines] == [f"step {n} of 4" for n in (1, 2, 3, 4)]
     assert {line["level"] for line in lines} == {"info"}
     assert api.get(f"/api/jobs/{job_id}/logs", limit=1) == lines[-1:]
+    assert api.get(f"/api/jobs/{job_id}/logs", limit=2, after="0-0") == lines[:2]
+    assert api.get(f"/api/jobs/{job_id}/logs", after=lines[1]["id"]) == lines[2:]
+    assert api.get(f"/api/jobs/{job_id}/logs", after=lines[3]["id"]) == []
+
+
+@pytest.mark.parametrize("after", ["", "0", "1-x", "-1-0", "(1-0", f"{2**64}-0", "+"])
+def test_a_log_goes_on_from_a_lines_id_only(api, after):
+    job_id = api.create()["id"]
+    problem = api.problem("GET", f"/api/jobs/{job_id}/logs", 422, params={"after": after})
+    assert fields_of(problem) == ["query.after"]
 
 
 def test_a_task_that_raises_fails_its_job_with_type_message_and_traceback(api):

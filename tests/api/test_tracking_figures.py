@@ -233,3 +233,20 @@ def test_the_figures_of_real_work_equal_what_was_done(api):
         assert after["stats"]["by_status"][what] - before["stats"]["by_status"][what] == done[what]
     assert after["performance"]["run"]["max_s"] >= 0.2
     assert recount(api.client, api.keys) == []
+
+
+def test_the_job_types_are_listed_with_task_queue_and_schema(api):
+    types = {each["name"]: each for each in api.get("/api/tracking/job-types")}
+    assert list(types) == sorted(types)
+    analysis = types["document_analysis"]
+    assert (analysis["task"], analysis["takes_results"], analysis["acks_late"]) == ("document_analysis", True, True)
+    assert "document_id" in analysis["payload_schema"]["properties"]
+    assert analysis["description"]
+    assert types["workers.wait"]["payload_schema"]["properties"].keys() == {"seconds", "steps"}
+    assert types["custom"]["payload_schema"]["required"] == ["task"]
+
+
+def test_the_documented_job_types_are_listed_before_a_worker_has_announced_them(quiet_api):
+    types = {each["name"]: each["payload_schema"] for each in quiet_api.get("/api/tracking/job-types")}
+    assert types.keys() >= {"data_processing", "document_analysis", "entity_extraction", "medication_extraction"}
+    assert types["data_processing"] is None
