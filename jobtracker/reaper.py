@@ -41,32 +41,44 @@ class Reaper:
         A job whose message comes back (acks_late) waits for that; any other has failed. Both are presumptions: a
         report that the worker sends after all corrects them.
         """
-        store = self.tracking.store
         live = {worker.incarnation for worker in self.leases.live()}
-        settled = 0
-        for record in self._long_running():
-            lease = record.get("lease")
-            if not lease or lease in live or not record.get("executing"):
-                continue
-            worker, run = record.get("worker", "its worker"), int(record["run"])
-            if record.get("acks_late"):
-                reason = f"{worker} was lost; the broker will deliver the message again"
-                change = store.apply(Event.REQUEUE, record["id"], run=run, fields={"reason": reason})
-            else:
-                reason = f"{worker} was lost while it ran the task"
-                change = store.apply(
-                    Event.LOSE,
-                    record["id"],
-                    run=run,
-                    attempt=int(record.get("attempt") or 0),
-                    fields={"reason": reason},
-                    data={"error": json.dumps({"type": "WorkerLost", "message": reason})},
-                )
-            if change.applied:
-                settled += 1
-                logger.warning("Job %s: %s", record["id"], reason)
-                self.tracking.settlement.follow(record["id"], change)
-        return settled
+        lost = [record for record in self._long_running() if record.get("lease") not in live]
+        return sum(self._settle(record, "WorkerLost", "was lost") for record in lost)
+
+    def settle_stopped(self, incarnation: str) -> int:
+        """Settle what a worker that has stopped did not finish, likewise; returns how many.
+
+        A cold shutdown says nothing of tasks that are acknowledged late: their messages just go back to the queue
+        (celery/worker/consumer/consumer.py, cancel_active_requests).
+        """
+        running = self.tracking.queries.running_since(now_ms())
+        left = [record for record in running if record.get("lease") == incarnation]
+        return sum(self._settle(record, "WorkerShutdown", "has shut down") for record in left)
+
+    def _settle(self, record: dict[str, str], kind: str, fate: str) -> bool:
+        lease = record.get("lease")
+        if not lease or not record.get("executing"):
+            return False
+        run, worker = int(record["run"]), record.get("worker", "its worker")
+        store = self.tracking.store
+        if record.get("acks_late"):
+            reason = f"{worker} {fate}; the broker will deliver the message again"
+            change = store.apply(Event.REQUEUE, record["id"], run=run, lease=lease, fields={"reason": reason})
+        else:
+            reason = f"{worker} {fate} while it ran the task"
+            change = store.apply(
+                Event.LOSE,
+                record["id"],
+                run=run,
+                attempt=int(record.get("attempt") or 0),
+                lease=lease,
+                fields={"reason": reason},
+                data={"error": json.dumps({"type": kind, "message": reason})},
+            )
+        if change.applied:
+            logger.warning("Job %s: %s", record["id"], reason)
+            self.tracking.settlement.follow(record["id"], change)
+        return change.applied
 
     def settle_waiting(self) -> int:
         """Carry on for parents what a process that died has left undone; returns for how many.

@@ -122,6 +122,7 @@ class JobStore:
         *,
         run: int | None = None,
         attempt: int | None = None,
+        lease: str | None = None,
         fields: Mapping[str, str | int] | None = None,
         data: Mapping[str, str] | None = None,
         at_ms: int | None = None,
@@ -133,11 +134,13 @@ class JobStore:
             job_id: To which job.
             run: In which run, where the reporter knows it; an older one is stale.
             attempt: In which attempt of that run, likewise.
+            lease: The worker that must still hold the job; where another one has taken it on, the event is stale.
             fields: Further fields of the record, written if the event is applied.
             data: Further bulky fields, likewise.
             at_ms: When it happened; default now.
         """
-        return self.begin_apply(event, job_id, run=run, attempt=attempt, fields=fields, data=data, at_ms=at_ms)()
+        call = self._call(event, job_id, run, attempt, lease, fields, data, at_ms)
+        return self._change(self._verbs.begin(self.client, "transition", [call]).answers()[0])
 
     def begin_apply(
         self,
@@ -151,13 +154,13 @@ class JobStore:
         at_ms: int | None = None,
     ) -> Callable[[], Change]:
         """Send what `apply` sends; what it returns is to be called, once, for the change."""
-        call = self._call(event, job_id, run, attempt, fields, data, at_ms)
+        call = self._call(event, job_id, run, attempt, None, fields, data, at_ms)
         pending = self._verbs.begin(self.client, "transition", [call])
         return lambda: self._change(pending.answers()[0])
 
     def apply_many(self, event: Event, jobs: Mapping[str, Mapping[str, str | int]]) -> dict[str, Change]:
         """Apply the same event to many jobs, in order, each with its own further fields, in one round trip."""
-        calls = [self._call(event, job_id, None, None, fields, None, None) for job_id, fields in jobs.items()]
+        calls = [self._call(event, job_id, None, None, None, fields, None, None) for job_id, fields in jobs.items()]
         answers = self._verbs.call_many(self.client, "transition", calls)
         return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
 
@@ -211,6 +214,7 @@ class JobStore:
         job_id: str,
         run: int | None,
         attempt: int | None,
+        lease: str | None,
         fields: Mapping[str, str | int] | None,
         data: Mapping[str, str] | None,
         at_ms: int | None,
@@ -223,6 +227,7 @@ class JobStore:
             now_ms() if at_ms is None else at_ms,
             "" if run is None else run,
             "" if attempt is None else attempt,
+            lease or "",
             len(fields),
             *_flat(fields),
             *_flat(data),

@@ -56,6 +56,7 @@ class Tracker:
         self._signals = {
             signals.worker_init: self._on_worker_init,
             signals.worker_ready: self._on_worker_ready,
+            signals.worker_shutting_down: self._on_worker_shutting_down,
             signals.worker_shutdown: self._on_worker_shutdown,
         }
         self.attach()
@@ -186,20 +187,30 @@ class Tracker:
         for repeater in self._repeaters:
             repeater.start()
 
+    def _on_worker_shutting_down(self, sender: str, how: str, **_: Any) -> None:
+        """In a signal handler: a cold shutdown has ended the pool, and no worker_shutdown comes after it."""
+        if how == "Cold" and self._worker is not None and sender == self._worker.name:
+            self._stop()
+
     def _on_worker_shutdown(self, sender: Any, **_: Any) -> None:
         if sender.app is self.app:
             self._stop()
 
     def _stop(self) -> None:
+        worker, self._worker = self._worker, None  # a cold shutdown may interrupt this, and begin it again
         for repeater in self._repeaters:
             repeater.stop()
         self._repeaters = []
-        if self._worker is not None:
-            try:
-                Leases(self.tracking.client, self.tracking.keys, 0).release(self._worker.incarnation)
-            except Exception as error:  # noqa: BLE001 (it runs out by itself)
-                logger.warning("jobtracker: the lease was not given back: %s", error)
-            self._worker = None
+        if worker is None:
+            return
+        try:
+            # The connections of this process may be held by what a signal has interrupted.
+            own = Tracking.connect(self.tracking.settings, self.app)
+            with own.client:
+                Reaper(own).settle_stopped(worker.incarnation)
+                Leases(own.client, own.keys, 0).release(worker.incarnation)
+        except Exception as error:  # noqa: BLE001 (the lease runs out by itself, and somebody else settles the rest)
+            logger.warning("jobtracker: the worker's lease was not given back: %s", error)
 
     def _guard(self, task_class: type[Task]) -> None:
         inherited = task_class.before_start

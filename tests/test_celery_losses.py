@@ -103,6 +103,19 @@ def test_a_cold_shutdown_fails_what_was_acknowledged_and_gives_back_what_was_not
     assert (job.deliveries, job.reason) == (2, None)
 
 
+@pytest.mark.parametrize("signals", [[signal.SIGQUIT], [signal.SIGTERM, signal.SIGQUIT]])
+def test_a_worker_that_can_not_wait_says_what_it_gives_back_before_it_ends(survivor, victim, signals):
+    (queue,) = victim.lease.queues
+    late, _ = running(survivor, "hold_late", queue)
+    for number in signals:
+        victim.signal(number)
+    victim.wait_for_exit()
+    account = survivor.job(late)
+    reason = f"{victim.lease.name} has shut down; the broker will deliver the message again"
+    assert (account.status, account.reason) == (Status.PENDING, reason)
+    assert victim.lease.incarnation not in [lease.incarnation for lease in survivor.leases.live()]
+
+
 def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_delivers_the_rest_again(survivor, victim):
     (queue,) = victim.lease.queues
     early, _ = running(survivor, "hold", queue)

@@ -9,7 +9,7 @@ from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
 from jobtracker.leases import Leases, Worker
-from jobtracker.lifecycle import SETTLED, Event
+from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
 
@@ -173,6 +173,24 @@ def test_a_lost_job_whose_message_comes_back_waits_for_it(own_project, store, re
     assert reaper.settle_lost() == 1
     assert own_project.job(lost).reason == "w@test was lost; the broker will deliver the message again"
     assert own_project.job(lost).status is Status.PENDING
+
+
+def test_what_a_stopped_worker_left_is_settled_and_what_others_run_is_not(own_project, store, reaper, now_ms):
+    late = begin(store, "stopped", now_ms, acks_late="1")
+    early = begin(store, "stopped", now_ms)
+    others = begin(store, "another", now_ms, acks_late="1")
+    assert reaper.settle_stopped("stopped") == 2
+    assert own_project.job(late).reason == "w@test has shut down; the broker will deliver the message again"
+    assert own_project.job(early).error.type == "WorkerShutdown"
+    assert [own_project.job(each).status for each in (late, early, others)] == ["pending", "failed", "running"]
+
+
+def test_a_job_that_another_worker_has_taken_on_is_not_settled_for_the_first_one(own_project, store, now_ms):
+    job_id = begin(store, "first", now_ms, acks_late="1")
+    store.apply(Event.START, job_id, run=1, attempt=0, fields={"lease": "second"})
+    assert store.apply(Event.REQUEUE, job_id, run=1, lease="first").outcome is Outcome.STALE
+    assert own_project.job(job_id).status is Status.RUNNING
+    assert store.apply(Event.REQUEUE, job_id, run=1, lease="second").applied
 
 
 def test_a_worker_that_was_only_silent_corrects_the_presumption(own_project, store, reaper, now_ms):

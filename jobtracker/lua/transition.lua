@@ -1,18 +1,20 @@
 -- transition.lua: apply one event to one job.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it),
---          n, n field/value pairs for the record, field/value pairs for the data
+-- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it), the lease that must
+--          still hold the job ('' for any), n, n field/value pairs for the record, field/value pairs for the data
 -- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), next in chain or ''}
 -- The pairs are written only where the event was applied as it came.
 local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
-local run, attempt, n = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local run, attempt, lease, n = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 
 local rec = load(id, FEW)
 if not rec then return { missing(id), '', '', 0, 0, '', 0, '' } end
-local before = rec.status
-local outcome, applied = apply(rec, event, now, run, attempt, { unpack(ARGV, 8, 7 + 2 * n) })
-if outcome == 'applied' and applied == event and #ARGV > 7 + 2 * n then
-  redis.call('HSET', key('data', id), unpack(ARGV, 8 + 2 * n))
+local before, outcome, applied = rec.status, 'stale', event
+if lease == '' or lease == redis.call('HGET', KEYS[1], 'lease') then
+  outcome, applied = apply(rec, event, now, run, attempt, { unpack(ARGV, 9, 8 + 2 * n) })
+end
+if outcome == 'applied' and applied == event and #ARGV > 8 + 2 * n then
+  redis.call('HSET', key('data', id), unpack(ARGV, 9 + 2 * n))
 end
 return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '' }
