@@ -6,6 +6,7 @@ from redis.exceptions import ResponseError
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 
 from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.models import from_ms
 from jobtracker.store import NewJob
 
 
@@ -100,6 +101,36 @@ def test_a_parent_that_settled_is_not_opened_by_a_sub_job_that_it_has(store, que
     report(store, parent, subs[0], Event.FAIL)
     store.create(NewJob(id=parent, fields={}, subs={0: subs[0]}))
     assert queries.record(parent)["status"] == "failed"
+
+
+def test_a_job_that_was_announced_ahead_is_completed_by_its_own_message(store, queries):
+    ahead = {"name": "n", "type": "t", "priority": "normal", "run": 1}
+    store.create(NewJob(id="j", fields=ahead, data={"arguments_repr": "()"}), at_ms=START_MS)
+    sent = {"queue": "q", "queued": START_MS + 1, "eta": START_MS + 2, "expires": START_MS + 3}
+    message = NewJob(id="j", fields={**ahead, "name": "other", **sent}, data={"args": "[1]"})
+    assert store.create(message) == [Outcome.DUPLICATE]
+    job = queries.get("j")
+    assert (job.name, job.queue, job.queued_at) == ("n", "q", from_ms(START_MS + 1))
+    assert (job.not_before, job.expires_at) == (from_ms(START_MS + 2), from_ms(START_MS + 3))
+    assert (job.args, job.arguments_repr) == ([1], None)
+
+
+@pytest.mark.parametrize("events", [(Event.START,), (Event.START, Event.COMPLETE)])
+def test_a_message_that_is_recorded_late_changes_nothing_of_a_job_that_began(store, queries, events):
+    ahead = {"name": "n", "type": "t", "priority": "normal", "run": 1}
+    store.create(NewJob(id="j", fields=ahead, data={"arguments_repr": "()"}), at_ms=START_MS)
+    for event in events:
+        store.apply(event, "j", at_ms=START_MS)
+    before = queries.get("j")
+    store.create(NewJob(id="j", fields={**ahead, "queue": "q", "queued": START_MS, "eta": START_MS}))
+    assert queries.get("j") == before
+
+
+def test_the_arguments_of_a_parent_stay_those_it_was_sent_with(store, queries):
+    parent, _ = create_parent(store, 2, sent=False)
+    store.create(NewJob(id=parent, fields={"queued": START_MS}, data={"arguments_repr": "([1, 2],)"}))
+    job = queries.get(parent)
+    assert (job.queued_at, job.arguments_repr) == (from_ms(START_MS), None)
 
 
 def test_a_record_of_ordinary_values_stays_in_the_compact_encoding(client, keys, store, queries):

@@ -5,6 +5,8 @@
 --          then position/id pairs of sub-jobs
 -- Outcomes applied (created), duplicate (was there), deleted (must not come back)
 -- A parent that failed by presumption and gets another sub-job is open again.
+-- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
+-- the next of a chain its arguments, with the result of the job before it.
 local id, now = ARGV[2], tonumber(ARGV[3])
 local at = 4
 local function pairs_of()
@@ -30,6 +32,17 @@ if not rec then
   index(rec, now)
   tally('created', now, 1)
   outcome = 'applied'
+elseif not rec.executing and not SETTLED[rec.status] then
+  for i = 1, #fields, 2 do
+    local name = fields[i]
+    if name == 'queued' or name == 'queue' or name == 'eta' or name == 'expires' then
+      local is_new = redis.call('HSETNX', KEYS[1], name, fields[i + 1]) == 1
+      if is_new and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
+        redis.call('DEL', key('data', id))
+        if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+      end
+    end
+  end
 end
 
 local attached = 0
