@@ -21,6 +21,7 @@ from jobtracker.declarations import DEFAULT, Declaration, declaration_of
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.lineage import called, sender, terms
 from jobtracker.messages import Known, stored_arguments
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
@@ -268,7 +269,7 @@ class Hooks:
     ) -> Change:
         """Report on the task that runs here; where its job is not recorded, record it first."""
         change = self._apply(event, job.id, job.run, job.attempt, fields, data)
-        if change.outcome is Outcome.MISSING and (known := self.scope.know(task.name)):
+        if change.outcome is Outcome.MISSING and (known := self.scope.know(task.name, task.request.kwargs)):
             self.tracking.store.create(self._from_request(task, job, known))
             change = self._apply(event, job.id, job.run, job.attempt, fields, data)
         return change
@@ -310,17 +311,21 @@ class Hooks:
     def _from_request(self, task: Task, job: CurrentJob, known: Known) -> NewJob:
         request = task.request
         delivery = request.delivery_info or {}
+        sent_by, sent_from = sender(request)
         fields: dict[str, str | int] = {
-            "name": request.shadow or task.name,
+            "name": request.shadow or called(task.name, request.kwargs),
             "type": known.job_type,
             "task": task.name,
             "queue": delivery.get("routing_key") or "",
             "priority": priority_of(self.app, delivery.get("priority")),
             "run": job.run,
-            "origin": "celery",
+            **sent_by,
+            **terms(request),
         }
+        if request.group and not request.chord:
+            fields["group"] = request.group
         data = stored_arguments(known.declaration, request.args, request.kwargs, request.argsrepr, request.kwargsrepr)
-        return NewJob(id=job.id, fields=fields, data=data)
+        return NewJob(id=job.id, fields=fields, data={**data, **sent_from})
 
     def _stored_result(self, task: Task, result: Any) -> dict[str, str]:
         declaration: Declaration = declaration_of(task) or DEFAULT

@@ -66,12 +66,15 @@ RECORD_FIELDS = (
     "finished",  # ms, when it settled
     "entered",  # ms, when it came to its status; the score in the status indexes
     "eta",  # ms, not before: the next attempt, or the ETA it was sent with
+    "expires",  # ms: where it has not begun by then, a worker discards it
     "worker",  # name of the Celery worker that runs or ran it
     "lease",  # incarnation of that worker
     "acks_late",  # "1": its message comes back when its worker dies
     "executing",  # "1": its own task runs (a parent may be running through its sub-jobs only)
     "parent",  # id
     "next",  # the job that Celery sends when this one has completed: the next of a chain
+    "sent_by",  # the job whose task sent it; not set: a process that runs no task did
+    "group",  # Celery's id of the group it was sent in; not set on sub-jobs, whose parent says it
     "policy",  # a parent's failure policy
     "subs",  # a parent's number of sub-jobs …
     "subs_completed",
@@ -85,7 +88,7 @@ RECORD_FIELDS = (
     "cancel",  # ms, when a cancel was asked for
     "presumed",  # the presuming event: the verdict gives way to the worker's own report
     "reason",  # why it is where it is, a sentence
-    "origin",  # api | celery
+    "origin",  # api | beat; not set: plain Celery code
     "request_id",  # of the HTTP request that made it
     "tags",  # JSON list
 )
@@ -98,6 +101,8 @@ DATA_FIELDS = (
     "result",  # JSON
     "result_omitted",  # bytes of a result that was too large to be stored here
     "error",  # JSON: type, message, traceback
+    "schedule",  # name of the entry in beat's schedule
+    "sent_from",  # the process that sent it, as Celery names it; not set where a job did
 )
 
 

@@ -255,15 +255,18 @@ class Launcher:
         """Where each job is to be sent: types may have been announced, or moved, since it was created."""
         places: dict[str, dict[str, str | int]] = {}
         for record, data in self.queries.load(job_ids):
-            places[record["id"]] = {}
+            place: dict[str, str | int] = {}
+            job_type = self.registry.all().get(record["type"])
             if record.get("origin") == "api":
                 job_type, _, _ = self.registry.resolve(
                     record["type"], json.loads(data["payload"]), has_sub_jobs=bool(record.get("subs"))
                 )
-                places[record["id"]] = {
-                    "task": job_type.task,
-                    **({"queue": job_type.queue} if job_type.queue else {}),
-                }
+                place["task"] = job_type.task
+            elif record.get("queue"):  # where its own caller had sent it
+                job_type = None
+            if job_type is not None and job_type.queue:
+                place["queue"] = job_type.queue
+            places[record["id"]] = place
         return places
 
     def _incomplete(self, job_id: str) -> dict[str, list[str]]:

@@ -1,7 +1,7 @@
 """How a list is answered: its filter, the index that covers most of it, its cursor."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -30,6 +30,8 @@ class JobFilter(BaseModel):
     job_type: str | None = None
     priority: Priority | None = None
     parent: str | None = None
+    sent_by: str | None = None
+    group: str | None = None
     tag: str | None = None
     name: str | None = Field(None, description="Part of the name, upper and lower case alike.")
     created: TimeRange = TimeRange()
@@ -59,6 +61,15 @@ class Plan:
     def signature(self) -> list[str]:
         """What tells its list from others: a cursor of one is none of another."""
         return [*self.index, self.order]
+
+    def created_between(self, low_ms: int, high_ms: int | None) -> "Plan":
+        """The same, where all matches are known to have been created between these times (inclusive)."""
+        if self.index[0] not in {"all", "type"}:
+            return self
+        low = low_ms if self.low == "-inf" else max(low_ms, int(self.low))
+        highs = [int(self.high)] if self.high != "+inf" else []
+        highs += [high_ms] if high_ms is not None else []
+        return replace(self, low=str(low), high=str(min(highs, default="+inf")))
 
 
 class Cursor(BaseModel):
@@ -115,7 +126,11 @@ def plan(wanted: JobFilter) -> Plan:
     else:
         index = ("type", job_type) if job_type else ("all",)
         scored, created, job_type = created, TimeRange(), None
-    for field, value in (("type", job_type), ("status", status), ("priority", wanted.priority), ("parent", parent)):
+    equal = {
+        "type": job_type, "status": status, "priority": wanted.priority, "parent": parent,
+        "sent_by": wanted.sent_by, "group": wanted.group,
+    }  # fmt: skip
+    for field, value in equal.items():
         if value is not None:
             checks.append(["eq", field, str(value)])
     for field, times in (("created", created), ("finished", finished)):

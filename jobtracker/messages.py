@@ -5,7 +5,6 @@ So a tree that plain Celery code builds is known from the messages alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from celery.utils.saferepr import saferepr
@@ -14,6 +13,7 @@ from kombu.utils.json import dumps
 from jobtracker.declarations import DEFAULT, Declaration
 from jobtracker.dispatch import REQUEST_ID_HEADER
 from jobtracker.lifecycle import Priority
+from jobtracker.lineage import called, sender, terms
 from jobtracker.models import job_and_run_of
 from jobtracker.store import NewJob
 
@@ -30,15 +30,29 @@ class Known(NamedTuple):
     declaration: Declaration
 
 
+class _Sending(NamedTuple):
+    """What the jobs that one message tells of have in common."""
+
+    at_ms: int
+    priority: Priority
+    fields: dict[str, str | int]
+    data: dict[str, str]
+    header: str | None = None
+    """The group of the sub-jobs on the way to here; Celery names it on a chord's body too, which is no part of it."""
+
+
 class MessageReader:
     """Makes records of messages.
 
     Args:
-        know: Tells the job type and declaration of a task's name, or None for one that is not tracked.
+        know: Tells the job type and declaration of a task by its name and keyword arguments, or None for one that is
+            not tracked.
         priority_of: Maps a broker's number (or None) to a priority.
     """
 
-    def __init__(self, know: Callable[[str], Known | None], priority_of: Callable[[int | None], Priority]) -> None:
+    def __init__(
+        self, know: Callable[[str, Any], Known | None], priority_of: Callable[[int | None], Priority]
+    ) -> None:
         self.know = know
         self.priority_of = priority_of
 
@@ -48,30 +62,30 @@ class MessageReader:
         """The jobs that a message tells of: itself, the parents it is a sub-job of, what its chain still holds."""
         args, kwargs, embedded = body
         found: list[NewJob] = []
-        known = self.know(name)
+        known = self.know(name, kwargs)
         if known is None:
             return found
         job_id, run = job_and_run_of(headers["id"])
-        priority = self.priority_of(properties.get("priority"))
+        sending = _Sending(at_ms, self.priority_of(properties.get("priority")), *sender(headers))
         fields: dict[str, str | int] = {
-            "name": headers.get("shadow") or name,
+            "name": headers.get("shadow") or called(name, kwargs),
             "type": known.job_type,
             "task": name,
             "queue": queue,
-            "priority": priority,
+            "priority": sending.priority,
             "run": run,
             "queued": at_ms,
-            "origin": "celery",
+            **sending.fields,
+            **terms(headers),
         }
-        if headers.get("eta"):
-            fields["eta"] = int(datetime.fromisoformat(headers["eta"]).timestamp() * 1000)
         if headers.get(REQUEST_ID_HEADER):
             fields["request_id"] = headers[REQUEST_ID_HEADER]
-        around = self._around(
-            job_id, fields, embedded.get("chord"), headers.get("group_index"), _in_order(embedded), priority
+        options = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
+        around = self._around(job_id, fields, options, _in_order(embedded), sending)
+        arguments = stored_arguments(
+            known.declaration, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr")
         )
-        data = stored_arguments(known.declaration, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr"))
-        return [NewJob(id=job_id, fields=fields, data=data), *around]
+        return [NewJob(id=job_id, fields=fields, data={**arguments, **sending.data}), *around]
 
     @staticmethod
     def task_ids_ahead(body: Any) -> set[str]:
@@ -84,51 +98,68 @@ class MessageReader:
         self,
         job_id: str,
         fields: dict[str, str | int],
-        chord: Mapping[str, Any] | None,
-        index: int | None,
+        options: Mapping[str, Any],
         following: Sequence[Mapping[str, Any]],
-        priority: Priority,
+        sending: _Sending,
     ) -> list[NewJob]:
-        """The parents of a job and the jobs after it in its chain; `fields` are told of the nearest of both."""
-        parents = self._job(_steps(chord), priority, subs={index or 0: job_id}) if chord else []
+        """The parents of a job and the jobs after it in its chain; `fields` are told of the nearest of both.
+
+        A chord is sent as a whole, by whoever sends its header; what follows in a chain is sent by what it follows.
+        """
+        parents: list[NewJob] = []
+        group, chord = options.get("group_id"), options.get("chord")
+        if chord:
+            subs = {options.get("group_index") or 0: job_id}
+            parents = self._job(_steps(chord), sending._replace(header=group), subs=subs)
+        elif group and group != sending.header:
+            fields["group"] = str(group)
         if parents:
             fields["parent"] = parents[0].id
-        chain = self._job(following, priority)
+        chain = self._job(following, sending, after=job_id)
         if chain:
             fields["next"] = chain[0].id
         return [*parents, *chain]
 
     def _job(
-        self, steps: Sequence[Mapping[str, Any]], priority: Priority, subs: Mapping[int, str] | None = None
+        self,
+        steps: Sequence[Mapping[str, Any]],
+        sending: _Sending,
+        *,
+        after: str | None = None,
+        subs: Mapping[int, str] | None = None,
     ) -> list[NewJob]:
         """The job of the first step, and all that are around it; none where it is not tracked."""
         if not steps or not steps[0]["options"].get("task_id"):
             return []
         options = steps[0]["options"]
-        known = self.know(steps[0]["task"])
+        known = self.know(steps[0]["task"], steps[0]["kwargs"])
         if known is None and steps[0]["task"] != ACCUMULATE:
             return []
         job_id, run = job_and_run_of(options["task_id"])
-        fields, data = self._described(steps[0], known or Known(ACCUMULATE, DEFAULT), run, priority)
-        around = self._around(job_id, fields, options.get("chord"), options.get("group_index"), steps[1:], priority)
+        fields, data = self._described(steps[0], known or Known(ACCUMULATE, DEFAULT), sending.priority)
+        fields["run"] = run
+        if after is not None:
+            fields["sent_by"] = after
+        else:
+            fields |= {"queued": sending.at_ms, **sending.fields}
+            data |= sending.data
+        around = self._around(job_id, fields, options, steps[1:], sending)
         return [NewJob(id=job_id, fields=fields, data=data, subs=subs or {}), *around]
 
     def _described(
-        self, signature: Mapping[str, Any], known: Known, run: int, priority: Priority
+        self, signature: Mapping[str, Any], known: Known, priority: Priority
     ) -> tuple[dict[str, str | int], dict[str, str]]:
         name, options = signature["task"], signature["options"]
+        args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
         number = options.get("priority")
         fields: dict[str, str | int] = {
-            "name": options.get("shadow") or name,
+            "name": options.get("shadow") or called(name, kwargs),
             "type": known.job_type,
             "task": name,
             "priority": priority if number is None else self.priority_of(number),
-            "run": run,
-            "origin": "celery",
         }
         if options.get("queue"):
             fields["queue"] = str(options["queue"])
-        args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
         return fields, stored_arguments(
             known.declaration, args, kwargs, _bounded_repr(tuple(args)), _bounded_repr(kwargs)
         )

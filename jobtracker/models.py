@@ -87,6 +87,9 @@ class JobSummary(BaseModel):
     sub_job_counts: SubJobCounts | None = Field(None, description="Only on a parent.")
     failure_policy: FailurePolicy | None = Field(None, description="Only on a parent.")
     parent_id: str | None = None
+    sent_by: str | None = Field(None, description="The task that sent it (Celery's parent_id); null: none did.")
+    next_id: str | None = Field(None, description="The next job of its chain.")
+    group_id: str | None = Field(None, description="Celery's id of the group it was sent in, if it has no parent.")
     tags: list[str] = []
     created_at: datetime
     queued_at: datetime | None = Field(None, description="When this run was sent to Celery; null: not started yet.")
@@ -94,6 +97,7 @@ class JobSummary(BaseModel):
     finished_at: datetime | None = None
     status_changed_at: datetime
     not_before: datetime | None = Field(None, description="When the next attempt is due, or its ETA.")
+    expires_at: datetime | None = Field(None, description="Cancelled where it has not begun by then.")
     cancel_requested_at: datetime | None = None
     run: int = Field(description="Dispatches to Celery so far; 0: not started yet.")
     attempt: int = Field(description="Celery's retries within this run.")
@@ -102,7 +106,9 @@ class JobSummary(BaseModel):
     task_id: str | None = Field(None, description="Celery's id of the current run.")
     queue: str | None = None
     worker: str | None = Field(None, description="The Celery worker that runs or ran it.")
-    origin: str = Field(description="api, or celery: sent by plain Celery code.")
+    origin: Literal["api", "celery", "beat"] = Field(
+        description="api; celery: sent by plain Celery code; beat: by Celery's scheduler."
+    )
     request_id: str | None = Field(None, description="Of the HTTP request that made it.")
 
     @staticmethod
@@ -128,6 +134,9 @@ class JobSummary(BaseModel):
             "sub_job_counts": counts,
             "failure_policy": (get("policy") or FailurePolicy.FAIL) if subs else None,
             "parent_id": get("parent"),
+            "sent_by": get("sent_by"),
+            "next_id": get("next"),
+            "group_id": get("group"),
             "tags": json.loads(get("tags") or "[]"),
             "created_at": from_ms(record["created"]),
             "queued_at": from_ms(get("queued")),
@@ -135,6 +144,7 @@ class JobSummary(BaseModel):
             "finished_at": from_ms(get("finished")),
             "status_changed_at": from_ms(record["entered"]),
             "not_before": from_ms(get("eta")),
+            "expires_at": from_ms(get("expires")),
             "cancel_requested_at": from_ms(get("cancel")),
             "run": run,
             "attempt": int(get("attempt") or 0),
@@ -164,6 +174,10 @@ class Job(JobSummary):
         None, description="The result's size, where it is too large to be stored here: Celery's backend has it."
     )
     error: JobError | None = None
+    schedule: str | None = Field(None, description="Name of the entry in beat's schedule.")
+    sent_from: str | None = Field(
+        None, description="The process that sent it, as Celery names it: gen<pid>@<host>; null: another job did."
+    )
 
     @classmethod
     def from_store(cls, record: Mapping[str, str], data: Mapping[str, str]) -> Self:
@@ -172,7 +186,8 @@ class Job(JobSummary):
         for name in ("payload", "args", "result", "error"):
             if data.get(name):
                 values[name] = _loads(data[name])
-        values["arguments_repr"] = data.get("arguments_repr")
+        for name in ("arguments_repr", "schedule", "sent_from"):
+            values[name] = data.get(name)
         values["result_omitted_bytes"] = data.get("result_omitted")
         return cls.model_validate(values)
 

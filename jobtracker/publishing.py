@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from celery import Celery
@@ -17,6 +17,7 @@ from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.messages import MessageReader
 from jobtracker.models import job_and_run_of, task_id_of
+from jobtracker.schedule import due_entry
 from jobtracker.scope import Scope
 from jobtracker.store import NewJob, now_ms
 from jobtracker.tracking import Tracking
@@ -94,6 +95,8 @@ class Publishing:
             return
         jobs = self.reader.jobs(sender, headers, properties or {}, routing_key, body, at_ms)
         if jobs:
+            if entry := due_entry.get():
+                jobs[0] = replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             publication.jobs = jobs
             publication.outcomes = self.tracking.store.begin_create(*jobs, at_ms=at_ms)
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):

@@ -9,7 +9,7 @@ from jobtracker.errors import JobNotFoundError
 from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Priority, Status
-from jobtracker.lists import Cursor, JobFilter, plan
+from jobtracker.lists import Cursor, JobFilter, Plan, plan
 from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms
 from jobtracker.scripts import Library
 
@@ -18,6 +18,9 @@ SCAN_BUDGET = 5000
 
 _BATCH = 500
 """Records that one round trip fetches where there may be many."""
+
+_SKEW_MS = 60_000
+"""How far the clocks of two machines may be apart."""
 
 Loaded = tuple[dict[str, str], dict[str, str]]
 """A record and its bulky part."""
@@ -166,6 +169,8 @@ class JobQueries:
             UnsupportedSortError: By change of status, without a status.
         """
         way = plan(wanted)
+        if wanted.sent_by is not None:
+            way = self._while_sending(way, wanted.sent_by)
         key = self.keys(*way.index)
         start = Cursor.read(cursor, way) if cursor else None
         args: list[str | int | float] = [
@@ -194,6 +199,13 @@ class JobQueries:
             page_size=size,
             next_cursor=following,
         )
+
+    def _while_sending(self, way: Plan, sender: str) -> Plan:
+        """Look for what a job has sent only among the jobs that came to be from its creation to its end."""
+        created, finished = self.client.hmget(self.keys("job", sender), "created", "finished")
+        if created is None:
+            return way
+        return way.created_between(int(created) - _SKEW_MS, int(finished) + _SKEW_MS if finished else None)
 
     def counts(self) -> list[JobCount]:
         """The exact number of jobs for each status, priority and type that there is."""

@@ -5,6 +5,7 @@ from typing import Any
 from celery import Task
 
 from jobtracker.declarations import DEFAULT, declaration_of
+from jobtracker.lineage import MAPS, mapped_task
 from jobtracker.messages import ACCUMULATE, Known
 from jobtracker.tracking import Tracking
 
@@ -22,8 +23,18 @@ class Scope:
         self.registry = tracking.registry
         self.only_declared = only_declared
 
-    def know(self, name: str) -> Known | None:
-        """The job type and the declaration of a task's name; None where it is not tracked."""
+    def know(self, name: str, kwargs: Any = None) -> Known | None:
+        """The job type and the declaration of a task; None where it is not tracked.
+
+        Celery's own tasks are not, but for those that map a task: they are tracked where it is, as a type of its own.
+
+        Args:
+            name: The task's name.
+            kwargs: Its keyword arguments; they tell which task is mapped.
+        """
+        if mapped := mapped_task(name, kwargs):
+            known = self.know(mapped)
+            return known and Known(f"{known.job_type}.{MAPS[name]}", known.declaration)
         if name.startswith("celery."):
             return None
         task = self.app.tasks.get(name)
@@ -39,5 +50,7 @@ class Scope:
         """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""
         if task.app is not self.app:
             return False
-        replaces = task.name == ACCUMULATE or (getattr(request, "replaced_task_nesting", None) or 0) > 0
+        if task.name == ACCUMULATE or task.name in MAPS:
+            return True
+        replaces = (getattr(request, "replaced_task_nesting", None) or 0) > 0
         return replaces or not self.only_declared or declaration_of(task) is not None

@@ -18,6 +18,7 @@ from jobtracker.hooks import Hooks
 from jobtracker.leases import Leases, Repeater, Worker
 from jobtracker.reaper import Reaper
 from jobtracker.registry import JobType
+from jobtracker.schedule import Beat
 from jobtracker.settings import Settings
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
@@ -50,6 +51,7 @@ class Tracker:
         self.track = track
         self.tracking = Tracking.connect(settings or Settings.from_env(), app)
         self.hooks = Hooks(self.tracking, only_declared=track == "declared")
+        self._beat = Beat(app)
         self._worker: Worker | None = None
         self._repeaters: list[Repeater] = []
         self._guarded: list[type[Task]] = []
@@ -68,6 +70,7 @@ class Tracker:
             return
         _attached[self.app] = self
         self.hooks.install()
+        self._beat.install()
         for signal, handler in self._signals.items():
             signal.connect(handler, weak=False, dispatch_uid=self._uid(signal))
         self._wrap_send_task()
@@ -80,6 +83,7 @@ class Tracker:
 
     def _detach(self) -> None:
         self.hooks.uninstall()
+        self._beat.uninstall()
         for signal in self._signals:
             signal.disconnect(dispatch_uid=self._uid(signal))
         del self.app.send_task

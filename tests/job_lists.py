@@ -66,6 +66,8 @@ def _matches(record: dict[str, str], wanted: JobFilter) -> bool:
         "type": wanted.job_type,
         "priority": wanted.priority,
         "parent": wanted.parent,
+        "sent_by": wanted.sent_by,
+        "group": wanted.group,
     }
     return (
         all(record.get(field) == value for field, value in equal.items() if value is not None)

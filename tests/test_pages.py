@@ -20,6 +20,7 @@ from jobtracker.store import JobStore
 
 JOBS = 240
 TYPES = ["custom", "data_processing", "type:with:colons"]
+GROUPS = ["first", "second"]
 NAMES = ["Letter %d (final)", "LETTER [a-z]", "Entlassungsbrief Größe", "a.b*c+?-^$"]
 TAGS = ["[]", '["ward-4"]', '["ward-4", "ward 5"]', '["größe", "a\\"b"]']
 
@@ -48,6 +49,7 @@ def population(client):
             priority=dice.choice(list(Priority)),
             name=dice.choice(NAMES),
             tags=dice.choice(TAGS),
+            group=dice.choice(GROUPS),
         )
     parent, subs = create_parent(store, 45, sub_fields={"type": TYPES[1]})
     for sub, event in zip(subs, itertools.cycle([Event.COMPLETE, Event.FAIL, Event.START, None]), strict=False):
@@ -67,6 +69,7 @@ FILTERS = {
     "parent and status": {"parent": "parent", "status": Status.FAILED},
     "parent and type": {"parent": "parent", "job_type": TYPES[1]},
     "unknown parent": {"parent": "nobody"},
+    "group": {"group": "first"},
     "tag": {"tag": "ward-4"},
     "tag of other letters": {"tag": "größe"},
     "tag with a quote": {"tag": 'a"b'},
@@ -216,6 +219,33 @@ def test_a_numbered_page_that_a_scan_did_not_reach_is_found_by_its_cursor(monkey
         page = queries.page(wanted, size=10, cursor=page.next_cursor)
         pages.append(page)
     assert ids_of(pages) == lists.ids(wanted)[(number - 1) * 10 :]
+
+
+# -- what a job has sent ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"job_type": "custom"}, {"status": Status.PENDING}, {"created": times(until=5)}]
+)
+def test_what_a_job_has_sent_is_found_within_its_own_time(monkeypatch, store, queries, more):
+    hour_ms = 3_600_000
+    sender = create_in(store, Status.COMPLETED, at_ms=START_MS)
+    sent = [create_job(store, at_ms=START_MS + n, sent_by=sender) for n in range(3)]
+    for n in range(20):
+        create_job(store, at_ms=START_MS + (n - 10 or 1) * hour_ms)
+    if "status" not in more:
+        monkeypatch.setattr(queries_module, "SCAN_BUDGET", 4)  # the sender itself, and the three
+    page = queries.page(JobFilter(sent_by=sender, **more))
+    assert ids_of([page]) == sent[::-1]
+    assert page.next_cursor is None
+
+
+def test_what_a_running_job_or_an_untracked_task_has_sent_is_found(store, queries):
+    sender = create_in(store, Status.RUNNING, at_ms=START_MS)
+    late = create_job(store, at_ms=START_MS + 86_400_000, sent_by=sender)
+    foreign = create_job(store, at_ms=START_MS, sent_by="untracked")
+    assert ids_of([queries.page(JobFilter(sent_by=sender))]) == [late]
+    assert ids_of([queries.page(JobFilter(sent_by="untracked"))]) == [foreign]
 
 
 # -- between the pages -----------------------------------------------------------------------------------------------

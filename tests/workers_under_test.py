@@ -182,6 +182,28 @@ class Project:
         finally:
             process.stop()
 
+    @contextlib.contextmanager
+    def beat(self, schedule_file: Path) -> Iterator[ChildProcess]:
+        """A process of Celery's scheduler, which sends by the schedule in the project's configuration."""
+        log_path = self.log_dir / f"beat-{uuid.uuid4().hex[:6]}.log"
+        options = ["--schedule", str(schedule_file), "--pidfile", "", "--loglevel", "INFO"]
+        process = ChildProcess(
+            "beat",
+            [sys.executable, "-m", "celery", "-A", "project.worker", "beat", *options],
+            log_path=log_path,
+            cwd=ROOT,
+            env=self._environment({}),
+            stop_steps=[(signal.SIGTERM, 5)],
+        )
+        process.start()
+        try:
+            yield process
+        except BaseException:
+            print(process.log_tail(60))  # noqa: T201 (pytest shows it with the failure)
+            raise
+        finally:
+            process.stop()
+
     def announce(self) -> None:
         """Make the project's job types known, as a worker does when it starts."""
         self.tracking.registry.announce(*self.tracker.job_types())

@@ -111,6 +111,21 @@ def test_a_time_may_have_any_offset(listed, offset_h):
     assert names(listed.get("/api/jobs/", created_from=there.isoformat())) == ["Night crossing", "Tide table"]
 
 
+def test_what_a_job_has_sent_and_what_is_of_one_group_are_listed(quiet_api):
+    sender = create_in(quiet_api.store, Status.RUNNING, job_id="sender")
+    sent = create_in(quiet_api.store, Status.PENDING, job_id="sent", sent_by=sender)
+    grouped = create_in(quiet_api.store, Status.PENDING, job_id="with-others", sent_by=sender, group="a-group")
+    page = quiet_api.get("/api/jobs/", sent_by=sender)
+    assert [(job["id"], job["sent_by"], job["group_id"]) for job in page["jobs"]] == [
+        (grouped, sender, "a-group"),
+        (sent, sender, None),
+    ]
+    assert [job["id"] for job in quiet_api.get("/api/jobs/", group="a-group")["jobs"]] == [grouped]
+    assert quiet_api.get("/api/jobs/", sent_by=sent)["jobs"] == []
+    for job_id in (sender, sent, grouped):
+        quiet_api.store.delete(job_id, mode="trash")
+
+
 def test_sub_jobs_are_listed_in_their_order(quiet_api):
     parent, subs = create_parent(quiet_api.store, 12, name="parent-of-12")
     report(quiet_api.store, parent, subs[3], Event.START)

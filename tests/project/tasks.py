@@ -100,6 +100,20 @@ def unserialisable() -> Any:
     return object()
 
 
+@shared_task(name="note")
+def note(task_id: str) -> str:
+    """Return the id of the task that this is the errback of."""
+    did("began")
+    did("returned")
+    return task_id
+
+
+@shared_task(name="note_exception")
+def note_exception(request: Any, error: BaseException, traceback: Any) -> None:
+    """Write down the error of the task that this is the errback of."""
+    diary().write(f"errback of {request.id}", type(error).__name__)
+
+
 # -- again and again --------------------------------------------------------------------------------------------
 
 
@@ -270,6 +284,37 @@ def replaced(self: Task, by: str) -> Any:
         "failing group": group([*two, task("fail")], app=self.app),
     }
     return self.replace(replacements[by])
+
+
+# -- senders ----------------------------------------------------------------------------------------------------
+
+
+@shared_task(name="sends", bind=True)
+def sends(self: Task, way: str) -> list[str]:
+    """Send further tasks; return their ids, in the order in which they are to run."""
+    task = self.app.signature
+    two = [task("ok", args=[n]) for n in range(2)]
+    if way == "task":
+        sent = [task("ok").apply_async()]
+    elif way == "group":
+        sent = group(two, app=self.app).apply_async().children
+    elif way == "chain":
+        last = chain(task("ok", args=[1]), task("add", args=[2]), app=self.app).apply_async()
+        sent = [last.parent, last]
+    else:
+        body = chord(two, task("collect"), app=self.app).apply_async()
+        sent = [*body.parent.children, body]
+    did("sent")
+    return [result.id for result in sent]
+
+
+@shared_task(name="sends_then_fails", bind=True)
+@tracked(store_args=True)
+def sends_then_fails(self: Task, gate: str) -> str:
+    """Send a task; raise until a gate is open."""
+    sent = self.app.signature("ok").apply_async()
+    diary().pass_gate(gate)
+    return str(sent.id)
 
 
 # -- parents ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,51 @@
+"""Where a task comes from, and as what it was called: what the headers of its message tell.
+
+The same is in a worker's request of the task; the functions here read either, by `get`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from jobtracker.models import job_and_run_of
+
+MAPS = {"celery.map": "map", "celery.starmap": "starmap"}
+"""Celery's own tasks that call another task for each of many arguments, and the methods that make them."""
+
+
+def sender(headers: Any) -> tuple[dict[str, str | int], dict[str, str]]:
+    """Who sends a task, as fields of record and data.
+
+    The job whose task does (Celery's `parent_id`), or else a process (`origin`): one that runs beat says so.
+    """
+    if headers.get("parent_id"):
+        job_id = job_and_run_of(headers.get("parent_id"))[0]
+        itself = job_id == job_and_run_of(headers.get("id"))[0]  # it has replaced itself, under its own id
+        return {} if itself else {"sent_by": job_id}, {}
+    fields: dict[str, str | int] = {"origin": "beat"} if headers.get("celery_beat_task") else {}
+    return fields, {"sent_from": str(headers.get("origin"))} if headers.get("origin") else {}
+
+
+def terms(headers: Any) -> dict[str, str | int]:
+    """From when on a task is to run and until when it has to begin, as fields of the record."""
+    return {name: _to_ms(datetime.fromisoformat(text)) for name in ("eta", "expires") if (text := headers.get(name))}
+
+
+def called(name: str, kwargs: Any) -> str:
+    """A task as the code that calls it names it: `add`, or `add.map` where Celery's own task maps `add`."""
+    mapped = mapped_task(name, kwargs)
+    return f"{mapped}.{MAPS[name]}" if mapped else name
+
+
+def mapped_task(name: str, kwargs: Any) -> str | None:
+    """The name of the task that one of `MAPS` maps."""
+    if name not in MAPS:
+        return None
+    try:
+        return str(kwargs["task"]["task"])
+    except (KeyError, TypeError):  # not what Celery's own methods send
+        return None
+
+
+def _to_ms(moment: datetime) -> int:
+    """Celery's workers take a time without a zone for UTC (celery/utils/time.py, maybe_make_aware)."""
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
