@@ -17,7 +17,7 @@ BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker test lint format bench lock
+.PHONY: help install demo up api worker flower test lint format bench lock
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -37,6 +37,9 @@ api: $(INSTALLED) ## Run the API alone, against REDIS_URL (API_HOST=, API_PORT=)
 worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCURRENCY=4)
 	@$(BIN)/python -m celery -A workers.app worker --loglevel INFO --concurrency '$(CONCURRENCY)' \
 	    $(if $(QUEUES),--queues '$(QUEUES)') $(ARGS)
+
+flower: $(INSTALLED) ## Run Flower alone, against REDIS_URL (FLOWER_PORT=5555 FLOWER_BASIC_AUTH=user:password)
+	@$(BIN)/python -m jobtracker.flower
 
 test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

@@ -34,5 +34,6 @@ def celery_app(settings: ApiSettings) -> Celery:
         result_backend_transport_options={"retry_policy": {"max_retries": 1}},
         redis_socket_connect_timeout=1.0,
         redis_socket_timeout=2.0,
+        task_send_sent_event=settings.task_events,
     )
     return app

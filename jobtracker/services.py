@@ -1,9 +1,10 @@
-"""All of jobtracker on one machine: an embedded Redis, a worker and the API, each a child process."""
+"""All of jobtracker on one machine: an embedded Redis, a worker, the API, Flower if wanted, each a child process."""
 
 import http.client
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from jobtracker.supervisor import Supervisor
 
 _APPLICATIONS = ("api/main.py", "workers/app.py")
 _HEALTH_PATH = "/api/tracking/health"  # which, unlike /api/health, asks for workers too
+_FLOWER_HOST = "127.0.0.1"
 _ANSWER_TIMEOUT_S = 5
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- only read, to know where to ask
 
@@ -22,13 +24,14 @@ class LocalStack:
     """An embedded Redis, a Celery worker and the API, started together, watched, and ended together.
 
     What is stored lies in `data_dir` and is there again with the next stack on it; the logs lie in its folder `logs`.
-    When one of the three ends, `supervisor` notices and the others are ended too.
+    When one of them ends, `supervisor` notices and the others are ended too.
 
     Args:
         data_dir: The folder for data and logs.
         api_host: The address the API listens on.
         api_port: Its port; a free one by default.
         redis_port: The port of Redis, on the loopback interface; a free one by default.
+        flower_port: The port of Flower, on the loopback interface; without it Flower is not started.
         concurrency: How many tasks the worker runs at a time.
         applications_dir: The folder that holds `api/` and `workers/`; looked for by default.
         start_timeout_s: Seconds until the API must report that everything is healthy.
@@ -42,6 +45,7 @@ class LocalStack:
         api_host: str = "127.0.0.1",
         api_port: int | None = None,
         redis_port: int | None = None,
+        flower_port: int | None = None,
         concurrency: int = 2,
         applications_dir: Path | None = None,
         start_timeout_s: float = 60,
@@ -53,6 +57,7 @@ class LocalStack:
         self.redis = EmbeddedRedis(self.data_dir / "redis", port=redis_port, log_path=self.logs_dir / "redis.log")
         self._api_host = api_host
         self._api_port = api_port or free_port()
+        self._flower_port = flower_port
         self._concurrency = concurrency
         self._applications_dir = applications_dir
         self._start_timeout_s = start_timeout_s
@@ -63,6 +68,11 @@ class LocalStack:
         """Where the API answers, as seen from this machine."""
         host = self._reachable_host()
         return f"http://{f'[{host}]' if ':' in host else host}:{self._api_port}"
+
+    @property
+    def flower_url(self) -> str | None:
+        """Where Flower answers; None where it was not asked for."""
+        return None if self._flower_port is None else f"http://{_FLOWER_HOST}:{self._flower_port}"
 
     def start(self) -> None:
         """Start everything and wait until the API reports that all of it is healthy.
@@ -81,11 +91,11 @@ class LocalStack:
             self.redis.start(on_wait=self.supervisor.check)
             self.supervisor.add(self.redis)
             # The worker comes last, for what starts last ends first: it still needs the others to finish its tasks.
-            api, worker = self._api(directory), self._worker(directory)
-            for process in (api, worker):
+            processes = [self._api(directory), *self._flower(directory), self._worker(directory)]
+            for process in processes:
                 process.start()
                 self.supervisor.add(process)
-            self._wait_until_healthy(api, worker)
+            self._wait_until_healthy(processes)
         except BaseException:
             self.stop()
             raise
@@ -114,6 +124,21 @@ class LocalStack:
             stop_steps=[(signal.SIGTERM, 5)],
         )
 
+    def _flower(self, directory: Path) -> list[ChildProcess]:
+        if self._flower_port is None:
+            return []
+        own = {"FLOWER_ADDRESS": _FLOWER_HOST, "FLOWER_PORT": str(self._flower_port)}
+        return [
+            ChildProcess(
+                "Flower",
+                [sys.executable, "-m", "jobtracker.flower"],
+                log_path=self.logs_dir / "flower.log",
+                cwd=directory,
+                env={**self._environment(), **own},
+                stop_steps=[(signal.SIGTERM, 5)],
+            )
+        ]
+
     def _worker(self, directory: Path) -> ChildProcess:
         options = ["--loglevel", "INFO", "--concurrency", str(self._concurrency), "--hostname", "local@%h"]
         # There is no other worker to ask at the start, which takes a second, or to listen to.
@@ -134,33 +159,36 @@ class LocalStack:
         kept = {name: value for name, value in os.environ.items() if name not in others}
         return {**kept, "REDIS_URL": self.redis.url, "REDIS_DB": "0", "PYTHONUNBUFFERED": "1"}
 
-    def _wait_until_healthy(self, api: ChildProcess, worker: ChildProcess) -> None:
-        health = ""
+    def _wait_until_healthy(self, processes: Sequence[ChildProcess]) -> None:
+        questions = {"API": (self._reachable_host(), self._api_port, _HEALTH_PATH)}
+        if self._flower_port is not None:
+            questions["Flower"] = (_FLOWER_HOST, self._flower_port, "/healthcheck")
+        answers: dict[str, tuple[int, str]] = {}
 
-        def is_healthy() -> bool:
-            nonlocal health
-            status, health = self._ask_for_health()
-            return status == http.client.OK
+        def are_healthy() -> bool:
+            answers.update({name: _ask(*question) for name, question in questions.items()})
+            return all(status == http.client.OK for status, _ in answers.values())
 
-        if not self.supervisor.watch(until=is_healthy, timeout_s=self._start_timeout_s):
-            raise ProcessError(
-                f"Not everything was healthy after {self._start_timeout_s:g} s. The API said: {health}\n"
-                f"{api.log_tail()}\n{worker.log_tail()}"
-            )
-
-    def _ask_for_health(self) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(self._reachable_host(), self._api_port, timeout=_ANSWER_TIMEOUT_S)
-        try:
-            connection.request("GET", _HEALTH_PATH)
-            response = connection.getresponse()
-            return response.status, response.read().decode(errors="replace")
-        except (OSError, http.client.HTTPException):
-            return 0, "nothing"
-        finally:
-            connection.close()
+        if not self.supervisor.watch(until=are_healthy, timeout_s=self._start_timeout_s):
+            said = "".join(f" {name} said: {text}" for name, (_, text) in answers.items())
+            logs = "\n".join(process.log_tail() for process in processes)
+            raise ProcessError(f"Not everything was healthy after {self._start_timeout_s:g} s.{said}\n{logs}")
 
     def _reachable_host(self) -> str:
         return _WILDCARD_HOSTS.get(self._api_host, self._api_host)
+
+
+def _ask(host: str, port: int, path: str) -> tuple[int, str]:
+    """The status and the text of an HTTP answer; 0 where there is none."""
+    connection = http.client.HTTPConnection(host, port, timeout=_ANSWER_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return 0, "nothing"
+    finally:
+        connection.close()
 
 
 def find_applications_dir() -> Path:

@@ -46,6 +46,7 @@ class Settings(EnvironmentSettings):
     tracking_timeout_s: float = Field(1.0, gt=0, description="The longest a task waits for the tracking Redis.")
     celery_broker_url: str | None = Field(None, description="Celery's broker; default: the tracking Redis.")
     celery_result_backend: str | None = Field(None, description="Celery's results; default: the tracking Redis.")
+    task_events: bool = Field(False, description="Send Celery's own task events too, for Flower's list of tasks.")
     job_retention_days: float = Field(7, gt=0, le=36_500, description="Settled jobs leave after this many days.")
     tombstone_s: int = Field(86400, gt=0, description="How long a deleted job's late reports are still refused.")
     max_result_bytes: int = Field(65536, ge=0, description="Larger results stay in Celery's result backend only.")

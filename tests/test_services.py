@@ -9,11 +9,13 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 from liveness import is_alive, wait_until
 
 from jobtracker import services
+from jobtracker.embedded import free_port
 from jobtracker.processes import ProcessError
 from jobtracker.services import LocalStack, find_applications_dir
 from jobtracker.supervisor import StopRequestedError
@@ -118,6 +120,18 @@ def test_the_logs_lie_beside_the_data(stack):
     with stack:
         names = {path.name for path in (stack.data_dir / "logs").iterdir()}
     assert names == {"redis.log", "api.log", "worker.log"}
+
+
+def test_flower_is_there_when_it_is_asked_for_and_lists_the_worker(tmp_path, applications_dir, monkeypatch):
+    for name in ("FLOWER_BASIC_AUTH", "FLOWER_AUTH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FLOWER_ADDRESS", "0.0.0.0")  # which is for a Flower that stands alone
+    stack = LocalStack(tmp_path / "data", applications_dir=applications_dir, flower_port=free_port())
+    with stack:
+        assert httpx.get(f"{stack.flower_url}/healthcheck").status_code == 200
+        wait_until(lambda: "local@" in httpx.get(f"{stack.flower_url}/workers?json=1").text)
+    with pytest.raises(httpx.TransportError):
+        httpx.get(f"{stack.flower_url}/healthcheck")
 
 
 def test_a_running_task_is_finished_before_the_end(stack):

@@ -34,6 +34,8 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     # Document work is slow enough for a job to be worth doing again when its worker dies.
     task_acks_late=True,
+    worker_send_task_events=settings.task_events,
+    task_send_sent_event=settings.task_events,
 )
 
 tracker = Tracker(app, settings, track="declared")

@@ -18,17 +18,28 @@ def up(
     redis_port: Annotated[
         int | None, typer.Option(help="The port of Redis, on 127.0.0.1.", show_default="a free one", **_PORT)
     ] = None,
+    flower: Annotated[bool, typer.Option(help="Run Flower too, on 127.0.0.1.")] = False,
+    flower_port: Annotated[int, typer.Option(help="Flower's port.", envvar="FLOWER_PORT", **_PORT)] = 5555,
     data_dir: Annotated[Path, typer.Option(help="Where data and logs are kept.", file_okay=False)] = Path("data"),
     concurrency: Annotated[int, typer.Option(help="How many tasks the worker runs at a time.", min=1)] = 2,
 ) -> None:
     """Run Redis, a worker and the API on this machine, until Ctrl-C. What is stored is there the next time."""
     console = output_console()
-    stack = LocalStack(data_dir, api_host=api_host, api_port=api_port, redis_port=redis_port, concurrency=concurrency)
+    stack = LocalStack(
+        data_dir,
+        api_host=api_host,
+        api_port=api_port,
+        redis_port=redis_port,
+        flower_port=flower_port if flower else None,
+        concurrency=concurrency,
+    )
     with stop_on_signals(stack.supervisor.request_stop):
         try:
             console.print("Starting Redis, a worker and the API …")
             with stack:
                 console.print(f"API         {stack.api_url}  (documentation: {stack.api_url}/docs)", soft_wrap=True)
+                if stack.flower_url:
+                    console.print(f"Flower      {stack.flower_url}", soft_wrap=True)
                 console.print(f"Redis       {stack.redis.url}", soft_wrap=True)
                 console.print(f"Data, logs  {stack.data_dir}", soft_wrap=True, markup=False)
                 console.print("Ctrl-C ends all of it.")
