@@ -92,7 +92,7 @@ def install(app: FastAPI) -> None:
         status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
         more: dict[str, Any] = {"type": kind, "job_id": getattr(error, "job_id", None)}
         if isinstance(error, IllegalTransitionError):
-            more["job_status"] = error.status
+            more |= {"job_status": error.status, "action": error.action}
         if isinstance(error, InvalidJobError):
             more["errors"] = [
                 FieldProblem(field=".".join(map(str, ["body", *path])), message=message)

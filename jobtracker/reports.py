@@ -85,6 +85,7 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(None, description="The fields, where some are to blame.")
     job_id: str | None = Field(None, description="The job that is not there, or does not allow it.")
     job_status: str | None = Field(None, description="The status that does not allow it.")
+    action: str | None = Field(None, description="What it does not allow, a verb.")
 
 
 JOB_NOT_FOUND = "urn:jobtracker:problem:job-not-found"

@@ -3,13 +3,12 @@
 import tempfile
 from typing import Annotated, Any
 
-import httpx
 import typer
 
-from jobtracker.cli.api import get_tree, post_with_sub_jobs
 from jobtracker.cli.consoles import error_console, output_console
 from jobtracker.cli.trees import draw_tree, outcome, walk
 from jobtracker.cli.watching import tree_view
+from jobtracker.client import Client
 from jobtracker.errors import JobTrackerError
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.models import JobTree
@@ -18,17 +17,11 @@ from jobtracker.supervisor import StopRequestedError, stop_on_signals
 
 _INTERRUPTED = 130
 _PAYLOAD = {"document_id": "doc456"}
-_DEMO_JOB: dict[str, Any] = {
-    "name": "Complex Document Processing",
-    "job_type": "document_analysis",
-    "priority": "high",
-    "payload": _PAYLOAD,
-    "sub_jobs": [
-        {"name": "Extract Entities", "job_type": "entity_extraction", "payload": _PAYLOAD},
-        {"name": "Extract Medications", "job_type": "medication_extraction", "payload": _PAYLOAD},
-    ],
-    "start": True,
-}
+_NAME = "Complex Document Processing"
+_SUB_JOBS: list[dict[str, Any]] = [
+    {"name": "Extract Entities", "job_type": "entity_extraction", "payload": _PAYLOAD},
+    {"name": "Extract Medications", "job_type": "medication_extraction", "payload": _PAYLOAD},
+]
 
 
 class DemoFailedError(JobTrackerError):
@@ -46,7 +39,7 @@ def demo(
             try:
                 console.print("Starting Redis, a worker and the API …")
                 with stack:
-                    console.print(f"POST {stack.api_url}/api/jobs/with-subjobs: {_DEMO_JOB['name']}", soft_wrap=True)
+                    console.print(f"POST {stack.api_url}/api/jobs/with-subjobs: {_NAME}", soft_wrap=True)
                     tree = _run_job(stack, timeout_s)
                     console.print(draw_tree(tree))
             except StopRequestedError:
@@ -57,13 +50,15 @@ def demo(
 
 def _run_job(stack: LocalStack, timeout_s: float) -> JobTree:
     """Submit the job, show how it goes, and answer its tree once it has settled or the time is over."""
-    with httpx.Client(base_url=stack.api_url, timeout=30, trust_env=False) as client:
-        tree = post_with_sub_jobs(client, _DEMO_JOB)
+    with Client(stack.api_url, timeout_s=30) as client:
+        tree = client.create_tree(
+            "document_analysis", _PAYLOAD, name=_NAME, priority="high", sub_jobs=_SUB_JOBS, start=True
+        )
         with tree_view(output_console()) as view:
 
             def has_settled() -> bool:
                 nonlocal tree
-                tree = get_tree(client, tree.id)
+                tree = client.tree(tree.id)
                 view.update(tree)
                 return tree.status in SETTLED
 

@@ -20,7 +20,7 @@ from jobtracker.keys import Keys
 from jobtracker.processes import ChildProcess
 from jobtracker.store import JobStore
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 15
 SETTLED = {"completed", "failed", "cancelled"}
 SHIPPED_DOCUMENTS = ROOT / "workers" / "sample_documents"

@@ -1,0 +1,110 @@
+"""A call of the API as a value: what is sent, and how its answer is read. Nothing here does input or output."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json, to_jsonable_python
+
+from jobtracker.client.errors import ApiError, ApiUnavailableError, error_of
+from jobtracker.errors import JobNotFoundError
+from jobtracker.reports import Problem
+
+T = TypeVar("T")
+
+_AWAY = frozenset({429, 502, 503, 504})
+"""Statuses that say "not now", our own API's and those of what may stand before it."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """One request and the type of its answer.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path below the API's address.
+        answer: The type of the answer.
+        params: The query; what is None is left out.
+        body: What is sent as JSON.
+        answers_503: A 503 is an answer too, and no problem.
+        most_s: It may take no longer, in seconds; the client's own limit holds as well.
+    """
+
+    method: str
+    path: str
+    answer: type[T]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    answers_503: bool = False
+    most_s: float = float("inf")
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Sent twice it does no more than sent once, and answers the same."""
+        return self.method == "GET"
+
+    @property
+    def query(self) -> dict[str, Any]:
+        """The query as it is sent."""
+        return {name: to_jsonable_python(value) for name, value in self.params.items() if value is not None}
+
+    @property
+    def content(self) -> bytes | None:
+        """The body as it is sent."""
+        return None if self.body is None else to_json(self.body)
+
+    def read(self, url: str, status: int, headers: Mapping[str, str], content: bytes) -> T:
+        """What the API at `url` answered.
+
+        Raises:
+            ApiError: It refused, or it is not jobtracker's API; `error_of` says which error that is.
+            ApiUnavailableError: It says that it, or what it stands on, is away.
+        """
+        if 200 <= status < 300 or (status == 503 and self.answers_503):
+            try:
+                answer: T = _adapter(self.answer).validate_json(content or b"null")
+            except ValidationError as error:
+                raise self._strange(url, status) from error
+            return answer
+        try:
+            problem = Problem.model_validate_json(content)
+        except ValidationError:
+            problem = None
+        if status in _AWAY:
+            says = problem.detail if problem else f"it answers {status}"
+            wait = headers.get("retry-after", "")
+            raise ApiUnavailableError(
+                f"The API at {url} can't answer now: {says}", problem, float(wait) if wait.isdecimal() else None
+            )
+        raise error_of(problem) if problem else self._strange(url, status)
+
+    def unanswered(self, url: str, reason: str, *, sent: bool) -> ApiUnavailableError:
+        """The error that there was no answer; `sent`: the request may have arrived."""
+        doubt = "" if self.is_repeatable or not sent else f" Whether {self.method} {self.path} was done is not known."
+        return ApiUnavailableError(
+            f"The API at {url} does not answer ({reason}): start it with `jobtracker up`, or set JOBTRACKER_URL to "
+            f"where it is.{doubt}"
+        )
+
+    def _strange(self, url: str, status: int) -> ApiError:
+        return ApiError(
+            f"{self.method} {url}{self.path} answers {status}, and not as jobtracker's API does: is that "
+            "address (JOBTRACKER_URL) right, and the API of this version?"
+        )
+
+
+def job_path(job_id: str, rest: str = "", *, under: str = "/api/jobs") -> str:
+    """The path of a job.
+
+    Raises:
+        JobNotFoundError: No job can have that id, which would lead to another path.
+    """
+    if job_id in {"", ".", ".."}:
+        raise JobNotFoundError(job_id)
+    return f"{under}/{quote(job_id, safe='', errors='replace')}{rest}"
+
+
+_adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)

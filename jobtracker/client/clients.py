@@ -1,0 +1,261 @@
+"""The two clients: what does the sending and the waiting, and nothing else."""
+
+import asyncio
+import copy
+import ipaddress
+import os
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from jobtracker.client.calls import Call
+from jobtracker.client.endpoints import Asynchronous, Blocking, Endpoints
+from jobtracker.client.errors import ApiError, ApiUnavailableError
+from jobtracker.client.flows import Flow, Found, Patience, Pause, Streams, until_settled
+from jobtracker.errors import JobTrackerError
+from jobtracker.models import Job
+
+T = TypeVar("T")
+
+DEFAULT_URL = "http://localhost:19000"
+
+_CONNECTION_LOST = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError, httpx.CloseError)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+class _Base(Streams):
+    """What both clients are made of; the arguments are theirs."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        timeout_s: float = 10.0,
+        outage_s: float = 30.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        url = url or os.environ.get("JOBTRACKER_URL") or DEFAULT_URL
+        host = _host(url)
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_s
+        self.outage_s = outage_s
+        self.headers = dict(headers or {})
+        self._connect(
+            base_url=self.url,
+            # A proxy in the environment is no way to this machine.
+            trust_env=not _is_loopback(host),
+            # Given up before uvicorn does it, after 5 s: else a request might meet a connection that is being closed.
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3),
+        )
+
+    def _connect(self, **options: Any) -> None:
+        raise NotImplementedError
+
+    def with_request_id(self, request_id: str) -> Self:
+        """The same client, on the same connections, whose requests all bear this `X-Request-ID`.
+
+        Args:
+            request_id: Up to 128 letters, digits, and `_.:-`; for anything else the API takes one of its own.
+        """
+        other = copy.copy(self)
+        other.headers = {**self.headers, "X-Request-ID": request_id}
+        return other
+
+    def _request(self, call: Call[Any]) -> dict[str, Any]:
+        content = call.content
+        kind = {} if content is None else {"Content-Type": "application/json"}
+        return {
+            "method": call.method,
+            "url": call.path,
+            "params": call.query,
+            "content": content,
+            "headers": {**self.headers, **kind},
+            "timeout": min(self.timeout_s, call.most_s),
+        }
+
+    def _read(self, call: Call[T], response: httpx.Response) -> T:
+        return call.read(self.url, response.status_code, response.headers, response.content)
+
+    def _unanswered(self, call: Call[Any], error: httpx.TransportError) -> ApiUnavailableError:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, httpx.TimeoutException):
+            reason = f"not within {min(self.timeout_s, call.most_s):g} s"
+        return call.unanswered(self.url, reason, sent=not isinstance(error, _NOT_SENT))
+
+    def _settling(self, job_id: str, timeout_s: float | None) -> Flow[Job]:
+        return until_settled(Endpoints.get.call(job_id), Patience(job_id, timeout_s, self.outage_s))
+
+
+class Client(_Base, Blocking):
+    """The API, from code that blocks; threads may share one. Use it as `with Client() as client`, or `close` it.
+
+    Args:
+        url: Where it is; default: `JOBTRACKER_URL`, else http://localhost:19000.
+        timeout_s: Seconds that it may take to answer one call.
+        outage_s: Seconds that it may be away at a time while `wait`, `watch` and `follow` wait for a job.
+        headers: Sent with each request, for example for a proxy that wants a token.
+    """
+
+    def _connect(self, **options: Any) -> None:
+        self._http = httpx.Client(**options)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def send(self, call: Call[T]) -> T:
+        """Send a call; where the connection is lost once more, if that does no harm.
+
+        Raises:
+            ApiUnavailableError: The API does not answer.
+            ApiError: It refuses.
+        """
+        request = self._request(call)
+        try:
+            try:
+                response = self._http.request(**request)
+            except _CONNECTION_LOST:
+                if not call.is_repeatable:
+                    raise
+                response = self._http.request(**request)
+        except httpx.TransportError as error:
+            raise self._unanswered(call, error) from error
+        return self._read(call, response)
+
+    def run(self, flow: Flow[T]) -> Iterator[T]:
+        """Go through a flow: send its calls, wait its pauses, yield what it finds."""
+        step = next(flow, None)
+        while step is not None:
+            answer, error = None, None
+            match step:
+                case Found(value):
+                    yield value
+                case Pause(seconds):
+                    time.sleep(seconds)
+                case Call():
+                    try:
+                        answer = self.send(step)
+                    except JobTrackerError as raised:
+                        error = raised
+            step = _next(flow, answer, error)
+
+    def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
+        """Wait until a job has settled, and return it; its status says whether it completed.
+
+        Looks as `watch` does, and raises what that raises.
+        """
+        *_, job = self.run(self._settling(job_id, timeout_s))
+        return job
+
+
+class AsyncClient(_Base, Asynchronous):
+    """The API, from asyncio. Use it as `async with AsyncClient() as client`, or `aclose` it.
+
+    Args:
+        url: Where it is; default: `JOBTRACKER_URL`, else http://localhost:19000.
+        timeout_s: Seconds that it may take to answer one call.
+        outage_s: Seconds that it may be away at a time while `wait`, `watch` and `follow` wait for a job.
+        headers: Sent with each request, for example for a proxy that wants a token.
+    """
+
+    def _connect(self, **options: Any) -> None:
+        self._http = httpx.AsyncClient(**options)
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call; where the connection is lost once more, if that does no harm.
+
+        Raises:
+            ApiUnavailableError: The API does not answer.
+            ApiError: It refuses.
+        """
+        request = self._request(call)
+        try:
+            try:
+                response = await self._http.request(**request)
+            except _CONNECTION_LOST:
+                if not call.is_repeatable:
+                    raise
+                response = await self._http.request(**request)
+        except httpx.TransportError as error:
+            raise self._unanswered(call, error) from error
+        return self._read(call, response)
+
+    async def run(self, flow: Flow[T]) -> AsyncIterator[T]:
+        """Go through a flow: send its calls, wait its pauses, yield what it finds."""
+        step = next(flow, None)
+        while step is not None:
+            answer, error = None, None
+            match step:
+                case Found(value):
+                    yield value
+                case Pause(seconds):
+                    await asyncio.sleep(seconds)
+                case Call():
+                    try:
+                        answer = await self.send(step)
+                    except JobTrackerError as raised:
+                        error = raised
+            step = _next(flow, answer, error)
+
+    async def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
+        """Wait until a job has settled, and return it; its status says whether it completed.
+
+        Looks as `watch` does, and raises what that raises.
+        """
+        *_, job = [job async for job in self.run(self._settling(job_id, timeout_s))]
+        return job
+
+
+def _next(flow: Flow[T], answer: Any, error: JobTrackerError | None) -> Call[Any] | Pause | Found[T] | None:
+    """Give a flow the answer to its last step, or the error; its next step, None at its end."""
+    try:
+        return flow.send(answer) if error is None else flow.throw(error)
+    except StopIteration:
+        return None
+
+
+def _host(url: str) -> str:
+    """The host that a URL names.
+
+    Raises:
+        ApiError: It is no address of an API.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 and parts.scheme in {"http", "https"} else None
+    except ValueError:
+        host = None
+    if not host:
+        raise ApiError(f"{url!r} (JOBTRACKER_URL) is no address of an API: it has to look like {DEFAULT_URL}.")
+    return host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,310 @@
+"""Every endpoint of the API, described once for both clients."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from functools import wraps
+from types import MethodType
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, cast, overload
+
+from jobtracker.client.calls import Call, job_path
+from jobtracker.inspection import WorkerStats
+from jobtracker.lifecycle import FailurePolicy, Priority, Status
+from jobtracker.models import Job, JobError, JobPage, JobTree, LogLine, ProgressUpdate, SubJobCreate
+from jobtracker.registry import JobType
+from jobtracker.reports import ActiveJobs, Group, Health, PerformanceReport, QueueReport, Stats, Throughput
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PriorityName = Priority | Literal["low", "normal", "high", "critical"]
+StatusName = Status | Literal["pending", "running", "completed", "failed", "cancelled", "retrying"]
+PolicyName = FailurePolicy | Literal["fail", "fail_fast", "continue"]
+SortName = Literal["created_at", "-created_at", "status_changed_at", "-status_changed_at"]
+
+
+class JobFilters(TypedDict, total=False):
+    """Which jobs a list shows, and in which order; what is not given does not matter. Times need a time zone."""
+
+    status: StatusName | None
+    job_type: str | None
+    priority: PriorityName | None
+    parent: str | None
+    tag: str | None
+    name: str | None
+    """Part of the name."""
+    created_from: datetime | None
+    created_to: datetime | None
+    finished_from: datetime | None
+    finished_to: datetime | None
+    sort: SortName | None
+    """By status_changed_at only with a status. A minus: newest first."""
+
+
+class JobChanges(TypedDict, total=False):
+    """What is to change of a job; see `jobtracker.models.JobUpdate`."""
+
+    name: str
+    tags: Sequence[str]
+    priority: PriorityName
+    payload: Mapping[str, Any]
+    status: Literal["running", "completed", "failed", "cancelled"] | Status
+    progress: ProgressUpdate
+    result: Any
+    error: JobError
+
+
+class Blocking:
+    """Marks a client whose methods return the answer, for type checkers."""
+
+
+class Asynchronous:
+    """Marks a client whose methods return a coroutine of the answer, for type checkers."""
+
+
+class Endpoint(Generic[P, T]):
+    """A method of both clients, made of one that describes its call."""
+
+    def __init__(self, describe: Callable[Concatenate[Any, P], Call[T]]) -> None:
+        @wraps(describe)
+        def method(client: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
+            return client.send(describe(client, *args, **kwargs))
+
+        self.__doc__ = describe.__doc__
+        self._describe = describe
+        self._method = method
+
+    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
+        """The call that the method sends."""
+        return self._describe(None, *args, **kwargs)
+
+    @overload
+    def __get__(self, client: None, owner: Any = None) -> Self: ...
+    @overload
+    def __get__(self, client: Blocking, owner: Any = None) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, client: Asynchronous, owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, client: Any, owner: Any = None) -> Any:
+        return self if client is None else MethodType(self._method, client)
+
+
+class Endpoints:
+    """The methods that both clients have, one for each endpoint."""
+
+    @Endpoint
+    def create(
+        self,
+        job_type: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        name: str | None = None,
+        priority: PriorityName = Priority.NORMAL,
+        tags: Sequence[str] = (),
+        start: bool = False,
+    ) -> Call[Job]:
+        """Create a job. It is pending until it is started, here or by `start`.
+
+        Args:
+            job_type: One of `job_types()`.
+            payload: The task's keyword arguments.
+            name: For people; default: the job type.
+            priority: How urgent it is.
+            tags: To find it by.
+            start: Send it to Celery at once.
+
+        Raises:
+            InvalidJobError: The type is not known, or the payload does not fit its schema.
+        """
+        body: dict[str, Any] = {"name": name or job_type, "job_type": job_type, "payload": payload or {}}
+        body |= {"priority": priority, "tags": list(tags), "start": start}
+        return Call("POST", "/api/jobs/", Job, body=body)
+
+    @Endpoint
+    def create_tree(
+        self,
+        job_type: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        sub_jobs: Sequence[SubJobCreate | Mapping[str, Any]],
+        name: str | None = None,
+        priority: PriorityName = Priority.NORMAL,
+        tags: Sequence[str] = (),
+        failure_policy: PolicyName = FailurePolicy.FAIL,
+        start: bool = False,
+    ) -> Call[JobTree]:
+        """Create a parent with sub-jobs, nested to any depth. Its own task runs after them and gets their results.
+
+        Args:
+            job_type: The parent's own; as the other arguments as for `create`.
+            payload: The parent's own.
+            sub_jobs: `SubJobCreate`s, or mappings with the same fields: name, job_type, payload, sub_jobs …
+            name: For people; default: the job type.
+            priority: How urgent it is; its sub-jobs inherit it.
+            tags: To find it by.
+            failure_policy: What it does when a sub-job does not complete.
+            start: Send it to Celery at once.
+
+        Raises:
+            InvalidJobError: A type is not known, a payload does not fit, or a task can't take results.
+        """
+        body: dict[str, Any] = {"name": name or job_type, "job_type": job_type, "payload": payload or {}}
+        body |= {"priority": priority, "tags": list(tags), "failure_policy": failure_policy, "start": start}
+        body["sub_jobs"] = list(sub_jobs)
+        return Call("POST", "/api/jobs/with-subjobs", JobTree, body=body)
+
+    @Endpoint
+    def start(self, job_id: str) -> Call[Job]:
+        """Send a job, with its sub-jobs, to Celery.
+
+        Raises:
+            IllegalTransitionError: It was started before.
+        """
+        return Call("POST", job_path(job_id, "/start"), Job)
+
+    @Endpoint
+    def cancel(self, job_id: str, *, reason: str | None = None, force: bool = False) -> Call[Job]:
+        """Cancel a job and its sub-jobs: what waits at once, what runs when its task looks.
+
+        Args:
+            job_id: The job.
+            reason: For those who wonder later.
+            force: Kill a running task instead of asking it to stop.
+
+        Raises:
+            IllegalTransitionError: It has ended already.
+        """
+        body = {"force": force} if reason is None else {"force": force, "reason": reason}
+        return Call("POST", job_path(job_id, "/cancel"), Job, body=body)
+
+    @Endpoint
+    def retry(self, job_id: str) -> Call[Job]:
+        """Run a failed or cancelled job again; of a parent only the sub-jobs that did not complete.
+
+        Raises:
+            IllegalTransitionError: It has not failed, and was not cancelled.
+        """
+        return Call("POST", job_path(job_id, "/retry"), Job)
+
+    @Endpoint
+    def update(self, job_id: str, **changes: Unpack[JobChanges]) -> Call[Job]:
+        """Change a job's name and tags, before the start its priority and payload; or report on one from outside.
+
+        Raises:
+            IllegalTransitionError: Its status does not allow it.
+        """
+        return Call("PUT", job_path(job_id), Job, body=changes)
+
+    @Endpoint
+    def delete(self, job_id: str) -> Call[None]:
+        """Remove a job with its sub-jobs.
+
+        Raises:
+            IllegalTransitionError: It was started and has not ended: cancel it first.
+        """
+        return Call("DELETE", job_path(job_id), cast("type[None]", None))
+
+    @Endpoint
+    def get(self, job_id: str) -> Call[Job]:
+        """A job with its payload, result and error.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        return Call("GET", job_path(job_id), Job)
+
+    @Endpoint
+    def tree(self, job_id: str) -> Call[JobTree]:
+        """A job with all below it.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        return Call("GET", job_path(job_id, under="/api/tracking/job-tree"), JobTree)
+
+    @Endpoint
+    def logs(self, job_id: str, *, limit: int = 1000, after: str | None = None) -> Call[list[LogLine]]:
+        """The last lines of a job's own log, oldest first; with `after` the first ones behind the line of that id."""
+        return Call("GET", job_path(job_id, "/logs"), list[LogLine], {"limit": limit, "after": after})
+
+    @Endpoint
+    def page(
+        self,
+        *,
+        page: int | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
+        **filters: Unpack[JobFilters],
+    ) -> Call[JobPage]:
+        """One page of a list of jobs. It may come back short and yet have a `next_cursor`; `jobs` goes through all.
+
+        Args:
+            page: Its number, from 1.
+            page_size: At most 500.
+            cursor: The `next_cursor` of the page before, instead of a number.
+            filters: Which jobs, and in which order.
+        """
+        where = {"page": page, "page_size": page_size, "cursor": cursor}
+        return Call("GET", "/api/jobs/", JobPage, {**filters, **where})
+
+    @Endpoint
+    def stats(self) -> Call[Stats]:
+        """How many jobs there are, by status, type and priority."""
+        return Call("GET", "/api/tracking/stats", Stats)
+
+    @Endpoint
+    def stats_by_status(self) -> Call[dict[Status, int]]:
+        """How many jobs have each status."""
+        return Call("GET", "/api/tracking/stats/by-status", dict[Status, int])
+
+    @Endpoint
+    def stats_by_type(self) -> Call[dict[str, Group]]:
+        """How many jobs of each type have each status."""
+        return Call("GET", "/api/tracking/stats/by-type", dict[str, Group])
+
+    @Endpoint
+    def stats_by_priority(self) -> Call[dict[Priority, Group]]:
+        """How many jobs of each priority have each status."""
+        return Call("GET", "/api/tracking/stats/by-priority", dict[Priority, Group])
+
+    @Endpoint
+    def performance(self, *, hours: int = 24, job_type: str | None = None) -> Call[PerformanceReport]:
+        """Success rate, wait and run times of the jobs that settled within some whole hours."""
+        return Call("GET", "/api/tracking/performance", PerformanceReport, {"hours": hours, "job_type": job_type})
+
+    @Endpoint
+    def throughput(self, *, minutes: int = 60, bucket_minutes: int = 1) -> Call[Throughput]:
+        """Jobs created, completed, failed and cancelled per bucket of time."""
+        params = {"minutes": minutes, "bucket_minutes": bucket_minutes}
+        return Call("GET", "/api/tracking/throughput", Throughput, params)
+
+    @Endpoint
+    def active_jobs(self, *, limit: int = 100) -> Call[ActiveJobs]:
+        """Jobs that run or wait for their next attempt, the longest first."""
+        return Call("GET", "/api/tracking/active-jobs", ActiveJobs, {"limit": limit})
+
+    @Endpoint
+    def failed_jobs(
+        self, *, job_type: str | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> Call[JobPage]:
+        """Failed jobs, the latest first."""
+        params = {"job_type": job_type, "page_size": page_size, "cursor": cursor}
+        return Call("GET", "/api/tracking/failed-jobs", JobPage, params)
+
+    @Endpoint
+    def queues(self) -> Call[QueueReport]:
+        """What waits at the broker, queue by queue."""
+        return Call("GET", "/api/tracking/queue-depth", QueueReport)
+
+    @Endpoint
+    def workers(self) -> Call[list[WorkerStats]]:
+        """The workers: what they run, hold and know."""
+        return Call("GET", "/api/tracking/worker-stats", list[WorkerStats])
+
+    @Endpoint
+    def job_types(self) -> Call[list[JobType]]:
+        """What can be created: each type's task, queue and JSON Schema of the payload."""
+        return Call("GET", "/api/tracking/job-types", list[JobType])
+
+    @Endpoint
+    def health(self) -> Call[Health]:
+        """Whether jobs get done: Redis, the broker, and any worker that consumes."""
+        return Call("GET", "/api/tracking/health", Health, answers_503=True)
