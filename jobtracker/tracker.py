@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 from celery import Celery, Task, signals
+from celery.local import Proxy
 from pydantic import BaseModel
 
 from jobtracker.declarations import declaration_of, needs_results, payload_schema, takes_results, tracked
@@ -47,6 +48,7 @@ class Tracker:
     def __init__(
         self, app: Celery, settings: Settings | None = None, *, track: Literal["all", "declared"] = "all"
     ) -> None:
+        app = _unwrapped(app)
         self.app = app
         self.track = track
         self.tracking = Tracking.connect(settings or Settings.from_env(), app)
@@ -238,6 +240,11 @@ class Tracker:
 
     def _uid(self, signal: Any) -> str:
         return f"jobtracker:{id(self)}:{signal.name}"
+
+
+def _unwrapped(app: Celery) -> Celery:
+    """The app behind a proxy such as `celery.current_app`; signals and tasks name the app itself."""
+    return app._get_current_object() if isinstance(app, Proxy) else app  # noqa: SLF001 (as celery/fixups/django.py)
 
 
 def _queue_of(app: Celery, task_name: str) -> str:

@@ -1,10 +1,13 @@
 """Attaching to a Celery app and detaching from it; which of its tasks are tracked."""
 
+import asyncio
 import contextlib
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from celery import Celery, Task, chain, signals
+from celery import Celery, Task, chain, shared_task, signals
+from celery.local import Proxy
 from project import tasks
 from pydantic import BaseModel
 from workers_under_test import new_project
@@ -150,6 +153,49 @@ def test_two_apps_of_one_process_are_tracked_apart(app, settings, redis_server):
         assert (stored(tracker), stored(other)) == (1, 1)
     other_app.close()
     untracked.close()
+
+
+def test_a_tracker_of_a_proxy_tracks_the_app_behind_it(app, settings):
+    with attached(Proxy(lambda: app), settings) as tracker:
+        assert tracker.app is app
+        app.send_task("anything")
+        assert stored(tracker) == 1
+    assert "send_task" not in vars(app)
+
+
+@pytest.mark.parametrize("attached_first", [True, False])
+def test_shared_tasks_are_tracked_whether_they_come_before_or_after_the_tracker(settings, attached_first):
+    app = Celery("shared", broker="memory://", set_as_current=False)
+
+    def work():
+        pass
+
+    def define():
+        return shared_task(name=f"shared-{uuid.uuid4().hex}")(work)
+
+    early = None if attached_first else define()
+    with attached(app, settings) as tracker:
+        task = early or define()
+        app.finalize()
+        app.tasks[task.name].delay()
+        assert [job.task for job in tracker.tracking.queries.page(JobFilter()).jobs] == [task.name]
+    app.close()
+
+
+def test_what_threads_and_coroutines_publish_at_the_same_time_is_tracked(own_project):
+    with ThreadPoolExecutor(4) as threads:
+        from_threads = list(threads.map(lambda n: own_project.send("ok", n), range(40)))
+
+    async def publish():
+        here = [own_project.send("ok", n) for n in range(5)]
+        aside = await asyncio.gather(*(asyncio.to_thread(own_project.send, "ok", n) for n in range(20)))
+        return here + aside
+
+    ids = [*from_threads, *asyncio.run(publish())]
+    assert len(set(ids)) == 65
+    jobs = own_project.queries.page(JobFilter(), size=100).jobs
+    assert {job.id for job in jobs} == set(ids)
+    assert {job.sent_by for job in jobs} == {None}
 
 
 # -- which tasks ----------------------------------------------------------------------------------------------------
