@@ -323,11 +323,15 @@ def test_what_a_task_sends_names_its_job(project, way):
 
 @pytest.mark.parametrize("by", ["task", "group", "chord", "chain"])
 def test_a_task_that_is_replaced_keeps_its_lineage(project, sig, by):
-    result = chain(sig("ok", "group"), sig("replaced"), sig("collect", "label")).apply_async()
+    result = chain(sig("ok", by), sig("replaced"), sig("collect", "label")).apply_async()
     first, replaced = result.parent.parent.id, result.parent.id
     project.expect(result.id, Status.COMPLETED, "SUCCESS", RAN)
     assert lineage(project, replaced) == {"sent_by": first, "next_id": result.id}
     assert lineage(project, result.id) == {"sent_by": replaced}
+    in_its_place = {"group": 2, "chord": 2, "chain": 1, "task": 0}[by]
+    subs = project.subs(replaced)
+    assert [lineage(project, sub) for sub in subs] == [{"parent_id": replaced, "sent_by": replaced}] * len(subs)
+    assert len({*sent_by(project, replaced)} - {result.id}) == in_its_place
 
 
 def test_a_task_that_is_retried_keeps_its_lineage(project, sig):

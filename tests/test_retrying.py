@@ -3,10 +3,13 @@
 import threading
 
 import pytest
+from celery import chain
 from workers_under_test import job
 
 from jobtracker import Status
 from jobtracker.errors import IllegalTransitionError, ResultGoneError
+from jobtracker.lifecycle import Event
+from jobtracker.registry import JobType
 
 RAN = ["began", "returned"]
 
@@ -245,3 +248,15 @@ def test_a_retry_of_a_parent_with_policy_continue_runs_what_failed_and_the_paren
     project.diary.open_gate(f"{gate} 2")
     project.launcher.retry(root)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [1, 2]
+
+
+def test_the_next_of_a_chain_that_was_never_sent_goes_to_the_queue_of_its_type(own_project):
+    result = chain(own_project.signature("fail"), own_project.signature("mended_and_kept", "gate")).apply_async()
+    first, following = result.parent.id, result.id
+    own_project.tracking.settlement.follow(first, own_project.tracking.store.apply(Event.FAIL, first))
+    cancelled = own_project.job(following)
+    assert (cancelled.status, cancelled.queue, cancelled.queued_at) == (Status.CANCELLED, None, None)
+    announced = JobType(name="mended_and_kept", task="mended_and_kept", queue="routed")
+    own_project.tracking.registry.announce(announced)
+    own_project.launcher.retry(following)
+    assert own_project.job(following).queue == "routed"
