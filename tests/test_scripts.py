@@ -7,6 +7,7 @@ from redis.client import Pipeline
 from redis.exceptions import ResponseError
 from sample_jobs import create_in, create_job, new_job
 
+from jobtracker.connection import connect
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.lists import JobFilter
@@ -69,6 +70,15 @@ def test_an_error_of_one_call_in_a_pipeline_is_raised(client, keys, store):
             store.apply_many(Event.START, {create_job(store): {}, "bad": {}})
     finally:
         client.delete(keys("job", "bad"))
+
+
+def test_as_many_calls_can_be_under_way_as_a_large_pool_has_threads_or_greenlets(redis_server, keys, store):
+    """redis-py alone would refuse the hundred and first."""
+    jobs = [create_job(store) for _ in range(120)]
+    with connect(redis_server.url, timeout_s=10) as client:
+        many = JobStore(client, keys)
+        answers = [many.begin_apply(Event.START, job) for job in jobs]
+        assert all(answer().applied for answer in answers)
 
 
 @pytest.mark.parametrize(
