@@ -6,6 +6,7 @@ runs in the pool's child. Which signal comes when, and from where, was measured 
 
 import logging
 import os
+import sys
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -45,6 +46,8 @@ class Hooks:
         self.app = tracking.app
         self.lease = ""
         """Incarnation of the worker that this process belongs to; set in its main process before it forks."""
+        self.main_pid = 0
+        """Process id of that main process; a prefork child's differs, every other pool runs its tasks there."""
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
         self._begun = RecentIds()  # parents that are known to run
@@ -83,7 +86,7 @@ class Hooks:
         job_id, run = job_and_run_of(task_id)
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
-        self._read_answers()
+        self.read_answers()
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
             fields["acks_late"] = "1"
@@ -129,15 +132,24 @@ class Hooks:
             self._report(Event.COMPLETE, sender, job, data=data)
 
     @never_raises
-    def _read_answers(self) -> None:
-        while self._answers:
-            self._answers.popleft()()
+    def read_answers(self) -> None:
+        """Read what is left of the answers: before the next task, and before the process ends.
+
+        Whoever comes first takes one, with the connection that it is on; threads and greenlets share the rest.
+        """
+        for _ in range(len(self._answers)):
+            try:
+                answer = self._answers.popleft()
+            except IndexError:  # another thread was faster
+                return
+            answer()
 
     @never_raises
     def on_postrun(self, sender: Task, task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
-        """task_postrun: the two ends that have no signal of their own in the child, Ignore and Reject.
+        """task_postrun: the ends that have no signal of their own where the task runs.
 
-        Its state is None where the child is being killed; the main process reports that.
+        These are Ignore and Reject, and in pools without child processes also SystemExit and whatever else is no
+        Exception. Its state is None then, as where a child is being killed, which its main process reports.
         """
         job = job_of(sender)
         if job is None:
@@ -146,6 +158,23 @@ class Hooks:
             self._ignored(sender, job, task_id)
         elif state == states.REJECTED and isinstance(retval, Reject) and retval.requeue:
             self._report(Event.REQUEUE, sender, job, {"reason": "the task gave its message back to the queue"})
+        elif state is None and os.getpid() == self.main_pid:
+            self._broken_off(sender, job, sys.exc_info()[1])
+
+    def _broken_off(self, task: Task, job: CurrentJob, exception: BaseException | None) -> None:
+        kind = type(exception).__name__
+        hard_limit_s = (task.request.timelimit or [None])[0] or task.time_limit
+        if kind == "GreenletExit" or (kind == "Timeout" and getattr(exception, "seconds", None) == hard_limit_s):
+            return  # thrown by Celery into a greenlet: it reports why
+        # Of all else Celery's own report breaks (celery/worker/request.py, on_success).
+        reason = f"the task was broken off by {exception!r}"[:REASON_CHARS]
+        if task.acks_late:
+            reason += "; the broker will deliver the message again, at the latest when the worker ends"
+            self._report(Event.REQUEUE, task, job, {"reason": reason})
+        else:
+            self._report(
+                Event.LOSE, task, job, {"reason": reason}, {"error": dumps({"type": kind, "message": reason})}
+            )
 
     def _ignored(self, task: Task, job: CurrentJob, task_id: str) -> None:
         if job.stopped:

@@ -9,7 +9,7 @@ from kombu.exceptions import ChannelError, OperationalError
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
-from jobtracker.leases import Leases, Worker
+from jobtracker.leases import Worker
 from jobtracker.tracking import Tracking
 
 
@@ -66,7 +66,7 @@ class Inspection:
     def __init__(self, tracking: Tracking, timeout_s: float = 1.0, cache_s: float = 2.0) -> None:
         self.tracking = tracking
         self.app = tracking.app
-        self.leases = Leases(tracking.client, tracking.keys, tracking.settings.lease_lost_s)
+        self.leases = tracking.leases
         self.timeout_s = timeout_s
         self.cache_s = cache_s
         self._lock = threading.Lock()

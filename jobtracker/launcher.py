@@ -114,7 +114,8 @@ class Launcher:
         Args:
             job_id: The job.
             reason: A sentence for those who wonder later.
-            terminate: Kill a running task instead of asking it to stop.
+            terminate: Kill a running task instead of asking it to stop. On threads and solo nothing can: the job's
+                reason says so, and the task is asked to stop.
 
         Raises:
             JobNotFoundError: There is none with that id.

@@ -1,9 +1,12 @@
 """Worker leases: a worker that lives says so every few seconds."""
 
+import _thread
 import logging
+import sys
 import threading
 import time
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -21,7 +24,7 @@ class Worker(BaseModel):
     name: str = Field(description="Celery's name of it, e.g. celery@host.")
     host: str
     pid: int = Field(description="Of its main process.")
-    pool: str = Field(description="prefork, threads, solo, gevent …")
+    pool: str = Field(description="prefork, threads, gevent, solo …")
     concurrency: int = Field(description="Tasks it runs at once.")
     queues: list[str]
     version: str = Field(description="Of celery-jobtracker.")
@@ -63,6 +66,12 @@ class Leases:
         found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
         return sorted((Worker.model_validate_json(text) for text in found if text), key=lambda w: w.name)
 
+    def pools(self, incarnations: Iterable[str]) -> dict[str, str]:
+        """The pools of these workers, by incarnation; of those that live."""
+        names = list(incarnations)
+        found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
+        return {name: Worker.model_validate_json(text).pool for name, text in zip(names, found, strict=True) if text}
+
     def forget_lost(self) -> None:
         """Drop the entries of workers that are long gone."""
         self.client.zremrangebyscore(self.keys("leases"), "-inf", now_ms() - 3_600_000)
@@ -72,33 +81,64 @@ class Repeater:
     """Does something every few seconds in a thread of its own, until it is stopped.
 
     A thread, not a timer of Celery's: the main process of a solo worker is blocked while a task runs.
+
+    Args:
+        name: What messages call it.
+        interval_s: From the beginning of one step to that of the next, in seconds.
+        step: What to do; its failures are logged.
+        system_thread: Under gevent, which makes greenlets of threads, a real one all the same: a task that computes
+            without a pause holds up every greenlet. Such a step shares no connection with anybody else.
     """
 
-    def __init__(self, name: str, interval_s: float, step: Any) -> None:
+    def __init__(
+        self, name: str, interval_s: float, step: Callable[[], object], *, system_thread: bool = False
+    ) -> None:
+        threads = _thread_functions(before_gevent=system_thread)
+        self._start_thread = threads.start_new_thread
+        self._stop, self._ended = threads.allocate_lock(), threads.allocate_lock()
+        self._stop.acquire()
+        self._ended.acquire()
+        self._name = f"jobtracker-{name}"
         self._interval_s = interval_s
         self._step = step
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"jobtracker-{name}", daemon=True)
 
     def start(self) -> None:
         """Begin, with the first step at once."""
-        self._thread.start()
+        self._start_thread(self._run, ())
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """End; waits for a step that is under way, at most `timeout_s` seconds."""
-        self._stop.set()
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(timeout_s)
+        """End; waits for a step that is under way, at most `timeout_s` seconds. May be called again."""
+        if self._stop.locked():
+            self._stop.release()
+        if self._ended.acquire(timeout=timeout_s):
+            self._ended.release()
 
     def _run(self) -> None:
+        threading.current_thread().name = self._name
         failing = False
-        while not self._stop.is_set():
+        wait_s = 0.0
+        while not self._stop.acquire(timeout=wait_s):
             began = time.monotonic()
             try:
                 self._step()
                 failing = False
             except Exception as error:
                 if not failing:  # once per trouble, not every few seconds
-                    logger.warning("%s: %s", self._thread.name, error, exc_info=True)
+                    logger.warning("%s: %s", self._name, error, exc_info=True)
                 failing = True
-            self._stop.wait(max(0.0, self._interval_s - (time.monotonic() - began)))
+            wait_s = max(0.0, self._interval_s - (time.monotonic() - began))
+        self._ended.release()
+
+
+class _ThreadFunctions(NamedTuple):
+    """The functions of `_thread` that a repeater needs."""
+
+    start_new_thread: Any
+    allocate_lock: Any
+
+
+def _thread_functions(*, before_gevent: bool) -> _ThreadFunctions:
+    monkey = sys.modules.get("gevent.monkey") if before_gevent else None
+    if monkey is not None:
+        return _ThreadFunctions(*(monkey.get_original("_thread", name) for name in _ThreadFunctions._fields))
+    return _ThreadFunctions(_thread.start_new_thread, _thread.allocate_lock)

@@ -7,7 +7,6 @@ import json
 import logging
 import uuid
 
-from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
@@ -22,7 +21,6 @@ class Reaper:
 
     def __init__(self, tracking: Tracking) -> None:
         self.tracking = tracking
-        self.leases = Leases(tracking.client, tracking.keys, tracking.settings.lease_lost_s)
         self._me = uuid.uuid4().hex
         self._due: set[str] = set()  # parents whose task was to be called when the last round came by
 
@@ -33,7 +31,7 @@ class Reaper:
             self.settle_waiting()
             self.remove_expired()
             self.tracking.launcher.empty_trash()
-            self.leases.forget_lost()
+            self.tracking.leases.forget_lost()
 
     def settle_lost(self) -> int:
         """Settle running jobs whose worker has let its lease run out; returns how many.
@@ -41,7 +39,7 @@ class Reaper:
         A job whose message comes back (acks_late) waits for that; any other has failed. Both are presumptions: a
         report that the worker sends after all corrects them.
         """
-        live = {worker.incarnation for worker in self.leases.live()}
+        live = {worker.incarnation for worker in self.tracking.leases.live()}
         lost = [record for record in self._long_running() if record.get("lease") not in live]
         return sum(self._settle(record, "WorkerLost", "was lost") for record in lost)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from jobtracker.dispatch import Dispatcher
 from jobtracker.errors import JobTrackerError
+from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
@@ -19,14 +20,18 @@ logger = logging.getLogger(__name__)
 _NAMED = 5
 """How many sub-jobs a parent's error names."""
 
+_CAN_NOT_KILL = {"threads", "solo"}
+"""Pools whose `terminate_job` is not implemented (celery/concurrency/base.py)."""
+
 
 class Settlement:
     """Carries a job's outcome on to those who wait for it."""
 
-    def __init__(self, store: JobStore, queries: JobQueries, dispatcher: Dispatcher) -> None:
+    def __init__(self, store: JobStore, queries: JobQueries, dispatcher: Dispatcher, leases: Leases) -> None:
         self.store = store
         self.queries = queries
         self.dispatcher = dispatcher
+        self.leases = leases
 
     def follow(self, job_id: str, change: Change) -> Change:
         """Carry on what a change of a job leads to; returns the change."""
@@ -59,21 +64,32 @@ class Settlement:
         """Cancel jobs and all below them: a durable mark first, a Celery revoke last.
 
         What waits is cancelled at once. A running task is marked, and stops when it looks (`current_job()`), or is
-        killed with `terminate`.
+        killed with `terminate` where its pool can do that; where not, the job's reason says so.
 
         Raises:
             BrokerUnavailableError: The broker does not answer. All is recorded, and a worker asks before it starts a
                 task; a running one is not killed.
         """
         ids = [each for root in roots for each in self.queries.families(root)]
-        changes = self.store.apply_many(Event.CANCEL, {each: {"reason": reason} for each in ids})
+        spared = self._beyond_killing(ids) if terminate else {}
+        reasons = {each: f"{reason}; {spared[each]}" if each in spared else reason for each in ids}
+        changes = self.store.apply_many(Event.CANCEL, {each: {"reason": text} for each, text in reasons.items()})
         for each, change in changes.items():
             self.follow(each, change)
-        self.dispatcher.revoke(
-            [task_id_of(each, change.run) for each, change in changes.items() if change.applied and change.run],
-            terminate=terminate,
-        )
+        sent = {each: task_id_of(each, c.run) for each, c in changes.items() if c.applied and c.run}
+        self.dispatcher.revoke([task_id for each, task_id in sent.items() if each in spared])
+        self.dispatcher.revoke([task_id for each, task_id in sent.items() if each not in spared], terminate=terminate)
         return changes
+
+    def _beyond_killing(self, job_ids: Sequence[str]) -> dict[str, str]:
+        """Those of the jobs that run where no task can be killed, each with a sentence that says so."""
+        leases = dict(zip(job_ids, self.queries.fields(job_ids, "lease"), strict=True))
+        pools = self.leases.pools({lease for lease in leases.values() if lease})
+        return {
+            job_id: f"a {pool} pool can't kill a task, it stops when it looks (current_job())"
+            for job_id, lease in leases.items()
+            if (pool := pools.get(lease or "")) in _CAN_NOT_KILL
+        }
 
     def call_body(self, parent_id: str) -> None:
         """Send a parent's own task, with the results of its sub-jobs: Celery's chord will not.

@@ -14,11 +14,12 @@ from celery import Celery, Task, signals
 from celery.local import Proxy
 from pydantic import BaseModel
 
+from jobtracker.connection import connect
 from jobtracker.declarations import declaration_of, needs_results, payload_schema, takes_results, tracked
 from jobtracker.hooks import Hooks
 from jobtracker.leases import Leases, Repeater, Worker
 from jobtracker.reaper import Reaper
-from jobtracker.registry import JobType
+from jobtracker.registry import JobType, Registry
 from jobtracker.schedule import Beat
 from jobtracker.settings import Settings
 from jobtracker.store import now_ms
@@ -29,6 +30,9 @@ logger = logging.getLogger(__name__)
 _attached: "weakref.WeakKeyDictionary[Celery, Tracker]" = weakref.WeakKeyDictionary()
 
 _GUARD = "__jobtracker_guard__"
+
+_POOLS = {"thread": "threads"}
+"""What `celery worker -P` calls a pool, where that is not the name of its module."""
 
 
 class Tracker:
@@ -62,6 +66,7 @@ class Tracker:
             signals.worker_ready: self._on_worker_ready,
             signals.worker_shutting_down: self._on_worker_shutting_down,
             signals.worker_shutdown: self._on_worker_shutdown,
+            signals.worker_process_shutdown: self._on_process_shutdown,
         }
         self.attach()
 
@@ -155,7 +160,7 @@ class Tracker:
         """Before the pool forks: what the children need to know."""
         if sender.app is not self.app:
             return
-        self.hooks.lease = uuid.uuid4().hex[:12]
+        self.hooks.lease, self.hooks.main_pid = uuid.uuid4().hex[:12], os.getpid()
         for task in self.app.tasks.values():
             if not hasattr(type(task).before_start, _GUARD):
                 self._guard(type(task))
@@ -170,25 +175,25 @@ class Tracker:
             name=sender.hostname,
             host=socket.gethostname(),
             pid=os.getpid(),
-            pool=controller.pool_cls.__module__.rpartition(".")[2],
+            pool=_POOLS.get(module := controller.pool_cls.__module__.rpartition(".")[2], module),
             concurrency=controller.concurrency,
             queues=sorted(self.app.amqp.queues.consume_from),
             version=package_version(),
             started_at_ms=now_ms(),
         )
         # Connections of their own: children that fork meanwhile must not inherit a lock that is held.
-        own = Tracking.connect(settings, self.app)
-        leases = Leases(own.client, own.keys, settings.lease_lost_s)
+        client, keys = connect(settings.tracking_url, settings.tracking_timeout_s), self.tracking.keys
+        registry, leases = Registry(client, keys), Leases(client, keys, settings.lease_lost_s)
         types = self.job_types()
         worker = self._worker
 
         def renew() -> None:
-            own.registry.announce(*types)
+            registry.announce(*types)
             leases.renew(worker)
 
         self._repeaters = [
-            Repeater("lease", settings.lease_renew_s, renew),
-            Repeater("reaper", settings.reap_interval_s, Reaper(own).step),
+            Repeater("lease", settings.lease_renew_s, renew, system_thread=True),
+            Repeater("reaper", settings.reap_interval_s, Reaper(Tracking.connect(settings, self.app)).step),
         ]
         for repeater in self._repeaters:
             repeater.start()
@@ -200,7 +205,11 @@ class Tracker:
 
     def _on_worker_shutdown(self, sender: Any, **_: Any) -> None:
         if sender.app is self.app:
+            self.hooks.read_answers()
             self._stop()
+
+    def _on_process_shutdown(self, **_: Any) -> None:
+        self.hooks.read_answers()
 
     def _stop(self) -> None:
         worker, self._worker = self._worker, None  # a cold shutdown may interrupt this, and begin it again
@@ -214,7 +223,7 @@ class Tracker:
             own = Tracking.connect(self.tracking.settings, self.app)
             with own.client:
                 Reaper(own).settle_stopped(worker.incarnation)
-                Leases(own.client, own.keys, 0).release(worker.incarnation)
+                own.leases.release(worker.incarnation)
         except Exception as error:  # noqa: BLE001 (the lease runs out by itself, and somebody else settles the rest)
             logger.warning("jobtracker: the worker's lease was not given back: %s", error)
 

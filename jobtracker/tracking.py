@@ -8,6 +8,7 @@ from jobtracker.connection import RedisClient, connect
 from jobtracker.dispatch import Dispatcher
 from jobtracker.keys import Keys
 from jobtracker.launcher import Launcher
+from jobtracker.leases import Leases
 from jobtracker.queries import JobQueries
 from jobtracker.registry import Registry
 from jobtracker.settings import Settings
@@ -26,6 +27,7 @@ class Tracking:
     store: JobStore
     queries: JobQueries
     registry: Registry
+    leases: Leases
     dispatcher: Dispatcher
     settlement: Settlement
     launcher: Launcher
@@ -45,6 +47,7 @@ class Tracking:
         queries = JobQueries(client, keys)
         registry = Registry(client, keys)
         dispatcher = Dispatcher(app, queries)
-        settlement = Settlement(store, queries, dispatcher)
+        leases = Leases(client, keys, settings.lease_lost_s)
+        settlement = Settlement(store, queries, dispatcher, leases)
         launcher = Launcher(store, queries, registry, dispatcher, settlement)
-        return cls(settings, app, client, keys, store, queries, registry, dispatcher, settlement, launcher)
+        return cls(settings, app, client, keys, store, queries, registry, leases, dispatcher, settlement, launcher)

@@ -5,16 +5,16 @@ import pytest
 from jobtracker import Status
 
 
-def test_a_task_that_returns_is_completed_with_its_result(project):
-    job_id = project.send("ok", {"pages": 3})
-    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+def test_a_task_that_returns_is_completed_with_its_result(pooled):
+    job_id = pooled.send("ok", {"pages": 3})
+    job = pooled.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
     assert job.result == {"pages": 3}
     assert (job.run, job.attempt, job.deliveries, job.error) == (1, 0, 1, None)
     assert job.created_at <= job.started_at <= job.finished_at
 
 
-def test_a_task_that_raises_is_failed_with_type_message_and_traceback(project):
-    job = project.expect(project.send("fail", "no ink"), Status.FAILED, "FAILURE", ["began"])
+def test_a_task_that_raises_is_failed_with_type_message_and_traceback(pooled):
+    job = pooled.expect(pooled.send("fail", "no ink"), Status.FAILED, "FAILURE", ["began"])
     assert (job.error.type, job.error.message, job.reason) == ("ValueError", "no ink", "ValueError: no ink")
     assert "tasks.py" in job.error.traceback
 
@@ -24,13 +24,13 @@ def test_a_soft_time_limit_is_a_failure(project):
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "SoftTimeLimitExceeded"
 
 
-def test_wrong_arguments_are_a_failure_of_a_task_that_never_began(project):
-    job_id = project.app.send_task("ok", args=[1, 2, 3])
-    assert project.expect(job_id.id, Status.FAILED, "FAILURE", []).error.type == "TypeError"
+def test_wrong_arguments_are_a_failure_of_a_task_that_never_began(pooled):
+    job_id = pooled.app.send_task("ok", args=[1, 2, 3])
+    assert pooled.expect(job_id.id, Status.FAILED, "FAILURE", []).error.type == "TypeError"
 
 
-def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(project):
-    job = project.expect(project.send("unserialisable"), Status.FAILED, "FAILURE", ["began", "returned"])
+def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(pooled):
+    job = pooled.expect(pooled.send("unserialisable"), Status.FAILED, "FAILURE", ["began", "returned"])
     assert job.error.type == "EncodeError"
 
 
@@ -45,54 +45,54 @@ def test_a_result_that_the_task_keeps_to_itself_is_not_stored(project):
     assert "xyzzy" not in job.model_dump_json(exclude={"arguments_repr"})
 
 
-def test_a_retry_shows_its_reason_and_its_next_time_and_ends_in_success(project):
-    job_id = project.send("flaky", 1, 0.7)
-    waiting = project.expect(job_id, Status.RETRYING, "RETRY", ["began attempt 0"])
+def test_a_retry_shows_its_reason_and_its_next_time_and_ends_in_success(pooled):
+    job_id = pooled.send("flaky", 1, 0.7)
+    waiting = pooled.expect(job_id, Status.RETRYING, "RETRY", ["began attempt 0"])
     assert waiting.reason == "ConnectionError: not yet"
     assert 0.4 < (waiting.not_before - waiting.status_changed_at).total_seconds() < 0.8
-    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began attempt 0", "began attempt 1", "returned"])
+    job = pooled.expect(job_id, Status.COMPLETED, "SUCCESS", ["began attempt 0", "began attempt 1", "returned"])
     assert (job.attempt, job.deliveries, job.reason, job.not_before) == (1, 2, None, None)
 
 
-def test_retries_that_are_exhausted_are_a_failure(project):
-    job = project.expect(project.send("never"), Status.FAILED, "FAILURE", ["began attempt 0", "began attempt 1"])
+def test_retries_that_are_exhausted_are_a_failure(pooled):
+    job = pooled.expect(pooled.send("never"), Status.FAILED, "FAILURE", ["began attempt 0", "began attempt 1"])
     assert (job.attempt, job.error.type, job.error.message) == (1, "ConnectionError", "never")
 
 
-def test_ignore_is_an_end_without_an_outcome(project):
-    job = project.expect(project.send("ignored"), Status.CANCELLED, "STARTED", ["began"])
+def test_ignore_is_an_end_without_an_outcome(pooled):
+    job = pooled.expect(pooled.send("ignored"), Status.CANCELLED, "STARTED", ["began"])
     assert job.reason == "the task raised Ignore"
 
 
 @pytest.mark.parametrize(("state", "status"), [("SUCCESS", Status.COMPLETED), ("FAILURE", Status.FAILED)])
-def test_ignore_after_an_outcome_that_the_task_stored_itself_is_that_outcome(project, state, status):
-    job = project.expect(project.send("ignored_with_outcome", state), status, state, ["began"])
+def test_ignore_after_an_outcome_that_the_task_stored_itself_is_that_outcome(pooled, state, status):
+    job = pooled.expect(pooled.send("ignored_with_outcome", state), status, state, ["began"])
     assert "by hand" in (job.result if state == "SUCCESS" else job.error.message)
 
 
-def test_a_message_that_its_task_rejects_is_a_failure(project):
-    job = project.expect(project.send("rejected", False), Status.FAILED, "FAILURE", ["began"])
+def test_a_message_that_its_task_rejects_is_a_failure(pooled):
+    job = pooled.expect(pooled.send("rejected", False), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "Reject"
 
 
-def test_a_message_that_its_task_gives_back_is_delivered_again(project):
-    job = project.expect(project.send("rejected", True), Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
+def test_a_message_that_its_task_gives_back_is_delivered_again(pooled):
+    job = pooled.expect(pooled.send("rejected", True), Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.reason) == (0, 2, None)
 
 
-def test_a_task_that_no_worker_knows_is_a_failure(project):
-    job_id = project.app.send_task("unheard_of", queue=project.queue).id
-    job = project.expect(job_id, Status.FAILED, "FAILURE", [])
+def test_a_task_that_no_worker_knows_is_a_failure(pooled):
+    job_id = pooled.app.send_task("unheard_of", queue=pooled.queue).id
+    job = pooled.expect(job_id, Status.FAILED, "FAILURE", [])
     assert (job.error.type, job.job_type) == ("NotRegistered", "unheard_of")
 
 
-def test_a_message_whose_content_type_is_not_accepted_is_a_failure(project):
-    job = project.expect(project.send("ok", serializer="pickle"), Status.FAILED, "PENDING", [])
+def test_a_message_whose_content_type_is_not_accepted_is_a_failure(pooled):
+    job = pooled.expect(pooled.send("ok", serializer="pickle"), Status.FAILED, "PENDING", [])
     assert "pickle" in job.error.message or "content" in job.error.message
 
 
-def test_a_task_that_expires_before_it_starts_is_cancelled(project):
-    job = project.expect(project.send("ok", countdown=0.5, expires=0.1), Status.CANCELLED, "REVOKED", [])
+def test_a_task_that_expires_before_it_starts_is_cancelled(pooled):
+    job = pooled.expect(pooled.send("ok", countdown=0.5, expires=0.1), Status.CANCELLED, "REVOKED", [])
     assert job.reason == "it expired before it was started"
 
 
@@ -104,11 +104,11 @@ def test_a_task_that_is_revoked_before_a_worker_gets_it_is_cancelled(project, ot
     assert project.expect(job_id, Status.CANCELLED, "REVOKED", []).reason == "revoked"
 
 
-def test_a_task_that_is_revoked_while_it_waits_for_its_eta_is_cancelled_when_that_comes(project):
-    job_id = project.send("ok", countdown=0.8)
-    assert project.expect(job_id, Status.PENDING, "PENDING", []).not_before is not None
-    project.revoke(job_id)
-    project.expect(job_id, Status.CANCELLED, "REVOKED", [])
+def test_a_task_that_is_revoked_while_it_waits_for_its_eta_is_cancelled_when_that_comes(pooled):
+    job_id = pooled.send("ok", countdown=0.8)
+    assert pooled.expect(job_id, Status.PENDING, "PENDING", []).not_before is not None
+    pooled.revoke(job_id)
+    pooled.expect(job_id, Status.CANCELLED, "REVOKED", [])
 
 
 def test_a_task_that_is_revoked_while_it_waits_for_a_process_is_cancelled_when_one_is_free(single):
@@ -149,18 +149,18 @@ def test_a_running_task_that_is_revoked_without_termination_goes_on_to_success(p
         ("chain", 3, ["began", "returned"]),
     ],
 )
-def test_a_task_that_is_replaced_goes_on_as_the_same_job(project, by, result, did):
-    job_id = project.send("replaced", by)
-    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", [f"replaced by {by}", *did])
+def test_a_task_that_is_replaced_goes_on_as_the_same_job(pooled, by, result, did):
+    job_id = pooled.send("replaced", by)
+    job = pooled.expect(job_id, Status.COMPLETED, "SUCCESS", [f"replaced by {by}", *did])
     assert (job.result, job.run, job.attempt) == (result, 1, 0)
     if by in {"group", "chord"}:
-        for value, sub in enumerate(project.subs(job_id)):
-            assert project.expect(sub, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == value
+        for value, sub in enumerate(pooled.subs(job_id)):
+            assert pooled.expect(sub, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == value
 
 
-def test_a_task_that_is_replaced_by_tasks_one_of_which_fails_is_failed(project):
-    job_id = project.send("replaced", "failing group")
-    job = project.expect(job_id, Status.FAILED, "FAILURE", ["replaced by failing group"])
+def test_a_task_that_is_replaced_by_tasks_one_of_which_fails_is_failed(pooled):
+    job_id = pooled.send("replaced", "failing group")
+    job = pooled.expect(job_id, Status.FAILED, "FAILURE", ["replaced by failing group"])
     assert (job.sub_job_counts.completed, job.sub_job_counts.failed) == (2, 1)
 
 
@@ -174,17 +174,3 @@ def test_a_revoke_that_no_worker_heard_is_lost_but_a_cancel_is_not(own_project):
     with own_project.worker():
         own_project.expect(revoked, Status.COMPLETED, "SUCCESS", ["began", "returned"])
         own_project.expect(cancelled, Status.CANCELLED, "REVOKED", [])
-
-
-@pytest.mark.parametrize("pool", ["threads", "solo"])
-def test_other_pools_report_the_same(own_project, pool):
-    with own_project.worker(pool=pool):
-        own_project.expect(own_project.send("ok"), Status.COMPLETED, "SUCCESS", ["began", "returned"])
-        own_project.expect(own_project.send("fail"), Status.FAILED, "FAILURE", ["began"])
-        did = ["began attempt 0", "began attempt 1", "returned"]
-        own_project.expect(own_project.send("flaky"), Status.COMPLETED, "SUCCESS", did)
-        own_project.expect(own_project.send("ignored"), Status.CANCELLED, "STARTED", ["began"])
-        parent = own_project.chord(
-            [own_project.signature("ok", n) for n in range(3)], own_project.signature("collect")
-        )
-        assert own_project.expect(parent, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == [0, 1, 2]

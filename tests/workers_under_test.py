@@ -22,7 +22,6 @@ from recount import recount
 
 from jobtracker import Settings, Status, Tracker
 from jobtracker.embedded import EmbeddedRedis
-from jobtracker.leases import Leases
 from jobtracker.leases import Worker as Lease
 from jobtracker.lifecycle import SETTLED
 from jobtracker.models import Job, SubJobCreate, task_id_of
@@ -117,7 +116,7 @@ class Project:
         self.queries = self.tracking.queries
         self.client, self.keys = self.tracking.client, self.tracking.keys
         self.diary = Diary(self.app)
-        self.leases = Leases(self.client, self.keys, self.settings.lease_lost_s)
+        self.leases = self.tracking.leases
         self.verdicts: dict[str, Account] = {}
         self._results: set[str] = set()
 
@@ -373,6 +372,19 @@ def project(redis_server: EmbeddedRedis, worker_log_dir: Path) -> Iterator[Proje
     with (
         new_project(redis_server, worker_log_dir, progress_interval_s=0.2) as project,
         project.worker("shared", concurrency=4),
+    ):
+        yield project
+
+
+@pytest.fixture(scope="session", params=["prefork", "threads", "gevent", "solo"])
+def pooled(request: pytest.FixtureRequest, redis_server: EmbeddedRedis, worker_log_dir: Path) -> Iterator[Project]:
+    """A project whose worker has this pool; nothing that a test does to it may end the worker."""
+    if request.param == "prefork":
+        yield request.getfixturevalue("project")
+        return
+    with (
+        new_project(redis_server, worker_log_dir, progress_interval_s=0.2) as project,
+        project.worker(request.param, pool=request.param, concurrency=1 if request.param == "solo" else 4),
     ):
         yield project
 

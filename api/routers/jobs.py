@@ -213,7 +213,8 @@ def start_job(job_id: JobId, tracking: UseTracking) -> Job:
 def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> Job:
     """Cancel a job and its sub-jobs. What waits is cancelled at once.
 
-    A running task is asked to stop (`cancel_requested_at`), or killed with `"force": true`.
+    A running task is asked to stop (`cancel_requested_at`), or killed with `"force": true`. A pool of threads, and
+    solo, can't kill a task: `reason` says so then, and it is asked.
     """
     how = how or Cancel()
     tracking.launcher.cancel(job_id, reason=how.reason, terminate=how.force)

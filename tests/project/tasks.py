@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from typing import Any
 
 from celery import Task, chain, chord, group, shared_task
@@ -199,6 +200,13 @@ def lost(how: str) -> None:
     lose_process(how)
 
 
+@shared_task(name="lost_late", acks_late=True)
+def lost_late() -> None:
+    """End the process, or what Celery has in its place; acknowledged when it is done."""
+    did("began")
+    lose_process("sys.exit")
+
+
 @shared_task(name="late_once", bind=True, acks_late=True, acks_on_failure_or_timeout=False, time_limit=0.3)
 def late_once(self: Task) -> str:
     """Pass the hard time limit the first time; the message goes back to the queue."""
@@ -390,3 +398,29 @@ def secret(password: str) -> str:
     did("began")
     did("returned")
     return password
+
+
+@shared_task(name="compute")
+def compute(seconds: float) -> None:
+    """Compute all that time, without a pause for anybody else."""
+    did("began")
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+    did("returned")
+
+
+@shared_task(name="apply_another", bind=True)
+def apply_another(self: Task) -> list[str]:
+    """Look at the current job before, within and after a task that is applied in place."""
+    ids = [current_job().id]
+    ids.append(self.app.tasks["current_id"].apply().get(disable_sync_subtasks=False))
+    ids.append(self.app.tasks["current_id"]())
+    ids.append(current_job().id)
+    return ids
+
+
+@shared_task(name="current_id")
+def current_id() -> str:
+    """Return the id of the current job."""
+    return current_job().id
