@@ -20,6 +20,9 @@ from jobtracker.settings import SettingsError
 from jobtracker.tracker import package_version
 from jobtracker.tracking import Tracking
 
+_STOP_S = 5
+"""How long requests that are under way may take when the API is told to stop. Else one slow client would keep it."""
+
 
 def log_json(settings: ApiSettings) -> None:
     """Write the process's logs as JSON lines; the requests are logged by the middleware, not by uvicorn."""
@@ -74,7 +77,13 @@ def main() -> None:
     import uvicorn
 
     settings = settings_of_process()
-    uvicorn.run(create_app(settings), host=settings.api_host, port=settings.api_port, log_config=None)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,
+        timeout_graceful_shutdown=_STOP_S,
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from celery.signals import after_setup_logger, after_setup_task_logger
 
 from jobtracker import Settings, Tracker
 from jobtracker.logs import json_handler
+from workers import running
 
 settings = Settings.from_env()
 
@@ -46,6 +47,8 @@ def log_json(logger: logging.Logger, **_: Any) -> None:
     for handler in logger.handlers:
         json_handler(handler, "workers")
 
+
+running.install(app, running.RunSettings.from_env())
 
 after_setup_logger.connect(log_json)
 after_setup_task_logger.connect(log_json)

@@ -1,0 +1,60 @@
+"""Workers and what runs them: they say that they live, and end in time."""
+
+import os
+import signal
+import time
+
+import pytest
+from serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker, waiting
+
+from jobtracker.processes import ChildProcess
+
+REDIS_DB = 10
+
+
+@pytest.fixture(scope="module")
+def api(redis_server, api_log_dir):
+    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=REDIS_DB) as api:
+        yield api
+
+
+def stop(worker: ChildProcess) -> float:
+    """Tell it to; returns how long it took, in seconds."""
+    assert worker.pid is not None
+    began = time.monotonic()
+    os.kill(worker.pid, signal.SIGTERM)
+    eventually(lambda: worker.exit_status() is not None)
+    return time.monotonic() - began
+
+
+def launch(api: Api, seconds: float) -> str:
+    job_id = api.launch(job(payload=waiting(seconds, steps=1)))
+    api.expect(job_id, "running")
+    return job_id
+
+
+def test_a_task_that_takes_too_long_is_given_back_and_runs_again(api):
+    with running_worker(api, SHIPPED_DOCUMENTS, worker_stop_s=0.5) as worker:
+        job_id = launch(api, 2)
+        assert stop(worker) < 5
+    found = api.job(job_id)
+    assert found["status"] == "pending"
+    assert "has shut down; the broker will deliver the message again" in found["reason"]
+    with running_worker(api, SHIPPED_DOCUMENTS):
+        assert api.expect(job_id, "completed")["deliveries"] == 2
+
+
+def test_a_task_that_is_done_in_time_completes_and_the_worker_does_not_wait_any_longer(api):
+    with running_worker(api, SHIPPED_DOCUMENTS, worker_stop_s=12) as worker:
+        job_id = launch(api, 1)
+        assert stop(worker) < 8
+    assert api.job(job_id)["status"] == "completed"
+
+
+def test_a_file_is_renewed_while_a_worker_consumes_and_gone_when_it_stops(api, tmp_path):
+    path = tmp_path / "alive"
+    with running_worker(api, SHIPPED_DOCUMENTS, worker_liveness_file=path) as worker:
+        first = path.stat().st_mtime_ns
+        eventually(lambda: path.stat().st_mtime_ns > first)
+        stop(worker)
+    assert not path.exists()
