@@ -29,6 +29,8 @@ class JobFilters(TypedDict, total=False):
     job_type: str | None
     priority: PriorityName | None
     parent: str | None
+    sent_by: str | None
+    group: str | None
     tag: str | None
     name: str | None
     """Part of the name."""

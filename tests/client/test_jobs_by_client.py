@@ -130,6 +130,7 @@ def test_every_filter_reaches_the_api(quiet):
     assert [job.id for job in found.jobs] == [kept.id]
     tree = quiet.create_tree("document_analysis", TEXT, sub_jobs=[{"name": "s", "job_type": "data_processing"}])
     assert [job.id for job in quiet.jobs(parent=tree.id)] == [tree.sub_jobs[0].id]
+    assert list(quiet.jobs(sent_by=tree.id)) == list(quiet.jobs(group=tree.id)) == []
     assert quiet.page(page=2, page_size=1).page == 2
 
 
