@@ -81,7 +81,9 @@ def test_a_relative_folder_is_meant_from_the_current_one(tmp_path, monkeypatch):
 
 
 def test_more_settings_reach_the_server(tmp_path):
-    with EmbeddedRedis(tmp_path, config={"cluster-enabled": "yes"}) as server, connect(server) as client:
+    # Without a port of its own the cluster's bus has the server's plus 10,000, which may be none.
+    config = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
+    with EmbeddedRedis(tmp_path, config=config) as server, connect(server) as client:
         assert client.info("cluster")["cluster_enabled"] == 1
 
 
