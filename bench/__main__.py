@@ -18,7 +18,7 @@ def main(
     part: Annotated[str, typer.Argument(help=f"One of: {', '.join(PARTS)}; default: all.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     tasks: Annotated[int, typer.Option(min=500, help="Tasks in each measurement.")] = 5000,
-    rounds: Annotated[int, typer.Option(min=1, help="Pairs of measurements.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each variant.")] = 3,
 ) -> None:
     """Measure, each variant beside what it is compared to."""
     if part and part not in PARTS:
@@ -29,7 +29,7 @@ def main(
             typer.echo(json.dumps({"part": name, "figures": figures, "versions": _versions(), "machine": _machine()}))
             continue
         head, *body = PARTS[name].rows(figures)
-        table = Table(*head, title=f"{name}: median of {rounds} pairs of {tasks} tasks")
+        table = Table(*head, title=f"{name}: median of {rounds} rounds of {tasks} tasks")
         for row in body:
             table.add_row(*row)
         Console().print(table)

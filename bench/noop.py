@@ -1,4 +1,4 @@
-"""The Celery app that is measured: a task that does nothing, tracked or not (BENCH_VARIANT)."""
+"""The Celery app that is measured: a task that does nothing, plain, tracked or with task events (BENCH_VARIANT)."""
 
 import os
 
@@ -9,8 +9,11 @@ from jobtracker import Settings, Tracker
 app = Celery("noop", broker=os.environ["BENCH_CELERY_URL"], backend=os.environ["BENCH_CELERY_URL"])
 app.conf.update(worker_enable_remote_control=False, broker_connection_retry_on_startup=True)
 
-if os.environ["BENCH_VARIANT"] == "tracked":
-    Tracker(app, Settings.from_env())
+match os.environ["BENCH_VARIANT"]:
+    case "tracked":
+        Tracker(app, Settings.from_env())
+    case "events":  # as TASK_EVENTS=true has it; the worker's part is what -E does
+        app.conf.update(worker_send_task_events=True, task_send_sent_event=True)
 
 
 @app.task(name="bench.noop")

@@ -1,7 +1,9 @@
 """What tracking costs: no-op tasks through a prefork worker, plain Celery with Redis results beside the same tracked.
 
+A third variant is plain Celery with its own task events, to which nobody listens.
+
 The publisher runs first, alone; then a worker with one child works off the queue, as fast as it can; end to end is
-one after the other. Both variants take turns in one run, on one server; the median of the pairs' ratios counts.
+one after the other. The variants take turns in one run, on one server; the median of the rounds' ratios counts.
 """
 
 import os
@@ -19,29 +21,39 @@ from redis import Redis
 from jobtracker.embedded import EmbeddedRedis
 
 ROOT = Path(__file__).resolve().parent.parent
+VARIANTS = ("plain", "tracked", "events")
+PARTS = ("publisher", "worker", "end_to_end")
 WARM_UP = 200
 """Tasks at the beginning that are not counted: the worker still starts its child."""
 
 
 def run(tasks: int = 5000, rounds: int = 3) -> dict[str, Any]:
-    """Measure; rates in tasks per second, ratios tracked / plain (1 means free)."""
+    """Measure; rates in tasks per second, ratios of a variant to plain (1 means free)."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:
-        pairs = [{v: _measure(server, v, tasks, n) for v in _order(n)} for n in range(rounds)]
-    parts = ("publisher", "worker", "end_to_end")
-    rates = {v: {p: _median(pair[v][p] for pair in pairs) for p in parts} for v in ("plain", "tracked")}
-    ratios = {p: _median(pair["tracked"][p] / pair["plain"][p] for pair in pairs) for p in parts}
-    return {"tasks": tasks, "rounds": rounds, "tasks_per_second": rates, "tracked_to_plain": ratios}
+        measured = [{v: _measure(server, v, tasks, n) for v in _order(n)} for n in range(rounds)]
+    rates = {v: {p: _median(found[v][p] for found in measured) for p in PARTS} for v in VARIANTS}
+    ratios = {
+        v: {p: _median(found[v][p] / found["plain"][p] for found in measured) for p in PARTS} for v in VARIANTS[1:]
+    }
+    return {"tasks": tasks, "rounds": rounds, "tasks_per_second": rates, "ratio_to_plain": ratios}
 
 
 def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
     """The figures as a table, its head first."""
-    rates, ratios = figures["tasks_per_second"], figures["tracked_to_plain"]
-    body = [(p, f"{rates['plain'][p]:.0f}", f"{rates['tracked'][p]:.0f}", f"{ratios[p]:.2f}") for p in ratios]
-    return [("no-op tasks per second", "plain", "tracked", "ratio"), *body]
+    rates, ratios = figures["tasks_per_second"], figures["ratio_to_plain"]
+    head = ["no-op tasks per second", "plain"]
+    body = [[part, f"{rates['plain'][part]:.0f}"] for part in PARTS]
+    for variant in VARIANTS[1:]:
+        head += [variant, "ratio"]
+        for part, row in zip(PARTS, body, strict=True):
+            row += [f"{rates[variant][part]:.0f}", f"{ratios[variant][part]:.2f}"]
+    return [tuple(row) for row in (head, *body)]
 
 
-def _order(number: int) -> tuple[str, str]:
-    return ("plain", "tracked") if number % 2 == 0 else ("tracked", "plain")
+def _order(number: int) -> tuple[str, ...]:
+    """The variants, another one first in each round."""
+    first = number % len(VARIANTS)
+    return VARIANTS[first:] + VARIANTS[:first]
 
 
 def _measure(server: EmbeddedRedis, variant: str, tasks: int, number: int) -> dict[str, float]:
