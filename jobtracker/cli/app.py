@@ -1,35 +1,72 @@
 """All commands together."""
 
-import sys
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
+from typer.core import TyperGroup
 
-from jobtracker.cli import demo, up
-from jobtracker.cli.consoles import error_console
+from jobtracker.cli import api, demo, job_types, jobs, logs, queues, stats, tree, up, watch, worker, workers
+from jobtracker.cli.consoles import print_error
+from jobtracker.cli.outcomes import ExitStatus
+from jobtracker.client import JobTimeoutError
 from jobtracker.errors import JobTrackerError
+from jobtracker.tracker import package_version
+
+_RUN = "Run it"
+_JOBS = "Jobs"
+_FIGURES = "What there is"
+
+
+class Commands(TyperGroup):
+    """A group of commands that shows one of our errors as a message, and not as a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that the arguments name."""
+        try:
+            return super().invoke(ctx)
+        except JobTrackerError as error:
+            print_error(error)
+            timed_out = isinstance(error, JobTimeoutError)
+            raise typer.Exit(ExitStatus.TIMED_OUT if timed_out else ExitStatus.FAILED) from error
+
 
 app = typer.Typer(
     name="jobtracker",
+    cls=Commands,
     help="The durable, exact record of every Celery job.",
+    epilog="Exit status: 0 done or completed, 1 failed, 2 wrong usage, 3 cancelled, 124 timeout, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(up.up)
-app.command()(demo.demo)
+_COMMANDS: dict[str, list[Callable[..., None]]] = {
+    _RUN: [up.up, demo.demo, api.api, worker.worker],
+    _JOBS: [tree.tree, watch.watch, logs.logs],
+    _FIGURES: [stats.stats, workers.workers, queues.queues, job_types.types],
+}
+for panel, commands in _COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+app.add_typer(jobs.app, rich_help_panel=_JOBS)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"jobtracker {package_version()}")
+        raise typer.Exit
 
 
 @app.callback()
-def _group() -> None:
-    # Makes commands of the functions above even while there is one only.
+def _group(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     pass
 
 
 def run() -> None:
-    """Run the command that the arguments name; one of our errors is shown as a message, with exit status 1."""
-    try:
-        app()
-    except JobTrackerError as error:
-        error_console().print(f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
+    """Run the command that the arguments name."""
+    app()

@@ -1,6 +1,7 @@
 """A tree of jobs while it runs: live bars on a terminal, a line a change elsewhere."""
 
 import time
+from collections import Counter
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Protocol, Self
@@ -14,6 +15,9 @@ from rich.text import Text
 from jobtracker.cli.trees import NAME_WIDTH, STATUS_WIDTH, STYLES, walk
 from jobtracker.lifecycle import Status
 from jobtracker.models import JobTree
+
+_TELLING = (Status.RUNNING, Status.RETRYING, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.COMPLETED)
+"""Which jobs to show where there are too many: the first ones."""
 
 
 class TreeView(AbstractContextManager["TreeView"], Protocol):
@@ -29,14 +33,14 @@ def tree_view(console: Console) -> TreeView:
 
 
 class LiveBars:
-    """A bar for each job, redrawn in place; gone at the end."""
+    """A bar for each job, or for as many as the terminal has lines, redrawn in place; gone at the end."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(console=console, transient=True, refresh_per_second=10)
 
     def update(self, tree: JobTree) -> None:
         """Show the tree as it is now."""
-        self._live.update(_bars(tree))
+        self._live.update(_bars(tree, most=self._live.console.height - 1))
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -76,14 +80,15 @@ class StatusLines:
         pass
 
 
-def _bars(tree: JobTree) -> Table:
+def _bars(tree: JobTree, most: int) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)
     table.add_column(no_wrap=True, min_width=STATUS_WIDTH)
     table.add_column(width=20)
     table.add_column(no_wrap=True, justify="right", min_width=4)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    for depth, job in walk(tree):
+    shown, left_out = _choose(list(walk(tree)), most)
+    for depth, job in shown:
         percent = _percent(job)
         bar = ProgressBar(
             total=100,
@@ -100,7 +105,20 @@ def _bars(tree: JobTree) -> Table:
             "" if percent is None else f"{percent:.0f}%",
             Text(note or job.reason or "", "dim"),
         )
+    if left_out:
+        counts = ", ".join(f"{count} {status}" for status, count in left_out.most_common())
+        table.add_row(Text(f"… {left_out.total()} more", "dim"), "", "", "", Text(counts, "dim"))
     return table
+
+
+def _choose(jobs: list[tuple[int, JobTree]], most: int) -> tuple[list[tuple[int, JobTree]], Counter[Status]]:
+    """The jobs that fit on so many lines, in their order, those that tell most; and the statuses of the others."""
+    if len(jobs) <= most:
+        return jobs, Counter()
+    below = sorted(range(1, len(jobs)), key=lambda at: _TELLING.index(jobs[at][1].status))
+    kept = {0, *below[: max(0, most - 2)]}
+    others = Counter(job.status for at, (_, job) in enumerate(jobs) if at not in kept)
+    return [each for at, each in enumerate(jobs) if at in kept], others
 
 
 def _percent(job: JobTree) -> float | None:

@@ -47,6 +47,20 @@ def test_a_terminal_gets_bars_with_percent_and_note():
     assert "━" in shown
 
 
+def test_of_more_jobs_than_lines_those_that_tell_most_are_shown_and_the_others_counted():
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100, height=6, color_system=None)
+    subs = [job(f"done {n}") for n in range(10)] + [job("runs", "running"), job("broke", "failed")]
+    with LiveBars(console) as view:
+        view.update(job("Report", "running", sub_jobs=subs))
+        view._live.refresh()
+    shown = output.getvalue()
+    assert all(name in shown for name in ("Report", "runs", "broke"))
+    assert "done 1" not in shown
+    assert "… 9 more" in shown
+    assert "9 completed" in shown
+
+
 def test_the_bars_are_gone_at_the_end():
     output = io.StringIO()
     with LiveBars(Console(file=output, force_terminal=True, width=100, color_system=None)) as view:

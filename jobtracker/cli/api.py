@@ -1,0 +1,26 @@
+"""`jobtracker api`."""
+
+from typing import Annotated
+
+import typer
+
+from jobtracker.cli.running import RedisUrl, become
+from jobtracker.services import find_applications_dir
+
+
+def api(
+    host: Annotated[
+        str | None, typer.Option(envvar="API_HOST", help="Where it listens.", show_default="0.0.0.0")  # noqa: S104
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(envvar="API_PORT", help="The port it listens on.", show_default="19000", min=1, max=65535),
+    ] = None,
+    redis_url: RedisUrl = None,
+) -> None:
+    """Run the API alone, in a checkout of the repository. Its settings come from the environment."""
+    become(
+        ["-m", "api.main"],
+        {"API_HOST": host, "API_PORT": port, "REDIS_URL": redis_url},
+        directory=find_applications_dir(),
+    )

@@ -1,0 +1,28 @@
+"""What the exit status says."""
+
+from enum import IntEnum
+
+from jobtracker.lifecycle import Status
+
+
+class ExitStatus(IntEnum):
+    """The exit statuses of all commands; 2, a usage error, is typer's own."""
+
+    OK = 0
+    """Done; of a job that was waited for: it completed."""
+    FAILED = 1
+    """Not done, for the reason that stands on stderr; of a job that was waited for: it failed."""
+    CANCELLED = 3
+    """The job that was waited for was cancelled."""
+    TIMED_OUT = 124
+    """The job that was waited for had not settled in time."""
+    INTERRUPTED = 130
+    """Ctrl-C."""
+
+
+_OF_JOBS = {Status.COMPLETED: ExitStatus.OK, Status.FAILED: ExitStatus.FAILED, Status.CANCELLED: ExitStatus.CANCELLED}
+
+
+def exit_status_of(status: Status) -> ExitStatus:
+    """The exit status for a job that has settled."""
+    return _OF_JOBS[status]

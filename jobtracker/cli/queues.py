@@ -1,0 +1,32 @@
+"""`jobtracker queues`."""
+
+from rich.text import Text
+
+from jobtracker.cli.consoles import output_console
+from jobtracker.cli.options import AsJson, Url
+from jobtracker.cli.tables import Column, print_json, print_table
+from jobtracker.client import Client
+
+_COLUMNS = [Column("QUEUE", may_shrink=True), Column("MESSAGES", is_number=True), Column("WORKERS", may_shrink=True)]
+
+
+def queues(url: Url = None, as_json: AsJson = False) -> None:
+    """List the queues: what waits in each at the broker, and which workers consume it."""
+    with Client(url) as client:
+        found = client.queues()
+    if as_json:
+        print_json(found)
+        return
+    console = output_console()
+    print_table(
+        console,
+        _COLUMNS,
+        [
+            (depth.queue, depth.messages, ", ".join(depth.consumers) or Text("nobody consumes it", "bold red"))
+            for depth in found.queues
+        ],
+    )
+    console.print()
+    console.print(f"Pending jobs, the ones that were not started included: {found.pending:,}", soft_wrap=True)
+    if found.unacknowledged is not None:
+        console.print(f"Messages that workers hold: {found.unacknowledged:,}", soft_wrap=True)

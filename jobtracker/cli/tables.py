@@ -1,0 +1,100 @@
+"""Tables and values for people: columns that fit the width, ages, durations; and JSON for programs."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from pydantic_core import to_json
+from rich.console import Console
+from rich.text import Text
+
+from jobtracker.cli.trees import STYLES
+from jobtracker.models import JobSummary
+
+_GAP = "  "
+_NARROWEST = 6
+
+
+class Column(NamedTuple):
+    """A column: its title, and how it behaves."""
+
+    title: str
+    is_number: bool = False
+    may_shrink: bool = False
+
+
+Cell = Text | str | int | None
+
+
+def print_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print a line a row. Where the width does not suffice, the widest of the columns that may shrink are cut."""
+    lines = [[Text(column.title, "bold") for column in columns]]
+    lines += [[_text(cell) for cell in row] for row in rows]
+    widths = [max(line[at].cell_len for line in lines) for at in range(len(columns))]
+    _shrink(widths, columns, console.width - len(_GAP) * (len(columns) - 1))
+    for line in lines:
+        for cell, width, column in zip(line, widths, columns, strict=True):
+            cell.truncate(width, overflow="ellipsis")
+            if column.is_number:
+                cell.pad_left(width - cell.cell_len)
+            else:
+                cell.pad_right(width - cell.cell_len)
+        whole = Text(_GAP).join(line)
+        whole.rstrip()
+        console.print(whole, soft_wrap=True)
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(to_json(value, indent=2).decode() + "\n")
+
+
+def print_json_line(value: Any) -> None:
+    """Print JSON on one line, now: one document of many."""
+    sys.stdout.write(to_json(value).decode() + "\n")
+    sys.stdout.flush()
+
+
+def status_text(job: JobSummary) -> Text:
+    """A job's status, and how far it is while it runs."""
+    text = Text(job.status, STYLES[job.status])
+    if job.progress is not None and job.finished_at is None:
+        text.append(f" {job.progress.percent:.0f}%")
+    return text
+
+
+def age(at: datetime | None) -> str:
+    """How long ago a time was, in its largest unit: 5s, 3m, 2h, 4d."""
+    if at is None:
+        return ""
+    seconds = max(0, int((datetime.now(UTC) - at).total_seconds()))
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def time_of(at: datetime | None) -> str | None:
+    """A time by the local clock, with its age."""
+    return None if at is None else f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({age(at)} ago)"
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and the like."""
+    return " ".join(text.split())
+
+
+def _text(cell: Cell) -> Text:
+    if isinstance(cell, Text):
+        return cell
+    return Text("" if cell is None else f"{cell:,}" if isinstance(cell, int) else one_line(cell))
+
+
+def _shrink(widths: list[int], columns: Sequence[Column], most: int) -> None:
+    flexible = [at for at, column in enumerate(columns) if column.may_shrink]
+    while flexible and sum(widths) > most:
+        widest = max(flexible, key=lambda at: widths[at])
+        if widths[widest] <= _NARROWEST:
+            return
+        widths[widest] -= 1

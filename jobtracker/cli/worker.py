@@ -1,0 +1,37 @@
+"""`jobtracker worker`."""
+
+from typing import Annotated
+
+import typer
+
+from jobtracker.cli.running import RedisUrl, become
+from jobtracker.services import find_applications_dir
+
+
+def worker(
+    app: Annotated[
+        str | None,
+        typer.Option("--app", "-A", help="A Celery app of your own.", show_default="workers.app of the checkout"),
+    ] = None,
+    queues: Annotated[
+        str | None, typer.Option("--queues", "-Q", help="Separated by commas.", show_default="all")
+    ] = None,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", help="How many tasks it runs at a time.", min=1)
+    ] = 2,
+    loglevel: Annotated[str, typer.Option("--loglevel", "-l")] = "INFO",
+    redis_url: RedisUrl = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="More options of `celery worker`.")
+    ] = None,
+) -> None:
+    """Run a Celery worker: of the shipped tasks, or with -A of your own app, looked for in the current folder.
+
+    What stands behind -- is for Celery: jobtracker worker -A my.app -- --pool threads --beat
+    """
+    options = ["--loglevel", loglevel, "--concurrency", str(concurrency), *(["--queues", queues] if queues else [])]
+    become(
+        ["-m", "celery", "-A", app or "workers.app", "worker", *options, *(more or [])],
+        {"REDIS_URL": redis_url},
+        directory=None if app else find_applications_dir(),
+    )

@@ -1,0 +1,128 @@
+"""`jobtracker jobs create|start|cancel|retry|delete`."""
+
+import json
+
+import pytest
+from commands import document, lines, refusal, said
+from serving import Api, job, parent
+
+TEXT = {"text": "Ferries leave the harbour at noon."}
+
+
+def pending(api: Api, **fields: object) -> str:
+    return str(api.create(job("document_analysis", TEXT, **fields))["id"])
+
+
+def test_a_job_is_created_with_the_fields_of_its_payload(quiet_api):
+    created = document(
+        quiet_api, "jobs", "create", "document_analysis", "-p", "text=It is 5 = 5", "-p", "max_key_phrases=3",
+        "-p", 'analysis_type="full"', "--name", "A note", "--priority", "high", "--tag", "a", "--tag", "b",
+    )  # fmt: skip
+    assert created == quiet_api.job(created["id"])
+    assert created["payload"] == {"text": "It is 5 = 5", "max_key_phrases": 3, "analysis_type": "full"}
+    assert (created["name"], created["priority"], created["tags"]) == ("A note", "high", ["a", "b"])
+    assert (created["status"], created["run"]) == ("pending", 0)
+
+
+def test_a_payload_is_json_or_a_file_of_it_or_standard_input(quiet_api, tmp_path):
+    (tmp_path / "payload.json").write_text(json.dumps(TEXT))
+    for form, stdin in ((json.dumps(TEXT), None), (f"@{tmp_path / 'payload.json'}", None), ("@-", json.dumps(TEXT))):
+        [line] = lines(quiet_api, "jobs", "create", "document_analysis", "--payload", form, stdin=stdin)
+        job_id, status, name = line.split()
+        assert (status, name) == ("pending", "document_analysis")
+        assert quiet_api.job(job_id)["payload"] == TEXT
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("nonsense", "is no payload: write KEY=VALUE"),
+        ("=x", "is no payload"),
+        ("{", "is no JSON"),
+        ("@/no/such/file", "/no/such/file: No such file or directory"),
+        ('{"a": NaN]', "is no JSON"),
+    ],
+)
+def test_what_is_no_payload_is_a_usage_error(quiet_api, form, text):
+    assert text in refusal(quiet_api, "jobs", "create", "document_analysis", "-p", form, status=2)
+
+
+def test_a_payload_that_does_not_fit_is_refused_with_the_reason(api):
+    text = refusal(api, "jobs", "create", "document_analysis", "-p", "max_key_phrases=many")
+    assert "'many' is not of type 'integer'" in text
+    assert "Unknown job type 'nothing'" in refusal(api, "jobs", "create", "nothing")
+
+
+def test_a_created_job_is_waited_for_and_the_status_tells_its_outcome(api):
+    shown = lines(api, "jobs", "create", "workers.wait", "-p", "seconds=0", "--name", "Short", "--wait")
+    assert shown[0].endswith("Short: running") or shown[0].endswith(("Short: pending", "Short: completed"))
+    assert shown[-1].startswith("Short  completed")
+    assert "seconds 0" in shown[-1]
+    failed = lines(api, "jobs", "create", "document_analysis", "-p", "document_id=none", "--wait", status=1)
+    assert failed[-1].startswith("document_analysis  failed")
+    assert "none" in failed[-1]
+
+
+def test_jobs_are_started_together_and_a_second_time_is_an_error_for_each(quiet_api):
+    first, second = pending(quiet_api), pending(quiet_api)
+    shown = lines(quiet_api, "jobs", "start", first, second)
+    assert [line.split()[:2] for line in shown] == [[first, "pending"], [second, "pending"]]
+    assert {quiet_api.job(each)["run"] for each in (first, second)} == {1}
+    text = refusal(quiet_api, "jobs", "start", first, second)
+    assert text.count("Error: Can't start job") == 2
+
+
+def test_one_job_that_can_not_be_changed_does_not_keep_the_others_from_it(quiet_api):
+    kept = pending(quiet_api)
+    [line] = lines(quiet_api, "jobs", "start", "nobody", kept, status=1)
+    assert line.split()[0] == kept
+    assert [job["id"] for job in document(quiet_api, "jobs", "cancel", "nobody", kept, "--yes", status=1)] == [kept]
+
+
+def test_of_one_job_the_json_is_an_object_and_of_several_an_array(quiet_api):
+    first, second = pending(quiet_api), pending(quiet_api)
+    assert document(quiet_api, "jobs", "show", first) == quiet_api.job(first)
+    assert document(quiet_api, "jobs", "start", first, second) == [quiet_api.job(first), quiet_api.job(second)]
+
+
+def test_a_cancelled_job_has_the_reason_and_is_retried(quiet_api):
+    job_id = pending(quiet_api)
+    [line] = lines(quiet_api, "jobs", "cancel", job_id, "--reason", "no longer wanted")
+    assert line.split()[1] == "cancelled"
+    assert quiet_api.job(job_id)["reason"] == "no longer wanted"
+    [line] = lines(quiet_api, "jobs", "retry", job_id)
+    assert line.split()[1] == "pending"
+    assert quiet_api.job(job_id)["run"] == 1
+
+
+def test_a_running_job_says_that_it_was_asked_to_stop_and_force_ends_it(api):
+    job_id = api.launch(job("workers.wait", {"seconds": 60, "steps": 1}))
+    api.expect(job_id, "running")
+    [line] = lines(api, "jobs", "cancel", job_id)
+    assert "asked to stop" in line or "cancelled" in line
+    said(api, "jobs", "cancel", job_id, "--force")
+    api.expect(job_id, "cancelled")
+
+
+@pytest.mark.parametrize("verb", ["cancel", "delete"])
+def test_several_jobs_are_cancelled_or_deleted_only_with_a_yes(quiet_api, verb):
+    first, second = pending(quiet_api), pending(quiet_api)
+    assert "say --yes" in refusal(quiet_api, "jobs", verb, first, second, status=2)
+    assert {quiet_api.job(each)["status"] for each in (first, second)} == {"pending"}
+    assert len(lines(quiet_api, "jobs", verb, first, second, "--yes")) == 2
+
+
+def test_a_deleted_job_is_named_with_what_went_with_it(quiet_api):
+    single = pending(quiet_api, name="Alone")
+    assert lines(quiet_api, "jobs", "delete", single) == [f"{single}  deleted  Alone"]
+    quiet_api.problem("GET", f"/api/jobs/{single}", 404)
+    tree = quiet_api.create(parent(job("document_analysis", TEXT), job("document_analysis", TEXT), name="All"))
+    assert "Delete 3 jobs" in refusal(quiet_api, "jobs", "delete", tree["id"], status=2)
+    assert document(quiet_api, "jobs", "delete", tree["id"], "--yes") == tree
+    other = quiet_api.create(parent(job("document_analysis", TEXT), name="One below"))["id"]
+    assert lines(quiet_api, "jobs", "delete", other, "--yes") == [f"{other}  deleted  One below, and 1 sub-job"]
+
+
+def test_a_job_that_is_not_there_is_a_message(quiet_api):
+    for command in (["jobs", "show"], ["jobs", "delete"], ["tree"], ["watch"], ["logs"], ["logs", "-f"]):
+        assert "There is no job 'nobody'" in refusal(quiet_api, *command, "nobody")

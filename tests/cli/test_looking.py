@@ -1,0 +1,182 @@
+"""`jobtracker jobs list|show`, `tree`, `logs`, `stats`, `workers`, `queues`, `types`: for people and for programs."""
+
+import json
+import re
+
+import pytest
+from commands import WIDTH, document, lines, refusal, run
+from rich.cells import cell_len
+from serving import Api, Json, job, parent, waiting
+
+from jobtracker.cli.jobs import list_
+from jobtracker.embedded import free_port
+
+TEXT = {"text": "Ferries leave the harbour at noon."}
+LONG = "A name that is much longer than a terminal is wide, " * 3
+
+
+@pytest.fixture(scope="module")
+def finished(api) -> Json:
+    """A tree that has completed, with a long name."""
+    job_id = api.launch(parent(job(name=LONG), job(payload=waiting(0, 3)), name=LONG, tags=["finished"]))
+    api.expect(job_id, "completed")
+    return api.tree(job_id)
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        (["stats"], "/api/tracking/stats/by-type"),
+        (["stats", "--by", "priority"], "/api/tracking/stats/by-priority"),
+        (["queues"], "/api/tracking/queue-depth"),
+        (["types"], "/api/tracking/job-types"),
+        (["jobs", "list", "--limit", "2", "--tag", "finished"], "/api/jobs/?page_size=2&tag=finished"),
+        (["jobs", "list", "--status", "completed"], "/api/jobs/?page_size=20&status=completed"),
+        (["jobs", "show", "ID"], "/api/jobs/ID"),
+        (["tree", "ID"], "/api/tracking/job-tree/ID"),
+        (["logs", "ID", "-n", "1"], "/api/jobs/ID/logs?limit=1"),
+    ],
+)  # fmt: skip
+def test_json_is_what_the_api_answers_and_a_table_fits_the_terminal(api, finished, command, path):
+    command = [finished["id"] if word == "ID" else word for word in command]
+    assert document(api, *command) == api.http.get(path.replace("ID", finished["id"])).json()
+    shown = lines(api, *command)
+    assert shown
+    if command[:2] != ["jobs", "show"] and command[0] != "logs":
+        assert max(map(cell_len, shown)) <= WIDTH
+        assert all(line == line.rstrip() for line in shown)
+
+
+def test_a_list_shows_whole_ids_and_cuts_what_is_long(api, finished):
+    header, line = lines(api, "jobs", "list", "--tag", "finished")
+    assert header.split() == ["ID", "STATUS", "TYPE", "NAME", "AGE"]
+    assert line.startswith(f"{finished['id']}  completed  document_")
+    assert "A name" in line
+    assert "…" in line
+    assert re.search(r" \d+[sm]$", line)
+
+
+def test_every_filter_of_the_api_is_an_option(api, finished):
+    sub = finished["sub_jobs"][1]
+    [found] = document(
+        api, "jobs", "list", "--status", "completed", "--type", "custom", "--priority", "normal", "--name", "custom",
+        "--parent", finished["id"], "--created-from", "1h", "--created-to", "2999-01-01", "--finished-from", "1d",
+        "--finished-to", "2999-01-01T00:00Z", "--sort=-created_at",
+    )["jobs"]  # fmt: skip
+    assert found["id"] == sub["id"]
+    for option, value in (("--created-to", "1h"), ("--finished-from", "2999-01-01"), ("--tag", "other")):
+        assert document(api, "jobs", "list", "--parent", finished["id"], option, value)["jobs"] == []
+
+
+def test_a_list_goes_on_over_pages_up_to_its_limit_or_its_end(quiet_api, monkeypatch):
+    monkeypatch.setattr(list_, "PAGE_SIZE", 2)
+    created = [quiet_api.create(job("document_analysis", TEXT, tags=["paged"]))["id"] for _ in range(5)][::-1]
+    first = document(quiet_api, "jobs", "list", "--tag", "paged", "--limit", "3")
+    assert [each["id"] for each in first["jobs"]] == created[:3]
+    rest = document(quiet_api, "jobs", "list", "--tag", "paged", "--cursor", first["next_cursor"])
+    assert [each["id"] for each in rest["jobs"]] == created[3:]
+    everything = document(quiet_api, "jobs", "list", "--tag", "paged", "--all", "--limit", "1")
+    assert [each["id"] for each in everything["jobs"]] == created
+    assert everything["next_cursor"] is None
+    assert "3; more with --limit or --all" in run(quiet_api, "jobs", "list", "--tag", "paged", "--limit", "3").stderr
+    assert "2 of " in run(quiet_api, "jobs", "list", "--limit", "2").stderr
+    assert "No jobs match." in run(quiet_api, "jobs", "list", "--tag", "nobody").stderr
+
+
+def test_a_job_is_shown_with_payload_result_and_error(api, finished):
+    shown = "\n".join(lines(api, "jobs", "show", finished["id"]))
+    assert f"id        {finished['id']}" in shown
+    assert "sub-jobs  2, 2 completed" in shown
+    assert '"text": "Ferries leave at noon."' in shown
+    assert "lines more; --json prints all" in shown
+    failed = api.launch(job("document_analysis", {"document_id": "no-such-document"}))
+    api.expect(failed, "failed")
+    shown = "\n".join(lines(api, "jobs", "show", failed))
+    assert "Traceback" in api.job(failed)["error"]["traceback"]
+    assert api.job(failed)["error"]["traceback"].splitlines()[-1] in shown
+
+
+def test_a_tree_is_drawn(api, finished):
+    shown = lines(api, "tree", finished["id"])
+    assert len(shown) == 3
+    assert shown[1].startswith("├── ")
+    assert all(" completed " in line for line in shown)
+
+
+def test_a_log_is_printed_and_followed_to_its_end(api):
+    done = api.launch(job("workers.wait", {"seconds": 0, "steps": 3}))
+    api.expect(done, "completed")
+    assert [re.sub(r"^[\d:.]{12}  ", "", line) for line in lines(api, "logs", done)] == [
+        f"info     step {n} of 3" for n in (1, 2, 3)
+    ]
+    running = api.launch(job("workers.wait", {"seconds": 0.4, "steps": 20}))
+    assert [line.split("step ")[1] for line in lines(api, "logs", "-f", running)] == [
+        f"{n} of 20" for n in range(1, 21)
+    ]
+    api.expect(running, "completed")
+    followed = [json.loads(line) for line in lines(api, "logs", "-f", running, "--json")]
+    assert followed == api.get(f"/api/jobs/{running}/logs")
+
+
+def test_the_counts_have_a_line_with_their_sum(api, finished):
+    header, *rows = lines(api, "stats")
+    assert header.split()[:2] == ["TYPE", "TOTAL"]
+    assert int(rows[-1].split()[1]) == api.get("/api/tracking/stats")["total"]
+    assert rows[-1].split()[0] == "all"
+
+
+def test_workers_and_their_queues_are_listed(api):
+    header, line = lines(api, "workers")
+    assert header.split()[:3] == ["NAME", "STATE", "POOL"]
+    assert line.split()[1:4] == ["online", "prefork", "2"]
+    assert line.split()[-1] == "celery"
+    [worker] = document(api, "workers")
+    assert worker["name"] == line.split()[0]
+    queue = next(line for line in lines(api, "queues") if line.startswith("celery "))
+    assert queue.split()[-1] == worker["name"]
+
+
+def test_without_a_worker_it_is_said_how_to_start_one(quiet_api):
+    assert "jobtracker worker" in run(quiet_api, "workers").stderr
+    assert "nobody consumes it" in "\n".join(lines(quiet_api, "queues"))
+
+
+def test_a_job_type_is_shown_with_the_fields_of_its_payload(api):
+    shown = "\n".join(lines(api, "types", "document_analysis"))
+    assert re.search(r"^analysis_type +full or summary +\"full\"", shown, re.MULTILINE)
+    assert re.search(r"^max_key_phrases +integer +15", shown, re.MULTILINE)
+    assert re.search(r"^task +string +required", "\n".join(lines(api, "types", "custom")), re.MULTILINE)
+    assert document(api, "types", "workers.wait")["task"] == "workers.wait"
+    assert "Known are: custom, data_processing" in refusal(api, "types", "nothing")
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "5", "1y"])
+def test_what_is_no_time_is_a_usage_error(quiet_api, time):
+    assert "is no time: write" in refusal(quiet_api, "jobs", "list", "--created-from", time, status=2)
+
+
+def test_a_bad_cursor_or_order_is_a_message(quiet_api: Api):
+    assert "cursor" in refusal(quiet_api, "jobs", "list", "--cursor", "x")
+    assert "needs a status" in refusal(quiet_api, "jobs", "list", "--sort", "status_changed_at")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["jobs", "list"], ["jobs", "show", "x"], ["jobs", "create", "x"], ["jobs", "start", "x"],
+        ["jobs", "cancel", "x"], ["jobs", "retry", "x"], ["jobs", "delete", "x"], ["tree", "x"], ["logs", "x"],
+        ["stats"], ["workers"], ["queues"], ["types"],
+    ],
+)  # fmt: skip
+def test_without_an_api_every_command_says_what_to_do(command):
+    url = f"http://127.0.0.1:{free_port()}"
+    text = refusal(url, *command)
+    assert f"The API at {url} does not answer" in text
+    assert "`jobtracker up`" in text
+    assert "JOBTRACKER_URL" in text
+
+
+def test_the_address_may_be_an_option_and_has_to_be_one(quiet_api):
+    result = run("http://127.0.0.1:1", "stats", "--url", str(quiet_api.http.base_url))
+    assert result.exit_code == 0
+    assert "is no address of an API" in refusal("localhost:19000", "stats")
