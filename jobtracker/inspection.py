@@ -135,15 +135,37 @@ class Inspection:
         )
 
     def workers_health(self) -> Component:
-        """Whether any worker really consumes: it answers, and names its queues."""
+        """Whether somebody comes for the jobs: a worker answers and names its queues, and no queue waits in vain."""
         try:
             workers = self.workers()
+            unconsumed = self._unconsumed(workers)
         except (OperationalError, RedisError, OSError) as error:
             return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
         consuming = [worker.name for worker in workers if worker.online and worker.queues]
         silent = [worker.name for worker in workers if not worker.online]
-        detail = None if consuming else "no worker consumes; start one"
-        return Component(healthy=bool(consuming), detail=detail, facts={"consuming": consuming, "silent": silent})
+        detail = None
+        if not consuming:
+            detail = "no worker consumes; start one"
+        elif unconsumed:
+            backlog = ", ".join(f"{queue} ({messages})" for queue, messages in unconsumed.items())
+            queues = ",".join(unconsumed)
+            detail = f"messages wait where no worker consumes: {backlog}; start one with --queues {queues}"
+        facts = {"consuming": consuming, "silent": silent, "unconsumed": unconsumed}
+        return Component(healthy=detail is None, detail=detail, facts=facts)
+
+    def _unconsumed(self, workers: list[WorkerStats]) -> dict[str, int]:
+        """How many messages wait in queues that none of the workers consumes, nor any that is not tracked."""
+        consumed: set[str] = set()
+        for worker in workers:
+            # One that is too busy to answer consumes what it did when it started.
+            consumed.update(worker.queues if worker.online or not worker.lease else worker.lease.queues)
+        waiting = {depth.queue: depth.messages for depth in self.queue_depths().queues if depth.messages}
+        if not waiting.keys() - consumed:
+            return {}
+        # A worker without a lease is unknown until it answers, so the whole time limit is waited for.
+        answers = self.app.control.inspect(timeout=self.timeout_s).active_queues() or {}
+        consumed |= {queue["name"] for queues in answers.values() for queue in queues or []}
+        return {queue: messages for queue, messages in waiting.items() if queue not in consumed}
 
     def _ask(self) -> list[WorkerStats]:
         leases = {worker.name: worker for worker in self.leases.live()}

@@ -1,6 +1,7 @@
 """All of jobtracker on one machine: an embedded Redis, a worker, the API, Flower if wanted, each a child process."""
 
 import http.client
+import json
 import os
 import signal
 import sys
@@ -15,6 +16,7 @@ from jobtracker.supervisor import Supervisor
 
 _APPLICATIONS = ("api/main.py", "workers/app.py")
 _HEALTH_PATH = "/api/tracking/health"  # which, unlike /api/health, asks for workers too
+_WORKER = "local@"
 _FLOWER_HOST = "127.0.0.1"
 _ANSWER_TIMEOUT_S = 5
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- only read, to know where to ask
@@ -34,7 +36,7 @@ class LocalStack:
         flower_port: The port of Flower, on the loopback interface; without it Flower is not started.
         concurrency: How many tasks the worker runs at a time.
         applications_dir: The folder that holds `api/` and `workers/`; looked for by default.
-        start_timeout_s: Seconds until the API must report that everything is healthy.
+        start_timeout_s: Seconds until the API must answer and find the worker consuming.
         worker_timeout_s: Seconds that running tasks may take to finish at the end, before they are cut off.
     """
 
@@ -75,7 +77,7 @@ class LocalStack:
         return None if self._flower_port is None else f"http://{_FLOWER_HOST}:{self._flower_port}"
 
     def start(self) -> None:
-        """Start everything and wait until the API reports that all of it is healthy.
+        """Start everything and wait until the API finds the worker consuming, and Flower answers.
 
         Raises:
             ProcessError: Something is missing or did not come up; the message says what to do, or ends with a log.
@@ -140,7 +142,7 @@ class LocalStack:
         ]
 
     def _worker(self, directory: Path) -> ChildProcess:
-        options = ["--loglevel", "INFO", "--concurrency", str(self._concurrency), "--hostname", "local@%h"]
+        options = ["--loglevel", "INFO", "--concurrency", str(self._concurrency), "--hostname", f"{_WORKER}%h"]
         # There is no other worker to ask at the start, which takes a second, or to listen to.
         options += ["--without-mingle", "--without-gossip"]
         return ChildProcess(
@@ -160,19 +162,21 @@ class LocalStack:
         return {**kept, "REDIS_URL": self.redis.url, "REDIS_DB": "0", "PYTHONUNBUFFERED": "1"}
 
     def _wait_until_healthy(self, processes: Sequence[ChildProcess]) -> None:
-        questions = {"API": (self._reachable_host(), self._api_port, _HEALTH_PATH)}
-        if self._flower_port is not None:
-            questions["Flower"] = (_FLOWER_HOST, self._flower_port, "/healthcheck")
-        answers: dict[str, tuple[int, str]] = {}
+        said: dict[str, str] = {}
 
         def are_healthy() -> bool:
-            answers.update({name: _ask(*question) for name, question in questions.items()})
-            return all(status == http.client.OK for status, _ in answers.values())
+            # What waits in queues of other people's workers is no reason to wait for them here.
+            _, said["API"] = _ask(self._reachable_host(), self._api_port, _HEALTH_PATH)
+            healthy = _has_our_worker(said["API"])
+            if self._flower_port is not None:
+                status, said["Flower"] = _ask(_FLOWER_HOST, self._flower_port, "/healthcheck")
+                healthy &= status == http.client.OK
+            return healthy
 
         if not self.supervisor.watch(until=are_healthy, timeout_s=self._start_timeout_s):
-            said = "".join(f" {name} said: {text}" for name, (_, text) in answers.items())
+            answers = "".join(f" {name} said: {answer}" for name, answer in said.items())
             logs = "\n".join(process.log_tail() for process in processes)
-            raise ProcessError(f"Not everything was healthy after {self._start_timeout_s:g} s.{said}\n{logs}")
+            raise ProcessError(f"Not everything was healthy after {self._start_timeout_s:g} s.{answers}\n{logs}")
 
     def _reachable_host(self) -> str:
         return _WILDCARD_HOSTS.get(self._api_host, self._api_host)
@@ -189,6 +193,15 @@ def _ask(host: str, port: int, path: str) -> tuple[int, str]:
         return 0, "nothing"
     finally:
         connection.close()
+
+
+def _has_our_worker(health: str) -> bool:
+    """Whether the stack's worker is among those that consume, by the API's health."""
+    try:
+        consuming = json.loads(health)["components"]["workers"]["facts"]["consuming"]
+    except (ValueError, LookupError):  # the API is not there yet, or its broker is not
+        return False
+    return any(name.startswith(_WORKER) for name in consuming)
 
 
 def find_applications_dir() -> Path:

@@ -21,7 +21,8 @@ from jobtracker.services import LocalStack, find_applications_dir
 from jobtracker.supervisor import StopRequestedError
 
 API = '''
-"""Says that it is healthy once the worker is ready."""
+"""Says that the worker consumes once it is ready."""
+import json
 import os
 import redis
 
@@ -31,9 +32,10 @@ def create_app():
 
     async def app(scope, receive, send):
         assert scope["type"] == "http"
-        status = 200 if client.exists("pid:worker") else 503
-        await send({"type": "http.response.start", "status": status, "headers": []})
-        await send({"type": "http.response.body", "body": b"waiting for the worker"})
+        facts = {"consuming": ["local@here"] if client.exists("pid:worker") else []}
+        health = {"components": {"workers": {"detail": "waiting for the worker", "facts": facts}}}
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(health).encode()})
 
     return app
 '''

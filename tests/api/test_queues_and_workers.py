@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,10 +11,20 @@ from typing import Any
 import pytest
 from serving import Api, Json, eventually, job, waiting
 
+from jobtracker.processes import ChildProcess
 from jobtracker.registry import JobType, Registry
 
 PARKED = "parked"
 """A queue that nobody consumes."""
+UNTRACKED_WORKER = """
+import sys, time, celery
+app = celery.Celery(broker=sys.argv[1])
+app.conf.worker_prefetch_multiplier = 1
+@app.task(name="tests.parking")
+def parking():
+    time.sleep(60)
+app.worker_main(sys.argv[2:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +145,8 @@ def test_a_worker_that_does_not_answer_is_not_online_and_not_healthy(api, worker
         eventually(lambda: not the_worker(api)["online"])
         response = api.http.get("/api/tracking/health")
         assert response.status_code == 503
-        assert response.json()["components"]["workers"]["facts"] == {"consuming": [], "silent": [name]}
+        facts = response.json()["components"]["workers"]["facts"]
+        assert facts == {"consuming": [], "silent": [name], "unconsumed": {}}
     finally:
         os.kill(worker.pid, signal.SIGCONT)
     eventually(lambda: api.http.get("/api/tracking/health").status_code == 200)
@@ -151,7 +163,42 @@ def test_health_tells_that_redis_the_broker_and_a_worker_are_there(api):
     assert components["redis"]["facts"]["append_only"] is True
     assert components["redis"]["facts"]["eviction_policy"] == "noeviction"
     assert components["broker"]["facts"]["transport"] == "redis"
-    assert components["workers"]["facts"] == {"consuming": [the_worker(api)["name"]], "silent": []}
+    facts = components["workers"]["facts"]
+    assert facts == {"consuming": [the_worker(api)["name"]], "silent": [], "unconsumed": {}}
+
+
+def test_health_names_the_queues_where_messages_wait_and_no_worker_consumes(api, parked, parked_messages):
+    for _ in range(2):
+        api.launch(job(parked))
+    response = api.http.get("/api/tracking/health")
+    assert response.status_code == 503
+    workers = response.json()["components"]["workers"]
+    assert workers["facts"]["consuming"] == [the_worker(api)["name"]]
+    assert workers["facts"]["unconsumed"] == {PARKED: 2}
+    assert f"{PARKED} (2)" in workers["detail"]
+    assert f"--queues {PARKED}" in workers["detail"]
+    assert api.get("/api/health")["status"] == "healthy"
+    api.client.delete(*api.client.scan_iter(match=f"{PARKED}*"))
+    assert api.get("/api/tracking/health")["components"]["workers"]["facts"]["unconsumed"] == {}
+
+
+def test_a_queue_that_a_worker_consumes_which_is_not_tracked_is_no_trouble(api, parked, parked_messages, tmp_path):
+    for _ in range(4):
+        api.launch(job(parked))
+    assert api.http.get("/api/tracking/health").status_code == 503
+    options = ["--pool", "threads", "--concurrency", "1", "--queues", PARKED, "--without-mingle", "--without-gossip"]
+    worker = ChildProcess(
+        "worker that is not tracked",
+        [sys.executable, "-c", UNTRACKED_WORKER, api.settings.broker_url, "worker", *options],
+        log_path=tmp_path / "log",
+        stop_steps=[],
+    )
+    worker.start()
+    try:
+        eventually(lambda: api.http.get("/api/tracking/health").status_code == 200, worker.log_tail)
+        assert depth_of(api, PARKED)["messages"] > 0
+    finally:
+        worker.stop()
 
 
 def test_the_apis_own_health_does_not_ask_for_workers(quiet_api):
