@@ -1,35 +1,14 @@
 """The curl examples of the README, as they stand there."""
 
-import re
-import shlex
-
 import httpx
 import pytest
-from serving import ROOT, SHIPPED_DOCUMENTS, Api, Json
-
-EXAMPLES = re.findall(r"^ {4}(curl .+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
-DOCUMENTED_URL = "http://localhost:19000"
-
-DOCUMENT, TREE, STATS, PENDING, ENTITIES, PAGE = EXAMPLES
+from documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
+from serving import SHIPPED_DOCUMENTS, Api, Json
 
 
 def curl(api: Api, command: str) -> httpx.Response:
     """Send what curl would send."""
-    method, url, headers, body = "GET", "", {}, None
-    words = iter(shlex.split(command)[1:])
-    for word in words:
-        match word:
-            case "-X":
-                method = next(words)
-            case "-H":
-                name, _, value = next(words).partition(": ")
-                headers[name] = value
-            case "-d":
-                body = next(words)
-            case _:
-                url = word
-    assert url.startswith(DOCUMENTED_URL)
-    return api.http.request(method, url.removeprefix(DOCUMENTED_URL), headers=headers, content=body)
+    return send(api.http, command)
 
 
 def created(api: Api, command: str) -> Json:
