@@ -9,6 +9,7 @@ API_PORT    ?= 19000
 CONCURRENCY ?= 2
 QUEUES      ?=
 ARGS        ?=
+COMPOSE     ?= $(shell docker compose version > /dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 export REDIS_URL
 
@@ -17,11 +18,11 @@ BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower test lint format bench lock
+.PHONY: help install demo up api worker flower build run dev stop clean logs test test-compose lint format bench lock
 .NOTPARALLEL:
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED) ## Install everything into .venv (PYTHON=python3.x, VENV=folder: another interpreter, beside it)
 
@@ -41,8 +42,50 @@ worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCUR
 flower: $(INSTALLED) ## Run Flower alone, against REDIS_URL (FLOWER_PORT=5555 FLOWER_BASIC_AUTH=user:password)
 	@$(BIN)/python -m jobtracker.flower
 
+# -- with Docker: these need nothing else. Flower's password is needed to start only.
+
+IDLE_COMPOSE = FLOWER_BASIC_AUTH="$${FLOWER_BASIC_AUTH:-none:none}" $(COMPOSE)
+
+build: engine ## Build the image, for Docker Compose
+	@$(IDLE_COMPOSE) build $(ARGS)
+
+run: engine $(if $(FLOWER_BASIC_AUTH),,.env) ## Start all in containers, in the background (ARGS="--scale worker=4")
+	@$(COMPOSE) up --detach --wait $(ARGS) || { echo 'Not everything is healthy: make logs says why.' >&2; exit 1; }
+	@echo "API     http://$$($(COMPOSE) port api 19000 | sed 's/^0\.0\.0\.0/localhost/')/docs"
+	@echo "Flower  http://$$($(COMPOSE) port flower 5555) (user and password: FLOWER_BASIC_AUTH in .env or the environment)"
+
+dev: engine $(if $(FLOWER_BASIC_AUTH),,.env) ## Build and run all in containers, with their logs, until Ctrl-C
+	@$(COMPOSE) up --build $(ARGS)
+
+stop: engine ## Stop the containers; running tasks go back to their queue, and what is stored stays
+	@$(IDLE_COMPOSE) stop $(ARGS)
+
+clean: engine ## Remove the containers and the volume, with all jobs in it
+	@echo 'Removing the containers, their network, and the volume with all jobs. The image and .env stay.'
+	@$(IDLE_COMPOSE) down --volumes --remove-orphans
+
+logs: engine ## Follow the logs of the containers (ARGS=worker for those of one service)
+	@$(IDLE_COMPOSE) logs --follow --tail 100 $(ARGS)
+
+.PHONY: engine
+engine:
+	@case "$$($(COMPOSE) version --short 2> /dev/null)" in ''|v1.*|1.*) \
+	    echo 'This needs Docker with Compose 2: https://docs.docker.com/engine/install' >&2; \
+	    echo '(Debian 13: apt install docker.io docker-cli docker-compose docker-buildx)' >&2; exit 1;; esac
+	@docker info > /dev/null 2>&1 || { \
+	    echo 'The Docker engine does not answer: start it, and let your user use it (group docker).' >&2; exit 1; }
+
+.env:
+	@umask 077; printf 'FLOWER_BASIC_AUTH=admin:%s\n' "$$(LC_ALL=C tr -dc A-Za-z0-9 < /dev/urandom | head -c 24)" > .env
+	@printf 'Wrote .env, for Docker Compose: '; cat .env
+
+# --
+
 test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-compose: $(INSTALLED) engine ## Build the image and try it in containers of its own, which it removes in the end
+	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check

@@ -1,0 +1,194 @@
+"""Docker Compose for real: `make test-compose`, wherever an engine is. No other run of the tests collects this file.
+
+Image, containers, network, volume and ports are of its own, by name, and gone in the end. The base images are what
+PYTHON_IMAGE and REDIS_IMAGE say.
+"""
+
+import os
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
+from liveness import wait_until
+from serving import ROOT, waiting
+
+from api.settings import ApiSettings
+from jobtracker import Client, Status
+from jobtracker.embedded import free_port
+from jobtracker.models import Job
+
+pytestmark = pytest.mark.timeout(1200)
+
+GRACE_S = 10
+FILES_BYTES = 600_000_000
+"""The most that the image may add to its base."""
+
+
+class Stack:
+    """A stack under a name of its own, driven by the Makefile as a user does."""
+
+    def __init__(self) -> None:
+        self.name = f"jobtracker-check-{secrets.token_hex(4)}"
+        self.user = ("checker", secrets.token_hex(8))
+        self.api_port, self.flower_port = free_port(), free_port()
+        of_make = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "ARGS"}
+        kept = {k: v for k, v in os.environ.items() if k not in of_make and k.lower() not in ApiSettings.model_fields}
+        self.env = {
+            **kept,
+            "COMPOSE_PROJECT_NAME": self.name,
+            "COMPOSE_ENV_FILES": os.devnull,
+            "JOBTRACKER_IMAGE": self.name,
+            "API_HOST": "127.0.0.1",
+            "API_PORT": str(self.api_port),
+            "FLOWER_ADDRESS": "127.0.0.1",
+            "FLOWER_PORT": str(self.flower_port),
+            "FLOWER_BASIC_AUTH": ":".join(self.user),
+        }
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.api_port}", timeout=20, trust_env=False)
+        self.client = Client(str(self.http.base_url))
+
+    def make(self, target: str, args: str = "") -> str:
+        """What a target of the Makefile prints; it must succeed."""
+        return self.run("make", "--no-print-directory", target, f"ARGS={args}")
+
+    def compose(self, *args: str, **env: str) -> str:
+        """What a command of Compose prints."""
+        return self.run(*os.environ.get("COMPOSE", "docker compose").split(), *args, **env)
+
+    def docker(self, *args: str) -> list[str]:
+        """The words that a command of Docker prints."""
+        return self.run("docker", *args).split()
+
+    def run(self, *argv: str, **env: str) -> str:
+        """What a command prints."""
+        done = subprocess.run(argv, cwd=ROOT, env={**self.env, **env}, text=True, capture_output=True, check=False)
+        assert done.returncode == 0, (
+            f"{argv} ended with {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        )
+        return done.stdout
+
+    def flower(self, path: str, user: tuple[str, str] | None = None) -> httpx.Response:
+        """Flower's answer."""
+        return httpx.get(f"http://127.0.0.1:{self.flower_port}{path}", auth=user, timeout=20, trust_env=False)
+
+    def workers(self) -> list[str]:
+        """The names of the workers that answer and consume."""
+        return [worker.name for worker in self.client.workers() if worker.online and worker.queues]
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        self.http.close()
+        self.client.close()
+        self.make("clean")
+        mine = f"label=com.docker.compose.project={self.name}"
+        if images := self.docker("image", "ls", "--quiet", self.name):
+            self.docker("image", "rm", *images)
+        for kind, all_of_them in (("container", ["--all"]), ("volume", []), ("network", [])):
+            assert self.docker(kind, "ls", "--quiet", *all_of_them, "--filter", mine) == []
+
+
+@pytest.fixture(scope="module")
+def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
+    stack = Stack()
+    failed_before, is_up = request.session.testsfailed, False
+    try:
+        stack.make("build")
+        stack.make("run")
+        is_up = True
+        yield stack
+    finally:
+        if not is_up or request.session.testsfailed > failed_before:
+            with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+                print(stack.compose("logs", "--tail", "60"))  # noqa: T201
+        stack.remove()
+
+
+def finished(stack: Stack, job_id: str) -> Job:
+    """A job once it has completed."""
+    job = stack.client.wait(job_id, timeout_s=120)
+    assert job.status is Status.COMPLETED, job
+    return job
+
+
+def created(stack: Stack, command: str) -> str:
+    """The id of the job that an example of the README makes."""
+    response = send(stack.http, command)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
+
+
+def test_the_documented_document_job_waits_to_be_started_and_completes(stack):
+    job_id = created(stack, DOCUMENT)
+    assert job_id in {job["id"] for job in send(stack.http, PENDING).json()["jobs"]}
+    stack.client.start(job_id)
+    result = finished(stack, job_id).result
+    assert (result["document_id"], result["language"]["code"]) == ("doc123", "en")
+
+
+def test_the_documented_tree_runs_to_its_end_and_is_counted(stack):
+    root = created(stack, TREE)
+    stack.client.start(root)
+    findings = finished(stack, root).result["findings"]
+    assert findings["entities"]
+    assert findings["medications"]
+    entities, medications = stack.client.tree(root).sub_jobs
+    assert (entities.status, medications.status) == (Status.COMPLETED, Status.COMPLETED)
+    assert entities.id in {job["id"] for job in send(stack.http, ENTITIES).json()["jobs"]}
+    assert send(stack.http, STATS).json()["by_status"]["completed"] >= 3
+    assert send(stack.http, PAGE).json()["page_size"] == 10
+
+
+def test_more_workers_are_seen_by_the_api_and_by_flower(stack):
+    stack.make("run", "--scale worker=2")
+    names = stack.workers()
+    assert len(set(names)) == 2
+    wait_until(lambda: set(stack.flower("/api/workers?refresh=1", stack.user).json()) == set(names), timeout_s=30)
+
+
+def test_flower_opens_with_its_password_only(stack):
+    assert [stack.flower(path).status_code for path in ("/", "/workers", "/api/workers")] == [401] * 3
+    assert stack.flower("/workers", (stack.user[0], "guess")).status_code == 401
+    assert "celery@" in stack.flower("/workers", stack.user).text
+
+
+def test_without_a_password_nothing_starts_and_compose_says_what_to_do(stack):
+    with pytest.raises(AssertionError, match="set it to user:password in the environment"):
+        stack.compose("up", "--detach", FLOWER_BASIC_AUTH="")
+
+
+def test_the_image_holds_what_runs_and_not_more(stack):
+    in_it = "id -u; ls /app; cd /opt/jobtracker/lib/python3*/site-packages; ls -d pip uv pytest mypy hatchling; "
+    in_it += "command -v cc gcc; ls -A /tmp; touch /app/x /opt/jobtracker/x && echo it can be written to"
+    script = f"({in_it}) 2> /dev/null; true"
+    assert stack.docker("run", "--rm", "--entrypoint", "sh", stack.name, "-c", script) == ["10001", "api", "workers"]
+    base = os.environ.get("PYTHON_IMAGE", "python:3.13-slim-trixie")
+    own, of_base = map(int, stack.docker("image", "inspect", "--format", "{{.Size}}", stack.name, base))
+    assert own - of_base < FILES_BYTES
+
+
+def test_what_is_stopped_stops_in_time_gives_its_tasks_back_and_goes_on_later(stack):
+    stack.make("run")  # with one worker again
+    done = created(stack, DOCUMENT)
+    stack.client.start(done)
+    finished(stack, done)
+    job_id = stack.client.create("custom", waiting(3 * GRACE_S), start=True).id
+    wait_until(lambda: stack.client.get(job_id).status is Status.RUNNING)
+    with socket.create_connection(("127.0.0.1", stack.api_port)) as slow_client:
+        slow_client.sendall(b"POST /api/jobs/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        began = time.monotonic()
+        stack.make("stop")
+        assert time.monotonic() - began < GRACE_S
+
+    stack.compose("up", "--detach", "--wait", "api")  # without a worker
+    job = stack.client.get(job_id)
+    assert (job.status, job.deliveries) == (Status.PENDING, 1)
+    assert "has shut down; the broker will deliver the message again" in job.reason
+    assert stack.client.get(done).status is Status.COMPLETED
+
+    stack.make("run")
+    assert finished(stack, job_id).deliveries == 2
