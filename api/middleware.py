@@ -1,7 +1,6 @@
 """What every request gets: an id, a time, the service's name and version, a log line, a size limit."""
 
 import logging
-import re
 import time
 import uuid
 
@@ -11,11 +10,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem, unexpected
 from jobtracker.logs import request_id_var
+from jobtracker.reports import REQUEST_ID
 
 logger = logging.getLogger("api")
 access_logger = logging.getLogger("api.access")
-
-_REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 class RequestContext:
@@ -41,7 +39,7 @@ class RequestContext:
             return
         began = time.perf_counter()
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        request_id = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         token = request_id_var.set(request_id)
         status = 0
 

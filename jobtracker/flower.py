@@ -7,7 +7,6 @@ apply_env_options). Here are the few whose defaults are others, or that must not
 import os
 import sys
 from importlib.util import find_spec
-from ipaddress import ip_address
 
 from celery import Celery
 from pydantic import Field, ValidationInfo, field_validator
@@ -15,7 +14,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from jobtracker.embedded import is_port_free
 from jobtracker.errors import JobTrackerError
 from jobtracker.processes import ProcessError
-from jobtracker.settings import Settings
+from jobtracker.settings import Settings, is_loopback
 
 
 class FlowerSettings(Settings):
@@ -32,7 +31,7 @@ class FlowerSettings(Settings):
     @classmethod
     def _protects(cls, users: str | None, info: ValidationInfo) -> str | None:
         if users is None:
-            if not (info.data.get("flower_auth") or _is_loopback(info.data.get("flower_address", ""))):
+            if not (info.data.get("flower_auth") or is_loopback(info.data.get("flower_address", ""))):
                 raise ValueError("must be user:password where others can reach Flower, which shows what workers run")
         elif not all(all(user.partition(":")) for user in users.split(",")):
             raise ValueError("must be user:password, or several of them separated by commas")
@@ -66,13 +65,6 @@ def main() -> None:
         run(FlowerSettings.from_env())
     except JobTrackerError as error:
         sys.exit(str(error))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return address == "localhost"
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What the API answers beside jobs: figures, health, problems. The API writes them, the client reads them."""
 
+import re
 from datetime import datetime
 from typing import Literal
 
@@ -87,6 +88,9 @@ class Problem(BaseModel):
     job_status: str | None = Field(None, description="The status that does not allow it.")
     action: str | None = Field(None, description="What it does not allow, a verb.")
 
+
+REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
+"""What is taken for an X-Request-ID."""
 
 JOB_NOT_FOUND = "urn:jobtracker:problem:job-not-found"
 ILLEGAL_TRANSITION = "urn:jobtracker:problem:illegal-transition"

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Annotated, Self
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -92,6 +93,14 @@ def with_database(url: str, db: int) -> str:
         named = "db" in parse_qs(parts.query)
         return url if named else f"{url}{'&' if parts.query else '?'}db={db}"
     return url if parts.path.strip("/") else urlunsplit(parts._replace(path=f"/{db}"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, a name or an IP address, is this machine as only it can reach itself."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def celery_redis_url(url: str) -> str:

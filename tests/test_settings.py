@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 from redis import Redis
 
-from jobtracker.settings import Settings, SettingsError, celery_redis_url, with_database
+from jobtracker.settings import Settings, SettingsError, celery_redis_url, is_loopback, with_database
 
 
 def test_nothing_set_means_the_documented_defaults():
@@ -104,3 +104,15 @@ def test_the_database_is_put_where_the_url_names_none(url, expected):
 )
 def test_celery_spells_a_socket_its_own_way(url, expected):
     assert celery_redis_url(url) == expected
+
+
+@pytest.mark.parametrize("host", ["localhost", "api.localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_what_only_this_machine_reaches_is_loopback(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "0.0.0.0", "::", "10.0.0.1", "example.org", "notlocalhost", "localhost.example.org"]
+)
+def test_what_others_reach_is_not_loopback(host):
+    assert not is_loopback(host)

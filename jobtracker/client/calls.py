@@ -7,10 +7,10 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from jobtracker.client.errors import ApiError, ApiUnavailableError, error_of
-from jobtracker.errors import JobNotFoundError
+from jobtracker.errors import InvalidJobError, JobNotFoundError
 from jobtracker.reports import Problem
 
 T = TypeVar("T")
@@ -49,12 +49,20 @@ class Call(Generic[T]):
     @property
     def query(self) -> dict[str, Any]:
         """The query as it is sent."""
-        return {name: to_jsonable_python(value) for name, value in self.params.items() if value is not None}
+        query = {name: to_jsonable_python(value) for name, value in self.params.items() if value is not None}
+        return {name: _printable(value) if isinstance(value, str) else value for name, value in query.items()}
 
     @property
     def content(self) -> bytes | None:
-        """The body as it is sent."""
-        return None if self.body is None else to_json(self.body)
+        """The body as it is sent.
+
+        Raises:
+            InvalidJobError: It can't be written as JSON.
+        """
+        try:
+            return None if self.body is None else to_json(self.body)
+        except PydanticSerializationError as error:
+            raise InvalidJobError(f"The job can't be written as JSON: {error}", []) from error
 
     def read(self, url: str, status: int, headers: Mapping[str, str], content: bytes) -> T:
         """What the API at `url` answered.
@@ -104,7 +112,12 @@ def job_path(job_id: str, rest: str = "", *, under: str = "/api/jobs") -> str:
     """
     if job_id in {"", ".", ".."}:
         raise JobNotFoundError(job_id)
-    return f"{under}/{quote(job_id, safe='', errors='replace')}{rest}"
+    return f"{under}/{quote(_printable(job_id), safe='')}{rest}"
+
+
+def _printable(text: str) -> str:
+    """The text, with question marks for what is none: bytes of the command line that are no UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 _adapter: Callable[[Any], TypeAdapter[Any]] = cache(TypeAdapter)

@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import ipaddress
 import os
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -18,6 +17,8 @@ from jobtracker.client.errors import ApiError, ApiUnavailableError
 from jobtracker.client.flows import Flow, Found, Patience, Pause, Streams, until_settled
 from jobtracker.errors import JobTrackerError
 from jobtracker.models import Job
+from jobtracker.reports import REQUEST_ID
+from jobtracker.settings import is_loopback
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ class _Base(Streams):
         self._connect(
             base_url=self.url,
             # A proxy in the environment is no way to this machine.
-            trust_env=not _is_loopback(host),
+            trust_env=not is_loopback(host),
             # Given up before uvicorn does it, after 5 s: else a request might meet a connection that is being closed.
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=3),
         )
@@ -59,8 +60,13 @@ class _Base(Streams):
         """The same client, on the same connections, whose requests all bear this `X-Request-ID`.
 
         Args:
-            request_id: Up to 128 letters, digits, and `_.:-`; for anything else the API takes one of its own.
+            request_id: 1 to 128 ASCII letters, digits, and `_.:-`.
+
+        Raises:
+            ValueError: It is something else, which the API would not take.
         """
+        if not REQUEST_ID.fullmatch(request_id):
+            raise ValueError(f"{request_id!r} is no request id: it has 1 to 128 letters, digits, and _.:- only.")
         other = copy.copy(self)
         other.headers = {**self.headers, "X-Request-ID": request_id}
         return other
@@ -252,10 +258,3 @@ def _host(url: str) -> str:
     if not host:
         raise ApiError(f"{url!r} (JOBTRACKER_URL) is no address of an API: it has to look like {DEFAULT_URL}.")
     return host
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -111,14 +111,17 @@ def until_settled(call: Call[J], patience: Patience) -> Flow[J]:
     """A job or a tree whenever it has changed, at last settled."""
     seen = None
     for pause_s in pauses():
+        asked_s = time.monotonic()
         found = yield from patience.ask(call)
+        took_s = time.monotonic() - asked_s
         patience.status = found.status
         if found != seen:
             seen = found
             yield Found(found)
         if found.status in SETTLED:
             return
-        yield patience.pause(pause_s)
+        # A large tree costs the API some time: it gets as long a rest.
+        yield patience.pause(max(pause_s, min(took_s, LONGEST_PAUSE_S)))
 
 
 class Stream(Generic[P, T]):

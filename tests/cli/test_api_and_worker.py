@@ -1,6 +1,5 @@
 """`jobtracker api` and `jobtracker worker`: the applications of the checkout, and a worker of somebody's own app."""
 
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,7 +53,7 @@ def test_the_api_is_the_process_itself_so_that_signals_reach_it(own_api):
 def test_the_shipped_tasks_are_worked_on_in_the_pool_that_is_asked_for(own_api, tmp_path):
     command = ["jobtracker.cli", "worker", "-c", "1", "-Q", "celery", "--", "--pool", "solo", "--without-mingle"]
     with running("worker", command, tmp_path / "worker.log", settings_of(own_api)) as process:
-        process.wait_until_ready(lambda: "solo" in "\n".join(lines(own_api, "workers")), timeout_s=30)
+        process.wait_until_ready(lambda: "solo" in str(own_api.get("/api/tracking/worker-stats")), timeout_s=30)
         shown = lines(own_api, "jobs", "create", "workers.checksum", "-p", "text=x", "--wait", "--timeout", "20")
         assert "sha256" in shown[-1]
 
@@ -78,12 +77,10 @@ def test_a_worker_of_an_app_in_the_current_folder_has_its_job_types(own_api, tmp
             command, cwd=tmp_path, env=environment(settings_of(own_api)), stdout=log, stderr=log
         )
     try:
-        wait_until(lambda: "invoice" in "\n".join(lines(own_api, "types")), timeout_s=30)
+        wait_until(lambda: "invoice" in str(own_api.get("/api/tracking/job-types")), timeout_s=30)
         shown = lines(own_api, "jobs", "create", "invoice", "-p", "customer=ada", "--wait", "--timeout", "20")
         assert shown[-1].startswith("invoice  completed")
         assert "ADA" in shown[-1]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=15) == 0
     finally:
         process.kill()
         process.wait()

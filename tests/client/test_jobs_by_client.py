@@ -175,6 +175,18 @@ def test_a_request_id_goes_with_every_request(quiet):
         named.get("nobody")
     assert raised.value.problem.request_id == "order-7"
     assert quiet.create("document_analysis", TEXT).request_id != "order-7"
+    for bad in ("", "a b", "a\nb", "ü", "x" * 129):
+        with pytest.raises(ValueError, match="is no request id"):
+            quiet.with_request_id(bad)
+
+
+def test_what_json_can_not_carry_is_refused(quiet):
+    for payload in ({"a": object()}, {"a": "\udcff"}, {"a": float("nan")}):
+        with pytest.raises(InvalidJobError):
+            quiet.create("document_analysis", payload)
+    assert quiet.page(name="\udcff").jobs == []
+    with pytest.raises(JobNotFoundError):
+        quiet.get("\udcff")
 
 
 @pytest.mark.parametrize(
