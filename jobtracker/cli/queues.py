@@ -22,7 +22,7 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
         console,
         _COLUMNS,
         [
-            (depth.queue, depth.messages, ", ".join(depth.consumers) or Text("nobody consumes it", "bold red"))
+            (depth.queue, depth.messages, ", ".join(depth.consumers) or Text("no tracked worker", "bold red"))
             for depth in found.queues
         ],
     )

@@ -138,7 +138,14 @@ def test_workers_and_their_queues_are_listed(api):
 
 def test_without_a_worker_it_is_said_how_to_start_one(quiet_api):
     assert "jobtracker worker" in run(quiet_api, "workers").stderr
-    assert "nobody consumes it" in "\n".join(lines(quiet_api, "queues"))
+    assert "no tracked worker" in "\n".join(lines(quiet_api, "queues"))
+
+
+def test_the_health_is_shown_and_the_status_tells_it(api, quiet_api):
+    parts = lines(api, "health")
+    assert [line.split()[:2] for line in parts[1:]] == [[name, "healthy"] for name in ("redis", "broker", "workers")]
+    assert "no worker consumes; start one" in lines(quiet_api, "health", status=1)[-1]
+    assert document(quiet_api, "health", status=1)["status"] == "unhealthy"
 
 
 def test_a_job_type_is_shown_with_the_fields_of_its_payload(api):
@@ -165,7 +172,7 @@ def test_a_bad_cursor_or_order_is_a_message(quiet_api: Api):
     [
         ["jobs", "list"], ["jobs", "show", "x"], ["jobs", "create", "x"], ["jobs", "start", "x"],
         ["jobs", "cancel", "x"], ["jobs", "retry", "x"], ["jobs", "delete", "x"], ["tree", "x"], ["logs", "x"],
-        ["stats"], ["workers"], ["queues"], ["types"],
+        ["stats"], ["workers"], ["queues"], ["types"], ["health"],
     ],
 )  # fmt: skip
 def test_without_an_api_every_command_says_what_to_do(command):
