@@ -5,6 +5,8 @@ import os
 from rich.console import Console
 from rich.text import Text
 
+from jobtracker.cli.texts import plain
+
 _PLAIN_WIDTH = 120
 
 
@@ -23,4 +25,6 @@ def error_console() -> Console:
 
 def print_error(error: Exception) -> None:
     """Say on standard error what went wrong."""
-    error_console().print(Text("Error: ", "bold red").append(Text(str(error), "default not bold")), soft_wrap=True)
+    error_console().print(
+        Text("Error: ", "bold red").append(Text(plain(str(error)), "default not bold")), soft_wrap=True
+    )

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from jobtracker.cli.consoles import output_console
 from jobtracker.cli.options import AsJson, Url
-from jobtracker.cli.tables import Column, one_line, print_json, print_table
+from jobtracker.cli.tables import Column, print_json, print_table
+from jobtracker.cli.texts import one_line
 from jobtracker.client import Client
 from jobtracker.errors import JobTrackerError
 from jobtracker.registry import JobType

@@ -9,6 +9,7 @@ from rich.text import Text
 from jobtracker.cli.consoles import output_console
 from jobtracker.cli.options import AsJson, JobId, Url
 from jobtracker.cli.tables import print_json, print_json_line
+from jobtracker.cli.texts import plain
 from jobtracker.client import Client
 from jobtracker.models import LogLine
 
@@ -39,4 +40,4 @@ def logs(
             else:
                 text = Text(f"{line.at.astimezone():%H:%M:%S.%f}"[:-3], "dim")
                 text.append(f"  {line.level.ljust(_LEVEL_WIDTH)}", _STYLES.get(line.level, ""))
-                console.print(text.append(f"  {line.message}", "not dim"), soft_wrap=True)
+                console.print(text.append(f"  {plain(line.message)}", "not dim"), soft_wrap=True)

@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from rich.console import Console
 from rich.text import Text
 
+from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import STYLES
 from jobtracker.models import JobSummary
 
@@ -65,10 +66,10 @@ def status_text(job: JobSummary) -> Text:
 
 
 def age(at: datetime | None) -> str:
-    """How long ago a time was, in its largest unit: 5s, 3m, 2h, 4d."""
+    """How far away a time is, in its largest unit: 5s, 3m, 2h, 4d."""
     if at is None:
         return ""
-    seconds = max(0, int((datetime.now(UTC) - at).total_seconds()))
+    seconds = int(abs(datetime.now(UTC) - at).total_seconds())
     for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
         if seconds >= length:
             return f"{seconds // length}{unit}"
@@ -76,13 +77,11 @@ def age(at: datetime | None) -> str:
 
 
 def time_of(at: datetime | None) -> str | None:
-    """A time by the local clock, with its age."""
-    return None if at is None else f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({age(at)} ago)"
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks and the like."""
-    return " ".join(text.split())
+    """A time by the local clock, and how far away it is."""
+    if at is None:
+        return None
+    distance = f"{age(at)} ago" if at <= datetime.now(UTC) else f"in {age(at)}"
+    return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({distance})"
 
 
 def _text(cell: Cell) -> Text:

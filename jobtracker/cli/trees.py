@@ -6,6 +6,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from jobtracker.cli.summaries import summarize
+from jobtracker.cli.texts import one_line
 from jobtracker.lifecycle import Status
 from jobtracker.models import JobTree
 
@@ -31,7 +32,7 @@ def walk(tree: JobTree, depth: int = 0) -> Iterator[tuple[int, JobTree]]:
 
 def draw_tree(tree: JobTree) -> Tree:
     """The tree with each job's status, duration and what came of it. A line never wraps: it ends with an ellipsis."""
-    width = max(_INDENT * depth + min(Text(job.name).cell_len, NAME_WIDTH) for depth, job in walk(tree))
+    width = max(_INDENT * depth + min(Text(one_line(job.name)).cell_len, NAME_WIDTH) for depth, job in walk(tree))
     return _draw(tree, width)
 
 
@@ -43,7 +44,7 @@ def _draw(job: JobTree, name_width: int) -> Tree:
 
 
 def _line(job: JobTree, name_width: int) -> Text:
-    name = Text(job.name)
+    name = Text(one_line(job.name))
     name.truncate(name_width, overflow="ellipsis", pad=True)
     line = Text("  ", no_wrap=True, overflow="ellipsis").join(
         [name, Text(job.status.ljust(STATUS_WIDTH), STYLES[job.status]), Text(_duration(job).rjust(8))]
@@ -67,4 +68,4 @@ def outcome(job: JobTree) -> str:
         text = summarize(job.result)
     else:
         text = job.reason or ""
-    return " ".join(text.split())
+    return one_line(text)

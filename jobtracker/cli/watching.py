@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import NAME_WIDTH, STATUS_WIDTH, STYLES, walk
 from jobtracker.lifecycle import Status
 from jobtracker.models import JobTree
@@ -68,7 +69,7 @@ class StatusLines:
         for depth, job in walk(tree):
             if self._seen.get(job.id) is not job.status:
                 self._seen[job.id] = job.status
-                line = f"{now_s - self._first_look_s:6.2f} s  {'  ' * depth}{job.name}: {job.status}"
+                line = f"{now_s - self._first_look_s:6.2f} s  {'  ' * depth}{one_line(job.name)}: {job.status}"
                 self._console.print(Text(line), soft_wrap=True)
 
     def __enter__(self) -> Self:
@@ -99,11 +100,11 @@ def _bars(tree: JobTree, most: int) -> Table:
         )
         note = job.progress.note if job.progress else ""
         table.add_row(
-            Text("  " * depth + job.name),
+            Text("  " * depth + one_line(job.name)),
             Text(job.status, STYLES[job.status]),
             bar,
             "" if percent is None else f"{percent:.0f}%",
-            Text(note or job.reason or "", "dim"),
+            Text(one_line(note or job.reason or ""), "dim"),
         )
     if left_out:
         counts = ", ".join(f"{count} {status}" for status, count in left_out.most_common())

@@ -118,6 +118,21 @@ def test_a_log_is_printed_and_followed_to_its_end(api):
     assert followed == api.get(f"/api/jobs/{running}/logs")
 
 
+def test_control_characters_of_others_do_not_reach_the_terminal(quiet_api):
+    name = "evil \x1b[31m\x07\x9b name"
+    job_id = quiet_api.create(job("document_analysis", {"text": "\x1b[31m"}, name=name))["id"]
+    quiet_api.store.log(job_id, [(0, "info", "one\x1b]0;\x07\ntwo")])
+    quiet_api.request("PUT", f"/api/jobs/{job_id}", 200, json={"status": "running"})
+    error = {"type": "E", "message": "\x1b[2J", "traceback": "line\n\x1b[2J"}
+    quiet_api.request("PUT", f"/api/jobs/{job_id}", 200, json={"status": "failed", "error": error})
+    for command in (["jobs", "list"], ["jobs", "show", job_id], ["tree", job_id], ["logs", job_id]):
+        shown = "\n".join(lines(quiet_api, *command))
+        assert not set(shown) & set("\x1b\x07\x9b")
+    assert "two" in shown
+    lines(quiet_api, "watch", job_id, status=1)
+    assert quiet_api.job(job_id)["name"] == name
+
+
 def test_the_counts_have_a_line_with_their_sum(api, finished):
     header, *rows = lines(api, "stats")
     assert header.split()[:2] == ["TYPE", "TOTAL"]

@@ -3,7 +3,7 @@
 from jobtracker.cli.consoles import output_console
 from jobtracker.cli.jobs.each import confirm, for_each
 from jobtracker.cli.options import AsJson, JobIds, Url, Yes
-from jobtracker.cli.tables import one_line
+from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import walk
 from jobtracker.client import Client
 from jobtracker.errors import JobNotFoundError

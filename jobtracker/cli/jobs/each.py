@@ -9,7 +9,8 @@ from rich.text import Text
 
 from jobtracker.cli.consoles import output_console, print_error
 from jobtracker.cli.outcomes import ExitStatus
-from jobtracker.cli.tables import one_line, print_json, status_text
+from jobtracker.cli.tables import print_json, status_text
+from jobtracker.cli.texts import one_line
 from jobtracker.client import ApiUnavailableError
 from jobtracker.errors import JobTrackerError
 from jobtracker.models import Job

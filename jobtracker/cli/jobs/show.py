@@ -9,7 +9,8 @@ from rich.text import Text
 from jobtracker.cli.consoles import output_console
 from jobtracker.cli.jobs.each import for_each
 from jobtracker.cli.options import AsJson, JobIds, Url
-from jobtracker.cli.tables import one_line, status_text, time_of
+from jobtracker.cli.tables import status_text, time_of
+from jobtracker.cli.texts import one_line, plain
 from jobtracker.client import Client
 from jobtracker.models import Job
 
@@ -38,7 +39,7 @@ def _print_job(console: Console, job: Job) -> None:
     if job.error:
         console.print(Text("error", "bold"))
         text = job.error.traceback or f"{job.error.type}: {job.error.message}"
-        console.print(Text(text.rstrip(), "red"), soft_wrap=True)
+        console.print(Text(plain(text.rstrip()), "red"), soft_wrap=True)
 
 
 def _facts(job: Job) -> dict[str, Text | str | None]:
