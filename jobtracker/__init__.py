@@ -1,14 +1,11 @@
-"""The durable, exact record of every Celery job. These are the public names."""
+"""The durable, exact record of every Celery job. These are the public names.
 
+Each is imported where it is first asked for: what others load from this package, as pytest loads its plugin, costs
+them neither Celery nor an extra that they do not have.
+"""
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from jobtracker.current import CurrentJob, JobCancelledError, current_job
-from jobtracker.declarations import tracked
-from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
-from jobtracker.lifecycle import FailurePolicy, Priority, Status
-from jobtracker.models import SubJobCreate
-from jobtracker.settings import Settings
-from jobtracker.tracker import Tracker
 
 if TYPE_CHECKING:
     from jobtracker.client import ApiError as ApiError
@@ -16,6 +13,13 @@ if TYPE_CHECKING:
     from jobtracker.client import AsyncClient as AsyncClient
     from jobtracker.client import Client as Client
     from jobtracker.client import JobTimeoutError as JobTimeoutError
+    from jobtracker.current import CurrentJob, JobCancelledError, current_job
+    from jobtracker.declarations import tracked
+    from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
+    from jobtracker.lifecycle import FailurePolicy, Priority, Status
+    from jobtracker.models import SubJobCreate
+    from jobtracker.settings import Settings
+    from jobtracker.tracker import Tracker
 
 __all__ = [
     "CurrentJob",
@@ -34,17 +38,31 @@ __all__ = [
     "tracked",
 ]
 
-_OF_THE_CLIENT = frozenset({"ApiError", "ApiUnavailableError", "AsyncClient", "Client", "JobTimeoutError"})
-"""Public names that need httpx, which only the extra `client` brings: imported where they are first asked for."""
+_NAMES = {
+    "jobtracker.client": {"ApiError", "ApiUnavailableError", "AsyncClient", "Client", "JobTimeoutError"},
+    "jobtracker.current": {"CurrentJob", "JobCancelledError", "current_job"},
+    "jobtracker.declarations": {"tracked"},
+    "jobtracker.errors": {"IllegalTransitionError", "InvalidJobError", "JobNotFoundError", "JobTrackerError"},
+    "jobtracker.lifecycle": {"FailurePolicy", "Priority", "Status"},
+    "jobtracker.models": {"SubJobCreate"},
+    "jobtracker.settings": {"Settings"},
+    "jobtracker.tracker": {"Tracker"},
+}
+_MODULES = {name: module for module, names in _NAMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _OF_THE_CLIENT:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        from jobtracker import client
+        found = getattr(import_module(_MODULES[name]), name)
     except ModuleNotFoundError as error:
-        if error.name != "httpx":
+        if error.name != "httpx":  # which only the extra `client` brings
             raise
         raise ImportError(f"jobtracker.{name} needs httpx: pip install 'celery-jobtracker[client]'") from error
-    return getattr(client, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES})
