@@ -6,7 +6,8 @@ import os
 import socket
 import uuid
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
@@ -55,8 +56,7 @@ class Tracker:
         app = _unwrapped(app)
         self.app = app
         self.track = track
-        self.tracking = Tracking.connect(settings or Settings.from_env(), app)
-        self.hooks = Hooks(self.tracking, only_declared=track == "declared")
+        self.tracking, self.hooks = self._connect(settings or Settings.from_env())
         self._beat = Beat(app)
         self._worker: Worker | None = None
         self._repeaters: list[Repeater] = []
@@ -70,12 +70,39 @@ class Tracker:
         }
         self.attach()
 
+    @staticmethod
+    def of(app: Celery) -> "Tracker | None":
+        """The tracker that is attached to an app."""
+        return _attached.get(_unwrapped(app))
+
+    @contextmanager
+    def redirected(self, settings: Settings) -> Iterator[None]:
+        """Track into another store meanwhile, for tests. No worker may run in this process."""
+        usual = self.tracking, self.hooks
+        self._detach()
+        self.tracking, self.hooks = self._connect(settings)
+        self._attach()
+        try:
+            yield
+        finally:
+            self._detach()
+            self.tracking.client.connection_pool.disconnect()
+            self.tracking, self.hooks = usual
+            self._attach()
+
     def attach(self) -> None:
         """Begin to track. Does nothing where the app is tracked already."""
         if self.app in _attached:
             self.tracking, self.hooks = _attached[self.app].tracking, _attached[self.app].hooks
             return
         _attached[self.app] = self
+        self._attach()
+
+    def _connect(self, settings: Settings) -> tuple[Tracking, Hooks]:
+        tracking = Tracking.connect(settings, self.app)
+        return tracking, Hooks(tracking, only_declared=self.track == "declared")
+
+    def _attach(self) -> None:
         self.hooks.install()
         self._beat.install()
         for signal, handler in self._signals.items():

@@ -1,0 +1,1 @@
+"""A user's project whose tests use the pytest plugin."""
