@@ -170,15 +170,15 @@ def test_shared_tasks_are_tracked_whether_they_come_before_or_after_the_tracker(
     def work():
         pass
 
-    def define():
-        return shared_task(name=f"shared-{uuid.uuid4().hex}")(work)
-
-    early = None if attached_first else define()
+    name = f"shared-{uuid.uuid4().hex}"
+    if not attached_first:
+        shared_task(name=name)(work)
     with attached(app, settings) as tracker:
-        task = early or define()
+        if attached_first:
+            shared_task(name=name)(work)
         app.finalize()
-        app.tasks[task.name].delay()
-        assert [job.task for job in tracker.tracking.queries.page(JobFilter()).jobs] == [task.name]
+        app.tasks[name].delay()
+        assert [job.task for job in tracker.tracking.queries.page(JobFilter()).jobs] == [name]
     app.close()
 
 
