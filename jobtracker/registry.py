@@ -78,7 +78,7 @@ class Registry:
 
     def listed(self) -> list[JobType]:
         """All types that a job may have, by name; of a documented one that nobody has announced only the name."""
-        known = {CUSTOM: _CUSTOM_TYPE, **self.all()}
+        known = {CUSTOM: _CUSTOM_TYPE, **self.all(fresh=True)}
         return [known.get(name) or JobType(name=name, task=name) for name in self.names()]
 
     def type_of_task(self, task: str) -> str:
