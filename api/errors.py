@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from jobtracker import reports
 from jobtracker.errors import (
+    ArgumentsGoneError,
     BrokerUnavailableError,
     IllegalTransitionError,
     InvalidJobError,
@@ -32,6 +33,7 @@ RETRY_AFTER_S = 5
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     JobNotFoundError: (404, reports.JOB_NOT_FOUND, "No such job"),
     IllegalTransitionError: (409, reports.ILLEGAL_TRANSITION, "Not in this status"),
+    ArgumentsGoneError: (409, reports.ARGUMENTS_GONE, "Its arguments are gone"),
     ResultGoneError: (409, reports.RESULT_GONE, "A result is gone"),
     UnknownJobTypeError: (422, reports.UNKNOWN_JOB_TYPE, "Unknown job type"),
     InvalidPayloadError: (422, reports.INVALID_PAYLOAD, "The payload does not fit"),

@@ -1,6 +1,7 @@
 """The job that the running task is, from the inside: progress, log, cancellation."""
 
 import logging
+import re
 import time
 from collections.abc import Iterable, Iterator, Sized
 from typing import TypeVar
@@ -9,6 +10,7 @@ from celery import Task
 from celery._state import get_current_task
 from celery.exceptions import Ignore
 
+from jobtracker.arguments import NOTHING
 from jobtracker.lifecycle import Event
 from jobtracker.models import Job
 from jobtracker.store import now_ms
@@ -37,6 +39,8 @@ class CurrentJob:
         stopped: Why it was stopped, once it was, or is to be before it begins.
         alone: It began as recorded, and is no sub-job: nobody waits for its end.
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
+        secrets: What texts must not tell of it: the values of its masked arguments.
+        untold: What its record must say of its arguments, until it does.
     """
 
     def __init__(self, tracking: Tracking | None, task: Task | None, job_id: str, run: int, attempt: int) -> None:
@@ -46,6 +50,8 @@ class CurrentJob:
         self.stopped: str | None = None
         self.alone = False
         self.resent = False
+        self.secrets: re.Pattern[str] | None = None
+        self.untold = NOTHING
         self._tracking = tracking
         self._task = task
         self._cancelled = False

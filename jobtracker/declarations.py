@@ -2,14 +2,16 @@
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from celery import Task
 from celery.local import Proxy
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
+
+from jobtracker.arguments import ArgumentRule, Keep
 
 _MARK = "__jobtracker__"
 T = TypeVar("T", bound=Callable[..., Any])
@@ -22,15 +24,23 @@ class Declaration:
     Attributes:
         job_type: The type's name; None: the task's own name.
         payload: A pydantic model of the task's keyword arguments; None: the schema follows from its signature.
-        store_args: Keep the arguments of plain Celery calls as JSON (needed to run such a job again); otherwise a
-            bounded repr. Payloads of jobs that came through the API are always kept.
+        store_arguments: What is stored of a plain Celery call's arguments: "repr", shortened; "full", as JSON, which
+            is needed to run such a job again; "none". The payload of an API job is always stored until the job
+            begins; with "none" it goes then, and is not shown before.
+        mask: Names of parameters whose values are not stored, shown or logged: "***" stands for them. A name also
+            counts as a key inside of other arguments, at any depth. None is shown as it is.
         store_result: Keep the result.
     """
 
     job_type: str | None = None
     payload: type[BaseModel] | None = None
-    store_args: bool = False
+    store_arguments: Keep = "repr"
+    mask: frozenset[str] = frozenset()
     store_result: bool = True
+
+    def __post_init__(self) -> None:
+        if self.store_arguments not in get_args(Keep):
+            raise ValueError(f"store_arguments is one of {get_args(Keep)}, not {self.store_arguments!r}")
 
 
 DEFAULT = Declaration()
@@ -40,7 +50,8 @@ def tracked(
     job_type: str | None = None,
     *,
     payload: type[BaseModel] | None = None,
-    store_args: bool = False,
+    store_arguments: Keep = "repr",
+    mask: Collection[str] = (),
     store_result: bool = True,
 ) -> Callable[[T], T]:
     """Declare a task's job type. Composes with `@app.task` and `@shared_task`; goes below them, next to the function.
@@ -53,8 +64,18 @@ def tracked(
 
     Raises:
         TypeError: It stands above `@app.task`: Celery's task would have to be built now, before the app is set up.
+            Or `mask` is one text instead of a set of names.
+        ValueError: There is no such `store_arguments`.
     """
-    declaration = Declaration(job_type=job_type, payload=payload, store_args=store_args, store_result=store_result)
+    if isinstance(mask, str):
+        raise TypeError(f"mask takes a set of names: mask={{{mask!r}}}")
+    declaration = Declaration(
+        job_type=job_type,
+        payload=payload,
+        store_arguments=store_arguments,
+        mask=frozenset(mask),
+        store_result=store_result,
+    )
 
     def declare(target: T) -> T:
         if issubclass(type(target), Proxy | Task):  # isinstance would ask the proxy, and so build the task
@@ -100,8 +121,79 @@ def payload_schema(task: Task) -> dict[str, Any] | None:
     if declared and declared.payload:
         return declared.payload.model_json_schema()
     run: Any = functools.partial(task.run, None) if takes_results(task) else task.run
+    schema = _schema_of(run)
+    return schema if schema and schema.get("type") == "object" else None
+
+
+def argument_rule(task: Task) -> ArgumentRule:
+    """What may be kept and shown of a task's arguments.
+
+    Masked is what the task declares, and what is secret by its type: pydantic's `SecretStr`, a field with
+    `json_schema_extra={"writeOnly": True}`.
+    """
+    declaration = declaration_of(task) or DEFAULT
+    by_kind: dict[Any, list[str]] = {}
+    for name, parameter in inspect.signature(task.run).parameters.items():
+        by_kind.setdefault(parameter.kind, []).append(name)
+    kinds = inspect.Parameter
+    return ArgumentRule(
+        keep=declaration.store_arguments,
+        mask=tuple(sorted({*declaration.mask, *_secret_by_type(task, declaration)})),
+        positional=tuple(by_kind.get(kinds.POSITIONAL_ONLY, []) + by_kind.get(kinds.POSITIONAL_OR_KEYWORD, [])),
+        rest=next(iter(by_kind.get(kinds.VAR_POSITIONAL, [])), None),
+        keyword_only=tuple(by_kind.get(kinds.KEYWORD_ONLY, [])),
+        extra=next(iter(by_kind.get(kinds.VAR_KEYWORD, [])), None),
+    )
+
+
+def _secret_by_type(task: Task, declaration: Declaration) -> set[str]:
     try:
-        schema = TypeAdapter(run).json_schema()
+        hints = get_type_hints(task.run, include_extras=True)
+    except (NameError, TypeError):
+        hints = {}
+    hints.pop("return", None)
+    schemas = {name: _schema_of(hint) for name, hint in hints.items() if hint not in _NEVER_SECRET}
+    if declaration.payload:
+        schemas[""] = _schema_of(declaration.payload)
+    return {
+        secret
+        for name, schema in schemas.items()
+        if schema
+        for secret in _secret_properties({"properties": {name: schema}}, schema.get("$defs", {}))
+    }
+
+
+_NEVER_SECRET = (str, int, float, bool, bytes, list, dict, Any)
+"""Most parameters: not worth a schema."""
+
+
+def _schema_of(kind: Any) -> dict[str, Any] | None:
+    try:
+        return TypeAdapter(kind).json_schema()
     except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, NameError, TypeError):
         return None
-    return schema if schema.get("type") == "object" else None
+
+
+def _secret_properties(schema: Any, definitions: dict[str, Any]) -> Iterator[str]:
+    """The names of the properties, at any depth of a JSON Schema, that may be written and not read."""
+    if isinstance(schema, dict):
+        for name, part in (schema.get("properties") or {}).items():
+            if _is_secret(part, definitions, ()):
+                yield name
+    for part in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from _secret_properties(part, definitions)
+
+
+def _is_secret(schema: Any, definitions: dict[str, Any], within: tuple[str, ...]) -> bool:
+    """Whether a part of a schema is secret itself, one of its alternatives, or what its list or mapping holds."""
+    if isinstance(schema, list):
+        return any(_is_secret(part, definitions, within) for part in schema)
+    if not isinstance(schema, dict):
+        return False
+    if schema.get("writeOnly") is True or schema.get("format") == "password":
+        return True
+    name = str(schema.get("$ref", "")).rpartition("/")[2]
+    if name and name not in within and _is_secret(definitions.get(name), definitions, (*within, name)):
+        return True
+    parts = ("anyOf", "oneOf", "allOf", "items", "prefixItems", "additionalProperties")
+    return any(_is_secret(schema.get(part), definitions, within) for part in parts)

@@ -1,6 +1,7 @@
 """From records to Celery messages: signatures, chords, revokes."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
@@ -12,7 +13,8 @@ from kombu.utils.json import loads
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from jobtracker.errors import BrokerUnavailableError, PartlySentError, ResultGoneError
+from jobtracker.arguments import ALL
+from jobtracker.errors import ArgumentsGoneError, BrokerUnavailableError, PartlySentError, ResultGoneError
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries, Loaded
@@ -79,6 +81,7 @@ class Dispatcher:
         Raises:
             BrokerUnavailableError: The broker does not answer.
             ResultGoneError: A completed sub-job's result is neither stored nor in Celery's result backend any more.
+            ArgumentsGoneError: Its arguments are not stored.
         """
         record, data = self.queries.load([job_id])[0]
         results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
@@ -123,8 +126,12 @@ class Dispatcher:
         return chord(header, signature, app=self.app).set(task_id=signature.options["task_id"])
 
     def _signature(self, record: dict[str, str], data: dict[str, str], results: list[Any] | None = None) -> Signature:
+        if why := withheld(record, data):
+            raise ArgumentsGoneError({record["id"]: why})
         args = loads(data.get("args") or "[]")
-        kwargs = loads(data.get("kwargs") or data.get("payload") or "{}")
+        kwargs = loads(data.get("payload") or "{}")
+        rule = self.queries.registry.rule_of(record)
+        covered = rule.cover(args, kwargs, ahead=1 if record.get("subs") else 0) if rule else None
         if results is not None:
             args = [results, *args]
         options: dict[str, Any] = {
@@ -135,6 +142,8 @@ class Dispatcher:
             options["queue"] = record["queue"]
         if record.get("request_id"):
             options["headers"] = {REQUEST_ID_HEADER: record["request_id"]}
+        if covered and covered.hidden:  # in what Celery shows of a message
+            options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
         return self.app.signature(record["task"], args=args, kwargs=kwargs, options=options)
 
     def _result(self, record: dict[str, str], data: dict[str, str]) -> Any:
@@ -146,6 +155,18 @@ class Dispatcher:
         if kept.state != states.SUCCESS:
             raise ResultGoneError(record["id"])
         return kept.result
+
+
+def withheld(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
+    """Why a job can't be sent from what is stored of it; None where it can."""
+    names = json.loads(record.get("masked") or "[]")
+    if names == [ALL]:
+        return f"its type {record['type']} stores none"
+    if names:
+        return f"its type {record['type']} masks {', '.join(names)}"
+    if data.get("arguments_repr", "() {}") not in {"() {}", "[] {}"}:
+        return f'declare its task {record.get("task")} with @tracked(store_arguments="full")'
+    return None
 
 
 def _note_sent(headers: dict[str, Any] | None = None, **_: Any) -> None:

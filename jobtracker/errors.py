@@ -1,6 +1,10 @@
 """What can go wrong, each error with a sentence that says what to do."""
 
+from collections.abc import Mapping
 from typing import Self
+
+_NAMED = 5
+"""How many jobs an error names."""
 
 
 class JobTrackerError(Exception):
@@ -97,6 +101,19 @@ class BrokerUnavailableError(JobTrackerError):
 
 class PartlySentError(BrokerUnavailableError):
     """The broker or the result backend stopped answering when part of a tree had been sent."""
+
+
+class ArgumentsGoneError(JobTrackerError):
+    """A job can't run again: arguments of it, or of jobs below it that have to run again too, are not stored.
+
+    Args:
+        reasons: Of each such job why not.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        named = [f"those of {job_id} ({reason})" for job_id, reason in list(reasons.items())[:_NAMED]]
+        more = f", and of {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
+        super().__init__(f"Arguments are not stored any more: {'; '.join(named)}{more}. Create the job anew.")
 
 
 class ResultGoneError(JobTrackerError):

@@ -6,6 +6,7 @@ runs in the pool's child. Which signal comes when, and from where, was measured 
 
 import logging
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable
@@ -17,13 +18,14 @@ from celery import Task, signals, states
 from celery.exceptions import Reject
 from kombu.utils.json import dumps
 
+from jobtracker.arguments import MASK, NOTHING, shortened, stored_when_begun, stored_when_sent, without
 from jobtracker.current import CurrentJob, job_of
-from jobtracker.declarations import DEFAULT, Declaration, declaration_of
+from jobtracker.declarations import DEFAULT, Declaration, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.lineage import called, sender, terms
-from jobtracker.messages import Known, stored_arguments
+from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
 from jobtracker.scope import Scope
@@ -87,6 +89,7 @@ class Hooks:
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
         self.read_answers()
+        self._mask(sender, job)
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
             fields["acks_late"] = "1"
@@ -100,6 +103,18 @@ class Hooks:
         job.alone = change.applied and change.parent is None
         if change.applied and change.parent and self._begun.add(f"{change.parent}:{run}"):
             self.tracking.store.apply(Event.SUB_START, change.parent)
+
+    def _mask(self, task: Task, job: CurrentJob) -> None:
+        """Note what must not stay in the job's record, now that its arguments are in our hands."""
+        request = task.request
+        known = self.scope.know(task.name, request.kwargs)
+        if known is None:
+            return
+        covered = known.arguments.cover(request.args, request.kwargs)
+        if covered.hidden:
+            job.secrets = covered.secrets
+            passed_on = int(bool(known.arguments.positional and request.args and takes_results(task)))
+            job.untold = stored_when_begun(known.arguments, request.args[passed_on:], request.kwargs, passed_on)
 
     @staticmethod
     def refuse(task: Task) -> None:
@@ -233,7 +248,7 @@ class Hooks:
                 self._fail(sender, job_id, run, None, error, None, kind="WorkerShutdown")
             return
         why = getattr(reason, "exc", None) or reason
-        fields: dict[str, str | int] = {"reason": _sentence(why)}
+        fields: dict[str, str | int] = {"reason": _sentence(why, job.secrets if job is not None else None)}
         due = _due_ms(getattr(reason, "when", None))
         if due is not None:
             fields["eta"] = due
@@ -297,10 +312,13 @@ class Hooks:
         data: dict[str, str] | None = None,
     ) -> Change:
         """Report on the task that runs here; where its job is not recorded, record it first."""
+        fields, data = {**(fields or {}), **job.untold.fields}, {**(data or {}), **job.untold.data}
         change = self._apply(event, job.id, job.run, job.attempt, fields, data)
         if change.outcome is Outcome.MISSING and (known := self.scope.know(task.name, task.request.kwargs)):
             self.tracking.store.create(self._from_request(task, job, known))
             change = self._apply(event, job.id, job.run, job.attempt, fields, data)
+        if change.applied:
+            job.untold = NOTHING
         return change
 
     def _apply(
@@ -325,13 +343,15 @@ class Hooks:
         traceback: str | None,
         kind: str | None = None,
     ) -> None:
-        kind = kind or type(exception).__name__
-        error = {"type": kind, "message": str(exception)[:2000]}
-        if traceback:
-            error["traceback"] = _shortened(str(traceback), self.tracking.settings.max_traceback_chars)
-        fields: dict[str, str | int] = {"reason": f"{kind}: {exception}"[:REASON_CHARS]}
-        data = {"error": dumps(error)}
         job = job_of(task)
+        secrets = job.secrets if job is not None else None
+        kind, message = kind or type(exception).__name__, without(str(exception), secrets)
+        error = {"type": kind, "message": message[:2000]}
+        if traceback:
+            text = without(str(traceback), secrets)
+            error["traceback"] = _shortened(text, self.tracking.settings.max_traceback_chars)
+        fields: dict[str, str | int] = {"reason": f"{kind}: {message}"[:REASON_CHARS]}
+        data = {"error": dumps(error)}
         if task is not None and job is not None and job.id == job_id:
             self._report(Event.FAIL, task, job, fields, data)
         else:
@@ -353,8 +373,13 @@ class Hooks:
         }
         if request.group and not request.chord:
             fields["group"] = request.group
-        data = stored_arguments(known.declaration, request.args, request.kwargs, request.argsrepr, request.kwargsrepr)
-        return NewJob(id=job.id, fields=fields, data={**data, **sent_from})
+        covered = known.arguments.cover(request.args, request.kwargs)
+        args_repr, kwargs_repr = request.argsrepr, request.kwargsrepr
+        if covered.hidden:
+            args_repr = _repr_in_place_of(args_repr, request.args, covered.args_repr)
+            kwargs_repr = _repr_in_place_of(kwargs_repr, request.kwargs, covered.kwargs_repr)
+        stored = stored_when_sent(known.arguments, covered, args_repr, kwargs_repr)
+        return NewJob(id=job.id, fields=fields | stored.fields, data=stored.data | sent_from)
 
     def _stored_result(self, task: Task, result: Any) -> dict[str, str]:
         declaration: Declaration = declaration_of(task) or DEFAULT
@@ -373,10 +398,18 @@ class Hooks:
         return f"jobtracker:{id(self)}:{signal.name}"
 
 
-def _sentence(error: object) -> str:
-    if isinstance(error, BaseException):
-        return f"{type(error).__name__}: {error}"[:REASON_CHARS]
-    return str(error)[:REASON_CHARS] if error else "the task asked to be retried"
+def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:
+    """What may be shown for the repr that a message brings.
+
+    One that its sender made may hide what the type does not mask, and show what it does: of that, nothing.
+    """
+    of_celery = {shortened(value), shortened(tuple(value)), masked, None}
+    return masked if header in of_celery else MASK
+
+
+def _sentence(error: object, secrets: re.Pattern[str] | None) -> str:
+    text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error or "")
+    return without(text, secrets)[:REASON_CHARS] or "the task asked to be retried"
 
 
 def _due_ms(when: datetime | float | None) -> int | None:

@@ -91,13 +91,14 @@ RECORD_FIELDS = (
     "origin",  # api | beat; not set: plain Celery code
     "request_id",  # of the HTTP request that made it
     "tags",  # JSON list
+    "masked",  # JSON list: names of the arguments whose values are not stored; "*": of all
 )
 
 DATA_FIELDS = (
-    "payload",  # JSON object: the task's keyword arguments
-    "kwargs",  # JSON object: its keyword arguments, where the payload is something else (custom)
-    "args",  # JSON list: its positional arguments, where they are stored
-    "arguments_repr",  # bounded repr of both, where they are not
+    "payload",  # JSON object: the task's keyword arguments, "" where they are not to be kept
+    "args",  # JSON list: its positional arguments, where they are stored, likewise
+    "custom_task",  # what a custom job calls its task
+    "arguments_repr",  # bounded repr of both, where they are not stored
     "result",  # JSON
     "result_omitted",  # bytes of a result that was too large to be stored here
     "error",  # JSON: type, message, traceback

@@ -4,8 +4,10 @@ import json
 import uuid
 from typing import Any
 
-from jobtracker.dispatch import Dispatcher
+from jobtracker.arguments import NOTHING, stored_when_begun
+from jobtracker.dispatch import Dispatcher, withheld
 from jobtracker.errors import (
+    ArgumentsGoneError,
     BrokerUnavailableError,
     IllegalTransitionError,
     InvalidJobError,
@@ -14,7 +16,7 @@ from jobtracker.errors import (
     PartlySentError,
 )
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Priority, Status
-from jobtracker.models import JobUpdate, SubJobCreate
+from jobtracker.models import JobUpdate, SubJobCreate, custom_payload
 from jobtracker.queries import JobQueries
 from jobtracker.registry import Registry
 from jobtracker.settlement import Settlement
@@ -133,8 +135,8 @@ class Launcher:
 
         Raises:
             JobNotFoundError: There is none with that id.
-            IllegalTransitionError: It is not failed or cancelled, part of it still runs, its arguments are not
-                stored, or its parent has ended too.
+            IllegalTransitionError: It is not failed or cancelled, part of it still runs, or its parent has ended too.
+            ArgumentsGoneError: Its arguments are not stored, or those of a sub-job that has to run again.
             ResultGoneError: The result of a completed sub-job, which the parent needs, is gone.
             BrokerUnavailableError: The broker does not answer; the job is failed as before.
         """
@@ -170,20 +172,27 @@ class Launcher:
             IllegalTransitionError: Its status does not allow it, or Celery runs it.
             InvalidPayloadError: The payload does not fit its type.
         """
-        record = self.queries.record(job_id)
+        [(record, data)] = self.queries.load([job_id])
         reports = wanted.model_fields_set & {"status", "progress"}
         if reports and int(record["run"]) > 0:
             raise IllegalTransitionError(job_id, record["status"], "report on", "Celery runs it, and reports itself.")
         if wanted.status is Status.CANCELLED:
             self.cancel(job_id, reason="cancelled by its outside worker")
         else:
-            self._report(job_id, wanted)
+            self._report(record, data, wanted)
         self._edit(record, wanted)
 
-    def _report(self, job_id: str, wanted: JobUpdate) -> None:
-        for event, target, fields, data in _reports(wanted):
+    def _report(self, record: dict[str, str], data: dict[str, str], wanted: JobUpdate) -> None:
+        job_id, rule = record["id"], self.registry.rule_of(record)
+        stored = NOTHING
+        if rule and not record.get("masked"):
+            args, kwargs = (
+                json.loads(data.get(name) or empty) for name, empty in (("args", "[]"), ("payload", "{}"))
+            )
+            stored = stored_when_begun(rule, args, kwargs, ahead=1 if record.get("subs") else 0)
+        for event, target, fields, bulk in _reports(wanted):
             # run 0: had it been started meanwhile, this would be stale
-            change = self.store.apply(event, job_id, run=0, fields=fields, data=data)
+            change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
             if change.after is not target:
                 raise _refused(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
             self.settlement.follow(job_id, change)
@@ -246,10 +255,7 @@ class Launcher:
             fields["request_id"] = request_id
         if subs:
             fields["policy"] = job.failure_policy
-        data = {"payload": json.dumps(job.payload)}
-        if args or kwargs is not job.payload:
-            data |= {"args": json.dumps(args), "kwargs": json.dumps(kwargs)}
-        into.append(NewJob(id=job_id, fields=fields, data=data, subs=subs))
+        into.append(NewJob(id=job_id, fields=fields, data=_stored(job.payload, args, kwargs), subs=subs))
         return job_id
 
     def _places(self, job_ids: list[str]) -> dict[str, dict[str, str | int]]:
@@ -259,9 +265,10 @@ class Launcher:
             place: dict[str, str | int] = {}
             job_type = self.registry.all().get(record["type"])
             if record.get("origin") == "api":
-                job_type, _, _ = self.registry.resolve(
-                    record["type"], json.loads(data["payload"]), has_sub_jobs=bool(record.get("subs"))
-                )
+                payload = json.loads(data["payload"])
+                if "custom_task" in data:
+                    payload = custom_payload(data["custom_task"], json.loads(data["args"]), payload)
+                job_type, _, _ = self.registry.resolve(record["type"], payload, has_sub_jobs=bool(record.get("subs")))
                 place["task"] = job_type.task
             elif record.get("queue"):  # where its own caller had sent it
                 job_type = None
@@ -275,6 +282,7 @@ class Launcher:
         families = self.queries.families(job_id)
         jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
         again: dict[str, list[str]] = {}
+        gone: dict[str, str] = {}
         level = [job_id]
         while level:
             for each in level:
@@ -282,11 +290,12 @@ class Launcher:
                 if record["status"] not in SETTLED:
                     why = f"its sub-job {each} has not ended yet, it is {record['status']}."
                     raise IllegalTransitionError(job_id, jobs[job_id][0]["status"], "retry", why)
-                if "payload" not in data and "args" not in data:
-                    why = f"the arguments of {each} are not stored. Declare its task with @tracked(store_args=True)."
-                    raise IllegalTransitionError(job_id, jobs[job_id][0]["status"], "retry", why)
+                if why_gone := withheld(record, data):
+                    gone[each] = why_gone
                 again[each] = families[each]
             level = [s for each in level for s in families[each] if jobs[s][0]["status"] != Status.COMPLETED]
+        if gone:
+            raise ArgumentsGoneError(gone)
         for each in again:
             self.dispatcher.results(families[each])  # raises where one is gone, before anything has changed
         return again
@@ -317,9 +326,7 @@ class Launcher:
             _, args, kwargs = self.registry.resolve(
                 record["type"], wanted.payload, has_sub_jobs=bool(record.get("subs"))
             )
-            data = {"payload": json.dumps(wanted.payload)}
-            if args or kwargs is not wanted.payload:
-                data |= {"args": json.dumps(args), "kwargs": json.dumps(kwargs)}
+            data = _stored(wanted.payload, args, kwargs)
         if not fields and not data:
             return
         unsent_only = wanted.priority is not None or wanted.payload is not None
@@ -342,6 +349,12 @@ class Launcher:
         if self._parent_of(record):
             why = f"it is a sub-job of {record['parent']}; {instead}."
             raise IllegalTransitionError(record["id"], record["status"], action, why)
+
+
+def _stored(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:
+    if kwargs is payload:
+        return {"payload": json.dumps(payload)}
+    return {"payload": json.dumps(kwargs), "args": json.dumps(args), "custom_task": payload["task"]}
 
 
 _WHY_NOT_START = "it was started already. To run it again when it has failed or was cancelled, retry it."

@@ -4,6 +4,8 @@ Needs python-json-logger, which the extras `api` and `workers` bring.
 """
 
 import logging
+import re
+from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -11,6 +13,7 @@ from celery._state import get_current_task
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from jobtracker.arguments import without
 from jobtracker.current import job_of
 from jobtracker.dispatch import REQUEST_ID_HEADER
 
@@ -20,6 +23,30 @@ request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 _FIELDS = ["levelname", "name", "message"]
 _NAMES = {"levelname": "level", "name": "logger"}
 _LEFT_OUT = [*RESERVED_ATTRS, "color_message"]  # uvicorn's second copy of its message, for terminals
+
+
+class _Formatter(JsonFormatter):
+    """Writes no arguments of tasks: Celery adds them to its own lines (`data`), and errors may tell them."""
+
+    def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what must not be read."""
+        data = log_data.get("data")
+        if isinstance(data, dict):
+            log_data["data"] = {name: value for name, value in data.items() if name not in {"args", "kwargs"}}
+        job = job_of(get_current_task())
+        cleaned: dict[str, Any] = _without(log_data, job.secrets) if job and job.secrets else log_data
+        return cleaned
+
+
+def _without(value: Any, secrets: re.Pattern[str]) -> Any:
+    """What is to be logged, with the mask for each secret in its texts."""
+    if isinstance(value, str):
+        return without(value, secrets)
+    if isinstance(value, Mapping):
+        return {name: _without(item, secrets) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without(item, secrets) for item in value]
+    return value
 
 
 class ContextFilter(logging.Filter):
@@ -47,7 +74,7 @@ def _context() -> dict[str, Any]:
 def json_handler(handler: logging.Handler, service: str) -> logging.Handler:
     """Make a handler write JSON lines that name the service."""
     handler.setFormatter(
-        JsonFormatter(
+        _Formatter(
             _FIELDS,
             timestamp="time",
             rename_fields=_NAMES,

@@ -7,10 +7,7 @@ So a tree that plain Celery code builds is known from the messages alone.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from celery.utils.saferepr import saferepr
-from kombu.utils.json import dumps
-
-from jobtracker.declarations import DEFAULT, Declaration
+from jobtracker.arguments import ArgumentRule, stored_when_sent
 from jobtracker.dispatch import REQUEST_ID_HEADER
 from jobtracker.lifecycle import Priority
 from jobtracker.lineage import called, sender, terms
@@ -20,14 +17,12 @@ from jobtracker.store import NewJob
 ACCUMULATE = "celery.accumulate"
 """Celery's own task that ends a group which has replaced a task, under that task's id."""
 
-_REPR_CHARS = 1024
-
 
 class Known(NamedTuple):
     """What this process knows of a task by its name."""
 
     job_type: str
-    declaration: Declaration
+    arguments: ArgumentRule
 
 
 class _Sending(NamedTuple):
@@ -45,8 +40,8 @@ class MessageReader:
     """Makes records of messages.
 
     Args:
-        know: Tells the job type and declaration of a task by its name and keyword arguments, or None for one that is
-            not tracked.
+        know: Tells the job type of a task by its name and keyword arguments, and what may be kept of these; None: it
+            is not tracked.
         priority_of: Maps a broker's number (or None) to a priority.
     """
 
@@ -82,10 +77,9 @@ class MessageReader:
             fields["request_id"] = headers[REQUEST_ID_HEADER]
         options = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
         around = self._around(job_id, fields, options, _in_order(embedded), sending)
-        arguments = stored_arguments(
-            known.declaration, args, kwargs, headers.get("argsrepr"), headers.get("kwargsrepr")
-        )
-        return [NewJob(id=job_id, fields=fields, data={**arguments, **sending.data}), *around]
+        covered = known.arguments.cover(args, kwargs)
+        stored = stored_when_sent(known.arguments, covered, headers.get("argsrepr"), headers.get("kwargsrepr"))
+        return [NewJob(id=job_id, fields=fields | stored.fields, data=stored.data | sending.data), *around]
 
     @staticmethod
     def task_ids_ahead(body: Any) -> set[str]:
@@ -136,7 +130,7 @@ class MessageReader:
         if known is None and steps[0]["task"] != ACCUMULATE:
             return []
         job_id, run = job_and_run_of(options["task_id"])
-        fields, data = self._described(steps[0], known or Known(ACCUMULATE, DEFAULT), sending.priority)
+        fields, data = self._described(steps[0], known or Known(ACCUMULATE, ArgumentRule()), sending.priority)
         fields["run"] = run
         if after is not None:
             fields["sent_by"] = after
@@ -160,26 +154,15 @@ class MessageReader:
         }
         if options.get("queue"):
             fields["queue"] = str(options["queue"])
-        return fields, stored_arguments(
-            known.declaration, args, kwargs, _bounded_repr(tuple(args)), _bounded_repr(kwargs)
+        ahead = 0 if signature.get("immutable") else 1  # what the tasks before it return
+        covered = known.arguments.cover(args, kwargs, ahead)
+        stored = stored_when_sent(
+            known.arguments,
+            covered,
+            options.get("argsrepr") or covered.args_repr,
+            options.get("kwargsrepr") or covered.kwargs_repr,
         )
-
-
-def stored_arguments(
-    declaration: Declaration, args: Any, kwargs: Any, args_repr: str | None, kwargs_repr: str | None
-) -> dict[str, str]:
-    """What may be stored of a task's arguments: all of them as JSON, or a bounded repr."""
-    if declaration.store_args:
-        try:
-            return {"args": dumps(list(args)), "payload": dumps(kwargs)}
-        except (TypeError, ValueError):
-            pass  # another serializer carries what JSON can't
-    return {"arguments_repr": f"{args_repr or '()'} {kwargs_repr or '{}'}"[:_REPR_CHARS]}
-
-
-def _bounded_repr(value: object) -> str:
-    """As Celery shortens the arguments of a message: each of a chord's header tasks carries those of its body."""
-    return str(saferepr(value, maxlen=_REPR_CHARS))
+        return fields | stored.fields, stored.data
 
 
 def _in_order(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from jobtracker.arguments import ArgumentRule
 from jobtracker.lifecycle import FailurePolicy, Priority, Status
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -166,7 +167,7 @@ class JobSummary(BaseModel):
 class Job(JobSummary):
     """A job with all that is known of it."""
 
-    payload: JsonValue = Field(None, description="The task's keyword arguments.")
+    payload: JsonValue = Field(None, description='The task\'s keyword arguments; "***" stands for what is masked.')
     args: list[JsonValue] | None = Field(None, description="The task's positional arguments, where they are stored.")
     arguments_repr: str | None = Field(None, description="Both as text, shortened, where they are not stored.")
     result: JsonValue = Field(None, description="What the task returned.")
@@ -180,14 +181,25 @@ class Job(JobSummary):
     )
 
     @classmethod
-    def from_store(cls, record: Mapping[str, str], data: Mapping[str, str]) -> Self:
-        """The job that a record and its bulky part tell of."""
+    def from_store(cls, record: Mapping[str, str], data: Mapping[str, str], rule: ArgumentRule | None = None) -> Self:
+        """The job that a record and its bulky part tell of.
+
+        Args:
+            record: By `keys.RECORD_FIELDS`, with the id.
+            data: By `keys.DATA_FIELDS`.
+            rule: What may be shown of its arguments, where what is stored may be more.
+        """
         values = cls._values(record)
-        for name in ("payload", "args", "result", "error"):
-            if data.get(name):
-                values[name] = _loads(data[name])
-        for name in ("arguments_repr", "schedule", "sent_from"):
-            values[name] = data.get(name)
+        values |= {name: _loads(data[name]) for name in ("payload", "args", "result", "error") if data.get(name)}
+        values |= {name: data.get(name) or None for name in ("arguments_repr", "schedule", "sent_from")}
+        if rule:
+            args, kwargs = values.get("args") or [], values.get("payload") or {}
+            covered = rule.cover(args, kwargs, ahead=1 if record.get("subs") else 0)
+            if covered.hidden:
+                values["payload"] = None if rule.keep == "none" else covered.kwargs
+                values["args"] = list(covered.args) or None
+        if data.get("custom_task"):
+            values["payload"] = custom_payload(data["custom_task"], values.get("args"), values.get("payload"))
         values["result_omitted_bytes"] = data.get("result_omitted")
         return cls.model_validate(values)
 
@@ -280,6 +292,17 @@ class ProgressUpdate(BaseModel):
     done: float = Field(ge=0)
     total: float = Field(gt=0)
     note: str = Field("", max_length=200)
+
+
+def custom_payload(task: str, args: list[Any] | None, kwargs: JsonValue) -> dict[str, Any]:
+    """The payload of a custom job, of what is stored of it.
+
+    Args:
+        task: What it calls its task.
+        args: The task's positional arguments.
+        kwargs: Its keyword arguments.
+    """
+    return {"task": task} | ({"args": args} if args else {}) | ({"kwargs": kwargs} if kwargs is not None else {})
 
 
 _EPOCH, _MS = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)

@@ -58,6 +58,7 @@ class Publishing:
     def __init__(self, tracking: Tracking, scope: Scope) -> None:
         self.tracking = tracking
         self.app = tracking.app
+        self.scope = scope
         self.resent = RecentIds()
         self.reader = MessageReader(scope.know, functools.partial(priority_of, self.app))
 
@@ -101,6 +102,19 @@ class Publishing:
             publication.outcomes = self.tracking.store.begin_create(*jobs, at_ms=at_ms)
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {})  # by a group, chord or chain whose end bears the task's own id
+
+    @never_raises
+    def hide(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
+        """Set what Celery shows of a message's arguments, where some are masked and the call does not set it.
+
+        It puts that into the message's headers (celery/app/amqp.py, as_task_v2), from which workers log it, and tell
+        it in their events. `inspect active` and `result_extended` show the arguments themselves.
+        """
+        known = self.scope.know(name, kwargs)
+        covered = known.arguments.cover(args or (), kwargs or {}) if known else None
+        if covered and covered.hidden:
+            options["argsrepr"] = options.get("argsrepr") or covered.args_repr
+            options["kwargsrepr"] = options.get("kwargsrepr") or covered.kwargs_repr
 
     @contextmanager
     def sending(self) -> Iterator[None]:

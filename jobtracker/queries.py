@@ -1,9 +1,10 @@
 """The only reader: jobs, pages, trees, figures. Nothing here writes."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from jobtracker.arguments import ArgumentRule
 from jobtracker.connection import RedisClient
 from jobtracker.errors import JobNotFoundError
 from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
@@ -11,6 +12,7 @@ from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Priority, Status
 from jobtracker.lists import Cursor, JobFilter, Plan, plan
 from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms
+from jobtracker.registry import Registry
 from jobtracker.scripts import Library
 
 SCAN_BUDGET = 5000
@@ -35,11 +37,13 @@ class JobQueries:
     Args:
         client: A Redis client that decodes responses.
         keys: The names of its keys.
+        registry: The job types that workers announced: they say what may be shown.
     """
 
-    def __init__(self, client: RedisClient, keys: Keys | None = None) -> None:
+    def __init__(self, client: RedisClient, keys: Keys | None = None, registry: Registry | None = None) -> None:
         self.client = client
         self.keys = keys or Keys()
+        self.registry = registry or Registry(client, self.keys)
         self._verbs = Library(["page"])
 
     def get(self, job_id: str) -> Job:
@@ -56,7 +60,7 @@ class JobQueries:
         Raises:
             JobNotFoundError: One of them is not there.
         """
-        return [Job.from_store(record, data) for record, data in self.load(job_ids)]
+        return [Job.from_store(*loaded, self._rule(loaded[0])) for loaded in self.load(job_ids)]
 
     def load(self, job_ids: Sequence[str], *, missing_ok: bool = False) -> list[Loaded]:
         """The records (`keys.RECORD_FIELDS`, with the id) and bulky parts (`keys.DATA_FIELDS`), in one round trip.
@@ -75,6 +79,10 @@ class JobQueries:
                 raise JobNotFoundError(job_id)
             found.append(({**record, "id": job_id}, data))
         return found
+
+    def _rule(self, record: Mapping[str, str]) -> ArgumentRule | None:
+        """What may be shown: of what Celery code sent no more is stored."""
+        return self.registry.rule_of(record) if record.get("origin") == "api" and not record.get("masked") else None
 
     def record(self, job_id: str) -> dict[str, str]:
         """The fields of a record (`keys.RECORD_FIELDS`) and its id.
@@ -133,7 +141,8 @@ class JobQueries:
         Raises:
             JobNotFoundError: There is none with that id.
         """
-        root = JobTree.from_store(*self.load([job_id])[0])
+        [(record, data)] = self.load([job_id])
+        root = JobTree.from_store(record, data, self._rule(record))
         level = [root]
         while parents := [job for job in level if job.sub_job_counts]:
             pipe = self.client.pipeline(transaction=False)
@@ -146,7 +155,7 @@ class JobQueries:
                 for _ in family:
                     record, data = next(loaded)
                     if record.get("status"):
-                        parent.sub_jobs.append(JobTree.from_store(record, data))
+                        parent.sub_jobs.append(JobTree.from_store(record, data, self._rule(record)))
                 level += parent.sub_jobs
         return root
 

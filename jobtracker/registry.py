@@ -1,10 +1,12 @@
 """Job types: workers announce theirs in Redis, the API validates against them and sends jobs by task name."""
 
 import time
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from jobtracker.arguments import ALL, MASK, ArgumentRule
 from jobtracker.connection import RedisClient
 from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
 from jobtracker.keys import Keys
@@ -27,6 +29,7 @@ class JobType(BaseModel):
     needs_results: bool = Field(False, description="Its task can't be called without them.")
     takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
     acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
+    arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
 
 
 class CustomPayload(BaseModel, extra="forbid"):
@@ -81,9 +84,15 @@ class Registry:
         known = {CUSTOM: _CUSTOM_TYPE, **self.all(fresh=True)}
         return [known.get(name) or JobType(name=name, task=name) for name in self.names()]
 
-    def type_of_task(self, task: str) -> str:
-        """The job type of a Celery task: its own name where nobody announced one."""
-        return next((t.name for t in self.all().values() if t.task == task), task)
+    def type_of_task(self, task: str) -> JobType | None:
+        """The job type of a Celery task; None where nobody announced one."""
+        return next((t for t in self.all().values() if t.task == task), None)
+
+    def rule_of(self, record: Mapping[str, str]) -> ArgumentRule | None:
+        """What may be shown of a job's arguments; None where nobody has announced its type."""
+        announced = self.all().get(record["type"]) if record["type"] != CUSTOM else None
+        announced = announced or self.type_of_task(record.get("task", ""))
+        return announced.arguments if announced else None
 
     def resolve(
         self, job_type: str, payload: dict[str, Any], *, has_sub_jobs: bool
@@ -109,6 +118,7 @@ class Registry:
             if job_type not in DOCUMENTED:
                 raise UnknownJobTypeError(job_type, self.names())
             announced = JobType(name=job_type, task=job_type)
+        _refuse_mask(announced.name, announced.arguments, [], payload)
         self._check(announced, payload)
         return announced, [], payload
 
@@ -121,6 +131,7 @@ class Registry:
             raise InvalidPayloadError(
                 CUSTOM, [(["task"], f"no worker has announced {wanted.task!r}; known: {tasks}")]
             )
+        _refuse_mask(CUSTOM, found.arguments, wanted.args, wanted.kwargs)
         if not wanted.args:  # a schema says nothing of positional arguments
             self._check(found, wanted.kwargs, CUSTOM, "kwargs")
         return found, wanted.args, wanted.kwargs
@@ -131,8 +142,9 @@ class Registry:
             return
         from jsonschema import Draft202012Validator
 
-        errors = Draft202012Validator(job_type.payload_schema).iter_errors(payload)
-        problems = [([*within, *error.absolute_path], _reason(error)) for error in errors]
+        rule = job_type.arguments
+        errors = Draft202012Validator(job_type.payload_schema).iter_errors(rule.veil(payload))
+        problems = [([*within, *_shown(error.absolute_path, rule.mask)], _reason(error)) for error in errors]
         if problems:
             raise InvalidPayloadError(name or job_type.name, problems)
 
@@ -140,6 +152,25 @@ class Registry:
 def _named(name: str, types: dict[str, JobType]) -> JobType | None:
     """The type of that name, or of a task of that name."""
     return next((t for t in types.values() if name in {t.task, t.name}), None)
+
+
+def _refuse_mask(name: str, rule: ArgumentRule, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Refuse what came from an answer of ours: the mask would be taken for the value."""
+    hidden = rule.cover(args, kwargs).hidden
+    echoed = [each for each, values in hidden.items() if each != ALL and MASK in values]
+    if echoed:
+        text = (
+            f"{MASK!r} stands for the masked value of {', '.join(echoed)}: send the value, or leave the payload out"
+        )
+        raise InvalidPayloadError(name, [([], text)])
+
+
+def _shown(path: Iterable[str | int], mask: tuple[str, ...]) -> Iterator[str | int]:
+    """A path up to what is masked: below it keys may be as secret as values."""
+    for step in path:
+        yield step
+        if step in mask:
+            return
 
 
 def _reason(error: Any) -> str:

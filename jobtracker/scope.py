@@ -4,7 +4,8 @@ from typing import Any
 
 from celery import Task
 
-from jobtracker.declarations import DEFAULT, declaration_of
+from jobtracker.arguments import NOT_KNOWN, ArgumentRule
+from jobtracker.declarations import argument_rule, declaration_of
 from jobtracker.lineage import MAPS, mapped_task
 from jobtracker.messages import ACCUMULATE, Known
 from jobtracker.tracking import Tracking
@@ -22,9 +23,10 @@ class Scope:
         self.app = tracking.app
         self.registry = tracking.registry
         self.only_declared = only_declared
+        self._rules: dict[Task, ArgumentRule] = {}
 
     def know(self, name: str, kwargs: Any = None) -> Known | None:
-        """The job type and the declaration of a task; None where it is not tracked.
+        """The job type of a task, and what may be kept of its arguments; None where it is not tracked.
 
         Celery's own tasks are not, but for those that map a task: they are tracked where it is, as a type of its own.
 
@@ -34,17 +36,20 @@ class Scope:
         """
         if mapped := mapped_task(name, kwargs):
             known = self.know(mapped)
-            return known and Known(f"{known.job_type}.{MAPS[name]}", known.declaration)
+            return known and Known(f"{known.job_type}.{MAPS[name]}", known.arguments.of_map())
         if name.startswith("celery."):
             return None
         task = self.app.tasks.get(name)
         declared = declaration_of(task) if task is not None else None
         if declared is None and self.only_declared:
             return None
-        declaration = declared or DEFAULT
         if task is None:  # this process only sends it: the workers have announced what it is
-            return Known(self.registry.type_of_task(name), declaration)
-        return Known(declaration.job_type or name, declaration)
+            announced = self.registry.type_of_task(name)
+            return Known(announced.name, announced.arguments) if announced else Known(name, NOT_KNOWN)
+        rule = self._rules.get(task)
+        if rule is None:
+            rule = self._rules[task] = argument_rule(task)
+        return Known((declared.job_type if declared else None) or name, rule)
 
     def covers(self, task: Task, request: Any) -> bool:
         """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""

@@ -6,7 +6,7 @@ import os
 import socket
 import uuid
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from celery import Celery, Task, signals
 from celery.local import Proxy
 from pydantic import BaseModel
 
+from jobtracker.arguments import Keep
 from jobtracker.connection import connect
 from jobtracker.declarations import declaration_of, needs_results, payload_schema, takes_results, tracked
 from jobtracker.hooks import Hooks
@@ -129,7 +130,8 @@ class Tracker:
         job_type: str | None = None,
         *,
         payload: type[BaseModel] | None = None,
-        store_args: bool = False,
+        store_arguments: Keep = "repr",
+        mask: Collection[str] = (),
         store_result: bool = True,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Task]:
@@ -138,13 +140,16 @@ class Tracker:
         Args:
             job_type: The type's name, and the task's unless `options` name it otherwise.
             payload: A pydantic model of its keyword arguments.
-            store_args: See `Declaration`.
+            store_arguments: See `Declaration`.
+            mask: See `Declaration`.
             store_result: See `Declaration`.
             options: Celery's own options of a task.
         """
         if job_type:
             options.setdefault("name", job_type)
-        declare = tracked(job_type, payload=payload, store_args=store_args, store_result=store_result)
+        declare = tracked(
+            job_type, payload=payload, store_arguments=store_arguments, mask=mask, store_result=store_result
+        )
         return lambda function: self.app.task(**options)(declare(function))
 
     def job_types(self) -> list[JobType]:
@@ -164,6 +169,7 @@ class Tracker:
                     needs_results=needs_results(task),
                     takes_results=takes_results(task),
                     acks_late=bool(task.acks_late),
+                    arguments=known.arguments,
                 )
             )
         return types
@@ -175,9 +181,11 @@ class Tracker:
         send = self.app.send_task
 
         @functools.wraps(send)
-        def send_task(*args: Any, **kwargs: Any) -> Any:
-            with self.hooks.publishing.sending():
-                return send(*args, **kwargs)
+        def send_task(name: str, args: Any = None, kwargs: Any = None, *further: Any, **options: Any) -> Any:
+            publishing = self.hooks.publishing
+            publishing.hide(name, args, kwargs, options)
+            with publishing.sending():
+                return send(name, args, kwargs, *further, **options)
 
         self.app.send_task = send_task
 

@@ -44,8 +44,8 @@ class Tracking:
             tombstone_s=settings.tombstone_s,
             max_log_lines=settings.max_log_lines,
         )
-        queries = JobQueries(client, keys)
         registry = Registry(client, keys)
+        queries = JobQueries(client, keys, registry)
         dispatcher = Dispatcher(app, queries)
         leases = Leases(client, keys, settings.lease_lost_s)
         settlement = Settlement(store, queries, dispatcher, leases)

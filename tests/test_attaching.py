@@ -264,7 +264,7 @@ def test_of_a_tree_the_declared_tasks_are_tracked(redis_server, worker_log_dir):
 
 def test_a_declaration_goes_below_app_task(app, settings):
     @app.task(shared=False, name="below")
-    @tracked("invoice", store_args=True)
+    @tracked("invoice", store_arguments="full")
     def below(lines: list[int]):
         pass
 
@@ -282,7 +282,7 @@ def test_a_declaration_above_app_task_is_refused_with_a_sentence(app):
 
 
 def test_a_class_based_task_is_declared_on_its_class(app, settings):
-    app.register_task(tracked("by_class", store_args=True)(tasks.Declared)())
+    app.register_task(tracked("by_class", store_arguments="full")(tasks.Declared)())
     with attached(app, settings) as tracker:
         job_id = app.tasks["declared_class"].apply_async(kwargs={"value": 3}).id
         job = tracker.tracking.queries.get(job_id)
@@ -309,6 +309,7 @@ def test_the_decorator_of_a_tracker_names_the_task_after_its_type(app, settings)
 
 
 def test_arguments_are_stored_as_a_bounded_text_unless_a_task_wants_them_kept(app, settings):
+    app.task(lines, name="plain", shared=False)
     with attached(app, settings) as tracker:
         job_id = app.send_task("plain", args=["x" * 5000], kwargs={"key": 1}).id
         job = tracker.tracking.queries.get(job_id)

@@ -7,7 +7,7 @@ from celery import chain
 from workers_under_test import job
 
 from jobtracker import Status
-from jobtracker.errors import IllegalTransitionError, ResultGoneError
+from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
 from jobtracker.lifecycle import Event
 from jobtracker.registry import JobType
 
@@ -199,12 +199,22 @@ def test_a_plain_celery_job_is_retried_where_its_arguments_are_stored(project, g
 def test_a_job_whose_arguments_are_not_stored_can_not_be_retried(project):
     job_id = project.send("fail", "secret")
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
-    with pytest.raises(IllegalTransitionError, match="store_args"):
+    with pytest.raises(ArgumentsGoneError, match="store_arguments"):
         project.launcher.retry(job_id)
-    parent = project.chord([project.signature("fail")], project.signature("collect"))
+    header = [project.signature("fail", "secret") for _ in range(2)]
+    parent = project.chord(header, project.signature("collect"))
     failed(project, parent)
-    with pytest.raises(IllegalTransitionError, match="store_args"):
+    with pytest.raises(ArgumentsGoneError) as refused:
         project.launcher.retry(parent)
+    assert all(sub in str(refused.value) for sub in project.subs(parent))
+
+
+def test_a_plain_celery_job_without_arguments_is_retried_though_none_are_stored(project):
+    job_id = project.send("fail")
+    project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
+    project.launcher.retry(job_id)
+    project.expect_did(job_id, "began", run=2)
+    project.expect_status(job_id, Status.FAILED)
 
 
 def test_a_large_result_comes_from_celery_s_backend_and_when_that_has_lost_it_too_nothing_has_changed(project, gate):

@@ -5,6 +5,7 @@ from recount import recount
 from sample_jobs import START_MS, bring_to, create_in, create_job
 
 from jobtracker.lifecycle import MATRIX, SETTLED, Event, Outcome, Status
+from jobtracker.store import NewJob
 
 LATER_MS = START_MS + 5_000
 
@@ -46,6 +47,32 @@ def test_an_event_does_in_the_store_what_the_table_says(client, keys, store, eve
         assert now == record
         assert client.exists(keys("data", job)) == 0
     assert recount(client, keys) == []
+
+
+def test_arguments_of_an_event_take_the_place_of_stored_ones_unless_these_are_masked_so_already(client, keys, store):
+    masked = {"payload": "masked", "args": "masked", "arguments_repr": "masked"}
+    whole, repr_only, done = (
+        NewJob(id=name, fields={"type": "t", "priority": "normal", **fields}, data=data)
+        for name, fields, data in (
+            ("whole", {}, {"payload": "whole"}),
+            ("repr", {}, {"arguments_repr": "(whole)"}),
+            ("done", {"masked": '["card"]'}, {"payload": "as it was"}),
+        )
+    )
+    store.create(whole, repr_only, done)
+    for job in (whole, repr_only, done):
+        store.apply(Event.START, job.id, fields={"masked": '["card"]'}, data=masked)
+    stored = [client.hgetall(keys("data", job.id)) for job in (whole, repr_only, done)]
+    assert stored == [{"payload": "masked"}, {"arguments_repr": "masked"}, {"payload": "as it was"}]
+
+
+def test_a_start_that_finds_a_cancel_leaves_the_arguments_for_a_retry(client, keys, store):
+    store.create(NewJob(id="x", fields={"type": "t", "priority": "normal"}, data={"payload": "whole"}))
+    bring_to(store, "x", Status.RETRYING)
+    store.apply(Event.CANCEL, "x")
+    store.apply(Event.START, "x", fields={"masked": '["card"]'}, data={"payload": "masked"})
+    assert client.hget(keys("data", "x"), "payload") == "whole"
+    assert client.hget(keys("job", "x"), "masked") is None
 
 
 @pytest.mark.parametrize("event", Event)

@@ -33,14 +33,15 @@ if not rec then
   tally('created', now, 1)
   outcome = 'applied'
 elseif not rec.executing and not SETTLED[rec.status] then
-  for i = 1, #fields, 2 do
-    local name = fields[i]
-    if name == 'queued' or name == 'queue' or name == 'eta' or name == 'expires' then
-      local is_new = redis.call('HSETNX', KEYS[1], name, fields[i + 1]) == 1
-      if is_new and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
-        redis.call('DEL', key('data', id))
-        if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
-      end
+  local given = {}
+  for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
+  for _, name in ipairs({ 'queued', 'queue', 'eta', 'expires' }) do
+    local is_new = given[name] and redis.call('HSETNX', KEYS[1], name, given[name]) == 1
+    if is_new and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
+      redis.call('DEL', key('data', id))
+      if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+      redis.call('HDEL', KEYS[1], 'masked')
+      if given.masked then redis.call('HSET', KEYS[1], 'masked', given.masked) end
     end
   end
 end

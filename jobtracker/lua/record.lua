@@ -14,7 +14,7 @@ end
 
 -- What decides about an event, what more decides about a parent or a removal, and which of them are numbers.
 local FEW = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'queued', 'started', 'next',
-  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries' }
+  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked' }
 local ALL = { 'policy', 'body', 'halted', 'finished', 'subs_completed', 'subs_failed', 'subs_cancelled' }
 for i = 1, #FEW do ALL[#ALL + 1] = FEW[i] end -- Lua's own library is not there yet when this is loaded
 local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, subs_completed = true, subs_failed = true,

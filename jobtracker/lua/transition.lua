@@ -4,17 +4,27 @@
 -- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it), the lease that must
 --          still hold the job ('' for any), n, n field/value pairs for the record, field/value pairs for the data
 -- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), next in chain or ''}
--- The pairs are written only where the event was applied as it came.
+-- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
+-- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
+local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
 local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local run, attempt, lease, n = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 
 local rec = load(id, FEW)
 if not rec then return { missing(id), '', '', 0, 0, '', 0, '' } end
-local before, outcome, applied = rec.status, 'stale', event
+local before, masked, outcome, applied = rec.status, rec.masked, 'stale', event
+for i = 9, 8 + 2 * n, 2 do
+  if ARGV[i] == 'masked' and ARGV[i + 1] == masked then masked = true end
+end
 if lease == '' or lease == redis.call('HGET', KEYS[1], 'lease') then
   outcome, applied = apply(rec, event, now, run, attempt, { unpack(ARGV, 9, 8 + 2 * n) })
 end
-if outcome == 'applied' and applied == event and #ARGV > 8 + 2 * n then
-  redis.call('HSET', key('data', id), unpack(ARGV, 9 + 2 * n))
+if outcome == 'applied' and applied == event then
+  for i = 9 + 2 * n, #ARGV, 2 do
+    local name, bulk = ARGV[i], key('data', id)
+    if not ARGUMENTS[name] or (masked ~= true and redis.call('HEXISTS', bulk, name) == 1) then
+      redis.call('HSET', bulk, name, ARGV[i + 1])
+    end
+  end
 end
 return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '' }

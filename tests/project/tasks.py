@@ -9,6 +9,7 @@ from typing import Any
 from celery import Task, chain, chord, group, shared_task
 from celery.backends.redis import RedisBackend
 from celery.exceptions import Ignore, Reject
+from pydantic import BaseModel, SecretStr
 
 from jobtracker import current_job, tracked
 from project.diary import diary, did
@@ -145,7 +146,7 @@ def mended(name: str, value: Any = None) -> Any:
 
 
 @shared_task(name="mended_and_kept")
-@tracked(store_args=True)
+@tracked(store_arguments="full")
 def mended_and_kept(name: str, value: Any = None) -> Any:
     """As `mended`; its arguments are stored."""
     did("began")
@@ -317,7 +318,7 @@ def sends(self: Task, way: str) -> list[str]:
 
 
 @shared_task(name="sends_then_fails", bind=True)
-@tracked(store_args=True)
+@tracked(store_arguments="full")
 def sends_then_fails(self: Task, gate: str) -> str:
     """Send a task; raise until a gate is open."""
     sent = self.app.signature("ok").apply_async()
@@ -329,7 +330,7 @@ def sends_then_fails(self: Task, gate: str) -> str:
 
 
 @shared_task(name="collect")
-@tracked(store_args=True)
+@tracked(store_arguments="full")
 def collect(results: Any = None, label: str | None = None) -> Any:
     """Return the results of the sub-jobs."""
     did("began")
@@ -383,7 +384,7 @@ class Declared(Task):
 
 
 @shared_task(name="declared")
-@tracked("declared_type", store_args=True)
+@tracked("declared_type", store_arguments="full")
 def declared(value: int) -> int:
     """Return the value."""
     did("began")
@@ -424,3 +425,68 @@ def apply_another(self: Task) -> list[str]:
 def current_id() -> str:
     """Return the id of the current job."""
     return current_job().id
+
+
+# -- arguments that are not for everybody --------------------------------------------------------------------------
+
+
+@shared_task(name="pay", bind=True)
+@tracked("payment", mask={"card"})
+def pay(self: Task, amount: Any = 0, card: Any = None, how: str = "return", **details: Any) -> Any:
+    """Return the amount, or end in another way, with the card in what it says."""
+    did("began")
+    if how == "fail":
+        raise ValueError(f"the card {card!r} is refused")
+    if how == "refuse":
+        raise ValueError("refused")
+    if how == "retry" and not self.request.retries:
+        raise self.retry(exc=ValueError(f"the card {card!r} is busy"), countdown=SOON_S)
+    if how.startswith("gate"):
+        for _ in diary().until_open(how):
+            pass
+    did("returned")
+    return amount
+
+
+@shared_task(name="pay_and_keep")
+@tracked(mask={"card"}, store_arguments="full")
+def pay_and_keep(amount: Any, card: Any = None) -> Any:
+    """Fail; its arguments are stored, but for the card."""
+    did("began")
+    raise ValueError("as asked")
+
+
+@shared_task(name="bill")
+@tracked("bill", mask={"card"})
+def bill(results: Any = None, card: Any = None, how: str = "return") -> Any:
+    """Return the results of the sub-jobs."""
+    did("began")
+    if how == "fail":
+        raise ValueError(f"the card {card!r} is refused")
+    did("returned")
+    return results
+
+
+@shared_task(name="silent")
+@tracked("silent", store_arguments="none")
+def silent(note: str = "", fails: bool = False) -> None:
+    """Say nothing."""
+    did("began")
+    if fails:
+        raise ValueError(note)
+    did("returned")
+
+
+class Account(BaseModel):
+    """Whom to log in."""
+
+    user: str
+    pin: SecretStr | None = None
+
+
+@shared_task(name="login")
+@tracked("login")
+def login(account: Account, password: SecretStr | None = None) -> None:
+    """Do nothing with either."""
+    did("began")
+    did("returned")

@@ -1,0 +1,266 @@
+"""What may be kept and shown of a task's arguments, and what stands for the rest."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from celery.utils.saferepr import saferepr
+from kombu.utils.json import dumps
+from pydantic import BaseModel
+
+MASK = "***"
+"""Stands for a value that is not shown."""
+
+ALL = "*"
+"""Among the names of what is masked: all of it."""
+
+Keep = Literal["repr", "full", "none"]
+
+REPR_CHARS = 1024
+_SHORTEST_SECRET = 4
+"""Characters of a value that is looked for in texts: a shorter one would be found everywhere."""
+_SCALARS = (str, bytes, int, float, Decimal, date, time, timedelta, UUID, Enum, type(None))
+
+
+class ArgumentRule(BaseModel, frozen=True):
+    """What a job type says about the arguments of its task. Workers announce it.
+
+    Attributes:
+        keep: What is stored of a plain Celery call's arguments: a bounded repr, all as JSON, nothing. Nothing also
+            goes for the payload of an API job, once it has begun.
+        mask: Names of parameters, and at any depth of keys, whose values are not shown.
+        positional: The parameters that take positional arguments, in order.
+        rest: The parameter that takes further ones (`*args`).
+        keyword_only: The parameters that take none.
+        extra: The parameter that takes keyword arguments of any other name (`**kwargs`).
+    """
+
+    keep: Keep = "repr"
+    mask: tuple[str, ...] = ()
+    positional: tuple[str, ...] = ()
+    rest: str | None = None
+    keyword_only: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def cover(self, args: Iterable[Any], kwargs: Mapping[str, Any], ahead: int = 0) -> "Covered":
+        """The arguments as they may be shown.
+
+        Args:
+            args: Positional arguments.
+            kwargs: Keyword arguments.
+            ahead: How many more come before them: the results that a chord or chain passes on.
+        """
+        if self.keep == "none":
+            given = [*args, *kwargs.values()]
+            return Covered((), {}, {ALL: given} if given else {})
+        if not self.mask:
+            return Covered(tuple(args), kwargs)
+        hidden: Hidden = {}
+        shown_args = []
+        for position, value in enumerate(args, start=ahead):
+            name = self._taker(position)
+            masked = name is None or name in self.mask  # what nothing takes could be anything
+            shown_args.append(self._shown(value, name or f"argument {position + 1}", hidden, masked=masked))
+        shown_kwargs = {
+            name: self._shown(value, name, hidden, masked=self._masks(name)) for name, value in kwargs.items()
+        }
+        return Covered(tuple(shown_args), shown_kwargs, hidden)
+
+    def veil(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """JSON as it was, whose hidden parts do not show in messages that are made with its repr."""
+        veiled: dict[str, Any] = _veiled(payload, self.mask, under=self.keep == "none")
+        return veiled
+
+    def of_map(self) -> "ArgumentRule":
+        """The rule for a task of Celery's that calls this one for many arguments: what it is given is nested."""
+        return ArgumentRule(keep="none" if self.mask else self.keep)
+
+    def _taker(self, position: int) -> str | None:
+        return self.positional[position] if position < len(self.positional) else self.rest
+
+    def _masks(self, name: str) -> bool:
+        further = name not in self.positional and name not in self.keyword_only
+        return name in self.mask or (further and self.extra in self.mask)
+
+    def _shown(self, value: Any, name: str, hidden: "Hidden", *, masked: bool) -> Any:
+        if masked and value is not None:
+            hidden.setdefault(name, []).append(value)
+            return MASK
+        if isinstance(value, Mapping):
+            return {key: self._shown(item, str(key), hidden, masked=key in self.mask) for key, item in value.items()}
+        if isinstance(value, list) or type(value) is tuple:
+            return type(value)([self._shown(item, name, hidden, masked=False) for item in value])
+        return value if isinstance(value, _SCALARS) else _Opaque(value)
+
+
+NOT_KNOWN = ArgumentRule(keep="none")
+"""Of a task that this process knows by its name only, and no worker has announced."""
+
+Hidden = dict[str, list[Any]]
+"""The values that are not shown, by the names they stand under."""
+
+
+@dataclass(frozen=True)
+class Covered:
+    """Arguments as they may be shown.
+
+    Attributes:
+        args: The positional ones.
+        kwargs: The keyword arguments.
+        hidden: What is not shown of them.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    hidden: Hidden = field(default_factory=dict)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of what is not shown; `ALL` where nothing is."""
+        return sorted(self.hidden)
+
+    @property
+    def args_repr(self) -> str:
+        """The positional ones as Celery shortens them."""
+        return shortened(self.args)
+
+    @property
+    def kwargs_repr(self) -> str:
+        """The keyword arguments as Celery shortens them."""
+        return shortened(dict(self.kwargs))
+
+    @property
+    def secrets(self) -> re.Pattern[str] | None:
+        """How the hidden values may stand in a text, in a repr of it too, or a repr of that; None: nowhere."""
+        values = {str(value) for values in self.hidden.values() for value in _leaves(values)}
+        longest_first = sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True)
+        return re.compile("|".join(map(_however_quoted, longest_first))) if longest_first else None
+
+
+def _however_quoted(text: str) -> str:
+    """A pattern for a text, its repr, its JSON, the repr of its repr and so on: they differ in backslashes."""
+    return "".join(map(_however_quoted_part, re.findall(r"\\+|[^\\]", text)))
+
+
+def _however_quoted_part(part: str) -> str:
+    if part.startswith("\\"):
+        return r"\\+"
+    if part in "'\"":
+        return r"\\*" + part
+    escapes = {ascii(part)[1:-1], json.dumps(part)[1:-1]} - {part}
+    spelled = (r"\\+".join(map(re.escape, escape.split("\\"))) for escape in sorted(escapes))
+    return f"(?:{'|'.join([re.escape(part), *spelled])})" if escapes else re.escape(part)
+
+
+def shortened(value: object) -> str:
+    """A repr as Celery makes it for the headers of a message."""
+    return str(saferepr(value, maxlen=REPR_CHARS))
+
+
+def without(text: str, secrets: re.Pattern[str] | None) -> str:
+    """A text in which the mask stands for each secret."""
+    return secrets.sub(MASK, text) if secrets else text
+
+
+class Stored(NamedTuple):
+    """What is recorded of arguments: fields of the record, and of its bulky part."""
+
+    fields: dict[str, str | int]
+    data: dict[str, str]
+
+
+NOTHING = Stored({}, {})
+
+
+def stored_when_sent(rule: ArgumentRule, covered: Covered, args_repr: str | None, kwargs_repr: str | None) -> Stored:
+    """What is recorded of a plain Celery call.
+
+    Args:
+        rule: The rule of its task.
+        covered: Its arguments, by that rule.
+        args_repr: The positional ones as its message shows them.
+        kwargs_repr: The keyword arguments likewise.
+    """
+    fields = _masked(covered)
+    if rule.keep == "none":
+        return Stored(fields, {})
+    if rule.keep == "full" and (data := _as_json(covered)):
+        return Stored(fields, data)
+    return Stored(fields, {"arguments_repr": _both(args_repr or "()", kwargs_repr or "{}")})
+
+
+def stored_when_begun(rule: ArgumentRule, args: Sequence[Any], kwargs: Mapping[str, Any], ahead: int = 0) -> Stored:
+    """What takes the place of the arguments that are stored when a job has begun; nothing where they may stay.
+
+    Args:
+        rule: The rule of its task.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
+        ahead: How many more come before them.
+    """
+    covered = rule.cover(args, kwargs, ahead)
+    if not covered.hidden:
+        return NOTHING
+    data = dict.fromkeys(("args", "payload", "arguments_repr"), "")
+    if rule.keep != "none":
+        data["arguments_repr"] = _both(covered.args_repr, covered.kwargs_repr)
+        data |= _as_json(covered)
+    return Stored(_masked(covered), data)
+
+
+def _as_json(covered: Covered) -> dict[str, str]:
+    try:
+        return {"args": dumps(covered.args), "payload": dumps(covered.kwargs)}
+    except (TypeError, ValueError):
+        return {}  # another serializer carries what JSON can't
+
+
+def _masked(covered: Covered) -> dict[str, str | int]:
+    return {"masked": dumps(covered.names)} if covered.hidden else {}
+
+
+def _both(args_repr: str, kwargs_repr: str) -> str:
+    return f"{args_repr} {kwargs_repr}"[:REPR_CHARS]
+
+
+def _veiled(value: Any, mask: tuple[str, ...], *, under: bool) -> Any:
+    if isinstance(value, dict):
+        value = {
+            _VEILED[str](key) if under else key: _veiled(item, mask, under=under or key in mask)
+            for key, item in value.items()
+        }
+    elif isinstance(value, list):
+        value = [_veiled(item, mask, under=under) for item in value]
+    return _VEILED[type(value)](value) if under and type(value) in _VEILED else value
+
+
+_VEILED: dict[type, Any] = {
+    kind: type(f"Veiled{kind.__name__}", (kind,), {"__repr__": lambda _: repr(MASK)})
+    for kind in (str, int, float, list, dict)
+}
+
+
+class _Opaque:
+    """Stands for an object that can't be looked into."""
+
+    def __init__(self, value: object) -> None:
+        self.name = type(value).__qualname__
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from _leaves(item)
+    elif value is not None and not isinstance(value, bool):
+        yield value

@@ -1,0 +1,187 @@
+"""What is shown of arguments: never what is masked, in whatever way it is given."""
+
+import inspect
+import json
+from typing import Annotated, Any
+
+import pytest
+from celery import Celery, Task
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, RootModel, SecretStr
+
+from jobtracker import tracked
+from jobtracker.arguments import ALL, MASK, ArgumentRule, stored_when_begun, stored_when_sent, without
+from jobtracker.declarations import argument_rule
+
+app = Celery("arguments", set_as_current=False)
+SECRET = "hunter2-hunter2"
+
+
+def rule_of(function: Any, **options: Any) -> ArgumentRule:
+    return argument_rule(app.task(tracked(**options)(function), name=f"{function.__name__}-{id(function)}"))
+
+
+def two(amount, card): ...
+
+
+def take(amount, *cards, plain=0, **secrets): ...
+
+
+def rest(**payload): ...
+
+
+def pay(amount, card=None, *extras, currency="EUR", **details): ...
+
+
+PAY = rule_of(pay, mask={"card"})
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "shown_args", "shown_kwargs"),
+    [
+        ((5, SECRET), {}, (5, MASK), {}),
+        ((5,), {"card": SECRET}, (5,), {"card": MASK}),
+        (({"card": SECRET}, {"number": SECRET}), {}, ({"card": MASK}, MASK), {}),
+        (
+            (5, None),
+            {"parts": [{"card": [SECRET]}, ({"card": 7},)]},
+            (5, None),
+            {"parts": [{"card": MASK}, ({"card": MASK},)]},
+        ),
+        ((5, SECRET, "more"), {"currency": "EUR"}, (5, MASK, "more"), {"currency": "EUR"}),
+    ],
+)
+def test_a_masked_name_hides_a_parameter_and_a_key_at_any_depth(args, kwargs, shown_args, shown_kwargs):
+    covered = PAY.cover(args, kwargs)
+    assert (covered.args, covered.kwargs, covered.names) == (shown_args, shown_kwargs, ["card"])
+
+
+def test_what_an_earlier_task_passes_on_takes_the_first_place():
+    assert PAY.cover((SECRET,), {}, ahead=1).args == (MASK,)
+    assert PAY.cover((7, "EUR"), {}, ahead=2).args == (7, "EUR")
+
+
+def test_the_names_of_args_and_kwargs_hide_what_these_take():
+    rule = rule_of(take, mask={"cards", "secrets"})
+    covered = rule.cover((5, SECRET, SECRET), {"plain": 1, "amount": 2, "pin": SECRET})
+    assert (covered.args, covered.kwargs) == ((5, MASK, MASK), {"plain": 1, "amount": 2, "pin": MASK})
+
+
+def test_an_argument_that_no_parameter_takes_is_hidden_where_anything_is():
+    rule = rule_of(two, mask={"card"})
+    covered = rule.cover((5, "x", SECRET), {})
+    assert (covered.args, covered.names) == ((5, MASK, MASK), ["argument 3", "card"])
+
+
+def test_an_object_that_can_not_be_looked_into_shows_its_class_only():
+    class Order:
+        def __repr__(self):
+            return SECRET
+
+    stored = stored_when_sent(PAY, covered := PAY.cover((Order(),), {}), covered.args_repr, covered.kwargs_repr)
+    assert SECRET not in str(stored)
+    assert "Order>" in stored.data["arguments_repr"]
+
+
+def test_a_bound_task_and_a_class_based_one_begin_with_their_first_real_parameter():
+    @tracked(mask={"card"})
+    class ByClass(Task):
+        name = "by_class"
+
+        def run(self, amount, card): ...
+
+    @app.task(bind=True)
+    @tracked(mask={"card"})
+    def bound(self, amount, card): ...
+
+    for task in (bound, app.register_task(ByClass())):
+        assert argument_rule(task).cover((5, SECRET), {}).args == (5, MASK)
+
+
+@given(st.data())
+def test_however_the_arguments_are_given_each_goes_by_the_name_python_gives_it(data):
+    masked = data.draw(st.sets(st.sampled_from(["amount", "card", "extras", "currency", "details"]), min_size=1))
+    args = data.draw(st.lists(st.text(min_size=8, max_size=9), min_size=1, max_size=4))
+    names = ["currency", "tip", *(["card"] if len(args) < 2 else [])]
+    kwargs = data.draw(st.dictionaries(st.sampled_from(names), st.text(min_size=8, max_size=9)))
+    covered = rule_of(pay, mask=masked).cover(args, kwargs)
+    bind = inspect.signature(pay).bind
+    was, shown = bind(*args, **kwargs).arguments, bind(*covered.args, **covered.kwargs).arguments
+    for name, value in was.items():
+        hidden = {str: MASK, tuple: (MASK,) * len(value), dict: dict.fromkeys(value, MASK)}
+        assert shown[name] == (hidden[type(value)] if name in masked else value)
+
+
+def test_of_a_rule_that_keeps_nothing_nothing_is_stored():
+    rule = ArgumentRule(keep="none")
+    covered = rule.cover((SECRET,), {"a": 1})
+    assert (covered.args, covered.kwargs, covered.names) == ((), {}, [ALL])
+    assert SECRET not in str(stored_when_sent(rule, covered, repr(SECRET), "{}"))
+    begun = stored_when_begun(rule, (SECRET,), {})
+    assert set(begun.data.values()) == {""}
+
+
+def test_where_nothing_is_masked_nothing_takes_the_place_of_what_is_stored():
+    assert stored_when_begun(PAY, (5,), {"card": None}) == ({}, {})
+    assert stored_when_begun(ArgumentRule(), (5,), {"card": SECRET}) == ({}, {})
+
+
+def test_a_secret_is_found_in_texts_however_it_is_spelled():
+    secret = 'it\'s "a" \\\\ long\noné \U0001f600'
+    covered = PAY.cover((), {"card": {"number": 4111_1111, "code": secret, "short": "abc"}})
+    for spelling in (
+        secret,
+        repr(secret),
+        repr(repr(secret)),
+        repr(f'"{secret}"'),
+        ascii(secret),
+        json.dumps(secret),
+    ):
+        assert without(f"<{spelling}>", covered.secrets).strip("<>'\"\\") == MASK
+    assert without("abc 41111111", covered.secrets) == f"abc {MASK}"
+
+
+@given(st.text(min_size=4), st.lists(st.sampled_from([repr, ascii, json.dumps, str]), max_size=3))
+def test_any_secret_is_found_in_a_repr_of_a_repr(secret, spellings):
+    text = secret
+    for spell in spellings:
+        text = spell(f"the card {text} is refused")
+    assert MASK in without(text, PAY.cover((), {"card": secret}).secrets)
+
+
+class Inner(BaseModel):
+    pin: SecretStr
+    note: str
+
+
+class Pin(RootModel[SecretStr]): ...
+
+
+class Payload(BaseModel):
+    inner: list[Inner]
+    tokens: dict[str, SecretStr]
+    hidden: str = Field("", json_schema_extra={"writeOnly": True})
+    by_alias: SecretStr = Field(alias="byAlias")
+    shown: str
+    root: Pin | None = None
+
+
+def test_what_is_secret_by_its_type_is_masked_without_a_word():
+    rule = rule_of(rest, payload=Payload)
+    assert rule.mask == ("byAlias", "hidden", "pin", "root", "tokens")
+
+
+def test_so_it_is_in_a_signature_that_has_no_schema():
+    def login(
+        user: str, password: Annotated[SecretStr | None, "of theirs"], *more: int, session: object, **rest: Any
+    ): ...
+
+    assert rule_of(login, mask={"user"}).mask == ("password", "user")
+
+
+def test_a_mask_that_is_one_text_and_an_unknown_way_to_store_are_refused():
+    with pytest.raises(TypeError, match=r"mask=\{'card'\}"):
+        tracked(mask="card")
+    with pytest.raises(ValueError, match="store_arguments"):
+        tracked(store_arguments="all")
