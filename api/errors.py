@@ -7,7 +7,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
@@ -20,6 +19,7 @@ from jobtracker.errors import (
     InvalidPayloadError,
     JobNotFoundError,
     JobTrackerError,
+    QueueMissingError,
     ResultGoneError,
     UnknownJobTypeError,
 )
@@ -34,6 +34,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     JobNotFoundError: (404, reports.JOB_NOT_FOUND, "No such job"),
     IllegalTransitionError: (409, reports.ILLEGAL_TRANSITION, "Not in this status"),
     ArgumentsGoneError: (409, reports.ARGUMENTS_GONE, "Its arguments are gone"),
+    QueueMissingError: (409, reports.QUEUE_MISSING, "No such queue"),
     ResultGoneError: (409, reports.RESULT_GONE, "A result is gone"),
     UnknownJobTypeError: (422, reports.UNKNOWN_JOB_TYPE, "Unknown job type"),
     InvalidPayloadError: (422, reports.INVALID_PAYLOAD, "The payload does not fit"),
@@ -107,10 +108,6 @@ def install(app: FastAPI) -> None:
         errors = [FieldProblem(field=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
         detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
         return problem(request, 422, "The request is not valid", detail, errors=errors)
-
-    @app.exception_handler(OperationalError)
-    def broker_error(request: Request, error: OperationalError) -> JSONResponse:
-        return problem(request, 503, "The broker is away", f"The broker does not answer: {error}. Try again shortly.")
 
     @app.exception_handler(RedisError)
     def redis_error(request: Request, error: RedisError) -> JSONResponse:

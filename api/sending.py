@@ -5,6 +5,7 @@ from typing import Any
 from celery import Celery
 
 from api.settings import ApiSettings
+from jobtracker.brokers import configure
 
 
 class SendingCelery(Celery):  # type: ignore[misc] # Celery has no types
@@ -23,17 +24,28 @@ class SendingCelery(Celery):  # type: ignore[misc] # Celery has no types
 
 def celery_app(settings: ApiSettings) -> Celery:
     """The app, which knows no tasks."""
-    app = SendingCelery("jobtracker-api", broker=settings.broker_url, backend=settings.result_backend)
-    limits = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0, "max_retries": 1, "interval_start": 0}
+    app = SendingCelery("jobtracker-api")
+    configure(app, settings)
     app.conf.update(
         broker_connection_timeout=1.0,
+        broker_heartbeat=0,  # nobody would send any
         # A chord in a chord holds a connection for each level while it is sent: of a limited number, two deep trees
         # could hold all, and wait for each other for ever.
         broker_pool_limit=None,
-        broker_transport_options=limits,
+        broker_transport_options=_AMQP_LIMITS if settings.broker_is_amqp else _REDIS_LIMITS,
         result_backend_transport_options={"retry_policy": {"max_retries": 1}},
         redis_socket_connect_timeout=1.0,
         redis_socket_timeout=2.0,
         task_send_sent_event=settings.task_events,
     )
     return app
+
+
+_REDIS_LIMITS = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0, "max_retries": 1, "interval_start": 0}
+_AMQP_LIMITS = {
+    "read_timeout": 2.0,
+    "write_timeout": 2.0,
+    "confirm_publish": True,  # a job is started when the broker says that it has it
+    "max_retries": 1,
+    "interval_start": 0,
+}

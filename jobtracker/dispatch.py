@@ -1,19 +1,16 @@
 """From records to Celery messages: signatures, chords, revokes."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
 from celery import Celery, Signature, chord, signals, states
-from kombu.exceptions import OperationalError
 from kombu.utils.json import loads
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobtracker.arguments import ALL
+from jobtracker.brokers import broker_errors, broker_priorities, expect_queues
 from jobtracker.errors import ArgumentsGoneError, BrokerUnavailableError, PartlySentError, ResultGoneError
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.models import task_id_of
@@ -27,15 +24,6 @@ being_sent: ContextVar[list[str] | None] = ContextVar("jobtracker_being_sent", d
 
 _RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
 """For a connection that has gone stale. Without a policy (`retry=False`) kombu itself reconnects for six seconds."""
-
-_REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
-_AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
-
-
-def broker_priorities(app: Celery) -> dict[Priority, int]:
-    """The broker's own numbers: kombu's Redis transport takes 0 first, AMQP takes the highest first."""
-    transport = app.connection_for_write().transport
-    return _AMQP_PRIORITIES if transport.driver_type == "amqp" else _REDIS_PRIORITIES
 
 
 def priority_of(app: Celery, number: int | None) -> Priority:
@@ -68,9 +56,11 @@ class Dispatcher:
         Raises:
             BrokerUnavailableError: The broker or the result backend does not answer; nothing was sent.
             PartlySentError: It did not answer any more when part of the tree was sent.
+            QueueMissingError: It has no queue for one of them; nothing was sent.
         """
         families = self.queries.families(root)
         jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
+        self._expect_queues(record for record, _ in jobs.values())
         self._send(self._chord(root, families, jobs))
 
     def publish_alone(self, job_id: str) -> None:
@@ -80,11 +70,13 @@ class Dispatcher:
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
+            QueueMissingError: It has no queue for it.
             ResultGoneError: A completed sub-job's result is neither stored nor in Celery's result backend any more.
             ArgumentsGoneError: Its arguments are not stored.
         """
         record, data = self.queries.load([job_id])[0]
         results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
+        self._expect_queues([record])
         self._send(self._signature(record, data, results))
 
     def results(self, job_ids: Sequence[str]) -> list[Any]:
@@ -102,14 +94,14 @@ class Dispatcher:
             BrokerUnavailableError: The broker does not answer.
         """
         if task_ids:
-            with _broker_errors():
+            with broker_errors():
                 self.app.control.revoke(list(task_ids), terminate=terminate)
 
     def _send(self, signature: Signature) -> None:
         sent: list[str] = []
         token = being_sent.set(sent)
         try:
-            with _broker_errors():
+            with broker_errors():
                 signature.apply_async(retry_policy=_RETRY_POLICY)
         except BrokerUnavailableError as error:
             if sent:
@@ -140,11 +132,21 @@ class Dispatcher:
         }
         if record.get("queue"):
             options["queue"] = record["queue"]
+            if self._is_foreign(record):
+                # Straight into the queue, wherever this is sent from: in a chord, by another worker.
+                options |= {"declare": [], "exchange_type": "direct"}
         if record.get("request_id"):
             options["headers"] = {REQUEST_ID_HEADER: record["request_id"]}
         if covered and covered.hidden:  # in what Celery shows of a message
             options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
         return self.app.signature(record["task"], args=args, kwargs=kwargs, options=options)
+
+    def _expect_queues(self, records: Iterable[dict[str, str]]) -> None:
+        expect_queues(self.app, (record["queue"] for record in records if self._is_foreign(record)))
+
+    def _is_foreign(self, record: dict[str, str]) -> bool:
+        """Whether a job goes to a queue of which only its own workers know what it has to be declared with."""
+        return bool(record.get("queue")) and record["task"] not in self.app.tasks
 
     def _result(self, record: dict[str, str], data: dict[str, str]) -> Any:
         if record["status"] != Status.COMPLETED:
@@ -176,11 +178,3 @@ def _note_sent(headers: dict[str, Any] | None = None, **_: Any) -> None:
 
 
 signals.after_task_publish.connect(_note_sent, weak=False, dispatch_uid="jobtracker:sent")
-
-
-@contextmanager
-def _broker_errors() -> Iterator[None]:
-    try:
-        yield
-    except (OperationalError, RedisConnectionError, RedisTimeoutError) as error:
-        raise BrokerUnavailableError(f"The broker does not answer: {error}") from error

@@ -116,6 +116,14 @@ class ArgumentsGoneError(JobTrackerError):
         super().__init__(f"Arguments are not stored any more: {'; '.join(named)}{more}. Create the job anew.")
 
 
+class QueueMissingError(JobTrackerError):
+    """The broker has no such queue, and would drop a message to it."""
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(f"The broker has no queue {queue!r}, so nothing was sent. Start a worker that consumes it.")
+        self.queue = queue
+
+
 class ResultGoneError(JobTrackerError):
     """A sub-job completed, and its result is neither stored nor in Celery's result backend any more."""
 

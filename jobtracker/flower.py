@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from celery import Celery
 from pydantic import Field, ValidationInfo, field_validator
 
+from jobtracker.brokers import configure
 from jobtracker.embedded import is_port_free
 from jobtracker.errors import JobTrackerError
 from jobtracker.processes import ProcessError
@@ -56,7 +57,9 @@ def run(settings: FlowerSettings) -> None:
     os.environ["FLOWER_ADDRESS"] = settings.flower_address
     # By default Flower switches task events on at all workers, every five seconds (flower/events.py).
     os.environ["FLOWER_ENABLE_EVENTS"] = str(settings.task_events)
-    Celery("flower", broker=settings.broker_url, backend=settings.result_backend).start(["flower"])
+    app = Celery("flower")
+    configure(app, settings)
+    app.start(["flower"])
 
 
 def main() -> None:

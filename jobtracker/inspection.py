@@ -2,13 +2,15 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from amqp.exceptions import NotFound
-from kombu.exceptions import ChannelError, OperationalError
 from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
+from jobtracker.brokers import Backlog, backlog, broker_errors, unacknowledged
+from jobtracker.errors import BrokerUnavailableError
 from jobtracker.leases import Worker
 from jobtracker.tracking import Tracking
 
@@ -19,6 +21,10 @@ class QueueDepth(BaseModel):
     queue: str
     messages: int = Field(description="Waiting messages, of all priorities.")
     consumers: list[str] = Field(description="Names of the live workers that consume it.")
+    consumer_count: int | None = Field(
+        description="How many consumers the broker counts, those of workers that are not tracked among them; null "
+        "where it does not tell."
+    )
 
 
 class QueueDepths(BaseModel):
@@ -77,25 +83,32 @@ class Inspection:
         """How much waits at the broker.
 
         Raises:
-            kombu.exceptions.OperationalError: The broker does not answer.
+            BrokerUnavailableError: The broker does not answer.
         """
         live = self.leases.live()
         names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
         names |= {queue for worker in live for queue in worker.queues} | {self.app.conf.task_default_queue}
-        with self.app.connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=self.timeout_s)
-            queues = [
-                QueueDepth(
-                    queue=name,
-                    messages=_messages(connection, name),
-                    consumers=[worker.name for worker in live if name in worker.queues],
-                )
-                for name in sorted(names)
-            ]
-            return QueueDepths(queues=queues, unacknowledged=_unacknowledged(connection))
+        with self._broker() as connection:
+            found = {name: backlog(connection, name) or _NOTHING for name in sorted(names)}
+            return QueueDepths(
+                queues=[
+                    QueueDepth(
+                        queue=name,
+                        messages=messages,
+                        consumers=[worker.name for worker in live if name in worker.queues],
+                        consumer_count=consumers,
+                    )
+                    for name, (messages, consumers) in found.items()
+                ],
+                unacknowledged=unacknowledged(connection),
+            )
 
     def workers(self) -> list[WorkerStats]:
-        """All workers, by name; their answers are at most `cache_s` seconds old."""
+        """All workers, by name; their answers are at most `cache_s` seconds old.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
         with self._lock:
             if time.monotonic() - self._asked_at >= self.cache_s:
                 self._workers = self._ask()
@@ -125,11 +138,10 @@ class Inspection:
         """Celery's broker."""
         began = time.perf_counter()
         try:
-            with self.app.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1, interval_start=0, timeout=self.timeout_s)
+            with self._broker() as connection:
                 transport = connection.transport.driver_type
-        except (OperationalError, OSError, *self.app.connection_for_read().connection_errors) as error:
-            return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
+        except BrokerUnavailableError as error:
+            return Component(healthy=False, detail=str(error))
         return Component(
             healthy=True, latency_ms=round((time.perf_counter() - began) * 1000, 3), facts={"transport": transport}
         )
@@ -139,7 +151,7 @@ class Inspection:
         try:
             workers = self.workers()
             unconsumed = self._unconsumed(workers)
-        except (OperationalError, RedisError, OSError) as error:
+        except (BrokerUnavailableError, RedisError) as error:
             return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
         consuming = [worker.name for worker in workers if worker.online and worker.queues]
         silent = [worker.name for worker in workers if not worker.online]
@@ -147,9 +159,9 @@ class Inspection:
         if not consuming:
             detail = "no worker consumes; start one"
         elif unconsumed:
-            backlog = ", ".join(f"{queue} ({messages})" for queue, messages in unconsumed.items())
+            waiting = ", ".join(f"{queue} ({messages})" for queue, messages in unconsumed.items())
             queues = ",".join(unconsumed)
-            detail = f"messages wait where no worker consumes: {backlog}; start one with --queues {queues}"
+            detail = f"messages wait where no worker consumes: {waiting}; start one with --queues {queues}"
         facts = {"consuming": consuming, "silent": silent, "unconsumed": unconsumed}
         return Component(healthy=detail is None, detail=detail, facts=facts)
 
@@ -159,22 +171,25 @@ class Inspection:
         for worker in workers:
             # One that is too busy to answer consumes what it did when it started.
             consumed.update(worker.queues if worker.online or not worker.lease else worker.lease.queues)
-        waiting = {depth.queue: depth.messages for depth in self.queue_depths().queues if depth.messages}
-        if not waiting.keys() - consumed:
-            return {}
-        # A worker without a lease is unknown until it answers, so the whole time limit is waited for.
-        answers = self.app.control.inspect(timeout=self.timeout_s).active_queues() or {}
-        consumed |= {queue["name"] for queues in answers.values() for queue in queues or []}
-        return {queue: messages for queue, messages in waiting.items() if queue not in consumed}
+        waiting = [each for each in self.queue_depths().queues if each.messages and each.queue not in consumed]
+        if any(each.consumer_count is None for each in waiting):
+            # A worker without a lease is unknown until it answers, so the whole time limit is waited for.
+            with self._broker() as connection:
+                answers = self._inspect(connection, None).active_queues() or {}
+            consumed |= {queue["name"] for queues in answers.values() for queue in queues or []}
+        return {
+            each.queue: each.messages for each in waiting if each.queue not in consumed and not each.consumer_count
+        }
 
     def _ask(self) -> list[WorkerStats]:
         leases = {worker.name: worker for worker in self.leases.live()}
-        # By name the answers are waited for; without names the whole time limit is, for who knows who will answer.
-        inspect = self.app.control.inspect(destination=list(leases) or None, timeout=self.timeout_s)
-        stats = inspect.stats() or {}
         found = {name: WorkerStats(name=name, online=False, lease=lease) for name, lease in leases.items()}
-        if stats:
-            inspect = self.app.control.inspect(destination=list(stats), timeout=self.timeout_s)
+        with self._broker() as connection:
+            # By name the answers are waited for; without names the whole time limit is: who knows who will answer?
+            stats = self._inspect(connection, list(leases) or None).stats() or {}
+            if not stats:
+                return [found[name] for name in sorted(found)]
+            inspect = self._inspect(connection, list(stats))
             answers = {
                 "stats": stats,
                 "active": inspect.active(),
@@ -183,31 +198,26 @@ class Inspection:
                 "registered": inspect.registered(),
             }
             queues = inspect.active_queues() or {}
-            for name in stats:
-                values = {what: answer[name] for what, answer in answers.items() if answer and name in answer}
-                found[name] = WorkerStats(
-                    name=name,
-                    online=True,
-                    lease=leases.get(name),
-                    queues=[queue["name"] for queue in queues.get(name) or []],
-                    **values,
-                )
+        for name in stats:
+            values = {what: answer[name] for what, answer in answers.items() if answer and name in answer}
+            found[name] = WorkerStats(
+                name=name,
+                online=True,
+                lease=leases.get(name),
+                queues=[queue["name"] for queue in queues.get(name) or []],
+                **values,
+            )
         return [found[name] for name in sorted(found)]
 
+    def _inspect(self, connection: Any, names: list[str] | None) -> Any:
+        return self.app.control.inspect(destination=names, timeout=self.timeout_s, connection=connection)
 
-def _messages(connection: Any, queue: str) -> int:
-    """Waiting messages; a passive declare counts all priorities on Redis too (kombu/transport/redis.py, _size)."""
-    channel = connection.channel()
-    try:
-        return int(channel.queue_declare(queue=queue, passive=True).message_count)
-    except (ChannelError, NotFound):  # nobody has sent to it yet
-        return 0
-    finally:
-        channel.close()
+    @contextmanager
+    def _broker(self) -> Iterator[Any]:
+        with broker_errors(), self.app.connection_for_read() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0, timeout=self.timeout_s)
+            yield connection
 
 
-def _unacknowledged(connection: Any) -> int | None:
-    if connection.transport.driver_type != "redis":
-        return None
-    channel = connection.default_channel
-    return int(channel.client.hlen(channel.unacked_key))
+_NOTHING = Backlog(0, None)
+"""A queue that nobody has made yet."""

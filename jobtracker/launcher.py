@@ -8,7 +8,6 @@ from jobtracker.arguments import NOTHING, stored_when_begun
 from jobtracker.dispatch import Dispatcher, withheld
 from jobtracker.errors import (
     ArgumentsGoneError,
-    BrokerUnavailableError,
     IllegalTransitionError,
     InvalidJobError,
     JobNotFoundError,
@@ -90,6 +89,7 @@ class Launcher:
             InvalidPayloadError: Its type was announced meanwhile, and its payload does not fit.
             BrokerUnavailableError: The broker does not answer; the job is as it was, or cancelled where part of its
                 tree had been sent.
+            QueueMissingError: It has no queue for one of them; the job is as it was.
         """
         record = self.queries.record(job_id)
         self._check_has_no_parent(record, "start", "start its parent")
@@ -139,6 +139,7 @@ class Launcher:
             ArgumentsGoneError: Its arguments are not stored, or those of a sub-job that has to run again.
             ResultGoneError: The result of a completed sub-job, which the parent needs, is gone.
             BrokerUnavailableError: The broker does not answer; the job is failed as before.
+            QueueMissingError: It has no queue for it; the job is failed as before.
         """
         record = self.queries.record(job_id)
         if record["status"] not in {Status.FAILED, Status.CANCELLED}:
@@ -307,7 +308,7 @@ class Launcher:
                 self.dispatcher.publish_alone(each)
                 if again[each]:
                     self.store.edit(each, fields={"body": "sent"})
-        except BrokerUnavailableError as error:
+        except JobTrackerError as error:
             fields = {"reason": f"it could not be sent again: {error}"[:300]}
             for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(again, fields)).items():
                 self.settlement.follow(each, change)

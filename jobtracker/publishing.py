@@ -11,6 +11,7 @@ from celery import Celery
 from celery._state import get_current_task
 from kombu.utils.json import dumps
 
+from jobtracker.brokers import queue_of
 from jobtracker.current import CurrentJob, job_of
 from jobtracker.dispatch import being_sent, priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
@@ -70,6 +71,7 @@ class Publishing:
         headers: dict[str, Any] | None = None,
         properties: dict[str, Any] | None = None,
         routing_key: str = "",
+        declare: list[Any] | None = None,
         **_: Any,
     ) -> None:
         """before_task_publish: record the job, its parents, what its chain holds.
@@ -85,16 +87,17 @@ class Publishing:
             return
         task_id, at_ms = headers["id"], now_ms()
         job_id, run = job_and_run_of(task_id)
+        queue = declare[0].name if declare else queue_of(routing_key)
         current = job_of(get_current_task())
         if current is not None and (current.id, current.run) == (job_id, run):
             if not headers.get("retries"):
-                self._replaced(current, {"task": sender, "queue": routing_key})
+                self._replaced(current, {"task": sender, "queue": queue})
             current.resent = True
             return
         if headers.get("retries"):  # by the main process, for a child that was lost
             self.resent.add(task_id)
             return
-        jobs = self.reader.jobs(sender, headers, properties or {}, routing_key, body, at_ms)
+        jobs = self.reader.jobs(sender, headers, properties or {}, queue, body, at_ms)
         if jobs:
             if entry := due_entry.get():
                 jobs[0] = replace(jobs[0], data={**jobs[0].data, "schedule": entry})

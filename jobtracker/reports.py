@@ -95,6 +95,7 @@ REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 JOB_NOT_FOUND = "urn:jobtracker:problem:job-not-found"
 ILLEGAL_TRANSITION = "urn:jobtracker:problem:illegal-transition"
 ARGUMENTS_GONE = "urn:jobtracker:problem:arguments-gone"
+QUEUE_MISSING = "urn:jobtracker:problem:queue-missing"
 RESULT_GONE = "urn:jobtracker:problem:result-gone"
 UNKNOWN_JOB_TYPE = "urn:jobtracker:problem:unknown-job-type"
 INVALID_PAYLOAD = "urn:jobtracker:problem:invalid-payload"

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Mapping
 from ipaddress import ip_address
-from typing import Annotated, Self
-from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from jobtracker.errors import JobTrackerError
+from jobtracker.urls import AMQP_SCHEMES, REDIS_SCHEMES, celery_url, scheme_of, with_database
 
 
 class SettingsError(JobTrackerError):
@@ -18,7 +18,8 @@ class SettingsError(JobTrackerError):
 class EnvironmentSettings(BaseModel):
     """A model whose fields are read from the environment variables of their (upper-case) names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An error's traceback must not show a password.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -40,13 +41,20 @@ class Settings(EnvironmentSettings):
     """Where jobs are tracked, and how."""
 
     redis_url: str = Field(
-        "redis://localhost:6379", description="The tracking Redis: redis://, rediss:// or unix://."
+        "redis://localhost:6379", repr=False, description="The tracking Redis: redis://, rediss:// or unix://."
     )
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database, where the URL names none.")
     tracking_namespace: str = Field("jobtracker", min_length=1, description="What every key begins with.")
     tracking_timeout_s: float = Field(1.0, gt=0, description="The longest a task waits for the tracking Redis.")
-    celery_broker_url: str | None = Field(None, description="Celery's broker; default: the tracking Redis.")
-    celery_result_backend: str | None = Field(None, description="Celery's results; default: the tracking Redis.")
+    celery_broker_url: str | None = Field(
+        None, repr=False, description="Celery's broker, Redis or RabbitMQ; default: the tracking Redis."
+    )
+    celery_result_backend: str | None = Field(
+        None, repr=False, description="Celery's results; default: the tracking Redis."
+    )
+    celery_queue_type: Literal["classic", "quorum"] = Field(
+        "classic", description="What queues the shipped workers, and for them the API, declare on RabbitMQ."
+    )
     task_events: bool = Field(False, description="Send Celery's own task events too, for Flower's list of tasks.")
     job_retention_days: float = Field(7, gt=0, le=36_500, description="Settled jobs leave after this many days.")
     tombstone_s: int = Field(86400, gt=0, description="How long a deleted job's late reports are still refused.")
@@ -61,9 +69,19 @@ class Settings(EnvironmentSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:
-        if urlsplit(url).scheme not in {"redis", "rediss", "unix"}:
+        if scheme_of(url) not in {"redis", "rediss", "unix"}:
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return url
+
+    @field_validator("celery_broker_url")
+    @classmethod
+    def _is_broker(cls, urls: str | None) -> str | None:
+        # Several are alternatives, one of which is used (kombu/connection.py).
+        if urls and any(scheme_of(url) not in REDIS_SCHEMES | AMQP_SCHEMES for url in urls.split(";")):
+            raise ValueError(
+                "must begin with redis://, rediss:// or unix:// for Redis, amqp:// or amqps:// for RabbitMQ"
+            )
+        return urls
 
     @property
     def tracking_url(self) -> str:
@@ -72,27 +90,23 @@ class Settings(EnvironmentSettings):
 
     @property
     def broker_url(self) -> str:
-        """Celery's broker."""
-        return self.celery_broker_url or celery_redis_url(self.tracking_url)
+        """Celery's broker, as Celery spells it."""
+        return ";".join(map(celery_url, (self.celery_broker_url or self.tracking_url).split(";")))
+
+    @property
+    def broker_is_amqp(self) -> bool:
+        """Whether that is RabbitMQ."""
+        return scheme_of(self.broker_url) in AMQP_SCHEMES
 
     @property
     def result_backend(self) -> str:
-        """Celery's result backend."""
-        return self.celery_result_backend or celery_redis_url(self.tracking_url)
+        """Celery's result backend, as Celery spells it."""
+        return celery_url(self.celery_result_backend or self.tracking_url)
 
     @property
     def retention_ms(self) -> int:
         """How long settled jobs stay, in milliseconds."""
         return int(self.job_retention_days * 86_400_000)
-
-
-def with_database(url: str, db: int) -> str:
-    """`url` with database `db`, unless it names one itself."""
-    parts = urlsplit(url)
-    if parts.scheme == "unix":
-        named = "db" in parse_qs(parts.query)
-        return url if named else f"{url}{'&' if parts.query else '?'}db={db}"
-    return url if parts.path.strip("/") else urlunsplit(parts._replace(path=f"/{db}"))
 
 
 def is_loopback(host: str) -> bool:
@@ -101,12 +115,3 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def celery_redis_url(url: str) -> str:
-    """A redis-py URL as Celery spells it: kombu writes a unix socket as redis+socket:// with virtual_host."""
-    if not url.startswith("unix://"):
-        return url
-    socket, _, query = url.removeprefix("unix://").partition("?")
-    options = {"virtual_host" if name == "db" else name: value for name, value in parse_qsl(query)}
-    return f"redis+socket://{socket}{'?' if options else ''}{urlencode(options)}"

@@ -1,10 +1,12 @@
 """The ways a task can end while its worker lives: the tracker, Celery's result and the task itself must agree."""
 
 import pytest
+from workers_under_test import every_broker, every_pool_and_broker, every_pool_and_broker_but_quorum
 
 from jobtracker import Status
 
 
+@every_pool_and_broker
 def test_a_task_that_returns_is_completed_with_its_result(pooled):
     job_id = pooled.send("ok", {"pages": 3})
     job = pooled.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
@@ -45,6 +47,7 @@ def test_a_result_that_the_task_keeps_to_itself_is_not_stored(project):
     assert "xyzzy" not in job.model_dump_json(exclude={"arguments_repr"})
 
 
+@every_pool_and_broker_but_quorum
 def test_a_retry_shows_its_reason_and_its_next_time_and_ends_in_success(pooled):
     job_id = pooled.send("flaky", 1, 0.7)
     waiting = pooled.expect(job_id, Status.RETRYING, "RETRY", ["began attempt 0"])
@@ -54,6 +57,7 @@ def test_a_retry_shows_its_reason_and_its_next_time_and_ends_in_success(pooled):
     assert (job.attempt, job.deliveries, job.reason, job.not_before) == (1, 2, None, None)
 
 
+@every_pool_and_broker_but_quorum
 def test_retries_that_are_exhausted_are_a_failure(pooled):
     job = pooled.expect(pooled.send("never"), Status.FAILED, "FAILURE", ["began attempt 0", "began attempt 1"])
     assert (job.attempt, job.error.type, job.error.message) == (1, "ConnectionError", "never")
@@ -70,32 +74,38 @@ def test_ignore_after_an_outcome_that_the_task_stored_itself_is_that_outcome(poo
     assert "by hand" in (job.result if state == "SUCCESS" else job.error.message)
 
 
+@every_pool_and_broker
 def test_a_message_that_its_task_rejects_is_a_failure(pooled):
     job = pooled.expect(pooled.send("rejected", False), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "Reject"
 
 
+@every_pool_and_broker
 def test_a_message_that_its_task_gives_back_is_delivered_again(pooled):
     job = pooled.expect(pooled.send("rejected", True), Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.reason) == (0, 2, None)
 
 
+@every_pool_and_broker
 def test_a_task_that_no_worker_knows_is_a_failure(pooled):
     job_id = pooled.app.send_task("unheard_of", queue=pooled.queue).id
     job = pooled.expect(job_id, Status.FAILED, "FAILURE", [])
     assert (job.error.type, job.job_type) == ("NotRegistered", "unheard_of")
 
 
+@every_pool_and_broker
 def test_a_message_whose_content_type_is_not_accepted_is_a_failure(pooled):
     job = pooled.expect(pooled.send("ok", serializer="pickle"), Status.FAILED, "PENDING", [])
     assert "pickle" in job.error.message or "content" in job.error.message
 
 
+@every_pool_and_broker_but_quorum
 def test_a_task_that_expires_before_it_starts_is_cancelled(pooled):
     job = pooled.expect(pooled.send("ok", countdown=0.5, expires=0.1), Status.CANCELLED, "REVOKED", [])
     assert job.reason == "it expired before it was started"
 
 
+@every_broker
 def test_a_task_that_is_revoked_before_a_worker_gets_it_is_cancelled(project, other_queue):
     job_id = project.send("ok", queue=other_queue)
     project.expect(job_id, Status.PENDING, "PENDING", [])
@@ -104,6 +114,7 @@ def test_a_task_that_is_revoked_before_a_worker_gets_it_is_cancelled(project, ot
     assert project.expect(job_id, Status.CANCELLED, "REVOKED", []).reason == "revoked"
 
 
+@every_pool_and_broker_but_quorum
 def test_a_task_that_is_revoked_while_it_waits_for_its_eta_is_cancelled_when_that_comes(pooled):
     job_id = pooled.send("ok", countdown=0.8)
     assert pooled.expect(job_id, Status.PENDING, "PENDING", []).not_before is not None
@@ -123,6 +134,7 @@ def test_a_task_that_is_revoked_while_it_waits_for_a_process_is_cancelled_when_o
     single.expect(blocker, Status.COMPLETED, "SUCCESS", ["began", "returned"])
 
 
+@every_broker
 @pytest.mark.parametrize("signal", ["SIGTERM", "SIGKILL"])
 def test_a_running_task_that_is_terminated_is_cancelled(project, signal):
     job_id = project.send("hold", "never opened")
@@ -131,6 +143,7 @@ def test_a_running_task_that_is_terminated_is_cancelled(project, signal):
     project.expect(job_id, Status.CANCELLED, "REVOKED", ["began"])
 
 
+@every_broker
 def test_a_running_task_that_is_revoked_without_termination_goes_on_to_success(project):
     job_id = project.send("hold", "revoked while running")
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
@@ -140,6 +153,7 @@ def test_a_running_task_that_is_revoked_without_termination_goes_on_to_success(p
     project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
 
 
+@every_pool_and_broker
 @pytest.mark.parametrize(
     ("by", "result", "did"),
     [
@@ -158,6 +172,7 @@ def test_a_task_that_is_replaced_goes_on_as_the_same_job(pooled, by, result, did
             assert pooled.expect(sub, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == value
 
 
+@every_pool_and_broker
 def test_a_task_that_is_replaced_by_tasks_one_of_which_fails_is_failed(pooled):
     job_id = pooled.send("replaced", "failing group")
     job = pooled.expect(job_id, Status.FAILED, "FAILURE", ["replaced by failing group"])

@@ -3,7 +3,14 @@
 import signal
 
 import pytest
-from workers_under_test import eventually, new_project
+from workers_under_test import (
+    BROKERS,
+    broker_settings,
+    eventually,
+    every_broker,
+    every_broker_but_quorum,
+    new_project,
+)
 
 from jobtracker import Status
 
@@ -13,23 +20,27 @@ def test_a_task_that_passes_its_hard_time_limit_is_a_failure(project):
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "TimeLimitExceeded"
 
 
+@every_broker
 def test_a_task_whose_message_goes_back_at_its_hard_time_limit_is_delivered_again(project):
     job = project.expect(project.send("late_once"), Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.error) == (0, 2, None)
 
 
+@every_broker
 @pytest.mark.parametrize("how", ["SIGKILL", "_exit", "sys.exit"])
 def test_a_task_whose_process_ends_is_a_failure(project, how):
     job = project.expect(project.send("lost", how), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "WorkerLostError"
 
 
+@every_broker
 def test_a_task_that_is_rejected_when_its_process_is_lost_is_delivered_again(project):
     job_id = project.send("lost_once_rejected")
     job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.result) == (0, 2, "second delivery")
 
 
+@every_broker_but_quorum
 def test_a_task_that_is_retried_when_its_process_is_lost_is_attempted_again(project):
     job_id = project.send("lost_once_retried")
     did = ["began attempt 0", "began attempt 1", "returned"]
@@ -40,10 +51,15 @@ def test_a_task_that_is_retried_when_its_process_is_lost_is_attempted_again(proj
 # -- whole workers --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def survivor(redis_server, worker_log_dir):
+@pytest.fixture(scope="module", params=BROKERS)
+def survivor(redis_server, rabbitmq, worker_log_dir, request):
     """A project where one worker lives all the time, and consumes what it is told to."""
-    visibility = {"visibility_timeout": 2, "unacked_restore_interval": 0.2, "unacked_restore_throttle": 1}
+    visibility = {
+        "visibility_timeout": 2,
+        "unacked_restore_interval": 0.2,
+        "unacked_restore_throttle": 1,
+        "unacked_mutex_expire": 1,  # a worker that is killed may hold it
+    }
     with (
         new_project(
             redis_server,
@@ -52,6 +68,7 @@ def survivor(redis_server, worker_log_dir):
             lease_lost_s=1,
             lease_renew_s=0.2,
             reap_interval_s=0.2,
+            **broker_settings(request.param, rabbitmq),
         ) as project,
         project.worker("survivor"),
     ):
@@ -131,6 +148,7 @@ def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_deli
     assert (job.deliveries, job.reason) == (2, None)
 
 
+@pytest.mark.parametrize("survivor", ["redis"], indirect=True, scope="module")  # RabbitMQ waits for the connection
 def test_a_task_that_is_delivered_again_while_it_runs_is_completed_once(survivor, request):
     queue = f"{survivor.name}-{request.node.name}"
     survivor.consume(queue)

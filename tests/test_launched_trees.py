@@ -1,7 +1,7 @@
 """Jobs and trees that are sent through the launcher: how they run, and how they are called off."""
 
 import pytest
-from workers_under_test import eventually, job
+from workers_under_test import eventually, every_broker, job
 
 from jobtracker import Status
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
@@ -19,6 +19,7 @@ def gate(project, request):
 # -- run ------------------------------------------------------------------------------------------------------------
 
 
+@every_broker
 def test_a_job_waits_until_it_is_started(project):
     job_id = project.create("ok", {"value": 7}, name="Seven", tags=["a"], priority="high")
     created = project.expect(job_id, Status.PENDING, "PENDING", [])
@@ -29,6 +30,7 @@ def test_a_job_waits_until_it_is_started(project):
     assert (done.run, done.task_id, done.queue) == (1, job_id, project.queue)
 
 
+@every_broker
 def test_a_parent_gets_the_results_of_its_sub_jobs_in_order_however_deep_they_nest(project):
     def level(depth, value):
         if depth == 0:
@@ -79,6 +81,7 @@ def test_a_custom_job_runs_an_announced_task_with_its_arguments(project):
 # -- failure policies -----------------------------------------------------------------------------------------------
 
 
+@every_broker
 def test_fail_lets_all_sub_jobs_end_before_the_parent_fails(project, gate):
     root = project.launch("collect", sub_jobs=[job("fail"), job("hold", {"gate": gate})])
     bad, slow = project.subs(root)
@@ -90,6 +93,7 @@ def test_fail_lets_all_sub_jobs_end_before_the_parent_fails(project, gate):
     project.expect(root, Status.FAILED, "FAILURE", [])
 
 
+@every_broker
 def test_fail_fast_asks_running_sub_jobs_to_stop(project, gate):
     running = job("hold_and_look", {"gate": "never opened"})
     root = project.launch(
@@ -118,6 +122,7 @@ def test_fail_fast_keeps_waiting_sub_jobs_from_starting(single):
     assert [single.did(each) for each in single.queries.families(root)] == [[], ["began"], [], [], [], []]
 
 
+@every_broker
 def test_continue_runs_the_parent_with_what_there_is(project):
     subs = [job("ok", {"value": 1}), job("fail", {"message": "no ink"}), job("ok", {"value": 3})]
     root = project.launch("collect_errors", failure_policy="continue", sub_jobs=subs)
@@ -125,6 +130,7 @@ def test_continue_runs_the_parent_with_what_there_is(project):
     assert done.result == {"results": [1, None, 3], "errors": [None, "no ink", None]}
 
 
+@every_broker
 def test_continue_in_the_middle_of_a_tree(project):
     tolerant = job("collect_errors", failure_policy="continue", sub_jobs=[job("fail"), job("ok", {"value": 2})])
     root = project.launch("collect", sub_jobs=[tolerant, job("ok", {"value": 3})])
@@ -209,6 +215,7 @@ def test_a_task_that_does_not_look_completes_in_spite_of_the_cancel(project, gat
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
 
 
+@every_broker
 def test_termination_kills_what_runs(project):
     held = job("hold", {"gate": "never opened"})
     root = project.launch("collect", sub_jobs=[held, held])

@@ -2,7 +2,7 @@
 
 import pytest
 from celery import chain, chord, group
-from workers_under_test import eventually
+from workers_under_test import eventually, every_broker
 
 from jobtracker import Status
 
@@ -30,6 +30,7 @@ def expect_tree(project, parent, wanted):
     eventually(lambda: found() == wanted, lambda: f"{found()} instead of {wanted}")
 
 
+@every_broker
 def test_a_chord_is_a_parent_with_its_sub_jobs_in_order(project, sig):
     parent = project.chord([sig("ok", n) for n in range(4)], sig("collect"))
     assert project.expect(parent, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2, 3]
@@ -60,6 +61,7 @@ def test_a_sub_job_that_fails_fails_the_parent_with_a_reason_that_names_it(proje
     project.expect(bad, Status.FAILED, "FAILURE", ["began"])
 
 
+@every_broker
 @pytest.mark.parametrize("task", ["ignored", "unheard_of"])
 def test_a_sub_job_after_which_celery_leaves_the_chord_for_ever_settles_the_parent_all_the_same(project, sig, task):
     body = sig("collect")
@@ -75,6 +77,7 @@ def test_a_sub_job_that_retries_keeps_its_place(project, sig):
     )
 
 
+@every_broker
 def test_a_chord_in_a_chord(project, sig):
     inner = chord([sig("ok", 1), sig("ok", 2)], sig("collect"), app=project.app)
     parent = project.chord([inner, sig("ok", 3)], sig("collect"))
@@ -83,6 +86,7 @@ def test_a_chord_in_a_chord(project, sig):
     expect_tree(project, parent, ("collect completed", [done, "ok completed"]))
 
 
+@every_broker
 def test_a_failure_in_a_chord_in_a_chord_fails_both_though_celery_leaves_the_outer_one_for_ever(project, sig):
     inner = chord([sig("fail"), sig("ok", 2)], sig("collect"), app=project.app)
     parent = project.chord([inner, sig("ok", 3)], sig("collect"))
@@ -98,6 +102,7 @@ def test_a_chain_as_a_sub_job_is_known_by_its_last_task(project, sig):
     expect_tree(project, parent, ("collect completed", ["add completed", "ok completed"]))
 
 
+@every_broker
 def test_a_chain_whose_first_task_fails_cancels_its_last_and_fails_the_parent(project, sig):
     parent = project.chord([chain(sig("fail"), sig("add", 2), sig("add", 3)), sig("ok", 3)], sig("collect"))
     project.expect(parent, Status.FAILED, "FAILURE", [])
@@ -115,6 +120,7 @@ def test_a_chain_shows_all_its_tasks_from_the_start(project, sig):
     assert project.expect(result.id, Status.COMPLETED, "SUCCESS", RAN).result == 6
 
 
+@every_broker
 def test_a_chord_in_a_chain(project, sig):
     middle = chord([sig("add", 2), sig("add", 3)], sig("collect"), app=project.app)
     result = chain(sig("ok", 1), middle, sig("collect")).apply_async()
@@ -139,6 +145,7 @@ def test_a_chord_in_a_chain_that_fails_cancels_what_follows(project, sig):
     assert project.job(result.id).status is Status.CANCELLED
 
 
+@every_broker
 def test_what_follows_a_chord_is_not_taken_for_its_parent(project, sig):
     result = (
         group([sig("ok", 1), sig("ok", 2)], app=project.app) | sig("collect") | sig("collect", "label")
@@ -175,6 +182,7 @@ def test_a_chord_without_header_is_a_job(project, sig):
     assert (job.result, job.sub_job_counts) == ([], None)
 
 
+@every_broker
 def test_a_link_is_a_job_of_its_own(project, sig):
     job_id = sig("ok", 1).set(link=[sig("add", 2).set(task_id=f"{project.name}-linked")]).apply_async().id
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)

@@ -3,7 +3,7 @@
 import pytest
 from celery.canvas import chain, chord
 from kombu.exceptions import EncodeError, OperationalError
-from workers_under_test import eventually, job, new_project
+from workers_under_test import eventually, every_broker, job, new_project
 
 from jobtracker import Status
 from jobtracker.embedded import free_port
@@ -13,10 +13,10 @@ from jobtracker.lists import JobFilter
 AT_ONCE = {"retry_policy": {"max_retries": 0}}
 
 
-@pytest.fixture
-def unplugged(redis_server, worker_log_dir):
+@pytest.fixture(params=["redis", "amqp"])
+def unplugged(redis_server, worker_log_dir, request):
     """A project whose broker does not answer."""
-    url = f"redis://127.0.0.1:{free_port()}/1"
+    url = f"{request.param}://127.0.0.1:{free_port()}/1"
     with new_project(redis_server, worker_log_dir, celery_broker_url=url) as project:
         yield project
 
@@ -64,6 +64,7 @@ def test_what_could_not_be_published_can_be_published_later_under_the_same_id(ow
     assert len(own_project.queries.tree(parent).sub_jobs) == 2
 
 
+@every_broker
 def test_a_sub_job_that_can_not_be_published_after_its_siblings_fails_their_parent(project):
     header = [project.signature("ok", 1), project.signature("ok", object()), project.signature("ok", 3)]
     body = project.signature("collect").set(task_id=f"{project.name}-half-a-chord")
@@ -76,12 +77,14 @@ def test_a_sub_job_that_can_not_be_published_after_its_siblings_fails_their_pare
     project.expect(second.id, Status.FAILED, "PENDING", [])
 
 
+@every_broker
 def test_a_parent_that_its_worker_can_not_publish_is_failed(project):
     body = project.signature("collect").set(serializer="no such serializer")
     parent = project.chord([project.signature("ok", 1)], body)
     assert "could not be sent" in project.expect(parent, Status.FAILED, "FAILURE", []).reason
 
 
+@every_broker
 def test_a_task_whose_worker_can_not_publish_the_next_of_its_chain_is_failed_and_the_rest_cancelled(project):
     tasks = [project.signature("ok", 1), project.signature("ok").set(serializer="no such serializer")]
     result = chain(tasks).apply_async()

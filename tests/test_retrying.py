@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from celery import chain
-from workers_under_test import job
+from workers_under_test import every_broker, job
 
 from jobtracker import Status
 from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
@@ -26,6 +26,7 @@ def failed(project, job_id):
     project.expect_status(job_id, Status.FAILED)
 
 
+@every_broker
 def test_a_retry_is_a_new_run_of_the_same_job(project, gate):
     job_id = project.launch("mended", {"name": gate, "value": 7})
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
@@ -49,6 +50,7 @@ def test_a_retry_may_fail_and_be_retried_again(project, gate):
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 4
 
 
+@every_broker
 def test_of_a_tree_only_what_did_not_complete_runs_again(project, gate):
     good = job("ok", {"value": "old"})
     mended = job("mended", {"name": gate, "value": "new"})
@@ -155,6 +157,7 @@ def test_a_sub_job_is_retried_while_its_parent_still_waits(project, gate):
     assert (done.result, done.run) == ([1, 2], 1)
 
 
+@every_broker
 def test_a_sub_job_deep_down_is_retried_while_the_root_still_waits(project, gate):
     inner = job("collect", sub_jobs=[job("mended", {"name": gate, "value": 1}), job("ok", {"value": 2})])
     root = project.launch("collect", sub_jobs=[inner, job("hold", {"gate": f"{gate} 2", "value": 3})])

@@ -1,10 +1,14 @@
 """Settings from the environment."""
 
+import traceback
+import uuid
+
 import pytest
 from pydantic import ValidationError
 from redis import Redis
 
-from jobtracker.settings import Settings, SettingsError, celery_redis_url, is_loopback, with_database
+from jobtracker.settings import Settings, SettingsError, is_loopback
+from jobtracker.urls import celery_url, with_database
 
 
 def test_nothing_set_means_the_documented_defaults():
@@ -85,6 +89,7 @@ def test_broker_and_result_backend_may_be_elsewhere():
         ("unix:///run/redis.sock", "unix:///run/redis.sock?db=2"),
         ("unix:///run/redis.sock?db=5", "unix:///run/redis.sock?db=5"),
         ("unix:///run/redis.sock?password=p", "unix:///run/redis.sock?password=p&db=2"),
+        ("redis://h?db=5", "redis://h?db=5"),
     ],
 )
 def test_the_database_is_put_where_the_url_names_none(url, expected):
@@ -98,12 +103,39 @@ def test_the_database_is_put_where_the_url_names_none(url, expected):
     ("url", "expected"),
     [
         ("redis://h:1/2", "redis://h:1/2"),
+        ("redis://u:p%40@h?db=2", "redis://u:p%40@h/2"),
+        ("rediss://h/2", "rediss://h/2?ssl_cert_reqs=required"),
         ("rediss://h/2?ssl_cert_reqs=none", "rediss://h/2?ssl_cert_reqs=none"),
-        ("unix:///run/redis.sock?password=p&db=2", "redis+socket:///run/redis.sock?password=p&virtual_host=2"),
+        ("unix:///run/redis.sock?db=2", "redis+socket:///run/redis.sock?virtual_host=2"),
+        ("unix://u:p%40@/run/redis.sock", "redis+socket://u:p%40@/run/redis.sock"),
+        ("unix:///r.sock?password=p%40&db=2", "redis+socket://:p%40@/r.sock?virtual_host=2"),
+        ("redis+socket:///r.sock?virtual_host=2", "redis+socket:///r.sock?virtual_host=2"),
+        ("amqp://u:p%40@h//", "amqp://u:p%40@h//"),
     ],
 )
-def test_celery_spells_a_socket_its_own_way(url, expected):
-    assert celery_redis_url(url) == expected
+def test_celery_spells_some_addresses_its_own_way(url, expected):
+    assert celery_url(url) == expected
+
+
+def test_of_several_brokers_each_is_spelled_so():
+    settings = Settings(celery_broker_url="rediss://a/1;rediss://b/1")
+    assert settings.broker_url == "rediss://a/1?ssl_cert_reqs=required;rediss://b/1?ssl_cert_reqs=required"
+
+
+@pytest.mark.parametrize("url", ["http://h", "sentinel://h", "amqp//h", "redis:6379", "amqp://a;http://b"])
+def test_a_broker_that_is_neither_redis_nor_rabbitmq_is_an_error_that_says_what_is_possible(url):
+    with pytest.raises(SettingsError, match=r"CELERY_BROKER_URL: .*must begin with redis://.* amqp://"):
+        Settings.from_env({"CELERY_BROKER_URL": url})
+
+
+def test_passwords_are_neither_in_errors_nor_in_what_is_printed():
+    password = uuid.uuid4().hex
+    for name in ("REDIS_URL", "CELERY_BROKER_URL"):
+        with pytest.raises(SettingsError) as caught:
+            Settings.from_env({name: f"http://user:{password}@host"})
+        assert password not in "".join(traceback.format_exception(caught.value))
+    url = f"redis://:{password}@host"
+    assert password not in repr(Settings(redis_url=url, celery_broker_url=url, celery_result_backend=url))
 
 
 @pytest.mark.parametrize("host", ["localhost", "api.localhost", "127.0.0.1", "127.1.2.3", "::1"])

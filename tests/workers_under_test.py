@@ -4,13 +4,14 @@ A project has a namespace, a queue and broker keys that no other has, so that al
 """
 
 import contextlib
+import functools
 import json
 import os
 import signal
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -19,6 +20,7 @@ from celery import Signature, chord
 from project.application import create_app
 from project.diary import Diary
 from recount import recount
+from servers import RabbitMQ
 
 from jobtracker import Settings, Status, Tracker
 from jobtracker.embedded import EmbeddedRedis
@@ -99,7 +101,9 @@ class Project:
                 **settings,
             }
         )
-        transport = {"global_keyprefix": f"{self.name}:", **(conf or {}).pop("broker_transport_options", {})}
+        transport = (conf or {}).pop("broker_transport_options", {})
+        if not self.settings.broker_is_amqp:  # there it has a virtual host of its own
+            transport = {"global_keyprefix": f"{self.name}:", **transport}
         self.conf = {
             "task_default_queue": self.queue,
             "broker_transport_options": transport,
@@ -240,7 +244,14 @@ class Project:
 
     def consume(self, queue: str) -> None:
         """Let the workers consume one more queue."""
-        self.app.control.add_consumer(queue)
+        # Celery declares a queue that the worker does not know yet as if there were no settings for it.
+        declared = self.app.amqp.queues[queue]
+        self.app.control.add_consumer(
+            queue,
+            exchange=declared.exchange.name,
+            exchange_type=declared.exchange.type,
+            options={"queue_arguments": declared.queue_arguments},
+        )
 
     def expect_reserved(self, task_id: str) -> None:
         """Wait until a worker has fetched a task's message and has no process free for it."""
@@ -367,36 +378,68 @@ def own_project(redis_server: EmbeddedRedis, worker_log_dir: Path) -> Iterator[P
 
 
 @pytest.fixture(scope="session")
-def project(redis_server: EmbeddedRedis, worker_log_dir: Path) -> Iterator[Project]:
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """A node for the whole run; it starts when it is asked for an address."""
+    with RabbitMQ(tmp_path_factory.mktemp("rabbitmq")) as server:
+        yield server
+
+
+def broker_settings(broker: str, rabbitmq: RabbitMQ) -> dict[str, Any]:
+    """A project's settings for a broker, one of BROKERS."""
+    if broker == "redis":
+        return {}
+    return {"celery_broker_url": rabbitmq.new_url(), "celery_queue_type": broker.removeprefix("rabbitmq-")}
+
+
+BROKERS = ["redis", "rabbitmq-classic", "rabbitmq-quorum"]
+POOLS = ["prefork", "threads", "gevent", "solo"]
+
+# What runs on the one broker or pool runs on the others too where they may make a difference. Not on quorum queues,
+# where it waits for less than a second: Celery refuses a countdown as short as that for them.
+every_broker = pytest.mark.parametrize("project", BROKERS, indirect=True)
+every_broker_but_quorum = pytest.mark.parametrize("project", BROKERS[:2], indirect=True)
+every_pool_and_broker = pytest.mark.parametrize("pooled", [*POOLS, *BROKERS[1:]], indirect=True)
+every_pool_and_broker_but_quorum = pytest.mark.parametrize("pooled", [*POOLS, BROKERS[1]], indirect=True)
+
+
+@pytest.fixture(scope="session")
+def shared_project(
+    redis_server: EmbeddedRedis, rabbitmq: RabbitMQ, worker_log_dir: Path
+) -> Iterator[Callable[..., Project]]:
+    """Makes, or finds, the project on a broker whose worker has such a pool."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def find(broker: str, pool: str, concurrency: int) -> Project:
+            settings = {"progress_interval_s": 0.2, **broker_settings(broker, rabbitmq)}
+            project = stack.enter_context(new_project(redis_server, worker_log_dir, **settings))
+            stack.enter_context(project.worker("shared", pool=pool, concurrency=concurrency))
+            return project
+
+        yield find
+
+
+@pytest.fixture
+def project(shared_project: Callable[..., Project], request: pytest.FixtureRequest) -> Project:
     """A project with a worker of four processes, for all tests that do it no harm."""
-    with (
-        new_project(redis_server, worker_log_dir, progress_interval_s=0.2) as project,
-        project.worker("shared", concurrency=4),
-    ):
-        yield project
+    return shared_project(getattr(request, "param", "redis"), "prefork", 4)
 
 
-@pytest.fixture(scope="session", params=["prefork", "threads", "gevent", "solo"])
-def pooled(request: pytest.FixtureRequest, redis_server: EmbeddedRedis, worker_log_dir: Path) -> Iterator[Project]:
-    """A project whose worker has this pool; nothing that a test does to it may end the worker."""
-    if request.param == "prefork":
-        yield request.getfixturevalue("project")
-        return
-    with (
-        new_project(redis_server, worker_log_dir, progress_interval_s=0.2) as project,
-        project.worker(request.param, pool=request.param, concurrency=1 if request.param == "solo" else 4),
-    ):
-        yield project
+@pytest.fixture
+def single(shared_project: Callable[..., Project], request: pytest.FixtureRequest) -> Project:
+    """A project with a worker of one process: what waits, waits behind what runs."""
+    return shared_project(getattr(request, "param", "redis"), "prefork", 1)
+
+
+@pytest.fixture(params=POOLS)
+def pooled(shared_project: Callable[..., Project], request: pytest.FixtureRequest) -> Project:
+    """A project whose worker has this pool, or broker; nothing that a test does to it may end the worker."""
+    if request.param in BROKERS:
+        return shared_project(request.param, "prefork", 4)
+    return shared_project("redis", request.param, 1 if request.param == "solo" else 4)
 
 
 @pytest.fixture
 def other_queue(project: Project) -> str:
     """A queue that nobody consumes."""
     return f"{project.name}-{uuid.uuid4().hex[:6]}"
-
-
-@pytest.fixture(scope="session")
-def single(redis_server: EmbeddedRedis, worker_log_dir: Path) -> Iterator[Project]:
-    """A project with a worker of one process: what waits, waits behind what runs."""
-    with new_project(redis_server, worker_log_dir) as project, project.worker("single", concurrency=1):
-        yield project

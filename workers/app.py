@@ -7,6 +7,7 @@ from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger
 
 from jobtracker import Settings, Tracker
+from jobtracker.brokers import configure
 from jobtracker.logs import json_handler
 from workers import running
 
@@ -14,8 +15,6 @@ settings = Settings.from_env()
 
 app = Celery(
     "workers",
-    broker=settings.broker_url,
-    backend=settings.result_backend,
     include=[
         "workers.tasks.custom",
         "workers.tasks.data_processing",
@@ -24,13 +23,12 @@ app = Celery(
         "workers.tasks.medication_extraction",
     ],
 )
+configure(app, settings)
 app.conf.update(
     accept_content=["json"],
     broker_connection_retry_on_startup=True,
     # The results of sub-jobs are needed when their parent is retried, as long as the jobs are kept.
     result_expires=settings.retention_ms // 1000,
-    # kombu's Redis transport takes messages without a priority for the most urgent: normal is 6 (see dispatch.py).
-    task_default_priority=6,
     # A worker that hoards messages can't be overtaken by a more urgent one.
     worker_prefetch_multiplier=1,
     # Document work is slow enough for a job to be worth doing again when its worker dies.

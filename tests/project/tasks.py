@@ -208,7 +208,7 @@ def lost_late() -> None:
     lose_process("sys.exit")
 
 
-@shared_task(name="late_once", bind=True, acks_late=True, acks_on_failure_or_timeout=False, time_limit=0.3)
+@shared_task(name="late_once", bind=True, acks_late=True, acks_on_failure_or_timeout=False, time_limit=1)
 def late_once(self: Task) -> str:
     """Pass the hard time limit the first time; the message goes back to the queue."""
     did("began")
@@ -264,7 +264,7 @@ class UnstorableTask(Task):
     @property
     def backend(self) -> PickyBackend:
         """The app's own backend, but for successes."""
-        return PickyBackend(app=self.app, url=self.app.conf.result_backend)
+        return PickyBackend(app=self.app, url=self.app.backend_cls)
 
 
 @shared_task(name="unstorable", base=UnstorableTask)

@@ -1,0 +1,146 @@
+"""Where Redis and RabbitMQ differ as Celery's broker: priorities, what a queue is declared with, how much waits."""
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from amqp.exceptions import AMQPError, NotFound
+from celery import Celery
+from kombu.exceptions import ChannelError, OperationalError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from jobtracker.errors import BrokerUnavailableError, QueueMissingError
+from jobtracker.lifecycle import Priority
+from jobtracker.settings import Settings
+
+_REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
+_AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
+
+
+class Backlog(NamedTuple):
+    """What the broker says of a queue."""
+
+    messages: int
+    """Those that wait, of all priorities."""
+    consumers: int | None
+    """How many channels consume it; None where the broker does not tell."""
+
+
+def configure(app: Celery, settings: Settings) -> None:
+    """Give a Celery app the broker and the result backend of `settings`, and what it has to know of that broker.
+
+    The workers' app and the API's do so alike: on RabbitMQ a queue is declared by whoever comes first, and refused to
+    whoever comes with other arguments.
+    """
+    # Celery prefers the variables CELERY_… of the environment to `broker_url` and `result_backend`, as they are
+    # spelled there, but not to these (celery/app/utils.py, celery/app/base.py).
+    app.conf.update(broker_read_url=settings.broker_url, broker_write_url=settings.broker_url)
+    app.backend_cls = settings.result_backend
+    app.conf.update(_amqp_conf(settings) if settings.broker_is_amqp else _REDIS_CONF)
+
+
+_REDIS_CONF = {
+    # kombu takes messages without a priority for the most urgent (kombu/transport/redis.py).
+    "task_default_priority": _REDIS_PRIORITIES[Priority.NORMAL],
+}
+
+
+def _amqp_conf(settings: Settings) -> dict[str, Any]:
+    conf: dict[str, Any] = {"task_default_priority": _AMQP_PRIORITIES[Priority.NORMAL]}
+    if settings.broker_url.startswith("amqps:"):
+        conf["broker_use_ssl"] = {"server_hostname": None}  # that of the URL: without it py-amqp checks no name
+    if settings.celery_queue_type == "classic":
+        return conf | {"task_queue_max_priority": max(_AMQP_PRIORITIES.values())}
+    return conf | {
+        "task_default_queue_type": "quorum",
+        "task_create_missing_queue_type": "quorum",
+        # Messages with an ETA wait at the broker, which can't be where they are sent to queues directly.
+        "task_default_exchange": "jobtracker",
+        "task_default_exchange_type": "topic",
+    }
+
+
+def is_amqp(app: Celery) -> bool:
+    """Whether an app's broker speaks AMQP, as RabbitMQ does."""
+    return bool(app.connection_for_write().transport.driver_type == "amqp")
+
+
+def broker_priorities(app: Celery) -> dict[Priority, int]:
+    """The broker's own numbers: kombu's Redis transport takes 0 first, AMQP takes the highest first.
+
+    A quorum queue knows two levels, up to 4 and above (RabbitMQ 4): low and normal are one there, as are high and
+    critical.
+    """
+    return _AMQP_PRIORITIES if is_amqp(app) else _REDIS_PRIORITIES
+
+
+def expect_queues(app: Celery, names: Iterable[str]) -> None:
+    """Do nothing where the broker has all of these queues. A list of Redis is there when it is needed.
+
+    Raises:
+        QueueMissingError: RabbitMQ has no such queue, and would drop what is sent to it.
+        BrokerUnavailableError: The broker does not answer.
+    """
+    wanted = sorted(set(names))
+    if not wanted or not is_amqp(app):
+        return
+    with broker_errors(), app.connection_for_write() as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)
+        for name in wanted:
+            if backlog(connection, name) is None:
+                raise QueueMissingError(name)
+
+
+def backlog(connection: Any, queue: str) -> Backlog | None:
+    """What waits in a queue; None where there is no such queue.
+
+    A passive declare counts all priorities on Redis too (kombu/transport/redis.py, _size), but no consumers.
+    """
+    channel = connection.channel()  # of its own: RabbitMQ closes it where there is no such queue
+    try:
+        found = channel.queue_declare(queue=queue, passive=True)
+    except (ChannelError, NotFound):
+        return None
+    finally:
+        channel.close()
+    knows_consumers = connection.transport.driver_type == "amqp"
+    return Backlog(int(found.message_count), int(found.consumer_count) if knows_consumers else None)
+
+
+def unacknowledged(connection: Any) -> int | None:
+    """How many messages workers hold and have not acknowledged; None where the broker does not tell.
+
+    AMQP has no question for it; RabbitMQ's management API would, where it is switched on.
+    """
+    if connection.transport.driver_type != "redis":
+        return None
+    channel = connection.default_channel
+    return int(channel.client.hlen(channel.unacked_key))
+
+
+def queue_of(routing_key: str) -> str:
+    """The queue that a message without one is for: its routing key, without the time it is to wait before.
+
+    For quorum queues Celery writes the countdown before it, bit by bit (kombu/transport/native_delayed_delivery.py).
+    """
+    return _COUNTDOWN.sub("", routing_key)
+
+
+_COUNTDOWN = re.compile(r"^(?:[01]\.){28}")
+
+
+@contextmanager
+def broker_errors() -> Iterator[None]:
+    """Turn what brokers and their clients raise into errors of ours.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer, or refuses.
+    """
+    try:
+        yield
+    except (OperationalError, RedisConnectionError, RedisTimeoutError, OSError) as error:
+        raise BrokerUnavailableError(f"The broker does not answer: {error}") from error
+    except AMQPError as error:
+        raise BrokerUnavailableError(f"The broker refuses: {error}") from error

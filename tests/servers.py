@@ -1,0 +1,151 @@
+"""Servers that tests start beside the embedded one: RabbitMQ, and a Redis that can do TLS."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+import amqp
+import pytest
+
+from jobtracker.embedded import free_port
+from jobtracker.processes import ChildProcess, ProcessError
+
+PASSWORD = "p@ss/w:rd%&ö"
+"""What servers of tests want to hear: all that has to be quoted in a URL."""
+
+_HOST = "127.0.0.1"
+_START_TIMEOUT_S = 60
+_START_ATTEMPTS = 3
+_VHOSTS = 48
+
+
+def program(name: str, package: str) -> str:
+    """The path of a server's program. Where it is not installed the test is skipped, and in the CI an error."""
+    # Debian's own rabbitmq-server runs for root and the user rabbitmq only, and changes between them.
+    found = shutil.which(name, path=f"/usr/lib/rabbitmq/bin{os.pathsep}{os.environ.get('PATH', '')}")
+    if found:
+        return found
+    advice = f"{name} is not installed: apt-get install --no-install-recommends {package}"
+    if os.environ.get("CI"):
+        pytest.fail(advice, pytrace=False)
+    pytest.skip(advice)
+
+
+class RabbitMQ:
+    """A RabbitMQ node that keeps to itself: its own ports, name, cookie and folder, and its own epmd.
+
+    It starts with many virtual hosts, which takes half a second more; to make one later would take as long as that.
+    Where it is not installed the test that starts it is skipped, and in the CI an error.
+
+    Args:
+        folder: Where all of it lies.
+    """
+
+    user = "tester"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._ports = [free_port() for _ in range(3)]
+        self._vhosts = iter(range(_VHOSTS))
+        self._processes: list[ChildProcess] = []
+
+    @property
+    def pid(self) -> int:
+        """The node's process id."""
+        pid = self._processes[-1].pid
+        assert pid is not None
+        return pid
+
+    def new_url(self) -> str:
+        """The address of a virtual host that nobody else has been given; starts the node where it does not run."""
+        if not self._processes:
+            self.start()
+        return f"amqp://{self.user}:{quote(PASSWORD, safe='')}@{_HOST}:{self._ports[0]}/{next(self._vhosts)}"
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections. What was stored durably is there again."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for attempt in range(_START_ATTEMPTS):
+            try:
+                return self._start()
+            except ProcessError:
+                self.stop()
+                if attempt == _START_ATTEMPTS - 1 or (self.folder / "data").exists():
+                    raise
+                self._ports = [free_port() for _ in range(3)]  # somebody was faster
+        return None
+
+    def stop(self) -> None:
+        """Kill it."""
+        while self._processes:
+            self._processes.pop().stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self) -> None:
+        server, epmd = program("rabbitmq-server", "rabbitmq-server"), program("epmd", "erlang-base")
+        port, distribution_port, epmd_port = self._ports
+        files = {
+            "rabbitmq.conf": f"listeners.tcp.local = {_HOST}:{port}\n"
+            f"load_definitions = {self.folder}/definitions.json\n"
+            "log.console = true\nlog.file = false\n",
+            "definitions.json": json.dumps(self._definitions()),
+            "enabled_plugins": "[].\n",
+        }
+        for name, text in files.items():
+            (self.folder / name).write_text(text)
+        env = {
+            **os.environ,
+            "HOME": str(self.folder),  # its cookie
+            "ERL_EPMD_PORT": str(epmd_port),
+            "ERL_CRASH_DUMP_BYTES": "0",
+            "RABBITMQ_NODENAME": f"jobtracker-{port}@localhost",
+            "RABBITMQ_DIST_PORT": str(distribution_port),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+            "RABBITMQ_MNESIA_BASE": str(self.folder / "data"),
+            "RABBITMQ_LOG_BASE": str(self.folder / "log"),
+            "RABBITMQ_GENERATED_CONFIG_DIR": str(self.folder / "generated"),
+            "RABBITMQ_CONF_ENV_FILE": os.devnull,
+            "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"),
+            "RUNNING_UNDER_SYSTEMD": "1",  # the script becomes the node, instead of waiting for it
+        }
+        # Without an epmd the node would start one, that would stay.
+        self._add(ChildProcess("epmd", [epmd, "-port", str(epmd_port), "-address", _HOST], **self._how(env)))
+        node = self._add(ChildProcess("RabbitMQ", [server], **self._how(env)))
+        node.wait_until_ready(lambda: self._takes_connections(port), timeout_s=_START_TIMEOUT_S)
+
+    def _add(self, process: ChildProcess) -> ChildProcess:
+        process.start()
+        self._processes.append(process)
+        return process
+
+    def _how(self, env: dict[str, str]) -> dict[str, object]:
+        log_path = self.folder / f"{len(self._processes)}.log"
+        return {"env": env, "log_path": log_path, "cwd": self.folder, "stop_steps": []}
+
+    def _definitions(self) -> dict[str, object]:
+        everything = {"configure": ".*", "write": ".*", "read": ".*"}
+        names = [str(number) for number in range(_VHOSTS)]
+        return {
+            "users": [{"name": self.user, "password": PASSWORD, "tags": []}],
+            "vhosts": [{"name": name} for name in names],
+            "permissions": [{"user": self.user, "vhost": name, **everything} for name in names],
+        }
+
+    def _takes_connections(self, port: int) -> bool:
+        try:
+            with amqp.Connection(f"{_HOST}:{port}", self.user, PASSWORD, virtual_host=str(_VHOSTS - 1)):
+                return True
+        except (OSError, amqp.AMQPError):
+            return False
