@@ -74,6 +74,8 @@ class ArgumentRule(BaseModel, frozen=True):
 
     def veil(self, payload: dict[str, Any]) -> dict[str, Any]:
         """JSON as it was, whose hidden parts do not show in messages that are made with its repr."""
+        if not self.mask and self.keep != "none":
+            return payload
         veiled: dict[str, Any] = _veiled(payload, self.mask, under=self.keep == "none")
         return veiled
 

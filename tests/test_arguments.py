@@ -185,3 +185,10 @@ def test_a_mask_that_is_one_text_and_an_unknown_way_to_store_are_refused():
         tracked(mask="card")
     with pytest.raises(ValueError, match="store_arguments"):
         tracked(store_arguments="all")
+
+
+def test_what_masks_nothing_leaves_a_payload_as_it_is():
+    payload = {"card": [SECRET]}
+    assert ArgumentRule().veil(payload) is payload
+    assert repr(ArgumentRule(mask=("card",)).veil(payload)) == repr({"card": MASK})
+    assert ArgumentRule(mask=("card",)).veil(payload) == payload
