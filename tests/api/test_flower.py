@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from serving import PATIENCE_S, ROOT, Api, Json, environment, eventually, job, running, running_api
+from workers_under_test import broker_settings
 
 from jobtracker.embedded import EmbeddedRedis, free_port
 from jobtracker.flower import FlowerSettings
@@ -32,7 +33,8 @@ TASK_EVENTS_SWITCH_S = 5.0
 
 def shared(api: Api) -> Json:
     """The settings that all processes of a project have in common."""
-    return api.settings.model_dump(include={"redis_url", "redis_db", "tracking_namespace", "task_events"})
+    names = {"redis_url", "redis_db", "tracking_namespace", "celery_broker_url", "celery_queue_type", "task_events"}
+    return api.settings.model_dump(include=names, exclude_none=True)
 
 
 @contextlib.contextmanager
@@ -202,9 +204,11 @@ def test_flower_asks_for_the_password(flower):
         assert flower.get(path).status_code == 200
 
 
-def test_with_task_events_on_flower_sees_each_task_from_its_sending_to_its_end(server, api_log_dir):
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq-classic"])
+def test_with_task_events_on_flower_sees_each_task_from_its_sending_to_its_end(broker, server, rabbitmq, api_log_dir):
+    settings = {"redis_url": server.url, "redis_db": 1, "task_events": True, **broker_settings(broker, rabbitmq)}
     with (
-        running_api(api_log_dir, redis_url=server.url, redis_db=1, inspect_cache_s=0.1, task_events=True) as api,
+        running_api(api_log_dir, inspect_cache_s=0.1, **settings) as api,
         running_flower(api) as flower,
         running_worker(api, "talkative@test", "--pool", "threads", "--concurrency", "1"),
     ):
