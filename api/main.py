@@ -17,8 +17,8 @@ from jobtracker.leases import Repeater
 from jobtracker.logs import json_handler
 from jobtracker.reaper import Reaper
 from jobtracker.settings import SettingsError
-from jobtracker.tracker import package_version
 from jobtracker.tracking import Tracking
+from jobtracker.version import package_version
 
 _STOP_S = 5
 """How long requests that are under way may take when the API is told to stop. Else one slow client would keep it."""

@@ -12,10 +12,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from jobtracker.processes import ChildProcess, ProcessError, go_on, never
 
 _HOST = "127.0.0.1"
@@ -255,6 +251,11 @@ def _find_binary() -> Path:
 
 def _answers(port: int, pid: int | None) -> bool:
     """Whether the process `pid` serves that port and has loaded its data; another server may answer there."""
+    # Here, for every command of the command line loads this module, and few of them start a server.
+    import redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
     client = redis.Redis(host=_HOST, port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
     try:
         with client:

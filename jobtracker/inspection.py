@@ -6,58 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pydantic import BaseModel, Field
 from redis.exceptions import RedisError
 
 from jobtracker.brokers import Backlog, backlog, broker_errors, unacknowledged
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.leases import Worker
+from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
 from jobtracker.tracking import Tracking
-
-
-class QueueDepth(BaseModel):
-    """One queue at the broker."""
-
-    queue: str
-    messages: int = Field(description="Waiting messages, of all priorities.")
-    consumers: list[str] = Field(description="Names of the live workers that consume it.")
-    consumer_count: int | None = Field(
-        description="How many consumers the broker counts, those of workers that are not tracked among them; null "
-        "where it does not tell."
-    )
-
-
-class QueueDepths(BaseModel):
-    """All queues that jobs are sent to or workers consume."""
-
-    queues: list[QueueDepth]
-    unacknowledged: int | None = Field(
-        description="Messages that workers hold and have not acknowledged, of all queues; null where the broker "
-        "does not tell."
-    )
-
-
-class WorkerStats(BaseModel):
-    """A worker, by its lease and by what it says when asked."""
-
-    name: str
-    online: bool = Field(description="It answered in time.")
-    lease: Worker | None = Field(description="What it said of itself when it started; null: it is not tracked.")
-    stats: dict[str, Any] | None = Field(None, description="Celery's inspect stats.")
-    active: list[dict[str, Any]] = Field([], description="Tasks that run.")
-    reserved: list[dict[str, Any]] = Field([], description="Tasks it has fetched, and not begun.")
-    scheduled: list[dict[str, Any]] = Field([], description="Tasks it holds until their ETA.")
-    registered: list[str] = Field([], description="Tasks it knows.")
-    queues: list[str] = Field([], description="Queues it consumes.")
-
-
-class Component(BaseModel):
-    """The health of one part."""
-
-    healthy: bool
-    detail: str | None = Field(None, description="What is wrong.")
-    latency_ms: float | None = None
-    facts: dict[str, Any] = {}
 
 
 class Inspection:

@@ -8,27 +8,12 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field
-
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys
+from jobtracker.reports import Worker
 from jobtracker.store import now_ms
 
 logger = logging.getLogger(__name__)
-
-
-class Worker(BaseModel):
-    """A worker process group, as it describes itself."""
-
-    incarnation: str = Field(description="New at every start.")
-    name: str = Field(description="Celery's name of it, e.g. celery@host.")
-    host: str
-    pid: int = Field(description="Of its main process.")
-    pool: str = Field(description="prefork, threads, gevent, solo …")
-    concurrency: int = Field(description="Tasks it runs at once.")
-    queues: list[str]
-    version: str = Field(description="Of celery-jobtracker.")
-    started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
 
 
 class Leases:

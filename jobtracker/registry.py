@@ -10,26 +10,13 @@ from jobtracker.arguments import ALL, MASK, ArgumentRule
 from jobtracker.connection import RedisClient
 from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
 from jobtracker.keys import Keys
+from jobtracker.reports import JobType
 
 CUSTOM = "custom"
 DOCUMENTED = ("data_processing", "document_analysis", "entity_extraction", "medication_extraction", CUSTOM)
 """Types that are accepted before any worker has announced them; their tasks have the types' own names."""
 
 _CACHE_S = 1.0
-
-
-class JobType(BaseModel):
-    """A job type as a worker announces it."""
-
-    name: str = Field(description="What jobs call it.")
-    task: str = Field(description="The Celery task that does it.")
-    queue: str | None = Field(None, description="Where it is sent; null: the broker's default queue.")
-    payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema of the payload; null: anything.")
-    description: str = ""
-    needs_results: bool = Field(False, description="Its task can't be called without them.")
-    takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
-    acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
-    arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
 
 
 class CustomPayload(BaseModel, extra="forbid"):

@@ -1,15 +1,79 @@
-"""What the API answers beside jobs: figures, health, problems. The API writes them, the client reads them."""
+"""What there is beside jobs: job types, workers, queues, figures, health, problems, as the API answers them."""
 
 import re
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from jobtracker.arguments import ArgumentRule
 from jobtracker.figures import FlowPoint, Performance
-from jobtracker.inspection import Component, QueueDepths
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.models import JobSummary
+
+
+class JobType(BaseModel):
+    """A job type as a worker announces it."""
+
+    name: str = Field(description="What jobs call it.")
+    task: str = Field(description="The Celery task that does it.")
+    queue: str | None = Field(None, description="Where it is sent; null: the broker's default queue.")
+    payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema of the payload; null: anything.")
+    description: str = ""
+    needs_results: bool = Field(False, description="Its task can't be called without them.")
+    takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
+    acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
+    arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
+
+
+class Worker(BaseModel):
+    """A worker process group, as it describes itself."""
+
+    incarnation: str = Field(description="New at every start.")
+    name: str = Field(description="Celery's name of it, e.g. celery@host.")
+    host: str
+    pid: int = Field(description="Of its main process.")
+    pool: str = Field(description="prefork, threads, gevent, solo …")
+    concurrency: int = Field(description="Tasks it runs at once.")
+    queues: list[str]
+    version: str = Field(description="Of celery-jobtracker.")
+    started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
+
+
+class WorkerStats(BaseModel):
+    """A worker, by its lease and by what it says when asked."""
+
+    name: str
+    online: bool = Field(description="It answered in time.")
+    lease: Worker | None = Field(description="What it said of itself when it started; null: it is not tracked.")
+    stats: dict[str, Any] | None = Field(None, description="Celery's inspect stats.")
+    active: list[dict[str, Any]] = Field([], description="Tasks that run.")
+    reserved: list[dict[str, Any]] = Field([], description="Tasks it has fetched, and not begun.")
+    scheduled: list[dict[str, Any]] = Field([], description="Tasks it holds until their ETA.")
+    registered: list[str] = Field([], description="Tasks it knows.")
+    queues: list[str] = Field([], description="Queues it consumes.")
+
+
+class QueueDepth(BaseModel):
+    """One queue at the broker."""
+
+    queue: str
+    messages: int = Field(description="Waiting messages, of all priorities.")
+    consumers: list[str] = Field(description="Names of the live workers that consume it.")
+    consumer_count: int | None = Field(
+        description="How many consumers the broker counts, those of workers that are not tracked among them; null "
+        "where it does not tell."
+    )
+
+
+class QueueDepths(BaseModel):
+    """All queues that jobs are sent to or workers consume."""
+
+    queues: list[QueueDepth]
+    unacknowledged: int | None = Field(
+        description="Messages that workers hold and have not acknowledged, of all queues; null where the broker "
+        "does not tell."
+    )
 
 
 class Group(BaseModel):
@@ -55,6 +119,15 @@ class ActiveJobs(BaseModel):
 
     total: int
     jobs: list[JobSummary]
+
+
+class Component(BaseModel):
+    """The health of one part."""
+
+    healthy: bool
+    detail: str | None = Field(None, description="What is wrong.")
+    latency_ms: float | None = None
+    facts: dict[str, Any] = {}
 
 
 class Health(BaseModel):

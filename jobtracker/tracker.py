@@ -8,7 +8,6 @@ import uuid
 import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
 from celery import Celery, Task, signals
@@ -19,13 +18,15 @@ from jobtracker.arguments import Keep
 from jobtracker.connection import connect
 from jobtracker.declarations import declaration_of, needs_results, payload_schema, takes_results, tracked
 from jobtracker.hooks import Hooks
-from jobtracker.leases import Leases, Repeater, Worker
+from jobtracker.leases import Leases, Repeater
 from jobtracker.reaper import Reaper
-from jobtracker.registry import JobType, Registry
+from jobtracker.registry import Registry
+from jobtracker.reports import JobType, Worker
 from jobtracker.schedule import Beat
 from jobtracker.settings import Settings
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
+from jobtracker.version import package_version
 
 logger = logging.getLogger(__name__)
 
@@ -297,11 +298,3 @@ def _queue_of(app: Celery, task_name: str) -> str:
     queue = route.get("queue")
     name: str = getattr(queue, "name", queue) or app.conf.task_default_queue
     return name
-
-
-def package_version() -> str:
-    """The version of celery-jobtracker that runs."""
-    try:
-        return version("celery-jobtracker")
-    except PackageNotFoundError:  # a checkout that was not installed
-        return "0+unknown"

@@ -8,10 +8,11 @@ from sample_jobs import create_in, create_parent
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
-from jobtracker.leases import Leases, Worker
+from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
+from jobtracker.reports import Worker
 
 DAY_MS = 86_400_000
 

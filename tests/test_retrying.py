@@ -9,7 +9,7 @@ from workers_under_test import every_broker, job
 from jobtracker import Status
 from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
 from jobtracker.lifecycle import Event
-from jobtracker.registry import JobType
+from jobtracker.reports import JobType
 
 RAN = ["began", "returned"]
 

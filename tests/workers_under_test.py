@@ -24,10 +24,10 @@ from servers import RabbitMQ
 
 from jobtracker import Settings, Status, Tracker
 from jobtracker.embedded import EmbeddedRedis
-from jobtracker.leases import Worker as Lease
 from jobtracker.lifecycle import SETTLED
 from jobtracker.models import Job, SubJobCreate, task_id_of
 from jobtracker.processes import ChildProcess
+from jobtracker.reports import Worker as Lease
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 20

@@ -3,10 +3,9 @@
 from fastapi import APIRouter, Response
 
 from api.dependencies import UseInspection, UseSettings
-from jobtracker.inspection import Component
 from jobtracker.logs import request_id_var
-from jobtracker.reports import Health
-from jobtracker.tracker import package_version
+from jobtracker.reports import Component, Health
+from jobtracker.version import package_version
 
 router = APIRouter(tags=["health"])
 

@@ -9,13 +9,21 @@ from api.dependencies import JobId, UseInspection, UseSettings, UseTracking
 from api.errors import RESPONSES
 from api.routers.health import health_of
 from jobtracker.figures import JobCount
-from jobtracker.inspection import WorkerStats
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import JobPage, JobTree, from_ms
 from jobtracker.queries import HOUR_MS, MINUTE_MS
-from jobtracker.registry import JobType
-from jobtracker.reports import ActiveJobs, Group, Health, PerformanceReport, QueueReport, Stats, Throughput
+from jobtracker.reports import (
+    ActiveJobs,
+    Group,
+    Health,
+    JobType,
+    PerformanceReport,
+    QueueReport,
+    Stats,
+    Throughput,
+    WorkerStats,
+)
 from jobtracker.store import now_ms
 
 router = APIRouter(prefix="/api/tracking", tags=["tracking"], responses={422: RESPONSES[422], 503: RESPONSES[503]})

@@ -11,7 +11,7 @@ from jobtracker.cli.consoles import print_error
 from jobtracker.cli.outcomes import ExitStatus
 from jobtracker.client import JobTimeoutError
 from jobtracker.errors import JobTrackerError
-from jobtracker.tracker import package_version
+from jobtracker.version import package_version
 
 _RUN = "Run it"
 _JOBS = "Jobs"

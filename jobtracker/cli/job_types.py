@@ -13,7 +13,7 @@ from jobtracker.cli.tables import Column, print_json, print_table
 from jobtracker.cli.texts import one_line
 from jobtracker.client import Client
 from jobtracker.errors import JobTrackerError
-from jobtracker.registry import JobType
+from jobtracker.reports import JobType
 
 _TYPES = [Column("TYPE"), Column("QUEUE", may_shrink=True), Column("DESCRIPTION", may_shrink=True)]
 _FIELDS = [

@@ -6,6 +6,7 @@ from jobtracker.cli.consoles import output_console
 from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.tables import Column, print_json, print_table
 from jobtracker.client import Client
+from jobtracker.reports import QueueDepth
 
 _COLUMNS = [Column("QUEUE", may_shrink=True), Column("MESSAGES", is_number=True), Column("WORKERS", may_shrink=True)]
 
@@ -21,12 +22,18 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
     print_table(
         console,
         _COLUMNS,
-        [
-            (depth.queue, depth.messages, ", ".join(depth.consumers) or Text("no tracked worker", "bold red"))
-            for depth in found.queues
-        ],
+        [(depth.queue, depth.messages, _consumers(depth)) for depth in found.queues],
     )
     console.print()
     console.print(f"Pending jobs, the ones that were not started included: {found.pending:,}", soft_wrap=True)
     if found.unacknowledged is not None:
         console.print(f"Messages that workers hold: {found.unacknowledged:,}", soft_wrap=True)
+
+
+def _consumers(depth: QueueDepth) -> Text:
+    """Its workers by name, and how many others the broker counts."""
+    if depth.consumers:
+        return Text(", ".join(depth.consumers))
+    if depth.consumer_count:
+        return Text(f"{depth.consumer_count} not tracked")
+    return Text("none" if depth.consumer_count == 0 else "no tracked worker", "bold red")

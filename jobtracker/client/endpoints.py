@@ -7,11 +7,19 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from jobtracker.client.calls import Call, job_path
-from jobtracker.inspection import WorkerStats
 from jobtracker.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.models import Job, JobError, JobPage, JobTree, LogLine, ProgressUpdate, SubJobCreate
-from jobtracker.registry import JobType
-from jobtracker.reports import ActiveJobs, Group, Health, PerformanceReport, QueueReport, Stats, Throughput
+from jobtracker.reports import (
+    ActiveJobs,
+    Group,
+    Health,
+    JobType,
+    PerformanceReport,
+    QueueReport,
+    Stats,
+    Throughput,
+    WorkerStats,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,7 +15,8 @@ from workers_under_test import broker_settings
 from jobtracker.embedded import EmbeddedRedis, free_port
 from jobtracker.flower import FlowerSettings
 from jobtracker.processes import ChildProcess
-from jobtracker.registry import JobType, Registry
+from jobtracker.registry import Registry
+from jobtracker.reports import JobType
 from jobtracker.settings import SettingsError
 
 USER = ("operator", "a password")

@@ -12,7 +12,8 @@ import pytest
 from serving import Api, Json, eventually, job, waiting
 
 from jobtracker.processes import ChildProcess
-from jobtracker.registry import JobType, Registry
+from jobtracker.registry import Registry
+from jobtracker.reports import JobType
 
 PARKED = "parked"
 """A queue that nobody consumes."""
