@@ -28,6 +28,7 @@ from jobtracker.lifecycle import SETTLED
 from jobtracker.models import Job, SubJobCreate, task_id_of
 from jobtracker.processes import ChildProcess
 from jobtracker.reports import Worker as Lease
+from jobtracker.testing.apps import disconnect
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 20
@@ -127,12 +128,7 @@ class Project:
     def close(self) -> None:
         """Let go of Celery and of all connections."""
         self.tracker.detach()
-        consumer = self.app.backend.result_consumer
-        consumer.stop()
-        consumer.subscribed_to.clear()  # or results that outlive the project would connect again, to unsubscribe
-        self.app.backend.client.connection_pool.disconnect()
-        self.app.amqp.producer_pool.force_close_all()
-        self.app.pool.force_close_all()
+        disconnect(self.app)
         self.app.close()
         self.client.connection_pool.disconnect()
 

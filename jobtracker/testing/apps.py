@@ -82,14 +82,15 @@ def redirected(app: Celery, settings: Settings) -> Iterator[Tracker]:
         finally:
             tracker.detach()
     finally:
-        _disconnect(app)
+        disconnect(app)
         for name in _CACHED:
             vars(app).pop(name, None)
         vars(app).update(kept)
         os.environ.update(environ)
 
 
-def _disconnect(app: Celery) -> None:
+def disconnect(app: Celery) -> None:
+    """Close what an app has open to its broker, and to the Redis where its results are."""
     consumer = app.backend.result_consumer
     consumer.stop()
     consumer.subscribed_to.clear()  # or results that outlive the test would connect again, to unsubscribe
