@@ -31,7 +31,7 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
 
 
 def _consumers(depth: QueueDepth) -> Text:
-    """Its workers by name, and how many others the broker counts."""
+    """Its workers by name; where there are none, how many consumers the broker counts."""
     if depth.consumers:
         return Text(", ".join(depth.consumers))
     if depth.consumer_count:
