@@ -1,13 +1,14 @@
 """Where Redis and RabbitMQ differ as Celery's broker: priorities, what a queue is declared with, how much waits."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
 from kombu.exceptions import ChannelError, OperationalError
+from kombu.utils.url import maybe_sanitize_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -118,6 +119,15 @@ def unacknowledged(connection: Any) -> int | None:
         return None
     channel = connection.default_channel
     return int(channel.client.hlen(channel.unacked_key))
+
+
+def without_secrets(broker: Mapping[str, Any]) -> dict[str, Any]:
+    """What a worker tells of its connection to the broker, without the passwords that Celery leaves in it.
+
+    Of a unix socket the host name is a URL, with its password (kombu/transport/redis.py); options may hold any.
+    """
+    known = {name: value for name, value in broker.items() if name != "transport_options"}
+    return known | {"hostname": maybe_sanitize_url(known.get("hostname"))}
 
 
 def queue_of(routing_key: str) -> str:

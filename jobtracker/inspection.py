@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobtracker.brokers import Backlog, backlog, broker_errors, unacknowledged
+from jobtracker.brokers import Backlog, backlog, broker_errors, unacknowledged, without_secrets
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
 from jobtracker.tracking import Tracking
@@ -143,6 +143,8 @@ class Inspection:
             stats = self._inspect(connection, list(leases) or None).stats() or {}
             if not stats:
                 return [found[name] for name in sorted(found)]
+            for told in stats.values():
+                told["broker"] = without_secrets(told.get("broker") or {})
             inspect = self._inspect(connection, list(stats))
             answers = {
                 "stats": stats,

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -10,14 +12,21 @@ from urllib.parse import quote
 
 import amqp
 import pytest
+from redis.exceptions import RedisError
 
+from jobtracker.connection import connect
 from jobtracker.embedded import free_port
 from jobtracker.processes import ChildProcess, ProcessError
 
 PASSWORD = "p@ss/w:rd%&ö"
 """What servers of tests want to hear: all that has to be quoted in a URL."""
 
+USER = "tester"
+LOGIN = f"{USER}:{quote(PASSWORD, safe='')}"
+
 _HOST = "127.0.0.1"
+OTHER_HOST = "127.0.0.2"
+"""Where on Linux a RabbitMQ with a certificate is to be reached as well, though its certificate does not name it."""
 _START_TIMEOUT_S = 60
 _START_ATTEMPTS = 3
 _VHOSTS = 48
@@ -43,13 +52,13 @@ class RabbitMQ:
 
     Args:
         folder: Where all of it lies.
+        certificate: Its certificate, if it is to listen for TLS as well.
     """
 
-    user = "tester"
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, certificate: "Certificate | None" = None) -> None:
         self.folder = folder
-        self._ports = [free_port() for _ in range(3)]
+        self._certificate = certificate
+        self._ports = [free_port() for _ in range(4)]
         self._vhosts = iter(range(_VHOSTS))
         self._processes: list[ChildProcess] = []
 
@@ -64,7 +73,11 @@ class RabbitMQ:
         """The address of a virtual host that nobody else has been given; starts the node where it does not run."""
         if not self._processes:
             self.start()
-        return f"amqp://{self.user}:{quote(PASSWORD, safe='')}@{_HOST}:{self._ports[0]}/{next(self._vhosts)}"
+        return f"amqp://{LOGIN}@{_HOST}:{self._ports[0]}/{next(self._vhosts)}"
+
+    def new_tls_url(self) -> str:
+        """The same for TLS."""
+        return self.new_url().replace("amqp:", "amqps:").replace(f":{self._ports[0]}/", f":{self._ports[3]}/")
 
     def start(self) -> None:
         """Start it, and wait until it takes connections. What was stored durably is there again."""
@@ -76,7 +89,7 @@ class RabbitMQ:
                 self.stop()
                 if attempt == _START_ATTEMPTS - 1 or (self.folder / "data").exists():
                     raise
-                self._ports = [free_port() for _ in range(3)]  # somebody was faster
+                self._ports = [free_port() for _ in range(4)]  # somebody was faster
         return None
 
     def stop(self) -> None:
@@ -94,11 +107,22 @@ class RabbitMQ:
 
     def _start(self) -> None:
         server, epmd = program("rabbitmq-server", "rabbitmq-server"), program("epmd", "erlang-base")
-        port, distribution_port, epmd_port = self._ports
+        port, distribution_port, epmd_port, tls_port = self._ports
+        conf = {
+            "listeners.tcp.local": f"{_HOST}:{port}",
+            "load_definitions": f"{self.folder}/definitions.json",
+            "log.console": "true",
+            "log.file": "false",
+        }
+        if self._certificate:
+            conf |= {
+                "listeners.ssl.local": f"{_HOST}:{tls_port}",
+                **({"listeners.ssl.other": f"{OTHER_HOST}:{tls_port}"} if sys.platform == "linux" else {}),
+                "ssl_options.certfile": str(self._certificate.path),
+                "ssl_options.keyfile": str(self._certificate.key_path),
+            }
         files = {
-            "rabbitmq.conf": f"listeners.tcp.local = {_HOST}:{port}\n"
-            f"load_definitions = {self.folder}/definitions.json\n"
-            "log.console = true\nlog.file = false\n",
+            "rabbitmq.conf": "".join(f"{name} = {value}\n" for name, value in conf.items()),
             "definitions.json": json.dumps(self._definitions()),
             "enabled_plugins": "[].\n",
         }
@@ -138,14 +162,87 @@ class RabbitMQ:
         everything = {"configure": ".*", "write": ".*", "read": ".*"}
         names = [str(number) for number in range(_VHOSTS)]
         return {
-            "users": [{"name": self.user, "password": PASSWORD, "tags": []}],
+            "users": [{"name": USER, "password": PASSWORD, "tags": []}],
             "vhosts": [{"name": name} for name in names],
-            "permissions": [{"user": self.user, "vhost": name, **everything} for name in names],
+            "permissions": [{"user": USER, "vhost": name, **everything} for name in names],
         }
 
     def _takes_connections(self, port: int) -> bool:
         try:
-            with amqp.Connection(f"{_HOST}:{port}", self.user, PASSWORD, virtual_host=str(_VHOSTS - 1)):
+            with amqp.Connection(f"{_HOST}:{port}", USER, PASSWORD, virtual_host=str(_VHOSTS - 1)):
                 return True
         except (OSError, amqp.AMQPError):
+            return False
+
+
+class Certificate:
+    """A certificate for the loopback address, signed by itself: whoever trusts it names it as a CA.
+
+    Args:
+        folder: Where it and its key are put.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "certificate.pem"
+        self.key_path = folder / "key.pem"
+        command = [program("openssl", "openssl"), "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+        command += ["-keyout", str(self.key_path), "-out", str(self.path)]
+        command += ["-addext", f"subjectAltName=IP:{_HOST}"]
+        command += ["-addext", "keyUsage=critical,digitalSignature,keyCertSign"]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+class TlsRedis:
+    """A Redis server that speaks TLS only, to a user with a password.
+
+    Args:
+        folder: Where all of it lies.
+        certificate: Its certificate.
+    """
+
+    def __init__(self, folder: Path, certificate: Certificate) -> None:
+        self.folder = folder
+        self._certificate = certificate
+        self._port = free_port()
+        self._process = ChildProcess(
+            "Redis",
+            [program("redis-server", "redis-server"), str(folder / "redis.conf")],
+            log_path=folder / "redis.log",
+            stop_steps=[],
+        )
+
+    @property
+    def url(self) -> str:
+        """Its address, without a database and without saying whom to trust."""
+        return f"rediss://{LOGIN}@{_HOST}:{self._port}"
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        conf = {
+            "bind": _HOST,
+            "port": "0",
+            "tls-port": str(self._port),
+            "tls-cert-file": f'"{self._certificate.path}"',
+            "tls-key-file": f'"{self._certificate.key_path}"',
+            "tls-auth-clients": "no",
+            "dir": f'"{self.folder}"',
+            "save": '""',
+            "user": f"default off\nuser {USER} on >{PASSWORD} ~* &* +@all",
+        }
+        (self.folder / "redis.conf").write_text("".join(f"{name} {value}\n" for name, value in conf.items()))
+        self._process.start()
+        self._process.wait_until_ready(self._answers, timeout_s=_START_TIMEOUT_S)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.stop()
+
+    def _answers(self) -> bool:
+        try:
+            with connect(f"{self.url}?ssl_ca_certs={quote(str(self._certificate.path))}", 1) as client:
+                return bool(client.ping())
+        except RedisError:
             return False

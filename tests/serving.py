@@ -243,7 +243,14 @@ def running_worker(api: Api, documents: Path, **settings: Any) -> Iterator[Child
         yield process
 
 
-_SHARED = {"redis_url", "redis_db", "tracking_namespace", "celery_broker_url", "celery_result_backend"}
+_SHARED = {
+    "redis_url",
+    "redis_db",
+    "tracking_namespace",
+    "celery_broker_url",
+    "celery_queue_type",
+    "celery_result_backend",
+}
 
 
 def _answers(http: httpx.Client) -> bool:
