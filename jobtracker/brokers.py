@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
+from kombu.entity import Queue
 from kombu.exceptions import ChannelError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -119,6 +120,31 @@ def unacknowledged(connection: Any) -> int | None:
         return None
     channel = connection.default_channel
     return int(channel.client.hlen(channel.unacked_key))
+
+
+def queue_of_route(app: Celery, task: str) -> str:
+    """Where an app's own routes send a task; of a route to an exchange, the app's queue that is bound to it so."""
+    route = app.amqp.router.route({}, task)
+    queue = route.get("queue")
+    if queue is None and route.get("exchange"):
+        wanted = (str(getattr(route["exchange"], "name", route["exchange"])), route.get("routing_key") or "")
+        queue = next((each for each in app.amqp.queues.values() if _is_bound(each, *wanted)), None)
+    name: str = getattr(queue, "name", queue) or app.conf.task_default_queue
+    return name
+
+
+def _is_bound(queue: Queue, exchange: str, routing_key: str) -> bool:
+    if queue.exchange is None or queue.exchange.name != exchange:
+        return False
+    match queue.exchange.type:
+        case "fanout":
+            return True
+        case "topic":  # * stands for a word, # for any number of them
+            pattern = re.escape(queue.routing_key or "").replace(r"\*", r"[^.]+")
+            pattern = pattern.replace(r"\.\#", r"(\..*)?").replace(r"\#", r".*")
+            return re.fullmatch(pattern, routing_key) is not None
+        case _:
+            return bool(queue.routing_key == routing_key)
 
 
 def without_secrets(broker: Mapping[str, Any]) -> dict[str, Any]:

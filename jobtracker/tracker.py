@@ -15,6 +15,7 @@ from celery.local import Proxy
 from pydantic import BaseModel
 
 from jobtracker.arguments import Keep
+from jobtracker.brokers import queue_of_route
 from jobtracker.connection import connect
 from jobtracker.declarations import declaration_of, needs_results, payload_schema, takes_results, tracked
 from jobtracker.hooks import Hooks
@@ -164,7 +165,7 @@ class Tracker:
                 JobType(
                     name=known.job_type,
                     task=name,
-                    queue=_queue_of(self.app, name),
+                    queue=queue_of_route(self.app, name),
                     payload_schema=payload_schema(task),
                     description=(task.__doc__ or "").strip().partition("\n")[0] if declaration_of(task) else "",
                     needs_results=needs_results(task),
@@ -290,11 +291,3 @@ class Tracker:
 def _unwrapped(app: Celery) -> Celery:
     """The app behind a proxy such as `celery.current_app`; signals and tasks name the app itself."""
     return app._get_current_object() if isinstance(app, Proxy) else app  # noqa: SLF001 (as celery/fixups/django.py)
-
-
-def _queue_of(app: Celery, task_name: str) -> str:
-    """Where the app's own routes send a task."""
-    route = app.amqp.router.route({}, task_name)
-    queue = route.get("queue")
-    name: str = getattr(queue, "name", queue) or app.conf.task_default_queue
-    return name
