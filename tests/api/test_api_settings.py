@@ -12,6 +12,7 @@ from api.settings import ApiSettings
 from jobtracker.embedded import free_port
 from jobtracker.flower import FlowerSettings
 from jobtracker.settings import SettingsError
+from workers.running import RunSettings
 
 AS_MODULE = ["api.main"]
 AS_FACTORY = ["uvicorn", "api.main:create_app", "--factory", "--port", "0"]
@@ -43,7 +44,8 @@ def outcome(command: list[str], **settings: str) -> subprocess.CompletedProcess[
 
 def test_every_documented_variable_is_a_setting_of_the_api_of_flower_or_of_the_workers():
     workers = "".join(path.read_text() for path in (ROOT / "workers").rglob("*.py"))
-    others = documented().keys() - {name.upper() for name in ApiSettings.model_fields | FlowerSettings.model_fields}
+    models = (ApiSettings, FlowerSettings, RunSettings)
+    others = documented().keys() - {name.upper() for model in models for name in model.model_fields}
     assert {name for name in others if f'"{name}"' not in workers} == set()
 
 
