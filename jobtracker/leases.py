@@ -80,16 +80,17 @@ class Repeater:
     ) -> None:
         threads = _thread_functions(before_gevent=system_thread)
         self._start_thread = threads.start_new_thread
-        self._stop, self._ended = threads.allocate_lock(), threads.allocate_lock()
-        self._stop.acquire()
-        self._ended.acquire()
+        self._stop, self._stepped, self._ended = (threads.allocate_lock() for _ in range(3))
+        for until in (self._stop, self._stepped, self._ended):
+            until.acquire()
         self._name = f"jobtracker-{name}"
         self._interval_s = interval_s
         self._step = step
 
-    def start(self) -> None:
-        """Begin, with the first step at once."""
+    def start(self, wait_s: float = 0.0) -> None:
+        """Begin, with the first step at once; waits for that, at most `wait_s` seconds."""
         self._start_thread(self._run, ())
+        self._stepped.acquire(timeout=wait_s)
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End; waits for a step that is under way, at most `timeout_s` seconds. May be called again."""
@@ -100,7 +101,7 @@ class Repeater:
 
     def _run(self) -> None:
         threading.current_thread().name = self._name
-        failing = False
+        failing = stepped = False
         wait_s = 0.0
         while not self._stop.acquire(timeout=wait_s):
             began = time.monotonic()
@@ -111,6 +112,9 @@ class Repeater:
                 if not failing:  # once per trouble, not every few seconds
                     logger.warning("%s: %s", self._name, error, exc_info=True)
                 failing = True
+            if not stepped:
+                self._stepped.release()
+                stepped = True
             wait_s = max(0.0, self._interval_s - (time.monotonic() - began))
         self._ended.release()
 

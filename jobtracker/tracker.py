@@ -228,12 +228,11 @@ class Tracker:
             registry.announce(*types)
             leases.renew(worker)
 
-        self._repeaters = [
-            Repeater("lease", settings.lease_renew_s, renew, system_thread=True),
-            Repeater("reaper", settings.reap_interval_s, Reaper(Tracking.connect(settings, self.app)).step),
-        ]
-        for repeater in self._repeaters:
-            repeater.start()
+        lease = Repeater("lease", settings.lease_renew_s, renew, system_thread=True)
+        reaper = Repeater("reaper", settings.reap_interval_s, Reaper(Tracking.connect(settings, self.app)).step)
+        self._repeaters = [lease, reaper]
+        lease.start(settings.tracking_timeout_s)  # Celery says "ready" after this: the types are known by then
+        reaper.start()
 
     def _on_worker_shutting_down(self, sender: str, how: str, **_: Any) -> None:
         """In a signal handler: a cold shutdown has ended the pool, and no worker_shutdown comes after it."""
