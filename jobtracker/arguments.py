@@ -10,8 +10,6 @@ from enum import Enum
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from celery.utils.saferepr import saferepr
-from kombu.utils.json import dumps
 from pydantic import BaseModel
 
 MASK = "***"
@@ -162,6 +160,8 @@ def _however_quoted_part(part: str) -> str:
 
 def shortened(value: object) -> str:
     """A repr as Celery makes it for the headers of a message."""
+    from celery.utils.saferepr import saferepr  # which the models, and so the command line, do without
+
     return str(saferepr(value, maxlen=REPR_CHARS))
 
 
@@ -217,6 +217,8 @@ def stored_when_begun(rule: ArgumentRule, args: Sequence[Any], kwargs: Mapping[s
 
 
 def _as_json(covered: Covered) -> dict[str, str]:
+    from kombu.utils.json import dumps  # likewise
+
     try:
         return {"args": dumps(covered.args), "payload": dumps(covered.kwargs)}
     except (TypeError, ValueError):
@@ -224,7 +226,7 @@ def _as_json(covered: Covered) -> dict[str, str]:
 
 
 def _masked(covered: Covered) -> dict[str, str | int]:
-    return {"masked": dumps(covered.names)} if covered.hidden else {}
+    return {"masked": json.dumps(covered.names)} if covered.hidden else {}
 
 
 def _both(args_repr: str, kwargs_repr: str) -> str:
