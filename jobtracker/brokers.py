@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
@@ -64,9 +65,15 @@ def _amqp_conf(settings: Settings) -> dict[str, Any]:
     }
 
 
+_speaks_amqp: "WeakKeyDictionary[Celery, bool]" = WeakKeyDictionary()
+"""Of apps, which have one broker as long as they live. To find out takes longer than to record a job."""
+
+
 def is_amqp(app: Celery) -> bool:
     """Whether an app's broker speaks AMQP, as RabbitMQ does."""
-    return bool(app.connection_for_write().transport.driver_type == "amqp")
+    if app not in _speaks_amqp:
+        _speaks_amqp[app] = app.connection_for_write().transport.driver_type == "amqp"
+    return _speaks_amqp[app]
 
 
 def broker_priorities(app: Celery) -> dict[Priority, int]:
