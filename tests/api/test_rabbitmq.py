@@ -16,6 +16,7 @@ from serving import Api, Json, eventually, job, parent, problem_of, running_api,
 from jobtracker import Settings
 from jobtracker.brokers import broker_errors, configure
 from jobtracker.errors import BrokerUnavailableError
+from jobtracker.processes import ChildProcess
 from jobtracker.registry import JobType, Registry
 
 QUICK_S = 2.0
@@ -61,24 +62,52 @@ def api(request, redis_server, rabbitmq, api_log_dir) -> Iterator[Api]:
         yield api
 
 
-def test_what_was_started_before_the_first_worker_came_is_done_when_it_comes(api, documents):
-    early = api.launch(job("document_analysis", {"text": "Ferries leave at noon.", "analysis_type": "summary"}))
-    with running_worker(api, documents) as worker:
-        api.expect(early, "completed")
-        api.expect(api.launch(parent(job(), parent(job()), job(priority="critical"))), "completed")
-        running = api.launch(payload=waiting(60, steps=600))
-        api.expect(running, "running")
-        depth = depth_of(api, "celery")
-        assert (depth["messages"], len(depth["consumers"]), depth["consumer_count"]) == (0, 1, 1)
-        [stats] = api.get("/api/tracking/worker-stats")
-        assert stats["online"]
-        health = api.get("/api/tracking/health")["components"]
-        assert (health["broker"]["facts"]["transport"], health["workers"]["healthy"]) == ("amqp", True)
-        api.post(running, "cancel")
-        api.expect(running, "cancelled")
-        told = "".join([str(stats), str(health), *api.log_lines(), worker.log_path.read_text()])
-        assert PASSWORD not in told
-        assert "p%40ss" not in told
+@pytest.fixture(scope="module")
+def early(api) -> str:
+    """A job that was started before the first worker came."""
+    return api.launch(job("document_analysis", {"text": "Ferries leave at noon.", "analysis_type": "summary"}))
+
+
+@pytest.fixture(scope="module")
+def worker(api, early, documents) -> Iterator[ChildProcess]:
+    with running_worker(api, documents) as process:
+        yield process
+
+
+def test_what_was_started_before_the_first_worker_came_is_done_when_it_comes(api, early, worker):
+    api.expect(early, "completed")
+
+
+def test_jobs_and_trees_are_done(api, worker):
+    api.expect(api.launch(parent(job(), parent(job()), job(priority="critical"))), "completed")
+
+
+def test_the_broker_and_the_workers_tell_what_they_do_and_no_password(api, worker):
+    running = api.launch(payload=waiting(60, steps=600))
+    api.expect(running, "running")
+    depth = depth_of(api, "celery")
+    assert (depth["messages"], len(depth["consumers"]), depth["consumer_count"]) == (0, 1, 1)
+    assert api.get("/api/tracking/queue-depth")["unacknowledged"] is None
+    [stats] = api.get("/api/tracking/worker-stats")
+    assert stats["online"]
+    health = api.get("/api/tracking/health")["components"]
+    assert (health["broker"]["facts"]["transport"], health["workers"]["healthy"]) == ("amqp", True)
+    api.post(running, "cancel")
+    api.expect(running, "cancelled")
+    told = "".join([str(stats), str(health), *api.log_lines(), worker.log_path.read_text()])
+    assert PASSWORD not in told
+    assert "p%40ss" not in told
+
+
+def test_a_parent_whose_own_task_is_for_others_goes_into_their_queue_when_its_sub_jobs_are_done(api, worker):
+    announce(api, "their_parent", "queue of their parents")
+    with channel_to(api.settings.celery_broker_url) as channel:
+        channel.queue_declare("queue of their parents", durable=True, auto_delete=False, arguments=ARGUMENTS)
+        tree = api.launch(job("their_parent", sub_jobs=[job(), job()]))
+        eventually(lambda: depth_of(api, "queue of their parents")["messages"] == 1)
+        message = channel.basic_get("queue of their parents", no_ack=True)
+    assert message.headers["id"] == tree
+    assert {sub["status"] for sub in api.tree(tree)["sub_jobs"]} == {"completed"}
 
 
 def test_a_job_goes_into_a_queue_that_others_declared_in_their_own_way(api):
