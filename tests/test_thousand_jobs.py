@@ -133,7 +133,7 @@ def truth(project, record, everything):
         return Status.CANCELLED if called_off or set(subs) == {Status.COMPLETED} else Status.FAILED
     if did[-1] == "returned":
         return Status.COMPLETED
-    if record["task"] in {"ignored", "flaky"}:  # which never fail: a retry that never came was called off
+    if record["task"] == "ignored" or did[-1] == "began attempt 0":  # its retry never came: it was called off
         return Status.CANCELLED
     return Status.FAILED
 
