@@ -21,7 +21,7 @@ from jobtracker.processes import ChildProcess
 from jobtracker.store import JobStore
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE_S = 15
+PATIENCE_S = 40
 SETTLED = {"completed", "failed", "cancelled"}
 SHIPPED_DOCUMENTS = ROOT / "workers" / "sample_documents"
 

@@ -163,7 +163,7 @@ def was_called_off(record, everything, mix):
     )
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(150)
 def test_a_thousand_mixed_jobs_end_as_their_tasks_say(redis_server, worker_log_dir):
     with new_project(redis_server, worker_log_dir) as project, project.worker("one"), project.worker("two"):
         mix = Mix(project)

@@ -31,7 +31,7 @@ from jobtracker.reports import Worker as Lease
 from jobtracker.testing.apps import disconnect
 
 ROOT = Path(__file__).resolve().parent.parent
-PATIENCE_S = 20
+PATIENCE_S = 40
 
 
 class Account(NamedTuple):
