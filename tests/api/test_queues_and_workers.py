@@ -137,7 +137,7 @@ def test_worker_stats_are_kept_for_a_moment_and_quick(api):
     began = time.monotonic()
     answers = [api.get("/api/tracking/worker-stats") for _ in range(3)]
     assert answers[0] == answers[1] or answers[1] == answers[2]  # what is kept may have run out once
-    assert time.monotonic() - began < 2  # unlike without their names: then each of the six questions would wait for a second
+    assert time.monotonic() - began < 2  # without the workers' names each of six questions would wait for a second
 
 
 def test_a_worker_that_does_not_answer_is_not_online_and_not_healthy(api, worker):
