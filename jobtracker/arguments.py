@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
@@ -135,12 +136,28 @@ class Covered:
         """The keyword arguments as Celery shortens them."""
         return shortened(dict(self.kwargs))
 
-    @property
-    def secrets(self) -> re.Pattern[str] | None:
-        """How the hidden values may stand in a text, in a repr of it too, or a repr of that; None: nowhere."""
+    @cached_property
+    def secrets(self) -> "tuple[Secret, ...]":
+        """The hidden values as texts, the longest first."""
         values = {str(value) for values in self.hidden.values() for value in _leaves(values)}
         longest_first = sorted((v for v in values if len(v) >= _SHORTEST_SECRET), key=len, reverse=True)
-        return re.compile("|".join(map(_however_quoted, longest_first))) if longest_first else None
+        return tuple(map(Secret.of, longest_first))
+
+
+class Secret(NamedTuple):
+    """What texts must not tell, and what shows soon that most of them don't: a pattern for all of it takes long."""
+
+    text: str
+    plain: str
+    """A part that every way to quote it leaves alone."""
+    least_chars: int
+    """A text that tells it is no shorter."""
+
+    @classmethod
+    def of(cls, text: str) -> "Secret":
+        """A text as a secret."""
+        plain = max(re.findall("[A-Za-z0-9]+", text), key=len, default="")
+        return cls(text, plain, len(re.sub(r"\\+", " ", text)))
 
 
 def _however_quoted(text: str) -> str:
@@ -165,9 +182,10 @@ def shortened(value: object) -> str:
     return str(saferepr(value, maxlen=REPR_CHARS))
 
 
-def without(text: str, secrets: re.Pattern[str] | None) -> str:
-    """A text in which the mask stands for each secret."""
-    return secrets.sub(MASK, text) if secrets else text
+def without(text: str, secrets: Iterable[Secret]) -> str:
+    """A text in which the mask stands for each secret, in a repr of it too, or a repr of that."""
+    likely = [each.text for each in secrets if each.least_chars <= len(text) and each.plain in text]
+    return re.sub("|".join(map(_however_quoted, likely)), MASK, text) if likely else text
 
 
 class Stored(NamedTuple):

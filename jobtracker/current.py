@@ -1,16 +1,15 @@
 """The job that the running task is, from the inside: progress, log, cancellation."""
 
 import logging
-import re
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import TypeVar
 
 from celery import Task
 from celery._state import get_current_task
 from celery.exceptions import Ignore
 
-from jobtracker.arguments import NOTHING
+from jobtracker.arguments import NOTHING, Covered, Secret
 from jobtracker.lifecycle import Event
 from jobtracker.models import Job
 from jobtracker.store import now_ms
@@ -39,7 +38,7 @@ class CurrentJob:
         stopped: Why it was stopped, once it was, or is to be before it begins.
         alone: It began as recorded, and is no sub-job: nobody waits for its end.
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
-        secrets: What texts must not tell of it: the values of its masked arguments.
+        arguments: Its arguments as they may be shown, where some are masked: texts must not tell these either.
         untold: What its record must say of its arguments, until it does.
     """
 
@@ -50,7 +49,7 @@ class CurrentJob:
         self.stopped: str | None = None
         self.alone = False
         self.resent = False
-        self.secrets: re.Pattern[str] | None = None
+        self.arguments: Covered | None = None
         self.untold = NOTHING
         self._tracking = tracking
         self._task = task
@@ -160,6 +159,11 @@ class CurrentJob:
 
 
 _INERT = CurrentJob(None, None, "", 0, 0)
+
+
+def secrets_of(job: CurrentJob | None) -> Sequence[Secret]:
+    """What texts about a job must not tell: the values of its masked arguments."""
+    return job.arguments.secrets if job is not None and job.arguments is not None else ()
 
 
 def job_of(task: Task | None) -> CurrentJob | None:

@@ -6,10 +6,9 @@ runs in the pool's child. Which signal comes when, and from where, was measured 
 
 import logging
 import os
-import re
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,8 +17,8 @@ from celery import Task, signals, states
 from celery.exceptions import Reject
 from kombu.utils.json import dumps
 
-from jobtracker.arguments import MASK, NOTHING, shortened, stored_when_begun, stored_when_sent, without
-from jobtracker.current import CurrentJob, job_of
+from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
+from jobtracker.current import CurrentJob, job_of, secrets_of
 from jobtracker.declarations import DEFAULT, Declaration, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
@@ -112,7 +111,7 @@ class Hooks:
             return
         covered = known.arguments.cover(request.args, request.kwargs)
         if covered.hidden:
-            job.secrets = covered.secrets
+            job.arguments = covered
             passed_on = int(bool(known.arguments.positional and request.args and takes_results(task)))
             job.untold = stored_when_begun(known.arguments, request.args[passed_on:], request.kwargs, passed_on)
 
@@ -248,7 +247,7 @@ class Hooks:
                 self._fail(sender, job_id, run, None, error, None, kind="WorkerShutdown")
             return
         why = getattr(reason, "exc", None) or reason
-        fields: dict[str, str | int] = {"reason": _sentence(why, job.secrets if job is not None else None)}
+        fields: dict[str, str | int] = {"reason": _sentence(why, secrets_of(job))}
         due = _due_ms(getattr(reason, "when", None))
         if due is not None:
             fields["eta"] = due
@@ -344,7 +343,7 @@ class Hooks:
         kind: str | None = None,
     ) -> None:
         job = job_of(task)
-        secrets = job.secrets if job is not None else None
+        secrets = secrets_of(job)
         kind, message = kind or type(exception).__name__, without(str(exception), secrets)
         error = {"type": kind, "message": message[:2000]}
         if traceback:
@@ -407,7 +406,7 @@ def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:
     return masked if header in of_celery else MASK
 
 
-def _sentence(error: object, secrets: re.Pattern[str] | None) -> str:
+def _sentence(error: object, secrets: Sequence[Secret]) -> str:
     text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error or "")
     return without(text, secrets)[:REASON_CHARS] or "the task asked to be retried"
 

@@ -4,8 +4,7 @@ Needs python-json-logger, which the extras `api` and `workers` bring.
 """
 
 import logging
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -13,8 +12,8 @@ from celery._state import get_current_task
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
-from jobtracker.arguments import without
-from jobtracker.current import job_of
+from jobtracker.arguments import Secret, without
+from jobtracker.current import job_of, secrets_of
 from jobtracker.dispatch import REQUEST_ID_HEADER
 
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -33,12 +32,12 @@ class _Formatter(JsonFormatter):
         data = log_data.get("data")
         if isinstance(data, dict):
             log_data["data"] = {name: value for name, value in data.items() if name not in {"args", "kwargs"}}
-        job = job_of(get_current_task())
-        cleaned: dict[str, Any] = _without(log_data, job.secrets) if job and job.secrets else log_data
+        secrets = secrets_of(job_of(get_current_task()))
+        cleaned: dict[str, Any] = _without(log_data, secrets) if secrets else log_data
         return cleaned
 
 
-def _without(value: Any, secrets: re.Pattern[str]) -> Any:
+def _without(value: Any, secrets: Sequence[Secret]) -> Any:
     """What is to be logged, with the mask for each secret in its texts."""
     if isinstance(value, str):
         return without(value, secrets)

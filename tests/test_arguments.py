@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import time
 from typing import Annotated, Any
 
 import pytest
@@ -148,6 +149,15 @@ def test_any_secret_is_found_in_a_repr_of_a_repr(secret, spellings):
     for spell in spellings:
         text = spell(f"the card {text} is refused")
     assert MASK in without(text, PAY.cover((), {"card": secret}).secrets)
+
+
+def test_large_secrets_do_not_hold_up_what_is_said_of_other_things():
+    rule = ArgumentRule(keep="none", positional=("text", "numbers"))
+    covered = rule.cover(("some words of a letter. " * 100_000, list(range(10_000, 40_000))), {})
+    began = time.process_time()
+    assert without("ValueError: no words of it", covered.secrets) == "ValueError: no words of it"
+    assert without("row 12345 is bad", covered.secrets) == f"row {MASK} is bad"
+    assert time.process_time() - began < 4  # a pattern of all of it took seven seconds
 
 
 class Inner(BaseModel):
