@@ -87,7 +87,8 @@ def test_a_failed_parent_says_why_and_when_and_what_it_rests_on(client, keys, st
     change = store.apply(Event.FAIL, subs[0])
     verdict = store.settle(parent, subs[0], change.run, change.after, '{"type": "T", "message": "m"}')
     assert verdict == Verdict("settled", None, 1, Status.FAILED)
-    assert queries.get(parent).error.message == "m"
+    job = queries.get(parent)
+    assert (job.reason, job.error.message) == ("m", "m")
     assert queries.record(parent)["presumed"] == "subs_failed"
 
 

@@ -35,8 +35,10 @@ if told ~= run .. ':' .. status then
 end
 
 local function presume(event)
-  if apply(rec, event, now) ~= 'applied' then return answer('waiting') end
-  if event == 'subs_failed' then redis.call('HSET', key('data', parent), 'error', failure) end
+  local fails = event == 'subs_failed' and failure ~= ''
+  local reason = fails and { 'reason', cjson.decode(failure).message } -- until it is told which (settlement.py)
+  if apply(rec, event, now, nil, nil, reason or nil) ~= 'applied' then return answer('waiting') end
+  if fails then redis.call('HSET', key('data', parent), 'error', failure) end
   return answer('settled')
 end
 
