@@ -10,6 +10,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from traceback import format_exception
 from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded
@@ -170,10 +171,17 @@ class Hooks:
             return
         if state == states.IGNORED and not job.resent:
             self._ignored(sender, job, task_id)
-        elif state == states.REJECTED and isinstance(retval, Reject) and retval.requeue:
-            self._report(Event.REQUEUE, sender, job, {"reason": "the task gave its message back to the queue"})
+        elif state == states.REJECTED and isinstance(retval, Reject):
+            self._rejected(sender, job, retval)
         elif state is None and os.getpid() == self.main_pid:
             self._broken_off(sender, job, sys.exc_info()[1])
+
+    def _rejected(self, task: Task, job: CurrentJob, rejection: Reject) -> None:
+        if rejection.requeue:
+            self._report(Event.REQUEUE, task, job, {"reason": "the task gave its message back to the queue"})
+        else:  # the main process says it too, and does not know what of it is masked
+            traceback = "".join(format_exception(rejection))
+            self._fail(task, job.id, job.run, job.attempt, rejection, traceback)
 
     def _broken_off(self, task: Task, job: CurrentJob, exception: BaseException | None) -> None:
         kind = type(exception).__name__

@@ -437,6 +437,8 @@ def pay(self: Task, amount: Any = 0, card: Any = None, how: str = "return", **de
     did("began")
     if how == "fail":
         raise ValueError(f"the card {card!r} is refused")
+    if how == "reject":
+        raise Reject(f"the card {card!r} is refused")
     if how == "refuse":
         raise ValueError("refused")
     if how == "retry" and not self.request.retries:
