@@ -3,11 +3,12 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from typing import TypeVar
 
 from celery import Task
 from celery._state import get_current_task
-from celery.exceptions import Ignore
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
 
 from jobtracker.arguments import NOTHING, Covered, Secret
 from jobtracker.lifecycle import Event
@@ -71,13 +72,10 @@ class CurrentJob:
             return
         self._reported_at = now
         fields = {"done": str(done), "total": str(total), "note": note[:200]}
-        try:
+        with _forgiven(f"Progress of job {self.id} was not recorded"):
             change = self._tracking.store.apply(
                 Event.PROGRESS, self.id, run=self.run, attempt=self.attempt, fields=fields
             )
-        except Exception as error:  # noqa: BLE001 (a failure of the tracker must not fail the task)
-            logger.warning("Progress of job %s was not recorded: %s", self.id, error)
-        else:
             self._cancelled = self._cancelled or change.cancel_requested
             self._asked_at = now
 
@@ -104,10 +102,8 @@ class CurrentJob:
         """Write a line into the job's own log, which the API serves; up to 2,000 characters."""
         if self._tracking is None:
             return
-        try:
+        with _forgiven(f"A log line of job {self.id} was not recorded"):
             self._tracking.store.log(self.id, [(now_ms(), level, message[:2000])])
-        except Exception as error:  # noqa: BLE001 (a failure of the tracker must not fail the task)
-            logger.warning("A log line of job %s was not recorded: %s", self.id, error)
 
     @property
     def cancel_requested(self) -> bool:
@@ -117,10 +113,8 @@ class CurrentJob:
         now = time.monotonic()
         if now - self._asked_at >= _CANCEL_CHECK_S:
             self._asked_at = now
-            try:
+            with _forgiven(f"Whether job {self.id} is cancelled is not known"):
                 self._cancelled = self._tracking.queries.field(self.id, "cancel") is not None
-            except Exception as error:  # noqa: BLE001 (a failure of the tracker must not fail the task)
-                logger.warning("Whether job %s is cancelled is not known: %s", self.id, error)
         return self._cancelled
 
     def raise_if_cancelled(self) -> None:
@@ -156,6 +150,17 @@ class CurrentJob:
         if self._tracking is None:
             return []
         return self._tracking.queries.get_many(self._tracking.queries.sub_ids(self.id))
+
+
+@contextmanager
+def _forgiven(what: str) -> Iterator[None]:
+    """Log a failure of the tracker, which must not fail the task; its time limit may come here, and goes on."""
+    try:
+        yield
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001
+        logger.warning("%s: %s", what, error)
 
 
 _INERT = CurrentJob(None, None, "", 0, 0)

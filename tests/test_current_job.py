@@ -1,15 +1,22 @@
 """What a task says about its own job while it runs, and what it does when the tracker is not there."""
 
+import os
+import signal
 import socket
+import threading
 from contextlib import closing
 from dataclasses import replace
 
 import pytest
+from billiard.pool import soft_timeout_sighandler
+from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 from workers_under_test import Project, eventually, new_project
 
-from jobtracker import CurrentJob, JobCancelledError, Status, current_job
+from jobtracker import CurrentJob, JobCancelledError, Settings, Status, current_job
 from jobtracker.embedded import free_port
 from jobtracker.models import JobUpdate
+from jobtracker.tracking import Tracking
 
 RAN = ["began", "returned"]
 
@@ -94,6 +101,25 @@ def test_a_tracker_that_does_not_answer_delays_a_task_by_its_timeout_only(redis_
                 task_id = project.send(task, *args)
                 eventually(lambda task_id=task_id: project.state(task_id) == "SUCCESS")
                 assert project.did(task_id)[-1] == "returned"
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda job: job.progress(1, 2), CurrentJob.raise_if_cancelled, lambda job: job.log("")]
+)
+def test_the_soft_time_limit_of_a_task_comes_through_while_it_waits_for_the_tracker(ask):
+    usual = signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
+        tracking = Tracking.connect(Settings(redis_url=url, tracking_timeout_s=10), Celery())
+        limit = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGUSR1))
+        limit.start()
+        try:
+            with pytest.raises(SoftTimeLimitExceeded):
+                ask(CurrentJob(tracking, None, "any", run=1, attempt=0))
+        finally:
+            limit.join()
+            signal.signal(signal.SIGUSR1, usual)
+            tracking.client.close()
 
 
 def test_a_publisher_that_can_not_reach_the_tracker_publishes(redis_server, worker_log_dir):
