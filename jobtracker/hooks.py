@@ -203,8 +203,11 @@ class Hooks:
             self._report(Event.CANCELLED, task, job, {"reason": job.stopped})
             return
         # A task that raises Ignore may have stored its own outcome before.
-        kept = self.app.AsyncResult(task_id)
-        state = kept.state
+        kept = task.AsyncResult(task_id)
+        try:
+            state = kept.state
+        except Exception:  # noqa: BLE001 (no backend keeps results, or it does not answer: nobody knows of one)
+            state = None
         if state == states.SUCCESS:
             self._report(Event.COMPLETE, task, job, data=self._stored_result(task, kept.result))
         elif state == states.FAILURE:
@@ -352,7 +355,7 @@ class Hooks:
     ) -> None:
         job = job_of(task)
         secrets = secrets_of(job)
-        kind, message = kind or type(exception).__name__, without(str(exception), secrets)
+        kind, message = kind or type(exception).__name__, without(_text(exception), secrets)
         error = {"type": kind, "message": message[:2000]}
         if traceback:
             text = without(str(traceback), secrets)
@@ -394,7 +397,7 @@ class Hooks:
             return {}
         try:
             text = dumps(result)
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001 (whatever a result's own code raises, the task has completed)
             return {}  # another serializer carries what JSON can't; Celery's backend has it
         size = len(text.encode())
         if size > self.tracking.settings.max_result_bytes:
@@ -415,8 +418,15 @@ def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:
 
 
 def _sentence(error: object, secrets: Sequence[Secret]) -> str:
-    text = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error or "")
+    text = f"{type(error).__name__}: {_text(error)}" if isinstance(error, BaseException) else str(error or "")
     return without(text, secrets)[:REASON_CHARS] or "the task asked to be retried"
+
+
+def _text(error: BaseException | None) -> str:
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 (it has failed all the same, and Celery stores it)
+        return f"its text can't be told: {type(second).__name__}"
 
 
 def _due_ms(when: datetime | float | None) -> int | None:

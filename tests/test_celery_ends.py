@@ -21,6 +21,11 @@ def test_a_task_that_raises_is_failed_with_type_message_and_traceback(pooled):
     assert "tasks.py" in job.error.traceback
 
 
+def test_an_error_whose_own_text_can_not_be_told_is_a_failure(project):
+    job = project.expect(project.send("fail_untold"), Status.FAILED, "FAILURE", ["began"])
+    assert job.reason == "UntoldError: its text can't be told: RuntimeError"
+
+
 def test_a_soft_time_limit_is_a_failure(project):
     job_id = project.send("hold", "never opened", soft_time_limit=0.3)
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "SoftTimeLimitExceeded"
@@ -65,6 +70,11 @@ def test_retries_that_are_exhausted_are_a_failure(pooled):
 
 def test_ignore_is_an_end_without_an_outcome(pooled):
     job = pooled.expect(pooled.send("ignored"), Status.CANCELLED, "STARTED", ["began"])
+    assert job.reason == "the task raised Ignore"
+
+
+def test_ignore_is_an_end_where_no_backend_keeps_results_too(project):
+    job = project.expect(project.send("ignored_without_backend"), Status.CANCELLED, "PENDING", ["began"])
     assert job.reason == "the task raised Ignore"
 
 

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 from celery import Task, chain, chord, group, shared_task
+from celery.backends.base import DisabledBackend
 from celery.backends.redis import RedisBackend
 from celery.exceptions import Ignore, Reject
 from pydantic import BaseModel, SecretStr
@@ -39,6 +40,20 @@ def fail(message: Any = "as asked") -> None:
     """Raise."""
     did("began")
     raise ValueError(message)
+
+
+class UntoldError(Exception):
+    """An error with a defect of its own."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("in its own text")
+
+
+@shared_task(name="fail_untold")
+def fail_untold() -> None:
+    """Raise what can't be told."""
+    did("began")
+    raise UntoldError
 
 
 @shared_task(name="hold")
@@ -176,6 +191,22 @@ def rejected(self: Task, requeue: bool) -> None:
 @shared_task(name="ignored")
 def ignored() -> None:
     """Say that there is no outcome."""
+    did("began")
+    raise Ignore
+
+
+class Forgetful(Task):
+    """A task whose result nobody keeps."""
+
+    @property
+    def backend(self) -> DisabledBackend:
+        """Celery's own where none is configured."""
+        return DisabledBackend(app=self.app)
+
+
+@shared_task(name="ignored_without_backend", base=Forgetful)
+def ignored_without_backend() -> None:
+    """Say that there is no outcome, where none would be kept."""
     did("began")
     raise Ignore
 
