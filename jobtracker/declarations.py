@@ -3,13 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from celery import Task
 from celery.local import Proxy
 from pydantic import BaseModel, TypeAdapter
-from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
 from jobtracker.arguments import ArgumentRule, Keep
 
@@ -112,14 +113,22 @@ def needs_results(task: Task) -> bool:
 
 
 def _first_parameter(task: Task) -> inspect.Parameter | None:
-    return next(iter(inspect.signature(task.run).parameters.values()), None)
+    return next(iter(_parameters(task)), None)
+
+
+def _parameters(task: Task) -> list[inspect.Parameter]:
+    """A task's parameters; none where they are not known, as of what is compiled."""
+    try:
+        return list(inspect.signature(task.run).parameters.values())
+    except (ValueError, TypeError):
+        return []
 
 
 def payload_schema(task: Task) -> dict[str, Any] | None:
     """The JSON Schema of a task's keyword arguments, or None where its signature does not tell."""
     declared = declaration_of(task)
     if declared and declared.payload:
-        return declared.payload.model_json_schema()
+        return _schema_of(declared.payload)
     run: Any = functools.partial(task.run, None) if takes_results(task) else task.run
     schema = _schema_of(run)
     return schema if schema and schema.get("type") == "object" else None
@@ -133,8 +142,8 @@ def argument_rule(task: Task) -> ArgumentRule:
     """
     declaration = declaration_of(task) or DEFAULT
     by_kind: dict[Any, list[str]] = {}
-    for name, parameter in inspect.signature(task.run).parameters.items():
-        by_kind.setdefault(parameter.kind, []).append(name)
+    for parameter in _parameters(task):
+        by_kind.setdefault(parameter.kind, []).append(parameter.name)
     kinds = inspect.Parameter
     return ArgumentRule(
         keep=declaration.store_arguments,
@@ -147,12 +156,7 @@ def argument_rule(task: Task) -> ArgumentRule:
 
 
 def _secret_by_type(task: Task, declaration: Declaration) -> set[str]:
-    try:
-        hints = get_type_hints(task.run, include_extras=True)
-    except (NameError, TypeError):
-        hints = {}
-    hints.pop("return", None)
-    schemas = {name: _schema_of(hint) for name, hint in hints.items() if hint not in _NEVER_SECRET}
+    schemas = {name: _schema_of(hint) for name, hint in _hints(task).items() if hint not in _NEVER_SECRET}
     if declaration.payload:
         schemas[""] = _schema_of(declaration.payload)
     return {
@@ -163,6 +167,18 @@ def _secret_by_type(task: Task, declaration: Declaration) -> set[str]:
     }
 
 
+def _hints(task: Task) -> dict[str, Any]:
+    """The types of a task's parameters. One that can't be found out, there for type checkers only, hides no other."""
+    function = inspect.unwrap(task.run)
+    scope = getattr(function, "__globals__", {})
+    hints: dict[str, Any] = {}
+    for name, hint in getattr(function, "__annotations__", {}).items():
+        with suppress(Exception):  # what is written there may raise anything
+            hints |= get_type_hints(SimpleNamespace(__annotations__={name: hint}), scope, include_extras=True)
+    hints.pop("return", None)
+    return hints
+
+
 _NEVER_SECRET = (str, int, float, bool, bytes, list, dict, Any)
 """Most parameters: not worth a schema."""
 
@@ -170,7 +186,7 @@ _NEVER_SECRET = (str, int, float, bool, bytes, list, dict, Any)
 def _schema_of(kind: Any) -> dict[str, Any] | None:
     try:
         return TypeAdapter(kind).json_schema()
-    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, NameError, TypeError):
+    except Exception:  # noqa: BLE001 (beside pydantic's own errors, what an annotation or a model of theirs raises)
         return None
 
 

@@ -190,6 +190,22 @@ def test_so_it_is_in_a_signature_that_has_no_schema():
     assert rule_of(login, mask={"user"}).mask == ("password", "user")
 
 
+def test_a_type_that_can_not_be_found_out_does_not_unmask_another_one():
+    def draw(card: SecretStr, frame: "pandas.DataFrame", style: "as you like"): ...  # noqa: F722, F821
+
+    assert rule_of(draw).mask == ("card",)
+
+
+def test_a_task_whose_parameters_are_not_known_masks_what_is_given_by_position():
+    class Compiled(Task):
+        name = "compiled"
+        run = {}.update
+
+    rule = argument_rule(app.register_task(tracked(mask={"card"})(Compiled)()))
+    assert rule.cover((SECRET,), {"card": SECRET, "amount": 5}).kwargs == {"card": MASK, "amount": 5}
+    assert SECRET not in rule.cover((SECRET,), {}).args_repr
+
+
 def test_a_mask_that_is_one_text_and_an_unknown_way_to_store_are_refused():
     with pytest.raises(TypeError, match=r"mask=\{'card'\}"):
         tracked(mask="card")

@@ -1,8 +1,9 @@
 """What the signature of a task says about its payload and its sub-jobs."""
 
 import pytest
-from celery import Celery
+from celery import Celery, Task
 
+from jobtracker import Tracker
 from jobtracker.declarations import needs_results, payload_schema, takes_results
 
 app = Celery("declarations", set_as_current=False)
@@ -51,3 +52,26 @@ def test_results_are_no_part_of_the_payload(task):
 def test_defaults_are_optional_in_the_payload():
     assert payload_schema(alone)["required"] == ["title"]
     assert payload_schema(alone)["properties"]["copies"]["default"] == 1
+
+
+class Compiled(Task):
+    """A task whose parameters are not known."""
+
+    name = "compiled"
+    run = {}.update
+
+
+@app.task(name="strange")
+def strange(style: "as you like", frame: "pandas.DataFrame"): ...  # noqa: F722, F821
+
+
+def test_a_task_that_can_not_be_looked_into_takes_any_payload_and_keeps_no_other_from_being_announced():
+    odd = Celery("odd", set_as_current=False)
+    odd.register_task(Compiled())
+    odd.task(name="strange")(strange.run)
+    tracker = Tracker(odd)
+    try:
+        schemas = {kind.name: kind.payload_schema for kind in tracker.job_types()}
+        assert (schemas["compiled"], schemas["strange"]) == (None, None)
+    finally:
+        tracker.detach()
