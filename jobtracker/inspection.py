@@ -4,12 +4,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 from redis.exceptions import RedisError
 
 from jobtracker.brokers import Backlog, backlog, broker_errors, unacknowledged, without_secrets
 from jobtracker.errors import BrokerUnavailableError
+from jobtracker.lineage import mapped_task
 from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
 from jobtracker.tracking import Tracking
 
@@ -148,14 +150,18 @@ class Inspection:
             inspect = self._inspect(connection, list(stats))
             answers = {
                 "stats": stats,
-                "active": inspect.active(),
-                "reserved": inspect.reserved(),
-                "scheduled": inspect.scheduled(),
-                "registered": inspect.registered(),
+                "active": _lists(inspect.active()),
+                "reserved": _lists(inspect.reserved()),
+                "scheduled": _lists(inspect.scheduled()),
+                "registered": _lists(inspect.registered()),
             }
+            for told in chain.from_iterable([*answers["active"].values(), *answers["reserved"].values()]):
+                self._cover(told)
+            for waiting in chain.from_iterable(answers["scheduled"].values()):
+                self._cover(waiting["request"])
             queues = inspect.active_queues() or {}
         for name in stats:
-            values = {what: answer[name] for what, answer in answers.items() if answer and name in answer}
+            values = {what: answer[name] for what, answer in answers.items() if name in answer}
             found[name] = WorkerStats(
                 name=name,
                 online=True,
@@ -165,6 +171,18 @@ class Inspection:
             )
         return [found[name] for name in sorted(found)]
 
+    def _cover(self, told: dict[str, Any]) -> None:
+        """Take from what a worker tells of a task what is not to be seen of its arguments."""
+        task, kwargs = told["type"], told["kwargs"]
+        mapped = mapped_task(task, kwargs)
+        announced = self.tracking.registry.type_of_task(mapped or task)
+        if announced is not None:
+            rule = announced.arguments.of_map() if mapped else announced.arguments
+            covered = rule.cover(told["args"], kwargs)
+            told |= {"args": list(covered.args), "kwargs": dict(covered.kwargs)}
+        elif task.startswith("celery."):  # it may carry a task that is masked, as what waits for a chord does
+            told |= {"args": [], "kwargs": {}}
+
     def _inspect(self, connection: Any, names: list[str] | None) -> Any:
         return self.app.control.inspect(destination=names, timeout=self.timeout_s, connection=connection)
 
@@ -173,6 +191,11 @@ class Inspection:
         with broker_errors(), self.app.connection_for_read() as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=self.timeout_s)
             yield connection
+
+
+def _lists(answers: dict[str, Any] | None) -> dict[str, list[Any]]:
+    """What workers have answered, by their names; one that could not sends an error (kombu/pidbox.py, dispatch)."""
+    return {name: answer for name, answer in (answers or {}).items() if isinstance(answer, list)}
 
 
 _NOTHING = Backlog(0, None)

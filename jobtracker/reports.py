@@ -47,7 +47,7 @@ class WorkerStats(BaseModel):
     online: bool = Field(description="It answered in time.")
     lease: Worker | None = Field(description="What it said of itself when it started; null: it is not tracked.")
     stats: dict[str, Any] | None = Field(None, description="Celery's inspect stats.")
-    active: list[dict[str, Any]] = Field([], description="Tasks that run.")
+    active: list[dict[str, Any]] = Field([], description="Tasks that run, with what may be shown of their arguments.")
     reserved: list[dict[str, Any]] = Field([], description="Tasks it has fetched, and not begun.")
     scheduled: list[dict[str, Any]] = Field([], description="Tasks it holds until their ETA.")
     registered: list[str] = Field([], description="Tasks it knows.")

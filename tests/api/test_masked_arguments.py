@@ -258,6 +258,8 @@ def test_a_payload_is_told_masked_from_the_start_and_stored_masked_from_when_its
     shop.project.expect_status(job_id, Status.RUNNING)
     shop.expect_nowhere(job_id)
     assert shop.is_clean(shop.project.app.control.inspect().active(safe=True))
+    [worker] = shop.api.get("/api/tracking/worker-stats")
+    assert [told["kwargs"] for told in worker["active"]] == [{"amount": 5, "card": MASK, "how": gate}]
     shop.project.diary.open_gate(gate)
     shop.project.expect_status(job_id, Status.COMPLETED)
     assert shop.api.job(job_id)["payload"] == {"amount": 5, "card": MASK, "how": gate}
