@@ -204,7 +204,7 @@ def stored_when_sent(rule: ArgumentRule, covered: Covered, args_repr: str | None
     Args:
         rule: The rule of its task.
         covered: Its arguments, by that rule.
-        args_repr: The positional ones as its message shows them.
+        args_repr: The positional ones as its message shows them, if it does: protocol 1 and other languages may not.
         kwargs_repr: The keyword arguments likewise.
     """
     fields = _masked(covered)
@@ -212,7 +212,8 @@ def stored_when_sent(rule: ArgumentRule, covered: Covered, args_repr: str | None
         return Stored(fields, {})
     if rule.keep == "full" and (data := _as_json(covered)):
         return Stored(fields, data)
-    return Stored(fields, {"arguments_repr": _both(args_repr or "()", kwargs_repr or "{}")})
+    shown = _both(args_repr or covered.args_repr, kwargs_repr or covered.kwargs_repr)
+    return Stored(fields, {"arguments_repr": shown})
 
 
 def stored_when_begun(rule: ArgumentRule, args: Sequence[Any], kwargs: Mapping[str, Any], ahead: int = 0) -> Stored:

@@ -156,12 +156,7 @@ class MessageReader:
             fields["queue"] = str(options["queue"])
         ahead = 0 if signature.get("immutable") else 1  # what the tasks before it return
         covered = known.arguments.cover(args, kwargs, ahead)
-        stored = stored_when_sent(
-            known.arguments,
-            covered,
-            options.get("argsrepr") or covered.args_repr,
-            options.get("kwargsrepr") or covered.kwargs_repr,
-        )
+        stored = stored_when_sent(known.arguments, covered, options.get("argsrepr"), options.get("kwargsrepr"))
         return fields | stored.fields, stored.data
 
 

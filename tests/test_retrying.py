@@ -1,6 +1,7 @@
 """Running failed and cancelled jobs again: only what did not complete, and the parent with old and new results."""
 
 import threading
+import uuid
 
 import pytest
 from celery import chain
@@ -273,3 +274,14 @@ def test_the_next_of_a_chain_that_was_never_sent_goes_to_the_queue_of_its_type(o
     own_project.tracking.registry.announce(announced)
     own_project.launcher.retry(following)
     assert own_project.job(following).queue == "routed"
+
+
+def test_a_message_that_does_not_show_its_arguments_has_some_all_the_same(project):
+    """Protocol 1 has no reprs of them, nor have the messages of other languages: once it was retried without any."""
+    job_id = str(uuid.uuid4())
+    message = project.app.amqp.as_task_v1(job_id, "fail", ("no ink",), {})
+    with project.app.producer_pool.acquire() as producer:
+        project.app.amqp.send_task_message(producer, "fail", message, queue=project.queue)
+    assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).arguments_repr == "('no ink',) {}"
+    with pytest.raises(ArgumentsGoneError):
+        project.launcher.retry(job_id)
