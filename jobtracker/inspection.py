@@ -33,6 +33,7 @@ class Inspection:
         self.cache_s = cache_s
         self._lock = threading.Lock()
         self._workers: list[WorkerStats] = []
+        self._failure: Exception | None = None
         self._asked_at = float("-inf")
 
     def queue_depths(self) -> QueueDepths:
@@ -60,15 +61,21 @@ class Inspection:
             )
 
     def workers(self) -> list[WorkerStats]:
-        """All workers, by name; their answers are at most `cache_s` seconds old.
+        """All workers, by name; their answers are at most `cache_s` seconds old, and so is that there are none.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
+            redis.exceptions.RedisError: The tracking Redis does not answer.
         """
         with self._lock:
             if time.monotonic() - self._asked_at >= self.cache_s:
-                self._workers = self._ask()
+                try:
+                    self._workers, self._failure = self._ask(), None
+                except (BrokerUnavailableError, RedisError) as error:
+                    self._failure = error  # who waits here must not wait again, one after the other
                 self._asked_at = time.monotonic()
+            if self._failure is not None:
+                raise self._failure.with_traceback(None)
             return self._workers
 
     def redis_health(self) -> Component:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,12 @@ import pytest
 from recount import recount
 from serving import Api, Json, eventually, job, parent, problem_of, running_api, waiting
 
+from api.sending import celery_app
+from api.settings import ApiSettings
 from jobtracker.embedded import EmbeddedRedis, free_port
+from jobtracker.errors import BrokerUnavailableError
+from jobtracker.inspection import Inspection
+from jobtracker.tracking import Tracking
 
 QUICK_S = 2.0
 
@@ -141,6 +147,20 @@ def test_while_the_broker_is_away_health_says_which_part_it_is(brokerless):
 @pytest.mark.parametrize("path", ["/api/tracking/queue-depth", "/api/tracking/worker-stats"])
 def test_what_only_the_broker_knows_is_not_available_without_it(brokerless, path):
     assert "broker" in unavailable(brokerless, "GET", path)["title"]
+
+
+def test_those_who_wait_for_a_silent_broker_do_not_wait_one_after_the_other(own_server):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        broker = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        settings = ApiSettings(redis_url=own_server.url, celery_broker_url=broker)
+        inspection = Inspection(Tracking.connect(settings, celery_app(settings)), cache_s=60)
+        with pytest.raises(BrokerUnavailableError):
+            inspection.workers()
+        began = time.monotonic()
+        with pytest.raises(BrokerUnavailableError):
+            inspection.workers()
+        assert time.monotonic() - began < 1
+        inspection.tracking.client.close()
 
 
 def test_jobs_can_be_created_read_and_deleted_without_the_broker(brokerless):
