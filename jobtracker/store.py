@@ -172,7 +172,7 @@ class JobStore:
             job_id: The sub-job.
             run: The sub-job's run that this is about.
             status: Its status now.
-            error: What the parent's error is to be (JSON), should it fail by this.
+            error: What the parent's error is to be, should it fail by this: JSON with a message, its reason for now.
         """
         args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, now_ms(), error]
         verdict, grandparent, parent_run, parent_status = self._verbs.call(
