@@ -60,6 +60,12 @@ class ArgumentRule(BaseModel, frozen=True):
             return Covered((), {}, {ALL: given} if given else {})
         if not self.mask:
             return Covered(tuple(args), kwargs)
+        try:
+            return self._cover_by_name(args, kwargs, ahead)
+        except RecursionError:  # nested too deep to be looked through, or without end
+            return Covered((), {}, {ALL: []})
+
+    def _cover_by_name(self, args: Iterable[Any], kwargs: Mapping[str, Any], ahead: int) -> "Covered":
         hidden: Hidden = {}
         shown_args = []
         for position, value in enumerate(args, start=ahead):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from jobtracker.errors import JobTrackerError
 from jobtracker.urls import AMQP_SCHEMES, REDIS_SCHEMES, celery_url, scheme_of, with_database
@@ -63,7 +63,9 @@ class Settings(EnvironmentSettings):
     max_log_lines: int = Field(1000, gt=0, description="A job's log keeps about this many lines.")
     progress_interval_s: float = Field(0.5, ge=0, description="A task's progress is written at most this often.")
     lease_renew_s: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
-    lease_lost_s: float = Field(20.0, gt=0, description="A worker that has not renewed for so long is lost.")
+    lease_lost_s: float = Field(
+        20.0, gt=0, validate_default=True, description="A worker that has not renewed for so long is lost."
+    )
     reap_interval_s: float = Field(10.0, gt=0, description="How often retention and lost workers are looked after.")
 
     @field_validator("redis_url")
@@ -82,6 +84,15 @@ class Settings(EnvironmentSettings):
                 "must begin with redis://, rediss:// or unix:// for Redis, amqp:// or amqps:// for RabbitMQ"
             )
         return urls
+
+    @field_validator("lease_lost_s")
+    @classmethod
+    def _is_renewed_before_it_is_lost(cls, lost_s: float, info: ValidationInfo) -> float:
+        if lost_s <= info.data.get("lease_renew_s", 0):
+            raise ValueError(
+                "must be more than LEASE_RENEW_S, or every worker counts as lost; four times that is safe"
+            )
+        return lost_s
 
     @property
     def tracking_url(self) -> str:

@@ -218,3 +218,10 @@ def test_what_masks_nothing_leaves_a_payload_as_it_is():
     assert ArgumentRule().veil(payload) is payload
     assert repr(ArgumentRule(mask=("card",)).veil(payload)) == repr({"card": MASK})
     assert ArgumentRule(mask=("card",)).veil(payload) == payload
+
+
+def test_of_arguments_that_are_nested_without_end_nothing_is_shown():
+    endless = [SECRET]
+    endless.append(endless)
+    covered = ArgumentRule(mask=("card",), positional=("orders",)).cover((endless,), {})
+    assert (covered.args, covered.names) == ((), [ALL])

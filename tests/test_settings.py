@@ -50,11 +50,17 @@ def test_other_variables_are_none_of_its_business():
         ("TOMBSTONE_S", "1.5"),
         ("MAX_LOG_LINES", "0"),
         ("LEASE_LOST_S", "-20"),
+        ("LEASE_LOST_S", "5"),
     ],
 )
 def test_a_value_that_can_not_be_used_is_an_error_that_names_its_variable(name, value):
     with pytest.raises(SettingsError, match=rf"^Bad settings in the environment\. {name}: "):
         Settings.from_env({name: value})
+
+
+def test_leases_that_are_renewed_too_rarely_are_an_error_too():
+    with pytest.raises(SettingsError, match=r"LEASE_LOST_S: .*more than LEASE_RENEW_S"):
+        Settings.from_env({"LEASE_RENEW_S": "30"})
 
 
 def test_every_bad_variable_is_named_at_once():

@@ -60,6 +60,7 @@ class _LivenessStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     path: Path
+    _timer: Any = None
 
     @classmethod
     def of(cls, path: Path) -> "type[_LivenessStep]":
@@ -73,5 +74,6 @@ class _LivenessStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery ha
 
     def stop(self, consumer: Any) -> None:  # noqa: ARG002 (Celery's signature)
         """It has stopped, or has lost the broker."""
-        self._timer.cancel()
+        if self._timer is not None:  # a broker that goes away in between stops what has not started
+            self._timer.cancel()
         self.path.unlink(missing_ok=True)
