@@ -49,12 +49,14 @@ IDLE_COMPOSE = FLOWER_BASIC_AUTH="$${FLOWER_BASIC_AUTH:-none:none}" $(COMPOSE)
 build: engine ## Build the image, for Docker Compose
 	@$(IDLE_COMPOSE) build $(ARGS)
 
-run: engine $(if $(FLOWER_BASIC_AUTH),,.env) ## Start all in containers, in the background (ARGS="--scale worker=4")
-	@$(COMPOSE) up --detach --wait $(ARGS) || { echo 'Not everything is healthy: make logs says why.' >&2; exit 1; }
+run: engine password ## Start all in containers, in the background (ARGS="--scale worker=4")
+	@$(COMPOSE) up --detach --wait $(ARGS) || { \
+	    echo 'Not everything runs: the lines above or make logs say why. make stop ends what does.' >&2; \
+	    echo '(A port that is taken: API_PORT and FLOWER_PORT choose others.)' >&2; exit 1; }
 	@echo "API     http://$$($(COMPOSE) port api 19000 | sed 's/^0\.0\.0\.0/localhost/')/docs"
 	@echo "Flower  http://$$($(COMPOSE) port flower 5555) (user and password: FLOWER_BASIC_AUTH in .env or the environment)"
 
-dev: engine $(if $(FLOWER_BASIC_AUTH),,.env) ## Build and run all in containers, with their logs, until Ctrl-C
+dev: engine password ## Build and run all in containers, with their logs, until Ctrl-C
 	@$(COMPOSE) up --build $(ARGS)
 
 stop: engine ## Stop the containers; running tasks go back to their queue, and what is stored stays
@@ -75,9 +77,12 @@ engine:
 	@docker info > /dev/null 2>&1 || { \
 	    echo 'The Docker engine does not answer: start it, and let your user use it (group docker).' >&2; exit 1; }
 
-.env:
-	@umask 077; printf 'FLOWER_BASIC_AUTH=admin:%s\n' "$$(LC_ALL=C tr -dc A-Za-z0-9 < /dev/urandom | head -c 24)" > .env
-	@printf 'Wrote .env, for Docker Compose: '; cat .env
+.PHONY: password
+password:
+	@[ -n "$$FLOWER_BASIC_AUTH" ] || grep -qs '^FLOWER_BASIC_AUTH=.' .env || { umask 077; \
+	    auth="FLOWER_BASIC_AUTH=admin:$$(LC_ALL=C tr -dc A-Za-z0-9 < /dev/urandom | head -c 24)"; \
+	    { [ -z "$$(tail -c 1 .env 2> /dev/null)" ] || echo; echo "$$auth"; } >> .env && \
+	    echo "Wrote into .env, for Docker Compose: $$auth"; }
 
 # --
 

@@ -36,6 +36,8 @@ class FlowerSettings(Settings):
                 raise ValueError("must be user:password where others can reach Flower, which shows what workers run")
         elif not all(all(user.partition(":")) for user in users.split(",")):
             raise ValueError("must be user:password, or several of them separated by commas")
+        elif not users.isascii():  # Flower compares texts, which Python does in constant time for ASCII only
+            raise ValueError("must be ASCII")
         return users
 
 

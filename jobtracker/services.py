@@ -86,8 +86,8 @@ class LocalStack:
         directory = self._applications_dir or find_applications_dir()
         if not is_port_free(self._api_port, self._api_host):
             raise ProcessError(
-                f"Port {self._api_port} on {self._api_host} is taken: stop what listens there or choose another one "
-                "for the API."
+                f"Port {self._api_port} on {self._api_host} is taken: stop what listens there, or choose another one "
+                "by --api-port or API_PORT."
             )
         try:
             self.redis.start(on_wait=self.supervisor.check)

@@ -177,7 +177,7 @@ def test_a_taken_api_port_is_refused_before_anything_starts(tmp_path, applicatio
         listener.listen()
         port = listener.getsockname()[1]
         stack = LocalStack(tmp_path / "data", api_port=port, applications_dir=applications_dir)
-        with pytest.raises(ProcessError, match=f"Port {port} on 127.0.0.1 is taken.*for the API"):
+        with pytest.raises(ProcessError, match=f"Port {port} on 127.0.0.1 is taken.*API_PORT"):
             stack.start()
     assert not (tmp_path / "data").exists()
 
