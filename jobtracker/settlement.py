@@ -44,7 +44,7 @@ class Settlement:
 
     def tell(self, parent_id: str, job_id: str, run: int, status: Status) -> None:
         """Tell a parent what became of a sub-job, the grandparent what became of it, and so on."""
-        verdict = self.store.settle(parent_id, job_id, run, status, _error("A sub-job did not complete."))
+        verdict = self.store.settle(parent_id, job_id, run, status)
         if verdict.verdict == "due":
             self.call_body(parent_id)
         elif verdict.verdict == "halt":

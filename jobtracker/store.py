@@ -61,6 +61,10 @@ class Change(NamedTuple):
         return self.after in SETTLED
 
 
+SUB_JOBS_FAILED = '{"type": "SubJobsFailed", "message": "A sub-job did not complete."}'
+"""The error of a parent that fails by its sub-jobs, until it is told by which."""
+
+
 class Verdict(NamedTuple):
     """What a parent makes of a sub-job's outcome: waiting, halt, due, settled or missing (see lua/settle.lua)."""
 
@@ -164,7 +168,7 @@ class JobStore:
         answers = self._verbs.call_many(self.client, "transition", calls)
         return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
 
-    def settle(self, parent_id: str, job_id: str, run: int, status: Status, error: str = "") -> Verdict:
+    def settle(self, parent_id: str, job_id: str, run: int, status: Status, error: str = SUB_JOBS_FAILED) -> Verdict:
         """Tell a parent what became of a sub-job; may be repeated.
 
         Args:

@@ -35,7 +35,7 @@ if told ~= run .. ':' .. status then
 end
 
 local function presume(event)
-  local fails = event == 'subs_failed' and failure ~= ''
+  local fails = event == 'subs_failed'
   local reason = fails and { 'reason', cjson.decode(failure).message } -- until it is told which (settlement.py)
   if apply(rec, event, now, nil, nil, reason or nil) ~= 'applied' then return answer('waiting') end
   if fails then redis.call('HSET', key('data', parent), 'error', failure) end
