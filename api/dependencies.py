@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Request
 
 from api.settings import ApiSettings
+from jobtracker.explain import Explainer
 from jobtracker.inspection import Inspection
 from jobtracker.tracking import Tracking
 
@@ -24,7 +25,12 @@ def _settings(request: Request) -> ApiSettings:
     return settings
 
 
+def _explainer(request: Request) -> Explainer:
+    return Explainer(_tracking(request), _inspection(request))
+
+
 UseTracking = Annotated[Tracking, Depends(_tracking)]
 UseInspection = Annotated[Inspection, Depends(_inspection)]
+UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseSettings = Annotated[ApiSettings, Depends(_settings)]
 JobId = Annotated[str, Path(description="The job's id.", max_length=255, examples=["3f0e7a52-…"])]

@@ -157,10 +157,13 @@ def _is_bound(queue: Queue, exchange: str, routing_key: str) -> bool:
 def without_secrets(broker: Mapping[str, Any]) -> dict[str, Any]:
     """What a worker tells of its connection to the broker, without the passwords that Celery leaves in it.
 
-    Of a unix socket the host name is a URL, with its password (kombu/transport/redis.py); options may hold any.
+    Of a unix socket the host name is a URL, with its password (kombu/transport/redis.py); options may hold any, but
+    for the one that says when a message comes back.
     """
     known = {name: value for name, value in broker.items() if name != "transport_options"}
-    return known | {"hostname": maybe_sanitize_url(known.get("hostname"))}
+    timeout_s = (broker.get("transport_options") or {}).get("visibility_timeout")
+    told = {"transport_options": {"visibility_timeout": timeout_s}} if timeout_s is not None else {}
+    return known | told | {"hostname": maybe_sanitize_url(known.get("hostname"))}
 
 
 def queue_of(routing_key: str) -> str:
@@ -172,6 +175,25 @@ def queue_of(routing_key: str) -> str:
 
 
 _COUNTDOWN = re.compile(r"^(?:[01]\.){28}")
+
+
+@contextmanager
+def connected(app: Celery, timeout_s: float, *, read_timeout_s: float | None = None) -> Iterator[Any]:
+    """A connection to an app's broker that stands.
+
+    Args:
+        app: The app.
+        timeout_s: How long it may take to connect, in seconds.
+        read_timeout_s: How long an answer may take; default: as the app is configured.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer, or refuses.
+    """
+    names = ("read_timeout", "write_timeout") if is_amqp(app) else ("socket_timeout", "socket_connect_timeout")
+    limits = dict.fromkeys(names, read_timeout_s) if read_timeout_s else {}
+    with broker_errors(), app.connection_for_read(transport_options=limits) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_s)
+        yield connection
 
 
 @contextmanager

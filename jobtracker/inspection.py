@@ -2,14 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobtracker.brokers import Backlog, backlog, broker_errors, unacknowledged, without_secrets
+from jobtracker.brokers import Backlog, backlog, connected, unacknowledged, without_secrets
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.lineage import mapped_task
 from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
@@ -60,15 +59,15 @@ class Inspection:
                 unacknowledged=unacknowledged(connection),
             )
 
-    def workers(self) -> list[WorkerStats]:
-        """All workers, by name; their answers are at most `cache_s` seconds old, and so is that there are none.
+    def workers(self, *, fresh: bool = False) -> list[WorkerStats]:
+        """All workers, by name; their answers, and that there are none, are at most `cache_s` s old, or `fresh`.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
             redis.exceptions.RedisError: The tracking Redis does not answer.
         """
         with self._lock:
-            if time.monotonic() - self._asked_at >= self.cache_s:
+            if fresh or time.monotonic() - self._asked_at >= self.cache_s:
                 try:
                     self._workers, self._failure = self._ask(), None
                 except (BrokerUnavailableError, RedisError) as error:
@@ -193,11 +192,8 @@ class Inspection:
     def _inspect(self, connection: Any, names: list[str] | None) -> Any:
         return self.app.control.inspect(destination=names, timeout=self.timeout_s, connection=connection)
 
-    @contextmanager
-    def _broker(self) -> Iterator[Any]:
-        with broker_errors(), self.app.connection_for_read() as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0, timeout=self.timeout_s)
-            yield connection
+    def _broker(self) -> AbstractContextManager[Any]:
+        return connected(self.app, self.timeout_s)
 
 
 def _lists(answers: dict[str, Any] | None) -> dict[str, list[Any]]:

@@ -51,6 +51,12 @@ class Leases:
         found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
         return sorted((Worker.model_validate_json(text) for text in found if text), key=lambda w: w.name)
 
+    def ends_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
+        """When these workers' leases end or have ended, by incarnation; of those that did so within an hour."""
+        names = list(incarnations)
+        scores = self.client.zmscore(self.keys("leases"), names) if names else []
+        return {name: int(score) for name, score in zip(names, scores, strict=True) if score is not None}
+
     def pools(self, incarnations: Iterable[str]) -> dict[str, str]:
         """The pools of these workers, by incarnation; of those that live."""
         names = list(incarnations)

@@ -1,7 +1,7 @@
 """The only reader: jobs, pages, trees, figures. Nothing here writes."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from jobtracker.arguments import ArgumentRule
@@ -120,6 +120,18 @@ class JobQueries:
     def sub_ids(self, job_id: str) -> list[str]:
         """The ids of a parent's sub-jobs, in order."""
         return list(self.client.zrange(self.keys("subs", job_id), 0, -1))
+
+    def some_subs(self, job_id: str, statuses: Container[str], most: int) -> list[dict[str, str]]:
+        """The records, with their ids, of the first sub-jobs with such a status; looks at a bounded number."""
+        found: list[dict[str, str]] = []
+        for first in range(0, SCAN_BUDGET, _BATCH):
+            ids = self.client.zrange(self.keys("subs", job_id), first, first + _BATCH - 1)
+            stated = zip(ids, self.fields(ids, "status"), strict=True)
+            wanted = [sub for sub, status in stated if status in statuses]
+            found += [record for record, _ in self.load(wanted[: most - len(found)], missing_ok=True)]
+            if len(found) >= most or len(ids) < _BATCH:
+                break
+        return [record for record in found if record.get("status") in statuses]
 
     def untold(self, job_id: str) -> list[tuple[str, int, Status]]:
         """The sub-jobs that have settled without their parent knowing, each with its run and status."""

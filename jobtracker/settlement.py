@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 _NAMED = 5
 """How many sub-jobs a parent's error names."""
 
-_CAN_NOT_KILL = {"threads", "solo"}
+CAN_NOT_KILL = {"threads", "solo"}
 """Pools whose `terminate_job` is not implemented (celery/concurrency/base.py)."""
 
 
@@ -88,7 +88,7 @@ class Settlement:
         return {
             job_id: f"a {pool} pool can't kill a task, it stops when it looks (current_job())"
             for job_id, lease in leases.items()
-            if (pool := pools.get(lease or "")) in _CAN_NOT_KILL
+            if (pool := pools.get(lease or "")) in CAN_NOT_KILL
         }
 
     def call_body(self, parent_id: str) -> None:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from api.dependencies import JobId, UseTracking
+from api.dependencies import JobId, UseExplainer, UseTracking
 from api.errors import RESPONSES
+from jobtracker.explanations import Explanation
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.lists import JobFilter, Sort
 from jobtracker.logs import request_id_var
@@ -165,6 +166,16 @@ def get_job(job_id: JobId, tracking: UseTracking) -> Job:
 def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> JobTree:
     """A job with all below it."""
     return tracking.queries.tree(job_id)
+
+
+@router.get("/{job_id}/explain", responses=NOT_FOUND)
+def explain_job(job_id: JobId, explainer: UseExplainer) -> Explanation:
+    """Why a job is not done, or why it ended as it did: a code for programs, a sentence for people, and the facts.
+
+    Where its message is (its place in the queue, or with which worker), whether its worker lives, what it waits for,
+    and when it may be done. What the broker or the workers do not answer in time is null, and named in `unknown`.
+    """
+    return explainer.explain(job_id)
 
 
 @router.get("/{job_id}/logs", responses=NOT_FOUND)

@@ -6,7 +6,22 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from jobtracker.cli import api, demo, health, job_types, jobs, logs, queues, stats, tree, up, watch, worker, workers
+from jobtracker.cli import (
+    api,
+    demo,
+    explain,
+    health,
+    job_types,
+    jobs,
+    logs,
+    queues,
+    stats,
+    tree,
+    up,
+    watch,
+    worker,
+    workers,
+)
 from jobtracker.cli.consoles import print_error
 from jobtracker.cli.outcomes import ExitStatus
 from jobtracker.client import JobTimeoutError
@@ -43,7 +58,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, list[Callable[..., None]]] = {
     _RUN: [up.up, demo.demo, api.api, worker.worker],
-    _JOBS: [tree.tree, watch.watch, logs.logs],
+    _JOBS: [tree.tree, watch.watch, explain.explain, logs.logs],
     _FIGURES: [stats.stats, workers.workers, queues.queues, job_types.types, health.health],
 }
 for panel, commands in _COMMANDS.items():

@@ -7,6 +7,7 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from jobtracker.client.calls import Call, job_path
+from jobtracker.explanations import Explanation
 from jobtracker.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.models import Job, JobError, JobPage, JobTree, LogLine, ProgressUpdate, SubJobCreate
 from jobtracker.reports import (
@@ -229,6 +230,15 @@ class Endpoints:
             JobNotFoundError: There is none with that id.
         """
         return Call("GET", job_path(job_id, under="/api/tracking/job-tree"), JobTree)
+
+    @Endpoint
+    def explain(self, job_id: str) -> Call[Explanation]:
+        """Why a job is not done, or why it ended as it did.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        return Call("GET", job_path(job_id, "/explain"), Explanation)
 
     @Endpoint
     def logs(self, job_id: str, *, limit: int = 1000, after: str | None = None) -> Call[list[LogLine]]:

@@ -219,3 +219,12 @@ def test_without_a_worker_the_tracking_is_not_healthy(quiet_api):
     assert health["components"]["broker"]["healthy"]
     assert "no worker" in health["components"]["workers"]["detail"]
     assert quiet_api.get("/api/tracking/worker-stats") == []
+
+
+def test_a_job_says_why_it_is_not_done(api, parked, parked_messages):
+    api.launch(job(parked))
+    found = api.get(f"/api/jobs/{api.launch(job(parked))}/explain")
+    assert (found["code"], found["status"]) == ("no_consumer", "pending")
+    assert (found["message"]["where"], found["message"]["position"]) == ("queue", 2)
+    assert found["queue"] == {"name": PARKED, "messages": 2, "consumers": [], "consumer_count": None}
+    api.problem("GET", "/api/jobs/nothing/explain", 404)

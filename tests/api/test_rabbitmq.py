@@ -195,6 +195,7 @@ def test_while_the_broker_is_away_a_start_says_so_and_what_was_started_before_is
 
 
 def test_a_broker_that_hangs_holds_up_nothing_for_long(own_api, own_rabbitmq):
+    before = own_api.launch(job("document_analysis", {"text": "x"}))
     created = own_api.create(job("document_analysis", {"text": "x"}))["id"]
     os.kill(own_rabbitmq.pid, signal.SIGSTOP)
     try:
@@ -202,7 +203,12 @@ def test_a_broker_that_hangs_holds_up_nothing_for_long(own_api, own_rabbitmq):
             began = time.monotonic()
             problem_of(own_api.http.request(method, path), 503)
             assert time.monotonic() - began < 4
+        began = time.monotonic()
+        found = own_api.get(f"/api/jobs/{before}/explain")
+        assert time.monotonic() - began < QUICK_S
+        assert (found["code"], found["message"]["where"]) == ("unknown", "unknown")
         assert own_api.http.get("/api/health").status_code == 503
+        assert PASSWORD not in str(found)
     finally:
         os.kill(own_rabbitmq.pid, signal.SIGCONT)
     eventually(lambda: own_api.http.get("/api/health").status_code == 200)

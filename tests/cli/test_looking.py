@@ -103,6 +103,19 @@ def test_a_tree_is_drawn(api, finished):
     assert all(" completed " in line for line in shown)
 
 
+def test_why_a_job_is_not_done_is_told_with_what_it_waits_for(api, quiet_api, finished):
+    created = quiet_api.create(parent(job("document_analysis", TEXT, name="evil\x1b[31m"), name="waits"))
+    first, *facts = lines(quiet_api, "explain", created["id"])
+    assert first.startswith("pending  It was created ")
+    [sub] = created["sub_jobs"]
+    told = f"It starts with its parent {created['id']}, which nobody has started."
+    named = f"evil\N{REPLACEMENT CHARACTER}[31m ({sub['id']})"
+    assert [re.split("  +", line) for line in facts] == [["waits for", f"{named}: not_started. {told}"]]
+    assert lines(api, "explain", finished["id"])[0].startswith("completed  It completed at ")
+    found, told = document(api, "explain", finished["id"]), api.get(f"/api/jobs/{finished['id']}/explain")
+    assert {**found, "at": None} == {**told, "at": None}
+
+
 def test_a_log_is_printed_and_followed_to_its_end(api):
     done = api.launch(job("workers.wait", {"seconds": 0, "steps": 3}))
     api.expect(done, "completed")
@@ -187,7 +200,7 @@ def test_a_bad_cursor_or_order_is_a_message(quiet_api: Api):
     [
         ["jobs", "list"], ["jobs", "show", "x"], ["jobs", "create", "x"], ["jobs", "start", "x"],
         ["jobs", "cancel", "x"], ["jobs", "retry", "x"], ["jobs", "delete", "x"], ["tree", "x"], ["logs", "x"],
-        ["stats"], ["workers"], ["queues"], ["types"], ["health"],
+        ["explain", "x"], ["stats"], ["workers"], ["queues"], ["types"], ["health"],
     ],
 )  # fmt: skip
 def test_without_an_api_every_command_says_what_to_do(command):

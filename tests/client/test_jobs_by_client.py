@@ -16,6 +16,7 @@ from jobtracker import (
     SubJobCreate,
 )
 from jobtracker.client import flows
+from jobtracker.explanations import Code
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 
@@ -49,6 +50,14 @@ def test_a_tree_is_watched_until_it_has_settled(working):
     last = seen[-1]
     assert {job.status for job in [last, *last.sub_jobs]} == {Status.COMPLETED}
     assert last == working.tree(tree.id)
+
+
+def test_a_job_is_explained(working):
+    job = working.create("custom", waiting(0))
+    found = working.explain(job.id)
+    assert (found.job_id, found.code, found.status) == (job.id, Code.NOT_STARTED, Status.PENDING)
+    with pytest.raises(JobNotFoundError):
+        working.explain("nothing")
 
 
 def test_a_log_is_followed_without_losing_or_doubling_a_line(working, monkeypatch):

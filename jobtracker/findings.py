@@ -1,0 +1,114 @@
+"""What was found out about jobs that are not done: by their records, the leases, the broker and the workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from jobtracker.lifecycle import SETTLED, Status
+from jobtracker.models import task_id_of
+from jobtracker.reports import Worker, WorkerStats
+from jobtracker.whereabouts import Sightings
+
+
+class Holder(NamedTuple):
+    """The worker that says that it has a message."""
+
+    worker: str
+    """Its name."""
+    where: str
+    """active | reserved | scheduled, as Celery's inspect calls it."""
+
+
+@dataclass
+class Findings:
+    """What was found out.
+
+    Attributes:
+        now_ms: When.
+        leases: The live workers by incarnation.
+        lease_ends_ms: When the leases ran out that the jobs have, by incarnation; of those that did lately.
+        broker: What was seen there; None: it was not asked, or does not answer.
+        workers: What they say; None likewise.
+        unknown: What could not be found out, and why.
+    """
+
+    now_ms: int
+    leases: dict[str, Worker]
+    lease_ends_ms: dict[str, int] = field(default_factory=dict)
+    broker: Sightings | None = None
+    workers: list[WorkerStats] | None = None
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def workers_answered(self) -> bool:
+        """All that live have said what they hold."""
+        return self.workers is not None and all(worker.online for worker in self.workers)
+
+    def holder_of(self, task_id: str) -> Holder | None:
+        """Who says that it has a task's message."""
+        for worker in self.workers or []:
+            if any(task.get("id") == task_id for task in worker.active):
+                return Holder(worker.name, "active")
+            if any(task.get("id") == task_id for task in worker.reserved):
+                return Holder(worker.name, "reserved")
+            if any((task.get("request") or {}).get("id") == task_id for task in worker.scheduled):
+                return Holder(worker.name, "scheduled")
+        return None
+
+    def consumers_of(self, queue: str) -> list[str]:
+        """The live workers that consume a queue: what they say counts, or what they said when they started."""
+        said = {worker.name: worker.queues for worker in self.workers or [] if worker.online}
+        said = {lease.name: lease.queues for lease in self.leases.values()} | said
+        return sorted(name for name, queues in said.items() if queue in queues)
+
+    def slots_of(self, queue: str) -> int:
+        """How many tasks those run at once."""
+        names = set(self.consumers_of(queue))
+        return sum(lease.concurrency for lease in self.leases.values() if lease.name in names)
+
+    def visibility_ms(self) -> float | None:
+        """After how long messages come back: by what the workers say, which counts, or this process's settings."""
+        if self.broker is None or self.broker.visibility_timeout_s is None:
+            return None
+        for worker in self.workers or []:
+            options = ((worker.stats or {}).get("broker") or {}).get("transport_options") or {}
+            if options.get("visibility_timeout"):
+                return float(options["visibility_timeout"]) * 1000
+        return self.broker.visibility_timeout_s * 1000
+
+
+class Job:
+    """A record, read for this purpose.
+
+    Args:
+        record: Its fields (`keys.RECORD_FIELDS`), and the id.
+        default_queue: Where it is sent if it does not say.
+    """
+
+    def __init__(self, record: Mapping[str, str], default_queue: str) -> None:
+        self.record = record
+        self.id = record["id"]
+        self.status = Status(record["status"])
+        self.run = int(record.get("run") or 0)
+        self.task_id = task_id_of(self.id, self.run)
+        self.queue = record.get("queue") or default_queue
+        self.subs_settled = sum(int(record.get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
+        self.subs_open = int(record.get("subs") or 0) - self.subs_settled
+        self.is_settled = self.status in SETTLED
+        self.is_executing = bool(record.get("executing")) and not self.is_settled
+
+    @property
+    def waits_for_a_chain(self) -> bool:
+        """It was announced ahead by the job before it, and not sent yet."""
+        return not self.record.get("queued") and self.run > 0
+
+    @property
+    def has_message(self) -> bool:
+        """It matters where its message is."""
+        if self.is_settled or not self.run or self.waits_for_a_chain or self.subs_open > 0:
+            return False
+        return not self.is_executing
+
+    def ms(self, name: str) -> int | None:
+        """One of its times."""
+        return int(self.record[name]) if self.record.get(name) else None

@@ -1,0 +1,171 @@
+"""Looking for messages at the broker, without taking any: a bounded number of them, for a bounded time.
+
+Redis shows its lists, so a message has a position there, and what was fetched and not acknowledged is seen as well
+(kombu/transport/redis.py: a list for each priority of a queue, the hash `unacked` and its index by time). AMQP can't
+look without consuming: RabbitMQ tells how many messages and consumers a queue has.
+"""
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kombu.utils.json import dumps
+from redis import Redis
+
+from jobtracker.brokers import backlog
+
+SCAN_LIMIT = 1000
+"""Messages that are looked at in each list, from the end where they are taken."""
+
+_FIRST_CHUNK, _LAST_CHUNK = 20, 250
+"""Messages of one round trip: more each time, for they may be large."""
+
+_TASK = re.compile(rb'"task": "([^"\\]+)"')
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message in its queue."""
+
+    position: int
+    """1 is taken next."""
+    tasks_ahead: Counter[str] | None
+    """Names of the tasks before it; None where not all of them were looked at."""
+
+
+@dataclass
+class Queue:
+    """What was seen of a queue."""
+
+    messages: int = 0
+    consumers: int | None = None
+    """None where the broker does not tell."""
+    exists: bool = True
+    looked_at: int = 0
+    is_whole: bool = False
+    """Every message of it was looked at."""
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    """By task id."""
+
+
+@dataclass
+class Sightings:
+    """What was seen at the broker.
+
+    Attributes:
+        queues: By name.
+        taken_ms: When those of the wanted messages were fetched that are not acknowledged, by task id.
+        shows_taken: Such messages can be seen, and all of them were looked at.
+        visibility_timeout_s: After so long they are delivered again, as this process is configured; None: on AMQP, as
+            soon as the connection of the worker is gone.
+    """
+
+    queues: dict[str, Queue] = field(default_factory=dict)
+    taken_ms: dict[str, int] = field(default_factory=dict)
+    shows_taken: bool = False
+    visibility_timeout_s: float | None = None
+
+
+def look_for(connection: Any, wanted: Mapping[str, Collection[str]], within_s: float) -> Sightings:
+    """Look for messages.
+
+    Args:
+        connection: To the broker.
+        wanted: Task ids by the queue in which each may be.
+        within_s: For how long at most, in seconds; one round trip may exceed it.
+    """
+    if connection.transport.driver_type != "redis":
+        return Sightings({name: _counted(connection, name) for name in wanted})
+    until = time.monotonic() + within_s
+    channel = connection.default_channel
+    # Of its own: kombu's client puts its prefix before the keys of those commands only that kombu itself uses.
+    client = Redis(connection_pool=channel.pool)
+    found = Sightings(visibility_timeout_s=float(channel.visibility_timeout))
+    for name, ids in wanted.items():
+        found.queues[name] = _seen(client, channel, name, _needles(ids), until)
+    found.shows_taken = _see_taken(client, channel, _needles(i for ids in wanted.values() for i in ids), found, until)
+    return found
+
+
+def _counted(connection: Any, name: str) -> Queue:
+    counted = backlog(connection, name)
+    return Queue(counted.messages, counted.consumers) if counted else Queue(exists=False)
+
+
+def _needles(task_ids: Iterable[str]) -> dict[bytes, str]:
+    """The ids by how they are written in a message."""
+    return {dumps(task_id).encode(): task_id for task_id in task_ids}
+
+
+def _seen(client: Any, channel: Any, name: str, needles: Mapping[bytes, str], until: float) -> Queue:
+    lists = [f"{channel.global_keyprefix}{name}" + (f"{channel.sep}{p}" if p else "") for p in channel.priority_steps]
+    pipe = client.pipeline(transaction=False)
+    for key in lists:
+        pipe.llen(key)
+    lengths = pipe.execute()
+    queue = Queue(messages=sum(lengths), is_whole=True)
+    before, tasks_ahead = 0, Counter[str]()
+    for key, length in zip(lists, lengths, strict=True):
+        if not length:
+            continue
+        looked_at = 0
+        for raw in _next_first(client, key, until):
+            looked_at += 1
+            task_id = _match(raw, needles, lambda message: message)
+            if task_id and task_id not in queue.waiting:
+                ahead = Counter(tasks_ahead) if queue.is_whole else None
+                queue.waiting[task_id] = Waiting(before + looked_at, ahead)
+            if task := _TASK.search(raw):
+                tasks_ahead[task[1].decode(errors="replace")] += 1
+            if len(queue.waiting) == len(needles):
+                queue.is_whole = False
+                queue.looked_at += looked_at
+                return queue
+        queue.looked_at += looked_at
+        queue.is_whole &= looked_at >= length
+        before += length
+    return queue
+
+
+def _next_first(client: Any, key: str, until: float) -> Iterator[bytes]:
+    """The messages of a list, the one that is taken next first."""
+    seen, size = 0, _FIRST_CHUNK
+    while seen < SCAN_LIMIT and time.monotonic() < until:
+        chunk = client.lrange(key, -(seen + size), -(seen + 1))
+        yield from reversed(chunk)
+        seen += len(chunk)
+        if len(chunk) < size:
+            return
+        size = min(2 * size, _LAST_CHUNK, SCAN_LIMIT - seen)
+
+
+def _see_taken(client: Any, channel: Any, needles: Mapping[bytes, str], found: Sightings, until: float) -> bool:
+    """Note when the wanted ones were taken; whether all that are not acknowledged were looked at."""
+    key, index = (f"{channel.global_keyprefix}{name}" for name in (channel.unacked_key, channel.unacked_index_key))
+    cursor, looked_at, tags = 0, 0, {}
+    while True:
+        cursor, entries = client.hscan(key, cursor, count=_LAST_CHUNK)
+        looked_at += len(entries)
+        for tag, raw in entries.items():
+            if task_id := _match(raw, needles, lambda entry: entry[0]):
+                tags[tag] = task_id
+        if not cursor or looked_at >= SCAN_LIMIT or time.monotonic() > until:
+            break
+    for tag, task_id in tags.items():
+        taken_s = client.zscore(index, tag)
+        if taken_s is not None:
+            taken_ms = int(taken_s * 1000)
+            found.taken_ms[task_id] = min(taken_ms, found.taken_ms.get(task_id, taken_ms))
+    return not cursor
+
+
+def _match(raw: bytes, needles: Mapping[bytes, str], message_of: Any) -> str | None:
+    """Which of the wanted tasks a message is; an id may stand in another's message too, as its parent's."""
+    for needle, task_id in needles.items():
+        if needle in raw and message_of(json.loads(raw))["headers"].get("id") == task_id:
+            return task_id
+    return None
