@@ -15,6 +15,8 @@ PREFIXES: dict[str, str] = {
     # data:<id>      hash    The bulky part: payload, args, result, error, traceback. Writer: create, transition.
     "log": "log:",
     # log:<id>       stream  The job's own log: level, message; capped. Writer: log. Until the job is deleted.
+    "history": "history:",
+    # history:<id>   list    Of its course what the record does not say, JSON; capped. Writer: every script.
     "subs": "subs:",
     # subs:<id>      zset    Sub-jobs of a parent, scored by their position. Writer: create. With the parent.
     "outcomes": "outcomes:",

@@ -8,6 +8,7 @@ from jobtracker.arguments import ArgumentRule
 from jobtracker.connection import RedisClient
 from jobtracker.errors import JobNotFoundError
 from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
+from jobtracker.history import HistoryEntry, history_of
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Priority, Status
 from jobtracker.lists import Cursor, JobFilter, Plan, plan
@@ -289,6 +290,20 @@ class JobQueries:
         else:
             entries = self.client.xrange(key, min=f"({after}", count=most)
         return [LogLine.model_validate({**line, "id": id_, "at": from_ms(line["at"])}) for id_, line in entries]
+
+    def history(self, job_id: str) -> list[HistoryEntry]:
+        """The course of a job, oldest first; of what the record does not say the last hundred entries.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        pipe = self.client.pipeline(transaction=True)
+        pipe.hgetall(self.keys("job", job_id))
+        pipe.lrange(self.keys("history", job_id), 0, -1)
+        record, kept = pipe.execute()
+        if not record:
+            raise JobNotFoundError(job_id)
+        return history_of(record, kept)
 
     def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
         """Ids of jobs that came to a status before a time, the oldest first."""

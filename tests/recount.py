@@ -9,7 +9,7 @@ from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys
 from jobtracker.lifecycle import SETTLED
 
 INDEXES = ("all", "status", "type", "status_type")
-OF_ONE_JOB = ("data", "log", "subs", "outcomes")
+OF_ONE_JOB = ("data", "log", "history", "subs", "outcomes")
 
 
 def keys_of(client: RedisClient, keys: Keys) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.dependencies import JobId, UseExplainer, UseTracking
 from api.errors import RESPONSES
 from jobtracker.explanations import Explanation
+from jobtracker.history import HistoryEntry
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.lists import JobFilter, Sort
 from jobtracker.logs import request_id_var
@@ -176,6 +177,15 @@ def explain_job(job_id: JobId, explainer: UseExplainer) -> Explanation:
     and when it may be done. What the broker or the workers do not answer in time is null, and named in `unknown`.
     """
     return explainer.explain(job_id)
+
+
+@router.get("/{job_id}/history", responses=NOT_FOUND)
+def get_job_history(job_id: JobId, tracking: UseTracking) -> list[HistoryEntry]:
+    """What has happened to a job, oldest first: each run, delivery and attempt, who cancelled it, how it ended.
+
+    Of more than a hundred deliveries, attempts and requests the last hundred.
+    """
+    return tracking.queries.history(job_id)
 
 
 @router.get("/{job_id}/logs", responses=NOT_FOUND)

@@ -11,6 +11,7 @@ from jobtracker.cli import (
     demo,
     explain,
     health,
+    history,
     job_types,
     jobs,
     logs,
@@ -58,7 +59,7 @@ app = typer.Typer(
 )
 _COMMANDS: dict[str, list[Callable[..., None]]] = {
     _RUN: [up.up, demo.demo, api.api, worker.worker],
-    _JOBS: [tree.tree, watch.watch, explain.explain, logs.logs],
+    _JOBS: [tree.tree, watch.watch, explain.explain, history.history, logs.logs],
     _FIGURES: [stats.stats, workers.workers, queues.queues, job_types.types, health.health],
 }
 for panel, commands in _COMMANDS.items():

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypedDic
 
 from jobtracker.client.calls import Call, job_path
 from jobtracker.explanations import Explanation
+from jobtracker.history import HistoryEntry
 from jobtracker.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.models import Job, JobError, JobPage, JobTree, LogLine, ProgressUpdate, SubJobCreate
 from jobtracker.reports import (
@@ -239,6 +240,15 @@ class Endpoints:
             JobNotFoundError: There is none with that id.
         """
         return Call("GET", job_path(job_id, "/explain"), Explanation)
+
+    @Endpoint
+    def history(self, job_id: str) -> Call[list[HistoryEntry]]:
+        """What has happened to a job, oldest first.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        return Call("GET", job_path(job_id, "/history"), list[HistoryEntry])
 
     @Endpoint
     def logs(self, job_id: str, *, limit: int = 1000, after: str | None = None) -> Call[list[LogLine]]:

@@ -85,6 +85,30 @@ local function chronicle(rec, at, n)
   observe(series, 'run', at - rec.started, n)
 end
 
+-- Keeps what the record does not say, or is about to forget, of any but the simple course: a list of JSON objects with
+-- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more; `was`, where a verdict is
+-- taken back or a run is followed by another, the fields of the record.
+local NOTED = { retry = true, requeue = true, unenqueue = true, rerun = true, reopen = true }
+local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason', 'cancel', 'presumed', 'subs' }
+local HISTORY = 100
+local function note(rec, event, now, run, attempt, more, takes_back)
+  local entry = { event = event, at = now, run = run or rec.run, attempt = attempt or rec.attempt }
+  local old, was = redis.call('HMGET', key('job', rec.id), unpack(VERDICT)), {}
+  for i = 1, #VERDICT do was[VERDICT[i]] = old[i] or nil end
+  entry.worker = was.worker
+  for i = 1, #more, 2 do
+    local name = more[i]
+    if name == 'worker' or name == 'reason' or name == 'eta' then entry[name] = more[i + 1] end
+  end
+  if takes_back == nil then entry.late = true end
+  if takes_back then
+    entry.was = was
+    was.run, was.attempt = rec.run, rec.attempt
+  end
+  redis.call('RPUSH', key('history', rec.id), cjson.encode(entry))
+  redis.call('LTRIM', key('history', rec.id), -HISTORY, -1)
+end
+
 -- Writes into the record what an event sets and clears; `moved` where its status has changed, `more` are further
 -- field/value pairs.
 local function remember(rec, event, now, run, attempt, moved, more)
@@ -169,10 +193,17 @@ local function apply(rec, event, now, run, attempt, more)
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]
-  if not MATRIX[event][to] then return to, event end -- not a status, so the outcome that says why not
+  if not MATRIX[event][to] then -- not a status, so the outcome that says why not
+    if event == 'start' and to == 'stale' then note(rec, 'start', now, run, attempt, more or {}) end
+    return to, event
+  end
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
   local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
   if corrected then chronicle(rec, tonumber(redis.call('HGET', key('job', rec.id), 'finished')), -1) end
+  local again = event == 'start' and rec.started and rec.deliveries > 0
+  if again or corrected or NOTED[event] or event == 'cancel' and not SETTLED[to] then
+    note(rec, event, now, run, attempt, more or {}, corrected or event == 'rerun')
+  end
   local moved = to ~= from or corrected
   if moved then
     unindex(rec)

@@ -41,7 +41,7 @@ VALUES = (
     | st.integers().map(str)
     | st.datetimes(timezones=st.just(None) | st.timezones()).map(lambda at: at.isoformat())
 )
-VERBS = ["", "/with-subjobs", "/start", "/cancel", "/retry", "/logs", "/explain"]
+VERBS = ["", "/with-subjobs", "/start", "/cancel", "/retry", "/logs", "/explain", "/history"]
 MEDIA_TYPES = ["application/json", "text/plain", "x/y", "application/x-www-form-urlencoded"]
 CURSORS = JSON | st.fixed_dictionaries({"list": st.just(["all", "desc"]), "score": JSON, "id": JSON, "skip": JSON})
 FIELDS = [

@@ -26,6 +26,7 @@ READS = [
     "/api/jobs/some-job/with-subjobs",
     "/api/jobs/some-job/logs",
     "/api/jobs/some-job/explain",
+    "/api/jobs/some-job/history",
     "/api/tracking/stats",
     "/api/tracking/stats/by-status",
     "/api/tracking/stats/by-type",

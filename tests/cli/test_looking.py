@@ -34,6 +34,7 @@ def finished(api) -> Json:
         (["jobs", "list", "--status", "completed"], "/api/jobs/?page_size=20&status=completed"),
         (["jobs", "show", "ID"], "/api/jobs/ID"),
         (["tree", "ID"], "/api/tracking/job-tree/ID"),
+        (["history", "ID"], "/api/jobs/ID/history"),
         (["logs", "ID", "-n", "1"], "/api/jobs/ID/logs?limit=1"),
     ],
 )  # fmt: skip
@@ -114,6 +115,17 @@ def test_why_a_job_is_not_done_is_told_with_what_it_waits_for(api, quiet_api, fi
     assert lines(api, "explain", finished["id"])[0].startswith("completed  It completed at ")
     found, told = document(api, "explain", finished["id"]), api.get(f"/api/jobs/{finished['id']}/explain")
     assert {**found, "at": None} == {**told, "at": None}
+
+
+def test_the_history_of_a_job_is_a_line_for_each_step(api, finished):
+    header, *rows = lines(api, "history", finished["id"])
+    assert header.split() == ["AT", "RUN", "ATTEMPT", "STEP", "WORKER", "REASON"]
+    assert [re.search("created|queued|started|completed", row)[0] for row in rows] == [
+        "created",
+        "queued",
+        "started",
+        "completed",
+    ]
 
 
 def test_a_log_is_printed_and_followed_to_its_end(api):
@@ -200,7 +212,7 @@ def test_a_bad_cursor_or_order_is_a_message(quiet_api: Api):
     [
         ["jobs", "list"], ["jobs", "show", "x"], ["jobs", "create", "x"], ["jobs", "start", "x"],
         ["jobs", "cancel", "x"], ["jobs", "retry", "x"], ["jobs", "delete", "x"], ["tree", "x"], ["logs", "x"],
-        ["explain", "x"], ["stats"], ["workers"], ["queues"], ["types"], ["health"],
+        ["explain", "x"], ["history", "x"], ["stats"], ["workers"], ["queues"], ["types"], ["health"],
     ],
 )  # fmt: skip
 def test_without_an_api_every_command_says_what_to_do(command):

@@ -60,6 +60,14 @@ def test_a_job_is_explained(working):
         working.explain("nothing")
 
 
+def test_a_jobs_history_is_read(working):
+    job = working.create("custom", waiting(0), start=True)
+    working.wait(job.id, timeout_s=15)
+    assert [entry.step for entry in working.history(job.id)] == ["created", "queued", "started", "completed"]
+    with pytest.raises(JobNotFoundError):
+        working.history("nothing")
+
+
 def test_a_log_is_followed_without_losing_or_doubling_a_line(working, monkeypatch):
     monkeypatch.setattr(flows, "LOG_SIZE", 3)
     job = working.create("custom", waiting(0.4, steps=40), start=True)

@@ -1,0 +1,130 @@
+"""The course of a job: what its record says, and what was kept beside it because the record does not say it."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from jobtracker.lifecycle import SETTLED, Event
+from jobtracker.models import from_ms
+
+
+class Step(StrEnum):
+    """What happened to a job."""
+
+    CREATED = "created"
+    """It was recorded."""
+    QUEUED = "queued"
+    """A run of it was sent to Celery."""
+    NOT_SENT = "not_sent"
+    """It could not be sent; it is as it was."""
+    STARTED = "started"
+    """A worker began an attempt; a parent: its first sub-job began."""
+    RETRYING = "retrying"
+    """An attempt did not succeed, and Celery sent the next one."""
+    REQUEUED = "requeued"
+    """Its message went back to the broker, or was sent again: it was rejected, replaced, or its worker was lost."""
+    CANCEL_REQUESTED = "cancel_requested"
+    """Somebody asked that it stop while it ran."""
+    STARTED_AGAIN = "started_again"
+    """A worker got its message once more after it had ended. What came of that does not count."""
+    CORRECTED = "corrected"
+    """It had been taken for ended by presumption, and its worker reported after all."""
+    REOPENED = "reopened"
+    """A parent that had ended because of its sub-jobs is open again."""
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class HistoryEntry(BaseModel):
+    """One thing that happened to a job."""
+
+    at: datetime
+    step: Step
+    run: int | None = Field(None, description="In which run.")
+    attempt: int | None = Field(None, description="In which attempt of it, where that is known.")
+    worker: str | None = Field(None, description="The worker that it happened on.")
+    reason: str | None = Field(None, description="Why, a sentence; of a cancel what was given for it.")
+    not_before: datetime | None = Field(None, description="When the next attempt was due.")
+    presumed: bool = Field(False, description="Not reported by its worker, but presumed.")
+
+
+_STEPS = {
+    Event.START: Step.STARTED,
+    Event.RETRY: Step.RETRYING,
+    Event.REQUEUE: Step.REQUEUED,
+    Event.UNENQUEUE: Step.NOT_SENT,
+    Event.CANCEL: Step.CANCEL_REQUESTED,
+    Event.REOPEN: Step.REOPENED,
+}
+
+
+def history_of(record: Mapping[str, str], kept: Iterable[str]) -> list[HistoryEntry]:
+    """The course of a job, oldest first.
+
+    Args:
+        record: By `keys.RECORD_FIELDS`.
+        kept: What the store has kept beside it (`note` in lua/record.lua), oldest first.
+    """
+    entries = [json.loads(text) for text in kept]
+    first_worker: dict[int, str] = {}
+    for entry in entries:
+        if entry.get("worker") and entry["event"] in {Event.RETRY, Event.REQUEUE}:
+            first_worker.setdefault(int(entry["run"]), entry["worker"])
+    found = [HistoryEntry(at=from_ms(record["created"]), step=Step.CREATED)]
+    for entry in entries:
+        found += _noted(entry, first_worker)
+    found += _run(record, first_worker)
+    asked = {entry.run for entry in found if entry.step is Step.CANCEL_REQUESTED}
+    run = int(record.get("run") or 0)
+    if record.get("cancel") and run not in asked and record["cancel"] != record.get("finished"):
+        found.append(HistoryEntry(at=from_ms(record["cancel"]), step=Step.CANCEL_REQUESTED, run=run))
+    return sorted(found, key=lambda entry: entry.at)
+
+
+def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterator[HistoryEntry]:
+    was = entry.get("was")
+    if was and entry["event"] == Event.RERUN:
+        yield from _run(was, first_worker)
+        return
+    if was:
+        yield from _end(was)
+    step = Step.CORRECTED if was and entry["event"] != Event.REOPEN else _STEPS[Event(entry["event"])]
+    yield HistoryEntry(
+        at=from_ms(entry["at"]),
+        step=Step.STARTED_AGAIN if entry.get("late") else step,
+        run=entry["run"],
+        attempt=entry["attempt"],
+        worker=entry.get("worker"),
+        reason=entry.get("reason") if step is not Step.CORRECTED else None,
+        not_before=from_ms(entry.get("eta")),
+    )
+
+
+def _run(record: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterator[HistoryEntry]:
+    """What the fields of a record say of a run."""
+    run = int(record.get("run") or 0)
+    if record.get("queued"):
+        yield HistoryEntry(at=from_ms(record["queued"]), step=Step.QUEUED, run=run)
+    if record.get("started"):
+        worker = first_worker.get(run) or record.get("worker")
+        attempt = None if record.get("subs") else 0
+        yield HistoryEntry(at=from_ms(record["started"]), step=Step.STARTED, run=run, attempt=attempt, worker=worker)
+    yield from _end(record)
+
+
+def _end(record: Mapping[str, Any]) -> Iterator[HistoryEntry]:
+    if record["status"] in SETTLED:
+        yield HistoryEntry(
+            at=from_ms(record["finished"]),
+            step=Step(record["status"]),
+            run=int(record.get("run") or 0),
+            attempt=int(record.get("attempt") or 0),
+            worker=record.get("worker"),
+            reason=record.get("reason"),
+            presumed=bool(record.get("presumed")),
+        )
