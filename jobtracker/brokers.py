@@ -22,6 +22,10 @@ _REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6,
 _AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
 
 
+SHIPPED_QUEUE = "jobtracker"
+"""Where the documented job types go, until a worker that announces them says otherwise."""
+
+
 class Backlog(NamedTuple):
     """What the broker says of a queue."""
 
@@ -41,6 +45,8 @@ def configure(app: Celery, settings: Settings) -> None:
     # spelled there, but not to these (celery/app/utils.py, celery/app/base.py).
     app.conf.update(broker_read_url=settings.broker_url, broker_write_url=settings.broker_url)
     app.backend_cls = settings.result_backend
+    # Not Celery's own `celery`: workers of other projects on the same broker consume that, and know other tasks.
+    app.conf.update(task_default_queue=SHIPPED_QUEUE)
     app.conf.update(_amqp_conf(settings) if settings.broker_is_amqp else _REDIS_CONF)
 
 

@@ -115,10 +115,17 @@ class Inspection:
             unconsumed = self._unconsumed(workers)
         except (BrokerUnavailableError, RedisError) as error:
             return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
-        consuming = [worker.name for worker in workers if worker.online and worker.queues]
-        silent = [worker.name for worker in workers if not worker.online]
+        # A solo worker answers nobody while it runs a task; that it lives, its lease says.
+        busy = {w.name for w in workers if not w.online and w.lease and w.lease.pool == "solo"}
+        consuming = sorted(busy | {w.name for w in workers if w.online and w.queues})
+        silent = [w.name for w in workers if not w.online and w.name not in busy]
         detail = None
-        if not consuming:
+        if silent and not consuming:
+            detail = (
+                f"{', '.join(silent)} renew their leases and do not answer at this broker: is their "
+                "CELERY_BROKER_URL the API's? If it is, they hang: restart them"
+            )
+        elif not consuming:
             detail = "no worker consumes; start one"
         elif unconsumed:
             waiting = ", ".join(f"{queue} ({messages})" for queue, messages in unconsumed.items())

@@ -234,11 +234,16 @@ class JobCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field(description="For people.")
+    name: Name = Field("", description="For people; default: the job type.")
     job_type: TypeName = Field(description="One of the documented types, or one that a worker announced.")
     priority: Priority = Priority.NORMAL
     payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
+
+    @model_validator(mode="after")
+    def _bears_a_name(self) -> Self:
+        self.name = self.name or self.job_type
+        return self
 
 
 class SubJobCreate(JobCreate):

@@ -1,4 +1,4 @@
-"""The curl examples of the README, as they stand there."""
+"""The curl examples of the README's section on the API, as they stand there."""
 
 import re
 import shlex
@@ -9,7 +9,8 @@ import httpx
 _README = Path(__file__).resolve().parents[1] / "README.md"
 _DOCUMENTED_URL = "http://localhost:19000"
 
-EXAMPLES = re.findall(r"^ {4}(curl .+)$", _README.read_text(), re.MULTILINE)
+_SECTION = _README.read_text().partition("\n## The API\n")[2].partition("\n## ")[0]
+EXAMPLES = re.findall(r"^ {4}(curl .+)$", _SECTION, re.MULTILINE)
 DOCUMENT, TREE, STATS, PENDING, ENTITIES, PAGE = EXAMPLES
 
 

@@ -224,19 +224,22 @@ def running_api(log_dir: Path, *, command: Sequence[str] = ("api.main",), **sett
 
 
 @contextlib.contextmanager
-def running_worker(api: Api, documents: Path, **settings: Any) -> Iterator[ChildProcess]:
+def running_worker(api: Api, documents: Path, *options: str, **settings: Any) -> Iterator[ChildProcess]:
     """A worker of the shipped tasks for an API, which looks for documents in that folder; it consumes.
 
     Args:
         api: Whose.
         documents: The folder.
+        options: Further options of Celery's.
         settings: Settings of the worker's own.
     """
     log_path = api.process.log_path.with_name(f"worker-{api.settings.api_port}.log")
     command = ["celery", "-A", "workers.app", "worker", "--loglevel", "INFO", "--concurrency", "2"]
     shared = api.settings.model_dump(include=_SHARED, exclude_none=True)
     settings = {**shared, "documents_dir": documents, **settings}
-    with running("worker", [*command, "--without-mingle", "--without-gossip"], log_path, settings) as process:
+    with running(
+        "worker", [*command, "--without-mingle", "--without-gossip", *options], log_path, settings
+    ) as process:
         process.wait_until_ready(
             lambda: api.http.get("/api/tracking/health").status_code == 200, timeout_s=PATIENCE_S
         )

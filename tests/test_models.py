@@ -153,7 +153,6 @@ def test_a_job_without_data_has_none():
 @pytest.mark.parametrize(
     "request_",
     [
-        {"job_type": "custom"},
         {"name": "n"},
         {"name": "  ", "job_type": "custom"},
         {"name": "n" * 201, "job_type": "custom"},

@@ -11,7 +11,7 @@ from servers import PASSWORD, Certificate, TlsRedis
 from serving import Api, job, parent, running_api, running_worker
 
 from jobtracker import Settings
-from jobtracker.brokers import broker_errors, configure
+from jobtracker.brokers import SHIPPED_QUEUE, broker_errors, configure
 from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.errors import BrokerUnavailableError
@@ -42,7 +42,7 @@ def on_unix_socket(folder) -> Iterator[str]:
 def run_jobs(url, api_log_dir, documents) -> Api:
     with running_api(api_log_dir, redis_url=url, redis_db=DB) as api, running_worker(api, documents) as worker:
         api.expect(api.launch(parent(job(), job())), "completed")
-        assert {depth["queue"] for depth in api.get("/api/tracking/queue-depth")["queues"]} == {"celery"}
+        assert {depth["queue"] for depth in api.get("/api/tracking/queue-depth")["queues"]} == {SHIPPED_QUEUE}
         answers = [api.http.get(f"/api/tracking/{path}").text for path in ("worker-stats", "health", "queue-depth")]
         assert api.client.connection_pool.connection_kwargs["db"] == DB
         told = "".join([*answers, *api.log_lines(), worker.log_path.read_text()])

@@ -44,6 +44,12 @@ def test_a_slash_at_the_end_makes_no_difference(api, path):
     assert api.request("POST", path, 201, json=body)["status"] == "pending"
 
 
+def test_a_job_without_a_name_bears_that_of_its_type(api):
+    body = {"job_type": "document_analysis", "payload": {"text": "x"}}
+    tree = api.create({**body, "sub_jobs": [{**body, "job_type": "entity_extraction"}]})
+    assert (tree["name"], tree["sub_jobs"][0]["name"]) == ("document_analysis", "entity_extraction")
+
+
 @pytest.mark.parametrize("priority", ["low", "normal", "high", "critical"])
 def test_each_priority_is_taken(api, priority):
     assert api.create(priority=priority)["priority"] == priority
@@ -206,10 +212,9 @@ def test_a_job_that_is_not_valid_is_refused_with_its_field(api, change, field):
     assert fields_of(api.problem("POST", "/api/jobs/", 422, json={**job(), **change})) == [field]
 
 
-@pytest.mark.parametrize("missing", ["name", "job_type"])
-def test_a_job_needs_a_name_and_a_type(api, missing):
-    body = {name: value for name, value in job().items() if name != missing}
-    assert fields_of(api.problem("POST", "/api/jobs/", 422, json=body)) == [f"body.{missing}"]
+def test_a_job_needs_a_type(api):
+    body = {name: value for name, value in job().items() if name != "job_type"}
+    assert fields_of(api.problem("POST", "/api/jobs/", 422, json=body)) == ["body.job_type"]
 
 
 def test_text_that_is_no_unicode_is_refused(api):

@@ -12,6 +12,7 @@ import pytest
 from serving import PATIENCE_S, ROOT, Api, Json, environment, eventually, job, running, running_api
 from workers_under_test import broker_settings
 
+from jobtracker.brokers import SHIPPED_QUEUE
 from jobtracker.embedded import EmbeddedRedis, free_port
 from jobtracker.flower import FlowerSettings
 from jobtracker.processes import ChildProcess
@@ -22,7 +23,7 @@ from jobtracker.settings import SettingsError
 USER = ("operator", "a password")
 POOLS = {"celery.concurrency.thread:TaskPool": "threads", "celery.concurrency.prefork:TaskPool": "prefork"}
 THREADS, PREFORK = "threads@test", "prefork@test"
-QUEUES = {THREADS: {"celery"}, PREFORK: {"slow", "other"}}
+QUEUES = {THREADS: {SHIPPED_QUEUE}, PREFORK: {"slow", "other"}}
 JOB_TYPES = {
     THREADS: JobType(name="quick", task="workers.wait"),
     PREFORK: JobType(name="slow", task="workers.wait", queue="slow"),

@@ -9,11 +9,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from serving import Api, Json, eventually, job, waiting
+from serving import SHIPPED_DOCUMENTS, Api, Json, eventually, job, running_api, running_worker, waiting
 
+from jobtracker.brokers import SHIPPED_QUEUE
 from jobtracker.processes import ChildProcess
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType
+
+SOLO_DB = 13
+"""Database of the API whose worker is solo."""
 
 PARKED = "parked"
 """A queue that nobody consumes."""
@@ -82,7 +86,7 @@ def test_each_priority_has_a_number_of_the_brokers_own(api, parked, parked_messa
 
 
 def test_a_consumed_queue_names_its_consumers(api):
-    assert depth_of(api, "celery")["consumers"] == [the_worker(api)["name"]]
+    assert depth_of(api, SHIPPED_QUEUE)["consumers"] == [the_worker(api)["name"]]
 
 
 def test_unacknowledged_messages_are_told_apart_from_waiting_ones(api):
@@ -90,7 +94,7 @@ def test_unacknowledged_messages_are_told_apart_from_waiting_ones(api):
     api.expect(job_id, "running")
     report = api.get("/api/tracking/queue-depth")
     assert report["unacknowledged"] == 1
-    assert {depth["messages"] for depth in report["queues"] if depth["queue"] == "celery"} == {0}
+    assert {depth["messages"] for depth in report["queues"] if depth["queue"] == SHIPPED_QUEUE} == {0}
     api.post(job_id, "cancel")
     eventually(lambda: api.get("/api/tracking/queue-depth")["unacknowledged"] == 0)
 
@@ -107,7 +111,7 @@ def test_the_request_id_is_a_header_of_the_message(api, parked, parked_messages)
 def test_worker_stats_show_who_the_workers_are(api):
     found = the_worker(api)
     assert found["online"] is True
-    assert found["queues"] == ["celery"]
+    assert found["queues"] == [SHIPPED_QUEUE]
     assert found["lease"]["name"] == found["name"]
     assert (found["lease"]["pool"], found["lease"]["concurrency"]) == ("prefork", 2)
     assert found["stats"]["pid"] == found["lease"]["pid"]
@@ -147,11 +151,25 @@ def test_a_worker_that_does_not_answer_is_not_online_and_not_healthy(api, worker
         eventually(lambda: not the_worker(api)["online"])
         response = api.http.get("/api/tracking/health")
         assert response.status_code == 503
-        facts = response.json()["components"]["workers"]["facts"]
-        assert facts == {"consuming": [], "silent": [name], "unconsumed": {}}
+        workers = response.json()["components"]["workers"]
+        assert workers["facts"] == {"consuming": [], "silent": [name], "unconsumed": {}}
+        assert f"{name} renew their leases" in workers["detail"] or "start one" in workers["detail"]
     finally:
         os.kill(worker.pid, signal.SIGCONT)
     eventually(lambda: api.http.get("/api/tracking/health").status_code == 200)
+
+
+def test_a_busy_solo_worker_is_healthy_though_it_can_not_answer(redis_server, api_log_dir):
+    with (
+        running_api(api_log_dir, redis_url=redis_server.url, redis_db=SOLO_DB, inspect_cache_s=0) as api,
+        running_worker(api, SHIPPED_DOCUMENTS, "--pool", "solo"),
+    ):
+        job_id = api.launch(payload=waiting(60))
+        api.expect(job_id, "running")
+        eventually(lambda: not the_worker(api)["online"])
+        assert api.get("/api/tracking/health")["components"]["workers"]["facts"]["silent"] == []
+        api.post(job_id, "cancel")
+        api.expect(job_id, "cancelled")
 
 
 def test_health_tells_that_redis_the_broker_and_a_worker_are_there(api):

@@ -14,7 +14,7 @@ from servers import OTHER_HOST, PASSWORD, USER, Certificate, RabbitMQ
 from serving import Api, Json, eventually, job, parent, problem_of, running_api, running_worker, waiting
 
 from jobtracker import Settings
-from jobtracker.brokers import broker_errors, configure
+from jobtracker.brokers import SHIPPED_QUEUE, broker_errors, configure
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.processes import ChildProcess
 from jobtracker.registry import JobType, Registry
@@ -85,7 +85,7 @@ def test_jobs_and_trees_are_done(api, worker):
 def test_the_broker_and_the_workers_tell_what_they_do_and_no_password(api, worker):
     running = api.launch(payload=waiting(60, steps=600))
     api.expect(running, "running")
-    depth = depth_of(api, "celery")
+    depth = depth_of(api, SHIPPED_QUEUE)
     assert (depth["messages"], len(depth["consumers"]), depth["consumer_count"]) == (0, 1, 1)
     assert api.get("/api/tracking/queue-depth")["unacknowledged"] is None
     [stats] = api.get("/api/tracking/worker-stats")
@@ -175,7 +175,7 @@ def broker_health(api: Api) -> tuple[int, str]:
 
 
 def test_while_the_broker_is_away_a_start_says_so_and_what_was_started_before_is_kept(own_api, own_rabbitmq):
-    announce(own_api, "theirs", "celery")
+    announce(own_api, "theirs", SHIPPED_QUEUE)
     before = own_api.launch(job("document_analysis", {"text": "x"}))
     created = own_api.create(parent(job("document_analysis", {"text": "x"})))["id"]
     own_rabbitmq.stop()
@@ -190,7 +190,7 @@ def test_while_the_broker_is_away_a_start_says_so_and_what_was_started_before_is
     assert own_api.job(created)["status"] == "pending"
     own_rabbitmq.start()
     assert broker_health(own_api) == (200, "")
-    assert depth_of(own_api, "celery")["messages"] == 1
+    assert depth_of(own_api, SHIPPED_QUEUE)["messages"] == 1
     own_api.post(created, "start")
 
 

@@ -51,7 +51,7 @@ def test_the_api_is_the_process_itself_so_that_signals_reach_it(own_api):
 
 
 def test_the_shipped_tasks_are_worked_on_in_the_pool_that_is_asked_for(own_api, tmp_path):
-    command = ["jobtracker.cli", "worker", "-c", "1", "-Q", "celery", "--", "--pool", "solo", "--without-mingle"]
+    command = ["jobtracker.cli", "worker", "-c", "1", "-Q", "jobtracker", "--", "--pool", "solo", "--without-mingle"]
     with running("worker", command, tmp_path / "worker.log", settings_of(own_api)) as process:
         process.wait_until_ready(lambda: "solo" in str(own_api.get("/api/tracking/worker-stats")), timeout_s=30)
         shown = lines(own_api, "jobs", "create", "workers.checksum", "-p", "text=x", "--wait", "--timeout", "20")

@@ -169,10 +169,10 @@ def test_workers_and_their_queues_are_listed(api):
     header, line = lines(api, "workers")
     assert header.split()[:3] == ["NAME", "STATE", "POOL"]
     assert line.split()[1:4] == ["online", "prefork", "2"]
-    assert line.split()[-1] == "celery"
+    assert line.split()[-1] == "jobtracker"
     [worker] = document(api, "workers")
     assert worker["name"] == line.split()[0]
-    queue = next(line for line in lines(api, "queues") if line.startswith("celery "))
+    queue = next(line for line in lines(api, "queues") if line.startswith("jobtracker "))
     assert queue.split()[-1] == worker["name"]
 
 
