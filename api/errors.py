@@ -22,6 +22,7 @@ from jobtracker.errors import (
     QueueMissingError,
     ResultGoneError,
     UnknownJobTypeError,
+    without_prefix,
 )
 from jobtracker.logs import request_id_var
 from jobtracker.reports import FieldProblem, Problem
@@ -105,7 +106,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
-        errors = [FieldProblem(field=".".join(map(str, e["loc"])), message=e["msg"]) for e in error.errors()]
+        errors = [
+            FieldProblem(field=".".join(map(str, e["loc"])), message=without_prefix(e["msg"])) for e in error.errors()
+        ]
         detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
         return problem(request, 422, "The request is not valid", detail, errors=errors)
 

@@ -16,7 +16,6 @@ from jobtracker.inspection import Inspection
 from jobtracker.leases import Repeater
 from jobtracker.logs import json_handler
 from jobtracker.reaper import Reaper
-from jobtracker.settings import SettingsError
 from jobtracker.tracking import Tracking
 from jobtracker.version import package_version
 
@@ -33,17 +32,9 @@ def log_json(settings: ApiSettings) -> None:
         logging.getLogger(name).propagate = name != "uvicorn.access"
 
 
-def settings_of_process() -> ApiSettings:
-    """The settings in the environment; where one can't be used the process ends, with a message and no traceback."""
-    try:
-        return ApiSettings.from_env()
-    except SettingsError as error:
-        raise SystemExit(str(error)) from error
-
-
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """The application; settings come from the environment unless they are given."""
-    settings = settings or settings_of_process()
+    settings = settings or ApiSettings.of_process()
     log_json(settings)
 
     @asynccontextmanager
@@ -76,7 +67,7 @@ def main() -> None:
     """Serve on API_HOST and API_PORT."""
     import uvicorn
 
-    settings = settings_of_process()
+    settings = ApiSettings.of_process()
     uvicorn.run(
         create_app(settings),
         host=settings.api_host,

@@ -133,3 +133,8 @@ class ResultGoneError(JobTrackerError):
             " passed. Create the job anew."
         )
         self.job_id = job_id
+
+
+def without_prefix(message: str) -> str:
+    """A message of pydantic's, without the words that it puts before those of a validator of ours."""
+    return message.removeprefix("Value error, ")

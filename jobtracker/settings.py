@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from jobtracker.errors import JobTrackerError
+from jobtracker.errors import JobTrackerError, without_prefix
 from jobtracker.urls import AMQP_SCHEMES, REDIS_SCHEMES, celery_url, scheme_of, with_database
 
 
@@ -33,8 +33,16 @@ class EnvironmentSettings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = "; ".join(f"{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+            problems = "; ".join(f"{str(e['loc'][0]).upper()}: {without_prefix(e['msg'])}" for e in error.errors())
             raise SettingsError(f"Bad settings in the environment. {problems}") from error
+
+    @classmethod
+    def of_process(cls) -> Self:
+        """The settings in the environment; where one can't be used the process ends, with a message, no traceback."""
+        try:
+            return cls.from_env()
+        except SettingsError as error:
+            raise SystemExit(str(error)) from error
 
 
 class Settings(EnvironmentSettings):

@@ -11,7 +11,7 @@ from jobtracker.brokers import configure
 from jobtracker.logs import json_handler
 from workers import running
 
-settings = Settings.from_env()
+settings = Settings.of_process()
 
 app = Celery(
     "workers",
@@ -46,7 +46,7 @@ def log_json(logger: logging.Logger, **_: Any) -> None:
         json_handler(handler, "workers")
 
 
-running.install(app, running.RunSettings.from_env())
+running.install(app, running.RunSettings.of_process())
 
 after_setup_logger.connect(log_json)
 after_setup_task_logger.connect(log_json)

@@ -18,4 +18,7 @@ def main() -> None:
             "(and celery-jobtracker[embedded] for `up` and `demo`)\n"
         )
         sys.exit(2)
+    except KeyboardInterrupt:  # before there is a command that could end what it began
+        sys.stderr.write("Interrupted.\n")
+        sys.exit(130)
     run()

@@ -1,5 +1,7 @@
 """All commands together."""
 
+import os
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -26,7 +28,7 @@ from jobtracker.cli import (
 from jobtracker.cli.consoles import print_error
 from jobtracker.cli.outcomes import ExitStatus
 from jobtracker.client import JobTimeoutError
-from jobtracker.errors import JobTrackerError
+from jobtracker.errors import JobTrackerError, without_prefix
 from jobtracker.version import package_version
 
 _RUN = "Run it"
@@ -45,13 +47,17 @@ class Commands(TyperGroup):
             print_error(error)
             timed_out = isinstance(error, JobTimeoutError)
             raise typer.Exit(ExitStatus.TIMED_OUT if timed_out else ExitStatus.FAILED) from error
+        except typer.BadParameter as error:
+            error.message = without_prefix(error.message)
+            raise
 
 
 app = typer.Typer(
     name="jobtracker",
     cls=Commands,
     help="The durable, exact record of every Celery job.",
-    epilog="Exit status: 0 done or completed, 1 failed, 2 wrong usage, 3 cancelled, 124 timeout, 130 interrupted.",
+    epilog="Exit status: 0 done or completed, 1 failed, 2 wrong usage, 3 cancelled, 124 timeout, 130 interrupted, "
+    "141 nobody reads its output.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -84,5 +90,15 @@ def _group(
 
 
 def run() -> None:
-    """Run the command that the arguments name."""
-    app()
+    """Run the command that the arguments name; where nobody reads what it says, it ends quietly, with status 141."""
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except (SystemExit, BrokenPipeError) as error:
+        # rich and typer make it a SystemExit(1) (rich/console.py, on_broken_pipe; typer/core.py, _main).
+        if not any(isinstance(each, BrokenPipeError) for each in (error, error.__context__)):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at the end
+        sys.exit(ExitStatus.NO_READER)

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from jobtracker.cli.consoles import output_console
+from jobtracker.cli.consoles import error_console, output_console
 from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.tables import Column, print_json, print_table
 from jobtracker.cli.texts import one_line
@@ -41,6 +41,8 @@ def types(
             print_json(found)
         else:
             print_table(output_console(), _TYPES, [(t.name, t.queue, _first_sentence(t)) for t in found])
+            if not any(map(_is_announced, found)):
+                error_console().print("No worker has announced its types yet: start one.", style="dim")
         return
     job_type = next((t for t in found if t.name == name), None)
     if job_type is None:
@@ -49,6 +51,11 @@ def types(
         print_json(job_type)
     else:
         _print_type(output_console(), job_type)
+
+
+def _is_announced(job_type: JobType) -> bool:
+    """Of a type that no worker has announced the API tells the name only; `custom`, its own, has no task."""
+    return bool(job_type.task) and job_type != JobType(name=job_type.name, task=job_type.name)
 
 
 def _first_sentence(job_type: JobType) -> str:

@@ -18,6 +18,8 @@ class ExitStatus(IntEnum):
     """The job that was waited for had not settled in time."""
     INTERRUPTED = 130
     """Ctrl-C."""
+    NO_READER = 141
+    """Nobody reads its output any more: 128 + SIGPIPE, as of other commands before a `head`."""
 
 
 _OF_JOBS = {Status.COMPLETED: ExitStatus.OK, Status.FAILED: ExitStatus.FAILED, Status.CANCELLED: ExitStatus.CANCELLED}

@@ -14,9 +14,10 @@ from rich.text import Text
 
 from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import NAME_WIDTH, STATUS_WIDTH, STYLES, walk
-from jobtracker.lifecycle import Status
+from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.models import JobTree
 
+_BAR_WIDTH = 12
 _TELLING = (Status.RUNNING, Status.RETRYING, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.COMPLETED)
 """Which jobs to show where there are too many: the first ones."""
 
@@ -82,10 +83,10 @@ class StatusLines:
 
 
 def _bars(tree: JobTree, most: int) -> Table:
-    table = Table.grid(padding=(0, 2))
+    table = Table.grid(padding=(0, 2), expand=True)  # to the full width: the note has what the others leave
     table.add_column(no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)
     table.add_column(no_wrap=True, min_width=STATUS_WIDTH)
-    table.add_column(width=20)
+    table.add_column(width=_BAR_WIDTH)
     table.add_column(no_wrap=True, justify="right", min_width=4)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     shown, left_out = _choose(list(walk(tree)), most)
@@ -98,7 +99,7 @@ def _bars(tree: JobTree, most: int) -> Table:
             complete_style=STYLES[job.status],
             finished_style=STYLES[job.status],
         )
-        note = job.progress.note if job.progress else ""
+        note = job.progress.note if job.progress and job.status not in SETTLED else ""
         table.add_row(
             Text("  " * depth + one_line(job.name)),
             Text(job.status, STYLES[job.status]),

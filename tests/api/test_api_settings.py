@@ -79,6 +79,19 @@ def test_a_redis_url_that_is_none_ends_the_process_with_a_message_that_names_it(
     assert "REDIS_URL" in ended.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    [AS_MODULE, ["celery", "-A", "workers.app", "worker"], ["jobtracker.flower"]],
+    ids=["api", "worker", "flower"],
+)
+def test_of_a_bad_setting_api_worker_and_flower_say_one_line(command):
+    ended = outcome(command, redis_url="foo")
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "Bad settings in the environment. REDIS_URL: must begin with redis://, rediss:// or unix://\n"
+    )
+
+
 def test_the_service_has_the_name_that_is_set(redis_server, api_log_dir):
     with running_api(api_log_dir, redis_url=redis_server.url, redis_db=9, service_name="ledger", debug="true") as api:
         assert api.get("/api/health")["service"] == "ledger"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from commands import lines
 from liveness import wait_until
-from serving import Api, environment, running, running_api
+from serving import Api, environment, job, running, running_api
 
 OWN_APP = """
 from celery import Celery
@@ -50,12 +50,29 @@ def test_the_api_is_the_process_itself_so_that_signals_reach_it(own_api):
     assert "api.main" in command.stdout
 
 
-def test_the_shipped_tasks_are_worked_on_in_the_pool_that_is_asked_for(own_api, tmp_path):
+@pytest.fixture
+def solo_worker(own_api, tmp_path) -> Iterator[None]:
+    """A worker that the command runs, of a pool that is not the default."""
     command = ["jobtracker.cli", "worker", "-c", "1", "-Q", "jobtracker", "--", "--pool", "solo", "--without-mingle"]
     with running("worker", command, tmp_path / "worker.log", settings_of(own_api)) as process:
         process.wait_until_ready(lambda: "solo" in str(own_api.get("/api/tracking/worker-stats")), timeout_s=30)
-        shown = lines(own_api, "jobs", "create", "workers.checksum", "-p", "text=x", "--wait", "--timeout", "20")
-        assert "sha256" in shown[-1]
+        yield
+
+
+@pytest.mark.usefixtures("solo_worker")
+def test_the_shipped_tasks_are_worked_on_in_the_pool_that_is_asked_for(own_api):
+    shown = lines(own_api, "jobs", "create", "workers.checksum", "-p", "text=x", "--wait", "--timeout", "20")
+    assert "sha256" in shown[-1]
+
+
+@pytest.mark.usefixtures("solo_worker")
+def test_where_the_pool_can_not_kill_a_cancel_by_force_says_so(own_api):
+    job_id = own_api.launch(job("workers.wait", {"seconds": 60, "steps": 60}))
+    own_api.expect(job_id, "running")
+    [line] = lines(own_api, "jobs", "cancel", job_id, "--force")
+    assert "a solo pool can't kill a task" in line
+    assert "told to kill" not in line
+    own_api.expect(job_id, "cancelled")
 
 
 def test_a_worker_of_an_app_in_the_current_folder_has_its_job_types(own_api, tmp_path):

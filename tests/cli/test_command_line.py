@@ -1,5 +1,6 @@
 """The command itself: what it says when something is missing."""
 
+import os
 import subprocess
 import sys
 
@@ -34,6 +35,38 @@ def test_another_missing_package_is_not_mistaken_for_the_extra():
 def test_the_command_line_loads_neither_celery_nor_redis_before_it_needs_them():
     code = "import sys, jobtracker.cli.app; print(sorted({'celery', 'kombu', 'redis'} & set(sys.modules)))"
     assert run_python("-c", code).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["jobs", "--help"], ["--version"], ["types"]])
+def test_a_pipe_that_nobody_reads_ends_it_quietly_as_sigpipe_does(quiet_api, arguments):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    process = subprocess.run(
+        [sys.executable, "-m", "jobtracker.cli", *arguments],
+        check=False,
+        env={**os.environ, "JOBTRACKER_URL": str(quiet_api.http.base_url)},
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(theirs)
+    assert (process.returncode, process.stderr) == (141, "")
+
+
+def test_ctrl_c_while_it_loads_is_a_line_and_no_traceback():
+    code = (
+        "import builtins, os, signal\n"
+        "from jobtracker.cli import main\n"
+        "load = builtins.__import__\n"
+        "def interrupted(name, *rest):\n"
+        "    if name == 'typer':\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return load(name, *rest)\n"
+        "builtins.__import__ = interrupted\n"
+        "main()\n"
+    )
+    process = run_python("-c", code)
+    assert (process.returncode, process.stderr) == (130, "Interrupted.\n")
 
 
 def test_the_help_lists_the_commands():

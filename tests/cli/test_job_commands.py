@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from commands import document, lines, refusal, said
+from commands import document, lines, refusal
 from serving import Api, job, parent
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
@@ -45,6 +45,40 @@ def test_a_payload_is_json_or_a_file_of_it_or_standard_input(quiet_api, tmp_path
 )
 def test_what_is_no_payload_is_a_usage_error(quiet_api, form, text):
     assert text in refusal(quiet_api, "jobs", "create", "document_analysis", "-p", form, status=2)
+
+
+def test_a_tree_is_created_from_the_json_that_the_api_takes(quiet_api, tmp_path):
+    tree = parent(job("document_analysis", TEXT, name="Below"), name="All", failure_policy="continue")
+    (tmp_path / "tree.json").write_text(json.dumps(tree))
+    created = document(quiet_api, "jobs", "create", "--tree", f"@{tmp_path / 'tree.json'}")
+    assert created == quiet_api.tree(created["id"])
+    assert (created["name"], created["status"], created["run"]) == ("All", "pending", 0)
+    assert [below["name"] for below in created["sub_jobs"]] == ["Below"]
+    [line] = lines(quiet_api, "jobs", "create", "--tree", "@-", "--start", stdin=json.dumps(tree))
+    assert line.endswith("  All")
+    assert quiet_api.job(line.split()[0])["run"] == 1
+
+
+def test_a_tree_is_waited_for_and_stands_at_the_end(api):
+    tree = parent(job("workers.checksum", {"text": "x"}, name="Below"), name="All")
+    *_, top, below = lines(api, "jobs", "create", "--tree", json.dumps(tree), "--wait")
+    assert top.startswith("All ")
+    assert below.startswith("└── Below  completed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "text"),
+    [
+        (["--tree", "tree.json"], 2, "'tree.json' is no tree: write @FILE"),
+        (["--tree", "{]"], 2, "'{]' is no JSON: Expecting property name"),
+        (["--tree", "@/no/such/file"], 2, "/no/such/file: No such file or directory"),
+        (["--tree", "{}", "--name", "All"], 2, "The tree says its type, payload, name"),
+        ([], 2, "Say which TYPE, or a whole tree by --tree"),
+        (["--tree", '{"name": "All", "job_type": "custom"}'], 1, "body.sub_jobs: Field required"),
+    ],
+)
+def test_what_is_no_tree_is_an_error_that_says_what_is_wrong(quiet_api, arguments, status, text):
+    assert text in refusal(quiet_api, "jobs", "create", *arguments, status=status)
 
 
 def test_a_payload_that_does_not_fit_is_refused_with_the_reason(api):
@@ -100,7 +134,9 @@ def test_a_running_job_says_that_it_was_asked_to_stop_and_force_ends_it(api):
     api.expect(job_id, "running")
     [line] = lines(api, "jobs", "cancel", job_id)
     assert "asked to stop" in line or "cancelled" in line
-    said(api, "jobs", "cancel", job_id, "--force")
+    [line] = lines(api, "jobs", "cancel", job_id, "--force", "--reason", "enough")
+    assert "told to kill it" in line or "cancelled" in line
+    assert "--force" not in line
     api.expect(job_id, "cancelled")
 
 

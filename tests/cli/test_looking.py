@@ -197,6 +197,11 @@ def test_a_job_type_is_shown_with_the_fields_of_its_payload(api):
     assert "Known are: custom, data_processing" in refusal(api, "types", "nothing")
 
 
+def test_where_no_worker_has_announced_its_types_a_line_says_so(api, quiet_api):
+    assert "No worker has announced its types yet" in refusal(quiet_api, "types", status=0)
+    assert refusal(api, "types", status=0) == ""
+
+
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "5", "1y"])
 def test_what_is_no_time_is_a_usage_error(quiet_api, time):
     assert "is no time: write" in refusal(quiet_api, "jobs", "list", "--created-from", time, status=2)
@@ -205,6 +210,10 @@ def test_what_is_no_time_is_a_usage_error(quiet_api, time):
 def test_a_bad_cursor_or_order_is_a_message(quiet_api: Api):
     assert "cursor" in refusal(quiet_api, "jobs", "list", "--cursor", "x")
     assert "needs a status" in refusal(quiet_api, "jobs", "list", "--sort", "status_changed_at")
+    for option in ("--sort", "--status"):
+        assert f"Invalid value for '{option}': 'x' is not one of" in refusal(
+            quiet_api, "jobs", "list", option, "x", status=2
+        )
 
 
 @pytest.mark.parametrize(

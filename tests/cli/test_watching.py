@@ -47,6 +47,26 @@ def test_a_terminal_gets_bars_with_percent_and_note():
     assert "━" in shown
 
 
+def test_on_80_columns_a_name_is_whole_and_a_note_has_the_rest():
+    name = "Extract medications from the discharge"
+    output = io.StringIO()
+    with LiveBars(Console(file=output, force_terminal=True, width=80, color_system=None)) as view:
+        view.update(job("Report", "running", sub_jobs=[job(name, "running", progress=_half())]))
+        view._live.refresh()
+    assert f"  {name}  running" in output.getvalue()
+    assert "page 3" in output.getvalue()
+
+
+def test_what_has_settled_has_no_note_of_its_progress():
+    output = io.StringIO()
+    with LiveBars(Console(file=output, force_terminal=True, width=80, color_system=None)) as view:
+        subs = [job("Done", progress=_half()), job("Broke", "failed", progress=_half(), reason="lost")]
+        view.update(job("Report", "running", sub_jobs=subs))
+        view._live.refresh()
+    assert "page 3" not in output.getvalue()
+    assert "lost" in output.getvalue()
+
+
 def test_of_more_jobs_than_lines_those_that_tell_most_are_shown_and_the_others_counted():
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=100, height=6, color_system=None)

@@ -7,11 +7,12 @@ import typer
 from jobtracker.cli.jobs.each import confirm, for_each, print_status
 from jobtracker.cli.options import AsJson, JobIds, Url, Yes
 from jobtracker.client import Client
+from jobtracker.models import Job
 
 
 def cancel(
     job_ids: JobIds,
-    reason: Annotated[str | None, typer.Option(help="For those who wonder later.", show_default=False)] = None,
+    reason: Annotated[str, typer.Option(help="For those who wonder later.")] = "cancelled by request",
     force: Annotated[
         bool, typer.Option("--force", help="Kill running tasks instead of asking them to stop.")
     ] = False,
@@ -26,6 +27,16 @@ def cancel(
         for_each(
             job_ids,
             lambda job_id: client.cancel(job_id, reason=reason, force=force),
-            print_status,
+            lambda job: print_status(job, _what_happens(job, reason, force=force)),
             as_json=as_json,
         )
+
+
+def _what_happens(job: Job, reason: str, *, force: bool) -> str:
+    """What becomes of a job that still runs."""
+    if job.cancel_requested_at is None or job.finished_at is not None:
+        return ""
+    if not force:
+        return "asked to stop: its task looks now and then; --force kills it"
+    # More than the reason that was given is why it can't be killed: the pool is one of threads, or solo.
+    return job.reason if job.reason and job.reason != reason else "its worker was told to kill it"

@@ -48,11 +48,11 @@ def for_each(job_ids: Sequence[str], act: Callable[[str], T], show: Callable[[T]
         raise typer.Exit(ExitStatus.FAILED)
 
 
-def print_status(job: Job) -> None:
-    """A line that says where a job is now."""
+def print_status(job: Job, note: str = "") -> None:
+    """A line that says where a job is now, and a note."""
     line = Text(f"{job.id}  ").append(status_text(job)).append(f"  {one_line(job.name)}")
-    if job.cancel_requested_at and not job.finished_at:
-        line.append("  asked to stop: its task looks now and then; --force kills it", "dim")
+    if note:
+        line.append(f"  {one_line(note)}", "dim")
     output_console().print(line, soft_wrap=True)
 
 
