@@ -50,6 +50,8 @@ PREFIXES: dict[str, str] = {
     # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: leases. Expires.
     "reaper": "reaper",
     # reaper         string  Who reaps now. Writer: reaper. Expires.
+    "watched": "watched",
+    # watched        string  Since when (ms) reapers have come by without a gap. Writer: reaper. Expires.
 }
 
 RECORD_FIELDS = (

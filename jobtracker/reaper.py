@@ -3,17 +3,24 @@
 Every worker and API process has one; a lock in Redis lets one of them act at a time. Each step can be repeated.
 """
 
-import json
 import logging
+import time
 import uuid
 
-from jobtracker.lifecycle import SETTLED, Event, Outcome
+from kombu.utils.json import dumps
+
+from jobtracker.backend import Ending, ResultBackend
+from jobtracker.connection import is_away
+from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+
+_ASKED = 100
+"""About how many unsettled jobs of each status Celery's result backend is asked in a round."""
 
 
 class Reaper:
@@ -23,11 +30,25 @@ class Reaper:
         self.tracking = tracking
         self._me = uuid.uuid4().hex
         self._due: set[str] = set()  # parents whose task was to be called when the last round came by
+        self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
+        self._backend = ResultBackend(tracking)
+        self._was_away_at = float("-inf")
 
     def step(self) -> None:
         """One round, if nobody else is at it."""
+        try:
+            self._step()
+        except Exception as error:
+            if is_away(error):
+                self._was_away_at = time.monotonic()
+            raise
+
+    def _step(self) -> None:
+        are_leases_true = self._are_leases_true()
         if self._lock():
-            self.settle_lost()
+            if are_leases_true:
+                self.settle_lost()
+            self.settle_finished()
             self.settle_waiting()
             self.remove_expired()
             self.tracking.launcher.empty_trash()
@@ -36,8 +57,9 @@ class Reaper:
     def settle_lost(self) -> int:
         """Settle running jobs whose worker has let its lease run out; returns how many.
 
-        A job whose message comes back (acks_late) waits for that; any other has failed. Both are presumptions: a
-        report that the worker sends after all corrects them.
+        What Celery's result backend says of it counts. Where it says nothing, a job whose message comes back
+        (acks_late) waits for that, and any other has failed: presumptions, which a report that the worker sends after
+        all corrects.
         """
         live = {worker.incarnation for worker in self.tracking.leases.live()}
         lost = [record for record in self._long_running() if record.get("lease") not in live]
@@ -57,6 +79,8 @@ class Reaper:
         lease = record.get("lease")
         if not lease or not record.get("executing"):
             return False
+        if ending := self._backend.ending_of(record):
+            return self._settle_as(record, ending)
         run, worker = int(record["run"]), record.get("worker", "its worker")
         store = self.tracking.store
         if record.get("acks_late"):
@@ -71,12 +95,49 @@ class Reaper:
                 attempt=int(record.get("attempt") or 0),
                 lease=lease,
                 fields={"reason": reason},
-                data={"error": json.dumps({"type": kind, "message": reason})},
+                data={"error": dumps({"type": kind, "message": reason})},
             )
         if change.applied:
             logger.warning("Job %s: %s", record["id"], reason)
             self.tracking.settlement.follow(record["id"], change)
         return change.applied
+
+    def settle_finished(self) -> int:
+        """Settle jobs whose end was never reported, by what Celery's result backend says of them; returns how many.
+
+        Of their reports some were lost: the buffer of a process was full, or it ended, while the store was away. A
+        round asks about some of those that have been where they are for long, the next round about the next ones.
+        """
+        return sum(map(self._settle_if_finished, self._overdue()))
+
+    def _settle_if_finished(self, record: dict[str, str]) -> bool:
+        ending = self._backend.ending_of(record)
+        # Celery calls a running task revoked though it goes on, and a chord's body failed though we may call it.
+        if ending is None or ending.event is Event.CANCELLED:
+            return False
+        if ending.event is Event.FAIL and record.get("subs") and not record.get("executing"):
+            return False
+        return self._settle_as(record, ending)
+
+    def _settle_as(self, record: dict[str, str], ending: Ending) -> bool:
+        change = self.tracking.store.apply(
+            ending.event, record["id"], run=int(record["run"]), fields=ending.fields, data=ending.data
+        )
+        if change.applied:
+            logger.warning("Job %s is %s, as Celery's result backend says", record["id"], change.after)
+            self.tracking.settlement.follow(record["id"], change)
+        return change.applied
+
+    def _overdue(self) -> list[dict[str, str]]:
+        queries = self.tracking.queries
+        found: list[str] = []
+        for status in (Status.RUNNING, Status.RETRYING, Status.PENDING):
+            begin = self._asked.get(status, 0)
+            ids = queries.entered_before(status, self._long_ago_ms(), begin, _ASKED)
+            self._asked[status] = begin + len(ids) if len(ids) == _ASKED else 0
+            found += ids
+        records = [record for record, _ in queries.load(found, missing_ok=True)]
+        return [record for record in records if int(record.get("run", 0))]
 
     def settle_waiting(self) -> int:
         """Carry on for parents what a process that died has left undone; returns for how many.
@@ -102,7 +163,10 @@ class Reaper:
         return helped
 
     def _long_running(self) -> list[dict[str, str]]:
-        return self.tracking.queries.running_since(now_ms() - int(self.tracking.settings.lease_lost_s * 1000))
+        return self.tracking.queries.running_since(self._long_ago_ms())
+
+    def _long_ago_ms(self) -> int:
+        return now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
 
     def remove_expired(self) -> int:
         """Remove settled jobs whose retention time is over, a tree together with its root; returns how many."""
@@ -118,6 +182,19 @@ class Reaper:
                 removed += gone
                 self.tracking.launcher.empty_trash()
         return removed
+
+    def _are_leases_true(self) -> bool:
+        """Whether the store has been there long enough for every worker that lives to renew its lease.
+
+        Every process leaves a mark that lasts for a little less than a lease: there is none where the store was away.
+        """
+        settings, client, key = self.tracking.settings, self.tracking.client, self.tracking.keys("watched")
+        kept_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.reap_interval_s)
+        since = client.set(key, now_ms(), nx=True, get=True)
+        client.pexpire(key, int(kept_s * 1000))
+        if since is None or int(since) > self._long_ago_ms():
+            return False
+        return time.monotonic() - self._was_away_at > settings.lease_lost_s
 
     def _lock(self) -> bool:
         key, ttl_ms = self.tracking.keys("reaper"), int(self.tracking.settings.reap_interval_s * 3000)

@@ -1,13 +1,16 @@
 """The reaper: settled jobs leave when their time is over, and what nobody reports any more is settled."""
 
 import time
+import warnings
 
 import pytest
 from recount import keys_of, recount
+from redis.exceptions import ConnectionError as RedisConnectionError
 from sample_jobs import create_in, create_parent
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
+from jobtracker.embedded import EmbeddedRedis
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
@@ -218,6 +221,112 @@ def test_more_lost_jobs_than_a_batch_holds_are_all_settled(own_project, store, r
     assert reaper.settle_lost() == 300
     assert reaper.settle_lost() == 0
     assert recount(own_project.client, own_project.keys) == []
+
+
+def test_no_worker_is_lost_before_the_store_has_been_there_for_as_long_as_a_lease(own_project, store, reaper, now_ms):
+    lost = begin(store, "was it away?", now_ms - 60_000)
+    reaper.step()
+    Reaper(own_project.tracking).step()
+    assert own_project.job(lost).status is Status.RUNNING
+    own_project.client.set(own_project.keys("watched"), now_ms - 21_000, xx=True, keepttl=True)
+    reaper.step()
+    assert own_project.job(lost).status is Status.FAILED
+
+
+def test_a_reaper_that_found_the_store_away_gives_the_workers_time(tmp_path, worker_log_dir, now_ms):
+    with (
+        EmbeddedRedis(tmp_path) as server,
+        new_project(server, worker_log_dir, lease_lost_s=0.3, lease_renew_s=0.1, reap_interval_s=60) as project,
+    ):
+        reaper = Reaper(project.tracking)
+        project.client.set(project.keys("watched"), now_ms - 60_000)
+        lost = begin(project.tracking.store, "alive", now_ms - 60_000)
+        server.stop()
+        with pytest.raises(RedisConnectionError):
+            reaper.step()
+        failed_at = time.monotonic()
+        server.start()
+        while time.monotonic() < failed_at + 0.2:
+            reaper.step()
+            assert project.job(lost).status is Status.RUNNING
+        eventually(lambda: reaper.step() or project.job(lost).status is Status.FAILED)
+
+
+# -- what Celery's result backend knows -----------------------------------------------------------------------------
+
+
+def kept(project, job_id, result, state, **options):
+    """What Celery has stored of a job."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of redis-py, about a command that Celery uses
+        project.app.backend.store_result(job_id, result, state, **options)
+    return job_id
+
+
+@pytest.mark.parametrize("lease", ["dead", "alive"])
+def test_a_job_whose_last_report_was_lost_ends_as_celery_says(own_project, store, reaper, leases, now_ms, lease):
+    leases.renew(live_worker("alive"))
+    done = kept(own_project, begin(store, lease, now_ms - 60_000, task="ok"), [7], "SUCCESS")
+    broken = kept(
+        own_project, begin(store, lease, now_ms - 60_000), ValueError("no ink"), "FAILURE", traceback="in 1"
+    )
+    goes_on = kept(own_project, begin(store, "alive", now_ms - 60_000), None, "STARTED")
+    just_begun = kept(own_project, begin(store, lease, now_ms), None, "SUCCESS")
+    reaper.settle_lost() if lease == "dead" else reaper.settle_finished()
+    assert (own_project.job(done).status, own_project.job(done).result) == (Status.COMPLETED, [7])
+    job = own_project.job(broken)
+    assert (job.status, job.reason) == (Status.FAILED, "ValueError: no ink")
+    assert (job.error.type, job.error.message, job.error.traceback) == ("ValueError", "no ink", "in 1")
+    assert {own_project.job(each).status for each in (goes_on, just_begun)} == {Status.RUNNING}
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_of_a_revoked_job_celery_is_believed_only_where_its_worker_is_gone(
+    own_project, store, reaper, leases, now_ms
+):
+    leases.renew(live_worker("alive"))
+    lost, goes_on = (
+        kept(own_project, begin(store, lease, now_ms - 60_000), None, "REVOKED") for lease in ("dead", "alive")
+    )
+    reaper.settle_lost()
+    reaper.settle_finished()
+    assert [own_project.job(each).status for each in (lost, goes_on)] == [Status.CANCELLED, Status.RUNNING]
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.RETRYING])
+def test_a_job_that_ran_without_anybody_saying_so_ends_as_celery_says(own_project, store, reaper, now_ms, status):
+    done = kept(own_project, create_in(store, status, at_ms=now_ms - 60_000), None, "SUCCESS")
+    waits = create_in(store, status, at_ms=now_ms - 60_000)
+    unsent = create_in(store, Status.PENDING, sent=False, at_ms=now_ms - 60_000)
+    assert reaper.settle_finished() == 1
+    assert own_project.job(done).status is Status.COMPLETED
+    assert [own_project.job(each).status for each in (waits, unsent)] == [status, Status.PENDING]
+
+
+def test_rounds_take_turns_with_many_overdue_jobs(own_project, store, reaper, now_ms):
+    for n in range(250):
+        create_in(store, Status.PENDING, at_ms=now_ms - 60_000 + n)
+    last = kept(own_project, create_in(store, Status.PENDING, at_ms=now_ms - 50_000), None, "SUCCESS")
+    assert [reaper.settle_finished() for _ in range(3)] == [0, 0, 1]
+    assert own_project.job(last).status is Status.COMPLETED
+
+
+def test_a_sub_job_that_celery_knows_to_have_failed_fails_its_parent(own_project, store, reaper, now_ms):
+    root, (sub,) = create_parent(store, 1)
+    store.apply(Event.START, sub, at_ms=now_ms - 60_000, fields={"lease": "dead", "worker": "w@test"})
+    kept(own_project, sub, ValueError("no ink"), "FAILURE")
+    kept(own_project, root, ValueError("ChordError"), "FAILURE")
+    reaper.settle_finished()
+    assert own_project.job(root).status is Status.FAILED
+    assert "no ink" in own_project.job(root).error.message
+
+
+def test_an_error_may_tell_what_is_masked_and_is_left_with_celery(own_project, store, reaper, now_ms):
+    broken = begin(store, "dead", now_ms - 60_000, masked='["card"]')
+    kept(own_project, broken, ValueError("the card 1234 is refused"), "FAILURE", traceback="card = 1234")
+    reaper.settle_lost()
+    assert (own_project.job(broken).error.type, own_project.job(broken).reason) == ("ValueError", "ValueError")
+    assert "1234" not in own_project.job(broken).model_dump_json()
 
 
 # -- what a process that died has left undone -----------------------------------------------------------------------

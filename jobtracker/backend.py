@@ -1,0 +1,77 @@
+"""What Celery's result backend says of a job whose end was not reported."""
+
+import logging
+import time
+from typing import NamedTuple
+
+from celery import states
+from kombu.utils.json import dumps
+
+from jobtracker.declarations import DEFAULT, declaration_of
+from jobtracker.lifecycle import Event
+from jobtracker.models import task_id_of
+from jobtracker.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+
+_EVENTS = {states.SUCCESS: Event.COMPLETE, states.FAILURE: Event.FAIL, states.REVOKED: Event.CANCELLED}
+
+_SLOW_S, _SILENCE_S = 0.5, 30.0
+"""A backend that fails after so long is left alone for a while."""
+
+
+class Ending(NamedTuple):
+    """How a job's current run has ended, as an event with the fields of record and data that go with it."""
+
+    event: Event
+    fields: dict[str, str | int]
+    data: dict[str, str]
+
+
+class ResultBackend:
+    """The result backend of an app, for somebody who asks about many jobs and has no time to wait for each."""
+
+    def __init__(self, tracking: Tracking) -> None:
+        self.tracking = tracking
+        self._silent_until = float("-inf")
+
+    def ending_of(self, record: dict[str, str]) -> Ending | None:
+        """How the current run of a recorded job has ended; None where the backend does not know, or not say."""
+        began = time.monotonic()
+        if began < self._silent_until:
+            return None
+        try:
+            kept = self.tracking.app.backend.get_task_meta(task_id_of(record["id"], int(record["run"])))
+        except Exception as error:  # noqa: BLE001 (there is no backend, or it is away, or can't be read)
+            logger.debug("Celery's result backend was asked about job %s: %s", record["id"], error)
+            if time.monotonic() - began > _SLOW_S:
+                self._silent_until = time.monotonic() + _SILENCE_S
+            return None
+        event = _EVENTS.get(kept["status"])
+        if event is None:
+            return None
+        if event is Event.COMPLETE:
+            return Ending(event, {}, _result(self.tracking, record, kept.get("result")))
+        if event is Event.CANCELLED:
+            return Ending(event, {"reason": "revoked"}, {})
+        return Ending(event, *_error(record, kept.get("result"), kept.get("traceback")))
+
+
+def _result(tracking: Tracking, record: dict[str, str], result: object) -> dict[str, str]:
+    # Only code that has the task knows whether its result is to be stored; the backend keeps it in any case.
+    task = tracking.app.tasks.get(record.get("task", ""))
+    if task is None or not (declaration_of(task) or DEFAULT).store_result:
+        return {}
+    text = dumps(result)
+    size = len(text.encode())
+    return {"result": text} if size <= tracking.settings.max_result_bytes else {"result_omitted": str(size)}
+
+
+def _error(record: dict[str, str], error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:
+    kind = type(error).__name__
+    if record.get("masked"):  # it may tell what is masked, whose values we don't have
+        return {"reason": kind}, {"error": dumps({"type": kind, "message": ""})}
+    told = {"type": kind, "message": str(error)[:2000]}
+    if traceback:
+        told["traceback"] = str(traceback)
+    return {"reason": f"{kind}: {error}"[:300]}, {"error": dumps(told)}
