@@ -1,5 +1,6 @@
 """The job that the running task is, from the inside: progress, log, cancellation."""
 
+import functools
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -9,11 +10,13 @@ from typing import TypeVar
 from celery import Task
 from celery._state import get_current_task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.arguments import NOTHING, Covered, Secret
 from jobtracker.lifecycle import Event
 from jobtracker.models import Job
-from jobtracker.store import now_ms
+from jobtracker.reporting import Rank
+from jobtracker.store import NewJob, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -30,7 +33,7 @@ class JobCancelledError(Ignore):  # type: ignore[misc] # Celery has no types
 class CurrentJob:
     """The job whose task runs here. Outside a tracked task an inert one, so that tasks can be called directly.
 
-    A failure to reach Redis is logged and never reaches the task.
+    While Redis is away what it reports waits (`reporting`), and nobody has asked for its cancellation.
 
     Attributes:
         id: The job's id; empty outside a tracked task.
@@ -39,6 +42,7 @@ class CurrentJob:
         stopped: Why it was stopped, once it was, or is to be before it begins.
         alone: It began as recorded, and is no sub-job: nobody waits for its end.
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
+        record: How it is recorded where nobody has done so, once that was needed.
         arguments: Its arguments as they may be shown, where some are masked: texts must not tell these either.
         untold: What its record must say of its arguments, until it does.
     """
@@ -50,6 +54,7 @@ class CurrentJob:
         self.stopped: str | None = None
         self.alone = False
         self.resent = False
+        self.record: NewJob | None = None
         self.arguments: Covered | None = None
         self.untold = NOTHING
         self._tracking = tracking
@@ -72,11 +77,18 @@ class CurrentJob:
             return
         self._reported_at = now
         fields = {"done": str(done), "total": str(total), "note": note[:200]}
+        apply = functools.partial(
+            self._tracking.store.apply,
+            Event.PROGRESS,
+            self.id,
+            run=self.run,
+            attempt=self.attempt,
+            fields=fields,
+            at_ms=now_ms(),
+        )
         with _forgiven(f"Progress of job {self.id} was not recorded"):
-            change = self._tracking.store.apply(
-                Event.PROGRESS, self.id, run=self.run, attempt=self.attempt, fields=fields
-            )
-            self._cancelled = self._cancelled or change.cancel_requested
+            change = self._tracking.reporting.report(lambda _: apply(), Rank.NOTE)
+            self._cancelled = self._cancelled or (change is not None and change.cancel_requested)
             self._asked_at = now
 
     def track(self, items: Iterable[T], total: int | None = None, note: str = "") -> Iterator[T]:
@@ -102,8 +114,14 @@ class CurrentJob:
         """Write a line into the job's own log, which the API serves; up to 2,000 characters."""
         if self._tracking is None:
             return
+        line, tracking = (now_ms(), level, message[:2000]), self._tracking
+
+        def write(again: bool) -> None:
+            if not (again and tracking.queries.has_logged(self.id, *line)):
+                tracking.store.log(self.id, [line])
+
         with _forgiven(f"A log line of job {self.id} was not recorded"):
-            self._tracking.store.log(self.id, [(now_ms(), level, message[:2000])])
+            tracking.reporting.report(write, Rank.NOTE)
 
     @property
     def cancel_requested(self) -> bool:
@@ -113,8 +131,10 @@ class CurrentJob:
         now = time.monotonic()
         if now - self._asked_at >= _CANCEL_CHECK_S:
             self._asked_at = now
+            queries = self._tracking.queries
             with _forgiven(f"Whether job {self.id} is cancelled is not known"):
-                self._cancelled = self._tracking.queries.field(self.id, "cancel") is not None
+                mark = self._tracking.reporting.ask(lambda: queries.field(self.id, "cancel"), None)
+                self._cancelled = mark is not None
         return self._cancelled
 
     def raise_if_cancelled(self) -> None:
@@ -145,10 +165,12 @@ class CurrentJob:
         """The sub-jobs of a parent, in order, with their results and errors; empty where there are none.
 
         Raises:
-            redis.exceptions.RedisError: The tracking Redis does not answer.
+            redis.exceptions.RedisError: The tracking Redis does not answer; at once where that is known.
         """
         if self._tracking is None:
             return []
+        if self._tracking.reporting.away:
+            raise ConnectionError("The tracking Redis is away.")
         return self._tracking.queries.get_many(self._tracking.queries.sub_ids(self.id))
 
 

@@ -4,6 +4,7 @@ Nothing here raises into Celery, or writes in a worker's main process while all 
 runs in the pool's child. Which signal comes when, and from where, was measured with Celery 5.7.
 """
 
+import functools
 import logging
 import os
 import sys
@@ -11,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from traceback import format_exception
-from typing import Any
+from typing import Any, NamedTuple
 
 from billiard.exceptions import TimeLimitExceeded
 from celery import Task, signals, states
@@ -28,8 +29,9 @@ from jobtracker.lineage import called, sender, terms
 from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
+from jobtracker.reporting import Rank
 from jobtracker.scope import Scope
-from jobtracker.store import Change, NewJob, now_ms
+from jobtracker.store import Begun, Change, NewJob, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -53,7 +55,7 @@ class Hooks:
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
         self._begun = RecentIds()  # parents that are known to run
-        self._answers: deque[Callable[[], Change]] = deque()  # to reports from which nothing follows, not read yet
+        self._answers: deque[Callable[[], object]] = deque()  # to reports from which nothing follows, not read yet
         self._signals = {
             signals.before_task_publish: self.publishing.on_publish,
             signals.task_prerun: self.on_prerun,
@@ -94,6 +96,8 @@ class Hooks:
         if sender.acks_late:
             fields["acks_late"] = "1"
         change = self._report(Event.START, sender, job, fields)
+        if change is None:  # the store is away, and with it whoever might have called it off
+            return
         if change.after is Status.CANCELLED:
             job.stopped = "cancelled before it started"
         elif change.outcome is Outcome.DELETED:
@@ -101,8 +105,6 @@ class Hooks:
         elif change.outcome is Outcome.STALE and run < change.run:
             job.stopped = f"run {change.run} of the job has taken its place"
         job.alone = change.applied and change.parent is None
-        if change.applied and change.parent and self._begun.add(f"{change.parent}:{run}"):
-            self.tracking.store.apply(Event.SUB_START, change.parent)
 
     def _mask(self, task: Task, job: CurrentJob) -> None:
         """Note what must not stay in the job's record, now that its arguments are in our hands."""
@@ -137,14 +139,11 @@ class Hooks:
         job = job_of(sender)
         if job is None:
             return
-        data = self._stored_result(sender, result)
+        report = self._report_of(Event.COMPLETE, sender, job, {}, self._stored_result(sender, result))
         if job.alone:
-            store = self.tracking.store
-            self._answers.append(
-                store.begin_apply(Event.COMPLETE, job.id, run=job.run, attempt=job.attempt, data=data)
-            )
+            self._answers.append(self._begin(report))
         else:
-            self._report(Event.COMPLETE, sender, job, data=data)
+            self._send(report)
 
     @never_raises
     def read_answers(self) -> None:
@@ -320,16 +319,59 @@ class Hooks:
         job: CurrentJob,
         fields: dict[str, str | int] | None = None,
         data: dict[str, str] | None = None,
-    ) -> Change:
-        """Report on the task that runs here; where its job is not recorded, record it first."""
+    ) -> Change | None:
+        """Report on the task that runs here; where its job is not recorded, record it first.
+
+        Returns:
+            What became of it; None where the report waits.
+        """
         fields, data = {**(fields or {}), **job.untold.fields}, {**(data or {}), **job.untold.data}
-        change = self._apply(event, job.id, job.run, job.attempt, fields, data)
-        if change.outcome is Outcome.MISSING and (known := self.scope.know(task.name, task.request.kwargs)):
-            self.tracking.store.create(self._from_request(task, job, known))
-            change = self._apply(event, job.id, job.run, job.attempt, fields, data)
-        if change.applied:
-            job.untold = NOTHING
-        return change
+        return self._send(self._report_of(event, task, job, fields, data))
+
+    def _report_of(
+        self, event: Event, task: Task, job: CurrentJob, fields: dict[str, str | int], data: dict[str, str]
+    ) -> "_Report":
+        request, at_ms = task.request, now_ms()
+
+        def record() -> NewJob | None:
+            if job.record is None and (known := self.scope.know(task.name, request.kwargs)):
+                job.record = self._from_request(task.name, request, job, known)
+            return job.record
+
+        def write(again: bool) -> Change:
+            change = self._write(event, job.id, job.run, job.attempt, fields, data, at_ms, again)
+            if change.outcome is Outcome.MISSING and (new := record()):
+                self.tracking.store.create(new, at_ms=at_ms)
+                change = self._write(event, job.id, job.run, job.attempt, fields, data, at_ms, again)
+            if change.applied:
+                job.untold = NOTHING
+            return change
+
+        begin = functools.partial(
+            self.tracking.store.begin_apply,
+            event,
+            job.id,
+            run=job.run,
+            attempt=job.attempt,
+            fields=fields,
+            data=data,
+            at_ms=at_ms,
+        )
+        return _Report(_RANKS.get(event, Rank.END), data, record, write, begin)
+
+    def _send(self, report: "_Report") -> Change | None:
+        return self.tracking.reporting.report(report.write, report.rank, data=report.data, prepare=report.record)
+
+    def _begin(self, report: "_Report") -> Callable[[], object]:
+        """Send a report from which nothing follows; what it returns is to be called, once."""
+        answer = self.tracking.reporting.begin(report.begin, report.write, report.rank, data=report.data)
+
+        def finish() -> None:
+            change = answer()
+            if change is not None and change.outcome is Outcome.MISSING:  # the store has lost what it had
+                self._send(report)
+
+        return finish
 
     def _apply(
         self,
@@ -339,9 +381,32 @@ class Hooks:
         attempt: int | None = None,
         fields: dict[str, str | int] | None = None,
         data: dict[str, str] | None = None,
+    ) -> None:
+        write = functools.partial(self._write, event, job_id, run, attempt, fields, data, now_ms())
+        self.tracking.reporting.report(write, _RANKS.get(event, Rank.END), data=data)
+
+    def _write(
+        self,
+        event: Event,
+        job_id: str,
+        run: int,
+        attempt: int | None,
+        fields: dict[str, str | int] | None,
+        data: dict[str, str] | None,
+        at_ms: int,
+        again: bool,
     ) -> Change:
-        change = self.tracking.store.apply(event, job_id, run=run, attempt=attempt, fields=fields, data=data)
-        return self.tracking.settlement.follow(job_id, change)
+        """Write what happened to a job, and what follows from it."""
+        store = self.tracking.store
+        lease = self.lease if again and event is Event.START else None
+        change = store.apply(
+            event, job_id, run=run, attempt=attempt, lease=lease, fields=fields, data=data, at_ms=at_ms
+        )
+        if event is Event.START and change.parent and change.after is Status.RUNNING:
+            parent = f"{change.parent}:{run}"
+            if (change.applied and self._begun.add(parent)) or again:
+                store.apply(Event.SUB_START, change.parent, at_ms=at_ms)
+        return self.tracking.settlement.follow(job_id, change, again=again, at_ms=at_ms)
 
     def _fail(
         self,
@@ -367,14 +432,13 @@ class Hooks:
         else:
             self._apply(Event.FAIL, job_id, run, attempt, fields, data)
 
-    def _from_request(self, task: Task, job: CurrentJob, known: Known) -> NewJob:
-        request = task.request
+    def _from_request(self, name: str, request: Any, job: CurrentJob, known: Known) -> NewJob:
         delivery = request.delivery_info or {}
         sent_by, sent_from = sender(request)
         fields: dict[str, str | int] = {
-            "name": request.shadow or called(task.name, request.kwargs),
+            "name": request.shadow or called(name, request.kwargs),
             "type": known.job_type,
-            "task": task.name,
+            "task": name,
             "queue": delivery.get("routing_key") or "",
             "priority": priority_of(self.app, delivery.get("priority")),
             "run": job.run,
@@ -406,6 +470,21 @@ class Hooks:
 
     def _uid(self, signal: Any) -> str:
         return f"jobtracker:{id(self)}:{signal.name}"
+
+
+class _Report(NamedTuple):
+    """A report on the task that runs here."""
+
+    rank: Rank
+    data: dict[str, str]
+    record: Callable[[], NewJob | None]
+    """How its job is recorded where nobody has done so; known as long as the task runs."""
+    write: Callable[[bool], Change]
+    begin: Callable[[], Begun[Change]]
+
+
+_RANKS = {Event.START: Rank.COURSE, Event.RETRY: Rank.COURSE, Event.REQUEUE: Rank.COURSE}
+"""Of the events that are no ends."""
 
 
 def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:

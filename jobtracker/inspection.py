@@ -78,12 +78,13 @@ class Inspection:
             return self._workers
 
     def redis_health(self) -> Component:
-        """The tracking Redis: latency, memory, persistence."""
+        """The tracking Redis: latency, memory, persistence, and how much it was never told."""
         began = time.perf_counter()
         try:
             self.tracking.client.ping()
             latency_ms = (time.perf_counter() - began) * 1000
             info = self.tracking.client.info()
+            dropped = self.tracking.queries.dropped()
         except RedisError as error:
             return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
         facts = {
@@ -93,6 +94,7 @@ class Inspection:
             "eviction_policy": info.get("maxmemory_policy"),
             "append_only": bool(info.get("aof_enabled")),
             "last_snapshot": info.get("rdb_last_bgsave_status"),
+            "dropped_reports": dropped,
         }
         return Component(healthy=True, latency_ms=round(latency_ms, 3), facts=facts)
 

@@ -52,6 +52,8 @@ PREFIXES: dict[str, str] = {
     # reaper         string  Who reaps now. Writer: reaper. Expires.
     "watched": "watched",
     # watched        string  Since when (ms) reapers have come by without a gap. Writer: reaper. Expires.
+    "dropped": "dropped",
+    # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
 
 RECORD_FIELDS = (

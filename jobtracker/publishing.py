@@ -18,6 +18,7 @@ from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.messages import MessageReader
 from jobtracker.models import job_and_run_of, task_id_of
+from jobtracker.reporting import Rank
 from jobtracker.schedule import due_entry
 from jobtracker.scope import Scope
 from jobtracker.store import NewJob, now_ms
@@ -31,14 +32,21 @@ class Publication:
     Attributes:
         app: The app that sends it; Celery's signal does not say.
         jobs: The jobs that the message tells of, its own first.
-        outcomes: Waits for what became of recording them; None once that is known.
+        outcomes: Waits for what became of recording them, unless that has to wait; None once that was called.
         created: Ids of the jobs that were recorded because of it.
     """
 
     app: Celery
     jobs: list[NewJob] = field(default_factory=list)
-    outcomes: Callable[[], list[Outcome]] | None = None
+    outcomes: Callable[[], list[Outcome] | None] | None = None
     created: list[str] = field(default_factory=list)
+
+    def note(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Note what became of recording its jobs; returns that."""
+        self.created = [
+            job.id for job, outcome in zip(self.jobs, outcomes, strict=True) if outcome is Outcome.APPLIED
+        ]
+        return outcomes
 
 
 _publication: ContextVar[Publication | None] = ContextVar("jobtracker_publication", default=None)
@@ -102,7 +110,12 @@ class Publishing:
             if entry := due_entry.get():
                 jobs[0] = replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             publication.jobs = jobs
-            publication.outcomes = self.tracking.store.begin_create(*jobs, at_ms=at_ms)
+            publication.outcomes = self.tracking.reporting.begin(
+                lambda: self.tracking.store.begin_create(*jobs, at_ms=at_ms),
+                lambda _: self._create(publication, at_ms),
+                Rank.BIRTH,
+                data=jobs[0].data,
+            )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {})  # by a group, chord or chain whose end bears the task's own id
 
@@ -128,7 +141,7 @@ class Publishing:
             yield
         except Exception as error:
             self._note_created(publication)
-            self._not_published(publication, error)
+            self._report_failure(publication, error)
             raise
         finally:
             self._note_created(publication)
@@ -137,19 +150,27 @@ class Publishing:
     @never_raises
     def _note_created(self, publication: Publication) -> None:
         outcomes, publication.outcomes = publication.outcomes, None
-        if outcomes is not None:
-            publication.created = [
-                job.id
-                for job, outcome in zip(publication.jobs, outcomes(), strict=True)
-                if outcome is Outcome.APPLIED
-            ]
+        if outcomes is not None and (known := outcomes()) is not None:
+            publication.note(known)
+
+    def _create(self, publication: Publication, at_ms: int) -> list[Outcome]:
+        """Record its jobs after their message was sent: their tasks may have run meanwhile."""
+        outcomes = publication.note(self.tracking.store.create(*publication.jobs, at_ms=at_ms))
+        for job, outcome in zip(publication.jobs, outcomes, strict=True):
+            if outcome is Outcome.DUPLICATE:
+                self.tracking.settlement.catch_up(job.id)
+        return outcomes
 
     @never_raises
-    def _not_published(self, publication: Publication, error: Exception) -> None:
-        created = publication.created
-        if not publication.jobs or being_sent.get() is not None:
-            return
-        job = publication.jobs[0]
+    def _report_failure(self, publication: Publication, error: Exception) -> None:
+        if publication.jobs and being_sent.get() is None:
+            at_ms = now_ms()
+            self.tracking.reporting.report(
+                lambda again: self._not_published(publication, error, at_ms, again), Rank.BIRTH
+            )
+
+    def _not_published(self, publication: Publication, error: Exception, at_ms: int, again: bool) -> None:
+        created, job = publication.created, publication.jobs[0]
         if job.id in created and job.fields.get("parent") in {None, *created}:
             for job_id in created:
                 self.tracking.store.delete(job_id, mode="undo")
@@ -161,10 +182,20 @@ class Publishing:
             "presumed": Event.LOSE,
         }
         data = {"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})}
-        change = self.tracking.store.apply(Event.FAIL, job.id, run=int(job.fields["run"]), fields=fields, data=data)
-        self.tracking.settlement.follow(job.id, change)
+        change = self.tracking.store.apply(
+            Event.FAIL, job.id, run=int(job.fields["run"]), fields=fields, data=data, at_ms=at_ms
+        )
+        self.tracking.settlement.follow(job.id, change, again=again, at_ms=at_ms)
 
     def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
         if not current.resent:
             current.resent = True
-            self.tracking.store.apply(Event.REQUEUE, current.id, run=current.run, fields=fields)
+            requeue = functools.partial(
+                self.tracking.store.apply,
+                Event.REQUEUE,
+                current.id,
+                run=current.run,
+                fields=fields,
+                at_ms=now_ms(),
+            )
+            self.tracking.reporting.report(lambda _: requeue(), Rank.COURSE)

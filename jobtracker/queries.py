@@ -118,6 +118,15 @@ class JobQueries:
             pipe.hget(self.keys("job", job_id), name)
         return list(pipe.execute())
 
+    def has_logged(self, job_id: str, at_ms: int, level: str, message: str) -> bool:
+        """Whether a line is among the last of a job's log."""
+        line = {"at": str(at_ms), "level": level, "message": message}
+        return any(fields == line for _, fields in self.client.xrevrange(self.keys("log", job_id), count=100))
+
+    def dropped(self) -> int:
+        """How many reports have been given up, ever: of some jobs not all is known."""
+        return int(self.client.hget(self.keys("dropped"), "reports") or 0)
+
     def sub_ids(self, job_id: str) -> list[str]:
         """The ids of a parent's sub-jobs, in order."""
         return list(self.client.zrange(self.keys("subs", job_id), 0, -1))

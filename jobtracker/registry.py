@@ -73,7 +73,11 @@ class Registry:
 
     def type_of_task(self, task: str) -> JobType | None:
         """The job type of a Celery task; None where nobody announced one."""
-        return next((t for t in self.all().values() if t.task == task), None)
+        return _of_task(task, self.all())
+
+    def remembered_type_of_task(self, task: str) -> JobType | None:
+        """The same without asking Redis, as it was when somebody asked last."""
+        return _of_task(task, self._cached)
 
     def rule_of(self, record: Mapping[str, str]) -> ArgumentRule | None:
         """What may be shown of a job's arguments; None where nobody has announced its type."""
@@ -134,6 +138,10 @@ class Registry:
         problems = [([*within, *_shown(error.absolute_path, rule.mask)], _reason(error)) for error in errors]
         if problems:
             raise InvalidPayloadError(name or job_type.name, problems)
+
+
+def _of_task(task: str, types: dict[str, JobType]) -> JobType | None:
+    return next((t for t in types.values() if t.task == task), None)
 
 
 def _named(name: str, types: dict[str, JobType]) -> JobType | None:

@@ -22,6 +22,7 @@ class Scope:
     def __init__(self, tracking: Tracking, *, only_declared: bool) -> None:
         self.app = tracking.app
         self.registry = tracking.registry
+        self.reporting = tracking.reporting
         self.only_declared = only_declared
         self._rules: dict[Task, ArgumentRule] = {}
 
@@ -44,7 +45,8 @@ class Scope:
         if declared is None and self.only_declared:
             return None
         if task is None:  # this process only sends it: the workers have announced what it is
-            announced = self.registry.type_of_task(name)
+            announced = self.reporting.ask(lambda: self.registry.type_of_task(name), None)
+            announced = announced or self.registry.remembered_type_of_task(name)
             return Known(announced.name, announced.arguments) if announced else Known(name, NOT_KNOWN)
         rule = self._rules.get(task)
         if rule is None:

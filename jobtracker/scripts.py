@@ -13,7 +13,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
-from jobtracker.connection import RedisClient
+from jobtracker.connection import RedisClient, is_away
 from jobtracker.histograms import GAMMA
 from jobtracker.keys import PREFIXES
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED
@@ -97,9 +97,10 @@ class PendingCalls:
                 except ResponseError as error:
                     answers.append(error)
         except BaseException:
-            self._give_back(broken=True)  # an answer that nobody reads would be taken for the next call's
+            self.abandon()
             raise
-        self._give_back()
+        # A server that has become a replica stays one: its successor is found by connecting anew.
+        self._give_back(broken=any(isinstance(answer, Exception) and is_away(answer) for answer in answers))
         for n, answer in enumerate(answers):
             if isinstance(answer, ResponseError) and "Function not found" in str(answer):
                 self._library.load(self._client)
@@ -107,6 +108,10 @@ class PendingCalls:
             elif isinstance(answer, Exception):
                 raise answer
         return answers
+
+    def abandon(self) -> None:
+        """Ask for no answers any more."""
+        self._give_back(broken=True)  # an answer that nobody reads would be taken for the next call's
 
     def _give_back(self, *, broken: bool = False) -> None:
         if broken:

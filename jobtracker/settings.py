@@ -53,7 +53,7 @@ class Settings(EnvironmentSettings):
     )
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database, where the URL names none.")
     tracking_namespace: str = Field("jobtracker", min_length=1, description="What every key begins with.")
-    tracking_timeout_s: float = Field(1.0, gt=0, description="The longest a task waits for the tracking Redis.")
+    tracking_timeout_s: float = Field(1.0, gt=0, description="The longest one call waits for the tracking Redis.")
     celery_broker_url: str | None = Field(
         None, repr=False, description="Celery's broker, Redis or RabbitMQ; default: the tracking Redis."
     )
@@ -69,6 +69,9 @@ class Settings(EnvironmentSettings):
     max_result_bytes: int = Field(65536, ge=0, description="Larger results stay in Celery's result backend only.")
     max_traceback_chars: int = Field(16384, ge=0, description="Longer tracebacks lose their middle.")
     max_log_lines: int = Field(1000, gt=0, description="A job's log keeps about this many lines.")
+    report_buffer_size: int = Field(
+        10_000, gt=0, description="How many reports a process keeps while the tracking Redis is away."
+    )
     progress_interval_s: float = Field(0.5, ge=0, description="A task's progress is written at most this often.")
     lease_renew_s: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
     lease_lost_s: float = Field(

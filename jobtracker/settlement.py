@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from jobtracker.dispatch import Dispatcher
 from jobtracker.errors import JobTrackerError
 from jobtracker.leases import Leases
-from jobtracker.lifecycle import SETTLED, Event, Status
+from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
 from jobtracker.store import Change, JobStore
@@ -33,18 +33,49 @@ class Settlement:
         self.dispatcher = dispatcher
         self.leases = leases
 
-    def follow(self, job_id: str, change: Change) -> Change:
-        """Carry on what a change of a job leads to; returns the change."""
-        if change.applied and change.after in SETTLED:
+    def follow(self, job_id: str, change: Change, *, again: bool = False, at_ms: int | None = None) -> Change:
+        """Carry on what a change of a job leads to; returns the change.
+
+        Args:
+            job_id: The job.
+            change: What became of an event.
+            again: The event may have been applied before, by somebody who did not get to know: carry on all the same.
+            at_ms: When it happened; default now.
+        """
+        if (change.applied or (again and change.outcome is Outcome.DUPLICATE)) and change.after in SETTLED:
             if change.next and change.after is not Status.COMPLETED:
-                self._break_chain(change.next, job_id)
+                self._break_chain(change.next, job_id, at_ms)
             if change.parent:
-                self.tell(change.parent, job_id, change.run, change.after)
+                self.tell(change.parent, job_id, change.run, change.after, at_ms)
         return change
 
-    def tell(self, parent_id: str, job_id: str, run: int, status: Status) -> None:
+    def catch_up(self, job_id: str) -> None:
+        """Carry on what has become of a job whose parent, or whose next in a chain, was not known by then."""
+        [(record, _)] = self.queries.load([job_id], missing_ok=True)
+        if "status" not in record or not (record.get("parent") or record.get("next")):
+            return
+        status = Status(record["status"])
+        if status in SETTLED:
+            self.follow(
+                job_id,
+                Change(
+                    outcome=Outcome.APPLIED,
+                    before=status,
+                    after=status,
+                    run=int(record["run"]),
+                    attempt=int(record.get("attempt") or 0),
+                    parent=record.get("parent"),
+                    cancel_requested=False,
+                    next=record.get("next"),
+                ),
+                at_ms=int(record["finished"]),
+            )
+        elif status is Status.RUNNING and record.get("parent"):
+            self.store.apply(Event.SUB_START, record["parent"], at_ms=int(record["entered"]))
+
+    def tell(self, parent_id: str, job_id: str, run: int, status: Status, at_ms: int | None = None) -> None:
         """Tell a parent what became of a sub-job, the grandparent what became of it, and so on."""
-        verdict = self.store.settle(parent_id, job_id, run, status)
+        verdict = self.store.settle(parent_id, job_id, run, status, at_ms=at_ms)
         if verdict.verdict == "due":
             self.call_body(parent_id)
         elif verdict.verdict == "halt":
@@ -54,11 +85,11 @@ class Settlement:
             if verdict.status is Status.FAILED:
                 self._explain_failure(parent_id)
             if verdict.status in SETTLED and (following := self.queries.field(parent_id, "next")):
-                self._break_chain(following, parent_id)
+                self._break_chain(following, parent_id, at_ms)
             if verdict.grandparent:
-                self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status)
+                self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status, at_ms)
             if verdict.status not in SETTLED:  # it is open again, and its own task may be due
-                self.tell(parent_id, job_id, run, status)
+                self.tell(parent_id, job_id, run, status, at_ms)
 
     def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> dict[str, Change]:
         """Cancel jobs and all below them: a durable mark first, a Celery revoke last.
@@ -116,9 +147,10 @@ class Settlement:
                 self.store.edit(parent, fields={"body": "own"})
             job_id = parent
 
-    def _break_chain(self, next_id: str, before_id: str) -> None:
+    def _break_chain(self, next_id: str, before_id: str, at_ms: int | None = None) -> None:
         reason = f"the job before it in its chain, {before_id}, did not complete"
-        self.follow(next_id, self.store.apply(Event.CANCELLED, next_id, fields={"reason": reason}))
+        change = self.store.apply(Event.CANCELLED, next_id, fields={"reason": reason}, at_ms=at_ms)
+        self.follow(next_id, change, at_ms=at_ms)
 
     def _explain_failure(self, parent_id: str) -> None:
         subs = self.queries.load(self.queries.sub_ids(parent_id), missing_ok=True)

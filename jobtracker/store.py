@@ -6,12 +6,14 @@ The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can'
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.scripts import Library
+from jobtracker.scripts import Library, PendingCalls
+
+T = TypeVar("T")
 
 
 def now_ms() -> int:
@@ -74,6 +76,22 @@ class Verdict(NamedTuple):
     status: Status | None
 
 
+@dataclass(frozen=True)
+class Begun(Generic[T]):
+    """A call that is under way: called, once, it waits for what became of it."""
+
+    pending: PendingCalls
+    read: Callable[[list[Any]], T]
+
+    def __call__(self) -> T:
+        """What became of it."""
+        return self.read(self.pending.answers())
+
+    def abandon(self) -> None:
+        """Don't wait for it; whether it was carried out stays unknown."""
+        self.pending.abandon()
+
+
 class JobStore:
     """Writes jobs.
 
@@ -108,7 +126,7 @@ class JobStore:
         """
         return self.begin_create(*jobs, at_ms=at_ms)()
 
-    def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Callable[[], list[Outcome]]:
+    def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
         """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
         at_ms = now_ms() if at_ms is None else at_ms
         calls = []
@@ -117,7 +135,7 @@ class JobStore:
             args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
             calls.append((self.keys("job", job.id), args))
         pending = self._verbs.begin(self.client, "create", calls)
-        return lambda: [Outcome(outcome) for outcome in pending.answers()]
+        return Begun(pending, lambda answers: [Outcome(outcome) for outcome in answers])
 
     def apply(
         self,
@@ -139,6 +157,8 @@ class JobStore:
             run: In which run, where the reporter knows it; an older one is stale.
             attempt: In which attempt of that run, likewise.
             lease: The worker that must still hold the job; where another one has taken it on, the event is stale.
+                Of a start that may have been reported before: the one that holds the job then, so that it is a
+                duplicate.
             fields: Further fields of the record, written if the event is applied.
             data: Further bulky fields, likewise.
             at_ms: When it happened; default now.
@@ -156,11 +176,11 @@ class JobStore:
         fields: Mapping[str, str | int] | None = None,
         data: Mapping[str, str] | None = None,
         at_ms: int | None = None,
-    ) -> Callable[[], Change]:
+    ) -> Begun[Change]:
         """Send what `apply` sends; what it returns is to be called, once, for the change."""
         call = self._call(event, job_id, run, attempt, None, fields, data, at_ms)
         pending = self._verbs.begin(self.client, "transition", [call])
-        return lambda: self._change(pending.answers()[0])
+        return Begun(pending, lambda answers: self._change(answers[0]))
 
     def apply_many(self, event: Event, jobs: Mapping[str, Mapping[str, str | int]]) -> dict[str, Change]:
         """Apply the same event to many jobs, in order, each with its own further fields, in one round trip."""
@@ -168,7 +188,16 @@ class JobStore:
         answers = self._verbs.call_many(self.client, "transition", calls)
         return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
 
-    def settle(self, parent_id: str, job_id: str, run: int, status: Status, error: str = SUB_JOBS_FAILED) -> Verdict:
+    def settle(
+        self,
+        parent_id: str,
+        job_id: str,
+        run: int,
+        status: Status,
+        error: str = SUB_JOBS_FAILED,
+        *,
+        at_ms: int | None = None,
+    ) -> Verdict:
         """Tell a parent what became of a sub-job; may be repeated.
 
         Args:
@@ -177,8 +206,10 @@ class JobStore:
             run: The sub-job's run that this is about.
             status: Its status now.
             error: What the parent's error is to be, should it fail by this: JSON with a message, its reason for now.
+            at_ms: When that came about; default now.
         """
-        args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, now_ms(), error]
+        at_ms = now_ms() if at_ms is None else at_ms
+        args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, at_ms, error]
         verdict, grandparent, parent_run, parent_status = self._verbs.call(
             self.client, "settle", self.keys("job", parent_id), args
         )
@@ -211,6 +242,13 @@ class JobStore:
         args: list[str | int | float] = [self.keys.prefix, job_id, self.max_log_lines]
         args += [part for line in lines for part in line]
         return Outcome(self._verbs.call(self.client, "log", self.keys("job", job_id), args))
+
+    def count_dropped(self, reports: int) -> None:
+        """Note that reports were given up, however many: their jobs are not as they say."""
+        pipe = self.client.pipeline(transaction=True)
+        pipe.hincrby(self.keys("dropped"), "reports", reports)
+        pipe.hset(self.keys("dropped"), "last", now_ms())
+        pipe.execute()
 
     def _call(
         self,

@@ -125,6 +125,7 @@ class Tracker:
             signal.disconnect(dispatch_uid=self._uid(signal))
         del self.app.send_task
         self._unguard()
+        self.tracking.reporting.close()
         self._stop()
 
     def task(
@@ -241,11 +242,12 @@ class Tracker:
 
     def _on_worker_shutdown(self, sender: Any, **_: Any) -> None:
         if sender.app is self.app:
-            self.hooks.read_answers()
+            self._on_process_shutdown()
             self._stop()
 
     def _on_process_shutdown(self, **_: Any) -> None:
         self.hooks.read_answers()
+        self.tracking.reporting.close()
 
     def _stop(self) -> None:
         worker, self._worker = self._worker, None  # a cold shutdown may interrupt this, and begin it again

@@ -11,6 +11,7 @@ from jobtracker.launcher import Launcher
 from jobtracker.leases import Leases
 from jobtracker.queries import JobQueries
 from jobtracker.registry import Registry
+from jobtracker.reporting import Reporting
 from jobtracker.settings import Settings
 from jobtracker.settlement import Settlement
 from jobtracker.store import JobStore
@@ -31,6 +32,7 @@ class Tracking:
     dispatcher: Dispatcher
     settlement: Settlement
     launcher: Launcher
+    reporting: Reporting
 
     @classmethod
     def connect(cls, settings: Settings, app: Celery) -> "Tracking":
@@ -50,4 +52,18 @@ class Tracking:
         leases = Leases(client, keys, settings.lease_lost_s)
         settlement = Settlement(store, queries, dispatcher, leases)
         launcher = Launcher(store, queries, registry, dispatcher, settlement)
-        return cls(settings, app, client, keys, store, queries, registry, leases, dispatcher, settlement, launcher)
+        reporting = Reporting(store, settings.tracking_timeout_s, settings.report_buffer_size)
+        return cls(
+            settings,
+            app,
+            client,
+            keys,
+            store,
+            queries,
+            registry,
+            leases,
+            dispatcher,
+            settlement,
+            launcher,
+            reporting,
+        )

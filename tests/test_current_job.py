@@ -87,7 +87,7 @@ def test_an_unreachable_tracker_neither_fails_nor_hangs_a_task(redis_server, wor
         eventually(lambda: project.state(retried) == "SUCCESS")
         assert project.app.AsyncResult(chord).result == [0, 1, 2]
         assert project.job(ok).status is Status.PENDING  # nobody could say more
-        assert "jobtracker: on_prerun failed" in worker.process.log_tail(200)
+        assert "the tracking Redis is away, reports wait" in worker.process.log_tail(200)
 
 
 def test_a_tracker_that_does_not_answer_delays_a_task_by_its_timeout_only(redis_server, worker_log_dir):

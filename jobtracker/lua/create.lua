@@ -7,6 +7,7 @@
 -- A parent that failed by presumption and gets another sub-job is open again.
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
+-- A worker may have recorded it first, where its publisher could not reach the store: it does not know the family.
 local id, now = ARGV[2], tonumber(ARGV[3])
 local at = 4
 local function pairs_of()
@@ -32,9 +33,15 @@ if not rec then
   index(rec, now)
   tally('created', now, 1)
   outcome = 'applied'
-elseif not rec.executing and not SETTLED[rec.status] then
-  local given = {}
-  for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
+end
+local given = {}
+for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
+if outcome == 'duplicate' and rec.deliveries > 0 then
+  for _, name in ipairs({ 'parent', 'next', 'request_id' }) do
+    if given[name] then redis.call('HSETNX', KEYS[1], name, given[name]) end
+  end
+end
+if outcome == 'duplicate' and not rec.executing and not SETTLED[rec.status] then
   for _, name in ipairs({ 'queued', 'queue', 'eta', 'expires' }) do
     local is_new = given[name] and redis.call('HSETNX', KEYS[1], name, given[name]) == 1
     if is_new and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results

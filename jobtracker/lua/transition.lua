@@ -3,6 +3,7 @@
 -- KEYS[1]  the record
 -- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it), the lease that must
 --          still hold the job ('' for any), n, n field/value pairs for the record, field/value pairs for the data
+-- A start that names a lease may have been told before: where that worker is at that very attempt it is a duplicate.
 -- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), next in chain or ''}
 -- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
@@ -16,7 +17,10 @@ local before, masked, outcome, applied = rec.status, rec.masked, 'stale', event
 for i = 9, 8 + 2 * n, 2 do
   if ARGV[i] == 'masked' and ARGV[i + 1] == masked then masked = true end
 end
-if lease == '' or lease == redis.call('HGET', KEYS[1], 'lease') then
+local is_held = lease ~= '' and lease == redis.call('HGET', KEYS[1], 'lease')
+if event == 'start' and is_held and rec.executing and rec.run == run and rec.attempt == attempt then
+  outcome = 'duplicate'
+elseif lease == '' or is_held or event == 'start' then
   outcome, applied = apply(rec, event, now, run, attempt, { unpack(ARGV, 9, 8 + 2 * n) })
 end
 if outcome == 'applied' and applied == event then

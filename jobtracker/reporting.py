@@ -1,0 +1,372 @@
+"""Reports on their way to the store: written at once or, while the tracking Redis is away, later and in order.
+
+A task waits for a Redis that is away once, for as long as one call may take. From then on all reports of its process
+go into a bounded buffer, and nobody waits. A thread, which is there only meanwhile, looks for Redis, writes what has
+gathered, and lets reports through again when nothing is left.
+"""
+
+import atexit
+import functools
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeVar
+
+from celery.exceptions import SoftTimeLimitExceeded
+
+from jobtracker.connection import is_away, is_unreachable
+from jobtracker.errors import JobTrackerError
+from jobtracker.store import Begun, JobStore
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+Write = Callable[[bool], T]
+"""Writes a report, with all that follows from it. True: it may have been written before, in part or as a whole."""
+
+_MOST_CHARS = 64 * 2**20
+"""Results, errors and arguments that wait together, whatever their number."""
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
+"""Between two looks for Redis; they double."""
+
+_MOST_FAILURES = 5
+"""A report that fails so often for lack of an answer, while Redis answers, fails for another reason."""
+
+
+class Rank(IntEnum):
+    """What a full buffer gives up first: the oldest report of the lowest rank."""
+
+    NOTE = 0
+    """Progress and log lines."""
+    COURSE = 1
+    """Starts and retries: the end of the job says most of it."""
+    END = 2
+    """Ends: Celery's result backend may know them too."""
+    BIRTH = 3
+    """New jobs, with their place in a tree: nobody else knows that."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    write: Write[object]
+    rank: Rank
+    again: bool
+    chars: int
+    failures: int = 0
+
+
+class Reporting:
+    """The way of one process's reports to the store.
+
+    Args:
+        store: Where to.
+        timeout_s: How long a last attempt may take before the process ends, in seconds.
+        most: How many reports may wait.
+
+    Attributes:
+        away: Whether the tracking Redis is away, as far as is known: reports wait then.
+    """
+
+    def __init__(self, store: JobStore, timeout_s: float, most: int) -> None:
+        self.away = False
+        self._store = store
+        self._timeout_s = timeout_s
+        self._most = most
+        self._forget()
+        _all.add(self)
+
+    def report(
+        self,
+        write: Write[T],
+        rank: Rank,
+        *,
+        data: Mapping[str, str] | None = None,
+        prepare: Callable[[], object] | None = None,
+    ) -> T | None:
+        """Write a report now or, while Redis is away, later.
+
+        Args:
+            write: Writes it.
+            rank: What it is worth.
+            data: The bulky part of what it holds.
+            prepare: Called before it has to wait: what it needs may be gone later.
+
+        Returns:
+            What `write` has returned; None where it waits.
+
+        Raises:
+            Exception: It was not written for a reason that will not pass.
+            SoftTimeLimitExceeded: The task's time is over. The report waits.
+        """
+        again = False
+        if not self.away:
+            try:
+                return write(False)
+            except Exception as error:  # noqa: BLE001 (raised again, unless Redis is away)
+                self._expect_away(error, write, rank, data)
+                again = True
+        if prepare is not None:
+            prepare()
+        if self._keep(write, rank, data, again=again):
+            return None
+        return self.report(write, rank, data=data)  # Redis has just come back
+
+    def begin(
+        self, begin: Callable[[], Begun[T]], write: Write[T], rank: Rank, *, data: Mapping[str, str] | None = None
+    ) -> Callable[[], T | None]:
+        """Send a report; what it returns is to be called, once, for what became of it, as from `report`.
+
+        Args:
+            begin: Sends it.
+            write: Writes it, where that fails.
+            rank: What it is worth.
+            data: The bulky part of what it holds.
+        """
+        if not self.away:
+            try:
+                return functools.partial(self._finish, begin(), write, rank, data)
+            except Exception as error:  # noqa: BLE001 (raised again, unless Redis is away)
+                self._expect_away(error, write, rank, data)
+                self._keep(write, rank, data, again=True)
+                return _nothing
+        written = self.report(write, rank, data=data)
+        return lambda: written
+
+    def _finish(self, begun: Begun[T], write: Write[T], rank: Rank, data: Mapping[str, str] | None) -> T | None:
+        if self.away:  # one has waited already
+            begun.abandon()
+        else:
+            try:
+                return begun()
+            except Exception as error:  # noqa: BLE001 (raised again, unless Redis is away)
+                self._expect_away(error, write, rank, data)
+        self._keep(write, rank, data, again=True)
+        return None
+
+    def ask(self, read: Callable[[], T], otherwise: T) -> T:
+        """What Redis says; `otherwise`, without waiting, while it is away.
+
+        Raises:
+            Exception: It can't be read for a reason that will not pass.
+        """
+        if not self.away:
+            try:
+                return read()
+            except Exception as error:
+                if not is_away(error):
+                    raise
+                self.away = True
+        if not self._is_looked_for:
+            self._look()
+        return otherwise
+
+    def close(self) -> None:
+        """Make a last attempt to write what waits, before the process ends."""
+        if not self.away:
+            return
+        self._stop.set()
+        try:
+            self._write_waiting(time.monotonic() + self._timeout_s)
+        except Exception as error:  # noqa: BLE001 (the process ends, and says so below)
+            logger.debug("jobtracker: %s", error)
+        if left := self._count() + self._dropped:
+            logger.warning("jobtracker: %d reports are lost: the tracking Redis is away", left)
+
+    # -- the buffer -------------------------------------------------------------------------------------------------
+
+    def _expect_away(
+        self, error: Exception, write: Write[object], rank: Rank, data: Mapping[str, str] | None
+    ) -> None:
+        """Go on only where a report failed for what will pass."""
+        if is_away(error):
+            return
+        if isinstance(error, SoftTimeLimitExceeded):  # the task's, which came here by chance
+            self._keep(write, rank, data, again=True)
+        elif not isinstance(error, JobTrackerError):  # those are about Celery's broker: the report was written
+            self._count_dropped()
+        raise error
+
+    def _keep(self, write: Write[object], rank: Rank, data: Mapping[str, str] | None, *, again: bool) -> bool:
+        """Let a report wait; False where it need not: Redis is back, and it has not been tried."""
+        chars = sum(map(len, data.values())) if data else 0
+        with self._lock:
+            if not self.away and not again:
+                return False
+            self._waiting[rank][self._next] = _Waiting(write, rank, again, chars)
+            self._next += 1
+            self._chars += chars
+            while self._count() > self._most or self._chars > _MOST_CHARS:
+                lowest = next(waiting for waiting in self._waiting if waiting)
+                self._chars -= lowest.popitem(last=False)[1].chars
+                self._dropped += 1
+            self.away = True
+        self._look()
+        return True
+
+    def _count(self) -> int:
+        return sum(map(len, self._waiting))
+
+    def _oldest(self) -> tuple[int, _Waiting] | None:
+        first = [next(iter(waiting.items())) for waiting in self._waiting if waiting]
+        return min(first, key=lambda item: item[0]) if first else None
+
+    def _forget(self) -> None:
+        """Begin anew; in a process that was forked the reports are its parent's, and so are the locks and the thread.
+
+        Whether Redis is away it goes on to know.
+        """
+        # Handlers of signals may interrupt each other.
+        self._lock = threading.RLock()
+        self._writing = threading.RLock()
+        self._stop = threading.Event()
+        self._waiting: tuple[OrderedDict[int, _Waiting], ...] = tuple(OrderedDict() for _ in Rank)
+        self._next = 0
+        self._chars = 0
+        self._dropped = 0
+        self._is_looked_for = False
+
+    # -- the writer -------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        """See to it that somebody looks for Redis."""
+        with self._lock:
+            if self._is_looked_for:
+                return
+            self._is_looked_for = True
+            self._stop.clear()
+        try:
+            threading.Thread(target=self._look_for_redis, name="jobtracker-reports", daemon=True).start()
+        except RuntimeError:  # the interpreter is about to end
+            self._is_looked_for = False
+
+    def _look_for_redis(self) -> None:
+        pause_s, said = _FIRST_PAUSE_S, False
+        began = time.monotonic()
+        while True:
+            try:
+                if self._write_waiting():
+                    break
+            except Exception as error:  # noqa: BLE001 (whatever it is, it may pass)
+                if not said:
+                    logger.warning("jobtracker: the tracking Redis is away, reports wait: %s", error)
+                said = True
+            if self._stop.wait(pause_s):
+                self._is_looked_for = False
+                return
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+        if said:
+            logger.warning("jobtracker: the tracking Redis was away for %.1f s", time.monotonic() - began)
+
+    def _write_waiting(self, until: float | None = None) -> bool:
+        """Write what waits, the oldest first, and let reports through again; False where it is too late for all.
+
+        Raises:
+            Exception: Redis is away.
+        """
+        if not self._writing.acquire(timeout=-1 if until is None else max(0.0, until - time.monotonic())):
+            return False
+        try:
+            self._store.client.ping()
+            while until is None or time.monotonic() < until:
+                with self._lock:
+                    oldest = self._oldest()
+                    if oldest is None and not self._dropped:
+                        self.away = self._is_looked_for = False
+                        return True
+                    if oldest is not None:
+                        del self._waiting[oldest[1].rank][oldest[0]]
+                if oldest is None:
+                    self._tell_dropped()
+                else:
+                    self._write(*oldest)
+        except Exception:
+            # A server's successor is found by connecting anew.
+            self._store.client.connection_pool.disconnect(inuse_connections=False)
+            raise
+        finally:
+            self._writing.release()
+        return False
+
+    def _write(self, number: int, waiting: _Waiting) -> None:
+        try:
+            waiting.write(waiting.again)
+        except BaseException as error:
+            if isinstance(error, Exception) and not self._may_succeed(waiting, error):
+                logger.warning("jobtracker: a report was not written: %s: %s", type(error).__name__, error)
+                if not isinstance(error, JobTrackerError):
+                    with self._lock:
+                        self._dropped += 1
+            else:
+                waiting.again = True
+                with self._lock:
+                    self._waiting[waiting.rank][number] = waiting
+                    self._waiting[waiting.rank].move_to_end(number, last=False)
+                raise
+        with self._lock:
+            self._chars -= waiting.chars
+
+    def _may_succeed(self, waiting: _Waiting, error: Exception) -> bool:
+        """Whether a report that has failed is to be tried again, when Redis is back."""
+        if not is_away(error):
+            return False
+        waiting.failures += 1
+        if not is_unreachable(error) or waiting.failures < _MOST_FAILURES:
+            return True
+        try:
+            self._store.client.ping()
+        except Exception:  # noqa: BLE001 (it is away)
+            waiting.failures = 0
+            return True
+        return False  # Celery's result backend is away, say
+
+    # -- what was given up ------------------------------------------------------------------------------------------
+
+    def _count_dropped(self) -> None:
+        with self._lock:
+            self._dropped += 1
+        try:
+            self._tell_dropped()
+        except Exception as error:  # noqa: BLE001 (told when Redis is away next, and back)
+            logger.debug("jobtracker: %s", error)
+
+    def _tell_dropped(self) -> None:
+        with self._lock:
+            dropped, self._dropped = self._dropped, 0
+        try:
+            self._store.count_dropped(dropped)
+        except Exception as error:
+            if is_away(error):
+                with self._lock:
+                    self._dropped += dropped
+                raise
+            logger.warning("jobtracker: the reports that were given up are not counted: %s", error)
+        logger.warning("jobtracker: %d reports were given up", dropped)
+
+
+def _nothing() -> None:
+    """What became of a report that waits."""
+
+
+_all: "weakref.WeakSet[Reporting]" = weakref.WeakSet()
+
+
+def _begin_anew_after_fork() -> None:
+    for reporting in _all:
+        reporting._forget()  # noqa: SLF001 (this module's own)
+
+
+def _try_for_the_last_time() -> None:
+    for reporting in list(_all):
+        reporting.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_after_fork)
+atexit.register(_try_for_the_last_time)

@@ -1,0 +1,261 @@
+"""The tracking Redis goes away while real workers run, and comes back: what tasks notice, and what is known then."""
+
+import contextlib
+import os
+import signal
+import time
+from collections import Counter
+
+import pytest
+from celery import chain, chord
+from kombu.exceptions import OperationalError
+from workers_under_test import eventually, new_project
+
+from jobtracker import Status
+from jobtracker.embedded import EmbeddedRedis, free_port
+from jobtracker.inspection import Inspection
+from jobtracker.lists import JobFilter
+from jobtracker.models import SubJobCounts
+
+RAN = ["began", "returned"]
+TIMEOUT_S = 0.2
+
+
+class Tracking:
+    """The tracking Redis of a test, apart from the broker and the results.
+
+    Args:
+        server: The server.
+    """
+
+    def __init__(self, server):
+        self.server = server
+
+    @contextlib.contextmanager
+    def away(self, how):
+        """Have it refuse connections, or not answer."""
+        if how == "stopped":
+            self.server.stop()
+        else:
+            os.kill(self.server.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            if how == "stopped":
+                self.server.start()
+            else:
+                os.kill(self.server.pid, signal.SIGCONT)
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    with EmbeddedRedis(tmp_path_factory.mktemp("tracking")) as server:
+        yield Tracking(server)
+
+
+@pytest.fixture
+def tracked(redis_server, tracking, worker_log_dir):
+    """Makes a project that is tracked there; it has a worker when it is asked for one."""
+
+    @contextlib.contextmanager
+    def make(**settings):
+        own = {"redis_url": tracking.server.url, "tracking_timeout_s": TIMEOUT_S, **settings}
+        with new_project(redis_server, worker_log_dir, **own) as project:
+            yield project
+
+    return make
+
+
+def expect_state(project, task_id, state):
+    """Wait for what Celery knows, while the tracker does not answer."""
+    eventually(lambda: project.state(task_id) == state, lambda: f"{task_id} is {project.state(task_id)}")
+
+
+def expect_back(project):
+    """Wait until this process's own reports go straight through again."""
+    eventually(lambda: not project.tracking.reporting.away)
+
+
+@pytest.mark.parametrize(
+    ("pool", "how"),
+    [("prefork", "stopped"), ("prefork", "hung"), ("threads", "hung"), ("gevent", "hung"), ("solo", "stopped")],
+)
+def test_tasks_keep_their_pace_and_all_that_they_did_is_known_afterwards(tracked, tracking, pool, how):
+    with (
+        tracked(tracking_timeout_s=0.5) as project,
+        project.worker(pool=pool, concurrency=1 if pool == "solo" else 2) as worker,
+    ):
+        for task_id in [project.send("ok", n) for n in range(4)]:
+            project.expect(task_id, Status.COMPLETED, "SUCCESS", RAN)
+        held = project.send("hold", pool + how)
+        if pool != "solo":
+            project.expect(held, Status.RUNNING, "STARTED", ["began"])
+        with tracking.away(how):
+            began = time.monotonic()
+            project.diary.open_gate(pool + how)
+            many = [project.send("ok", n) for n in range(40)]
+            counted, failed, retried = project.send("count", 30), project.send("fail"), project.send("flaky", 1)
+            published_s = time.monotonic() - began
+            for task_id in (*many, counted, retried, held):
+                expect_state(project, task_id, "SUCCESS")
+            expect_state(project, failed, "FAILURE")
+            took_s = time.monotonic() - began
+            back_at = time.time()
+        assert published_s < 43 * 0.5 / 3  # each of the messages would have waited
+        assert took_s < 43 * 0.5 / 2  # each of the tasks twice, on two processes
+        for value, task_id in enumerate(many):
+            job = project.expect(task_id, Status.COMPLETED, "SUCCESS", RAN)
+            assert (job.result, job.deliveries, job.queue) == (value, 1, project.queue)
+            assert job.worker.startswith("worker-")
+            assert job.created_at <= job.started_at <= job.finished_at
+            assert job.finished_at.timestamp() < back_at
+        job = project.expect(counted, Status.COMPLETED, "SUCCESS", RAN)
+        assert job.progress.done == 30
+        assert [line.message for line in project.queries.log(counted)] == [f"item {n}" for n in range(30)]
+        assert project.expect(failed, Status.FAILED, "FAILURE", ["began"]).error.message == "as asked"
+        tries = ["began attempt 0", "began attempt 1", "returned"]
+        job = project.expect(retried, Status.COMPLETED, "SUCCESS", tries)
+        assert job.attempt == 1
+        assert job.deliveries in {
+            1,
+            2,
+        }  # the first attempt is stale where its process writes after that of the second
+        assert project.expect(held, Status.COMPLETED, "SUCCESS", RAN).deliveries == 1
+        expect_back(project)
+        after = project.expect(project.send("ok", "after"), Status.COMPLETED, "SUCCESS", RAN)
+        assert after.result == "after"
+        assert project.queries.dropped() == 0
+        assert worker.process.exit_status() is None
+
+
+@pytest.mark.parametrize("how", ["stopped", "hung"])
+def test_trees_that_ran_meanwhile_are_what_they_would_have_been(tracked, tracking, how):
+    with tracked() as project, project.worker():
+        with tracking.away(how):
+            happy = project.chord([project.signature("ok", n) for n in range(3)], project.signature("collect"))
+            unhappy = project.chord(
+                [project.signature("ok", 1), project.signature("fail"), project.signature("ok", 3)],
+                project.signature("collect"),
+            )
+            inner = chord([project.signature("ok", n) for n in range(2)], project.signature("collect"))
+            outer = project.chord([inner, project.signature("ok", 2)], project.signature("collect"))
+            steps = chain(project.signature("ok", 1), project.signature("add", 1)).apply_async()
+            broken = chain(project.signature("fail"), project.signature("ok")).apply_async()
+            for task_id in (happy, outer, steps.id):
+                expect_state(project, task_id, "SUCCESS")
+            expect_state(project, unhappy, "FAILURE")
+            expect_state(project, broken.parent.id, "FAILURE")
+        assert project.expect(happy, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2]
+        assert "as asked" in project.expect(unhappy, Status.FAILED, "FAILURE", []).error.message
+        assert project.expect(outer, Status.COMPLETED, "SUCCESS", RAN).result == [[0, 1], 2]
+        for parent, (completed, failed) in {happy: (3, 0), unhappy: (2, 1), outer: (2, 0)}.items():
+            told = SubJobCounts(total=completed + failed, completed=completed, failed=failed, cancelled=0)
+            eventually(lambda parent=parent, told=told: project.job(parent).sub_job_counts == told)
+            subs = project.queries.tree(parent).sub_jobs
+            assert {sub.parent_id for sub in subs} == {parent}
+            assert Counter(sub.status for sub in subs) == Counter(completed=completed, failed=failed)
+        assert project.expect(steps.id, Status.COMPLETED, "SUCCESS", RAN).result == 2
+        assert project.job(steps.parent.id).next_id == steps.id
+        project.expect_status(broken.id, Status.CANCELLED)
+
+
+def test_a_job_that_ran_while_nothing_was_recorded_of_it_finds_its_parent_later(tracked, tracking):
+    """The publisher alone can't reach the store: the workers record its jobs first, which know of no tree."""
+    with tracked() as project, project.worker():
+        project.tracking.reporting.away = True  # it believes so, and nobody looks
+        project.tracking.reporting._is_looked_for = True
+        parents = [
+            project.chord([project.signature("ok", n) for n in range(2)], project.signature("collect")),
+            project.chord([project.signature("fail"), project.signature("ok", 1)], project.signature("collect")),
+        ]
+        broken = chain(project.signature("fail"), project.signature("ok")).apply_async()
+        expect_state(project, parents[0], "SUCCESS")
+        expect_state(project, parents[1], "FAILURE")
+        project.expect_status(broken.parent.id, Status.FAILED)
+        assert [sub.status for sub in project.queries.page(JobFilter(status=Status.FAILED)).jobs] == ["failed"] * 2
+        project.tracking.reporting._is_looked_for = False
+        project.tracking.reporting._look()
+        project.expect(parents[0], Status.COMPLETED, "SUCCESS", RAN)
+        project.expect(parents[1], Status.FAILED, "FAILURE", [])
+        project.expect_status(broken.id, Status.CANCELLED)
+        for parent in parents:
+            tree = project.queries.tree(parent)
+            assert [sub.parent_id for sub in tree.sub_jobs] == [parent, parent]
+            assert tree.sub_job_counts.completed + tree.sub_job_counts.failed == 2
+
+
+def test_a_call_that_timed_out_counts_once_though_it_was_carried_out(tracked, tracking):
+    with tracked() as project, project.worker(concurrency=1):
+        project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
+        held = project.send("hold", "until", countdown=0.5)
+        with tracking.away("hung"):
+            eventually(lambda: project.did(held) == ["began"])  # its start waits in the server's socket
+        project.diary.open_gate("until")
+        assert project.expect(held, Status.COMPLETED, "SUCCESS", RAN).deliveries == 1
+
+
+def test_a_full_buffer_drops_reports_that_are_counted_and_made_up_for_by_the_result_backend(tracked, tracking):
+    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    with tracked(**soon) as project, project.worker(concurrency=1, report_buffer_size=6):
+        project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
+        with tracking.away("stopped"):
+            sent = [project.send("ok", n) for n in range(12)]
+            failed = project.send("fail")
+            for task_id in sent:
+                expect_state(project, task_id, "SUCCESS")
+            expect_state(project, failed, "FAILURE")
+        for value, task_id in enumerate(sent):
+            assert project.expect(task_id, Status.COMPLETED, "SUCCESS", RAN).result == value
+        assert project.expect(failed, Status.FAILED, "FAILURE", ["began"]).error.message == "as asked"
+        eventually(lambda: project.queries.dropped() == 26 - 6)
+        assert Inspection(project.tracking).redis_health().facts["dropped_reports"] == 20
+
+
+def test_what_a_child_process_took_with_it_is_made_up_for_by_the_result_backend(tracked, tracking):
+    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    with tracked(conf={"worker_max_tasks_per_child": 1}, **soon) as project, project.worker(concurrency=1):
+        with tracking.away("stopped"):
+            sent = [project.send("ok", n) for n in range(3)]
+            for task_id in sent:
+                expect_state(project, task_id, "SUCCESS")
+        for value, task_id in enumerate(sent):
+            assert project.expect(task_id, Status.COMPLETED, "SUCCESS", RAN).result == value
+
+
+def test_a_store_that_comes_back_empty_is_told_of_what_runs(tracked, tracking):
+    with tracked() as project, project.worker() as worker:
+        held = project.send("hold", "until")
+        project.expect(held, Status.RUNNING, "STARTED", ["began"])
+        with tracking.away("stopped"):
+            for path in tracking.server.data_dir.glob("appendonlydir/*"):
+                path.unlink()
+            during = project.send("ok", 1)
+            expect_state(project, during, "SUCCESS")
+        project.expect(during, Status.COMPLETED, "SUCCESS", RAN)
+        project.diary.open_gate("until")
+        expect_state(project, held, "SUCCESS")
+        worker.signal(signal.SIGTERM)  # the last answer is read before the next task, or the end
+        assert project.expect(held, Status.COMPLETED, "SUCCESS", RAN).job_type == "hold"
+
+
+def test_of_a_task_that_neither_broker_nor_store_took_nothing_is_left(tracked, tracking):
+    url = f"redis://127.0.0.1:{free_port()}/1"
+    with tracked(celery_broker_url=url) as project:
+        with tracking.away("stopped"), pytest.raises(OperationalError):
+            project.send("ok", retry_policy={"max_retries": 0})
+        expect_back(project)
+        assert project.queries.page(JobFilter()).total == 0
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGQUIT]])
+def test_a_worker_ends_in_time_while_the_store_is_away(tracked, tracking, signals):
+    with tracked() as project, project.worker() as worker:
+        project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
+        with tracking.away("hung"):
+            sent = project.send("ok", 1)
+            expect_state(project, sent, "SUCCESS")
+            began = time.monotonic()
+            for number in signals:
+                worker.signal(number)
+            worker.wait_for_exit()
+            assert time.monotonic() - began < 8

@@ -1,0 +1,345 @@
+"""Reports while the tracking Redis is away: their order, what a full buffer gives up, what is no reason to wait."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+
+import pytest
+from celery.exceptions import SoftTimeLimitExceeded
+from recount import recount
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from sample_jobs import create_in, create_job
+from workers_under_test import eventually
+
+from jobtracker.connection import connect
+from jobtracker.embedded import EmbeddedRedis
+from jobtracker.errors import BrokerUnavailableError
+from jobtracker.lifecycle import Event, Status
+from jobtracker.queries import JobQueries
+from jobtracker.reporting import Rank, Reporting
+
+TIMEOUT_S = 0.2
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server of the module's own, to be stopped."""
+    with EmbeddedRedis(tmp_path_factory.mktemp("away")) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server):
+    with connect(server.url, TIMEOUT_S) as client:
+        yield client
+
+
+@pytest.fixture
+def job(store):
+    return create_in(store, Status.RUNNING)
+
+
+@pytest.fixture
+def queries(client, keys):
+    return JobQueries(client, keys)
+
+
+@pytest.fixture
+def reporting(store):
+    reporting = Reporting(store, TIMEOUT_S, 10_000)
+    yield reporting
+    eventually(lambda: not reporting.away)
+
+
+def log(store, queries, job, reporting, text):
+    """Report a log line as a task does."""
+    line = (int(text), "info", text)
+
+    def write(again):
+        if not (again and queries.has_logged(job, *line)):
+            store.log(job, [line])
+
+    reporting.report(write, Rank.NOTE)
+
+
+def lines(queries, job):
+    return [int(line.message) for line in queries.log(job, most=10_000)]
+
+
+def test_reports_are_written_once_and_in_order_however_often_the_server_goes_away(
+    server, store, queries, job, reporting
+):
+    done = threading.Event()
+    written = []
+
+    def report():
+        while not done.is_set():
+            log(store, queries, job, reporting, str(len(written)))
+            written.append(1)
+            time.sleep(0.0005)  # as a task would work
+
+    store.max_log_lines = 100_000
+    thread = threading.Thread(target=report)
+    thread.start()
+    for how in ("hang", "stop", "hang", "stop"):
+        seen = len(written)
+        eventually(lambda seen=seen: len(written) > seen + 50)
+        if how == "stop":
+            server.stop()
+        else:
+            os.kill(server.pid, signal.SIGSTOP)
+        seen = len(written)
+        eventually(lambda seen=seen: len(written) > seen + 50)
+        if how == "stop":
+            server.start()
+        else:
+            os.kill(server.pid, signal.SIGCONT)
+        eventually(lambda: not reporting.away)
+    done.set()
+    thread.join()
+    eventually(lambda: not reporting.away)
+    assert lines(queries, job) == list(range(len(written)))
+
+
+def test_only_the_first_call_waits_for_a_server_that_hangs(server, store, queries, job, reporting):
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        log(store, queries, job, reporting, "0")
+        first_s = time.monotonic() - began
+        for n in range(1, 1001):
+            log(store, queries, job, reporting, str(n))
+        rest_s = time.monotonic() - began - first_s
+        assert reporting.ask(lambda: queries.field(job, "cancel"), "unknown") == "unknown"
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert TIMEOUT_S <= first_s < TIMEOUT_S + 0.5
+    assert rest_s < 0.5
+    eventually(lambda: not reporting.away)
+    assert lines(queries, job) == list(range(1001))
+
+
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (["REPLICAOF", "127.0.0.1", "1"], ["REPLICAOF", "NO", "ONE"]),
+        (["CONFIG", "SET", "maxmemory", "1"], ["CONFIG", "SET", "maxmemory", "0"]),
+    ],
+    ids=["a replica", "full"],
+)
+def test_reports_wait_for_a_server_that_does_not_write(client, store, queries, job, reporting, begin, end):
+    client.execute_command(*begin)
+    for n in range(10):
+        log(store, queries, job, reporting, str(n))
+    assert reporting.away
+    client.execute_command(*end)
+    eventually(lambda: not reporting.away)
+    assert lines(queries, job) == list(range(10))
+    assert queries.dropped() == 0
+
+
+def test_functions_that_were_flushed_are_loaded_again(client, store, queries, job, reporting):
+    client.function_flush()
+    client.script_flush()
+    log(store, queries, job, reporting, "0")
+    assert not reporting.away
+    assert lines(queries, job) == [0]
+
+
+def test_a_full_buffer_gives_up_notes_first_then_starts_and_keeps_the_order(server, store, queries):
+    reporting = Reporting(store, TIMEOUT_S, 4)
+    wrote = []
+    server.stop()
+    for name, rank in [
+        ("birth", Rank.BIRTH),
+        ("start", Rank.COURSE),
+        ("note", Rank.NOTE),
+        ("end", Rank.END),
+        ("start 2", Rank.COURSE),
+        ("note 2", Rank.NOTE),
+        ("end 2", Rank.END),
+        ("birth 2", Rank.BIRTH),
+        ("start 3", Rank.COURSE),
+    ]:
+        reporting.report(lambda _, name=name: (store.client.ping(), wrote.append(name)), rank)
+    server.start()
+    eventually(lambda: not reporting.away)
+    assert wrote == ["birth", "end", "end 2", "birth 2"]
+    assert queries.dropped() == 5
+
+
+def test_what_would_fail_for_ever_is_given_up_and_counted_and_holds_nothing_up(
+    server, client, keys, store, queries, job, reporting
+):
+    client.set(keys("job", "bad"), "not a hash")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        reporting.report(lambda _: store.apply(Event.START, "bad"), Rank.COURSE)
+    assert (reporting.away, queries.dropped()) == (False, 1)
+    server.stop()
+    reporting.report(lambda _: store.apply(Event.START, "bad"), Rank.COURSE)
+    log(store, queries, job, reporting, "0")
+    server.start()
+    eventually(lambda: not reporting.away)
+    assert lines(queries, job) == [0]
+    assert queries.dropped() == 2
+    client.delete(keys("job", "bad"))
+
+
+def test_a_report_that_waits_for_somebody_else_is_given_up_in_the_end(store, queries, job, reporting):
+    tries = []
+
+    def ask_another_server(again):
+        tries.append(again)
+        raise RedisConnectionError("the result backend, say")
+
+    reporting.report(ask_another_server, Rank.END)
+    log(store, queries, job, reporting, "0")
+    eventually(lambda: not reporting.away)
+    assert tries == [False, *[True] * 5]
+    assert lines(queries, job) == [0]
+    assert queries.dropped() == 1
+
+
+def test_a_report_that_the_tasks_time_limit_cuts_off_is_written_all_the_same(store, queries, job, reporting):
+    tries = []
+
+    def write(again):
+        tries.append(again)
+        if not again:
+            raise SoftTimeLimitExceeded
+        store.log(job, [(1, "info", "1")])
+
+    with pytest.raises(SoftTimeLimitExceeded):
+        reporting.report(write, Rank.NOTE)
+    eventually(lambda: not reporting.away)
+    assert (tries, lines(queries, job), queries.dropped()) == ([False, True], [1], 0)
+
+
+def test_what_celery_could_not_do_is_no_report_that_was_given_up(store, queries, reporting):
+    def publish(again):
+        raise BrokerUnavailableError("away")
+
+    with pytest.raises(BrokerUnavailableError):
+        reporting.report(publish, Rank.END)
+    assert (reporting.away, queries.dropped()) == (False, 0)
+
+
+def complete(store, reporting, job):
+    """Report a job's end as a task does, without waiting."""
+
+    def begin():
+        return store.begin_apply(Event.COMPLETE, job, data={"result": "7"})
+
+    return reporting.begin(begin, lambda _: begin()(), Rank.END)
+
+
+def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_made_again(
+    server, client, keys, store, queries, reporting
+):
+    jobs = [create_in(store, Status.RUNNING) for _ in range(20)]
+    idle = [complete(store, reporting, create_in(store, Status.RUNNING)) for _ in jobs]
+    assert all(finish().applied for finish in idle)  # as many connections are open now
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        finishes = [complete(store, reporting, job) for job in jobs]
+        assert not reporting.away
+        began = time.monotonic()
+        assert [finish() for finish in finishes] == [None] * 20
+        assert time.monotonic() - began < TIMEOUT_S + 0.5
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    eventually(lambda: not reporting.away)
+    assert {(queries.get(job).status, queries.get(job).result) for job in jobs} == {(Status.COMPLETED, 7)}
+    assert recount(client, keys) == []
+
+
+def test_a_start_that_may_have_been_told_before_counts_once_unless_another_worker_has_the_job(client, keys, store):
+    job = create_job(store)
+    first = {"run": 1, "attempt": 0, "fields": {"lease": "mine"}}
+    assert store.apply(Event.START, job, **first).applied
+    assert not store.apply(Event.START, job, lease="mine", **first).applied
+    assert store.apply(Event.START, job, run=1, attempt=0, fields={"lease": "other"}, lease="other").applied
+    assert client.hget(keys("job", job), "deliveries") == "2"
+    store.apply(Event.RETRY, job, run=1, attempt=0)
+    assert store.apply(Event.START, job, run=1, attempt=1, fields={"lease": "mine"}, lease="mine").applied
+    assert client.hget(keys("job", job), "deliveries") == "3"
+
+
+SCRIPT = """
+    import os, sys, time
+    from jobtracker.connection import connect
+    from jobtracker.keys import Keys
+    from jobtracker.reporting import Rank, Reporting
+    from jobtracker.store import JobStore
+
+    url, namespace, job = sys.argv[1:]
+    store = JobStore(connect(url, {timeout_s}), Keys(namespace))
+    reporting = Reporting(store, {timeout_s}, 100)
+
+    def report(text):
+        reporting.report(lambda _: store.log(job, [(1, "info", text)]), Rank.NOTE)
+"""
+
+
+def run(server, keys, job, script, timeout_s=TIMEOUT_S):
+    """A process that reports on a job while the server is away."""
+    code = textwrap.dedent(SCRIPT.format(timeout_s=timeout_s)) + textwrap.dedent(script)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, server.url, keys.namespace, job],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_process_that_ends_makes_a_last_attempt(server, keys, queries, job):
+    server.stop()
+    script = """
+        reporting._is_looked_for = True  # as if its thread was in a pause
+        report("1")
+        print("reported", flush=True)
+        sys.stdin.readline()
+    """
+    process = run(server, keys, job, script, timeout_s=5)
+    assert process.stdout.readline() == "reported\n"
+    server.start()
+    process.communicate("end\n", timeout=20)
+    assert lines(queries, job) == [1]
+
+
+def test_a_process_ends_in_time_where_the_last_attempt_fails(server, keys, job):
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        process = run(server, keys, job, 'report("1"); print("reported", flush=True)')
+        assert process.stdout.readline() == "reported\n"
+        began = time.monotonic()
+        process.communicate(timeout=20)
+        assert time.monotonic() - began < 3
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def test_a_process_that_was_forked_writes_its_own_reports_and_not_its_parents(server, keys, queries, job):
+    server.stop()
+    script = """
+        report("1")
+        if os.fork() == 0:
+            report("2")
+            print("reported", flush=True)
+            while reporting.away:
+                time.sleep(0.01)
+            os._exit(0)
+        os.wait()
+        while reporting.away:
+            time.sleep(0.01)
+    """
+    process = run(server, keys, job, script)
+    assert process.stdout.readline() == "reported\n"
+    server.start()
+    process.communicate(timeout=20)
+    assert sorted(lines(queries, job)) == [1, 2]
