@@ -75,6 +75,7 @@ def read(client: Any, key: str) -> Any:
         "string": lambda: client.get(key),
         "hash": lambda: client.hgetall(key),
         "zset": lambda: client.zrange(key, 0, -1),
+        "list": lambda: client.lrange(key, 0, -1),
         "set": lambda: client.smembers(key),
         "stream": lambda: client.xrange(key),
     }
