@@ -4,7 +4,7 @@ import logging
 import time
 from typing import NamedTuple
 
-from celery import states
+from celery import Task, states
 from kombu.utils.json import dumps
 
 from jobtracker.declarations import DEFAULT, declaration_of
@@ -57,14 +57,22 @@ class ResultBackend:
         return Ending(event, *_error(record, kept.get("result"), kept.get("traceback")))
 
 
+def stored_result(task: Task, result: object, most_bytes: int) -> dict[str, str]:
+    """What is recorded of a task's result, as fields of the data: JSON, or only its size beyond `most_bytes`."""
+    if not (declaration_of(task) or DEFAULT).store_result:
+        return {}
+    try:
+        text = dumps(result)
+    except Exception:  # noqa: BLE001 (whatever a result's own code raises, the task has completed)
+        return {}  # another serializer carries what JSON can't; Celery's backend has it
+    size = len(text.encode())
+    return {"result": text} if size <= most_bytes else {"result_omitted": str(size)}
+
+
 def _result(tracking: Tracking, record: dict[str, str], result: object) -> dict[str, str]:
     # Only code that has the task knows whether its result is to be stored; the backend keeps it in any case.
     task = tracking.app.tasks.get(record.get("task", ""))
-    if task is None or not (declaration_of(task) or DEFAULT).store_result:
-        return {}
-    text = dumps(result)
-    size = len(text.encode())
-    return {"result": text} if size <= tracking.settings.max_result_bytes else {"result_omitted": str(size)}
+    return stored_result(task, result, tracking.settings.max_result_bytes) if task is not None else {}
 
 
 def _error(record: dict[str, str], error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:

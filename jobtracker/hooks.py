@@ -20,8 +20,9 @@ from celery.exceptions import Reject
 from kombu.utils.json import dumps
 
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
+from jobtracker.backend import stored_result
 from jobtracker.current import CurrentJob, job_of, secrets_of
-from jobtracker.declarations import DEFAULT, Declaration, declaration_of, takes_results
+from jobtracker.declarations import takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome, Status
@@ -456,17 +457,7 @@ class Hooks:
         return NewJob(id=job.id, fields=fields | stored.fields, data=stored.data | sent_from)
 
     def _stored_result(self, task: Task, result: Any) -> dict[str, str]:
-        declaration: Declaration = declaration_of(task) or DEFAULT
-        if not declaration.store_result:
-            return {}
-        try:
-            text = dumps(result)
-        except Exception:  # noqa: BLE001 (whatever a result's own code raises, the task has completed)
-            return {}  # another serializer carries what JSON can't; Celery's backend has it
-        size = len(text.encode())
-        if size > self.tracking.settings.max_result_bytes:
-            return {"result_omitted": str(size)}
-        return {"result": text}
+        return stored_result(task, result, self.tracking.settings.max_result_bytes)
 
     def _uid(self, signal: Any) -> str:
         return f"jobtracker:{id(self)}:{signal.name}"

@@ -10,6 +10,7 @@ from sample_jobs import create_in, create_parent
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
+from jobtracker.backend import stored_result
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
@@ -365,3 +366,10 @@ def test_a_parent_that_waits_for_a_sub_job_is_left_alone(own_project, reaper, no
     root, _ = begun_parent(own_project, now_ms)
     assert reaper.settle_waiting() == 0
     assert own_project.job(root).status is Status.RUNNING
+
+
+def test_a_result_that_json_can_not_carry_is_left_to_celerys_backend(own_project):
+    task = own_project.app.tasks["ok"]
+    assert stored_result(task, object(), 100) == {}
+    assert stored_result(task, "x", 3) == {"result": '"x"'}
+    assert stored_result(task, "xx", 3) == {"result_omitted": "4"}
