@@ -41,12 +41,15 @@ class ResultBackend:
         if began < self._silent_until:
             return None
         try:
-            kept = self.tracking.app.backend.get_task_meta(task_id_of(record["id"], int(record["run"])))
-        except Exception as error:  # noqa: BLE001 (there is no backend, or it is away, or can't be read)
-            logger.debug("Celery's result backend was asked about job %s: %s", record["id"], error)
+            return self._read(record)
+        except Exception as error:  # noqa: BLE001 (no backend, it is away, or what it keeps can't be read or told)
+            logger.debug("Celery's result backend was asked about job %s: %s", record["id"], type(error).__name__)
             if time.monotonic() - began > _SLOW_S:
                 self._silent_until = time.monotonic() + _SILENCE_S
             return None
+
+    def _read(self, record: dict[str, str]) -> Ending | None:
+        kept = self.tracking.app.backend.get_task_meta(task_id_of(record["id"], int(record["run"])))
         event = _EVENTS.get(kept["status"])
         if event is None:
             return None
