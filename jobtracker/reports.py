@@ -37,6 +37,7 @@ class Worker(BaseModel):
     concurrency: int = Field(description="Tasks it runs at once.")
     queues: list[str]
     version: str = Field(description="Of celery-jobtracker.")
+    release: str = Field("", description="Of its own project, as `RELEASE_LABEL` names it.")
     started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
 
 

@@ -77,6 +77,9 @@ class Settings(EnvironmentSettings):
     lease_lost_s: float = Field(
         20.0, gt=0, validate_default=True, description="A worker that has not renewed for so long is lost."
     )
+    release_label: str = Field(
+        "", max_length=100, description="What your workers call the release they run, e.g. a git tag; in their lease."
+    )
     reap_interval_s: float = Field(10.0, gt=0, description="How often retention and lost workers are looked after.")
 
     @field_validator("redis_url")

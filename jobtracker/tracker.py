@@ -217,6 +217,7 @@ class Tracker:
             concurrency=controller.concurrency,
             queues=sorted(self.app.amqp.queues.consume_from),
             version=package_version(),
+            release=settings.release_label,
             started_at_ms=now_ms(),
         )
         # Connections of their own: children that fork meanwhile must not inherit a lock that is held.

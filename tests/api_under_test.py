@@ -43,7 +43,7 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def worker(unworked_api: Api, early_job: Json, documents: Path) -> Iterator[ChildProcess]:
     """The worker's process."""
-    with running_worker(unworked_api, documents) as process:
+    with running_worker(unworked_api, documents, release_label="shop-2.1") as process:
         yield process
 
 

@@ -51,6 +51,7 @@ def test_other_variables_are_none_of_its_business():
         ("MAX_LOG_LINES", "0"),
         ("LEASE_LOST_S", "-20"),
         ("LEASE_LOST_S", "5"),
+        ("RELEASE_LABEL", "x" * 101),
     ],
 )
 def test_a_value_that_can_not_be_used_is_an_error_that_names_its_variable(name, value):

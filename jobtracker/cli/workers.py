@@ -19,6 +19,7 @@ _COLUMNS = [
     Column("HOLDS", is_number=True),
     Column("UP", is_number=True),
     Column("QUEUES", may_shrink=True),
+    Column("RELEASE", may_shrink=True),
 ]
 
 
@@ -46,4 +47,5 @@ def _row(worker: WorkerStats) -> list[Cell]:
         len(worker.reserved) + len(worker.scheduled),
         age(datetime.fromtimestamp(lease.started_at_ms / 1000, UTC)) if lease else "",
         ", ".join(worker.queues or (lease.queues if lease else [])),
+        lease.release if lease else "",
     ]

@@ -114,6 +114,7 @@ def test_worker_stats_show_who_the_workers_are(api):
     assert found["queues"] == [SHIPPED_QUEUE]
     assert found["lease"]["name"] == found["name"]
     assert (found["lease"]["pool"], found["lease"]["concurrency"]) == ("prefork", 2)
+    assert found["lease"]["release"] == "shop-2.1"
     assert found["stats"]["pid"] == found["lease"]["pid"]
     assert set(found["registered"]) >= {
         "data_processing",

@@ -169,7 +169,8 @@ def test_workers_and_their_queues_are_listed(api):
     header, line = lines(api, "workers")
     assert header.split()[:3] == ["NAME", "STATE", "POOL"]
     assert line.split()[1:4] == ["online", "prefork", "2"]
-    assert line.split()[-1] == "jobtracker"
+    assert header.split()[-2:] == ["QUEUES", "RELEASE"]
+    assert line.split()[-2:] == ["jobtracker", "shop-2.1"]
     [worker] = document(api, "workers")
     assert worker["name"] == line.split()[0]
     queue = next(line for line in lines(api, "queues") if line.startswith("jobtracker "))
