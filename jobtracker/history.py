@@ -27,6 +27,8 @@ class Step(StrEnum):
     """An attempt did not succeed, and Celery sent the next one."""
     REQUEUED = "requeued"
     """Its message went back to the broker, or was sent again: it was rejected, replaced, or its worker was lost."""
+    RELAUNCHED = "relaunched"
+    """Its message, or the worker that ran it, was gone: a new run was sent."""
     CANCEL_REQUESTED = "cancel_requested"
     """Somebody asked that it stop while it ran."""
     STARTED_AGAIN = "started_again"
@@ -58,6 +60,7 @@ _STEPS = {
     Event.RETRY: Step.RETRYING,
     Event.REQUEUE: Step.REQUEUED,
     Event.UNENQUEUE: Step.NOT_SENT,
+    Event.RELAUNCH: Step.RELAUNCHED,
     Event.CANCEL: Step.CANCEL_REQUESTED,
     Event.REOPEN: Step.REOPENED,
 }
@@ -87,13 +90,13 @@ def history_of(record: Mapping[str, str], kept: Iterable[str]) -> list[HistoryEn
 
 
 def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterator[HistoryEntry]:
-    was = entry.get("was")
-    if was and entry["event"] == Event.RERUN:
-        yield from _run(was, first_worker)
-        return
+    was, event = entry.get("was"), Event(entry["event"])
     if was:
-        yield from _end(was)
-    step = Step.CORRECTED if was and entry["event"] != Event.REOPEN else _STEPS[Event(entry["event"])]
+        yield from _run(was, first_worker) if event in {Event.RERUN, Event.RELAUNCH} else _end(was)
+    if event is Event.RERUN:
+        return
+    is_corrected = was and event not in {Event.REOPEN, Event.RELAUNCH}
+    step = Step.CORRECTED if is_corrected else _STEPS[event]
     yield HistoryEntry(
         at=from_ms(entry["at"]),
         step=Step.STARTED_AGAIN if entry.get("late") else step,

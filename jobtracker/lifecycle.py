@@ -8,6 +8,8 @@ Imports nothing of ours. The store renders `MATRIX` into its Lua scripts, so the
        │  ▲               ▼                              │
        │  └─────────── retrying                          │
        └───────◄──────── rerun (a new run) ◄─────────────┘
+
+A relaunch is a new run too: of what is pending, running or retrying, and pending then.
 """
 
 from enum import StrEnum
@@ -17,7 +19,7 @@ class Status(StrEnum):
     """Where a job is. Who moves it in, who moves it out."""
 
     PENDING = "pending"
-    """Recorded, or waiting at the broker. In: create, enqueue, requeue, rerun. Out: its worker, a cancel."""
+    """Recorded, or waiting at the broker. In: create, enqueue, requeue, a new run. Out: its worker, a cancel."""
     RUNNING = "running"
     """Its task runs or, for a parent, a sub-job has started. In: the worker. Out: the worker, its sub-jobs."""
     COMPLETED = "completed"
@@ -88,6 +90,8 @@ class Event(StrEnum):
     """What a presumption about the sub-jobs rested on was corrected."""
     RERUN = "rerun"
     """A new run of a settled job."""
+    RELAUNCH = "relaunch"
+    """A new run of a job that has not settled: its message, or the worker that ran it, is gone."""
 
 
 class Outcome(StrEnum):
@@ -141,6 +145,7 @@ _ROWS: dict[Event, tuple[Status | Outcome, ...]] = {
     Event.SUBS_CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
     Event.REOPEN: (_dup, _dup, _dup, _stale, _R, _R),
     Event.RERUN: (_ill, _ill, _ill, _ill, _P, _P),
+    Event.RELAUNCH: (_P, _P, _P, _ill, _ill, _ill),
 }
 
 MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
@@ -152,6 +157,6 @@ Some rules stand above it, in `apply` of `lua/record.lua`:
 
 * an event of an older (run, attempt) is stale;
 * evidence counts as if the job were still running where its verdict was only presumed;
-* a job is enqueued once; a start that finds a cancel mark is a cancel;
+* a job is enqueued once, and not relaunched before; a start or a relaunch that finds a cancel mark is a cancel;
 * a cancel of a running job ends it at once only where no task of Celery's would see the mark.
 """

@@ -118,6 +118,11 @@ class JobQueries:
             pipe.hget(self.keys("job", job_id), name)
         return list(pipe.execute())
 
+    def state(self, job_id: str) -> tuple[int, Status] | None:
+        """A job's run and status; None where there is no such job."""
+        run, status = self.client.hmget(self.keys("job", job_id), "run", "status")
+        return None if status is None else (int(run), Status(status))
+
     def has_logged(self, job_id: str, at_ms: int, level: str, message: str) -> bool:
         """Whether a line is among the last of a job's log."""
         line = {"at": str(at_ms), "level": level, "message": message}

@@ -128,17 +128,51 @@ class Settlement:
         Celery's chords around it will not come to their end either, so all its ancestors are called likewise.
         """
         self.own_ancestors(parent_id)
+        if self._send(parent_id):
+            self.store.edit(parent_id, fields={"body": "sent"})
+
+    def relaunch(self, job_id: str, *, run: int, reason: str, lease: str | None = None) -> Change:
+        """Send a new run of a job that has not settled: its message, or the worker that ran it, is gone.
+
+        What is left of the run before, its message or its task, is refused when it turns up. A parent's own task is
+        called with the results of its sub-jobs, when they have all settled. A job whose cancel was asked for is
+        cancelled instead.
+
+        Args:
+            job_id: The job.
+            run: The run that is gone; where there is a later one, nothing is done.
+            reason: A sentence that says what happened.
+            lease: The worker that is gone; where another one has taken the job on, nothing is done.
+        """
+        subs = self.queries.sub_ids(job_id)
+        fields: dict[str, str | int] = {"reason": reason}
+        if subs:
+            fields["body"] = "own"
+        change = self.follow(job_id, self.store.apply(Event.RELAUNCH, job_id, run=run, lease=lease, fields=fields))
+        if not change.applied or change.settled:
+            return change
+        self.own_ancestors(job_id)
+        if change.parent:
+            self.tell(change.parent, job_id, change.run, Status.PENDING)
+        if not subs:
+            self._send(job_id)
+        elif state := self.queries.state(subs[0]):
+            self.tell(job_id, subs[0], *state)  # what it is due for, it is told
+        return change
+
+    def _send(self, job_id: str) -> bool:
+        """Send a job's own task; where it can't be sent, the job has failed."""
         try:
-            self.dispatcher.publish_alone(parent_id)
+            self.dispatcher.publish_alone(job_id)
         except JobTrackerError as error:
-            logger.exception("The task of parent %s could not be sent", parent_id)
+            logger.exception("The task of job %s could not be sent", job_id)
             fields = {"reason": str(error)[:300]}
             change = self.store.apply(
-                Event.FAIL, parent_id, fields=fields, data={"error": _error(str(error), type(error).__name__)}
+                Event.FAIL, job_id, fields=fields, data={"error": _error(str(error), type(error).__name__)}
             )
-            self.follow(parent_id, change)
-        else:
-            self.store.edit(parent_id, fields={"body": "sent"})
+            self.follow(job_id, change)
+            return False
+        return True
 
     def own_ancestors(self, job_id: str) -> None:
         """From here on the tasks of all its ancestors are called by us, not by Celery's chords."""

@@ -4,12 +4,16 @@ from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, Outcome, Status
 from jobtracker.store import Change
 
 LIKELY = {
-    Status.PENDING: [*[Event.START] * 8, Event.ENQUEUE, Event.UNENQUEUE, Event.CANCEL, Event.COMPLETE, Event.FAIL],
+    Status.PENDING: [
+        *[Event.START] * 8,
+        *[Event.ENQUEUE, Event.UNENQUEUE, Event.CANCEL, Event.COMPLETE, Event.FAIL, Event.RELAUNCH],
+    ],
     Status.RUNNING: [
         *[Event.COMPLETE, Event.FAIL, Event.LOSE] * 2,
         *[Event.PROGRESS, Event.START, Event.RETRY, Event.REQUEUE, Event.CANCEL, Event.CANCELLED],
+        Event.RELAUNCH,
     ],
-    Status.RETRYING: [Event.START, Event.START, Event.LOSE, Event.CANCEL, Event.REQUEUE, Event.FAIL],
+    Status.RETRYING: [*[Event.START] * 2, Event.LOSE, Event.CANCEL, Event.REQUEUE, Event.FAIL, Event.RELAUNCH],
     Status.COMPLETED: sorted(EVIDENCE),
     Status.FAILED: [*sorted(EVIDENCE), *[Event.RERUN] * 6],
     Status.CANCELLED: [*sorted(EVIDENCE), *[Event.RERUN] * 6],
@@ -46,6 +50,13 @@ def check_change(
         assert was_run == 0
     if event is Event.UNENQUEUE:
         assert (was_run, now["run"]) == (1, "0")
+    if event is Event.RELAUNCH:
+        assert was_run > 0
+        if "cancel" in was:
+            assert change.after is Status.CANCELLED
+        else:
+            assert (now["run"], now["attempt"], change.after) == (str(was_run + 1), "0", Status.PENDING)
+            assert not {"started", "executing", "eta", "lease", "worker"} & now.keys()
     if event is Event.START:
         began = change.after is Status.RUNNING
         assert began == ("cancel" not in was)

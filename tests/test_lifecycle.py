@@ -98,6 +98,16 @@ def test_a_pending_job_is_not_presumed_lost_for_no_worker_has_it():
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - SETTLED))
+def test_what_has_not_settled_can_be_sent_anew(status):
+    assert leads_to(Event.RELAUNCH, status) is P
+
+
+@pytest.mark.parametrize("status", sorted(SETTLED))
+def test_what_has_settled_is_not_relaunched_but_rerun(status):
+    assert MATRIX[Event.RELAUNCH][status] is Outcome.ILLEGAL
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - SETTLED))
 def test_every_unsettled_status_can_be_called_off(status):
     # A running task is only marked: it stays running until it stops.
     assert leads_to(Event.CANCEL, status) in {X, R}

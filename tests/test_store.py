@@ -16,7 +16,7 @@ SENT_EXCEPTIONS = {
 UNSENT_EXCEPTIONS = {
     (Event.UNENQUEUE, Status.PENDING): Outcome.STALE,  # there is nothing to take back
     (Event.CANCEL, Status.RUNNING): Status.CANCELLED,  # no Celery task that would look at the mark
-    **{(Event.REOPEN, status): Outcome.ILLEGAL for status in Status},
+    **{(event, status): Outcome.ILLEGAL for status in Status for event in (Event.REOPEN, Event.RELAUNCH)},
 }
 
 
@@ -42,7 +42,7 @@ def test_an_event_does_in_the_store_what_the_table_says(client, keys, store, eve
     if outcome is Outcome.APPLIED:
         assert now["note"] == "written"
         assert client.hget(keys("data", job), "result") == "1"
-        assert now["entered"] == str(LATER_MS if after != status else START_MS)
+        assert now["entered"] == str(START_MS if after == status and event is not Event.RELAUNCH else LATER_MS)
     else:
         assert now == record
         assert client.exists(keys("data", job)) == 0

@@ -82,7 +82,7 @@ class JobMachine(RuleBasedStateMachine):
                 attempt += 1
             elif dice.random() < 0.1:
                 run, attempt = dice.choice([(run - 1, attempt), (run, attempt - 1)])
-            known = event in EVIDENCE or event is Event.LOSE  # so do its worker, and who presumes it lost
+            known = event in EVIDENCE | {Event.LOSE, Event.RELAUNCH}  # so do its worker, and who takes it for lost
             tick = dice.choice(TICKS)
             note(f"{job}: {event} of run {run}, attempt {attempt}, at {tick}")
             self._apply(job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None)
@@ -161,7 +161,8 @@ class JobMachine(RuleBasedStateMachine):
 
     def _apply(self, job: str, event: Event, tick: int, run: int | None, attempt: int | None) -> Change:
         record = self.records.get(job)
-        change = self.store.apply(event, job, run=run, attempt=attempt, at_ms=START_MS + tick)
+        fields = {"body": "own"} if event is Event.RELAUNCH and record and record.get("subs") else None
+        change = self.store.apply(event, job, run=run, attempt=attempt, fields=fields, at_ms=START_MS + tick)
         self.look(event, job)
         if record is None:
             assert change.outcome is (Outcome.DELETED if job in self.buried else Outcome.MISSING)

@@ -88,7 +88,8 @@ end
 -- Keeps what the record does not say, or is about to forget, of any but the simple course: a list of JSON objects with
 -- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more; `was`, where a verdict is
 -- taken back or a run is followed by another, the fields of the record.
-local NOTED = { retry = true, requeue = true, unenqueue = true, rerun = true, reopen = true }
+local NOTED = { retry = true, requeue = true, unenqueue = true, rerun = true, relaunch = true, reopen = true }
+local NEW_RUN = { rerun = true, relaunch = true }
 local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason', 'cancel', 'presumed', 'subs' }
 local HISTORY = 100
 local function note(rec, event, now, run, attempt, more, takes_back)
@@ -143,7 +144,7 @@ local function remember(rec, event, now, run, attempt, moved, more)
     put('run', 1); put('queued', now)
   elseif event == 'unenqueue' then
     put('run', 0); drop('queued')
-  elseif event == 'rerun' then
+  elseif NEW_RUN[event] then
     put('run', rec.run + 1); put('attempt', 0); put('queued', now)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
       'note', 'body', 'halted')
@@ -188,7 +189,8 @@ local function apply(rec, event, now, run, attempt, more)
   if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
   if event == 'unenqueue' and rec.run ~= 1 then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
-  if event == 'start' and rec.cancel then event, more = 'cancelled', nil end
+  if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
+  if (event == 'start' or event == 'relaunch') and rec.cancel then event, more = 'cancelled', nil end
   if event == 'cancelled' and rec.cancel and more then more = without_reason(more) end
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
@@ -202,9 +204,9 @@ local function apply(rec, event, now, run, attempt, more)
   if corrected then chronicle(rec, tonumber(redis.call('HGET', key('job', rec.id), 'finished')), -1) end
   local again = event == 'start' and rec.started and rec.deliveries > 0
   if again or corrected or NOTED[event] or event == 'cancel' and not SETTLED[to] then
-    note(rec, event, now, run, attempt, more or {}, corrected or event == 'rerun')
+    note(rec, event, now, run, attempt, more or {}, corrected or NEW_RUN[event] or false)
   end
-  local moved = to ~= from or corrected
+  local moved = to ~= from or corrected or event == 'relaunch'
   if moved then
     unindex(rec)
     rec.status = to
