@@ -1,7 +1,12 @@
 """The ways a task can end while its worker lives: the tracker, Celery's result and the task itself must agree."""
 
 import pytest
-from workers_under_test import every_broker, every_pool_and_broker, every_pool_and_broker_but_quorum
+from workers_under_test import (
+    BROKERS,
+    every_broker,
+    every_pool_and_broker,
+    every_pool_and_broker_but_quorum,
+)
 
 from jobtracker import Status
 
@@ -15,6 +20,7 @@ def test_a_task_that_returns_is_completed_with_its_result(pooled):
     assert job.created_at <= job.started_at <= job.finished_at
 
 
+@every_pool_and_broker
 def test_a_task_that_raises_is_failed_with_type_message_and_traceback(pooled):
     job = pooled.expect(pooled.send("fail", "no ink"), Status.FAILED, "FAILURE", ["began"])
     assert (job.error.type, job.error.message, job.reason) == ("ValueError", "no ink", "ValueError: no ink")
@@ -26,21 +32,25 @@ def test_an_error_whose_own_text_can_not_be_told_is_a_failure(project):
     assert job.reason == "UntoldError: its text can't be told: RuntimeError"
 
 
+@every_broker
 def test_a_soft_time_limit_is_a_failure(project):
     job_id = project.send("hold", "never opened", soft_time_limit=0.3)
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "SoftTimeLimitExceeded"
 
 
+@every_pool_and_broker
 def test_wrong_arguments_are_a_failure_of_a_task_that_never_began(pooled):
     job_id = pooled.app.send_task("ok", args=[1, 2, 3])
     assert pooled.expect(job_id.id, Status.FAILED, "FAILURE", []).error.type == "TypeError"
 
 
+@every_pool_and_broker
 def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(pooled):
     job = pooled.expect(pooled.send("unserialisable"), Status.FAILED, "FAILURE", ["began", "returned"])
     assert job.error.type == "EncodeError"
 
 
+@every_broker
 def test_a_result_that_can_not_be_stored_is_a_failure_of_a_task_that_ran(project):
     job = project.expect(project.send("unstorable"), Status.FAILED, "FAILURE", ["began", "returned"])
     assert "the result can't be stored" in job.error.message
@@ -68,6 +78,7 @@ def test_retries_that_are_exhausted_are_a_failure(pooled):
     assert (job.attempt, job.error.type, job.error.message) == (1, "ConnectionError", "never")
 
 
+@every_pool_and_broker
 def test_ignore_is_an_end_without_an_outcome(pooled):
     job = pooled.expect(pooled.send("ignored"), Status.CANCELLED, "STARTED", ["began"])
     assert job.reason == "the task raised Ignore"
@@ -132,14 +143,15 @@ def test_a_task_that_is_revoked_while_it_waits_for_its_eta_is_cancelled_when_tha
     pooled.expect(job_id, Status.CANCELLED, "REVOKED", [])
 
 
+@pytest.mark.parametrize("single", BROKERS[:2], indirect=True)
 def test_a_task_that_is_revoked_while_it_waits_for_a_process_is_cancelled_when_one_is_free(single):
-    blocker = single.send("hold", "blocker")
+    blocker = single.send("hold", f"{single.name}-blocker")
     waiting = single.send("ok")
     single.expect(blocker, Status.RUNNING, "STARTED", ["began"])
     single.expect_reserved(waiting)
     single.revoke(waiting)
     single.expect(waiting, Status.PENDING, "REVOKED", [])
-    single.diary.open_gate("blocker")
+    single.diary.open_gate(f"{single.name}-blocker")
     single.expect(waiting, Status.CANCELLED, "REVOKED", [])
     single.expect(blocker, Status.COMPLETED, "SUCCESS", ["began", "returned"])
 

@@ -15,6 +15,7 @@ from workers_under_test import (
 from jobtracker import Status
 
 
+@every_broker
 def test_a_task_that_passes_its_hard_time_limit_is_a_failure(project):
     job_id = project.send("hold", "never opened", time_limit=0.3)
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).error.type == "TimeLimitExceeded"
@@ -135,11 +136,15 @@ def test_a_worker_that_can_not_wait_says_what_it_gives_back_before_it_ends(survi
 
 def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_delivers_the_rest_again(survivor, victim):
     (queue,) = victim.lease.queues
-    early, _ = running(survivor, "hold", queue)
+    header = [survivor.signature("hold", "never opened", queue=queue), survivor.signature("ok")]
+    parent = survivor.chord(header, survivor.signature("collect"))
+    early = survivor.subs(parent)[0]
+    survivor.expect(early, Status.RUNNING, "STARTED", ["began"])
     late, gate = running(survivor, "hold_late", queue)
     victim.kill()
     job = survivor.expect(early, Status.FAILED, "STARTED", ["began"])
     assert (job.error.type, job.reason) == ("WorkerLost", f"{victim.lease.name} was lost while it ran the task")
+    survivor.expect(parent, Status.FAILED, "PENDING", [])  # Celery waits for its sub-job for ever
     job = survivor.expect(late, Status.PENDING, "STARTED", ["began"])
     assert job.reason == f"{victim.lease.name} was lost; the broker will deliver the message again"
     survivor.diary.open_gate(gate)

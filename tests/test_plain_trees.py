@@ -62,10 +62,10 @@ def test_a_sub_job_that_fails_fails_the_parent_with_a_reason_that_names_it(proje
 
 
 @every_broker
-@pytest.mark.parametrize("task", ["ignored", "unheard_of"])
+@pytest.mark.parametrize("task", ["ignored", "unheard_of", "unreadable"])
 def test_a_sub_job_after_which_celery_leaves_the_chord_for_ever_settles_the_parent_all_the_same(project, sig, task):
-    body = sig("collect")
-    parent = project.chord([sig("ok"), project.app.signature(task)], body)
+    lost = sig("ok").set(serializer="pickle") if task == "unreadable" else project.app.signature(task)
+    parent = project.chord([sig("ok"), lost], sig("collect"))
     project.expect(parent, Status.FAILED, "PENDING", [])
 
 

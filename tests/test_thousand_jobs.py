@@ -135,6 +135,8 @@ def truth(project, record, everything):
         return Status.COMPLETED
     if record["task"] == "ignored" or did[-1] == "began attempt 0":  # its retry never came: it was called off
         return Status.CANCELLED
+    if record["task"] == "count" and record.get("cancel"):  # it looks, and stops
+        return Status.CANCELLED
     return Status.FAILED
 
 
