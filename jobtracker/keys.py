@@ -49,9 +49,11 @@ PREFIXES: dict[str, str] = {
     "lease": "lease:",
     # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: leases. Expires.
     "reaper": "reaper",
-    # reaper         string  Who reaps now. Writer: reaper. Expires.
+    # reaper         string  The lock: "<turn>:<reaper>", who reaps now. Writer: reap. Expires.
+    "turns": "turns",
+    # turns          string  How often the lock was taken. Writer: reap. For ever.
     "watched": "watched",
-    # watched        string  Since when (ms) reapers have come by without a gap. Writer: reaper. Expires.
+    # watched        string  Since when (ms) reapers have come by without a gap. Writer: reap. Expires.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }

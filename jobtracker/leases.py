@@ -63,10 +63,6 @@ class Leases:
         found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
         return {name: Worker.model_validate_json(text).pool for name, text in zip(names, found, strict=True) if text}
 
-    def forget_lost(self) -> None:
-        """Drop the entries of workers that are long gone."""
-        self.client.zremrangebyscore(self.keys("leases"), "-inf", now_ms() - 3_600_000)
-
 
 class Repeater:
     """Does something every few seconds in a thread of its own, until it is stopped.

@@ -1,6 +1,8 @@
 """Looks after what nobody reports: settled jobs whose time is up, and jobs of workers that are gone.
 
-Every worker and API process has one; a lock in Redis lets one of them act at a time. Each step can be repeated.
+Every worker and API process has one; a lock in Redis lets one of them act at a time. What it writes bears the fence
+of its turn, and is refused once another one has taken over: a process may be stopped for minutes between a look and
+what follows from it. Each step can be repeated.
 """
 
 import logging
@@ -12,6 +14,7 @@ from kombu.utils.json import dumps
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.scripts import FencedError
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
@@ -19,16 +22,25 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 500
 
+_SHORTEST_TURN_S = 1.0
+"""The lock lasts for two rounds or, where they follow each other faster, so long: a round should not outlast it."""
+
 _ASKED = 100
 """About how many unsettled jobs of each status Celery's result backend is asked in a round."""
 
 
 class Reaper:
-    """Settles lost jobs and removes old ones."""
+    """Settles lost jobs and removes old ones.
+
+    Attributes:
+        tracking: What it works on; from its first round on with the fence of its turn.
+    """
 
     def __init__(self, tracking: Tracking) -> None:
         self.tracking = tracking
+        self._unfenced = tracking
         self._me = uuid.uuid4().hex
+        self._fence: str | None = None
         self._due: set[str] = set()  # parents whose task was to be called when the last round came by
         self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
         self._backend = ResultBackend(tracking)
@@ -37,22 +49,38 @@ class Reaper:
     def step(self) -> None:
         """One round, if nobody else is at it."""
         try:
-            self._step()
+            if self._take_turn():
+                self.settle_lost()
+            for step in (self.settle_finished, self.settle_waiting, self.remove_expired, self._empty_trash):
+                self._take_turn()
+                step()
+        except FencedError as error:
+            logger.debug("%s", error)
         except Exception as error:
             if is_away(error):
                 self._was_away_at = time.monotonic()
             raise
 
-    def _step(self) -> None:
-        are_leases_true = self._are_leases_true()
-        if self._lock():
-            if are_leases_true:
-                self.settle_lost()
-            self.settle_finished()
-            self.settle_waiting()
-            self.remove_expired()
-            self.tracking.launcher.empty_trash()
-            self.tracking.leases.forget_lost()
+    def _take_turn(self) -> bool:
+        """Take the lock, or keep it; returns whether a worker without a lease is a lost one.
+
+        It may be one that could not renew its lease, unless the store has been there for long enough: every process
+        leaves a mark that lasts for a little less than a lease, and there is none where the store was away.
+
+        Raises:
+            FencedError: Another one reaps.
+        """
+        settings = self._unfenced.settings
+        mark_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.reap_interval_s)
+        lock_s = max(2 * settings.reap_interval_s, _SHORTEST_TURN_S)
+        turn = self._unfenced.store.reap(self._me, lock_ms=int(lock_s * 1000), mark_ms=int(mark_s * 1000))
+        if turn.fence is None:
+            raise FencedError("Another one reaps.")
+        if turn.fence != self._fence:
+            self._fence, self.tracking = turn.fence, self._unfenced.fenced(turn.fence)
+            self._due = set()
+        is_long_there = turn.watched_ms >= settings.lease_lost_s * 1000
+        return is_long_there and time.monotonic() - self._was_away_at > settings.lease_lost_s
 
     def settle_lost(self) -> int:
         """Settle running jobs whose worker has let its lease run out; returns how many.
@@ -162,6 +190,9 @@ class Reaper:
         self._due = due - self._due
         return helped
 
+    def _empty_trash(self) -> int:
+        return self.tracking.launcher.empty_trash()
+
     def _long_running(self) -> list[dict[str, str]]:
         return self.tracking.queries.running_since(self._long_ago_ms())
 
@@ -182,26 +213,3 @@ class Reaper:
                 removed += gone
                 self.tracking.launcher.empty_trash()
         return removed
-
-    def _are_leases_true(self) -> bool:
-        """Whether the store has been there long enough for every worker that lives to renew its lease.
-
-        Every process leaves a mark that lasts for a little less than a lease: there is none where the store was away.
-        """
-        settings, client, key = self.tracking.settings, self.tracking.client, self.tracking.keys("watched")
-        kept_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.reap_interval_s)
-        since = client.set(key, now_ms(), nx=True, get=True)
-        client.pexpire(key, int(kept_s * 1000))
-        if since is None or int(since) > self._long_ago_ms():
-            return False
-        return time.monotonic() - self._was_away_at > settings.lease_lost_s
-
-    def _lock(self) -> bool:
-        key, ttl_ms = self.tracking.keys("reaper"), int(self.tracking.settings.reap_interval_s * 3000)
-        client = self.tracking.client
-        if client.set(key, self._me, nx=True, px=ttl_ms):
-            return True
-        if client.get(key) != self._me:
-            return False
-        client.pexpire(key, ttl_ms)
-        return True

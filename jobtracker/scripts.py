@@ -51,6 +51,10 @@ class Library:
         """Send calls of a verb, and leave their answers for later."""
         return PendingCalls(self, client, verb, calls)
 
+    def fenced(self, fence: str) -> "Library":
+        """The same verbs for a reaper; they raise `FencedError` where its turn is over (lua/fence.lua)."""
+        return _FencedLibrary(self, fence)
+
     def load(self, client: RedisClient) -> None:
         """Load the library into the server; does nothing where somebody else has."""
         try:
@@ -58,6 +62,22 @@ class Library:
         except ResponseError as error:
             if "already exists" not in str(error):
                 raise
+
+
+class _FencedLibrary(Library):
+    def __init__(self, library: Library, fence: str) -> None:
+        self.name, self.source = library.name, library.source
+        self._library = library
+        self._fence = fence
+
+    def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
+        return PendingCalls(
+            self._library, client, f"fenced_{verb}", [(key, [*args, self._fence]) for key, args in calls]
+        )
+
+
+class FencedError(ResponseError):
+    """Another reaper has taken over: what this one has decided meanwhile must not be carried out."""
 
 
 class PendingCalls:
@@ -105,6 +125,8 @@ class PendingCalls:
             if isinstance(answer, ResponseError) and "Function not found" in str(answer):
                 self._library.load(self._client)
                 answers[n] = self._library.call(self._client, self._verb, *self._calls[n])
+            elif isinstance(answer, ResponseError) and str(answer).startswith("FENCED "):
+                raise FencedError(str(answer))
             elif isinstance(answer, Exception):
                 raise answer
         return answers
@@ -133,10 +155,11 @@ def _render(verbs: Iterable[str], keep_s: int) -> str:
         "KEEP_S": keep_s,
     }
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
-    parts.append(_read("record"))
+    parts += [_read("record"), _read("fence"), "local VERB = {}"]
     for verb in verbs:
-        parts.append(f"redis.register_function('{_NAME}_{verb}', function(KEYS, ARGV)\nPREFIX = ARGV[1]")
-        parts.append(f"{_read(verb)}\nend)")
+        parts.append(f"function VERB.{verb}(KEYS, ARGV)\nPREFIX = ARGV[1]\n{_read(verb)}\nend")
+        parts.append(f"redis.register_function('{_NAME}_{verb}', VERB.{verb})")
+        parts.append(f"redis.register_function('{_NAME}_fenced_{verb}', fenced(VERB.{verb}))")
     return "\n".join(parts)
 
 

@@ -3,6 +3,7 @@
 The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can't disagree about what is legal.
 """
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -76,6 +77,15 @@ class Verdict(NamedTuple):
     status: Status | None
 
 
+class Turn(NamedTuple):
+    """What a reaper is told when it asks for the lock."""
+
+    fence: str | None
+    """What its writes bear (`JobStore.fenced`); None where another one reaps."""
+    watched_ms: int
+    """For how long reapers have come by without a gap: the store was there."""
+
+
 @dataclass(frozen=True)
 class Begun(Generic[T]):
     """A call that is under way: called, once, it waits for what became of it."""
@@ -116,7 +126,25 @@ class JobStore:
         self.tombstone_s = tombstone_s
         self.max_log_lines = max_log_lines
         keep_s = retention_ms // 1000 + 86_400
-        self._verbs = Library(("create", "transition", "settle", "edit", "delete", "log"), keep_s)
+        self._verbs = Library(("create", "transition", "settle", "edit", "delete", "log", "reap"), keep_s)
+
+    def fenced(self, fence: str) -> "JobStore":
+        """The same store for a reaper: everything that it writes raises `FencedError` where its turn is over."""
+        fenced = copy.copy(self)
+        fenced._verbs = self._verbs.fenced(fence)  # noqa: SLF001 (its own)
+        return fenced
+
+    def reap(self, reaper: str, *, lock_ms: int, mark_ms: int) -> Turn:
+        """Take the reaper's lock, or keep it.
+
+        Args:
+            reaper: Who asks; each has a name of its own.
+            lock_ms: How long it has the lock.
+            mark_ms: How long it is remembered that one was here.
+        """
+        args: list[str | int | float] = [self.keys.prefix, reaper, lock_ms, mark_ms]
+        fence, watched_ms = self._verbs.call(self.client, "reap", self.keys("reaper"), args)
+        return Turn(fence or None, watched_ms)
 
     def create(self, *jobs: NewJob, at_ms: int | None = None) -> list[Outcome]:
         """Record jobs, or attach sub-jobs to ones that are there, in one round trip.

@@ -1,6 +1,6 @@
 """Everything that works on one store, put together once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from celery import Celery
 
@@ -67,3 +67,10 @@ class Tracking:
             launcher,
             reporting,
         )
+
+    def fenced(self, fence: str) -> "Tracking":
+        """The same for a reaper: what it writes, and what follows from that, raises where its turn is over."""
+        store = self.store.fenced(fence)
+        settlement = Settlement(store, self.queries, self.dispatcher, self.leases)
+        launcher = Launcher(store, self.queries, self.registry, self.dispatcher, settlement)
+        return replace(self, store=store, settlement=settlement, launcher=launcher)

@@ -1,5 +1,8 @@
 """The reaper: settled jobs leave when their time is over, and what nobody reports any more is settled."""
 
+import contextlib
+import logging
+import threading
 import time
 import warnings
 
@@ -17,6 +20,8 @@ from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
 from jobtracker.reports import Worker
+from jobtracker.scripts import FencedError
+from jobtracker.store import NewJob
 
 DAY_MS = 86_400_000
 
@@ -124,6 +129,93 @@ def test_one_of_many_reapers_acts_at_a_time(own_project, store, now_ms):
     assert left(own_project) == 1
     first.step()
     assert left(own_project) == 0
+
+
+def take_over(store):
+    """Another reaper takes the lock, whose time is over."""
+    store.client.delete(store.keys("reaper"))
+    assert store.reap("another", lock_ms=60_000, mark_ms=60_000).fence is not None
+
+
+def test_a_reaper_that_was_paused_does_not_carry_out_what_it_decided_before(own_project, store, reaper, now_ms):
+    own_project.client.set(own_project.keys("watched"), now_ms - 60_000)
+    jobs = [begin(store, "dead", now_ms - 60_000 + n) for n in range(2)]
+    with paused_when_logging("jobtracker.reaper", reaper.step) as has_ended:  # the first one is settled
+        take_over(store)
+    assert has_ended()
+    assert [own_project.job(each).status for each in jobs] == [Status.FAILED, Status.RUNNING]
+    assert recount(own_project.client, own_project.keys) == []
+
+
+@contextlib.contextmanager
+def paused_when_logging(name, step):
+    """A step in a thread, which stands still from its first log message on; it must end without an error."""
+    reached, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Pause(logging.Handler):
+        def emit(self, _):
+            reached.set()
+            assert go_on.wait(30)
+
+    def run():
+        step()
+        ended.set()
+
+    pause, thread = Pause(logging.WARNING), threading.Thread(target=run)
+    logging.getLogger(name).addHandler(pause)
+    try:
+        thread.start()
+        assert reached.wait(30)
+        yield ended.is_set
+        go_on.set()
+        thread.join(30)
+    finally:
+        go_on.set()
+        logging.getLogger(name).removeHandler(pause)
+
+
+def test_every_write_is_refused_and_changes_nothing_when_the_turn_is_over(own_project, store):
+    job_id = create_in(store, Status.RUNNING)
+    turn = store.reap("first", lock_ms=60_000, mark_ms=60_000)
+    fenced = own_project.tracking.fenced(turn.fence)
+    assert fenced.store.edit(job_id, fields={"name": "new"}) is Outcome.APPLIED
+    take_over(store)
+    assert store.reap("first", lock_ms=60_000, mark_ms=60_000).fence is None
+    before = own_project.client.hgetall(own_project.keys("job", job_id))
+    for write in (
+        lambda: fenced.store.create(NewJob(id="new", fields={"type": "custom", "priority": "normal"})),
+        lambda: fenced.store.apply(Event.LOSE, job_id),
+        lambda: fenced.store.apply_many(Event.LOSE, {job_id: {}}),
+        lambda: fenced.store.settle(job_id, "sub", 1, Status.FAILED),
+        lambda: fenced.store.edit(job_id, fields={"name": "newer"}),
+        lambda: fenced.store.delete(job_id, mode="trash"),
+        lambda: fenced.store.log(job_id, [(1, "info", "hello")]),
+        lambda: fenced.settlement.cancel_trees([job_id], reason="late"),
+        lambda: fenced.launcher.cancel(job_id),
+    ):
+        own_project.client.function_flush()  # nor may it pass where the verbs have to be loaded first
+        with pytest.raises(FencedError):
+            write()
+    assert own_project.client.hgetall(own_project.keys("job", job_id)) == before
+    assert left(own_project) == 1
+
+
+def test_a_reaper_whose_turn_comes_again_is_not_in_the_one_before(store):
+    turns = []
+    for _ in range(2):
+        turns.append(store.reap("first", lock_ms=60_000, mark_ms=60_000).fence)
+        store.client.delete(store.keys("reaper"))
+    assert turns == ["1:first", "2:first"]
+    store.reap("first", lock_ms=60_000, mark_ms=60_000)
+    with pytest.raises(FencedError):
+        store.fenced(turns[1]).delete("x")
+
+
+def test_workers_that_are_long_gone_are_forgotten(own_project, leases, reaper, now_ms):
+    gone = own_project.keys("leases")
+    own_project.client.zadd(gone, {"long gone": now_ms - 3_700_000, "just gone": now_ms - 3_500_000})
+    reaper.step()
+    assert own_project.client.zrange(gone, 0, -1) == ["just gone"]
 
 
 def test_a_worker_removes_what_is_old(redis_server, worker_log_dir):
