@@ -102,26 +102,25 @@ def take_time(client: redis.Redis, url: str, duration_s: float) -> None:
     wait_until(lambda: bool(client.exists("pid:child")))
 
 
-def test_all_that_was_started_is_gone_after_the_end(stack):
+def test_a_stack_follows_its_own_broker_logs_beside_its_data_and_leaves_nothing_running(stack, monkeypatch):
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1")
     with stack, connect(stack) as client:
+        monkeypatch.delenv("CELERY_BROKER_URL")  # which comes before what a sender asks for
         take_time(client, stack.redis.url, 0)
         pids = read_pids(client)
         assert all(is_alive(pid) for pid in pids.values())
+        assert client.lindex("broker", 0) == stack.redis.url
     assert [name for name, pid in pids.items() if is_alive(pid)] == []
+    assert {path.name for path in (stack.data_dir / "logs").iterdir()} == {"redis.log", "api.log", "worker.log"}
 
 
-def test_what_was_stored_is_there_with_the_next_stack(stack):
+def test_a_running_task_is_finished_before_the_end_and_what_was_stored_is_there_with_the_next_stack(stack):
     with stack, connect(stack) as client:
-        client.set("name", "value")
+        take_time(client, stack.redis.url, 1)
+        assert not client.exists("finished")
         client.delete("pid:worker")
     with stack, connect(stack) as client:
-        assert client.get("name") == "value"
-
-
-def test_the_logs_lie_beside_the_data(stack):
-    with stack:
-        names = {path.name for path in (stack.data_dir / "logs").iterdir()}
-    assert names == {"redis.log", "api.log", "worker.log"}
+        assert client.get("finished") == "1"
 
 
 def test_flower_is_there_when_it_is_asked_for_and_lists_the_worker(tmp_path, applications_dir, monkeypatch):
@@ -134,14 +133,6 @@ def test_flower_is_there_when_it_is_asked_for_and_lists_the_worker(tmp_path, app
         wait_until(lambda: "local@" in httpx.get(f"{stack.flower_url}/workers?json=1").text)
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{stack.flower_url}/healthcheck")
-
-
-def test_a_running_task_is_finished_before_the_end(stack):
-    with stack, connect(stack) as client:
-        take_time(client, stack.redis.url, 1)
-        assert not client.exists("finished")
-    with stack.redis, connect(stack) as client:
-        assert client.get("finished") == "1"
 
 
 def test_a_task_that_takes_too_long_is_cut_off(tmp_path, applications_dir):
@@ -163,12 +154,6 @@ def test_when_one_dies_the_reason_is_told_and_the_others_end(stack, name):
         with pytest.raises(ProcessError, match=f"^The {name} was killed by SIGKILL"):
             stack.supervisor.watch(timeout_s=10)
     wait_until(lambda: not any(is_alive(pid) for pid in pids.values()))
-
-
-def test_the_stack_follows_its_own_broker_whatever_the_environment_says(stack, monkeypatch):
-    monkeypatch.setenv("CELERY_BROKER_URL", "redis://127.0.0.1:1")
-    with stack, connect(stack) as client:
-        assert client.lindex("broker", 0) == stack.redis.url
 
 
 def test_a_taken_api_port_is_refused_before_anything_starts(tmp_path, applications_dir):

@@ -87,43 +87,39 @@ def test_an_interrupted_demo_ends_all_and_says_so(start, tmp_path):
     assert list(tmp_path.glob("jobtracker-demo-*")) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_of_it(start, tmp_path, number):
-    process, _ = start_up(start, tmp_path / "data")
+def test_it_listens_where_it_is_asked_to_refuses_a_second_one_on_its_data_and_ends_whole_with_ctrl_c(start, tmp_path):
+    port = free_port()
+    process, _ = start_up(start, tmp_path / "data", "--redis-port", str(port))
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(b"PING\r\n")
+        assert connection.recv(100) == b"+PONG\r\n"
+    second = start("up", "--api-port", str(free_port()), "--data-dir", tmp_path / "data")
+    assert second.wait(60) == 1
+    assert "in use by another embedded server" in said(second)
+    expect_whole_end(process, signal.SIGINT)
+
+
+def expect_whole_end(process, number):
     below = processes_below(process.pid)
-    # Redis, the API, the worker and its pool child.
-    assert len(below) >= 4
+    assert len(below) >= 4  # Redis, the API, the worker and its pool child
     process.send_signal(number)
     assert process.wait(60) == 0
     assert "All has ended." in said(process)
     assert [pid for pid in below if is_alive(pid)] == []
 
 
-def test_nothing_outlives_a_kill(start, tmp_path):
-    process, _ = start_up(start, tmp_path / "data")
-    below = processes_below(process.pid)
-    process.kill()
-    process.wait()
-    wait_until(lambda: not any(is_alive(pid) for pid in below))
-
-
-def test_a_job_is_there_again_after_a_restart_in_a_folder_with_a_space(start, tmp_path):
+def test_a_job_is_there_again_after_a_restart_in_a_folder_with_a_space_and_nothing_outlives_a_kill(start, tmp_path):
     data_dir = tmp_path / "my data"
     body = {"name": "A note", "job_type": "document_analysis", "payload": {"text": "A few words."}}
     process, url = start_up(start, data_dir)
     job_id = httpx.post(f"{url}/api/jobs/", json=body).raise_for_status().json()["id"]
-    process.terminate()
-    assert process.wait(60) == 0
-    _, url = start_up(start, data_dir)
+    expect_whole_end(process, signal.SIGTERM)
+    process, url = start_up(start, data_dir)
     assert httpx.get(f"{url}/api/jobs/{job_id}").raise_for_status().json()["name"] == "A note"
-
-
-def test_redis_listens_on_the_port_that_is_asked_for(start, tmp_path):
-    port = free_port()
-    start_up(start, tmp_path / "data", "--redis-port", str(port))
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(b"PING\r\n")
-        assert connection.recv(100) == b"+PONG\r\n"
+    below = processes_below(process.pid)
+    process.kill()
+    process.wait()
+    wait_until(lambda: not any(is_alive(pid) for pid in below))
 
 
 def test_when_the_worker_dies_the_rest_ends_and_the_status_tells(start, tmp_path):
@@ -147,11 +143,3 @@ def test_a_taken_port_is_a_message_and_no_traceback(start, tmp_path):
         assert process.wait(60) == 1
     assert f"Port {port} on 127.0.0.1 is taken" in said(process)
     assert "Traceback" not in said(process)
-
-
-def test_a_second_one_on_the_same_data_is_refused(start, tmp_path):
-    first, _ = start_up(start, tmp_path / "data")
-    second = start("up", "--api-port", str(free_port()), "--data-dir", tmp_path / "data")
-    assert second.wait(60) == 1
-    assert "in use by another embedded server" in said(second)
-    assert first.poll() is None
