@@ -35,6 +35,10 @@ PREFIXES: dict[str, str] = {
     # counters --------------------------------------------------------------------------------------------------
     "counts": "counts",
     # counts         hash    "<status>:<priority>:<type>" -> number of jobs, no zeros. Equal to a recount, always.
+    "recount": "recount",
+    # recount        hash    A recount of the counters under way: token (whose), at ("<score> <id>" in `all`, up to
+    #                        where), and counts of the jobs up to there. Writer: audit_counts, and whatever counts.
+    #                        Expires.
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
     "times": "times:",

@@ -157,7 +157,8 @@ def _render(verbs: Iterable[str], keep_s: int) -> str:
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
     parts += [_read("record"), _read("fence"), "local VERB = {}"]
     for verb in verbs:
-        parts.append(f"function VERB.{verb}(KEYS, ARGV)\nPREFIX = ARGV[1]\n{_read(verb)}\nend")
+        parts.append(f"function VERB.{verb}(KEYS, ARGV)")
+        parts.append(f"PREFIX, RECOUNTED = ARGV[1], nil\n{_read(verb)}\nend")
         parts.append(f"redis.register_function('{_NAME}_{verb}', VERB.{verb})")
         parts.append(f"redis.register_function('{_NAME}_fenced_{verb}', fenced(VERB.{verb}))")
     return "\n".join(parts)

@@ -58,7 +58,7 @@ for i = at, #ARGV - 1, 2 do
   attached = attached + redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1])
 end
 if attached > 0 then
-  redis.call('HINCRBY', KEYS[1], 'subs', attached)
+  redis.call('HSET', KEYS[1], 'subs', redis.call('ZCARD', key('subs', id)))
   if derived(rec) then apply(rec, 'reopen', now) end
 end
 return outcome

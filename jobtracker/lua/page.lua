@@ -13,30 +13,10 @@ local cursor_score, cursor_id = ARGV[8], ARGV[9]
 local filters = cjson.decode(ARGV[10])
 local set, ascending = KEYS[1], order == 'asc'
 
--- In the order of their bytes, as the sorted set has it; Lua's own < goes by the server's locale.
-local function precedes(a, b)
-  for i = 1, math.min(#a, #b) do
-    local x, y = a:byte(i), b:byte(i)
-    if x ~= y then return x < y end
-  end
-  return #a < #b
-end
-
--- Ranks count from the lowest score, ties by id. How many entries stand below (score, id)?
-local function below(score, id)
-  local first = redis.call('ZCOUNT', set, '-inf', '(' .. score)
-  local last = first + redis.call('ZCOUNT', set, score, score)
-  while first < last do
-    local middle = math.floor((first + last) / 2)
-    if precedes(redis.call('ZRANGE', set, middle, middle)[1], id) then first = middle + 1 else last = middle end
-  end
-  return first
-end
-
 local bottom = redis.call('ZCOUNT', set, '-inf', '(' .. low)
 local top = redis.call('ZCOUNT', set, '-inf', high) - 1
 if cursor_score ~= '' then
-  local rank = below(cursor_score, cursor_id)
+  local rank = below(set, cursor_score, cursor_id)
   if ascending then
     if tonumber(redis.call('ZSCORE', set, cursor_id) or '') == tonumber(cursor_score) then rank = rank + 1 end
     bottom = math.max(bottom, rank)

@@ -4,6 +4,7 @@
 -- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
 
 local PREFIX -- of the call under way; the server runs one at a time
+local RECOUNTED -- up to where a recount is, "<score> <id>", or false; nil: not asked for yet in this call
 
 local function key(name, a, b)
   local k = PREFIX .. KEY[name]
@@ -36,11 +37,46 @@ local function missing(id)
   return 'missing'
 end
 
+local function shift(counters, field, delta)
+  if redis.call('HINCRBY', counters, field, delta) == 0 then redis.call('HDEL', counters, field) end
+end
+
+-- In the order of their bytes, as a sorted set has them; Lua's own < goes by the server's locale.
+local function precedes(a, b)
+  for i = 1, math.min(#a, #b) do
+    local x, y = a:byte(i), b:byte(i)
+    if x ~= y then return x < y end
+  end
+  return #a < #b
+end
+
+-- Ranks count from the lowest score, ties by id. How many entries of a sorted set stand below (score, id)?
+local function below(set, score, id)
+  local first = redis.call('ZCOUNT', set, '-inf', '(' .. score)
+  local last = first + redis.call('ZCOUNT', set, score, score)
+  while first < last do
+    local middle = math.floor((first + last) / 2)
+    if precedes(redis.call('ZRANGE', set, middle, middle)[1], id) then first = middle + 1 else last = middle end
+  end
+  return first
+end
+
+-- A recount of the counters goes through all jobs in pieces (audit_counts.lua). Those that it has passed are in its
+-- counters too, and these have to follow, so that at the end they are those of one moment.
+local function is_recounted(id)
+  if RECOUNTED == nil then RECOUNTED = redis.call('HGET', key('recount'), 'at') end
+  if not RECOUNTED then return false end
+  local score, last = RECOUNTED:match('^(%S+) (.*)$')
+  local own = redis.call('ZSCORE', key('all'), id)
+  if not score or not own then return false end
+  score, own = tonumber(score), tonumber(own)
+  return own < score or own == score and not precedes(last, id)
+end
+
 local function count(rec, delta)
   local field = rec.status .. ':' .. rec.priority .. ':' .. rec.type
-  if redis.call('HINCRBY', key('counts'), field, delta) == 0 then
-    redis.call('HDEL', key('counts'), field)
-  end
+  shift(key('counts'), field, delta)
+  if is_recounted(rec.id) then shift(key('recount'), field, delta) end
 end
 
 local function index(rec, now)
@@ -170,6 +206,20 @@ end
 
 -- Its verdict follows from its sub-jobs, not from a lost worker.
 local function derived(rec) return rec.presumed and rec.presumed ~= 'lose' end
+
+-- What follows for a parent from what it was told of its sub-jobs: an event that presumes; 'call', its own task is to be
+-- called; or nil.
+local function follows(rec)
+  local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelled
+  local unhappy = rec.subs_failed + rec.subs_cancelled > 0
+  if derived(rec) and (open > 0 or rec.presumed == 'subs_failed' and not unhappy) then return 'reopen' end
+  if SETTLED[rec.status] or rec.executing or open > 0 then return nil end
+  if rec.cancel then return 'subs_cancelled' end
+  if unhappy and not (rec.policy == 'continue' and rec.run > 0) then return 'subs_failed' end
+  if not unhappy and rec.body ~= 'own' then return nil end -- Celery's chord calls it
+  if rec.run == 0 or rec.body == 'due' or rec.body == 'sent' then return nil end
+  return 'call'
+end
 
 -- The pairs without a reason: who asked for a cancel has given it already.
 local function without_reason(more)

@@ -43,28 +43,18 @@ local function presume(event)
   return answer('settled')
 end
 
-local function call_body()
-  if rec.run == 0 or rec.body == 'due' or rec.body == 'sent' then return answer('waiting') end
+local event = follows(rec)
+if event == 'call' then
   redis.call('HSET', KEYS[1], 'body', 'due')
   return answer('due')
 end
-
+if event then return presume(event) end
 local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelled
-local unhappy = rec.subs_failed + rec.subs_cancelled > 0
-if derived(rec) and (open > 0 or rec.presumed == 'subs_failed' and not unhappy) then return presume('reopen') end
-if SETTLED[rec.status] or rec.executing then return answer('waiting') end
-if open > 0 then
+if open > 0 and not SETTLED[rec.status] and not rec.executing then
   local happy = status == 'completed' or not SETTLED[status] -- of the others some may be about to run again
   if rec.policy == 'fail_fast' and not happy and not rec.halted then
     redis.call('HSET', KEYS[1], 'halted', '1')
     return answer('halt')
   end
-  return answer('waiting')
 end
-if rec.cancel then return presume('subs_cancelled') end
-if not unhappy then
-  if rec.body == 'own' then return call_body() end
-  return answer('waiting')
-end
-if rec.policy == 'continue' and rec.run > 0 then return call_body() end
-return presume('subs_failed')
+return answer('waiting')

@@ -1,0 +1,121 @@
+"""Recounts what the store keeps beside its records: indexes, counters, families, and what is left of deleted jobs.
+
+It may run while everything else does. Each piece is one look of `Audit`, some hundred jobs at one moment. What lies
+between two jobs, a sub-job that has settled and a parent that does not know yet, is looked at twice (`families.py`).
+Time series and histograms can't be recounted: they outlive the records.
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Iterator
+
+from jobtracker.audit import Audit, Difference, Flaw
+from jobtracker.doctor.families import Families
+from jobtracker.keys import PREFIXES
+from jobtracker.tracking import Tracking
+
+PIECE = 200
+"""Keys, index entries or jobs that one call looks at: one to two milliseconds of the server's time."""
+
+_SCANNED = 1000
+_OF_ONE_JOB = {"job", "data", "log", "history", "subs", "outcomes", "tombstone"}
+_INDEXES = {"all", "status", "type", "status_type"}
+_NAMES = {prefix: name for name, prefix in PREFIXES.items()}
+_ATTEMPTS = 3
+
+
+class Recount:
+    """One recount of one store.
+
+    Args:
+        tracking: The store.
+        repair: Mend what differs, each in the call that sees it.
+        apart_s: How long after the beginning the second look at what lies between jobs comes at the earliest.
+
+    Attributes:
+        differences: What was found, each once.
+        jobs: How many records were looked at.
+        unchecked: What could not be looked at, and why.
+    """
+
+    def __init__(self, tracking: Tracking, *, repair: bool, apart_s: float = 1.0) -> None:
+        self.tracking = tracking
+        self.repair = repair
+        self.apart_s = apart_s
+        self.differences: dict[tuple[Flaw, str, str], Difference] = {}
+        self.jobs = 0
+        self.unchecked: list[str] = []
+        self._audit = Audit(tracking.client, tracking.keys)
+        self._families = Families(tracking, self._audit, repair=repair)
+        self._indexes: set[tuple[str, ...]] = set()
+
+    def run(self) -> None:
+        """Look at everything."""
+        began = time.monotonic()
+        for keys in self._keys():
+            self._look_at(keys)
+        self._families.look()
+        for index in sorted(self._indexes):
+            self._look_at_index(index)
+        self._count()
+        self._add(self._families.settle(began + self.apart_s))
+
+    def _keys(self) -> Iterator[list[str]]:
+        """All keys of the namespace, some at a time; one may come twice."""
+        prefix = self.tracking.keys.prefix
+        match = re.sub(r"([*?\[\]\\^])", r"\\\1", prefix) + "*"
+        cursor = 0
+        while True:
+            cursor, keys = self.tracking.client.scan(cursor, match=match, count=_SCANNED)
+            yield [key.removeprefix(prefix) for key in keys]
+            if not cursor:
+                return
+
+    def _look_at(self, keys: list[str]) -> None:
+        named: list[tuple[str, str]] = []
+        for key in keys:
+            head, colon, rest = key.partition(":")
+            name = _NAMES.get(head + colon)
+            if name in _OF_ONE_JOB:
+                named.append((name, rest))
+                self.jobs += name == "job"
+            elif name in _INDEXES:
+                self._indexes.add((name, *(rest.split(":", 1) if name == "status_type" else [rest] if rest else [])))
+            elif name is None:
+                self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)])
+        for first in range(0, len(named), PIECE):
+            found = self._audit.jobs(named[first : first + PIECE], repair=self.repair)
+            self._add(self._families.note(found))
+
+    def _look_at_index(self, index: tuple[str, ...]) -> None:
+        cursor = 0
+        while True:
+            cursor, entries = self.tracking.client.zscan(self.tracking.keys(*index), cursor, count=PIECE)
+            ids = [job_id for job_id, _ in entries]
+            for first in range(0, len(ids), PIECE):
+                self._add(self._audit.index(index, ids[first : first + PIECE], repair=self.repair))
+            if not cursor:
+                return
+
+    def _count(self) -> None:
+        lacking = (d for d in self.differences.values() if d.where == "all" and d.flaw is not Flaw.STRAY)
+        if not all(each.is_repaired for each in lacking):
+            self.unchecked.append("the counters: they are recounted along the index `all`, which has to be repaired")
+            return
+        for _ in range(_ATTEMPTS):
+            token, first = uuid.uuid4().hex, True
+            while True:
+                counted = self._audit.counts(token, first=first, size=PIECE, repair=self.repair)
+                first = False
+                if counted.state != "more":
+                    break
+            if counted.state == "done":
+                self._add(counted.differences)
+                return
+        who = "another doctor is at it" if counted.state == "taken" else "the tracking Redis was too slow"
+        self.unchecked.append(f"the counters: {who}; try again in a minute")
+
+    def _add(self, differences: list[Difference]) -> None:
+        for each in differences:
+            self.differences[each.flaw, each.where, each.subject] = each

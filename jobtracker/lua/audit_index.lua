@@ -1,0 +1,16 @@
+-- audit_index.lua: compare entries of an index with the records.
+--
+-- KEYS[1]  the index
+-- ARGV     prefix, '1' to repair, the status and the type whose jobs belong there ('' for any), ids
+-- Returns  {the ids that do not belong there, 1 if they were removed}
+local repair, status, kind = ARGV[2] == '1', ARGV[3], ARGV[4]
+local strays = {}
+for i = 5, #ARGV do
+  local own = redis.call('HMGET', key('job', ARGV[i]), 'status', 'type')
+  local belongs = own[1] and (status == '' or own[1] == status) and (kind == '' or own[2] == kind)
+  if not belongs and redis.call('ZSCORE', KEYS[1], ARGV[i]) then
+    strays[#strays + 1] = ARGV[i]
+    if repair then redis.call('ZREM', KEYS[1], ARGV[i]) end
+  end
+end
+return { strays, repair and 1 or 0 }

@@ -1,0 +1,110 @@
+-- audit_jobs.lua: compare records with their index entries, and what is kept of a job with whether it is there.
+-- Each call is one look at one moment, so nothing differs only because it moved meanwhile.
+--
+-- KEYS[1]  all jobs
+-- ARGV     prefix, '1' to repair, '2' to do so too where sub-jobs are lost for good, then pairs of the name of a key (`keys.PREFIXES`) and a job's id
+-- Names    job       its record is compared with the indexes, and a parent's counters with what it was told
+--          another   that key must not be there without, or a tombstone not with, the job's record
+-- Returns  {differences, families}
+-- Differences  {what, where, id, what is there, what should be there, 1 if it was repaired}
+-- Families     of each parent {id, what follows from its sub-jobs or '' (`follows` in record.lua)}; of each sub-job that
+--          its parent does not list {its id, 'unlisted', the parent}
+local repair, shrink = ARGV[2] ~= '0', ARGV[2] == '2'
+local differences, families = {}, {}
+
+local function differs(what, where, id, is, wanted, mend)
+  local mends = repair and mend ~= nil
+  differences[#differences + 1] = { what, where, id, tostring(is or ''), tostring(wanted or ''), mends and 1 or 0 }
+  if mends then mend() end
+end
+
+local function check_left_over(name, id)
+  local there = redis.call('EXISTS', key('job', id)) == 1
+  if redis.call('EXISTS', key(name, id)) == 1 and there == (name == 'tombstone') then
+    differs('left_over', name, id, 'there', '', function() redis.call('UNLINK', key(name, id)) end)
+  end
+end
+
+local function check_record(rec)
+  local function compare(field, is, wanted)
+    if is == wanted then return end
+    differs('record', field, rec.id, is, wanted, function()
+      if wanted then redis.call('HSET', key('job', rec.id), field, wanted)
+      else redis.call('HDEL', key('job', rec.id), field) end
+      rec[field] = wanted
+    end)
+  end
+  if SETTLED[rec.status] then
+    compare('finished', rec.finished, rec.entered)
+    compare('executing', rec.executing, nil)
+    compare('eta', rec.eta, nil)
+  else
+    compare('finished', rec.finished, nil)
+    compare('presumed', rec.presumed, nil)
+  end
+end
+
+local function check_index(rec, score, ...)
+  local set = key(...)
+  local is = redis.call('ZSCORE', set, rec.id)
+  if is and tonumber(is) == tonumber(score) then return end
+  local where = table.concat({ ... }, ':')
+  differs(is and 'score' or 'missing', where, rec.id, is, score, function()
+    redis.call('ZADD', set, score, rec.id)
+    if where == 'all' then redis.call('DEL', key('recount')) end -- which goes by its order: it has to begin anew
+  end)
+end
+
+local function check_family(rec)
+  local subs, outcomes = key('subs', rec.id), key('outcomes', rec.id)
+  local size = redis.call('ZCARD', subs)
+  if rec.subs ~= size then
+    -- Sub-jobs whose entries were lost may still be there, and are looked for first (doctor/families.py).
+    local function mend() redis.call('HSET', key('job', rec.id), 'subs', size); rec.subs = size end
+    differs('family', 'subs', rec.id, rec.subs, size, (shrink or size > rec.subs) and mend or nil)
+  end
+  local told, list = { subs_completed = 0, subs_failed = 0, subs_cancelled = 0 }, redis.call('HGETALL', outcomes)
+  for i = 1, #list, 2 do
+    local status = 'subs_' .. (list[i + 1]:match(':(.*)$') or '')
+    if not redis.call('ZSCORE', subs, list[i]) then
+      differs('stranger', 'outcomes', rec.id, list[i], '', function() redis.call('HDEL', outcomes, list[i]) end)
+      if repair then status = nil end
+    end
+    if status and told[status] then told[status] = told[status] + 1 end
+  end
+  for field, wanted in pairs(told) do
+    if rec[field] ~= wanted then
+      differs('family', field, rec.id, rec[field], wanted, function()
+        redis.call('HSET', key('job', rec.id), field, wanted)
+        rec[field] = wanted
+      end)
+    end
+  end
+  if size > 0 then families[#families + 1] = { rec.id, follows(rec) or '' } end
+end
+
+for i = 3, #ARGV, 2 do
+  local name, id = ARGV[i], ARGV[i + 1]
+  if name ~= 'job' then
+    check_left_over(name, id)
+  elseif redis.call('EXISTS', key('job', id)) == 1 then
+    local rec = load(id, ALL)
+    local created, entered = unpack(redis.call('HMGET', key('job', id), 'created', 'entered'))
+    if rec and MATRIX.start[rec.status] and rec.type and rec.priority and tonumber(created) and tonumber(entered) then
+      rec.entered = entered
+      check_record(rec)
+      check_index(rec, created, 'all')
+      check_index(rec, created, 'type', rec.type)
+      check_index(rec, entered, 'status', rec.status)
+      check_index(rec, entered, 'status_type', rec.status, rec.type)
+      if rec.subs > 0 or redis.call('EXISTS', key('subs', id), key('outcomes', id)) > 0 then check_family(rec) end
+      if rec.parent and redis.call('EXISTS', key('job', rec.parent)) == 1
+        and not redis.call('ZSCORE', key('subs', rec.parent), id) then
+        families[#families + 1] = { id, 'unlisted', rec.parent }
+      end
+    else
+      differs('broken', 'job', id, rec and rec.status or nil, nil)
+    end
+  end
+end
+return { differences, families }
