@@ -18,7 +18,7 @@ BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower build run dev stop clean logs test test-compose lint format bench lock
+.PHONY: help install demo up api worker flower build run dev stop clean logs test test-compose chaos lint format bench lock
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -91,6 +91,9 @@ test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k 
 
 test-compose: $(INSTALLED) engine ## Build the image and try it in containers of its own, which it removes in the end
 	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py $(ARGS)
+
+chaos: $(INSTALLED) ## Kill and pause all of it at random, then compare each job with what its task wrote down (ARGS="--seed 1")
+	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check

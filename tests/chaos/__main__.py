@@ -1,0 +1,56 @@
+"""`python -m chaos`: a run, its report, and exit status 1 where anything is off."""
+
+import argparse
+import logging
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from chaos.run import Wanted, run
+from chaos.trouble import WEIGHTS
+from jobtracker.supervisor import StopRequestedError, Supervisor, stop_on_signals
+
+
+def main() -> int:
+    """Make a run."""
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="decides orders and faults")
+    parser.add_argument("--seconds", type=float, default=90, help="how long the trouble lasts (90)")
+    parser.add_argument("--every", type=float, default=2.5, help="about so many seconds between two faults (2.5)")
+    parser.add_argument(
+        "--faults", default=",".join(WEIGHTS), help="the kinds of faults, or none (%(default)s)", metavar="KINDS"
+    )
+    parser.add_argument("--senders", type=int, default=3, help="how many place orders at once (3)")
+    parser.add_argument("--tracking-apart", action="store_true", help="the tracking has a Redis of its own")
+    parser.add_argument("--folder", type=Path, help="keep data, logs, journal and report here")
+    given = parser.parse_args()
+    kinds = [kind for kind in given.faults.split(",") if kind and kind != "none"]
+    if unknown := set(kinds) - set(WEIGHTS):
+        parser.error(f"no faults of these kinds: {', '.join(sorted(unknown))}")
+    wanted = Wanted(given.seed, given.seconds, given.every, kinds, given.senders, given.tracking_apart)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    for noisy in ("httpx", "httpcore"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    print(f"seed {wanted.seed}", flush=True)
+    with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
+        folder = given.folder or Path(temporary)
+        supervisor = Supervisor()
+        with stop_on_signals(supervisor.request_stop):
+            try:
+                report = run(wanted, folder, supervisor)
+            except StopRequestedError:
+                print("Stopped on request.", file=sys.stderr)
+                return 130
+        (folder / "report.json").write_text(report.as_json())
+    print(report.as_text())
+    if not report.is_good:
+        again = (
+            f"--seed {wanted.seed} --seconds {wanted.seconds:g} --every {wanted.every_s:g} --faults {given.faults}"
+        )
+        print(f'Again, with all logs: make chaos ARGS="{again} --folder /tmp/chaos"')
+    return 0 if report.is_good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""What is known of each job at the end of a run, from all witnesses: tracker, tasks, Celery, and those who asked."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from celery import Celery
+
+from chaos.journal import BEGAN, Line
+from chaos.load import Act, Book
+from chaos.orders import Node, Order
+from jobtracker.models import task_id_of
+from jobtracker.queries import JobQueries
+
+_NOTICE_S = 4.0
+"""So long after it is back a process may still think that the store is away (`reporting._LONGEST_PAUSE_S`, and what a
+call may take)."""
+
+
+@dataclass
+class Case:
+    """A job, and what the witnesses say of it.
+
+    Attributes:
+        id: The job.
+        record: What the tracker says; empty where it knows no such job.
+        data: The bulky part of it.
+        order: What it belongs to; None: to none, as what a replacement sends.
+        node: What was asked for, likewise.
+        acts: What was asked of it later.
+        lines: What its tasks did, by run.
+    """
+
+    id: str
+    record: dict[str, str]
+    data: dict[str, str]
+    order: Order | None = None
+    node: Node | None = None
+    acts: list[Act] = field(default_factory=list)
+    lines: dict[int, list[Line]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def status(self) -> str:
+        """Its status; "missing" where there is no such job."""
+        return self.record.get("status", "missing")
+
+    @property
+    def run(self) -> int:
+        """Its current run."""
+        return int(self.record.get("run") or 0)
+
+    @property
+    def last(self) -> list[Line]:
+        """What its task did in the current run."""
+        return self.lines[self.run or 1]
+
+    def begun(self, run: int) -> list[Line]:
+        """The executions of a run."""
+        return [line for line in self.lines[run] if line.what == BEGAN]
+
+    def did(self, what: str) -> bool:
+        """Whether its task did that in the current run."""
+        return any(line.what == what for line in self.last)
+
+
+class Evidence:
+    """All cases of a run.
+
+    Args:
+        book: What was asked for.
+        lines: What the tasks wrote down.
+        queries: The tracker.
+        app: An app with Celery's result backend.
+        outages: When a store was away, in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        lines: Sequence[Line],
+        queries: JobQueries,
+        app: Celery,
+        outages: Sequence[tuple[float, float]],
+    ) -> None:
+        self.book = book
+        self.lines = lines
+        self._queries = queries
+        self._app = app
+        self._outages = outages
+
+    @cached_property
+    def cases(self) -> dict[str, Case]:
+        """Every job that anybody knows of, by id."""
+        ids = self._queries.client.zrange(self._queries.keys("all"), 0, -1)
+        loaded = self._queries.load(ids, missing_ok=True)
+        found = {record["id"]: Case(record["id"], record, data) for record, data in loaded if "status" in record}
+
+        def case(job_id: str) -> Case:
+            return found.setdefault(job_id, Case(job_id, {}, {}))
+
+        orders = {order.name: order for order in self.book.orders}
+        for each in list(found.values()):
+            each.order = orders.get(each.record.get("name", ""))
+        for order in self.book.orders:
+            for node in order.all():
+                if node.id and (order.acknowledged or node.id in found):
+                    case(node.id).order, case(node.id).node = order, node
+        for act in self.book.acts:
+            case(act.job_id).acts.append(act)
+        for line in self.lines:
+            job_id, _, run = line.task_id.partition("~")
+            case(job_id).lines[int(run or 1)].append(line)
+        return found
+
+    @cached_property
+    def subs(self) -> dict[str, list[Case]]:
+        """The sub-jobs of each parent, in order."""
+        parents = [case.id for case in self.cases.values() if case.record.get("subs")]
+        return {parent: [self.cases[sub] for sub in self._queries.sub_ids(parent)] for parent in parents}
+
+    def state(self, case: Case) -> str:
+        """Celery's own state of the current run."""
+        return str(self._app.AsyncResult(task_id_of(case.id, case.run or 1)).state)
+
+    def history(self, job_id: str) -> list[str]:
+        """What the tracker keeps of a job's course, as it stands in the store."""
+        return list(self._queries.client.lrange(self._queries.keys("history", job_id), 0, -1))
+
+    def above(self, case: Case) -> Iterator[Case]:
+        """It and all its ancestors."""
+        at: Case | None = case
+        while at is not None:
+            yield at
+            at = self.cases.get(at.record.get("parent", ""))
+
+    def before(self, case: Case) -> Case | None:
+        """The job before it in its chain."""
+        return self._before.get(case.id)
+
+    @cached_property
+    def _before(self) -> dict[str, Case]:
+        return {case.record["next"]: case for case in self.cases.values() if case.record.get("next")}
+
+    def in_outage(self, at_s: float) -> bool:
+        """Whether a process may have found a store away at a time."""
+        return any(begin <= at_s <= end + _NOTICE_S for begin, end in self._outages)

@@ -1,0 +1,67 @@
+"""What tasks write down about themselves, in a file that nothing of what the run kills can take along.
+
+A line that was written is there whatever becomes of its writer: it is with the kernel (O_APPEND, one write a line).
+"""
+
+import functools
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from celery import current_task
+
+VARIABLE = "CHAOS_JOURNAL"
+"""The environment variable that tells the workers where the journal is."""
+
+BEGAN = "began"
+RETURNED = "returned"
+RAISED = "raised"
+ASKED_TO_RETRY = "asked to retry"
+STOPPED = "stopped"
+"""It saw that it is cancelled."""
+KILLS = "kills"
+"""It is about to kill the process that it runs in."""
+REPLACED = "replaced"
+"""It is about to put other tasks into its place."""
+
+
+class Line(NamedTuple):
+    """Something that a task did."""
+
+    at_s: float
+    """Seconds since the epoch."""
+    task_id: str
+    attempt: int
+    """Celery's retries count."""
+    pid: int
+    what: str
+    detail: Any
+    """What it returned."""
+
+
+def did(what: str, detail: Any = None) -> None:
+    """Write down what the running task does."""
+    request = current_task.request
+    line = Line(round(time.time(), 4), request.id, request.retries or 0, os.getpid(), what, detail)
+    os.write(_open(os.environ[VARIABLE]), f"{json.dumps(line)}\n".encode())
+
+
+def executions_of(task_id: str) -> int:
+    """How often a task has begun by now."""
+    with Path(os.environ[VARIABLE]).open() as lines:
+        return sum(Line(*json.loads(text)).what == BEGAN for text in lines if task_id in text)
+
+
+def read(path: Path) -> Iterator[Line]:
+    """All that was written down, in order."""
+    if path.exists():
+        with path.open() as lines:
+            yield from (Line(*json.loads(text)) for text in lines)
+
+
+@functools.lru_cache
+def _open(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

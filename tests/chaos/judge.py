@@ -1,0 +1,175 @@
+"""Compares each job with what its tasks wrote down, and says what can't be true.
+
+What is legal:
+
+* a job whose task returned is completed where Celery's result backend knows of it; where the worker was killed
+  between the return and that, nobody can tell, and it counts as lost;
+* a failed one raised, killed its process, or was lost with its worker or its message. A parent fails by its sub-jobs;
+* a cancelled one was cancelled, or one above it was, or one before it in its chain did not complete, or one beside it
+  (fail_fast). From then on it does not begin: but for a process that found the store away when it asked;
+* of a job that was run again no earlier run begins.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from chaos.evidence import Case, Evidence
+from chaos.journal import KILLS, RAISED, RETURNED
+from jobtracker.lifecycle import SETTLED, FailurePolicy, Status
+
+_CLOCK_S = 0.005
+"""Records have whole milliseconds."""
+
+
+class Finding(NamedTuple):
+    """Something that must not be."""
+
+    kind: str
+    """wrong | stuck | lost | counters"""
+    job_id: str
+    text: str
+
+
+def judge(evidence: Evidence) -> list[Finding]:
+    """All that is not as it must be with any of the jobs."""
+    return [Finding(kind, case.id, text) for case in evidence.cases.values() for kind, text in _of(case, evidence)]
+
+
+def _of(case: Case, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    if not case.record:
+        if case.order and case.order.acknowledged:
+            yield "lost", "it was accepted, and there is no such job"
+        elif case.lines:
+            yield "lost", "its task ran, and there is no such job"
+        return
+    if case.status not in SETTLED:
+        if not is_only_created(case):
+            yield "stuck", f"it is {case.status}, run {case.run}: {case.record.get('reason')}"
+        return
+    for text in (*_RULES[Status(case.status)](case, evidence), *_always(case, evidence)):
+        yield "wrong", text
+
+
+def is_only_created(case: Case) -> bool:
+    """Nobody was told that it was started: whoever asked may have had no answer, and not know that it is there."""
+    return case.run == 0 and case.status == Status.PENDING and not (case.order and case.order.acknowledged)
+
+
+# -- verdicts -------------------------------------------------------------------------------------------------------
+
+
+def _completed(case: Case, evidence: Evidence) -> Iterator[str]:
+    if not case.did(RETURNED):
+        yield "it is completed, and its task has not returned"
+    elif (state := evidence.state(case)) != "SUCCESS":
+        yield f"it is completed, and Celery says {state}"
+    policy = case.record.get("policy") or FailurePolicy.FAIL
+    subs = evidence.subs.get(case.id, [])
+    if policy != FailurePolicy.CONTINUE:
+        for sub in subs:
+            if sub.status != Status.COMPLETED:
+                yield f"it is completed, and its sub-job {sub.id} is {sub.status}"
+    if case.node and (wrong := _result(case, subs, may_miss=policy == FailurePolicy.CONTINUE)):
+        yield wrong
+
+
+def _result(case: Case, subs: list[Case], *, may_miss: bool) -> str | None:
+    """What is wrong with its result."""
+    stored = json.loads(case.data["result"]) if "result" in case.data else None
+    returned = [line.detail for line in case.last if line.what == RETURNED]
+    if stored not in returned:
+        return f"its result is {stored}, and its task returned {returned}"
+    if not case.node or not case.node.subs:  # a replacement may have sub-jobs all the same
+        expected = case.node.value if case.node else None
+        value = stored[1] if case.record.get("type") == "join" and stored else stored
+        return None if value == expected else f"its result is {stored}, not {expected}"
+    if not isinstance(stored, list) or len(stored) != len(subs):
+        return f"its result is {stored}, and it has {len(subs)} sub-jobs"
+    for position, (sub, value) in enumerate(zip(subs, stored, strict=True)):
+        kept = json.loads(sub.data["result"]) if "result" in sub.data else None
+        if value != kept and not (may_miss and value is None):
+            return f"result {position} is {value}, and that of sub-job {sub.id} is {kept}"
+        if sub.node and not sub.node.subs and value not in {sub.node.value, None}:
+            return f"result {position} is {value}, not {sub.node.value}"
+    return None
+
+
+def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
+    if (state := evidence.state(case)) == "SUCCESS":
+        yield f"it is failed ({case.record.get('reason')}), and Celery says {state}"
+    subs = evidence.subs.get(case.id, [])
+    by_subs = case.record.get("presumed") == "subs_failed"
+    if by_subs and all(sub.status == Status.COMPLETED for sub in subs):
+        yield "it is failed by its sub-jobs, and all of them are completed"
+    if not (by_subs or subs or was_lost(case) or any(map(case.did, (RAISED, KILLS, RETURNED)))):
+        yield f"it is failed ({case.record.get('reason')}), and its task has not raised"
+
+
+def was_lost(case: Case) -> bool:
+    """Its verdict says that it was lost, not what its task did."""
+    if case.record.get("presumed") == "lose":
+        return True
+    kind = json.loads(case.data.get("error") or "{}").get("type")
+    return kind in {"WorkerLostError", "WorkerLost", "WorkerShutdown", "ChordError", "Terminated"}
+
+
+def _cancelled(case: Case, evidence: Evidence) -> Iterator[str]:
+    if evidence.state(case) == "SUCCESS" and not evidence.in_outage(_finished_s(case)):
+        yield f"it is cancelled ({case.record.get('reason')}), and Celery says SUCCESS"
+    if not _has_cause(case, evidence):
+        yield f"it is cancelled ({case.record.get('reason')}), and nobody has cancelled it"
+    for line in case.begun(case.run):
+        if line.at_s > _finished_s(case) + _CLOCK_S and not evidence.in_outage(line.at_s):
+            yield f"its task began {line.at_s - _finished_s(case):.3f} s after it was cancelled"
+
+
+def _has_cause(case: Case, evidence: Evidence) -> bool:
+    for each in evidence.above(case):
+        if any(act.verb == "cancel" and act.may_have_been_done for act in each.acts):
+            return True
+        if each.order and not each.order.acknowledged:  # a tree that was sent in part is cancelled
+            return True
+        before = evidence.before(each)
+        if before and (before.status != Status.COMPLETED or before.run > 1 or before.record.get("cancel")):
+            return True
+        beside = evidence.subs.get(each.record.get("parent", ""), [])
+        above = evidence.cases.get(each.record.get("parent", ""))
+        if (
+            above
+            and above.record.get("policy") == FailurePolicy.FAIL_FAST
+            and any(sub is not each and (sub.status != Status.COMPLETED or len(sub.lines) > 1) for sub in beside)
+        ):
+            return True
+    return False
+
+
+_RULES: dict[Status, Callable[[Case, Evidence], Iterator[str]]] = {
+    Status.COMPLETED: _completed,
+    Status.FAILED: _failed,
+    Status.CANCELLED: _cancelled,
+}
+
+
+# -- what was answered, and earlier runs ----------------------------------------------------------------------------
+
+
+def _always(case: Case, evidence: Evidence) -> Iterator[str]:
+    for act in case.acts:
+        if act.run is not None and act.run > case.run:
+            yield f"{act.verb} was answered with run {act.run}, and it is in run {case.run}"
+        if act.verb == "cancel" and act.status is Status.CANCELLED and act.run == case.run:
+            if case.status != Status.CANCELLED:
+                yield f"a cancel was answered with cancelled, and it is {case.status} in the same run"
+            for line in case.begun(case.run):
+                if line.at_s > act.answered_s and not evidence.in_outage(line.at_s):
+                    yield f"its task began {line.at_s - act.answered_s:.3f} s after the answer to a cancel"
+    queued_s = float(case.record.get("queued") or 0) / 1000
+    for run in range(1, case.run):
+        for line in case.begun(run):
+            if line.at_s > queued_s + _CLOCK_S and not evidence.in_outage(line.at_s):
+                yield f"run {run} began {line.at_s - queued_s:.3f} s after run {case.run} was sent"
+
+
+def _finished_s(case: Case) -> float:
+    return float(case.record.get("finished") or 0) / 1000
