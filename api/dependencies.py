@@ -2,8 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
+from pydantic import AwareDatetime, BeforeValidator
 
+from api.paths import with_slashes
 from api.settings import ApiSettings
 from jobtracker.explain import Explainer
 from jobtracker.inspection import Inspection
@@ -33,4 +35,21 @@ UseTracking = Annotated[Tracking, Depends(_tracking)]
 UseInspection = Annotated[Inspection, Depends(_inspection)]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseSettings = Annotated[ApiSettings, Depends(_settings)]
-JobId = Annotated[str, Path(description="The job's id.", max_length=255, examples=["3f0e7a52-…"])]
+JobId = Annotated[
+    str,
+    Path(description="The job's id.", max_length=255, examples=["3f0e7a52-…"]),
+    BeforeValidator(with_slashes),
+]
+
+
+def _not_a_number(text: str) -> str:
+    """Pydantic would take it for seconds or milliseconds since 1970, a year too."""
+    try:
+        float(text)
+    except ValueError:
+        return text
+    raise ValueError("it has to be a date with time and UTC offset, e.g. 2026-11-24T12:00:00Z")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000_000)]  # times the largest page: exact in Lua, below 2**53

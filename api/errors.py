@@ -9,7 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
+from api.paths import path_as_asked
 from jobtracker import reports
 from jobtracker.errors import (
     ArgumentsGoneError,
@@ -30,6 +32,9 @@ from jobtracker.reports import FieldProblem, Problem
 logger = logging.getLogger("api")
 
 RETRY_AFTER_S = 5
+
+_MOST_FIELDS = 50
+"""How many fields that are to blame an answer names: a request of ten megabytes may have a million."""
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     JobNotFoundError: (404, reports.JOB_NOT_FOUND, "No such job"),
@@ -57,6 +62,7 @@ def _schema() -> dict[str, Any]:
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": _schema()}}}
     for status, text in {
+        400: "The body is not JSON in UTF-8, nests many hundred levels deep, or has a number of thousands of digits.",
         404: "There is no such job.",
         409: "The job's status does not allow it.",
         413: "The request is too large.",
@@ -72,7 +78,7 @@ def problem(request: Request, status: int, title: str, detail: str, **more: Any)
         title=title,
         status=status,
         detail=detail,
-        instance=request.url.path,
+        instance=path_as_asked(request.scope),
         request_id=request_id_var.get(),
         **more,
     )
@@ -80,6 +86,15 @@ def problem(request: Request, status: int, title: str, detail: str, **more: Any)
     return JSONResponse(
         body.model_dump(exclude_none=True), status, headers=headers, media_type="application/problem+json"
     )
+
+
+def _allowed(request: Request, given: str) -> str:
+    """The methods of a path. Each is a route of its own, and Starlette names those of one."""
+    path, paths = request.scope["path"], request.app.openapi()["paths"]
+    exact = [each for each in (path, f"{path}/") if each in paths]
+    matching = exact or [each for each in paths if compile_path(each)[0].match(path)]
+    methods = {method.upper() for each in matching for method in paths[each]} | set(filter(None, given.split(", ")))
+    return ", ".join(sorted(methods))
 
 
 def unexpected(request: Request, error: Exception, *, debug: bool) -> JSONResponse:
@@ -106,10 +121,14 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+        found = error.errors()
         errors = [
-            FieldProblem(field=".".join(map(str, e["loc"])), message=without_prefix(e["msg"])) for e in error.errors()
+            FieldProblem(field=".".join(map(str, e["loc"])), message=without_prefix(e["msg"]))
+            for e in found[:_MOST_FIELDS]
         ]
         detail = "; ".join(f"{e.field}: {e.message}" for e in errors)
+        if len(found) > len(errors):
+            detail += f"; and {len(found) - len(errors)} more"
         return problem(request, 422, "The request is not valid", detail, errors=errors)
 
     @app.exception_handler(RedisError)
@@ -120,7 +139,11 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def http_error(request: Request, error: HTTPException) -> JSONResponse:
-        detail = f"{error.detail}: {request.method} {request.url.path}. All routes are listed at /docs."
+        detail = f"{error.detail}: {request.method} {path_as_asked(request.scope)}. All routes are listed at /docs."
+        if error.status_code == 400:
+            detail = str(RESPONSES[400]["description"])
         response = problem(request, error.status_code, str(error.detail), detail)
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = _allowed(request, response.headers.get("Allow", ""))
         return response

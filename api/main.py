@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import errors
-from api.middleware import RequestContext, SizeLimit
+from api.middleware import EncodedSlashes, RequestContext, SizeLimit
 from api.routers import health, jobs, tracking
 from api.sending import celery_app
 from api.settings import ApiSettings
@@ -52,12 +52,14 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         title=settings.service_name,
         version=package_version(),
         summary="The durable, exact record of every Celery job.",
+        responses={413: errors.RESPONSES[413]},
         debug=False,  # an error page would not be problem details
         lifespan=lifespan,
     )
     errors.install(app)
     for router in (jobs.router, tracking.router, health.router):
         app.include_router(router)
+    app.add_middleware(EncodedSlashes)
     app.add_middleware(SizeLimit, most_bytes=settings.max_request_bytes)
     app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)
     return app

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import problem, unexpected
+from api.paths import decoded, path_as_asked
 from jobtracker.logs import request_id_var
 from jobtracker.reports import REQUEST_ID
 
@@ -76,6 +77,19 @@ class RequestContext:
             request_id_var.reset(token)
 
 
+class EncodedSlashes:
+    """Lets an encoded slash (%2F) be part of an id."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and b"%2f" in scope.get("raw_path", b"").lower():
+            scope = {**scope, "path": decoded(path_as_asked(scope))}
+        await self.app(scope, receive, send)
+
+
 class SizeLimit:
     """Refuses requests whose body is larger than `most_bytes`, by what they announce and by what they send."""
 
@@ -100,7 +114,7 @@ class SizeLimit:
             messages.append(message)
             size += len(message.get("body", b""))
             if size > self.most_bytes:
-                await self._refuse(scope, receive, send)
+                await self._refuse(scope, receive, send, Connection="close")  # else an endless one would be read on
                 return
             if message["type"] != "http.request" or not message.get("more_body"):
                 break
@@ -113,9 +127,10 @@ class SizeLimit:
 
         await self.app(scope, replay, send)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, **headers: str) -> None:
         detail = (
             f"The request is larger than {self.most_bytes} bytes (MAX_REQUEST_BYTES). Send a document_id instead."
         )
         response = problem(Request(scope), 413, "The request is too large", detail)
+        response.headers.update(headers)
         await response(scope, receive, send)

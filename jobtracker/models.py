@@ -1,6 +1,7 @@
 """What goes in and out at the edge: jobs as people and programs see them."""
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -37,11 +39,32 @@ def _check_portable(value: JsonValue) -> JsonValue:
     return value
 
 
-Portable = Annotated[JsonValue, AfterValidator(_check_portable)]
-JsonObject = Annotated[dict[str, JsonValue], AfterValidator(_check_portable)]
+def _check_depth(value: Any) -> Any:
+    if _nests_too_deep(value):
+        raise ValueError(f"it nests deeper than {JSON_DEPTH_LIMIT} levels")
+    return value
+
+
+def _nests_too_deep(value: Any) -> bool:
+    level: list[Any] = [[value]]
+    for _ in range(JSON_DEPTH_LIMIT + 1):
+        inside = (each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer))
+        level = [each for each in inside if isinstance(each, dict | list)]
+    return bool(level)
+
+
+Portable = Annotated[JsonValue, BeforeValidator(_check_depth), AfterValidator(_check_portable)]
+JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_check_depth), AfterValidator(_check_portable)]
 
 DEPTH_LIMIT = 50
 """How many levels of sub-jobs a job may have; Celery's own work on chords in chords grows with the third power."""
+
+TREE_LIMIT = 10_000
+"""How many jobs one request may create: Celery needs a millisecond to send each (a header task bears the body)."""
+
+JSON_DEPTH_LIMIT = 100
+"""How deep payloads and results may nest. Together with the deepest tree of jobs an answer stays below the 255 levels
+at which pydantic's serializer gives up (pydantic-core, src/recursion_guard.rs)."""
 
 
 def from_ms(value: str | int | None) -> datetime | None:
@@ -256,14 +279,17 @@ class SubJobCreate(JobCreate):
     @field_validator("sub_jobs", mode="before")
     @classmethod
     def _limit_depth(cls, sub_jobs: Any) -> Any:
-        """Refuse what nests too deep as a whole, before anything goes into it."""
-        level, depth = sub_jobs, 0
+        """Refuse what nests too deep, or is too many, as a whole, before anything goes into it."""
+        level, depth, jobs = sub_jobs, 0, 1
         while level and isinstance(level, list):
             depth += 1
             if depth > DEPTH_LIMIT:
                 raise ValueError(f"sub-jobs nest deeper than {DEPTH_LIMIT} levels")
+            jobs += len(level)
+            if jobs > TREE_LIMIT:
+                raise ValueError(f"it has more than {TREE_LIMIT} jobs. Create several trees")
             below = [_sub_jobs_of(job) for job in level]
-            level = [job for jobs in below if isinstance(jobs, list) for job in jobs]
+            level = [job for family in below if isinstance(family, list) for job in family]
         return sub_jobs
 
 
@@ -284,7 +310,7 @@ class JobUpdate(BaseModel):
     @model_validator(mode="after")
     def _fits_its_status(self) -> Self:
         for field, status in (("result", Status.COMPLETED), ("error", Status.FAILED)):
-            if field in self.model_fields_set and self.status is not status:
+            if getattr(self, field) is not None and self.status is not status:
                 raise ValueError(f"{field} goes with status {status}")
         return self
 
@@ -294,8 +320,8 @@ class ProgressUpdate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    done: float = Field(ge=0)
-    total: float = Field(gt=0)
+    done: float = Field(ge=0, allow_inf_nan=False, strict=True)
+    total: float = Field(gt=0, allow_inf_nan=False, strict=True)
     note: str = Field("", max_length=200)
 
 
@@ -361,11 +387,18 @@ def _sub_jobs_of(job: Any) -> Any:
 
 
 def _loads(text: str) -> Any:
-    """Stored JSON as people want it; half a surrogate pair, which no answer could carry, becomes a question mark."""
-    value = json.loads(text, object_hook=_plain)
-    if "\\ud" in text:
-        value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
-    return value
+    """Stored JSON as people want it, and as an answer can carry it.
+
+    Half a surrogate pair becomes a question mark; what a task was given or has returned and nests too deep, its text.
+    """
+    try:
+        value = json.loads(text, object_hook=_plain)
+        if "\\ud" in text:
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+        too_deep = text.count("[") + text.count("{") > JSON_DEPTH_LIMIT and _nests_too_deep(value)
+    except RecursionError:
+        too_deep = True
+    return text if too_deep else value
 
 
 def _plain(value: dict[str, Any]) -> Any:
@@ -373,6 +406,8 @@ def _plain(value: dict[str, Any]) -> Any:
     return value["__value__"] if value.keys() == {"__type__", "__value__"} else value
 
 
-def _progress(done: float, total: float, note: str) -> Progress:
+def _progress(done: float, total: float, note: str) -> Progress | None:
+    if not math.isfinite(done) or not math.isfinite(total):  # a task may report anything
+        return None
     percent = round(100 * min(done / total, 1), 1) if total > 0 else 0.0
     return Progress(done=done, total=total, percent=percent, note=note)

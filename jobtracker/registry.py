@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -17,6 +18,9 @@ DOCUMENTED = ("data_processing", "document_analysis", "entity_extraction", "medi
 """Types that are accepted before any worker has announced them; their tasks have the types' own names."""
 
 _CACHE_S = 1.0
+
+_MOST_PROBLEMS = 50
+"""How many a refusal of a payload names."""
 
 
 class CustomPayload(BaseModel, extra="forbid"):
@@ -135,7 +139,10 @@ class Registry:
 
         rule = job_type.arguments
         errors = Draft202012Validator(job_type.payload_schema).iter_errors(rule.veil(payload))
-        problems = [([*within, *_shown(error.absolute_path, rule.mask)], _reason(error)) for error in errors]
+        problems = [
+            ([*within, *_shown(error.absolute_path, rule.mask)], _reason(error))
+            for error in islice(errors, _MOST_PROBLEMS)
+        ]
         if problems:
             raise InvalidPayloadError(name or job_type.name, problems)
 

@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Query, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from api.dependencies import JobId, UseExplainer, UseTracking
+from api.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
 from api.errors import RESPONSES
 from jobtracker.explanations import Explanation
 from jobtracker.history import HistoryEntry
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses={422: RESPONSES[
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}
 NOT_ALLOWED: dict[int | str, dict[str, Any]] = {404: RESPONSES[404], 409: RESPONSES[409]}
-TOO_LARGE: dict[int | str, dict[str, Any]] = {413: RESPONSES[413]}
+UNREADABLE: dict[int | str, dict[str, Any]] = {400: RESPONSES[400]}
 
 
 class CreateJob(JobCreate):
@@ -46,7 +46,7 @@ class CreateJob(JobCreate):
         }
     )
 
-    start: bool = Field(False, description="Send it to Celery at once.")
+    start: bool = Field(False, strict=True, description="Send it to Celery at once.")
 
 
 class CreateJobTree(SubJobCreate):
@@ -76,7 +76,7 @@ class CreateJobTree(SubJobCreate):
     )
 
     sub_jobs: list[SubJobCreate] = Field(min_length=1, description="Each may have sub_jobs of its own.")
-    start: bool = Field(False, description="Send it to Celery at once.")
+    start: bool = Field(False, strict=True, description="Send it to Celery at once.")
 
 
 class Cancel(BaseModel):
@@ -87,10 +87,10 @@ class Cancel(BaseModel):
     reason: str = Field(
         "cancelled by request", min_length=1, max_length=300, description="For those who wonder later."
     )
-    force: bool = Field(False, description="Kill a running task instead of asking it to stop.")
+    force: bool = Field(False, strict=True, description="Kill a running task instead of asking it to stop.")
 
 
-@router.post("/", status_code=201, responses=TOO_LARGE)
+@router.post("/", status_code=201, responses=UNREADABLE)
 @router.post("", status_code=201, include_in_schema=False)
 def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Job:
     """Create a job. It is pending until it is started, here with `"start": true` or by its `start` route.
@@ -102,7 +102,7 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Job
     )
 
 
-@router.post("/with-subjobs", status_code=201, responses=TOO_LARGE)
+@router.post("/with-subjobs", status_code=201, responses=UNREADABLE)
 @router.post("/with-subjobs/", status_code=201, include_in_schema=False)
 def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> JobTree:
     """Create a parent with sub-jobs, nested to any depth. Started, it runs as a Celery chord."""
@@ -128,12 +128,12 @@ def list_jobs(
     group: Annotated[str | None, Query(max_length=255, description="Celery's id of a group.")] = None,
     tag: Tag | None = None,
     name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
-    created_from: AwareDatetime | None = None,
-    created_to: AwareDatetime | None = None,
-    finished_from: AwareDatetime | None = None,
-    finished_to: AwareDatetime | None = None,
+    created_from: Moment | None = None,
+    created_to: Moment | None = None,
+    finished_from: Moment | None = None,
+    finished_to: Moment | None = None,
     sort: Annotated[Sort | None, Query(description="status_changed_at needs a status.")] = None,
-    page: Annotated[int, Query(ge=1)] = 1,
+    page: PageNumber = 1,
     page_size: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=2000, description="From next_cursor; instead of page.")] = None,
 ) -> JobPage:
@@ -206,7 +206,7 @@ def get_job_log(
     return tracking.queries.log(job_id, after=after, most=limit)
 
 
-@router.put("/{job_id}", responses={**NOT_ALLOWED, **TOO_LARGE})
+@router.put("/{job_id}", responses={**NOT_ALLOWED, **UNREADABLE})
 def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> Job:
     """Change a job's name and tags, and before it is started its priority and payload.
 
@@ -230,7 +230,7 @@ def start_job(job_id: JobId, tracking: UseTracking) -> Job:
     return tracking.queries.get(job_id)
 
 
-@router.post("/{job_id}/cancel", responses=NOT_ALLOWED)
+@router.post("/{job_id}/cancel", responses={**NOT_ALLOWED, **UNREADABLE})
 def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> Job:
     """Cancel a job and its sub-jobs. What waits is cancelled at once.
 

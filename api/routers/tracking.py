@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.dependencies import JobId, UseInspection, UseSettings, UseTracking
+from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
 from api.errors import RESPONSES
 from api.routers.health import health_of
 from jobtracker.figures import JobCount
@@ -82,7 +82,9 @@ def stats_by_priority(tracking: UseTracking) -> dict[Priority, Group]:
 
 
 @router.get("/performance")
-def performance(tracking: UseTracking, hours: Hours = 24, job_type: str | None = None) -> PerformanceReport:
+def performance(
+    tracking: UseTracking, hours: Hours = 24, job_type: Annotated[str | None, Query(max_length=200)] = None
+) -> PerformanceReport:
     """Success rate, wait and run times of the jobs that settled in a window, per type and overall."""
     until = now_ms()
     since = (until // HOUR_MS - hours + 1) * HOUR_MS
@@ -112,8 +114,8 @@ def active_jobs(tracking: UseTracking, limit: Limit = 100) -> ActiveJobs:
 @router.get("/failed-jobs")
 def failed_jobs(
     tracking: UseTracking,
-    job_type: str | None = None,
-    page: Annotated[int, Query(ge=1)] = 1,
+    job_type: Annotated[str | None, Query(max_length=200)] = None,
+    page: PageNumber = 1,
     page_size: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> JobPage:
