@@ -174,12 +174,12 @@ class Launcher:
             InvalidPayloadError: The payload does not fit its type.
         """
         [(record, data)] = self.queries.load([job_id])
-        reports = wanted.model_fields_set & {"status", "progress"}
+        reports = wanted.status is not None or wanted.progress is not None
         if reports and int(record["run"]) > 0:
             raise IllegalTransitionError(job_id, record["status"], "report on", "Celery runs it, and reports itself.")
         if wanted.status is Status.CANCELLED:
             self.cancel(job_id, reason="cancelled by its outside worker")
-        else:
+        elif reports:
             self._report(record, data, wanted)
         self._edit(record, wanted)
 
@@ -191,12 +191,12 @@ class Launcher:
                 json.loads(data.get(name) or empty) for name, empty in (("args", "[]"), ("payload", "{}"))
             )
             stored = stored_when_begun(rule, args, kwargs, ahead=1 if record.get("subs") else 0)
-        for event, target, fields, bulk in _reports(wanted):
-            # run 0: had it been started meanwhile, this would be stale
-            change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
-            if change.after is not target:
-                raise _refused(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
-            self.settlement.follow(job_id, change)
+        event, target, fields, bulk = _report_of(wanted)
+        # run 0: had it been started meanwhile, this would be stale
+        change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
+        if change.after is not target:
+            raise _refused(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
+        self.settlement.follow(job_id, change)
 
     def delete(self, job_id: str) -> None:
         """Remove a job with all its sub-jobs.
@@ -367,19 +367,16 @@ def _refused(job_id: str, change: Change, action: str, why: str) -> JobTrackerEr
     return IllegalTransitionError(job_id, change.after, action, why)
 
 
-def _reports(wanted: JobUpdate) -> list[tuple[Event, Status, dict[str, str | int], dict[str, str]]]:
-    """An outside worker's report as events, each with the status it leads to and the fields of record and data."""
-    events: list[tuple[Event, Status, dict[str, str | int], dict[str, str]]] = []
-    if wanted.status is Status.RUNNING:
-        events.append((Event.START, Status.RUNNING, {}, {}))
+def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], dict[str, str]]:
+    """An outside worker's report as one event, the status it leads to, and the fields of record and data."""
+    fields: dict[str, str | int] = {}
     if wanted.progress:
         done, total = (str(number) for number in (wanted.progress.done, wanted.progress.total))
-        fields: dict[str, str | int] = {"done": done, "total": total, "note": wanted.progress.note}
-        events.append((Event.PROGRESS, Status.RUNNING, fields, {}))
+        fields = {"done": done, "total": total, "note": wanted.progress.note}
     if wanted.status is Status.COMPLETED:
-        events.append((Event.COMPLETE, Status.COMPLETED, {}, {"result": json.dumps(wanted.result)}))
-    elif wanted.status is Status.FAILED:
+        return Event.COMPLETE, Status.COMPLETED, fields, {"result": json.dumps(wanted.result)}
+    if wanted.status is Status.FAILED:
         error: dict[str, Any] = wanted.error.model_dump() if wanted.error else {"type": "Error", "message": "failed"}
         reason = f"{error['type']}: {error['message']}"[:300]
-        events.append((Event.FAIL, Status.FAILED, {"reason": reason}, {"error": json.dumps(error)}))
-    return events
+        return Event.FAIL, Status.FAILED, {**fields, "reason": reason}, {"error": json.dumps(error)}
+    return (Event.START if wanted.status else Event.PROGRESS), Status.RUNNING, fields, {}

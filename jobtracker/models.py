@@ -312,6 +312,8 @@ class JobUpdate(BaseModel):
         for field, status in (("result", Status.COMPLETED), ("error", Status.FAILED)):
             if getattr(self, field) is not None and self.status is not status:
                 raise ValueError(f"{field} goes with status {status}")
+        if (self.priority or self.payload is not None) and (self.status or self.progress):
+            raise ValueError("priority and payload are changed before the job begins: by a request of their own")
         return self
 
 
