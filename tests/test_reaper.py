@@ -359,7 +359,10 @@ def kept(project, job_id, result, state, **options):
 @pytest.mark.parametrize("lease", ["dead", "alive"])
 def test_a_job_whose_last_report_was_lost_ends_as_celery_says(own_project, store, reaper, leases, now_ms, lease):
     leases.renew(live_worker("alive"))
+    own_project.announce()
+    own_project.app.tasks.unregister("ok")  # as where an API process asks, which has no tasks
     done = kept(own_project, begin(store, lease, now_ms - 60_000, task="ok"), [7], "SUCCESS")
+    private = kept(own_project, begin(store, lease, now_ms - 60_000, task="secret"), "xyzzy", "SUCCESS")
     broken = kept(
         own_project, begin(store, lease, now_ms - 60_000), ValueError("no ink"), "FAILURE", traceback="in 1"
     )
@@ -367,6 +370,7 @@ def test_a_job_whose_last_report_was_lost_ends_as_celery_says(own_project, store
     just_begun = kept(own_project, begin(store, lease, now_ms), None, "SUCCESS")
     reaper.settle_lost() if lease == "dead" else reaper.settle_finished()
     assert (own_project.job(done).status, own_project.job(done).result) == (Status.COMPLETED, [7])
+    assert (own_project.job(private).status, own_project.job(private).result) == (Status.COMPLETED, None)
     job = own_project.job(broken)
     assert (job.status, job.reason) == (Status.FAILED, "ValueError: no ink")
     assert (job.error.type, job.error.message, job.error.traceback) == ("ValueError", "no ink", "in 1")
