@@ -161,6 +161,8 @@ class Dispatcher:
 
 def withheld(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
     """Why a job can't be sent from what is stored of it; None where it can."""
+    if record.get("replaced") and record.get("subs"):
+        return "its task has put a group or chord into its place, whose own arguments are not stored"
     names = json.loads(record.get("masked") or "[]")
     if names == [ALL]:
         return f"its type {record['type']} stores none"

@@ -91,7 +91,7 @@ class Job:
         self.status = Status(record["status"])
         self.run = int(record.get("run") or 0)
         self.task_id = task_id_of(self.id, self.run)
-        self.queue = record.get("queue") or default_queue
+        self.queue = record.get("via") or record.get("queue") or default_queue
         self.subs_settled = sum(int(record.get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
         self.subs_open = int(record.get("subs") or 0) - self.subs_settled
         self.is_settled = self.status in SETTLED

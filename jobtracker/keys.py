@@ -67,6 +67,8 @@ RECORD_FIELDS = (
     "type",  # the job type
     "task",  # the Celery task's name
     "queue",  # where it is sent to
+    "replaced",  # "1": in this run its task has put other tasks into its place
+    "via",  # the queue of its message where that is another one, of the task that replaced its own
     "priority",  # low | normal | high | critical
     "status",  # see lifecycle.Status
     "run",  # dispatches so far; 0: never sent to Celery

@@ -99,7 +99,7 @@ class Publishing:
         current = job_of(get_current_task())
         if current is not None and (current.id, current.run) == (job_id, run):
             if not headers.get("retries"):
-                self._replaced(current, {"task": sender, "queue": queue})
+                self._replaced(current, {"replaced": "1", "via": queue})
             current.resent = True
             return
         if headers.get("retries"):  # by the main process, for a child that was lost
@@ -117,7 +117,7 @@ class Publishing:
                 data=jobs[0].data,
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
-            self._replaced(current, {})  # by a group, chord or chain whose end bears the task's own id
+            self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
 
     @never_raises
     def hide(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:

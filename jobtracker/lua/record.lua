@@ -183,7 +183,7 @@ local function remember(rec, event, now, run, attempt, moved, more)
   elseif NEW_RUN[event] then
     put('run', rec.run + 1); put('attempt', 0); put('queued', now)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
-      'note', 'body', 'halted')
+      'note', 'body', 'halted', 'replaced', 'via')
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' and not rec.cancel then put('cancel', now) end
