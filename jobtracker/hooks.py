@@ -306,10 +306,15 @@ class Hooks:
     def on_internal_error(
         self, sender: Task, task_id: str, exception: BaseException | None = None, einfo: Any = None, **_: Any
     ) -> None:
-        """task_internal_error: the worker could not store the result, say."""
+        """task_internal_error: the worker could not store the result, say.
+
+        Presumed: where the backend takes a failure, task_failure follows. Where it is away, and the broker with it,
+        the message may not be acknowledged (acks_late): then it runs again, and that counts.
+        """
         if self.scope.covers(sender, sender.request):
             job_id, run = job_and_run_of(task_id)
-            self._fail(sender, job_id, run, None, exception, getattr(einfo, "traceback", None))
+            traceback = getattr(einfo, "traceback", None)
+            self._fail(sender, job_id, run, None, exception, traceback, event=Event.LOSE)
 
     # -- one way to the store ---------------------------------------------------------------------------------------
 
@@ -418,6 +423,7 @@ class Hooks:
         exception: BaseException | None,
         traceback: str | None,
         kind: str | None = None,
+        event: Event = Event.FAIL,
     ) -> None:
         job = job_of(task)
         secrets = secrets_of(job)
@@ -429,9 +435,9 @@ class Hooks:
         fields: dict[str, str | int] = {"reason": f"{kind}: {message}"[:REASON_CHARS]}
         data = {"error": dumps(error)}
         if task is not None and job is not None and job.id == job_id:
-            self._report(Event.FAIL, task, job, fields, data)
+            self._report(event, task, job, fields, data)
         else:
-            self._apply(Event.FAIL, job_id, run, attempt, fields, data)
+            self._apply(event, job_id, run, attempt, fields, data)
 
     def _from_request(self, name: str, request: Any, job: CurrentJob, known: Known) -> NewJob:
         delivery = request.delivery_info or {}

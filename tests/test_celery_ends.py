@@ -9,6 +9,7 @@ from workers_under_test import (
 )
 
 from jobtracker import Status
+from jobtracker.lifecycle import Event
 
 
 @every_pool_and_broker
@@ -54,6 +55,12 @@ def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(poo
 def test_a_result_that_can_not_be_stored_is_a_failure_of_a_task_that_ran(project):
     job = project.expect(project.send("unstorable"), Status.FAILED, "FAILURE", ["began", "returned"])
     assert "the result can't be stored" in job.error.message
+    assert project.queries.field(job.id, "presumed") is None
+
+
+def test_where_nothing_can_be_stored_of_how_a_task_ended_it_failed_unless_it_runs_again(project):
+    job = project.expect(project.send("untellable"), Status.FAILED, "STARTED", ["began", "returned"])
+    assert project.queries.field(job.id, "presumed") == Event.LOSE  # gives way to what another delivery reports
 
 
 def test_a_result_that_the_task_keeps_to_itself_is_not_stored(project):
