@@ -29,6 +29,7 @@ class Findings:
         lease_ends_ms: When the leases ran out that the jobs have, by incarnation; of those that did lately.
         broker: What was seen there; None: it was not asked, or does not answer.
         workers: What they say; None likewise.
+        unconfirmed: Task ids of runs that somebody is about to send.
         unknown: What could not be found out, and why.
     """
 
@@ -37,6 +38,7 @@ class Findings:
     lease_ends_ms: dict[str, int] = field(default_factory=dict)
     broker: Sightings | None = None
     workers: list[WorkerStats] | None = None
+    unconfirmed: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
     @property

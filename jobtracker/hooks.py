@@ -105,6 +105,8 @@ class Hooks:
             job.stopped = "the job was deleted"
         elif change.outcome is Outcome.STALE and run < change.run:
             job.stopped = f"run {change.run} of the job has taken its place"
+        elif change.outcome is Outcome.STALE and not change.run:
+            job.stopped = "it was called off, for it was not sure that it had been sent"
         job.alone = change.applied and change.parent is None
 
     def _mask(self, task: Task, job: CurrentJob) -> None:

@@ -58,6 +58,9 @@ PREFIXES: dict[str, str] = {
     # turns          string  How often the lock was taken. Writer: reap. For ever.
     "watched": "watched",
     # watched        string  Since when (ms) reapers have come by without a gap. Writer: reap. Expires.
+    "unconfirmed": "unconfirmed",
+    # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
+    #                        Scored by when they were recorded (ms). Writer: transition, settle, store.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
@@ -72,6 +75,7 @@ RECORD_FIELDS = (
     "priority",  # low | normal | high | critical
     "status",  # see lifecycle.Status
     "run",  # dispatches so far; 0: never sent to Celery
+    "void",  # the last run that was taken back, for it could not be sent: what turns up of it is refused
     "attempt",  # Celery's retries count within the run
     "deliveries",  # how often a worker began it, all runs and attempts together
     "created",  # ms
@@ -94,7 +98,7 @@ RECORD_FIELDS = (
     "subs_completed",
     "subs_failed",
     "subs_cancelled",
-    "body",  # a parent's task: "" Celery's chord calls it | "own" we call it | "due" to be called now | "sent"
+    "body",  # a parent's task: "" Celery's chord calls it | "own" we call it | "called" we have
     "halted",  # "1": fail_fast has begun to cancel the sub-jobs that are left
     "done",  # progress …
     "total",

@@ -210,9 +210,20 @@ class JobStore:
         pending = self._verbs.begin(self.client, "transition", [call])
         return Begun(pending, lambda answers: self._change(answers[0]))
 
-    def apply_many(self, event: Event, jobs: Mapping[str, Mapping[str, str | int]]) -> dict[str, Change]:
-        """Apply the same event to many jobs, in order, each with its own further fields, in one round trip."""
-        calls = [self._call(event, job_id, None, None, None, fields, None, None) for job_id, fields in jobs.items()]
+    def apply_many(
+        self, event: Event, jobs: Mapping[str, Mapping[str, str | int]], runs: Mapping[str, int] | None = None
+    ) -> dict[str, Change]:
+        """Apply the same event to many jobs, in order, in one round trip.
+
+        Args:
+            event: What happened.
+            jobs: To which jobs, each with its own further fields of the record.
+            runs: In which run of each, where that is known.
+        """
+        calls = [
+            self._call(event, job_id, (runs or {}).get(job_id), None, None, fields, None, None)
+            for job_id, fields in jobs.items()
+        ]
         answers = self._verbs.call_many(self.client, "transition", calls)
         return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
 
@@ -270,6 +281,11 @@ class JobStore:
         args: list[str | int | float] = [self.keys.prefix, job_id, self.max_log_lines]
         args += [part for line in lines for part in line]
         return Outcome(self._verbs.call(self.client, "log", self.keys("job", job_id), args))
+
+    def confirm(self, *task_ids: str) -> None:
+        """Note that these runs, recorded as sent, were; or that nothing was to be sent."""
+        if task_ids:
+            self.client.zrem(self.keys("unconfirmed"), *task_ids)
 
     def count_dropped(self, reports: int) -> None:
         """Note that reports were given up, however many: their jobs are not as they say."""

@@ -37,7 +37,9 @@ def check_change(
     """Assert what holds of any event, whatever the table says: `place` is the (run, attempt) it was reported of."""
     run, attempt = place
     was_run, was_attempt = int(was["run"]), int(was.get("attempt", 0))
-    if run is not None and (run < was_run or (run == was_run and attempt is not None and attempt < was_attempt)):
+    is_void = was_run == 0 and run is not None and 0 < run <= int(was.get("void", 0))
+    is_older = run is not None and (run, was_attempt if attempt is None else attempt) < (was_run, was_attempt)
+    if is_void or is_older:
         assert change.outcome is Outcome.STALE
     elif "presumed" in was and event in EVIDENCE:
         assert change.applied
@@ -49,7 +51,7 @@ def check_change(
     if event is Event.ENQUEUE:
         assert was_run == 0
     if event is Event.UNENQUEUE:
-        assert (was_run, now["run"]) == (1, "0")
+        assert (was_run, now["run"], now["void"]) == (run, "0", str(run))
     if event is Event.RELAUNCH:
         assert was_run > 0
         if "cancel" in was:

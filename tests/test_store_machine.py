@@ -21,6 +21,7 @@ from time_series import Settled, expected_series, stored_series
 
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
+from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
 from jobtracker.store import Change, JobStore, NewJob, Verdict
 
@@ -82,7 +83,11 @@ class JobMachine(RuleBasedStateMachine):
                 attempt += 1
             elif dice.random() < 0.1:
                 run, attempt = dice.choice([(run - 1, attempt), (run, attempt - 1)])
-            known = event in EVIDENCE | {Event.LOSE, Event.RELAUNCH}  # so do its worker, and who takes it for lost
+            known = event in EVIDENCE | {
+                Event.LOSE,
+                Event.RELAUNCH,
+                Event.UNENQUEUE,
+            }  # so do its worker, and who sends it
             tick = dice.choice(TICKS)
             note(f"{job}: {event} of run {run}, attempt {attempt}, at {tick}")
             self._apply(job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None)
@@ -172,6 +177,8 @@ class JobMachine(RuleBasedStateMachine):
         if not change.applied:
             assert now == record, "what was not applied changed something"
         check_change(record, now, event, change, (run, attempt))
+        if change.applied and event in {Event.ENQUEUE, Event.RERUN, Event.RELAUNCH}:
+            assert self._is_unconfirmed(job) or change.after is Status.CANCELLED
         if change.applied and change.parent and change.after:
             self.tellings.append((change.parent, job, change.run, change.after))
             if event is Event.START:
@@ -193,7 +200,7 @@ class JobMachine(RuleBasedStateMachine):
             return
         # What is not settled waits for its own task: Celery's chord calls that, or we have.
         assert "cancel" not in record
-        called = record.get("body") == "sent"
+        called = record.get("body") == "called"
         if unhappy:
             assert called
             assert record.get("policy") == FailurePolicy.CONTINUE
@@ -248,6 +255,9 @@ class JobMachine(RuleBasedStateMachine):
             self.look(deleted=set(ids))
         assert self.queries.trash(2) == []
 
+    def _is_unconfirmed(self, job: str) -> bool:
+        return bool(self.queries.are_unconfirmed([task_id_of(job, int(self.records[job]["run"]))]))
+
     def _root(self, job: str) -> str:
         while self.records.get(job, {}).get("parent") in self.records:
             job = self.records[job]["parent"]
@@ -275,9 +285,9 @@ class JobMachine(RuleBasedStateMachine):
         if verdict.verdict == "due":
             assert "executing" not in was
             assert was["status"] not in SETTLED
-            assert was.get("body") not in {"due", "sent"}
+            assert was.get("body") != "called"
             assert int(was["run"]) > 0
-            self.store.edit(parent, fields={"body": "sent"})
+            assert self._is_unconfirmed(parent)
         elif verdict.verdict == "halt":
             assert self.records[sub]["status"] in {Status.FAILED, Status.CANCELLED}
             assert "halted" not in was

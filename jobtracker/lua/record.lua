@@ -1,6 +1,6 @@
 -- record.lua: what the verbs share. The loader (scripts.py) puts it in front of them, after tables that Python renders:
 -- KEY (keys.PREFIXES), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle), GAMMA (histograms), KEEP_S (lifetime of time
--- series in seconds).
+-- series in seconds), RUN_MARK (models).
 -- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
 
 local PREFIX -- of the call under way; the server runs one at a time
@@ -72,6 +72,13 @@ local function is_recounted(id)
   score, own = tonumber(score), tonumber(own)
   return own < score or own == score and not precedes(last, id)
 end
+
+-- As task_id_of in models.py.
+local function task_id(rec) return rec.run > 1 and rec.id .. RUN_MARK .. rec.run or rec.id end
+
+-- The run that the record says is about to be published: until its publisher says that it was, the reaper watches it.
+local function dispatched(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end
+local function not_dispatched(rec) redis.call('ZREM', key('unconfirmed'), task_id(rec)) end
 
 local function count(rec, delta)
   local field = rec.status .. ':' .. rec.priority .. ':' .. rec.type
@@ -177,13 +184,16 @@ local function remember(rec, event, now, run, attempt, moved, more)
   elseif event == 'retry' or event == 'requeue' then
     drop('executing', 'eta', 'lease')
   elseif event == 'enqueue' then
-    put('run', 1); put('queued', now)
+    put('run', rec.void + 1); put('queued', now)
+    dispatched(rec, now)
   elseif event == 'unenqueue' then
-    put('run', 0); drop('queued')
+    not_dispatched(rec)
+    put('void', rec.run); put('run', 0); drop('queued')
   elseif NEW_RUN[event] then
-    put('run', rec.run + 1); put('attempt', 0); put('queued', now)
+    put('run', math.max(rec.run, rec.void) + 1); put('attempt', 0); put('queued', now)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
       'note', 'body', 'halted', 'replaced', 'via')
+    dispatched(rec, now)
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' and not rec.cancel then put('cancel', now) end
@@ -217,7 +227,7 @@ local function follows(rec)
   if rec.cancel then return 'subs_cancelled' end
   if unhappy and not (rec.policy == 'continue' and rec.run > 0) then return 'subs_failed' end
   if not unhappy and rec.body ~= 'own' then return nil end -- Celery's chord calls it
-  if rec.run == 0 or rec.body == 'due' or rec.body == 'sent' then return nil end
+  if rec.run == 0 or rec.body == 'called' then return nil end
   return 'call'
 end
 
@@ -236,8 +246,11 @@ end
 local function apply(rec, event, now, run, attempt, more)
   if run and run < rec.run then return 'stale', event end
   if run == rec.run and attempt and attempt < rec.attempt then return 'stale', event end
+  local unsent = rec.run == 0 or event == 'unenqueue'
+  rec.void = unsent and tonumber(redis.call('HGET', key('job', rec.id), 'void')) or 0
+  if run and run > 0 and run <= rec.void then return 'stale', event end
   if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
-  if event == 'unenqueue' and rec.run ~= 1 then return 'stale', event end
+  if event == 'unenqueue' and (run ~= rec.run or run ~= rec.void + 1) then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
   if (event == 'start' or event == 'relaunch') and rec.cancel then event, more = 'cancelled', nil end
