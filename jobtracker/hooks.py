@@ -25,6 +25,7 @@ from jobtracker.current import CurrentJob, job_of, secrets_of
 from jobtracker.declarations import takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
+from jobtracker.leases import LET_GO
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.lineage import called, sender, terms
 from jobtracker.messages import Known
@@ -56,6 +57,7 @@ class Hooks:
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
         self._begun = RecentIds()  # parents that are known to run
+        self._unstored = RecentIds()  # tasks whose end Celery could not store
         self._answers: deque[Callable[[], object]] = deque()  # to reports from which nothing follows, not read yet
         self._signals = {
             signals.before_task_publish: self.publishing.on_publish,
@@ -205,17 +207,22 @@ class Hooks:
             self._report(Event.CANCELLED, task, job, {"reason": job.stopped})
             return
         # A task that raises Ignore may have stored its own outcome before.
-        kept = task.AsyncResult(task_id)
-        try:
-            state = kept.state
-        except Exception:  # noqa: BLE001 (no backend keeps results, or it does not answer: nobody knows of one)
-            state = None
-        if state == states.SUCCESS:
+        kept = self._kept(task, task_id)
+        if kept.state == states.SUCCESS:
             self._report(Event.COMPLETE, task, job, data=self._stored_result(task, kept.result))
-        elif state == states.FAILURE:
+        elif kept.state == states.FAILURE:
             self._fail(task, job.id, job.run, job.attempt, kept.result, None)
         else:
             self._report(Event.CANCELLED, task, job, {"reason": "the task raised Ignore"})
+
+    @staticmethod
+    def _kept(task: Task, task_id: str) -> "_Kept":
+        """What Celery's result backend says of a task."""
+        kept = task.AsyncResult(task_id)
+        try:
+            return _Kept(kept.state, kept.result)
+        except Exception:  # noqa: BLE001 (no backend keeps results, or it does not answer: nobody knows)
+            return _Kept(None, None)
 
     # -- ends: in the child, or in the main process where the child can't report -----------------------------------
 
@@ -235,6 +242,9 @@ class Hooks:
         if isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout:
             reason = "it passed its hard time limit; its message goes back to the queue"
             self._apply(Event.REQUEUE, job_id, run, fields={"reason": reason})
+            return
+        if self._unstored.discard(task_id) and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
+            self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
             return
         attempt = job.attempt if job is not None and job.id == job_id else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None))
@@ -305,18 +315,15 @@ class Hooks:
         self._fail(None, job_id, run, None, error, None, kind="NotRegistered")
 
     @never_raises
-    def on_internal_error(
-        self, sender: Task, task_id: str, exception: BaseException | None = None, einfo: Any = None, **_: Any
-    ) -> None:
-        """task_internal_error: the worker could not store the result, say.
+    def on_internal_error(self, sender: Task, task_id: str, exception: BaseException | None = None, **_: Any) -> None:
+        """task_internal_error: the worker could not store the result, say, or tell the chord of it.
 
-        Presumed: where the backend takes a failure, task_failure follows. Where it is away, and the broker with it,
-        the message may not be acknowledged (acks_late): then it runs again, and that counts.
+        The result backend may have a success all the same, and the message may come back (acks_late). Where the
+        backend answers, task_failure follows at once; else the reaper finds out.
         """
         if self.scope.covers(sender, sender.request):
-            job_id, run = job_and_run_of(task_id)
-            traceback = getattr(einfo, "traceback", None)
-            self._fail(sender, job_id, run, None, exception, traceback, event=Event.LOSE)
+            self._unstored.add(task_id)
+            self._let_go(task_id, f"{type(exception).__name__}: {_text(exception)}")
 
     # -- one way to the store ---------------------------------------------------------------------------------------
 
@@ -393,6 +400,21 @@ class Hooks:
         write = functools.partial(self._write, event, job_id, run, attempt, fields, data, now_ms())
         self.tracking.reporting.report(write, _RANKS.get(event, Rank.END), data=data)
 
+    def _let_go(self, task_id: str, why: str) -> None:
+        """Say that this worker does not run a task any more, and can't tell how it ended: the reaper finds out."""
+        job_id, run = job_and_run_of(task_id)
+        reason = f"Celery could not store how it ended: {why}"[:REASON_CHARS]
+        let_go = functools.partial(
+            self.tracking.store.apply,
+            Event.PROGRESS,
+            job_id,
+            run=run,
+            lease=self.lease,
+            fields={"lease": LET_GO, "reason": reason},
+            at_ms=now_ms(),
+        )
+        self.tracking.reporting.report(lambda _: let_go(), Rank.END)
+
     def _write(
         self,
         event: Event,
@@ -425,7 +447,6 @@ class Hooks:
         exception: BaseException | None,
         traceback: str | None,
         kind: str | None = None,
-        event: Event = Event.FAIL,
     ) -> None:
         job = job_of(task)
         secrets = secrets_of(job)
@@ -437,9 +458,9 @@ class Hooks:
         fields: dict[str, str | int] = {"reason": f"{kind}: {message}"[:REASON_CHARS]}
         data = {"error": dumps(error)}
         if task is not None and job is not None and job.id == job_id:
-            self._report(event, task, job, fields, data)
+            self._report(Event.FAIL, task, job, fields, data)
         else:
-            self._apply(event, job_id, run, attempt, fields, data)
+            self._apply(Event.FAIL, job_id, run, attempt, fields, data)
 
     def _from_request(self, name: str, request: Any, job: CurrentJob, known: Known) -> NewJob:
         delivery = request.delivery_info or {}
@@ -469,6 +490,13 @@ class Hooks:
 
     def _uid(self, signal: Any) -> str:
         return f"jobtracker:{id(self)}:{signal.name}"
+
+
+class _Kept(NamedTuple):
+    """What Celery's result backend says of a task."""
+
+    state: str | None
+    result: Any
 
 
 class _Report(NamedTuple):

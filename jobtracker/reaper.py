@@ -13,6 +13,7 @@ from kombu.utils.json import dumps
 
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
+from jobtracker.leases import LET_GO
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError
@@ -96,7 +97,7 @@ class Reaper:
         """
         live = {worker.incarnation for worker in self.tracking.leases.live()}
         lost = [record for record in self._long_running() if record.get("lease") not in live]
-        return sum(self._settle(record, "WorkerLost", "was lost") for record in lost)
+        return sum(self._settle(record, "WorkerLost", _fate(record)) for record in lost)
 
     def settle_stopped(self, incarnation: str) -> int:
         """Settle what a worker that has stopped did not finish, likewise; returns how many.
@@ -212,3 +213,8 @@ class Reaper:
                 removed += gone
                 self.tracking.launcher.empty_trash()
         return removed
+
+
+def _fate(record: dict[str, str]) -> str:
+    """What has become of the worker that had a job."""
+    return f"let it go ({record.get('reason')})" if record["lease"] == LET_GO else "was lost"

@@ -15,7 +15,7 @@ from workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.backend import stored_result
 from jobtracker.embedded import EmbeddedRedis
-from jobtracker.leases import Leases
+from jobtracker.leases import LET_GO, Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
@@ -388,6 +388,22 @@ def test_of_a_revoked_job_celery_is_believed_only_where_its_worker_is_gone(
     reaper.settle_lost()
     reaper.settle_finished()
     assert [own_project.job(each).status for each in (lost, goes_on)] == [Status.CANCELLED, Status.RUNNING]
+
+
+def test_of_a_job_that_its_worker_has_let_go_celery_knows_how_it_ended(own_project, store, reaper, now_ms):
+    own_project.announce()
+    told = {"task": "ok", "reason": "Celery could not store how it ended: OSError"}
+    done = kept(own_project, begin(store, LET_GO, now_ms - 60_000, **told), 7, "SUCCESS")
+    unknown = begin(store, LET_GO, now_ms - 60_000, **told)
+    comes_back = begin(store, LET_GO, now_ms - 60_000, acks_late="1", **told)
+    reaper.settle_lost()
+    assert (own_project.job(done).status, own_project.job(done).result) == (Status.COMPLETED, 7)
+    let_go = "w@test let it go (Celery could not store how it ended: OSError)"
+    assert (own_project.job(unknown).status, own_project.job(unknown).reason) == (
+        Status.FAILED,
+        f"{let_go} while it ran the task",
+    )
+    assert own_project.job(comes_back).reason == f"{let_go}; the broker will deliver the message again"
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RETRYING])

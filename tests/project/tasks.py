@@ -300,6 +300,31 @@ class UnstorableTask(Task):
         return PickyBackend(app=self.app, url=self.app.backend_cls)
 
 
+class BrokenBehindBackend(RedisBackend):
+    """A result backend that fails when it has stored a success, as one that is killed just then."""
+
+    def on_chord_part_return(self, _request: Any, state: str, *_: Any, **__: Any) -> None:
+        if state == "SUCCESS":
+            raise OSError("the chord can't be told")
+
+
+class BrokenBehindTask(Task):
+    """A task whose success is stored, and then Celery fails."""
+
+    @property
+    def backend(self) -> BrokenBehindBackend:
+        """The app's own backend, but for chords."""
+        return BrokenBehindBackend(app=self.app, url=self.app.backend_cls)
+
+
+@shared_task(name="broken_behind", base=BrokenBehindTask)
+def broken_behind() -> int:
+    """Return seven."""
+    did("began")
+    did("returned")
+    return 7
+
+
 class SilentBackend(PickyBackend):
     """A result backend that takes no end."""
 
