@@ -102,7 +102,8 @@ def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
     by_subs = case.record.get("presumed") == "subs_failed"
     if by_subs and all(sub.status == Status.COMPLETED for sub in subs):
         yield "it is failed by its sub-jobs, and all of them are completed"
-    if not (by_subs or subs or was_lost(case) or any(map(case.did, (RAISED, KILLS, RETURNED)))):
+    # Celery may fail in its task's place: a retry that could not be sent, say.
+    if not (by_subs or subs or state == "FAILURE" or was_lost(case) or any(map(case.did, (RAISED, KILLS, RETURNED)))):
         yield f"it is failed ({case.record.get('reason')}), and its task has not raised"
 
 
