@@ -217,4 +217,4 @@ class Reaper:
 
 def _fate(record: dict[str, str]) -> str:
     """What has become of the worker that had a job."""
-    return f"let it go ({record.get('reason')})" if record["lease"] == LET_GO else "was lost"
+    return f"let it go ({record.get('reason')})" if record.get("lease") == LET_GO else "was lost"
