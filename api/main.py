@@ -12,6 +12,7 @@ from api.middleware import EncodedSlashes, RequestContext, SizeLimit
 from api.routers import health, jobs, tracking
 from api.sending import celery_app
 from api.settings import ApiSettings
+from jobtracker.circuit import Circuit
 from jobtracker.inspection import Inspection
 from jobtracker.leases import Repeater
 from jobtracker.logs import json_handler
@@ -40,7 +41,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.settings = settings
-        app.state.tracking = Tracking.connect(settings, celery_app(settings))
+        app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.inspection = Inspection(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         reaper = Repeater("reaper", settings.reap_interval_s, Reaper(app.state.tracking).step)
         reaper.start()

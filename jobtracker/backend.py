@@ -62,8 +62,10 @@ class ResultBackend:
 
 def stored_result(task: Task, result: object, most_bytes: int) -> dict[str, str]:
     """What is recorded of a task's result, as fields of the data: JSON, or only its size beyond `most_bytes`."""
-    if not (declaration_of(task) or DEFAULT).store_result:
-        return {}
+    return _stored(result, most_bytes) if (declaration_of(task) or DEFAULT).store_result else {}
+
+
+def _stored(result: object, most_bytes: int) -> dict[str, str]:
     try:
         text = dumps(result)
     except Exception:  # noqa: BLE001 (whatever a result's own code raises, the task has completed)
@@ -73,9 +75,9 @@ def stored_result(task: Task, result: object, most_bytes: int) -> dict[str, str]
 
 
 def _result(tracking: Tracking, record: dict[str, str], result: object) -> dict[str, str]:
-    # Only code that has the task knows whether its result is to be stored; the backend keeps it in any case.
-    task = tracking.app.tasks.get(record.get("task", ""))
-    return stored_result(task, result, tracking.settings.max_result_bytes) if task is not None else {}
+    # Where nobody has announced the task it is not known whether its results may be stored; the backend has it.
+    announced = tracking.registry.type_of_task(record.get("task", ""))
+    return _stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
 
 
 def _error(record: dict[str, str], error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:

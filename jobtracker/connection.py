@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.connection import Connection, parse_url
 from redis.exceptions import (
     ClusterDownError,
     ConnectionError,  # noqa: A004 (redis-py's own name)
@@ -14,6 +15,8 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.retry import Retry
+
+from jobtracker.circuit import Circuit
 
 RedisClient: TypeAlias = Any
 """A `redis.Redis` that decodes its responses. redis-py types every answer as bytes or text, so Any is more honest."""
@@ -26,14 +29,18 @@ _UNABLE_CODES = ("MISCONF ", "NOREPLICAS ", "BUSY ")
 """Errors that redis-py has no class for: it can't persist, lacks replicas, is held up by somebody's script."""
 
 
-def connect(url: str, timeout_s: float) -> RedisClient:
+def connect(url: str, timeout_s: float, *, circuit: Circuit | None = None) -> RedisClient:
     """A client that decodes responses, gives up after `timeout_s` and tries once: its callers know when to repeat.
+
+    With a `circuit` a server that does not answer is tried by one of many threads, and the others don't wait for it.
 
     It opens as many connections as are in use at once: a pool of threads or greenlets may be larger than the hundred
     that redis-py allows by default (redis/connection.py), and what exceeds that is refused, not queued.
     """
+    of_url = parse_url(url).get("connection_class", Connection)  # type: ignore[no-untyped-call]
     return Redis.from_url(
         url,
+        connection_class=_watched(of_url, circuit) if circuit else of_url,
         decode_responses=True,
         encoding_errors="replace",  # half a surrogate pair in an error's text must not lose the report
         socket_timeout=timeout_s,
@@ -43,6 +50,39 @@ def connect(url: str, timeout_s: float) -> RedisClient:
         client_name="jobtracker",
         max_connections=_NO_LIMIT,
     )
+
+
+def _watched(connection_class: Any, circuit: Circuit) -> Any:
+    """A kind of connection that asks a circuit first, and tells it what has become of each call."""
+
+    class Watched(connection_class):  # type: ignore[misc] # known when it is called
+        def connect(self) -> None:
+            self._ask()
+            try:
+                super().connect()
+            except _UNREACHABLE:
+                circuit.failed()
+                raise
+
+        def send_packed_command(self, *args: Any, **options: Any) -> None:
+            self._ask()
+            super().send_packed_command(*args, **options)
+
+        def read_response(self, *args: Any, **options: Any) -> Any:
+            try:
+                response = super().read_response(*args, **options)
+            except _UNREACHABLE:
+                circuit.failed()
+                raise
+            circuit.answered()
+            return response
+
+        @staticmethod
+        def _ask() -> None:
+            if not circuit.admits():
+                raise ConnectionError("it did not answer a moment ago")
+
+    return Watched
 
 
 def is_unreachable(error: BaseException) -> bool:

@@ -39,7 +39,6 @@ class CurrentJob:
         id: The job's id; empty outside a tracked task.
         run: Its run.
         attempt: Celery's retries count.
-        execution: Which execution of it this is; None where it is not to run.
         stopped: Why it was stopped, once it was, or is to be before it begins.
         alone: It began as recorded, and is no sub-job: nobody waits for its end.
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
@@ -52,7 +51,6 @@ class CurrentJob:
         self.id = job_id
         self.run = run
         self.attempt = attempt
-        self.execution: str | None = None
         self.stopped: str | None = None
         self.alone = False
         self.resent = False
@@ -85,7 +83,6 @@ class CurrentJob:
             self.id,
             run=self.run,
             attempt=self.attempt,
-            execution=self.execution,
             fields=fields,
             at_ms=now_ms(),
         )

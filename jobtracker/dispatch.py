@@ -50,8 +50,12 @@ class Dispatcher:
     def _priorities(self) -> dict[Priority, int]:
         return broker_priorities(self.app)
 
-    def publish(self, root: str) -> None:
+    def publish(self, root: str, runs: Mapping[str, int]) -> None:
         """Send a job; a parent as a chord, its sub-jobs as the header and its own task as the body.
+
+        Args:
+            root: The job.
+            runs: The run that is sent of it, and of each job below it.
 
         Raises:
             BrokerUnavailableError: The broker or the result backend does not answer; nothing was sent.
@@ -61,10 +65,10 @@ class Dispatcher:
         families = self.queries.families(root)
         jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
         self._expect_queues(record for record, _ in jobs.values())
-        self._send(self._chord(root, families, jobs))
+        self._send(self._chord(root, families, jobs, runs))
 
-    def publish_alone(self, job_id: str) -> None:
-        """Send a job's own task, a parent's with the results of its sub-jobs, old and new, in order.
+    def publish_alone(self, job_id: str, run: int) -> None:
+        """Send a run of a job's own task, a parent's with the results of its sub-jobs, old and new, in order.
 
         A sub-job that did not complete stands in the list as None.
 
@@ -77,7 +81,7 @@ class Dispatcher:
         record, data = self.queries.load([job_id])[0]
         results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
         self._expect_queues([record])
-        self._send(self._signature(record, data, results))
+        self._send(self._signature(record, data, run, results))
 
     def results(self, job_ids: Sequence[str]) -> list[Any]:
         """The results of jobs, in order; None for one that did not complete.
@@ -110,14 +114,18 @@ class Dispatcher:
         finally:
             being_sent.reset(token)
 
-    def _chord(self, job_id: str, families: dict[str, list[str]], jobs: dict[str, Loaded]) -> Signature:
-        signature = self._signature(*jobs[job_id])
+    def _chord(
+        self, job_id: str, families: dict[str, list[str]], jobs: dict[str, Loaded], runs: Mapping[str, int]
+    ) -> Signature:
+        signature = self._signature(*jobs[job_id], runs.get(job_id, 1))
         if not families[job_id]:
             return signature
-        header = [self._chord(sub, families, jobs) for sub in families[job_id]]
+        header = [self._chord(sub, families, jobs, runs) for sub in families[job_id]]
         return chord(header, signature, app=self.app).set(task_id=signature.options["task_id"])
 
-    def _signature(self, record: dict[str, str], data: dict[str, str], results: list[Any] | None = None) -> Signature:
+    def _signature(
+        self, record: dict[str, str], data: dict[str, str], run: int, results: list[Any] | None = None
+    ) -> Signature:
         if why := withheld(record, data):
             raise ArgumentsGoneError({record["id"]: why})
         args = loads(data.get("args") or "[]")
@@ -127,7 +135,7 @@ class Dispatcher:
         if results is not None:
             args = [results, *args]
         options: dict[str, Any] = {
-            "task_id": task_id_of(record["id"], int(record.get("run") or 1)),
+            "task_id": task_id_of(record["id"], run),
             "priority": self._priorities[Priority(record["priority"])],
         }
         if record.get("queue"):
@@ -161,6 +169,8 @@ class Dispatcher:
 
 def withheld(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
     """Why a job can't be sent from what is stored of it; None where it can."""
+    if record.get("replaced") and record.get("subs"):
+        return "its task has put a group or chord into its place, whose own arguments are not stored"
     names = json.loads(record.get("masked") or "[]")
     if names == [ALL]:
         return f"its type {record['type']} stores none"

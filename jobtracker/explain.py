@@ -114,6 +114,7 @@ class Explainer:
             if job.has_message:
                 wanted.setdefault(job.queue, set()).add(job.task_id)
         if wanted:
+            found.unconfirmed = self.tracking.queries.are_unconfirmed(sorted(set().union(*wanted.values())))
             self._ask_broker(found, wanted)
         if found.broker is not None and self._needs_workers(found, wanted):
             self._ask_workers(found, fresh=fresh)

@@ -29,6 +29,7 @@ class Findings:
         lease_ends_ms: When the leases ran out that the jobs have, by incarnation; of those that did lately.
         broker: What was seen there; None: it was not asked, or does not answer.
         workers: What they say; None likewise.
+        unconfirmed: Task ids of runs that somebody is about to send.
         unknown: What could not be found out, and why.
     """
 
@@ -37,6 +38,7 @@ class Findings:
     lease_ends_ms: dict[str, int] = field(default_factory=dict)
     broker: Sightings | None = None
     workers: list[WorkerStats] | None = None
+    unconfirmed: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
     @property
@@ -91,7 +93,7 @@ class Job:
         self.status = Status(record["status"])
         self.run = int(record.get("run") or 0)
         self.task_id = task_id_of(self.id, self.run)
-        self.queue = record.get("queue") or default_queue
+        self.queue = record.get("via") or record.get("queue") or default_queue
         self.subs_settled = sum(int(record.get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
         self.subs_open = int(record.get("subs") or 0) - self.subs_settled
         self.is_settled = self.status in SETTLED

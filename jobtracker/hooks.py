@@ -25,6 +25,7 @@ from jobtracker.current import CurrentJob, job_of, secrets_of
 from jobtracker.declarations import takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
+from jobtracker.leases import LET_GO
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.lineage import called, sender, terms
 from jobtracker.messages import Known
@@ -32,7 +33,7 @@ from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
 from jobtracker.reporting import Rank
 from jobtracker.scope import Scope
-from jobtracker.store import Begun, Change, NewJob, new_execution, now_ms
+from jobtracker.store import Begun, Change, NewJob, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class Hooks:
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
         self._begun = RecentIds()  # parents that are known to run
+        self._unstored = RecentIds()  # tasks whose end Celery could not store
         self._answers: deque[Callable[[], object]] = deque()  # to reports from which nothing follows, not read yet
         self._signals = {
             signals.before_task_publish: self.publishing.on_publish,
@@ -91,7 +93,6 @@ class Hooks:
         job_id, run = job_and_run_of(task_id)
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
-        job.execution = new_execution(self.lease)
         self.read_answers()
         self._mask(sender, job)
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
@@ -106,8 +107,8 @@ class Hooks:
             job.stopped = "the job was deleted"
         elif change.outcome is Outcome.STALE and run < change.run:
             job.stopped = f"run {change.run} of the job has taken its place"
-        if job.stopped:
-            job.execution = None
+        elif change.outcome is Outcome.STALE and not change.run:
+            job.stopped = "it was called off, for it was not sure that it had been sent"
         job.alone = change.applied and change.parent is None
 
     def _mask(self, task: Task, job: CurrentJob) -> None:
@@ -206,17 +207,22 @@ class Hooks:
             self._report(Event.CANCELLED, task, job, {"reason": job.stopped})
             return
         # A task that raises Ignore may have stored its own outcome before.
-        kept = task.AsyncResult(task_id)
-        try:
-            state = kept.state
-        except Exception:  # noqa: BLE001 (no backend keeps results, or it does not answer: nobody knows of one)
-            state = None
-        if state == states.SUCCESS:
+        kept = self._kept(task, task_id)
+        if kept.state == states.SUCCESS:
             self._report(Event.COMPLETE, task, job, data=self._stored_result(task, kept.result))
-        elif state == states.FAILURE:
+        elif kept.state == states.FAILURE:
             self._fail(task, job.id, job.run, job.attempt, kept.result, None)
         else:
             self._report(Event.CANCELLED, task, job, {"reason": "the task raised Ignore"})
+
+    @staticmethod
+    def _kept(task: Task, task_id: str) -> "_Kept":
+        """What Celery's result backend says of a task."""
+        kept = task.AsyncResult(task_id)
+        try:
+            return _Kept(kept.state, kept.result)
+        except Exception:  # noqa: BLE001 (no backend keeps results, or it does not answer: nobody knows)
+            return _Kept(None, None)
 
     # -- ends: in the child, or in the main process where the child can't report -----------------------------------
 
@@ -236,6 +242,9 @@ class Hooks:
         if isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout:
             reason = "it passed its hard time limit; its message goes back to the queue"
             self._apply(Event.REQUEUE, job_id, run, fields={"reason": reason})
+            return
+        if self._unstored.discard(task_id) and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
+            self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
             return
         attempt = job.attempt if job is not None and job.id == job_id else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None))
@@ -306,13 +315,15 @@ class Hooks:
         self._fail(None, job_id, run, None, error, None, kind="NotRegistered")
 
     @never_raises
-    def on_internal_error(
-        self, sender: Task, task_id: str, exception: BaseException | None = None, einfo: Any = None, **_: Any
-    ) -> None:
-        """task_internal_error: the worker could not store the result, say."""
+    def on_internal_error(self, sender: Task, task_id: str, exception: BaseException | None = None, **_: Any) -> None:
+        """task_internal_error: the worker could not store the result, say, or tell the chord of it.
+
+        The result backend may have a success all the same, and the message may come back (acks_late). Where the
+        backend answers, task_failure follows at once; else the reaper finds out.
+        """
         if self.scope.covers(sender, sender.request):
-            job_id, run = job_and_run_of(task_id)
-            self._fail(sender, job_id, run, None, exception, getattr(einfo, "traceback", None))
+            self._unstored.add(task_id)
+            self._let_go(task_id, f"{type(exception).__name__}: {_text(exception)}")
 
     # -- one way to the store ---------------------------------------------------------------------------------------
 
@@ -342,14 +353,11 @@ class Hooks:
                 job.record = self._from_request(task.name, request, job, known)
             return job.record
 
-        execution = job.execution
-        write_it = functools.partial(self._write, event, job.id, job.run, job.attempt, execution, fields, data, at_ms)
-
         def write(again: bool) -> Change:
-            change = write_it(again)
+            change = self._write(event, job.id, job.run, job.attempt, fields, data, at_ms, again)
             if change.outcome is Outcome.MISSING and (new := record()):
                 self.tracking.store.create(new, at_ms=at_ms)
-                change = write_it(again)
+                change = self._write(event, job.id, job.run, job.attempt, fields, data, at_ms, again)
             if change.applied:
                 job.untold = NOTHING
             return change
@@ -360,7 +368,6 @@ class Hooks:
             job.id,
             run=job.run,
             attempt=job.attempt,
-            execution=execution,
             fields=fields,
             data=data,
             at_ms=at_ms,
@@ -390,8 +397,23 @@ class Hooks:
         fields: dict[str, str | int] | None = None,
         data: dict[str, str] | None = None,
     ) -> None:
-        write = functools.partial(self._write, event, job_id, run, attempt, self.lease, fields, data, now_ms())
+        write = functools.partial(self._write, event, job_id, run, attempt, fields, data, now_ms())
         self.tracking.reporting.report(write, _RANKS.get(event, Rank.END), data=data)
+
+    def _let_go(self, task_id: str, why: str) -> None:
+        """Say that this worker does not run a task any more, and can't tell how it ended: the reaper finds out."""
+        job_id, run = job_and_run_of(task_id)
+        reason = f"Celery could not store how it ended: {why}"[:REASON_CHARS]
+        let_go = functools.partial(
+            self.tracking.store.apply,
+            Event.PROGRESS,
+            job_id,
+            run=run,
+            lease=self.lease,
+            fields={"lease": LET_GO, "reason": reason},
+            at_ms=now_ms(),
+        )
+        self.tracking.reporting.report(lambda _: let_go(), Rank.END)
 
     def _write(
         self,
@@ -399,7 +421,6 @@ class Hooks:
         job_id: str,
         run: int,
         attempt: int | None,
-        execution: str | None,
         fields: dict[str, str | int] | None,
         data: dict[str, str] | None,
         at_ms: int,
@@ -407,8 +428,9 @@ class Hooks:
     ) -> Change:
         """Write what happened to a job, and what follows from it."""
         store = self.tracking.store
+        lease = self.lease if again and event is Event.START else None
         change = store.apply(
-            event, job_id, run=run, attempt=attempt, execution=execution, fields=fields, data=data, at_ms=at_ms
+            event, job_id, run=run, attempt=attempt, lease=lease, fields=fields, data=data, at_ms=at_ms
         )
         if event is Event.START and change.parent and change.after is Status.RUNNING:
             parent = f"{change.parent}:{run}"
@@ -468,6 +490,13 @@ class Hooks:
 
     def _uid(self, signal: Any) -> str:
         return f"jobtracker:{id(self)}:{signal.name}"
+
+
+class _Kept(NamedTuple):
+    """What Celery's result backend says of a task."""
+
+    state: str | None
+    result: Any
 
 
 class _Report(NamedTuple):

@@ -102,7 +102,7 @@ class Inspection:
         """Celery's broker."""
         began = time.perf_counter()
         try:
-            with self._broker() as connection:
+            with connected(self.app, self.timeout_s, read_timeout_s=self.timeout_s) as connection:
                 transport = connection.transport.driver_type
         except BrokerUnavailableError as error:
             return Component(healthy=False, detail=str(error))

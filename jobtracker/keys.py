@@ -17,8 +17,6 @@ PREFIXES: dict[str, str] = {
     # log:<id>       stream  The job's own log: level, message; capped. Writer: log. Until the job is deleted.
     "history": "history:",
     # history:<id>   list    Of its course what the record does not say, JSON; capped. Writer: every script.
-    "executions": "executions:",
-    # executions:<id> hash   Executions that the record does not name, and their fate; capped. Writer: transition.
     "subs": "subs:",
     # subs:<id>      zset    Sub-jobs of a parent, scored by their position. Writer: create. With the parent.
     "outcomes": "outcomes:",
@@ -44,7 +42,7 @@ PREFIXES: dict[str, str] = {
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
     "times": "times:",
-    # times:<hour>:<t> hash  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
+    # times:<hour>:<t> hash  Log-scale histograms of settled jobs (see `histograms.py`). Expires.
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.
@@ -60,6 +58,9 @@ PREFIXES: dict[str, str] = {
     # turns          string  How often the lock was taken. Writer: reap. For ever.
     "watched": "watched",
     # watched        string  Since when (ms) reapers have come by without a gap. Writer: reap. Expires.
+    "unconfirmed": "unconfirmed",
+    # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
+    #                        Scored by when they were recorded (ms). Writer: transition, settle, store.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
@@ -69,14 +70,14 @@ RECORD_FIELDS = (
     "type",  # the job type
     "task",  # the Celery task's name
     "queue",  # where it is sent to
+    "replaced",  # "1": in this run its task has put other tasks into its place
+    "via",  # the queue of its message where that is another one, of the task that replaced its own
     "priority",  # low | normal | high | critical
     "status",  # see lifecycle.Status
     "run",  # dispatches so far; 0: never sent to Celery
+    "void",  # the last run that was taken back, for it could not be sent: what turns up of it is refused
     "attempt",  # Celery's retries count within the run
     "deliveries",  # how often a worker began it, all runs and attempts together
-    "ledger",  # "<redeliveries> <double runs> <ms in vain>", likewise; not set: none
-    "ledger_before",  # both, as they were when it had settled and got a new run: so much is in the time series
-    "execution",  # id of the execution that began last or whose report counted, of this run: see lua/ledger.lua
     "created",  # ms
     "queued",  # ms, this run
     "started",  # ms, this run's first attempt (a parent: its first sub-job)
@@ -97,7 +98,7 @@ RECORD_FIELDS = (
     "subs_completed",
     "subs_failed",
     "subs_cancelled",
-    "body",  # a parent's task: "" Celery's chord calls it | "own" we call it | "due" to be called now | "sent"
+    "body",  # a parent's task: "" Celery's chord calls it | "own" we call it | "called" we have
     "halted",  # "1": fail_fast has begun to cancel the sub-jobs that are left
     "done",  # progress …
     "total",

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from jobtracker.arguments import NOTHING, stored_when_begun
@@ -15,7 +16,7 @@ from jobtracker.errors import (
     PartlySentError,
 )
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Priority, Status
-from jobtracker.models import JobUpdate, SubJobCreate, custom_payload
+from jobtracker.models import JobUpdate, SubJobCreate, custom_payload, task_id_of
 from jobtracker.queries import JobQueries
 from jobtracker.registry import Registry
 from jobtracker.settlement import Settlement
@@ -94,21 +95,21 @@ class Launcher:
         record = self.queries.record(job_id)
         self._check_has_no_parent(record, "start", "start its parent")
         families = self.queries.families(job_id)
-        places = self._places(list(families))
+        places = self.places(list(families))
         root = self.store.apply(Event.ENQUEUE, job_id, fields=places.pop(job_id))
         if not root.applied:
             raise _refused(job_id, root, "start", _WHY_NOT_START)
-        self.store.apply_many(Event.ENQUEUE, places)
+        changes = {job_id: root, **self.store.apply_many(Event.ENQUEUE, places)}
+        runs = {each: change.run for each, change in changes.items() if change.applied}
         try:
-            self.dispatcher.publish(job_id)
+            self.dispatcher.publish(job_id, runs)
         except PartlySentError as error:
-            # What is out can't be called back, and what is not will never be: a new run starts clean.
-            reason = f"it could not be sent whole: {error}. Retry it."
-            self.settlement.cancel_trees([job_id], reason=reason[:300])
+            self._call_off(job_id, error)
             raise
-        except Exception:
-            self.store.apply_many(Event.UNENQUEUE, {each: {} for each in families})
-            raise
+        except Exception as error:
+            if not self._take_back(job_id, runs, error):
+                raise
+        self._confirm(runs)
 
     def cancel(self, job_id: str, *, reason: str = "cancelled by request", terminate: bool = False) -> None:
         """Cancel a job and all its sub-jobs. Cancelling one that is cancelled changes nothing.
@@ -149,19 +150,21 @@ class Launcher:
             why = f"its parent {parent['id']} has ended too. Retry that: it runs again what did not complete."
             raise IllegalTransitionError(job_id, record["status"], "retry", why)
         again = self._incomplete(job_id)
-        places = self._places(list(again))
+        ready = [each for each, subs in again.items() if not again.keys() & subs]
+        places = self.places(list(again))
         for each, subs in again.items():
             if subs:
-                places[each] = {**places[each], "body": "own"}
+                places[each] = {**places[each], "body": "called" if each in ready else "own"}
         root = self.store.apply(Event.RERUN, job_id, fields=places.pop(job_id))
         if not root.applied:
             raise _refused(job_id, root, "retry", "somebody else was faster.")
         changes = {job_id: root, **self.store.apply_many(Event.RERUN, places)}
         self.settlement.own_ancestors(job_id)
         for each, change in changes.items():
-            if change.parent and change.applied:
-                self.settlement.tell(change.parent, each, change.run, Status.PENDING)
-        self._publish_again(again)
+            if change.parent and change.after:
+                self.settlement.tell(change.parent, each, change.run, change.after)
+        runs = {each: change.run for each, change in changes.items() if change.applied}
+        self._publish_again([each for each in ready if each in runs], runs)
 
     def update(self, job_id: str, wanted: JobUpdate) -> None:
         """Change a job, or report on one that Celery does not run.
@@ -174,12 +177,12 @@ class Launcher:
             InvalidPayloadError: The payload does not fit its type.
         """
         [(record, data)] = self.queries.load([job_id])
-        reports = wanted.model_fields_set & {"status", "progress"}
+        reports = wanted.status is not None or wanted.progress is not None
         if reports and int(record["run"]) > 0:
             raise IllegalTransitionError(job_id, record["status"], "report on", "Celery runs it, and reports itself.")
         if wanted.status is Status.CANCELLED:
             self.cancel(job_id, reason="cancelled by its outside worker")
-        else:
+        elif reports:
             self._report(record, data, wanted)
         self._edit(record, wanted)
 
@@ -191,12 +194,12 @@ class Launcher:
                 json.loads(data.get(name) or empty) for name, empty in (("args", "[]"), ("payload", "{}"))
             )
             stored = stored_when_begun(rule, args, kwargs, ahead=1 if record.get("subs") else 0)
-        for event, target, fields, bulk in _reports(wanted):
-            # run 0: had it been started meanwhile, this would be stale
-            change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
-            if change.after is not target:
-                raise _refused(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
-            self.settlement.follow(job_id, change)
+        event, target, fields, bulk = _report_of(wanted)
+        # run 0: had it been started meanwhile, this would be stale
+        change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
+        if change.after is not target:
+            raise _refused(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
+        self.settlement.follow(job_id, change)
 
     def delete(self, job_id: str) -> None:
         """Remove a job with all its sub-jobs.
@@ -259,7 +262,7 @@ class Launcher:
         into.append(NewJob(id=job_id, fields=fields, data=_stored(job.payload, args, kwargs), subs=subs))
         return job_id
 
-    def _places(self, job_ids: list[str]) -> dict[str, dict[str, str | int]]:
+    def places(self, job_ids: Sequence[str]) -> dict[str, dict[str, str | int]]:
         """Where each job is to be sent: types may have been announced, or moved, since it was created."""
         places: dict[str, dict[str, str | int]] = {}
         for record, data in self.queries.load(job_ids):
@@ -301,18 +304,37 @@ class Launcher:
             self.dispatcher.results(families[each])  # raises where one is gone, before anything has changed
         return again
 
-    def _publish_again(self, again: dict[str, list[str]]) -> None:
-        ready = [each for each, subs in again.items() if not again.keys() & subs]
+    def _publish_again(self, ready: list[str], runs: dict[str, int]) -> None:
         try:
             for each in ready:
-                self.dispatcher.publish_alone(each)
-                if again[each]:
-                    self.store.edit(each, fields={"body": "sent"})
-        except JobTrackerError as error:
-            fields = {"reason": f"it could not be sent again: {error}"[:300]}
-            for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(again, fields)).items():
+                self.dispatcher.publish_alone(each, runs[each])
+        except Exception as error:
+            fields: dict[str, str | int] = {"reason": f"it could not be sent again: {error}"[:300]}
+            # Of a run that nobody sends: what is out of this one is refused when it turns up.
+            later = {each: run + 1 for each, run in runs.items()}
+            for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(runs, fields), later).items():
                 self.settlement.follow(each, change)
             raise
+        self._confirm(runs)
+
+    def _take_back(self, job_id: str, runs: dict[str, int], error: Exception) -> bool:
+        """Take a dispatch back whose messages were not sent, as far as is known; returns whether it was all the same.
+
+        Of a tree of which something has begun the rest is called off.
+        """
+        undone = self.store.apply_many(Event.UNENQUEUE, {each: {} for each in runs}, runs)
+        sent = [each for each, c in undone.items() if not c.applied and c.after is not Status.CANCELLED]
+        if sent and len(runs) > 1:
+            self._call_off(job_id, error)
+        return sent == [job_id] == list(runs)
+
+    def _call_off(self, job_id: str, error: Exception) -> None:
+        # What is out can't be called back, and what is not will never be: a new run starts clean.
+        reason = f"it could not be sent whole: {error}. Retry it."
+        self.settlement.cancel_trees([job_id], reason=reason[:300])
+
+    def _confirm(self, runs: dict[str, int]) -> None:
+        self.store.confirm(*(task_id_of(each, run) for each, run in runs.items()))
 
     def _edit(self, record: dict[str, str], wanted: JobUpdate) -> None:
         fields: dict[str, str | int] = {}
@@ -367,19 +389,16 @@ def _refused(job_id: str, change: Change, action: str, why: str) -> JobTrackerEr
     return IllegalTransitionError(job_id, change.after, action, why)
 
 
-def _reports(wanted: JobUpdate) -> list[tuple[Event, Status, dict[str, str | int], dict[str, str]]]:
-    """An outside worker's report as events, each with the status it leads to and the fields of record and data."""
-    events: list[tuple[Event, Status, dict[str, str | int], dict[str, str]]] = []
-    if wanted.status is Status.RUNNING:
-        events.append((Event.START, Status.RUNNING, {}, {}))
+def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], dict[str, str]]:
+    """An outside worker's report as one event, the status it leads to, and the fields of record and data."""
+    fields: dict[str, str | int] = {}
     if wanted.progress:
         done, total = (str(number) for number in (wanted.progress.done, wanted.progress.total))
-        fields: dict[str, str | int] = {"done": done, "total": total, "note": wanted.progress.note}
-        events.append((Event.PROGRESS, Status.RUNNING, fields, {}))
+        fields = {"done": done, "total": total, "note": wanted.progress.note}
     if wanted.status is Status.COMPLETED:
-        events.append((Event.COMPLETE, Status.COMPLETED, {}, {"result": json.dumps(wanted.result)}))
-    elif wanted.status is Status.FAILED:
+        return Event.COMPLETE, Status.COMPLETED, fields, {"result": json.dumps(wanted.result)}
+    if wanted.status is Status.FAILED:
         error: dict[str, Any] = wanted.error.model_dump() if wanted.error else {"type": "Error", "message": "failed"}
         reason = f"{error['type']}: {error['message']}"[:300]
-        events.append((Event.FAIL, Status.FAILED, {"reason": reason}, {"error": json.dumps(error)}))
-    return events
+        return Event.FAIL, Status.FAILED, {**fields, "reason": reason}, {"error": json.dumps(error)}
+    return (Event.START if wanted.status else Event.PROGRESS), Status.RUNNING, fields, {}

@@ -1,11 +1,10 @@
 """Publishing a task → the record of its job."""
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from celery import Celery
@@ -100,7 +99,7 @@ class Publishing:
         current = job_of(get_current_task())
         if current is not None and (current.id, current.run) == (job_id, run):
             if not headers.get("retries"):
-                self._replaced(current, {"task": sender, "queue": queue})
+                self._replaced(current, {"replaced": "1", "via": queue})
             current.resent = True
             return
         if headers.get("retries"):  # by the main process, for a child that was lost
@@ -109,7 +108,7 @@ class Publishing:
         jobs = self.reader.jobs(sender, headers, properties or {}, queue, body, at_ms)
         if jobs:
             if entry := due_entry.get():
-                jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
+                jobs[0] = replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             publication.jobs = jobs
             publication.outcomes = self.tracking.reporting.begin(
                 lambda: self.tracking.store.begin_create(*jobs, at_ms=at_ms),
@@ -118,7 +117,7 @@ class Publishing:
                 data=jobs[0].data,
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
-            self._replaced(current, {})  # by a group, chord or chain whose end bears the task's own id
+            self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
 
     @never_raises
     def hide(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
@@ -191,13 +190,12 @@ class Publishing:
     def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
         if not current.resent:
             current.resent = True
-            replace = functools.partial(
+            requeue = functools.partial(
                 self.tracking.store.apply,
-                Event.REPLACE,
+                Event.REQUEUE,
                 current.id,
                 run=current.run,
-                execution=current.execution,
                 fields=fields,
                 at_ms=now_ms(),
             )
-            self.tracking.reporting.report(lambda _: replace(), Rank.COURSE)
+            self.tracking.reporting.report(lambda _: requeue(), Rank.COURSE)

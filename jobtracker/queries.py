@@ -149,18 +149,23 @@ class JobQueries:
         return [record for record in found if record.get("status") in statuses]
 
     def untold(self, job_id: str) -> list[tuple[str, int, Status]]:
-        """The sub-jobs that have settled without their parent knowing, each with its run and status."""
+        """The sub-jobs that have settled, or are open again, without their parent knowing: id, run, status.
+
+        Those that are open come first: a parent that hears of the others alone would take all for settled.
+        """
         subs = self.sub_ids(job_id)
         pipe = self.client.pipeline(transaction=False)
         pipe.hgetall(self.keys("outcomes", job_id))
         for sub in subs:
             pipe.hmget(self.keys("job", sub), "run", "status")
         told, *states = pipe.execute()
-        return [
+        found = [
             (sub, int(run), Status(status))
             for sub, (run, status) in zip(subs, states, strict=True)
-            if status in SETTLED and told.get(sub) != f"{run}:{status}"
+            if status and told.get(sub) != f"{run}:{status}"
         ]
+        news = [each for each in found if SETTLED & {each[2], told.get(each[0], "").partition(":")[2]}]
+        return sorted(news, key=lambda each: each[2] in SETTLED)
 
     def tree(self, job_id: str) -> JobTree:
         """A job with its sub-jobs to any depth: two round trips for each level.
@@ -323,6 +328,16 @@ class JobQueries:
         """Ids of jobs that came to a status before a time, the oldest first."""
         index = self.keys("status", status)
         return list(self.client.zrange(index, "-inf", f"({before_ms}", byscore=True, offset=offset, num=most))
+
+    def unconfirmed(self, before_ms: int, most: int) -> list[str]:
+        """Task ids that were recorded as sent before a time, and whose sender has not said so since; oldest first."""
+        index = self.keys("unconfirmed")
+        return list(self.client.zrange(index, "-inf", f"({before_ms}", byscore=True, offset=0, num=most))
+
+    def are_unconfirmed(self, task_ids: Sequence[str]) -> set[str]:
+        """Those of the runs whose sender has not said yet that they were sent."""
+        scores = self.client.zmscore(self.keys("unconfirmed"), list(task_ids)) if task_ids else []
+        return {task_id for task_id, score in zip(task_ids, scores, strict=True) if score is not None}
 
     def trash(self, most: int) -> list[str]:
         """Ids of jobs whose parent was deleted."""

@@ -13,7 +13,9 @@ from kombu.utils.json import dumps
 
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
+from jobtracker.leases import LET_GO
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
@@ -41,7 +43,6 @@ class Reaper:
         self._unfenced = tracking
         self._me = uuid.uuid4().hex
         self._fence: str | None = None
-        self._due: set[str] = set()  # parents whose task was to be called when the last round came by
         self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
         self._backend = ResultBackend(tracking)
         self._was_away_at = float("-inf")
@@ -51,7 +52,13 @@ class Reaper:
         try:
             if self._take_turn():
                 self.settle_lost()
-            for step in (self.settle_finished, self.settle_waiting, self.remove_expired, self._empty_trash):
+            for step in (
+                self.settle_finished,
+                self.settle_waiting,
+                self.send_unconfirmed,
+                self.remove_expired,
+                self._empty_trash,
+            ):
                 self._take_turn()
                 step()
         except FencedError as error:
@@ -78,7 +85,6 @@ class Reaper:
             raise FencedError("Another one reaps.")
         if turn.fence != self._fence:
             self._fence, self.tracking = turn.fence, self._unfenced.fenced(turn.fence)
-            self._due = set()
         is_long_there = turn.watched_ms >= settings.lease_lost_s * 1000
         return is_long_there and time.monotonic() - self._was_away_at > settings.lease_lost_s
 
@@ -91,7 +97,7 @@ class Reaper:
         """
         live = {worker.incarnation for worker in self.tracking.leases.live()}
         lost = [record for record in self._long_running() if record.get("lease") not in live]
-        return sum(self._settle(record, "WorkerLost", "was lost") for record in lost)
+        return sum(self._settle(record, "WorkerLost", _fate(record)) for record in lost)
 
     def settle_stopped(self, incarnation: str) -> int:
         """Settle what a worker that has stopped did not finish, likewise; returns how many.
@@ -149,12 +155,7 @@ class Reaper:
 
     def _settle_as(self, record: dict[str, str], ending: Ending) -> bool:
         change = self.tracking.store.apply(
-            ending.event,
-            record["id"],
-            run=int(record["run"]),
-            execution=record.get("execution"),
-            fields=ending.fields,
-            data=ending.data,
+            ending.event, record["id"], run=int(record["run"]), fields=ending.fields, data=ending.data
         )
         if change.applied:
             logger.warning("Job %s is %s, as Celery's result backend says", record["id"], change.after)
@@ -173,12 +174,8 @@ class Reaper:
         return [record for record in records if int(record.get("run", 0))]
 
     def settle_waiting(self) -> int:
-        """Carry on for parents what a process that died has left undone; returns for how many.
-
-        It may have died before it told a parent of a sub-job, or before it called a parent's own task.
-        """
+        """Tell parents of sub-jobs what a process that died has left untold; returns how many parents."""
         queries, settlement = self.tracking.queries, self.tracking.settlement
-        due: set[str] = set()
         helped = 0
         for record in self._long_running():
             if not record.get("subs") or record.get("executing"):
@@ -187,13 +184,11 @@ class Reaper:
             for sub, run, status in untold:
                 settlement.tell(record["id"], sub, run, status)
             helped += bool(untold)
-            if record.get("body") == "due":
-                due.add(record["id"])
-        for parent in due & self._due:  # in two rounds: nobody is just about to
-            settlement.call_body(parent)
-        helped += len(due & self._due)
-        self._due = due - self._due
         return helped
+
+    def send_unconfirmed(self) -> int:
+        """Send what was recorded as sent and was not, as far as is known; returns how many jobs."""
+        return Outbox(self.tracking).send()
 
     def _empty_trash(self) -> int:
         return self.tracking.launcher.empty_trash()
@@ -218,3 +213,8 @@ class Reaper:
                 removed += gone
                 self.tracking.launcher.empty_trash()
         return removed
+
+
+def _fate(record: dict[str, str]) -> str:
+    """What has become of the worker that had a job."""
+    return f"let it go ({record.get('reason')})" if record.get("lease") == LET_GO else "was lost"

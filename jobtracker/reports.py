@@ -23,6 +23,7 @@ class JobType(BaseModel):
     needs_results: bool = Field(False, description="Its task can't be called without them.")
     takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
     acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
+    store_result: bool = Field(True, description="Its jobs keep their results.")
     arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
 
 

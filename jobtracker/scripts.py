@@ -17,6 +17,7 @@ from jobtracker.connection import RedisClient, is_away
 from jobtracker.histograms import GAMMA
 from jobtracker.keys import PREFIXES
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED
+from jobtracker.models import RUN_MARK
 
 Args = Sequence[str | int | float]
 Calls = Sequence[tuple[str, Args]]
@@ -153,9 +154,10 @@ def _render(verbs: Iterable[str], keep_s: int) -> str:
         "SETTLED": SETTLED,
         "GAMMA": GAMMA,
         "KEEP_S": keep_s,
+        "RUN_MARK": RUN_MARK,
     }
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
-    parts += [*map(_read, ("series", "ledger", "record", "fence")), "local VERB = {}"]
+    parts += [_read("record"), _read("fence"), "local VERB = {}"]
     for verb in verbs:
         parts.append(f"function VERB.{verb}(KEYS, ARGV)")
         parts.append(f"PREFIX, RECOUNTED = ARGV[1], nil\n{_read(verb)}\nend")

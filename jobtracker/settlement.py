@@ -7,8 +7,9 @@ import json
 import logging
 from collections.abc import Sequence
 
+from jobtracker.connection import is_away
 from jobtracker.dispatch import Dispatcher
-from jobtracker.errors import JobTrackerError
+from jobtracker.errors import BrokerUnavailableError
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import task_id_of
@@ -73,11 +74,15 @@ class Settlement:
         elif status is Status.RUNNING and record.get("parent"):
             self.store.apply(Event.SUB_START, record["parent"], at_ms=int(record["entered"]))
 
-    def tell(self, parent_id: str, job_id: str, run: int, status: Status, at_ms: int | None = None) -> None:
-        """Tell a parent what became of a sub-job, the grandparent what became of it, and so on."""
+    def tell(self, parent_id: str, job_id: str, run: int, status: Status, at_ms: int | None = None) -> bool:
+        """Tell a parent what became of a sub-job, the grandparent what became of it, and so on.
+
+        Returns:
+            Whether the parent's own task was called because of it.
+        """
         verdict = self.store.settle(parent_id, job_id, run, status, at_ms=at_ms)
         if verdict.verdict == "due":
-            self.call_body(parent_id)
+            self.call_body(parent_id, verdict.run)
         elif verdict.verdict == "halt":
             reason = f"sub-job {job_id} of its parent {parent_id} did not complete (fail_fast)"
             self.cancel_trees(self.queries.sub_ids(parent_id), reason=reason)
@@ -89,7 +94,8 @@ class Settlement:
             if verdict.grandparent:
                 self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status, at_ms)
             if verdict.status not in SETTLED:  # it is open again, and its own task may be due
-                self.tell(parent_id, job_id, run, status, at_ms)
+                return self.tell(parent_id, job_id, run, status, at_ms)
+        return verdict.verdict == "due"
 
     def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> dict[str, Change]:
         """Cancel jobs and all below them: a durable mark first, a Celery revoke last.
@@ -122,14 +128,13 @@ class Settlement:
             if (pool := pools.get(lease or "")) in CAN_NOT_KILL
         }
 
-    def call_body(self, parent_id: str) -> None:
+    def call_body(self, parent_id: str, run: int) -> None:
         """Send a parent's own task, with the results of its sub-jobs: Celery's chord will not.
 
         Celery's chords around it will not come to their end either, so all its ancestors are called likewise.
         """
         self.own_ancestors(parent_id)
-        if self._send(parent_id):
-            self.store.edit(parent_id, fields={"body": "sent"})
+        self._send(parent_id, run)
 
     def relaunch(self, job_id: str, *, run: int, reason: str, lease: str | None = None) -> Change:
         """Send a new run of a job that has not settled: its message, or the worker that ran it, is gone.
@@ -155,24 +160,34 @@ class Settlement:
         if change.parent:
             self.tell(change.parent, job_id, change.run, Status.PENDING)
         if not subs:
-            self._send(job_id)
-        elif state := self.queries.state(subs[0]):
-            self.tell(job_id, subs[0], *state)  # what it is due for, it is told
+            self._send(job_id, change.run)
+        elif not self.look_again(job_id, subs):
+            self.store.confirm(task_id_of(job_id, change.run))
         return change
 
-    def _send(self, job_id: str) -> bool:
-        """Send a job's own task; where it can't be sent, the job has failed."""
+    def look_again(self, parent_id: str, subs: Sequence[str]) -> bool:
+        """Do for a parent what it is due for by what became of its sub-jobs; returns whether its task was called."""
+        news = self.queries.untold(parent_id)
+        if not news and (state := self.queries.state(subs[0])):
+            news = [(subs[0], *state)]
+        return sum(self.tell(parent_id, *each) for each in news) > 0  # each of them, not up to the first
+
+    def _send(self, job_id: str, run: int) -> None:
+        """Send a run of a job's own task; where it can never be sent, the job has failed."""
         try:
-            self.dispatcher.publish_alone(job_id)
-        except JobTrackerError as error:
+            self.dispatcher.publish_alone(job_id, run)
+        except BrokerUnavailableError as error:
+            # Perhaps it has taken the message. The reaper sends it later, as another run.
+            logger.warning("The task of job %s was not sent, as far as is known: %s", job_id, error)
+        except Exception as error:
+            if is_away(error):
+                raise
             logger.exception("The task of job %s could not be sent", job_id)
             fields = {"reason": str(error)[:300]}
-            change = self.store.apply(
-                Event.FAIL, job_id, fields=fields, data={"error": _error(str(error), type(error).__name__)}
-            )
-            self.follow(job_id, change)
-            return False
-        return True
+            data = {"error": _error(str(error), type(error).__name__)}
+            self.follow(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
+        else:
+            self.store.confirm(task_id_of(job_id, run))
 
     def own_ancestors(self, job_id: str) -> None:
         """From here on the tasks of all its ancestors are called by us, not by Celery's chords."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from jobtracker.arguments import Keep
 from jobtracker.brokers import queue_of_route
 from jobtracker.connection import connect
-from jobtracker.declarations import declaration_of, needs_results, payload_schema, takes_results, tracked
+from jobtracker.declarations import DEFAULT, declaration_of, needs_results, payload_schema, takes_results, tracked
 from jobtracker.hooks import Hooks
 from jobtracker.leases import Leases, Repeater
 from jobtracker.reaper import Reaper
@@ -172,6 +172,7 @@ class Tracker:
                     needs_results=needs_results(task),
                     takes_results=takes_results(task),
                     acks_late=bool(task.acks_late),
+                    store_result=(declaration_of(task) or DEFAULT).store_result,
                     arguments=known.arguments,
                 )
             )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from celery import Celery
 
+from jobtracker.circuit import Circuit
 from jobtracker.connection import RedisClient, connect
 from jobtracker.dispatch import Dispatcher
 from jobtracker.keys import Keys
@@ -35,9 +36,15 @@ class Tracking:
     reporting: Reporting
 
     @classmethod
-    def connect(cls, settings: Settings, app: Celery) -> "Tracking":
-        """Put the parts together. Nothing is sent to Redis yet."""
-        client = connect(settings.tracking_url, settings.tracking_timeout_s)
+    def connect(cls, settings: Settings, app: Celery, *, circuit: Circuit | None = None) -> "Tracking":
+        """Put the parts together. Nothing is sent to Redis yet.
+
+        Args:
+            settings: Where Redis is, and the time limits.
+            app: The Celery app that is tracked.
+            circuit: For a process of many threads that ask Redis at once.
+        """
+        client = connect(settings.tracking_url, settings.tracking_timeout_s, circuit=circuit)
         keys = Keys(settings.tracking_namespace)
         store = JobStore(
             client,

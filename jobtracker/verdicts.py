@@ -230,7 +230,7 @@ def _taken(found: Findings, taken_ms: int) -> Verdict:
 def _nowhere(job: Job, found: Findings) -> Verdict:
     place = MessagePlace(where=Whereabouts.NOWHERE)
     sent_ms = max(job.ms("queued") or 0, job.ms("entered") or 0)
-    if job.record.get("body") == "due" or found.now_ms - sent_ms < _NEW_MS:
+    if job.task_id in found.unconfirmed or found.now_ms - sent_ms < _NEW_MS:
         return Verdict(Code.BEING_SENT, "Its message is about to be sent, or has just been.", message=place)
     told = f" ({job.record['reason']})" if job.record.get("reason") else ""
     sentence = f"Its message is neither in queue {job.queue!r} nor with a worker{told}: {_REMEDY}"

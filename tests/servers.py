@@ -1,10 +1,13 @@
-"""Servers that tests start beside the embedded one: RabbitMQ, and a Redis that can do TLS."""
+"""Servers that tests start beside the embedded one: RabbitMQ, a Redis that can do TLS, a relay that loses answers."""
 
+import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -246,3 +249,43 @@ class TlsRedis:
                 return bool(client.ping())
         except RedisError:
             return False
+
+
+class Relay:
+    """A way to a server on which the answer to certain requests is lost, and the connection with it.
+
+    Args:
+        port: Where the server listens on this machine.
+        loses: A request that holds these bytes reaches the server, and its answer does not come back.
+    """
+
+    def __init__(self, port: int, loses: bytes | None = None) -> None:
+        self.loses = loses
+        self._target = port
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(("127.0.0.1", self._target))
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
+        with source, target, contextlib.suppress(OSError):
+            while data := source.recv(2**16):
+                if self.loses and self.loses in data:
+                    source.shutdown(socket.SHUT_RDWR)
+                target.sendall(data)

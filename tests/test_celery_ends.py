@@ -3,12 +3,14 @@
 import pytest
 from workers_under_test import (
     BROKERS,
+    eventually,
     every_broker,
     every_pool_and_broker,
     every_pool_and_broker_but_quorum,
 )
 
 from jobtracker import Status
+from jobtracker.leases import LET_GO
 
 
 @every_pool_and_broker
@@ -54,6 +56,19 @@ def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(poo
 def test_a_result_that_can_not_be_stored_is_a_failure_of_a_task_that_ran(project):
     job = project.expect(project.send("unstorable"), Status.FAILED, "FAILURE", ["began", "returned"])
     assert "the result can't be stored" in job.error.message
+    assert project.queries.field(job.id, "presumed") is None
+
+
+def test_a_job_of_which_celery_could_not_store_how_it_ended_is_let_go(project):
+    job_id = project.send("untellable")
+    eventually(lambda: project.queries.field(job_id, "lease") == LET_GO)
+    job = project.expect(job_id, Status.RUNNING, "STARTED", ["began", "returned"])
+    assert job.reason == "Celery could not store how it ended: OSError: the result can't be stored"
+
+
+def test_a_task_that_failed_in_celery_after_its_success_was_stored_is_completed(project):
+    job = project.expect(project.send("broken_behind"), Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    assert job.result == 7
 
 
 def test_a_result_that_the_task_keeps_to_itself_is_not_stored(project):

@@ -139,6 +139,13 @@ def test_an_id_in_another_tasks_message_is_not_taken_for_the_message(own_project
 
 
 @ON_BOTH
+def test_a_task_that_was_replaced_by_one_that_goes_elsewhere_is_looked_for_there(single, other_queue_of_single):
+    job_id = single.send("replaced", "task elsewhere", other_queue_of_single)
+    single.expect_did(job_id, "replaced by task elsewhere")
+    single.expect_status(job_id, Status.PENDING)
+    eventually(lambda: explain(single, job_id).code is Code.NO_CONSUMER)
+
+
 def test_a_queue_that_nobody_consumes_beside_one_that_is(single, other_queue_of_single):
     job_id = single.send("ok", queue=other_queue_of_single)
     found = explain(single, job_id)

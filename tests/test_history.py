@@ -106,7 +106,7 @@ def test_a_delivery_after_the_end_is_told_from_one_that_counts(store, queries):
 def test_a_start_that_failed_is_told(store, queries):
     job_id = create_job(store)
     store.apply(Event.ENQUEUE, job_id, at_ms=START_MS + 1)
-    store.apply(Event.UNENQUEUE, job_id, at_ms=START_MS + 2)
+    store.apply(Event.UNENQUEUE, job_id, run=1, at_ms=START_MS + 2)
     assert steps(queries.history(job_id)) == ["created", "not_sent"]
 
 

@@ -15,7 +15,7 @@ from workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.backend import stored_result
 from jobtracker.embedded import EmbeddedRedis
-from jobtracker.leases import Leases
+from jobtracker.leases import LET_GO, Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
@@ -359,7 +359,10 @@ def kept(project, job_id, result, state, **options):
 @pytest.mark.parametrize("lease", ["dead", "alive"])
 def test_a_job_whose_last_report_was_lost_ends_as_celery_says(own_project, store, reaper, leases, now_ms, lease):
     leases.renew(live_worker("alive"))
+    own_project.announce()
+    own_project.app.tasks.unregister("ok")  # as where an API process asks, which has no tasks
     done = kept(own_project, begin(store, lease, now_ms - 60_000, task="ok"), [7], "SUCCESS")
+    private = kept(own_project, begin(store, lease, now_ms - 60_000, task="secret"), "xyzzy", "SUCCESS")
     broken = kept(
         own_project, begin(store, lease, now_ms - 60_000), ValueError("no ink"), "FAILURE", traceback="in 1"
     )
@@ -367,6 +370,7 @@ def test_a_job_whose_last_report_was_lost_ends_as_celery_says(own_project, store
     just_begun = kept(own_project, begin(store, lease, now_ms), None, "SUCCESS")
     reaper.settle_lost() if lease == "dead" else reaper.settle_finished()
     assert (own_project.job(done).status, own_project.job(done).result) == (Status.COMPLETED, [7])
+    assert (own_project.job(private).status, own_project.job(private).result) == (Status.COMPLETED, None)
     job = own_project.job(broken)
     assert (job.status, job.reason) == (Status.FAILED, "ValueError: no ink")
     assert (job.error.type, job.error.message, job.error.traceback) == ("ValueError", "no ink", "in 1")
@@ -384,6 +388,23 @@ def test_of_a_revoked_job_celery_is_believed_only_where_its_worker_is_gone(
     reaper.settle_lost()
     reaper.settle_finished()
     assert [own_project.job(each).status for each in (lost, goes_on)] == [Status.CANCELLED, Status.RUNNING]
+
+
+def test_of_a_job_that_its_worker_has_let_go_celery_knows_how_it_ended(own_project, store, reaper, now_ms):
+    own_project.announce()
+    told = {"task": "ok", "reason": "Celery could not store how it ended: OSError"}
+    done = kept(own_project, begin(store, LET_GO, now_ms - 60_000, **told), 7, "SUCCESS")
+    unknown = begin(store, LET_GO, now_ms - 60_000, **told)
+    comes_back = begin(store, LET_GO, now_ms - 60_000, acks_late="1", **told)
+    begun_parent(own_project, now_ms)  # which no worker has
+    reaper.settle_lost()
+    assert (own_project.job(done).status, own_project.job(done).result) == (Status.COMPLETED, 7)
+    let_go = "w@test let it go (Celery could not store how it ended: OSError)"
+    assert (own_project.job(unknown).status, own_project.job(unknown).reason) == (
+        Status.FAILED,
+        f"{let_go} while it ran the task",
+    )
+    assert own_project.job(comes_back).reason == f"{let_go}; the broker will deliver the message again"
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.RETRYING])
@@ -449,7 +470,8 @@ def test_a_parent_whose_task_nobody_called_is_called(own_project, store, reaper,
     root, sub = begun_parent(own_project, now_ms, failure_policy="continue")
     change = store.apply(Event.FAIL, sub)
     assert store.settle(root, sub, change.run, Status.FAILED).verdict == "due"  # and then the process died
-    assert [reaper.settle_waiting(), reaper.settle_waiting(), reaper.settle_waiting()] == [0, 1, 0]
+    own_project.client.zadd(own_project.keys("unconfirmed"), {root: now_ms - 60_000})
+    assert [reaper.send_unconfirmed() for _ in range(3)] == [1, 0, 0]
     with own_project.worker():
         assert own_project.expect(root, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == [None]
 

@@ -244,6 +244,21 @@ def test_a_large_result_goes_into_the_second_run_of_its_parent(project, gate):
     assert project.app.AsyncResult(f"{root}~2").result == ["x" * 70_000, 1]
 
 
+def test_a_job_whose_task_was_replaced_runs_anew_as_what_it_was(project):
+    did = ["replaced by failing task", "began"]
+    job_id = project.send("replaced", "failing task")
+    project.expect(job_id, Status.FAILED, "FAILURE", did)
+    project.launcher.retry(job_id)
+    assert project.expect(job_id, Status.FAILED, "FAILURE", did).run == 2
+
+
+def test_a_job_whose_task_was_replaced_by_a_group_can_not_run_anew(project):
+    job_id = project.send("replaced", "failing group")
+    failed(project, job_id)
+    with pytest.raises(ArgumentsGoneError, match="put a group or chord into its place"):
+        project.launcher.retry(job_id)
+
+
 def test_a_late_report_of_an_earlier_run_changes_nothing(project, gate):
     job_id = project.launch("hold", {"gate": gate})
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])

@@ -4,13 +4,14 @@ import pytest
 from recount import recount
 from sample_jobs import START_MS, bring_to, create_in, create_job
 
-from jobtracker.lifecycle import MATRIX, SETTLED, Event, Outcome, Status
+from jobtracker.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
 from jobtracker.store import NewJob
 
 LATER_MS = START_MS + 5_000
 
 SENT_EXCEPTIONS = {
     (Event.ENQUEUE, Status.PENDING): Outcome.ILLEGAL,  # it was sent already
+    (Event.UNENQUEUE, Status.PENDING): Outcome.STALE,  # of which run is not said
     **{(Event.REOPEN, status): Outcome.ILLEGAL for status in Status},  # nothing was presumed
 }
 UNSENT_EXCEPTIONS = {
@@ -158,13 +159,57 @@ def test_an_enqueue_that_is_taken_back_leaves_the_job_as_it_was(client, keys, st
     job = create_job(store)
     record = client.hgetall(keys("job", job))
     store.apply(Event.ENQUEUE, job)
-    assert store.apply(Event.UNENQUEUE, job).run == 0
+    assert client.zrange(keys("unconfirmed"), 0, -1) == [job]
+    assert store.apply(Event.UNENQUEUE, job, run=1).run == 0
+    assert client.hgetall(keys("job", job)) == record | {"void": "1"}
+    assert client.zrange(keys("unconfirmed"), 0, -1) == []
+
+
+def test_what_turns_up_of_a_run_that_was_taken_back_is_refused(client, keys, store):
+    job = create_job(store)
+    store.apply(Event.ENQUEUE, job)
+    store.apply(Event.UNENQUEUE, job, run=1)
+    record = client.hgetall(keys("job", job))
+    for event in sorted(EVIDENCE):
+        assert store.apply(event, job, run=1, attempt=0)[:4] == (Outcome.STALE, Status.PENDING, Status.PENDING, 0)
     assert client.hgetall(keys("job", job)) == record
+    assert store.apply(Event.ENQUEUE, job).run == 2
+    assert store.apply(Event.START, job, run=1, attempt=0).outcome is Outcome.STALE
+    assert store.apply(Event.START, job, run=2, attempt=0).after is Status.RUNNING
+
+
+def test_a_run_that_was_taken_back_is_not_the_next_one_of_a_retry(store):
+    job = create_job(store)
+    store.apply(Event.ENQUEUE, job)
+    store.apply(Event.UNENQUEUE, job, run=1)
+    store.apply(Event.CANCEL, job)
+    assert store.apply(Event.RERUN, job).run == 2
+
+
+def test_a_run_that_has_another_behind_it_is_not_taken_back(store):
+    job = create_job(store)
+    store.apply(Event.ENQUEUE, job)
+    store.apply(Event.RELAUNCH, job)
+    assert store.apply(Event.UNENQUEUE, job, run=1).outcome is Outcome.STALE
+
+
+@pytest.mark.parametrize("event", [Event.RERUN, Event.RELAUNCH])
+def test_each_run_that_is_about_to_be_sent_is_unconfirmed_until_its_sender_says_so(store, queries, event):
+    job = create_job(store)
+    store.apply(Event.ENQUEUE, job, at_ms=START_MS)
+    if event is Event.RERUN:
+        store.apply(Event.FAIL, job)
+    store.apply(event, job, at_ms=LATER_MS)
+    assert queries.unconfirmed(START_MS, 10) == []
+    assert queries.unconfirmed(LATER_MS + 1, 10) == [job, f"{job}~2"]
+    store.confirm(job)
+    assert queries.unconfirmed(LATER_MS + 1, 10) == [f"{job}~2"]
+    assert queries.are_unconfirmed([job, f"{job}~2"]) == {f"{job}~2"}
 
 
 def test_an_enqueue_is_not_taken_back_when_a_worker_was_faster(store):
     job = create_in(store, Status.RUNNING)
-    assert store.apply(Event.UNENQUEUE, job)[:3] == (Outcome.STALE, Status.RUNNING, Status.RUNNING)
+    assert store.apply(Event.UNENQUEUE, job, run=1)[:3] == (Outcome.STALE, Status.RUNNING, Status.RUNNING)
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - SETTLED - {Status.RUNNING}))

@@ -21,6 +21,7 @@ from time_series import Settled, expected_series, stored_series
 
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
+from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
 from jobtracker.store import Change, JobStore, NewJob, Verdict
 
@@ -42,9 +43,6 @@ kinds = st.fixed_dictionaries(
 )
 forests = st.tuples(*(st.sampled_from([None, *IDS[:n], *IDS[:n]]) for n in range(len(IDS))))
 
-REPORTED = EVIDENCE | {Event.LOSE, Event.REQUEUE, Event.REPLACE}
-"""What an execution reports of itself; two of them others presume too."""
-
 Records = dict[str, dict[str, str]]
 
 
@@ -61,7 +59,6 @@ class JobMachine(RuleBasedStateMachine):
         self.buried: set[str] = set()
         self.created: list[int] = []
         self.settled: list[Settled] = []
-        self.executions: dict[str, dict[str, int]] = {job: {} for job in IDS}
         self.tellings: list[tuple[str, str, int, Status]] = []
 
     # -- what happens ------------------------------------------------------------------------------------------------
@@ -86,15 +83,14 @@ class JobMachine(RuleBasedStateMachine):
                 attempt += 1
             elif dice.random() < 0.1:
                 run, attempt = dice.choice([(run - 1, attempt), (run, attempt - 1)])
-            known = event in EVIDENCE | {Event.LOSE, Event.RELAUNCH}  # so do its worker, and who takes it for lost
+            known = event in EVIDENCE | {
+                Event.LOSE,
+                Event.RELAUNCH,
+                Event.UNENQUEUE,
+            }  # so do its worker, and who sends it
             tick = dice.choice(TICKS)
             note(f"{job}: {event} of run {run}, attempt {attempt}, at {tick}")
-            execution = None
-            if event in REPORTED:
-                execution, run = self._execution(dice, job, event, tick, max(run, 0))
-            self._apply(
-                job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None, execution
-            )
+            self._apply(job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None)
             for _ in range(dice.choice([0, 0, 0, 1, 1])):
                 self._tell_some(dice)
 
@@ -125,12 +121,6 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_differs_from_a_recount(self):
         assert recount(self.client, self.keys) == []
-
-    @invariant()
-    def every_delivery_is_known(self):
-        for job, record in self.records.items():
-            others = self.client.hkeys(self.keys("executions", job))
-            assert len({*others, record.get("execution")} - {None}) == int(record.get("deliveries", 0))
 
     def teardown(self):
         try:
@@ -167,42 +157,17 @@ class JobMachine(RuleBasedStateMachine):
         if record["run"] == was["run"]:
             assert int(record.get("attempt", 0)) >= int(was.get("attempt", 0))
         assert int(record.get("deliveries", 0)) >= int(was.get("deliveries", 0))
-        verdict = ("status", "finished", "presumed", "deliveries", "ledger")
+        verdict = ("status", "finished", "presumed")
         if [was.get(name) for name in verdict] != [record.get(name) for name in verdict]:
             if was_settled and not rerun:
                 self.settled.remove(Settled.of(was))
             if is_settled:
                 self.settled.append(Settled.of(record))
 
-    def _execution(self, dice: random.Random, job: str, event: Event, tick: int, run: int) -> tuple[str | None, int]:
-        """Which execution reports, and in which run it is: as a rule a new one begins, and that which runs ends."""
-        known, running = self.executions[job], self.records[job].get("execution")
-        chance = dice.random()
-        if event is not Event.START and chance < 0.1:
-            return dice.choice([None, "w1", "w2"]), run  # a main process, say, knows its worker only
-        if event is not Event.START and running and chance < 0.7:
-            return running, known[running]
-        if known and chance < (0.1 if event is Event.START else 0.95):
-            return dice.choice(sorted(known.items()))
-        execution = f"{START_MS + tick}-w{dice.choice('12')}-{len(known)}"
-        known[execution] = run
-        return execution, run
-
-    def _apply(
-        self,
-        job: str,
-        event: Event,
-        tick: int,
-        run: int | None,
-        attempt: int | None,
-        execution: str | None = None,
-    ) -> Change:
+    def _apply(self, job: str, event: Event, tick: int, run: int | None, attempt: int | None) -> Change:
         record = self.records.get(job)
         fields = {"body": "own"} if event is Event.RELAUNCH and record and record.get("subs") else None
-        note(f"{job}: by {execution}")
-        change = self.store.apply(
-            event, job, run=run, attempt=attempt, execution=execution, fields=fields, at_ms=START_MS + tick
-        )
+        change = self.store.apply(event, job, run=run, attempt=attempt, fields=fields, at_ms=START_MS + tick)
         self.look(event, job)
         if record is None:
             assert change.outcome is (Outcome.DELETED if job in self.buried else Outcome.MISSING)
@@ -210,9 +175,10 @@ class JobMachine(RuleBasedStateMachine):
         assert change.before == record["status"]
         now = self.records[job]
         if not change.applied:
-            assert _verdict(now) == _verdict(record), "what was not applied changed something"
-        meant = execution if execution and "-" in execution else now.get("execution")
-        check_change(record, now, event, change, (run, attempt), meant)
+            assert now == record, "what was not applied changed something"
+        check_change(record, now, event, change, (run, attempt))
+        if change.applied and event in {Event.ENQUEUE, Event.RERUN, Event.RELAUNCH}:
+            assert self._is_unconfirmed(job) or change.after is Status.CANCELLED
         if change.applied and change.parent and change.after:
             self.tellings.append((change.parent, job, change.run, change.after))
             if event is Event.START:
@@ -234,7 +200,7 @@ class JobMachine(RuleBasedStateMachine):
             return
         # What is not settled waits for its own task: Celery's chord calls that, or we have.
         assert "cancel" not in record
-        called = record.get("body") == "sent"
+        called = record.get("body") == "called"
         if unhappy:
             assert called
             assert record.get("policy") == FailurePolicy.CONTINUE
@@ -289,6 +255,9 @@ class JobMachine(RuleBasedStateMachine):
             self.look(deleted=set(ids))
         assert self.queries.trash(2) == []
 
+    def _is_unconfirmed(self, job: str) -> bool:
+        return bool(self.queries.are_unconfirmed([task_id_of(job, int(self.records[job]["run"]))]))
+
     def _root(self, job: str) -> str:
         while self.records.get(job, {}).get("parent") in self.records:
             job = self.records[job]["parent"]
@@ -316,9 +285,9 @@ class JobMachine(RuleBasedStateMachine):
         if verdict.verdict == "due":
             assert "executing" not in was
             assert was["status"] not in SETTLED
-            assert was.get("body") not in {"due", "sent"}
+            assert was.get("body") != "called"
             assert int(was["run"]) > 0
-            self.store.edit(parent, fields={"body": "sent"})
+            assert self._is_unconfirmed(parent)
         elif verdict.verdict == "halt":
             assert self.records[sub]["status"] in {Status.FAILED, Status.CANCELLED}
             assert "halted" not in was
@@ -345,10 +314,6 @@ class JobMachine(RuleBasedStateMachine):
             if round_ <= {"waiting", "missing"}:  # missing: a parent that came back without its sub-jobs
                 return verdicts or {"waiting"}
         raise AssertionError(f"the parents don't come to rest: {verdicts}")
-
-
-def _verdict(record: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in record.items() if name not in {"deliveries", "ledger"}}
 
 
 def test_whatever_happens_counters_match_settled_jobs_stay_so_and_parents_follow(client):

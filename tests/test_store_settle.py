@@ -116,16 +116,16 @@ def test_continue_calls_the_parents_task_once_when_nothing_is_left(client, keys,
     ends = [Event.COMPLETE, Event.FAIL, Event.CANCELLED]
     verdicts = [report(store, parent, subs[n], ends[n]).verdict for n in order]
     assert verdicts == [WAITING, WAITING, "due"]
-    assert queries.record(parent)["body"] == "due"
+    assert queries.record(parent)["body"] == "called"
     again = [store.settle(parent, sub, 1, status_of(queries, sub)).verdict for sub in subs]
     assert again == [WAITING] * 3
+    assert queries.unconfirmed(2**53, 10)[-1] == parent
     assert recount(client, keys) == []
 
 
-def test_a_task_that_was_sent_is_not_due_again(store, queries):
+def test_a_task_that_was_called_is_not_due_again(store, queries):
     parent, subs = create_parent(store, 1, policy="continue")
     assert report(store, parent, subs[0], Event.FAIL).verdict == "due"
-    store.edit(parent, fields={"body": "sent"})
     assert store.settle(parent, subs[0], 1, Status.FAILED).verdict == WAITING
 
 
@@ -279,7 +279,7 @@ def test_an_older_run_counts_no_more_where_the_sub_jobs_record_is_not_at_hand(cl
 def test_a_sub_job_whose_run_was_taken_back_counts_as_what_it_is(client, keys, store, queries):
     parent, subs = create_parent(store, 1)
     store.settle(parent, subs[0], 1, Status.PENDING)
-    store.apply(Event.UNENQUEUE, subs[0])
+    store.apply(Event.UNENQUEUE, subs[0], run=1)
     assert report(store, parent, subs[0], Event.CANCEL).status is Status.FAILED
     assert counts_of(queries, parent) == (0, 0, 1)
     assert recount(client, keys) == []
@@ -324,7 +324,7 @@ def test_a_parent_that_runs_again_halts_and_calls_its_task_anew(client, keys, st
     parent, subs = create_parent(store, 2, policy="fail_fast")
     assert report(store, parent, subs[0], Event.FAIL).verdict == "halt"
     report(store, parent, subs[1], Event.CANCEL)
-    store.edit(parent, fields={"body": "sent"})
+    store.edit(parent, fields={"body": "called"})
     store.apply(Event.RERUN, parent)
     assert not {"halted", "body"} & queries.record(parent).keys()
     assert [report(store, parent, sub, Event.RERUN).verdict for sub in subs] == [WAITING, WAITING]

@@ -1,5 +1,8 @@
 """The API's own health."""
 
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
 from fastapi import APIRouter, Response
 
 from api.dependencies import UseInspection, UseSettings
@@ -10,8 +13,10 @@ from jobtracker.version import package_version
 router = APIRouter(tags=["health"])
 
 
-def health_of(service: str, components: dict[str, Component], response: Response) -> Health:
-    """The health of the parts together; sets the response's status to 503 where one is not healthy."""
+def health_of(service: str, checks: Mapping[str, Callable[[], Component]], response: Response) -> Health:
+    """The health of the parts, asked at the same time; sets the response's status to 503 where one is not healthy."""
+    with ThreadPoolExecutor(len(checks)) as threads:
+        components = dict(zip(checks, threads.map(lambda check: check(), checks.values()), strict=True))
     healthy = all(component.healthy for component in components.values())
     if not healthy:
         response.status_code = 503
@@ -31,5 +36,5 @@ def health(settings: UseSettings, inspection: UseInspection, response: Response)
 
     Whether anybody does the jobs is asked at `/api/tracking/health`.
     """
-    components = {"redis": inspection.redis_health(), "broker": inspection.broker_health()}
-    return health_of(settings.service_name, components, response)
+    checks = {"redis": inspection.redis_health, "broker": inspection.broker_health}
+    return health_of(settings.service_name, checks, response)

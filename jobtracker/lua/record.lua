@@ -1,8 +1,21 @@
--- record.lua: the record of a job, its indexes, and what an event makes of them. The loader puts it in front of the verbs.
+-- record.lua: what the verbs share. The loader (scripts.py) puts it in front of them, after tables that Python renders:
+-- KEY (keys.PREFIXES), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle), GAMMA (histograms), KEEP_S (lifetime of time
+-- series in seconds), RUN_MARK (models).
+-- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
+
+local PREFIX -- of the call under way; the server runs one at a time
+local RECOUNTED -- up to where a recount is, "<score> <id>", or false; nil: not asked for yet in this call
+
+local function key(name, a, b)
+  local k = PREFIX .. KEY[name]
+  if a then k = k .. a end
+  if b then k = k .. ':' .. b end
+  return k
+end
 
 -- What decides about an event, what more decides about a parent or a removal, and which of them are numbers.
 local FEW = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'queued', 'started', 'next',
-  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked', 'execution', 'ledger' }
+  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked' }
 local ALL = { 'policy', 'body', 'halted', 'finished', 'subs_completed', 'subs_failed', 'subs_cancelled' }
 for i = 1, #FEW do ALL[#ALL + 1] = FEW[i] end -- Lua's own library is not there yet when this is loaded
 local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, subs_completed = true, subs_failed = true,
@@ -60,6 +73,13 @@ local function is_recounted(id)
   return own < score or own == score and not precedes(last, id)
 end
 
+-- As task_id_of in models.py.
+local function task_id(rec) return rec.run > 1 and rec.id .. RUN_MARK .. rec.run or rec.id end
+
+-- The run that the record says is about to be published: until its publisher says that it was, the reaper watches it.
+local function dispatched(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end
+local function not_dispatched(rec) redis.call('ZREM', key('unconfirmed'), task_id(rec)) end
+
 local function count(rec, delta)
   local field = rec.status .. ':' .. rec.priority .. ':' .. rec.type
   shift(key('counts'), field, delta)
@@ -78,15 +98,42 @@ local function unindex(rec)
   count(rec, -1)
 end
 
+local function add(series, field, n)
+  if redis.call('HINCRBY', series, field, n) == n then redis.call('EXPIRE', series, KEEP_S, 'NX') end
+end
+
+-- One more (or, with n = -1, one less) job that was created, completed, failed, cancelled in that minute.
+local function tally(what, at, n)
+  local minute = math.floor(at / 60000)
+  add(key('flow', math.floor(minute / 60)), (minute % 60) .. ':' .. what, n)
+end
+
+local function observe(series, what, ms, n)
+  ms = math.max(ms, 0)
+  local bucket = ms < 1 and 'zero' or math.ceil(math.log(ms) / math.log(GAMMA))
+  add(series, what .. ':' .. bucket, n)
+  redis.call('HINCRBY', series, what .. '_sum', ms * n)
+  if n > 0 and ms > tonumber(redis.call('HGET', series, what .. '_max') or 0) then
+    redis.call('HSET', series, what .. '_max', ms)
+  end
+end
+
+-- Enters a settled job into the time series, or takes it out again (n = -1).
+local function chronicle(rec, at, n)
+  tally(rec.status, at, n)
+  local series = key('times', math.floor(at / 3600000), rec.type)
+  add(series, rec.status, n)
+  if rec.status == 'cancelled' or not rec.started then return end
+  if rec.queued then observe(series, 'wait', rec.started - rec.queued, n) end
+  observe(series, 'run', at - rec.started, n)
+end
+
 -- Keeps what the record does not say, or is about to forget, of any but the simple course: a list of JSON objects with
--- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more, of an end also when it had
--- `began` (ms), how its `result` begins, and whether that is the `same` as what counted; `was`, where a verdict is taken
--- back or a run is followed by another, the fields of the record.
-local NOTED = { retry = true, requeue = true, replace = true, unenqueue = true, rerun = true, relaunch = true,
-  reopen = true }
+-- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more; `was`, where a verdict is
+-- taken back or a run is followed by another, the fields of the record.
+local NOTED = { retry = true, requeue = true, unenqueue = true, rerun = true, relaunch = true, reopen = true }
 local NEW_RUN = { rerun = true, relaunch = true }
 local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason', 'cancel', 'presumed', 'subs' }
-local OWN = { worker = true, reason = true, eta = true, began = true, result = true, same = true }
 local HISTORY = 100
 local function note(rec, event, now, run, attempt, more, takes_back)
   local entry = { event = event, at = now, run = run or rec.run, attempt = attempt or rec.attempt }
@@ -94,7 +141,8 @@ local function note(rec, event, now, run, attempt, more, takes_back)
   for i = 1, #VERDICT do was[VERDICT[i]] = old[i] or nil end
   entry.worker = was.worker
   for i = 1, #more, 2 do
-    if OWN[more[i]] then entry[more[i]] = more[i + 1] end
+    local name = more[i]
+    if name == 'worker' or name == 'reason' or name == 'eta' then entry[name] = more[i + 1] end
   end
   if takes_back == nil then entry.late = true end
   if takes_back then
@@ -107,7 +155,7 @@ end
 
 -- Writes into the record what an event sets and clears; `moved` where its status has changed, `more` are further
 -- field/value pairs.
-local function remember(rec, event, now, run, attempt, moved, more, execution)
+local function remember(rec, event, now, run, attempt, moved, more)
   local set, clear = more, {}
   local function put(name, value) rec[name] = value; set[#set + 1] = name; set[#set + 1] = value end
   local function drop(...)
@@ -126,8 +174,7 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
   if event == 'start' then
     if not rec.started then put('started', now) end
     put('executing', '1')
-    if not execution or execution ~= rec.execution then put('deliveries', rec.deliveries + 1) end
-    if execution then put('execution', execution) end
+    put('deliveries', rec.deliveries + 1)
     drop_if_set('eta')
     drop_if_set('reason')
   elseif event == 'sub_start' then
@@ -136,20 +183,17 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
     drop_if_set('reason')
   elseif event == 'retry' or event == 'requeue' then
     drop('executing', 'eta', 'lease')
-  elseif event == 'replace' then
-    drop('executing', 'eta', 'lease', 'execution')
   elseif event == 'enqueue' then
-    put('run', 1); put('queued', now)
+    put('run', rec.void + 1); put('queued', now)
+    dispatched(rec, now)
   elseif event == 'unenqueue' then
-    put('run', 0); drop('queued')
+    not_dispatched(rec)
+    put('void', rec.run); put('run', 0); drop('queued')
   elseif NEW_RUN[event] then
-    if event == 'rerun' then
-      put('ledger', rec.ledger or '0 0 0')
-      put('ledger_before', rec.deliveries .. ' ' .. rec.ledger)
-    end
-    put('run', rec.run + 1); put('attempt', 0); put('queued', now)
+    put('run', math.max(rec.run, rec.void) + 1); put('attempt', 0); put('queued', now)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
-      'note', 'body', 'halted', 'execution')
+      'note', 'body', 'halted', 'replaced', 'via')
+    dispatched(rec, now)
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' and not rec.cancel then put('cancel', now) end
@@ -183,14 +227,8 @@ local function follows(rec)
   if rec.cancel then return 'subs_cancelled' end
   if unhappy and not (rec.policy == 'continue' and rec.run > 0) then return 'subs_failed' end
   if not unhappy and rec.body ~= 'own' then return nil end -- Celery's chord calls it
-  if rec.run == 0 or rec.body == 'due' or rec.body == 'sent' then return nil end
+  if rec.run == 0 or rec.body == 'called' then return nil end
   return 'call'
-end
-
-local function given(pairs_given, name)
-  for i = 1, #pairs_given, 2 do
-    if pairs_given[i] == name then return pairs_given[i + 1] end
-  end
 end
 
 -- The pairs without a reason: who asked for a cancel has given it already.
@@ -202,58 +240,42 @@ local function without_reason(more)
   return kept
 end
 
--- Keeps the ledger, where an event is about to be applied. is_next: it is of a later attempt than the record's.
-local GIVEN_UP = { requeue = true, lose = true }
-local function account(rec, event, now, is_next, corrected, execution)
-  if NEW_RUN[event] or GIVEN_UP[event] and rec.executing then
-    if rec.execution then leave(rec, now) end
-  elseif execution and event ~= 'start' then
-    if event ~= 'progress' or corrected then credit(rec, execution, now, is_next) end
-  elseif execution and execution == rec.execution then
-    credit(rec, execution, now) -- its worker is not gone
-  elseif execution and rec.execution then
-    leave(rec, now, is_next)
-    if not is_next then book(rec, 0, 1, 0, 0) end
-  end
-  if event == 'replace' and rec.execution then leave(rec, now, true) end -- it goes on as another
-end
-
 -- Applies an event to a loaded record. run and attempt are nil where the reporter does not know them; `more` are
--- field/value pairs that are written if the event is applied as it came; execution is the one that reports, or nil.
+-- field/value pairs that are written if the event is applied as it came.
 -- Returns the outcome, and the event that was really applied.
-local function apply(rec, event, now, run, attempt, more, execution)
+local function apply(rec, event, now, run, attempt, more)
   if run and run < rec.run then return 'stale', event end
   if run == rec.run and attempt and attempt < rec.attempt then return 'stale', event end
+  local unsent = rec.run == 0 or event == 'unenqueue'
+  rec.void = unsent and tonumber(redis.call('HGET', key('job', rec.id), 'void')) or 0
+  if run and run > 0 and run <= rec.void then return 'stale', event end
   if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
-  if event == 'unenqueue' and rec.run ~= 1 then return 'stale', event end
+  if event == 'unenqueue' and (run ~= rec.run or run ~= rec.void + 1) then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
-  if (event == 'start' or event == 'relaunch') and rec.cancel then event, more, execution = 'cancelled', nil, nil end
+  if (event == 'start' or event == 'relaunch') and rec.cancel then event, more = 'cancelled', nil end
   if event == 'cancelled' and rec.cancel and more then more = without_reason(more) end
-  local is_overtaken = execution and rec.executing and execution ~= rec.execution
-  if is_overtaken and GIVEN_UP[event] then return 'stale', event end -- another one runs
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]
-  if not MATRIX[event][to] then return to, event end -- not a status, so the outcome that says why not
+  if not MATRIX[event][to] then -- not a status, so the outcome that says why not
+    if event == 'start' and to == 'stale' then note(rec, 'start', now, run, attempt, more or {}) end
+    return to, event
+  end
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
   local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
-  if corrected then
-    chronicle(rec, tonumber(redis.call('HGET', key('job', rec.id), 'finished')), -1)
-    rec.taken_out = true
-  end
+  if corrected then chronicle(rec, tonumber(redis.call('HGET', key('job', rec.id), 'finished')), -1) end
   local again = event == 'start' and rec.started and rec.deliveries > 0
   if again or corrected or NOTED[event] or event == 'cancel' and not SETTLED[to] then
     note(rec, event, now, run, attempt, more or {}, corrected or NEW_RUN[event] or false)
   end
-  account(rec, event, now, attempt and attempt > rec.attempt, corrected, execution)
   local moved = to ~= from or corrected or event == 'relaunch'
   if moved then
     unindex(rec)
     rec.status = to
     index(rec, now)
   end
-  remember(rec, event, now, run, attempt, moved, more or {}, execution)
+  remember(rec, event, now, run, attempt, moved, more or {})
   if SETTLED[to] then chronicle(rec, now, 1) end
   return 'applied', event
 end

@@ -6,7 +6,7 @@
 -- Verdicts missing   there is no such parent, or the sub-job is not one of its
 --          waiting   other sub-jobs are not settled, or Celery's chord calls the parent's task
 --          halt      the first failure under fail_fast: cancel what is left
---          due       call the parent's task now; said once, the record says "due" until it says "sent"
+--          due       call the parent's task now; said once, and watched until that is confirmed
 --          settled   the parent failed, was cancelled, or is open again: tell the grandparent
 local parent, sub, run, status = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local now, failure = tonumber(ARGV[6]), ARGV[7]
@@ -45,7 +45,8 @@ end
 
 local event = follows(rec)
 if event == 'call' then
-  redis.call('HSET', KEYS[1], 'body', 'due')
+  redis.call('HSET', KEYS[1], 'body', 'called')
+  dispatched(rec, now)
   return answer('due')
 end
 if event then return presume(event) end

@@ -110,6 +110,23 @@ def test_a_result_or_an_error_that_does_not_fit_the_status_is_refused(quiet_api,
     assert quiet_api.http.put(f"/api/jobs/{job_id}", json=body).status_code == 422
 
 
+@pytest.mark.parametrize("change", [{"priority": "high"}, {"payload": {"text": "y"}}])
+@pytest.mark.parametrize(
+    "report", [{"status": "running"}, {"status": "cancelled"}, {"progress": {"done": 1, "total": 2}}]
+)
+def test_what_must_not_change_any_more_is_not_changed_with_a_report(quiet_api, job_id, change, report):
+    before = quiet_api.job(job_id)
+    problem = quiet_api.problem("PUT", f"/api/jobs/{job_id}", 422, json={**report, **change})
+    assert "a request of their own" in problem["detail"]
+    assert quiet_api.job(job_id) == before
+
+
+def test_what_is_null_is_not_changed(quiet_api, job_id):
+    before = quiet_api.job(job_id)
+    nothing = dict.fromkeys(["name", "priority", "tags", "payload", "status", "progress", "result", "error"])
+    assert quiet_api.request("PUT", f"/api/jobs/{job_id}", 200, json=nothing) == before
+
+
 def test_a_job_that_runs_outside_can_not_be_started(quiet_api, job_id):
     put(quiet_api, job_id, RUNNING)
     assert "running" in quiet_api.refused(job_id, "start")

@@ -4,7 +4,9 @@ What is legal:
 
 * a job whose task returned is completed where Celery's result backend knows of it; where the worker was killed
   between the return and that, nobody can tell, and it counts as lost;
-* a failed one raised, killed its process, or was lost with its worker or its message. A parent fails by its sub-jobs;
+* a failed one raised, killed its process, or was lost with its worker or its message. A parent fails by its sub-jobs.
+  The first end of a run that somebody has seen counts: one that comes back and succeeds changes nothing, unless the
+  first one was only lost;
 * a cancelled one was cancelled, or one above it was, or one before it in its chain did not complete, or one beside it
   (fail_fast). From then on it does not begin: but for a process that found the store away when it asked;
 * of a job that was run again no earlier run begins.
@@ -96,13 +98,16 @@ def _result(case: Case, subs: list[Case], *, may_miss: bool) -> str | None:
 
 
 def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
-    if (state := evidence.state(case)) == "SUCCESS":
+    began = [line.at_s for line in case.begun(case.run)]
+    ran_again = not was_lost(case) and began and began[-1] > _finished_s(case)
+    if (state := evidence.state(case)) == "SUCCESS" and not ran_again:
         yield f"it is failed ({case.record.get('reason')}), and Celery says {state}"
     subs = evidence.subs.get(case.id, [])
     by_subs = case.record.get("presumed") == "subs_failed"
     if by_subs and all(sub.status == Status.COMPLETED for sub in subs):
         yield "it is failed by its sub-jobs, and all of them are completed"
-    if not (by_subs or subs or was_lost(case) or any(map(case.did, (RAISED, KILLS, RETURNED)))):
+    # Celery may fail in its task's place: a retry that could not be sent, say.
+    if not (by_subs or subs or state == "FAILURE" or was_lost(case) or any(map(case.did, (RAISED, KILLS, RETURNED)))):
         yield f"it is failed ({case.record.get('reason')}), and its task has not raised"
 
 

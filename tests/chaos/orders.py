@@ -160,5 +160,5 @@ class Orders:
         elif task.startswith("deadly"):
             kwargs["times"] = dice.choices((1, 2), (2, 1))[0]
         elif task == "replaced":
-            kwargs["by"] = dice.choice(("task", "chain", "chord"))
+            kwargs["by"] = dice.choice(("task", "chain"))
         return Node(task, kwargs)

@@ -281,10 +281,12 @@ def lose_process(how: str) -> None:
 
 
 class PickyBackend(RedisBackend):
-    """A result backend that does not take a task's success."""
+    """A result backend that does not take some states."""
+
+    refused = frozenset({"SUCCESS"})
 
     def _store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
-        if state == "SUCCESS":
+        if state in self.refused:
             raise OSError("the result can't be stored")
         return super()._store_result(task_id, result, state, *args, **kwargs)
 
@@ -296,6 +298,53 @@ class UnstorableTask(Task):
     def backend(self) -> PickyBackend:
         """The app's own backend, but for successes."""
         return PickyBackend(app=self.app, url=self.app.backend_cls)
+
+
+class BrokenBehindBackend(RedisBackend):
+    """A result backend that fails when it has stored a success, as one that is killed just then."""
+
+    def on_chord_part_return(self, _request: Any, state: str, *_: Any, **__: Any) -> None:
+        if state == "SUCCESS":
+            raise OSError("the chord can't be told")
+
+
+class BrokenBehindTask(Task):
+    """A task whose success is stored, and then Celery fails."""
+
+    @property
+    def backend(self) -> BrokenBehindBackend:
+        """The app's own backend, but for chords."""
+        return BrokenBehindBackend(app=self.app, url=self.app.backend_cls)
+
+
+@shared_task(name="broken_behind", base=BrokenBehindTask)
+def broken_behind() -> int:
+    """Return seven."""
+    did("began")
+    did("returned")
+    return 7
+
+
+class SilentBackend(PickyBackend):
+    """A result backend that takes no end."""
+
+    refused = frozenset({"SUCCESS", "FAILURE"})
+
+
+class UntellableTask(Task):
+    """A task whose end Celery can't store."""
+
+    @property
+    def backend(self) -> SilentBackend:
+        """The app's own backend, but for all ends."""
+        return SilentBackend(app=self.app, url=self.app.backend_cls)
+
+
+@shared_task(name="untellable", base=UntellableTask)
+def untellable() -> None:
+    """Return, and nobody gets to know."""
+    did("began")
+    did("returned")
 
 
 @shared_task(name="unstorable", base=UnstorableTask)
@@ -310,8 +359,8 @@ def unstorable() -> str:
 
 
 @shared_task(name="replaced", bind=True)
-@tracked()
-def replaced(self: Task, by: str) -> Any:
+@tracked(store_arguments="full")
+def replaced(self: Task, by: str, elsewhere: str = "") -> Any:
     """Put another task, or a tree of tasks, into this one's place."""
     did(f"replaced by {by}")
     task = self.app.signature
@@ -322,6 +371,8 @@ def replaced(self: Task, by: str) -> Any:
         "chord": chord(two, task("collect"), app=self.app),
         "chain": chain(task("ok", args=[1]), task("add", args=[2]), app=self.app),
         "failing group": group([*two, task("fail")], app=self.app),
+        "failing task": task("fail"),
+        "task elsewhere": task("ok").set(queue=elsewhere),
     }
     return self.replace(replacements[by])
 

@@ -1,0 +1,43 @@
+"""Spares those who ask a server that does not answer from waiting one after the other."""
+
+import threading
+import time
+
+_PATIENCE_S = 10
+"""When somebody else may try, where whoever tries has not come back to say."""
+
+
+class Circuit:
+    """Open after a failure: then one thread at a time may try the server, and the others are refused at once.
+
+    Args:
+        pause_s: How long after a failure nobody tries, in seconds.
+    """
+
+    def __init__(self, pause_s: float = 0.25) -> None:
+        self.pause_s = pause_s
+        self._is_open = False
+        self._trying: int | None = None
+        self._next_at = 0.0
+        self._lock = threading.Lock()
+
+    def admits(self) -> bool:
+        """Whether this thread may ask now."""
+        if not self._is_open:
+            return True
+        me, now = threading.get_ident(), time.monotonic()
+        with self._lock:
+            if self._trying != me and now >= self._next_at:
+                self._trying, self._next_at = me, now + _PATIENCE_S
+            return not self._is_open or self._trying == me
+
+    def failed(self) -> None:
+        """The server did not answer."""
+        with self._lock:
+            self._is_open, self._trying, self._next_at = True, None, time.monotonic() + self.pause_s
+
+    def answered(self) -> None:
+        """It did."""
+        if self._is_open:
+            with self._lock:
+                self._is_open, self._trying = False, None

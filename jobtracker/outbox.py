@@ -1,0 +1,92 @@
+"""Sends what was recorded as sent, and was not as far as is known: whoever was about to send it has died.
+
+The record of a run and the note that it is unconfirmed are written in one step, the note is removed when the message
+is with the broker. What is left of such notes after a while is sent here, as another run: where the first message is
+out after all, it is refused when it turns up.
+"""
+
+import logging
+
+from jobtracker.brokers import connected
+from jobtracker.errors import BrokerUnavailableError, InvalidJobError
+from jobtracker.lifecycle import SETTLED, Event, Status
+from jobtracker.models import job_and_run_of
+from jobtracker.store import now_ms
+from jobtracker.tracking import Tracking
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 200
+"""Runs that are looked at in a round."""
+_CONNECT_S = 1.0
+_REASON = "whoever was about to send it has died: it was sent again"
+
+
+class Outbox:
+    """The runs that are about to be sent.
+
+    Args:
+        tracking: Whose.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self.tracking = tracking
+
+    def send(self) -> int:
+        """Send what has waited for so long that nobody is at it any more; returns how many jobs."""
+        before_ms = now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
+        task_ids = self.tracking.queries.unconfirmed(before_ms, _BATCH)
+        if not task_ids:
+            return 0
+        try:
+            with connected(self.tracking.app, _CONNECT_S):
+                pass
+        except BrokerUnavailableError as error:
+            logger.debug("What is unconfirmed is sent later: %s", error)
+            return 0
+        return sum(map(self._send, task_ids))
+
+    def _send(self, task_id: str) -> bool:
+        job_id, run = job_and_run_of(task_id)
+        [(record, _)] = self.tracking.queries.load([job_id], missing_ok=True)
+        if _is_waiting(record, run):
+            subs = self.tracking.queries.sub_ids(job_id)
+            if self._is_called_off(record):
+                reason = f"its parent {record['parent']} was cancelled"
+                self.tracking.settlement.cancel_trees([job_id], reason=reason)
+            elif not subs or record.get("body") == "called":
+                change = self.tracking.settlement.relaunch(job_id, run=run, reason=_REASON)
+                if change.applied:
+                    logger.warning("Job %s: %s", job_id, _REASON)
+                return change.applied
+            else:
+                self._record_rest(job_id, subs)
+        self.tracking.store.confirm(task_id)
+        return False
+
+    def _record_rest(self, parent_id: str, subs: list[str]) -> None:
+        """Go on where a process died between the record of a parent's run and those of its sub-jobs'.
+
+        They are unconfirmed then, and sent in a later round.
+        """
+        queries, store = self.tracking.queries, self.tracking.store
+        runs = dict(zip(subs, queries.fields(subs, "run"), strict=True))
+        rest = [sub for sub, run in runs.items() if run == "0"]
+        try:
+            store.apply_many(Event.ENQUEUE, self.tracking.launcher.places(rest))
+        except InvalidJobError as error:
+            self.tracking.settlement.cancel_trees([parent_id], reason=f"it could not be sent whole: {error}"[:300])
+        else:
+            self.tracking.settlement.look_again(parent_id, subs)
+
+    def _is_called_off(self, record: dict[str, str]) -> bool:
+        """Whether somebody died who had cancelled its parent, and was about to cancel it too."""
+        parent = record.get("parent")
+        return parent is not None and self.tracking.queries.field(parent, "status") == Status.CANCELLED
+
+
+def _is_waiting(record: dict[str, str], run: int) -> bool:
+    """Whether that run of a job has not begun, as far as is known."""
+    if "status" not in record or int(record["run"]) != run or record["status"] in SETTLED:
+        return False
+    return not record.get("executing") and (not record.get("started") or bool(record.get("subs")))
