@@ -5,6 +5,7 @@ import time
 from typing import NamedTuple
 
 from celery import Task, states
+from celery.exceptions import ChordError
 from kombu.utils.json import dumps
 
 from jobtracker.declarations import DEFAULT, declaration_of
@@ -57,6 +58,8 @@ class ResultBackend:
             return Ending(event, {}, _result(self.tracking, record, kept.get("result")))
         if event is Event.CANCELLED:
             return Ending(event, {"reason": "revoked"}, {})
+        if record.get("subs") and isinstance(kept.get("result"), ChordError):
+            return None  # Celery does not call the parent's task: we may, and it may be running
         return Ending(event, *_error(record, kept.get("result"), kept.get("traceback")))
 
 

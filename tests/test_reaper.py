@@ -7,6 +7,7 @@ import time
 import warnings
 
 import pytest
+from celery.exceptions import ChordError
 from recount import keys_of, recount
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sample_jobs import create_in, create_parent
@@ -433,6 +434,18 @@ def test_a_sub_job_that_celery_knows_to_have_failed_fails_its_parent(own_project
     reaper.settle_finished()
     assert own_project.job(root).status is Status.FAILED
     assert "no ink" in own_project.job(root).error.message
+
+
+def test_that_celery_gave_up_a_chord_says_nothing_of_the_parents_task_that_we_have_called(
+    own_project, store, reaper, leases, now_ms
+):
+    leases.renew(live_worker("alive"))
+    root, (sub,) = create_parent(store, 1, policy="continue", body="called")
+    store.apply(Event.FAIL, sub, at_ms=now_ms - 60_000)
+    store.apply(Event.START, root, at_ms=now_ms - 60_000, fields={"lease": "alive", "worker": "w@test"})
+    kept(own_project, root, ChordError("Dependency raised"), "FAILURE")
+    reaper.settle_finished()
+    assert own_project.job(root).status is Status.RUNNING
 
 
 def test_an_error_may_tell_what_is_masked_and_is_left_with_celery(own_project, store, reaper, now_ms):
