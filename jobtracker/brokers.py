@@ -109,19 +109,21 @@ def expect_queues(app: Celery, names: Iterable[str]) -> None:
 
 
 def backlog(connection: Any, queue: str) -> Backlog | None:
-    """What waits in a queue; None where there is no such queue.
+    """What waits in a queue; None where RabbitMQ has no such queue.
 
-    A passive declare counts all priorities on Redis too (kombu/transport/redis.py, _size), but no consumers.
+    Redis counts no consumers. It is not asked by a passive declare: with a `global_keyprefix` that looks for the
+    queue without the prefix, and finds none (kombu/transport/redis.py, _has_queue).
     """
     channel = connection.channel()  # of its own: RabbitMQ closes it where there is no such queue
     try:
+        if connection.transport.driver_type == "redis":
+            return Backlog(int(channel._size(queue)), None)  # noqa: SLF001 (all priorities; kombu has nothing public)
         found = channel.queue_declare(queue=queue, passive=True)
     except (ChannelError, NotFound):
         return None
     finally:
         channel.close()
-    knows_consumers = connection.transport.driver_type == "amqp"
-    return Backlog(int(found.message_count), int(found.consumer_count) if knows_consumers else None)
+    return Backlog(int(found.message_count), int(found.consumer_count))
 
 
 def unacknowledged(connection: Any) -> int | None:
