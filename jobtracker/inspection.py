@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any
@@ -114,7 +115,7 @@ class Inspection:
         """Whether somebody comes for the jobs: a worker answers and names its queues, and no queue waits in vain."""
         try:
             workers = self.workers()
-            unconsumed = self._unconsumed(workers)
+            unconsumed = self.unconsumed()
         except (BrokerUnavailableError, RedisError) as error:
             return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
         # A solo worker answers nobody while it runs a task; that it lives, its lease says.
@@ -136,10 +137,14 @@ class Inspection:
         facts = {"consuming": consuming, "silent": silent, "unconsumed": unconsumed}
         return Component(healthy=detail is None, detail=detail, facts=facts)
 
-    def _unconsumed(self, workers: list[WorkerStats]) -> dict[str, int]:
-        """How many messages wait in queues that none of the workers consumes, nor any that is not tracked."""
+    def unconsumed(self) -> dict[str, int]:
+        """How many messages wait in queues that none of the workers consumes, nor any that is not tracked.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
         consumed: set[str] = set()
-        for worker in workers:
+        for worker in self.workers():
             # One that is too busy to answer consumes what it did when it started.
             consumed.update(worker.queues if worker.online or not worker.lease else worker.lease.queues)
         waiting = [each for each in self.queue_depths().queues if each.messages and each.queue not in consumed]
@@ -151,6 +156,26 @@ class Inspection:
         return {
             each.queue: each.messages for each in waiting if each.queue not in consumed and not each.consumer_count
         }
+
+    def configurations(
+        self, names: list[str], settings: Collection[str], of_tasks: Collection[str]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:
+        """Some of Celery's settings of workers, and their tasks with some attributes, both by worker.
+
+        Args:
+            names: The workers.
+            settings: Celery's names of settings. No others leave this method: some are secret.
+            of_tasks: Names of the attributes. A task is told as "name [attribute=True …]".
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with self._broker() as connection:
+            inspect = self._inspect(connection, names)
+            told = inspect.conf(with_defaults=True) or {}
+            tasks = _lists(inspect.registered(*of_tasks))
+        confs = {name: conf for name, conf in told.items() if isinstance(conf, dict)}
+        return {name: {key: conf.get(key) for key in settings} for name, conf in confs.items()}, tasks
 
     def _ask(self) -> list[WorkerStats]:
         leases = {worker.name: worker for worker in self.leases.live()}

@@ -67,6 +67,25 @@ class Leases:
         found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
         return {name: Worker.model_validate_json(text).pool for name, text in zip(names, found, strict=True) if text}
 
+    def skews_ms(self) -> dict[str, int]:
+        """How far the clocks of workers are ahead of the server's, by their names.
+
+        A worker notes by its own clock when its lease ends, the server ends it by its.
+        """
+        names = self.client.zrange(self.keys("leases"), 0, -1)
+        pipe = self.client.pipeline(transaction=True)
+        pipe.time()
+        for name in names:
+            pipe.get(self.keys("lease", name))
+            pipe.pttl(self.keys("lease", name))
+            pipe.zscore(self.keys("leases"), name)
+        (seconds, micros), *answers = pipe.execute()
+        server_ms = seconds * 1000 + micros // 1000
+        leases = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
+        return {
+            Worker.model_validate_json(text).name: int(end) - server_ms - left for text, left, end in leases if text
+        }
+
 
 class Repeater:
     """Does something every few seconds in a thread of its own, until it is stopped.

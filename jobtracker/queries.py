@@ -96,14 +96,19 @@ class JobQueries:
             raise JobNotFoundError(job_id)
         return {**record, "id": job_id}
 
+    def records(self, job_ids: Sequence[str]) -> list[dict[str, str]]:
+        """The records, with their ids, in one round trip; of one that is not there the id alone."""
+        pipe = self.client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hgetall(self.keys("job", job_id))
+        answers = pipe.execute() if job_ids else []
+        return [{**record, "id": job_id} for job_id, record in zip(job_ids, answers, strict=True)]
+
     def running_since(self, before_ms: int) -> list[dict[str, str]]:
         """The records, with their ids, of the jobs that were running already at a time, the longest-running first."""
         found: list[dict[str, str]] = []
         while ids := self.entered_before(Status.RUNNING, before_ms, len(found), _BATCH):
-            pipe = self.client.pipeline(transaction=False)
-            for job_id in ids:
-                pipe.hgetall(self.keys("job", job_id))
-            found += [{**record, "id": job_id} for job_id, record in zip(ids, pipe.execute(), strict=True)]
+            found += self.records(ids)
         return [record for record in found if record.get("status") == Status.RUNNING]
 
     def field(self, job_id: str, name: str) -> str | None:

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from jobtracker.cli import (
     api,
     demo,
+    doctor,
     explain,
     health,
     history,
@@ -66,7 +67,7 @@ app = typer.Typer(
 _COMMANDS: dict[str, list[Callable[..., None]]] = {
     _RUN: [up.up, demo.demo, api.api, worker.worker],
     _JOBS: [tree.tree, watch.watch, explain.explain, history.history, logs.logs],
-    _FIGURES: [stats.stats, workers.workers, queues.queues, job_types.types, health.health],
+    _FIGURES: [stats.stats, workers.workers, queues.queues, job_types.types, health.health, doctor.doctor],
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:

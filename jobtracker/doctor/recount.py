@@ -15,8 +15,8 @@ from jobtracker.doctor.families import Families
 from jobtracker.keys import PREFIXES
 from jobtracker.tracking import Tracking
 
-PIECE = 200
-"""Keys, index entries or jobs that one call looks at: one to two milliseconds of the server's time."""
+PIECE = 100
+"""Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
 
 _SCANNED = 1000
 _OF_ONE_JOB = {"job", "data", "log", "history", "subs", "outcomes", "tombstone"}

@@ -2,7 +2,8 @@
 -- Each call is one look at one moment, so nothing differs only because it moved meanwhile.
 --
 -- KEYS[1]  all jobs
--- ARGV     prefix, '1' to repair, '2' to do so too where sub-jobs are lost for good, then pairs of the name of a key (`keys.PREFIXES`) and a job's id
+-- ARGV     prefix, '1' to repair, '2' to do so too where sub-jobs are lost for good, then pairs of the name of a key
+--          (`keys.PREFIXES`) and a job's id
 -- Names    job       its record is compared with the indexes, and a parent's counters with what it was told
 --          another   that key must not be there without, or a tombstone not with, the job's record
 -- Returns  {differences, families}
@@ -16,43 +17,6 @@ local function differs(what, where, id, is, wanted, mend)
   local mends = repair and mend ~= nil
   differences[#differences + 1] = { what, where, id, tostring(is or ''), tostring(wanted or ''), mends and 1 or 0 }
   if mends then mend() end
-end
-
-local function check_left_over(name, id)
-  local there = redis.call('EXISTS', key('job', id)) == 1
-  if redis.call('EXISTS', key(name, id)) == 1 and there == (name == 'tombstone') then
-    differs('left_over', name, id, 'there', '', function() redis.call('UNLINK', key(name, id)) end)
-  end
-end
-
-local function check_record(rec)
-  local function compare(field, is, wanted)
-    if is == wanted then return end
-    differs('record', field, rec.id, is, wanted, function()
-      if wanted then redis.call('HSET', key('job', rec.id), field, wanted)
-      else redis.call('HDEL', key('job', rec.id), field) end
-      rec[field] = wanted
-    end)
-  end
-  if SETTLED[rec.status] then
-    compare('finished', rec.finished, rec.entered)
-    compare('executing', rec.executing, nil)
-    compare('eta', rec.eta, nil)
-  else
-    compare('finished', rec.finished, nil)
-    compare('presumed', rec.presumed, nil)
-  end
-end
-
-local function check_index(rec, score, ...)
-  local set = key(...)
-  local is = redis.call('ZSCORE', set, rec.id)
-  if is and tonumber(is) == tonumber(score) then return end
-  local where = table.concat({ ... }, ':')
-  differs(is and 'score' or 'missing', where, rec.id, is, score, function()
-    redis.call('ZADD', set, score, rec.id)
-    if where == 'all' then redis.call('DEL', key('recount')) end -- which goes by its order: it has to begin anew
-  end)
 end
 
 local function check_family(rec)
@@ -83,28 +47,63 @@ local function check_family(rec)
   if size > 0 then families[#families + 1] = { rec.id, follows(rec) or '' } end
 end
 
-for i = 3, #ARGV, 2 do
-  local name, id = ARGV[i], ARGV[i + 1]
-  if name ~= 'job' then
-    check_left_over(name, id)
-  elseif redis.call('EXISTS', key('job', id)) == 1 then
-    local rec = load(id, ALL)
-    local created, entered = unpack(redis.call('HMGET', key('job', id), 'created', 'entered'))
-    if rec and MATRIX.start[rec.status] and rec.type and rec.priority and tonumber(created) and tonumber(entered) then
-      rec.entered = entered
-      check_record(rec)
-      check_index(rec, created, 'all')
-      check_index(rec, created, 'type', rec.type)
-      check_index(rec, entered, 'status', rec.status)
-      check_index(rec, entered, 'status_type', rec.status, rec.type)
-      if rec.subs > 0 or redis.call('EXISTS', key('subs', id), key('outcomes', id)) > 0 then check_family(rec) end
-      if rec.parent and redis.call('EXISTS', key('job', rec.parent)) == 1
-        and not redis.call('ZSCORE', key('subs', rec.parent), id) then
-        families[#families + 1] = { id, 'unlisted', rec.parent }
-      end
-    else
-      differs('broken', 'job', id, rec and rec.status or nil, nil)
+local function check_other(name, id)
+  local there = redis.call('EXISTS', key('job', id)) == 1
+  if there == (name == 'tombstone') then
+    if redis.call('EXISTS', key(name, id)) == 1 then
+      differs('left_over', name, id, 'there', '', function() redis.call('UNLINK', key(name, id)) end)
     end
+  elseif there and (name == 'subs' or name == 'outcomes') then
+    local rec = load(id, ALL)
+    if rec and rec.subs == 0 then check_family(rec) end -- to any other parent's its record leads
   end
+end
+
+local function contradicts(id, field, is, wanted)
+  differs('record', field, id, is, wanted, function()
+    if wanted then redis.call('HSET', key('job', id), field, wanted) else redis.call('HDEL', key('job', id), field) end
+  end)
+end
+
+local function check_index(id, score, name, a, b)
+  local set = key(name, a, b)
+  local is = redis.call('ZSCORE', set, id)
+  if is == score or is and tonumber(is) == tonumber(score) then return end
+  local where = table.concat({ name, a, b }, ':')
+  differs(is and 'score' or 'missing', where, id, is, score, function()
+    redis.call('ZADD', set, score, id)
+    if name == 'all' then redis.call('DEL', key('recount')) end -- which goes by its order: it has to begin anew
+  end)
+end
+
+local FIELDS = { 'status', 'type', 'priority', 'created', 'entered', 'finished', 'executing', 'eta', 'presumed',
+  'parent', 'subs' }
+local function check_job(id)
+  local status, kind, priority, created, entered, finished, executing, eta, presumed, parent, subs =
+    unpack(redis.call('HMGET', key('job', id), unpack(FIELDS)))
+  if not (MATRIX.start[status] and kind and priority and tonumber(created) and tonumber(entered)) then
+    if redis.call('EXISTS', key('job', id)) == 1 then differs('broken', 'job', id, status, nil) end
+    return
+  end
+  if SETTLED[status] then
+    if finished ~= entered then contradicts(id, 'finished', finished, entered) end
+    if executing then contradicts(id, 'executing', executing) end
+    if eta then contradicts(id, 'eta', eta) end
+  else
+    if finished then contradicts(id, 'finished', finished) end
+    if presumed then contradicts(id, 'presumed', presumed) end
+  end
+  check_index(id, created, 'all')
+  check_index(id, created, 'type', kind)
+  check_index(id, entered, 'status', status)
+  check_index(id, entered, 'status_type', status, kind)
+  if subs and subs ~= '0' then check_family(load(id, ALL)) end
+  if parent and redis.call('EXISTS', key('job', parent)) == 1 and not redis.call('ZSCORE', key('subs', parent), id) then
+    families[#families + 1] = { id, 'unlisted', parent }
+  end
+end
+
+for i = 3, #ARGV, 2 do
+  if ARGV[i] == 'job' then check_job(ARGV[i + 1]) else check_other(ARGV[i], ARGV[i + 1]) end
 end
 return { differences, families }

@@ -1,0 +1,108 @@
+"""One examination: the recount of the store, and the traps in how all is set up."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+
+from celery import Celery
+from redis.exceptions import RedisError
+
+from jobtracker.audit import Difference, Flaw
+from jobtracker.brokers import configure
+from jobtracker.doctor.evidence import gather
+from jobtracker.doctor.findings import DifferenceGroup, Examination
+from jobtracker.doctor.recount import Recount
+from jobtracker.doctor.server_traps import SERVER_TRAPS
+from jobtracker.doctor.traps import TRAPS
+from jobtracker.errors import JobTrackerError
+from jobtracker.inspection import Inspection
+from jobtracker.models import from_ms
+from jobtracker.settings import Settings
+from jobtracker.tracking import Tracking
+
+_EXAMPLES = 5
+
+_PATIENCE_S = 10.0
+"""How long one call may take: nobody else waits for it."""
+
+
+class StoreAwayError(JobTrackerError):
+    """The tracking Redis does not answer."""
+
+
+def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False) -> Examination:
+    """Recount the store and look for traps; may run while everything else does.
+
+    It takes a second or two for each ten thousand jobs; no call holds up the server for more than some milliseconds,
+    but for a parent with very many sub-jobs, whose family is one look. Time series and histograms are not recounted:
+    they outlive the records that they were made of.
+
+    Args:
+        tracking: The store, and the Celery app whose broker is looked at.
+        inspection: Asks the workers and the broker.
+        repair: Mend what differs from the records. Traps are settings: people change them.
+
+    Raises:
+        redis.exceptions.RedisError: The tracking Redis does not answer.
+    """
+    began = time.monotonic()
+    recount = Recount(tracking, repair=repair)
+    recount.run()
+    found = gather(tracking, inspection)
+    traps = [trap for look in (*TRAPS, *SERVER_TRAPS) for trap in look(found)]
+    differences = _grouped(recount.differences.values())
+    return Examination(
+        at=from_ms(found.now_ms),
+        healthy=not traps and all(group.repaired == group.count for group in differences),
+        jobs=recount.jobs,
+        repair=repair,
+        differences=differences,
+        traps=traps,
+        unchecked=recount.unchecked + found.unchecked,
+        took_s=round(time.monotonic() - began, 3),
+    )
+
+
+def examine_here(*, repair: bool = False) -> Examination:
+    """The same by this process's environment (`REDIS_URL`, `CELERY_BROKER_URL` and so on, as the API reads them).
+
+    Raises:
+        SettingsError: A variable has a value that can't be used.
+        StoreAwayError: The tracking Redis does not answer.
+    """
+    settings = Settings.from_env().model_copy(update={"tracking_timeout_s": _PATIENCE_S})
+    app = Celery("jobtracker-doctor", set_as_current=False)
+    configure(app, settings)
+    app.conf.update(broker_connection_timeout=_PATIENCE_S, broker_heartbeat=0)
+    tracking = Tracking.connect(settings, app)
+    try:
+        tracking.client.ping()
+        return examine(tracking, Inspection(tracking), repair=repair)
+    except RedisError as error:
+        raise StoreAwayError(f"The tracking Redis does not answer: {error}. Is REDIS_URL the workers'?") from error
+    finally:
+        tracking.client.close()
+        app.close()
+
+
+def _grouped(differences: Iterable[Difference]) -> list[DifferenceGroup]:
+    groups: dict[tuple[Flaw, str], list[Difference]] = defaultdict(list)
+    for each in differences:
+        groups[each.flaw, each.where.partition(" of ")[0]].append(each)
+    return [
+        DifferenceGroup(
+            flaw=flaw,
+            where=where,
+            count=len(group),
+            repaired=sum(each.is_repaired for each in group),
+            examples=[_told(each) for each in group[:_EXAMPLES]],
+        )
+        for (flaw, where), group in sorted(groups.items())
+    ]
+
+
+def _told(each: Difference) -> str:
+    subject = each.subject
+    if of := each.where.partition(" of ")[2]:
+        subject = f"{of} of {subject}"
+    return f"{subject}: {each.found or 'nothing'}, should be {each.wanted or 'nothing'}"

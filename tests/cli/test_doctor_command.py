@@ -1,0 +1,49 @@
+"""`jobtracker doctor`, from the environment to the exit status."""
+
+import json
+
+import pytest
+from commands import run
+from recount import recount
+from sample_jobs import create_in
+
+from jobtracker.connection import connect
+from jobtracker.embedded import free_port
+from jobtracker.lifecycle import Status
+from jobtracker.store import JobStore
+
+NO_API = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def store(redis_server, keys, monkeypatch):
+    """A store in a database of its own, which the environment names."""
+    monkeypatch.setenv("REDIS_URL", f"{redis_server.url}/8")
+    monkeypatch.setenv("TRACKING_NAMESPACE", keys.namespace)
+    with connect(f"{redis_server.url}/8", timeout_s=5) as client:
+        yield JobStore(client, keys)
+        client.flushdb()
+
+
+def test_it_names_what_is_wrong_repairs_it_and_says_so_with_its_exit_status(store):
+    create_in(store, Status.COMPLETED)
+    store.client.hincrby(store.keys("counts"), "completed:normal:custom", 3)
+    found = run(NO_API, "doctor")
+    assert found.exit_code == 1
+    assert "1 job recounted: 1 difference." in found.stdout
+    assert "completed:normal:custom: 4, should be 1" in found.stdout
+    assert "jobtracker doctor --repair" in found.stdout
+    repaired = run(NO_API, "doctor", "--repair")
+    assert (repaired.exit_code, "what differed is repaired" in repaired.stdout) == (0, True)
+    again = run(NO_API, "doctor", "--json")
+    document = json.loads(again.stdout)
+    assert (again.exit_code, document["healthy"], document["jobs"]) == (0, True, 1)
+    assert (document["differences"], document["traps"]) == ([], [])
+    assert recount(store.client, store.keys) == []
+
+
+def test_without_the_tracking_redis_it_says_so(monkeypatch):
+    monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}")
+    found = run(NO_API, "doctor")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "The tracking Redis does not answer" in found.stderr
