@@ -30,6 +30,10 @@ class JobCancelledError(Ignore):  # type: ignore[misc] # Celery has no types
     """Stops a task that was cancelled. Let it pass: it leaves Celery's state REVOKED and the job cancelled."""
 
 
+class JobQuarantinedError(Exception):
+    """What Celery's result backend keeps of a task that is not started: its job is in quarantine."""
+
+
 class CurrentJob:
     """The job whose task runs here. Outside a tracked task an inert one, so that tasks can be called directly.
 
@@ -40,6 +44,7 @@ class CurrentJob:
         run: Its run.
         attempt: Celery's retries count.
         stopped: Why it was stopped, once it was, or is to be before it begins.
+        quarantined: Why it must not begin, where it is in quarantine.
         alone: It began as recorded, and is no sub-job: nobody waits for its end.
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
         record: How it is recorded where nobody has done so, once that was needed.
@@ -52,6 +57,7 @@ class CurrentJob:
         self.run = run
         self.attempt = attempt
         self.stopped: str | None = None
+        self.quarantined: str | None = None
         self.alone = False
         self.resent = False
         self.record: NewJob | None = None
@@ -160,6 +166,23 @@ class CurrentJob:
                 request.id, reason, request=request, store_result=not self._task.ignore_result
             )
         raise JobCancelledError(reason)
+
+    def refuse(self) -> None:
+        """End the task before it begins, where it must not; called by the task itself.
+
+        Celery sees one in quarantine as failed, and a chord that waits for it, an errback, a caller get to know.
+
+        Raises:
+            JobCancelledError: It was cancelled, or does not count any more.
+            Ignore: It is in quarantine.
+        """
+        if self.stopped:
+            self.stop(self.stopped)
+        if self.quarantined and self._task is not None:
+            task, request, error = self._task, self._task.request, JobQuarantinedError(self.quarantined)
+            is_kept = not task.ignore_result or task.store_errors_even_if_ignored
+            task.backend.mark_as_failure(request.id, error, request=request, store_result=is_kept)
+            raise Ignore(self.quarantined)
 
     def sub_jobs(self) -> list[Job]:
         """The sub-jobs of a parent, in order, with their results and errors; empty where there are none.

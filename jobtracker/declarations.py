@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from celery import Task
 from celery.local import Proxy
 from pydantic import BaseModel, TypeAdapter
 
 from jobtracker.arguments import ArgumentRule, Keep
+from jobtracker.lifecycle import OnLost
 
 _MARK = "__jobtracker__"
 T = TypeVar("T", bound=Callable[..., Any])
@@ -31,6 +32,10 @@ class Declaration:
         mask: Names of parameters whose values are not stored, shown or logged: "***" stands for them. A name also
             counts as a key inside of other arguments, at any depth. None is shown as it is.
         store_result: Keep the result.
+        on_lost: What becomes of a job whose worker or process dies when its message is acknowledged: "fail", or
+            "rerun", in a new run. Of a plain Celery call that needs `store_arguments="full"`.
+        max_deliveries: A job whose workers or processes die with it, time and again, fails at this one; 1 or more.
+            It is not started again then, until somebody retries it.
     """
 
     job_type: str | None = None
@@ -38,8 +43,12 @@ class Declaration:
     store_arguments: Keep = "repr"
     mask: frozenset[str] = frozenset()
     store_result: bool = True
+    on_lost: OnLost = OnLost.FAIL
+    max_deliveries: int = 3
 
     def __post_init__(self) -> None:
+        if self.max_deliveries < 1:
+            raise ValueError(f"max_deliveries is 1 or more, not {self.max_deliveries!r}")
         if self.store_arguments not in get_args(Keep):
             raise ValueError(f"store_arguments is one of {get_args(Keep)}, not {self.store_arguments!r}")
 
@@ -54,6 +63,8 @@ def tracked(
     store_arguments: Keep = "repr",
     mask: Collection[str] = (),
     store_result: bool = True,
+    on_lost: Literal["fail", "rerun"] = "fail",
+    max_deliveries: int = 3,
 ) -> Callable[[T], T]:
     """Declare a task's job type. Composes with `@app.task` and `@shared_task`; goes below them, next to the function.
 
@@ -66,7 +77,7 @@ def tracked(
     Raises:
         TypeError: It stands above `@app.task`: Celery's task would have to be built now, before the app is set up.
             Or `mask` is one text instead of a set of names.
-        ValueError: There is no such `store_arguments`.
+        ValueError: There is no such `store_arguments` or `on_lost`, or `max_deliveries` is below 1.
     """
     if isinstance(mask, str):
         raise TypeError(f"mask takes a set of names: mask={{{mask!r}}}")
@@ -76,6 +87,8 @@ def tracked(
         store_arguments=store_arguments,
         mask=frozenset(mask),
         store_result=store_result,
+        on_lost=OnLost(on_lost),
+        max_deliveries=max_deliveries,
     )
 
     def declare(target: T) -> T:

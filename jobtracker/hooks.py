@@ -17,21 +17,24 @@ from typing import Any, NamedTuple
 from billiard.exceptions import TimeLimitExceeded
 from celery import Task, signals, states
 from celery.exceptions import Reject
+from celery.worker import state as worker_state
 from kombu.utils.json import dumps
 
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
 from jobtracker.backend import stored_result
 from jobtracker.current import CurrentJob, job_of, secrets_of
-from jobtracker.declarations import takes_results
+from jobtracker.declarations import DEFAULT, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
-from jobtracker.leases import LET_GO
-from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.keys import LET_GO
+from jobtracker.lifecycle import Event, OnLost, Outcome, Status
 from jobtracker.lineage import called, sender, terms
+from jobtracker.losses import quarantined
 from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
 from jobtracker.reporting import Rank
+from jobtracker.requests import end_of_process
 from jobtracker.scope import Scope
 from jobtracker.store import Begun, Change, NewJob, now_ms
 from jobtracker.tracking import Tracking
@@ -109,7 +112,17 @@ class Hooks:
             job.stopped = f"run {change.run} of the job has taken its place"
         elif change.outcome is Outcome.STALE and not change.run:
             job.stopped = "it was called off, for it was not sure that it had been sent"
+        elif change.outcome is Outcome.REFUSED:
+            job.quarantined = quarantined(change.losses, "see its job")
+        elif change.applied and change.losses >= (declaration_of(sender) or DEFAULT).max_deliveries:
+            self._quarantine(sender, job, change.losses)
         job.alone = change.applied and change.parent is None
+
+    def _quarantine(self, task: Task, job: CurrentJob, losses: int) -> None:
+        """Workers were lost with it so often; it shows only now, for their leases had not run out."""
+        job.quarantined = reason = quarantined(losses, "a worker that had begun it was lost")
+        error = dumps({"type": "JobQuarantinedError", "message": reason})
+        self._report(Event.QUARANTINE, task, job, {"reason": reason}, {"error": error})
 
     def _mask(self, task: Task, job: CurrentJob) -> None:
         """Note what must not stay in the job's record, now that its arguments are in our hands."""
@@ -128,11 +141,10 @@ class Hooks:
         """Keep a task from running that must not: called by the task itself (`before_start`), after `on_prerun`.
 
         Raises:
-            JobCancelledError: It must not run. A signal handler could not raise that: Celery swallows it.
+            Ignore: It must not run. A signal handler could not raise that: Celery swallows it.
         """
-        job = job_of(task)
-        if job is not None and job.stopped:
-            job.stop(job.stopped)
+        if (job := job_of(task)) is not None:
+            job.refuse()
 
     @never_raises
     def on_success(self, sender: Task, result: Any = None, **_: Any) -> None:
@@ -173,7 +185,7 @@ class Hooks:
         job = job_of(sender)
         if job is None:
             return
-        if state == states.IGNORED and not job.resent:
+        if state == states.IGNORED and not job.resent and not job.quarantined:
             self._ignored(sender, job, task_id)
         elif state == states.REJECTED and isinstance(retval, Reject):
             self._rejected(sender, job, retval)
@@ -194,9 +206,8 @@ class Hooks:
             return  # thrown by Celery into a greenlet: it reports why
         # Of all else Celery's own report breaks (celery/worker/request.py, on_success).
         reason = f"the task was broken off by {exception!r}"[:REASON_CHARS]
-        if task.acks_late:
-            reason += "; the broker will deliver the message again, at the latest when the worker ends"
-            self._report(Event.REQUEUE, task, job, {"reason": reason})
+        if task.acks_late or self._runs_again(task):
+            self._lose(job.id, job.run, reason, kind, comes_back=bool(task.acks_late))
         else:
             self._report(
                 Event.LOSE, task, job, {"reason": reason}, {"error": dumps({"type": kind, "message": reason})}
@@ -240,14 +251,30 @@ class Hooks:
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
         if isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout:
-            reason = "it passed its hard time limit; its message goes back to the queue"
-            self._apply(Event.REQUEUE, job_id, run, fields={"reason": reason})
+            self._lose(job_id, run, "it passed its hard time limit", "TimeLimitExceeded", comes_back=True)
+            return
+        if (ended_by := end_of_process(exception)) and self._runs_again(sender):
+            if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
+                self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
         if self._unstored.discard(task_id) and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
             self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
             return
         attempt = job.attempt if job is not None and job.id == job_id else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None))
+
+    @never_raises
+    def on_requeue(self, request: Any, ended_by: str) -> None:
+        """Its process was lost, and its message goes back to the queue: from the main process, and no signal."""
+        if self.scope.covers(request.task, request):
+            job_id, run = job_and_run_of(request.id)
+            is_counted = worker_state.should_terminate is None
+            reason = f"its process was lost: {ended_by}"
+            self._lose(job_id, run, reason, "WorkerLostError", comes_back=True, is_counted=is_counted)
+
+    @staticmethod
+    def _runs_again(task: Task) -> bool:
+        return (declaration_of(task) or DEFAULT).on_lost is OnLost.RERUN
 
     @never_raises
     def on_retry(self, sender: Task, request: Any, reason: Any = None, **_: Any) -> None:
@@ -263,7 +290,7 @@ class Hooks:
         if not (job is not None and job.resent) and not self.publishing.resent.discard(request.id):
             if sender.acks_late:
                 self._apply(Event.REQUEUE, job_id, run, fields={"reason": "its worker shut down; it will run again"})
-            else:
+            elif not self._runs_again(sender):  # else it is left to others, for whom this worker is lost
                 error = RuntimeError(
                     "its worker shut down while the task ran, and its message was acknowledged before"
                 )
@@ -414,6 +441,25 @@ class Hooks:
             at_ms=now_ms(),
         )
         self.tracking.reporting.report(lambda _: let_go(), Rank.END)
+
+    def _lose(
+        self,
+        job_id: str,
+        run: int,
+        happened: str,
+        kind: str,
+        *,
+        comes_back: bool = False,
+        is_counted: bool = True,
+    ) -> None:
+        """Report that an execution of this worker's was lost."""
+
+        def write(_: bool) -> None:
+            [(record, _data)] = self.tracking.queries.load([job_id], missing_ok=True)
+            if record.get("lease") == self.lease and record.get("run") == str(run):
+                self.tracking.losses.settle(record, happened, kind, comes_back=comes_back, is_counted=is_counted)
+
+        self.tracking.reporting.report(write, Rank.COURSE if comes_back else Rank.END)
 
     def _write(
         self,

@@ -87,6 +87,8 @@ RECORD_FIELDS = (
     "expires",  # ms: where it has not begun by then, a worker discards it
     "worker",  # name of the Celery worker that runs or ran it
     "lease",  # incarnation of that worker
+    "losses",  # how often its worker or process was lost with it, since somebody started or retried it
+    "displaced",  # leases of workers that had begun this attempt too, and may be lost; separated by spaces
     "acks_late",  # "1": its message comes back when its worker dies
     "executing",  # "1": its own task runs (a parent may be running through its sub-jobs only)
     "parent",  # id
@@ -123,6 +125,9 @@ DATA_FIELDS = (
     "schedule",  # name of the entry in beat's schedule
     "sent_from",  # the process that sent it, as Celery names it; not set where a job did
 )
+
+LET_GO = "none"
+"""In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,6 @@ from jobtracker.store import now_ms
 logger = logging.getLogger(__name__)
 
 
-LET_GO = "none"
-"""In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""
-
-
 class Leases:
     """The leases of one store.
 

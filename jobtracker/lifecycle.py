@@ -55,6 +55,15 @@ class FailurePolicy(StrEnum):
     """Its task runs all the same, with null for what is missing."""
 
 
+class OnLost(StrEnum):
+    """What becomes of a job whose worker is lost, where its message was acknowledged before."""
+
+    FAIL = "fail"
+    """It fails."""
+    RERUN = "rerun"
+    """It runs again, in a new run."""
+
+
 class Event(StrEnum):
     """What can happen to a job."""
 
@@ -82,6 +91,8 @@ class Event(StrEnum):
     """The task stopped, or never started, because it was called off."""
     LOSE = "lose"
     """Presumption: its worker is gone and nobody will report."""
+    QUARANTINE = "quarantine"
+    """Presumption: workers or processes were lost with it again and again, so it is not started any more."""
     SUBS_FAILED = "subs_failed"
     """Presumption: a sub-job did not complete, so the parent's task will never be called."""
     SUBS_CANCELLED = "subs_cancelled"
@@ -107,6 +118,8 @@ class Outcome(StrEnum):
     """The job's status does not allow it."""
     MISSING = "missing"
     """There is no such job."""
+    REFUSED = "refused"
+    """A start of a job in quarantine."""
     DELETED = "deleted"
     """The job was deleted lately; its late reports are dropped."""
 
@@ -114,7 +127,7 @@ class Outcome(StrEnum):
 EVIDENCE = frozenset({Event.START, Event.PROGRESS, Event.COMPLETE, Event.FAIL, Event.RETRY, Event.CANCELLED})
 """Reports of the worker itself. They correct a verdict that was only presumed."""
 
-PRESUMPTIONS = frozenset({Event.LOSE, Event.SUBS_FAILED, Event.SUBS_CANCELLED})
+PRESUMPTIONS = frozenset({Event.LOSE, Event.QUARANTINE, Event.SUBS_FAILED, Event.SUBS_CANCELLED})
 
 _P, _R, _C, _F, _X, _T = (
     Status.PENDING,
@@ -141,6 +154,7 @@ _ROWS: dict[Event, tuple[Status | Outcome, ...]] = {
     Event.CANCEL: (_X, _R, _X, _ill, _ill, _dup),
     Event.CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
     Event.LOSE: (_stale, _F, _F, _stale, _stale, _stale),
+    Event.QUARANTINE: (_stale, _F, _F, _stale, _stale, _stale),
     Event.SUBS_FAILED: (_F, _F, _F, _stale, _dup, _stale),
     Event.SUBS_CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
     Event.REOPEN: (_dup, _dup, _dup, _stale, _R, _R),
@@ -156,7 +170,8 @@ MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
 Some rules stand above it, in `apply` of `lua/record.lua`:
 
 * an event of an older (run, attempt) is stale;
-* evidence counts as if the job were still running where its verdict was only presumed;
+* evidence counts as if the job were still running where its verdict was only presumed; but no start of a job in
+  quarantine;
 * a job is enqueued once, and not relaunched before; a start or a relaunch that finds a cancel mark is a cancel;
 * a cancel of a running job ends it at once only where no task of Celery's would see the mark.
 """

@@ -9,11 +9,9 @@ import logging
 import time
 import uuid
 
-from kombu.utils.json import dumps
-
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
-from jobtracker.leases import LET_GO
+from jobtracker.keys import LET_GO
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError
@@ -103,38 +101,27 @@ class Reaper:
         """Settle what a worker that has stopped did not finish, likewise; returns how many.
 
         A cold shutdown says nothing of tasks that are acknowledged late: their messages just go back to the queue
-        (celery/worker/consumer/consumer.py, cancel_active_requests).
+        (celery/worker/consumer/consumer.py, cancel_active_requests). What is to run again is left to another process,
+        for whom that worker is lost then: this one has no time left to send anything.
         """
         running = self.tracking.queries.running_since(now_ms())
-        left = [record for record in running if record.get("lease") == incarnation]
+        left = [
+            record
+            for record in running
+            if record.get("lease") == incarnation
+            and (record.get("acks_late") or not self.tracking.losses.runs_again(record))
+        ]
         return sum(self._settle(record, "WorkerShutdown", "has shut down") for record in left)
 
     def _settle(self, record: dict[str, str], kind: str, fate: str) -> bool:
-        lease = record.get("lease")
-        if not lease or not record.get("executing"):
+        if not record.get("lease") or not record.get("executing"):
             return False
         if ending := self._backend.ending_of(record):
             return self._settle_as(record, ending)
-        run, worker = int(record["run"]), record.get("worker", "its worker")
-        store = self.tracking.store
-        if record.get("acks_late"):
-            reason = f"{worker} {fate}; the broker will deliver the message again"
-            change = store.apply(Event.REQUEUE, record["id"], run=run, lease=lease, fields={"reason": reason})
-        else:
-            reason = f"{worker} {fate} while it ran the task"
-            change = store.apply(
-                Event.LOSE,
-                record["id"],
-                run=run,
-                attempt=int(record.get("attempt") or 0),
-                lease=lease,
-                fields={"reason": reason},
-                data={"error": dumps({"type": kind, "message": reason})},
-            )
-        if change.applied:
-            logger.warning("Job %s: %s", record["id"], reason)
-            self.tracking.settlement.follow(record["id"], change)
-        return change.applied
+        happened, comes_back = f"{record.get('worker', 'its worker')} {fate}", bool(record.get("acks_late"))
+        is_counted = kind == "WorkerLost" and record["lease"] != LET_GO
+        change = self.tracking.losses.settle(record, happened, kind, comes_back=comes_back, is_counted=is_counted)
+        return change is not None and change.applied
 
     def settle_finished(self) -> int:
         """Settle jobs whose end was never reported, by what Celery's result backend says of them; returns how many.

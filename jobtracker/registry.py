@@ -83,10 +83,14 @@ class Registry:
         """The same without asking Redis, as it was when somebody asked last."""
         return _of_task(task, self._cached)
 
+    def type_of(self, record: Mapping[str, str]) -> JobType | None:
+        """The type of a job, of a custom one that of its task; None where nobody has announced it."""
+        announced = self.all().get(record["type"]) if record["type"] != CUSTOM else None
+        return announced or self.type_of_task(record.get("task", ""))
+
     def rule_of(self, record: Mapping[str, str]) -> ArgumentRule | None:
         """What may be shown of a job's arguments; None where nobody has announced its type."""
-        announced = self.all().get(record["type"]) if record["type"] != CUSTOM else None
-        announced = announced or self.type_of_task(record.get("task", ""))
+        announced = self.type_of(record)
         return announced.arguments if announced else None
 
     def resolve(

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from jobtracker.arguments import ArgumentRule
 from jobtracker.figures import FlowPoint, Performance
-from jobtracker.lifecycle import Priority, Status
+from jobtracker.lifecycle import OnLost, Priority, Status
 from jobtracker.models import JobSummary
 
 
@@ -24,6 +24,12 @@ class JobType(BaseModel):
     takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
     acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
     store_result: bool = Field(True, description="Its jobs keep their results.")
+    on_lost: OnLost = Field(
+        OnLost.FAIL, description="What becomes of a job whose worker dies, where its message does not come back."
+    )
+    max_deliveries: int = Field(
+        3, description="A job whose workers die with it fails at this one, and is not started again by itself."
+    )
     arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
 
 

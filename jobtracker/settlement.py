@@ -5,7 +5,7 @@ Each step can be repeated: the scripts say once what is to be done, and telling 
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from jobtracker.connection import is_away
 from jobtracker.dispatch import Dispatcher
@@ -136,7 +136,15 @@ class Settlement:
         self.own_ancestors(parent_id)
         self._send(parent_id, run)
 
-    def relaunch(self, job_id: str, *, run: int, reason: str, lease: str | None = None) -> Change:
+    def relaunch(
+        self,
+        job_id: str,
+        *,
+        run: int,
+        reason: str,
+        lease: str | None = None,
+        fields: Mapping[str, str | int] | None = None,
+    ) -> Change:
         """Send a new run of a job that has not settled: its message, or the worker that ran it, is gone.
 
         What is left of the run before, its message or its task, is refused when it turns up. A parent's own task is
@@ -148,9 +156,10 @@ class Settlement:
             run: The run that is gone; where there is a later one, nothing is done.
             reason: A sentence that says what happened.
             lease: The worker that is gone; where another one has taken the job on, nothing is done.
+            fields: What its record is to say, too.
         """
         subs = self.queries.sub_ids(job_id)
-        fields: dict[str, str | int] = {"reason": reason}
+        fields = {**(fields or {}), "reason": reason}
         if subs:
             fields["body"] = "own"
         change = self.follow(job_id, self.store.apply(Event.RELAUNCH, job_id, run=run, lease=lease, fields=fields))

@@ -52,6 +52,8 @@ class Change(NamedTuple):
     cancel_requested: bool
     next: str | None
     """The job that Celery sends when this one has completed, in a chain."""
+    losses: int = 0
+    """How often its worker or process was lost with it."""
 
     @property
     def applied(self) -> bool:
@@ -322,7 +324,7 @@ class JobStore:
 
     @staticmethod
     def _change(answer: Any) -> Change:
-        outcome, before, after, run, attempt, parent, cancel, following = answer
+        outcome, before, after, run, attempt, parent, cancel, following, losses = answer
         return Change(
             Outcome(outcome),
             Status(before) if before else None,
@@ -332,6 +334,7 @@ class JobStore:
             parent or None,
             bool(cancel),
             following or None,
+            losses,
         )
 
 

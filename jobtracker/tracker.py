@@ -23,6 +23,7 @@ from jobtracker.leases import Leases, Repeater
 from jobtracker.reaper import Reaper
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType, Worker
+from jobtracker.requests import telling_losses
 from jobtracker.schedule import Beat
 from jobtracker.settings import Settings
 from jobtracker.store import now_ms
@@ -63,7 +64,7 @@ class Tracker:
         self._beat = Beat(app)
         self._worker: Worker | None = None
         self._repeaters: list[Repeater] = []
-        self._guarded: list[type[Task]] = []
+        self._guarded: list[tuple[type[Task], str, Any]] = []  # with what it had of its own by that name
         self._signals = {
             signals.worker_init: self._on_worker_init,
             signals.worker_ready: self._on_worker_ready,
@@ -136,6 +137,8 @@ class Tracker:
         store_arguments: Keep = "repr",
         mask: Collection[str] = (),
         store_result: bool = True,
+        on_lost: Literal["fail", "rerun"] = "fail",
+        max_deliveries: int = 3,
         **options: Any,
     ) -> Callable[[Callable[..., Any]], Task]:
         """Make a function a Celery task and declare its job type: `@app.task` and `@tracked` in one.
@@ -146,12 +149,20 @@ class Tracker:
             store_arguments: See `Declaration`.
             mask: See `Declaration`.
             store_result: See `Declaration`.
+            on_lost: See `Declaration`.
+            max_deliveries: See `Declaration`.
             options: Celery's own options of a task.
         """
         if job_type:
             options.setdefault("name", job_type)
         declare = tracked(
-            job_type, payload=payload, store_arguments=store_arguments, mask=mask, store_result=store_result
+            job_type,
+            payload=payload,
+            store_arguments=store_arguments,
+            mask=mask,
+            store_result=store_result,
+            on_lost=on_lost,
+            max_deliveries=max_deliveries,
         )
         return lambda function: self.app.task(**options)(declare(function))
 
@@ -162,17 +173,20 @@ class Tracker:
             known = self.hooks.scope.know(name)
             if known is None:
                 continue
+            declared = declaration_of(task)
             types.append(
                 JobType(
                     name=known.job_type,
                     task=name,
                     queue=queue_of_route(self.app, name),
                     payload_schema=payload_schema(task),
-                    description=(task.__doc__ or "").strip().partition("\n")[0] if declaration_of(task) else "",
+                    description=(task.__doc__ or "").strip().partition("\n")[0] if declared else "",
                     needs_results=needs_results(task),
                     takes_results=takes_results(task),
                     acks_late=bool(task.acks_late),
-                    store_result=(declaration_of(task) or DEFAULT).store_result,
+                    store_result=(declared or DEFAULT).store_result,
+                    on_lost=(declared or DEFAULT).on_lost,
+                    max_deliveries=(declared or DEFAULT).max_deliveries,
                     arguments=known.arguments,
                 )
             )
@@ -274,17 +288,20 @@ class Tracker:
             Hooks.refuse(task)
             inherited(task, task_id, args, kwargs)
 
-        setattr(before_start, _GUARD, inherited if "before_start" in vars(task_class) else None)
-        task_class.before_start = before_start
-        self._guarded.append(task_class)
+        setattr(before_start, _GUARD, True)
+        for name, value in (
+            ("before_start", before_start),
+            ("Request", telling_losses(task_class.Request, self.hooks.on_requeue)),
+        ):
+            self._guarded.append((task_class, name, vars(task_class).get(name)))
+            setattr(task_class, name, value)
 
     def _unguard(self) -> None:
-        for task_class in self._guarded:
-            inherited = getattr(vars(task_class).get("before_start"), _GUARD, None)
-            if inherited is None:
-                del task_class.before_start
+        for task_class, name, own in reversed(self._guarded):
+            if own is None:
+                delattr(task_class, name)
             else:
-                task_class.before_start = inherited
+                setattr(task_class, name, own)
         self._guarded = []
 
     def _uid(self, signal: Any) -> str:

@@ -10,6 +10,7 @@ from jobtracker.dispatch import Dispatcher
 from jobtracker.keys import Keys
 from jobtracker.launcher import Launcher
 from jobtracker.leases import Leases
+from jobtracker.losses import Losses
 from jobtracker.queries import JobQueries
 from jobtracker.registry import Registry
 from jobtracker.reporting import Reporting
@@ -33,6 +34,7 @@ class Tracking:
     dispatcher: Dispatcher
     settlement: Settlement
     launcher: Launcher
+    losses: Losses
     reporting: Reporting
 
     @classmethod
@@ -59,6 +61,7 @@ class Tracking:
         leases = Leases(client, keys, settings.lease_lost_s)
         settlement = Settlement(store, queries, dispatcher, leases)
         launcher = Launcher(store, queries, registry, dispatcher, settlement)
+        losses = Losses(store, queries, registry, leases, settlement)
         reporting = Reporting(store, settings.tracking_timeout_s, settings.report_buffer_size)
         return cls(
             settings,
@@ -72,6 +75,7 @@ class Tracking:
             dispatcher,
             settlement,
             launcher,
+            losses,
             reporting,
         )
 
@@ -80,4 +84,5 @@ class Tracking:
         store = self.store.fenced(fence)
         settlement = Settlement(store, self.queries, self.dispatcher, self.leases)
         launcher = Launcher(store, self.queries, self.registry, self.dispatcher, settlement)
-        return replace(self, store=store, settlement=settlement, launcher=launcher)
+        losses = Losses(store, self.queries, self.registry, self.leases, settlement)
+        return replace(self, store=store, settlement=settlement, launcher=launcher, losses=losses)

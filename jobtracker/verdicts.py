@@ -14,7 +14,7 @@ from jobtracker.explanations import (
     WorkerPlace,
 )
 from jobtracker.findings import Findings, Holder, Job
-from jobtracker.lifecycle import Status
+from jobtracker.lifecycle import Event, Status
 from jobtracker.models import from_ms
 from jobtracker.settlement import CAN_NOT_KILL
 from jobtracker.whereabouts import Queue, Sightings
@@ -269,7 +269,7 @@ def _end(job: Job, subs: Sequence[SubJobState]) -> str:
     text = f"It {verb} at {at}{took}{reason}".rstrip(".") + "."
     if subs and job.status is not Status.COMPLETED and not reason:
         text += f" Of its sub-jobs these did not complete{_listed(subs)}."
-    if job.record.get("presumed") == "lose":
+    if job.record.get("presumed") in {Event.LOSE, Event.QUARANTINE}:
         text += " That is presumed; its worker's own report would correct it."
     return text
 

@@ -11,7 +11,7 @@ LIKELY = {
     Status.RUNNING: [
         *[Event.COMPLETE, Event.FAIL, Event.LOSE] * 2,
         *[Event.PROGRESS, Event.START, Event.RETRY, Event.REQUEUE, Event.CANCEL, Event.CANCELLED],
-        Event.RELAUNCH,
+        *[Event.RELAUNCH, Event.QUARANTINE],
     ],
     Status.RETRYING: [*[Event.START] * 2, Event.LOSE, Event.CANCEL, Event.REQUEUE, Event.FAIL, Event.RELAUNCH],
     Status.COMPLETED: sorted(EVIDENCE),
@@ -41,12 +41,14 @@ def check_change(
     is_older = run is not None and (run, was_attempt if attempt is None else attempt) < (was_run, was_attempt)
     if is_void or is_older:
         assert change.outcome is Outcome.STALE
+    elif was.get("presumed") == Event.QUARANTINE and event is Event.START:
+        assert change.outcome is Outcome.REFUSED
     elif "presumed" in was and event in EVIDENCE:
         assert change.applied
         assert "presumed" not in now
     if not change.applied:
         return
-    if event is Event.LOSE:
+    if event in {Event.LOSE, Event.QUARANTINE}:
         assert now["presumed"] == event
     if event is Event.ENQUEUE:
         assert was_run == 0

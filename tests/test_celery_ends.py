@@ -10,7 +10,7 @@ from workers_under_test import (
 )
 
 from jobtracker import Status
-from jobtracker.leases import LET_GO
+from jobtracker.keys import LET_GO
 
 
 @every_pool_and_broker

@@ -1,5 +1,6 @@
 """Tasks whose process or whose worker is lost: who reports them, and when."""
 
+import functools
 import signal
 
 import pytest
@@ -13,6 +14,7 @@ from workers_under_test import (
 )
 
 from jobtracker import Status
+from jobtracker.current import JobQuarantinedError
 
 
 @every_broker
@@ -39,6 +41,24 @@ def test_a_task_that_is_rejected_when_its_process_is_lost_is_delivered_again(pro
     job_id = project.send("lost_once_rejected")
     job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.result) == (0, 2, "second delivery")
+
+
+@every_broker
+@pytest.mark.parametrize("how", ["SIGKILL", "sys.exit"])
+def test_a_task_whose_process_is_lost_again_and_again_is_not_delivered_for_ever(project, how):
+    job_id = project.send("deadly", how)
+    job = project.expect(job_id, Status.FAILED, "FAILURE", ["began", "began"])
+    assert (job.deliveries, job.error.type) == (2, "JobQuarantinedError")
+    assert job.reason.startswith("its worker or process was lost with it 2 times, at last so: its process was lost: ")
+    assert "retry it once what kills its workers is mended" in job.reason
+    with pytest.raises(JobQuarantinedError, match="lost with it 2 times"):
+        project.app.AsyncResult(job_id).get(timeout=10)
+
+
+def test_a_chord_learns_that_a_task_of_its_header_is_not_started_any_more(project):
+    root = project.chord([project.signature("ok", 1), project.signature("deadly")], project.signature("collect"))
+    job = project.expect(root, Status.FAILED, "FAILURE", [])
+    assert "lost with it 2 times" in job.error.message
 
 
 @every_broker_but_quorum
@@ -151,6 +171,23 @@ def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_deli
     survivor.consume(queue)
     job = survivor.expect(late, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.deliveries, job.reason) == (2, None)
+
+
+def test_a_task_that_kills_its_workers_is_not_delivered_for_ever(survivor, request):
+    queue = f"{survivor.name}-{request.node.name}"
+    job_id = survivor.send("deadly_late", queue=queue)
+    for expected in (
+        (Status.PENDING, "STARTED", ["began"]),
+        (Status.FAILED, "STARTED", ["began", "began"]),
+    ):
+        with survivor.worker("victim", queues=[queue]) as victim:
+            victim.wait_for_exit()
+            eventually(functools.partial(lambda wanted: survivor.account(job_id) == wanted, expected))
+    assert survivor.job(job_id).error.type == "JobQuarantinedError"
+    survivor.consume(queue)  # the message comes back all the same
+    job = survivor.expect(job_id, Status.FAILED, "FAILURE", ["began", "began"])
+    assert job.deliveries == 2
+    assert f"2 times, at last so: {victim.lease.name} was lost." in job.reason
 
 
 @pytest.mark.parametrize("survivor", ["redis"], indirect=True, scope="module")  # RabbitMQ waits for the connection

@@ -16,7 +16,8 @@ from workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.backend import stored_result
 from jobtracker.embedded import EmbeddedRedis
-from jobtracker.leases import LET_GO, Leases
+from jobtracker.keys import LET_GO
+from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
@@ -141,7 +142,7 @@ def take_over(store):
 def test_a_reaper_that_was_paused_does_not_carry_out_what_it_decided_before(own_project, store, reaper, now_ms):
     own_project.client.set(own_project.keys("watched"), now_ms - 60_000)
     jobs = [begin(store, "dead", now_ms - 60_000 + n) for n in range(2)]
-    with paused_when_logging("jobtracker.reaper", reaper.step) as has_ended:  # the first one is settled
+    with paused_when_logging("jobtracker.losses", reaper.step) as has_ended:  # the first one is settled
         take_over(store)
     assert has_ended()
     assert [own_project.job(each).status for each in jobs] == [Status.FAILED, Status.RUNNING]

@@ -28,6 +28,8 @@ from jobtracker.store import Change, JobStore, NewJob, Verdict
 IDS = ("a", "b", "c", "d", "e")
 """A job's parent comes before it, so that no tree bites its tail."""
 
+OF_A_RUN = {Event.LOSE, Event.QUARANTINE, Event.RELAUNCH, Event.UNENQUEUE}
+
 PHASES = set(Phase) - {Phase.explain}
 """To explain a failure hypothesis traces every line, which takes minutes here."""
 
@@ -83,11 +85,7 @@ class JobMachine(RuleBasedStateMachine):
                 attempt += 1
             elif dice.random() < 0.1:
                 run, attempt = dice.choice([(run - 1, attempt), (run, attempt - 1)])
-            known = event in EVIDENCE | {
-                Event.LOSE,
-                Event.RELAUNCH,
-                Event.UNENQUEUE,
-            }  # so do its worker, and who sends it
+            known = event in EVIDENCE | OF_A_RUN  # so do its worker, who sends it, and who takes it for lost
             tick = dice.choice(TICKS)
             note(f"{job}: {event} of run {run}, attempt {attempt}, at {tick}")
             self._apply(job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None)

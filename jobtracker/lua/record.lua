@@ -15,10 +15,10 @@ end
 
 -- What decides about an event, what more decides about a parent or a removal, and which of them are numbers.
 local FEW = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'queued', 'started', 'next',
-  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked' }
+  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked', 'losses', 'displaced' }
 local ALL = { 'policy', 'body', 'halted', 'finished', 'subs_completed', 'subs_failed', 'subs_cancelled' }
 for i = 1, #FEW do ALL[#ALL + 1] = FEW[i] end -- Lua's own library is not there yet when this is loaded
-local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, subs_completed = true, subs_failed = true,
+local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, losses = true, subs_completed = true, subs_failed = true,
   subs_cancelled = true }
 
 -- These fields of a record, or nil where there is no such job. Absent numbers read as 0.
@@ -153,6 +153,20 @@ local function note(rec, event, now, run, attempt, more, takes_back)
   redis.call('LTRIM', key('history', rec.id), -HISTORY, -1)
 end
 
+-- A start finds that another worker has begun the same attempt, and not ended it: that one is lost, or runs it at the
+-- same time. Which of the two shows when its lease runs out, and by then the broker may have delivered it again and again.
+-- Returns how many workers are known to be lost with it now, and those of whom it is not known, separated by spaces.
+local function displace(rec, lease)
+  local losses, unknown = rec.losses, {}
+  local holders = (rec.displaced or '') .. ' ' .. (redis.call('HGET', key('job', rec.id), 'lease') or '')
+  for holder in holders:gmatch('%S+') do
+    if holder == lease or holder == LET_GO then -- it has it again, or has ended it in a way that nobody knows
+    elseif redis.call('EXISTS', key('lease', holder)) == 0 then losses = losses + 1
+    else unknown[#unknown + 1] = holder end
+  end
+  return losses, table.concat(unknown, ' ')
+end
+
 -- Writes into the record what an event sets and clears; `moved` where its status has changed, `more` are further
 -- field/value pairs.
 local function remember(rec, event, now, run, attempt, moved, more)
@@ -168,6 +182,15 @@ local function remember(rec, event, now, run, attempt, moved, more)
     if event ~= 'cancelled' or not rec.cancel then drop('reason') end
     redis.call('HDEL', key('data', rec.id), 'error')
     if event == 'progress' then put('executing', '1') end
+  end
+  if event == 'start' and rec.executing and rec.run == run and rec.attempt == attempt then
+    local lease
+    for i = 1, #more, 2 do if more[i] == 'lease' then lease = more[i + 1] end end
+    local losses, displaced = displace(rec, lease)
+    if losses > rec.losses then put('losses', losses) end
+    if displaced ~= '' then put('displaced', displaced) else drop_if_set('displaced') end
+  elseif event == 'retry' or NEW_RUN[event] or SETTLED[rec.status] then
+    drop_if_set('displaced')
   end
   if run and run > rec.run then put('run', run); put('attempt', attempt or 0) end
   if attempt and attempt > rec.attempt then put('attempt', attempt) end
@@ -194,6 +217,7 @@ local function remember(rec, event, now, run, attempt, moved, more)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
       'note', 'body', 'halted', 'replaced', 'via')
     dispatched(rec, now)
+    if event == 'rerun' then drop_if_set('losses') end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' and not rec.cancel then put('cancel', now) end
@@ -215,7 +239,7 @@ local function idle_parent(rec)
 end
 
 -- Its verdict follows from its sub-jobs, not from a lost worker.
-local function derived(rec) return rec.presumed and rec.presumed ~= 'lose' end
+local function derived(rec) return rec.presumed == 'subs_failed' or rec.presumed == 'subs_cancelled' end
 
 -- What follows for a parent from what it was told of its sub-jobs: an event that presumes; 'call', its own task is to be
 -- called; or nil.
@@ -253,6 +277,7 @@ local function apply(rec, event, now, run, attempt, more)
   if event == 'unenqueue' and (run ~= rec.run or run ~= rec.void + 1) then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
+  if event == 'start' and rec.presumed == 'quarantine' then return 'refused', event end
   if (event == 'start' or event == 'relaunch') and rec.cancel then event, more = 'cancelled', nil end
   if event == 'cancelled' and rec.cancel and more then more = without_reason(more) end
   local from = rec.status

@@ -4,7 +4,8 @@
 -- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it), the lease that must
 --          still hold the job ('' for any), n, n field/value pairs for the record, field/value pairs for the data
 -- A start that names a lease may have been told before: where that worker is at that very attempt it is a duplicate.
--- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), next in chain or ''}
+-- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), next in chain or '',
+--          how often its worker or process was lost with it}
 -- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
 local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
@@ -12,7 +13,7 @@ local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local run, attempt, lease, n = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[8])
 
 local rec = load(id, FEW)
-if not rec then return { missing(id), '', '', 0, 0, '', 0, '' } end
+if not rec then return { missing(id), '', '', 0, 0, '', 0, '', 0 } end
 local before, masked, outcome, applied = rec.status, rec.masked, 'stale', event
 for i = 9, 8 + 2 * n, 2 do
   if ARGV[i] == 'masked' and ARGV[i + 1] == masked then masked = true end
@@ -31,4 +32,4 @@ if outcome == 'applied' and applied == event then
     end
   end
 end
-return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '' }
+return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '', rec.losses or 0 }

@@ -260,6 +260,22 @@ def lost_once_rejected(self: Task) -> str:
     return "second delivery"
 
 
+@shared_task(name="deadly", acks_late=True, reject_on_worker_lost=True)
+@tracked(max_deliveries=2)
+def deadly(how: str = "SIGKILL") -> None:
+    """End the process every time; the message goes back to the queue."""
+    did("began")
+    lose_process(how)
+
+
+@shared_task(name="deadly_late", acks_late=True)
+@tracked(max_deliveries=2)
+def deadly_late() -> None:
+    """End the whole worker every time; the message goes back to the queue."""
+    did("began")
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
 @shared_task(name="lost_once_retried", bind=True, retry_on_worker_lost=True, default_retry_delay=SOON_S)
 def lost_once_retried(self: Task) -> str:
     """End the process the first time; the worker sends a retry."""

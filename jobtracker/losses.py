@@ -1,0 +1,109 @@
+"""What becomes of a job whose execution was lost, with its process or its whole worker."""
+
+import logging
+
+from kombu.utils.json import dumps
+
+from jobtracker.dispatch import withheld
+from jobtracker.leases import Leases
+from jobtracker.lifecycle import Event, OnLost
+from jobtracker.queries import JobQueries
+from jobtracker.registry import Registry
+from jobtracker.reports import JobType
+from jobtracker.settlement import Settlement
+from jobtracker.store import Change, JobStore
+
+logger = logging.getLogger(__name__)
+
+
+class Losses:
+    """Settles lost executions: the job waits for its message, runs again, or has failed."""
+
+    def __init__(
+        self, store: JobStore, queries: JobQueries, registry: Registry, leases: Leases, settlement: Settlement
+    ) -> None:
+        self.store = store
+        self.queries = queries
+        self.registry = registry
+        self.leases = leases
+        self.settlement = settlement
+
+    def settle(
+        self, record: dict[str, str], happened: str, kind: str, *, comes_back: bool, is_counted: bool = True
+    ) -> Change | None:
+        """Settle the execution that a job's record speaks of.
+
+        A job that comes back or runs again does so until its type's `max_deliveries` have been lost; then it has
+        failed, and is not started any more. All verdicts are presumptions.
+
+        Args:
+            record: The job.
+            happened: How it was lost, the beginning of a sentence: "celery@host was lost".
+            kind: The type of the error, where it fails.
+            comes_back: The broker delivers its message again.
+            is_counted: It may be the job's own fault.
+
+        Returns:
+            What became of it; None where its record speaks of none.
+        """
+        lease, run, job_id = record.get("lease"), int(record["run"]), record["id"]
+        if not lease or not record.get("executing"):
+            return None
+        job_type = self.registry.type_of(record) or JobType(name=record["type"], task=record.get("task", ""))
+        fields = self._counted(record, is_counted=is_counted)
+        losses = int(fields.get("losses", 0))
+        runs_again = comes_back or job_type.on_lost is OnLost.RERUN
+        data: dict[str, str] = {}
+        if runs_again and losses >= job_type.max_deliveries:
+            event, reason = Event.QUARANTINE, quarantined(losses, happened)
+            kind = "JobQuarantinedError"
+        elif comes_back:
+            event, reason = Event.REQUEUE, f"{happened}; the broker will deliver the message again"
+        elif runs_again and (why := withheld(*self.queries.load([job_id])[0])) is None:
+            event, reason = Event.RELAUNCH, f"{happened} while it ran the task; it runs again"
+        elif runs_again:
+            event, reason = Event.LOSE, f"{happened} while it ran the task; it can't run again: {why}"
+        else:
+            event, reason = Event.LOSE, f"{happened} while it ran the task"
+        if event is Event.RELAUNCH:
+            change = self.settlement.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
+        else:
+            if event is not Event.REQUEUE:
+                data["error"] = dumps({"type": kind, "message": reason})
+            change = self.store.apply(
+                event,
+                job_id,
+                run=run,
+                attempt=int(record.get("attempt") or 0),
+                lease=lease,
+                fields={**fields, "reason": reason[:300]},
+                data=data,
+            )
+            self.settlement.follow(job_id, change)
+        if change.applied:
+            logger.warning("Job %s: %s", job_id, reason)
+        return change
+
+    def runs_again(self, record: dict[str, str]) -> bool:
+        """Whether a job whose message was acknowledged is to run again where its execution is lost."""
+        job_type = self.registry.type_of(record)
+        return job_type is not None and job_type.on_lost is OnLost.RERUN
+
+    def _counted(self, record: dict[str, str], *, is_counted: bool) -> dict[str, str | int]:
+        """The fields that count the workers which were lost with the job."""
+        displaced = (record.get("displaced") or "").split()
+        living = self.leases.pools(displaced)
+        losses = int(record.get("losses") or 0) + is_counted + len(displaced) - len(living)
+        fields: dict[str, str | int] = {"losses": losses} if losses else {}
+        if displaced:
+            fields["displaced"] = " ".join(living)
+        return fields
+
+
+def quarantined(losses: int, happened: str) -> str:
+    """Why a job is in quarantine, a sentence."""
+    times = "once" if losses == 1 else f"{losses} times"
+    return (
+        f"its worker or process was lost with it {times}, at last so: {happened}. It is not run again by itself; "
+        "retry it once what kills its workers is mended"
+    )

@@ -1,0 +1,55 @@
+"""What a worker's main process knows of a task, and no signal of Celery's tells."""
+
+from collections.abc import Callable
+from typing import Any
+
+from billiard.einfo import ExceptionWithTraceback
+from billiard.exceptions import WorkerLostError
+from celery.worker.request import Request
+from kombu.utils.imports import symbol_by_name
+
+_MARK = "__jobtracker_tells__"
+
+
+def telling_losses(base: type[Request] | str, tell: Callable[[Request, str], None]) -> type[Request]:
+    """A request class that tells when a message goes back to the queue because the process of its task was lost.
+
+    That is so with `reject_on_worker_lost` (celery/worker/request.py, on_failure). It is told before the message
+    goes: another worker may begin the task at once. A task's class has its own in `Request`.
+
+    Args:
+        base: The class, or its name, that the task has so far.
+        tell: Called with the request and what ended the process.
+    """
+    known: type[Request] = symbol_by_name(base)
+    if hasattr(known, _MARK):
+        return known
+
+    class TellingRequest(known):  # type: ignore[misc] # Celery has no types
+        lost_by: str | None = None
+
+        def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+            self.lost_by = end_of_process(exc_info.exception)
+            try:
+                return super().on_failure(exc_info, send_failed_event, return_ok)
+            finally:
+                self.lost_by = None
+
+        def reject(self, requeue: bool = False) -> None:
+            if requeue and self.lost_by is not None:
+                tell(self, self.lost_by)
+            super().reject(requeue)
+
+    setattr(TellingRequest, _MARK, True)
+    return TellingRequest
+
+
+def end_of_process(error: BaseException | None) -> str | None:
+    """What ended a task's process, e.g. "signal 9 (SIGKILL)", by its error in Celery; None where it goes on."""
+    if isinstance(error, ExceptionWithTraceback):
+        error = error.exc
+    if isinstance(error, WorkerLostError):  # billiard/pool.py, mark_as_worker_lost
+        return str(error).removeprefix("Worker exited prematurely: ").partition(" Job:")[0].rstrip(".")
+    if isinstance(error, SystemExit | KeyboardInterrupt):
+        return repr(error)
+    return None

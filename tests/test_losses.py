@@ -1,0 +1,178 @@
+"""Executions that were lost: counted, until the job is not started any more."""
+
+import time
+
+import pytest
+from recount import recount
+from sample_jobs import create_in, create_parent
+from test_reaper import begin, live_worker
+
+from jobtracker import Status, tracked
+from jobtracker.keys import LET_GO
+from jobtracker.leases import Leases
+from jobtracker.lifecycle import Event, Outcome
+from jobtracker.reaper import Reaper
+from jobtracker.reports import JobType
+
+
+@pytest.fixture
+def long_ago_ms():
+    return time.time_ns() // 1_000_000 - 60_000
+
+
+@pytest.fixture
+def store(own_project):
+    return own_project.tracking.store
+
+
+@pytest.fixture
+def reaper(own_project):
+    return Reaper(own_project.tracking)
+
+
+@pytest.fixture
+def leases(own_project):
+    return Leases(own_project.client, own_project.keys, lost_s=20)
+
+
+def begin_again(store, job_id, lease, at_ms, **fields):
+    fields = {"lease": lease, "worker": f"{lease}@test", "acks_late": "1", **fields}
+    return store.apply(Event.START, job_id, run=1, attempt=0, at_ms=at_ms, fields=fields)
+
+
+def lose_again_and_again(project, reaper, at_ms, leases, **fields):
+    """A job that a worker after the other begins and is lost with; returns it as it is after each."""
+    job_id = create_in(project.tracking.store, Status.PENDING, at_ms=at_ms, **fields)
+    for lease in leases:
+        begin_again(project.tracking.store, job_id, lease, at_ms)
+        reaper.settle_lost()
+        yield project.job(job_id)
+
+
+def test_a_job_is_not_delivered_again_when_its_worker_was_lost_with_it_three_times(own_project, reaper, long_ago_ms):
+    *waits, job = lose_again_and_again(own_project, reaper, long_ago_ms, "abc")
+    assert [each.status for each in waits] == [Status.PENDING, Status.PENDING]
+    assert (job.status, job.deliveries, job.error.type) == (Status.FAILED, 3, "JobQuarantinedError")
+    assert job.reason == (
+        "its worker or process was lost with it 3 times, at last so: c@test was lost. It is not run again by itself; "
+        "retry it once what kills its workers is mended"
+    )
+    steps = [(entry.step, entry.worker) for entry in own_project.queries.history(job.id)]
+    assert [worker for step, worker in steps if step == "requeued"] == ["a@test", "b@test"]
+    assert recount(own_project.client, own_project.keys) == []
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_how_many_losses_are_borne_is_the_types_own(own_project, reaper, long_ago_ms, most):
+    own_project.tracking.registry.announce(JobType(name="deadly", task="deadly", max_deliveries=most))
+    jobs = lose_again_and_again(own_project, reaper, long_ago_ms, "ab", type="deadly")
+    assert next(job for job in jobs if job.status is Status.FAILED).deliveries == most
+
+
+def quarantined(project, reaper, at_ms):
+    *_, job = lose_again_and_again(project, reaper, at_ms, "abc")
+    assert job.status is Status.FAILED
+    return job.id
+
+
+def test_a_job_in_quarantine_is_not_started(own_project, store, reaper, long_ago_ms):
+    job_id = quarantined(own_project, reaper, long_ago_ms)
+    before = own_project.client.hgetall(own_project.keys("job", job_id))
+    change = begin_again(store, job_id, "d", long_ago_ms)
+    assert (change.outcome, change.after, change.losses) == (Outcome.REFUSED, Status.FAILED, 3)
+    assert own_project.client.hgetall(own_project.keys("job", job_id)) == before
+
+
+@pytest.mark.parametrize("event", [Event.PROGRESS, Event.COMPLETE, Event.FAIL])
+def test_a_worker_that_was_only_cut_off_corrects_the_quarantine(own_project, store, reaper, long_ago_ms, event):
+    job_id = quarantined(own_project, reaper, long_ago_ms)
+    assert store.apply(event, job_id, run=1, attempt=0).applied
+    assert "presumed" not in own_project.client.hgetall(own_project.keys("job", job_id))
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_a_retry_by_hand_begins_to_count_anew(own_project, store, reaper, long_ago_ms):
+    job_id = quarantined(own_project, reaper, long_ago_ms)
+    assert store.apply(Event.RERUN, job_id).losses == 0
+    change = store.apply(Event.START, job_id, run=2, attempt=0)
+    assert (change.after, change.losses) == (Status.RUNNING, 0)
+
+
+def test_a_shutdown_is_not_the_jobs_fault(own_project, store, reaper, long_ago_ms):
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    for lease in "abcd":
+        begin_again(store, job_id, lease, long_ago_ms)
+        assert reaper.settle_stopped(lease) == 1
+        assert own_project.job(job_id).status is Status.PENDING
+
+
+def test_workers_that_run_a_job_at_the_same_time_are_not_lost(own_project, store, reaper, leases, long_ago_ms):
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    for lease in "abcda":
+        leases.renew(live_worker(lease))
+        assert begin_again(store, job_id, lease, long_ago_ms).losses == 0
+    reaper.settle_lost()
+    assert own_project.job(job_id).status is Status.RUNNING
+    assert store.apply(Event.COMPLETE, job_id, run=1, attempt=0).applied
+    assert "displaced" not in own_project.client.hgetall(own_project.keys("job", job_id))
+
+
+def test_workers_whose_leases_run_out_after_others_have_begun_the_job_are_counted_once(
+    own_project, store, reaper, leases, long_ago_ms
+):
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    for lease in "abc":
+        leases.renew(live_worker(lease))
+    assert [begin_again(store, job_id, lease, long_ago_ms).losses for lease in "abc"] == [0, 0, 0]
+    leases.release("a")
+    assert begin_again(store, job_id, "c", long_ago_ms).losses == 1  # b may still be at it
+    assert begin_again(store, job_id, "c", long_ago_ms).losses == 1
+    leases.release("b")
+    leases.release("c")
+    reaper.settle_lost()
+    assert own_project.job(job_id).reason.startswith("its worker or process was lost with it 3 times")
+
+
+def test_a_job_that_its_worker_has_let_go_of_is_not_lost_with_it(own_project, store, reaper, leases, long_ago_ms):
+    leases.renew(live_worker("a"))
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    for _ in range(4):
+        assert begin_again(store, job_id, "a", long_ago_ms).losses == 0
+        store.apply(Event.PROGRESS, job_id, run=1, lease="a", fields={"lease": LET_GO})
+    reaper.settle_lost()
+    assert own_project.job(job_id).status is Status.PENDING
+    assert own_project.queries.field(job_id, "losses") is None
+
+
+def test_a_parent_that_runs_by_its_sub_jobs_has_no_worker_to_be_lost(own_project, store, reaper, long_ago_ms):
+    parent, _ = create_parent(store, 1)
+    store.apply(Event.SUB_START, parent, at_ms=long_ago_ms)
+    assert reaper.settle_lost() == 0
+    assert own_project.job(parent).status is Status.RUNNING
+
+
+def test_an_attempt_that_celery_retries_is_not_lost(own_project, store, long_ago_ms):
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    begin_again(store, job_id, "a", long_ago_ms)
+    change = store.apply(Event.START, job_id, run=1, attempt=1, fields={"lease": "b"})  # overtakes the report of it
+    assert (change.after, change.losses) == (Status.RUNNING, 0)
+
+
+def test_what_is_lost_without_coming_back_is_not_in_quarantine(own_project, store, reaper, long_ago_ms):
+    job_id = begin(store, "a", long_ago_ms)
+    reaper.settle_lost()
+    assert own_project.job(job_id).error.type == "WorkerLost"
+    assert begin_again(store, job_id, "b", long_ago_ms).after is Status.RUNNING
+
+
+@pytest.mark.parametrize("wrong", [{"max_deliveries": 0}, {"on_lost": "ignore"}])
+def test_what_makes_no_sense_is_refused_when_it_is_declared(wrong):
+    with pytest.raises(ValueError, match=r"max_deliveries is 1 or more|'ignore' is not a valid OnLost"):
+        tracked(**wrong)
+
+
+def test_workers_announce_what_their_types_bear(own_project):
+    own_project.announce()
+    types = own_project.tracking.registry.all(fresh=True)
+    assert (types["deadly"].on_lost, types["deadly"].max_deliveries) == ("fail", 2)
+    assert (types["ok"].on_lost, types["ok"].max_deliveries) == ("fail", 3)
