@@ -61,6 +61,30 @@ def test_a_chord_learns_that_a_task_of_its_header_is_not_started_any_more(projec
     assert "lost with it 2 times" in job.error.message
 
 
+@every_broker
+@pytest.mark.parametrize("how", ["SIGKILL", "sys.exit"])
+def test_a_job_of_a_type_that_is_to_run_again_does_when_its_process_is_lost(project, how):
+    job_id = project.send("lost_once_rerun", how)
+    job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    assert (job.run, job.deliveries, job.result) == (2, 2, "second run")
+    assert (project.did(job_id), project.state(job_id)) == (["began"], "FAILURE")
+    [entry] = [entry for entry in project.queries.history(job_id) if entry.step == "relaunched"]
+    assert entry.reason.startswith("its process was lost: ")
+    assert entry.reason.endswith(" while it ran the task; it runs again")
+
+
+def test_a_job_that_is_to_run_again_does_so_no_more_often_than_its_type_bears(project):
+    job = project.expect(project.send("deadly_rerun"), Status.FAILED, "FAILURE", ["began"])
+    assert (job.run, job.deliveries, job.error.type) == (2, 2, "JobQuarantinedError")
+
+
+def test_a_chord_ends_well_where_a_task_of_its_header_runs_again(project):
+    header = [project.signature("lost_once_rerun", "SIGKILL"), project.signature("ok", 1)]
+    root = project.chord(header, project.signature("collect"))
+    job = project.expect(root, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    assert job.result == ["second run", 1]
+
+
 @every_broker_but_quorum
 def test_a_task_that_is_retried_when_its_process_is_lost_is_attempted_again(project):
     job_id = project.send("lost_once_retried")
@@ -171,6 +195,18 @@ def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_deli
     survivor.consume(queue)
     job = survivor.expect(late, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.deliveries, job.reason) == (2, None)
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGQUIT])
+def test_a_job_of_a_type_that_is_to_run_again_does_when_its_worker_is_gone(survivor, victim, end):
+    (queue,) = victim.lease.queues
+    job_id, gate = running(survivor, "hold_rerun", queue)
+    victim.kill() if end is signal.SIGKILL else victim.signal(end)
+    again = survivor.expect(job_id, Status.PENDING, "PENDING", [])
+    assert (again.run, again.reason) == (2, f"{victim.lease.name} was lost while it ran the task; it runs again")
+    survivor.diary.open_gate(gate)
+    survivor.consume(queue)
+    assert survivor.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"]).result == gate
 
 
 def test_a_task_that_kills_its_workers_is_not_delivered_for_ever(survivor, request):

@@ -1,16 +1,17 @@
 """Executions that were lost: counted, until the job is not started any more."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from recount import recount
-from sample_jobs import create_in, create_parent
+from sample_jobs import create_in, create_parent, new_job
 from test_reaper import begin, live_worker
 
 from jobtracker import Status, tracked
 from jobtracker.keys import LET_GO
 from jobtracker.leases import Leases
-from jobtracker.lifecycle import Event, Outcome
+from jobtracker.lifecycle import Event, OnLost, Outcome
 from jobtracker.reaper import Reaper
 from jobtracker.reports import JobType
 
@@ -176,3 +177,58 @@ def test_workers_announce_what_their_types_bear(own_project):
     types = own_project.tracking.registry.all(fresh=True)
     assert (types["deadly"].on_lost, types["deadly"].max_deliveries) == ("fail", 2)
     assert (types["ok"].on_lost, types["ok"].max_deliveries) == ("fail", 3)
+
+
+# -- what is to run again -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rerun_type(own_project):
+    own_project.tracking.registry.announce(
+        JobType(name="fragile", task="ok", on_lost=OnLost.RERUN, max_deliveries=2, queue=own_project.queue)
+    )
+    return {"type": "fragile", "task": "ok"}
+
+
+def test_a_lost_job_runs_again_and_what_its_first_worker_says_after_all_does_not_count(
+    own_project, store, reaper, rerun_type, long_ago_ms
+):
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
+    begin_again(store, job_id, "a", long_ago_ms, acks_late="")
+    assert reaper.settle_lost() == 1
+    job = own_project.job(job_id)
+    assert (job.status, job.run) == (Status.PENDING, 2)
+    assert job.reason == "a@test was lost while it ran the task; it runs again"
+    assert store.apply(Event.COMPLETE, job_id, run=1, attempt=0).outcome is Outcome.STALE
+    with own_project.worker():
+        own_project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    steps = [entry.step for entry in own_project.queries.history(job_id)]
+    assert steps == ["created", "queued", "started", "relaunched", "queued", "started", "completed"]
+
+
+def test_a_job_runs_again_as_often_as_its_type_bears(own_project, store, reaper, rerun_type, long_ago_ms):
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
+    for run in (1, 2):
+        store.apply(Event.START, job_id, run=run, attempt=0, at_ms=long_ago_ms, fields={"lease": f"w{run}"})
+        reaper.settle_lost()
+    job = own_project.job(job_id)
+    assert (job.status, job.run, job.error.type) == (Status.FAILED, 2, "JobQuarantinedError")
+
+
+def test_a_job_whose_arguments_are_not_stored_can_not_run_again(own_project, store, reaper, rerun_type, long_ago_ms):
+    job = new_job(type="fragile", task="ok", run=1, queued=long_ago_ms)
+    store.create(replace(job, data={"arguments_repr": "(1,) {}"}), at_ms=long_ago_ms)
+    begin_again(store, job.id, "a", long_ago_ms, acks_late="")
+    reaper.settle_lost()
+    lost = own_project.job(job.id)
+    assert (lost.status, lost.error.type) == (Status.FAILED, "WorkerLost")
+    assert lost.reason.endswith('it can\'t run again: declare its task ok with @tracked(store_arguments="full")')
+
+
+def test_a_worker_that_stops_leaves_it_to_others_to_run_a_job_again(
+    own_project, store, reaper, rerun_type, long_ago_ms
+):
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
+    begin_again(store, job_id, "a", long_ago_ms, acks_late="")
+    assert reaper.settle_stopped("a") == 0
+    assert own_project.job(job_id).status is Status.RUNNING

@@ -276,6 +276,36 @@ def deadly_late() -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
+@shared_task(name="lost_once_rerun", bind=True)
+@tracked(on_lost="rerun", store_arguments="full")
+def lost_once_rerun(self: Task, how: str) -> str:
+    """End the process in the first run."""
+    did("began")
+    if "~" not in self.request.id:
+        lose_process(how)
+    did("returned")
+    return "second run"
+
+
+@shared_task(name="deadly_rerun")
+@tracked(on_lost="rerun", store_arguments="full", max_deliveries=2)
+def deadly_rerun() -> None:
+    """End the process in every run."""
+    did("began")
+    lose_process("SIGKILL")
+
+
+@shared_task(name="hold_rerun")
+@tracked(on_lost="rerun", store_arguments="full")
+def hold_rerun(gate: str) -> str:
+    """Wait at a gate; run again where the worker is lost."""
+    did("began")
+    for _ in diary().until_open(gate):
+        pass
+    did("returned")
+    return gate
+
+
 @shared_task(name="lost_once_retried", bind=True, retry_on_worker_lost=True, default_retry_delay=SOON_S)
 def lost_once_retried(self: Task) -> str:
     """End the process the first time; the worker sends a retry."""
