@@ -55,6 +55,7 @@ class Part:
         self._start = start
         self._process: ChildProcess | None = None
         self._is_paused = False
+        self._is_ending = False
 
     @property
     def is_up(self) -> bool:
@@ -69,6 +70,11 @@ class Part:
             raise ProcessError(f"{self.name} does not run.")
         return pid
 
+    @property
+    def is_ending(self) -> bool:
+        """It was told to end."""
+        return self._is_ending
+
     def start(self) -> None:
         """Start it, unless it runs."""
         if self._process is None:
@@ -77,11 +83,18 @@ class Part:
     def kill(self) -> None:
         """Kill it with all that it has started, as a machine that loses its power would."""
         process, self._process = self._process, None
-        self._is_paused = False
+        self._is_paused = self._is_ending = False
         if process is not None and process.pid is not None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.stop()
+
+    def tell_to_end(self, number: signal.Signals) -> None:
+        """Tell it to end; from then on nobody wonders that it does."""
+        if self._process is not None:
+            self._is_ending = True
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def pause(self) -> None:
         """Stop it and all that it has started, as a machine that hangs would be."""
@@ -107,7 +120,7 @@ class Part:
 
     def start_again_if_it_has_ended(self) -> None:
         """Start it again where it has ended and nobody has killed it."""
-        if self._process is not None and self._process.exit_status() is not None:
+        if self._process is not None and not self._is_ending and self._process.exit_status() is not None:
             self.ended_by_itself += 1
             self.kill()
             self.start()
@@ -214,6 +227,8 @@ class Stack:
             self.start_server(number)
         for part in self.parts:
             part.resume()
+            if part.is_ending:
+                part.kill()
             part.start()
 
     def _stop(self) -> None:

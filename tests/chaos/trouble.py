@@ -13,11 +13,15 @@ from typing import NamedTuple
 
 from chaos.stack import LEASE_LOST_S, Stack
 
-WEIGHTS = {"child": 8, "worker": 4, "api": 3, "redis": 2, "pause": 2}
+WEIGHTS = {"child": 8, "worker": 4, "stop": 2, "api": 3, "redis": 2, "pause": 2}
 """The kinds of faults, and how often each comes compared with the others."""
 
 _QUIET_S = 2.0
 """At the beginning, so that there is something to lose."""
+
+
+_COLD_BELOW_S = 1.5
+"""A worker that is given less time than this is told to end at once."""
 
 
 class Fault(NamedTuple):
@@ -26,8 +30,9 @@ class Fault(NamedTuple):
     at_s: float
     """Seconds after the beginning."""
     kind: str
-    """child: a pool child is killed | worker, api, redis: all of it is, and is started again after a while | pause:
-    a worker stands still for longer than its lease."""
+    """child: a pool child is killed | worker, api, redis: all of it is, and is started again after a while | stop: a
+    worker is told to end, and is killed where it has not done so | pause: a worker stands still for longer than its
+    lease."""
     whom: float
     """Which of those that there are, from 0 to 1."""
     for_s: float
@@ -47,7 +52,7 @@ def plan(seed: int, seconds: float, every_s: float, kinds: Sequence[str]) -> lis
     faults, at_s = [], _QUIET_S
     while kinds and (at_s := at_s + dice.expovariate(1 / every_s)) < seconds:
         kind = dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
-        longest_s = {"redis": 2.0, "api": 1.5, "worker": 3.0}.get(kind, 0.0)
+        longest_s = {"redis": 2.0, "api": 1.5, "worker": 3.0, "stop": 4.0}.get(kind, 0.0)
         for_s = LEASE_LOST_S + dice.uniform(0.5, 2.5) if kind == "pause" else dice.uniform(0.05, 1) * longest_s
         faults.append(Fault(round(at_s, 2), kind, round(dice.random(), 4), round(for_s, 2)))
     return faults
@@ -98,6 +103,18 @@ class Trouble:
         was_up = worker.is_up
         worker.kill()
         self._afterwards(fault, worker.start)
+        return was_up
+
+    def _hit_stop(self, fault: Fault) -> bool:
+        worker = self._stack.workers[int(fault.whom * len(self._stack.workers))]
+        was_up = worker.is_up
+        worker.tell_to_end(signal.SIGTERM if fault.for_s > _COLD_BELOW_S else signal.SIGQUIT)
+
+        def start_again() -> None:
+            worker.kill()
+            worker.start()
+
+        self._afterwards(fault, start_again)
         return was_up
 
     def _hit_api(self, fault: Fault) -> bool:
