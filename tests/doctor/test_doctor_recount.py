@@ -10,6 +10,7 @@ from celery import Celery
 from recount import recount
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
+from jobtracker.audit import Audit
 from jobtracker.connection import connect
 from jobtracker.doctor.recount import Recount
 from jobtracker.embedded import EmbeddedRedis
@@ -169,6 +170,93 @@ def test_damage_is_named_and_mended(client, keys, store, tracking, parent, damag
     assert expected in look(tracking)
     assert expected in look(tracking, repair=True)
     assert recount(client, keys) == []
+    assert look(tracking) == []
+
+
+# -- what lies between jobs ------------------------------------------------------------------------------------------
+
+
+def test_a_parent_that_was_never_told_is_told_and_settles(client, keys, store, queries, tracking):
+    parent, subs = create_parent(store, 2)
+    for sub in subs:
+        store.apply(Event.FAIL, sub, at_ms=START_MS)
+    assert look(tracking) == [("untold", f"outcome of {sub}", parent) for sub in subs]
+    look(tracking, repair=True)
+    assert queries.field(parent, "status") == Status.FAILED
+    assert "2 of 2 sub-jobs did not complete" in queries.field(parent, "reason")
+    assert look(tracking) == recount(client, keys) == []
+
+
+def test_a_parent_whose_status_does_not_follow_from_what_it_was_told_is_looked_at_anew(
+    client, keys, store, queries, tracking
+):
+    parent, subs = create_parent(store, 2)
+    for sub in subs:
+        store.apply(Event.FAIL, sub, at_ms=START_MS)
+        client.hset(keys("outcomes", parent), sub, "1:failed")
+    client.hset(keys("job", parent), "subs_failed", 2)
+    assert look(tracking) == [("untold", "status", parent)]
+    look(tracking, repair=True)
+    assert queries.field(parent, "status") == Status.FAILED
+    assert look(tracking) == recount(client, keys) == []
+
+
+def test_what_has_only_just_come_about_is_not_judged(store, tracking):
+    _, subs = create_parent(store, 2)
+    store.apply(Event.FAIL, subs[0])
+    assert look(tracking) == []
+
+
+def test_a_parent_of_a_sub_job_that_is_nowhere_counts_the_others(client, keys, store, queries, tracking):
+    parent, subs = create_parent(store, 2)
+    report(store, parent, subs[0], Event.FAIL, at_ms=START_MS)
+    store.delete(subs[1], mode="undo")
+    client.zrem(keys("subs", parent), subs[1])
+    assert look(tracking) == [("family", "subs", parent)]
+    look(tracking, repair=True)
+    assert queries.field(parent, "status") == Status.FAILED
+    assert look(tracking) == recount(client, keys) == []
+
+
+def test_sub_jobs_whose_order_is_lost_and_one_of_two_parents_are_named_and_left_alone(client, keys, store, tracking):
+    parent, subs = create_parent(store, 3)
+    client.zrem(keys("subs", parent), *subs[:2])
+    other, _ = create_parent(store, 1, name="other")
+    client.zadd(keys("subs", other), {subs[2]: 0})
+    client.hset(keys("job", other), "subs", 2)
+    found = Recount(tracking, repair=True, apart_s=0)
+    found.run()
+    assert {key: each.is_repaired for key, each in found.differences.items()} == {
+        ("untold", f"place of {subs[0]}", parent): False,
+        ("untold", f"place of {subs[1]}", parent): False,
+        ("untold", f"parent of {subs[2]}", other): False,
+    }
+    assert client.hget(keys("job", parent), "subs") == "3"
+
+
+def test_a_record_from_which_fields_are_gone_and_a_key_that_nobody_knows_are_named_and_left_alone(
+    client, keys, tracking, job
+):
+    client.hdel(keys("job", job), "priority")
+    client.set(keys.prefix + "nonsense", "1")
+    found = Recount(tracking, repair=True, apart_s=0)
+    found.run()
+    assert {("broken", "job", job), ("unknown", "keys", "nonsense")} <= found.differences.keys()
+    assert client.exists(keys("job", job), keys("data", job), keys.prefix + "nonsense") == 2
+
+
+def test_two_doctors_don_t_recount_at_once_and_one_that_was_too_slow_begins_anew(client, keys, store, tracking):
+    create_job(store)
+    create_job(store)
+    audit = Audit(client, keys)
+    assert audit.counts("mine", first=True, size=1, repair=False).state == "more"
+    assert audit.counts("theirs", first=True, size=1, repair=False).state == "taken"
+    busy = Recount(tracking, repair=False, apart_s=0)
+    busy.run()
+    assert busy.unchecked == ["the counters: another doctor is at it; try again in a minute"]
+    assert client.ttl(keys("recount")) > 0
+    client.delete(keys("recount"))
+    assert audit.counts("mine", first=False, size=1, repair=False).state == "lost"
     assert look(tracking) == []
 
 
