@@ -13,6 +13,7 @@ from jobtracker.cli.tables import Column, print_json, print_table
 from jobtracker.cli.texts import one_line
 from jobtracker.client import Client
 from jobtracker.errors import JobTrackerError
+from jobtracker.lifecycle import OnLost
 from jobtracker.reports import JobType
 
 _TYPES = [Column("TYPE"), Column("QUEUE", may_shrink=True), Column("DESCRIPTION", may_shrink=True)]
@@ -76,6 +77,7 @@ def _print_type(console: Console, job_type: JobType) -> None:
             if job_type.takes_results
             else "can't have them",
         ),
+        ("if lost", _if_lost(job_type)),
         ("about", one_line(job_type.description)),
     ):
         if value:
@@ -87,6 +89,16 @@ def _print_type(console: Console, job_type: JobType) -> None:
     if fields:
         console.print()
         print_table(console, _FIELDS, [_field(name, field, schema) for name, field in fields.items()])
+
+
+def _if_lost(job_type: JobType) -> str:
+    """What becomes of a job of that type whose worker dies."""
+    if not _is_announced(job_type):
+        return ""
+    most = f"; fails at {job_type.max_deliveries} losses"
+    if job_type.acks_late:
+        return f"is delivered again{most}"
+    return f"runs again{most}" if job_type.on_lost is OnLost.RERUN else "fails"
 
 
 def _field(name: str, field: dict[str, Any], schema: dict[str, Any]) -> tuple[str, str, str, str]:

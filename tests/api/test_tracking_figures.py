@@ -240,6 +240,7 @@ def test_the_job_types_are_listed_with_task_queue_and_schema(api):
     assert list(types) == sorted(types)
     analysis = types["document_analysis"]
     assert (analysis["task"], analysis["takes_results"], analysis["acks_late"]) == ("document_analysis", True, True)
+    assert (analysis["on_lost"], analysis["max_deliveries"]) == ("fail", 3)
     assert "document_id" in analysis["payload_schema"]["properties"]
     assert analysis["description"]
     assert types["workers.wait"]["payload_schema"]["properties"].keys() == {"seconds", "steps"}

@@ -191,6 +191,7 @@ def test_the_health_is_shown_and_the_status_tells_it(api, quiet_api):
 
 def test_a_job_type_is_shown_with_the_fields_of_its_payload(api):
     shown = "\n".join(lines(api, "types", "document_analysis"))
+    assert "if lost   is delivered again; fails at 3 losses" in shown
     assert re.search(r"^analysis_type +full or summary +\"full\"", shown, re.MULTILINE)
     assert re.search(r"^max_key_phrases +integer +15", shown, re.MULTILINE)
     assert re.search(r"^task +string +required", "\n".join(lines(api, "types", "custom")), re.MULTILINE)
