@@ -101,6 +101,9 @@ class Launcher:
             raise _refused(job_id, root, "start", _WHY_NOT_START)
         changes = {job_id: root, **self.store.apply_many(Event.ENQUEUE, places)}
         runs = {each: change.run for each, change in changes.items() if change.applied}
+        if runs.keys() != families.keys():
+            self._start_in_part(families, runs)
+            return
         try:
             self.dispatcher.publish(job_id, runs)
         except PartlySentError as error:
@@ -149,16 +152,17 @@ class Launcher:
         if parent and parent["status"] in SETTLED:
             why = f"its parent {parent['id']} has ended too. Retry that: it runs again what did not complete."
             raise IllegalTransitionError(job_id, record["status"], "retry", why)
-        again = self._incomplete(job_id)
+        again, seen = self._incomplete(job_id)
         ready = [each for each, subs in again.items() if not again.keys() & subs]
         places = self.places(list(again))
         for each, subs in again.items():
             if subs:
                 places[each] = {**places[each], "body": "called" if each in ready else "own"}
-        root = self.store.apply(Event.RERUN, job_id, fields=places.pop(job_id))
+        # Of the runs that were looked at: what has run again meanwhile may not have to once more.
+        root = self.store.apply(Event.RERUN, job_id, run=seen[job_id], fields=places.pop(job_id))
         if not root.applied:
             raise _refused(job_id, root, "retry", "somebody else was faster.")
-        changes = {job_id: root, **self.store.apply_many(Event.RERUN, places)}
+        changes = {job_id: root, **self.store.apply_many(Event.RERUN, places, seen)}
         self.settlement.own_ancestors(job_id)
         for each, change in changes.items():
             if change.parent and change.after:
@@ -281,8 +285,8 @@ class Launcher:
             places[record["id"]] = place
         return places
 
-    def _incomplete(self, job_id: str) -> dict[str, list[str]]:
-        """What has to run again: the job and all below it that did not complete, each with its sub-jobs."""
+    def _incomplete(self, job_id: str) -> tuple[dict[str, list[str]], dict[str, int]]:
+        """What has to run again: the job and all below it that did not complete, with its sub-jobs, and its run."""
         families = self.queries.families(job_id)
         jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
         again: dict[str, list[str]] = {}
@@ -302,7 +306,19 @@ class Launcher:
             raise ArgumentsGoneError(gone)
         for each in again:
             self.dispatcher.results(families[each])  # raises where one is gone, before anything has changed
-        return again
+        return again, {each: int(jobs[each][0]["run"]) for each in again}
+
+    def _start_in_part(self, families: dict[str, list[str]], runs: dict[str, int]) -> None:
+        """Send a tree of which something has ended, or has begun elsewhere, before it was started.
+
+        That gets no message, so no chord of Celery's would come to its end: the parents' tasks are called by us.
+        """
+        parents = [each for each, subs in families.items() if subs]
+        for each in parents:
+            self.store.edit(each, fields={"body": "own"})
+        self._publish_again([each for each in runs if not families[each]], runs)
+        for each in reversed(parents):
+            self.settlement.look_again(each, families[each])
 
     def _publish_again(self, ready: list[str], runs: dict[str, int]) -> None:
         try:
@@ -384,7 +400,7 @@ _WHY_NOT_START = "it was started already. To run it again when it has failed or 
 
 
 def _refused(job_id: str, change: Change, action: str, why: str) -> JobTrackerError:
-    if change.after is None:
+    if change.after is None or change.outcome is Outcome.DELETED:
         return JobNotFoundError(job_id)
     return IllegalTransitionError(job_id, change.after, action, why)
 

@@ -342,3 +342,41 @@ def test_priority_and_payload_are_changed_before_the_start_only(project):
     with pytest.raises(IllegalTransitionError, match="before it is started"):
         report(project, job_id, priority="low")
     assert report(project, job_id, tags=["kept"]).tags == ["kept"]
+
+
+# -- what has ended, or has begun elsewhere, before its tree is started ---------------------------------------------
+
+
+def test_a_sub_job_that_was_cancelled_before_the_start_gets_no_message_and_runs_once_by_a_retry(project):
+    root = project.create("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
+    off, on = project.subs(root)
+    project.launcher.cancel(off)
+    project.launcher.start(root)
+    project.expect(on, Status.COMPLETED, "SUCCESS", RAN)
+    project.expect_status(root, Status.FAILED)
+    project.launcher.retry(root)
+    assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [1, 2]
+    project.expect(off, Status.COMPLETED, "SUCCESS", RAN)
+
+
+def test_a_sub_job_that_an_outside_worker_has_done_before_the_start_is_not_done_again(project):
+    inner = job("collect", {"label": "inner"}, sub_jobs=[job("ok", {"value": 2})])
+    root = project.create("collect", {"label": "root"}, sub_jobs=[job("ok", {"value": 1}), inner])
+    outside, inside = project.subs(root)
+    project.launcher.update(outside, JobUpdate(status=Status.COMPLETED, result="from outside"))
+    project.launcher.start(root)
+    done = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
+    assert done.result == {"label": "root", "results": ["from outside", {"label": "inner", "results": [2]}]}
+    project.expect(outside, Status.COMPLETED, "PENDING", [])
+    project.expect(inside, Status.COMPLETED, "SUCCESS", RAN)
+
+
+def test_a_sub_job_that_an_outside_worker_does_meanwhile_is_waited_for(project):
+    root = project.create("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
+    outside, inside = project.subs(root)
+    project.launcher.update(outside, JobUpdate(status=Status.RUNNING))
+    project.launcher.start(root)
+    project.expect(inside, Status.COMPLETED, "SUCCESS", RAN)
+    assert project.job(root).status is not Status.COMPLETED
+    project.launcher.update(outside, JobUpdate(status=Status.COMPLETED, result="at last"))
+    assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == ["at last", 2]

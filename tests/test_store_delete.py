@@ -196,6 +196,18 @@ def test_what_dies_between_parent_and_trash_is_finished_by_the_next_round(client
     assert queries.counts() == []
 
 
+@pytest.mark.parametrize("status", [Status.PENDING, Status.FAILED])
+def test_what_is_in_the_trash_is_not_sent_any_more(client, keys, store, queries, status):
+    parent, subs = create_parent(store, 1, sent=False)
+    for event in (Event.START, Event.FAIL) if status is Status.FAILED else ():
+        report(store, parent, subs[0], event)
+    assert store.delete(parent) == [Outcome.APPLIED]
+    for event in (Event.ENQUEUE, Event.RERUN):
+        assert store.apply(event, subs[0]).outcome is Outcome.DELETED
+    drain_trash(store, queries)
+    assert recount(client, keys) == []
+
+
 def test_a_telling_to_a_deleted_parent_leaves_nothing(client, keys, store, family):
     parent, subs = family
     store.delete(parent)

@@ -274,6 +274,8 @@ local function apply(rec, event, now, run, attempt, more)
   rec.void = unsent and tonumber(redis.call('HGET', key('job', rec.id), 'void')) or 0
   if run and run > 0 and run <= rec.void then return 'stale', event end
   if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
+  local sends = event == 'enqueue' or NEW_RUN[event]
+  if sends and redis.call('SISMEMBER', key('trash'), rec.id) == 1 then return 'deleted', event end
   if event == 'unenqueue' and (run ~= rec.run or run ~= rec.void + 1) then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
