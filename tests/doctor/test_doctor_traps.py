@@ -8,8 +8,11 @@ from sample_jobs import create_job, new_job
 from workers_under_test import Project, broker_settings, new_project
 
 from jobtracker.doctor.answers import TaskInfo, seconds
+from jobtracker.doctor.evidence import Evidence, Server
 from jobtracker.doctor.examine import examine
 from jobtracker.doctor.findings import Examination
+from jobtracker.doctor.server_traps import persistence_fails
+from jobtracker.doctor.traps import visibility_timeouts_differ
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import Event
@@ -67,46 +70,8 @@ def waits(project: Project, eta_ms: int) -> str:
     return create_job(project.tracking.store, at_ms=now, run=1, queued=now, eta=now + eta_ms)
 
 
-def test_a_sound_server_without_jobs_or_workers_is_healthy_and_says_what_it_could_not_check(idle):
-    found = examined(idle)
-    assert found.healthy
-    assert (found.traps, found.differences, found.jobs) == ([], [], 0)
-    assert found.unchecked == ["the workers' settings: no worker runs"]
-
-
-# -- servers --------------------------------------------------------------------------------------------------------
-
-
-def test_a_memory_policy_that_evicts_is_a_trap_where_memory_is_limited(idle, config):
-    config.config_set("maxmemory-policy", "allkeys-lru")
-    assert traps(idle) == {}
-    config.config_set("maxmemory", "1gb")
-    found = examined(idle)
-    assert [trap.name for trap in found.traps] == ["evicting_memory_policy"]
-    assert found.traps[0].where == "the tracking Redis, the broker and the result backend"
-    assert "noeviction" in found.traps[0].change
-    assert not found.healthy
-
-
-@pytest.mark.parametrize(("save", "said"), [("", "nothing to disk"), ("3600 1", "snapshots only")])
-def test_a_server_that_forgets_what_it_holds_is_a_trap(idle, config, save, said):
-    config.config_set("appendonly", "no")
-    config.config_set("save", save)
-    found = examined(idle)
-    assert [trap.name for trap in found.traps] == ["no_persistence"]
-    assert said in found.traps[0].problem
-
-
-def test_a_server_that_does_not_tell_its_settings_is_said_to_be_unchecked(server, worker_log_dir, config):
-    config.config_set("appendonly", "no")
-    config.execute_command("ACL", "SETUSER", "guest", "on", ">guest", "~*", "&*", "+@all", "-config")
-    url = server.url.replace("redis://", "redis://guest:guest@")
-    with new_project(server, worker_log_dir, redis_url=url) as project:
-        found = examined(project)
-    assert any("whether the tracking Redis writes snapshots" in line for line in found.unchecked)
-
-
-def test_a_clock_that_is_wrong_is_a_trap(idle):
+def lease(project: Project, skew_ms: int) -> None:
+    """A worker's lease, renewed by a clock that is wrong by that much."""
     worker = Worker(
         incarnation="i",
         name="w@h",
@@ -118,35 +83,77 @@ def test_a_clock_that_is_wrong_is_a_trap(idle):
         version="1",
         started_at_ms=1,
     )
-    idle.leases.renew(worker)
-    assert "clock_skew" not in traps(idle)
-    idle.client.zincrby(idle.keys("leases"), -30_000, "i")
-    assert traps(idle)["clock_skew"] == "w@h"
-    idle.leases.release("i")
+    project.leases.renew(worker)
+    project.client.zincrby(project.keys("leases"), skew_ms, "i")
 
 
-# -- jobs and queues ------------------------------------------------------------------------------------------------
+# To ask workers that are not there takes a second, so one examination judges several things.
 
 
-def test_a_time_beyond_the_visibility_timeout_is_a_trap(idle):
-    waits(idle, HOUR_MS - 1000)
-    assert traps(idle) == {}
-    late = waits(idle, 2 * HOUR_MS)
-    [trap] = examined(idle).traps
-    assert trap.name == "eta_beyond_visibility_timeout"
-    assert late in trap.problem
-    assert trap.change == 'broker_transport_options = {"visibility_timeout": 10800} in all workers'
-
-
-def test_a_run_time_beyond_the_visibility_timeout_is_a_trap_of_types_that_are_acknowledged_late(idle):
-    idle.tracking.registry.announce(
-        JobType(name="late", task="late", acks_late=True), JobType(name="early", task="early")
-    )
+def test_what_keeps_within_the_limits_is_healthy_and_what_could_not_be_checked_is_said(idle, config):
+    config.config_set("maxmemory-policy", "allkeys-lru")  # there is no limit to the memory
+    types = [JobType(name="late", task="late", acks_late=True), JobType(name="early", task="early")]
+    idle.tracking.registry.announce(*types)
     ran(idle, "early", 2 * HOUR_MS)
     ran(idle, "late", HOUR_MS // 2)
-    assert traps(idle) == {}
+    waits(idle, HOUR_MS - 1000)
+    found = examined(idle)
+    assert found.healthy
+    assert (found.traps, found.differences, found.jobs) == ([], [], 3)
+    assert found.unchecked == ["the workers' settings: no worker runs"]
+
+
+# -- servers ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_evicts_or_keeps_nothing_on_disk_is_a_trap(idle, config):
+    config.config_set("maxmemory-policy", "allkeys-lru")
+    config.config_set("maxmemory", "1gb")
+    config.config_set("appendonly", "no")
+    found = examined(idle)
+    evicts, forgets = found.traps
+    assert (evicts.name, forgets.name) == ("evicting_memory_policy", "no_persistence")
+    assert evicts.where == "the tracking Redis, the broker and the result backend"
+    assert "noeviction" in evicts.change
+    assert "nothing to disk" in forgets.problem
+    assert not found.healthy
+
+
+def test_a_server_that_writes_snapshots_only_is_a_trap(idle, config):
+    config.config_set("appendonly", "no")
+    config.config_set("save", "3600 1")
+    [trap] = examined(idle).traps
+    assert (trap.name, "snapshots only" in trap.problem) == ("no_persistence", True)
+
+
+def test_a_server_that_does_not_tell_its_settings_is_said_to_be_unchecked(server, worker_log_dir, config):
+    config.config_set("appendonly", "no")
+    config.execute_command("ACL", "SETUSER", "guest", "on", ">guest", "~*", "&*", "+@all", "-config")
+    url = server.url.replace("redis://", "redis://guest:guest@")
+    with new_project(server, worker_log_dir, redis_url=url) as project:
+        found = examined(project)
+    assert any("whether the tracking Redis writes snapshots" in line for line in found.unchecked)
+
+
+# -- jobs, queues and clocks -----------------------------------------------------------------------------------------
+
+
+def test_what_goes_beyond_the_visibility_timeout_is_a_trap_and_so_is_a_clock_that_is_wrong(idle):
+    idle.tracking.registry.announce(JobType(name="late", task="late", acks_late=True))
     ran(idle, "late", 2 * HOUR_MS)
-    assert traps(idle) == {"run_time_beyond_visibility_timeout": "late"}
+    waits(idle, 2 * HOUR_MS - 1000)
+    longest = waits(idle, 2 * HOUR_MS)
+    lease(idle, -30_000)
+    eta, run_time, clock = examined(idle).traps
+    assert (eta.name, run_time.name, clock.name) == (
+        "eta_beyond_visibility_timeout",
+        "run_time_beyond_visibility_timeout",
+        "clock_skew",
+    )
+    assert f"2 jobs wait for a time further away than the visibility timeout of 3,600 s; {longest}" in eta.problem
+    assert eta.change == 'broker_transport_options = {"visibility_timeout": 10800} in all workers'
+    assert (run_time.where, clock.where) == ("late", "w@h")
+    idle.leases.release("i")
 
 
 def test_what_waits_or_is_held_where_no_worker_runs_is_a_trap(idle):
@@ -167,7 +174,7 @@ def test_rabbitmq_has_a_limit_of_its_own(redis_server, rabbitmq, worker_log_dir)
         assert {"eta_beyond_consumer_timeout", "run_time_beyond_consumer_timeout"} <= names
 
 
-# -- what the workers say -------------------------------------------------------------------------------------------
+# -- what the workers say --------------------------------------------------------------------------------------------
 
 
 def test_the_settings_and_tasks_of_a_worker_are_judged(server, worker_log_dir):
@@ -197,6 +204,26 @@ def test_the_settings_and_tasks_of_a_worker_are_judged(server, worker_log_dir):
             assert "tree" in found["results_expire_before_chord"].problem
             assert "lost_once_rejected" in found["reject_on_worker_lost_without_cap"].problem
             assert "600 s" in found["eta_beyond_visibility_timeout"].problem
+
+
+# -- judging alone: what is hard to bring about ----------------------------------------------------------------------
+
+
+def test_workers_that_don_t_agree_on_the_visibility_timeout_are_a_trap():
+    workers = {"one": 600.0, "other": 3600.0}
+    found = Evidence(now_ms(), broker_is_amqp=False, settings={name: {} for name in workers}, visibility_s=workers)
+    [trap] = visibility_timeouts_differ(found)
+    assert "one 600 s, other 3,600 s" in trap.problem
+    alike = {"one": 600.0, "other": 600.0, "this process": 3600.0}
+    found = Evidence(now_ms(), broker_is_amqp=False, settings={"one": {}, "other": {}}, visibility_s=alike)
+    assert list(visibility_timeouts_differ(found)) == []
+
+
+@pytest.mark.parametrize("name", ["aof_last_write_status", "rdb_last_bgsave_status"])
+def test_a_server_that_could_not_write_to_its_disk_is_a_trap(name):
+    server = Server(("the broker",), {"aof_enabled": 1, name: "err"}, save="")
+    [trap] = persistence_fails(Evidence(now_ms(), broker_is_amqp=False, servers=[server]))
+    assert (trap.where, name in trap.problem) == ("the broker", True)
 
 
 @pytest.mark.parametrize(
