@@ -59,7 +59,7 @@ class Losses:
             kind = "JobQuarantinedError"
         elif comes_back:
             event, reason = Event.REQUEUE, f"{happened}; the broker will deliver the message again"
-        elif runs_again and (why := withheld(*self.queries.load([job_id])[0])) is None:
+        elif runs_again and (why := self._hindrance(record)) is None:
             event, reason = Event.RELAUNCH, f"{happened} while it ran the task; it runs again"
         elif runs_again:
             event, reason = Event.LOSE, f"{happened} while it ran the task; it can't run again: {why}"
@@ -83,6 +83,12 @@ class Losses:
         if change.applied:
             logger.warning("Job %s: %s", job_id, reason)
         return change
+
+    def _hindrance(self, record: dict[str, str]) -> str | None:
+        """Why a job can't be sent again as it was; None where it can."""
+        if record.get("next"):  # the message that is gone had it in it, with its arguments
+            return f"in its chain {record['next']} waits for it, and nobody else would send that"
+        return withheld(*self.queries.load([record["id"]])[0])
 
     def runs_again(self, record: dict[str, str]) -> bool:
         """Whether a job whose message was acknowledged is to run again where its execution is lost."""

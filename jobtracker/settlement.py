@@ -207,7 +207,10 @@ class Settlement:
 
     def _break_chain(self, next_id: str, before_id: str, at_ms: int | None = None) -> None:
         reason = f"the job before it in its chain, {before_id}, did not complete"
-        change = self.store.apply(Event.CANCELLED, next_id, fields={"reason": reason}, at_ms=at_ms)
+        fields: dict[str, str | int] = {"reason": reason}
+        if self.queries.field(before_id, "presumed"):  # Celery sends it all the same, where that was wrong
+            fields["presumed"] = Event.LOSE
+        change = self.store.apply(Event.CANCELLED, next_id, fields=fields, at_ms=at_ms)
         self.follow(next_id, change, at_ms=at_ms)
 
     def _explain_failure(self, parent_id: str) -> None:

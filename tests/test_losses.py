@@ -152,6 +152,26 @@ def test_a_parent_that_runs_by_its_sub_jobs_has_no_worker_to_be_lost(own_project
     assert own_project.job(parent).status is Status.RUNNING
 
 
+def test_the_next_of_a_chain_goes_on_where_the_worker_before_it_was_only_cut_off(
+    own_project, store, reaper, long_ago_ms
+):
+    following = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, next=following)
+    begin_again(store, job_id, "a", long_ago_ms, acks_late="")
+    reaper.settle_lost()
+    assert own_project.job(following).status is Status.CANCELLED
+    assert store.apply(Event.COMPLETE, job_id, run=1, attempt=0).applied  # and then Celery sends the next one
+    assert store.apply(Event.START, following, run=1, attempt=0).after is Status.RUNNING
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_the_next_of_a_chain_does_not_begin_where_the_job_before_it_has_failed(own_project, store):
+    following = create_in(store, Status.PENDING)
+    job_id = create_in(store, Status.RUNNING, next=following)
+    own_project.tracking.settlement.follow(job_id, store.apply(Event.FAIL, job_id))
+    assert store.apply(Event.START, following, run=1, attempt=0).after is Status.CANCELLED
+
+
 def test_an_attempt_that_celery_retries_is_not_lost(own_project, store, long_ago_ms):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     begin_again(store, job_id, "a", long_ago_ms)
@@ -223,6 +243,17 @@ def test_a_job_whose_arguments_are_not_stored_can_not_run_again(own_project, sto
     lost = own_project.job(job.id)
     assert (lost.status, lost.error.type) == (Status.FAILED, "WorkerLost")
     assert lost.reason.endswith('it can\'t run again: declare its task ok with @tracked(store_arguments="full")')
+
+
+def test_a_job_for_which_the_next_of_its_chain_waits_does_not_run_again_without_it(
+    own_project, store, reaper, rerun_type, long_ago_ms
+):
+    following = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, next=following, **rerun_type)
+    begin_again(store, job_id, "a", long_ago_ms, acks_late="")
+    reaper.settle_lost()
+    assert [own_project.job(each).status for each in (job_id, following)] == [Status.FAILED, Status.CANCELLED]
+    assert f"it can't run again: in its chain {following} waits for it" in own_project.job(job_id).reason
 
 
 def test_a_worker_that_stops_leaves_it_to_others_to_run_a_job_again(

@@ -113,7 +113,7 @@ def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
 
 def was_lost(case: Case) -> bool:
     """Its verdict says that it was lost, not what its task did."""
-    if case.record.get("presumed") == "lose":
+    if case.record.get("presumed") in {"lose", "quarantine"}:
         return True
     kind = json.loads(case.data.get("error") or "{}").get("type")
     return kind in {"WorkerLostError", "WorkerLost", "WorkerShutdown", "ChordError", "Terminated"}
