@@ -227,13 +227,6 @@ def test_termination_kills_what_runs(project):
     project.expect_status(root, Status.CANCELLED)
 
 
-def test_a_job_that_waits_for_its_next_attempt_is_cancelled_at_once(project):
-    job_id = project.launch("flaky", {"failures": 1, "countdown": 0.3})
-    project.expect(job_id, Status.RETRYING, "RETRY", ["began attempt 0"])
-    project.launcher.cancel(job_id)
-    project.expect(job_id, Status.CANCELLED, "REVOKED", ["began attempt 0"])
-
-
 def test_one_sub_job_that_is_cancelled_fails_its_parent(project, gate):
     looking = job("hold_and_look", {"gate": "never opened"})
     root = project.launch("collect", sub_jobs=[looking, job("ok")])
