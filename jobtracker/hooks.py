@@ -261,7 +261,9 @@ class Hooks:
             self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
             return
         attempt = job.attempt if job is not None and job.id == job_id else None
-        self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None))
+        # That the message of a lost process was acknowledged may have got lost with a broker: it runs again then.
+        presumed: dict[str, str | int] = {"presumed": Event.LOSE} if ended_by else {}
+        self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=presumed)
 
     @never_raises
     def on_requeue(self, request: Any, ended_by: str) -> None:
@@ -271,6 +273,12 @@ class Hooks:
             is_counted = worker_state.should_terminate is None
             reason = f"its process was lost: {ended_by}"
             self._lose(job_id, run, reason, "WorkerLostError", comes_back=True, is_counted=is_counted)
+
+    @never_raises
+    def on_untold(self, request: Any, error: Exception) -> None:
+        """Its process was lost, and Celery could not store that: from the main process, and no signal follows."""
+        if self.scope.covers(request.task, request):
+            self._let_go(request.id, f"{type(error).__name__}: {_text(error)}")
 
     @staticmethod
     def _runs_again(task: Task) -> bool:
@@ -493,6 +501,7 @@ class Hooks:
         exception: BaseException | None,
         traceback: str | None,
         kind: str | None = None,
+        fields: dict[str, str | int] | None = None,
     ) -> None:
         job = job_of(task)
         secrets = secrets_of(job)
@@ -501,7 +510,7 @@ class Hooks:
         if traceback:
             text = without(str(traceback), secrets)
             error["traceback"] = _shortened(text, self.tracking.settings.max_traceback_chars)
-        fields: dict[str, str | int] = {"reason": f"{kind}: {message}"[:REASON_CHARS]}
+        fields = {"reason": f"{kind}: {message}"[:REASON_CHARS], **(fields or {})}
         data = {"error": dumps(error)}
         if task is not None and job is not None and job.id == job_id:
             self._report(Event.FAIL, task, job, fields, data)

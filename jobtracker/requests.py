@@ -11,15 +11,22 @@ from kombu.utils.imports import symbol_by_name
 _MARK = "__jobtracker_tells__"
 
 
-def telling_losses(base: type[Request] | str, tell: Callable[[Request, str], None]) -> type[Request]:
-    """A request class that tells when a message goes back to the queue because the process of its task was lost.
+def telling_losses(
+    base: type[Request] | str,
+    on_requeue: Callable[[Request, str], None],
+    on_untold: Callable[[Request, Exception], None],
+) -> type[Request]:
+    """A request class that tells what becomes of a task whose process was lost, where no signal does.
 
-    That is so with `reject_on_worker_lost` (celery/worker/request.py, on_failure). It is told before the message
-    goes: another worker may begin the task at once. A task's class has its own in `Request`.
+    Its message goes back to the queue with `reject_on_worker_lost` (celery/worker/request.py, on_failure). That is
+    told before the message goes: another worker may begin the task at once. And while the result backend is away
+    Celery breaks off before it sends its signal, with the message acknowledged. A task's class has its own in
+    `Request`.
 
     Args:
         base: The class, or its name, that the task has so far.
-        tell: Called with the request and what ended the process.
+        on_requeue: Called with the request and what ended the process.
+        on_untold: Called with the request and what Celery broke off by.
     """
     known: type[Request] = symbol_by_name(base)
     if hasattr(known, _MARK):
@@ -32,12 +39,15 @@ def telling_losses(base: type[Request] | str, tell: Callable[[Request, str], Non
             self.lost_by = end_of_process(exc_info.exception)
             try:
                 return super().on_failure(exc_info, send_failed_event, return_ok)
+            except Exception as error:
+                on_untold(self, error)
+                raise
             finally:
                 self.lost_by = None
 
         def reject(self, requeue: bool = False) -> None:
             if requeue and self.lost_by is not None:
-                tell(self, self.lost_by)
+                on_requeue(self, self.lost_by)
             super().reject(requeue)
 
     setattr(TellingRequest, _MARK, True)

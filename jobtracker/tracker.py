@@ -291,7 +291,7 @@ class Tracker:
         setattr(before_start, _GUARD, True)
         for name, value in (
             ("before_start", before_start),
-            ("Request", telling_losses(task_class.Request, self.hooks.on_requeue)),
+            ("Request", telling_losses(task_class.Request, self.hooks.on_requeue, self.hooks.on_untold)),
         ):
             self._guarded.append((task_class, name, vars(task_class).get(name)))
             setattr(task_class, name, value)

@@ -15,6 +15,8 @@ from workers_under_test import (
 
 from jobtracker import Status
 from jobtracker.current import JobQuarantinedError
+from jobtracker.keys import LET_GO
+from jobtracker.lifecycle import Event
 
 
 @every_broker
@@ -34,6 +36,14 @@ def test_a_task_whose_message_goes_back_at_its_hard_time_limit_is_delivered_agai
 def test_a_task_whose_process_ends_is_a_failure(project, how):
     job = project.expect(project.send("lost", how), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "WorkerLostError"
+    # Its message was acknowledged, but a broker that dies just then may not know: it would run again.
+    assert project.queries.field(job.id, "presumed") == Event.LOSE
+
+
+def test_a_task_whose_process_ends_while_celery_can_not_store_that_is_let_go(project):
+    job_id = project.send("lost_untold")
+    eventually(lambda: project.queries.field(job_id, "lease") == LET_GO)
+    assert "the result can't be stored" in project.expect(job_id, Status.RUNNING, "STARTED", ["began"]).reason
 
 
 @every_broker

@@ -393,6 +393,13 @@ def untellable() -> None:
     did("returned")
 
 
+@shared_task(name="lost_untold", base=UntellableTask)
+def lost_untold() -> None:
+    """End the process, and nobody gets to know."""
+    did("began")
+    lose_process("SIGKILL")
+
+
 @shared_task(name="unstorable", base=UnstorableTask)
 def unstorable() -> str:
     """Return what the backend does not take."""
