@@ -43,6 +43,7 @@ class CurrentJob:
         id: The job's id; empty outside a tracked task.
         run: Its run.
         attempt: Celery's retries count.
+        execution: Which execution of it this is; None where it is not to run.
         stopped: Why it was stopped, once it was, or is to be before it begins.
         quarantined: Why it must not begin, where it is in quarantine.
         alone: It began as recorded, and is no sub-job: nobody waits for its end.
@@ -56,6 +57,7 @@ class CurrentJob:
         self.id = job_id
         self.run = run
         self.attempt = attempt
+        self.execution: str | None = None
         self.stopped: str | None = None
         self.quarantined: str | None = None
         self.alone = False
@@ -89,6 +91,7 @@ class CurrentJob:
             self.id,
             run=self.run,
             attempt=self.attempt,
+            execution=self.execution,
             fields=fields,
             at_ms=now_ms(),
         )

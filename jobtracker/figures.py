@@ -52,6 +52,10 @@ class Performance(BaseModel):
     failed: int
     cancelled: int
     success_rate: float | None = Field(description="completed / (completed + failed); null where neither.")
+    deliveries: int = Field(description="How often workers began them.")
+    redeliveries: int = Field(description="How many of these were once more what had begun before.")
+    double_runs: int = Field(description="Executions that came to an end of their own which did not count.")
+    wasted_s: float = Field(description="Time in vain: of double runs and of what was lost, as far as known.")
     wait: Durations = Field(description="From being sent to the first start.")
     run: Durations = Field(description="From the first start to the end, retries and their pauses included.")
 
@@ -70,15 +74,22 @@ def performance_of(series: Iterable[dict[str, str]]) -> Performance:
     """The figures of some hashes of the store (`keys.PREFIXES["times"]`) together."""
     wait, run = Histogram(), Histogram()
     totals = dict.fromkeys(("completed", "failed", "cancelled"), 0)
+    ledger = dict.fromkeys(("deliveries", "redeliveries", "double_runs", "wasted_ms"), 0)
     for hash_ in series:
         wait.add("wait", hash_)
         run.add("run", hash_)
-        for status in totals:
-            totals[status] += int(hash_.get(status, 0))
+        for counts in (totals, ledger):
+            for name in counts:
+                counts[name] += int(hash_.get(name, 0))
     tried = totals["completed"] + totals["failed"]
+    count = sum(totals.values())
     return Performance(
-        count=sum(totals.values()),
+        count=count,
         **totals,
+        deliveries=count + ledger["deliveries"],  # the store keeps those beyond one of each job
+        redeliveries=ledger["redeliveries"],
+        double_runs=ledger["double_runs"],
+        wasted_s=ledger["wasted_ms"] / 1000,
         success_rate=totals["completed"] / tried if tried else None,
         wait=Durations.of(wait),
         run=Durations.of(run),

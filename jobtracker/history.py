@@ -26,13 +26,17 @@ class Step(StrEnum):
     RETRYING = "retrying"
     """An attempt did not succeed, and Celery sent the next one."""
     REQUEUED = "requeued"
-    """Its message went back to the broker, or was sent again: it was rejected, replaced, or its worker was lost."""
+    """Its message went back to the broker: it was rejected, or its worker was lost."""
+    REPLACED = "replaced"
+    """Its task sent another one in its own place."""
     RELAUNCHED = "relaunched"
     """Its message, or the worker that ran it, was gone: a new run was sent."""
     CANCEL_REQUESTED = "cancel_requested"
     """Somebody asked that it stop while it ran."""
     STARTED_AGAIN = "started_again"
     """A worker got its message once more after it had ended. What came of that does not count."""
+    ENDED_LATE = "ended_late"
+    """An execution came to its end when another one's had counted, or the job had ended. It does not count."""
     CORRECTED = "corrected"
     """It had been taken for ended by presumption, and its worker reported after all."""
     REOPENED = "reopened"
@@ -52,6 +56,10 @@ class HistoryEntry(BaseModel):
     worker: str | None = Field(None, description="The worker that it happened on.")
     reason: str | None = Field(None, description="Why, a sentence; of a cancel what was given for it.")
     not_before: datetime | None = Field(None, description="When the next attempt was due.")
+    began_at: datetime | None = Field(None, description="Of an execution that ended late: when it had begun.")
+    outcome: str | None = Field(None, description="What came of it: completed, failed, cancelled, lost …")
+    result: str | None = Field(None, description="How the JSON of its result begins; up to 200 characters.")
+    same_result: bool | None = Field(None, description="Whether that is the job's own result.")
     presumed: bool = Field(False, description="Not reported by its worker, but presumed.")
 
 
@@ -59,11 +67,24 @@ _STEPS = {
     Event.START: Step.STARTED,
     Event.RETRY: Step.RETRYING,
     Event.REQUEUE: Step.REQUEUED,
+    Event.REPLACE: Step.REPLACED,
     Event.UNENQUEUE: Step.NOT_SENT,
     Event.RELAUNCH: Step.RELAUNCHED,
     Event.CANCEL: Step.CANCEL_REQUESTED,
     Event.REOPEN: Step.REOPENED,
 }
+
+
+_OUTCOMES: dict[str, str] = {
+    Event.COMPLETE: "completed",
+    Event.FAIL: "failed",
+    Event.CANCELLED: "cancelled",
+    Event.RETRY: "retrying",
+    Event.REQUEUE: "requeued",
+    Event.REPLACE: "replaced",
+    Event.LOSE: "lost",
+}
+"""What an execution came to."""
 
 
 def history_of(record: Mapping[str, str], kept: Iterable[str]) -> list[HistoryEntry]:
@@ -76,7 +97,8 @@ def history_of(record: Mapping[str, str], kept: Iterable[str]) -> list[HistoryEn
     entries = [json.loads(text) for text in kept]
     first_worker: dict[int, str] = {}
     for entry in entries:
-        if entry.get("worker") and entry["event"] in {Event.RETRY, Event.REQUEUE}:
+        is_end = entry["event"] in {Event.RETRY, Event.REQUEUE, Event.REPLACE} and not entry.get("late")
+        if is_end and entry.get("worker"):
             first_worker.setdefault(int(entry["run"]), entry["worker"])
     found = [HistoryEntry(at=from_ms(record["created"]), step=Step.CREATED)]
     for entry in entries:
@@ -95,6 +117,9 @@ def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterato
         yield from _run(was, first_worker) if event in {Event.RERUN, Event.RELAUNCH} else _end(was)
     if event is Event.RERUN:
         return
+    if entry.get("late") and event is not Event.START:
+        yield _ended_late(entry)
+        return
     is_corrected = was and event not in {Event.REOPEN, Event.RELAUNCH}
     step = Step.CORRECTED if is_corrected else _STEPS[event]
     yield HistoryEntry(
@@ -105,6 +130,21 @@ def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterato
         worker=entry.get("worker"),
         reason=entry.get("reason") if step is not Step.CORRECTED else None,
         not_before=from_ms(entry.get("eta")),
+    )
+
+
+def _ended_late(entry: Mapping[str, Any]) -> HistoryEntry:
+    return HistoryEntry(
+        at=from_ms(entry["at"]),
+        step=Step.ENDED_LATE,
+        run=entry["run"],
+        attempt=entry["attempt"],
+        worker=entry.get("worker") or None,
+        reason=entry.get("reason"),
+        began_at=from_ms(entry.get("began")),
+        outcome=_OUTCOMES.get(entry["event"], entry["event"]),
+        result=entry.get("result"),
+        same_result=entry.get("same"),
     )
 
 

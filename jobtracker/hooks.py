@@ -36,7 +36,7 @@ from jobtracker.publishing import Publishing
 from jobtracker.reporting import Rank
 from jobtracker.requests import end_of_process
 from jobtracker.scope import Scope
-from jobtracker.store import Begun, Change, NewJob, now_ms
+from jobtracker.store import Begun, Change, NewJob, new_execution, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -96,6 +96,7 @@ class Hooks:
         job_id, run = job_and_run_of(task_id)
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
+        job.execution = new_execution(self.lease)
         self.read_answers()
         self._mask(sender, job)
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
@@ -116,6 +117,8 @@ class Hooks:
             job.quarantined = quarantined(change.losses, "see its job")
         elif change.applied and change.losses >= (declaration_of(sender) or DEFAULT).max_deliveries:
             self._quarantine(sender, job, change.losses)
+        if job.stopped or change.outcome is Outcome.REFUSED:
+            job.execution = None
         job.alone = change.applied and change.parent is None
 
     def _quarantine(self, task: Task, job: CurrentJob, losses: int) -> None:
@@ -388,11 +391,14 @@ class Hooks:
                 job.record = self._from_request(task.name, request, job, known)
             return job.record
 
+        execution = job.execution
+        write_it = functools.partial(self._write, event, job.id, job.run, job.attempt, execution, fields, data, at_ms)
+
         def write(again: bool) -> Change:
-            change = self._write(event, job.id, job.run, job.attempt, fields, data, at_ms, again)
+            change = write_it(again)
             if change.outcome is Outcome.MISSING and (new := record()):
                 self.tracking.store.create(new, at_ms=at_ms)
-                change = self._write(event, job.id, job.run, job.attempt, fields, data, at_ms, again)
+                change = write_it(again)
             if change.applied:
                 job.untold = NOTHING
             return change
@@ -403,6 +409,7 @@ class Hooks:
             job.id,
             run=job.run,
             attempt=job.attempt,
+            execution=execution,
             fields=fields,
             data=data,
             at_ms=at_ms,
@@ -432,7 +439,7 @@ class Hooks:
         fields: dict[str, str | int] | None = None,
         data: dict[str, str] | None = None,
     ) -> None:
-        write = functools.partial(self._write, event, job_id, run, attempt, fields, data, now_ms())
+        write = functools.partial(self._write, event, job_id, run, attempt, self.lease, fields, data, now_ms())
         self.tracking.reporting.report(write, _RANKS.get(event, Rank.END), data=data)
 
     def _let_go(self, task_id: str, why: str) -> None:
@@ -475,6 +482,7 @@ class Hooks:
         job_id: str,
         run: int,
         attempt: int | None,
+        execution: str | None,
         fields: dict[str, str | int] | None,
         data: dict[str, str] | None,
         at_ms: int,
@@ -482,9 +490,8 @@ class Hooks:
     ) -> Change:
         """Write what happened to a job, and what follows from it."""
         store = self.tracking.store
-        lease = self.lease if again and event is Event.START else None
         change = store.apply(
-            event, job_id, run=run, attempt=attempt, lease=lease, fields=fields, data=data, at_ms=at_ms
+            event, job_id, run=run, attempt=attempt, execution=execution, fields=fields, data=data, at_ms=at_ms
         )
         if event is Event.START and change.parent and change.after is Status.RUNNING:
             parent = f"{change.parent}:{run}"

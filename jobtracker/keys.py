@@ -17,6 +17,8 @@ PREFIXES: dict[str, str] = {
     # log:<id>       stream  The job's own log: level, message; capped. Writer: log. Until the job is deleted.
     "history": "history:",
     # history:<id>   list    Of its course what the record does not say, JSON; capped. Writer: every script.
+    "executions": "executions:",
+    # executions:<id> hash   Executions that the record does not name, and their fate; capped. Writer: transition.
     "subs": "subs:",
     # subs:<id>      zset    Sub-jobs of a parent, scored by their position. Writer: create. With the parent.
     "outcomes": "outcomes:",
@@ -42,7 +44,7 @@ PREFIXES: dict[str, str] = {
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
     "times": "times:",
-    # times:<hour>:<t> hash  Log-scale histograms of settled jobs (see `histograms.py`). Expires.
+    # times:<hour>:<t> hash  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.
@@ -78,6 +80,9 @@ RECORD_FIELDS = (
     "void",  # the last run that was taken back, for it could not be sent: what turns up of it is refused
     "attempt",  # Celery's retries count within the run
     "deliveries",  # how often a worker began it, all runs and attempts together
+    "ledger",  # "<redeliveries> <double runs> <ms in vain>", likewise; not set: none
+    "ledger_before",  # both, as they were when it had settled and got a new run: so much is in the time series
+    "execution",  # id of the execution that began last or whose report counted, of this run: see lua/ledger.lua
     "created",  # ms
     "queued",  # ms, this run
     "started",  # ms, this run's first attempt (a parent: its first sub-job)

@@ -84,7 +84,9 @@ class Event(StrEnum):
     RETRY = "retry"
     """Celery published the next attempt of the same run."""
     REQUEUE = "requeue"
-    """The message is at the broker again: replaced, rejected with requeue, or redelivered after a loss."""
+    """The message is at the broker again: rejected with requeue, or to be redelivered after a loss."""
+    REPLACE = "replace"
+    """The task has sent another one in its place, under its own id."""
     CANCEL = "cancel"
     """Somebody asks that the job be called off. A running task is only marked: it stops when it looks."""
     CANCELLED = "cancelled"
@@ -151,6 +153,7 @@ _ROWS: dict[Event, tuple[Status | Outcome, ...]] = {
     Event.FAIL: (_F, _F, _F, _stale, _dup, _stale),
     Event.RETRY: (_T, _T, _dup, _stale, _stale, _stale),
     Event.REQUEUE: (_dup, _P, _P, _stale, _stale, _stale),
+    Event.REPLACE: (_dup, _P, _P, _stale, _stale, _stale),
     Event.CANCEL: (_X, _R, _X, _ill, _ill, _dup),
     Event.CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
     Event.LOSE: (_stale, _F, _F, _stale, _stale, _stale),

@@ -126,6 +126,9 @@ class JobSummary(BaseModel):
     run: int = Field(description="Dispatches to Celery so far; 0: not started yet.")
     attempt: int = Field(description="Celery's retries within this run.")
     deliveries: int = Field(description="How often a worker began it.")
+    redeliveries: int = Field(0, description="How many of them were once more what had begun before.")
+    double_runs: int = Field(0, description="Executions that came to an end of their own which did not count.")
+    wasted_s: float = Field(0.0, description="Time in vain: of double runs and of what was lost, as far as known.")
     task: str | None = Field(None, description="The Celery task's name.")
     task_id: str | None = Field(None, description="Celery's id of the current run.")
     queue: str | None = None
@@ -147,6 +150,7 @@ class JobSummary(BaseModel):
         elif get("total"):
             progress = _progress(float(get("done") or 0), float(record["total"]), get("note") or "")
         run = int(get("run") or 0)
+        redeliveries, double_runs, wasted_ms = (get("ledger") or "0 0 0").split()
         return {
             "id": record["id"],
             "name": get("name") or get("task") or record["id"],
@@ -173,6 +177,9 @@ class JobSummary(BaseModel):
             "run": run,
             "attempt": int(get("attempt") or 0),
             "deliveries": int(get("deliveries") or 0),
+            "redeliveries": int(redeliveries),
+            "double_runs": int(double_runs),
+            "wasted_s": int(wasted_ms) / 1000,
             "task": get("task"),
             "task_id": task_id_of(record["id"], run) if run else None,
             "queue": get("queue"),

@@ -1,10 +1,11 @@
 """Publishing a task → the record of its job."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from celery import Celery
@@ -108,7 +109,7 @@ class Publishing:
         jobs = self.reader.jobs(sender, headers, properties or {}, queue, body, at_ms)
         if jobs:
             if entry := due_entry.get():
-                jobs[0] = replace(jobs[0], data={**jobs[0].data, "schedule": entry})
+                jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             publication.jobs = jobs
             publication.outcomes = self.tracking.reporting.begin(
                 lambda: self.tracking.store.begin_create(*jobs, at_ms=at_ms),
@@ -190,12 +191,13 @@ class Publishing:
     def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
         if not current.resent:
             current.resent = True
-            requeue = functools.partial(
+            replace = functools.partial(
                 self.tracking.store.apply,
-                Event.REQUEUE,
+                Event.REPLACE,
                 current.id,
                 run=current.run,
+                execution=current.execution,
                 fields=fields,
                 at_ms=now_ms(),
             )
-            self.tracking.reporting.report(lambda _: requeue(), Rank.COURSE)
+            self.tracking.reporting.report(lambda _: replace(), Rank.COURSE)

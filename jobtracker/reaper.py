@@ -142,7 +142,12 @@ class Reaper:
 
     def _settle_as(self, record: dict[str, str], ending: Ending) -> bool:
         change = self.tracking.store.apply(
-            ending.event, record["id"], run=int(record["run"]), fields=ending.fields, data=ending.data
+            ending.event,
+            record["id"],
+            run=int(record["run"]),
+            execution=record.get("execution"),
+            fields=ending.fields,
+            data=ending.data,
         )
         if change.applied:
             logger.warning("Job %s is %s, as Celery's result backend says", record["id"], change.after)

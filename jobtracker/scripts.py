@@ -158,7 +158,7 @@ def _render(verbs: Iterable[str], keep_s: int) -> str:
         "RUN_MARK": RUN_MARK,
     }
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
-    parts += [_read("record"), _read("fence"), "local VERB = {}"]
+    parts += [*map(_read, ("series", "ledger", "record", "fence")), "local VERB = {}"]
     for verb in verbs:
         parts.append(f"function VERB.{verb}(KEYS, ARGV)")
         parts.append(f"PREFIX, RECOUNTED = ARGV[1], nil\n{_read(verb)}\nend")

@@ -4,6 +4,7 @@ The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can'
 """
 
 import copy
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,11 @@ T = TypeVar("T")
 def now_ms() -> int:
     """The time, in milliseconds since the epoch (UTC)."""
     return time.time_ns() // 1_000_000
+
+
+def new_execution(incarnation: str) -> str:
+    """The id of an execution that begins now, on a worker; the store reads when and where in it (lua/ledger.lua)."""
+    return f"{now_ms()}-{incarnation}-{os.urandom(4).hex()}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,6 +181,7 @@ class JobStore:
         run: int | None = None,
         attempt: int | None = None,
         lease: str | None = None,
+        execution: str | None = None,
         fields: Mapping[str, str | int] | None = None,
         data: Mapping[str, str] | None = None,
         at_ms: int | None = None,
@@ -187,13 +194,14 @@ class JobStore:
             run: In which run, where the reporter knows it; an older one is stale.
             attempt: In which attempt of that run, likewise.
             lease: The worker that must still hold the job; where another one has taken it on, the event is stale.
-                Of a start that may have been reported before: the one that holds the job then, so that it is a
-                duplicate.
+            execution: The execution that reports (`new_execution`); or only the incarnation of its worker, where more
+                is not known. A start that was reported before is a duplicate. An end that changes nothing goes into
+                the job's ledger, once.
             fields: Further fields of the record, written if the event is applied.
             data: Further bulky fields, likewise.
             at_ms: When it happened; default now.
         """
-        call = self._call(event, job_id, run, attempt, lease, fields, data, at_ms)
+        call = self._call(event, job_id, run, attempt, lease, execution, fields, data, at_ms)
         return self._change(self._verbs.begin(self.client, "transition", [call]).answers()[0])
 
     def begin_apply(
@@ -203,12 +211,13 @@ class JobStore:
         *,
         run: int | None = None,
         attempt: int | None = None,
+        execution: str | None = None,
         fields: Mapping[str, str | int] | None = None,
         data: Mapping[str, str] | None = None,
         at_ms: int | None = None,
     ) -> Begun[Change]:
         """Send what `apply` sends; what it returns is to be called, once, for the change."""
-        call = self._call(event, job_id, run, attempt, None, fields, data, at_ms)
+        call = self._call(event, job_id, run, attempt, None, execution, fields, data, at_ms)
         pending = self._verbs.begin(self.client, "transition", [call])
         return Begun(pending, lambda answers: self._change(answers[0]))
 
@@ -223,7 +232,7 @@ class JobStore:
             runs: In which run of each, where that is known.
         """
         calls = [
-            self._call(event, job_id, (runs or {}).get(job_id), None, None, fields, None, None)
+            self._call(event, job_id, (runs or {}).get(job_id), None, None, None, fields, None, None)
             for job_id, fields in jobs.items()
         ]
         answers = self._verbs.call_many(self.client, "transition", calls)
@@ -303,6 +312,7 @@ class JobStore:
         run: int | None,
         attempt: int | None,
         lease: str | None,
+        execution: str | None,
         fields: Mapping[str, str | int] | None,
         data: Mapping[str, str] | None,
         at_ms: int | None,
@@ -316,6 +326,7 @@ class JobStore:
             "" if run is None else run,
             "" if attempt is None else attempt,
             lease or "",
+            execution or "",
             len(fields),
             *_flat(fields),
             *_flat(data),

@@ -11,7 +11,7 @@ LIKELY = {
     Status.RUNNING: [
         *[Event.COMPLETE, Event.FAIL, Event.LOSE] * 2,
         *[Event.PROGRESS, Event.START, Event.RETRY, Event.REQUEUE, Event.CANCEL, Event.CANCELLED],
-        *[Event.RELAUNCH, Event.QUARANTINE],
+        *[Event.RELAUNCH, Event.QUARANTINE, Event.REPLACE],
     ],
     Status.RETRYING: [*[Event.START] * 2, Event.LOSE, Event.CANCEL, Event.REQUEUE, Event.FAIL, Event.RELAUNCH],
     Status.COMPLETED: sorted(EVIDENCE),
@@ -32,28 +32,35 @@ def likely(record: dict[str, str]) -> list[Event]:
 
 
 def check_change(
-    was: dict[str, str], now: dict[str, str], event: Event, change: Change, place: tuple[int | None, int | None]
+    was: dict[str, str],
+    now: dict[str, str],
+    event: Event,
+    change: Change,
+    place: tuple[int | None, int | None],
+    execution: str | None,
 ) -> None:
-    """Assert what holds of any event, whatever the table says: `place` is the (run, attempt) it was reported of."""
-    run, attempt = place
-    was_run, was_attempt = int(was["run"]), int(was.get("attempt", 0))
-    is_void = was_run == 0 and run is not None and 0 < run <= int(was.get("void", 0))
-    is_older = run is not None and (run, was_attempt if attempt is None else attempt) < (was_run, was_attempt)
-    if is_void or is_older:
-        assert change.outcome is Outcome.STALE
-    elif was.get("presumed") == Event.QUARANTINE and event is Event.START:
-        assert change.outcome is Outcome.REFUSED
-    elif "presumed" in was and event in EVIDENCE:
-        assert change.applied
-        assert "presumed" not in now
+    """Assert what holds of any event, whatever the table says.
+
+    Args:
+        was: The record before.
+        now: The record after.
+        event: What happened.
+        change: What the store has answered.
+        place: The (run, attempt) that it was reported of.
+        execution: The execution that reported it.
+    """
+    was_run = int(was["run"])
+    _check_outcome(was, now, event, change, place)
     if not change.applied:
         return
+    if event in EVIDENCE - {Event.PROGRESS} and change.after is not Status.CANCELLED:
+        assert now.get("execution") == execution
     if event in {Event.LOSE, Event.QUARANTINE}:
         assert now["presumed"] == event
     if event is Event.ENQUEUE:
         assert was_run == 0
     if event is Event.UNENQUEUE:
-        assert (was_run, now["run"], now["void"]) == (run, "0", str(run))
+        assert (was_run, now["run"], now["void"]) == (place[0], "0", str(place[0]))
     if event is Event.RELAUNCH:
         assert was_run > 0
         if "cancel" in was:
@@ -64,6 +71,25 @@ def check_change(
     if event is Event.START:
         began = change.after is Status.RUNNING
         assert began == ("cancel" not in was)
-        assert int(now.get("deliveries", 0)) == int(was.get("deliveries", 0)) + began
+        is_new = began and execution != was.get("execution")
+        assert int(now.get("deliveries", 0)) == int(was.get("deliveries", 0)) + is_new
     if event is Event.CANCEL and "executing" in was and was_run > 0:
         assert change.after is Status.RUNNING
+
+
+def _check_outcome(
+    was: dict[str, str], now: dict[str, str], event: Event, change: Change, place: tuple[int | None, int | None]
+) -> None:
+    run, attempt = place
+    was_run, was_attempt = int(was["run"]), int(was.get("attempt", 0))
+    is_void = was_run == 0 and run is not None and 0 < run <= int(was.get("void", 0))
+    is_older = run is not None and (run, was_attempt if attempt is None else attempt) < (was_run, was_attempt)
+    if event is Event.START and change.outcome is Outcome.DUPLICATE:
+        assert now == was  # it was told before
+    elif is_void or is_older:
+        assert change.outcome is Outcome.STALE
+    elif was.get("presumed") == Event.QUARANTINE and event is Event.START:
+        assert change.outcome is Outcome.REFUSED
+    elif "presumed" in was and event in EVIDENCE:
+        assert change.applied
+        assert "presumed" not in now

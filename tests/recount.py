@@ -8,8 +8,9 @@ from jobtracker.connection import RedisClient
 from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys
 from jobtracker.lifecycle import SETTLED
 
+MOST_EXECUTIONS = 100
 INDEXES = ("all", "status", "type", "status_type")
-OF_ONE_JOB = ("data", "log", "history", "subs", "outcomes")
+OF_ONE_JOB = ("data", "log", "history", "executions", "subs", "outcomes")
 
 
 def keys_of(client: RedisClient, keys: Keys) -> list[str]:
@@ -27,6 +28,7 @@ def recount(client: RedisClient, keys: Keys) -> list[str]:
         *_of_indexes(client, keys, names, records),
         *_of_counts(client, keys, records),
         *_of_families(client, keys, names, records),
+        *_of_ledgers(client, keys, names, records),
         *_orphans(client, keys, names, records),
     ]
 
@@ -122,6 +124,36 @@ def _of_families(
         for sub in family:
             if sub in records and records[sub].get("parent", job_id) != job_id:
                 yield f"{sub} is a sub-job of {job_id}, but says {records[sub]['parent']}"
+
+
+def _of_ledgers(
+    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
+) -> Iterator[str]:
+    others = dict(
+        zip(names["executions"], _read(client, "hgetall", keys, "executions", names["executions"]), strict=True)
+    )
+    for job_id, record in records.items():
+        kept, ran = others.get(job_id, {}), record.get("execution")
+        redeliveries, double_runs, wasted_ms = map(int, record.get("ledger", "0 0 0").split())
+        deliveries = int(record.get("deliveries", 0))
+        if "executing" in record and ran in kept:
+            yield f"job {job_id} is executing {ran}, and keeps of it {kept[ran]}"
+        if len(kept) >= MOST_EXECUTIONS:
+            continue
+        known = len(kept.keys() | ({ran} if ran else set()))
+        if not redeliveries <= deliveries or known > deliveries:
+            yield f"job {job_id} counts {deliveries} deliveries, {redeliveries} of them again, and knows {known}"
+        standings = {execution: standing.split(" ")[0] for execution, standing in kept.items()}
+        told = Counter(standing[0] for standing in standings.values())
+        if told["!"] != double_runs:
+            yield f"job {job_id} counts {double_runs} double runs, and knows {told['!']}"
+        in_vain_ms = sum(
+            max(int(standing[1:]) - int(execution.split("-")[0]), 0)
+            for execution, standing in standings.items()
+            if standing != "-"
+        )
+        if in_vain_ms != wasted_ms:
+            yield f"job {job_id} counts {wasted_ms} ms in vain, and knows {in_vain_ms}"
 
 
 def _orphans(

@@ -2,7 +2,7 @@
 
 import pytest
 from recount import recount
-from sample_jobs import START_MS, create_in, create_parent, report
+from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
 from jobtracker.lifecycle import Event, Status
 
@@ -87,3 +87,13 @@ def test_a_record_that_contradicts_itself_is_seen(client, keys, job, field, valu
 def test_a_key_that_nobody_knows_is_seen(client, keys):
     client.set(keys.prefix + "nonsense", "1")
     assert recount(client, keys) == ["key nonsense is not in keys.PREFIXES"]
+
+
+@pytest.mark.parametrize("ledger", ["1 0 5", "1 1 6", "9 1 5"])
+def test_a_ledger_that_is_not_what_is_known_of_the_executions_is_seen(client, keys, store, ledger):
+    job = create_job(store)
+    for n, event in enumerate([Event.START, Event.START, Event.COMPLETE, Event.COMPLETE]):
+        store.apply(event, job, execution=f"{START_MS + n % 2}-w-{n % 2}", at_ms=START_MS + n * 2)
+    assert client.hget(keys("job", job), "ledger") == "1 1 5"
+    client.hset(keys("job", job), "ledger", ledger)
+    assert len(recount(client, keys)) == 1

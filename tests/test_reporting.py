@@ -13,7 +13,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from recount import recount
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
-from sample_jobs import create_in, create_job
+from sample_jobs import create_in
 from workers_under_test import eventually
 
 from jobtracker.connection import connect
@@ -256,18 +256,6 @@ def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_
     eventually(lambda: not reporting.away)
     assert {(queries.get(job).status, queries.get(job).result) for job in jobs} == {(Status.COMPLETED, 7)}
     assert recount(client, keys) == []
-
-
-def test_a_start_that_may_have_been_told_before_counts_once_unless_another_worker_has_the_job(client, keys, store):
-    job = create_job(store)
-    first = {"run": 1, "attempt": 0, "fields": {"lease": "mine"}}
-    assert store.apply(Event.START, job, **first).applied
-    assert not store.apply(Event.START, job, lease="mine", **first).applied
-    assert store.apply(Event.START, job, run=1, attempt=0, fields={"lease": "other"}, lease="other").applied
-    assert client.hget(keys("job", job), "deliveries") == "2"
-    store.apply(Event.RETRY, job, run=1, attempt=0)
-    assert store.apply(Event.START, job, run=1, attempt=1, fields={"lease": "mine"}, lease="mine").applied
-    assert client.hget(keys("job", job), "deliveries") == "3"
 
 
 SCRIPT = """

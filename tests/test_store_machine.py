@@ -45,6 +45,9 @@ kinds = st.fixed_dictionaries(
 )
 forests = st.tuples(*(st.sampled_from([None, *IDS[:n], *IDS[:n]]) for n in range(len(IDS))))
 
+REPORTED = EVIDENCE | {Event.LOSE, Event.REQUEUE, Event.REPLACE}
+"""What an execution reports of itself; two of them others presume too."""
+
 Records = dict[str, dict[str, str]]
 
 
@@ -61,6 +64,7 @@ class JobMachine(RuleBasedStateMachine):
         self.buried: set[str] = set()
         self.created: list[int] = []
         self.settled: list[Settled] = []
+        self.executions: dict[str, dict[str, int]] = {job: {} for job in IDS}
         self.tellings: list[tuple[str, str, int, Status]] = []
 
     # -- what happens ------------------------------------------------------------------------------------------------
@@ -88,7 +92,12 @@ class JobMachine(RuleBasedStateMachine):
             known = event in EVIDENCE | OF_A_RUN  # so do its worker, who sends it, and who takes it for lost
             tick = dice.choice(TICKS)
             note(f"{job}: {event} of run {run}, attempt {attempt}, at {tick}")
-            self._apply(job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None)
+            execution = None
+            if event in REPORTED:
+                execution, run = self._execution(dice, job, event, tick, max(run, 0))
+            self._apply(
+                job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None, execution
+            )
             for _ in range(dice.choice([0, 0, 0, 1, 1])):
                 self._tell_some(dice)
 
@@ -119,6 +128,12 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_differs_from_a_recount(self):
         assert recount(self.client, self.keys) == []
+
+    @invariant()
+    def every_delivery_is_known(self):
+        for job, record in self.records.items():
+            others = self.client.hkeys(self.keys("executions", job))
+            assert len({*others, record.get("execution")} - {None}) == int(record.get("deliveries", 0))
 
     def teardown(self):
         try:
@@ -155,17 +170,42 @@ class JobMachine(RuleBasedStateMachine):
         if record["run"] == was["run"]:
             assert int(record.get("attempt", 0)) >= int(was.get("attempt", 0))
         assert int(record.get("deliveries", 0)) >= int(was.get("deliveries", 0))
-        verdict = ("status", "finished", "presumed")
+        verdict = ("status", "finished", "presumed", "deliveries", "ledger")
         if [was.get(name) for name in verdict] != [record.get(name) for name in verdict]:
             if was_settled and not rerun:
                 self.settled.remove(Settled.of(was))
             if is_settled:
                 self.settled.append(Settled.of(record))
 
-    def _apply(self, job: str, event: Event, tick: int, run: int | None, attempt: int | None) -> Change:
+    def _execution(self, dice: random.Random, job: str, event: Event, tick: int, run: int) -> tuple[str | None, int]:
+        """Which execution reports, and in which run it is: as a rule a new one begins, and that which runs ends."""
+        known, running = self.executions[job], self.records[job].get("execution")
+        chance = dice.random()
+        if event is not Event.START and chance < 0.1:
+            return dice.choice([None, "w1", "w2"]), run  # a main process, say, knows its worker only
+        if event is not Event.START and running and chance < 0.7:
+            return running, known[running]
+        if known and chance < (0.1 if event is Event.START else 0.95):
+            return dice.choice(sorted(known.items()))
+        execution = f"{START_MS + tick}-w{dice.choice('12')}-{len(known)}"
+        known[execution] = run
+        return execution, run
+
+    def _apply(
+        self,
+        job: str,
+        event: Event,
+        tick: int,
+        run: int | None,
+        attempt: int | None,
+        execution: str | None = None,
+    ) -> Change:
         record = self.records.get(job)
         fields = {"body": "own"} if event is Event.RELAUNCH and record and record.get("subs") else None
-        change = self.store.apply(event, job, run=run, attempt=attempt, fields=fields, at_ms=START_MS + tick)
+        note(f"{job}: by {execution}")
+        change = self.store.apply(
+            event, job, run=run, attempt=attempt, execution=execution, fields=fields, at_ms=START_MS + tick
+        )
         self.look(event, job)
         if record is None:
             assert change.outcome is (Outcome.DELETED if job in self.buried else Outcome.MISSING)
@@ -173,8 +213,9 @@ class JobMachine(RuleBasedStateMachine):
         assert change.before == record["status"]
         now = self.records[job]
         if not change.applied:
-            assert now == record, "what was not applied changed something"
-        check_change(record, now, event, change, (run, attempt))
+            assert _verdict(now) == _verdict(record), "what was not applied changed something"
+        meant = execution if execution and "-" in execution else now.get("execution")
+        check_change(record, now, event, change, (run, attempt), meant)
         if change.applied and event in {Event.ENQUEUE, Event.RERUN, Event.RELAUNCH}:
             assert self._is_unconfirmed(job) or change.after is Status.CANCELLED
         if change.applied and change.parent and change.after:
@@ -312,6 +353,10 @@ class JobMachine(RuleBasedStateMachine):
             if round_ <= {"waiting", "missing"}:  # missing: a parent that came back without its sub-jobs
                 return verdicts or {"waiting"}
         raise AssertionError(f"the parents don't come to rest: {verdicts}")
+
+
+def _verdict(record: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in record.items() if name not in {"deliveries", "ledger"}}
 
 
 def test_whatever_happens_counters_match_settled_jobs_stay_so_and_parents_follow(client):

@@ -11,6 +11,8 @@ from jobtracker.connection import RedisClient
 from jobtracker.histograms import GAMMA
 from jobtracker.keys import PREFIXES, Keys
 
+AMOUNTS = ("deliveries", "redeliveries", "double_runs", "wasted_ms")
+
 
 class Settled(NamedTuple):
     """What a job enters into the time series when it settles; times in milliseconds."""
@@ -20,12 +22,17 @@ class Settled(NamedTuple):
     finished: int
     started: int | None
     queued: int | None
+    surplus: tuple[int, ...]
+    """Deliveries beyond one, redeliveries, double runs, milliseconds in vain: of this verdict."""
 
     @classmethod
     def of(cls, record: Mapping[str, str]) -> "Settled":
         """The entry of a settled record."""
         started, queued = (int(record[name]) if name in record else None for name in ("started", "queued"))
-        return cls(record["status"], record["type"], int(record["finished"]), started, queued)
+        counted = f"{record.get('deliveries', 0)} {record.get('ledger', '')}", record.get("ledger_before", "0")
+        now, before = ([int(amount) for amount in text.split()] + [0] * 3 for text in counted)
+        surplus = tuple(a - b - (n == 0) for n, (a, b) in enumerate(zip(now[:4], before[:4], strict=True)))
+        return cls(record["status"], record["type"], int(record["finished"]), started, queued, surplus)
 
 
 def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
@@ -63,6 +70,8 @@ def expected_series(created: Iterable[int], settled: Iterable[Settled]) -> dict[
         tally(job.status, job.finished)
         name = f"times:{job.finished // 3_600_000}:{job.job_type}"
         add(name, job.status, 1)
+        for field, amount in zip(AMOUNTS, job.surplus, strict=True):
+            add(name, field, amount)
         if job.status != "cancelled" and job.started is not None:
             if job.queued is not None:
                 observe(name, "wait", job.started - job.queued)

@@ -4,7 +4,7 @@ from jobtracker.cli.consoles import output_console
 from jobtracker.cli.options import AsJson, JobId, Url
 from jobtracker.cli.tables import Cell, Column, print_json, print_table
 from jobtracker.client import Client
-from jobtracker.history import HistoryEntry
+from jobtracker.history import HistoryEntry, Step
 
 _COLUMNS = [
     Column("AT"),
@@ -33,5 +33,14 @@ def _row(entry: HistoryEntry) -> list[Cell]:
         None if entry.attempt is None else entry.attempt + 1,
         f"{entry.step} (presumed)" if entry.presumed else str(entry.step),
         entry.worker,
-        entry.reason,
+        entry.reason if entry.step is not Step.ENDED_LATE else _late(entry),
     ]
+
+
+def _late(entry: HistoryEntry) -> str:
+    """What an execution that does not count came to."""
+    told = f": {entry.reason}" if entry.reason else ""
+    if entry.result is not None:
+        told = ", same result" if entry.same_result else f": {entry.result}, another result"
+    began = f", it began {entry.began_at.astimezone():%H:%M:%S}" if entry.began_at else ""
+    return f"{entry.outcome}{told} (does not count{began})"

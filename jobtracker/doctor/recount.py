@@ -19,7 +19,7 @@ PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
 
 _SCANNED = 1000
-_OF_ONE_JOB = {"job", "data", "log", "history", "subs", "outcomes", "tombstone"}
+_OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"}
 _INDEXES = {"all", "status", "type", "status_type"}
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 _ATTEMPTS = 3

@@ -31,7 +31,8 @@ unindex(rec)
 redis.call('ZREM', key('all'), id)
 redis.call('ZREM', key('type', rec.type), id)
 not_dispatched(rec)
-redis.call('DEL', KEYS[1], key('data', id), key('log', id), key('history', id), key('subs', id), key('outcomes', id))
+redis.call('DEL', KEYS[1], key('data', id), key('log', id), key('history', id), key('executions', id),
+  key('subs', id), key('outcomes', id))
 redis.call('SREM', key('trash'), id)
 if mode == 'delete' or mode == 'trash' then redis.call('SET', key('tombstone', id), '1', 'EX', tombstone_s) end
 return 'applied'

@@ -1,25 +1,12 @@
--- record.lua: what the verbs share. The loader (scripts.py) puts it in front of them, after tables that Python renders:
--- KEY (keys.PREFIXES), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle), GAMMA (histograms), KEEP_S (lifetime of time
--- series in seconds), RUN_MARK (models).
--- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
-
-local PREFIX -- of the call under way; the server runs one at a time
-local RECOUNTED -- up to where a recount is, "<score> <id>", or false; nil: not asked for yet in this call
-
-local function key(name, a, b)
-  local k = PREFIX .. KEY[name]
-  if a then k = k .. a end
-  if b then k = k .. ':' .. b end
-  return k
-end
+-- record.lua: the record of a job, its indexes, and what an event makes of them. The loader puts it in front of the verbs.
 
 -- What decides about an event, what more decides about a parent or a removal, and which of them are numbers.
 local FEW = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'queued', 'started', 'next',
-  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked', 'losses', 'displaced' }
+  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked', 'losses', 'displaced', 'execution', 'ledger' }
 local ALL = { 'policy', 'body', 'halted', 'finished', 'subs_completed', 'subs_failed', 'subs_cancelled' }
 for i = 1, #FEW do ALL[#ALL + 1] = FEW[i] end -- Lua's own library is not there yet when this is loaded
-local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, losses = true, subs_completed = true, subs_failed = true,
-  subs_cancelled = true }
+local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, losses = true,
+  subs_completed = true, subs_failed = true, subs_cancelled = true }
 
 -- These fields of a record, or nil where there is no such job. Absent numbers read as 0.
 local function load(id, names)
@@ -98,42 +85,21 @@ local function unindex(rec)
   count(rec, -1)
 end
 
-local function add(series, field, n)
-  if redis.call('HINCRBY', series, field, n) == n then redis.call('EXPIRE', series, KEEP_S, 'NX') end
-end
-
--- One more (or, with n = -1, one less) job that was created, completed, failed, cancelled in that minute.
-local function tally(what, at, n)
-  local minute = math.floor(at / 60000)
-  add(key('flow', math.floor(minute / 60)), (minute % 60) .. ':' .. what, n)
-end
-
-local function observe(series, what, ms, n)
-  ms = math.max(ms, 0)
-  local bucket = ms < 1 and 'zero' or math.ceil(math.log(ms) / math.log(GAMMA))
-  add(series, what .. ':' .. bucket, n)
-  redis.call('HINCRBY', series, what .. '_sum', ms * n)
-  if n > 0 and ms > tonumber(redis.call('HGET', series, what .. '_max') or 0) then
-    redis.call('HSET', series, what .. '_max', ms)
+local function given(pairs_given, name)
+  for i = 1, #pairs_given, 2 do
+    if pairs_given[i] == name then return pairs_given[i + 1] end
   end
 end
 
--- Enters a settled job into the time series, or takes it out again (n = -1).
-local function chronicle(rec, at, n)
-  tally(rec.status, at, n)
-  local series = key('times', math.floor(at / 3600000), rec.type)
-  add(series, rec.status, n)
-  if rec.status == 'cancelled' or not rec.started then return end
-  if rec.queued then observe(series, 'wait', rec.started - rec.queued, n) end
-  observe(series, 'run', at - rec.started, n)
-end
-
 -- Keeps what the record does not say, or is about to forget, of any but the simple course: a list of JSON objects with
--- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more; `was`, where a verdict is
--- taken back or a run is followed by another, the fields of the record.
-local NOTED = { retry = true, requeue = true, unenqueue = true, rerun = true, relaunch = true, reopen = true }
+-- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more, of an end also when it had
+-- `began` (ms), how its `result` begins, and whether that is the `same` as what counted; `was`, where a verdict is taken
+-- back or a run is followed by another, the fields of the record.
+local NOTED = { retry = true, requeue = true, replace = true, unenqueue = true, rerun = true, relaunch = true,
+  reopen = true }
 local NEW_RUN = { rerun = true, relaunch = true }
 local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason', 'cancel', 'presumed', 'subs' }
+local OWN = { worker = true, reason = true, eta = true, began = true, result = true, same = true }
 local HISTORY = 100
 local function note(rec, event, now, run, attempt, more, takes_back)
   local entry = { event = event, at = now, run = run or rec.run, attempt = attempt or rec.attempt }
@@ -141,8 +107,7 @@ local function note(rec, event, now, run, attempt, more, takes_back)
   for i = 1, #VERDICT do was[VERDICT[i]] = old[i] or nil end
   entry.worker = was.worker
   for i = 1, #more, 2 do
-    local name = more[i]
-    if name == 'worker' or name == 'reason' or name == 'eta' then entry[name] = more[i + 1] end
+    if OWN[more[i]] then entry[more[i]] = more[i + 1] end
   end
   if takes_back == nil then entry.late = true end
   if takes_back then
@@ -169,7 +134,7 @@ end
 
 -- Writes into the record what an event sets and clears; `moved` where its status has changed, `more` are further
 -- field/value pairs.
-local function remember(rec, event, now, run, attempt, moved, more)
+local function remember(rec, event, now, run, attempt, moved, more, execution)
   local set, clear = more, {}
   local function put(name, value) rec[name] = value; set[#set + 1] = name; set[#set + 1] = value end
   local function drop(...)
@@ -184,9 +149,7 @@ local function remember(rec, event, now, run, attempt, moved, more)
     if event == 'progress' then put('executing', '1') end
   end
   if event == 'start' and rec.executing and rec.run == run and rec.attempt == attempt then
-    local lease
-    for i = 1, #more, 2 do if more[i] == 'lease' then lease = more[i + 1] end end
-    local losses, displaced = displace(rec, lease)
+    local losses, displaced = displace(rec, given(more, 'lease'))
     if losses > rec.losses then put('losses', losses) end
     if displaced ~= '' then put('displaced', displaced) else drop_if_set('displaced') end
   elseif event == 'retry' or NEW_RUN[event] or SETTLED[rec.status] then
@@ -197,7 +160,8 @@ local function remember(rec, event, now, run, attempt, moved, more)
   if event == 'start' then
     if not rec.started then put('started', now) end
     put('executing', '1')
-    put('deliveries', rec.deliveries + 1)
+    if not execution or execution ~= rec.execution then put('deliveries', rec.deliveries + 1) end
+    if execution then put('execution', execution) end
     drop_if_set('eta')
     drop_if_set('reason')
   elseif event == 'sub_start' then
@@ -206,6 +170,8 @@ local function remember(rec, event, now, run, attempt, moved, more)
     drop_if_set('reason')
   elseif event == 'retry' or event == 'requeue' then
     drop('executing', 'eta', 'lease')
+  elseif event == 'replace' then
+    drop('executing', 'eta', 'lease', 'execution')
   elseif event == 'enqueue' then
     put('run', rec.void + 1); put('queued', now)
     dispatched(rec, now)
@@ -213,9 +179,13 @@ local function remember(rec, event, now, run, attempt, moved, more)
     not_dispatched(rec)
     put('void', rec.run); put('run', 0); drop('queued')
   elseif NEW_RUN[event] then
+    if event == 'rerun' then
+      put('ledger', rec.ledger or '0 0 0')
+      put('ledger_before', rec.deliveries .. ' ' .. rec.ledger)
+    end
     put('run', math.max(rec.run, rec.void) + 1); put('attempt', 0); put('queued', now)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
-      'note', 'body', 'halted', 'replaced', 'via')
+      'note', 'body', 'halted', 'replaced', 'via', 'execution')
     dispatched(rec, now)
     if event == 'rerun' then drop_if_set('losses') end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
@@ -264,10 +234,27 @@ local function without_reason(more)
   return kept
 end
 
+-- Keeps the ledger, where an event is about to be applied. is_next: it is of a later attempt than the record's.
+local GIVEN_UP = { requeue = true, lose = true, quarantine = true }
+local function account(rec, event, now, is_next, corrected, execution)
+  if event == 'progress' then execution = corrected and (execution or rec.execution) end
+  if NEW_RUN[event] or GIVEN_UP[event] and rec.executing then
+    if rec.execution then leave(rec, now) end
+  elseif execution and event ~= 'start' then
+    credit(rec, execution, now, is_next)
+  elseif execution and execution == rec.execution then
+    credit(rec, execution, now) -- its worker is not gone
+  elseif execution and rec.execution then
+    leave(rec, now, is_next)
+    if not is_next then book(rec, 0, 1, 0, 0) end
+  end
+  if event == 'replace' and rec.execution then leave(rec, now, true) end -- it goes on as another
+end
+
 -- Applies an event to a loaded record. run and attempt are nil where the reporter does not know them; `more` are
--- field/value pairs that are written if the event is applied as it came.
+-- field/value pairs that are written if the event is applied as it came; execution is the one that reports, or nil.
 -- Returns the outcome, and the event that was really applied.
-local function apply(rec, event, now, run, attempt, more)
+local function apply(rec, event, now, run, attempt, more, execution)
   if run and run < rec.run then return 'stale', event end
   if run == rec.run and attempt and attempt < rec.attempt then return 'stale', event end
   local unsent = rec.run == 0 or event == 'unenqueue'
@@ -280,29 +267,32 @@ local function apply(rec, event, now, run, attempt, more)
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
   if event == 'start' and rec.presumed == 'quarantine' then return 'refused', event end
-  if (event == 'start' or event == 'relaunch') and rec.cancel then event, more = 'cancelled', nil end
+  if (event == 'start' or event == 'relaunch') and rec.cancel then event, more, execution = 'cancelled', nil, nil end
   if event == 'cancelled' and rec.cancel and more then more = without_reason(more) end
+  local is_overtaken = execution and rec.executing and execution ~= rec.execution
+  if is_overtaken and GIVEN_UP[event] then return 'stale', event end -- another one runs
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]
-  if not MATRIX[event][to] then -- not a status, so the outcome that says why not
-    if event == 'start' and to == 'stale' then note(rec, 'start', now, run, attempt, more or {}) end
-    return to, event
-  end
+  if not MATRIX[event][to] then return to, event end -- not a status, so the outcome that says why not
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
   local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
-  if corrected then chronicle(rec, tonumber(redis.call('HGET', key('job', rec.id), 'finished')), -1) end
+  if corrected then
+    chronicle(rec, tonumber(redis.call('HGET', key('job', rec.id), 'finished')), -1)
+    rec.taken_out = true
+  end
   local again = event == 'start' and rec.started and rec.deliveries > 0
   if again or corrected or NOTED[event] or event == 'cancel' and not SETTLED[to] then
     note(rec, event, now, run, attempt, more or {}, corrected or NEW_RUN[event] or false)
   end
+  account(rec, event, now, attempt and attempt > rec.attempt, corrected, execution)
   local moved = to ~= from or corrected or event == 'relaunch'
   if moved then
     unindex(rec)
     rec.status = to
     index(rec, now)
   end
-  remember(rec, event, now, run, attempt, moved, more or {})
+  remember(rec, event, now, run, attempt, moved, more or {}, execution)
   if SETTLED[to] then chronicle(rec, now, 1) end
   return 'applied', event
 end

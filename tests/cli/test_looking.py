@@ -6,10 +6,12 @@ import re
 import pytest
 from commands import WIDTH, document, lines, refusal, run
 from rich.cells import cell_len
+from sample_jobs import START_MS, create_job
 from serving import Api, Json, job, parent, waiting
 
 from jobtracker.cli.jobs import list_
 from jobtracker.embedded import free_port
+from jobtracker.lifecycle import Event
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 LONG = "A name that is much longer than a terminal is wide, " * 3
@@ -126,6 +128,20 @@ def test_the_history_of_a_job_is_a_line_for_each_step(api, finished):
         "started",
         "completed",
     ]
+
+
+def test_what_ran_twice_is_told_in_plain_words(quiet_api):
+    store, job_id = quiet_api.store, create_job(quiet_api.store)
+    one, other = f"{START_MS}-w1-1", f"{START_MS + 1000}-w2-2"
+    for by in (one, other):
+        store.apply(Event.START, job_id, execution=by, at_ms=int(by.split("-")[0]))
+    for by, result in ((one, "1"), (other, "2")):
+        store.apply(Event.COMPLETE, job_id, execution=by, data={"result": result}, at_ms=START_MS + 3000)
+    assert "in vain   2.00 s, redeliveries 1, double runs 1" in lines(quiet_api, "jobs", "show", job_id)
+    [late] = [line for line in lines(quiet_api, "history", job_id) if "ended_late" in line]
+    assert "completed: 2, another" in late
+    [entry] = [entry for entry in document(quiet_api, "history", job_id) if entry["step"] == "ended_late"]
+    assert (entry["outcome"], entry["result"], entry["same_result"]) == ("completed", "2", False)
 
 
 def test_a_log_is_printed_and_followed_to_its_end(api):

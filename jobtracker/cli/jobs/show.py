@@ -45,12 +45,14 @@ def _print_job(console: Console, job: Job) -> None:
 def _facts(job: Job) -> dict[str, Text | str | None]:
     """What there is to say of a job in a line each."""
     counts, progress, omitted = job.sub_job_counts, job.progress, job.result_omitted_bytes
-    sub_jobs = took = None
+    sub_jobs = took = in_vain = None
     if counts:
         parts = ("completed", counts.completed), ("failed", counts.failed), ("cancelled", counts.cancelled)
         sub_jobs = ", ".join([str(counts.total), *(f"{count} {name}" for name, count in parts if count)])
     if job.started_at and job.finished_at:
         took = f"{(job.finished_at - job.started_at).total_seconds():.2f} s"
+    if job.redeliveries or job.double_runs or job.wasted_s:
+        in_vain = f"{job.wasted_s:.2f} s, redeliveries {job.redeliveries}, double runs {job.double_runs}"
     return {
         "id": job.id,
         "name": job.name,
@@ -68,6 +70,7 @@ def _facts(job: Job) -> dict[str, Text | str | None]:
         "queue": job.queue,
         "worker": job.worker,
         "tries": f"run {job.run}, attempt {job.attempt + 1}, deliveries {job.deliveries}" if job.run else None,
+        "in vain": in_vain,
         "created": time_of(job.created_at),
         "started": time_of(job.started_at),
         "finished": time_of(job.finished_at),
