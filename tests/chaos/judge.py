@@ -9,7 +9,8 @@ What is legal:
   first one was only lost;
 * a cancelled one was cancelled, or one above it was, or one before it in its chain did not complete, or one beside it
   (fail_fast). From then on it does not begin: but for a process that found the store away when it asked;
-* of a job that was run again no earlier run begins.
+* of a job that was run again no earlier run begins;
+* a run of a task that kills its processes is not executed again when it has killed as many as its type bears.
 """
 
 import json
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 from chaos.evidence import Case, Evidence
 from chaos.journal import KILLS, RAISED, RETURNED
+from jobtracker.declarations import DEFAULT
 from jobtracker.lifecycle import SETTLED, FailurePolicy, Status
 
 _CLOCK_S = 0.005
@@ -116,7 +118,7 @@ def was_lost(case: Case) -> bool:
     if case.record.get("presumed") in {"lose", "quarantine"}:
         return True
     kind = json.loads(case.data.get("error") or "{}").get("type")
-    return kind in {"WorkerLostError", "WorkerLost", "WorkerShutdown", "ChordError", "Terminated"}
+    return kind in {"WorkerLostError", "WorkerLost", "WorkerShutdown", "ChordError", "Terminated", "MessageLost"}
 
 
 def _cancelled(case: Case, evidence: Evidence) -> Iterator[str]:
@@ -169,6 +171,9 @@ def _always(case: Case, evidence: Evidence) -> Iterator[str]:
             for line in case.begun(case.run):
                 if line.at_s > act.answered_s and not evidence.in_outage(line.at_s):
                     yield f"its task began {line.at_s - act.answered_s:.3f} s after the answer to a cancel"
+    kills = sum(line.what == KILLS for line in case.last)
+    if kills > DEFAULT.max_deliveries:
+        yield f"it has killed {kills} processes in one run, and {DEFAULT.max_deliveries} are borne"
     queued_s = float(case.record.get("queued") or 0) / 1000
     for run in range(1, case.run):
         for line in case.begun(run):

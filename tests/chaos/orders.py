@@ -158,7 +158,7 @@ class Orders:
         elif task.startswith("flaky"):
             kwargs["failures"] = dice.randint(1, 2)
         elif task.startswith("deadly"):
-            kwargs["times"] = dice.choices((1, 2), (2, 1))[0]
+            kwargs["times"] = dice.choices((1, 2, 99), (6, 3, 1))[0]
         elif task == "replaced":
-            kwargs["by"] = dice.choice(("task", "chain"))
+            kwargs["by"] = dice.choice(("task", "chain", "chord"))
         return Node(task, kwargs)
