@@ -267,7 +267,10 @@ class Launcher:
         return job_id
 
     def places(self, job_ids: Sequence[str]) -> dict[str, dict[str, str | int]]:
-        """Where each job is to be sent: types may have been announced, or moved, since it was created."""
+        """Where each job is to be sent otherwise than its record says: its type was announced, or moved, since.
+
+        What is as it was is left out: a change of the payload, and with it of a custom job's task, may come between.
+        """
         places: dict[str, dict[str, str | int]] = {}
         for record, data in self.queries.load(job_ids):
             place: dict[str, str | int] = {}
@@ -282,7 +285,7 @@ class Launcher:
                 job_type = None
             if job_type is not None and job_type.queue:
                 place["queue"] = job_type.queue
-            places[record["id"]] = place
+            places[record["id"]] = {name: value for name, value in place.items() if record.get(name) != value}
         return places
 
     def _incomplete(self, job_id: str) -> tuple[dict[str, list[str]], dict[str, int]]:
@@ -362,9 +365,12 @@ class Launcher:
         if wanted.priority is not None:
             fields["priority"] = wanted.priority
         if wanted.payload is not None:
-            _, args, kwargs = self.registry.resolve(
+            job_type, args, kwargs = self.registry.resolve(
                 record["type"], wanted.payload, has_sub_jobs=bool(record.get("subs"))
             )
+            fields["task"] = job_type.task
+            if job_type.queue:
+                fields["queue"] = job_type.queue
             data = _stored(wanted.payload, args, kwargs)
         if not fields and not data:
             return

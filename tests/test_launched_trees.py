@@ -5,6 +5,7 @@ from workers_under_test import eventually, every_broker, job
 
 from jobtracker import Status
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
+from jobtracker.lifecycle import Event
 from jobtracker.models import JobUpdate
 
 RAN = ["began", "returned"]
@@ -324,6 +325,15 @@ def test_a_cancelled_outside_job_takes_no_more_reports(project):
 
 
 # -- change ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_payload_that_changes_while_its_job_is_being_started_is_sent_with_its_own_task(project):
+    job_id = project.create("custom", {"task": "ok", "kwargs": {"value": 1}})
+    places = project.launcher.places([job_id])
+    project.launcher.update(job_id, JobUpdate(payload={"task": "add", "args": [3], "kwargs": {"other": 4}}))
+    project.tracking.store.apply(Event.ENQUEUE, job_id, fields=places[job_id])
+    project.tracking.dispatcher.publish(job_id, {job_id: 1})
+    assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).result == 7
 
 
 def test_priority_and_payload_are_changed_before_the_start_only(project):
