@@ -102,11 +102,11 @@ def test_detaching_in_a_worker_leaves_no_guard_on_its_tasks(app, settings):
         pass
 
     classes = {type(task) for task in app.tasks.values()}
-    before = {each: vars(each).get("before_start") for each in classes}
+    before = {(each, name): vars(each).get(name) for each in classes for name in ("before_start", "Request")}
     with attached(app, settings):
         signals.worker_init.send(sender=WorkerOf(app))
-        assert {each: vars(each).get("before_start") for each in classes} != before
-    assert {each: vars(each).get("before_start") for each in classes} == before
+        assert not [(each, name) for (each, name), value in before.items() if getattr(each, name) == value]
+    assert {(each, name): vars(each).get(name) for each, name in before} == before
 
 
 def test_attaching_twice_tracks_once(app, settings):
