@@ -96,7 +96,8 @@ class CurrentJob:
             at_ms=now_ms(),
         )
         with _forgiven(f"Progress of job {self.id} was not recorded"):
-            change = self._tracking.reporting.report(lambda _: apply(), Rank.NOTE)
+            settlement = self._tracking.settlement
+            change = self._tracking.reporting.report(lambda _: settlement.follow(self.id, apply()), Rank.NOTE)
             self._cancelled = self._cancelled or (change is not None and change.cancel_requested)
             self._asked_at = now
 

@@ -48,6 +48,8 @@ class Settlement:
                 self._break_chain(change.next, job_id, at_ms)
             if change.parent:
                 self.tell(change.parent, job_id, change.run, change.after, at_ms)
+        elif change.applied and change.before in SETTLED and change.after and change.parent:
+            self.tell(change.parent, job_id, change.run, change.after, at_ms)  # it had settled by presumption
         return change
 
     def catch_up(self, job_id: str) -> None:

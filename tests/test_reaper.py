@@ -15,6 +15,7 @@ from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
 from jobtracker.backend import stored_result
+from jobtracker.current import CurrentJob
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.keys import LET_GO
 from jobtracker.leases import Leases
@@ -298,6 +299,25 @@ def test_a_worker_that_was_only_silent_corrects_the_presumption(own_project, sto
     assert own_project.job(lost).status is Status.FAILED
     store.apply(Event.COMPLETE, lost, run=1, attempt=0)
     assert (own_project.job(lost).status, own_project.job(lost).error) == (Status.COMPLETED, None)
+    assert recount(own_project.client, own_project.keys) == []
+
+
+@pytest.mark.parametrize("sign", ["a start", "progress"])
+def test_a_parent_is_open_again_as_soon_as_its_lost_sub_job_turns_out_to_run(own_project, store, sign):
+    root, (inner,) = create_parent(store, 1)
+    inner, (sub,) = create_parent(store, 1, name=inner)
+    follow = own_project.tracking.settlement.follow
+    store.apply(Event.START, sub, run=1)
+    follow(sub, store.apply(Event.LOSE, sub, run=1, fields={"reason": "its worker was lost"}))
+    assert [own_project.job(each).status for each in (root, inner)] == [Status.FAILED, Status.FAILED]
+    if sign == "progress":
+        CurrentJob(own_project.tracking, None, sub, 1, 0).progress(1, 2)
+    else:
+        follow(sub, store.apply(Event.START, sub, run=1))
+    jobs = [own_project.job(each) for each in (root, inner)]
+    assert [(each.status, each.reason, each.error) for each in jobs] == [(Status.RUNNING, None, None)] * 2
+    follow(sub, store.apply(Event.COMPLETE, sub, run=1))
+    assert own_project.job(inner).sub_job_counts.completed == 1
     assert recount(own_project.client, own_project.keys) == []
 
 
