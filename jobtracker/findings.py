@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.models import task_id_of
+from jobtracker.lifecycle import SETTLED
+from jobtracker.models import status_of, task_id_of
 from jobtracker.reports import Worker, WorkerStats
 from jobtracker.whereabouts import Sightings
 
@@ -90,7 +90,7 @@ class Job:
     def __init__(self, record: Mapping[str, str], default_queue: str) -> None:
         self.record = record
         self.id = record["id"]
-        self.status = Status(record["status"])
+        self.status = status_of(record)
         self.run = int(record.get("run") or 0)
         self.task_id = task_id_of(self.id, self.run)
         self.queue = record.get("via") or record.get("queue") or default_queue

@@ -94,7 +94,7 @@ def history_of(record: Mapping[str, str], kept: Iterable[str]) -> list[HistoryEn
         record: By `keys.RECORD_FIELDS`.
         kept: What the store has kept beside it (`note` in lua/record.lua), oldest first.
     """
-    entries = [json.loads(text) for text in kept]
+    entries = [entry for entry in map(json.loads, kept) if entry["event"] in set(Event)]  # else of a newer release
     first_worker: dict[int, str] = {}
     for entry in entries:
         is_end = entry["event"] in {Event.RETRY, Event.REQUEUE, Event.REPLACE} and not entry.get("late")

@@ -3,9 +3,24 @@
 All keys begin with `<namespace>:{<partition>}:`, by default `jobtracker:{0}:`. The braces are a hash tag: on a
 Redis Cluster a partition lies in one slot, so a script may touch any key of its own partition. One partition is all
 there is so far; the scripts never reach from a job into another job's partition, so more can be added.
+
+Two releases may work on one store at the same time, each with its own function library (`scripts.py`). A record says
+by which schema it was made, `SCHEMA`; one without a number is older than the first. Within one number changes only
+add: fields, events, kinds of history entries, fields of leases and of announced types, each with a default. So
+
+* who reads ignores what it does not know, and shows a value of a list that it does not know by the nearest it does;
+* who writes keeps what it does not know: scripts set and clear the fields that they name, nothing else;
+* a field keeps its meaning, and so do statuses, their indexes and counters, for whatever number.
+
+The scripts look at no number. A record of a newer or an older one goes through the same course: it is indexed,
+counted and settled; what the newer schema adds to that, it lacks from there on. A status that a script does not know
+makes every event illegal, and stays. A change that can't keep to this takes a new number, and a namespace of its own.
 """
 
 from dataclasses import dataclass
+
+SCHEMA = 1
+"""What a record is like."""
 
 PREFIXES: dict[str, str] = {
     # one job ---------------------------------------------------------------------------------------------------
@@ -68,6 +83,7 @@ PREFIXES: dict[str, str] = {
 }
 
 RECORD_FIELDS = (
+    "schema",  # by which it was made: SCHEMA of that release
     "name",  # for people
     "type",  # the job type
     "task",  # the Celery task's name

@@ -5,7 +5,8 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -155,12 +156,12 @@ class JobSummary(BaseModel):
             "id": record["id"],
             "name": get("name") or get("task") or record["id"],
             "job_type": record["type"],
-            "status": record["status"],
-            "priority": record["priority"],
+            "status": status_of(record),
+            "priority": _known(Priority, get("priority"), Priority.NORMAL),
             "reason": get("reason"),
             "progress": progress,
             "sub_job_counts": counts,
-            "failure_policy": (get("policy") or FailurePolicy.FAIL) if subs else None,
+            "failure_policy": _known(FailurePolicy, get("policy"), FailurePolicy.FAIL) if subs else None,
             "parent_id": get("parent"),
             "sent_by": get("sent_by"),
             "next_id": get("next"),
@@ -184,7 +185,7 @@ class JobSummary(BaseModel):
             "task_id": task_id_of(record["id"], run) if run else None,
             "queue": get("queue"),
             "worker": get("worker"),
-            "origin": get("origin") or "celery",
+            "origin": origin if (origin := get("origin")) in {"api", "beat"} else "celery",
             "request_id": get("request_id"),
         }
 
@@ -389,6 +390,19 @@ def job_and_run_of(task_id: str) -> tuple[str, int]:
     if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
         return job_id, int(run)
     return task_id, 1
+
+
+def status_of(record: Mapping[str, str]) -> Status:
+    """The status of a record; of one that a newer release has introduced, what is nearest."""
+    nearest = Status.FAILED if record.get("finished") else Status.RUNNING if record.get("started") else Status.PENDING
+    return _known(Status, record["status"], nearest)
+
+
+_Known = TypeVar("_Known", bound=StrEnum)
+
+
+def _known(kind: type[_Known], value: str | None, otherwise: _Known) -> _Known:
+    return kind(value) if value in set(kind) else otherwise
 
 
 def _sub_jobs_of(job: Any) -> Any:

@@ -265,6 +265,8 @@ class JobQueries:
         counts = []
         for name, value in self.client.hgetall(self.keys("counts")).items():
             status, priority, job_type = name.split(":", 2)
+            if status not in set(Status) or priority not in set(Priority):
+                continue  # of a newer release
             counts.append(
                 JobCount(status=Status(status), priority=Priority(priority), job_type=job_type, count=int(value))
             )

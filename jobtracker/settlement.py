@@ -12,7 +12,7 @@ from jobtracker.dispatch import Dispatcher
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.models import task_id_of
+from jobtracker.models import status_of, task_id_of
 from jobtracker.queries import JobQueries
 from jobtracker.store import Change, JobStore
 
@@ -57,7 +57,7 @@ class Settlement:
         [(record, _)] = self.queries.load([job_id], missing_ok=True)
         if "status" not in record or not (record.get("parent") or record.get("next")):
             return
-        status = Status(record["status"])
+        status = status_of(record)
         if status in SETTLED:
             self.follow(
                 job_id,

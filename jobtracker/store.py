@@ -50,7 +50,7 @@ class Change(NamedTuple):
 
     outcome: Outcome
     before: Status | None
-    """None where there is no such job."""
+    """None where there is no such job, or its status is one of a newer release."""
     after: Status | None
     run: int
     attempt: int
@@ -338,8 +338,8 @@ class JobStore:
         outcome, before, after, run, attempt, parent, cancel, following, losses = answer
         return Change(
             Outcome(outcome),
-            Status(before) if before else None,
-            Status(after) if after else None,
+            _status(before),
+            _status(after),
             run,
             attempt,
             parent or None,
@@ -347,6 +347,10 @@ class JobStore:
             following or None,
             losses,
         )
+
+
+def _status(text: str) -> Status | None:
+    return Status(text) if text in set(Status) else None
 
 
 def _flat(mapping: Mapping[Any, Any]) -> list[Any]:

@@ -26,7 +26,7 @@ if not rec then
   rec = { id = id, status = 'pending', run = 0 }
   for i = 1, #fields, 2 do rec[fields[i]] = fields[i + 1] end
   if not (rec.type and rec.priority) then return redis.error_reply('ERR A job needs a type and a priority.') end
-  redis.call('HSET', KEYS[1], 'status', 'pending', 'created', now, 'entered', now, 'run', 0, unpack(fields))
+  redis.call('HSET', KEYS[1], 'schema', SCHEMA, 'status', 'pending', 'created', now, 'entered', now, 'run', 0, unpack(fields))
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
   redis.call('ZADD', key('all'), now, id)
   redis.call('ZADD', key('type', rec.type), now, id)

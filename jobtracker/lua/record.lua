@@ -274,7 +274,7 @@ local function apply(rec, event, now, run, attempt, more, execution)
   local from = rec.status
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]
-  if not MATRIX[event][to] then return to, event end -- not a status, so the outcome that says why not
+  if not MATRIX[event][to] then return to or 'illegal', event end -- not a status, so the outcome that says why not
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
   local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
   if corrected then

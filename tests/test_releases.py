@@ -1,0 +1,135 @@
+"""Two releases on one store: each with its own library, and with fields, values and entries new to the other."""
+
+import json
+import random
+
+import pytest
+from recount import recount
+from sample_jobs import START_MS, create_in, create_job, create_parent
+
+from jobtracker.figures import JobCount
+from jobtracker.keys import SCHEMA
+from jobtracker.leases import Leases
+from jobtracker.lifecycle import Event, Outcome, Priority, Status
+from jobtracker.lists import JobFilter
+from jobtracker.registry import Registry
+from jobtracker.reports import JobType, Worker
+from jobtracker.store import JobStore
+
+NEWER = {"schema": "2", "shine": "very"}
+COURSE = [
+    *[Event.START, Event.PROGRESS, Event.REQUEUE, Event.START, Event.RETRY, Event.START, Event.LOSE, Event.START],
+    *[Event.FAIL, Event.RERUN, Event.START, Event.CANCEL, Event.COMPLETE],
+]
+
+
+@pytest.fixture
+def other_store(client, keys, store):
+    """The store as another release sees it: its library is rendered differently."""
+    other = JobStore(client, keys, retention_ms=3 * 86_400_000)
+    assert other._verbs.name != store._verbs.name
+    return other
+
+
+def test_a_record_says_which_schema_it_has(store, queries):
+    assert queries.record(create_job(store))["schema"] == str(SCHEMA)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_two_libraries_take_turns_on_one_job_and_its_tree_and_every_counter_is_right(
+    client, keys, store, other_store, queries, seed
+):
+    dice = random.Random(seed)
+    parent, subs = create_parent(store, 3)
+    for n in range(60):
+        event, job = dice.choice(list(Event)), dice.choice([parent, *subs, *subs])
+        execution = f"{START_MS + n}-w-{dice.randrange(4)}" if event in COURSE else None
+        change = dice.choice([store, other_store]).apply(event, job, execution=execution, at_ms=START_MS + n)
+        if change.applied and change.parent and change.after:
+            dice.choice([store, other_store]).settle(parent, job, change.run, change.after, at_ms=START_MS + n)
+        assert recount(client, keys) == []
+    assert {library["library_name"] for library in map(_pairs, client.function_list("jobtracker_*"))} >= {
+        store._verbs.name,
+        other_store._verbs.name,
+    }
+
+
+def _pairs(flat):
+    return flat if isinstance(flat, dict) else dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+@pytest.mark.parametrize("fields", [NEWER, {}], ids=["newer", "without a number"])
+def test_a_record_of_another_schema_takes_the_same_course_and_keeps_what_is_unknown(
+    client, keys, store, queries, fields
+):
+    job = create_job(store, run=1, queued=START_MS)
+    client.hdel(keys("job", job), "schema")
+    if fields:
+        client.hset(keys("job", job), mapping=fields)
+    for n, event in enumerate(COURSE):
+        assert store.apply(event, job, at_ms=START_MS + n).applied, event
+    store.edit(job, fields={"name": "edited"})
+    record = queries.record(job)
+    assert {name: record.get(name) for name in NEWER} == {name: fields.get(name) for name in NEWER}
+    assert [found.id for found in queries.page(JobFilter(status=Status.COMPLETED)).jobs] == [job]
+    assert queries.get(job).status is Status.COMPLETED
+    client.hdel(keys("job", job), "shine")
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("status", ["pending", "running", "failed"])
+def test_values_that_a_newer_release_has_introduced_are_shown_by_the_nearest_known(
+    client, keys, store, queries, status
+):
+    job, other = create_in(store, Status(status)), create_in(store, Status.COMPLETED)
+    newer = {"status": "mended", "priority": "at once", "policy": "sleep", "origin": "a form", "subs": "1"}
+    client.hset(keys("job", job), mapping=newer)
+    client.hincrby(keys("counts"), "mended:at once:custom", 1)
+    listed = {found.id: found for found in queries.page(JobFilter()).jobs}
+    assert (listed[job].status, listed[job].priority) == (Status(status), Priority.NORMAL)
+    assert (listed[job].failure_policy, listed[job].origin) == ("fail", "celery")
+    assert queries.get(job).status is queries.tree(job).status is Status(status)
+    assert listed[other].status is Status.COMPLETED
+    assert JobCount(status=Status.COMPLETED, priority=Priority.NORMAL, job_type="custom", count=1) in queries.counts()
+
+
+def test_a_status_that_a_newer_release_has_introduced_stays(client, keys, store):
+    job = create_job(store)
+    client.hset(keys("job", job), "status", "mended")
+    for event in Event:
+        change = store.apply(event, job)
+        assert change.outcome in {Outcome.ILLEGAL, Outcome.STALE}
+        assert (change.before, change.after) == (None, None)
+    assert client.hget(keys("job", job), "status") == "mended"
+
+
+def test_history_leaves_out_the_events_of_a_newer_release(client, keys, store, queries):
+    job = create_in(store, Status.COMPLETED)
+    before = queries.history(job)
+    client.rpush(keys("history", job), json.dumps({"event": "polished", "at": START_MS, "shine": 1}))
+    client.rpush(
+        keys("history", job),
+        json.dumps({"event": "retry", "at": START_MS, "run": 1, "attempt": 0, "shine": 1}),
+    )
+    assert len(queries.history(job)) == len(before) + 1
+
+
+def test_leases_and_types_may_say_more_or_less_than_is_known(client, keys):
+    worker = Worker(
+        incarnation="w",
+        name="w@h",
+        host="h",
+        pid=1,
+        pool="solo",
+        concurrency=1,
+        queues=[],
+        version="9",
+        started_at_ms=1,
+    )
+    leases, registry = Leases(client, keys, 60), Registry(client, keys)
+    leases.renew(worker)
+    told = worker.model_dump(exclude={"release"}) | {"shine": {"much": True}}
+    client.set(keys("lease", "w"), json.dumps(told))
+    assert leases.live() == [worker]
+    client.hset(keys("types"), "t", json.dumps({"name": "t", "task": "t", "shine": 1, "arguments": {"shine": 1}}))
+    assert registry.all(fresh=True) == {"t": JobType(name="t", task="t")}
