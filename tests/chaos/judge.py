@@ -10,6 +10,7 @@ What is legal:
 * a cancelled one was cancelled, or one above it was, or one before it in its chain did not complete, or one beside it
   (fail_fast). From then on it does not begin: but for a process that found the store away when it asked;
 * of a job that was run again no earlier run begins;
+* a job has been delivered at least as often as its task has begun, but for the times when the store was away;
 * a run of a task that kills its processes is not executed again when it has killed as many as its type bears.
 """
 
@@ -171,6 +172,8 @@ def _always(case: Case, evidence: Evidence) -> Iterator[str]:
             for line in case.begun(case.run):
                 if line.at_s > act.answered_s and not evidence.in_outage(line.at_s):
                     yield f"its task began {line.at_s - act.answered_s:.3f} s after the answer to a cancel"
+    if _is_short(case, evidence):
+        yield f"it has {case.record.get('deliveries')} deliveries, and its task has begun more often"
     kills = sum(line.what == KILLS for line in case.last)
     if kills > DEFAULT.max_deliveries:
         yield f"it has killed {kills} processes in one run, and {DEFAULT.max_deliveries} are borne"
@@ -179,6 +182,13 @@ def _always(case: Case, evidence: Evidence) -> Iterator[str]:
         for line in case.begun(run):
             if line.at_s > queued_s + _CLOCK_S and not evidence.in_outage(line.at_s):
                 yield f"run {run} began {line.at_s - queued_s:.3f} s after run {case.run} was sent"
+
+
+def _is_short(case: Case, evidence: Evidence) -> bool:
+    """Its record has fewer deliveries than its task has begun, though the store was there each time."""
+    begun = [line for run in list(case.lines) for line in case.begun(run)]
+    deliveries = int(case.record.get("deliveries") or 0)
+    return deliveries < len(begun) and not any(evidence.in_outage(line.at_s) for line in begun)
 
 
 def _finished_s(case: Case) -> float:
