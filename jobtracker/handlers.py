@@ -19,14 +19,11 @@ class RecentIds:
         self._most = most
         self._ids: OrderedDict[str, None] = OrderedDict()
 
-    def add(self, item: str) -> bool:
-        """Remember an id; False if it was known."""
-        if item in self._ids:
-            return False
+    def add(self, item: str) -> None:
+        """Remember an id."""
         self._ids[item] = None
         if len(self._ids) > self._most:
             self._ids.popitem(last=False)
-        return True
 
     def discard(self, item: str) -> bool:
         """Forget an id; False if it was not known."""

@@ -59,7 +59,6 @@ class Hooks:
         """Process id of that main process; a prefork child's differs, every other pool runs its tasks there."""
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
-        self._begun = RecentIds()  # parents that are known to run
         self._unstored = RecentIds()  # tasks whose end Celery could not store
         self._answers: deque[Callable[[], object]] = deque()  # to reports from which nothing follows, not read yet
         self._signals = {
@@ -493,10 +492,8 @@ class Hooks:
         change = store.apply(
             event, job_id, run=run, attempt=attempt, execution=execution, fields=fields, data=data, at_ms=at_ms
         )
-        if event is Event.START and change.parent and change.after is Status.RUNNING:
-            parent = f"{change.parent}:{run}"
-            if (change.applied and self._begun.add(parent)) or again:
-                store.apply(Event.SUB_START, change.parent, at_ms=at_ms)
+        if change.parent and change.parent_waits:
+            store.apply(Event.SUB_START, change.parent, at_ms=at_ms)
         return self.tracking.settlement.follow(job_id, change, again=again, at_ms=at_ms)
 
     def _fail(

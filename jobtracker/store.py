@@ -60,6 +60,8 @@ class Change(NamedTuple):
     """The job that Celery sends when this one has completed, in a chain."""
     losses: int = 0
     """How often its worker or process was lost with it."""
+    parent_waits: bool = False
+    """It runs, and its parent does not know yet that a sub-job does."""
 
     @property
     def applied(self) -> bool:
@@ -335,7 +337,7 @@ class JobStore:
 
     @staticmethod
     def _change(answer: Any) -> Change:
-        outcome, before, after, run, attempt, parent, cancel, following, losses = answer
+        outcome, before, after, run, attempt, parent, cancel, following, losses, parent_waits = answer
         return Change(
             Outcome(outcome),
             _status(before),
@@ -346,6 +348,7 @@ class JobStore:
             bool(cancel),
             following or None,
             losses,
+            bool(parent_waits),
         )
 
 

@@ -150,7 +150,7 @@ def _of_ledgers(
         in_vain_ms = sum(
             max(int(standing[1:]) - int(execution.split("-")[0]), 0)
             for execution, standing in standings.items()
-            if standing != "-"
+            if standing not in {"-", "+"}
         )
         if in_vain_ms != wasted_ms:
             yield f"job {job_id} counts {wasted_ms} ms in vain, and knows {in_vain_ms}"

@@ -167,9 +167,13 @@ def test_attempts_are_neither_redeliveries_nor_double_runs(course):
 def test_the_next_attempt_may_begin_before_the_one_before_it_has_said_so(course):
     one = course.begin(1)
     other = course.begin(3, attempt=1)
-    assert course.report(Event.RETRY, 2, one).outcome is Outcome.STALE
+    for _ in range(2):  # told twice
+        assert course.report(Event.RETRY, 2, one, fields={"reason": "no ink"}).outcome is Outcome.STALE
     course.report(Event.COMPLETE, 4, other, attempt=1)
     assert course.ledger == (2, 0, 0, 0)
+    history = course.queries.history(course.id)
+    assert [entry.reason for entry in history if entry.step is Step.RETRYING] == ["no ink"]
+    assert course.late == []
 
 
 def test_a_message_that_is_replaced_is_no_redelivery(course):

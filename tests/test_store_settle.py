@@ -230,7 +230,10 @@ def test_the_task_of_a_parent_that_was_cancelled_is_never_due(store, queries, fi
 
 def test_the_first_sub_job_that_starts_makes_the_parent_run(client, keys, store, queries):
     parent, _ = create_parent(store, 2)
+    (sub,) = queries.sub_ids(parent)[:1]
+    assert store.apply(Event.START, sub, run=1, attempt=0).parent_waits
     assert store.apply(Event.SUB_START, parent).after is Status.RUNNING
+    assert not store.apply(Event.START, sub, run=1, attempt=1).parent_waits
     assert store.apply(Event.SUB_START, parent).outcome is Outcome.DUPLICATE
     assert "executing" not in queries.record(parent)
     assert recount(client, keys) == []

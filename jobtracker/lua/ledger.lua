@@ -4,6 +4,7 @@
 -- began last or, of those that have reported, whose report counted. What is known of all others is kept under
 -- "executions", one field each, '<standing> <worker>', with the standings
 --   -       over, and not in vain: an attempt that was followed by the next, say
+--   +       likewise, and it has said so after the next one had begun
 --   ?<ms>   given up: another one began, its worker is gone, or the job had settled; in vain until then, as far as known
 --   !<ms>   it has reported after all, at that time, and that changed nothing: a double run
 -- One that was given up counts all the same where its report is the first final one of the current run.
@@ -59,7 +60,7 @@ local function credit(rec, execution, now, is_next)
   if execution == rec.execution and rec.executing then return end -- the simple course
   local was, worker = standing(rec, execution)
   if was then redis.call('HDEL', key('executions', rec.id), execution) end
-  if was and was ~= '-' then
+  if was and was:find('^[?!]') then
     book(rec, 0, 0, was:sub(1, 1) == '!' and -1 or 0, -lasted(execution, tonumber(was:sub(2))))
   end
   if execution == rec.execution then return end
@@ -73,6 +74,14 @@ end
 local function is_told(rec, execution)
   if execution ~= rec.execution then return rec.deliveries > 0 and standing(rec, execution) end
   return rec.executing or not (rec.presumed or rec.status == 'pending')
+end
+
+-- Whether the next attempt has begun before an execution says that it will: true once.
+local function is_overtaken_by_next(rec, execution)
+  local was, worker = standing(rec, execution)
+  if was ~= '-' then return false end
+  keep(rec, execution, '+', worker)
+  return true
 end
 
 -- A start that changes nothing any more, of a task that runs all the same.

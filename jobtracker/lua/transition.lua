@@ -6,7 +6,7 @@
 --          id is not known, or ''), n, n field/value pairs for the record, field/value pairs for the data
 -- A start that was told before is a duplicate. What an execution reports that does not count is noted, once.
 -- Returns  {outcome, status before, status after, run, attempt, parent or '', cancel asked for (0 or 1), next in chain or '',
---          how often its worker or process was lost with it}
+--          how often its worker or process was lost with it, 1 if its parent does not know yet that a sub-job runs}
 -- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
 local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
@@ -14,7 +14,7 @@ local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local run, attempt, lease, n = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
 
 local rec = load(id, FEW)
-if not rec then return { missing(id), '', '', 0, 0, '', 0, '', 0 } end
+if not rec then return { missing(id), '', '', 0, 0, '', 0, '', 0, 0 } end
 local before, masked, outcome, applied = rec.status, rec.masked, 'stale', event
 for i = 10, 9 + 2 * n, 2 do
   if ARGV[i] == 'masked' and ARGV[i + 1] == masked then masked = true end
@@ -39,6 +39,8 @@ if outcome == 'stale' and event == 'start' and not is_refused then
     begin_in_vain(rec, execution, now, given(pairs_given, 'worker') or '')
   end
   note(rec, event, now, run, attempt, pairs_given)
+elseif outcome == 'stale' and event == 'retry' and run == rec.run and execution and is_overtaken_by_next(rec, execution) then
+  note(rec, event, now, run, attempt, pairs_given, false) -- the next attempt has begun before this was reported
 elseif outcome ~= 'applied' and execution then
   local worker = end_in_vain(rec, event, outcome, execution, now)
   if worker then
@@ -53,4 +55,7 @@ elseif outcome ~= 'applied' and execution then
     note(rec, event, now, run, attempt, told)
   end
 end
-return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '', rec.losses or 0 }
+local parent_waits = event == 'start' and rec.status == 'running' and rec.parent
+  and (redis.call('HGET', key('job', rec.parent), 'status') or 'pending') == 'pending'
+return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '',
+  rec.losses or 0, parent_waits and 1 or 0 }
