@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from celery import Task, states
@@ -36,7 +37,7 @@ class ResultBackend:
         self.tracking = tracking
         self._silent_until = float("-inf")
 
-    def ending_of(self, record: dict[str, str]) -> Ending | None:
+    def ending_of(self, record: Mapping[str, str]) -> Ending | None:
         """How the current run of a recorded job has ended; None where the backend does not know, or not say."""
         began = time.monotonic()
         if began < self._silent_until:
@@ -49,7 +50,7 @@ class ResultBackend:
                 self._silent_until = time.monotonic() + _SILENCE_S
             return None
 
-    def _read(self, record: dict[str, str]) -> Ending | None:
+    def _read(self, record: Mapping[str, str]) -> Ending | None:
         kept = self.tracking.app.backend.get_task_meta(task_id_of(record["id"], int(record["run"])))
         event = _EVENTS.get(kept["status"])
         if event is None:
@@ -77,13 +78,15 @@ def _stored(result: object, most_bytes: int) -> dict[str, str]:
     return {"result": text} if size <= most_bytes else {"result_omitted": str(size)}
 
 
-def _result(tracking: Tracking, record: dict[str, str], result: object) -> dict[str, str]:
+def _result(tracking: Tracking, record: Mapping[str, str], result: object) -> dict[str, str]:
     # Where nobody has announced the task it is not known whether its results may be stored; the backend has it.
     announced = tracking.registry.type_of_task(record.get("task", ""))
     return _stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
 
 
-def _error(record: dict[str, str], error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:
+def _error(
+    record: Mapping[str, str], error: object, traceback: object
+) -> tuple[dict[str, str | int], dict[str, str]]:
     kind = type(error).__name__
     if record.get("masked"):  # it may tell what is masked, whose values we don't have
         return {"reason": kind}, {"error": dumps({"type": kind, "message": ""})}

@@ -7,10 +7,7 @@ time limit. What can't be found out is said, and is no error.
 import time
 from collections.abc import Iterable, Mapping
 
-from redis.exceptions import RedisError
-
-from jobtracker.brokers import connected
-from jobtracker.errors import BrokerUnavailableError
+from jobtracker.enquiry import Enquiry
 from jobtracker.explanations import Code, Estimate, Explanation, SubJobState
 from jobtracker.figures import Performance
 from jobtracker.findings import Findings, Job
@@ -21,14 +18,9 @@ from jobtracker.queries import HOUR_MS
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.verdicts import Verdict, verdict_of
-from jobtracker.whereabouts import look_for
 
 _NAMED = 10
 """Sub-jobs that are named."""
-_BROKER_S = 1.0
-"""How long the broker may take to connect, and to answer."""
-_SCAN_S = 0.3
-"""How long messages are looked for at the broker."""
 _SECOND_LOOK_S = 0.2
 """After so long it is looked again for a message that was on its way from one place to another, perhaps."""
 _QUICK_S = 0.5
@@ -50,7 +42,7 @@ class Explainer:
 
     def __init__(self, tracking: Tracking, inspection: Inspection) -> None:
         self.tracking = tracking
-        self.inspection = inspection
+        self.enquiry = Enquiry(tracking, inspection)
 
     def explain(self, job_id: str) -> Explanation:
         """Why a job is not done, or why it ended as it did.
@@ -70,7 +62,7 @@ class Explainer:
         queries = self.tracking.queries
         job = self._job(queries.record(job_id))
         subs = [self._job(record) for record in self._subs_that_matter(job)]
-        found = self._find_out([job, *subs], fresh=fresh)
+        found = self.enquiry.find_out([job, *subs], fresh=fresh)
         states = [self._state(sub, found) for sub in subs]
         verdict = verdict_of(job, found, states)
         not_before_ms = job.ms("eta")
@@ -100,53 +92,6 @@ class Explainer:
         verdict = verdict_of(sub, found)
         name = sub.record.get("name") or sub.id
         return SubJobState(id=sub.id, name=name, status=sub.status, code=verdict.code, sentence=verdict.sentence)
-
-    # -- asking -----------------------------------------------------------------------------------------------------
-
-    def _find_out(self, jobs: Iterable[Job], *, fresh: bool) -> Findings:
-        open_jobs = [job for job in jobs if not job.is_settled]
-        leases = self.tracking.leases
-        found = Findings(now_ms(), {worker.incarnation: worker for worker in leases.live()} if open_jobs else {})
-        lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
-        found.lease_ends_ms = leases.ends_ms(lost)
-        wanted: dict[str, set[str]] = {}
-        for job in open_jobs:
-            if job.has_message:
-                wanted.setdefault(job.queue, set()).add(job.task_id)
-        if wanted:
-            found.unconfirmed = self.tracking.queries.are_unconfirmed(sorted(set().union(*wanted.values())))
-            self._ask_broker(found, wanted)
-        if found.broker is not None and self._needs_workers(found, wanted):
-            self._ask_workers(found, fresh=fresh)
-        return found
-
-    def _ask_broker(self, found: Findings, wanted: dict[str, set[str]]) -> None:
-        try:
-            with connected(self.tracking.app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
-                found.broker = look_for(connection, wanted, _SCAN_S)
-        except BrokerUnavailableError as error:
-            found.unknown.append(f"where its message is: {error}")
-
-    @staticmethod
-    def _needs_workers(found: Findings, wanted: dict[str, set[str]]) -> bool:
-        """A message does not wait in its queue, or does so where nobody seems to come for it."""
-        for name, ids in wanted.items():
-            queue = found.broker.queues[name] if found.broker else None
-            if queue is None or not ids <= queue.waiting.keys():
-                return True
-            if not found.consumers_of(name):
-                return True
-        return False
-
-    def _ask_workers(self, found: Findings, *, fresh: bool) -> None:
-        try:
-            found.workers = self.inspection.workers(fresh=fresh)
-        except (BrokerUnavailableError, RedisError) as error:
-            found.unknown.append(f"what the workers hold: {error}")
-        else:
-            silent = [worker.name for worker in found.workers if not worker.online]
-            if silent:
-                found.unknown.append(f"what these workers hold, which do not answer: {', '.join(silent)}")
 
     # -- when it may be done ----------------------------------------------------------------------------------------
 

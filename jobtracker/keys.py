@@ -93,6 +93,7 @@ RECORD_FIELDS = (
     "priority",  # low | normal | high | critical
     "status",  # see lifecycle.Status
     "run",  # dispatches so far; 0: never sent to Celery
+    "relaunched",  # how many of its runs, since it was started or retried, replace one that was gone
     "void",  # the last run that was taken back, for it could not be sent: what turns up of it is refused
     "attempt",  # Celery's retries count within the run
     "deliveries",  # how often a worker began it, all runs and attempts together
@@ -149,6 +150,9 @@ DATA_FIELDS = (
 
 LET_GO = "none"
 """In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""
+
+NOBODY = "nobody"
+"""In the place of a lease that must still hold a job: none does."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     """The task stopped, or never started, because it was called off."""
     LOSE = "lose"
-    """Presumption: its worker is gone and nobody will report."""
+    """Presumption: its worker, or its message, is gone, and nobody will report."""
     QUARANTINE = "quarantine"
     """Presumption: workers or processes were lost with it again and again, so it is not started any more."""
     SUBS_FAILED = "subs_failed"
@@ -156,7 +156,7 @@ _ROWS: dict[Event, tuple[Status | Outcome, ...]] = {
     Event.REPLACE: (_dup, _P, _P, _stale, _stale, _stale),
     Event.CANCEL: (_X, _R, _X, _ill, _ill, _dup),
     Event.CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
-    Event.LOSE: (_stale, _F, _F, _stale, _stale, _stale),
+    Event.LOSE: (_F, _F, _F, _stale, _stale, _stale),
     Event.QUARANTINE: (_stale, _F, _F, _stale, _stale, _stale),
     Event.SUBS_FAILED: (_F, _F, _F, _stale, _dup, _stale),
     Event.SUBS_CANCELLED: (_X, _X, _X, _stale, _stale, _dup),

@@ -13,6 +13,8 @@ from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
 from jobtracker.keys import LET_GO
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.missing import MissingMessages, settle_missing
+from jobtracker.models import job_and_run_of
 from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError
 from jobtracker.store import now_ms
@@ -42,6 +44,8 @@ class Reaper:
         self._me = uuid.uuid4().hex
         self._fence: str | None = None
         self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
+        self._left: list[dict[str, str]] = []  # of those that were asked about, what has not ended
+        self._missing = MissingMessages(tracking)
         self._backend = ResultBackend(tracking)
         self._was_away_at = float("-inf")
 
@@ -59,6 +63,8 @@ class Reaper:
             ):
                 self._take_turn()
                 step()
+            if self._take_turn():
+                self.settle_missing()
         except FencedError as error:
             logger.debug("%s", error)
         except Exception as error:
@@ -129,7 +135,16 @@ class Reaper:
         Of their reports some were lost: the buffer of a process was full, or it ended, while the store was away. A
         round asks about some of those that have been where they are for long, the next round about the next ones.
         """
-        return sum(map(self._settle_if_finished, self._overdue()))
+        overdue = self._overdue()
+        self._left = [record for record in overdue if not self._settle_if_finished(record)]
+        return len(overdue) - len(self._left)
+
+    def settle_missing(self) -> int:
+        """Send again, or take for lost, what was asked about last and whose message is nowhere; returns how many."""
+        return sum(
+            settle_missing(self.tracking, job, self._backend.ending_of(job.record))
+            for job in self._missing.look(self._left)
+        )
 
     def _settle_if_finished(self, record: dict[str, str]) -> bool:
         ending = self._backend.ending_of(record)
@@ -162,7 +177,8 @@ class Reaper:
             ids = queries.entered_before(status, self._long_ago_ms(), begin, _ASKED)
             self._asked[status] = begin + len(ids) if len(ids) == _ASKED else 0
             found += ids
-        records = [record for record, _ in queries.load(found, missing_ok=True)]
+        found += [job_and_run_of(task_id)[0] for task_id in self._missing.suspects]
+        records = [record for record, _ in queries.load(list(dict.fromkeys(found)), missing_ok=True)]
         return [record for record in records if int(record.get("run", 0))]
 
     def settle_waiting(self) -> int:

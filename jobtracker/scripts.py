@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 
 from jobtracker.connection import RedisClient, is_away
 from jobtracker.histograms import GAMMA
-from jobtracker.keys import LET_GO, PREFIXES, SCHEMA
+from jobtracker.keys import LET_GO, NOBODY, PREFIXES, SCHEMA
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED
 from jobtracker.models import RUN_MARK
 
@@ -157,6 +157,7 @@ def _render(verbs: Iterable[str], keep_s: int) -> str:
         "LET_GO": LET_GO,
         "SCHEMA": SCHEMA,
         "RUN_MARK": RUN_MARK,
+        "NOBODY": NOBODY,
     }
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
     parts += [*map(_read, ("series", "ledger", "record", "fence")), "local VERB = {}"]

@@ -195,7 +195,8 @@ class JobStore:
             job_id: To which job.
             run: In which run, where the reporter knows it; an older one is stale.
             attempt: In which attempt of that run, likewise.
-            lease: The worker that must still hold the job; where another one has taken it on, the event is stale.
+            lease: The worker that must still hold the job, or `keys.NOBODY`; where another one has taken it on, the
+                event is stale.
             execution: The execution that reports (`new_execution`); or only the incarnation of its worker, where more
                 is not known. A start that was reported before is a duplicate. An end that changes nothing goes into
                 the job's ledger, once.

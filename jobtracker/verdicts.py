@@ -237,7 +237,10 @@ def _nowhere(job: Job, found: Findings) -> Verdict:
     return Verdict(Code.MESSAGE_MISSING, sentence, message=place)
 
 
-_REMEDY = "nobody will run it. Cancel it, then retry it."
+_REMEDY = (
+    "nobody will run it. If a worker consumes the queue it will soon be sent again, or be taken for lost; "
+    "else cancel it, then retry it."
+)
 
 
 def _fetched(where: Whereabouts, found: Findings, taken_ms: int | None) -> MessagePlace:

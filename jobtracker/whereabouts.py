@@ -25,6 +25,7 @@ _FIRST_CHUNK, _LAST_CHUNK = 20, 250
 """Messages of one round trip: more each time, for they may be large."""
 
 _TASK = re.compile(rb'"task": "([^"\\]+)"')
+_ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,16 @@ class Sightings:
     visibility_timeout_s: float | None = None
 
 
-def look_for(connection: Any, wanted: Mapping[str, Collection[str]], within_s: float) -> Sightings:
+def look_for(
+    connection: Any, wanted: Mapping[str, Collection[str]], within_s: float, *, whole_only: bool = False
+) -> Sightings:
     """Look for messages.
 
     Args:
         connection: To the broker.
         wanted: Task ids by the queue in which each may be.
         within_s: For how long at most, in seconds; one round trip may exceed it.
+        whole_only: Not in queues that are too long to look at every message.
     """
     if connection.transport.driver_type != "redis":
         return Sightings({name: _counted(connection, name) for name in wanted})
@@ -86,7 +90,7 @@ def look_for(connection: Any, wanted: Mapping[str, Collection[str]], within_s: f
     client = Redis(connection_pool=channel.pool)
     found = Sightings(visibility_timeout_s=float(channel.visibility_timeout))
     for name, ids in wanted.items():
-        found.queues[name] = _seen(client, channel, name, _needles(ids), until)
+        found.queues[name] = _seen(client, channel, name, _needles(ids), until, whole_only)
     found.shows_taken = _see_taken(client, channel, _needles(i for ids in wanted.values() for i in ids), found, until)
     return found
 
@@ -101,12 +105,16 @@ def _needles(task_ids: Iterable[str]) -> dict[bytes, str]:
     return {dumps(task_id).encode(): task_id for task_id in task_ids}
 
 
-def _seen(client: Any, channel: Any, name: str, needles: Mapping[bytes, str], until: float) -> Queue:
+def _seen(
+    client: Any, channel: Any, name: str, needles: Mapping[bytes, str], until: float, whole_only: bool
+) -> Queue:
     lists = [f"{channel.global_keyprefix}{name}" + (f"{channel.sep}{p}" if p else "") for p in channel.priority_steps]
     pipe = client.pipeline(transaction=False)
     for key in lists:
         pipe.llen(key)
     lengths = pipe.execute()
+    if whole_only and max(lengths) > SCAN_LIMIT:
+        return Queue(messages=sum(lengths))
     queue = Queue(messages=sum(lengths), is_whole=True)
     before, tasks_ahead = 0, Counter[str]()
     for key, length in zip(lists, lengths, strict=True):
@@ -165,7 +173,8 @@ def _see_taken(client: Any, channel: Any, needles: Mapping[bytes, str], found: S
 
 def _match(raw: bytes, needles: Mapping[bytes, str], message_of: Any) -> str | None:
     """Which of the wanted tasks a message is; an id may stand in another's message too, as its parent's."""
-    for needle, task_id in needles.items():
-        if needle in raw and message_of(json.loads(raw))["headers"].get("id") == task_id:
+    for found in _ID.finditer(raw):
+        task_id = needles.get(found[1])
+        if task_id and message_of(json.loads(raw))["headers"].get("id") == task_id:
             return task_id
     return None

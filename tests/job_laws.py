@@ -6,7 +6,7 @@ from jobtracker.store import Change
 LIKELY = {
     Status.PENDING: [
         *[Event.START] * 8,
-        *[Event.ENQUEUE, Event.UNENQUEUE, Event.CANCEL, Event.COMPLETE, Event.FAIL, Event.RELAUNCH],
+        *[Event.ENQUEUE, Event.UNENQUEUE, Event.CANCEL, Event.COMPLETE, Event.FAIL, Event.LOSE, Event.RELAUNCH],
     ],
     Status.RUNNING: [
         *[Event.COMPLETE, Event.FAIL, Event.LOSE] * 2,

@@ -363,7 +363,7 @@ def test_a_message_that_is_lost_is_missed_once_it_is_not_new_any_more(own_projec
     found = expect(own_project, job_id, Code.MESSAGE_MISSING)
     assert found.message is not None
     assert found.message.where is Whereabouts.NOWHERE
-    assert "Cancel it, then retry it" in found.sentence
+    assert "cancel it, then retry it" in found.sentence
     own_project.launcher.cancel(job_id)
     own_project.launcher.retry(job_id)
     assert explain(own_project, job_id).message.position == 1

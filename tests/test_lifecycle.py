@@ -93,8 +93,9 @@ def test_a_presumption_is_no_evidence():
     assert not PRESUMPTIONS & EVIDENCE
 
 
-def test_a_pending_job_is_not_presumed_lost_for_no_worker_has_it():
-    assert MATRIX[Event.LOSE][P] is Outcome.STALE
+@pytest.mark.parametrize("status", sorted(set(Status) - SETTLED))
+def test_whatever_has_not_settled_may_be_lost_a_pending_job_with_its_message(status):
+    assert leads_to(Event.LOSE, status) is F
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - SETTLED))

@@ -187,7 +187,7 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
     drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
       'note', 'body', 'halted', 'replaced', 'via', 'execution')
     dispatched(rec, now)
-    if event == 'rerun' then drop_if_set('losses') end
+    if event == 'rerun' then drop('losses', 'relaunched') else redis.call('HINCRBY', key('job', rec.id), 'relaunched', 1) end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' and not rec.cancel then put('cancel', now) end

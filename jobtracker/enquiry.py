@@ -1,0 +1,96 @@
+"""Asks the leases, the broker and the workers where the messages of jobs are, as far as each has to be asked."""
+
+from collections.abc import Iterable
+
+from redis.exceptions import RedisError
+
+from jobtracker.brokers import connected
+from jobtracker.errors import BrokerUnavailableError
+from jobtracker.findings import Findings, Job
+from jobtracker.inspection import Inspection
+from jobtracker.store import now_ms
+from jobtracker.tracking import Tracking
+from jobtracker.whereabouts import look_for
+
+_BROKER_S = 1.0
+"""How long the broker may take to connect, and to answer."""
+_SCAN_S = 0.3
+"""How long messages are looked for at the broker."""
+
+
+class Enquiry:
+    """Finds out about jobs that are not done.
+
+    Args:
+        tracking: Whose.
+        inspection: Asks their workers.
+    """
+
+    def __init__(self, tracking: Tracking, inspection: Inspection) -> None:
+        self.tracking = tracking
+        self.inspection = inspection
+
+    def find_out(self, jobs: Iterable[Job], *, fresh: bool) -> Findings:
+        """Look at the broker and, where that leaves something open, ask the workers.
+
+        Args:
+            jobs: What it is about.
+            fresh: What workers have answered a moment ago does not do.
+        """
+        wanted = _wanted(jobs)
+        found = self.look_at_broker(jobs)
+        if found.broker is not None and self._needs_workers(found, wanted):
+            self.ask_workers(found, fresh=fresh)
+        return found
+
+    def look_at_broker(self, jobs: Iterable[Job], *, whole_only: bool = False) -> Findings:
+        """Look for the leases of jobs, and for their messages at the broker.
+
+        Args:
+            jobs: What it is about.
+            whole_only: Not in queues that are too long to look at every message.
+        """
+        open_jobs = [job for job in jobs if not job.is_settled]
+        leases = self.tracking.leases
+        found = Findings(now_ms(), {worker.incarnation: worker for worker in leases.live()} if open_jobs else {})
+        lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
+        found.lease_ends_ms = leases.ends_ms(lost)
+        if wanted := _wanted(open_jobs):
+            found.unconfirmed = self.tracking.queries.are_unconfirmed(sorted(set().union(*wanted.values())))
+            try:
+                with connected(self.tracking.app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+                    found.broker = look_for(connection, wanted, _SCAN_S, whole_only=whole_only)
+            except BrokerUnavailableError as error:
+                found.unknown.append(f"where its message is: {error}")
+        return found
+
+    def ask_workers(self, found: Findings, *, fresh: bool) -> None:
+        """Ask the workers what they hold; `fresh`: what they have answered a moment ago does not do."""
+        try:
+            found.workers = self.inspection.workers(fresh=fresh)
+        except (BrokerUnavailableError, RedisError) as error:
+            found.unknown.append(f"what the workers hold: {error}")
+        else:
+            silent = [worker.name for worker in found.workers if not worker.online]
+            if silent:
+                found.unknown.append(f"what these workers hold, which do not answer: {', '.join(silent)}")
+
+    @staticmethod
+    def _needs_workers(found: Findings, wanted: dict[str, set[str]]) -> bool:
+        """A message does not wait in its queue, or does so where nobody seems to come for it."""
+        for name, ids in wanted.items():
+            queue = found.broker.queues[name] if found.broker else None
+            if queue is None or not ids <= queue.waiting.keys():
+                return True
+            if not found.consumers_of(name):
+                return True
+        return False
+
+
+def _wanted(jobs: Iterable[Job]) -> dict[str, set[str]]:
+    """The task ids whose messages matter, by the queue in which each may be."""
+    wanted: dict[str, set[str]] = {}
+    for job in jobs:
+        if job.has_message:
+            wanted.setdefault(job.queue, set()).add(job.task_id)
+    return wanted
