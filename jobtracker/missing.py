@@ -77,7 +77,9 @@ class MissingMessages:
         if not jobs:
             return []
         found = self._enquiry.look_at_broker(jobs, whole_only=True)
-        jobs = [job for job in jobs if found.broker is not None and verdict_of(job, found).code in _OPEN]
+        if found.broker is None or not found.leases:
+            return []
+        jobs = [job for job in jobs if verdict_of(job, found).code in _OPEN]
         if not jobs:
             return []
         self._enquiry.ask_workers(found, fresh=True)
