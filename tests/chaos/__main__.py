@@ -3,8 +3,10 @@
 import argparse
 import logging
 import secrets
+import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from chaos.run import Wanted, run
@@ -23,7 +25,7 @@ def main() -> int:
     )
     parser.add_argument("--senders", type=int, default=3, help="how many place orders at once (3)")
     parser.add_argument("--tracking-apart", action="store_true", help="the tracking has a Redis of its own")
-    parser.add_argument("--folder", type=Path, help="keep data, logs, journal and report here")
+    parser.add_argument("--folder", type=Path, help="keep data, logs, journal and report here, whatever comes of it")
     given = parser.parse_args()
     kinds = [kind for kind in given.faults.split(",") if kind and kind != "none"]
     if unknown := set(kinds) - set(WEIGHTS):
@@ -33,23 +35,25 @@ def main() -> int:
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     print(f"seed {wanted.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="chaos-") as temporary:
-        folder = given.folder or Path(temporary)
-        supervisor = Supervisor()
-        with stop_on_signals(supervisor.request_stop):
-            try:
-                report = run(wanted, folder, supervisor)
-            except StopRequestedError:
-                print("Stopped on request.", file=sys.stderr)
-                return 130
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="chaos-"))
+    supervisor = Supervisor()
+    report = None
+    with stop_on_signals(supervisor.request_stop), suppress(StopRequestedError):
+        report = run(wanted, folder, supervisor)
         (folder / "report.json").write_text(report.as_json())
+    if not given.folder and (report is None or report.is_good):
+        shutil.rmtree(folder)
+    if report is None:
+        print("Stopped on request.", file=sys.stderr)
+        return 130
     print(report.as_text())
-    if not report.is_good:
-        again = (
-            f"--seed {wanted.seed} --seconds {wanted.seconds:g} --every {wanted.every_s:g} --faults {given.faults}"
-        )
-        print(f'Again, with all logs: make chaos ARGS="{again} --folder /tmp/chaos"')
-    return 0 if report.is_good else 1
+    if report.is_good:
+        return 0
+    again = f"--seed {wanted.seed} --seconds {wanted.seconds:g} --every {wanted.every_s:g} --faults {given.faults}"
+    again += f" --senders {wanted.senders}{' --tracking-apart' * wanted.tracking_apart}"
+    print(f"All that is known of these jobs is in {folder}/report.json, beside the journal and the logs.")
+    print(f'The same orders and faults again: make chaos ARGS="{again}"')
+    return 1
 
 
 if __name__ == "__main__":
