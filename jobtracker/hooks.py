@@ -488,12 +488,9 @@ class Hooks:
         again: bool,
     ) -> Change:
         """Write what happened to a job, and what follows from it."""
-        store = self.tracking.store
-        change = store.apply(
+        change = self.tracking.store.apply(
             event, job_id, run=run, attempt=attempt, execution=execution, fields=fields, data=data, at_ms=at_ms
         )
-        if change.parent and change.parent_waits:
-            store.apply(Event.SUB_START, change.parent, at_ms=at_ms)
         return self.tracking.settlement.follow(job_id, change, again=again, at_ms=at_ms)
 
     def _fail(

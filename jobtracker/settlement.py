@@ -43,6 +43,8 @@ class Settlement:
             again: The event may have been applied before, by somebody who did not get to know: carry on all the same.
             at_ms: When it happened; default now.
         """
+        if change.parent and change.parent_waits:
+            self._begin(change.parent, at_ms)
         if (change.applied or (again and change.outcome is Outcome.DUPLICATE)) and change.after in SETTLED:
             if change.next and change.after is not Status.COMPLETED:
                 self._break_chain(change.next, job_id, at_ms)
@@ -74,7 +76,11 @@ class Settlement:
                 at_ms=int(record["finished"]),
             )
         elif status is Status.RUNNING and record.get("parent"):
-            self.store.apply(Event.SUB_START, record["parent"], at_ms=int(record["entered"]))
+            self._begin(record["parent"], int(record["entered"]))
+
+    def _begin(self, parent_id: str, at_ms: int | None) -> None:
+        """Tell a parent that a sub-job has begun, the grandparent that its own has, and so on."""
+        self.follow(parent_id, self.store.apply(Event.SUB_START, parent_id, at_ms=at_ms), at_ms=at_ms)
 
     def tell(self, parent_id: str, job_id: str, run: int, status: Status, at_ms: int | None = None) -> bool:
         """Tell a parent what became of a sub-job, the grandparent what became of it, and so on.

@@ -79,6 +79,17 @@ def test_a_custom_job_runs_an_announced_task_with_its_arguments(project):
     assert (done.result, done.task, done.job_type) == (7, "add", "custom")
 
 
+def test_all_above_a_task_run_once_it_has_begun(project, gate):
+    inner = job("collect", sub_jobs=[job("hold", {"gate": gate})])
+    root = project.launch("collect", sub_jobs=[job("collect", sub_jobs=[inner])])
+    *above, leaf = project.queries.families(root)
+    project.expect(leaf, Status.RUNNING, "STARTED", ["began"])
+    for each in above:
+        project.expect_status(each, Status.RUNNING)
+    project.diary.open_gate(gate)
+    project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
+
+
 # -- failure policies -----------------------------------------------------------------------------------------------
 
 

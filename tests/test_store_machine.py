@@ -220,7 +220,7 @@ class JobMachine(RuleBasedStateMachine):
             assert self._is_unconfirmed(job) or change.after is Status.CANCELLED
         if change.applied and change.parent and change.after:
             self.tellings.append((change.parent, job, change.run, change.after))
-            if event is Event.START:
+            if event in {Event.START, Event.SUB_START}:
                 self._apply(change.parent, Event.SUB_START, tick, None, None)
         return change
 

@@ -55,7 +55,8 @@ elseif outcome ~= 'applied' and execution then
     note(rec, event, now, run, attempt, told)
   end
 end
-local parent_waits = event == 'start' and rec.status == 'running' and rec.parent
+local begins = event == 'start' or event == 'sub_start'
+local parent_waits = begins and rec.status == 'running' and rec.run > 0 and rec.parent
   and (redis.call('HGET', key('job', rec.parent), 'status') or 'pending') == 'pending'
 return { outcome, before, rec.status, rec.run, rec.attempt, rec.parent or '', rec.cancel and 1 or 0, rec.next or '',
   rec.losses or 0, parent_waits and 1 or 0 }
