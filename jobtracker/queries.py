@@ -172,6 +172,15 @@ class JobQueries:
         news = [each for each in found if SETTLED & {each[2], told.get(each[0], "").partition(":")[2]}]
         return sorted(news, key=lambda each: each[2] in SETTLED)
 
+    def taken_for_settled(self, records: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
+        """Those of some records of unsettled jobs whose parents take them for settled."""
+        subs = [record for record in records if record.get("parent")]
+        pipe = self.client.pipeline(transaction=False)
+        for sub in subs:
+            pipe.hget(self.keys("outcomes", sub["parent"]), sub["id"])
+        told = zip(subs, pipe.execute(), strict=True)
+        return [sub for sub, outcome in told if outcome and outcome.partition(":")[2] in SETTLED]
+
     def tree(self, job_id: str) -> JobTree:
         """A job with its sub-jobs to any depth: two round trips for each level.
 

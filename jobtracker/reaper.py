@@ -14,7 +14,7 @@ from jobtracker.connection import is_away
 from jobtracker.keys import LET_GO
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.missing import MissingMessages, settle_missing
-from jobtracker.models import job_and_run_of
+from jobtracker.models import job_and_run_of, status_of
 from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError
 from jobtracker.store import now_ms
@@ -182,13 +182,22 @@ class Reaper:
         return [record for record in records if int(record.get("run", 0))]
 
     def settle_waiting(self) -> int:
-        """Tell parents of sub-jobs what a process that died has left untold; returns how many parents."""
+        """Tell parents, and the next of chains, what a process that died has left untold; returns how many parents.
+
+        All that have been running for long, and of those that wait likewise the ones that this round has asked about.
+        """
         queries, settlement = self.tracking.queries, self.tracking.settlement
+        records = {record["id"]: record for record in [*self._long_running(), *self._left]}
+        for record in queries.taken_for_settled(records.values()):
+            settlement.tell(record["parent"], record["id"], int(record["run"]), status_of(record))
         helped = 0
-        for record in self._long_running():
-            if not record.get("subs") or record.get("executing"):
+        for record in records.values():
+            if record.get("executing"):
                 continue
-            untold = queries.untold(record["id"])
+            before = None if record.get("queued") else record.get("sent_by")
+            if before and queries.field(before, "next") == record["id"]:
+                settlement.catch_up(before)
+            untold = queries.untold(record["id"]) if record.get("subs") else []
             for sub, run, status in untold:
                 settlement.tell(record["id"], sub, run, status)
             helped += bool(untold)

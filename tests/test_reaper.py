@@ -10,7 +10,7 @@ import pytest
 from celery.exceptions import ChordError
 from recount import keys_of, recount
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sample_jobs import create_in, create_parent
+from sample_jobs import create_in, create_job, create_parent
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
@@ -498,6 +498,41 @@ def test_a_parent_that_nobody_told_of_its_sub_job_is_told(own_project, store, re
     assert own_project.job(root).status is Status.FAILED
     assert "no ink" in own_project.job(root).error.message
     assert reaper.settle_waiting() == 0
+
+
+def test_a_parent_that_waits_for_a_parent_is_told_of_it(own_project, store, reaper, now_ms):
+    root, (inner,) = create_parent(store, 1)
+    inner, (sub,) = create_parent(store, 1, name=inner)
+    change = store.apply(Event.CANCEL, sub, at_ms=now_ms)
+    assert store.settle(inner, sub, change.run, Status.CANCELLED).verdict == "settled"  # and then the process died
+    reaper.settle_finished()
+    assert reaper.settle_waiting() == 1
+    assert [own_project.job(each).status for each in (inner, root)] == [Status.FAILED, Status.FAILED]
+
+
+def test_the_next_of_a_chain_is_told_that_the_job_before_it_has_failed(own_project, store, reaper, now_ms):
+    before, following, last = (f"chain.{n}" for n in range(3))
+    create_job(store, before, at_ms=now_ms - 60_000, run=1, queued=now_ms - 60_000, next=following)
+    for each, sender, then in ((following, before, {"next": last}), (last, following, {})):
+        create_job(store, each, at_ms=now_ms - 60_000, run=1, sent_by=sender, **then)
+    reaper.settle_finished()
+    assert reaper.settle_waiting() == 0
+    assert own_project.job(following).status is Status.PENDING
+    store.apply(Event.FAIL, before)  # and then the process died
+    reaper.settle_finished()
+    reaper.settle_waiting()
+    assert [own_project.job(each).status for each in (following, last)] == [Status.CANCELLED] * 2
+
+
+def test_a_parent_is_open_again_where_nobody_told_it_that_its_lost_sub_job_runs(own_project, store, reaper, now_ms):
+    root, sub = begun_parent(own_project, now_ms)
+    start = {"run": 1, "attempt": 0, "at_ms": now_ms - 60_000}
+    store.apply(Event.START, sub, **start)
+    own_project.tracking.settlement.follow(sub, store.apply(Event.LOSE, sub, run=1))
+    assert own_project.job(root).status is Status.FAILED
+    store.apply(Event.START, sub, **start)  # and then the process died
+    reaper.settle_waiting()
+    assert own_project.job(root).status is Status.RUNNING
 
 
 def test_a_parent_whose_task_nobody_called_is_called(own_project, store, reaper, now_ms):
