@@ -9,6 +9,7 @@ import logging
 
 from jobtracker.brokers import connected
 from jobtracker.errors import BrokerUnavailableError, InvalidJobError
+from jobtracker.keys import NOBODY
 from jobtracker.lifecycle import SETTLED, Event, Status
 from jobtracker.models import job_and_run_of
 from jobtracker.store import now_ms
@@ -55,7 +56,7 @@ class Outbox:
                 reason = f"its parent {record['parent']} was cancelled"
                 self.tracking.settlement.cancel_trees([job_id], reason=reason)
             elif not subs or record.get("body") == "called":
-                change = self.tracking.settlement.relaunch(job_id, run=run, reason=_REASON)
+                change = self.tracking.settlement.relaunch(job_id, run=run, lease=NOBODY, reason=_REASON)
                 if change.applied:
                     logger.warning("Job %s: %s", job_id, _REASON)
                 return change.applied
@@ -89,4 +90,6 @@ def _is_waiting(record: dict[str, str], run: int) -> bool:
     """Whether that run of a job has not begun, as far as is known."""
     if "status" not in record or int(record["run"]) != run or record["status"] in SETTLED:
         return False
-    return not record.get("executing") and (not record.get("started") or bool(record.get("subs")))
+    if record.get("executing") or record.get("execution"):  # or did: it waits for its next attempt
+        return False
+    return not record.get("started") or bool(record.get("subs"))

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from sample_jobs import create_parent, report
 from servers import Relay
 from workers_under_test import eventually, job, new_project
 
@@ -11,6 +12,7 @@ from jobtracker.embedded import free_port
 from jobtracker.errors import BrokerUnavailableError, PartlySentError
 from jobtracker.lifecycle import Event
 from jobtracker.outbox import Outbox
+from jobtracker.store import new_execution
 
 RAN = ["began", "returned"]
 LONG_AGO_MS = 60_000
@@ -66,6 +68,36 @@ def test_a_job_that_has_begun_is_left_alone(project, request):
     send_unconfirmed(project)
     project.diary.open_gate(request.node.name)
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 1
+
+
+def test_a_job_that_begins_while_it_is_looked_at_is_left_alone(own_project, monkeypatch):
+    store, queries = own_project.tracking.store, own_project.queries
+    own_project.announce()
+    job_id = own_project.create("ok")
+    store.apply(Event.ENQUEUE, job_id)
+    let_time_pass(own_project)
+    load = queries.load
+
+    def load_and_begin(*args, **options):
+        found = load(*args, **options)
+        store.apply(Event.START, job_id, run=1, attempt=0, fields={"lease": "a worker"})
+        return found
+
+    monkeypatch.setattr(queries, "load", load_and_begin)
+    assert Outbox(own_project.tracking).send() == 0
+    assert (own_project.job(job_id).status, own_project.job(job_id).run) == (Status.RUNNING, 1)
+
+
+def test_a_parent_whose_task_waits_for_its_next_attempt_is_left_alone(own_project):
+    store = own_project.tracking.store
+    root, (sub,) = create_parent(store, 1, policy="continue")
+    assert report(store, root, sub, Event.FAIL).verdict == "due"  # and who has sent it died before it could say so
+    for event in (Event.START, Event.RETRY):
+        store.apply(event, root, run=1, attempt=0, execution=new_execution("worker"))
+    let_time_pass(own_project)
+    assert Outbox(own_project.tracking).send() == 0
+    assert (own_project.job(root).status, own_project.job(root).run) == (Status.RETRYING, 1)
+    assert own_project.queries.are_unconfirmed([root]) == set()
 
 
 def test_what_was_sent_in_time_is_not_sent_again(project):
