@@ -167,6 +167,11 @@ class Launcher:
         for each, change in changes.items():
             if change.parent and change.after:
                 self.settlement.tell(change.parent, each, change.run, change.after)
+        parents = [each for each, subs in again.items() if subs]
+        statuses = zip(parents, self.queries.fields(parents, "status"), strict=True)
+        if off := [each for each, status in statuses if status == Status.CANCELLED]:
+            # By a cancel that came to their sub-jobs before these were about to run again.
+            self.settlement.cancel_trees(off, reason="it was cancelled while it was retried")
         runs = {each: change.run for each, change in changes.items() if change.applied}
         self._publish_again([each for each in ready if each in runs], runs)
 

@@ -144,6 +144,23 @@ def test_of_two_retries_at_once_one_wins(project, gate):
     assert project.did(root, run=3) == []
 
 
+def test_a_cancel_that_comes_amidst_a_retry_leaves_nothing_running(project, monkeypatch):
+    root = project.create("collect", sub_jobs=[job("collect", sub_jobs=[job("ok")]), job("ok")])
+    project.launcher.cancel(root)
+    store, families = project.tracking.store, project.queries.families(root)
+    apply_many = store.apply_many
+
+    def cancel_first(event, *args):
+        if event is Event.RERUN:  # of all but the root, which comes before
+            project.launcher.cancel(root)
+        return apply_many(event, *args)
+
+    monkeypatch.setattr(store, "apply_many", cancel_first)
+    project.launcher.retry(root)
+    project.expect(project.send("ok"), Status.COMPLETED, "SUCCESS", RAN)
+    assert [project.account(each)[::2] for each in families] == [(Status.CANCELLED, [])] * len(families)
+
+
 def test_a_sub_job_is_retried_while_its_parent_still_waits(project, gate):
     slow = job("hold", {"gate": f"{gate} 2", "value": 2})
     root = project.launch("collect", sub_jobs=[job("mended", {"name": gate, "value": 1}), slow])
