@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from jobtracker.arguments import NOTHING, stored_when_begun
@@ -76,8 +77,8 @@ class Launcher:
         try:
             self.start(job_id)
         except Exception:
-            self.store.delete(job_id)  # refused, where part of a tree was sent: then it is cancelled, and says why
-            self.empty_trash()
+            with suppress(JobTrackerError):  # where a part of a tree has begun: then it is cancelled, and says why
+                self.delete(job_id)
             raise
         return job_id
 
@@ -218,12 +219,19 @@ class Launcher:
             IllegalTransitionError: Part of it has not ended, or it is part of another job.
         """
         record = self.queries.record(job_id)
-        outcome = self.store.delete(job_id)[0]
+        outcome = Outcome.ILLEGAL if self._goes_on_below(record) else self.store.delete(job_id)[0]
         if outcome is Outcome.ILLEGAL:
             self._check_has_no_parent(record, "delete", "delete its parent")
             why = "it, or one of its sub-jobs, has not ended. Cancel it first."
             raise IllegalTransitionError(job_id, record["status"], "delete", why)
         self.empty_trash()
+
+    def _goes_on_below(self, record: dict[str, str]) -> bool:
+        """Whether a job has ended before all below it: its cancel overtook the news that a task had begun."""
+        if record["status"] not in SETTLED or not record.get("subs"):
+            return False
+        statuses = self.queries.fields(self.queries.families(record["id"]), "status")
+        return not SETTLED.issuperset(filter(None, statuses))
 
     def empty_trash(self) -> int:
         """Remove the sub-jobs of deleted jobs; returns how many."""

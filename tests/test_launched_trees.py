@@ -1,6 +1,7 @@
 """Jobs and trees that are sent through the launcher: how they run, and how they are called off."""
 
 import pytest
+from sample_jobs import create_parent
 from workers_under_test import eventually, every_broker, job
 
 from jobtracker import Status
@@ -276,6 +277,20 @@ def test_a_tree_is_deleted_whole_once_it_has_ended(project, gate):
     project.launcher.delete(root)
     for each in everything:
         assert project.account(each).status == "missing"
+
+
+def test_a_tree_is_not_deleted_while_a_task_deep_in_it_runs(own_project):
+    store, settlement = own_project.tracking.store, own_project.tracking.settlement
+    root, (inner,) = create_parent(store, 1)
+    inner, (leaf,) = create_parent(store, 1, name=inner)
+    store.apply(Event.START, leaf, run=1, attempt=0)  # and before the news of it, a cancel
+    settlement.cancel_trees([root], reason="not any more")
+    assert [own_project.job(each).status for each in (root, inner)] == [Status.CANCELLED] * 2
+    with pytest.raises(IllegalTransitionError, match="has not ended"):
+        own_project.launcher.delete(root)
+    settlement.follow(leaf, store.apply(Event.CANCELLED, leaf, run=1, attempt=0))
+    own_project.launcher.delete(root)
+    assert {own_project.account(each).status for each in (root, inner, leaf)} == {"missing"}
 
 
 def test_a_job_that_was_never_started_is_deleted_at_once(project):
