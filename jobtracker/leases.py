@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys
-from jobtracker.reports import Worker
+from jobtracker.reports import Worker, read
 from jobtracker.store import now_ms
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,13 @@ class Leases:
         """The workers that live, by name."""
         names = self.client.zrange(self.keys("leases"), now_ms(), "+inf", byscore=True)
         found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
-        return sorted((Worker.model_validate_json(text) for text in found if text), key=lambda w: w.name)
+        return sorted(filter(None, map(_worker, found)), key=lambda w: w.name)
+
+    def held(self, incarnations: Iterable[str]) -> set[str]:
+        """Those of some incarnations that live, whatever their leases say: by the server's clock."""
+        names = list(incarnations)
+        found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
+        return {name for name, text in zip(names, found, strict=True) if text}
 
     def ends_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
         """When these workers' leases end or have ended, by incarnation; of those that did so within an hour."""
@@ -61,7 +67,8 @@ class Leases:
         """The pools of these workers, by incarnation; of those that live."""
         names = list(incarnations)
         found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
-        return {name: Worker.model_validate_json(text).pool for name, text in zip(names, found, strict=True) if text}
+        workers = zip(names, map(_worker, found), strict=True)
+        return {name: worker.pool for name, worker in workers if worker}
 
     def skews_ms(self) -> dict[str, int]:
         """How far the clocks of workers are ahead of the server's, by their names.
@@ -77,10 +84,12 @@ class Leases:
             pipe.zscore(self.keys("leases"), name)
         (seconds, micros), *answers = pipe.execute()
         server_ms = seconds * 1000 + micros // 1000
-        leases = zip(answers[::3], answers[1::3], answers[2::3], strict=True)
-        return {
-            Worker.model_validate_json(text).name: int(end) - server_ms - left for text, left, end in leases if text
-        }
+        leases = zip(map(_worker, answers[::3]), answers[1::3], answers[2::3], strict=True)
+        return {worker.name: int(end) - server_ms - left for worker, left, end in leases if worker}
+
+
+def _worker(lease: str | None) -> Worker | None:
+    return read(Worker, lease) if lease else None
 
 
 class Repeater:

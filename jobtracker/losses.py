@@ -98,11 +98,11 @@ class Losses:
     def _counted(self, record: dict[str, str], *, is_counted: bool) -> dict[str, str | int]:
         """The fields that count the workers which were lost with the job."""
         displaced = (record.get("displaced") or "").split()
-        living = self.leases.pools(displaced)
+        living = self.leases.held(displaced)
         losses = int(record.get("losses") or 0) + is_counted + len(displaced) - len(living)
         fields: dict[str, str | int] = {"losses": losses} if losses else {}
         if displaced:
-            fields["displaced"] = " ".join(living)
+            fields["displaced"] = " ".join(sorted(living))
         return fields
 
 

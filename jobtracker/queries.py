@@ -124,9 +124,9 @@ class JobQueries:
         return list(pipe.execute())
 
     def state(self, job_id: str) -> tuple[int, Status] | None:
-        """A job's run and status; None where there is no such job."""
+        """A job's run and status; None where there is no such job, or its status is one of a newer release."""
         run, status = self.client.hmget(self.keys("job", job_id), "run", "status")
-        return None if status is None else (int(run), Status(status))
+        return (int(run), Status(status)) if status in set(Status) else None
 
     def has_logged(self, job_id: str, at_ms: int, level: str, message: str) -> bool:
         """Whether a line is among the last of a job's log."""
@@ -167,7 +167,7 @@ class JobQueries:
         found = [
             (sub, int(run), Status(status))
             for sub, (run, status) in zip(subs, states, strict=True)
-            if status and told.get(sub) != f"{run}:{status}"
+            if status in set(Status) and told.get(sub) != f"{run}:{status}"
         ]
         news = [each for each in found if SETTLED & {each[2], told.get(each[0], "").partition(":")[2]}]
         return sorted(news, key=lambda each: each[2] in SETTLED)

@@ -99,8 +99,9 @@ class Reaper:
         (acks_late) waits for that, and any other has failed: presumptions, which a report that the worker sends after
         all corrects.
         """
-        live = {worker.incarnation for worker in self.tracking.leases.live()}
-        lost = [record for record in self._long_running() if record.get("lease") not in live]
+        running = self._long_running()
+        live = self.tracking.leases.held({record["lease"] for record in running if record.get("lease")})
+        lost = [record for record in running if record.get("lease") not in live]
         return sum(self._settle(record, "WorkerLost", _fate(record)) for record in lost)
 
     def settle_stopped(self, incarnation: str) -> int:

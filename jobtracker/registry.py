@@ -11,13 +11,16 @@ from jobtracker.arguments import ALL, MASK, ArgumentRule
 from jobtracker.connection import RedisClient
 from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
 from jobtracker.keys import Keys
-from jobtracker.reports import JobType
+from jobtracker.reports import JobType, read
 
 CUSTOM = "custom"
 DOCUMENTED = ("data_processing", "document_analysis", "entity_extraction", "medication_extraction", CUSTOM)
 """Types that are accepted before any worker has announced them; their tasks have the types' own names."""
 
 _CACHE_S = 1.0
+
+_HIDDEN = ArgumentRule(keep="none")
+"""What may be shown of the arguments of a type that says so in a way that is not known."""
 
 _MOST_PROBLEMS = 50
 """How many a refusal of a payload names."""
@@ -62,7 +65,8 @@ class Registry:
         """The announced types by name, at most a second old, or read anew."""
         if fresh or time.monotonic() - self._cached_at >= _CACHE_S:
             announced = self.client.hgetall(self.keys("types"))
-            self._cached = {name: JobType.model_validate_json(text) for name, text in sorted(announced.items())}
+            found = {name: read(JobType, text, arguments=_HIDDEN) for name, text in sorted(announced.items())}
+            self._cached = {name: job_type for name, job_type in found.items() if job_type}
             self._cached_at = time.monotonic()
         return self._cached
 

@@ -1,15 +1,18 @@
 """What there is beside jobs: job types, workers, queues, figures, health, problems, as the API answers them."""
 
+import json
 import re
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from jobtracker.arguments import ArgumentRule
 from jobtracker.figures import FlowPoint, Performance
 from jobtracker.lifecycle import OnLost, Priority, Status
 from jobtracker.models import JobSummary
+
+_Told = TypeVar("_Told", bound=BaseModel)
 
 
 class JobType(BaseModel):
@@ -46,6 +49,25 @@ class Worker(BaseModel):
     version: str = Field(description="Of celery-jobtracker.")
     release: str = Field("", description="Of its own project, as `RELEASE_LABEL` names it.")
     started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
+
+
+def read(model: type[_Told], text: str, **nearest: Any) -> _Told | None:
+    """What a worker has told, perhaps one of a newer release; None where too little of it can be read.
+
+    Args:
+        model: What it tells of.
+        text: JSON.
+        nearest: Fields to take for those that can't be read; others have their defaults.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        unread = {str(each["loc"][0]) for each in error.errors() if each["loc"]}
+    try:
+        told = {name: value for name, value in json.loads(text).items() if name not in unread}
+        return model.model_validate(told | {name: nearest[name] for name in unread & nearest.keys()})
+    except (ValueError, AttributeError):
+        return None
 
 
 class WorkerStats(BaseModel):

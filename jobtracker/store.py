@@ -266,7 +266,7 @@ class JobStore:
         verdict, grandparent, parent_run, parent_status = self._verbs.call(
             self.client, "settle", self.keys("job", parent_id), args
         )
-        return Verdict(verdict, grandparent or None, parent_run, Status(parent_status) if parent_status else None)
+        return Verdict(verdict, grandparent or None, parent_run, _status(parent_status))
 
     def edit(
         self,

@@ -268,6 +268,14 @@ def test_only_jobs_of_workers_without_a_lease_are_lost(own_project, store, reape
     assert [own_project.account(each).status for each in (lost, held, just_begun)] == ["failed", "running", "running"]
 
 
+def test_a_worker_whose_clock_is_behind_is_not_lost(own_project, store, reaper, leases, now_ms):
+    leases.renew(live_worker("alive"))
+    own_project.client.zadd(own_project.keys("leases"), {"alive": now_ms - 60_000})
+    held = begin(store, "alive", now_ms - 60_000)
+    assert reaper.settle_lost() == 0
+    assert own_project.job(held).status is Status.RUNNING
+
+
 def test_a_lost_job_whose_message_comes_back_waits_for_it(own_project, store, reaper, now_ms):
     lost = begin(store, "dead", now_ms - 60_000, acks_late="1")
     assert reaper.settle_lost() == 1

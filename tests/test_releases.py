@@ -6,7 +6,9 @@ import random
 import pytest
 from recount import recount
 from sample_jobs import START_MS, create_in, create_job, create_parent
+from test_reaper import live_worker
 
+from jobtracker.arguments import ArgumentRule
 from jobtracker.figures import JobCount
 from jobtracker.keys import SCHEMA
 from jobtracker.leases import Leases
@@ -133,3 +135,28 @@ def test_leases_and_types_may_say_more_or_less_than_is_known(client, keys):
     assert leases.live() == [worker]
     client.hset(keys("types"), "t", json.dumps({"name": "t", "task": "t", "shine": 1, "arguments": {"shine": 1}}))
     assert registry.all(fresh=True) == {"t": JobType(name="t", task="t")}
+
+
+def test_what_can_not_be_read_of_leases_and_types_does_not_hide_the_others(client, keys):
+    leases, registry = Leases(client, keys, 60), Registry(client, keys)
+    for name in ("known", "strange"):
+        leases.renew(live_worker(name))
+    client.set(keys("lease", "strange"), json.dumps({"incarnation": "strange", "concurrency": "plenty"}))
+    assert [worker.incarnation for worker in leases.live()] == ["known"]
+    assert leases.held(["known", "strange", "gone"]) == {"known", "strange"}
+    assert leases.pools(["known", "strange"]) == {"known": "prefork"}
+    assert list(leases.skews_ms()) == ["w@test"]
+    strange = {"name": "s", "task": "s", "queue": "q", "on_lost": "mourn", "arguments": {"keep": "a part"}}
+    client.hset(keys("types"), mapping={"s": json.dumps(strange), "t": '{"name": "t", "task": "t"}', "u": "[]"})
+    shown = JobType(name="s", task="s", queue="q", arguments=ArgumentRule(keep="none"))
+    assert registry.all(fresh=True) == {"s": shown, "t": JobType(name="t", task="t")}
+
+
+def test_a_parent_bears_a_status_of_a_sub_job_that_a_newer_release_has_introduced(client, keys, store, queries):
+    parent, subs = create_parent(store, 2)
+    client.hset(keys("job", subs[0]), "status", "mended")
+    store.apply(Event.FAIL, subs[1])
+    assert queries.state(subs[0]) is None
+    assert queries.untold(parent) == [(subs[1], 1, Status.FAILED)]
+    client.hset(keys("job", parent), "status", "sleeping")
+    assert store.settle(parent, subs[1], 1, Status.FAILED).status is None
