@@ -35,6 +35,8 @@ class Step(StrEnum):
     """Somebody asked that it stop while it ran."""
     STARTED_AGAIN = "started_again"
     """A worker got its message once more after it had ended. What came of that does not count."""
+    REFUSED = "refused"
+    """A worker got a message whose task it did not begin: the job was cancelled, is in quarantine, or runs anew."""
     ENDED_LATE = "ended_late"
     """An execution came to its end when another one's had counted, or the job had ended. It does not count."""
     CORRECTED = "corrected"
@@ -122,9 +124,11 @@ def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterato
         return
     is_corrected = was and event not in {Event.REOPEN, Event.RELAUNCH}
     step = Step.CORRECTED if is_corrected else _STEPS[event]
+    if entry.get("late"):
+        step = Step.REFUSED if entry.get("refused") else Step.STARTED_AGAIN
     yield HistoryEntry(
         at=from_ms(entry["at"]),
-        step=Step.STARTED_AGAIN if entry.get("late") else step,
+        step=step,
         run=entry["run"],
         attempt=entry["attempt"],
         worker=entry.get("worker"),

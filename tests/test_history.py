@@ -103,6 +103,32 @@ def test_a_delivery_after_the_end_is_told_from_one_that_counts(store, queries):
     assert (last.step, last.worker, last.run) == (Step.STARTED_AGAIN, "other@h", 1)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [[Event.RELAUNCH], [Event.FAIL, Event.RERUN], [Event.UNENQUEUE], [Event.CANCELLED], [Event.QUARANTINE]],
+    ids=lambda before: before[-1],
+)
+def test_a_message_whose_task_must_not_begin_is_told(store, queries, before):
+    status = Status.PENDING if before == [Event.UNENQUEUE] else Status.RUNNING
+    job_id = create_in(store, status)
+    for event in before:
+        assert store.apply(event, job_id, run=1, at_ms=START_MS + 1).applied
+    execution = f"{START_MS + 5}-late-1"
+    job = queries.get(job_id)
+    store.apply(
+        Event.START,
+        job_id,
+        run=1,
+        attempt=0,
+        execution=execution,
+        fields={"worker": "late@h"},
+        at_ms=START_MS + 5,
+    )
+    refused = [entry for entry in queries.history(job_id) if entry.step is Step.REFUSED]
+    assert [(entry.worker, entry.run) for entry in refused] == [("late@h", 1)]
+    assert queries.get(job_id) == job
+
+
 def test_a_start_that_failed_is_told(store, queries):
     job_id = create_job(store)
     store.apply(Event.ENQUEUE, job_id, at_ms=START_MS + 1)

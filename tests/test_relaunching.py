@@ -41,6 +41,8 @@ def test_the_message_of_the_run_before_is_refused_when_it_turns_up(single):
     single.diary.open_gate("relaunch")
     single.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert single.did(job_id, run=1) == []
+    steps = [(each.step, each.run) for each in single.queries.history(job_id)]
+    assert ("refused", 1) in steps
 
 
 def test_a_job_is_relaunched_once(project, settlement, other_queue):

@@ -92,14 +92,14 @@ local function given(pairs_given, name)
 end
 
 -- Keeps what the record does not say, or is about to forget, of any but the simple course: a list of JSON objects with
--- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more, of an end also when it had
--- `began` (ms), how its `result` begins, and whether that is the `same` as what counted; `was`, where a verdict is taken
--- back or a run is followed by another, the fields of the record.
+-- event, at (ms), run, attempt, worker, reason, eta; `late`, where it changes nothing any more, of a start also that it was
+-- `refused`, of an end when it had `began` (ms), how its `result` begins, and whether that is the `same` as what counted;
+-- `was`, where a verdict is taken back or a run is followed by another, the fields of the record.
 local NOTED = { retry = true, requeue = true, replace = true, unenqueue = true, rerun = true, relaunch = true,
   reopen = true }
 local NEW_RUN = { rerun = true, relaunch = true }
 local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason', 'cancel', 'presumed', 'subs' }
-local OWN = { worker = true, reason = true, eta = true, began = true, result = true, same = true }
+local OWN = { worker = true, reason = true, eta = true, refused = true, began = true, result = true, same = true }
 local HISTORY = 100
 local function note(rec, event, now, run, attempt, more, takes_back)
   local entry = { event = event, at = now, run = run or rec.run, attempt = attempt or rec.attempt }

@@ -33,9 +33,11 @@ if outcome == 'applied' and applied == event then
     end
   end
 end
-local is_refused = run and (run < rec.run or run > 0 and run <= (rec.void or 0))
-if outcome == 'stale' and event == 'start' and not is_refused then
-  if execution and rec.status ~= 'cancelled' then -- else it is refused
+if event == 'start' and (outcome == 'stale' or outcome == 'refused') then
+  local is_of_another_run = run and (run < rec.run or run > 0 and run <= (rec.void or 0))
+  if outcome == 'refused' or is_of_another_run or rec.status == 'cancelled' then -- as on_prerun in hooks.py
+    pairs_given[#pairs_given + 1], pairs_given[#pairs_given + 2] = 'refused', true
+  elseif execution then
     begin_in_vain(rec, execution, now, given(pairs_given, 'worker') or '')
   end
   note(rec, event, now, run, attempt, pairs_given)
