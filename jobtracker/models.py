@@ -129,6 +129,7 @@ class JobSummary(BaseModel):
     deliveries: int = Field(description="How often a worker began it.")
     redeliveries: int = Field(0, description="How many of them were once more what had begun before.")
     double_runs: int = Field(0, description="Executions that came to an end of their own which did not count.")
+    losses: int = Field(0, description="How often its worker or process was lost with it, since a start by hand.")
     wasted_s: float = Field(0.0, description="Time in vain: of double runs and of what was lost, as far as known.")
     task: str | None = Field(None, description="The Celery task's name.")
     task_id: str | None = Field(None, description="Celery's id of the current run.")
@@ -180,6 +181,7 @@ class JobSummary(BaseModel):
             "deliveries": int(get("deliveries") or 0),
             "redeliveries": int(redeliveries),
             "double_runs": int(double_runs),
+            "losses": int(get("losses") or 0),
             "wasted_s": int(wasted_ms) / 1000,
             "task": get("task"),
             "task_id": task_id_of(record["id"], run) if run else None,

@@ -52,7 +52,7 @@ def lose_again_and_again(project, reaper, at_ms, leases, **fields):
 
 def test_a_job_is_not_delivered_again_when_its_worker_was_lost_with_it_three_times(own_project, reaper, long_ago_ms):
     *waits, job = lose_again_and_again(own_project, reaper, long_ago_ms, "abc")
-    assert [each.status for each in waits] == [Status.PENDING, Status.PENDING]
+    assert [(each.status, each.losses) for each in waits] == [(Status.PENDING, 1), (Status.PENDING, 2)]
     assert (job.status, job.deliveries, job.error.type) == (Status.FAILED, 3, "JobQuarantinedError")
     assert job.reason == (
         "its worker or process was lost with it 3 times, at last so: c@test was lost. It is not run again by itself; "
