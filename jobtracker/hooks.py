@@ -26,7 +26,7 @@ from jobtracker.current import CurrentJob, job_of, secrets_of
 from jobtracker.declarations import DEFAULT, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
-from jobtracker.keys import LET_GO
+from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.lifecycle import Event, OnLost, Outcome, Status
 from jobtracker.lineage import called, sender, terms
 from jobtracker.losses import quarantined
@@ -280,7 +280,9 @@ class Hooks:
     def on_untold(self, request: Any, error: Exception) -> None:
         """Its process was lost, and Celery could not store that: from the main process, and no signal follows."""
         if self.scope.covers(request.task, request):
-            self._let_go(request.id, f"{type(error).__name__}: {_text(error)}")
+            is_gone = request.lost_by is not None and worker_state.should_terminate is None
+            lease = PROCESS_GONE if is_gone else LET_GO
+            self._let_go(request.id, f"{type(error).__name__}: {_text(error)}", lease)
 
     @staticmethod
     def _runs_again(task: Task) -> bool:
@@ -441,7 +443,7 @@ class Hooks:
         write = functools.partial(self._write, event, job_id, run, attempt, self.lease, fields, data, now_ms())
         self.tracking.reporting.report(write, _RANKS.get(event, Rank.END), data=data)
 
-    def _let_go(self, task_id: str, why: str) -> None:
+    def _let_go(self, task_id: str, why: str, lease: str = LET_GO) -> None:
         """Say that this worker does not run a task any more, and can't tell how it ended: the reaper finds out."""
         job_id, run = job_and_run_of(task_id)
         reason = f"Celery could not store how it ended: {why}"[:REASON_CHARS]
@@ -451,7 +453,7 @@ class Hooks:
             job_id,
             run=run,
             lease=self.lease,
-            fields={"lease": LET_GO, "reason": reason},
+            fields={"lease": lease, "reason": reason},
             at_ms=now_ms(),
         )
         self.tracking.reporting.report(lambda _: let_go(), Rank.END)

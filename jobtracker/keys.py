@@ -151,6 +151,9 @@ DATA_FIELDS = (
 LET_GO = "none"
 """In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""
 
+PROCESS_GONE = "gone"
+"""Likewise, but for that the process which ran it was lost."""
+
 NOBODY = "nobody"
 """In the place of a lease that must still hold a job: none does."""
 

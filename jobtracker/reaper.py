@@ -11,7 +11,7 @@ import uuid
 
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
-from jobtracker.keys import LET_GO
+from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.missing import MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of, status_of
@@ -235,4 +235,4 @@ class Reaper:
 
 def _fate(record: dict[str, str]) -> str:
     """What has become of the worker that had a job."""
-    return f"let it go ({record.get('reason')})" if record.get("lease") == LET_GO else "was lost"
+    return f"let it go ({record.get('reason')})" if record.get("lease") in {LET_GO, PROCESS_GONE} else "was lost"

@@ -15,7 +15,7 @@ from workers_under_test import (
 
 from jobtracker import Status
 from jobtracker.current import JobQuarantinedError
-from jobtracker.keys import LET_GO
+from jobtracker.keys import PROCESS_GONE
 from jobtracker.lifecycle import Event
 
 
@@ -42,7 +42,7 @@ def test_a_task_whose_process_ends_is_a_failure(project, how):
 
 def test_a_task_whose_process_ends_while_celery_can_not_store_that_is_let_go(project):
     job_id = project.send("lost_untold")
-    eventually(lambda: project.queries.field(job_id, "lease") == LET_GO)
+    eventually(lambda: project.queries.field(job_id, "lease") == PROCESS_GONE)
     assert "the result can't be stored" in project.expect(job_id, Status.RUNNING, "STARTED", ["began"]).reason
 
 

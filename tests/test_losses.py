@@ -9,7 +9,7 @@ from sample_jobs import create_in, create_parent, new_job
 from test_reaper import begin, live_worker
 
 from jobtracker import Status, tracked
-from jobtracker.keys import LET_GO
+from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, OnLost, Outcome
 from jobtracker.reaper import Reaper
@@ -143,6 +143,22 @@ def test_a_job_that_its_worker_has_let_go_of_is_not_lost_with_it(own_project, st
     reaper.settle_lost()
     assert own_project.job(job_id).status is Status.PENDING
     assert own_project.queries.field(job_id, "losses") is None
+
+
+def test_a_job_whose_process_is_gone_counts_it_whether_it_is_delivered_again_or_settled_first(
+    own_project, store, reaper, leases, long_ago_ms
+):
+    leases.renew(live_worker("a"))
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
+    for losses in range(3):
+        assert begin_again(store, job_id, "a", long_ago_ms).losses == losses
+        store.apply(Event.PROGRESS, job_id, run=1, lease="a", fields={"lease": PROCESS_GONE, "reason": "no backend"})
+        if losses == 1:
+            reaper.settle_lost()
+            reason = own_project.job(job_id).reason
+            assert reason == "a@test let it go (no backend); the broker will deliver the message again"
+    reaper.settle_lost()
+    assert own_project.job(job_id).error.type == "JobQuarantinedError"
 
 
 def test_a_parent_that_runs_by_its_sub_jobs_has_no_worker_to_be_lost(own_project, store, reaper, long_ago_ms):
