@@ -20,7 +20,7 @@ def create_app(settings: Settings, kind: type[Celery] = Celery) -> Celery:
     configure(app, settings)
     app.conf.update(
         task_default_queue=QUEUE,
-        task_routes={name: {"queue": DEADLY_QUEUE} for name in ("deadly", "deadly_late")},
+        task_routes={name: {"queue": DEADLY_QUEUE} for name in ("deadly", "deadly_late", "deadly_again")},
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         worker_prefetch_multiplier=2,

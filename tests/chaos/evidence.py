@@ -1,15 +1,18 @@
 """What is known of each job at the end of a run, from all witnesses: tracker, tasks, Celery, and those who asked."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
-from celery import Celery
+from celery import Celery, states
 
 from chaos.journal import BEGAN, Line
 from chaos.load import Act, Book
 from chaos.orders import Node, Order
+from jobtracker.lifecycle import Event
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
 
@@ -51,9 +54,31 @@ class Case:
         return int(self.record.get("run") or 0)
 
     @property
+    def type(self) -> str:
+        """Its type, which is its task too."""
+        return self.record.get("type", "")
+
+    @property
+    def relaunched(self) -> int:
+        """How many runs the tracker itself has added, since somebody has asked for one."""
+        return int(self.record.get("relaunched") or 0)
+
+    @property
     def last(self) -> list[Line]:
         """What its task did in the current run."""
         return self.lines[self.run or 1]
+
+    @property
+    def since_asked(self) -> list[Line]:
+        """What its task did in the current run, and in those before it that the tracker itself has followed by it."""
+        last = self.run or 1
+        return [line for run in range(last - self.relaunched, last + 1) for line in self.lines[run]]
+
+    @property
+    def error_type(self) -> str | None:
+        """What its error is called."""
+        error: dict[str, str] = json.loads(self.data.get("error") or "{}")
+        return error.get("type")
 
     def begun(self, run: int) -> list[Line]:
         """The executions of a run."""
@@ -123,6 +148,19 @@ class Evidence:
         """Celery's own state of the current run."""
         return str(self._app.AsyncResult(task_id_of(case.id, case.run or 1)).state)
 
+    def success_s(self, case: Case, run: int) -> float | None:
+        """When Celery stored the success of a run, in seconds since the epoch; None where it has none."""
+        kept = self._app.backend.get_task_meta(task_id_of(case.id, run))
+        if kept["status"] != states.SUCCESS:
+            return None
+        return datetime.fromisoformat(kept["date_done"]).timestamp()
+
+    def relaunches(self, case: Case) -> Iterator[tuple[int, float]]:
+        """The runs that the tracker itself has followed by another, and when, in seconds since the epoch."""
+        for entry in map(json.loads, self.history(case.id)):
+            if entry["event"] == Event.RELAUNCH:
+                yield entry["run"], entry["at"] / 1000
+
     def history(self, job_id: str) -> list[str]:
         """What the tracker keeps of a job's course, as it stands in the store."""
         return list(self._queries.client.lrange(self._queries.keys("history", job_id), 0, -1))
@@ -142,6 +180,6 @@ class Evidence:
     def _before(self) -> dict[str, Case]:
         return {case.record["next"]: case for case in self.cases.values() if case.record.get("next")}
 
-    def in_outage(self, at_s: float) -> bool:
-        """Whether a process may have found a store away at a time."""
-        return any(begin <= at_s <= end + _NOTICE_S for begin, end in self._outages)
+    def in_outage(self, at_s: float, until_s: float | None = None) -> bool:
+        """Whether a process may have found a store away at a time, or at any in between two."""
+        return any(begin <= (until_s or at_s) and at_s <= end + _NOTICE_S for begin, end in self._outages)

@@ -49,10 +49,10 @@ def did(what: str, detail: Any = None) -> None:
     os.write(_open(os.environ[VARIABLE]), f"{json.dumps(line)}\n".encode())
 
 
-def executions_of(task_id: str) -> int:
-    """How often a task has begun by now."""
+def executions_of(id_begins: str) -> int:
+    """How often a task has begun by now: a task id names a run of a job, a job's id all of them."""
     with Path(os.environ[VARIABLE]).open() as lines:
-        return sum(Line(*json.loads(text)).what == BEGAN for text in lines if task_id in text)
+        return sum(Line(*json.loads(text)).what == BEGAN for text in lines if id_begins in text)
 
 
 def read(path: Path) -> Iterator[Line]:

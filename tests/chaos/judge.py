@@ -7,11 +7,16 @@ What is legal:
 * a failed one raised, killed its process, or was lost with its worker or its message. A parent fails by its sub-jobs.
   The first end of a run that somebody has seen counts: one that comes back and succeeds changes nothing, unless the
   first one was only lost;
+* one that is to run again where it is lost has not failed by being lost with its worker, unless the rest of its chain
+  waits for it; one that can be sent again has not failed by its message being lost;
 * a cancelled one was cancelled, or one above it was, or one before it in its chain did not complete, or one beside it
   (fail_fast). From then on it does not begin: but for a process that found the store away when it asked;
-* of a job that was run again no earlier run begins;
+* of a job that was run again no earlier run begins; where the tracker did it by itself, Celery had no result;
 * a job has been delivered at least as often as its task has begun, but for the times when the store was away;
-* a run of a task that kills its processes is not executed again when it has killed as many as its type bears.
+* a task that kills its processes is not executed again when it has killed as many as its type bears, in one run or in
+  several, until somebody asks for it; it is in quarantine then, and no other job is. Not counted is one that was lost
+  by a worker which has not noticed that, while the broker delivered it again (the visibility timeout), nor one that
+  was lost while the store was away.
 """
 
 import json
@@ -19,19 +24,24 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from chaos.evidence import Case, Evidence
-from chaos.journal import KILLS, RAISED, RETURNED
+from chaos.journal import BEGAN, KILLS, RAISED, RETURNED
+from chaos.tasks import RUN_AGAIN
 from jobtracker.declarations import DEFAULT
 from jobtracker.lifecycle import SETTLED, FailurePolicy, Status
+from jobtracker.missing import MOST_RELAUNCHES
 
 _CLOCK_S = 0.005
 """Records have whole milliseconds."""
+
+_LOOK_S = 0.5
+"""May lie between a look at Celery's result backend and what follows from it."""
 
 
 class Finding(NamedTuple):
     """Something that must not be."""
 
     kind: str
-    """wrong | stuck | lost | counters"""
+    """wrong | stuck | lost | counters off"""
     job_id: str
     text: str
 
@@ -52,8 +62,8 @@ def _of(case: Case, evidence: Evidence) -> Iterator[tuple[str, str]]:
         if not is_only_created(case):
             yield "stuck", f"it is {case.status}, run {case.run}: {case.record.get('reason')}"
         return
-    for text in (*_RULES[Status(case.status)](case, evidence), *_always(case, evidence)):
-        yield "wrong", text
+    for rule in (_RULES[Status(case.status)], _answers, _executions):
+        yield from (("wrong", text) for text in rule(case, evidence))
 
 
 def is_only_created(case: Case) -> bool:
@@ -87,7 +97,7 @@ def _result(case: Case, subs: list[Case], *, may_miss: bool) -> str | None:
         return f"its result is {stored}, and its task returned {returned}"
     if not case.node or not case.node.subs:  # a replacement may have sub-jobs all the same
         expected = case.node.value if case.node else None
-        value = stored[1] if case.record.get("type") == "join" and stored else stored
+        value = stored[1] if case.type == "join" and stored else stored
         return None if value == expected else f"its result is {stored}, not {expected}"
     if not isinstance(stored, list) or len(stored) != len(subs):
         return f"its result is {stored}, and it has {len(subs)} sub-jobs"
@@ -105,6 +115,7 @@ def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
     ran_again = not was_lost(case) and began and began[-1] > _finished_s(case)
     if (state := evidence.state(case)) == "SUCCESS" and not ran_again:
         yield f"it is failed ({case.record.get('reason')}), and Celery says {state}"
+    yield from _lost(case, evidence)
     subs = evidence.subs.get(case.id, [])
     by_subs = case.record.get("presumed") == "subs_failed"
     if by_subs and all(sub.status == Status.COMPLETED for sub in subs):
@@ -118,8 +129,27 @@ def was_lost(case: Case) -> bool:
     """Its verdict says that it was lost, not what its task did."""
     if case.record.get("presumed") in {"lose", "quarantine"}:
         return True
-    kind = json.loads(case.data.get("error") or "{}").get("type")
-    return kind in {"WorkerLostError", "WorkerLost", "WorkerShutdown", "ChordError", "Terminated", "MessageLost"}
+    return case.error_type in {*_WITH_WORKER, "ChordError", "Terminated", "MessageLost"}
+
+
+_WITH_WORKER = {"WorkerLostError", "WorkerLost", "WorkerShutdown"}
+
+
+def _lost(case: Case, evidence: Evidence) -> Iterator[str]:
+    """What is wrong with its being lost."""
+    reason, next_id = case.record.get("reason"), case.record.get("next")
+    if case.error_type in _WITH_WORKER and case.type in RUN_AGAIN and not next_id:
+        yield f"it is failed ({reason}), and is to run again then"
+    if case.error_type == "MessageLost":
+        chords = (each for each in evidence.above(case) if each.record.get("subs"))
+        by_celery = any(each.record.get("origin") != "api" for each in chords)
+        can_be_sent = not (next_id or by_celery or evidence.before(case) or case.record.get("replaced"))
+        if can_be_sent and case.relaunched < MOST_RELAUNCHES:
+            yield f"it is failed ({reason}), and can be sent again"
+    if case.error_type == "JobQuarantinedError":
+        begun = [line for line in case.since_asked if line.what == BEGAN]
+        if len(begun) < DEFAULT.max_deliveries:
+            yield f"it is failed ({reason}), and its task has begun {len(begun)} times"
 
 
 def _cancelled(case: Case, evidence: Evidence) -> Iterator[str]:
@@ -159,10 +189,11 @@ _RULES: dict[Status, Callable[[Case, Evidence], Iterator[str]]] = {
 }
 
 
-# -- what was answered, and earlier runs ----------------------------------------------------------------------------
+# -- what was answered, and executions -------------------------------------------------------------------------------
 
 
-def _always(case: Case, evidence: Evidence) -> Iterator[str]:
+def _answers(case: Case, evidence: Evidence) -> Iterator[str]:
+    """What contradicts what was answered."""
     for act in case.acts:
         if act.run is not None and act.run > case.run:
             yield f"{act.verb} was answered with run {act.run}, and it is in run {case.run}"
@@ -172,11 +203,19 @@ def _always(case: Case, evidence: Evidence) -> Iterator[str]:
             for line in case.begun(case.run):
                 if line.at_s > act.answered_s and not evidence.in_outage(line.at_s):
                     yield f"its task began {line.at_s - act.answered_s:.3f} s after the answer to a cancel"
+
+
+def _executions(case: Case, evidence: Evidence) -> Iterator[str]:
+    """What has begun once too often."""
     if _is_short(case, evidence):
         yield f"it has {case.record.get('deliveries')} deliveries, and its task has begun more often"
-    kills = sum(line.what == KILLS for line in case.last)
-    if kills > DEFAULT.max_deliveries:
-        yield f"it has killed {kills} processes in one run, and {DEFAULT.max_deliveries} are borne"
+    kills = sum(line.what == KILLS and not evidence.in_outage(line.at_s) for line in case.since_asked)
+    if kills > DEFAULT.max_deliveries + len(case.record.get("displaced", "").split()):
+        yield f"it has killed {kills} processes since somebody asked for it, and {DEFAULT.max_deliveries} are borne"
+    for run, at_s in evidence.relaunches(case):
+        done_s = evidence.success_s(case, run)
+        if done_s is not None and done_s < at_s - _LOOK_S and not evidence.in_outage(done_s, at_s):
+            yield f"Celery had the result of run {run} for {at_s - done_s:.3f} s when it was followed by another run"
     queued_s = float(case.record.get("queued") or 0) / 1000
     for run in range(1, case.run):
         for line in case.begun(run):

@@ -14,12 +14,14 @@ Shape = Literal["single", "tree", "chain"]
 LEAVES = {
     "early": 30,
     "late": 30,
+    "again": 15,
     "failing": 5,
     "mended": 5,
     "flaky": 8,
     "flaky_late": 8,
-    "deadly": 3,
-    "deadly_late": 4,
+    "deadly": 1,
+    "deadly_late": 2,
+    "deadly_again": 2,
     "replaced": 7,
 }
 """The tasks without sub-jobs, and how often each is asked for compared with the others."""
@@ -147,13 +149,13 @@ class Orders:
         ]
         seconds = round(dice.uniform(0, 0.2), 2)
         policy = dice.choices(list(FailurePolicy), (6, 2, 2))[0]
-        return Node(dice.choice(("collect", "collect_late")), {"seconds": seconds}, subs, policy)
+        return Node(dice.choice(("collect", "collect_late", "collect_again")), {"seconds": seconds}, subs, policy)
 
     def _leaf(self) -> Node:
         dice = self._dice
         task = dice.choices(list(self._leaves), list(self._leaves.values()))[0]
         kwargs: dict[str, Any] = {"value": dice.getrandbits(32)}
-        if task in {"early", "late"} and dice.random() < 0.4:
+        if task in {"early", "late", "again"} and dice.random() < 0.4:
             kwargs["seconds"] = round(dice.uniform(0.05, 0.4) if dice.random() < 0.9 else dice.uniform(1, 2.5), 2)
         elif task.startswith("flaky"):
             kwargs["failures"] = dice.randint(1, 2)

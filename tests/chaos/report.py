@@ -9,9 +9,10 @@ from typing import Any
 from chaos.evidence import Evidence
 from chaos.journal import BEGAN, RETURNED
 from chaos.judge import Finding, is_only_created, was_lost
-from jobtracker.lifecycle import SETTLED, Status
+from chaos.trouble import LABELS
+from jobtracker.lifecycle import Status
 
-KINDS = ("wrong", "stuck", "lost", "counters")
+KINDS = ("wrong", "stuck", "lost", "counters off")
 _SHOWN = 25
 
 
@@ -58,15 +59,22 @@ class Report:
         rows: list[tuple[str, object]] = [
             ("seed", self.seed),
             ("trouble", f"{self.seconds:g} s"),
-            *((f"  {kind}", number) for kind, number in sorted(self.faults.items())),
+            ("faults", sum(self.faults.values())),
+            *((f"  {LABELS.get(kind, kind)}", number) for kind, number in sorted(self.faults.items())),
             ("all settled", settled),
             *self.figures.items(),
-            *((kind.upper() if number else kind, number) for kind, number in self.counts.items()),
         ]
         shown = [f"{finding.kind}: {finding.job_id}: {finding.text}" for finding in self.findings[:_SHOWN]]
         if len(self.findings) > _SHOWN:
             shown.append(f"… and {len(self.findings) - _SHOWN} more")
-        return "\n".join([*(f"{name:<34} {value}" for name, value in rows), *shown])
+        verdict = ", ".join(f"{kind} {number}" for kind, number in self.counts.items())
+        return "\n".join(
+            [
+                *(f"{name:<42} {value}" for name, value in rows),
+                f"{'GOOD' if self.is_good else 'BAD'}: {verdict}",
+                *shown,
+            ]
+        )
 
 
 def figures_of(evidence: Evidence) -> dict[str, int]:
@@ -81,15 +89,18 @@ def figures_of(evidence: Evidence) -> dict[str, int]:
         "orders": len(orders),
         "  accepted": sum(order.acknowledged for order in orders),
         "jobs": len(cases),
-        **{f"  {status}": statuses[status] for status in sorted(SETTLED)},
-        "  created only": sum(map(is_only_created, cases)),
+        "  completed": statuses[Status.COMPLETED],
+        "  cancelled": statuses[Status.CANCELLED],
+        "  failed": statuses[Status.FAILED],
+        "    with their worker, process or message": len(lost),
+        "      that had not begun": sum(not case.begun(case.run) for case in lost),
+        "      that had returned, and nobody knew": sum(case.did(RETURNED) for case in lost),
+        "  created, and nobody was told": sum(map(is_only_created, cases)),
         "cancels answered": acts["cancel"],
         "retries answered": acts["retry"],
+        "runs sent again by the tracker itself": sum(case.relaunched for case in cases),
         "executions": executions.total(),
-        "  run twice or more": sum(number > 1 for number in executions.values()),
-        "lost": len(lost),
-        "  had not begun": sum(not case.begun(case.run) for case in lost),
-        "  had returned, and only they knew": sum(case.did(RETURNED) for case in lost),
+        "  that began twice or more": sum(number > 1 for number in executions.values()),
     }
 
 

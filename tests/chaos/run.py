@@ -79,14 +79,14 @@ def run(wanted: Wanted, folder: Path, supervisor: Supervisor) -> Report:
         settled_after_s = _settle(stack, queries, load.book, supervisor)
         evidence = Evidence(load.book, list(journal.read(stack.journal)), queries, app, stack.outages)
         findings = judge(evidence)
-        findings += [Finding("counters", "", text) for text in recount(queries.client, queries.keys)]
+        findings += [Finding("counters off", "", text) for text in recount(queries.client, queries.keys)]
         findings += [Finding("wrong", "", text) for text in load.book.unexpected]
         details = details_of(evidence, findings)
         with Client(stack.api_url) as client:
             for finding in findings:
                 if finding.kind == "stuck" and finding.job_id in details:
                     details[finding.job_id]["explain"] = client.explain(finding.job_id).model_dump(mode="json")
-        by_themselves = {f"{part.name} by itself": n for part in stack.parts if (n := part.ended_by_itself)}
+        by_themselves = {f"{part.name} ended by itself": n for part in stack.parts if (n := part.ended_by_itself)}
         tracker.detach()
         return Report(
             seed=wanted.seed,

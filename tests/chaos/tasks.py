@@ -16,6 +16,10 @@ _STEP_S = 0.05
 
 # So that each can be retried, whoever has sent it.
 kept = tracked(store_arguments="full")
+run_again = tracked(store_arguments="full", on_lost="rerun")
+
+RUN_AGAIN = frozenset({"again", "join", "deadly_again", "collect_again"})
+"""Those that are declared so."""
 
 
 @shared_task(name="early")
@@ -32,10 +36,17 @@ def late(value: Any, seconds: float = 0.0) -> Any:
     return _work(value, seconds)
 
 
+@shared_task(name="again")
+@run_again
+def again(value: Any, seconds: float = 0.0) -> Any:
+    """The same, acknowledged when it begins, and run again where it is lost."""
+    return _work(value, seconds)
+
+
 @shared_task(name="join")
-@kept
+@run_again
 def join(before: Any, value: Any) -> Any:
-    """Return what the task before it in its chain has returned, and the value."""
+    """Return what the task before it in its chain has returned, and the value. Run again where it is lost."""
     return _work([before, value], 0)
 
 
@@ -95,6 +106,13 @@ def deadly_late(self: Task, value: Any, times: int) -> Any:
     return _kill_or_work(self.request.id, value, times)
 
 
+@shared_task(name="deadly_again", bind=True)
+@run_again
+def deadly_again(self: Task, value: Any, times: int) -> Any:
+    """The same, acknowledged when it begins; it is run again each time."""
+    return _kill_or_work(job_and_run_of(self.request.id)[0], value, times)
+
+
 @shared_task(name="replaced", bind=True)
 @kept
 def replaced(self: Task, value: Any, by: str) -> Any:
@@ -131,6 +149,13 @@ def collect_late(results: Any = None, seconds: float = 0.0) -> Any:
     return _work(results, seconds)
 
 
+@shared_task(name="collect_again")
+@run_again
+def collect_again(results: Any = None, seconds: float = 0.0) -> Any:
+    """The same, acknowledged when it begins, and run again where it is lost."""
+    return _work(results, seconds)
+
+
 def _work(value: Any, seconds: float) -> Any:
     """Take some time, or stop where it is cancelled."""
     did(BEGAN)
@@ -144,8 +169,8 @@ def _work(value: Any, seconds: float) -> Any:
     return value
 
 
-def _kill_or_work(task_id: str, value: Any, times: int) -> Any:
-    if executions_of(task_id) < times:
+def _kill_or_work(id_begins: str, value: Any, times: int) -> Any:
+    if executions_of(id_begins) < times:
         did(BEGAN)
         did(KILLS)
         os.kill(os.getpid(), signal.SIGKILL)

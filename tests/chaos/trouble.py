@@ -16,6 +16,16 @@ from chaos.stack import LEASE_LOST_S, Stack
 WEIGHTS = {"child": 8, "worker": 4, "stop": 2, "api": 3, "redis": 2, "pause": 2}
 """The kinds of faults, and how often each comes compared with the others."""
 
+LABELS = {
+    "child": "pool children killed",
+    "worker": "workers killed",
+    "stop": "workers told to end",
+    "api": "API killed",
+    "redis": "Redis killed",
+    "pause": "workers paused beyond their lease",
+}
+"""What reports call them."""
+
 _QUIET_S = 2.0
 """At the beginning, so that there is something to lose."""
 
