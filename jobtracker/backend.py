@@ -12,6 +12,7 @@ from kombu.utils.json import dumps
 from jobtracker.declarations import DEFAULT, declaration_of
 from jobtracker.lifecycle import Event
 from jobtracker.models import task_id_of
+from jobtracker.requests import end_of_process
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ class Ending(NamedTuple):
     event: Event
     fields: dict[str, str | int]
     data: dict[str, str]
+    lost_by: str | None = None
+    """What ended its process, where it has failed by that."""
 
 
 class ResultBackend:
@@ -61,7 +64,8 @@ class ResultBackend:
             return Ending(event, {"reason": "revoked"}, {})
         if record.get("subs") and isinstance(kept.get("result"), ChordError):
             return None  # Celery does not call the parent's task: we may, and it may be running
-        return Ending(event, *_error(record, kept.get("result"), kept.get("traceback")))
+        fields, data = _error(record, kept.get("result"), kept.get("traceback"))
+        return Ending(event, fields, data, end_of_process(kept.get("result")))
 
 
 def stored_result(task: Task, result: object, most_bytes: int) -> dict[str, str]:

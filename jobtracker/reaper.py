@@ -11,7 +11,7 @@ import uuid
 
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
-from jobtracker.keys import LET_GO, PROCESS_GONE
+from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.missing import MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of, status_of
@@ -152,11 +152,14 @@ class Reaper:
         # Celery calls a running task revoked though it goes on, and a chord's body failed though we may call it.
         if ending is None or ending.event is Event.CANCELLED:
             return False
-        if ending.event is Event.FAIL and record.get("subs") and not record.get("executing"):
+        is_parent_idle = record.get("subs") and not record.get("executing")
+        if ending.event is Event.FAIL and is_parent_idle and not self._runs_again(record, ending):
             return False
         return self._settle_as(record, ending)
 
     def _settle_as(self, record: dict[str, str], ending: Ending) -> bool:
+        if self._runs_again(record, ending):
+            return self._run_again(record, ending)
         change = self.tracking.store.apply(
             ending.event,
             record["id"],
@@ -169,6 +172,19 @@ class Reaper:
             logger.warning("Job %s is %s, as Celery's result backend says", record["id"], change.after)
             self.tracking.settlement.follow(record["id"], change)
         return change.applied
+
+    def _runs_again(self, record: dict[str, str], ending: Ending) -> bool:
+        return ending.lost_by is not None and self.tracking.losses.runs_again(record)
+
+    def _run_again(self, record: dict[str, str], ending: Ending) -> bool:
+        """Settle the loss of a process: whoever was about to report it has died too, or could not, nor the start."""
+        if not record.get("executing"):
+            fields = {"lease": PROCESS_GONE}
+            self.tracking.store.apply(Event.START, record["id"], run=int(record["run"]), lease=NOBODY, fields=fields)
+            [(record, _)] = self.tracking.queries.load([record["id"]], missing_ok=True)
+        happened = f"its process was lost: {ending.lost_by}"
+        change = self.tracking.losses.settle(record, happened, "WorkerLostError", comes_back=False)
+        return change is not None and change.applied
 
     def _overdue(self) -> list[dict[str, str]]:
         queries = self.tracking.queries

@@ -4,9 +4,10 @@ import time
 from dataclasses import replace
 
 import pytest
+from billiard.exceptions import WorkerLostError
 from recount import recount
 from sample_jobs import create_in, create_parent, new_job
-from test_reaper import begin, live_worker
+from test_reaper import begin, kept, live_worker
 
 from jobtracker import Status, tracked
 from jobtracker.keys import LET_GO, PROCESS_GONE
@@ -270,6 +271,24 @@ def test_a_job_for_which_the_next_of_its_chain_waits_does_not_run_again_without_
     reaper.settle_lost()
     assert [own_project.job(each).status for each in (job_id, following)] == [Status.FAILED, Status.CANCELLED]
     assert f"it can't run again: in its chain {following} waits for it" in own_project.job(job_id).reason
+
+
+@pytest.mark.parametrize("lease", [None, "dead", "alive"])
+def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
+    own_project, store, reaper, leases, rerun_type, long_ago_ms, lease
+):
+    leases.renew(live_worker("alive"))
+    job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
+    if lease:  # else nobody could report that it began
+        begin_again(store, job_id, lease, long_ago_ms, acks_late="1")
+    error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 7.")
+    kept(own_project, job_id, error, "FAILURE")
+    assert reaper.settle_lost() + reaper.settle_finished() == 1
+    job = own_project.job(job_id)
+    reason = "its process was lost: signal 9 (SIGKILL) while it ran the task; it runs again"
+    assert (job.status, job.run, job.deliveries, job.reason) == (Status.PENDING, 2, 1, reason)
+    assert own_project.queries.field(job_id, "losses") == "1"
+    assert recount(own_project.client, own_project.keys) == []
 
 
 def test_a_worker_that_stops_leaves_it_to_others_to_run_a_job_again(
