@@ -139,9 +139,15 @@ class Settlement:
     def call_body(self, parent_id: str, run: int) -> None:
         """Send a parent's own task, with the results of its sub-jobs: Celery's chord will not.
 
-        Celery's chords around it will not come to their end either, so all its ancestors are called likewise.
+        Celery's chords around it will not come to their end either, so all its ancestors are called likewise. What is
+        to follow it in a chain was known to Celery only, and is cancelled.
         """
         self.own_ancestors(parent_id)
+        following = self.queries.field(parent_id, "next")
+        if following and self._waits_for_chain(following):
+            reason = f"the job before it in its chain, {parent_id}, was called without it: Celery's chord did not"
+            fields: dict[str, str | int] = {"reason": reason, "presumed": Event.LOSE}
+            self.follow(following, self.store.apply(Event.CANCELLED, following, fields=fields))
         self._send(parent_id, run)
 
     def relaunch(
@@ -220,6 +226,11 @@ class Settlement:
             fields["presumed"] = Event.LOSE
         change = self.store.apply(Event.CANCELLED, next_id, fields=fields, at_ms=at_ms)
         self.follow(next_id, change, at_ms=at_ms)
+
+    def _waits_for_chain(self, job_id: str) -> bool:
+        """Whether the end of a chain was not sent yet, or sent what is to come to its end in its own place."""
+        queued, replaced = (self.queries.field(job_id, name) for name in ("queued", "replaced"))
+        return not queued or bool(replaced)
 
     def _explain_failure(self, parent_id: str) -> None:
         subs = self.queries.load(self.queries.sub_ids(parent_id), missing_ok=True)

@@ -4,6 +4,7 @@ import functools
 import signal
 
 import pytest
+from celery import chain, chord
 from workers_under_test import (
     BROKERS,
     broker_settings,
@@ -93,6 +94,18 @@ def test_a_chord_ends_well_where_a_task_of_its_header_runs_again(project):
     root = project.chord(header, project.signature("collect"))
     job = project.expect(root, Status.COMPLETED, "SUCCESS", ["began", "returned"])
     assert job.result == ["second run", 1]
+
+
+def test_what_follows_a_chord_is_cancelled_where_its_body_is_not_called_by_celery(project):
+    header = [project.signature("lost_once_rerun", "SIGKILL"), project.signature("ok", 1)]
+    body = chord(header, project.signature("collect"), app=project.app)
+    result = chain(body, project.signature("ok"), project.signature("ok")).apply_async()
+    following, root = result.parent.id, result.parent.parent.id
+    project.expect(root, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    for each, before in ((following, root), (result.id, following)):
+        job = project.expect_status(each, Status.CANCELLED)
+        assert f"the job before it in its chain, {before}, " in job.reason
+        assert project.did(each) == []
 
 
 @every_broker_but_quorum
