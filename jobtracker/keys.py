@@ -78,6 +78,10 @@ PREFIXES: dict[str, str] = {
     "unconfirmed": "unconfirmed",
     # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
     #                        Scored by when they were recorded (ms). Writer: transition, settle, store.
+    "untold": "untold",
+    # untold         zset    Jobs whose parent, or the next in whose chain, may not know yet that they are there, have
+    #                        ended, or are open again. Scored by since when (ms). Writer: create, transition, settle,
+    #                        store.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }

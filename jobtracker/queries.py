@@ -153,7 +153,12 @@ class JobQueries:
                 break
         return [record for record in found if record.get("status") in statuses]
 
-    def untold(self, job_id: str) -> list[tuple[str, int, Status]]:
+    def untold(self, before_ms: int, most: int) -> list[str]:
+        """Ids of jobs of which those who wait for them may not know, since before a time; oldest first."""
+        index = self.keys("untold")
+        return list(self.client.zrange(index, "-inf", f"({before_ms}", byscore=True, offset=0, num=most))
+
+    def untold_subs(self, job_id: str) -> list[tuple[str, int, Status]]:
         """The sub-jobs that have settled, or are open again, without their parent knowing: id, run, status.
 
         Those that are open come first: a parent that hears of the others alone would take all for settled.
@@ -171,15 +176,6 @@ class JobQueries:
         ]
         news = [each for each in found if SETTLED & {each[2], told.get(each[0], "").partition(":")[2]}]
         return sorted(news, key=lambda each: each[2] in SETTLED)
-
-    def taken_for_settled(self, records: Iterable[Mapping[str, str]]) -> list[Mapping[str, str]]:
-        """Those of some records of unsettled jobs whose parents take them for settled."""
-        subs = [record for record in records if record.get("parent")]
-        pipe = self.client.pipeline(transaction=False)
-        for sub in subs:
-            pipe.hget(self.keys("outcomes", sub["parent"]), sub["id"])
-        told = zip(subs, pipe.execute(), strict=True)
-        return [sub for sub, outcome in told if outcome and outcome.partition(":")[2] in SETTLED]
 
     def tree(self, job_id: str) -> JobTree:
         """A job with its sub-jobs to any depth: two round trips for each level.

@@ -14,7 +14,7 @@ from jobtracker.connection import is_away
 from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.missing import MissingMessages, settle_missing
-from jobtracker.models import job_and_run_of, status_of
+from jobtracker.models import job_and_run_of
 from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError
 from jobtracker.store import now_ms
@@ -56,7 +56,7 @@ class Reaper:
                 self.settle_lost()
             for step in (
                 self.settle_finished,
-                self.settle_waiting,
+                self.tell_waiting,
                 self.send_unconfirmed,
                 self.remove_expired,
                 self._empty_trash,
@@ -198,27 +198,17 @@ class Reaper:
         records = [record for record, _ in queries.load(list(dict.fromkeys(found)), missing_ok=True)]
         return [record for record in records if int(record.get("run", 0))]
 
-    def settle_waiting(self) -> int:
-        """Tell parents, and the next of chains, what a process that died has left untold; returns how many parents.
-
-        All that have been running for long, and of those that wait likewise the ones that this round has asked about.
-        """
-        queries, settlement = self.tracking.queries, self.tracking.settlement
-        records = {record["id"]: record for record in [*self._long_running(), *self._left]}
-        for record in queries.taken_for_settled(records.values()):
-            settlement.tell(record["parent"], record["id"], int(record["run"]), status_of(record))
-        helped = 0
-        for record in records.values():
-            if record.get("executing"):
-                continue
-            before = None if record.get("queued") else record.get("sent_by")
-            if before and queries.field(before, "next") == record["id"]:
-                settlement.catch_up(before)
-            untold = queries.untold(record["id"]) if record.get("subs") else []
-            for sub, run, status in untold:
-                settlement.tell(record["id"], sub, run, status)
-            helped += bool(untold)
-        return helped
+    def tell_waiting(self) -> int:
+        """Tell parents, and the next of chains, what a process that died left untold; returns of how many jobs."""
+        queries = self.tracking.queries
+        untold = queries.records(queries.untold(self._long_ago_ms(), _BATCH))
+        for record in untold:
+            parent, is_unsent = record.get("parent"), record.get("run") == "0" and record["status"] == Status.PENDING
+            if parent and is_unsent and queries.state(parent) is None:
+                self.tracking.store.delete(record["id"])  # whoever was about to record its parent has died
+            else:
+                self.tracking.settlement.catch_up(record["id"])
+        return len(untold)
 
     def send_unconfirmed(self) -> int:
         """Send what was recorded as sent and was not, as far as is known; returns how many jobs."""

@@ -50,16 +50,18 @@ class Settlement:
                 self._break_chain(change.next, job_id, at_ms)
             if change.parent:
                 self.tell(change.parent, job_id, change.run, change.after, at_ms)
+            elif change.next and change.after is not Status.COMPLETED:
+                self.store.told(job_id)
         elif change.applied and change.before in SETTLED and change.after and change.parent:
             self.tell(change.parent, job_id, change.run, change.after, at_ms)  # it had settled by presumption
         return change
 
     def catch_up(self, job_id: str) -> None:
-        """Carry on what has become of a job whose parent, or whose next in a chain, was not known by then."""
-        [(record, _)] = self.queries.load([job_id], missing_ok=True)
-        if "status" not in record or not (record.get("parent") or record.get("next")):
+        """Carry on what has become of a job, where those who wait for it may not have been told."""
+        [record] = self.queries.records([job_id])
+        if "status" not in record:
             return
-        status = status_of(record)
+        status, parent = status_of(record), record.get("parent")
         if status in SETTLED:
             self.follow(
                 job_id,
@@ -69,14 +71,18 @@ class Settlement:
                     after=status,
                     run=int(record["run"]),
                     attempt=int(record.get("attempt") or 0),
-                    parent=record.get("parent"),
+                    parent=parent,
                     cancel_requested=False,
                     next=record.get("next"),
                 ),
                 at_ms=int(record["finished"]),
             )
-        elif status is Status.RUNNING and record.get("parent"):
-            self._begin(record["parent"], int(record["entered"]))
+        elif parent:
+            if status is Status.RUNNING:
+                self._begin(parent, int(record["entered"]))
+            self.tell(parent, job_id, int(record["run"]), status)
+        else:
+            self.store.told(job_id)
 
     def _begin(self, parent_id: str, at_ms: int | None) -> None:
         """Tell a parent that a sub-job has begun, the grandparent that its own has, and so on."""
@@ -99,6 +105,7 @@ class Settlement:
                 self._explain_failure(parent_id)
             if verdict.status in SETTLED and (following := self.queries.field(parent_id, "next")):
                 self._break_chain(following, parent_id, at_ms)
+                self.store.told(parent_id)
             if verdict.grandparent:
                 self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status, at_ms)
             if verdict.status not in SETTLED:  # it is open again, and its own task may be due
@@ -190,7 +197,7 @@ class Settlement:
 
     def look_again(self, parent_id: str, subs: Sequence[str]) -> bool:
         """Do for a parent what it is due for by what became of its sub-jobs; returns whether its task was called."""
-        news = self.queries.untold(parent_id)
+        news = self.queries.untold_subs(parent_id)
         if not news and (state := self.queries.state(subs[0])):
             news = [(subs[0], *state)]
         return sum(self.tell(parent_id, *each) for each in news) > 0  # each of them, not up to the first

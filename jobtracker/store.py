@@ -301,6 +301,10 @@ class JobStore:
         if task_ids:
             self.client.zrem(self.keys("unconfirmed"), *task_ids)
 
+    def told(self, job_id: str) -> None:
+        """Note that those who wait for a job know what has become of it; `settle` notes that of a parent."""
+        self.client.zrem(self.keys("untold"), job_id)
+
     def count_dropped(self, reports: int) -> None:
         """Note that reports were given up, however many: their jobs are not as they say."""
         pipe = self.client.pipeline(transaction=True)

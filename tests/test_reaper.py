@@ -1,6 +1,7 @@
 """The reaper: settled jobs leave when their time is over, and what nobody reports any more is settled."""
 
 import contextlib
+import dataclasses
 import logging
 import threading
 import time
@@ -10,7 +11,7 @@ import pytest
 from celery.exceptions import ChordError
 from recount import keys_of, recount
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sample_jobs import create_in, create_job, create_parent
+from sample_jobs import create_in, create_job, create_parent, new_job
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
@@ -501,20 +502,20 @@ def begun_parent(project, now_ms, **fields):
 
 def test_a_parent_that_nobody_told_of_its_sub_job_is_told(own_project, store, reaper, now_ms):
     root, sub = begun_parent(own_project, now_ms)
-    store.apply(Event.FAIL, sub, fields={"reason": "no ink"})  # and then the process died
-    assert reaper.settle_waiting() == 1
+    store.apply(Event.FAIL, sub, fields={"reason": "no ink"}, at_ms=now_ms - 60_000)  # and then the process died
+    assert reaper.tell_waiting() == 1
     assert own_project.job(root).status is Status.FAILED
     assert "no ink" in own_project.job(root).error.message
-    assert reaper.settle_waiting() == 0
+    assert reaper.tell_waiting() == 0
 
 
 def test_a_parent_that_waits_for_a_parent_is_told_of_it(own_project, store, reaper, now_ms):
     root, (inner,) = create_parent(store, 1)
     inner, (sub,) = create_parent(store, 1, name=inner)
-    change = store.apply(Event.CANCEL, sub, at_ms=now_ms)
-    assert store.settle(inner, sub, change.run, Status.CANCELLED).verdict == "settled"  # and then the process died
-    reaper.settle_finished()
-    assert reaper.settle_waiting() == 1
+    long_ago_ms = now_ms - 60_000
+    change = store.apply(Event.CANCEL, sub, at_ms=long_ago_ms)
+    assert store.settle(inner, sub, change.run, Status.CANCELLED, at_ms=long_ago_ms).verdict == "settled"
+    assert reaper.tell_waiting() == 1  # of the parent: whoever was about to do so has died
     assert [own_project.job(each).status for each in (inner, root)] == [Status.FAILED, Status.FAILED]
 
 
@@ -523,13 +524,10 @@ def test_the_next_of_a_chain_is_told_that_the_job_before_it_has_failed(own_proje
     create_job(store, before, at_ms=now_ms - 60_000, run=1, queued=now_ms - 60_000, next=following)
     for each, sender, then in ((following, before, {"next": last}), (last, following, {})):
         create_job(store, each, at_ms=now_ms - 60_000, run=1, sent_by=sender, **then)
-    reaper.settle_finished()
-    assert reaper.settle_waiting() == 0
-    assert own_project.job(following).status is Status.PENDING
-    store.apply(Event.FAIL, before)  # and then the process died
-    reaper.settle_finished()
-    reaper.settle_waiting()
+    store.apply(Event.FAIL, before, at_ms=now_ms - 60_000)  # and then the process died
+    assert reaper.tell_waiting() == 1
     assert [own_project.job(each).status for each in (following, last)] == [Status.CANCELLED] * 2
+    assert reaper.tell_waiting() == 0
 
 
 def test_a_parent_is_open_again_where_nobody_told_it_that_its_lost_sub_job_runs(own_project, store, reaper, now_ms):
@@ -539,7 +537,7 @@ def test_a_parent_is_open_again_where_nobody_told_it_that_its_lost_sub_job_runs(
     own_project.tracking.settlement.follow(sub, store.apply(Event.LOSE, sub, run=1))
     assert own_project.job(root).status is Status.FAILED
     store.apply(Event.START, sub, **start)  # and then the process died
-    reaper.settle_waiting()
+    assert reaper.tell_waiting() == 1
     assert own_project.job(root).status is Status.RUNNING
 
 
@@ -555,8 +553,30 @@ def test_a_parent_whose_task_nobody_called_is_called(own_project, store, reaper,
 
 def test_a_parent_that_waits_for_a_sub_job_is_left_alone(own_project, reaper, now_ms):
     root, _ = begun_parent(own_project, now_ms)
-    assert reaper.settle_waiting() == 0
+    assert reaper.tell_waiting() == 0
     assert own_project.job(root).status is Status.RUNNING
+
+
+def test_a_settled_parent_is_told_too_for_else_it_could_never_be_removed(own_project, store, reaper, now_ms):
+    root, (sub,) = create_parent(store, 1)
+    for each in (sub, root):
+        store.apply(Event.CANCEL, each, at_ms=now_ms - 8 * DAY_MS)  # and then the process died
+    assert reaper.remove_expired() == 0
+    assert (reaper.tell_waiting(), reaper.remove_expired()) == (1, 2)
+    assert left(own_project) == 0
+
+
+def test_sub_jobs_whose_parent_was_never_recorded_are_removed(own_project, store, reaper, now_ms):
+    inner, leaf, other = (new_job(parent=parent) for parent in ("root", "inner", "root"))
+    inner = dataclasses.replace(inner, id="inner", subs={0: leaf.id})
+    store.create(leaf, inner, at_ms=now_ms - 60_000)  # and then the process died
+    store.create(other, at_ms=now_ms)
+    assert reaper.tell_waiting() == 1
+    reaper.step()
+    assert own_project.queries.records([inner.id, leaf.id]) == [{"id": inner.id}, {"id": leaf.id}]
+    assert own_project.job(other.id).status is Status.PENDING
+    store.create(new_job("root", subs=[other.id]), at_ms=now_ms)
+    assert own_project.queries.untold(2**53, 10) == []
 
 
 def test_a_result_that_json_can_not_carry_is_left_to_celerys_backend(own_project):

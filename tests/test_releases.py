@@ -157,6 +157,6 @@ def test_a_parent_bears_a_status_of_a_sub_job_that_a_newer_release_has_introduce
     client.hset(keys("job", subs[0]), "status", "mended")
     store.apply(Event.FAIL, subs[1])
     assert queries.state(subs[0]) is None
-    assert queries.untold(parent) == [(subs[1], 1, Status.FAILED)]
+    assert queries.untold_subs(parent) == [(subs[1], 1, Status.FAILED)]
     client.hset(keys("job", parent), "status", "sleeping")
     assert store.settle(parent, subs[1], 1, Status.FAILED).status is None

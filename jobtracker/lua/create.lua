@@ -31,6 +31,7 @@ if not rec then
   redis.call('ZADD', key('all'), now, id)
   redis.call('ZADD', key('type', rec.type), now, id)
   index(rec, now)
+  if rec.parent and not redis.call('ZSCORE', key('subs', rec.parent), id) then untold(id, now) end
   tally('created', now, 1)
   outcome = 'applied'
 end
@@ -38,7 +39,8 @@ local given = {}
 for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
 if outcome == 'duplicate' and rec.deliveries > 0 then
   for _, name in ipairs({ 'parent', 'next', 'request_id' }) do
-    if given[name] then redis.call('HSETNX', KEYS[1], name, given[name]) end
+    local is_new = given[name] and redis.call('HSETNX', KEYS[1], name, given[name]) == 1
+    if is_new and name ~= 'request_id' and SETTLED[rec.status] then untold(id, now) end
   end
 end
 if outcome == 'duplicate' and not rec.executing and not SETTLED[rec.status] then
@@ -55,7 +57,11 @@ end
 
 local attached = 0
 for i = at, #ARGV - 1, 2 do
-  attached = attached + redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1])
+  if redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1]) == 1 then
+    attached = attached + 1
+    if SETTLED[redis.call('HGET', key('job', ARGV[i + 1]), 'status')] then untold(ARGV[i + 1], now)
+    else all_told(ARGV[i + 1]) end
+  end
 end
 if attached > 0 then
   redis.call('HSET', KEYS[1], 'subs', redis.call('ZCARD', key('subs', id)))

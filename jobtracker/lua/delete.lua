@@ -31,6 +31,7 @@ unindex(rec)
 redis.call('ZREM', key('all'), id)
 redis.call('ZREM', key('type', rec.type), id)
 not_dispatched(rec)
+all_told(id)
 redis.call('DEL', KEYS[1], key('data', id), key('log', id), key('history', id), key('executions', id),
   key('subs', id), key('outcomes', id))
 redis.call('SREM', key('trash'), id)

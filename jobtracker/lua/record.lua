@@ -67,6 +67,10 @@ local function task_id(rec) return rec.run > 1 and rec.id .. RUN_MARK .. rec.run
 local function dispatched(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end
 local function not_dispatched(rec) redis.call('ZREM', key('unconfirmed'), task_id(rec)) end
 
+-- What has become of it concerns others: until they have been told, the reaper watches it.
+local function untold(id, now) redis.call('ZADD', key('untold'), now, id) end
+local function all_told(id) redis.call('ZREM', key('untold'), id) end
+
 local function count(rec, delta)
   local field = rec.status .. ':' .. rec.priority .. ':' .. rec.type
   shift(key('counts'), field, delta)
@@ -271,7 +275,8 @@ local function apply(rec, event, now, run, attempt, more, execution)
   if event == 'cancelled' and rec.cancel and more then more = without_reason(more) end
   local is_overtaken = execution and rec.executing and execution ~= rec.execution
   if is_overtaken and GIVEN_UP[event] then return 'stale', event end -- another one runs
-  local from = rec.status
+  local before = rec.status
+  local from = before
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]
   if not MATRIX[event][to] then return to or 'illegal', event end -- not a status, so the outcome that says why not
@@ -294,5 +299,7 @@ local function apply(rec, event, now, run, attempt, more, execution)
   end
   remember(rec, event, now, run, attempt, moved, more or {}, execution)
   if SETTLED[to] then chronicle(rec, now, 1) end
+  local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
+  if moved and concerns then untold(rec.id, now) end
   return 'applied', event
 end

@@ -13,6 +13,7 @@ local now, failure = tonumber(ARGV[6]), ARGV[7]
 
 local rec = load(parent, ALL)
 if rec and rec.started then now = math.max(now, tonumber(rec.started)) end -- its sub-jobs are told of in any order
+all_told(sub) -- with this call, whatever the verdict
 if not rec or not redis.call('ZSCORE', key('subs', parent), sub) then return { 'missing', '', 0, '' } end
 
 local function answer(verdict) return { verdict, rec.parent or '', rec.run, rec.status } end
