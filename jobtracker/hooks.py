@@ -535,6 +535,8 @@ class Hooks:
         }
         if request.group and not request.chord:
             fields["group"] = request.group
+        if request.callbacks or request.errbacks:
+            fields["linked"] = "1"
         covered = known.arguments.cover(request.args, request.kwargs)
         args_repr, kwargs_repr = request.argsrepr, request.kwargsrepr
         if covered.hidden:

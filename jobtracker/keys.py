@@ -119,6 +119,7 @@ RECORD_FIELDS = (
     "executing",  # "1": its own task runs (a parent may be running through its sub-jobs only)
     "parent",  # id
     "next",  # the job that Celery sends when this one has completed: the next of a chain
+    "linked",  # "1": its message bears calls for its end (link, link_error)
     "sent_by",  # the job whose task sent it; not set: a process that runs no task did
     "group",  # Celery's id of the group it was sent in; not set on sub-jobs, whose parent says it
     "policy",  # a parent's failure policy

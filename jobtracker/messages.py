@@ -73,6 +73,8 @@ class MessageReader:
             **sending.fields,
             **terms(headers),
         }
+        if embedded.get("callbacks") or embedded.get("errbacks"):
+            fields["linked"] = "1"
         if headers.get(REQUEST_ID_HEADER):
             fields["request_id"] = headers[REQUEST_ID_HEADER]
         options = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
@@ -154,6 +156,8 @@ class MessageReader:
         }
         if options.get("queue"):
             fields["queue"] = str(options["queue"])
+        if options.get("link") or options.get("link_error"):
+            fields["linked"] = "1"
         ahead = 0 if signature.get("immutable") else 1  # what the tasks before it return
         covered = known.arguments.cover(args, kwargs, ahead)
         stored = stored_when_sent(known.arguments, covered, options.get("argsrepr"), options.get("kwargsrepr"))

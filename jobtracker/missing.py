@@ -166,7 +166,7 @@ def _why_not_again(tracking: Tracking, record: Mapping[str, str], data: Mapping[
         return f"it was {MOST_RELAUNCHES} times. See who else takes messages from the queue, then retry it"
     if why := withheld(record, data):
         return f"{why}. Send it anew"
-    if record.get("next") or record.get("expires"):
+    if record.get("next") or record.get("linked") or record.get("expires"):
         return "what was to follow it, or when it was to expire, is not stored. Retry it, or send it anew"
     if record.get("origin") != "api" and record.get("subs"):
         return "Celery code has built the chord. Retry it"

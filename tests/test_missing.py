@@ -88,6 +88,18 @@ def test_a_job_whose_next_attempt_is_nowhere_is_sent_again(reaped):
 
 
 @on_redis
+@pytest.mark.parametrize("how", ["link", "link_error"])
+def test_a_job_that_others_are_linked_to_is_not_sent_again_without_them(reaped, how):
+    queue = f"{reaped.name}-{how}"
+    task = reaped.app.tasks["mended_and_kept"]
+    job_id = task.apply_async(("gate", 7), queue=queue, **{how: reaped.signature("ok")}).id
+    with reaped.app.connection_for_write() as connection:
+        connection.default_channel.queue_purge(queue)
+    reaped.consume(queue)
+    assert "what was to follow it" in reaped.expect_status(job_id, Status.FAILED).reason
+
+
+@on_redis
 def test_a_chord_whose_task_celery_never_calls_is_called_where_it_is_ours(reaped, store):
     root = reaped.create("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
     for each in reaped.queries.families(root):
