@@ -52,7 +52,8 @@ class Enquiry:
         """
         open_jobs = [job for job in jobs if not job.is_settled]
         leases = self.tracking.leases
-        found = Findings(now_ms(), {worker.incarnation: worker for worker in leases.live()} if open_jobs else {})
+        live = {worker.incarnation: worker for worker in leases.live()} if open_jobs else {}
+        found = Findings(now_ms(), live)  # after that: whose lease has ended, did so before
         lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
         found.lease_ends_ms = leases.ends_ms(lost)
         if wanted := _wanted(open_jobs):

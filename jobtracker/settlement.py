@@ -18,9 +18,6 @@ from jobtracker.store import Change, JobStore
 
 logger = logging.getLogger(__name__)
 
-_NAMED = 5
-"""How many sub-jobs a parent's error names."""
-
 CAN_NOT_KILL = {"threads", "solo"}
 """Pools whose `terminate_job` is not implemented (celery/concurrency/base.py)."""
 
@@ -101,8 +98,6 @@ class Settlement:
             reason = f"sub-job {job_id} of its parent {parent_id} did not complete (fail_fast)"
             self.cancel_trees(self.queries.sub_ids(parent_id), reason=reason)
         elif verdict.verdict == "settled" and verdict.status:
-            if verdict.status is Status.FAILED:
-                self._explain_failure(parent_id)
             if verdict.status in SETTLED and (following := self.queries.field(parent_id, "next")):
                 self._break_chain(following, parent_id, at_ms)
                 self.store.told(parent_id)
@@ -214,7 +209,7 @@ class Settlement:
                 raise
             logger.exception("The task of job %s could not be sent", job_id)
             fields = {"reason": str(error)[:300]}
-            data = {"error": _error(str(error), type(error).__name__)}
+            data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}
             self.follow(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
         else:
             self.store.confirm(task_id_of(job_id, run))
@@ -238,19 +233,3 @@ class Settlement:
         """Whether the end of a chain was not sent yet, or sent what is to come to its end in its own place."""
         queued, replaced = (self.queries.field(job_id, name) for name in ("queued", "replaced"))
         return not queued or bool(replaced)
-
-    def _explain_failure(self, parent_id: str) -> None:
-        subs = self.queries.load(self.queries.sub_ids(parent_id), missing_ok=True)
-        unhappy = [record for record, _ in subs if record.get("status") != Status.COMPLETED]
-        named = [
-            f"{record.get('name', '?')} ({record['id']}) {record.get('status', 'is gone')}"
-            + (f": {record['reason']}" if record.get("reason") else "")
-            for record in unhappy[:_NAMED]
-        ]
-        more = f", and {len(unhappy) - _NAMED} more" if len(unhappy) > _NAMED else ""
-        text = f"{len(unhappy)} of {len(subs)} sub-jobs did not complete: {'; '.join(named)}{more}"
-        self.store.edit(parent_id, fields={"reason": text[:300]}, data={"error": _error(text)})
-
-
-def _error(message: str, kind: str = "SubJobsFailed") -> str:
-    return json.dumps({"type": kind, "message": message})

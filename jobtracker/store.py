@@ -74,10 +74,6 @@ class Change(NamedTuple):
         return self.after in SETTLED
 
 
-SUB_JOBS_FAILED = '{"type": "SubJobsFailed", "message": "A sub-job did not complete."}'
-"""The error of a parent that fails by its sub-jobs, until it is told by which."""
-
-
 class Verdict(NamedTuple):
     """What a parent makes of a sub-job's outcome: waiting, halt, due, settled or missing (see lua/settle.lua)."""
 
@@ -247,7 +243,6 @@ class JobStore:
         job_id: str,
         run: int,
         status: Status,
-        error: str = SUB_JOBS_FAILED,
         *,
         at_ms: int | None = None,
     ) -> Verdict:
@@ -258,11 +253,10 @@ class JobStore:
             job_id: The sub-job.
             run: The sub-job's run that this is about.
             status: Its status now.
-            error: What the parent's error is to be, should it fail by this: JSON with a message, its reason for now.
             at_ms: When that came about; default now.
         """
         at_ms = now_ms() if at_ms is None else at_ms
-        args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, at_ms, error]
+        args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, at_ms]
         verdict, grandparent, parent_run, parent_status = self._verbs.call(
             self.client, "settle", self.keys("job", parent_id), args
         )

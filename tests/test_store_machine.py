@@ -316,7 +316,7 @@ class JobMachine(RuleBasedStateMachine):
     def _tell(self, parent: str, sub: str, run: int, status: Status) -> str:
         """Tell a parent, and carry on what it makes of that."""
         was = self.records.get(parent, {})
-        verdict: Verdict = self.store.settle(parent, sub, run, status, '{"message": "as told"}')
+        verdict: Verdict = self.store.settle(parent, sub, run, status)
         self.look()
         if sub in self.records and verdict.verdict != "missing":
             told = self.client.hget(self.keys("outcomes", parent), sub)

@@ -83,13 +83,38 @@ def test_a_verdict_is_the_same_however_often_a_sub_job_is_told(client, keys, sto
 
 
 def test_a_failed_parent_says_why_and_when_and_what_it_rests_on(client, keys, store, queries):
-    parent, subs = create_parent(store, 1)
-    change = store.apply(Event.FAIL, subs[0])
-    verdict = store.settle(parent, subs[0], change.run, change.after, '{"type": "T", "message": "m"}')
+    parent, (bad, good) = create_parent(store, 2, sub_fields={"name": 'the "culprit"'})
+    report(store, parent, good, Event.COMPLETE)
+    change = store.apply(Event.FAIL, bad, fields={"reason": "no ink"})
+    verdict = store.settle(parent, bad, change.run, change.after)
     assert verdict == Verdict("settled", None, 1, Status.FAILED)
     job = queries.get(parent)
-    assert (job.reason, job.error.message) == ("m", "m")
+    said = f'1 of 2 sub-jobs did not complete: the "culprit" ({bad}) failed: no ink'
+    assert (job.reason, job.error.type, job.error.message) == (said, "SubJobsFailed", said)
     assert queries.record(parent)["presumed"] == "subs_failed"
+
+
+@pytest.mark.parametrize("ends", [(1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 250, 251), (100, 199, 200)])
+def test_a_failed_parent_names_the_first_few_of_many(store, queries, ends):
+    parent, subs = create_parent(store, 252)
+    for place, sub in enumerate(subs):
+        report(store, parent, sub, Event.CANCELLED if place in ends else Event.COMPLETE)
+    message = queries.get(parent).error.message
+    assert message.startswith(f"{len(ends)} of 252 sub-jobs did not complete: ")
+    assert [sub for sub in subs if f"({sub}) cancelled" in message] == [subs[place] for place in ends[:5]]
+    assert message.endswith(f", and {len(ends) - 5} more" if len(ends) > 5 else "cancelled")
+
+
+@pytest.mark.parametrize("sign", ["ä", "€", "🖨"])
+@pytest.mark.parametrize("shift", range(4))
+def test_a_long_reason_ends_with_a_whole_character(store, queries, sign, shift):
+    parent, subs = create_parent(store, 1)
+    change = store.apply(Event.FAIL, subs[0], fields={"reason": "x" * shift + sign * 200})
+    store.settle(parent, subs[0], change.run, change.after)
+    job = queries.get(parent)
+    assert 290 < len(job.reason.encode()) <= 300
+    assert job.error.message.startswith(job.reason)
+    assert job.error.message.endswith(sign * 200)
 
 
 def test_fail_fast_says_halt_with_the_first_failure_and_only_once(client, keys, store, queries):
@@ -276,6 +301,8 @@ def test_an_older_run_counts_no_more_where_the_sub_jobs_record_is_not_at_hand(cl
     store.settle("p", "far", 2, Status.FAILED)
     assert store.settle("p", "far", 1, Status.CANCELLED).verdict == WAITING
     assert counts_of(queries, "p") == (0, 1, 0)
+    store.settle("p", "away", 1, Status.COMPLETED)
+    assert queries.get("p").reason == "1 of 2 sub-jobs did not complete: far failed"
     assert recount(client, keys) == []
 
 

@@ -1,7 +1,7 @@
 -- settle.lua: tell a parent what became of one of its sub-jobs. Idempotent: repeat it as often as you like.
 --
 -- KEYS[1]  the parent's record
--- ARGV     prefix, parent, sub-job, the sub-job's run, its status, now (ms), error (JSON, for a parent that fails)
+-- ARGV     prefix, parent, sub-job, the sub-job's run, its status, now (ms)
 -- Returns  {verdict, the grandparent or '', the parent's run, its status}
 -- Verdicts missing   there is no such parent, or the sub-job is not one of its
 --          waiting   other sub-jobs are not settled, or Celery's chord calls the parent's task
@@ -9,7 +9,7 @@
 --          due       call the parent's task now; said once, and watched until that is confirmed
 --          settled   the parent failed, was cancelled, or is open again: tell the grandparent
 local parent, sub, run, status = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local now, failure = tonumber(ARGV[6]), ARGV[7]
+local now = tonumber(ARGV[6])
 
 local rec = load(parent, ALL)
 if rec and rec.started then now = math.max(now, tonumber(rec.started)) end -- its sub-jobs are told of in any order
@@ -36,11 +36,41 @@ if told ~= run .. ':' .. status then
   if SETTLED[status] then rec['subs_' .. status] = redis.call('HINCRBY', KEYS[1], 'subs_' .. status, 1) end
 end
 
+-- Which of its sub-jobs did not complete: the first few of them, by name where their own records are at hand.
+local NAMED, AT_ONCE, LONGEST = 5, 100, 300
+local function blame()
+  local unhappy, named = rec.subs - rec.subs_completed, {}
+  for first = 0, rec.subs - 1, AT_ONCE do
+    local subs = redis.call('ZRANGE', key('subs', parent), first, first + AT_ONCE - 1)
+    if #subs == 0 or #named == math.min(NAMED, unhappy) then break end
+    local outcomes = redis.call('HMGET', key('outcomes', parent), unpack(subs))
+    for i = 1, #subs do
+      local outcome = outcomes[i] and outcomes[i]:match(':(.*)$') or 'is gone'
+      if outcome ~= 'completed' and #named < NAMED then
+        local own = redis.call('HMGET', key('job', subs[i]), 'name', 'reason')
+        named[#named + 1] = (own[1] and own[1] .. ' (' .. subs[i] .. ')' or subs[i]) .. ' ' .. outcome
+          .. (own[2] and ': ' .. own[2] or '')
+      end
+    end
+  end
+  return unhappy .. ' of ' .. rec.subs .. ' sub-jobs did not complete: ' .. table.concat(named, '; ')
+    .. (unhappy > #named and ', and ' .. unhappy - #named .. ' more' or '')
+end
+
+-- The first bytes of a text, without a character that is cut in two.
+local function cut(text, longest)
+  if #text <= longest then return text end
+  return (text:sub(1, longest):gsub('[\194-\244][\128-\191]*$', ''))
+end
+
 local function presume(event)
-  local fails = event == 'subs_failed'
-  local reason = fails and { 'reason', cjson.decode(failure).message } -- until it is told which (settlement.py)
-  if apply(rec, event, now, nil, nil, reason or nil) ~= 'applied' then return answer('waiting') end
-  if fails then redis.call('HSET', key('data', parent), 'error', failure) end
+  local text = event == 'subs_failed' and blame()
+  if apply(rec, event, now, nil, nil, text and { 'reason', cut(text, LONGEST) } or nil) ~= 'applied' then
+    return answer('waiting')
+  end
+  if text then
+    redis.call('HSET', key('data', parent), 'error', cjson.encode({ type = 'SubJobsFailed', message = text }))
+  end
   return answer('settled')
 end
 
