@@ -52,3 +52,29 @@ def store(client: RedisClient, keys: Keys) -> JobStore:
 @pytest.fixture
 def queries(client: RedisClient, keys: Keys) -> JobQueries:
     return JobQueries(client, keys)
+
+
+_LONGEST_FIRST = (
+    "tests/test_celery_losses.py",
+    "tests/cli/test_up_and_demo.py",
+    "tests/test_testing_plugin.py",
+    "tests/test_redis_away.py",
+    "tests/api/test_openapi_conformance.py",
+    "tests/api/test_many_at_once.py",
+    "tests/cli/test_api_and_worker.py",
+    "tests/api/test_foreign_projects.py",
+    "tests/test_missing.py",
+    "tests/api/test_addresses_of_redis.py",
+    "tests/test_thousand_jobs.py",
+    "tests/test_services.py",
+    "tests/test_celery_ends.py",
+    "tests/api/test_running_workers.py",
+)
+"""Files that take longest: none of them is left over for the end, when the other processes have nothing to do."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the files that take longest first."""
+    places = {name: place for place, name in enumerate(_LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))

@@ -173,6 +173,7 @@ def test_what_runs_what_is_fetched_and_what_waits_behind_it(single):
         assert (found.code, found.worker.name, found.worker.alive) == (Code.RUNNING, lease.name, True)
         assert (found.worker.pool, found.message) == ("prefork", None)
 
+        eventually(lambda: explain(single, fetched).worker is not None)  # it may have taken too long to answer
         found = expect(single, fetched, Code.PREFETCHED)
         assert found.worker is not None
         assert found.message is not None
