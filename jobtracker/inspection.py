@@ -204,7 +204,7 @@ class Inspection:
             values = {what: answer[name] for what, answer in answers.items() if name in answer}
             found[name] = WorkerStats(
                 name=name,
-                online=True,
+                online=len(values) == len(answers),  # what it did not answer in time is not known
                 lease=leases.get(name),
                 queues=[queue["name"] for queue in queues.get(name) or []],
                 **values,

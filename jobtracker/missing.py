@@ -1,5 +1,7 @@
 """Finds jobs whose message is nowhere: recorded and never sent, purged, or gone with who held it.
 
+And jobs that nobody runs, though their worker lives: the process that did has ended, and its last report with it.
+
 A job is judged after two looks only, and where all who could know have answered: its queue was looked at as a whole,
 or is empty; a worker consumes it at this very broker; and every worker that lives says that it has not got it. Where
 that can't be had, nothing is done. A verdict can be wrong all the same, and does no harm: what can be sent again is,
@@ -20,7 +22,7 @@ from jobtracker.enquiry import Enquiry
 from jobtracker.explanations import Code
 from jobtracker.findings import Findings, Job
 from jobtracker.inspection import Inspection
-from jobtracker.keys import NOBODY
+from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import SETTLED, Event
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
@@ -30,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 MOST_RELAUNCHES = 3
 """A job whose message is gone each time is not sent for ever: something takes its messages that does not report."""
+
+_HELD_FOR = 3
+"""After so many times as long as a lease a worker is asked again whether it still runs a job."""
 
 _OPEN = {Code.MESSAGE_MISSING, Code.UNKNOWN}
 """What the broker alone leaves open."""
@@ -60,6 +65,7 @@ class MissingMessages:
         self._app = tracking.app
         self._lost_ms = int(tracking.settings.lease_lost_s * 1000)
         self._suspects: dict[str, _Suspect] = {}  # by task id
+        self._held_until: dict[str, float] = {}  # whose workers have said that they run it, by task id
 
     @property
     def suspects(self) -> list[str]:
@@ -69,6 +75,8 @@ class MissingMessages:
     def look(self, records: Iterable[Mapping[str, str]]) -> list[Job]:
         """Look for the messages of jobs; returns those whose message is nowhere, as a look before this one found too.
 
+        Likewise those that run as far as their records say, and that their workers do not run.
+
         Args:
             records: The records of the jobs, with their ids; the suspects among them.
         """
@@ -77,16 +85,19 @@ class MissingMessages:
         if not jobs:
             return []
         found = self._enquiry.look_at_broker(jobs, whole_only=True)
-        if found.broker is None or not found.leases:
+        if not found.leases:
             return []
-        jobs = [job for job in jobs if verdict_of(job, found).code in _OPEN]
+        jobs = [job for job in jobs if job.is_executing or (found.broker and verdict_of(job, found).code in _OPEN)]
         if not jobs:
             return []
         self._enquiry.ask_workers(found, fresh=True)
         return [job for job in jobs if self._is_missing(job, found, known.get(job.task_id))]
 
     def _is_missing(self, job: Job, found: Findings, before: _Suspect | None) -> bool:
-        if not _is_nowhere(job, found):
+        if job.is_executing:
+            if not self._runs_nowhere(job, found):
+                return False
+        elif not _is_nowhere(job, found):
             return False
         consumers = frozenset(_consumers(job, found))
         now = time.monotonic()
@@ -97,15 +108,29 @@ class MissingMessages:
         wait_s = self._lost_ms / 1000 if job.record.get("subs") else 0.0
         return before.since < now and now - before.since >= wait_s
 
+    def _runs_nowhere(self, job: Job, found: Findings) -> bool:
+        lease = found.leases.get(job.record.get("lease", ""))
+        if lease is None or not any(worker.online and worker.lease == lease for worker in found.workers or []):
+            return False
+        if sum(other.name == lease.name for other in found.leases.values()) > 1:
+            return False  # who of them has answered?
+        if found.holder_of(job.task_id) is None:
+            return True
+        self._held_until[job.task_id] = time.monotonic() + _HELD_FOR * self._lost_ms / 1000
+        return False
+
     def _is_overdue(self, job: Job) -> bool:
+        now = time.monotonic()
+        self._held_until = {task_id: until for task_id, until in self._held_until.items() if until > now}
         last_ms = max(job.ms(name) or 0 for name in ("queued", "entered", "eta"))
-        return job.has_message and last_ms < now_ms() - self._lost_ms
+        matters = job.has_message or (job.is_executing and job.run > 0 and job.task_id not in self._held_until)
+        return matters and last_ms < now_ms() - self._lost_ms
 
 
 def settle_missing(tracking: Tracking, job: Job, ending: Ending | None) -> bool:
     """Send a job whose message is nowhere again or, where it can't be, take it for lost; returns whether it was done.
 
-    A job that has been heard of since it was looked at is left alone.
+    Of one that nobody runs its worker has let go. A job that has been heard of since it was looked at is left alone.
 
     Args:
         tracking: Where it is.
@@ -116,6 +141,17 @@ def settle_missing(tracking: Tracking, job: Job, ending: Ending | None) -> bool:
     [(record, data)] = tracking.queries.load([job.id], missing_ok=True)
     if "status" not in record or record["status"] in SETTLED:
         return False
+    if job.is_executing:
+        reason = "it does not run it any more, and has not said how it ended"
+        change = tracking.store.apply(
+            Event.PROGRESS,
+            job.id,
+            run=job.run,
+            attempt=int(job.record.get("attempt") or 0),
+            lease=job.record["lease"],
+            fields={"lease": LET_GO, "reason": reason},
+        )
+        return change.applied
     what = f"its message is neither in queue {job.queue!r} nor with a worker"
     why_not = _why_not_again(tracking, record, data)
     if ending is not None and (why_not or not record.get("subs")):

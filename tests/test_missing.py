@@ -10,7 +10,7 @@ from sample_jobs import create_in, create_parent, new_job
 from workers_under_test import broker_settings, eventually, job, new_project
 
 from jobtracker import Status
-from jobtracker.keys import NOBODY
+from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.missing import MOST_RELAUNCHES
 from jobtracker.reaper import Reaper
@@ -184,11 +184,17 @@ def old_job(project, **fields):
     return job_id
 
 
+def age(project, job_id):
+    """Make a job look as if it had been where it is for long."""
+    record = project.queries.record(job_id)
+    project.client.hset(project.keys("job", job_id), mapping={"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
+    project.client.zadd(project.keys("status", record["status"]), {job_id: LONG_AGO_MS})
+    project.client.zadd(project.keys("status_type", record["status"], record["type"]), {job_id: LONG_AGO_MS})
+
+
 def test_a_message_that_waits_where_nobody_comes_for_it_waits(project, other_queue):
     job_id = project.send("ok", queue=other_queue)
-    project.client.hset(project.keys("job", job_id), mapping={"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
-    project.client.zadd(project.keys("status", "pending"), {job_id: LONG_AGO_MS})
-    project.client.zadd(project.keys("status_type", "pending", "ok"), {job_id: LONG_AGO_MS})
+    age(project, job_id)
     reaper = Reaper(project.tracking)
     for _ in range(3):
         reaper.settle_finished()
@@ -216,6 +222,30 @@ def test_a_verdict_takes_two_looks_with_all_workers_who_could_have_the_message(o
             assert [look(1), look(1)] == [0, 1]
         assert own_project.job(young).status is Status.PENDING
         assert own_project.expect(old, Status.COMPLETED, "SUCCESS", RAN).run == 2
+
+
+def test_a_job_that_its_worker_does_not_run_any_more_is_let_go(own_project, look, request):
+    store, gate = own_project.tracking.store, request.node.name
+    with own_project.worker(reap_interval_s=3600) as worker:
+        lease = worker.lease.incarnation
+        held, left = own_project.send("hold", gate), old_job(own_project)
+        own_project.expect_status(held, Status.RUNNING)
+        age(own_project, held)
+        store.apply(Event.START, left, run=1, attempt=0, at_ms=LONG_AGO_MS, fields={"lease": lease, "worker": "w@h"})
+        worker.signal(signal.SIGSTOP)
+        assert look(2) == 0
+        worker.signal(signal.SIGCONT)
+        namesake = worker.lease.model_copy(update={"incarnation": "another"})
+        own_project.leases.renew(namesake)
+        assert look(2) == 0
+        own_project.leases.release("another")
+        assert [look(1), look(1), look(1)] == [0, 1, 0]
+        assert [own_project.queries.field(each, "lease") for each in (held, left)] == [lease, LET_GO]
+        Reaper(own_project.tracking).settle_lost()
+        reason = "w@h let it go (it does not run it any more, and has not said how it ended) while it ran the task"
+        assert (own_project.job(left).status, own_project.job(left).reason) == (Status.FAILED, reason)
+        own_project.diary.open_gate(gate)
+        own_project.expect(held, Status.COMPLETED, "SUCCESS", RAN)
 
 
 def test_a_job_that_a_worker_has_begun_since_is_not_lost(own_project):

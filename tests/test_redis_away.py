@@ -259,3 +259,17 @@ def test_a_worker_ends_in_time_while_the_store_is_away(tracked, tracking, signal
                 worker.signal(number)
             worker.wait_for_exit()
             assert time.monotonic() - began < 8
+
+
+def test_a_job_is_not_stuck_whose_process_died_with_its_last_report_and_whose_result_nobody_keeps(tracking, tracked):
+    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    with tracked(conf={"task_ignore_result": True}, **soon) as project, project.worker(concurrency=1) as worker:
+        inspect = project.app.control.inspect(destination=[worker.lease.name])
+        [process] = inspect.stats()[worker.lease.name]["pool"]["processes"]
+        job_id = project.send("hold", "away")
+        project.expect_status(job_id, Status.RUNNING)
+        with tracking.away("stopped"):
+            project.diary.open_gate("away")
+            eventually(lambda: project.did(job_id) == RAN and not inspect.active()[worker.lease.name])
+            os.kill(process, signal.SIGKILL)
+        assert "does not run it any more" in project.expect_status(job_id, Status.FAILED).reason
