@@ -245,13 +245,18 @@ class Hooks:
     ) -> None:
         """task_failure: failed.
 
-        From the child. For a lost child, a hard time limit or a Reject from the main process, which may say it twice
-        and does not know the attempt.
+        From the child. For a lost child, a hard time limit, a Reject, or where Celery itself has failed in the child,
+        from the main process, which may say it twice and does not know the attempt: nor whether a success was stored.
         """
         if not self.scope.covers(sender, sender.request):
             return
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
+        attempt = job.attempt if job is not None and job.id == job_id else None
+        may_be_success = self._unstored.discard(task_id) or attempt is None
+        if may_be_success and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
+            self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
+            return
         if isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout:
             self._lose(job_id, run, "it passed its hard time limit", "TimeLimitExceeded", comes_back=True)
             return
@@ -259,10 +264,6 @@ class Hooks:
             if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
-        if self._unstored.discard(task_id) and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
-            self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
-            return
-        attempt = job.attempt if job is not None and job.id == job_id else None
         # That the message of a lost process was acknowledged may have got lost with a broker: it runs again then.
         presumed: dict[str, str | int] = {"presumed": Event.LOSE} if ended_by else {}
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=presumed)

@@ -66,8 +66,9 @@ def test_a_job_of_which_celery_could_not_store_how_it_ended_is_let_go(project):
     assert job.reason == "Celery could not store how it ended: OSError: the result can't be stored"
 
 
-def test_a_task_that_failed_in_celery_after_its_success_was_stored_is_completed(project):
-    job = project.expect(project.send("broken_behind"), Status.COMPLETED, "SUCCESS", ["began", "returned"])
+@pytest.mark.parametrize("task", ["broken_behind", "away_behind"])
+def test_a_task_that_failed_in_celery_after_its_success_was_stored_is_completed(project, task):
+    job = project.expect(project.send(task), Status.COMPLETED, "SUCCESS", ["began", "returned"])
     assert job.result == 7
 
 

@@ -6,6 +6,7 @@ import sys
 import time
 from typing import Any
 
+from billiard import current_process
 from celery import Task, chain, chord, group, shared_task
 from celery.backends.base import DisabledBackend
 from celery.backends.redis import RedisBackend
@@ -349,9 +350,9 @@ class UnstorableTask(Task):
 class BrokenBehindBackend(RedisBackend):
     """A result backend that fails when it has stored a success, as one that is killed just then."""
 
-    def on_chord_part_return(self, _request: Any, state: str, *_: Any, **__: Any) -> None:
-        if state == "SUCCESS":
-            raise OSError("the chord can't be told")
+    def mark_as_done(self, *args: Any, **kwargs: Any) -> None:
+        super().mark_as_done(*args, **kwargs)
+        raise OSError("the chord can't be told")
 
 
 class BrokenBehindTask(Task):
@@ -359,12 +360,38 @@ class BrokenBehindTask(Task):
 
     @property
     def backend(self) -> BrokenBehindBackend:
-        """The app's own backend, but for chords."""
+        """The app's own backend, but for what follows a success."""
         return BrokenBehindBackend(app=self.app, url=self.app.backend_cls)
 
 
 @shared_task(name="broken_behind", base=BrokenBehindTask)
 def broken_behind() -> int:
+    """Return seven."""
+    did("began")
+    did("returned")
+    return 7
+
+
+class AwayBehindBackend(BrokenBehindBackend):
+    """A result backend that is away when it has stored a success, until the main process asks."""
+
+    def _store_result(self, task_id: str, result: Any, state: str, *args: Any, **kwargs: Any) -> Any:
+        if state == "FAILURE" and current_process().name != "MainProcess":
+            raise OSError("the failure can't be stored")
+        return super()._store_result(task_id, result, state, *args, **kwargs)
+
+
+class AwayBehindTask(Task):
+    """A task whose success is stored, and then Celery fails twice."""
+
+    @property
+    def backend(self) -> AwayBehindBackend:
+        """The app's own backend, but for chords and failures."""
+        return AwayBehindBackend(app=self.app, url=self.app.backend_cls)
+
+
+@shared_task(name="away_behind", base=AwayBehindTask)
+def away_behind() -> int:
     """Return seven."""
     did("began")
     did("returned")
