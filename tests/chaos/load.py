@@ -257,6 +257,6 @@ def _wanted(node: Node, name: str) -> SubJobCreate:
 def _adopt(node: Node, job: Any) -> None:
     """Note the ids that the API has given to an order's jobs."""
     node.id = job.id
-    if isinstance(job, JobTree):
+    if isinstance(job, JobTree) and node.subs:  # one without may have put a chord into its place by now
         for sub, made in zip(node.subs, job.sub_jobs, strict=True):
             _adopt(sub, made)
