@@ -217,8 +217,7 @@ class Settlement:
     def own_ancestors(self, job_id: str) -> None:
         """From here on the tasks of all its ancestors are called by us, not by Celery's chords."""
         while parent := self.queries.field(job_id, "parent"):
-            if not self.queries.field(parent, "body"):
-                self.store.edit(parent, fields={"body": "own"})
+            self.store.edit(parent, fields={"body": "own"})  # where nobody calls it, or has called it
             job_id = parent
 
     def _break_chain(self, next_id: str, before_id: str, at_ms: int | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 from recount import recount
-from sample_jobs import START_MS, create_in, create_job
+from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.store import JobStore
@@ -22,6 +22,13 @@ def test_a_change_of_priority_moves_the_job_in_the_counters(client, keys, store,
     assert store.edit(job, fields={"name": "new", "priority": "critical"}) is Outcome.APPLIED
     assert client.hgetall(keys("counts")) == {f"{status}:critical:custom": "1"}
     assert recount(client, keys) == []
+
+
+def test_a_parent_whose_task_was_called_is_not_called_again_because_somebody_else_is_to_call_it(store):
+    parent, (sub,) = create_parent(store, 1, policy="continue")
+    assert report(store, parent, sub, Event.FAIL).verdict == "due"
+    store.edit(parent, fields={"body": "own"})
+    assert store.settle(parent, sub, 1, Status.FAILED).verdict == "waiting"
 
 
 def test_a_change_to_the_priority_that_it_has_leaves_the_counters(client, keys, store):

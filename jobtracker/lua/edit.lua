@@ -14,6 +14,8 @@ for i = 5, 4 + 2 * n, 2 do
     count(rec, -1)
     rec.priority = ARGV[i + 1]
     count(rec, 1)
+  elseif ARGV[i] == 'body' then -- of those who may call a parent's task the first one does
+    ARGV[i + 1] = redis.call('HGET', KEYS[1], 'body') or ARGV[i + 1]
   end
 end
 if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 5, 4 + 2 * n)) end
