@@ -354,7 +354,8 @@ class Launcher:
 
         Of a tree of which something has begun the rest is called off.
         """
-        undone = self.store.apply_many(Event.UNENQUEUE, {each: {} for each in runs}, runs)
+        # The root last: where this dies amidst it, the reaper sends it all.
+        undone = self.store.apply_many(Event.UNENQUEUE, {each: {} for each in reversed(runs)}, runs)
         sent = [each for each, c in undone.items() if not c.applied and c.after is not Status.CANCELLED]
         if sent and len(runs) > 1:
             self._call_off(job_id, error)

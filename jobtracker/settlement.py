@@ -117,7 +117,8 @@ class Settlement:
             BrokerUnavailableError: The broker does not answer. All is recorded, and a worker asks before it starts a
                 task; a running one is not killed.
         """
-        ids = [each for root in roots for each in self.queries.families(root)]
+        # From the leaves to the roots: where this dies amidst it, nothing is cancelled whose sub-jobs are not.
+        ids = [each for root in roots for each in reversed(self.queries.families(root))]
         spared = self._beyond_killing(ids) if terminate else {}
         reasons = {each: f"{reason}; {spared[each]}" if each in spared else reason for each in ids}
         changes = self.store.apply_many(Event.CANCEL, {each: {"reason": text} for each, text in reasons.items()})
