@@ -12,6 +12,7 @@ from celery import Celery, states
 from chaos.journal import BEGAN, Line
 from chaos.load import Act, Book
 from chaos.orders import Node, Order
+from chaos.stack import Pause
 from jobtracker.lifecycle import Event
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
@@ -19,6 +20,9 @@ from jobtracker.queries import JobQueries
 _NOTICE_S = 4.0
 """So long after it is back a process may still think that the store is away (`reporting._LONGEST_PAUSE_S`, and what a
 call may take)."""
+
+_GO_ON_S = 1.0
+"""So long after a pause a process may still be at what it was about to do before."""
 
 
 @dataclass
@@ -98,6 +102,7 @@ class Evidence:
         queries: The tracker.
         app: An app with Celery's result backend.
         outages: When a store was away, in seconds since the epoch.
+        pauses: When workers stood still.
     """
 
     def __init__(
@@ -107,12 +112,14 @@ class Evidence:
         queries: JobQueries,
         app: Celery,
         outages: Sequence[tuple[float, float]],
+        pauses: Sequence[Pause],
     ) -> None:
         self.book = book
         self.lines = lines
         self._queries = queries
         self._app = app
         self._outages = outages
+        self._pauses = pauses
 
     @cached_property
     def cases(self) -> dict[str, Case]:
@@ -179,6 +186,12 @@ class Evidence:
     @cached_property
     def _before(self) -> dict[str, Case]:
         return {case.record["next"]: case for case in self.cases.values() if case.record.get("next")}
+
+    def may_begin(self, line: Line) -> bool:
+        """Whether a process may have begun a task that it should not have: the store was away, or had let it begin
+        before the process stood still."""
+        paused = (pause for pause in self._pauses if line.pid in pause.pids)
+        return self.in_outage(line.at_s) or any(0 <= line.at_s - pause.end_s <= _GO_ON_S for pause in paused)
 
     def in_outage(self, at_s: float, until_s: float | None = None) -> bool:
         """Whether a process may have found a store away at a time, or at any in between two."""

@@ -10,7 +10,8 @@ What is legal:
 * one that is to run again where it is lost has not failed by being lost with its worker, unless the rest of its chain
   waits for it; one that can be sent again has not failed by its message being lost;
 * a cancelled one was cancelled, or one above it was, or one before it in its chain did not complete, or one beside it
-  (fail_fast). From then on it does not begin: but for a process that found the store away when it asked;
+  (fail_fast). From then on it does not begin: but for a process that found the store away when it asked, or
+  had asked before it stood still;
 * of a job that was run again no earlier run begins; where the tracker did it by itself, Celery had no result;
 * a job has been delivered at least as often as its task has begun, but for the times when the store was away;
 * a task that kills its processes is not executed again when it has killed as many as its type bears, in one run or in
@@ -158,7 +159,7 @@ def _cancelled(case: Case, evidence: Evidence) -> Iterator[str]:
     if not _has_cause(case, evidence):
         yield f"it is cancelled ({case.record.get('reason')}), and nobody has cancelled it"
     for line in case.begun(case.run):
-        if line.at_s > _finished_s(case) + _CLOCK_S and not evidence.in_outage(line.at_s):
+        if line.at_s > _finished_s(case) + _CLOCK_S and not evidence.may_begin(line):
             yield f"its task began {line.at_s - _finished_s(case):.3f} s after it was cancelled"
 
 
@@ -201,7 +202,7 @@ def _answers(case: Case, evidence: Evidence) -> Iterator[str]:
             if case.status != Status.CANCELLED:
                 yield f"a cancel was answered with cancelled, and it is {case.status} in the same run"
             for line in case.begun(case.run):
-                if line.at_s > act.answered_s and not evidence.in_outage(line.at_s):
+                if line.at_s > act.answered_s and not evidence.may_begin(line):
                     yield f"its task began {line.at_s - act.answered_s:.3f} s after the answer to a cancel"
 
 
@@ -219,7 +220,7 @@ def _executions(case: Case, evidence: Evidence) -> Iterator[str]:
     queued_s = float(case.record.get("queued") or 0) / 1000
     for run in range(1, case.run):
         for line in case.begun(run):
-            if line.at_s > queued_s + _CLOCK_S and not evidence.in_outage(line.at_s):
+            if line.at_s > queued_s + _CLOCK_S and not evidence.may_begin(line):
                 yield f"run {run} began {line.at_s - queued_s:.3f} s after run {case.run} was sent"
 
 

@@ -77,7 +77,7 @@ def run(wanted: Wanted, folder: Path, supervisor: Supervisor) -> Report:
             load.stop()
         logger.info("The trouble is over, with %d orders; all has to settle.", len(load.book.orders))
         settled_after_s = _settle(stack, queries, load.book, supervisor)
-        evidence = Evidence(load.book, list(journal.read(stack.journal)), queries, app, stack.outages)
+        evidence = Evidence(load.book, list(journal.read(stack.journal)), queries, app, stack.outages, stack.pauses)
         findings = judge(evidence)
         findings += [Finding("counters off", "", text) for text in recount(queries.client, queries.keys)]
         findings += [Finding("wrong", "", text) for text in load.book.unexpected]

@@ -40,6 +40,15 @@ WORKERS = (
 )
 
 
+class Pause(NamedTuple):
+    """A time in which processes stood still."""
+
+    begin_s: float
+    """Seconds since the epoch."""
+    end_s: float
+    pids: frozenset[int]
+
+
 class Part:
     """A process that is started again, with all that it starts, however it has ended.
 
@@ -54,7 +63,9 @@ class Part:
         """How often it did."""
         self._start = start
         self._process: ChildProcess | None = None
-        self._is_paused = False
+        self.pauses: list[Pause] = []
+        """When it stood still and went on."""
+        self._paused_s: float | None = None
         self._is_ending = False
 
     @property
@@ -83,7 +94,7 @@ class Part:
     def kill(self) -> None:
         """Kill it with all that it has started, as a machine that loses its power would."""
         process, self._process = self._process, None
-        self._is_paused = self._is_ending = False
+        self._paused_s, self._is_ending = None, False
         if process is not None and process.pid is not None:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -100,13 +111,14 @@ class Part:
         """Stop it and all that it has started, as a machine that hangs would be."""
         if self._process is not None:
             os.killpg(self.pid, signal.SIGSTOP)
-            self._is_paused = True
+            self._paused_s = time.time()
 
     def resume(self) -> None:
         """Let it go on."""
-        if self._process is not None and self._is_paused:
+        if self._process is not None and self._paused_s is not None:
+            self.pauses.append(Pause(self._paused_s, time.time(), frozenset([self.pid, *self.children()])))
             os.killpg(self.pid, signal.SIGCONT)
-            self._is_paused = False
+            self._paused_s = None
 
     def children(self) -> list[int]:
         """Process ids of what its main process has started, in order."""
@@ -182,6 +194,11 @@ class Stack:
     def parts(self) -> list[Part]:
         """The API and the workers."""
         return [self.api, *self.workers]
+
+    @property
+    def pauses(self) -> list[Pause]:
+        """When workers stood still and went on."""
+        return [pause for part in self.parts for pause in part.pauses]
 
     def __enter__(self) -> Self:
         try:
