@@ -65,6 +65,7 @@ _LONGEST_FIRST = (
     "tests/api/test_foreign_projects.py",
     "tests/test_missing.py",
     "tests/api/test_addresses_of_redis.py",
+    "tests/test_dying.py",
     "tests/test_thousand_jobs.py",
     "tests/test_services.py",
     "tests/test_celery_ends.py",
