@@ -100,21 +100,21 @@ class Explainer:
         if job.is_settled or job.record.get("subs"):
             return None
         match verdict.code:
-            case Code.RUNNING if started_ms := job.ms("started"):
-                return self._finish(job, started_ms, found.now_ms)
+            case Code.RUNNING if began_ms := job.began_ms:
+                return self._finish(job, began_ms, found.now_ms)
             case Code.QUEUED:
                 return self._finish_of_queued(job, found)
             case Code.WAITING_FOR_ETA if eta_ms := job.ms("eta"):
                 return self._finish_of_waiting(eta_ms, self._performance([job.record["type"]])[job.record["type"]])
         return None
 
-    def _finish(self, job: Job, started_ms: int, now: int) -> Estimate | None:
+    def _finish(self, job: Job, began_ms: int, now: int) -> Estimate | None:
         """Of one that runs: by the median, or now where that is over. None where p95 is over too."""
         figures = self._performance([job.record["type"]])[job.record["type"]]
         times = [figures.run.p50_s, figures.run.p95_s]
         if figures.count < _FEWEST or None in times:
             return None
-        ends = [started_ms + int(seconds * 1000) for seconds in times if seconds is not None]
+        ends = [began_ms + int(seconds * 1000) for seconds in times if seconds is not None]
         if ends[1] < now:
             return None
         return Estimate(at=from_ms(max(ends[0], now)), late_at=from_ms(ends[1]), based_on=figures.count)

@@ -57,7 +57,10 @@ class Performance(BaseModel):
     double_runs: int = Field(description="Executions that came to an end of their own which did not count.")
     wasted_s: float = Field(description="Time in vain: of double runs and of what was lost, as far as known.")
     wait: Durations = Field(description="From being sent to the first start.")
-    run: Durations = Field(description="From the first start to the end, retries and their pauses included.")
+    run: Durations = Field(
+        description="From the start of the execution that counts to the end, retries and their pauses included; "
+        "without jobs that were taken for lost.",
+    )
 
 
 class FlowPoint(BaseModel):

@@ -111,6 +111,17 @@ class Job:
             return False
         return not self.is_executing
 
+    @property
+    def began_ms(self) -> int | None:
+        """Since when it has been running: not what was lost before."""
+        return self.ms("began") or self.ms("started")
+
+    @property
+    def attempt_began_ms(self) -> int | None:
+        """When the attempt began that runs, or ran at last."""
+        execution = self.record.get("execution")  # its id begins so: lua/ledger.lua
+        return int(execution.partition("-")[0]) if execution else self.began_ms
+
     def ms(self, name: str) -> int | None:
         """One of its times."""
         return int(self.record[name]) if self.record.get(name) else None

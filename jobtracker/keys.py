@@ -107,6 +107,7 @@ RECORD_FIELDS = (
     "created",  # ms
     "queued",  # ms, this run
     "started",  # ms, this run's first attempt (a parent: its first sub-job)
+    "began",  # ms, where in this run another execution took the place of one: when that one began which counts
     "finished",  # ms, when it settled
     "entered",  # ms, when it came to its status; the score in the status indexes
     "eta",  # ms, not before: the next attempt, or the ETA it was sent with

@@ -118,7 +118,11 @@ class JobSummary(BaseModel):
     tags: list[str] = []
     created_at: datetime
     queued_at: datetime | None = Field(None, description="When this run was sent to Celery; null: not started yet.")
-    started_at: datetime | None = Field(None, description="This run's first attempt; a parent's: its first sub-job.")
+    started_at: datetime | None = Field(
+        None,
+        description="When this run's first attempt began, or what took its place when that was lost; a parent's: its "
+        "first sub-job.",
+    )
     finished_at: datetime | None = None
     status_changed_at: datetime
     not_before: datetime | None = Field(None, description="When the next attempt is due, or its ETA.")
@@ -170,7 +174,7 @@ class JobSummary(BaseModel):
             "tags": json.loads(get("tags") or "[]"),
             "created_at": from_ms(record["created"]),
             "queued_at": from_ms(get("queued")),
-            "started_at": from_ms(get("started")),
+            "started_at": from_ms(get("began") or get("started")),
             "finished_at": from_ms(get("finished")),
             "status_changed_at": from_ms(record["entered"]),
             "not_before": from_ms(get("eta")),

@@ -114,10 +114,13 @@ def _executing(job: Job, found: Findings) -> Verdict:
         fate = "will wait for its message to come back" if job.record.get("acks_late") else "will be taken for failed"
         sentence = f"{name} ran it, and has stopped saying that it lives{when}: the job {fate}."
         return Verdict(Code.WORKER_LOST, sentence, worker=worker)
-    began = _when(job.ms("started"), found)
-    sentence = f"{name} runs its task, which began {began}{_progress(job)}."
+    began = _when(job.attempt_began_ms, found)
+    what = "its task"
     if attempt := int(job.record.get("attempt") or 0):
-        sentence = f"{name} runs attempt {attempt + 1} of its task; the first began {began}{_progress(job)}."
+        what = f"attempt {attempt + 1} of its task"
+        if not job.record.get("began"):
+            began += f"; the first began {_when(job.ms('started'), found)}"
+    sentence = f"{name} runs {what}, which began {began}{_progress(job)}."
     return Verdict(Code.RUNNING, sentence, worker=worker)
 
 
@@ -262,12 +265,10 @@ def _add_queue(verdict: Verdict, job: Job, found: Findings, queue: Queue | None)
 
 
 def _end(job: Job, subs: Sequence[SubJobState]) -> str:
-    started_ms, finished_ms = job.ms("started"), job.ms("finished")
+    began_ms, finished_ms = job.began_ms, job.ms("finished")
     at = f"{_at(finished_ms):%Y-%m-%d %H:%M:%S} UTC" if finished_ms else "at an unknown time"
     verb = {Status.COMPLETED: "completed", Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}[job.status]
-    took = (
-        f", {_span(finished_ms - started_ms)} after it began" if started_ms and finished_ms else ", before it began"
-    )
+    took = f", {_span(finished_ms - began_ms)} after it began" if began_ms and finished_ms else ", before it began"
     reason = f": {job.record['reason']}" if job.record.get("reason") else ""
     text = f"It {verb} at {at}{took}{reason}".rstrip(".") + "."
     if subs and job.status is not Status.COMPLETED and not reason:

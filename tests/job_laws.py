@@ -73,6 +73,11 @@ def check_change(
         assert began == ("cancel" not in was)
         is_new = began and execution != was.get("execution")
         assert int(now.get("deliveries", 0)) == int(was.get("deliveries", 0)) + is_new
+        is_attempt_again = is_new and "execution" in was and now.get("attempt", "0") == was.get("attempt", "0")
+        if is_attempt_again and not int(was.get("subs", 0)) and execution and "started" in was:
+            assert now["began"] == execution.partition("-")[0]
+        else:
+            assert now.get("began") == was.get("began")
     if event is Event.CANCEL and "executing" in was and was_run > 0:
         assert change.after is Status.RUNNING
 

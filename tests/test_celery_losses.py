@@ -2,6 +2,7 @@
 
 import functools
 import signal
+from datetime import timedelta
 
 import pytest
 from celery import chain, chord
@@ -16,6 +17,7 @@ from workers_under_test import (
 
 from jobtracker import Status
 from jobtracker.current import JobQuarantinedError
+from jobtracker.history import Step
 from jobtracker.keys import PROCESS_GONE
 from jobtracker.lifecycle import Event
 
@@ -52,6 +54,9 @@ def test_a_task_that_is_rejected_when_its_process_is_lost_is_delivered_again(pro
     job_id = project.send("lost_once_rejected")
     job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.result) == (0, 2, "second delivery")
+    first, second = (e.at for e in project.queries.history(job_id) if e.step is Step.STARTED)
+    assert first < second
+    assert abs(job.started_at - second) < timedelta(milliseconds=100)
 
 
 @every_broker

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import re
 import signal
 import time
 import uuid
@@ -10,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
+from test_reaper import live_worker
 from workers_under_test import Project, eventually, job, new_project
 
 from jobtracker import Status
@@ -18,8 +20,10 @@ from jobtracker.errors import JobNotFoundError
 from jobtracker.explain import Explainer
 from jobtracker.explanations import Code, Explanation, Whereabouts
 from jobtracker.inspection import Inspection
+from jobtracker.lifecycle import Event
 from jobtracker.models import JobUpdate, ProgressUpdate
 from jobtracker.reaper import Reaper
+from jobtracker.store import now_ms
 from jobtracker.whereabouts import SCAN_LIMIT
 
 QUICK_S = 1.9
@@ -152,6 +156,48 @@ def test_a_queue_that_nobody_consumes_beside_one_that_is(single, other_queue_of_
     assert found.queue is not None
     assert (found.code, found.queue.messages, found.queue.consumers) == (Code.NO_CONSUMER, 1, [])
     assert found.queue.consumer_count in {None, 0}
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+def test_a_task_that_was_delivered_again_began_when_that_did(own_project, attempt):
+    own_project.announce()
+    own_project.leases.renew(live_worker("second"))
+    job_id = own_project.create("ok")
+    store, now = own_project.tracking.store, now_ms()
+    store.apply(Event.ENQUEUE, job_id, at_ms=now - 1_300_000)
+    for execution, ago_ms in (("first", 1_300_000), ("second", 30_000)):
+        store.apply(Event.REQUEUE, job_id)
+        store.apply(
+            Event.START,
+            job_id,
+            run=1,
+            attempt=attempt,
+            execution=f"{now - ago_ms}-{execution}-1",
+            fields={"worker": f"{execution}@h", "lease": execution},
+            at_ms=now - ago_ms,
+        )
+    found = explain(own_project, job_id)
+    task = "attempt 2 of its task" if attempt else "its task"
+    assert found.code is Code.RUNNING
+    assert re.match(f"second@h runs {task}, which began 3[0-9] s ago [^;]*$", found.sentence)
+    store.apply(Event.COMPLETE, job_id, run=1, attempt=attempt, execution=f"{now - 30_000}-second-1", at_ms=now)
+    assert "30 s after it began" in explain(own_project, job_id).sentence
+
+
+def test_an_attempt_says_when_it_began_and_when_the_first_one_did(own_project):
+    own_project.announce()
+    own_project.leases.renew(live_worker("w"))
+    job_id = own_project.create("ok")
+    store, now = own_project.tracking.store, now_ms()
+    store.apply(Event.ENQUEUE, job_id, at_ms=now - 900_000)
+    fields = {"worker": "w@h", "lease": "w"}
+    for attempt, ago_ms in ((0, 900_000), (1, 30_000)):
+        by = {"run": 1, "attempt": attempt, "execution": f"{now - ago_ms}-w-{attempt}", "at_ms": now - ago_ms}
+        store.apply(Event.START, job_id, fields=fields, **by)
+        if attempt == 0:
+            store.apply(Event.RETRY, job_id, **by)
+    sentence = explain(own_project, job_id).sentence
+    assert re.search(r"attempt 2 of its task, which began 3[0-9] s ago .*; the first began 15 min ago", sentence)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from time_series import Settled, expected_series, stored_series
 
 from jobtracker.history import Step
 from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.store import new_execution
+from jobtracker.store import NewJob, new_execution
 
 HOUR_MS = 3_600_000
 
@@ -282,6 +282,75 @@ def test_a_type_s_figures_are_the_sums_of_its_jobs(store, queries):
         store.apply(Event.CANCEL, Course(store, queries).id, at_ms=START_MS + 5)
     found = queries.performance(START_MS, START_MS, ["custom"])["custom"]
     assert (found.count, found.deliveries, found.redeliveries, found.double_runs, found.wasted_s) == (4, 4, 2, 2, 6)
+
+
+def times(course):
+    """When it began to count, how long it waited and how long it ran, in seconds; None where nobody knows."""
+    job = course.queries.get(course.id)
+    found = course.queries.performance(START_MS, START_MS, ["custom"])["custom"]
+    return (job.started_at.timestamp() * 1000 - START_MS) / 1000, found.wait.max_s, found.run.max_s
+
+
+@pytest.mark.parametrize("how", ["its process was killed", "its worker was killed", "it was delivered too early"])
+def test_a_wait_for_a_redelivery_is_no_run_time(course, how):
+    one = course.begin(1)
+    if how == "its process was killed":
+        course.report(Event.REQUEUE, 21, one)
+    elif how == "its worker was killed":
+        course.report(Event.REQUEUE, 36, None, lease="w1")
+    other = course.begin(1221, "w2")
+    course.report(Event.COMPLETE, 1281, other)
+    assert times(course) == (1221, 1, 60)
+    started = [entry for entry in course.queries.history(course.id) if entry.step is Step.STARTED]
+    assert [(entry.at.timestamp() * 1000 - START_MS, entry.worker) for entry in started[-1:]] == [(1_221_000, "w2@h")]
+    assert started[0].at.timestamp() * 1000 - START_MS == 1000
+
+
+def test_the_run_time_is_of_the_execution_that_counts(course):
+    one, _ = course.begin(1), course.begin(1221, "w2")
+    course.report(Event.COMPLETE, 1231, one)
+    assert times(course) == (1, 1, 1230)
+
+
+def test_a_verdict_that_is_corrected_by_another_execution_leaves_its_run_time_only(course):
+    course.begin(1)
+    course.report(Event.LOSE, 16, None, lease="w1", fields={"reason": "lost"})
+    other = course.begin(1221, "w2")
+    course.report(Event.COMPLETE, 1223, other)
+    assert times(course) == (1221, 1, 2)
+
+
+def test_attempts_after_a_retry_run_from_the_first_one_that_was_not_lost(course):
+    one = course.begin(1)
+    course.report(Event.RETRY, 2, one)
+    again = course.begin(11, attempt=1)
+    course.report(Event.REQUEUE, 20, again, attempt=1)
+    third = course.begin(1221, "w2", attempt=1)
+    course.report(Event.RETRY, 1231, third, attempt=1)
+    course.report(Event.COMPLETE, 1241, course.begin(1240, "w2", attempt=2), attempt=2)
+    assert times(course) == (1221, 1, 20)
+
+
+def test_the_pauses_between_attempts_are_run_time(course):
+    course.report(Event.RETRY, 2, course.begin(1))
+    course.report(Event.COMPLETE, 12, course.begin(11, attempt=1), attempt=1)
+    assert times(course) == (1, 1, 11)
+
+
+def test_how_long_a_job_ran_that_was_taken_for_lost_is_not_known(course):
+    one = course.begin(1)
+    course.report(Event.REQUEUE, 6, one)
+    course.report(Event.LOSE, 1206, None, fields={"reason": "its message is gone"})
+    assert times(course) == (1, 1, None)
+
+
+def test_a_parent_s_run_time_is_that_of_its_sub_jobs_too(course, store):
+    store.create(NewJob(id=course.id, fields={}, subs={0: "sub"}))
+    course.report(Event.SUB_START, 1, None)
+    course.begin(100)
+    course.report(Event.REQUEUE, 110, None, lease="w1")
+    course.report(Event.COMPLETE, 1221, course.begin(1220, "w2"))
+    assert times(course) == (1, 1, 1220)
 
 
 def test_what_is_kept_of_executions_has_an_end_and_goes_with_the_job(course, client, keys):

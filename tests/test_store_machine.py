@@ -170,7 +170,7 @@ class JobMachine(RuleBasedStateMachine):
         if record["run"] == was["run"]:
             assert int(record.get("attempt", 0)) >= int(was.get("attempt", 0))
         assert int(record.get("deliveries", 0)) >= int(was.get("deliveries", 0))
-        verdict = ("status", "finished", "presumed", "deliveries", "ledger")
+        verdict = ("status", "finished", "presumed", "began", "deliveries", "ledger")
         if [was.get(name) for name in verdict] != [record.get(name) for name in verdict]:
             if was_settled and not rerun:
                 self.settled.remove(Settled.of(was))

@@ -21,18 +21,24 @@ class Settled(NamedTuple):
     job_type: str
     finished: int
     started: int | None
+    began: int | None
+    """Of what took the place of the first execution."""
     queued: int | None
+    presumed: str | None
     surplus: tuple[int, ...]
     """Deliveries beyond one, redeliveries, double runs, milliseconds in vain: of this verdict."""
 
     @classmethod
     def of(cls, record: Mapping[str, str]) -> "Settled":
         """The entry of a settled record."""
-        started, queued = (int(record[name]) if name in record else None for name in ("started", "queued"))
+        started, began, queued = (
+            int(record[name]) if name in record else None for name in ("started", "began", "queued")
+        )
         counted = f"{record.get('deliveries', 0)} {record.get('ledger', '')}", record.get("ledger_before", "0")
         now, before = ([int(amount) for amount in text.split()] + [0] * 3 for text in counted)
         surplus = tuple(a - b - (n == 0) for n, (a, b) in enumerate(zip(now[:4], before[:4], strict=True)))
-        return cls(record["status"], record["type"], int(record["finished"]), started, queued, surplus)
+        finished, presumed = int(record["finished"]), record.get("presumed")
+        return cls(record["status"], record["type"], finished, started, began, queued, presumed, surplus)
 
 
 def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
@@ -75,6 +81,7 @@ def expected_series(created: Iterable[int], settled: Iterable[Settled]) -> dict[
         if job.status != "cancelled" and job.started is not None:
             if job.queued is not None:
                 observe(name, "wait", job.started - job.queued)
-            observe(name, "run", job.finished - job.started)
+            if job.presumed not in {"lose", "quarantine"}:
+                observe(name, "run", job.finished - (job.began or job.started))
     nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
     return {name: series for name, series in nonzero.items() if series}

@@ -55,6 +55,14 @@ local function leave(rec, now, is_over)
   end
 end
 
+-- An execution takes the place of another one: the time that a job runs is counted from there, but for a parent, whose
+-- sub-jobs have been running. Its first start stays in the record, for how long it had waited.
+local function begin_anew(rec, execution)
+  if not rec.started or rec.subs > 0 then return end
+  rec.began = execution:match('^%d+')
+  redis.call('HSET', key('job', rec.id), 'began', rec.began)
+end
+
 -- Lets the record name the execution whose report is about to be applied.
 local function credit(rec, execution, now, is_next)
   if execution == rec.execution and rec.executing then return end -- the simple course
@@ -65,7 +73,10 @@ local function credit(rec, execution, now, is_next)
   end
   if execution == rec.execution then return end
   if not was then book(rec, 1, (rec.execution and not is_next) and 1 or 0, 0, 0) end -- its start was not reported
-  if rec.execution then leave(rec, now, is_next) end
+  if rec.execution then
+    leave(rec, now, is_next)
+    if not is_next then begin_anew(rec, execution) end
+  end
   rec.execution = execution
   redis.call('HSET', key('job', rec.id), 'execution', execution, 'lease', worker_of(execution), 'worker', worker or '')
 end

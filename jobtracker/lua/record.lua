@@ -2,7 +2,8 @@
 
 -- What decides about an event, what more decides about a parent or a removal, and which of them are numbers.
 local FEW = { 'status', 'type', 'priority', 'parent', 'presumed', 'cancel', 'executing', 'queued', 'started', 'next',
-  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked', 'losses', 'displaced', 'execution', 'ledger' }
+  'eta', 'reason', 'run', 'attempt', 'subs', 'deliveries', 'masked', 'losses', 'displaced', 'execution', 'ledger',
+  'began' }
 local ALL = { 'policy', 'body', 'halted', 'finished', 'subs_completed', 'subs_failed', 'subs_cancelled' }
 for i = 1, #FEW do ALL[#ALL + 1] = FEW[i] end -- Lua's own library is not there yet when this is loaded
 local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, losses = true,
@@ -188,8 +189,8 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
       put('ledger_before', rec.deliveries .. ' ' .. rec.ledger)
     end
     put('run', math.max(rec.run, rec.void) + 1); put('attempt', 0); put('queued', now)
-    drop('started', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done', 'total',
-      'note', 'body', 'halted', 'replaced', 'via', 'execution')
+    drop('started', 'began', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done',
+      'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution')
     dispatched(rec, now)
     if event == 'rerun' then drop('losses', 'relaunched') else redis.call('HINCRBY', key('job', rec.id), 'relaunched', 1) end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
@@ -250,7 +251,10 @@ local function account(rec, event, now, is_next, corrected, execution)
     credit(rec, execution, now) -- its worker is not gone
   elseif execution and rec.execution then
     leave(rec, now, is_next)
-    if not is_next then book(rec, 0, 1, 0, 0) end
+    if not is_next then
+      book(rec, 0, 1, 0, 0)
+      begin_anew(rec, execution)
+    end
   end
   if event == 'replace' and rec.execution then leave(rec, now, true) end -- it goes on as another
 end

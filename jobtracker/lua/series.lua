@@ -71,5 +71,6 @@ local function chronicle(rec, at, n)
   if rec.deliveries ~= 1 or rec.ledger then chart(series, surplus(rec), n) end
   if rec.status == 'cancelled' or not rec.started then return end
   if rec.queued then observe(series, 'wait', rec.started - rec.queued, n) end
-  observe(series, 'run', at - rec.started, n)
+  if rec.presumed == 'lose' or rec.presumed == 'quarantine' then return end -- nobody knows when it ended
+  observe(series, 'run', at - (rec.began or rec.started), n)
 end
