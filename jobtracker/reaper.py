@@ -174,7 +174,13 @@ class Reaper:
         return change.applied
 
     def _runs_again(self, record: dict[str, str], ending: Ending) -> bool:
-        return ending.lost_by is not None and self.tracking.losses.runs_again(record)
+        """Whether its own process was lost, and it is to run again then.
+
+        Celery stores a failure for the rest of its chain too, which nobody has sent (celery/backends/base.py,
+        _fail_chain).
+        """
+        is_its_own = record.get("queued") or record.get("executing")
+        return bool(ending.lost_by and is_its_own) and self.tracking.losses.runs_again(record)
 
     def _run_again(self, record: dict[str, str], ending: Ending) -> bool:
         """Settle the loss of a process: whoever was about to report it has died too, or could not, nor the start."""

@@ -291,6 +291,18 @@ def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
     assert recount(own_project.client, own_project.keys) == []
 
 
+def test_the_rest_of_a_chain_does_not_run_again_for_the_process_that_was_lost_before_it(
+    own_project, store, reaper, rerun_type, long_ago_ms
+):
+    job = new_job(**rerun_type, run=1)  # announced by the job before it, and never sent
+    store.create(job, at_ms=long_ago_ms)
+    error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 7.")
+    kept(own_project, job.id, error, "FAILURE")
+    assert reaper.settle_finished() == 1
+    lost = own_project.job(job.id)
+    assert (lost.status, lost.run, lost.deliveries) == (Status.FAILED, 1, 0)
+
+
 def test_a_worker_that_stops_leaves_it_to_others_to_run_a_job_again(
     own_project, store, reaper, rerun_type, long_ago_ms
 ):
