@@ -27,6 +27,7 @@ from jobtracker.errors import (
     without_prefix,
 )
 from jobtracker.logs import request_id_var
+from jobtracker.refusals import refusal_of
 from jobtracker.reports import FieldProblem, Problem
 
 logger = logging.getLogger("api")
@@ -134,6 +135,8 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RedisError)
     def redis_error(request: Request, error: RedisError) -> JSONResponse:
         logger.warning("redis_unavailable", extra={"error": str(error)})
+        if refusal := refusal_of(error):
+            return problem(request, 503, "Redis takes no writes", f"Redis takes no writes: {refusal}.")
         detail = f"Redis does not answer as it should ({type(error).__name__}). Try again shortly."
         return problem(request, 503, "Redis is away", detail)
 

@@ -12,10 +12,12 @@ from kombu.entity import Queue
 from kombu.exceptions import ChannelError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from jobtracker.errors import BrokerUnavailableError, QueueMissingError
 from jobtracker.lifecycle import Priority
+from jobtracker.refusals import Refusal, find_refusal, refusal_of
 from jobtracker.settings import Settings
 
 _REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
@@ -137,6 +139,14 @@ def unacknowledged(connection: Any) -> int | None:
     return int(channel.client.hlen(channel.unacked_key))
 
 
+def broker_refusal(connection: Any, key: str) -> Refusal | None:
+    """Why the broker takes no messages now; None where it does, or does not tell. `key` is as for `find_refusal`."""
+    if connection.transport.driver_type != "redis":
+        return None
+    client = connection.default_channel.client
+    return find_refusal(client, key, client.info())
+
+
 def queue_of_route(app: Celery, task: str) -> str:
     """Where an app's own routes send a task; of a route to an exchange, the app's queue that is bound to it so."""
     route = app.amqp.router.route({}, task)
@@ -213,7 +223,11 @@ def broker_errors() -> Iterator[None]:
     """
     try:
         yield
-    except (OperationalError, RedisConnectionError, RedisTimeoutError, OSError) as error:
+    except (OperationalError, RedisConnectionError, RedisTimeoutError, OSError, ResponseError) as error:
+        if refusal := refusal_of(error) or refusal_of(error.__cause__):
+            raise BrokerUnavailableError(f"The broker takes no writes: {refusal}") from error
+        if isinstance(error, ResponseError):
+            raise
         raise BrokerUnavailableError(f"The broker does not answer: {error}") from error
     except AMQPError as error:
         raise BrokerUnavailableError(f"The broker refuses: {error}") from error

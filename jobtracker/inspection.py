@@ -9,9 +9,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobtracker.brokers import Backlog, backlog, connected, unacknowledged, without_secrets
+from jobtracker.brokers import Backlog, backlog, broker_refusal, connected, unacknowledged, without_secrets
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.lineage import mapped_task
+from jobtracker.refusals import find_refusal, in_words
 from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
 from jobtracker.tracking import Tracking
 
@@ -79,15 +80,16 @@ class Inspection:
             return self._workers
 
     def redis_health(self) -> Component:
-        """The tracking Redis: latency, memory, persistence, and how much it was never told."""
+        """The tracking Redis: latency, memory, persistence, whether it takes writes, what it was never told."""
         began = time.perf_counter()
         try:
             self.tracking.client.ping()
             latency_ms = (time.perf_counter() - began) * 1000
             info = self.tracking.client.info()
             dropped = self.tracking.queries.dropped()
+            refusal = find_refusal(self.tracking.client, self.tracking.keys("probe"), info)
         except RedisError as error:
-            return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
+            return Component(healthy=False, detail=in_words(error))
         facts = {
             "version": info.get("valkey_version") or info.get("redis_version"),
             "used_memory_bytes": info.get("used_memory"),
@@ -97,7 +99,12 @@ class Inspection:
             "last_snapshot": info.get("rdb_last_bgsave_status"),
             "dropped_reports": dropped,
         }
-        return Component(healthy=True, latency_ms=round(latency_ms, 3), facts=facts)
+        return Component(
+            healthy=refusal is None,
+            detail=str(refusal) if refusal else None,
+            latency_ms=round(latency_ms, 3),
+            facts=facts,
+        )
 
     def broker_health(self) -> Component:
         """Celery's broker."""
@@ -105,10 +112,15 @@ class Inspection:
         try:
             with connected(self.app, self.timeout_s, read_timeout_s=self.timeout_s) as connection:
                 transport = connection.transport.driver_type
+                latency_ms = (time.perf_counter() - began) * 1000
+                refusal = broker_refusal(connection, self.tracking.keys("probe"))
         except BrokerUnavailableError as error:
             return Component(healthy=False, detail=str(error))
         return Component(
-            healthy=True, latency_ms=round((time.perf_counter() - began) * 1000, 3), facts={"transport": transport}
+            healthy=refusal is None,
+            detail=str(refusal) if refusal else None,
+            latency_ms=round(latency_ms, 3),
+            facts={"transport": transport},
         )
 
     def workers_health(self) -> Component:
@@ -117,7 +129,7 @@ class Inspection:
             workers = self.workers()
             unconsumed = self.unconsumed()
         except (BrokerUnavailableError, RedisError) as error:
-            return Component(healthy=False, detail=f"{type(error).__name__}: {error}")
+            return Component(healthy=False, detail=in_words(error))
         # A solo worker answers nobody while it runs a task; that it lives, its lease says.
         busy = {w.name for w in workers if not w.online and w.lease and w.lease.pool == "solo"}
         consuming = sorted(busy | {w.name for w in workers if w.online and w.queues})

@@ -82,6 +82,8 @@ PREFIXES: dict[str, str] = {
     # untold         zset    Jobs whose parent, or the next in whose chain, may not know yet that they are there, have
     #                        ended, or are open again. Scored by since when (ms). Writer: create, transition, settle,
     #                        store.
+    "probe": "probe",
+    # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }

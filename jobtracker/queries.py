@@ -45,7 +45,7 @@ class JobQueries:
         self.client = client
         self.keys = keys or Keys()
         self.registry = registry or Registry(client, self.keys)
-        self._verbs = Library(["page"])
+        self._verbs = Library(["page"], reads_only=True)
 
     def get(self, job_id: str) -> Job:
         """A job with all that is known of it.

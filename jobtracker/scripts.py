@@ -33,10 +33,12 @@ class Library:
     Args:
         verbs: Names of files in `lua/`.
         keep_s: Lifetime of time series, in seconds.
+        reads_only: The verbs write nothing, so a server that takes no writes now (no memory left, a replica) calls
+            them all the same.
     """
 
-    def __init__(self, verbs: Iterable[str], keep_s: int = 0) -> None:
-        body = _render(verbs, keep_s)
+    def __init__(self, verbs: Iterable[str], keep_s: int = 0, *, reads_only: bool = False) -> None:
+        body = _render(verbs, keep_s, reads_only=reads_only)
         self.name = f"jobtracker_{hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest()[:12]}"
         self.source = f"#!lua name={self.name}\n" + body.replace(_NAME, self.name)
 
@@ -145,7 +147,7 @@ class PendingCalls:
 _NAME = "@LIBRARY@"
 
 
-def _render(verbs: Iterable[str], keep_s: int) -> str:
+def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
     tables = {
         "KEY": PREFIXES,
         "MATRIX": MATRIX,
@@ -164,6 +166,10 @@ def _render(verbs: Iterable[str], keep_s: int) -> str:
     for verb in verbs:
         parts.append(f"function VERB.{verb}(KEYS, ARGV)")
         parts.append(f"PREFIX, RECOUNTED = ARGV[1], nil\n{_read(verb)}\nend")
+        if reads_only:
+            of = f"function_name='{_NAME}_{verb}', callback=VERB.{verb}, flags={{'no-writes'}}"
+            parts.append(f"redis.register_function{{{of}}}")
+            continue
         parts.append(f"redis.register_function('{_NAME}_{verb}', VERB.{verb})")
         parts.append(f"redis.register_function('{_NAME}_fenced_{verb}', fenced(VERB.{verb}))")
     return "\n".join(parts)

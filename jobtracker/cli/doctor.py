@@ -69,6 +69,8 @@ def _row(group: "DifferenceGroup") -> Sequence[Cell]:
 
 
 def _counted(found: "Examination", left: int) -> Text:
+    if found.jobs is None:
+        return Text("Not recounted.", "bold red")
     jobs = f"{found.jobs:,} {'job' if found.jobs == 1 else 'jobs'} recounted"
     if not found.differences:
         return Text(f"{jobs}: every counter and index is right.", "green")

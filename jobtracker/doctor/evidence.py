@@ -6,7 +6,7 @@ Bounded: some thousand jobs, one answer of each worker. What can't be found out 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
@@ -20,6 +20,7 @@ from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import Status
 from jobtracker.lists import JobFilter
 from jobtracker.queries import HOUR_MS
+from jobtracker.refusals import Refusal, find_refusal, in_words
 from jobtracker.reports import JobType, QueueDepths
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
@@ -44,11 +45,13 @@ class Server:
         roles: What is kept there: "the tracking Redis", "the broker", "the result backend".
         info: Its INFO.
         save: When it writes snapshots; None where it does not tell.
+        refusal: Why it takes no writes; None where it does.
     """
 
     roles: tuple[str, ...]
     info: Mapping[str, Any]
     save: str | None
+    refusal: Refusal | None = None
 
     @property
     def name(self) -> str:
@@ -104,7 +107,7 @@ class Evidence:
         try:
             yield
         except (BrokerUnavailableError, RedisError) as error:
-            self.unchecked.append(f"{what}: {error}")
+            self.unchecked.append(f"{what}: {in_words(error)}")
 
     def setting(self, name: str) -> dict[str, Any]:
         """A setting of Celery by worker."""
@@ -192,16 +195,16 @@ def _ask_servers(found: Evidence, tracking: Tracking) -> None:
     by_run: dict[str, Server] = {}
     for role, client in clients:
         with found.trying(role):
-            server = _ask_server(found, role, client)
+            server = _ask_server(found, role, client, tracking.keys("probe"))
             run_id = str(server.info.get("run_id"))
             known = by_run.get(run_id)
-            by_run[run_id] = Server((*known.roles, role), known.info, known.save) if known else server
+            by_run[run_id] = replace(known, roles=(*known.roles, role)) if known else server
         if client is not tracking.client:
             client.close()
     found.servers = list(by_run.values())
 
 
-def _ask_server(found: Evidence, role: str, client: RedisClient) -> Server:
+def _ask_server(found: Evidence, role: str, client: RedisClient, key: str) -> Server:
     info = client.info()
     try:
         save = client.config_get("save").get("save")
@@ -209,4 +212,4 @@ def _ask_server(found: Evidence, role: str, client: RedisClient) -> Server:
         save = None
         if not info.get("aof_enabled"):
             found.unchecked.append(f"whether {role} writes snapshots: it does not tell its configuration ({error})")
-    return Server((role,), info, save)
+    return Server((role,), info, save, find_refusal(client, key, info))

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 
 from jobtracker.audit import Difference, Flaw
 from jobtracker.brokers import configure
+from jobtracker.connection import is_unreachable
 from jobtracker.doctor.evidence import gather
 from jobtracker.doctor.findings import DifferenceGroup, Examination
 from jobtracker.doctor.recount import Recount
@@ -17,6 +18,7 @@ from jobtracker.doctor.traps import TRAPS
 from jobtracker.errors import JobTrackerError
 from jobtracker.inspection import Inspection
 from jobtracker.models import from_ms
+from jobtracker.refusals import find_refusal, in_words
 from jobtracker.settings import Settings
 from jobtracker.tracking import Tracking
 
@@ -27,7 +29,7 @@ _PATIENCE_S = 10.0
 
 
 class StoreAwayError(JobTrackerError):
-    """The tracking Redis does not answer."""
+    """The tracking Redis does not answer, or refuses."""
 
 
 def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False) -> Examination:
@@ -47,14 +49,21 @@ def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False)
     """
     began = time.monotonic()
     recount = Recount(tracking, repair=repair)
-    recount.run()
+    refusal = find_refusal(tracking.client, tracking.keys("probe"), tracking.client.info())
+    if refusal is None:
+        recount.run()
+    else:
+        recount.unchecked.append(
+            f"counters and indexes: the recount notes in the tracking Redis how far it is, which takes no writes "
+            f"({refusal.problem})"
+        )
     found = gather(tracking, inspection)
     traps = [trap for look in (*TRAPS, *SERVER_TRAPS) for trap in look(found)]
     differences = _grouped(recount.differences.values())
     return Examination(
         at=from_ms(found.now_ms),
         healthy=not traps and all(group.repaired == group.count for group in differences),
-        jobs=recount.jobs,
+        jobs=recount.jobs if refusal is None else None,
         repair=repair,
         differences=differences,
         traps=traps,
@@ -79,10 +88,16 @@ def examine_here(*, repair: bool = False) -> Examination:
         tracking.client.ping()
         return examine(tracking, Inspection(tracking), repair=repair)
     except RedisError as error:
-        raise StoreAwayError(f"The tracking Redis does not answer: {error}. Is REDIS_URL the workers'?") from error
+        raise StoreAwayError(_said_by(error)) from error
     finally:
         tracking.client.close()
         app.close()
+
+
+def _said_by(error: RedisError) -> str:
+    if is_unreachable(error):
+        return f"The tracking Redis does not answer: {str(error).rstrip('.')}. Is REDIS_URL the workers'?"
+    return f"The tracking Redis does not do what it is asked: {in_words(error)}."
 
 
 def _grouped(differences: Iterable[Difference]) -> list[DifferenceGroup]:

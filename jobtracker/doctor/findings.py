@@ -33,7 +33,7 @@ class Examination(BaseModel):
 
     at: datetime
     healthy: bool = Field(description="Nothing has to be changed: no trap, and no difference that is left.")
-    jobs: int = Field(description="Records that were recounted.")
+    jobs: int | None = Field(description="Records that were recounted; null: it was not possible.")
     repair: bool = Field(description="Differences were to be repaired.")
     differences: list[DifferenceGroup]
     traps: list[Trap]

@@ -11,6 +11,20 @@ _EVICTION = "https://redis.io/docs/latest/develop/reference/eviction/"
 _MOST_SKEW_MS = 2000
 
 
+def writes_refused(found: Evidence) -> Iterator[Trap]:
+    """A server answers, and takes no writes."""
+    for server in found.servers:
+        if server.refusal:
+            yield Trap(
+                name="writes_refused",
+                where=server.name,
+                problem=f"It takes no writes: {server.refusal.problem}.",
+                consequence="Nothing new gets there: " + _refused_by(server),
+                change=server.refusal.change,
+                source=server.refusal.source,
+            )
+
+
 def evicting_memory_policy(found: Evidence) -> Iterator[Trap]:
     """A server throws data away where its memory is full."""
     for server in found.servers:
@@ -85,11 +99,22 @@ def clock_skew(found: Evidence) -> Iterator[Trap]:
 
 
 SERVER_TRAPS: tuple[Callable[[Evidence], Iterable[Trap]], ...] = (
+    writes_refused,
     evicting_memory_policy,
     no_persistence,
     persistence_fails,
     clock_skew,
 )
+
+
+def _refused_by(server: Server) -> str:
+    """What can't be kept there, in words."""
+    kept = {
+        "the tracking Redis": "no job is created, and reports wait in the workers",
+        "the broker": "no task is sent, and workers fetch none",
+        "the result backend": "no result is stored, and no chord ends",
+    }
+    return "; ".join(kept[role] for role in server.roles) + "."
 
 
 def _lost_of(server: Server, *, volatile: bool) -> str:
