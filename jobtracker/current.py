@@ -3,7 +3,7 @@
 import functools
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -13,10 +13,10 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.arguments import NOTHING, Covered, Secret
-from jobtracker.lifecycle import Event
+from jobtracker.lifecycle import Event, Outcome
 from jobtracker.models import Job
 from jobtracker.reporting import Rank
-from jobtracker.store import NewJob, now_ms
+from jobtracker.store import Change, NewJob, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ class CurrentJob:
         alone: It began as recorded, and is no sub-job: nobody waits for its end.
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
         record: How it is recorded where nobody has done so, once that was needed.
+        begin_anew: While its task runs: writes its start, as it was, and records the job where it is not recorded.
         arguments: Its arguments as they may be shown, where some are masked: texts must not tell these either.
         untold: What its record must say of its arguments, until it does.
     """
@@ -63,6 +64,7 @@ class CurrentJob:
         self.alone = False
         self.resent = False
         self.record: NewJob | None = None
+        self.begin_anew: Callable[[bool], Change] | None = None
         self.arguments: Covered | None = None
         self.untold = NOTHING
         self._tracking = tracking
@@ -95,9 +97,17 @@ class CurrentJob:
             fields=fields,
             at_ms=now_ms(),
         )
+        settlement, begin_anew = self._tracking.settlement, self.begin_anew
+
+        def write(again: bool) -> Change:
+            change = apply()
+            if change.outcome is Outcome.MISSING and begin_anew:
+                begin_anew(again)
+                change = apply()
+            return settlement.follow(self.id, change)
+
         with _forgiven(f"Progress of job {self.id} was not recorded"):
-            settlement = self._tracking.settlement
-            change = self._tracking.reporting.report(lambda _: settlement.follow(self.id, apply()), Rank.NOTE)
+            change = self._tracking.reporting.report(write, Rank.NOTE)
             self._cancelled = self._cancelled or (change is not None and change.cancel_requested)
             self._asked_at = now
 
@@ -124,10 +134,13 @@ class CurrentJob:
         """Write a line into the job's own log, which the API serves; up to 2,000 characters."""
         if self._tracking is None:
             return
-        line, tracking = (now_ms(), level, message[:2000]), self._tracking
+        line, tracking, begin_anew = (now_ms(), level, message[:2000]), self._tracking, self.begin_anew
 
         def write(again: bool) -> None:
-            if not (again and tracking.queries.has_logged(self.id, *line)):
+            if again and tracking.queries.has_logged(self.id, *line):
+                return
+            if tracking.store.log(self.id, [line]) is Outcome.MISSING and begin_anew:
+                begin_anew(again)
                 tracking.store.log(self.id, [line])
 
         with _forgiven(f"A log line of job {self.id} was not recorded"):

@@ -101,7 +101,9 @@ class Hooks:
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
             fields["acks_late"] = "1"
-        change = self._report(Event.START, sender, job, fields)
+        start = self._report_of(Event.START, sender, job, {**fields, **job.untold.fields}, dict(job.untold.data))
+        job.begin_anew = start.write
+        change = self._send(start)
         if change is None:  # the store is away, and with it whoever might have called it off
             return
         if change.after is Status.CANCELLED:
@@ -193,6 +195,7 @@ class Hooks:
             self._rejected(sender, job, retval)
         elif state is None and os.getpid() == self.main_pid:
             self._broken_off(sender, job, sys.exc_info()[1])
+        job.begin_anew = None  # it holds the request, which holds the job: neither would go at once
 
     def _rejected(self, task: Task, job: CurrentJob, rejection: Reject) -> None:
         if rejection.requeue:
@@ -374,7 +377,7 @@ class Hooks:
         fields: dict[str, str | int] | None = None,
         data: dict[str, str] | None = None,
     ) -> Change | None:
-        """Report on the task that runs here; where its job is not recorded, record it first.
+        """Report on the task that runs here; where its job is not recorded, record it first, and its start.
 
         Returns:
             What became of it; None where the report waits.
@@ -385,7 +388,7 @@ class Hooks:
     def _report_of(
         self, event: Event, task: Task, job: CurrentJob, fields: dict[str, str | int], data: dict[str, str]
     ) -> "_Report":
-        request, at_ms = task.request, now_ms()
+        request, at_ms, begin_anew = task.request, now_ms(), job.begin_anew
 
         def record() -> NewJob | None:
             if job.record is None and (known := self.scope.know(task.name, request.kwargs)):
@@ -398,7 +401,10 @@ class Hooks:
         def write(again: bool) -> Change:
             change = write_it(again)
             if change.outcome is Outcome.MISSING and (new := record()):
-                self.tracking.store.create(new, at_ms=at_ms)
+                if begin_anew is None:  # this is its start
+                    self.tracking.store.create(new, at_ms=at_ms)
+                else:
+                    begin_anew(again)
                 change = write_it(again)
             if change.applied:
                 job.untold = NOTHING

@@ -12,6 +12,7 @@ from kombu.exceptions import OperationalError
 from workers_under_test import eventually, new_project
 
 from jobtracker import Status
+from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis, free_port
 from jobtracker.inspection import Inspection
 from jobtracker.lists import JobFilter
@@ -236,6 +237,32 @@ def test_a_store_that_comes_back_empty_is_told_of_what_runs(tracked, tracking):
         expect_state(project, held, "SUCCESS")
         worker.signal(signal.SIGTERM)  # the last answer is read before the next task, or the end
         assert project.expect(held, Status.COMPLETED, "SUCCESS", RAN).job_type == "hold"
+
+
+def test_a_store_that_was_emptied_gets_to_know_a_task_by_whatever_it_reports(tracked, tracking):
+    kinds = {
+        "progress": lambda job: job.progress is not None,
+        "log": lambda job: project.queries.log(job.id),
+    }
+    with (
+        tracked(progress_interval_s=0.1) as project,
+        project.worker(),
+        connect(tracking.server.url, 5) as client,
+    ):
+        began = {}
+        for kind, is_there in kinds.items():
+            job_id = project.send("hold_and_report", "until", kind)
+            project.expect_status(job_id, Status.RUNNING)
+            eventually(lambda is_there=is_there, job_id=job_id: is_there(project.job(job_id)))
+            began[kind] = project.job(job_id)
+        client.flushdb()
+        for kind, was in began.items():
+            job = project.expect_status(was.id, Status.RUNNING)
+            assert (job.started_at, job.worker, job.deliveries) == (was.started_at, was.worker, 1)
+            eventually(lambda kind=kind, job=job: kinds[kind](project.job(job.id)))
+        project.diary.open_gate("until")
+        for was in began.values():
+            project.expect(was.id, Status.COMPLETED, "SUCCESS", RAN)
 
 
 def test_of_a_task_that_neither_broker_nor_store_took_nothing_is_left(tracked, tracking):

@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 from billiard import current_process
 from celery import Task, chain, chord, group, shared_task
@@ -530,6 +530,16 @@ def halfway(gate: str) -> None:
     current_job().progress(1, 2, "half")
     for _ in diary().until_open(gate):
         pass
+    did("returned")
+
+
+@shared_task(name="hold_and_report")
+def hold_and_report(gate: str, what: Literal["progress", "log"]) -> None:
+    """Report progress, or log lines, all the time that it waits at a gate."""
+    did("began")
+    job = current_job()
+    for number, _ in enumerate(diary().until_open(gate), start=1):
+        job.progress(number, 1_000_000) if what == "progress" else job.log(f"line {number}")
     did("returned")
 
 
