@@ -8,7 +8,6 @@ import functools
 import logging
 import os
 import sys
-from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from traceback import format_exception
@@ -60,7 +59,6 @@ class Hooks:
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
         self._unstored = RecentIds()  # tasks whose end Celery could not store
-        self._answers: deque[Callable[[], object]] = deque()  # to reports from which nothing follows, not read yet
         self._signals = {
             signals.before_task_publish: self.publishing.on_publish,
             signals.task_prerun: self.on_prerun,
@@ -96,7 +94,7 @@ class Hooks:
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
         job.execution = new_execution(self.lease)
-        self.read_answers()
+        self.tracking.reporting.read_answers()
         self._mask(sender, job)
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
@@ -154,30 +152,17 @@ class Hooks:
     def on_success(self, sender: Task, result: Any = None, **_: Any) -> None:
         """task_success: completed, after Celery has stored the result.
 
-        Where nobody waits for the job, nothing follows from the answer: it is read when the next task begins, and the
-        child is free meanwhile.
+        Where nobody waits for the job, nothing follows from the answer unless the report was refused: it is left for
+        later, and the child is free meanwhile.
         """
         job = job_of(sender)
         if job is None:
             return
         report = self._report_of(Event.COMPLETE, sender, job, {}, self._stored_result(sender, result))
         if job.alone:
-            self._answers.append(self._begin(report))
+            self.tracking.reporting.leave(self._begin(report))
         else:
             self._send(report)
-
-    @never_raises
-    def read_answers(self) -> None:
-        """Read what is left of the answers: before the next task, and before the process ends.
-
-        Whoever comes first takes one, with the connection that it is on; threads and greenlets share the rest.
-        """
-        for _ in range(len(self._answers)):
-            try:
-                answer = self._answers.popleft()
-            except IndexError:  # another thread was faster
-                return
-            answer()
 
     @never_raises
     def on_postrun(self, sender: Task, task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
@@ -202,7 +187,7 @@ class Hooks:
             self._report(Event.REQUEUE, task, job, {"reason": "the task gave its message back to the queue"})
         else:  # the main process says it too, and does not know what of it is masked
             traceback = "".join(format_exception(rejection))
-            self._fail(task, job.id, job.run, job.attempt, rejection, traceback, fields=_PRESUMED)
+            self._fail(task, job.id, job.run, job.attempt, rejection, traceback)
 
     def _broken_off(self, task: Task, job: CurrentJob, exception: BaseException | None) -> None:
         kind = type(exception).__name__
@@ -267,8 +252,9 @@ class Hooks:
             if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
-        fields = _PRESUMED if ended_by or isinstance(exception, Reject) else None
-        self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=fields)
+        # That the message of a lost process was acknowledged may have got lost with a broker: it runs again then.
+        presumed: dict[str, str | int] = {"presumed": Event.LOSE} if ended_by else {}
+        self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=presumed)
 
     @never_raises
     def on_requeue(self, request: Any, ended_by: str) -> None:
@@ -575,10 +561,6 @@ class _Report(NamedTuple):
     write: Callable[[bool], Change]
     begin: Callable[[], Begun[Change]]
 
-
-_PRESUMED: dict[str, str | int] = {"presumed": Event.LOSE}
-"""Of a failure after which the main process acknowledges or rejects the message: a broker that dies may not get to
-know that, and delivers it again. So Celery rejects what it could not send for a retry (celery/app/task.py, retry)."""
 
 _RANKS = {Event.START: Rank.COURSE, Event.RETRY: Rank.COURSE, Event.REQUEUE: Rank.COURSE}
 """Of the events that are no ends."""

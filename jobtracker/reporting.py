@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import weakref
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
@@ -35,6 +35,9 @@ _MOST_CHARS = 64 * 2**20
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 """Between two looks for Redis; they double."""
+
+_READ_WITHIN_S = 0.5
+"""An answer that nobody waits for is read so soon, where no further task begins before."""
 
 _MOST_FAILURES = 5
 """A report that fails so often for lack of an answer, while Redis answers, fails for another reason."""
@@ -150,6 +153,28 @@ class Reporting:
         self._keep(write, rank, data, again=True)
         return None
 
+    def leave(self, answer: Callable[[], object]) -> None:
+        """Leave an answer that nobody waits for to whoever has time for it: within a second it is read.
+
+        Args:
+            answer: Reads it, and does what follows from it.
+        """
+        self._answers.append(answer)
+        if not self._is_read_soon:
+            self._read_soon()
+
+    def read_answers(self) -> None:
+        """Read the answers that were left, but for those that another thread has taken."""
+        for _ in range(len(self._answers)):
+            try:
+                answer = self._answers.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                answer()
+            except Exception as error:  # noqa: BLE001 (a failure of the tracker, of which nobody else is told)
+                logger.warning("jobtracker: a report was not written: %s: %s", type(error).__name__, error)
+
     def ask(self, read: Callable[[], T], otherwise: T) -> T:
         """What Redis says; `otherwise`, without waiting, while it is away.
 
@@ -168,7 +193,10 @@ class Reporting:
         return otherwise
 
     def close(self) -> None:
-        """Make a last attempt to write what waits, before the process ends."""
+        """Read the answers that are left and make a last attempt to write what waits, before the process ends."""
+        self.read_answers()
+        if self._reading.acquire(timeout=self._timeout_s):  # another thread may be about to learn that it must wait
+            self._reading.release()
         if not self.away:
             return
         self._stop.set()
@@ -218,19 +246,44 @@ class Reporting:
         return min(first, key=lambda item: item[0]) if first else None
 
     def _forget(self) -> None:
-        """Begin anew; in a process that was forked the reports are its parent's, and so are the locks and the thread.
+        """Begin anew; in a process that was forked reports and answers are its parent's, as are locks and threads.
 
         Whether Redis is away it goes on to know.
         """
         # Handlers of signals may interrupt each other.
         self._lock = threading.RLock()
         self._writing = threading.RLock()
+        self._reading = threading.RLock()
         self._stop = threading.Event()
         self._waiting: tuple[OrderedDict[int, _Waiting], ...] = tuple(OrderedDict() for _ in Rank)
         self._next = 0
         self._chars = 0
         self._dropped = 0
         self._is_looked_for = False
+        self._answers: deque[Callable[[], object]] = deque()
+        self._is_read_soon = False
+
+    # -- the reader of answers --------------------------------------------------------------------------------------
+
+    def _read_soon(self) -> None:
+        """See to it that somebody reads what is left: a thread for each half a second in which there is something."""
+        with self._lock:
+            if self._is_read_soon:
+                return
+            self._is_read_soon = True
+        try:
+            reader = threading.Timer(_READ_WITHIN_S, self._read_late)
+            reader.name, reader.daemon = "jobtracker-answers", True
+            reader.start()
+        except BaseException as error:  # a task's time limit may come here
+            self._is_read_soon = False
+            if not isinstance(error, RuntimeError):  # the interpreter is about to end: they are read then
+                raise
+
+    def _read_late(self) -> None:
+        self._is_read_soon = False  # before it reads: somebody is to come for what is left from now on
+        with self._reading:
+            self.read_answers()
 
     # -- the writer -------------------------------------------------------------------------------------------------
 

@@ -262,7 +262,6 @@ class Tracker:
             self._stop()
 
     def _on_process_shutdown(self, **_: Any) -> None:
-        self.hooks.read_answers()
         self.tracking.reporting.close()
 
     def _stop(self) -> None:

@@ -224,7 +224,7 @@ def test_what_a_child_process_took_with_it_is_made_up_for_by_the_result_backend(
 
 
 def test_a_store_that_comes_back_empty_is_told_of_what_runs(tracked, tracking):
-    with tracked() as project, project.worker() as worker:
+    with tracked() as project, project.worker():
         held = project.send("hold", "until")
         project.expect(held, Status.RUNNING, "STARTED", ["began"])
         with tracking.away("stopped"):
@@ -234,9 +234,44 @@ def test_a_store_that_comes_back_empty_is_told_of_what_runs(tracked, tracking):
             expect_state(project, during, "SUCCESS")
         project.expect(during, Status.COMPLETED, "SUCCESS", RAN)
         project.diary.open_gate("until")
-        expect_state(project, held, "SUCCESS")
-        worker.signal(signal.SIGTERM)  # the last answer is read before the next task, or the end
         assert project.expect(held, Status.COMPLETED, "SUCCESS", RAN).job_type == "hold"
+
+
+@pytest.mark.parametrize("pool", ["prefork", "gevent", "solo"])
+def test_an_end_that_was_refused_or_of_a_job_that_was_lost_is_told_again_though_no_further_task_comes(
+    tracked, tracking, pool
+):
+    conf = {"task_ignore_result": True}  # else Celery's result backend would know it too
+    with (
+        tracked(conf=conf, reap_interval_s=3600) as project,
+        project.worker(pool=pool, concurrency=1),
+        connect(tracking.server.url, 5) as client,
+    ):
+
+        def refused():
+            return client.info("commandstats")["cmdstat_fcall"]["rejected_calls"]
+
+        full = project.send("hold", "full", 7)
+        began = project.expect_status(full, Status.RUNNING)
+        before = refused()
+        client.config_set("maxmemory", 1)
+        try:
+            project.diary.open_gate("full")
+            eventually(lambda: refused() > before)
+            full_until = time.time()
+        finally:
+            client.config_set("maxmemory", 0)
+        job = project.expect_status(full, Status.COMPLETED)
+        assert (job.result, job.started_at, job.deliveries) == (7, began.started_at, 1)
+        assert job.finished_at.timestamp() < full_until
+
+        emptied = project.send("hold", "emptied", 8)
+        began = project.expect_status(emptied, Status.RUNNING)
+        client.flushdb()
+        project.diary.open_gate("emptied")
+        job = project.expect_status(emptied, Status.COMPLETED)
+        assert (job.result, job.started_at, job.worker) == (8, began.started_at, began.worker)
+        assert project.queries.dropped() == 0
 
 
 def test_a_store_that_was_emptied_gets_to_know_a_task_by_whatever_it_reports(tracked, tracking):

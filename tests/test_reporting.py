@@ -258,8 +258,24 @@ def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_
     assert recount(client, keys) == []
 
 
+def test_answers_that_are_left_are_read_soon_by_a_thread_that_is_there_only_meanwhile(reporting):
+    def readers():
+        return [thread for thread in threading.enumerate() if thread.name == "jobtracker-answers"]
+
+    read = []
+    for n in range(3):
+        reporting.leave(lambda: 1 / 0)
+        reporting.leave(lambda n=n: read.append(n))
+    assert len(readers()) == 1
+    assert read == []
+    eventually(lambda: not readers())
+    assert read == [0, 1, 2]
+    reporting.leave(lambda: read.append(3))
+    eventually(lambda: read == [0, 1, 2, 3])
+
+
 SCRIPT = """
-    import os, sys, time
+    import os, sys, threading, time
     from jobtracker.connection import connect
     from jobtracker.keys import Keys
     from jobtracker.reporting import Rank, Reporting
@@ -310,6 +326,36 @@ def test_a_process_ends_in_time_where_the_last_attempt_fails(server, keys, job):
         assert time.monotonic() - began < 3
     finally:
         os.kill(server.pid, signal.SIGCONT)
+
+
+def test_a_process_ends_once_all_answers_are_read(server, keys, queries, job):
+    script = """
+        def slow():
+            began.set()
+            time.sleep(0.5)
+            report("1")
+
+        began = threading.Event()
+        reporting.leave(slow)
+        began.wait()
+        reporting.leave(lambda: report("2"))
+    """
+    run(server, keys, job, script, timeout_s=5).communicate(timeout=20)
+    assert lines(queries, job) == [2, 1]
+
+
+def test_a_process_that_was_forked_reads_its_own_answers_and_not_its_parents(server, keys, queries, job):
+    script = """
+        reporting.leave(lambda: report("1"))
+        if os.fork() == 0:
+            done = threading.Event()
+            reporting.leave(lambda: (report("2"), done.set()))
+            done.wait(20)
+            os._exit(0)
+        os.wait()
+    """
+    run(server, keys, job, script).communicate(timeout=30)
+    assert sorted(lines(queries, job)) == [1, 2]
 
 
 def test_a_process_that_was_forked_writes_its_own_reports_and_not_its_parents(server, keys, queries, job):
