@@ -152,6 +152,8 @@ class Reaper:
         # Celery calls a running task revoked though it goes on, and a chord's body failed though we may call it.
         if ending is None or ending.event is Event.CANCELLED:
             return False
+        if ending.event is Event.FAIL and self._was_before(record):
+            return False
         is_parent_idle = record.get("subs") and not record.get("executing")
         if ending.event is Event.FAIL and is_parent_idle and not self._runs_again(record, ending):
             return False
@@ -174,13 +176,17 @@ class Reaper:
         return change.applied
 
     def _runs_again(self, record: dict[str, str], ending: Ending) -> bool:
-        """Whether its own process was lost, and it is to run again then.
+        return ending.lost_by is not None and self.tracking.losses.runs_again(record)
 
-        Celery stores a failure for the rest of its chain too, which nobody has sent (celery/backends/base.py,
-        _fail_chain).
+    def _was_before(self, record: dict[str, str]) -> bool:
+        """Whether a failure is that of the job before it in its chain.
+
+        Celery stores it for the rest of the chain too, which nobody sends then and we call cancelled
+        (celery/backends/base.py, _fail_chain).
         """
-        is_its_own = record.get("queued") or record.get("executing")
-        return bool(ending.lost_by and is_its_own) and self.tracking.losses.runs_again(record)
+        if record.get("queued") or record.get("executing"):
+            return False
+        return self.tracking.queries.field(record.get("sent_by", ""), "status") not in {None, Status.COMPLETED}
 
     def _run_again(self, record: dict[str, str], ending: Ending) -> bool:
         """Settle the loss of a process: whoever was about to report it has died too, or could not, nor the start."""

@@ -291,16 +291,16 @@ def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
     assert recount(own_project.client, own_project.keys) == []
 
 
-def test_the_rest_of_a_chain_does_not_run_again_for_the_process_that_was_lost_before_it(
-    own_project, store, reaper, rerun_type, long_ago_ms
+@pytest.mark.parametrize("is_done", [False, True])
+def test_the_failure_of_a_job_is_not_that_of_the_next_of_its_chain_for_which_celery_stores_it_too(
+    own_project, store, reaper, rerun_type, long_ago_ms, is_done
 ):
-    job = new_job(**rerun_type, run=1)  # announced by the job before it, and never sent
+    before = create_in(store, Status.COMPLETED if is_done else Status.RUNNING, at_ms=long_ago_ms)
+    job = new_job(**rerun_type, run=1, sent_by=before)  # announced, and not sent as far as is known
     store.create(job, at_ms=long_ago_ms)
-    error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 7.")
-    kept(own_project, job.id, error, "FAILURE")
-    assert reaper.settle_finished() == 1
-    lost = own_project.job(job.id)
-    assert (lost.status, lost.run, lost.deliveries) == (Status.FAILED, 1, 0)
+    kept(own_project, job.id, ValueError("no ink"), "FAILURE")
+    reaper.settle_finished()
+    assert own_project.job(job.id).status is (Status.FAILED if is_done else Status.PENDING)
 
 
 def test_a_worker_that_stops_leaves_it_to_others_to_run_a_job_again(
