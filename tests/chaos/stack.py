@@ -239,7 +239,7 @@ class Stack:
             part.start_again_if_it_has_ended()
 
     def heal(self) -> None:
-        """Start what does not run, and let go on what is paused."""
+        """Start what does not run, and let go on what is paused; returns when all workers work."""
         for number in range(len(self._servers)):
             self.start_server(number)
         for part in self.parts:
@@ -247,6 +247,7 @@ class Stack:
             if part.is_ending:
                 part.kill()
             part.start()
+        self._wait_until_all_work()
 
     def _stop(self) -> None:
         for part in self.parts:
@@ -259,7 +260,8 @@ class Stack:
         client = connect(settings.tracking_url, settings.tracking_timeout_s)
         leases = Leases(client, Keys(settings.tracking_namespace), LEASE_LOST_S)
         deadline = time.monotonic() + _START_TIMEOUT_S
-        while len(leases.live()) < len(self.workers):
+        while not {part.pid for part in self.workers} <= {worker.pid for worker in leases.live()}:
+            self.check()
             if time.monotonic() > deadline:
                 raise ProcessError(f"The workers were not ready after {_START_TIMEOUT_S} s: see {self.folder}.")
             time.sleep(0.1)
