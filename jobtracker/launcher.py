@@ -223,6 +223,11 @@ class Launcher:
         if outcome is Outcome.ILLEGAL:
             self._check_has_no_parent(record, "delete", "delete its parent")
             why = "it, or one of its sub-jobs, has not ended. Cancel it first."
+            if record.get("cancel"):
+                why = (
+                    "it, or one of its sub-jobs, has not ended, though its cancel was asked for. Wait until its "
+                    "tasks have stopped, or cancel it by force where its worker's pool can kill."
+                )
             raise IllegalTransitionError(job_id, record["status"], "delete", why)
         self.empty_trash()
 

@@ -205,6 +205,11 @@ def test_what_is_not_there_can_not_be_started_cancelled_or_retried(api, verb):
 def test_a_running_job_that_never_looks_is_killed_by_force(api):
     job_id = api.launch(payload=DEAF)
     api.expect(job_id, "running")
+    api.post(job_id, "cancel", json={"reason": "it hangs"})
+    waits = api.problem("DELETE", f"/api/jobs/{job_id}", 409)["detail"]
+    assert "Wait until its tasks have stopped, or cancel it by force" in waits
     api.post(job_id, "cancel", json={"force": True, "reason": "it hangs"})
     api.expect(job_id, "cancelled")
+    asked = [e for e in api.get(f"/api/jobs/{job_id}/history") if e["step"] in {"cancel_requested", "cancelled"}]
+    assert [each.get("reason") for each in asked[:2]] == ["it hangs", "it hangs, by force"]
     assert api.expect(api.launch(), "completed")  # the worker has another process for it

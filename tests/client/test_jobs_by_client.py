@@ -92,7 +92,7 @@ def test_a_running_job_is_cancelled_by_force_and_retried(working):
     next(tree for tree in working.watch(job_id, timeout_s=15) if tree.status is Status.RUNNING)
     working.cancel(job_id, reason="too long", force=True)
     cancelled = working.wait(job_id, timeout_s=15)
-    assert (cancelled.status, cancelled.reason) == (Status.CANCELLED, "too long")
+    assert (cancelled.status, cancelled.reason) == (Status.CANCELLED, "too long, by force")
     assert working.retry(job_id).run == 2
     working.cancel(job_id)
     assert working.wait(job_id, timeout_s=15).reason == "cancelled by request"

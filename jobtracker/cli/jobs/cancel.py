@@ -38,5 +38,6 @@ def _what_happens(job: Job, reason: str, *, force: bool) -> str:
         return ""
     if not force:
         return "asked to stop: its task looks now and then; --force kills it"
-    # More than the reason that was given is why it can't be killed: the pool is one of threads, or solo.
-    return job.reason if job.reason and job.reason != reason else "its worker was told to kill it"
+    # What follows the reason that was given is why it can't be killed: the pool is one of threads, or solo.
+    told = job.reason or ""
+    return told if "; " in told.removeprefix(reason) else "its worker was told to kill it"
