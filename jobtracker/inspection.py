@@ -145,7 +145,10 @@ class Inspection:
         elif unconsumed:
             waiting = ", ".join(f"{queue} ({messages})" for queue, messages in unconsumed.items())
             queues = ",".join(unconsumed)
-            detail = f"messages wait where no worker consumes: {waiting}; start one with --queues {queues}"
+            detail = (
+                f"messages wait where no worker consumes: {waiting}; start one with --queues {queues}, or purge them "
+                "where their jobs are cancelled or nobody is to do them"
+            )
         facts = {"consuming": consuming, "silent": silent, "unconsumed": unconsumed}
         return Component(healthy=detail is None, detail=detail, facts=facts)
 

@@ -158,13 +158,14 @@ def lost_without_cap(found: Evidence) -> Iterator[Trap]:
 def queue_without_consumer(found: Evidence) -> Iterator[Trap]:
     """Messages wait in a queue that nobody consumes."""
     for queue, messages in sorted(found.unconsumed.items()):
+        waiting = "1 message waits" if messages == 1 else f"{messages:,} messages wait"
         yield Trap(
             name="queue_without_consumer",
             where=queue,
-            problem=f"{messages:,} messages wait in queue {queue!r}, and no worker consumes it.",
-            consequence="Their jobs stay pending.",
+            problem=f"{waiting} in queue {queue!r}, and no worker consumes it.",
+            consequence="Their jobs stay pending; those that are cancelled have ended, and left their messages.",
             change=f"start a worker with --queues {queue}, or correct task_routes or task_default_queue of the "
-            "senders",
+            f"senders; or, where nobody is to do them, celery purge -Q {queue}",
             source=f"{_CELERY}/userguide/routing.html",
         )
 

@@ -161,7 +161,13 @@ def test_what_waits_or_is_held_where_no_worker_runs_is_a_trap(idle):
     idle.send("ok")
     with Redis.from_url(idle.settings.broker_url) as broker:
         broker.hset(f"{idle.name}:unacked", "tag", "[]")
-        assert traps(idle) == {"queue_without_consumer": idle.queue, "unacknowledged_without_worker": "the broker"}
+        found = {trap.name: trap for trap in examined(idle).traps}
+        assert {name: trap.where for name, trap in found.items()} == {
+            "queue_without_consumer": idle.queue,
+            "unacknowledged_without_worker": "the broker",
+        }
+        assert found["queue_without_consumer"].problem.startswith(f"1 message waits in queue {idle.queue!r}")
+        assert f"celery purge -Q {idle.queue}" in found["queue_without_consumer"].change
         broker.delete(f"{idle.name}:unacked")
 
 
