@@ -223,13 +223,15 @@ class Tracker:
         if sender.app is not self.app:
             return
         settings, controller = self.tracking.settings, sender.controller
+        module = controller.pool_cls.__module__.rpartition(".")[2]
+        pool = _POOLS.get(module, module)
         self._worker = Worker(
             incarnation=self.hooks.lease,
             name=sender.hostname,
             host=socket.gethostname(),
             pid=os.getpid(),
-            pool=_POOLS.get(module := controller.pool_cls.__module__.rpartition(".")[2], module),
-            concurrency=controller.concurrency,
+            pool=pool,
+            concurrency=1 if pool == "solo" else controller.concurrency,  # which solo pays no heed to
             queues=sorted(self.app.amqp.queues.consume_from),
             version=package_version(),
             release=settings.release_label,

@@ -31,8 +31,20 @@ def workers(url: Url = None, as_json: AsJson = False) -> None:
         print_json(found)
         return
     print_table(output_console(), _COLUMNS, [_row(worker) for worker in found])
+    if any(map(_is_busy_solo, found)):
+        error_console().print("A solo worker that runs a task answers nobody; its lease says that it lives.")
     if not found:
-        error_console().print("No worker answers, and none has left word: start one with `jobtracker worker`.")
+        error_console().print("No worker answers or holds a lease: start one with `jobtracker worker`.")
+
+
+def _is_busy_solo(worker: WorkerStats) -> bool:
+    return not worker.online and worker.lease is not None and worker.lease.pool == "solo"
+
+
+def _state(worker: WorkerStats) -> Text:
+    if worker.online:
+        return Text("online", "green")
+    return Text("silent", "yellow" if _is_busy_solo(worker) else "bold red")
 
 
 def _row(worker: WorkerStats) -> list[Cell]:
@@ -40,11 +52,11 @@ def _row(worker: WorkerStats) -> list[Cell]:
     pool = (worker.stats or {}).get("pool") or {}
     return [
         worker.name,
-        Text("online", "green") if worker.online else Text("silent", "bold red"),
+        _state(worker),
         lease.pool if lease else str(pool.get("implementation", "")).rpartition(".")[2].partition(":")[0],
         lease.concurrency if lease else pool.get("max-concurrency"),
-        len(worker.active),
-        len(worker.reserved) + len(worker.scheduled),
+        len(worker.active) if worker.online else None,  # what it has not said is not nothing
+        len(worker.reserved) + len(worker.scheduled) if worker.online else None,
         age(datetime.fromtimestamp(lease.started_at_ms / 1000, UTC)) if lease else "",
         ", ".join(worker.queues or (lease.queues if lease else [])),
         lease.release if lease else "",

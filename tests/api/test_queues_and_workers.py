@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 from serving import SHIPPED_DOCUMENTS, Api, Json, eventually, job, running_api, running_worker, waiting
+from typer.testing import CliRunner
 
 from jobtracker.brokers import SHIPPED_QUEUE
+from jobtracker.cli.app import app
 from jobtracker.processes import ChildProcess
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType
@@ -169,6 +171,12 @@ def test_a_busy_solo_worker_is_healthy_though_it_can_not_answer(redis_server, ap
         api.expect(job_id, "running")
         eventually(lambda: not the_worker(api)["online"])
         assert api.get("/api/tracking/health")["components"]["workers"]["facts"]["silent"] == []
+        assert the_worker(api)["lease"]["concurrency"] == 1
+        listed = CliRunner().invoke(app, ["workers", "--url", str(api.http.base_url)])
+        _, state, pool, slots, up, *_ = listed.stdout.splitlines()[1].split()
+        assert (state, pool, slots) == ("silent", "solo", "1")
+        assert up.endswith("s")  # what it runs and holds it has not said
+        assert "A solo worker that runs a task answers nobody" in listed.stderr
         api.post(job_id, "cancel")
         api.expect(job_id, "cancelled")
 
@@ -197,7 +205,7 @@ def test_health_names_the_queues_where_messages_wait_and_no_worker_consumes(api,
     assert workers["facts"]["consuming"] == [the_worker(api)["name"]]
     assert workers["facts"]["unconsumed"] == {PARKED: 2}
     assert f"{PARKED} (2)" in workers["detail"]
-    assert f"--queues {PARKED}" in workers["detail"]
+    assert f"--queues {PARKED}, or purge them where their jobs are cancelled" in workers["detail"]
     assert api.get("/api/health")["status"] == "healthy"
     api.client.delete(*api.client.scan_iter(match=f"{PARKED}*"))
     assert api.get("/api/tracking/health")["components"]["workers"]["facts"]["unconsumed"] == {}

@@ -194,7 +194,9 @@ def test_workers_and_their_queues_are_listed(api):
 
 
 def test_without_a_worker_it_is_said_how_to_start_one(quiet_api):
-    assert "jobtracker worker" in run(quiet_api, "workers").stderr
+    assert (
+        "No worker answers or holds a lease: start one with `jobtracker worker`" in run(quiet_api, "workers").stderr
+    )
     assert "no tracked worker" in "\n".join(lines(quiet_api, "queues"))
 
 
