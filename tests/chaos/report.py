@@ -60,7 +60,7 @@ class Report:
             ("seed", self.seed),
             ("trouble", f"{self.seconds:g} s"),
             ("faults", sum(self.faults.values())),
-            *((f"  {LABELS.get(kind, kind)}", number) for kind, number in sorted(self.faults.items())),
+            *((f"  {LABELS.get(kind, kind)}", self.faults.get(kind, 0)) for kind in {**LABELS, **self.faults}),
             ("all settled", settled),
             *self.figures.items(),
         ]
@@ -94,13 +94,13 @@ def figures_of(evidence: Evidence) -> dict[str, int]:
         "  failed": statuses[Status.FAILED],
         "    with their worker, process or message": len(lost),
         "      that had not begun": sum(not case.begun(case.run) for case in lost),
-        "      that had returned, and nobody knew": sum(case.did(RETURNED) for case in lost),
+        "      that had returned, but told nobody": sum(case.did(RETURNED) for case in lost),
         "  created, and nobody was told": sum(map(is_only_created, cases)),
         "cancels answered": acts["cancel"],
         "retries answered": acts["retry"],
         "runs sent again by the tracker itself": sum(case.relaunched for case in cases),
         "executions": executions.total(),
-        "  that began twice or more": sum(number > 1 for number in executions.values()),
+        "  that began twice or more, as faults do": sum(number > 1 for number in executions.values()),
     }
 
 
