@@ -181,7 +181,7 @@ def explain_job(job_id: JobId, explainer: UseExplainer) -> Explanation:
 
 @router.get("/{job_id}/history", responses=NOT_FOUND)
 def get_job_history(job_id: JobId, tracking: UseTracking) -> list[HistoryEntry]:
-    """What has happened to a job, oldest first: each run, delivery and attempt, who cancelled it, how it ended.
+    """What has happened to a job, oldest first: each run, delivery, attempt and cancel, how it ended.
 
     Of more than a hundred deliveries, attempts and requests the last hundred.
     """
