@@ -79,7 +79,8 @@ class Explainer:
         )
 
     def _job(self, record: Mapping[str, str]) -> Job:
-        return Job(record, self.tracking.app.conf.task_default_queue)
+        default = self.tracking.registry.queue_of(record, self.tracking.app.conf.task_default_queue)
+        return Job(record, default)
 
     def _subs_that_matter(self, job: Job) -> list[dict[str, str]]:
         if not job.record.get("subs") or job.status is Status.COMPLETED:

@@ -63,6 +63,7 @@ class MissingMessages:
     def __init__(self, tracking: Tracking) -> None:
         self._enquiry = Enquiry(tracking, Inspection(tracking))
         self._app = tracking.app
+        self._registry = tracking.registry
         self._lost_ms = int(tracking.settings.lease_lost_s * 1000)
         self._suspects: dict[str, _Suspect] = {}  # by task id
         self._held_until: dict[str, float] = {}  # whose workers have said that they run it, by task id
@@ -81,7 +82,7 @@ class MissingMessages:
             records: The records of the jobs, with their ids; the suspects among them.
         """
         known, self._suspects = self._suspects, {}
-        jobs = [job for record in records if self._is_overdue(job := Job(record, self._app.conf.task_default_queue))]
+        jobs = [job for record in records if self._is_overdue(job := self._job(record))]
         if not jobs:
             return []
         found = self._enquiry.look_at_broker(jobs, whole_only=True)
@@ -118,6 +119,9 @@ class MissingMessages:
             return True
         self._held_until[job.task_id] = time.monotonic() + _HELD_FOR * self._lost_ms / 1000
         return False
+
+    def _job(self, record: Mapping[str, str]) -> Job:
+        return Job(record, self._registry.queue_of(record, self._app.conf.task_default_queue))
 
     def _is_overdue(self, job: Job) -> bool:
         now = time.monotonic()

@@ -92,6 +92,14 @@ class Registry:
         announced = self.all().get(record["type"]) if record["type"] != CUSTOM else None
         return announced or self.type_of_task(record.get("task", ""))
 
+    def queue_of(self, record: Mapping[str, str], default: str) -> str:
+        """Where a job is sent whose record does not say, as a chord's body; the default where no worker says it.
+
+        That is the default of whoever asks, an API say, and may not be that of the workers.
+        """
+        announced = self.type_of(record)
+        return (announced and announced.queue) or default
+
     def rule_of(self, record: Mapping[str, str]) -> ArgumentRule | None:
         """What may be shown of a job's arguments; None where nobody has announced its type."""
         announced = self.type_of(record)

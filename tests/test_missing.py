@@ -12,7 +12,7 @@ from workers_under_test import broker_settings, eventually, job, new_project
 from jobtracker import Status
 from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import Event, Outcome
-from jobtracker.missing import MOST_RELAUNCHES
+from jobtracker.missing import MOST_RELAUNCHES, MissingMessages
 from jobtracker.reaper import Reaper
 from jobtracker.whereabouts import SCAN_LIMIT, look_for
 
@@ -126,6 +126,18 @@ def test_a_chord_of_celery_code_whose_task_is_never_called_is_lost(reaped):
     lost = reaped.expect_status(parent, Status.FAILED)
     assert "Celery has not called its task" in lost.reason
     assert {reaped.job(sub).status for sub in reaped.subs(parent)} == {Status.COMPLETED}
+
+
+@on_redis
+def test_a_job_whose_queue_its_record_does_not_say_is_looked_for_where_its_workers_say(reaped, monkeypatch):
+    monkeypatch.setitem(reaped.app.conf, "task_default_queue", "that of an API")
+    long_ago_ms = str(time.time_ns() // 1_000_000 - 60_000)
+    about = {"id": uuid.uuid4().hex, "name": "body", "type": "ok", "task": "ok", "priority": "normal"}
+    missing = MissingMessages(reaped.tracking)
+    found = []
+    record = {**about, "status": "pending", "run": "1", "queued": long_ago_ms, "entered": long_ago_ms}
+    eventually(lambda: found.extend(missing.look([record])) or found)
+    assert found[0].queue == reaped.queue
 
 
 @on_redis
