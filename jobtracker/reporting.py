@@ -296,8 +296,10 @@ class Reporting:
             self._stop.clear()
         try:
             threading.Thread(target=self._look_for_redis, name="jobtracker-reports", daemon=True).start()
-        except RuntimeError:  # the interpreter is about to end
+        except BaseException as error:  # a task's time limit may come here; a second one does no harm
             self._is_looked_for = False
+            if not isinstance(error, RuntimeError):  # the interpreter is about to end: a last attempt is made then
+                raise
 
     def _look_for_redis(self) -> None:
         pause_s, said = _FIRST_PAUSE_S, False
