@@ -16,6 +16,8 @@ _BROKER_S = 1.0
 """How long the broker may take to connect, and to answer."""
 _SCAN_S = 0.3
 """How long messages are looked for at the broker."""
+_LATE_RENEWALS = 2
+"""A worker that has missed so many renewals of its lease is said to be silent."""
 
 
 class Enquiry:
@@ -39,6 +41,7 @@ class Enquiry:
         """
         wanted = _wanted(jobs)
         found = self.look_at_broker(jobs)
+        self._look_at_workers(found, [job for job in jobs if job.is_executing and job.record.get("lease")])
         if found.broker is not None and self._needs_workers(found, wanted):
             self.ask_workers(found, fresh=fresh)
         return found
@@ -75,6 +78,15 @@ class Enquiry:
             silent = [worker.name for worker in found.workers if not worker.online]
             if silent:
                 found.unknown.append(f"what these workers hold, which do not answer: {', '.join(silent)}")
+
+    def _look_at_workers(self, found: Findings, running: Iterable[Job]) -> None:
+        """Look which workers of running jobs are silent, and what follows for the jobs of those that are lost."""
+        workers = {job.record["lease"] for job in running}
+        silent_ms = self.tracking.leases.silent_ms(workers & found.leases.keys())
+        late_ms = _LATE_RENEWALS * self.tracking.settings.lease_renew_s * 1000
+        found.silent_ms = {worker: ms for worker, ms in silent_ms.items() if ms > late_ms}
+        lost = [job for job in running if job.record["lease"] not in found.leases]
+        found.fates = {job.id: self.tracking.losses.outlook(dict(job.record)) for job in lost}
 
     @staticmethod
     def _needs_workers(found: Findings, wanted: dict[str, set[str]]) -> bool:

@@ -38,7 +38,7 @@ class Code(StrEnum):
     CANCEL_REQUESTED = "cancel_requested"
     """It is to stop, and has not done so yet."""
     WORKER_LOST = "worker_lost"
-    """The worker that ran it does not say any more that it lives. The job is about to be settled."""
+    """The worker that ran it has let it go, or does not say any more that it lives. It is about to be settled."""
     MESSAGE_MISSING = "message_missing"
     """Its message is nowhere: neither at the broker nor with a worker. Nobody will run it."""
     UNKNOWN = "unknown"
@@ -95,6 +95,9 @@ class WorkerPlace(BaseModel):
         description="It renews its lease, or answers; null: it has no lease, and is not tracked."
     )
     lease_ended_at: datetime | None = Field(None, description="When its lease ran out, if that was lately.")
+    last_heard_at: datetime | None = Field(
+        None, description="When it last renewed its lease, where the next two renewals are overdue."
+    )
     pool: str | None = None
 
 

@@ -27,6 +27,8 @@ class Findings:
         now_ms: When.
         leases: The live workers by incarnation.
         lease_ends_ms: When the leases ran out that the jobs have, by incarnation; of those that did lately.
+        silent_ms: How long nothing was heard of workers that should have said by now that they live, by incarnation.
+        fates: What will become of jobs whose worker is lost, by id: "the job …".
         broker: What was seen there; None: it was not asked, or does not answer.
         workers: What they say; None likewise.
         unconfirmed: Task ids of runs that somebody is about to send.
@@ -36,6 +38,8 @@ class Findings:
     now_ms: int
     leases: dict[str, Worker]
     lease_ends_ms: dict[str, int] = field(default_factory=dict)
+    silent_ms: dict[str, int] = field(default_factory=dict)
+    fates: dict[str, str] = field(default_factory=dict)
     broker: Sightings | None = None
     workers: list[WorkerStats] | None = None
     unconfirmed: set[str] = field(default_factory=set)

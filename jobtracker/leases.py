@@ -63,6 +63,15 @@ class Leases:
         scores = self.client.zmscore(self.keys("leases"), names) if names else []
         return {name: int(score) for name, score in zip(names, scores, strict=True) if score is not None}
 
+    def silent_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
+        """For how long these workers have not renewed their leases, by the server's clock; of those that live."""
+        names = list(incarnations)
+        pipe = self.client.pipeline(transaction=False)
+        for name in names:
+            pipe.pttl(self.keys("lease", name))
+        left = zip(names, pipe.execute() if names else [], strict=True)
+        return {name: max(int(self.lost_s * 1000) - left_ms, 0) for name, left_ms in left if left_ms > 0}
+
     def pools(self, incarnations: Iterable[str]) -> dict[str, str]:
         """The pools of these workers, by incarnation; of those that live."""
         names = list(incarnations)

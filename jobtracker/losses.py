@@ -5,6 +5,7 @@ import logging
 from kombu.utils.json import dumps
 
 from jobtracker.dispatch import withheld
+from jobtracker.keys import LET_GO
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, OnLost
 from jobtracker.queries import JobQueries
@@ -49,22 +50,19 @@ class Losses:
         lease, run, job_id = record.get("lease"), int(record["run"]), record["id"]
         if not lease or not record.get("executing"):
             return None
-        job_type = self.registry.type_of(record) or JobType(name=record["type"], task=record.get("task", ""))
         fields = self._counted(record, is_counted=is_counted)
         losses = int(fields.get("losses", 0))
-        runs_again = comes_back or job_type.on_lost is OnLost.RERUN
+        event, why = self._fate(record, losses, comes_back=comes_back)
         data: dict[str, str] = {}
-        if runs_again and losses >= job_type.max_deliveries:
-            event, reason = Event.QUARANTINE, quarantined(losses, happened)
-            kind = "JobQuarantinedError"
-        elif comes_back:
-            event, reason = Event.REQUEUE, f"{happened}; the broker will deliver the message again"
-        elif runs_again and (why := self._hindrance(record)) is None:
-            event, reason = Event.RELAUNCH, f"{happened} while it ran the task; it runs again"
-        elif runs_again:
-            event, reason = Event.LOSE, f"{happened} while it ran the task; it can't run again: {why}"
-        else:
-            event, reason = Event.LOSE, f"{happened} while it ran the task"
+        reason = f"{happened} while it ran the task"
+        if event is Event.QUARANTINE:
+            reason, kind = quarantined(losses, happened), "JobQuarantinedError"
+        elif event is Event.REQUEUE:
+            reason = f"{happened}; the broker will deliver the message again"
+        elif event is Event.RELAUNCH:
+            reason += "; it runs again"
+        elif why:
+            reason += f"; it can't run again: {why}"
         if event is Event.RELAUNCH:
             change = self.settlement.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
         else:
@@ -83,6 +81,31 @@ class Losses:
         if change.applied:
             logger.warning("Job %s: %s", job_id, reason)
         return change
+
+    def outlook(self, record: dict[str, str]) -> str:
+        """What will become of a job whose worker is lost, once that is settled: "the job …"."""
+        comes_back, is_counted = bool(record.get("acks_late")), record.get("lease") != LET_GO
+        losses = int(self._counted(record, is_counted=is_counted).get("losses", 0))
+        event, why = self._fate(record, losses, comes_back=comes_back)
+        if event is Event.QUARANTINE:
+            times = "once" if losses == 1 else f"{losses} times"
+            return f"will be taken for failed and not run again, for its worker or process was lost with it {times}"
+        if event is Event.REQUEUE:
+            return "will wait for its message to come back"
+        if event is Event.RELAUNCH:
+            return "will be cancelled, as was asked for" if record.get("cancel") else "will run again, in a new run"
+        return f"will be taken for failed; it can't run again: {why}" if why else "will be taken for failed"
+
+    def _fate(self, record: dict[str, str], losses: int, *, comes_back: bool) -> tuple[Event, str | None]:
+        """What becomes of a job whose execution was lost; where it was to run again and can't, why."""
+        job_type = self.registry.type_of(record) or JobType(name=record["type"], task=record.get("task", ""))
+        runs_again = comes_back or job_type.on_lost is OnLost.RERUN
+        if runs_again and losses >= job_type.max_deliveries:
+            return Event.QUARANTINE, None
+        if comes_back:
+            return Event.REQUEUE, None
+        why = self._hindrance(record) if runs_again else None
+        return (Event.RELAUNCH if runs_again and why is None else Event.LOSE), why
 
     def _hindrance(self, record: dict[str, str]) -> str | None:
         """Why a job can't be sent again as it was; None where it can."""

@@ -14,6 +14,7 @@ from jobtracker.explanations import (
     WorkerPlace,
 )
 from jobtracker.findings import Findings, Holder, Job
+from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.lifecycle import Event, Status
 from jobtracker.models import from_ms
 from jobtracker.settlement import CAN_NOT_KILL
@@ -21,6 +22,8 @@ from jobtracker.whereabouts import Queue, Sightings
 
 _NEW_MS = 3000
 """Of something as young as this not everybody may know yet."""
+_LET_GO = {LET_GO, PROCESS_GONE}
+"""What stands for the lease of a worker that lives and does not run the job any more."""
 
 
 @dataclass
@@ -102,16 +105,22 @@ def _executing(job: Job, found: Findings) -> Verdict:
     name = job.record.get("worker") or "a worker"
     lease = found.leases.get(incarnation or "")
     ended_ms = found.lease_ends_ms.get(incarnation or "")
-    alive = None if not incarnation else lease is not None
+    alive = None if not incarnation or incarnation in _LET_GO else lease is not None
+    silent_ms = found.silent_ms.get(incarnation or "")
+    heard_ms = found.now_ms - silent_ms if silent_ms is not None else None
     worker = WorkerPlace(
         name=name,
         alive=alive,
         lease_ended_at=from_ms(ended_ms) if alive is False else None,
+        last_heard_at=from_ms(heard_ms),
         pool=lease.pool if lease else None,
     )
+    fate = found.fates.get(job.id, "will be settled")
+    if incarnation in _LET_GO:
+        why = f" ({job.record['reason']})" if job.record.get("reason") else ""
+        return Verdict(Code.WORKER_LOST, f"{name} ran it, and let it go{why}: the job {fate}.", worker=worker)
     if alive is False:
         when = f", {_when(ended_ms, found)}" if ended_ms else ""
-        fate = "will wait for its message to come back" if job.record.get("acks_late") else "will be taken for failed"
         sentence = f"{name} ran it, and has stopped saying that it lives{when}: the job {fate}."
         return Verdict(Code.WORKER_LOST, sentence, worker=worker)
     began = _when(job.attempt_began_ms, found)
@@ -120,7 +129,8 @@ def _executing(job: Job, found: Findings) -> Verdict:
         what = f"attempt {attempt + 1} of its task"
         if not job.record.get("began"):
             began += f"; the first began {_when(job.ms('started'), found)}"
-    sentence = f"{name} runs {what}, which began {began}{_progress(job)}."
+    heard = f"; the worker was last heard of {_when(heard_ms, found)}" if heard_ms else ""
+    sentence = f"{name} runs {what}, which began {began}{_progress(job)}{heard}."
     return Verdict(Code.RUNNING, sentence, worker=worker)
 
 

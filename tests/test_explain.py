@@ -20,6 +20,7 @@ from jobtracker.errors import JobNotFoundError
 from jobtracker.explain import Explainer
 from jobtracker.explanations import Code, Explanation, Whereabouts
 from jobtracker.inspection import Inspection
+from jobtracker.keys import LET_GO
 from jobtracker.lifecycle import Event
 from jobtracker.models import JobUpdate, ProgressUpdate
 from jobtracker.reaper import Reaper
@@ -358,6 +359,71 @@ def test_what_has_ended_says_when_and_why(single):
     found = explain(single, done)
     assert (found.code, found.status, found.finish) == (Code.SETTLED, Status.COMPLETED, None)
     assert found.sentence.startswith("It completed at 2")
+
+
+QUARANTINED = "will be taken for failed and not run again, for its worker or process was lost with it 3 times."
+NO_NEW_RUN = "will be taken for failed; it can't run again: in its chain other waits for it"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "fate", "becomes"),
+    [
+        ("hold", {}, "will be taken for failed.", (Status.FAILED, 1)),
+        ("hold", {"acks_late": "1"}, "will wait for its message to come back.", (Status.PENDING, 1)),
+        ("hold", {"acks_late": "1", "losses": 2}, QUARANTINED, (Status.FAILED, 1)),
+        ("hold_rerun", {}, "will run again, in a new run.", (Status.PENDING, 2)),
+        ("hold_rerun", {"cancel": 1}, "will be cancelled, as was asked for.", (Status.CANCELLED, 1)),
+        ("hold_rerun", {"next": "other"}, NO_NEW_RUN, (Status.FAILED, 1)),
+    ],
+)
+def test_what_will_become_of_a_job_whose_worker_is_lost_is_said_before(own_project, kind, fields, fate, becomes):
+    own_project.announce()
+    job_id = own_project.create(kind, {"gate": "none"})
+    own_project.tracking.store.apply(Event.ENQUEUE, job_id)
+    begun = {"worker": "w@h", "lease": "lost", **fields}
+    own_project.tracking.store.apply(Event.START, job_id, run=1, attempt=0, fields=begun)
+    found = explain(own_project, job_id)
+    assert found.code is Code.WORKER_LOST
+    assert f"the job {fate}" in found.sentence
+    [record] = own_project.queries.records([job_id])
+    own_project.tracking.losses.settle(record, "w@h was lost", "WorkerLost", comes_back="acks_late" in fields)
+    job = own_project.job(job_id)
+    assert (job.status, job.run) == becomes
+
+
+def test_a_worker_that_has_let_a_job_go_is_not_said_to_be_dead(own_project):
+    own_project.announce()
+    job_id = own_project.create("hold", {"gate": "none"})
+    own_project.tracking.store.apply(Event.ENQUEUE, job_id)
+    fields = {"worker": "w@h", "lease": LET_GO, "reason": "Celery could not store how it ended"}
+    own_project.tracking.store.apply(Event.START, job_id, run=1, attempt=0, fields=fields)
+    found = explain(own_project, job_id)
+    assert (found.code, found.worker.alive) == (Code.WORKER_LOST, None)
+    assert found.sentence.startswith("w@h ran it, and let it go (Celery could not store how it ended): the job will")
+
+
+def test_a_worker_that_falls_silent_is_said_to_be_before_it_is_taken_for_lost(redis_server, worker_log_dir):
+    with (
+        new_project(redis_server, worker_log_dir, lease_lost_s=60, lease_renew_s=1) as project,
+        project.worker("silent", concurrency=1) as worker,
+        gate_of(project) as gate,
+    ):
+        running = project.send("hold", gate)
+        project.expect_status(running, Status.RUNNING)
+        found = explain(project, running)
+        assert (found.worker.alive, found.worker.last_heard_at) == (True, None)
+        assert "last heard of" not in found.sentence
+        worker.signal(signal.SIGSTOP)
+        try:
+            eventually(lambda: "; the worker was last heard of 2." in explain(project, running).sentence)
+            found = explain(project, running)
+            assert (found.code, found.worker.alive) == (Code.RUNNING, True)
+            assert timedelta(seconds=2) < found.at - found.worker.last_heard_at < timedelta(seconds=10)
+        finally:
+            worker.signal(signal.SIGCONT)
+        eventually(lambda: "last heard of" not in explain(project, running).sentence)
+        project.diary.open_gate(gate)
+        project.expect_settled(running)
 
 
 # -- trouble ------------------------------------------------------------------------------------------------------
