@@ -12,6 +12,7 @@ from kombu.utils.json import dumps
 from jobtracker.declarations import DEFAULT, declaration_of
 from jobtracker.lifecycle import Event
 from jobtracker.models import task_id_of
+from jobtracker.reasons import as_reason
 from jobtracker.requests import end_of_process
 from jobtracker.tracking import Tracking
 
@@ -97,4 +98,4 @@ def _error(
     told = {"type": kind, "message": str(error)[:2000]}
     if traceback:
         told["traceback"] = str(traceback)
-    return {"reason": f"{kind}: {error}"[:300]}, {"error": dumps(told)}
+    return {"reason": as_reason(f"{kind}: {error}")}, {"error": dumps(told)}

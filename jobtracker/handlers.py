@@ -8,9 +8,6 @@ from typing import Any
 
 logger = logging.getLogger(__name__)
 
-REASON_CHARS = 300
-"""A reason is a sentence, not a log."""
-
 
 class RecentIds:
     """A set of ids that forgets the oldest beyond a few thousand."""

@@ -173,5 +173,5 @@ def _end(record: Mapping[str, Any]) -> Iterator[HistoryEntry]:
             attempt=int(record.get("attempt") or 0),
             worker=record.get("worker"),
             reason=record.get("reason"),
-            presumed=bool(record.get("presumed")),
+            presumed=record.get("presumed") in {Event.LOSE, Event.QUARANTINE},
         )

@@ -24,7 +24,7 @@ from jobtracker.backend import stored_result
 from jobtracker.current import CurrentJob, job_of, secrets_of
 from jobtracker.declarations import DEFAULT, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
-from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
+from jobtracker.handlers import RecentIds, never_raises
 from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.lifecycle import Event, OnLost, Outcome, Status
 from jobtracker.lineage import called, sender, terms
@@ -32,6 +32,7 @@ from jobtracker.losses import quarantined
 from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
+from jobtracker.reasons import as_reason
 from jobtracker.reporting import Rank
 from jobtracker.requests import end_of_process
 from jobtracker.scope import Scope
@@ -195,13 +196,12 @@ class Hooks:
         if kind == "GreenletExit" or (kind == "Timeout" and getattr(exception, "seconds", None) == hard_limit_s):
             return  # thrown by Celery into a greenlet: it reports why
         # Of all else Celery's own report breaks (celery/worker/request.py, on_success).
-        reason = f"the task was broken off by {exception!r}"[:REASON_CHARS]
+        reason = as_reason(f"the task was broken off by {exception!r}")
         if task.acks_late or self._runs_again(task):
             self._lose(job.id, job.run, reason, kind, comes_back=bool(task.acks_late))
         else:
-            self._report(
-                Event.LOSE, task, job, {"reason": reason}, {"error": dumps({"type": kind, "message": reason})}
-            )
+            error = dumps({"type": kind, "message": reason})
+            self._report(Event.LOSE, task, job, {"reason": reason, **_PRESUMED}, {"error": error})
 
     def _ignored(self, task: Task, job: CurrentJob, task_id: str) -> None:
         if job.stopped:
@@ -253,8 +253,8 @@ class Hooks:
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
         # That the message of a lost process was acknowledged may have got lost with a broker: it runs again then.
-        presumed: dict[str, str | int] = {"presumed": Event.LOSE} if ended_by else {}
-        self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=presumed)
+        fields = _PRESUMED if ended_by else None
+        self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=fields)
 
     @never_raises
     def on_requeue(self, request: Any, ended_by: str) -> None:
@@ -438,7 +438,7 @@ class Hooks:
     def _let_go(self, task_id: str, why: str, lease: str = LET_GO) -> None:
         """Say that this worker does not run a task any more, and can't tell how it ended: the reaper finds out."""
         job_id, run = job_and_run_of(task_id)
-        reason = f"Celery could not store how it ended: {why}"[:REASON_CHARS]
+        reason = as_reason(f"Celery could not store how it ended: {why}")
         let_go = functools.partial(
             self.tracking.store.apply,
             Event.PROGRESS,
@@ -505,7 +505,7 @@ class Hooks:
         if traceback:
             text = without(str(traceback), secrets)
             error["traceback"] = _shortened(text, self.tracking.settings.max_traceback_chars)
-        fields = {"reason": f"{kind}: {message}"[:REASON_CHARS], **(fields or {})}
+        fields = {"reason": as_reason(f"{kind}: {message}"), **(fields or {})}
         data = {"error": dumps(error)}
         if task is not None and job is not None and job.id == job_id:
             self._report(Event.FAIL, task, job, fields, data)
@@ -562,6 +562,10 @@ class _Report(NamedTuple):
     begin: Callable[[], Begun[Change]]
 
 
+_PRESUMED: dict[str, str | int] = {"presumed": Event.FAIL}
+"""Of a failure after which the main process acknowledges the message: a broker that dies may not get to know that,
+and delivers it again."""
+
 _RANKS = {Event.START: Rank.COURSE, Event.RETRY: Rank.COURSE, Event.REQUEUE: Rank.COURSE}
 """Of the events that are no ends."""
 
@@ -577,7 +581,7 @@ def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:
 
 def _sentence(error: object, secrets: Sequence[Secret]) -> str:
     text = f"{type(error).__name__}: {_text(error)}" if isinstance(error, BaseException) else str(error or "")
-    return without(text, secrets)[:REASON_CHARS] or "the task asked to be retried"
+    return as_reason(without(text, secrets)) or "the task asked to be retried"
 
 
 def _text(error: BaseException | None) -> str:

@@ -136,7 +136,7 @@ RECORD_FIELDS = (
     "total",
     "note",
     "cancel",  # ms, when a cancel was asked for
-    "presumed",  # the presuming event: the verdict gives way to the worker's own report
+    "presumed",  # the presuming event, or "fail" where its worker told of it: the verdict gives way to evidence
     "reason",  # why it is where it is, a sentence
     "origin",  # api | beat; not set: plain Celery code
     "request_id",  # of the HTTP request that made it

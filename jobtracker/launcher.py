@@ -19,6 +19,7 @@ from jobtracker.errors import (
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Priority, Status
 from jobtracker.models import JobUpdate, SubJobCreate, custom_payload, task_id_of
 from jobtracker.queries import JobQueries
+from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.settlement import Settlement
 from jobtracker.store import Change, JobStore, NewJob
@@ -346,7 +347,7 @@ class Launcher:
             for each in ready:
                 self.dispatcher.publish_alone(each, runs[each])
         except Exception as error:
-            fields: dict[str, str | int] = {"reason": f"it could not be sent again: {error}"[:300]}
+            fields: dict[str, str | int] = {"reason": as_reason(f"it could not be sent again: {error}")}
             # Of a run that nobody sends: what is out of this one is refused when it turns up.
             later = {each: run + 1 for each, run in runs.items()}
             for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(runs, fields), later).items():
@@ -369,7 +370,7 @@ class Launcher:
     def _call_off(self, job_id: str, error: Exception) -> None:
         # What is out can't be called back, and what is not will never be: a new run starts clean.
         reason = f"it could not be sent whole: {error}. Retry it."
-        self.settlement.cancel_trees([job_id], reason=reason[:300])
+        self.settlement.cancel_trees([job_id], reason=as_reason(reason))
 
     def _confirm(self, runs: dict[str, int]) -> None:
         self.store.confirm(*(task_id_of(each, run) for each, run in runs.items()))
@@ -440,6 +441,6 @@ def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], 
         return Event.COMPLETE, Status.COMPLETED, fields, {"result": json.dumps(wanted.result)}
     if wanted.status is Status.FAILED:
         error: dict[str, Any] = wanted.error.model_dump() if wanted.error else {"type": "Error", "message": "failed"}
-        reason = f"{error['type']}: {error['message']}"[:300]
+        reason = as_reason(f"{error['type']}: {error['message']}")
         return Event.FAIL, Status.FAILED, {**fields, "reason": reason}, {"error": json.dumps(error)}
     return (Event.START if wanted.status else Event.PROGRESS), Status.RUNNING, fields, {}

@@ -9,6 +9,7 @@ from jobtracker.keys import LET_GO
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, OnLost
 from jobtracker.queries import JobQueries
+from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType
 from jobtracker.settlement import Settlement
@@ -66,6 +67,8 @@ class Losses:
         if event is Event.RELAUNCH:
             change = self.settlement.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
         else:
+            if event is Event.LOSE and kind != "WorkerLost":
+                fields["presumed"] = Event.FAIL
             if event is not Event.REQUEUE:
                 data["error"] = dumps({"type": kind, "message": reason})
             change = self.store.apply(
@@ -74,7 +77,7 @@ class Losses:
                 run=run,
                 attempt=int(record.get("attempt") or 0),
                 lease=lease,
-                fields={**fields, "reason": reason[:300]},
+                fields={**fields, "reason": as_reason(reason)},
                 data=data,
             )
             self.settlement.follow(job_id, change)

@@ -24,6 +24,7 @@ from jobtracker.findings import Findings, Job
 from jobtracker.inspection import Inspection
 from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import SETTLED, Event
+from jobtracker.reasons import as_reason
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.verdicts import verdict_of
@@ -177,7 +178,7 @@ def settle_missing(tracking: Tracking, job: Job, ending: Ending | None) -> bool:
             run=job.run,
             attempt=int(record.get("attempt") or 0),
             lease=NOBODY,
-            fields={"reason": reason[:300]},
+            fields={"reason": as_reason(reason)},
             data={"error": dumps({"type": "MessageLost", "message": reason})},
         )
         tracking.settlement.follow(job.id, change)

@@ -12,6 +12,7 @@ from jobtracker.errors import BrokerUnavailableError, InvalidJobError
 from jobtracker.keys import NOBODY
 from jobtracker.lifecycle import SETTLED, Event, Status
 from jobtracker.models import job_and_run_of
+from jobtracker.reasons import as_reason
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
@@ -76,7 +77,9 @@ class Outbox:
         try:
             store.apply_many(Event.ENQUEUE, self.tracking.launcher.places(rest))
         except InvalidJobError as error:
-            self.tracking.settlement.cancel_trees([parent_id], reason=f"it could not be sent whole: {error}"[:300])
+            self.tracking.settlement.cancel_trees(
+                [parent_id], reason=as_reason(f"it could not be sent whole: {error}")
+            )
         else:
             self.tracking.settlement.look_again(parent_id, subs)
 

@@ -15,10 +15,11 @@ from kombu.utils.json import dumps
 from jobtracker.brokers import queue_of
 from jobtracker.current import CurrentJob, job_of
 from jobtracker.dispatch import being_sent, priority_of
-from jobtracker.handlers import REASON_CHARS, RecentIds, never_raises
+from jobtracker.handlers import RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.messages import MessageReader
 from jobtracker.models import job_and_run_of, task_id_of
+from jobtracker.reasons import as_reason
 from jobtracker.reporting import Rank
 from jobtracker.schedule import due_entry
 from jobtracker.scope import Scope
@@ -179,7 +180,7 @@ class Publishing:
         # Others are there that wait for it: the rest of a chord, the task before it in its chain. Presumed, because
         # a broker that does not answer may have taken the message all the same.
         fields: dict[str, str | int] = {
-            "reason": f"it could not be sent: {error}"[:REASON_CHARS],
+            "reason": as_reason(f"it could not be sent: {error}"),
             "presumed": Event.LOSE,
         }
         data = {"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})}

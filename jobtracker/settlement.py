@@ -14,6 +14,7 @@ from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import status_of, task_id_of
 from jobtracker.queries import JobQueries
+from jobtracker.reasons import as_reason
 from jobtracker.store import Change, JobStore
 
 logger = logging.getLogger(__name__)
@@ -210,7 +211,7 @@ class Settlement:
             if is_away(error):
                 raise
             logger.exception("The task of job %s could not be sent", job_id)
-            fields = {"reason": str(error)[:300]}
+            fields = {"reason": as_reason(str(error))}
             data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}
             self.follow(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
         else:

@@ -280,12 +280,16 @@ def _end(job: Job, subs: Sequence[SubJobState]) -> str:
     verb = {Status.COMPLETED: "completed", Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}[job.status]
     took = f", {_span(finished_ms - began_ms)} after it began" if began_ms and finished_ms else ", before it began"
     reason = f": {job.record['reason']}" if job.record.get("reason") else ""
-    text = f"It {verb} at {at}{took}{reason}".rstrip(".") + "."
+    text = _sentence(f"It {verb} at {at}{took}{reason}")
     if subs and job.status is not Status.COMPLETED and not reason:
         text += f" Of its sub-jobs these did not complete{_listed(subs)}."
-    if job.record.get("presumed") in {Event.LOSE, Event.QUARANTINE}:
+    if job.record.get("presumed") == Event.LOSE:
         text += " That is presumed; its worker's own report would correct it."
     return text
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith("…") else text.rstrip(".") + "."
 
 
 def _listed(subs: Sequence[SubJobState]) -> str:

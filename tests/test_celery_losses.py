@@ -39,8 +39,9 @@ def test_a_task_whose_message_goes_back_at_its_hard_time_limit_is_delivered_agai
 def test_a_task_whose_process_ends_is_a_failure(project, how):
     job = project.expect(project.send("lost", how), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "WorkerLostError"
+    assert not project.queries.history(job.id)[-1].presumed
     # Its message was acknowledged, but a broker that dies just then may not know: it would run again.
-    assert project.queries.field(job.id, "presumed") == Event.LOSE
+    assert project.queries.field(job.id, "presumed") == Event.FAIL
 
 
 def test_a_task_whose_process_ends_while_celery_can_not_store_that_is_let_go(project):

@@ -24,6 +24,7 @@ from jobtracker.keys import LET_GO
 from jobtracker.lifecycle import Event
 from jobtracker.models import JobUpdate, ProgressUpdate
 from jobtracker.reaper import Reaper
+from jobtracker.reasons import REASON_CHARS
 from jobtracker.store import now_ms
 from jobtracker.whereabouts import SCAN_LIMIT
 
@@ -424,6 +425,32 @@ def test_a_worker_that_falls_silent_is_said_to_be_before_it_is_taken_for_lost(re
         eventually(lambda: "last heard of" not in explain(project, running).sentence)
         project.diary.open_gate(gate)
         project.expect_settled(running)
+
+
+@pytest.mark.parametrize(
+    ("event", "fields", "presumed"),
+    [
+        (Event.LOSE, {}, True),
+        (Event.LOSE, {"presumed": Event.FAIL}, False),
+        (Event.FAIL, {"presumed": Event.FAIL}, False),
+        (Event.QUARANTINE, {}, False),
+    ],
+)
+def test_only_what_its_worker_has_not_told_is_said_to_be_presumed(own_project, event, fields, presumed):
+    own_project.announce()
+    job_id = own_project.create("ok")
+    store = own_project.tracking.store
+    for each in (Event.ENQUEUE, Event.START):
+        store.apply(each, job_id)
+    store.apply(event, job_id, run=1, fields={"reason": "it was lost", **fields})
+    assert ("presumed" in explain(own_project, job_id).sentence) is presumed
+
+
+def test_a_reason_that_is_cut_does_not_end_like_a_sentence(single):
+    job_id = single.send("fail", "on and on " * 100)
+    single.expect_settled(job_id)
+    assert len(single.job(job_id).reason) <= REASON_CHARS
+    assert explainer_of(single).explain(job_id).sentence.endswith("…")
 
 
 # -- trouble ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 from recount import keys_of, recount
-from sample_jobs import START_MS, create_in, create_job
+from sample_jobs import START_MS, create_in, create_job, create_parent, report
 from workers_under_test import every_broker, every_broker_but_quorum
 
 from jobtracker import Status
@@ -93,6 +93,13 @@ def test_a_verdict_that_was_presumed_and_its_correction_both_stand_there(store, 
     assert (failed.presumed, failed.reason, completed.presumed) == (True, "w@h was lost", False)
     assert (corrected.reason, corrected.worker) == (None, "w@h")
     assert recount(client, keys) == []
+
+
+def test_that_a_parent_failed_by_its_sub_jobs_is_not_presumed(store, queries):
+    parent, [sub] = create_parent(store, 1)
+    report(store, parent, sub, Event.FAIL, run=1)
+    last = queries.history(parent)[-1]
+    assert (last.step, last.presumed) == (Step.FAILED, False)
 
 
 def test_a_delivery_after_the_end_is_told_from_one_that_counts(store, queries):

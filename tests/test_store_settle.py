@@ -113,7 +113,8 @@ def test_a_long_reason_ends_with_a_whole_character(store, queries, sign, shift):
     store.settle(parent, subs[0], change.run, change.after)
     job = queries.get(parent)
     assert 290 < len(job.reason.encode()) <= 300
-    assert job.error.message.startswith(job.reason)
+    assert job.reason.endswith("…")
+    assert job.error.message.startswith(job.reason[:-1])
     assert job.error.message.endswith(sign * 200)
 
 

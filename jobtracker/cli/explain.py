@@ -8,7 +8,7 @@ from jobtracker.cli.tables import print_json, time_of
 from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import STYLES
 from jobtracker.client import Client
-from jobtracker.explanations import Estimate, Explanation
+from jobtracker.explanations import Code, Estimate, Explanation, SubJobState
 
 _WIDTH = len("not before  ")
 
@@ -31,7 +31,7 @@ def explain(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
 
 def _facts(found: Explanation) -> list[tuple[str, str]]:
     """What the sentence does not say."""
-    facts = [("waits for", f"{sub.name} ({sub.id}): {sub.code}. {sub.sentence}") for sub in found.sub_jobs]
+    facts = [_sub_job(sub) for sub in found.sub_jobs]
     more = found.sub_jobs_open - len(found.sub_jobs)
     if more > 0:
         facts.append(("waits for", f"{more} sub-jobs more"))
@@ -40,6 +40,13 @@ def _facts(found: Explanation) -> list[tuple[str, str]]:
     if found.finish:
         facts.append(("may be done", _outlook(found.finish)))
     return facts + [("unknown", what) for what in found.unknown]
+
+
+def _sub_job(sub: SubJobState) -> tuple[str, str]:
+    """One that its parent waits for, or because of which that did not complete."""
+    if sub.code is Code.SETTLED:
+        return str(sub.status), f"{sub.name} ({sub.id}): {sub.sentence}"
+    return "waits for", f"{sub.name} ({sub.id}): {sub.code}. {sub.sentence}"
 
 
 def _outlook(finish: Estimate) -> str:

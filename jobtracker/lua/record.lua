@@ -200,7 +200,7 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
     put('finished', now)
     drop_if_set('executing')
     drop_if_set('eta')
-    if PRESUMPTION[event] then put('presumed', event) end
+    if PRESUMPTION[event] then put('presumed', given(more, 'presumed') or event) end
   end
   if #clear > 0 then redis.call('HDEL', key('job', rec.id), unpack(clear)) end
   if #set > 0 then redis.call('HSET', key('job', rec.id), unpack(set)) end

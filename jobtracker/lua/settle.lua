@@ -57,10 +57,10 @@ local function blame()
     .. (unhappy > #named and ', and ' .. unhappy - #named .. ' more' or '')
 end
 
--- The first bytes of a text, without a character that is cut in two.
+-- The first bytes of a text, without a character that is cut in two, and a sign that it goes on.
 local function cut(text, longest)
   if #text <= longest then return text end
-  return (text:sub(1, longest):gsub('[\194-\244][\128-\191]*$', ''))
+  return text:sub(1, longest - 3):gsub('[\194-\244][\128-\191]*$', '') .. '\226\128\166'
 end
 
 local function presume(event)

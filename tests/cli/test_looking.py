@@ -106,6 +106,16 @@ def test_a_tree_is_drawn(api, finished):
     assert all(" completed " in line for line in shown)
 
 
+def test_sub_jobs_that_did_not_complete_are_not_said_to_be_waited_for(api):
+    bad = job("document_analysis", {"document_id": "no-such-document"}, name="bad")
+    tree = api.launch(parent(bad, name="unlucky"))
+    api.expect(tree, "failed")
+    _, fact = lines(api, "explain", tree)
+    [sub] = api.tree(tree)["sub_jobs"]
+    assert re.split("  +", fact)[0] == "failed"
+    assert f"bad ({sub['id']}): It failed at " in fact
+
+
 def test_why_a_job_is_not_done_is_told_with_what_it_waits_for(api, quiet_api, finished):
     created = quiet_api.create(parent(job("document_analysis", TEXT, name="evil\x1b[31m"), name="waits"))
     first, *facts = lines(quiet_api, "explain", created["id"])
