@@ -188,7 +188,7 @@ class Hooks:
             self._report(Event.REQUEUE, task, job, {"reason": "the task gave its message back to the queue"})
         else:  # the main process says it too, and does not know what of it is masked
             traceback = "".join(format_exception(rejection))
-            self._fail(task, job.id, job.run, job.attempt, rejection, traceback)
+            self._fail(task, job.id, job.run, job.attempt, rejection, traceback, fields=_PRESUMED)
 
     def _broken_off(self, task: Task, job: CurrentJob, exception: BaseException | None) -> None:
         kind = type(exception).__name__
@@ -252,8 +252,7 @@ class Hooks:
             if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
-        # That the message of a lost process was acknowledged may have got lost with a broker: it runs again then.
-        fields = _PRESUMED if ended_by else None
+        fields = _PRESUMED if ended_by or isinstance(exception, Reject) else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=fields)
 
     @never_raises
@@ -563,8 +562,8 @@ class _Report(NamedTuple):
 
 
 _PRESUMED: dict[str, str | int] = {"presumed": Event.FAIL}
-"""Of a failure after which the main process acknowledges the message: a broker that dies may not get to know that,
-and delivers it again."""
+"""Of a failure after which the main process acknowledges or rejects the message: a broker that dies may not get to
+know that, and delivers it again. So Celery rejects what it could not send for a retry (celery/app/task.py, retry)."""
 
 _RANKS = {Event.START: Rank.COURSE, Event.RETRY: Rank.COURSE, Event.REQUEUE: Rank.COURSE}
 """Of the events that are no ends."""

@@ -124,6 +124,12 @@ class Settlement:
         reason = f"{reason}, by force" if terminate else reason
         reasons = {each: f"{reason}; {spared[each]}" if each in spared else reason for each in ids}
         changes = self.store.apply_many(Event.CANCEL, {each: {"reason": text} for each, text in reasons.items()})
+        # What had ended may run again since, by a retry that came before its root was cancelled.
+        ended = {
+            each: {"reason": reasons[each]} for each, c in changes.items() if not c.applied and each not in roots
+        }
+        if ended:
+            changes |= {each: c for each, c in self.store.apply_many(Event.CANCEL, ended).items() if c.applied}
         for each, change in changes.items():
             self.follow(each, change)
         sent = {each: task_id_of(each, c.run) for each, c in changes.items() if c.applied and c.run}

@@ -11,6 +11,7 @@ from workers_under_test import (
 
 from jobtracker import Status
 from jobtracker.keys import LET_GO
+from jobtracker.lifecycle import Event
 
 
 @every_pool_and_broker
@@ -115,6 +116,8 @@ def test_ignore_after_an_outcome_that_the_task_stored_itself_is_that_outcome(poo
 def test_a_message_that_its_task_rejects_is_a_failure(pooled):
     job = pooled.expect(pooled.send("rejected", False), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "Reject"
+    # The broker may die before it gets to know that: it would deliver the message again.
+    assert pooled.queries.field(job.id, "presumed") == Event.FAIL
 
 
 @every_pool_and_broker

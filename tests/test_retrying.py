@@ -161,6 +161,26 @@ def test_a_cancel_that_comes_amidst_a_retry_leaves_nothing_running(project, monk
     assert [project.account(each)[::2] for each in families] == [(Status.CANCELLED, [])] * len(families)
 
 
+def test_a_retry_that_comes_amidst_a_cancel_leaves_nothing_running(project, monkeypatch):
+    looking = job("hold_and_look", {"gate": "never opened"})
+    root = project.create("collect", sub_jobs=[looking, looking])
+    project.launcher.cancel(root)
+    store, families = project.tracking.store, project.queries.families(root)
+    apply_many = store.apply_many
+
+    def retry_amidst(event, jobs, *args):
+        if event is not Event.CANCEL:
+            return apply_many(event, jobs, *args)
+        monkeypatch.undo()
+        changes = apply_many(event, {each: jobs[each] for each in project.subs(root)})
+        project.launcher.retry(root)
+        return changes | apply_many(event, {root: jobs[root]})
+
+    monkeypatch.setattr(store, "apply_many", retry_amidst)
+    project.launcher.cancel(root)
+    assert project.expect_settled(*families) == [Status.CANCELLED] * 3
+
+
 def test_a_sub_job_is_retried_while_its_parent_still_waits(project, gate):
     slow = job("hold", {"gate": f"{gate} 2", "value": 2})
     root = project.launch("collect", sub_jobs=[job("mended", {"name": gate, "value": 1}), slow])
