@@ -173,7 +173,8 @@ class Publishing:
 
     def _not_published(self, publication: Publication, error: Exception, at_ms: int, again: bool) -> None:
         created, job = publication.created, publication.jobs[0]
-        if job.id in created and job.fields.get("parent") in {None, *created}:
+        parents = {each.fields.get("parent") for each in publication.jobs if each.id in created}
+        if job.id in created and parents <= {None, *created}:
             for job_id in created:
                 self.tracking.store.delete(job_id, mode="undo")
             return

@@ -77,6 +77,17 @@ def test_a_sub_job_that_can_not_be_published_after_its_siblings_fails_their_pare
     project.expect(second.id, Status.FAILED, "PENDING", [])
 
 
+def test_a_chord_in_a_chord_that_can_not_be_published_after_its_siblings_fails_their_parent(project):
+    inner = chord([project.signature("ok", object())], project.signature("collect"), app=project.app)
+    body = project.signature("collect").set(task_id=f"{project.name}-half-a-nested-chord")
+    with pytest.raises(EncodeError):
+        chord([project.signature("ok", 1), inner], body, app=project.app).apply_async()
+    project.expect(body.id, Status.FAILED, "PENDING", [])
+    first, second = (project.job(sub) for sub in project.subs(body.id))
+    project.expect(first.id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    project.expect(second.id, Status.FAILED, "PENDING", [])
+
+
 @every_broker
 def test_a_parent_that_its_worker_can_not_publish_is_failed(project):
     body = project.signature("collect").set(serializer="no such serializer")
