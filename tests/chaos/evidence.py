@@ -149,7 +149,10 @@ class Evidence:
     def subs(self) -> dict[str, list[Case]]:
         """The sub-jobs of each parent, in order."""
         parents = [case.id for case in self.cases.values() if case.record.get("subs")]
-        return {parent: [self.cases[sub] for sub in self._queries.sub_ids(parent)] for parent in parents}
+        return {
+            parent: [self.cases.get(sub) or Case(sub, {}, {}) for sub in self._queries.sub_ids(parent)]
+            for parent in parents
+        }
 
     def state(self, case: Case) -> str:
         """Celery's own state of the current run."""

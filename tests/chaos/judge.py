@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from chaos.evidence import Case, Evidence
-from chaos.journal import BEGAN, KILLS, RAISED, RETURNED
+from chaos.journal import ASKED_TO_RETRY, BEGAN, KILLS, RAISED, RETURNED
 from chaos.tasks import RUN_AGAIN
 from jobtracker.declarations import DEFAULT
 from jobtracker.lifecycle import SETTLED, FailurePolicy, Status
@@ -59,6 +59,9 @@ def _of(case: Case, evidence: Evidence) -> Iterator[tuple[str, str]]:
         elif case.lines:
             yield "lost", "its task ran, and there is no such job"
         return
+    for sub in evidence.subs.get(case.id, []):
+        if not sub.record:
+            yield "lost", f"its sub-job {sub.id} is not there"
     if case.status not in SETTLED:
         if not is_only_created(case):
             yield "stuck", f"it is {case.status}, run {case.run}: {case.record.get('reason')}"
@@ -121,8 +124,9 @@ def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
     by_subs = case.record.get("presumed") == "subs_failed"
     if by_subs and all(sub.status == Status.COMPLETED for sub in subs):
         yield "it is failed by its sub-jobs, and all of them are completed"
-    # Celery may fail in its task's place: a retry that could not be sent, say.
-    if not (by_subs or subs or state == "FAILURE" or was_lost(case) or any(map(case.did, (RAISED, KILLS, RETURNED)))):
+    # Celery may fail in its task's place, with a retry that could not be sent, say, and be unable to store that.
+    by_celery = state == "FAILURE" or (case.did(ASKED_TO_RETRY) and evidence.in_outage(_finished_s(case)))
+    if not (by_subs or subs or by_celery or was_lost(case) or any(map(case.did, (RAISED, KILLS, RETURNED)))):
         yield f"it is failed ({case.record.get('reason')}), and its task has not raised"
 
 
