@@ -5,7 +5,7 @@ time limit. What can't be found out is said, and is no error.
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from jobtracker.enquiry import Enquiry
 from jobtracker.explanations import Code, Estimate, Explanation, SubJobState
@@ -15,6 +15,7 @@ from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.models import from_ms
 from jobtracker.queries import HOUR_MS
+from jobtracker.resending import resending_of
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.verdicts import Verdict, verdict_of
@@ -64,7 +65,7 @@ class Explainer:
         subs = [self._job(record) for record in self._subs_that_matter(job)]
         found = self.enquiry.find_out([job, *subs], fresh=fresh)
         states = [self._state(sub, found) for sub in subs]
-        verdict = verdict_of(job, found, states)
+        verdict = self._verdict(job, found, states)
         not_before_ms = job.ms("eta")
         return Explanation(
             job_id=job_id,
@@ -88,9 +89,18 @@ class Explainer:
         statuses = {Status.FAILED, Status.CANCELLED} if job.is_settled else set(Status) - SETTLED
         return self.tracking.queries.some_subs(job.id, statuses, _NAMED)
 
-    @staticmethod
-    def _state(sub: Job, found: Findings) -> SubJobState:
-        verdict = verdict_of(sub, found)
+    def _verdict(self, job: Job, found: Findings, subs: Sequence[SubJobState] = ()) -> Verdict:
+        """What a job waits for and, where nobody can run it, what is done about it or helps."""
+        verdict = verdict_of(job, found, subs)
+        if verdict.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
+            [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
+            by_itself = verdict.code is Code.MESSAGE_MISSING or not job.has_begun
+            advice = resending_of(self.tracking.queries, record, data).advice(verdict.code, by_itself=by_itself)
+            verdict.sentence += f" {advice}"
+        return verdict
+
+    def _state(self, sub: Job, found: Findings) -> SubJobState:
+        verdict = self._verdict(sub, found)
         name = sub.record.get("name") or sub.id
         return SubJobState(id=sub.id, name=name, status=sub.status, code=verdict.code, sentence=verdict.sentence)
 

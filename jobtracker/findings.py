@@ -47,8 +47,10 @@ class Findings:
 
     @property
     def workers_answered(self) -> bool:
-        """All that live have said what they hold."""
-        return self.workers is not None and all(worker.online for worker in self.workers)
+        """All that live have said what they hold. Of two that have one name nobody knows whose answer is known."""
+        if self.workers is None or len({lease.name for lease in self.leases.values()}) < len(self.leases):
+            return False
+        return all(worker.online for worker in self.workers)
 
     def holder_of(self, task_id: str) -> Holder | None:
         """Who says that it has a task's message."""
@@ -125,6 +127,11 @@ class Job:
         """When the attempt began that runs, or ran at last."""
         execution = self.record.get("execution")  # its id begins so: lua/ledger.lua
         return int(execution.partition("-")[0]) if execution else self.began_ms
+
+    @property
+    def has_begun(self) -> bool:
+        """A worker has begun its task in this run, perhaps an attempt before this one."""
+        return bool(self.record.get("worker"))
 
     def ms(self, name: str) -> int | None:
         """One of its times."""

@@ -172,6 +172,16 @@ class Inspection:
             each.queue: each.messages for each in waiting if each.queue not in consumed and not each.consumer_count
         }
 
+    def held_by_anyone(self, task_ids: Collection[str]) -> set[str]:
+        """Those of the tasks that a worker has, be it one without a lease: all are asked, for the whole time limit.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with self._broker() as connection:
+            answers = self._inspect(connection, None).query_task(*task_ids) or {}
+        return {task_id for tasks in answers.values() if isinstance(tasks, dict) for task_id in tasks} & set(task_ids)
+
     def configurations(
         self, names: list[str], settings: Collection[str], of_tasks: Collection[str]
     ) -> tuple[dict[str, dict[str, Any]], dict[str, list[str]]]:

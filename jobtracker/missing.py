@@ -1,41 +1,41 @@
 """Finds jobs whose message is nowhere: recorded and never sent, purged, or gone with who held it.
 
+And jobs that nobody has begun, whose message is with a worker that is gone: Redis would deliver it again in an hour.
 And jobs that nobody runs, though their worker lives: the process that did has ended, and its last report with it.
 
 A job is judged after two looks only, and where all who could know have answered: its queue was looked at as a whole,
 or is empty; a worker consumes it at this very broker; and every worker that lives says that it has not got it. Where
 that can't be had, nothing is done. A verdict can be wrong all the same, and does no harm: what can be sent again is,
-as another run, so that the message is refused when it turns up; anything else is taken for lost by presumption, which
-its start would correct.
+as another run, so that the message is refused when it turns up; anything else waits for its message, or is taken for
+lost by presumption, which its start would correct.
 """
 
 import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kombu.utils.json import dumps
 
 from jobtracker.backend import Ending
-from jobtracker.dispatch import withheld
 from jobtracker.enquiry import Enquiry
+from jobtracker.errors import BrokerUnavailableError
 from jobtracker.explanations import Code
 from jobtracker.findings import Findings, Job
 from jobtracker.inspection import Inspection
 from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import SETTLED, Event
 from jobtracker.reasons import as_reason
+from jobtracker.resending import resending_of
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.verdicts import verdict_of
 
 logger = logging.getLogger(__name__)
 
-MOST_RELAUNCHES = 3
-"""A job whose message is gone each time is not sent for ever: something takes its messages that does not report."""
-
 _HELD_FOR = 3
-"""After so many times as long as a lease a worker is asked again whether it still runs a job."""
+"""After so many times as long as a lease a worker is asked again whether it still has a job."""
 
 _OPEN = {Code.MESSAGE_MISSING, Code.UNKNOWN}
 """What the broker alone leaves open."""
@@ -54,6 +54,27 @@ class _Suspect:
     consumers: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Hold:
+    """A worker has said that it has a job.
+
+    Attributes:
+        until: For so long it need not be asked again (time.monotonic), ...
+        lease: ... as long as this lease is there; None: it has none.
+    """
+
+    until: float
+    lease: str | None
+
+
+class Astray(NamedTuple):
+    """A job that nobody runs, nor will in a while."""
+
+    job: Job
+    comes_back: bool
+    """Its message is with a worker that is gone, and nobody has begun it: the broker will deliver it again."""
+
+
 class MissingMessages:
     """Looks for the messages of jobs that have not been heard of for long.
 
@@ -62,22 +83,25 @@ class MissingMessages:
     """
 
     def __init__(self, tracking: Tracking) -> None:
-        self._enquiry = Enquiry(tracking, Inspection(tracking))
+        self._inspection = Inspection(tracking)
+        self._enquiry = Enquiry(tracking, self._inspection)
         self._app = tracking.app
         self._registry = tracking.registry
+        self._queries = tracking.queries
         self._lost_ms = int(tracking.settings.lease_lost_s * 1000)
         self._suspects: dict[str, _Suspect] = {}  # by task id
-        self._held_until: dict[str, float] = {}  # whose workers have said that they run it, by task id
+        self._holds: dict[str, _Hold] = {}  # likewise
 
     @property
     def suspects(self) -> list[str]:
         """Task ids of the jobs that are to be looked at again in the next round."""
         return list(self._suspects)
 
-    def look(self, records: Iterable[Mapping[str, str]]) -> list[Job]:
+    def look(self, records: Iterable[Mapping[str, str]]) -> list[Astray]:
         """Look for the messages of jobs; returns those whose message is nowhere, as a look before this one found too.
 
-        Likewise those that run as far as their records say, and that their workers do not run.
+        Likewise those whose message is with a worker that is gone, where they can be sent again, and those that run
+        as far as their records say, and that their workers do not run.
 
         Args:
             records: The records of the jobs, with their ids; the suspects among them.
@@ -89,17 +113,41 @@ class MissingMessages:
         found = self._enquiry.look_at_broker(jobs, whole_only=True)
         if not found.leases:
             return []
-        jobs = [job for job in jobs if job.is_executing or (found.broker and verdict_of(job, found).code in _OPEN)]
+        now = time.monotonic()
+        self._holds = {
+            task_id: hold
+            for task_id, hold in self._holds.items()
+            if hold.until > now and (hold.lease is None or hold.lease in found.leases)
+        }
+        jobs = [job for job in jobs if job.task_id not in self._holds and self._is_open(job, found)]
         if not jobs:
             return []
         self._enquiry.ask_workers(found, fresh=True)
-        return [job for job in jobs if self._is_missing(job, found, known.get(job.task_id))]
+        missing = [
+            Astray(job, comes_back=not job.is_executing and _was_taken(job, found))
+            for job in jobs
+            if self._is_missing(job, found, known.get(job.task_id))
+        ]
+        return self._unless_held(missing)
+
+    def _is_open(self, job: Job, found: Findings) -> bool:
+        """Whether it takes the workers to tell what a job waits for, and something can be done about it."""
+        if job.is_executing:
+            return True
+        if not found.broker:
+            return False
+        code = verdict_of(job, found).code
+        if code is Code.PREFETCHED and _was_taken(job, found) and not job.has_begun:
+            [(record, data)] = self._queries.load([job.id], missing_ok=True)
+            return resending_of(self._queries, record, data).why_not is None
+        return code in _OPEN
 
     def _is_missing(self, job: Job, found: Findings, before: _Suspect | None) -> bool:
-        if job.is_executing:
-            if not self._runs_nowhere(job, found):
-                return False
-        elif not _is_nowhere(job, found):
+        if holder := found.holder_of(job.task_id):
+            leases = [lease.incarnation for lease in found.leases.values() if lease.name == holder.worker]
+            self._hold(job.task_id, leases[0] if len(leases) == 1 else None)
+            return False
+        if not (_runs_nowhere(job, found) if job.is_executing else _is_nowhere(job, found)):
             return False
         consumers = frozenset(_consumers(job, found))
         now = time.monotonic()
@@ -110,39 +158,45 @@ class MissingMessages:
         wait_s = self._lost_ms / 1000 if job.record.get("subs") else 0.0
         return before.since < now and now - before.since >= wait_s
 
-    def _runs_nowhere(self, job: Job, found: Findings) -> bool:
-        lease = found.leases.get(job.record.get("lease", ""))
-        if lease is None or not any(worker.online and worker.lease == lease for worker in found.workers or []):
-            return False
-        if sum(other.name == lease.name for other in found.leases.values()) > 1:
-            return False  # who of them has answered?
-        if found.holder_of(job.task_id) is None:
-            return True
-        self._held_until[job.task_id] = time.monotonic() + _HELD_FOR * self._lost_ms / 1000
-        return False
+    def _unless_held(self, missing: list[Astray]) -> list[Astray]:
+        """Without those whose messages a worker has that has no lease: it is not tracked, or was cut off."""
+        taken = [each.job.task_id for each in missing if each.comes_back]
+        if not taken:
+            return missing
+        try:
+            held = self._inspection.held_by_anyone(taken)
+        except BrokerUnavailableError as error:
+            logger.debug("Who has messages that are not acknowledged could not be asked: %s", error)
+            held = set(taken)
+        else:
+            for task_id in held:
+                self._hold(task_id, None)
+        return [each for each in missing if not each.comes_back or each.job.task_id not in held]
+
+    def _hold(self, task_id: str, lease: str | None) -> None:
+        self._holds[task_id] = _Hold(time.monotonic() + _HELD_FOR * self._lost_ms / 1000, lease)
 
     def _job(self, record: Mapping[str, str]) -> Job:
         return Job(record, self._registry.queue_of(record, self._app.conf.task_default_queue))
 
     def _is_overdue(self, job: Job) -> bool:
-        now = time.monotonic()
-        self._held_until = {task_id: until for task_id, until in self._held_until.items() if until > now}
         last_ms = max(job.ms(name) or 0 for name in ("queued", "entered", "eta"))
-        matters = job.has_message or (job.is_executing and job.run > 0 and job.task_id not in self._held_until)
-        return matters and last_ms < now_ms() - self._lost_ms
+        return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms() - self._lost_ms
 
 
-def settle_missing(tracking: Tracking, job: Job, ending: Ending | None) -> bool:
+def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) -> bool:
     """Send a job whose message is nowhere again or, where it can't be, take it for lost; returns whether it was done.
 
-    Of one that nobody runs its worker has let go. A job that has been heard of since it was looked at is left alone.
+    One whose message comes back is sent again, or left alone. Of one that nobody runs its worker has let go. A job
+    that has been heard of since it was looked at is left alone.
 
     Args:
         tracking: Where it is.
-        job: The job.
+        astray: The job.
         ending: How it has ended, as Celery's result backend says. Of a parent that is the end of Celery's chord: it
             counts where we can't call its task either.
     """
+    job = astray.job
     [(record, data)] = tracking.queries.load([job.id], missing_ok=True)
     if "status" not in record or record["status"] in SETTLED:
         return False
@@ -158,7 +212,10 @@ def settle_missing(tracking: Tracking, job: Job, ending: Ending | None) -> bool:
         )
         return change.applied
     what = f"its message is neither in queue {job.queue!r} nor with a worker"
-    why_not = _why_not_again(tracking, record, data)
+    if astray.comes_back:
+        what = "the worker that had fetched its message is gone"
+    resending = resending_of(tracking.queries, record, data)
+    why_not = resending.why_not
     if ending is not None and (why_not or not record.get("subs")):
         reason = f"{what}; it has ended, as Celery's result backend says"
         change = tracking.store.apply(
@@ -168,8 +225,10 @@ def settle_missing(tracking: Tracking, job: Job, ending: Ending | None) -> bool:
     elif why_not is None:
         reason = f"{what}: it was sent again"
         change = tracking.settlement.relaunch(job.id, run=job.run, lease=NOBODY, reason=reason)
+    elif astray.comes_back:
+        return False
     else:
-        reason = f"{what}, and it can't be sent again: {why_not}"
+        reason = f"{what}, and it can't be sent again: {why_not}. {resending.when_lost}"
         if record.get("subs"):
             reason = f"all its sub-jobs have ended, and Celery has not called its task; {reason}"
         change = tracking.store.apply(
@@ -187,8 +246,23 @@ def settle_missing(tracking: Tracking, job: Job, ending: Ending | None) -> bool:
     return change.applied
 
 
+def _runs_nowhere(job: Job, found: Findings) -> bool:
+    lease = found.leases.get(job.record.get("lease", ""))
+    if lease is None or sum(other.name == lease.name for other in found.leases.values()) > 1:
+        return False  # who of them has answered?
+    return any(worker.online and worker.lease == lease for worker in found.workers or [])
+
+
+def _was_taken(job: Job, found: Findings) -> bool:
+    return found.broker is not None and job.task_id in found.broker.taken_ms
+
+
 def _is_nowhere(job: Job, found: Findings) -> bool:
-    if not found.workers_answered or verdict_of(job, found).code is not Code.MESSAGE_MISSING:
+    """Whether nobody who lives has a job's message, nor its queue."""
+    if not found.workers_answered:
+        return False
+    code = verdict_of(job, found).code
+    if code is not Code.MESSAGE_MISSING and (code is not Code.WAITING_FOR_REDELIVERY or job.has_begun):
         return False
     consumers = _consumers(job, found)
     queue = found.broker.queues.get(job.queue) if found.broker else None
@@ -199,22 +273,3 @@ def _is_nowhere(job: Job, found: Findings) -> bool:
 def _consumers(job: Job, found: Findings) -> list[str]:
     """The incarnations of the workers that say, at this broker, that they consume a job's queue."""
     return [w.lease.incarnation for w in found.workers or [] if w.online and w.lease and job.queue in w.queues]
-
-
-def _why_not_again(tracking: Tracking, record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
-    """Why a job can't be sent again with all that its message had; None where it can."""
-    if int(record.get("relaunched") or 0) >= MOST_RELAUNCHES:
-        return f"it was {MOST_RELAUNCHES} times. See who else takes messages from the queue, then retry it"
-    if why := withheld(record, data):
-        return f"{why}. Send it anew"
-    if record.get("next") or record.get("linked") or record.get("expires"):
-        return "what was to follow it, or when it was to expire, is not stored. Retry it, or send it anew"
-    if record.get("origin") != "api" and record.get("subs"):
-        return "Celery code has built the chord. Retry it"
-    parent = record.get("parent")
-    while parent:
-        [(above, _)] = tracking.queries.load([parent], missing_ok=True)
-        if above.get("status") and above.get("origin") != "api":
-            return f"Celery's chord of {parent} would not count it. Retry that"
-        parent = above.get("parent")
-    return None

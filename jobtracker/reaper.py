@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 500
 
-_SHORTEST_TURN_S = 1.0
+_SHORTEST_TURN_S = 2.0
 """The lock lasts for two rounds or, where they follow each other faster, so long: a round should not outlast it."""
 
 _ASKED = 100
@@ -143,8 +143,8 @@ class Reaper:
     def settle_missing(self) -> int:
         """Send again, or take for lost, what was asked about last and whose message is nowhere; returns how many."""
         return sum(
-            settle_missing(self.tracking, job, self._backend.ending_of(job.record))
-            for job in self._missing.look(self._left)
+            settle_missing(self.tracking, astray, self._backend.ending_of(astray.job.record))
+            for astray in self._missing.look(self._left)
         )
 
     def _settle_if_finished(self, record: dict[str, str]) -> bool:

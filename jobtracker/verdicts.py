@@ -177,7 +177,8 @@ def _found(job: Job, found: Findings, broker: Sightings, queue: Queue) -> Verdic
         return _taken(found, taken_ms)
     if not queue.exists:
         place = MessagePlace(where=Whereabouts.NOWHERE)
-        return Verdict(Code.MESSAGE_MISSING, f"The broker has no queue {job.queue!r}: {_REMEDY}", message=place)
+        sentence = f"The broker has no queue {job.queue!r}: nobody will run it."
+        return Verdict(Code.MESSAGE_MISSING, sentence, message=place)
     if broker.shows_taken and not queue.is_whole:
         place = MessagePlace(where=Whereabouts.QUEUE, further_back_than=queue.looked_at)
         return _in_queue(job, found, queue, place, f"behind {queue.looked_at} others of {queue.messages}")
@@ -246,14 +247,8 @@ def _nowhere(job: Job, found: Findings) -> Verdict:
     if job.task_id in found.unconfirmed or found.now_ms - sent_ms < _NEW_MS:
         return Verdict(Code.BEING_SENT, "Its message is about to be sent, or has just been.", message=place)
     told = f" ({job.record['reason']})" if job.record.get("reason") else ""
-    sentence = f"Its message is neither in queue {job.queue!r} nor with a worker{told}: {_REMEDY}"
+    sentence = f"Its message is neither in queue {job.queue!r} nor with a worker{told}: nobody will run it."
     return Verdict(Code.MESSAGE_MISSING, sentence, message=place)
-
-
-_REMEDY = (
-    "nobody will run it. If a worker consumes the queue it will soon be sent again, or be taken for lost; "
-    "else cancel it, then retry it."
-)
 
 
 def _fetched(where: Whereabouts, found: Findings, taken_ms: int | None) -> MessagePlace:

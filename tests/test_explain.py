@@ -16,7 +16,7 @@ from workers_under_test import Project, eventually, job, new_project
 
 from jobtracker import Status
 from jobtracker.embedded import free_port
-from jobtracker.errors import JobNotFoundError
+from jobtracker.errors import ArgumentsGoneError, JobNotFoundError
 from jobtracker.explain import Explainer
 from jobtracker.explanations import Code, Explanation, Whereabouts
 from jobtracker.inspection import Inspection
@@ -507,6 +507,38 @@ def test_a_message_that_is_lost_is_missed_once_it_is_not_new_any_more(own_projec
     own_project.launcher.cancel(job_id)
     own_project.launcher.retry(job_id)
     assert explain(own_project, job_id).message.position == 1
+
+
+def test_what_helps_a_job_without_a_message_is_what_a_retry_would_do(own_project):
+    own_project.announce()
+    plain, stored = own_project.send("ok", 7), own_project.send("kept", 7)
+    header = [own_project.signature("kept", 7), own_project.signature("ok", 7)]
+    parent = own_project.chord(header, own_project.signature("collect"))
+    of_chord, not_of_chord = own_project.subs(parent)
+    secret = own_project.chord([own_project.signature("kept", 7)], own_project.signature("ok", 7))
+    [below_secret] = own_project.subs(secret)
+    tree = own_project.launch("collect", sub_jobs=[job("ok")])
+    [sub] = own_project.subs(tree)
+    broker_of(own_project).delete(*keys_of_queue(own_project, own_project.queue))
+    helps = {
+        plain: "It can't be retried (its arguments are not stored",
+        stored: "else cancel it, then retry it.",
+        of_chord: f"cancel it, then retry it, or its parent {parent} where that has ended too.",
+        not_of_chord: f"Send {parent} anew.",
+        below_secret: f"the arguments of its parent {secret} are not stored",
+        sub: f"else cancel it, then retry it, or its parent {tree} where that has ended too.",
+    }
+    for job_id, words in helps.items():
+        assert words in expect(own_project, job_id, Code.MESSAGE_MISSING).sentence
+    for job_id in (stored, sub, of_chord):
+        own_project.launcher.cancel(job_id)
+    own_project.launcher.retry(stored)
+    own_project.launcher.retry(tree)
+    own_project.launcher.retry(of_chord)
+    assert {own_project.job(each).run for each in (stored, tree, sub, of_chord)} == {2}
+    own_project.launcher.cancel(plain)
+    with pytest.raises(ArgumentsGoneError):
+        own_project.launcher.retry(plain)
 
 
 @ON_RABBITMQ

@@ -7,13 +7,14 @@ import warnings
 
 import pytest
 from sample_jobs import create_in, create_parent, new_job
-from workers_under_test import broker_settings, eventually, job, new_project
+from workers_under_test import LONG_AGO_MS, age, broker_settings, eventually, job, new_project
 
 from jobtracker import Status
 from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import Event, Outcome
-from jobtracker.missing import MOST_RELAUNCHES, MissingMessages
+from jobtracker.missing import MissingMessages
 from jobtracker.reaper import Reaper
+from jobtracker.resending import MOST_RELAUNCHES
 from jobtracker.whereabouts import SCAN_LIMIT, look_for
 
 RAN = ["began", "returned"]
@@ -137,7 +138,7 @@ def test_a_job_whose_queue_its_record_does_not_say_is_looked_for_where_its_worke
     found = []
     record = {**about, "status": "pending", "run": "1", "queued": long_ago_ms, "entered": long_ago_ms}
     eventually(lambda: found.extend(missing.look([record])) or found)
-    assert found[0].queue == reaped.queue
+    assert found[0].job.queue == reaped.queue
 
 
 @on_redis
@@ -187,21 +188,10 @@ def look(own_project):
     return look
 
 
-LONG_AGO_MS = 1_700_000_000_000
-
-
 def old_job(project, **fields):
     job_id = create_in(project.tracking.store, Status.PENDING, at_ms=LONG_AGO_MS, queue=project.queue, **fields)
     project.tracking.store.confirm(job_id)
     return job_id
-
-
-def age(project, job_id):
-    """Make a job look as if it had been where it is for long."""
-    record = project.queries.record(job_id)
-    project.client.hset(project.keys("job", job_id), mapping={"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
-    project.client.zadd(project.keys("status", record["status"]), {job_id: LONG_AGO_MS})
-    project.client.zadd(project.keys("status_type", record["status"], record["type"]), {job_id: LONG_AGO_MS})
 
 
 def test_a_message_that_waits_where_nobody_comes_for_it_waits(project, other_queue):
@@ -232,8 +222,8 @@ def test_a_verdict_takes_two_looks_with_all_workers_who_could_have_the_message(o
             assert look(2) == 0
             second.signal(signal.SIGCONT)
             assert [look(1), look(1)] == [0, 1]
-        assert own_project.job(young).status is Status.PENDING
-        assert own_project.expect(old, Status.COMPLETED, "SUCCESS", RAN).run == 2
+            assert own_project.job(young).status is Status.PENDING
+            assert own_project.expect(old, Status.COMPLETED, "SUCCESS", RAN).run == 2
 
 
 def test_a_job_that_its_worker_does_not_run_any_more_is_let_go(own_project, look, request):

@@ -350,6 +350,17 @@ def eventually(condition: Any, explain: Any = lambda: "it did not come true in t
         time.sleep(0.01)
 
 
+LONG_AGO_MS = 1_700_000_000_000
+
+
+def age(project: Project, job_id: str) -> None:
+    """Make a job look as if it had been where it is for long."""
+    record = project.queries.record(job_id)
+    project.client.hset(project.keys("job", job_id), mapping={"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
+    project.client.zadd(project.keys("status", record["status"]), {job_id: LONG_AGO_MS})
+    project.client.zadd(project.keys("status_type", record["status"], record["type"]), {job_id: LONG_AGO_MS})
+
+
 @contextlib.contextmanager
 def new_project(server: EmbeddedRedis, log_dir: Path, **options: Any) -> Iterator[Project]:
     """A project that lets go of everything in the end; what it settled is checked once more then."""

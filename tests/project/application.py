@@ -15,10 +15,12 @@ def create_app(settings: Settings, conf: Mapping[str, Any]) -> Celery:
     app = Celery("project")
     configure(app, settings)
     app.conf.update(
-        accept_content=["json"],
-        broker_connection_retry_on_startup=True,
-        task_track_started=True,
-        worker_prefetch_multiplier=1,
-        **conf,
+        {
+            "accept_content": ["json"],
+            "broker_connection_retry_on_startup": True,
+            "task_track_started": True,
+            "worker_prefetch_multiplier": 1,
+            **conf,
+        }
     )
     return app

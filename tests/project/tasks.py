@@ -28,6 +28,15 @@ def ok(value: Any = None) -> Any:
     return value
 
 
+@shared_task(name="kept")
+@tracked(store_arguments="full")
+def kept(value: Any = None) -> Any:
+    """As `ok`; its arguments are stored."""
+    did("began")
+    did("returned")
+    return value
+
+
 @shared_task(name="add")
 def add(one: int, other: int) -> int:
     """Add two numbers."""
