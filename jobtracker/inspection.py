@@ -15,6 +15,7 @@ from jobtracker.lineage import mapped_task
 from jobtracker.refusals import find_refusal, in_words
 from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
 from jobtracker.tracking import Tracking
+from jobtracker.whereabouts import Taken, find_taken
 
 
 class Inspection:
@@ -181,6 +182,17 @@ class Inspection:
         with self._broker() as connection:
             answers = self._inspect(connection, None).query_task(*task_ids) or {}
         return {task_id for tasks in answers.values() if isinstance(tasks, dict) for task_id in tasks} & set(task_ids)
+
+    def abandoned(self) -> list[Taken]:
+        """Messages that were fetched and not acknowledged, and that no worker says it has; known on Redis only.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with self._broker() as connection:
+            taken = find_taken(connection)
+        held = self.held_by_anyone([each.task_id for each in taken]) if taken else set()
+        return [each for each in taken if each.task_id not in held]
 
     def configurations(
         self, names: list[str], settings: Collection[str], of_tasks: Collection[str]

@@ -11,12 +11,12 @@ import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kombu.utils.json import dumps
 from redis import Redis
 
-from jobtracker.brokers import backlog
+from jobtracker.brokers import backlog, queue_of
 
 SCAN_LIMIT = 1000
 """Messages that are looked at in each list, from the end where they are taken."""
@@ -95,6 +95,50 @@ def look_for(
     return found
 
 
+class Taken(NamedTuple):
+    """A message that was fetched and is not acknowledged."""
+
+    task_id: str
+    queue: str
+    """Where it was; of an exchange that is not direct, its routing key."""
+    taken_ms: int
+    """When."""
+
+
+def find_taken(connection: Any) -> list[Taken]:
+    """The messages that were fetched and are not acknowledged, `SCAN_LIMIT` of them or a few more; none on AMQP."""
+    if connection.transport.driver_type != "redis":
+        return []
+    channel = connection.default_channel
+    client: Any = Redis(connection_pool=channel.pool)  # as above
+    key, index = _unacked_keys(channel)
+    cursor = 0
+    entries: dict[bytes, bytes] = {}
+    while True:
+        cursor, chunk = client.hscan(key, cursor, count=_LAST_CHUNK)
+        entries.update(chunk)
+        if not cursor or len(entries) >= SCAN_LIMIT:
+            break
+    pipe = client.pipeline(transaction=False)
+    for tag in entries:
+        pipe.zscore(index, tag)
+    taken = []
+    for raw, taken_s in zip(entries.values(), pipe.execute() if entries else [], strict=True):
+        message, _, routing_key = json.loads(raw)
+        task_id = message.get("headers", {}).get("id")
+        if task_id and taken_s is not None:
+            taken.append(Taken(task_id, queue_of(routing_key), int(taken_s * 1000)))
+    return taken
+
+
+def _unacked_keys(channel: Any) -> tuple[str, str]:
+    """The hash of the messages that are not acknowledged, and its index by the time they were fetched."""
+    return (
+        f"{channel.global_keyprefix}{channel.unacked_key}",
+        f"{channel.global_keyprefix}{channel.unacked_index_key}",
+    )
+
+
 def _counted(connection: Any, name: str) -> Queue:
     counted = backlog(connection, name)
     return Queue(counted.messages, counted.consumers) if counted else Queue(exists=False)
@@ -153,7 +197,7 @@ def _next_first(client: Any, key: str, until: float) -> Iterator[bytes]:
 
 def _see_taken(client: Any, channel: Any, needles: Mapping[bytes, str], found: Sightings, until: float) -> bool:
     """Note when the wanted ones were taken; whether all that are not acknowledged were looked at."""
-    key, index = (f"{channel.global_keyprefix}{name}" for name in (channel.unacked_key, channel.unacked_index_key))
+    key, index = _unacked_keys(channel)
     cursor, looked_at, tags = 0, 0, {}
     while True:
         cursor, entries = client.hscan(key, cursor, count=_LAST_CHUNK)

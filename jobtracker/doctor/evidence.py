@@ -17,14 +17,16 @@ from jobtracker.doctor.answers import ASKED_OF_TASKS, ASKED_SETTINGS, TaskInfo, 
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.figures import Performance
 from jobtracker.inspection import Inspection
-from jobtracker.lifecycle import Status
+from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.lists import JobFilter
+from jobtracker.models import job_and_run_of
 from jobtracker.queries import HOUR_MS
 from jobtracker.refusals import Refusal, find_refusal, in_words
 from jobtracker.reports import JobType, QueueDepths
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.urls import AMQP_SCHEMES, scheme_of
+from jobtracker.whereabouts import Taken
 
 _MOST_JOBS = 5000
 """Waiting jobs, and open parents, that are looked at."""
@@ -32,6 +34,8 @@ _LATEST = 100
 """Jobs of a type that are looked at for whether they are sub-jobs."""
 _WINDOW_HOURS = 24
 _TIMEOUT_S = 2.0
+_NEW_MS = 3000
+"""Of a message that was fetched so lately its worker may not know yet."""
 
 DEFAULT_VISIBILITY_S = 3600.0
 """kombu/transport/redis.py: Channel.visibility_timeout."""
@@ -78,7 +82,9 @@ class Evidence:
         sub_job_types: Types of which some of the latest jobs were sub-jobs.
         queues: How much waits; None where the broker does not answer.
         unconsumed: How many messages wait in queues that nobody consumes.
+        abandoned: Messages with workers that are gone, whose tasks are to run, and are not sent again.
         workers: Names of the workers that live.
+        silent: Those of them that do not answer.
         skews_ms: How far the clocks of the workers are ahead of the tracking Redis's.
         servers: The Redis servers.
         unchecked: What could not be found out, and why.
@@ -96,7 +102,9 @@ class Evidence:
     sub_job_types: set[str] = field(default_factory=set)
     queues: QueueDepths | None = None
     unconsumed: dict[str, int] = field(default_factory=dict)
+    abandoned: list[Taken] = field(default_factory=list)
     workers: list[str] = field(default_factory=list)
+    silent: list[str] = field(default_factory=list)
     skews_ms: dict[str, int] = field(default_factory=dict)
     servers: list[Server] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
@@ -125,6 +133,7 @@ def gather(tracking: Tracking, inspection: Inspection) -> Evidence:
     found.skews_ms = tracking.leases.skews_ms()
     _ask_workers(found, tracking, inspection)
     _ask_broker(found, inspection)
+    _find_abandoned(found, tracking, inspection)
     _ask_servers(found, tracking)
     return found
 
@@ -158,9 +167,9 @@ def _ask_workers(found: Evidence, tracking: Tracking, inspection: Inspection) ->
         workers = inspection.workers(fresh=True)
         found.workers = [worker.name for worker in workers if worker.online or worker.lease]
         online = [worker.name for worker in workers if worker.online]
-        silent = [worker.name for worker in workers if not worker.online]
-        if silent:
-            found.unchecked.append(f"the settings of workers that do not answer: {', '.join(silent)}")
+        found.silent = [worker.name for worker in workers if not worker.online]
+        if found.silent:
+            found.unchecked.append(f"the settings of workers that do not answer: {', '.join(found.silent)}")
         if not found.workers:
             found.unchecked.append("the workers' settings: no worker runs")
         if online:
@@ -178,6 +187,20 @@ def _ask_broker(found: Evidence, inspection: Inspection) -> None:
     with found.trying("the queues"):
         found.queues = inspection.queue_depths()
         found.unconsumed = inspection.unconsumed()
+
+
+def _find_abandoned(found: Evidence, tracking: Tracking, inspection: Inspection) -> None:
+    if found.silent:
+        return  # they may have them
+    with found.trying("who holds what is not acknowledged"):
+        taken = [each for each in inspection.abandoned() if found.now_ms - each.taken_ms > _NEW_MS]
+        runs = [job_and_run_of(each.task_id) for each in taken]
+        records = tracking.queries.records([job_id for job_id, _ in runs])
+        found.abandoned = [
+            each
+            for each, (_, run), record in zip(taken, runs, records, strict=True)
+            if "status" not in record or (record["status"] not in SETTLED and int(record["run"]) == run)
+        ]
 
 
 def _ask_servers(found: Evidence, tracking: Tracking) -> None:

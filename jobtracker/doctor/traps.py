@@ -4,7 +4,9 @@ None of them asks anybody: they judge what `evidence.py` has found out. One that
 says nothing; that it could not is said there.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from jobtracker.doctor.answers import seconds
@@ -171,17 +173,27 @@ def queue_without_consumer(found: Evidence) -> Iterator[Trap]:
 
 
 def unacknowledged_without_worker(found: Evidence) -> Iterator[Trap]:
-    """Workers that are gone hold messages, and none is there to give them back."""
-    held = found.queues.unacknowledged if found.queues else None
-    if held and not found.workers:
-        yield Trap(
-            name="unacknowledged_without_worker",
-            where="the broker",
-            problem=f"{held:,} messages are not acknowledged, and no worker runs.",
-            consequence="With Redis as broker only a worker that runs gives back what others held.",
-            change="start a worker; the messages come back when their visibility timeout is over",
-            source=_VISIBILITY,
-        )
+    """Workers that are gone hold messages."""
+    if not found.abandoned:
+        return
+    limit_s = _redelivery(found).seconds
+    queues = Counter(each.queue for each in found.abandoned)
+    where = ", ".join(f"{number:,} of queue {queue!r}" for queue, number in sorted(queues.items()))
+    last_ms = max(each.taken_ms for each in found.abandoned) + int(limit_s * 1000)
+    held = "1 message is" if len(found.abandoned) == 1 else f"{len(found.abandoned):,} messages are"
+    none_runs = "" if found.workers else "; no worker runs, and only one that runs gives them back"
+    yield Trap(
+        name="unacknowledged_without_worker",
+        where="the broker",
+        problem=f"{held} with workers that are gone: {where}.",
+        consequence=f"They come back when the visibility timeout of {limit_s:,.0f} s is over, the last one after "
+        f"{datetime.fromtimestamp(last_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC{none_runs}.",
+        change=("" if found.workers else "start a worker; ")
+        + "a shorter visibility_timeout in broker_transport_options of all workers, but beyond the longest ETA, and "
+        "the longest run time with acks_late: what is held for longer runs twice; or, for what no worker has begun, "
+        'store_arguments="full": its jobs are sent again without waiting; jobtracker explain ID says what helps one',
+        source=_VISIBILITY,
+    )
 
 
 def quorum_queue_with_direct_exchange(found: Evidence) -> Iterator[Trap]:

@@ -1,11 +1,14 @@
 """Each trap, laid in a store, a broker, a server or a worker's settings, is named; where none is laid, none is."""
 
+import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from redis import Redis
 from sample_jobs import create_job, new_job
-from workers_under_test import Project, broker_settings, new_project
+from workers_under_test import Project, broker_settings, eventually, new_project
 
 from jobtracker.doctor.answers import TaskInfo, seconds
 from jobtracker.doctor.evidence import Evidence, Server
@@ -159,16 +162,42 @@ def test_what_goes_beyond_the_visibility_timeout_is_a_trap_and_so_is_a_clock_tha
 def test_what_waits_or_is_held_where_no_worker_runs_is_a_trap(idle):
     idle.announce()
     idle.send("ok")
+    taken = [{"headers": {"id": task_id}} for task_id in ("untracked", "untracked too", "gone", "new")]
+    create_job(idle.tracking.store, job_id="gone", run=2)
+    times = dict(zip("abcd", [now_ms() / 1000 - age_s for age_s in (60, 3000, 60, 0)], strict=True))
     with Redis.from_url(idle.settings.broker_url) as broker:
-        broker.hset(f"{idle.name}:unacked", "tag", "[]")
+        entries = {tag: json.dumps([message, "", "orders"]) for tag, message in zip("abcd", taken, strict=True)}
+        broker.hset(f"{idle.name}:unacked", mapping=entries)
+        broker.zadd(f"{idle.name}:unacked_index", times)
         found = {trap.name: trap for trap in examined(idle).traps}
-        assert {name: trap.where for name, trap in found.items()} == {
-            "queue_without_consumer": idle.queue,
-            "unacknowledged_without_worker": "the broker",
-        }
-        assert found["queue_without_consumer"].problem.startswith(f"1 message waits in queue {idle.queue!r}")
-        assert f"celery purge -Q {idle.queue}" in found["queue_without_consumer"].change
-        broker.delete(f"{idle.name}:unacked")
+        broker.delete(f"{idle.name}:unacked", f"{idle.name}:unacked_index")
+    assert {name: trap.where for name, trap in found.items()} == {
+        "queue_without_consumer": idle.queue,
+        "unacknowledged_without_worker": "the broker",
+    }
+    held = found["unacknowledged_without_worker"]
+    assert held.problem == "2 messages are with workers that are gone: 2 of queue 'orders'."
+    assert f"{datetime.fromtimestamp(times['a'] + 3600, UTC):%H:%M:%S} UTC; no worker runs" in held.consequence
+    assert held.change.startswith("start a worker; a shorter visibility_timeout")
+
+
+def test_what_a_killed_worker_holds_is_a_trap_while_another_one_lives(server, worker_log_dir):
+    with (
+        new_project(server, worker_log_dir, lease_lost_s=1, lease_renew_s=0.2) as project,
+        project.worker("dying", concurrency=1) as dying,
+        project.worker("beside", queues=["other"]),
+    ):
+        begun = project.send("hold_late", "shut")
+        project.expect_did(begun, "began")
+        eventually(lambda: Inspection(project.tracking).queue_depths().unacknowledged == 1)
+        time.sleep(3.1)  # what was fetched a moment ago is not judged
+        assert "unacknowledged_without_worker" not in traps(project)
+        dying.kill()
+        eventually(lambda: "unacknowledged_without_worker" in traps(project))
+        [trap] = [t for t in examined(project).traps if t.name == "unacknowledged_without_worker"]
+        assert trap.problem == f"1 message is with workers that are gone: 1 of queue {project.queue!r}."
+        assert trap.change.startswith("a shorter visibility_timeout")
+        assert "no worker runs" not in trap.consequence
 
 
 def test_rabbitmq_has_a_limit_of_its_own(redis_server, rabbitmq, worker_log_dir):
