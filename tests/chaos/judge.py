@@ -2,6 +2,8 @@
 
 What is legal:
 
+* nothing is known of a job of which nobody was told, where those who sent it and ran it while the store was away were
+  killed with their reports;
 * a job whose task returned is completed where Celery's result backend knows of it; where the worker was killed
   between the return and that, nobody can tell, and it counts as lost;
 * a failed one raised, killed its process, or was lost with its worker or its message. A parent fails by its sub-jobs.
@@ -56,7 +58,7 @@ def _of(case: Case, evidence: Evidence) -> Iterator[tuple[str, str]]:
     if not case.record:
         if case.order and case.order.acknowledged:
             yield "lost", "it was accepted, and there is no such job"
-        elif case.lines:
+        elif not all(evidence.in_outage(line.at_s) for lines in case.lines.values() for line in lines):
             yield "lost", "its task ran, and there is no such job"
         return
     for sub in evidence.subs.get(case.id, []):

@@ -64,7 +64,7 @@ def plan(seed: int, seconds: float, every_s: float, kinds: Sequence[str]) -> lis
         kind = dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
         longest_s = {"redis": 2.0, "api": 1.5, "worker": 3.0, "stop": 4.0}.get(kind, 0.0)
         for_s = LEASE_LOST_S + dice.uniform(0.5, 2.5) if kind == "pause" else dice.uniform(0.05, 1) * longest_s
-        faults.append(Fault(round(at_s, 2), kind, round(dice.random(), 4), round(for_s, 2)))
+        faults.append(Fault(round(at_s, 2), kind, dice.random(), round(for_s, 2)))
     return faults
 
 
