@@ -305,6 +305,7 @@ def test_a_parent_names_the_sub_jobs_that_it_waits_for_and_what_each_waits_for(s
         subs = [job("ok", name="done"), job("hold", {"gate": gate}, name="held"), job("ok", name="behind")]
         tree = single.launch("collect", sub_jobs=[*subs, *[job("ok") for _ in range(12)]])
         single.expect_status(single.subs(tree)[1], Status.RUNNING)
+        single.expect_reserved(single.subs(tree)[2])
         found = expect(single, tree, Code.WAITING_FOR_SUB_JOBS)
         assert (found.sub_jobs_open, len(found.sub_jobs)) == (14, 10)
         assert [(sub.name, sub.code) for sub in found.sub_jobs[:2]] == [
