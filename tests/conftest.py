@@ -63,6 +63,7 @@ _LONGEST_FIRST = (
     "tests/api/test_many_at_once.py",
     "tests/cli/test_api_and_worker.py",
     "tests/api/test_foreign_projects.py",
+    "tests/test_redelivery.py",
     "tests/test_missing.py",
     "tests/api/test_addresses_of_redis.py",
     "tests/test_dying.py",

@@ -542,7 +542,7 @@ def die(server, living, make, settings):
 
 def hang_up(project, options):
     """Let go of all that has to do with servers, and of what is known of them."""
-    project.tracker.hooks._answers.clear()
+    project.tracking.reporting._answers.clear()
     project.client.connection_pool.disconnect()
     app = project.app
     disconnect(app)
