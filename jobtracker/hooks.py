@@ -294,7 +294,8 @@ class Hooks:
                 error = RuntimeError(
                     "its worker shut down while the task ran, and its message was acknowledged before"
                 )
-                self._fail(sender, job_id, run, None, error, None, kind="WorkerShutdown")
+                # Its process may have sent it again just before: then it goes on.
+                self._fail(sender, job_id, run, None, error, None, kind="WorkerShutdown", fields=_PRESUMED)
             return
         why = getattr(reason, "exc", None) or reason
         fields: dict[str, str | int] = {"reason": _sentence(why, secrets_of(job))}
