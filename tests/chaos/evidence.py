@@ -79,6 +79,12 @@ class Case:
         return [line for run in range(last - self.relaunched, last + 1) for line in self.lines[run]]
 
     @property
+    def delivered_since_asked(self) -> int:
+        """How often it was begun since then, as its record says: a process may die before its task can write that."""
+        before = self.record.get("ledger_before", "0").split()[0]
+        return int(self.record.get("deliveries") or 0) - int(before)
+
+    @property
     def error_type(self) -> str | None:
         """What its error is called."""
         error: dict[str, str] = json.loads(self.data.get("error") or "{}")

@@ -155,7 +155,7 @@ def _lost(case: Case, evidence: Evidence) -> Iterator[str]:
             yield f"it is failed ({reason}), and can be sent again"
     if case.error_type == "JobQuarantinedError":
         begun = [line for line in case.since_asked if line.what == BEGAN]
-        if len(begun) < DEFAULT.max_deliveries:
+        if max(len(begun), case.delivered_since_asked) < DEFAULT.max_deliveries:
             yield f"it is failed ({reason}), and its task has begun {len(begun)} times"
 
 
