@@ -186,7 +186,7 @@ class Hooks:
     def _rejected(self, task: Task, job: CurrentJob, rejection: Reject) -> None:
         if rejection.requeue:
             self._report(Event.REQUEUE, task, job, {"reason": "the task gave its message back to the queue"})
-        else:  # the main process says it too, and does not know what of it is masked
+        else:
             traceback = "".join(format_exception(rejection))
             self._fail(task, job.id, job.run, job.attempt, rejection, traceback, fields=_PRESUMED)
 
@@ -233,11 +233,11 @@ class Hooks:
     ) -> None:
         """task_failure: failed.
 
-        From the child. For a lost child, a hard time limit, a Reject, or where Celery itself has failed in the child,
-        from the main process, which may say it twice and does not know the attempt: nor whether a success was stored.
+        From the child. For a lost child, a hard time limit, or where Celery itself has failed in the child, from the
+        main process, which may say it twice and does not know the attempt: nor whether a success was stored.
         """
-        if not self.scope.covers(sender, sender.request):
-            return
+        if not self.scope.covers(sender, sender.request) or isinstance(exception, Reject):
+            return  # a rejection: whoever ran the task has said it, and knew what of it is masked
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
         attempt = job.attempt if job is not None and job.id == job_id else None
@@ -252,7 +252,7 @@ class Hooks:
             if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
-        fields = _PRESUMED if ended_by or isinstance(exception, Reject) else None
+        fields = _PRESUMED if ended_by else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=fields)
 
     @never_raises

@@ -111,14 +111,14 @@ def shop(redis_server: EmbeddedRedis, worker_log_dir: Path, api_log_dir: Path) -
     conf = {**plain, "json_log": True}
     with (
         new_project(redis_server, worker_log_dir, conf=conf, **urls) as project,
-        project.worker("shop", concurrency=2),
+        project.worker("masking", concurrency=2),
         running_api(
             api_log_dir, redis_url=redis_server.url, tracking_namespace=project.name, debug=True, **urls
         ) as api,
     ):
         shop = Shop(project, api)
         yield shop
-        [worker_log] = worker_log_dir.glob("shop-*.log")
+        [worker_log] = worker_log_dir.glob("masking-*.log")
         for text in (shop.stored(), api.process.log_path.read_text(), worker_log.read_text()):
             assert [secret for secret in shop.secrets if secret in text] == []
 
