@@ -240,9 +240,7 @@ def running_worker(api: Api, documents: Path, *options: str, **settings: Any) ->
     with running(
         "worker", [*command, "--without-mingle", "--without-gossip", *options], log_path, settings
     ) as process:
-        process.wait_until_ready(
-            lambda: api.http.get("/api/tracking/health").status_code == 200, timeout_s=PATIENCE_S
-        )
+        process.wait_until_ready(lambda: _has_workers(api.http), timeout_s=PATIENCE_S)
         yield process
 
 
@@ -254,6 +252,13 @@ _SHARED = {
     "celery_queue_type",
     "celery_result_backend",
 }
+
+
+def _has_workers(http: httpx.Client) -> bool:
+    """Whether workers consume, and each has its lease: then its job types are known too."""
+    if http.get("/api/tracking/health").status_code != 200:
+        return False
+    return all(worker["lease"] for worker in http.get("/api/tracking/worker-stats").json())
 
 
 def _answers(http: httpx.Client) -> bool:

@@ -159,7 +159,7 @@ class Project:
         options = ["-P", pool, "-c", str(concurrency), "-n", hostname, "-Q", ",".join(queues or [self.queue])]
         process = ChildProcess(
             name,
-            [sys.executable, "-m", "celery", "-A", "project.worker", "worker", *options, *_QUIET],
+            [sys.executable, "-m", "project", *options, *_QUIET],
             log_path=self.log_dir / f"{hostname}.log",
             cwd=ROOT,
             env=self._environment(settings),
