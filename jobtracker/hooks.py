@@ -241,8 +241,8 @@ class Hooks:
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
         attempt = job.attempt if job is not None and job.id == job_id else None
-        may_be_success = self._unstored.discard(task_id) or attempt is None
-        if may_be_success and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
+        is_unstored = self._unstored.discard(task_id)
+        if (is_unstored or attempt is None) and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
             self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
             return
         if isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout:
@@ -252,7 +252,7 @@ class Hooks:
             if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
-        fields = _PRESUMED if ended_by else None
+        fields = _PRESUMED if ended_by or is_unstored else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=fields)
 
     @never_raises
@@ -564,7 +564,8 @@ class _Report(NamedTuple):
 
 _PRESUMED: dict[str, str | int] = {"presumed": Event.FAIL}
 """Of a failure after which the main process acknowledges or rejects the message: a broker that dies may not get to
-know that, and delivers it again. So Celery rejects what it could not send for a retry (celery/app/task.py, retry)."""
+know that, and delivers it again. So Celery rejects what it could not send for a retry (celery/app/task.py, retry),
+and acknowledges what has returned and could not be stored: often because the broker, the same Redis, was away."""
 
 _RANKS = {Event.START: Rank.COURSE, Event.RETRY: Rank.COURSE, Event.REQUEUE: Rank.COURSE}
 """Of the events that are no ends."""

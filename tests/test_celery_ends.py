@@ -57,6 +57,11 @@ def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(poo
 def test_a_result_that_can_not_be_stored_is_a_failure_of_a_task_that_ran(project):
     job = project.expect(project.send("unstorable"), Status.FAILED, "FAILURE", ["began", "returned"])
     assert "the result can't be stored" in job.error.message
+    # Redis, which could not store it, may be the broker too: it would deliver the message again.
+    assert project.queries.field(job.id, "presumed") == Event.FAIL
+    again = project.signature("ok", 7).set(task_id=job.id)
+    again.apply_async()
+    assert project.expect(job.id, Status.COMPLETED, "SUCCESS", ["began", "returned"] * 2).result == 7
     assert project.queries.field(job.id, "presumed") is None
 
 
