@@ -110,7 +110,14 @@ def history_of(record: Mapping[str, str], kept: Iterable[str]) -> list[HistoryEn
     run = int(record.get("run") or 0)
     if record.get("cancel") and run not in asked and record["cancel"] != record.get("finished"):
         found.append(HistoryEntry(at=from_ms(record["cancel"]), step=Step.CANCEL_REQUESTED, run=run))
-    return sorted(found, key=lambda entry: entry.at)
+    # The next attempt may begin before it was said what ended the one before it.
+    starts = {(entry.run, entry.attempt): entry.at for entry in reversed(found) if entry.step is Step.STARTED}
+
+    def place(entry: HistoryEntry) -> tuple[datetime, bool]:
+        next_at = starts.get((entry.run, (entry.attempt or 0) + 1)) if entry.step is Step.RETRYING else None
+        return (next_at, False) if next_at and next_at < entry.at else (entry.at, True)
+
+    return sorted(found, key=place)
 
 
 def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterator[HistoryEntry]:

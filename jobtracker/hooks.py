@@ -252,7 +252,9 @@ class Hooks:
             if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
-        fields = _PRESUMED if ended_by or is_unstored else None
+        # Where Celery itself has failed, its main process says so, perhaps after the message was delivered again.
+        by_celery = is_unstored or (attempt is None and not isinstance(exception, TimeLimitExceeded))
+        fields = _PRESUMED if ended_by or by_celery else None
         self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=fields)
 
     @never_raises
