@@ -28,7 +28,7 @@ from jobtracker.reasons import REASON_CHARS
 from jobtracker.store import now_ms
 from jobtracker.whereabouts import SCAN_LIMIT
 
-QUICK_S = 1.9
+QUICK_S = 5
 """A second look at most, and a worker that does not answer, on a machine that is busy."""
 ON_RABBITMQ = pytest.mark.parametrize("single", ["rabbitmq-classic", "rabbitmq-quorum"], indirect=True)
 ON_BOTH = pytest.mark.parametrize("single", ["redis", "rabbitmq-classic"], indirect=True)
