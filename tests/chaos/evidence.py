@@ -177,6 +177,21 @@ class Evidence:
             if entry["event"] == Event.RELAUNCH:
                 yield entry["run"], entry["at"] / 1000
 
+    def handed_on(self, case: Case) -> int:
+        """How often a process may have died before its worker knew that it had begun the task.
+
+        Celery's pool gives that to another one then, and tells nobody (celery/concurrency/asynpool.py, _put_back): it
+        began again on the same worker, without being given back in between.
+        """
+        times, at_it = 0, None
+        for entry in map(json.loads, self.history(case.id)):
+            if entry["event"] != Event.START:
+                at_it = None
+            elif not entry.get("refused"):
+                times += entry["worker"] == at_it
+                at_it = entry["worker"]
+        return times
+
     def history(self, job_id: str) -> list[str]:
         """What the tracker keeps of a job's course, as it stands in the store."""
         return list(self._queries.client.lrange(self._queries.keys("history", job_id), 0, -1))

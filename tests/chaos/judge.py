@@ -217,7 +217,7 @@ def _executions(case: Case, evidence: Evidence) -> Iterator[str]:
     if _is_short(case, evidence):
         yield f"it has {case.record.get('deliveries')} deliveries, and its task has begun more often"
     kills = sum(line.what == KILLS and not evidence.in_outage(line.at_s) for line in case.since_asked)
-    if kills > DEFAULT.max_deliveries + len(case.record.get("displaced", "").split()):
+    if kills > DEFAULT.max_deliveries + len(case.record.get("displaced", "").split()) + evidence.handed_on(case):
         yield f"it has killed {kills} processes since somebody asked for it, and {DEFAULT.max_deliveries} are borne"
     for run, at_s in evidence.relaunches(case):
         done_s = evidence.success_s(case, run)
