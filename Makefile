@@ -87,7 +87,7 @@ password:
 # --
 
 test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
-	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-compose: $(INSTALLED) engine ## Build the image and try it in containers of its own, which it removes in the end
 	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py $(ARGS)
