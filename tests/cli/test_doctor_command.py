@@ -18,9 +18,9 @@ NO_API = "http://127.0.0.1:9"
 @pytest.fixture
 def store(redis_server, keys, monkeypatch):
     """A store in a database of its own, which the environment names."""
-    monkeypatch.setenv("REDIS_URL", f"{redis_server.url}/8")
+    monkeypatch.setenv("REDIS_URL", f"{redis_server.url}/15")
     monkeypatch.setenv("TRACKING_NAMESPACE", keys.namespace)
-    with connect(f"{redis_server.url}/8", timeout_s=5) as client:
+    with connect(f"{redis_server.url}/15", timeout_s=5) as client:
         yield JobStore(client, keys)
         client.flushdb()
 
