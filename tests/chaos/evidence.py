@@ -13,7 +13,7 @@ from chaos.journal import BEGAN, Line
 from chaos.load import Act, Book
 from chaos.orders import Node, Order
 from chaos.stack import Pause
-from jobtracker.lifecycle import Event
+from jobtracker.lifecycle import Event, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
 
@@ -191,6 +191,11 @@ class Evidence:
                 times += entry["worker"] == at_it
                 at_it = entry["worker"]
         return times
+
+    def has_not_completed(self, case: Case) -> bool:
+        """Whether it has not completed, or had ended otherwise before that was corrected or it ran again."""
+        was = [entry["was"].get("status") for entry in map(json.loads, self.history(case.id)) if "was" in entry]
+        return case.status != Status.COMPLETED or Status.FAILED in was or Status.CANCELLED in was
 
     def history(self, job_id: str) -> list[str]:
         """What the tracker keeps of a job's course, as it stands in the store."""

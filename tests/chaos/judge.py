@@ -12,8 +12,8 @@ What is legal:
 * one that is to run again where it is lost has not failed by being lost with its worker, unless the rest of its chain
   waits for it; one that can be sent again has not failed by its message being lost;
 * a cancelled one was cancelled, or one above it was, or one before it in its chain did not complete, or one beside it
-  (fail_fast). From then on it does not begin: but for a process that found the store away when it asked, or
-  had asked before it stood still;
+  (fail_fast), even where that was corrected later. From then on it does not begin: but for a process that found the
+  store away when it asked, or had asked before it stood still;
 * of a job that was run again no earlier run begins; where the tracker did it by itself, Celery had no result;
 * a job has been delivered at least as often as its task has begun, but for the times when the store was away;
 * a task that kills its processes is not executed again when it has killed as many as its type bears, in one run or in
@@ -176,14 +176,14 @@ def _has_cause(case: Case, evidence: Evidence) -> bool:
         if each.order and not each.order.acknowledged:  # a tree that was sent in part is cancelled
             return True
         before = evidence.before(each)
-        if before and (before.status != Status.COMPLETED or before.run > 1 or before.record.get("cancel")):
+        if before and (evidence.has_not_completed(before) or before.record.get("cancel")):
             return True
         beside = evidence.subs.get(each.record.get("parent", ""), [])
         above = evidence.cases.get(each.record.get("parent", ""))
         if (
             above
             and above.record.get("policy") == FailurePolicy.FAIL_FAST
-            and any(sub is not each and (sub.status != Status.COMPLETED or len(sub.lines) > 1) for sub in beside)
+            and any(sub is not each and evidence.has_not_completed(sub) for sub in beside)
         ):
             return True
     return False
