@@ -1,6 +1,7 @@
 """`python -m bench` prints all tables, `python -m bench NAME --json` one part as JSON."""
 
 import json
+import os
 import platform
 from importlib.metadata import version
 from typing import Annotated
@@ -12,24 +13,29 @@ from rich.table import Table
 from bench import overhead
 
 PARTS = {"overhead": overhead}
+"""Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
+`run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head
+first."""
 
 
 def main(
     part: Annotated[str, typer.Argument(help=f"One of: {', '.join(PARTS)}; default: all.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    tasks: Annotated[int, typer.Option(min=500, help="Tasks in each measurement.")] = 5000,
-    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each variant.")] = 3,
+    size: Annotated[int | None, typer.Option(min=1, help="How much of it; each part has a default.")] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Measurements of each variant; the median counts.")] = 3,
 ) -> None:
     """Measure, each variant beside what it is compared to."""
     if part and part not in PARTS:
         raise typer.BadParameter(f"there is no part {part!r}; there are: {', '.join(PARTS)}")
     for name in [part] if part else PARTS:
-        figures = PARTS[name].run(tasks=tasks, rounds=rounds)
+        module = PARTS[name]
+        figures = module.run(size or module.SIZE, rounds)
         if as_json:
-            typer.echo(json.dumps({"part": name, "figures": figures, "versions": _versions(), "machine": _machine()}))
+            about = {"part": name, "size": size or module.SIZE, "rounds": rounds}
+            typer.echo(json.dumps({**about, "figures": figures, "versions": _versions(), "machine": _machine()}))
             continue
-        head, *body = PARTS[name].rows(figures)
-        table = Table(*head, title=f"{name}: median of {rounds} rounds of {tasks} tasks")
+        head, *body = module.rows(figures)
+        table = Table(*head, title=f"{name}: {module.TITLE}")
         for row in body:
             table.add_row(*row)
         Console().print(table)
@@ -41,7 +47,8 @@ def _versions() -> dict[str, str]:
 
 
 def _machine() -> str:
-    return f"{platform.system()} {platform.machine()}, {platform.processor() or 'processor unknown'}"
+    cpu = platform.processor() or platform.machine()
+    return f"{platform.system()} {platform.release()}, {os.cpu_count()} cores of {cpu}"
 
 
 if __name__ == "__main__":
