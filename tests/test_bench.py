@@ -1,0 +1,27 @@
+"""The parts of the benchmark run: small, and without a look at what they measure."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from bench.__main__ import PARTS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def measured(part, size):
+    """The figures of a part; a table can be made of them."""
+    command = [sys.executable, "-m", "bench", part, "--json", "--size", str(size), "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    figures = json.loads(done.stdout)["figures"]
+    head, *body = PARTS[part].rows(figures)
+    assert body
+    assert {len(row) for row in body} == {len(head)}
+    return figures
+
+
+def test_each_transition_is_one_round_trip():
+    figures = measured("transitions", 200)
+    assert {verb: round(found["round_trips"], 2) for verb, found in figures.items()} == dict.fromkeys(figures, 1)
