@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Literal, NamedTuple
 
 from jobtracker.connection import RedisClient
-from jobtracker.keys import Keys
+from jobtracker.keys import Partition
 from jobtracker.scripts import Library
 
 RECOUNT_KEPT_S = 60
@@ -88,16 +88,16 @@ class Counted(NamedTuple):
 
 
 class Audit:
-    """Compares and mends.
+    """Compares and mends what one partition holds.
 
     Args:
         client: A Redis client that decodes responses.
-        keys: The names of its keys.
+        part: The partition that is looked at.
     """
 
-    def __init__(self, client: RedisClient, keys: Keys) -> None:
+    def __init__(self, client: RedisClient, part: Partition) -> None:
         self.client = client
-        self.keys = keys
+        self.part = part
         self._verbs = Library(("audit_jobs", "audit_index", "audit_counts"))
 
     def jobs(self, named: Iterable[tuple[str, str]], *, repair: bool, shrink: bool = False) -> Audited:
@@ -109,11 +109,11 @@ class Audit:
             shrink: So too a parent that counts more sub-jobs than it lists: they are nowhere else.
         """
         args: list[Any] = [
-            self.keys.prefix,
+            self.part.prefix,
             2 if repair and shrink else int(repair),
             *(part for pair in named for part in pair),
         ]
-        differences, families = self._verbs.call(self.client, "audit_jobs", self.keys("all"), args)
+        differences, families = self._verbs.call(self.client, "audit_jobs", self.part("all"), args)
         return Audited(
             [
                 Difference(Flaw(flaw), where, subject, found, wanted, bool(repaired))
@@ -128,8 +128,8 @@ class Audit:
         name, *of = parts
         status = of[0] if name in {"status", "status_type"} else ""
         job_type = of[-1] if name in {"type", "status_type"} else ""
-        args: list[Any] = [self.keys.prefix, int(repair), status, job_type, *job_ids]
-        strays, repaired = self._verbs.call(self.client, "audit_index", self.keys(*parts), args)
+        args: list[Any] = [self.part.prefix, int(repair), status, job_type, *job_ids]
+        strays, repaired = self._verbs.call(self.client, "audit_index", self.part(*parts), args)
         return [Difference(Flaw.STRAY, ":".join(parts), job_id, "there", "", bool(repaired)) for job_id in strays]
 
     def counts(self, token: str, *, first: bool, size: int, repair: bool) -> Counted:
@@ -141,8 +141,8 @@ class Audit:
             size: How many jobs.
             repair: Mend the counters, with the last piece.
         """
-        args: list[Any] = [self.keys.prefix, int(repair), token, int(first), size, RECOUNT_KEPT_S]
-        state, differences = self._verbs.call(self.client, "audit_counts", self.keys("recount"), args)
+        args: list[Any] = [self.part.prefix, int(repair), token, int(first), size, RECOUNT_KEPT_S]
+        state, differences = self._verbs.call(self.client, "audit_counts", self.part("recount"), args)
         return Counted(
             state,
             [

@@ -85,6 +85,12 @@ def _watched(connection_class: Any, circuit: Circuit) -> Any:
     return Watched
 
 
+def server_of(client: RedisClient, key: str) -> RedisClient:
+    """A client of the one server that has a key, for commands that name none: SCAN, INFO."""
+    del key  # there is one server only
+    return client
+
+
 def is_unreachable(error: BaseException) -> bool:
     """Whether a call failed because the server did not answer; it may have been carried out all the same."""
     return isinstance(error, _UNREACHABLE)

@@ -1,8 +1,9 @@
 """Every Redis key of jobtracker: name, type, writer, lifetime. Names of keys and fields stand here only.
 
 All keys begin with `<namespace>:{<partition>}:`, by default `jobtracker:{0}:`. The braces are a hash tag: on a
-Redis Cluster a partition lies in one slot, so a script may touch any key of its own partition. One partition is all
-there is so far; the scripts never reach from a job into another job's partition, so more can be added.
+Redis Cluster a partition lies in one slot, so a script may touch any key of its own partition, and touches no other.
+A partition is a whole store: records, indexes, counters, series, leases, its own reaper's lock. A job's id says in
+which of them it lies, whatever its parent's says. What is there once for the whole store lies in the first one.
 
 Two releases may work on one store at the same time, each with its own function library (`scripts.py`). A record says
 by which schema it was made, `SCHEMA`; one without a number is older than the first. Within one number changes only
@@ -17,7 +18,8 @@ counted and settled; what the newer schema adds to that, it lacks from there on.
 makes every event illegal, and stays. A change that can't keep to this takes a new number, and a namespace of its own.
 """
 
-from dataclasses import dataclass
+from binascii import crc32
+from collections.abc import Callable, Sequence
 
 SCHEMA = 1
 """What a record is like."""
@@ -166,18 +168,78 @@ NOBODY = "nobody"
 """In the place of a lease that must still hold a job: none does."""
 
 
-@dataclass(frozen=True)
-class Keys:
-    """Key names of one namespace and partition."""
+OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"})
+"""Names of the keys that begin with a job's id: they lie in that job's partition."""
 
-    namespace: str = "jobtracker"
-    partition: int = 0
+OF_THE_STORE = frozenset({"types", "dropped", "probe"})
+"""Names of the keys of which the first partition has the only one."""
 
-    @property
-    def prefix(self) -> str:
-        """What every key begins with."""
-        return f"{self.namespace}:{{{self.partition}}}:"
+
+class Partition:
+    """Key names of one partition.
+
+    Attributes:
+        number: Which one, from 0.
+        prefix: What every key in it begins with.
+    """
+
+    __slots__ = ("number", "prefix")
+
+    def __init__(self, namespace: str, number: int) -> None:
+        self.number = number
+        self.prefix = f"{namespace}:{{{number}}}:"
 
     def __call__(self, name: str, *parts: object) -> str:
-        """The key of that name in `PREFIXES`, e.g. `keys("status_type", "failed", "custom")`."""
-        return self.prefix + PREFIXES[name] + ":".join(str(part) for part in parts)
+        """The key of that name in `PREFIXES`, e.g. `part("status_type", "failed", "custom")`."""
+        return self.prefix + PREFIXES[name] + ":".join(map(str, parts))
+
+
+class Keys:
+    """Key names of a store.
+
+    Args:
+        namespace: What all of them begin with.
+        partitions: How many partitions it has.
+
+    Attributes:
+        parts: The partitions.
+    """
+
+    def __init__(self, namespace: str = "jobtracker", partitions: int = 1) -> None:
+        self.namespace = namespace
+        self.parts = tuple(Partition(namespace, number) for number in range(partitions))
+        self._only = self.parts[0] if partitions == 1 else None
+
+    def of(self, job_id: str) -> Partition:
+        """The partition of a job."""
+        return self._only or self.parts[crc32(job_id.encode()) % len(self.parts)]
+
+    def share_out(
+        self, ids: Sequence[str], job_id_of: Callable[[str], str] | None = None
+    ) -> dict[Partition, list[str]]:
+        """Jobs by the partition in which each lies, in their order; of partitions with none nothing.
+
+        Args:
+            ids: Ids of jobs, or of something else.
+            job_id_of: Tells the job then.
+        """
+        if self._only:
+            return {self._only: list(ids)} if ids else {}
+        shares: dict[Partition, list[str]] = {}
+        for each in ids:
+            shares.setdefault(self.of(job_id_of(each) if job_id_of else each), []).append(each)
+        return shares
+
+    def __call__(self, name: str, *parts: object) -> str:
+        """The key of that name in `PREFIXES` where it can be only one, e.g. `keys("job", job_id)`.
+
+        Raises:
+            ValueError: Each of several partitions has one.
+        """
+        if self._only:
+            return self._only(name, *parts)
+        if name in OF_ONE_JOB:
+            return self.of(str(parts[0]))(name, *parts)
+        if name in OF_THE_STORE:
+            return self.parts[0](name, *parts)
+        raise ValueError(f"each partition has its own {name}")

@@ -32,17 +32,19 @@ class Leases:
 
     def renew(self, worker: Worker) -> None:
         """Say that a worker lives."""
-        pipe = self.client.pipeline(transaction=True)
         ttl_ms = int(self.lost_s * 1000)
-        pipe.set(self.keys("lease", worker.incarnation), worker.model_dump_json(), px=ttl_ms)
-        pipe.zadd(self.keys("leases"), {worker.incarnation: now_ms() + ttl_ms})
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.keys.parts:
+            pipe.set(part("lease", worker.incarnation), worker.model_dump_json(), px=ttl_ms)
+            pipe.zadd(part("leases"), {worker.incarnation: now_ms() + ttl_ms})
         pipe.execute()
 
     def release(self, incarnation: str) -> None:
         """Say that a worker has stopped."""
-        pipe = self.client.pipeline(transaction=True)
-        pipe.delete(self.keys("lease", incarnation))
-        pipe.zrem(self.keys("leases"), incarnation)
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.keys.parts:
+            pipe.delete(part("lease", incarnation))
+            pipe.zrem(part("leases"), incarnation)
         pipe.execute()
 
     def live(self) -> list[Worker]:

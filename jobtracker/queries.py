@@ -1,7 +1,10 @@
 """The only reader: jobs, pages, trees, figures. Nothing here writes."""
 
+import copy
+import heapq
 import json
 from collections.abc import Container, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from jobtracker.arguments import ArgumentRule
@@ -9,10 +12,10 @@ from jobtracker.connection import RedisClient
 from jobtracker.errors import JobNotFoundError
 from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
 from jobtracker.history import HistoryEntry, history_of
-from jobtracker.keys import Keys
+from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import SETTLED, Priority, Status
 from jobtracker.lists import Cursor, JobFilter, Plan, plan
-from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms
+from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms, job_and_run_of
 from jobtracker.registry import Registry
 from jobtracker.scripts import Library
 
@@ -39,13 +42,23 @@ class JobQueries:
         client: A Redis client that decodes responses.
         keys: The names of its keys.
         registry: The job types that workers announced: they say what may be shown.
+
+    Attributes:
+        parts: The partitions of which lists and figures tell.
     """
 
     def __init__(self, client: RedisClient, keys: Keys | None = None, registry: Registry | None = None) -> None:
         self.client = client
         self.keys = keys or Keys()
+        self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
         self._verbs = Library(["page"], reads_only=True)
+
+    def within(self, parts: Sequence[Partition]) -> "JobQueries":
+        """The same, but that lists and figures tell of these partitions only."""
+        within = copy.copy(self)
+        within.parts = tuple(parts)
+        return within
 
     def get(self, job_id: str) -> Job:
         """A job with all that is known of it.
@@ -155,8 +168,7 @@ class JobQueries:
 
     def untold(self, before_ms: int, most: int) -> list[str]:
         """Ids of jobs of which those who wait for them may not know, since before a time; oldest first."""
-        index = self.keys("untold")
-        return list(self.client.zrange(index, "-inf", f"({before_ms}", byscore=True, offset=0, num=most))
+        return self._oldest(("untold",), before_ms, most)
 
     def untold_subs(self, job_id: str) -> list[tuple[str, int, Status]]:
         """The sub-jobs that have settled, or are open again, without their parent knowing: id, run, status.
@@ -229,10 +241,11 @@ class JobQueries:
         way = plan(wanted)
         if wanted.sent_by is not None:
             way = self._while_sending(way, wanted.sent_by)
-        key = self.keys(*way.index)
+        [part] = self.parts
+        key = part(*way.index)
         start = Cursor.read(cursor, way) if cursor else None
         args: list[str | int | float] = [
-            self.keys.prefix,
+            part.prefix,
             way.order,
             size,
             SCAN_BUDGET,
@@ -268,12 +281,15 @@ class JobQueries:
     def counts(self) -> list[JobCount]:
         """The exact number of jobs for each status, priority and type that there is."""
         counts = []
-        for name, value in self.client.hgetall(self.keys("counts")).items():
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            pipe.hgetall(part("counts"))
+        for name, value in _sum(pipe.execute()).items():
             status, priority, job_type = name.split(":", 2)
             if status not in set(Status) or priority not in set(Priority):
                 continue  # of a newer release
             counts.append(
-                JobCount(status=Status(status), priority=Priority(priority), job_type=job_type, count=int(value))
+                JobCount(status=Status(status), priority=Priority(priority), job_type=job_type, count=value)
             )
         return counts
 
@@ -283,10 +299,11 @@ class JobQueries:
         job_types = list(job_types)
         pipe = self.client.pipeline(transaction=False)
         for job_type in job_types:
-            for hour in hours:
-                pipe.hgetall(self.keys("times", hour, job_type))
+            for part in self.parts:
+                for hour in hours:
+                    pipe.hgetall(part("times", hour, job_type))
         answers = iter(pipe.execute() if job_types else [])
-        by_type = {job_type: [next(answers) for _ in hours] for job_type in job_types}
+        by_type = {job_type: [next(answers) for _ in self.parts for _ in hours] for job_type in job_types}
         by_type[""] = [series for all_series in by_type.values() for series in all_series]
         return {job_type: performance_of(series) for job_type, series in by_type.items()}
 
@@ -299,12 +316,13 @@ class JobQueries:
         first = since_ms // bucket_ms
         hours = range(first * bucket_ms // HOUR_MS, until_ms // HOUR_MS + 1)
         pipe = self.client.pipeline(transaction=False)
-        for hour in hours:
-            pipe.hgetall(self.keys("flow", hour))
+        for part in self.parts:
+            for hour in hours:
+                pipe.hgetall(part("flow", hour))
         points: list[dict[str, Any]] = [
             {"at": from_ms(b * bucket_ms)} for b in range(first, until_ms // bucket_ms + 1)
         ]
-        for hour, series in zip(hours, pipe.execute(), strict=True):
+        for hour, series in zip([*hours] * len(self.parts), pipe.execute(), strict=True):
             for name, value in series.items():
                 minute, what = name.split(":")
                 at = hour * HOUR_MS + int(minute) * MINUTE_MS
@@ -338,19 +356,46 @@ class JobQueries:
 
     def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
         """Ids of jobs that came to a status before a time, the oldest first."""
-        index = self.keys("status", status)
-        return list(self.client.zrange(index, "-inf", f"({before_ms}", byscore=True, offset=offset, num=most))
+        return self._oldest(("status", status), before_ms, most, offset)
+
+    def _oldest(self, index: tuple[str, ...], before_ms: int, most: int, offset: int = 0) -> list[str]:
+        """Ids of an index that is scored by times, of those before a time, the oldest first."""
+        if len(self.parts) == 1:
+            key, end = self.parts[0](*index), f"({before_ms}"
+            return list(self.client.zrange(key, "-inf", end, byscore=True, offset=offset, num=most))
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            pipe.zrange(part(*index), "-inf", f"({before_ms}", 0, True, True, offset=0, num=offset + most)
+        merged = heapq.merge(*pipe.execute(), key=lambda entry: (entry[1], entry[0]))
+        return [job_id for job_id, _ in islice(merged, offset, offset + most)]
 
     def unconfirmed(self, before_ms: int, most: int) -> list[str]:
         """Task ids that were recorded as sent before a time, and whose sender has not said so since; oldest first."""
-        index = self.keys("unconfirmed")
-        return list(self.client.zrange(index, "-inf", f"({before_ms}", byscore=True, offset=0, num=most))
+        return self._oldest(("unconfirmed",), before_ms, most)
 
     def are_unconfirmed(self, task_ids: Sequence[str]) -> set[str]:
         """Those of the runs whose sender has not said yet that they were sent."""
-        scores = self.client.zmscore(self.keys("unconfirmed"), list(task_ids)) if task_ids else []
-        return {task_id for task_id, score in zip(task_ids, scores, strict=True) if score is not None}
+        shares = self.keys.share_out(task_ids, lambda task_id: job_and_run_of(task_id)[0])
+        pipe = self.client.pipeline(transaction=False)
+        for part, own in shares.items():
+            pipe.zmscore(part("unconfirmed"), own)
+        found = zip(shares.values(), pipe.execute(), strict=True)
+        return {
+            task_id for own, scores in found for task_id, score in zip(own, scores, strict=True) if score is not None
+        }
 
     def trash(self, most: int) -> list[str]:
         """Ids of jobs whose parent was deleted."""
-        return list(self.client.srandmember(self.keys("trash"), most) or [])
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            pipe.srandmember(part("trash"), most)
+        return list(dict.fromkeys(job_id for ids in pipe.execute() for job_id in ids))[:most]
+
+
+def _sum(counters: Iterable[Mapping[str, str]]) -> dict[str, int]:
+    """Counters of several partitions as one."""
+    total: dict[str, int] = {}
+    for each in counters:
+        for name, value in each.items():
+            total[name] = total.get(name, 0) + int(value)
+    return total

@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.models import job_and_run_of
 from jobtracker.scripts import Library, PendingCalls
 
 T = TypeVar("T")
@@ -148,8 +149,9 @@ class JobStore:
             lock_ms: How long it has the lock.
             mark_ms: How long it is remembered that one was here.
         """
-        args: list[str | int | float] = [self.keys.prefix, reaper, lock_ms, mark_ms]
-        fence, watched_ms = self._verbs.call(self.client, "reap", self.keys("reaper"), args)
+        [part] = self.keys.parts
+        args: list[str | int | float] = [part.prefix, reaper, lock_ms, mark_ms]
+        fence, watched_ms = self._verbs.call(self.client, "reap", part("reaper"), args)
         return Turn(fence or None, watched_ms)
 
     def create(self, *jobs: NewJob, at_ms: int | None = None) -> list[Outcome]:
@@ -165,9 +167,10 @@ class JobStore:
         at_ms = now_ms() if at_ms is None else at_ms
         calls = []
         for job in jobs:
-            args: list[str | int | float] = [self.keys.prefix, job.id, at_ms]
+            part = self.keys.of(job.id)
+            args: list[str | int | float] = [part.prefix, job.id, at_ms]
             args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
-            calls.append((self.keys("job", job.id), args))
+            calls.append((part("job", job.id), args))
         pending = self._verbs.begin(self.client, "create", calls)
         return Begun(pending, lambda answers: [Outcome(outcome) for outcome in answers])
 
@@ -256,9 +259,10 @@ class JobStore:
             at_ms: When that came about; default now.
         """
         at_ms = now_ms() if at_ms is None else at_ms
-        args: list[str | int | float] = [self.keys.prefix, parent_id, job_id, run, status, at_ms]
+        part = self.keys.of(parent_id)
+        args: list[str | int | float] = [part.prefix, parent_id, job_id, run, status, at_ms]
         verdict, grandparent, parent_run, parent_status = self._verbs.call(
-            self.client, "settle", self.keys("job", parent_id), args
+            self.client, "settle", part("job", parent_id), args
         )
         return Verdict(verdict, grandparent or None, parent_run, _status(parent_status))
 
@@ -272,32 +276,36 @@ class JobStore:
     ) -> Outcome:
         """Change what people may change of a job; with `unsent_only` it is illegal once the job was sent or began."""
         fields, data = fields or {}, data or {}
-        args: list[str | int | float] = [self.keys.prefix, job_id, int(unsent_only), len(fields)]
+        part = self.keys.of(job_id)
+        args: list[str | int | float] = [part.prefix, job_id, int(unsent_only), len(fields)]
         args += [*_flat(fields), *_flat(data)]
-        return Outcome(self._verbs.call(self.client, "edit", self.keys("job", job_id), args))
+        return Outcome(self._verbs.call(self.client, "edit", part("job", job_id), args))
 
     def delete(self, *job_ids: str, mode: str = "delete", finished_before_ms: int = 0) -> list[Outcome]:
         """Remove jobs in one round trip; the modes are in lua/delete.lua. Their sub-jobs are in the trash then."""
         calls: list[tuple[str, list[str | int | float]]] = [
-            (self.keys("job", job_id), [self.keys.prefix, job_id, mode, finished_before_ms, self.tombstone_s])
-            for job_id in job_ids
+            (part("job", job_id), [part.prefix, job_id, mode, finished_before_ms, self.tombstone_s])
+            for job_id, part in ((job_id, self.keys.of(job_id)) for job_id in job_ids)
         ]
         return [Outcome(outcome) for outcome in self._verbs.call_many(self.client, "delete", calls)]
 
     def log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
         """Append `(time in ms, level, message)` lines to a job's log."""
-        args: list[str | int | float] = [self.keys.prefix, job_id, self.max_log_lines]
-        args += [part for line in lines for part in line]
-        return Outcome(self._verbs.call(self.client, "log", self.keys("job", job_id), args))
+        part = self.keys.of(job_id)
+        args: list[str | int | float] = [part.prefix, job_id, self.max_log_lines]
+        args += [each for line in lines for each in line]
+        return Outcome(self._verbs.call(self.client, "log", part("job", job_id), args))
 
     def confirm(self, *task_ids: str) -> None:
         """Note that these runs, recorded as sent, were; or that nothing was to be sent."""
-        if task_ids:
-            self.client.zrem(self.keys("unconfirmed"), *task_ids)
+        pipe = self.client.pipeline(transaction=False)
+        for part, own in self.keys.share_out(task_ids, lambda task_id: job_and_run_of(task_id)[0]).items():
+            pipe.zrem(part("unconfirmed"), *own)
+        pipe.execute()
 
     def told(self, job_id: str) -> None:
         """Note that those who wait for a job know what has become of it; `settle` notes that of a parent."""
-        self.client.zrem(self.keys("untold"), job_id)
+        self.client.zrem(self.keys.of(job_id)("untold"), job_id)
 
     def count_dropped(self, reports: int) -> None:
         """Note that reports were given up, however many: their jobs are not as they say."""
@@ -319,8 +327,9 @@ class JobStore:
         at_ms: int | None,
     ) -> tuple[str, list[str | int | float]]:
         fields, data = fields or {}, data or {}
+        part = self.keys.of(job_id)
         args: list[str | int | float] = [
-            self.keys.prefix,
+            part.prefix,
             job_id,
             event,
             now_ms() if at_ms is None else at_ms,
@@ -332,7 +341,7 @@ class JobStore:
             *_flat(fields),
             *_flat(data),
         ]
-        return self.keys("job", job_id), args
+        return part("job", job_id), args
 
     @staticmethod
     def _change(answer: Any) -> Change:

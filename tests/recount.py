@@ -5,39 +5,67 @@ from collections.abc import Iterator
 from typing import Any
 
 from jobtracker.connection import RedisClient
-from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys
+from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys, Partition
 from jobtracker.lifecycle import SETTLED
 
 MOST_EXECUTIONS = 100
 INDEXES = ("all", "status", "type", "status_type")
+Records = dict[str, dict[str, str]]
 OF_ONE_JOB = ("data", "log", "history", "executions", "subs", "outcomes")
 
 
 def keys_of(client: RedisClient, keys: Keys) -> list[str]:
     """Every key of a namespace."""
-    return sorted(set(client.scan_iter(match=f"{keys.prefix}*", count=1000)))
+    return sorted(set(client.scan_iter(match=f"{keys.namespace}:{{*", count=1000)))
+
+
+def names_of(client: RedisClient, keys: Keys) -> list[str]:
+    """What follows the prefix in every key of a namespace."""
+    return [key.partition("}:")[2] for key in keys_of(client, keys)]
 
 
 def recount(client: RedisClient, keys: Keys) -> list[str]:
     """The differences between what the records say and what stands beside them: [] where all is well."""
-    names = _by_name(client, keys)
-    records = dict(zip(names["job"], _read(client, "hgetall", keys, "job", names["job"]), strict=True))
+    names = {part: _by_name(client, part) for part in keys.parts}
+    records = {part: _records(client, part, own["job"]) for part, own in names.items()}
+    everywhere = {job_id: record for own in records.values() for job_id, record in own.items()}
     return [
-        *_unknown(names),
-        *(difference for job_id, record in records.items() for difference in _of_record(job_id, record)),
-        *_of_indexes(client, keys, names, records),
-        *_of_counts(client, keys, records),
-        *_of_families(client, keys, names, records),
-        *_of_ledgers(client, keys, names, records),
-        *_orphans(client, keys, names, records),
+        *(
+            f"job {job_id} lies in another partition"
+            for part in records
+            for job_id in records[part]
+            if keys.of(job_id) is not part
+        ),
+        *(
+            difference
+            for part in keys.parts
+            for difference in _of_part(client, part, names[part], records[part], everywhere)
+        ),
     ]
 
 
-def _by_name(client: RedisClient, keys: Keys) -> dict[str, list[str]]:
+def _records(client: RedisClient, keys: Partition, job_ids: list[str]) -> Records:
+    return dict(zip(job_ids, _read(client, "hgetall", keys, "job", job_ids), strict=True))
+
+
+def _of_part(
+    client: RedisClient, keys: Partition, names: dict[str, list[str]], records: Records, everywhere: Records
+) -> Iterator[str]:
+    yield from _unknown(names)
+    for job_id, record in records.items():
+        yield from _of_record(job_id, record)
+    yield from _of_indexes(client, keys, names, records)
+    yield from _of_counts(client, keys, records)
+    yield from _of_families(client, keys, names, records, everywhere)
+    yield from _of_ledgers(client, keys, names, records)
+    yield from _orphans(client, keys, names, records)
+
+
+def _by_name(client: RedisClient, keys: Partition) -> dict[str, list[str]]:
     """The rest of each key behind its prefix in `keys.PREFIXES`, by the name of the prefix."""
     longest_first = sorted(PREFIXES.items(), key=lambda item: -len(item[1]))
     found: dict[str, list[str]] = defaultdict(list)
-    for key in keys_of(client, keys):
+    for key in sorted(set(client.scan_iter(match=f"{keys.prefix}*", count=1000))):
         rest = key.removeprefix(keys.prefix)
         for name, prefix in longest_first:
             if rest == prefix or (prefix.endswith(":") and rest.startswith(prefix)):
@@ -48,7 +76,7 @@ def _by_name(client: RedisClient, keys: Keys) -> dict[str, list[str]]:
     return found
 
 
-def _read(client: RedisClient, command: str, keys: Keys, name: str, parts: list[str], *args: Any) -> list[Any]:
+def _read(client: RedisClient, command: str, keys: Partition, name: str, parts: list[str], *args: Any) -> list[Any]:
     pipe = client.pipeline(transaction=False)
     for part in parts:
         getattr(pipe, command)(keys(name, part) if part else keys(name), *args)
@@ -75,9 +103,7 @@ def _of_record(job_id: str, record: dict[str, str]) -> Iterator[str]:
         yield f"job {job_id} is {record['status']} by presumption"
 
 
-def _of_indexes(
-    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
-) -> Iterator[str]:
+def _of_indexes(client: RedisClient, keys: Partition, names: dict[str, list[str]], records: Records) -> Iterator[str]:
     expected: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for job_id, record in records.items():
         status, job_type = record["status"], record["type"]
@@ -97,7 +123,7 @@ def _of_indexes(
                 yield f"index {where} has {job_id} at {found.get(job_id)}, not {wanted.get(job_id)}"
 
 
-def _of_counts(client: RedisClient, keys: Keys, records: dict[str, dict[str, str]]) -> Iterator[str]:
+def _of_counts(client: RedisClient, keys: Partition, records: Records) -> Iterator[str]:
     expected = Counter(f"{r['status']}:{r['priority']}:{r['type']}" for r in records.values())
     actual = {field: int(value) for field, value in client.hgetall(keys("counts")).items()}
     for field in sorted(expected.keys() | actual.keys()):
@@ -106,7 +132,7 @@ def _of_counts(client: RedisClient, keys: Keys, records: dict[str, dict[str, str
 
 
 def _of_families(
-    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
+    client: RedisClient, keys: Partition, names: dict[str, list[str]], records: Records, everywhere: Records
 ) -> Iterator[str]:
     subs = dict(zip(names["subs"], _read(client, "zrange", keys, "subs", names["subs"], 0, -1), strict=True))
     told = dict(zip(names["outcomes"], _read(client, "hgetall", keys, "outcomes", names["outcomes"]), strict=True))
@@ -122,13 +148,11 @@ def _of_families(
             if counted != statuses[status]:
                 yield f"parent {job_id} counts {counted} {status} sub-jobs and was told of {statuses[status]}"
         for sub in family:
-            if sub in records and records[sub].get("parent", job_id) != job_id:
-                yield f"{sub} is a sub-job of {job_id}, but says {records[sub]['parent']}"
+            if sub in everywhere and everywhere[sub].get("parent", job_id) != job_id:
+                yield f"{sub} is a sub-job of {job_id}, but says {everywhere[sub]['parent']}"
 
 
-def _of_ledgers(
-    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
-) -> Iterator[str]:
+def _of_ledgers(client: RedisClient, keys: Partition, names: dict[str, list[str]], records: Records) -> Iterator[str]:
     others = dict(
         zip(names["executions"], _read(client, "hgetall", keys, "executions", names["executions"]), strict=True)
     )
@@ -156,9 +180,7 @@ def _of_ledgers(
             yield f"job {job_id} counts {wasted_ms} ms in vain, and knows {in_vain_ms}"
 
 
-def _orphans(
-    client: RedisClient, keys: Keys, names: dict[str, list[str]], records: dict[str, dict[str, str]]
-) -> Iterator[str]:
+def _orphans(client: RedisClient, keys: Partition, names: dict[str, list[str]], records: Records) -> Iterator[str]:
     for name in OF_ONE_JOB:
         for job_id in sorted(set(names[name]) - records.keys()):
             yield f"{name} of {job_id} is there, its record is not"

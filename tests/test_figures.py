@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from recount import keys_of
 from sample_jobs import START_MS, create_in, create_job
 
 from jobtracker.histograms import ERROR, GAMMA, Histogram
@@ -62,7 +63,7 @@ def test_quantiles_are_within_two_percent_and_mean_and_max_exact(client, jobs):
         assert (found[job_type].count, found[job_type].completed) == (len(of_type), well)
         assert found[job_type].success_rate == (well / len(of_type) if of_type else None)
     assert set(found["never"].run.model_dump().values()) == {None}
-    client.delete(*client.scan_iter(match=f"{keys.prefix}*", count=1000))
+    client.delete(*keys_of(client, keys))
 
 
 @given(st.integers(1, 10**12))
@@ -74,7 +75,7 @@ def test_python_and_lua_file_a_duration_in_the_same_bucket(client, ms):
     series = client.hgetall(keys("times", (START_MS + ms) // HOUR_MS, "custom"))
     (bucket,) = [int(field.removeprefix("run:")) for field in series if field.startswith("run:")]
     assert GAMMA ** (bucket - 1) * (1 - 1e-9) <= ms <= GAMMA**bucket * (1 + 1e-9)
-    client.delete(*client.scan_iter(match=f"{keys.prefix}*", count=1000))
+    client.delete(*keys_of(client, keys))
 
 
 def test_a_clock_that_went_back_counts_as_no_time_at_all(store, queries):
@@ -122,7 +123,7 @@ def flow(client):
         if event:
             happened.append((str(store.apply(event, job, at_ms=settled).after), settled))
     yield queries, happened
-    client.delete(*client.scan_iter(match=f"{keys.prefix}*", count=1000))
+    client.delete(*keys_of(client, keys))
 
 
 @example(since=2 * HOUR_MS, length=HOUR_MS, bucket_minutes=24 * 60)

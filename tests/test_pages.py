@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from job_lists import JobLists
-from recount import recount
+from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 
 from jobtracker import queries as queries_module
@@ -57,7 +57,7 @@ def population(client):
             report(store, parent, sub, event, at_ms=START_MS + 3)
     assert recount(client, keys) == []
     yield JobQueries(client, keys), JobLists(client, keys, frozen=True)
-    client.delete(*client.scan_iter(match=f"{keys.prefix}*", count=1000))
+    client.delete(*keys_of(client, keys))
 
 
 FILTERS = {
@@ -299,4 +299,4 @@ def test_a_cursor_goes_on_where_it_stood_whatever_moves_between_the_pages(client
         page = queries.page(wanted, size=size, cursor=page.next_cursor)
         assert ids_of([page]) == lists.after(wanted, place)[:size]
     assert recount(client, keys) == []
-    client.delete(*client.scan_iter(match=f"{keys.prefix}*", count=1000))
+    client.delete(*keys_of(client, keys))

@@ -9,7 +9,7 @@ import warnings
 
 import pytest
 from celery.exceptions import ChordError
-from recount import keys_of, recount
+from recount import names_of, recount
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sample_jobs import create_in, create_job, create_parent, new_job
 from workers_under_test import eventually, job, new_project
@@ -111,8 +111,7 @@ def test_more_jobs_than_a_batch_holds_leave_in_one_round(own_project, store, rea
 def test_nothing_but_time_series_is_left_of_jobs_that_have_left(own_project, store, reaper, now_ms):
     create_old_tree(store, "old", now_ms - 8 * DAY_MS)
     reaper.remove_expired()
-    keys = keys_of(own_project.client, own_project.keys)
-    names = {key.removeprefix(own_project.keys.prefix).partition(":")[0] for key in keys}
+    names = {name.partition(":")[0] for name in names_of(own_project.client, own_project.keys)}
     assert names <= {"flow", "times"}
 
 

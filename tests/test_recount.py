@@ -85,7 +85,7 @@ def test_a_record_that_contradicts_itself_is_seen(client, keys, job, field, valu
 
 
 def test_a_key_that_nobody_knows_is_seen(client, keys):
-    client.set(keys.prefix + "nonsense", "1")
+    client.set(keys.parts[0].prefix + "nonsense", "1")
     assert recount(client, keys) == ["key nonsense is not in keys.PREFIXES"]
 
 

@@ -1,14 +1,14 @@
 """The Lua verbs as such: a server that has forgotten them, and values that must not be taken for code."""
 
 import pytest
-from recount import recount
+from recount import keys_of, recount
 from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import ResponseError
 from sample_jobs import create_in, create_job, new_job
 
 from jobtracker.connection import connect
-from jobtracker.keys import Keys
+from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.lists import JobFilter
 from jobtracker.scripts import lua_table
@@ -98,16 +98,16 @@ def test_ids_types_and_names_of_any_characters_go_in_and_out_unchanged(client, k
 
 def test_namespaces_and_partitions_keep_apart(client, keys, store):
     create_in(store, Status.RUNNING)
-    other = Keys(namespace=keys.namespace, partition=1)
-    assert recount(client, other) == []
-    assert list(client.scan_iter(match=f"{other.prefix}*")) == []
+    assert keys_of(client, Keys(f"{keys.namespace}-2")) == []
+    assert list(client.scan_iter(match=f"{Partition(keys.namespace, len(keys.parts)).prefix}*")) == []
 
 
 def test_every_key_begins_with_the_prefix_of_its_partition(client, keys, store):
     job = create_in(store, Status.FAILED)
     store.log(job, [(1, "info", "hello")])
     store.delete(job)
-    assert all(key.startswith(keys.prefix) for key in client.scan_iter(match=f"*{keys.namespace}*"))
+    prefixes = tuple(part.prefix for part in keys.parts)
+    assert all(key.startswith(prefixes) for key in client.scan_iter(match=f"*{keys.namespace}*"))
 
 
 @pytest.mark.parametrize(

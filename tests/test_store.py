@@ -1,7 +1,7 @@
 """One event on one job, against the real script: every pair of status and event, late, twice and out of order."""
 
 import pytest
-from recount import recount
+from recount import keys_of, recount
 from sample_jobs import START_MS, bring_to, create_in, create_job
 
 from jobtracker.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
@@ -80,7 +80,7 @@ def test_a_start_that_finds_a_cancel_leaves_the_arguments_for_a_retry(client, ke
 def test_an_event_for_an_unknown_job_is_missing_and_leaves_nothing(client, keys, store, event):
     change = store.apply(event, "nobody", fields={"note": "x"}, data={"result": "1"})
     assert change == (Outcome.MISSING, None, None, 0, 0, None, False, None, 0, False)
-    assert list(client.scan_iter(match=f"{keys.prefix}*")) == []
+    assert keys_of(client, keys) == []
 
 
 @pytest.mark.parametrize("event", sorted(set(Event) - {Event.RERUN}))

@@ -1,7 +1,7 @@
 """Recording jobs, and attaching sub-jobs to them."""
 
 import pytest
-from recount import recount
+from recount import keys_of, recount
 from redis.exceptions import ResponseError
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 
@@ -59,7 +59,7 @@ def test_time_series_expire_a_day_after_the_retention(client, keys, store):
 def test_a_job_without_a_type_or_a_priority_is_refused_and_leaves_nothing(client, keys, store, fields):
     with pytest.raises(ResponseError, match="type and a priority"):
         store.create(NewJob(id="j", fields=fields, data={"payload": "{}"}, subs={0: "s"}))
-    assert list(client.scan_iter(match=f"{keys.prefix}*")) == []
+    assert keys_of(client, keys) == []
 
 
 def test_sub_jobs_keep_their_order(store, queries):

@@ -1,7 +1,7 @@
 """Changing what people may change of a job, and its log."""
 
 import pytest
-from recount import recount
+from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
 from jobtracker.lifecycle import Event, Outcome, Status
@@ -55,7 +55,7 @@ def test_what_must_not_change_once_it_was_sent_or_began_does_not(client, keys, s
 def test_an_edit_or_a_log_line_of_an_unknown_job_is_missing_and_leaves_nothing(client, keys, store):
     assert store.edit("nobody", fields={"name": "x"}, data={"payload": "{}"}) is Outcome.MISSING
     assert store.log("nobody", [(START_MS, "info", "hello")]) is Outcome.MISSING
-    assert list(client.scan_iter(match=f"{keys.prefix}*")) == []
+    assert keys_of(client, keys) == []
 
 
 def test_an_edit_or_a_log_line_of_a_deleted_job_is_dropped(client, keys, store):

@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from recount import recount
+from recount import keys_of, recount
 from sample_jobs import create_in, create_parent, new_job, report
 
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
@@ -27,7 +27,7 @@ def counts_of(queries, parent):
 
 def test_an_unknown_parent_makes_nothing_of_it(client, keys, store):
     assert store.settle("nobody", "s", 1, Status.FAILED) == Verdict("missing", None, 0, None)
-    assert list(client.scan_iter(match=f"{keys.prefix}*")) == []
+    assert keys_of(client, keys) == []
 
 
 def test_a_job_that_is_none_of_its_sub_jobs_counts_for_nothing(client, keys, store, queries):

@@ -43,15 +43,14 @@ class Settled(NamedTuple):
 
 def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
     """All `flow` and `times` hashes but for zeros and maxima, which a correction does not take back."""
-    found = {}
+    found: dict[str, Counter[str]] = {}
     for key in keys_of(client, keys):
-        name = key.removeprefix(keys.prefix)
+        name = key.partition("}:")[2]
         if name.startswith((PREFIXES["flow"], PREFIXES["times"])):
             series = {field: int(value) for field, value in client.hgetall(key).items()}
-            series = {field: n for field, n in series.items() if n and not field.endswith("_max")}
-            if series:
-                found[name] = series
-    return found
+            found.setdefault(name, Counter()).update({f: n for f, n in series.items() if not f.endswith("_max")})
+    nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
+    return {name: series for name, series in nonzero.items() if series}
 
 
 def expected_series(created: Iterable[int], settled: Iterable[Settled]) -> dict[str, dict[str, int]]:

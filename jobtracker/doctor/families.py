@@ -6,9 +6,10 @@ only if a second look, later, finds the same, and if it has been so for as long 
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from jobtracker.audit import Audit, Audited, Difference, Flaw
+from jobtracker.keys import Partition
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.store import NewJob, now_ms
 from jobtracker.tracking import Tracking
@@ -21,14 +22,14 @@ class Families:
 
     Args:
         tracking: The store.
-        audit: Looks.
+        audits: Look, each at one of its partitions.
         repair: Mend what differs: by telling parents again, which can be repeated.
     """
 
-    def __init__(self, tracking: Tracking, audit: Audit, *, repair: bool) -> None:
+    def __init__(self, tracking: Tracking, audits: Mapping[Partition, Audit], *, repair: bool) -> None:
         self.tracking = tracking
         self.repair = repair
-        self._audit = audit
+        self._audits = audits
         self._parents: set[str] = set()
         self._to_follow: set[tuple[str, str]] = set()  # a parent, and what follows for it
         self._unlisted: set[tuple[str, str]] = set()  # a sub-job, and the parent that does not list it
@@ -97,8 +98,9 @@ class Families:
 
     def _again(self, job_ids: Iterable[str]) -> Audited:
         looks = [
-            self._audit.jobs([("job", job_id) for job_id in some], repair=False)
-            for some in _batches(sorted(job_ids), _BATCH)
+            self._audits[part].jobs([("job", job_id) for job_id in some], repair=False)
+            for part, own in self.tracking.keys.share_out(sorted(job_ids)).items()
+            for some in _batches(own, _BATCH)
         ]
         return Audited(
             [each for look in looks for each in look.differences],
@@ -170,7 +172,8 @@ class Families:
         """Its sub-jobs are neither listed nor there: what it lists is all there is."""
         if not self.repair:
             return each
-        mended = self._audit.jobs([("job", each.subject)], repair=True, shrink=True)
+        audit = self._audits[self.tracking.keys.of(each.subject)]
+        mended = audit.jobs([("job", each.subject)], repair=True, shrink=True)
         subs = self.tracking.queries.some_subs(each.subject, set(Status), 1)
         for sub in subs:
             self._tell(each.subject, sub["id"])

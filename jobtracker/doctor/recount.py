@@ -11,8 +11,9 @@ import uuid
 from collections.abc import Iterator
 
 from jobtracker.audit import Audit, Difference, Flaw
+from jobtracker.connection import server_of
 from jobtracker.doctor.families import Families
-from jobtracker.keys import PREFIXES
+from jobtracker.keys import PREFIXES, Partition
 from jobtracker.tracking import Tracking
 
 PIECE = 100
@@ -46,33 +47,38 @@ class Recount:
         self.differences: dict[tuple[Flaw, str, str], Difference] = {}
         self.jobs = 0
         self.unchecked: list[str] = []
-        self._audit = Audit(tracking.client, tracking.keys)
-        self._families = Families(tracking, self._audit, repair=repair)
-        self._indexes: set[tuple[str, ...]] = set()
+        self._audits = {part: Audit(tracking.client, part) for part in tracking.keys.parts}
+        self._families = Families(tracking, self._audits, repair=repair)
 
     def run(self) -> None:
         """Look at everything."""
         began = time.monotonic()
-        for keys in self._keys():
-            self._look_at(keys)
+        indexes = {part: self._look_at_keys(part) for part in self._audits}
         self._families.look()
-        for index in sorted(self._indexes):
-            self._look_at_index(index)
-        self._count()
+        for part, own in indexes.items():
+            for index in sorted(own):
+                self._look_at_index(part, index)
+            self._count(part)
         self._add(self._families.settle(began + self.apart_s))
 
-    def _keys(self) -> Iterator[list[str]]:
-        """All keys of the namespace, some at a time; one may come twice."""
-        prefix = self.tracking.keys.prefix
-        match = re.sub(r"([*?\[\]\\^])", r"\\\1", prefix) + "*"
-        cursor = 0
+    def _look_at_keys(self, part: Partition) -> set[tuple[str, ...]]:
+        """Look at all that belongs to jobs; returns the indexes that are there."""
+        indexes: set[tuple[str, ...]] = set()
+        for keys in self._keys(part):
+            self._look_at(part, keys, indexes)
+        return indexes
+
+    def _keys(self, part: Partition) -> Iterator[list[str]]:
+        """All keys of a partition, some at a time; one may come twice."""
+        match = re.sub(r"([*?\[\]\\^])", r"\\\1", part.prefix) + "*"
+        server, cursor = server_of(self.tracking.client, part.prefix), 0
         while True:
-            cursor, keys = self.tracking.client.scan(cursor, match=match, count=_SCANNED)
-            yield [key.removeprefix(prefix) for key in keys]
+            cursor, keys = server.scan(cursor, match=match, count=_SCANNED)
+            yield [key.removeprefix(part.prefix) for key in keys]
             if not cursor:
                 return
 
-    def _look_at(self, keys: list[str]) -> None:
+    def _look_at(self, part: Partition, keys: list[str], indexes: set[tuple[str, ...]]) -> None:
         named: list[tuple[str, str]] = []
         for key in keys:
             head, colon, rest = key.partition(":")
@@ -81,24 +87,24 @@ class Recount:
                 named.append((name, rest))
                 self.jobs += name == "job"
             elif name in _INDEXES:
-                self._indexes.add((name, *(rest.split(":", 1) if name == "status_type" else [rest] if rest else [])))
+                indexes.add((name, *(rest.split(":", 1) if name == "status_type" else [rest] if rest else [])))
             elif name is None:
                 self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)])
         for first in range(0, len(named), PIECE):
-            found = self._audit.jobs(named[first : first + PIECE], repair=self.repair)
+            found = self._audits[part].jobs(named[first : first + PIECE], repair=self.repair)
             self._add(self._families.note(found))
 
-    def _look_at_index(self, index: tuple[str, ...]) -> None:
+    def _look_at_index(self, part: Partition, index: tuple[str, ...]) -> None:
         cursor = 0
         while True:
-            cursor, entries = self.tracking.client.zscan(self.tracking.keys(*index), cursor, count=PIECE)
+            cursor, entries = self.tracking.client.zscan(part(*index), cursor, count=PIECE)
             ids = [job_id for job_id, _ in entries]
             for first in range(0, len(ids), PIECE):
-                self._add(self._audit.index(index, ids[first : first + PIECE], repair=self.repair))
+                self._add(self._audits[part].index(index, ids[first : first + PIECE], repair=self.repair))
             if not cursor:
                 return
 
-    def _count(self) -> None:
+    def _count(self, part: Partition) -> None:
         lacking = (d for d in self.differences.values() if d.where == "all" and d.flaw is not Flaw.STRAY)
         if not all(each.is_repaired for each in lacking):
             self.unchecked.append("the counters: they are recounted along the index `all`, which has to be repaired")
@@ -106,7 +112,7 @@ class Recount:
         for _ in range(_ATTEMPTS):
             token, first = uuid.uuid4().hex, True
             while True:
-                counted = self._audit.counts(token, first=first, size=PIECE, repair=self.repair)
+                counted = self._audits[part].counts(token, first=first, size=PIECE, repair=self.repair)
                 first = False
                 if counted.state != "more":
                     break

@@ -238,17 +238,17 @@ def test_a_record_from_which_fields_are_gone_and_a_key_that_nobody_knows_are_nam
     client, keys, tracking, job
 ):
     client.hdel(keys("job", job), "priority")
-    client.set(keys.prefix + "nonsense", "1")
+    client.set(keys.parts[0].prefix + "nonsense", "1")
     found = Recount(tracking, repair=True, apart_s=0)
     found.run()
     assert {("broken", "job", job), ("unknown", "keys", "nonsense")} <= found.differences.keys()
-    assert client.exists(keys("job", job), keys("data", job), keys.prefix + "nonsense") == 2
+    assert client.exists(keys("job", job), keys("data", job), keys.parts[0].prefix + "nonsense") == 2
 
 
 def test_two_doctors_don_t_recount_at_once_and_one_that_was_too_slow_begins_anew(client, keys, store, tracking):
     create_job(store)
     create_job(store)
-    audit = Audit(client, keys)
+    audit = Audit(client, keys.parts[0])
     assert audit.counts("mine", first=True, size=1, repair=False).state == "more"
     assert audit.counts("theirs", first=True, size=1, repair=False).state == "taken"
     busy = Recount(tracking, repair=False, apart_s=0)
