@@ -133,7 +133,7 @@ class JobStore:
         self.tombstone_s = tombstone_s
         self.max_log_lines = max_log_lines
         keep_s = retention_ms // 1000 + 86_400
-        self._verbs = Library(("create", "transition", "settle", "edit", "delete", "log", "reap"), keep_s)
+        self._verbs = Library(("create", "transition", "settle", "edit", "delete", "log", "reap", "many"), keep_s)
 
     def fenced(self, fence: str) -> "JobStore":
         """The same store for a reaper: everything that it writes raises `FencedError` where its turn is over."""
@@ -160,17 +160,14 @@ class JobStore:
         Returns:
             For each: applied, duplicate (it was there), or deleted (it must not come back).
         """
-        return self.begin_create(*jobs, at_ms=at_ms)()
+        at_ms = now_ms() if at_ms is None else at_ms
+        answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
+        return [Outcome(answer) for answer in answers]
 
     def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
         """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
         at_ms = now_ms() if at_ms is None else at_ms
-        calls = []
-        for job in jobs:
-            part = self.keys.of(job.id)
-            args: list[str | int | float] = [part.prefix, job.id, at_ms]
-            args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
-            calls.append((part("job", job.id), args))
+        calls = [self._new(job, at_ms) for job in jobs]
         pending = self._verbs.begin(self.client, "create", calls)
         return Begun(pending, lambda answers: [Outcome(outcome) for outcome in answers])
 
@@ -313,6 +310,12 @@ class JobStore:
         pipe.hincrby(self.keys("dropped"), "reports", reports)
         pipe.hset(self.keys("dropped"), "last", now_ms())
         pipe.execute()
+
+    def _new(self, job: NewJob, at_ms: int) -> tuple[str, list[str | int | float]]:
+        part = self.keys.of(job.id)
+        args: list[str | int | float] = [part.prefix, job.id, at_ms]
+        args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
+        return part("job", job.id), args
 
     def _call(
         self,

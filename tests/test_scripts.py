@@ -72,6 +72,18 @@ def test_an_error_of_one_call_in_a_pipeline_is_raised(client, keys, store):
         client.delete(keys("job", "bad"))
 
 
+def test_many_calls_are_answered_in_their_order(client, keys, store, queries):
+    jobs = [new_job(f"job {n}", type=f"type {n % 3}") for n in range(1234)]
+    assert store.create(*jobs) == [Outcome.APPLIED] * 1234
+    assert set(store.create(*jobs[:100])) == {Outcome.DUPLICATE}
+    store.apply_many(Event.ENQUEUE, {jobs[700].id: {}})
+    changes = store.apply_many(Event.START, {job.id: {} for job in jobs})
+    assert [change.run for change in changes.values()] == [int(n == 700) for n in range(1234)]
+    assert store.delete("job 3", "nothing", mode="trash") == [Outcome.APPLIED, Outcome.MISSING]
+    assert [count.count for count in queries.counts()] == [411, 411, 411]
+    assert recount(client, keys) == []
+
+
 def test_as_many_calls_can_be_under_way_as_a_large_pool_has_threads_or_greenlets(redis_server, keys, store):
     """redis-py alone would refuse the hundred and first."""
     jobs = [create_job(store) for _ in range(120)]
