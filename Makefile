@@ -12,6 +12,8 @@ ARGS        ?=
 COMPOSE     ?= $(shell docker compose version > /dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 export REDIS_URL
+# Every process would compile all that it imports, which takes as long again as the rest of its start.
+unexport PYTHONDONTWRITEBYTECODE
 
 IS_NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 BIN           = $(VENV)/bin
