@@ -1,4 +1,7 @@
-"""What routes ask for."""
+"""What routes ask for.
+
+The dependencies are coroutines: FastAPI hands any other function to a thread, which costs more than what they do.
+"""
 
 from typing import Annotated
 
@@ -12,23 +15,23 @@ from jobtracker.inspection import Inspection
 from jobtracker.tracking import Tracking
 
 
-def _tracking(request: Request) -> Tracking:
+async def _tracking(request: Request) -> Tracking:
     tracking: Tracking = request.app.state.tracking
     return tracking
 
 
-def _inspection(request: Request) -> Inspection:
+async def _inspection(request: Request) -> Inspection:
     inspection: Inspection = request.app.state.inspection
     return inspection
 
 
-def _settings(request: Request) -> ApiSettings:
+async def _settings(request: Request) -> ApiSettings:
     settings: ApiSettings = request.app.state.settings
     return settings
 
 
-def _explainer(request: Request) -> Explainer:
-    return Explainer(_tracking(request), _inspection(request))
+async def _explainer(request: Request) -> Explainer:
+    return Explainer(await _tracking(request), await _inspection(request))
 
 
 UseTracking = Annotated[Tracking, Depends(_tracking)]

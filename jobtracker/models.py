@@ -145,21 +145,27 @@ class JobSummary(BaseModel):
     request_id: str | None = Field(None, description="Of the HTTP request that made it.")
 
     @staticmethod
-    def _values(record: Mapping[str, str]) -> dict[str, Any]:
+    def values_of(record: Mapping[str, str]) -> dict[str, Any]:
+        """What a record of the store tells, by the names of the fields.
+
+        They are what pydantic makes of them, or plain JSON of the same: an answer of the API is written from them
+        without making a job of each.
+        """
         get = record.get
+        job_id, run, task = record["id"], int(get("run") or 0), get("task")
         subs = int(get("subs") or 0)
         counts = progress = None
         if subs:
             completed, failed, cancelled = (int(get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
             counts = SubJobCounts(total=subs, completed=completed, failed=failed, cancelled=cancelled)
             progress = _progress(completed + failed + cancelled, subs, get("note") or "")
-        elif get("total"):
-            progress = _progress(float(get("done") or 0), float(record["total"]), get("note") or "")
-        run = int(get("run") or 0)
-        redeliveries, double_runs, wasted_ms = (get("ledger") or "0 0 0").split()
+        elif total := get("total"):
+            progress = _progress(float(get("done") or 0), float(total), get("note") or "")
+        redeliveries, double_runs, wasted_ms = ledger.split() if (ledger := get("ledger")) else (0, 0, 0)
+        tags = get("tags")
         return {
-            "id": record["id"],
-            "name": get("name") or get("task") or record["id"],
+            "id": job_id,
+            "name": get("name") or task or job_id,
             "job_type": record["type"],
             "status": status_of(record),
             "priority": _known(Priority, get("priority"), Priority.NORMAL),
@@ -171,7 +177,7 @@ class JobSummary(BaseModel):
             "sent_by": get("sent_by"),
             "next_id": get("next"),
             "group_id": get("group"),
-            "tags": json.loads(get("tags") or "[]"),
+            "tags": json.loads(tags) if tags else [],
             "created_at": from_ms(record["created"]),
             "queued_at": from_ms(get("queued")),
             "started_at": from_ms(get("began") or get("started")),
@@ -187,8 +193,8 @@ class JobSummary(BaseModel):
             "double_runs": int(double_runs),
             "losses": int(get("losses") or 0),
             "wasted_s": int(wasted_ms) / 1000,
-            "task": get("task"),
-            "task_id": task_id_of(record["id"], run) if run else None,
+            "task": task,
+            "task_id": task_id_of(job_id, run) if run else None,
             "queue": get("queue"),
             "worker": get("worker"),
             "origin": origin if (origin := get("origin")) in {"api", "beat"} else "celery",
@@ -198,7 +204,7 @@ class JobSummary(BaseModel):
     @classmethod
     def from_record(cls, record: Mapping[str, str]) -> Self:
         """The job that a record of the store tells of."""
-        return cls.model_validate(cls._values(record))
+        return cls.model_validate(cls.values_of(record))
 
 
 class Job(JobSummary):
@@ -218,6 +224,33 @@ class Job(JobSummary):
     )
 
     @classmethod
+    def all_values_of(
+        cls, record: Mapping[str, str], data: Mapping[str, str], rule: ArgumentRule | None = None
+    ) -> dict[str, Any]:
+        """What a record and its bulky part tell, as `values_of`; the arguments are those of `from_store`."""
+        payload, args, result, error = (
+            _loads(text) if (text := data.get(name)) else None for name in ("payload", "args", "result", "error")
+        )
+        if rule:
+            covered = rule.cover(args or [], payload or {}, ahead=1 if record.get("subs") else 0)
+            if covered.hidden:
+                payload = None if rule.keep == "none" else covered.kwargs
+                args = list(covered.args) or None
+        if data.get("custom_task"):
+            payload = custom_payload(data["custom_task"], args, payload)
+        omitted_bytes = data.get("result_omitted")
+        return cls.values_of(record) | {
+            "payload": payload,
+            "args": args,
+            "arguments_repr": data.get("arguments_repr") or None,
+            "result": result,
+            "result_omitted_bytes": int(omitted_bytes) if omitted_bytes else None,
+            "error": JobError.model_validate(error) if error else None,
+            "schedule": data.get("schedule") or None,
+            "sent_from": data.get("sent_from") or None,
+        }
+
+    @classmethod
     def from_store(cls, record: Mapping[str, str], data: Mapping[str, str], rule: ArgumentRule | None = None) -> Self:
         """The job that a record and its bulky part tell of.
 
@@ -226,19 +259,7 @@ class Job(JobSummary):
             data: By `keys.DATA_FIELDS`.
             rule: What may be shown of its arguments, where what is stored may be more.
         """
-        values = cls._values(record)
-        values |= {name: _loads(data[name]) for name in ("payload", "args", "result", "error") if data.get(name)}
-        values |= {name: data.get(name) or None for name in ("arguments_repr", "schedule", "sent_from")}
-        if rule:
-            args, kwargs = values.get("args") or [], values.get("payload") or {}
-            covered = rule.cover(args, kwargs, ahead=1 if record.get("subs") else 0)
-            if covered.hidden:
-                values["payload"] = None if rule.keep == "none" else covered.kwargs
-                values["args"] = list(covered.args) or None
-        if data.get("custom_task"):
-            values["payload"] = custom_payload(data["custom_task"], values.get("args"), values.get("payload"))
-        values["result_omitted_bytes"] = data.get("result_omitted")
-        return cls.model_validate(values)
+        return cls.model_validate(cls.all_values_of(record, data, rule))
 
 
 class JobTree(Job):
@@ -408,7 +429,10 @@ _Known = TypeVar("_Known", bound=StrEnum)
 
 
 def _known(kind: type[_Known], value: str | None, otherwise: _Known) -> _Known:
-    return kind(value) if value in set(kind) else otherwise
+    try:
+        return kind(value or "")
+    except ValueError:
+        return otherwise
 
 
 def _sub_jobs_of(job: Any) -> Any:

@@ -14,9 +14,10 @@ from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
 from jobtracker.history import HistoryEntry, history_of
 from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import SETTLED, Priority, Status
-from jobtracker.lists import Cursor, JobFilter, Plan, plan
+from jobtracker.lists import Cursor, JobFilter, Plan, Sort, plan
 from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms, job_and_run_of
 from jobtracker.registry import Registry
+from jobtracker.rendering import page_json, record_of, to_json
 from jobtracker.scripts import Library
 
 SCAN_BUDGET = 5000
@@ -67,6 +68,15 @@ class JobQueries:
             JobNotFoundError: There is none with that id.
         """
         return self.get_many([job_id])[0]
+
+    def get_json(self, job_id: str) -> bytes:
+        """The same as JSON.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        [(record, data)] = self.load([job_id])
+        return to_json(Job.all_values_of(record, data, self._rule(record)))
 
     def get_many(self, job_ids: Sequence[str]) -> list[Job]:
         """Jobs in the order of their ids, in one round trip.
@@ -238,6 +248,30 @@ class JobQueries:
             BadCursorError: The cursor is none, or of another list.
             UnsupportedSortError: By change of status, without a status.
         """
+        rows, about = self._page(wanted, size, number, cursor)
+        return JobPage(jobs=[JobSummary.from_record(record_of(row)) for row in rows], **about)
+
+    def page_json(
+        self, wanted: JobFilter, *, size: int = 50, number: int | None = None, cursor: str | None = None
+    ) -> bytes:
+        """The same as the JSON of a `JobPage`."""
+        rows, about = self._page(wanted, size, number, cursor)
+        return page_json(rows, about)
+
+    def active_json(self, most: int) -> bytes:
+        """The JSON of `ActiveJobs`: jobs that run or are between attempts, the longest in their status first."""
+        rows, total = [], 0
+        for status in (Status.RUNNING, Status.RETRYING):
+            found, about = self._page(JobFilter(status=status, sort=Sort.STATUS_CHANGED), most, None, None)
+            rows += found
+            total += about["total"]
+        rows.sort(key=lambda row: int(record_of(row)["entered"]))
+        return page_json(rows[:most], {"total": total})
+
+    def _page(
+        self, wanted: JobFilter, size: int, number: int | None, cursor: str | None
+    ) -> tuple[list[str], dict[str, Any]]:
+        """The rows of a page (`rendering.record_of`), and what a `JobPage` says beside its jobs."""
         way = plan(wanted)
         if wanted.sent_by is not None:
             way = self._while_sending(way, wanted.sent_by)
@@ -255,21 +289,17 @@ class JobQueries:
             start.score if start else "",
             start.id if start else "",
         ]
-        more, score, last_id, skip, rows = self._verbs.call(self.client, "page", key, [*args, json.dumps(way.checks)])
-        jobs = [JobSummary.from_record(dict(zip(row[::2], row[1::2], strict=True))) for row in rows]
+        answer = self._verbs.call(self.client, "page", key, [*args, json.dumps(way.checks)])
+        more, score, last_id, skip, total, lines = answer
         following = None
         if more and last_id:
             following = Cursor(signature=way.signature, score=score, id=last_id, skip=skip).write()
-        total = None
-        if not way.checks:
-            total = self.client.zcount(key, way.low, way.high)
-        return JobPage(
-            jobs=jobs,
-            total=total,
-            page=None if cursor else number or 1,
-            page_size=size,
-            next_cursor=following,
-        )
+        return lines.split("\n") if lines else [], {
+            "total": None if total < 0 else total,
+            "page": None if cursor else number or 1,
+            "page_size": size,
+            "next_cursor": following,
+        }
 
     def _while_sending(self, way: Plan, sender: str) -> Plan:
         """Look for what a job has sent only among the jobs that came to be from its creation to its end."""

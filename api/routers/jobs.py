@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.answers import WrittenJson
 from api.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
 from api.errors import RESPONSES
 from jobtracker.explanations import Explanation
@@ -90,16 +91,15 @@ class Cancel(BaseModel):
     force: bool = Field(False, strict=True, description="Kill a running task instead of asking it to stop.")
 
 
-@router.post("/", status_code=201, responses=UNREADABLE)
+@router.post("/", status_code=201, response_model=Job, responses=UNREADABLE)
 @router.post("", status_code=201, include_in_schema=False)
-def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Job:
+def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> WrittenJson:
     """Create a job. It is pending until it is started, here with `"start": true` or by its `start` route.
 
     The payload is checked against the job type's schema, once a worker has announced it.
     """
-    return tracking.queries.get(
-        _create(tracking, SubJobCreate(**job.model_dump(exclude={"start"})), job.start, response)
-    )
+    job_id = _create(tracking, SubJobCreate(**job.model_dump(exclude={"start"})), job.start, response)
+    return WrittenJson(tracking.queries.get_json(job_id), 201, response.headers)
 
 
 @router.post("/with-subjobs", status_code=201, responses=UNREADABLE)
@@ -116,7 +116,7 @@ def _create(tracking: Tracking, job: SubJobCreate, start: bool, response: Respon
     return job_id
 
 
-@router.get("/")
+@router.get("/", response_model=JobPage)
 @router.get("", include_in_schema=False)
 def list_jobs(
     tracking: UseTracking,
@@ -136,7 +136,7 @@ def list_jobs(
     page: PageNumber = 1,
     page_size: Annotated[int, Query(ge=1, le=500)] = 50,
     cursor: Annotated[str | None, Query(max_length=2000, description="From next_cursor; instead of page.")] = None,
-) -> JobPage:
+) -> WrittenJson:
     """List jobs. With status, job_type, both, or parent the cost does not depend on how many there are.
 
     Any other filter looks at a bounded number of jobs: the page may come back short, with a cursor to go on from.
@@ -154,13 +154,13 @@ def list_jobs(
         finished=TimeRange(since=finished_from, until=finished_to),
         sort=sort,
     )
-    return tracking.queries.page(wanted, size=page_size, number=page, cursor=cursor)
+    return WrittenJson(tracking.queries.page_json(wanted, size=page_size, number=page, cursor=cursor))
 
 
-@router.get("/{job_id}", responses=NOT_FOUND)
-def get_job(job_id: JobId, tracking: UseTracking) -> Job:
+@router.get("/{job_id}", response_model=Job, responses=NOT_FOUND)
+def get_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
     """A job with its payload, result and error."""
-    return tracking.queries.get(job_id)
+    return WrittenJson(tracking.queries.get_json(job_id))
 
 
 @router.get("/{job_id}/with-subjobs", responses=NOT_FOUND)
@@ -206,15 +206,15 @@ def get_job_log(
     return tracking.queries.log(job_id, after=after, most=limit)
 
 
-@router.put("/{job_id}", responses={**NOT_ALLOWED, **UNREADABLE})
-def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> Job:
+@router.put("/{job_id}", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> WrittenJson:
     """Change a job's name and tags, and before it is started its priority and payload.
 
     A job that nobody starts can be driven from outside: report status running, progress, then completed with a
     result or failed with an error.
     """
     tracking.launcher.update(job_id, wanted)
-    return tracking.queries.get(job_id)
+    return WrittenJson(tracking.queries.get_json(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, responses=NOT_ALLOWED)
@@ -223,15 +223,15 @@ def delete_job(job_id: JobId, tracking: UseTracking) -> None:
     tracking.launcher.delete(job_id)
 
 
-@router.post("/{job_id}/start", responses=NOT_ALLOWED)
-def start_job(job_id: JobId, tracking: UseTracking) -> Job:
+@router.post("/{job_id}/start", response_model=Job, responses=NOT_ALLOWED)
+def start_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
     """Send a job, with its sub-jobs, to Celery. A second time is a 409."""
     tracking.launcher.start(job_id)
-    return tracking.queries.get(job_id)
+    return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.post("/{job_id}/cancel", responses={**NOT_ALLOWED, **UNREADABLE})
-def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> Job:
+@router.post("/{job_id}/cancel", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> WrittenJson:
     """Cancel a job and its sub-jobs. What waits is cancelled at once.
 
     A running task is asked to stop (`cancel_requested_at`), or killed with `"force": true`. A pool of threads, and
@@ -239,14 +239,14 @@ def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | Non
     """
     how = how or Cancel()
     tracking.launcher.cancel(job_id, reason=how.reason, terminate=how.force)
-    return tracking.queries.get(job_id)
+    return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.post("/{job_id}/retry", responses=NOT_ALLOWED)
-def retry_job(job_id: JobId, tracking: UseTracking) -> Job:
+@router.post("/{job_id}/retry", response_model=Job, responses=NOT_ALLOWED)
+def retry_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
     """Run a failed or cancelled job again. Of a parent only the sub-jobs that did not complete run again.
 
     Then its own task gets all results, old and new, in order.
     """
     tracking.launcher.retry(job_id)
-    return tracking.queries.get(job_id)
+    return WrittenJson(tracking.queries.get_json(job_id))

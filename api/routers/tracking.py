@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from api.answers import WrittenJson
 from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
 from api.errors import RESPONSES
 from api.routers.health import health_of
 from jobtracker.figures import JobCount
 from jobtracker.lifecycle import Priority, Status
-from jobtracker.lists import JobFilter, Sort
+from jobtracker.lists import JobFilter
 from jobtracker.models import JobPage, JobTree, from_ms
 from jobtracker.queries import HOUR_MS, MINUTE_MS
 from jobtracker.reports import (
@@ -100,28 +101,23 @@ def performance(
     )
 
 
-@router.get("/active-jobs")
-def active_jobs(tracking: UseTracking, limit: Limit = 100) -> ActiveJobs:
+@router.get("/active-jobs", response_model=ActiveJobs)
+def active_jobs(tracking: UseTracking, limit: Limit = 100) -> WrittenJson:
     """Jobs that run or are between attempts, the longest in their status first."""
-    pages = [
-        tracking.queries.page(JobFilter(status=status, sort=Sort.STATUS_CHANGED), size=limit)
-        for status in (Status.RUNNING, Status.RETRYING)
-    ]
-    jobs = sorted((job for page in pages for job in page.jobs), key=lambda job: job.status_changed_at)
-    return ActiveJobs(total=sum(page.total or 0 for page in pages), jobs=jobs[:limit])
+    return WrittenJson(tracking.queries.active_json(limit))
 
 
-@router.get("/failed-jobs")
+@router.get("/failed-jobs", response_model=JobPage)
 def failed_jobs(
     tracking: UseTracking,
     job_type: Annotated[str | None, Query(max_length=200)] = None,
     page: PageNumber = 1,
     page_size: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
-) -> JobPage:
+) -> WrittenJson:
     """Failed jobs, the latest first, each with its reason."""
     wanted = JobFilter(status=Status.FAILED, job_type=job_type)
-    return tracking.queries.page(wanted, size=page_size, number=page, cursor=cursor)
+    return WrittenJson(tracking.queries.page_json(wanted, size=page_size, number=page, cursor=cursor))
 
 
 @router.get("/queue-depth")

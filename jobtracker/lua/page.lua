@@ -5,7 +5,8 @@
 --          matches to skip, cursor's score ('' for the first page), cursor's id, filters (JSON)
 -- Filters  a list of {operator, field, value}: eq; contains (case is ignored); tag; between (value = [low, high])
 -- Returns  {1 if the index may go on, score and id of the last entry looked at, matches that are still to be skipped,
---          records as flat field/value lists}
+--          matches in all or -1 where they are not counted, records as lines of JSON: flat field/value lists}
+-- As one text the records cost the server less than as lists, and who reads them less than half.
 -- The cursor's entry need not be there any more: the page goes on where it would have stood.
 local order, most, budget = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local low, high, skip = ARGV[5], ARGV[6], tonumber(ARGV[7])
@@ -15,6 +16,7 @@ local set, ascending = KEYS[1], order == 'asc'
 
 local bottom = redis.call('ZCOUNT', set, '-inf', '(' .. low)
 local top = redis.call('ZCOUNT', set, '-inf', high) - 1
+local total = #filters == 0 and math.max(top + 1 - bottom, 0) or -1
 if cursor_score ~= '' then
   local rank = below(set, cursor_score, cursor_id)
   if ascending then
@@ -65,7 +67,7 @@ while bottom <= top and #records < most and looked < budget do
         if #record > 0 then -- a sub-job may be announced before it is recorded
           record[#record + 1] = 'id'
           record[#record + 1] = id
-          records[#records + 1] = record
+          records[#records + 1] = cjson.encode(record)
         end
         if #records == most then break end
       end
@@ -74,4 +76,4 @@ while bottom <= top and #records < most and looked < budget do
   if #ids == 0 then break end
 end
 local last_score = last_id and redis.call('ZSCORE', set, last_id) or ''
-return { bottom <= top and 1 or 0, last_score, last_id or '', skip, records }
+return { bottom <= top and 1 or 0, last_score, last_id or '', skip, total, table.concat(records, '\n') }
