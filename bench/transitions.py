@@ -89,7 +89,8 @@ class _Empty(Library):
         self.source = "#!lua name=bench\nredis.register_function('bench_nothing', function() return 'nothing' end)"
 
     def call_once(self, store: JobStore) -> None:
-        self.call(store.client, "nothing", store.keys("job", "none"), [store.keys.prefix])
+        part = store.keys.of("none")
+        self.call(store.client, "nothing", part("job", "none"), [part.prefix])
 
 
 _EMPTY = _Empty()
