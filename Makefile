@@ -34,7 +34,7 @@ demo: $(INSTALLED) ## Run a document job with two sub-jobs from start to end, wi
 up: $(INSTALLED) ## Start a store, a worker and the API on port 19000, until Ctrl-C (ARGS="--help" for the options)
 	@$(BIN)/jobtracker up $(ARGS)
 
-api: $(INSTALLED) ## Run the API alone, against REDIS_URL (API_HOST=, API_PORT=)
+api: $(INSTALLED) ## Run the API alone, against REDIS_URL (API_HOST=, API_PORT=, API_WORKERS=)
 	@API_HOST='$(API_HOST)' API_PORT='$(API_PORT)' $(BIN)/python -m api.main
 
 worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCURRENCY=4)

@@ -1,6 +1,10 @@
 """The API application: `uvicorn api.main:create_app --factory`, or `python -m api.main`."""
 
 import logging
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -22,6 +26,9 @@ from jobtracker.version import package_version
 
 _STOP_S = 5
 """How long requests that are under way may take when the API is told to stop. Else one slow client would keep it."""
+
+_START_S = 60
+"""How long one of several processes may take until it says that it lives. Then it is killed and replaced."""
 
 
 def log_json(settings: ApiSettings) -> None:
@@ -45,6 +52,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         app.state.inspection = Inspection(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         reaper = Repeater("reaper", settings.reap_interval_s, Reaper(app.state.tracking).step)
         reaper.start()
+        _end_with_parent()
         yield
         reaper.stop()
         app.state.tracking.client.close()
@@ -67,17 +75,36 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
 
 def main() -> None:
-    """Serve on API_HOST and API_PORT."""
+    """Serve on API_HOST and API_PORT, in API_WORKERS processes.
+
+    Of several, this one only watches over the others: it replaces one that dies, and hands signals on. They share the
+    port, and nothing else: what there is to know is in Redis.
+    """
     import uvicorn
 
     settings = ApiSettings.of_process()
+    log_json(settings)
     uvicorn.run(
-        create_app(settings),
+        "api.main:create_app",
+        factory=True,
         host=settings.api_host,
         port=settings.api_port,
+        workers=settings.api_workers,
         log_config=None,
         timeout_graceful_shutdown=_STOP_S,
+        timeout_worker_healthcheck=_START_S,
     )
+
+
+def _end_with_parent() -> None:
+    """Let one of several processes stop when the one that watches over it is gone: else it would keep the port."""
+    if parent := multiprocessing.parent_process():
+
+        def wait() -> None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -16,11 +16,15 @@ def api(
         int | None,
         typer.Option(envvar="API_PORT", help="The port it listens on.", show_default="19000", min=1, max=65535),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(envvar="API_WORKERS", help="How many processes answer there.", show_default="1", min=1),
+    ] = None,
     redis_url: RedisUrl = None,
 ) -> None:
     """Run the API alone, in a checkout of the repository. Its settings come from the environment."""
     become(
         ["-m", "api.main"],
-        {"API_HOST": host, "API_PORT": port, "REDIS_URL": redis_url},
+        {"API_HOST": host, "API_PORT": port, "API_WORKERS": workers, "REDIS_URL": redis_url},
         directory=find_applications_dir(),
     )

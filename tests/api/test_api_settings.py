@@ -50,7 +50,8 @@ def test_every_documented_variable_is_a_setting_of_the_api_of_flower_or_of_the_w
 
 
 @pytest.mark.parametrize(
-    "name", ["SERVICE_NAME", "DEBUG", "API_HOST", "API_PORT", "REDIS_URL", "REDIS_DB", "MAX_REQUEST_BYTES"]
+    "name",
+    ["SERVICE_NAME", "DEBUG", "API_HOST", "API_PORT", "API_WORKERS", "REDIS_URL", "REDIS_DB", "MAX_REQUEST_BYTES"],
 )
 def test_the_defaults_are_the_documented_ones(name):
     default = getattr(ApiSettings.from_env({}), name.lower())
