@@ -147,7 +147,7 @@ class LocalStack:
         options += ["--without-mingle", "--without-gossip"]
         return ChildProcess(
             "worker",
-            [sys.executable, "-m", "celery", "-A", "workers.app", "worker", *options],
+            [sys.executable, "-m", "workers", *options],
             log_path=self.logs_dir / "worker.log",
             cwd=directory,
             env=self._environment(),

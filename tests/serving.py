@@ -234,7 +234,7 @@ def running_worker(api: Api, documents: Path, *options: str, **settings: Any) ->
         settings: Settings of the worker's own.
     """
     log_path = api.process.log_path.with_name(f"worker-{api.settings.api_port}.log")
-    command = ["celery", "-A", "workers.app", "worker", "--loglevel", "INFO", "--concurrency", "2"]
+    command = ["workers", "--loglevel", "INFO", "--concurrency", "2"]
     shared = api.settings.model_dump(include=_SHARED, exclude_none=True)
     settings = {**shared, "documents_dir": documents, **settings}
     with running(

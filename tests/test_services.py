@@ -14,6 +14,7 @@ import pytest
 import redis
 from liveness import is_alive, wait_until
 
+import workers
 from jobtracker import services
 from jobtracker.embedded import free_port
 from jobtracker.processes import ProcessError
@@ -73,6 +74,7 @@ def applications_dir(tmp_path) -> Path:
         (folder / path).parent.mkdir(parents=True)
         (folder / path).write_text(text)
         (folder / path).with_name("__init__.py").touch()
+    (folder / "workers" / "__main__.py").write_text(Path(workers.__file__).with_name("__main__.py").read_text())
     return folder
 
 

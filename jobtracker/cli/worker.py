@@ -31,7 +31,7 @@ def worker(
     """
     options = ["--loglevel", loglevel, "--concurrency", str(concurrency), *(["--queues", queues] if queues else [])]
     become(
-        ["-m", "celery", "-A", app or "workers.app", "worker", *options, *(more or [])],
+        ["-m", *(["celery", "-A", app, "worker"] if app else ["workers"]), *options, *(more or [])],
         {"REDIS_URL": redis_url},
         directory=None if app else find_applications_dir(),
     )

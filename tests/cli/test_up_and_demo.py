@@ -127,7 +127,7 @@ def test_when_the_worker_dies_the_rest_ends_and_the_status_tells(start, tmp_path
     below = processes_below(process.pid)
     # Its pool children are in its session.
     leaders = [pid for pid in below if os.getsid(pid) == pid]
-    worker = next(pid for pid in leaders if "celery" in Path(f"/proc/{pid}/cmdline").read_text())
+    worker = next(pid for pid in leaders if "workers" in Path(f"/proc/{pid}/cmdline").read_text())
     os.kill(worker, signal.SIGKILL)
     assert process.wait(60) == 1
     assert "The worker was killed by SIGKILL" in said(process)
