@@ -4,6 +4,7 @@ import random
 import uuid
 from typing import Any
 
+import pytest
 from hypothesis import Phase, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -359,5 +360,6 @@ def _verdict(record: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in record.items() if name not in {"deliveries", "ledger"}}
 
 
+@pytest.mark.timeout(300)
 def test_whatever_happens_counters_match_settled_jobs_stay_so_and_parents_follow(client):
     run_state_machine_as_test(lambda: JobMachine(client), settings=settings(stateful_step_count=20, phases=PHASES))
