@@ -1,23 +1,39 @@
 """From records to Celery messages: signatures, chords, revokes."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
 from celery import Celery, Signature, chord, signals, states
+from celery.exceptions import SoftTimeLimitExceeded
 from kombu.utils.json import loads
 
 from jobtracker.arguments import ALL
 from jobtracker.brokers import broker_errors, broker_priorities, expect_queues
-from jobtracker.errors import ArgumentsGoneError, BrokerUnavailableError, PartlySentError, ResultGoneError
+from jobtracker.connection import is_away
+from jobtracker.errors import (
+    ArgumentsGoneError,
+    BrokerUnavailableError,
+    JobNotFoundError,
+    PartlySentError,
+    ResultGoneError,
+)
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries, Loaded
+from jobtracker.scripts import batched
 
 REQUEST_ID_HEADER = "jobtracker_request_id"
 """Message header with the id of the HTTP request that made the job."""
+
+SEND = "jobtracker.send"
+"""The task that sends what was handed over. Every tracked worker has it, and no job is made of it."""
+
+AT_ONCE = 200
+"""Jobs that are sent in one go, which takes about a fifth of a second. Those of a larger tree are handed over to
+workers, so many with each message: nobody waits until they are sent."""
 
 being_sent: ContextVar[list[str] | None] = ContextVar("jobtracker_being_sent", default=None)
 """Ids of the tasks that a dispatcher has published so far, while it sends. What it sends is recorded already."""
@@ -78,10 +94,56 @@ class Dispatcher:
             ResultGoneError: A completed sub-job's result is neither stored nor in Celery's result backend any more.
             ArgumentsGoneError: Its arguments are not stored.
         """
-        record, data = self.queries.load([job_id])[0]
-        results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
-        self._expect_queues([record])
-        self._send(self._signature(record, data, run, results))
+        for _, error in self.publish_each({job_id: run}):
+            if error:
+                raise error
+
+    def publish_each(self, runs: Mapping[str, int]) -> Iterator[tuple[str, Exception | None]]:
+        """Send runs of jobs' own tasks; yields each job when that is done, with why it can't be sent, as above.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer: with that one it ends.
+        """
+        for record, data in self.queries.load(list(runs), missing_ok=True):
+            job_id = record["id"]
+            if "status" not in record:
+                yield job_id, JobNotFoundError(job_id)
+                continue
+            try:
+                results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
+                self._expect_queues([record])
+                self._send(self._signature(record, data, runs[job_id], results))
+            except (BrokerUnavailableError, SoftTimeLimitExceeded):
+                raise
+            except Exception as error:
+                if is_away(error):
+                    raise
+                yield job_id, error
+            else:
+                yield job_id, None
+
+    def hand_over(self, records: Sequence[Mapping[str, str]], runs: Mapping[str, int]) -> None:
+        """Let workers send the runs of jobs that are noted as unsent: those that consume the queues of some of them.
+
+        Args:
+            records: The jobs.
+            runs: The run that is to be sent of each.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer; nobody was told.
+            QueueMissingError: It has no queue for one of them; likewise.
+        """
+        self._expect_queues(records)
+        for number, some in enumerate(batched(records, AT_ONCE)):
+            task_ids = [task_id_of(record["id"], runs[record["id"]]) for record in some]
+            options = {"priority": self._priorities[Priority.CRITICAL], "ignore_result": True}
+            shown = {"argsrepr": f"[{len(task_ids)} runs]", "kwargsrepr": "{}"}
+            try:
+                self._send(self.app.signature(SEND, [task_ids], options=options | shown | self._route(some[0])))
+            except BrokerUnavailableError:
+                if not number:
+                    raise
+                return  # the reaper sends what is left
 
     def results(self, job_ids: Sequence[str]) -> list[Any]:
         """The results of jobs, in order; None for one that did not complete.
@@ -138,21 +200,26 @@ class Dispatcher:
             "task_id": task_id_of(record["id"], run),
             "priority": self._priorities[Priority(record["priority"])],
         }
-        if record.get("queue"):
-            options["queue"] = record["queue"]
-            if self._is_foreign(record):
-                # Straight into the queue, wherever this is sent from: in a chord, by another worker.
-                options |= {"declare": [], "exchange_type": "direct"}
+        options |= self._route(record)
         if record.get("request_id"):
             options["headers"] = {REQUEST_ID_HEADER: record["request_id"]}
         if covered and covered.hidden:  # in what Celery shows of a message
             options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
         return self.app.signature(record["task"], args=args, kwargs=kwargs, options=options)
 
-    def _expect_queues(self, records: Iterable[dict[str, str]]) -> None:
+    def _route(self, record: Mapping[str, str]) -> dict[str, Any]:
+        """Where a job is sent."""
+        if not record.get("queue"):
+            return {}
+        if self._is_foreign(record):
+            # Straight into the queue, wherever this is sent from: in a chord, by another worker.
+            return {"queue": record["queue"], "declare": [], "exchange_type": "direct"}
+        return {"queue": record["queue"]}
+
+    def _expect_queues(self, records: Iterable[Mapping[str, str]]) -> None:
         expect_queues(self.app, (record["queue"] for record in records if self._is_foreign(record)))
 
-    def _is_foreign(self, record: dict[str, str]) -> bool:
+    def _is_foreign(self, record: Mapping[str, str]) -> bool:
         """Whether a job goes to a queue of which only its own workers know what it has to be declared with."""
         return bool(record.get("queue")) and record["task"] not in self.app.tasks
 

@@ -60,7 +60,9 @@ class Enquiry:
         lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
         found.lease_ends_ms = leases.ends_ms(lost)
         if wanted := _wanted(open_jobs):
-            found.unconfirmed = self.tracking.queries.are_unconfirmed(sorted(set().union(*wanted.values())))
+            task_ids = sorted(set().union(*wanted.values()))
+            found.unsent = self.tracking.queries.are_unsent(task_ids)  # which may be claimed just now
+            found.unconfirmed = self.tracking.queries.are_unconfirmed(task_ids)
             try:
                 with connected(self.tracking.app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
                     found.broker = look_for(connection, wanted, _SCAN_S, whole_only=whole_only)

@@ -32,6 +32,7 @@ class Findings:
         broker: What was seen there; None: it was not asked, or does not answer.
         workers: What they say; None likewise.
         unconfirmed: Task ids of runs that somebody is about to send.
+        unsent: Task ids of runs that wait for a worker to send them.
         unknown: What could not be found out, and why.
     """
 
@@ -43,6 +44,7 @@ class Findings:
     broker: Sightings | None = None
     workers: list[WorkerStats] | None = None
     unconfirmed: set[str] = field(default_factory=set)
+    unsent: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
 
     @property

@@ -77,6 +77,9 @@ PREFIXES: dict[str, str] = {
     # turns          string  How often the lock was taken. Writer: reap. For ever.
     "watched": "watched",
     # watched        string  Since when (ms) reapers have come by without a gap. Writer: reap. Expires.
+    "unsent": "unsent",
+    # unsent         zset    Task ids that are recorded as sent, for a worker to send, by since when (ms).
+    #                        Writer: hand_over, claim. What was deleted since leaves when it is its turn.
     "unconfirmed": "unconfirmed",
     # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
     #                        Scored by when they were recorded (ms). Writer: transition, settle, store.

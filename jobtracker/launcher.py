@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from jobtracker.arguments import NOTHING, stored_when_begun
-from jobtracker.dispatch import Dispatcher, withheld
+from jobtracker.dispatch import AT_ONCE, Dispatcher, withheld
 from jobtracker.errors import (
     ArgumentsGoneError,
     IllegalTransitionError,
@@ -97,7 +97,11 @@ class Launcher:
         record = self.queries.record(job_id)
         self._check_has_no_parent(record, "start", "start its parent")
         families = self.queries.families(job_id)
+        is_large = len(families) > AT_ONCE
         places = self.places(list(families))
+        if is_large:
+            for each in _parents(families):
+                places[each]["body"] = "own"
         root = self.store.apply(Event.ENQUEUE, job_id, fields=places.pop(job_id))
         if not root.applied:
             raise _refused(job_id, root, "start", _WHY_NOT_START)
@@ -106,15 +110,19 @@ class Launcher:
         if runs.keys() != families.keys():
             self._start_in_part(families, runs)
             return
+        leaves = [each for each in runs if not families[each]]
         try:
-            self.dispatcher.publish(job_id, runs)
+            if is_large:
+                self._hand_over(leaves, runs)
+            else:
+                self.dispatcher.publish(job_id, runs)
         except PartlySentError as error:
             self._call_off(job_id, error)
             raise
         except Exception as error:
             if not self._take_back(job_id, runs, error):
                 raise
-        self._confirm(runs)
+        self._confirm(runs, but=leaves if is_large else [])
 
     def cancel(self, job_id: str, *, reason: str = "cancelled by request", terminate: bool = False) -> None:
         """Cancel a job and all its sub-jobs. Cancelling one that is cancelled changes nothing.
@@ -335,17 +343,27 @@ class Launcher:
 
         That gets no message, so no chord of Celery's would come to its end: the parents' tasks are called by us.
         """
-        parents = [each for each, subs in families.items() if subs]
+        parents = _parents(families)
         for each in parents:
             self.store.edit(each, fields={"body": "own"})
         self._publish_again([each for each in runs if not families[each]], runs)
         for each in reversed(parents):
-            self.settlement.look_again(each, families[each])
+            if not runs.keys() >= set(families[each]):
+                self.settlement.look_again(each, families[each])
+
+    def _hand_over(self, ready: list[str], runs: dict[str, int]) -> None:
+        """Let workers send jobs' own tasks."""
+        self.store.hand_over(task_id_of(each, runs[each]) for each in ready)
+        self.dispatcher.hand_over(self.queries.records(ready), runs)
 
     def _publish_again(self, ready: list[str], runs: dict[str, int]) -> None:
+        is_large = len(ready) > AT_ONCE
         try:
-            for each in ready:
-                self.dispatcher.publish_alone(each, runs[each])
+            if is_large:
+                self._hand_over(ready, runs)
+            else:
+                for each in ready:
+                    self.dispatcher.publish_alone(each, runs[each])
         except Exception as error:
             fields: dict[str, str | int] = {"reason": as_reason(f"it could not be sent again: {error}")}
             # Of a run that nobody sends: what is out of this one is refused when it turns up.
@@ -353,7 +371,7 @@ class Launcher:
             for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(runs, fields), later).items():
                 self.settlement.follow(each, change)
             raise
-        self._confirm(runs)
+        self._confirm(runs, but=ready if is_large else [])
 
     def _take_back(self, job_id: str, runs: dict[str, int], error: Exception) -> bool:
         """Take a dispatch back whose messages were not sent, as far as is known; returns whether it was all the same.
@@ -372,8 +390,10 @@ class Launcher:
         reason = f"it could not be sent whole: {error}. Retry it."
         self.settlement.cancel_trees([job_id], reason=as_reason(reason))
 
-    def _confirm(self, runs: dict[str, int]) -> None:
-        self.store.confirm(*(task_id_of(each, run) for each, run in runs.items()))
+    def _confirm(self, runs: dict[str, int], *, but: Sequence[str] = ()) -> None:
+        """Note that runs were sent, or that nothing is to be sent of them; but for those that others send."""
+        others = set(but)
+        self.store.confirm(*(task_id_of(each, run) for each, run in runs.items() if each not in others))
 
     def _edit(self, record: dict[str, str], wanted: JobUpdate) -> None:
         fields: dict[str, str | int] = {}
@@ -414,6 +434,10 @@ class Launcher:
         if self._parent_of(record):
             why = f"it is a sub-job of {record['parent']}; {instead}."
             raise IllegalTransitionError(record["id"], record["status"], action, why)
+
+
+def _parents(families: dict[str, list[str]]) -> list[str]:
+    return [each for each, subs in families.items() if subs]
 
 
 def _stored(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:

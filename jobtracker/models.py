@@ -60,8 +60,8 @@ JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_check_depth), Afte
 DEPTH_LIMIT = 50
 """How many levels of sub-jobs a job may have; Celery's own work on chords in chords grows with the third power."""
 
-TREE_LIMIT = 10_000
-"""How many jobs one request may create: Celery needs a millisecond to send each (a header task bears the body)."""
+TREE_LIMIT = 20_000
+"""How many jobs one request may create: the store needs a tenth of a millisecond to record each, the caller waits."""
 
 JSON_DEPTH_LIMIT = 100
 """How deep payloads and results may nest. Together with the deepest tree of jobs an answer stays below the 255 levels

@@ -3,16 +3,22 @@
 The record of a run and the note that it is unconfirmed are written in one step, the note is removed when the message
 is with the broker. What is left of such notes after a while is sent here, as another run: where the first message is
 out after all, it is refused when it turns up.
+
+What nobody is about to send is noted as unsent: large trees, which workers send (`dispatch.SEND`). Who does so claims
+it first, and it is unconfirmed from then on. What no worker has claimed after a while is sent by the reaper.
 """
 
 import logging
+from collections.abc import Sequence
 
 from jobtracker.brokers import connected
+from jobtracker.dispatch import AT_ONCE
 from jobtracker.errors import BrokerUnavailableError, InvalidJobError
 from jobtracker.keys import NOBODY
 from jobtracker.lifecycle import SETTLED, Event, Status
 from jobtracker.models import job_and_run_of
 from jobtracker.reasons import as_reason
+from jobtracker.scripts import batched
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
@@ -20,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _BATCH = 200
 """Runs that are looked at in a round."""
+_ROUNDS = 10
+"""Rounds of what was handed over and nobody has claimed, each with as many jobs as are sent at once: some seconds."""
 _CONNECT_S = 1.0
 _REASON = "whoever was about to send it has died: it was sent again"
 
@@ -37,8 +45,9 @@ class Outbox:
     def send(self) -> int:
         """Send what has waited for so long that nobody is at it any more; returns how many jobs."""
         before_ms = now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
-        task_ids = self.tracking.queries.unconfirmed(before_ms, _BATCH)
-        if not task_ids:
+        queries = self.tracking.queries
+        task_ids, unsent = queries.unconfirmed(before_ms, _BATCH), queries.unsent(before_ms, _ROUNDS * AT_ONCE)
+        if not task_ids and not unsent:
             return 0
         try:
             with connected(self.tracking.app, _CONNECT_S):
@@ -46,7 +55,28 @@ class Outbox:
         except BrokerUnavailableError as error:
             logger.debug("What is unconfirmed is sent later: %s", error)
             return 0
-        return sum(map(self._send, task_ids))
+        return sum(map(self._send, task_ids)) + sum(map(self.send_claimed, batched(unsent, AT_ONCE)))
+
+    def send_claimed(self, task_ids: Sequence[str]) -> int:
+        """Send those of the runs that were handed over and nobody else has claimed; returns how many jobs.
+
+        What was cancelled, taken back or deleted meanwhile is not sent.
+        """
+        store, queries = self.tracking.store, self.tracking.queries
+        claimed = store.claim(task_ids)
+        runs = dict(map(job_and_run_of, claimed))
+        records = queries.records(list(runs))
+        waiting = {record["id"]: runs[record["id"]] for record in records if _is_waiting(record, runs[record["id"]])}
+        parents = {record["id"]: record["parent"] for record in records if record.get("parent")}
+        names = sorted(set(parents.values()))
+        statuses = dict(zip(names, queries.fields(names, "status"), strict=True))
+        off = [each for each in waiting if statuses.get(parents.get(each, "")) == Status.CANCELLED]
+        for each in off:  # whoever has cancelled its parent has died before it came to this one
+            self.tracking.settlement.cancel_trees([each], reason=f"its parent {parents[each]} was cancelled")
+        runs = {each: run for each, run in waiting.items() if each not in off}
+        store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
+        self.tracking.settlement.send(runs)
+        return len(runs)
 
     def _send(self, task_id: str) -> bool:
         job_id, run = job_and_run_of(task_id)

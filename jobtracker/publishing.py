@@ -91,7 +91,7 @@ class Publishing:
         no new job.
         """
         publication = _publication.get()
-        if publication is None or publication.app is not self.app:
+        if publication is None or publication.app is not self.app or being_sent.get() is not None:
             return
         if not headers or not headers.get("id"):  # protocol 1 has no headers
             return
@@ -165,7 +165,7 @@ class Publishing:
 
     @never_raises
     def _report_failure(self, publication: Publication, error: Exception) -> None:
-        if publication.jobs and being_sent.get() is None:
+        if publication.jobs:
             at_ms = now_ms()
             self.tracking.reporting.report(
                 lambda again: self._not_published(publication, error, at_ms, again), Rank.BIRTH

@@ -405,10 +405,21 @@ class JobQueries:
 
     def are_unconfirmed(self, task_ids: Sequence[str]) -> set[str]:
         """Those of the runs whose sender has not said yet that they were sent."""
+        return self._among("unconfirmed", task_ids)
+
+    def unsent(self, before_ms: int, most: int) -> list[str]:
+        """Task ids that have waited since before a time for somebody to send them; oldest first."""
+        return self._oldest(("unsent",), before_ms, most)
+
+    def are_unsent(self, task_ids: Sequence[str]) -> set[str]:
+        """Those of the runs that wait for somebody to send them."""
+        return self._among("unsent", task_ids)
+
+    def _among(self, index: str, task_ids: Sequence[str]) -> set[str]:
         shares = self.keys.share_out(task_ids, lambda task_id: job_and_run_of(task_id)[0])
         pipe = self.client.pipeline(transaction=False)
         for part, own in shares.items():
-            pipe.zmscore(part("unconfirmed"), own)
+            pipe.zmscore(part(index), own)
         found = zip(shares.values(), pipe.execute(), strict=True)
         return {
             task_id for own, scores in found for task_id, score in zip(own, scores, strict=True) if score is not None

@@ -6,6 +6,7 @@ from celery import Task
 
 from jobtracker.arguments import NOT_KNOWN, ArgumentRule
 from jobtracker.declarations import argument_rule, declaration_of
+from jobtracker.dispatch import SEND
 from jobtracker.lineage import MAPS, mapped_task
 from jobtracker.messages import ACCUMULATE, Known
 from jobtracker.tracking import Tracking
@@ -29,7 +30,8 @@ class Scope:
     def know(self, name: str, kwargs: Any = None) -> Known | None:
         """The job type of a task, and what may be kept of its arguments; None where it is not tracked.
 
-        Celery's own tasks are not, but for those that map a task: they are tracked where it is, as a type of its own.
+        Celery's own tasks are not, nor is the tracker's, but for those that map a task: they are tracked where it
+        is, as a type of its own.
 
         Args:
             name: The task's name.
@@ -38,7 +40,7 @@ class Scope:
         if mapped := mapped_task(name, kwargs):
             known = self.know(mapped)
             return known and Known(f"{known.job_type}.{MAPS[name]}", known.arguments.of_map())
-        if name.startswith("celery."):
+        if name.startswith("celery.") or name == SEND:
             return None
         task = self.app.tasks.get(name)
         declared = declaration_of(task) if task is not None else None
@@ -55,7 +57,7 @@ class Scope:
 
     def covers(self, task: Task, request: Any) -> bool:
         """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""
-        if task.app is not self.app:
+        if task.app is not self.app or task.name == SEND:
             return False
         if task.name == ACCUMULATE or task.name in MAPS:
             return True

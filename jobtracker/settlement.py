@@ -7,7 +7,6 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-from jobtracker.connection import is_away
 from jobtracker.dispatch import Dispatcher
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.leases import Leases
@@ -159,7 +158,7 @@ class Settlement:
             reason = f"the job before it in its chain, {parent_id}, was called without it: Celery's chord did not"
             fields: dict[str, str | int] = {"reason": reason, "presumed": Event.LOSE}
             self.follow(following, self.store.apply(Event.CANCELLED, following, fields=fields))
-        self._send(parent_id, run)
+        self.send({parent_id: run})
 
     def relaunch(
         self,
@@ -194,7 +193,7 @@ class Settlement:
         if change.parent:
             self.tell(change.parent, job_id, change.run, Status.PENDING)
         if not subs:
-            self._send(job_id, change.run)
+            self.send({job_id: change.run})
         elif not self.look_again(job_id, subs):
             self.store.confirm(task_id_of(job_id, change.run))
         return change
@@ -206,22 +205,31 @@ class Settlement:
             news = [(subs[0], *state)]
         return sum(self.tell(parent_id, *each) for each in news) > 0  # each of them, not up to the first
 
-    def _send(self, job_id: str, run: int) -> None:
-        """Send a run of a job's own task; where it can never be sent, the job has failed."""
+    def send(self, runs: Mapping[str, int]) -> None:
+        """Send runs of jobs' own tasks; a job whose task can never be sent has failed.
+
+        Where the broker does not answer, those that it was not given are left to be sent by the reaper.
+        """
+        done: list[str] = []
         try:
-            self.dispatcher.publish_alone(job_id, run)
+            for job_id, error in self.dispatcher.publish_each(runs):
+                if error is not None:
+                    self._fail_unsent(job_id, runs[job_id], error)
+                done.append(job_id)
         except BrokerUnavailableError as error:
-            # Perhaps it has taken the message. The reaper sends it later, as another run.
-            logger.warning("The task of job %s was not sent, as far as is known: %s", job_id, error)
-        except Exception as error:
-            if is_away(error):
-                raise
-            logger.exception("The task of job %s could not be sent", job_id)
-            fields = {"reason": as_reason(str(error))}
-            data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}
-            self.follow(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
-        else:
-            self.store.confirm(task_id_of(job_id, run))
+            # Perhaps it has taken the message. The reaper sends that one later, as another run.
+            what = f"{len(runs) - len(done)} tasks" if len(runs) > 1 else f"The task of job {next(iter(runs))}"
+            logger.warning("%s not sent, as far as is known: %s", what, error)
+        finally:
+            task_ids = [task_id_of(job_id, run) for job_id, run in runs.items()]
+            self.store.confirm(*task_ids[: len(done)])
+            self.store.hand_over(task_ids[len(done) + 1 :])
+
+    def _fail_unsent(self, job_id: str, run: int, error: Exception) -> None:
+        logger.error("The task of job %s could not be sent", job_id, exc_info=error)
+        fields = {"reason": as_reason(str(error))}
+        data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}
+        self.follow(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
 
     def own_ancestors(self, job_id: str) -> None:
         """From here on the tasks of all its ancestors are called by us, not by Celery's chords."""

@@ -6,7 +6,7 @@ The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can'
 import copy
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import job_and_run_of
-from jobtracker.scripts import Library, PendingCalls
+from jobtracker.scripts import Library, PendingCalls, batched
 
 T = TypeVar("T")
 
@@ -133,7 +133,9 @@ class JobStore:
         self.tombstone_s = tombstone_s
         self.max_log_lines = max_log_lines
         keep_s = retention_ms // 1000 + 86_400
-        self._verbs = Library(("create", "transition", "settle", "edit", "delete", "log", "reap", "many"), keep_s)
+        self._verbs = Library(
+            ("create", "transition", "settle", "edit", "delete", "log", "reap", "claim", "many"), keep_s
+        )
 
     def fenced(self, fence: str) -> "JobStore":
         """The same store for a reaper: everything that it writes raises `FencedError` where its turn is over."""
@@ -295,10 +297,29 @@ class JobStore:
 
     def confirm(self, *task_ids: str) -> None:
         """Note that these runs, recorded as sent, were; or that nothing was to be sent."""
-        pipe = self.client.pipeline(transaction=False)
-        for part, own in self.keys.share_out(task_ids, lambda task_id: job_and_run_of(task_id)[0]).items():
-            pipe.zrem(part("unconfirmed"), *own)
-        pipe.execute()
+        for some in batched(task_ids, _INDEXED):
+            pipe = self.client.pipeline(transaction=False)
+            for part, own in self.keys.share_out(some, lambda task_id: job_and_run_of(task_id)[0]).items():
+                pipe.zrem(part("unconfirmed"), *own)
+            pipe.execute()
+
+    def hand_over(self, task_ids: Iterable[str], *, at_ms: int | None = None) -> None:
+        """Note that these runs, recorded as sent, are to be sent by whoever claims them."""
+        at_ms = now_ms() if at_ms is None else at_ms
+        for some in batched(task_ids, _INDEXED):
+            pipe = self.client.pipeline(transaction=False)
+            for part, own in self.keys.share_out(some, lambda task_id: job_and_run_of(task_id)[0]).items():
+                pipe.zadd(part("unsent"), dict.fromkeys(own, at_ms))
+                pipe.zrem(part("unconfirmed"), *own)
+            pipe.execute()
+
+    def claim(self, task_ids: Sequence[str]) -> list[str]:
+        """Take on the sending of runs that were handed over; returns those that nobody else has taken on."""
+        calls: list[tuple[str, list[str | int | float]]] = [
+            (part("unsent"), [part.prefix, now_ms(), *own])
+            for part, own in self.keys.share_out(task_ids, lambda task_id: job_and_run_of(task_id)[0]).items()
+        ]
+        return [each for claimed in self._verbs.call_many(self.client, "claim", calls) for each in claimed]
 
     def told(self, job_id: str) -> None:
         """Note that those who wait for a job know what has become of it; `settle` notes that of a parent."""
@@ -361,6 +382,10 @@ class JobStore:
             losses,
             bool(parent_waits),
         )
+
+
+_INDEXED = 500
+"""Entries of an index that one command writes."""
 
 
 def _status(text: str) -> Status | None:

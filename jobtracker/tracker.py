@@ -18,8 +18,10 @@ from jobtracker.arguments import Keep
 from jobtracker.brokers import queue_of_route
 from jobtracker.connection import connect
 from jobtracker.declarations import DEFAULT, declaration_of, needs_results, payload_schema, takes_results, tracked
+from jobtracker.dispatch import SEND
 from jobtracker.hooks import Hooks
 from jobtracker.leases import Leases, Repeater
+from jobtracker.outbox import Outbox
 from jobtracker.reaper import Reaper
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType, Worker
@@ -214,9 +216,19 @@ class Tracker:
         if sender.app is not self.app:
             return
         self.hooks.lease, self.hooks.main_pid = uuid.uuid4().hex[:12], os.getpid()
+        self._add_task()
         for task in self.app.tasks.values():
             if not hasattr(type(task).before_start, _GUARD):
                 self._guard(type(task))
+
+    def _add_task(self) -> None:
+        """Give the worker the task that sends what was handed over: of large trees."""
+
+        def send(task_ids: list[str]) -> None:
+            Outbox(self.tracking).send_claimed(task_ids)
+
+        if SEND not in self.app.tasks:
+            self.app.task(send, name=SEND, shared=False, ignore_result=True)
 
     def _on_worker_ready(self, sender: Any, **_: Any) -> None:
         """The worker consumes: announce its types, take its lease, look after the store."""
@@ -298,6 +310,8 @@ class Tracker:
             setattr(task_class, name, value)
 
     def _unguard(self) -> None:
+        if self._guarded:
+            self.app.tasks.pop(SEND, None)
         for task_class, name, own in reversed(self._guarded):
             if own is None:
                 delattr(task_class, name)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from jobtracker.dispatch import AT_ONCE
 from jobtracker.explanations import (
     CancelRequest,
     Code,
@@ -139,6 +140,10 @@ def _executing(job: Job, found: Findings) -> Verdict:
 
 def _message(job: Job, found: Findings) -> Verdict:
     """What a job waits for whose message is somewhere, or should be."""
+    if job.task_id in found.unsent:
+        verdict = _unsent(job, found)
+        _add_queue(verdict, job, found, None)
+        return verdict
     if found.broker is None:
         verdict = Verdict(
             Code.UNKNOWN,
@@ -164,6 +169,16 @@ def _message(job: Job, found: Findings) -> Verdict:
         if verdict.worker:
             verdict.sentence += f" {verdict.worker.name} holds its message until then."
     return verdict
+
+
+def _unsent(job: Job, found: Findings) -> Verdict:
+    consumers = found.consumers_of(job.queue)
+    whom = "the next of its workers that is free" if consumers else "a worker, of which none lives that consumes it"
+    sentence = (
+        f"It is one of more than {AT_ONCE} jobs that were started together {_when(job.ms('queued'), found)}: {whom}, "
+        f"sends it to queue {job.queue!r}, or the reaper does after a while."
+    )
+    return Verdict(Code.BEING_SENT, sentence, message=MessagePlace(where=Whereabouts.NOWHERE))
 
 
 def _found(job: Job, found: Findings, broker: Sightings, queue: Queue) -> Verdict:

@@ -193,6 +193,40 @@ def start_a_tree_of_which_a_part_was_cancelled(living, mortal):
     return Case(lambda: mortal.launcher.start(root), root, SETTLED)
 
 
+def large(act):
+    """Let a tree of a few jobs be large, and each of its jobs be recorded by a command of its own."""
+
+    def act_so():
+        with pytest.MonkeyPatch.context() as patch:
+            for module in ("launcher", "dispatch", "outbox"):
+                patch.setattr(f"jobtracker.{module}.AT_ONCE", 1)
+            patch.setattr("jobtracker.scripts._BUNDLE", 1)
+            act()
+
+    return act_so
+
+
+@operation()
+def start_a_large_tree(living, mortal):
+    root = living.launcher.create(tree())
+    return Case(large(lambda: mortal.launcher.start(root)), root, result=TREE_RESULT)
+
+
+@operation()
+def send_what_was_handed_over(living, mortal):
+    root = living.launcher.create(tree())
+    large(lambda: living.launcher.start(root))()
+    leaves = [each for each, subs in living.queries.families(root).items() if not subs]
+    return Case(lambda: Outbox(mortal.tracking).send_claimed(leaves), root, result=TREE_RESULT)
+
+
+@operation()
+def cancel_a_tree_that_was_handed_over(living, mortal):
+    root = living.launcher.create(tree())
+    large(lambda: living.launcher.start(root))()
+    return Case(large(lambda: mortal.launcher.cancel(root)), root, SETTLED)
+
+
 @operation()
 def submit_a_tree(living, mortal):
     return Case(lambda: mortal.launcher.submit(tree()), None, COMPLETED | {"pending"}, result=TREE_RESULT)
@@ -259,6 +293,12 @@ def failed_tree(living):
 def retry_a_tree(living, mortal):
     root = failed_tree(living)
     return Case(lambda: mortal.launcher.retry(root), root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
+
+
+@operation()
+def retry_a_large_tree(living, mortal):
+    root = failed_tree(living)
+    return Case(large(lambda: mortal.launcher.retry(root)), root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
 
 
 @operation(**AWAY)
@@ -578,7 +618,7 @@ def wait_until_mended(project):
     """Wait until nothing is under way any more, or has had all the time that it may take."""
     deadline = time.monotonic() + PATIENCE_S
     client, keys = project.client, project.keys
-    watched = [keys("status", "running"), keys("status", "retrying"), keys("unconfirmed"), keys("untold")]
+    watched = [keys("status", "running"), keys("status", "retrying"), *map(keys, ("unsent", "unconfirmed", "untold"))]
     while time.monotonic() < deadline:
         pending = client.zrange(keys("status", "pending"), 0, -1)
         is_sent = any(run != "0" for run in project.queries.fields(pending, "run"))
