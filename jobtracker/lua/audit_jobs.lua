@@ -54,7 +54,7 @@ local function check_other(name, id)
       differs('left_over', name, id, 'there', '', function() redis.call('UNLINK', key(name, id)) end)
     end
   elseif there and (name == 'subs' or name == 'outcomes') then
-    local rec = load(id, ALL)
+    local rec = load(id)
     if rec and rec.subs == 0 then check_family(rec) end -- to any other parent's its record leads
   end
 end
@@ -97,7 +97,7 @@ local function check_job(id)
   check_index(id, created, 'type', kind)
   check_index(id, entered, 'status', status)
   check_index(id, entered, 'status_type', status, kind)
-  if subs and subs ~= '0' then check_family(load(id, ALL)) end
+  if subs and subs ~= '0' then check_family(load(id)) end
   if parent and redis.call('EXISTS', key('job', parent)) == 1 and not redis.call('ZSCORE', key('subs', parent), id) then
     families[#families + 1] = { id, 'unlisted', parent }
   end

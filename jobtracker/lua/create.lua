@@ -8,7 +8,7 @@
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
 -- A worker may have recorded it first, where its publisher could not reach the store: it does not know the family.
-local id, now = ARGV[2], tonumber(ARGV[3])
+local id, now = ARGV[2], ARGV[3]
 local at = 4
 local function pairs_of()
   local n = tonumber(ARGV[at])
@@ -20,7 +20,7 @@ end
 local fields, data = pairs_of(), pairs_of()
 
 local outcome = 'duplicate'
-local rec = load(id, FEW)
+local rec = load(id)
 if not rec then
   if missing(id) == 'deleted' then return 'deleted' end
   rec = { id = id, status = 'pending', run = 0 }

@@ -10,7 +10,7 @@
 -- Outcomes applied, missing, illegal
 local id, mode, before, tombstone_s = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 
-local rec = load(id, ALL)
+local rec = load(id)
 if not rec then
   redis.call('SREM', key('trash'), id)
   return 'missing'

@@ -6,7 +6,7 @@
 -- Outcomes applied, missing, deleted, illegal (it was sent, or has begun)
 local id, unsent, n = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 
-local rec = load(id, FEW)
+local rec = load(id)
 if not rec then return missing(id) end
 if unsent and (rec.run > 0 or rec.status ~= 'pending') then return 'illegal' end
 for i = 5, 4 + 2 * n, 2 do

@@ -39,14 +39,13 @@ local function book(rec, deliveries, redeliveries, double_runs, wasted_ms)
   rec.deliveries = rec.deliveries + deliveries
   redis.call('HSET', key('job', rec.id), 'ledger', rec.ledger, 'deliveries', rec.deliveries)
   if SETTLED[rec.status] and not rec.taken_out then
-    local finished = tonumber(redis.call('HGET', key('job', rec.id), 'finished'))
-    chart(times(rec, finished), { deliveries, redeliveries, double_runs, wasted_ms }, 1)
+    chart(times(rec, rec.finished), { deliveries, redeliveries, double_runs, wasted_ms }, 1)
   end
 end
 
 -- Keeps what the record says of an execution, before it names another one, or none, or says that this one is gone.
 local function leave(rec, now, is_over)
-  local execution, worker = rec.execution, redis.call('HGET', key('job', rec.id), 'worker') or ''
+  local execution, worker = rec.execution, rec.worker or ''
   if rec.executing and not is_over then
     book(rec, 0, 0, 0, lasted(execution, now))
     keep(rec, execution, '?' .. now, worker)
@@ -77,8 +76,8 @@ local function credit(rec, execution, now, is_next)
     leave(rec, now, is_next)
     if not is_next then begin_anew(rec, execution) end
   end
-  rec.execution = execution
-  redis.call('HSET', key('job', rec.id), 'execution', execution, 'lease', worker_of(execution), 'worker', worker or '')
+  rec.execution, rec.lease, rec.worker = execution, worker_of(execution), worker or ''
+  redis.call('HSET', key('job', rec.id), 'execution', execution, 'lease', rec.lease, 'worker', rec.worker)
 end
 
 -- Whether a start has been reported before; not where its worker was taken for lost since, which it is not, then.

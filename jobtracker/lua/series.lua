@@ -8,10 +8,8 @@ local PREFIX -- of the call under way; the server runs one at a time
 local RECOUNTED -- up to where a recount is, "<score> <id>", or false; nil: not asked for yet in this call
 
 local function key(name, a, b)
-  local k = PREFIX .. KEY[name]
-  if a then k = k .. a end
-  if b then k = k .. ':' .. b end
-  return k
+  if b then return PREFIX .. KEY[name] .. a .. ':' .. b end
+  return PREFIX .. KEY[name] .. (a or '')
 end
 
 local function add(series, field, n)
@@ -55,7 +53,7 @@ end
 local function surplus(rec)
   local amounts = rec.ledger and amounts_in(rec.ledger) or { 0, 0, 0 }
   table.insert(amounts, 1, rec.deliveries)
-  local before = rec.ledger and redis.call('HGET', key('job', rec.id), 'ledger_before')
+  local before = rec.ledger and rec.ledger_before
   if before then
     for i, amount in ipairs(amounts_in(before)) do amounts[i] = amounts[i] - amount end
   end

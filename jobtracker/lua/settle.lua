@@ -9,10 +9,10 @@
 --          due       call the parent's task now; said once, and watched until that is confirmed
 --          settled   the parent failed, was cancelled, or is open again: tell the grandparent
 local parent, sub, run, status = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local now = tonumber(ARGV[6])
+local now = ARGV[6]
 
-local rec = load(parent, ALL)
-if rec and rec.started then now = math.max(now, tonumber(rec.started)) end -- its sub-jobs are told of in any order
+local rec = load(parent)
+if rec and rec.started and rec.started - now > 0 then now = rec.started end -- its sub-jobs are told of in any order
 all_told(sub) -- with this call, whatever the verdict
 if not rec or not redis.call('ZSCORE', key('subs', parent), sub) then return { 'missing', '', 0, '' } end
 

@@ -10,10 +10,10 @@
 -- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
 local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
-local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
+local id, event, now = ARGV[2], ARGV[3], ARGV[4]
 local run, attempt, lease, n = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
 
-local rec = load(id, FEW)
+local rec = load(id)
 if not rec then return { missing(id), '', '', 0, 0, '', 0, '', 0, 0 } end
 local before, masked, outcome, applied = rec.status, rec.masked, 'stale', event
 for i = 10, 9 + 2 * n, 2 do
@@ -22,7 +22,7 @@ end
 local execution, pairs_given = execution_of(rec, ARGV[8]), { unpack(ARGV, 10, 9 + 2 * n) }
 if event == 'start' and execution and is_told(rec, execution) then
   outcome = 'duplicate'
-elseif lease == '' or lease == (redis.call('HGET', KEYS[1], 'lease') or NOBODY) then
+elseif lease == '' or lease == (rec.lease or NOBODY) then
   outcome, applied = apply(rec, event, now, run, attempt, pairs_given, execution)
 end
 if outcome == 'applied' and applied == event then
@@ -34,7 +34,7 @@ if outcome == 'applied' and applied == event then
   end
 end
 if event == 'start' and (outcome == 'stale' or outcome == 'refused') then
-  local is_of_another_run = run and (run < rec.run or run > 0 and run <= (rec.void or 0))
+  local is_of_another_run = run and (run < rec.run or run > 0 and run <= rec.void)
   if outcome == 'refused' or is_of_another_run or rec.status == 'cancelled' then -- as on_prerun in hooks.py
     pairs_given[#pairs_given + 1], pairs_given[#pairs_given + 2] = 'refused', true
   elseif execution then
