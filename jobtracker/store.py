@@ -18,6 +18,9 @@ from jobtracker.scripts import Library, PendingCalls, batched
 
 T = TypeVar("T")
 
+_REMOVED_AT_ONCE = 20
+"""Jobs of one call: it takes the server half a millisecond, in which nobody else is served."""
+
 
 def now_ms() -> int:
     """The time, in milliseconds since the epoch (UTC)."""
@@ -281,12 +284,14 @@ class JobStore:
         return Outcome(self._verbs.call(self.client, "edit", part("job", job_id), args))
 
     def delete(self, *job_ids: str, mode: str = "delete", finished_before_ms: int = 0) -> list[Outcome]:
-        """Remove jobs in one round trip; the modes are in lua/delete.lua. Their sub-jobs are in the trash then."""
-        calls: list[tuple[str, list[str | int | float]]] = [
-            (part("job", job_id), [part.prefix, job_id, mode, finished_before_ms, self.tombstone_s])
-            for job_id, part in ((job_id, self.keys.of(job_id)) for job_id in job_ids)
-        ]
-        return [Outcome(outcome) for outcome in self._verbs.call_many(self.client, "delete", calls)]
+        """Remove jobs, some with each call; the modes are in lua/delete.lua. Their sub-jobs are in the trash then."""
+        outcomes: dict[str, Outcome] = {}
+        for part, own in self.keys.share_out(job_ids).items():
+            for some in batched(own, _REMOVED_AT_ONCE):
+                args: list[str | int | float] = [part.prefix, mode, finished_before_ms, self.tombstone_s, *some]
+                found = self._verbs.call(self.client, "delete", part("job", some[0]), args)
+                outcomes |= zip(some, map(Outcome, found), strict=True)
+        return [outcomes[job_id] for job_id in job_ids]
 
     def log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
         """Append `(time in ms, level, message)` lines to a job's log."""
