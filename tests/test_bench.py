@@ -25,3 +25,11 @@ def measured(part, size):
 def test_each_transition_is_one_round_trip():
     figures = measured("transitions", 200)
     assert {verb: round(found["round_trips"], 2) for verb, found in figures.items()} == dict.fromkeys(figures, 1)
+
+
+def test_questions_are_asked_at_three_sizes_beside_flower_and_a_bare_route():
+    figures = measured("queries", 2000)
+    assert {tuple(of) for of in figures["times"].values()} == {("100", "200", "2000")}
+    assert figures["growth"].keys() == figures["times"].keys()
+    assert set(figures["list_to"]) == {"Flower's tasks", "the list's bytes"}
+    assert min(of["p50_ms"] for by_size in figures["times"].values() for of in by_size.values()) > 0

@@ -1,0 +1,213 @@
+"""What questions cost over HTTP, at a hundredth, a tenth and all of the jobs.
+
+Each store has a server and an API process of its own, all of them at the same time. Every question is asked of each
+in turn, on one connection, again and again. Beside them, in the same turns, Flower is asked for a page of its tasks,
+and a FastAPI route that does nothing but answer the bytes of the list.
+
+A list is asked for as a page that is looked at again is, and once as one that nobody has asked for before.
+"""
+
+import contextlib
+import json
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from bench.filling import TYPES, Plan, fill
+from bench.serving import Connection, serving, serving_api
+from jobtracker.embedded import EmbeddedRedis, free_port
+from jobtracker.keys import Keys
+
+TITLE = "milliseconds that questions take over HTTP; that many jobs are the most there are"
+SIZE = 1_000_000
+FLOWERS_TASKS = 20_000
+PAGE = 100
+ASKED = 60
+"""How often each question is asked in a round."""
+
+_PLAIN = {
+    "stats": "/api/tracking/stats",
+    "performance": "/api/tracking/performance",
+    "throughput": "/api/tracking/throughput",
+    "active": "/api/tracking/active-jobs",
+    "failed": f"/api/tracking/failed-jobs?page_size={PAGE}",
+    "queue depth": "/api/tracking/queue-depth",
+}
+LIST, NEW_PAGE, CURSOR, NUMBER = "list", "list, a new page", "list, deep by cursor", "list, deep by number"
+FLOWER, SAME_BYTES = "Flower's tasks", "the list's bytes"
+
+Times = dict[str, float]
+"""p50_ms and p95_ms."""
+
+
+def run(jobs: int, rounds: int) -> dict[str, Any]:
+    """Measure; times in milliseconds by question and number of jobs, and what they are compared to."""
+    sizes = sorted({max(jobs // 100, PAGE), max(jobs // 10, PAGE), jobs})
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stores = {size: stack.enter_context(_store(size, folder / str(size))) for size in sizes}
+        asked: dict[str, dict[int, Callable[[], str]]] = {}
+        for size, (connection, ids) in stores.items():
+            for question, path in _paths(connection, ids, size).items():
+                asked.setdefault(question, {})[size] = path
+        askers = {size: connection for size, (connection, _) in stores.items()}
+        samples = {LIST: {}, NEW_PAGE: {size: _walk(askers[size]) for size in sizes}}
+        flower = stack.enter_context(_flower(folder, min(FLOWERS_TASKS, jobs)))
+        same = stack.enter_context(_same_bytes(folder, askers[jobs].get(asked[LIST][jobs]())))
+        others = {FLOWER: (flower, f"/api/tasks?limit={PAGE}"), SAME_BYTES: (same, "/")}
+        for _ in range(rounds):
+            for question, by_size in asked.items():
+                beside = others if question == LIST else {}
+                _take_turns(samples, question, {s: (askers[s], p) for s, p in by_size.items()}, beside)
+    times = {
+        question: {str(size): _times(of) for size, of in by_size.items()} for question, by_size in samples.items()
+    }
+    compared = {name: times.pop(name)["0"] for name in others}
+    most = str(jobs)
+    return {
+        "times": times,
+        "growth": {question: _ratio(of[most], of[str(sizes[0])]) for question, of in times.items()},
+        "beside": compared,
+        "list_to": {name: _ratio(times[LIST][most], of) for name, of in compared.items()},
+        "flowers_tasks": min(FLOWERS_TASKS, jobs),
+    }
+
+
+def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The figures as a table, its head first."""
+    times = figures["times"]
+    sizes = list(times[LIST])
+    head = ("p50 / p95, ms", *(f"{int(size):,} jobs" for size in sizes), "growth of p50")
+    body = [
+        (question, *(_show(of[size]) for size in sizes), f"{figures['growth'][question]:.2f}")
+        for question, of in times.items()
+    ]
+    for name, of in figures["beside"].items():
+        more = f" ({figures['flowers_tasks']:,})" if name == FLOWER else ""
+        ratio = f"the list's p50 is {figures['list_to'][name]:.2f} of it"
+        body.append((f"{name}{more}", *[""] * (len(sizes) - 1), _show(of), ratio))
+    return [head, *body]
+
+
+def _take_turns(
+    samples: dict[str, dict[Any, list[float]]],
+    question: str,
+    by_size: dict[int, tuple[Connection, Callable[[], str]]],
+    beside: dict[str, tuple[Connection, str]],
+) -> None:
+    found = samples.setdefault(question, {})
+    for _ in range(ASKED):
+        for size, (connection, path) in by_size.items():
+            found.setdefault(size, []).append(connection.timed(path())[0])
+        for name, (connection, path_beside) in beside.items():
+            samples.setdefault(name, {}).setdefault(0, []).append(connection.timed(path_beside)[0])
+
+
+@contextlib.contextmanager
+def _store(size: int, folder: Path) -> Iterator[tuple[Connection, list[str]]]:
+    """A filled store behind an API of its own; and the jobs' ids."""
+    with EmbeddedRedis(folder / "redis", config={"appendonly": "no"}) as server:
+        ids = fill(server.port, Keys("bench"), Plan(jobs=size))
+        with serving_api(server, "bench", folder) as connection:
+            yield connection, ids
+
+
+def _list_path(**more: object) -> str:
+    filters = {"status": "completed", "job_type": next(iter(TYPES)), "page_size": PAGE, **more}
+    return "/api/jobs/?" + "&".join(f"{name}={value}" for name, value in filters.items() if value)
+
+
+def _paths(connection: Connection, ids: list[str], size: int) -> dict[str, Callable[[], str]]:
+    """What is asked of a store, by question; of pages the one in the middle."""
+    total = json.loads(connection.get(_list_path()))["total"]
+    middle = json.loads(connection.get(_list_path(page=max(total // PAGE // 2, 1))))["next_cursor"]
+    dice = random.Random(1)
+    some = dice.sample(ids, PAGE)
+    paths: dict[str, Callable[[], str]] = {
+        LIST: _list_path,
+        CURSOR: lambda: _list_path(cursor=middle),
+        NUMBER: lambda: _list_path(job_type=None, page=max(size // PAGE // 2, 1)),
+        "get": lambda: f"/api/jobs/{dice.choice(some)}",
+    }
+    return paths | {question: (lambda path=path: path) for question, path in _PLAIN.items()}
+
+
+def _walk(connection: Connection) -> list[float]:
+    """The times of pages on the way through a list, from one to the next; each of them is asked for once."""
+    times, cursor = [], None
+    for _ in range(ASKED):
+        elapsed_ms, body = connection.timed(_list_path(cursor=cursor))
+        times.append(elapsed_ms)
+        cursor = json.loads(body)["next_cursor"]
+        if cursor is None:
+            break
+    return times
+
+
+@contextlib.contextmanager
+def _flower(folder: Path, tasks: int) -> Iterator[Connection]:
+    """Flower, which has seen the events of so many tasks."""
+    port = free_port()
+    with EmbeddedRedis(folder / "flowers-redis", config={"appendonly": "no"}) as server:
+        environ = {"BENCH_VARIANT": "plain", "BENCH_CELERY_URL": server.url, "FLOWER_UNAUTHENTICATED_API": "true"}
+        options = ["--address=127.0.0.1", f"--port={port}", "--inspect_timeout=100"]
+        command = ["celery", "-A", "bench.noop", "flower", *options]
+        with serving("flower", command, folder, environ, port, "/healthcheck") as connection:
+            _send_events(server.url, tasks, connection)
+            yield connection
+
+
+def _send_events(url: str, tasks: int, flower: Connection) -> None:
+    """Send what workers send of tasks that succeed, no faster than Flower follows."""
+    with Celery(broker=url) as app, app.connection_for_write() as broker:
+        sender = app.events.Dispatcher(broker, hostname="celery@worker-1")
+        for n in range(tasks):
+            task = {"uuid": f"task-{n}"}
+            sender.send("task-received", **task, name="bench.noop", args="()", kwargs='{"order_id": 1}', retries=0)
+            sender.send("task-started", **task)
+            sender.send("task-succeeded", **task, result='{"saved": 1}', runtime=0.1)
+            if n % 1000 == 999 or n == tasks - 1:
+                _wait_until_known(flower, f"task-{n}")
+
+
+def _wait_until_known(flower: Connection, task: str) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        with contextlib.suppress(RuntimeError):
+            if json.loads(flower.get(f"/api/task/info/{task}"))["state"] == "SUCCESS":
+                return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"Flower does not know of {task}")
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def _same_bytes(folder: Path, body: bytes) -> Iterator[Connection]:
+    port = free_port()
+    (folder / "body").write_bytes(body)
+    environ = {"BENCH_BODY": str(folder / "body"), "BENCH_PORT": str(port), **os.environ}
+    with serving("same-bytes", ["bench.same_bytes"], folder, environ, port, "/") as connection:
+        yield connection
+
+
+def _times(samples: list[float]) -> Times:
+    ordered = sorted(samples)
+    return {
+        "p50_ms": round(statistics.median(ordered), 3),
+        "p95_ms": round(ordered[int(len(ordered) * 0.95)], 3),
+    }
+
+
+def _ratio(times: Times, to: Times) -> float:
+    return round(times["p50_ms"] / to["p50_ms"], 3)
+
+
+def _show(times: Times) -> str:
+    return f"{times['p50_ms']:.2f} / {times['p95_ms']:.2f}"
