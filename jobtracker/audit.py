@@ -77,6 +77,8 @@ class Audited(NamedTuple):
     differences: list[Difference]
     families: list[Family]
     unlisted: list[Unlisted]
+    apart: list[Unlisted]
+    """Sub-jobs whose parent is not in their partition: whether it is there and lists them was not looked at."""
 
 
 class Counted(NamedTuple):
@@ -119,8 +121,9 @@ class Audit:
                 Difference(Flaw(flaw), where, subject, found, wanted, bool(repaired))
                 for flaw, where, subject, found, wanted, repaired in differences
             ],
-            [Family(*entry) for entry in families if entry[1] != "unlisted"],
-            [Unlisted(entry[0], entry[2]) for entry in families if entry[1] == "unlisted"],
+            [Family(*entry) for entry in families if len(entry) == 2],
+            [Unlisted(entry[0], entry[2]) for entry in families if entry[1:2] == ["unlisted"] and len(entry) > 2],
+            [Unlisted(entry[0], entry[2]) for entry in families if entry[1:2] == ["apart"] and len(entry) > 2],
         )
 
     def index(self, parts: Sequence[str], job_ids: Sequence[str], *, repair: bool) -> list[Difference]:

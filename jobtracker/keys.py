@@ -18,6 +18,7 @@ counted and settled; what the newer schema adds to that, it lacks from there on.
 makes every event illegal, and stays. A change that can't keep to this takes a new number, and a namespace of its own.
 """
 
+import uuid
 from binascii import crc32
 from collections.abc import Callable, Sequence
 
@@ -39,7 +40,8 @@ PREFIXES: dict[str, str] = {
     "subs": "subs:",
     # subs:<id>      zset    Sub-jobs of a parent, scored by their position. Writer: create. With the parent.
     "outcomes": "outcomes:",
-    # outcomes:<id>  hash    sub-job -> "<run>:<status>" as last told to the parent. Writer: settle. With the parent.
+    # outcomes:<id>  hash    sub-job -> "<run>:<status>" as last told to the parent; "<run>.<left>:<status>" of one in
+    #                        another partition that has left a terminal status. Writer: settle. With the parent.
     "tombstone": "tombstone:",
     # tombstone:<id> string  The job was deleted: late reports must not bring it back. Writer: delete. Expires.
     # indexes ---------------------------------------------------------------------------------------------------
@@ -86,7 +88,7 @@ PREFIXES: dict[str, str] = {
     "untold": "untold",
     # untold         zset    Jobs whose parent, or the next in whose chain, may not know yet that they are there, have
     #                        ended, or are open again. Scored by since when (ms). Writer: create, transition, settle,
-    #                        store.
+    #                        told, store.
     "probe": "probe",
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "dropped": "dropped",
@@ -127,6 +129,7 @@ RECORD_FIELDS = (
     "executing",  # "1": its own task runs (a parent may be running through its sub-jobs only)
     "parent",  # id
     "next",  # the job that Celery sends when this one has completed: the next of a chain
+    "left",  # how often it has left a terminal status: by that a parent in another partition tells old news from new
     "linked",  # "1": its message bears calls for its end (link, link_error)
     "sent_by",  # the job whose task sent it; not set: a process that runs no task did
     "group",  # Celery's id of the group it was sent in; not set on sub-jobs, whose parent says it
@@ -216,6 +219,21 @@ class Keys:
     def of(self, job_id: str) -> Partition:
         """The partition of a job."""
         return self._only or self.parts[crc32(job_id.encode()) % len(self.parts)]
+
+    def are_together(self, job_id: str, other_id: str) -> bool:
+        """Whether two jobs lie in one partition."""
+        return self._only is not None or self.of(job_id) is self.of(other_id)
+
+    def new_id(self, beside: str | None = None) -> str:
+        """An id for a job, a UUID; one that lies in the same partition as another job."""
+        new_id = str(uuid.uuid4())
+        if self._only or beside is None:
+            return new_id
+        wanted, head, tail = self.of(beside), new_id[:28], int(new_id[28:], 16)
+        while self.of(new_id) is not wanted:  # about as many times as there are partitions
+            tail = (tail + 1) % 2**32
+            new_id = f"{head}{tail:08x}"
+        return new_id
 
     def share_out(
         self, ids: Sequence[str], job_id_of: Callable[[str], str] | None = None

@@ -1,7 +1,6 @@
 """What people do with jobs: create, start, cancel, retry, change, delete."""
 
 import json
-import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -264,7 +263,7 @@ class Launcher:
         inherited: Priority,
         parent: str | None,
     ) -> str:
-        job_id = str(uuid.uuid4())
+        job_id = self.store.keys.new_id(beside=parent)
         job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload, has_sub_jobs=bool(job.sub_jobs))
         priority = job.priority or inherited
         subs = {}

@@ -190,7 +190,8 @@ class JobQueries:
         pipe.hgetall(self.keys("outcomes", job_id))
         for sub in subs:
             pipe.hmget(self.keys("job", sub), "run", "status")
-        told, *states = pipe.execute()
+        outcomes, *states = pipe.execute()
+        told = {sub: as_told(outcome) for sub, outcome in outcomes.items()}
         found = [
             (sub, int(run), Status(status))
             for sub, (run, status) in zip(subs, states, strict=True)
@@ -395,7 +396,9 @@ class JobQueries:
             return list(self.client.zrange(key, "-inf", end, byscore=True, offset=offset, num=most))
         pipe = self.client.pipeline(transaction=False)
         for part in self.parts:
-            pipe.zrange(part(*index), "-inf", f"({before_ms}", 0, True, True, offset=0, num=offset + most)
+            pipe.zrange(
+                part(*index), "-inf", f"({before_ms}", byscore=True, withscores=True, offset=0, num=offset + most
+            )
         merged = heapq.merge(*pipe.execute(), key=lambda entry: (entry[1], entry[0]))
         return [job_id for job_id, _ in islice(merged, offset, offset + most)]
 
@@ -431,6 +434,12 @@ class JobQueries:
         for part in self.parts:
             pipe.srandmember(part("trash"), most)
         return list(dict.fromkeys(job_id for ids in pipe.execute() for job_id in ids))[:most]
+
+
+def as_told(outcome: str) -> str:
+    """The run and status that a parent was told, "<run>:<status>" (`keys.PREFIXES["outcomes"]`)."""
+    run, colon, status = outcome.partition(":")
+    return run.partition(".")[0] + colon + status
 
 
 def _sum(counters: Iterable[Mapping[str, str]]) -> dict[str, int]:

@@ -8,10 +8,11 @@ what follows from it. Each step can be repeated.
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
-from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE
+from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.missing import MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of
@@ -42,7 +43,7 @@ class Reaper:
         self.tracking = tracking
         self._unfenced = tracking
         self._me = uuid.uuid4().hex
-        self._fence: str | None = None
+        self._fences: dict[Partition, str] = {}
         self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
         self._left: list[dict[str, str]] = []  # of those that were asked about, what has not ended
         self._missing = MissingMessages(tracking)
@@ -52,8 +53,7 @@ class Reaper:
     def step(self) -> None:
         """One round, if nobody else is at it."""
         try:
-            if self._take_turn():
-                self.settle_lost()
+            self.settle_lost(self._take_turn())
             for step in (
                 self.settle_finished,
                 self.tell_waiting,
@@ -72,11 +72,14 @@ class Reaper:
                 self._was_away_at = time.monotonic()
             raise
 
-    def _take_turn(self) -> bool:
-        """Take the lock, or keep it; returns whether a worker without a lease is a lost one.
+    def _take_turn(self) -> list[Partition]:
+        """Take the locks, or keep them; returns the partitions in which a worker without a lease is a lost one.
 
         It may be one that could not renew its lease, unless the store has been there for long enough: every process
         leaves a mark that lasts for a little less than a lease, and there is none where the store was away.
+
+        Each partition has a lock of its own, so that what is written in it bears what it holds. Whoever is first has
+        them all.
 
         Raises:
             FencedError: Another one reaps.
@@ -84,22 +87,25 @@ class Reaper:
         settings = self._unfenced.settings
         mark_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.reap_interval_s)
         lock_s = max(2 * settings.reap_interval_s, _SHORTEST_TURN_S)
-        turn = self._unfenced.store.reap(self._me, lock_ms=int(lock_s * 1000), mark_ms=int(mark_s * 1000))
-        if turn.fence is None:
+        turns = self._unfenced.store.reap(self._me, lock_ms=int(lock_s * 1000), mark_ms=int(mark_s * 1000))
+        fences = {part: turn.fence for part, turn in turns.items() if turn.fence is not None}
+        if not fences:
             raise FencedError("Another one reaps.")
-        if turn.fence != self._fence:
-            self._fence, self.tracking = turn.fence, self._unfenced.fenced(turn.fence)
-        is_long_there = turn.watched_ms >= settings.lease_lost_s * 1000
-        return is_long_there and time.monotonic() - self._was_away_at > settings.lease_lost_s
+        if fences != self._fences:
+            self._fences, self.tracking = fences, self._unfenced.fenced(fences)
+        if time.monotonic() - self._was_away_at <= settings.lease_lost_s:
+            return []
+        return [part for part in fences if turns[part].watched_ms >= settings.lease_lost_s * 1000]
 
-    def settle_lost(self) -> int:
+    def settle_lost(self, parts: Sequence[Partition] | None = None) -> int:
         """Settle running jobs whose worker has let its lease run out; returns how many.
 
         What Celery's result backend says of it counts. Where it says nothing, a job whose message comes back
         (acks_late) waits for that, and any other has failed: presumptions, which a report that the worker sends after
         all corrects.
         """
-        running = self._long_running()
+        queries = self.tracking.queries if parts is None else self.tracking.queries.within(parts)
+        running = queries.running_since(self._long_ago_ms())
         live = self.tracking.leases.held({record["lease"] for record in running if record.get("lease")})
         lost = [record for record in running if record.get("lease") not in live]
         return sum(self._settle(record, "WorkerLost", _fate(record)) for record in lost)
@@ -228,9 +234,6 @@ class Reaper:
 
     def _empty_trash(self) -> int:
         return self.tracking.launcher.empty_trash()
-
-    def _long_running(self) -> list[dict[str, str]]:
-        return self.tracking.queries.running_since(self._long_ago_ms())
 
     def _long_ago_ms(self) -> int:
         return now_ms() - int(self.tracking.settings.lease_lost_s * 1000)

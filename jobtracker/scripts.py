@@ -57,23 +57,27 @@ class Library:
         """
         if len(calls) == 1:
             return [self.call(client, verb, *calls[0])]
-        answers: list[Any] = []
+        answers: dict[int, Any] = {}
         for some in batched(_bundles(calls), _BUNDLES):
-            packed = [(bundle[0][0], _packed(verb, bundle)) for bundle in some]
-            for each in self.begin(client, "many", packed).answers():
-                answers += each
-        for answer in answers:
+            packed = [_packed(verb, [calls[n] for n in bundle]) for bundle in some]
+            for bundle, each in zip(some, self.begin(client, "many", packed).answers(), strict=True):
+                answers.update(zip(bundle, each, strict=False))  # an error is the last of its bundle's answers
+        for answer in answers.values():
             if isinstance(answer, Exception):
                 raise answer
-        return answers
+        return [answers[n] for n in range(len(calls))]
 
     def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
         """Send calls of a verb, and leave their answers for later."""
         return PendingCalls(self, client, verb, calls)
 
-    def fenced(self, fence: str) -> "Library":
-        """The same verbs for a reaper; they raise `FencedError` where its turn is over (lua/fence.lua)."""
-        return _FencedLibrary(self, fence)
+    def fenced(self, fences: Mapping[str, str]) -> "Library":
+        """The same verbs for a reaper; they raise `FencedError` where its turn is over (lua/fence.lua).
+
+        Args:
+            fences: What the reaper's lock holds while it has it, by the prefix of the partition.
+        """
+        return _FencedLibrary(self, fences)
 
     def load(self, client: RedisClient) -> None:
         """Load the library into the server; does nothing where somebody else has."""
@@ -90,27 +94,30 @@ _BUNDLES = 20
 """Bundles of one round trip."""
 
 
-def _bundles(calls: Calls) -> Iterator[Calls]:
-    """The calls in bundles, in order; a bundle is about one partition, whose prefix is the first argument."""
-    for _, of_one in groupby(calls, key=lambda call: call[1][0]):
-        yield from map(list, batched(of_one, _BUNDLE))
+def _bundles(calls: Calls) -> Iterator[list[int]]:
+    """The numbers of calls in bundles, in order; a bundle is about one partition, that of the first argument."""
+
+    def prefix(number: int) -> str:
+        return str(calls[number][1][0])
+
+    for _, of_one in groupby(sorted(range(len(calls)), key=prefix), key=prefix):
+        yield from batched(of_one, _BUNDLE)
 
 
-def _packed(verb: str, calls: Calls) -> Args:
+def _packed(verb: str, calls: Calls) -> tuple[str, Args]:
     text = json.dumps([([key], list(map(str, args))) for key, args in calls], ensure_ascii=False)
-    return [calls[0][1][0], verb, text]
+    return calls[0][0], [calls[0][1][0], verb, text]
 
 
 class _FencedLibrary(Library):
-    def __init__(self, library: Library, fence: str) -> None:
+    def __init__(self, library: Library, fences: Mapping[str, str]) -> None:
         self.name, self.source = library.name, library.source
         self._library = library
-        self._fence = fence
+        self._fences = fences
 
     def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
-        return PendingCalls(
-            self._library, client, f"fenced_{verb}", [(key, [*args, self._fence]) for key, args in calls]
-        )
+        fenced = [(key, [*args, self._fences.get(str(args[0]), "")]) for key, args in calls]
+        return self._library.begin(client, f"fenced_{verb}", fenced)
 
 
 class FencedError(ResponseError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from jobtracker.connection import RedisClient
-from jobtracker.keys import Keys
+from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import job_and_run_of
 from jobtracker.scripts import Library, PendingCalls, batched
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _REMOVED_AT_ONCE = 20
 """Jobs of one call: it takes the server half a millisecond, in which nobody else is served."""
+
+_VERBS = ("create", "transition", "settle", "told", "edit", "delete", "log", "reap", "claim", "many")
 
 
 def now_ms() -> int:
@@ -136,28 +138,32 @@ class JobStore:
         self.tombstone_s = tombstone_s
         self.max_log_lines = max_log_lines
         keep_s = retention_ms // 1000 + 86_400
-        self._verbs = Library(
-            ("create", "transition", "settle", "edit", "delete", "log", "reap", "claim", "many"), keep_s
-        )
+        self._verbs = Library(_VERBS, keep_s)
 
-    def fenced(self, fence: str) -> "JobStore":
-        """The same store for a reaper: everything that it writes raises `FencedError` where its turn is over."""
+    def fenced(self, fences: Mapping[Partition, str]) -> "JobStore":
+        """The same store for a reaper: what it writes in these partitions raises `FencedError` once its turn is over.
+
+        In another one it carries on what has become of a job in these, as whoever reports does.
+        """
         fenced = copy.copy(self)
-        fenced._verbs = self._verbs.fenced(fence)  # noqa: SLF001 (its own)
+        fenced._verbs = self._verbs.fenced({part.prefix: fence for part, fence in fences.items()})  # noqa: SLF001
         return fenced
 
-    def reap(self, reaper: str, *, lock_ms: int, mark_ms: int) -> Turn:
-        """Take the reaper's lock, or keep it.
+    def reap(self, reaper: str, *, lock_ms: int, mark_ms: int) -> dict[Partition, Turn]:
+        """Take the reaper's lock of each partition, or keep it.
 
         Args:
             reaper: Who asks; each has a name of its own.
             lock_ms: How long it has the lock.
             mark_ms: How long it is remembered that one was here.
         """
-        [part] = self.keys.parts
-        args: list[str | int | float] = [part.prefix, reaper, lock_ms, mark_ms]
-        fence, watched_ms = self._verbs.call(self.client, "reap", part("reaper"), args)
-        return Turn(fence or None, watched_ms)
+        parts = self.keys.parts
+        calls: list[tuple[str, list[str | int | float]]] = [
+            (part("reaper"), [part.prefix, reaper, lock_ms, mark_ms]) for part in parts
+        ]
+        answers = self._verbs.call_many(self.client, "reap", calls)
+        turns = (Turn(fence or None, watched_ms) for fence, watched_ms in answers)
+        return dict(zip(parts, turns, strict=True))
 
     def create(self, *jobs: NewJob, at_ms: int | None = None) -> list[Outcome]:
         """Record jobs, or attach sub-jobs to ones that are there, in one round trip.
@@ -167,14 +173,21 @@ class JobStore:
         """
         at_ms = now_ms() if at_ms is None else at_ms
         answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
-        return [Outcome(answer) for answer in answers]
+        return self._created(jobs, answers)
 
     def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
         """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
         at_ms = now_ms() if at_ms is None else at_ms
         calls = [self._new(job, at_ms) for job in jobs]
         pending = self._verbs.begin(self.client, "create", calls)
-        return Begun(pending, lambda answers: [Outcome(outcome) for outcome in answers])
+        return Begun(pending, lambda answers: self._created(jobs, answers))
+
+    def _created(self, jobs: Iterable[NewJob], answers: Iterable[str]) -> list[Outcome]:
+        if len(self.keys.parts) > 1:
+            # A parent in another partition lists them now; whether it does they could not see.
+            apart = [sub for job in jobs for sub in job.subs.values() if not self.keys.are_together(job.id, sub)]
+            self._verbs.call_many(self.client, "told", [self._told_call(sub, "", settled=False) for sub in apart])
+        return [Outcome(outcome) for outcome in answers]
 
     def apply(
         self,
@@ -261,12 +274,35 @@ class JobStore:
             at_ms: When that came about; default now.
         """
         at_ms = now_ms() if at_ms is None else at_ms
-        part = self.keys.of(parent_id)
-        args: list[str | int | float] = [part.prefix, parent_id, job_id, run, status, at_ms]
-        verdict, grandparent, parent_run, parent_status = self._verbs.call(
+        part, is_apart = self.keys.of(parent_id), not self.keys.are_together(parent_id, job_id)
+        left = "0" if len(self.keys.parts) > 1 else ""
+        if is_apart:
+            own_run, own_status, own_left = self.client.hmget(self.keys("job", job_id), "run", "status", "left")
+            if own_status in set(Status):
+                run, status, left = int(own_run), Status(own_status), own_left or left
+        args: list[str | int | float] = [part.prefix, parent_id, job_id, run, status, at_ms, left]
+        verdict, grandparent, parent_run, parent_status, *asked = self._verbs.call(
             self.client, "settle", part("job", parent_id), args
         )
+        while asked:
+            verdict, grandparent, parent_run, parent_status, *asked = self._verbs.call(
+                self.client, "settle", part("job", parent_id), [*args, *self._named(asked[0])]
+            )
+        if is_apart:
+            call = self._told_call(job_id, left, settled=status in SETTLED)
+            self._verbs.call_many(self.client, "told", [call])
         return Verdict(verdict, grandparent or None, parent_run, _status(parent_status))
+
+    def _named(self, job_ids: Sequence[str]) -> list[str]:
+        pipe = self.client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hmget(self.keys("job", job_id), "name", "reason")
+        found = zip(job_ids, pipe.execute(), strict=True)
+        return [text or "" for job_id, texts in found for text in (job_id, *texts)]
+
+    def _told_call(self, job_id: str, left: str, *, settled: bool) -> tuple[str, list[str | int | float]]:
+        part = self.keys.of(job_id)
+        return part("job", job_id), [part.prefix, job_id, left, int(settled)]
 
     def edit(
         self,
@@ -285,6 +321,11 @@ class JobStore:
 
     def delete(self, *job_ids: str, mode: str = "delete", finished_before_ms: int = 0) -> list[Outcome]:
         """Remove jobs, some with each call; the modes are in lua/delete.lua. Their sub-jobs are in the trash then."""
+        if len(self.keys.parts) > 1 and job_ids:
+            return self._delete_across(job_ids, mode, finished_before_ms)
+        return self._delete(job_ids, mode, finished_before_ms)
+
+    def _delete(self, job_ids: Sequence[str], mode: str, finished_before_ms: int) -> list[Outcome]:
         outcomes: dict[str, Outcome] = {}
         for part, own in self.keys.share_out(job_ids).items():
             for some in batched(own, _REMOVED_AT_ONCE):
@@ -292,6 +333,30 @@ class JobStore:
                 found = self._verbs.call(self.client, "delete", part("job", some[0]), args)
                 outcomes |= zip(some, map(Outcome, found), strict=True)
         return [outcomes[job_id] for job_id in job_ids]
+
+    def _delete_across(self, job_ids: Sequence[str], mode: str, finished_before_ms: int) -> list[Outcome]:
+        """Remove jobs whose parents and sub-jobs may lie in other partitions, which no script sees."""
+        keys, pipe = self.keys, self.client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hget(keys("job", job_id), "parent")
+            pipe.zrange(keys("subs", job_id), 0, -1)
+        answers = pipe.execute()
+        parents, subs = (dict(zip(job_ids, some, strict=True)) for some in (answers[::2], answers[1::2]))
+        parts = [job_id for job_id in job_ids if parents[job_id] and mode in {"delete", "expire"}]
+        for job_id in parts:
+            pipe.exists(keys("job", parents[job_id]))
+        kept = {job_id for job_id, has_parent in zip(parts, pipe.execute(), strict=True) if has_parent}
+        rest = [job_id for job_id in job_ids if job_id not in kept]
+        gone = dict(zip(rest, self._delete(rest, mode, finished_before_ms), strict=True))
+        trash = [
+            sub for each, done in gone.items() if done is Outcome.APPLIED and mode != "undo" for sub in subs[each]
+        ]
+        for part, own in keys.share_out(trash).items():
+            pipe.sadd(part("trash"), *own)
+        for part in keys.parts if mode == "trash" else ():
+            pipe.srem(part("trash"), *job_ids)
+        pipe.execute()
+        return [gone.get(job_id, Outcome.ILLEGAL) for job_id in job_ids]
 
     def log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
         """Append `(time in ms, level, message)` lines to a job's log."""

@@ -1,5 +1,6 @@
 """Everything that works on one store, put together once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from celery import Celery
@@ -7,7 +8,7 @@ from celery import Celery
 from jobtracker.circuit import Circuit
 from jobtracker.connection import RedisClient, connect
 from jobtracker.dispatch import Dispatcher
-from jobtracker.keys import Keys
+from jobtracker.keys import Keys, Partition
 from jobtracker.launcher import Launcher
 from jobtracker.leases import Leases
 from jobtracker.losses import Losses
@@ -79,10 +80,10 @@ class Tracking:
             reporting,
         )
 
-    def fenced(self, fence: str) -> "Tracking":
-        """The same for a reaper: what it writes, and what follows from that, raises where its turn is over."""
-        store = self.store.fenced(fence)
-        settlement = Settlement(store, self.queries, self.dispatcher, self.leases)
-        launcher = Launcher(store, self.queries, self.registry, self.dispatcher, settlement)
-        losses = Losses(store, self.queries, self.registry, self.leases, settlement)
-        return replace(self, store=store, settlement=settlement, launcher=launcher, losses=losses)
+    def fenced(self, fences: Mapping[Partition, str]) -> "Tracking":
+        """The same for a reaper of some partitions, each with the fence of its turn (`JobStore.fenced`)."""
+        store, queries = self.store.fenced(fences), self.queries.within([*fences])
+        settlement = Settlement(store, queries, self.dispatcher, self.leases)
+        launcher = Launcher(store, queries, self.registry, self.dispatcher, settlement)
+        losses = Losses(store, queries, self.registry, self.leases, settlement)
+        return replace(self, store=store, queries=queries, settlement=settlement, launcher=launcher, losses=losses)

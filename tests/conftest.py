@@ -34,10 +34,21 @@ def client(redis_server: EmbeddedRedis) -> Iterator[RedisClient]:
         yield client
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--partitions", type=int, default=1, help="Of the stores of tests of the store and of queries.")
+
+
+@pytest.fixture(scope="session")
+def partitions(request: pytest.FixtureRequest) -> int:
+    """How many partitions a test's store has."""
+    found: int = request.config.getoption("--partitions")
+    return found
+
+
 @pytest.fixture
-def keys(client: RedisClient) -> Iterator[Keys]:
+def keys(client: RedisClient, partitions: int) -> Iterator[Keys]:
     """A namespace that no other test has; what is in it goes with the test."""
-    keys = Keys(namespace=f"test-{uuid.uuid4().hex}")
+    keys = Keys(f"test-{uuid.uuid4().hex}", partitions)
     yield keys
     leftover = keys_of(client, keys)
     for first in range(0, len(leftover), 1000):

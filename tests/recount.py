@@ -26,7 +26,8 @@ def names_of(client: RedisClient, keys: Keys) -> list[str]:
 
 def recount(client: RedisClient, keys: Keys) -> list[str]:
     """The differences between what the records say and what stands beside them: [] where all is well."""
-    names = {part: _by_name(client, part) for part in keys.parts}
+    there = keys_of(client, keys)
+    names = {part: _by_name(there, part) for part in keys.parts}
     records = {part: _records(client, part, own["job"]) for part, own in names.items()}
     everywhere = {job_id: record for own in records.values() for job_id, record in own.items()}
     return [
@@ -61,11 +62,13 @@ def _of_part(
     yield from _orphans(client, keys, names, records)
 
 
-def _by_name(client: RedisClient, keys: Partition) -> dict[str, list[str]]:
+def _by_name(there: list[str], keys: Partition) -> dict[str, list[str]]:
     """The rest of each key behind its prefix in `keys.PREFIXES`, by the name of the prefix."""
     longest_first = sorted(PREFIXES.items(), key=lambda item: -len(item[1]))
     found: dict[str, list[str]] = defaultdict(list)
-    for key in sorted(set(client.scan_iter(match=f"{keys.prefix}*", count=1000))):
+    for key in there:
+        if not key.startswith(keys.prefix):
+            continue
         rest = key.removeprefix(keys.prefix)
         for name, prefix in longest_first:
             if rest == prefix or (prefix.endswith(":") and rest.startswith(prefix)):

@@ -73,7 +73,8 @@ def test_the_simple_course_keeps_nothing_beside_the_record(course, client, keys)
     assert "ledger" not in record
     assert not [key for key in keys_of(client, keys) if "executions" in key or "history" in key]
     assert (
-        not {"deliveries", "wasted_ms"} & client.hgetall(keys("times", (START_MS + 5000) // HOUR_MS, "custom")).keys()
+        not {"deliveries", "wasted_ms"}
+        & client.hgetall(keys.of(course.id)("times", (START_MS + 5000) // HOUR_MS, "custom")).keys()
     )
 
 

@@ -27,28 +27,28 @@ def test_a_store_that_nobody_meddled_with_has_no_differences(client, keys, job, 
     "index", [("all",), ("type", "custom"), ("status", "completed"), ("status_type", "completed", "custom")]
 )
 def test_a_missing_entry_a_wrong_score_and_a_stray_entry_are_seen_in_every_index(client, keys, job, index):
-    client.zrem(keys(*index), job)
+    client.zrem(keys.of(job)(*index), job)
     assert len(recount(client, keys)) == 1
-    client.zadd(keys(*index), {job: START_MS + 1})
+    client.zadd(keys.of(job)(*index), {job: START_MS + 1})
     assert len(recount(client, keys)) == 1
-    client.zadd(keys(*index), {job: START_MS, "stray": START_MS})
+    client.zadd(keys.of(job)(*index), {job: START_MS, "stray": START_MS})
     assert len(recount(client, keys)) == 1
 
 
 @pytest.mark.parametrize("index", [("type", "other"), ("status", "failed"), ("status_type", "failed", "custom")])
 def test_a_job_in_an_index_where_it_does_not_belong_is_seen(client, keys, job, index):
-    client.zadd(keys(*index), {job: START_MS})
+    client.zadd(keys.of(job)(*index), {job: START_MS})
     assert len(recount(client, keys)) == 1
 
 
 @pytest.mark.parametrize("field", ["completed:normal:custom", "failed:normal:custom"])
 def test_a_wrong_counter_is_seen(client, keys, job, field):
-    client.hincrby(keys("counts"), field, 1)
+    client.hincrby(keys.of(job)("counts"), field, 1)
     assert len(recount(client, keys)) == 1
 
 
 def test_a_counter_that_stays_at_zero_is_seen(client, keys, job):
-    client.hset(keys("counts"), "failed:normal:custom", 0)
+    client.hset(keys.of(job)("counts"), "failed:normal:custom", 0)
     assert len(recount(client, keys)) == 1
 
 

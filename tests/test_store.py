@@ -159,10 +159,10 @@ def test_an_enqueue_that_is_taken_back_leaves_the_job_as_it_was(client, keys, st
     job = create_job(store)
     record = client.hgetall(keys("job", job))
     store.apply(Event.ENQUEUE, job)
-    assert client.zrange(keys("unconfirmed"), 0, -1) == [job]
+    assert client.zrange(keys.of(job)("unconfirmed"), 0, -1) == [job]
     assert store.apply(Event.UNENQUEUE, job, run=1).run == 0
     assert client.hgetall(keys("job", job)) == record | {"void": "1"}
-    assert client.zrange(keys("unconfirmed"), 0, -1) == []
+    assert client.zrange(keys.of(job)("unconfirmed"), 0, -1) == []
 
 
 def test_what_turns_up_of_a_run_that_was_taken_back_is_refused(client, keys, store):

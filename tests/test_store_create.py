@@ -4,6 +4,7 @@ import pytest
 from recount import keys_of, recount
 from redis.exceptions import ResponseError
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
+from time_series import stored_series
 
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.models import from_ms
@@ -44,14 +45,14 @@ def test_each_created_job_counts_in_its_minute(client, keys, store):
     for at_ms in (START_MS, START_MS + 1, START_MS + 60_000):
         create_job(store, at_ms=at_ms)
     hour, minute = divmod(START_MS // 60_000, 60)
-    flow = client.hgetall(keys("flow", hour))
-    assert flow == {f"{minute}:created": "2", f"{minute + 1}:created": "1"}
+    flow = stored_series(client, keys)[f"flow:{hour}"]
+    assert flow == {f"{minute}:created": 2, f"{minute + 1}:created": 1}
 
 
 def test_time_series_expire_a_day_after_the_retention(client, keys, store):
-    create_in(store, Status.COMPLETED)
+    part = keys.of(create_in(store, Status.COMPLETED))
     hour = START_MS // 3_600_000
-    for key in (keys("flow", hour), keys("times", hour, "custom")):
+    for key in (part("flow", hour), part("times", hour, "custom")):
         assert 8 * 86_400 - 60 < client.ttl(key) <= 8 * 86_400
 
 

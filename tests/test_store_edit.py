@@ -20,7 +20,7 @@ def test_an_edit_changes_the_record_and_the_data(client, keys, store, queries):
 def test_a_change_of_priority_moves_the_job_in_the_counters(client, keys, store, status):
     job = create_in(store, status)
     assert store.edit(job, fields={"name": "new", "priority": "critical"}) is Outcome.APPLIED
-    assert client.hgetall(keys("counts")) == {f"{status}:critical:custom": "1"}
+    assert client.hgetall(keys.of(job)("counts")) == {f"{status}:critical:custom": "1"}
     assert recount(client, keys) == []
 
 

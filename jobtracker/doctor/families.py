@@ -8,9 +8,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from jobtracker.audit import Audit, Audited, Difference, Flaw
+from jobtracker.audit import Audit, Audited, Difference, Flaw, Unlisted
 from jobtracker.keys import Partition
 from jobtracker.lifecycle import SETTLED, Status
+from jobtracker.queries import as_told
 from jobtracker.store import NewJob, now_ms
 from jobtracker.tracking import Tracking
 
@@ -40,7 +41,7 @@ class Families:
         """Keep what has to be looked at twice; returns the rest."""
         self._parents.update(family.parent_id for family in audited.families)
         self._to_follow.update(_following(audited))
-        self._unlisted.update(audited.unlisted)
+        self._unlisted.update(self._unlisted_of(audited))
         rest = []
         for each in audited.differences:
             if (each.flaw, each.where) == (Flaw.FAMILY, "subs") and int(each.found) > int(each.wanted):
@@ -91,7 +92,7 @@ class Families:
                         yield Difference(
                             Flaw.UNTOLD, f"parent of {sub}", parent, names or "", parent, is_repaired=False
                         )
-                    was = told[parent].get(sub, "")
+                    was = as_told(told[parent].get(sub, ""))
                     if was != f"{run}:{status}" and (was.partition(":")[2] in SETTLED or status in SETTLED):
                         where = f"outcome of {sub}"
                         yield Difference(Flaw.UNTOLD, where, parent, was, f"{run}:{status}", is_repaired=False)
@@ -105,8 +106,20 @@ class Families:
         return Audited(
             [each for look in looks for each in look.differences],
             [each for look in looks for each in look.families],
-            [each for look in looks for each in look.unlisted],
+            [each for look in looks for each in self._unlisted_of(look)],
+            [],
         )
+
+    def _unlisted_of(self, audited: Audited) -> list[Unlisted]:
+        """All sub-jobs that their parents don't list, those in other partitions too."""
+        keys, apart = self.tracking.keys, [each for each in audited.apart if len(self.tracking.keys.parts) > 1]
+        pipe = self.tracking.client.pipeline(transaction=False)
+        for sub, parent in apart:
+            pipe.exists(keys("job", parent))
+            pipe.zscore(keys("subs", parent), sub)
+        answers = pipe.execute()
+        seen = zip(apart, answers[::2], answers[1::2], strict=True)
+        return audited.unlisted + [each for each, is_there, place in seen if is_there and place is None]
 
     def _aged(self, found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those whose job, the first of each pair, has been where it is for long."""

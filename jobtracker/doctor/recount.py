@@ -89,10 +89,10 @@ class Recount:
             elif name in _INDEXES:
                 indexes.add((name, *(rest.split(":", 1) if name == "status_type" else [rest] if rest else [])))
             elif name is None:
-                self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)])
+                self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)], part)
         for first in range(0, len(named), PIECE):
             found = self._audits[part].jobs(named[first : first + PIECE], repair=self.repair)
-            self._add(self._families.note(found))
+            self._add(self._families.note(found), part)
 
     def _look_at_index(self, part: Partition, index: tuple[str, ...]) -> None:
         cursor = 0
@@ -100,7 +100,7 @@ class Recount:
             cursor, entries = self.tracking.client.zscan(part(*index), cursor, count=PIECE)
             ids = [job_id for job_id, _ in entries]
             for first in range(0, len(ids), PIECE):
-                self._add(self._audits[part].index(index, ids[first : first + PIECE], repair=self.repair))
+                self._add(self._audits[part].index(index, ids[first : first + PIECE], repair=self.repair), part)
             if not cursor:
                 return
 
@@ -117,11 +117,12 @@ class Recount:
                 if counted.state != "more":
                     break
             if counted.state == "done":
-                self._add(counted.differences)
+                self._add(counted.differences, part)
                 return
         who = "another doctor is at it" if counted.state == "taken" else "the tracking Redis was too slow"
         self.unchecked.append(f"the counters: {who}; try again in a minute")
 
-    def _add(self, differences: list[Difference]) -> None:
+    def _add(self, differences: list[Difference], part: Partition | None = None) -> None:
         for each in differences:
-            self.differences[each.flaw, each.where, each.subject] = each
+            where = f"{each.where} of partition {part.number}" if part and len(self._audits) > 1 else each.where
+            self.differences[each.flaw, where, each.subject] = each._replace(where=where)

@@ -9,7 +9,8 @@
 -- Returns  {differences, families}
 -- Differences  {what, where, id, what is there, what should be there, 1 if it was repaired}
 -- Families     of each parent {id, what follows from its sub-jobs or '' (`follows` in record.lua)}; of each sub-job that
---          its parent does not list {its id, 'unlisted', the parent}
+--          its parent does not list {its id, 'unlisted', the parent}; of one whose parent is not in this partition
+--          {its id, 'apart', the parent}
 local repair, shrink = ARGV[2] ~= '0', ARGV[2] == '2'
 local differences, families = {}, {}
 
@@ -98,7 +99,9 @@ local function check_job(id)
   check_index(id, entered, 'status', status)
   check_index(id, entered, 'status_type', status, kind)
   if subs and subs ~= '0' then check_family(load(id)) end
-  if parent and redis.call('EXISTS', key('job', parent)) == 1 and not redis.call('ZSCORE', key('subs', parent), id) then
+  if parent and redis.call('EXISTS', key('job', parent)) == 0 then
+    families[#families + 1] = { id, 'apart', parent }
+  elseif parent and not redis.call('ZSCORE', key('subs', parent), id) then
     families[#families + 1] = { id, 'unlisted', parent }
   end
 end

@@ -296,5 +296,6 @@ local function apply(rec, event, now, run, attempt, more, execution)
   if SETTLED[to] then chronicle(rec, now, 1) end
   local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
   if moved and concerns then untold(rec.id, now) end
+  if moved and rec.parent and SETTLED[before] then redis.call('HINCRBY', key('job', rec.id), 'left', 1) end
   return 'applied', event
 end

@@ -1,0 +1,169 @@
+"""A store of several partitions: trees that lie across them are as exact as those that don't."""
+
+import pytest
+from recount import recount
+from sample_jobs import new_job
+
+from jobtracker.keys import Keys
+from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.queries import JobQueries
+from jobtracker.store import JobStore, now_ms
+
+PARTITIONS = 5
+LONG_AFTER_MS = 2**53
+
+
+@pytest.fixture
+def partitions():
+    return PARTITIONS
+
+
+def names(keys: Keys, apart_from: str | None = None) -> list[str]:
+    """Ids of jobs, one in each partition; or in each but that of another job."""
+    found: dict[int, str] = {}
+    for n in range(100):
+        found.setdefault(keys.of(f"job-{n}").number, f"job-{n}")
+    if apart_from:
+        del found[keys.of(apart_from).number]
+    return list(found.values())
+
+
+@pytest.fixture
+def family(keys, store):
+    """A parent, and sub-jobs that all run in other partitions."""
+    subs = names(keys, apart_from="parent")
+    store.create(*(new_job(sub, parent="parent", run=1) for sub in subs))
+    store.create(new_job("parent", run=1, subs=subs))
+    store.apply_many(Event.START, {sub: {} for sub in subs})
+    return subs
+
+
+def tell(store: JobStore, sub: str) -> str:
+    return store.settle("parent", sub, 1, Status.FAILED).verdict
+
+
+def test_one_partition_has_the_keys_that_it_always_had():
+    assert Keys("shop")("job", "x") == Keys("shop").of("x")("job", "x") == "shop:{0}:job:x"
+
+
+def test_jobs_spread_evenly_and_an_id_beside_another_lies_in_its_partition():
+    keys = Keys("shop", PARTITIONS)
+    shares = keys.share_out([keys.new_id() for _ in range(5000)])
+    assert all(850 < len(own) < 1150 for own in shares.values())
+    assert len(shares) == PARTITIONS
+    root = keys.new_id()
+    subs = {keys.new_id(beside=root) for _ in range(200)}
+    assert len(subs) == 200
+    assert set(keys.share_out([*subs])) == {keys.of(root)}
+
+
+def test_a_key_that_each_partition_has_of_its_own_is_not_asked_of_the_store():
+    with pytest.raises(ValueError, match="each partition has its own counts"):
+        Keys("shop", 2)("counts")
+
+
+def test_a_parent_hears_of_sub_jobs_everywhere_and_names_those_that_failed(client, keys, store, queries, family):
+    for sub in family:
+        store.apply(Event.FAIL, sub, fields={"reason": f"{sub} broke"})
+    verdicts = [tell(store, sub) for sub in family]
+    assert verdicts == ["waiting"] * (len(family) - 1) + ["settled"]
+    assert queries.get("parent").reason == "4 of 4 sub-jobs did not complete: " + "; ".join(
+        f"a job ({sub}) failed: {sub} broke" for sub in family
+    )
+    assert queries.untold(LONG_AFTER_MS, 10) == []
+    assert recount(client, keys) == []
+
+
+def test_what_was_read_before_a_correction_and_told_after_it_changes_nothing(client, keys, store, queries, family):
+    """The teller was paused between the two: only the number of times that it has left its end shows it."""
+    first, *others = family
+    for sub in others:
+        store.apply(Event.COMPLETE, sub)
+        tell(store, sub)
+    assert store.apply(Event.LOSE, first).after is Status.FAILED
+    was = store.client.hmget(keys("job", first), "run", "status", "left")
+    assert store.apply(Event.COMPLETE, first).after is Status.COMPLETED
+    tell(store, first)
+    told = client.hgetall(keys("outcomes", "parent"))
+    part = keys.of("parent")
+    late = [part.prefix, "parent", first, was[0], was[1], 1, was[2] or "0"]
+    assert store._verbs.call(client, "settle", part("job", "parent"), late)[0] == "waiting"
+    assert client.hgetall(keys("outcomes", "parent")) == told
+    assert queries.get("parent").sub_job_counts.completed == len(family)
+
+
+def test_a_sub_job_that_moves_on_while_it_is_told_of_stays_untold(keys, store, queries, family):
+    first, *_ = family
+    store.apply(Event.LOSE, first)
+
+    class Slow(JobStore):
+        def _told_call(self, job_id, left, *, settled):
+            store.apply(Event.COMPLETE, job_id)  # between telling its parent and noting that
+            return super()._told_call(job_id, left, settled=settled)
+
+    Slow(store.client, keys).settle("parent", first, 1, Status.FAILED)
+    assert queries.untold(LONG_AFTER_MS, 10) == [first]
+    tell(store, first)
+    assert queries.untold(LONG_AFTER_MS, 10) == []
+
+
+@pytest.mark.parametrize("is_attached", [False, True])
+def test_a_sub_job_is_untold_until_its_parent_lists_it(keys, store, queries, is_attached):
+    (sub, *_) = names(keys, apart_from="parent")
+    store.create(new_job(sub, parent="parent"))
+    assert queries.untold(LONG_AFTER_MS, 10) == [sub]
+    if is_attached:
+        store.create(new_job("parent", subs=[sub]))
+    else:
+        tell(store, sub)  # as the reaper does: there is no such parent
+    assert queries.untold(LONG_AFTER_MS, 10) == []
+
+
+def test_one_that_has_ended_by_then_stays_so_for_the_reaper_to_tell(keys, store, queries):
+    (sub, *_) = names(keys, apart_from="parent")
+    store.create(new_job(sub, parent="parent", run=1))
+    store.apply(Event.COMPLETE, sub)
+    store.create(new_job("parent", subs=[sub]))
+    assert queries.untold(LONG_AFTER_MS, 10) == [sub]
+
+
+@pytest.mark.parametrize("mode", ["delete", "expire"])
+def test_sub_jobs_go_with_their_parent_only(client, keys, store, queries, family, mode):
+    for sub in family:
+        store.apply(Event.COMPLETE, sub)
+        tell(store, sub)
+    assert store.delete(*family, mode=mode, finished_before_ms=LONG_AFTER_MS) == [Outcome.ILLEGAL] * len(family)
+    store.apply(Event.COMPLETE, "parent", run=1)
+    assert store.delete("parent", mode=mode, finished_before_ms=LONG_AFTER_MS) == [Outcome.APPLIED]
+    assert sorted(queries.trash(100)) == sorted(family)
+    for sub in family:
+        assert store.apply(Event.RERUN, sub).outcome in {Outcome.DELETED, Outcome.ILLEGAL}
+    assert set(store.delete(*family, mode="trash")) == {Outcome.APPLIED}
+    assert queries.trash(100) == []
+    assert queries.counts() == []
+    assert recount(client, keys) == []
+
+
+def test_figures_and_what_waits_come_from_every_partition(store, queries, family):
+    assert sum(count.count for count in queries.counts()) == len(family) + 1
+    assert {job["id"] for job in queries.running_since(LONG_AFTER_MS)} == set(family)
+    assert queries.entered_before(Status.RUNNING, LONG_AFTER_MS, 1, 2) == sorted(family)[1:3]
+    store.apply_many(Event.COMPLETE, {sub: {} for sub in family}, dict.fromkeys(family, 1))
+    assert len(queries.untold(LONG_AFTER_MS, 100)) == len(family)
+    now = now_ms()
+    assert queries.performance(now - 3_600_000, now, ["custom"])["custom"].count == len(family)
+    assert sum(point.completed for point in queries.throughput(now - 3_600_000, now, 5)) == len(family)
+
+
+def test_a_reaper_gets_the_turns_that_nobody_has_and_bears_each_where_it_writes(client, keys, store, family):
+    mine, theirs = keys.of(family[0]), keys.of(family[1])
+    client.set(theirs("reaper"), "1:another")
+    turns = store.reap("me", lock_ms=60_000, mark_ms=60_000)
+    fences = {part: turn.fence for part, turn in turns.items() if turn.fence}
+    assert set(fences) == set(keys.parts) - {theirs}
+    fenced = store.fenced(fences)
+    assert fenced.apply(Event.FAIL, family[1]).applied  # carried on from a job of its own partition
+    client.set(mine("reaper"), "2:another")
+    with pytest.raises(Exception, match="FENCED"):
+        fenced.apply(Event.FAIL, family[0])
+    assert JobQueries(client, keys).state(family[0])[1] not in SETTLED
