@@ -8,13 +8,15 @@ import functools
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from traceback import format_exception
 from typing import Any, NamedTuple
 
 from billiard.exceptions import TimeLimitExceeded
 from celery import Task, signals, states
+from celery.backends.base import DisabledBackend
+from celery.backends.rpc import RPCBackend
 from celery.exceptions import Reject
 from celery.worker import state as worker_state
 from kombu.utils.json import dumps
@@ -33,10 +35,10 @@ from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
 from jobtracker.reasons import as_reason
-from jobtracker.reporting import Rank
+from jobtracker.reporting import Rank, Report
 from jobtracker.requests import end_of_process
 from jobtracker.scope import Scope
-from jobtracker.store import Begun, Change, NewJob, new_execution, now_ms
+from jobtracker.store import Change, NewJob, new_execution, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -95,14 +97,13 @@ class Hooks:
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
         job.execution = new_execution(self.lease)
-        self.tracking.reporting.read_answers()
         self._mask(sender, job)
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
             fields["acks_late"] = "1"
         start = self._report_of(Event.START, sender, job, {**fields, **job.untold.fields}, dict(job.untold.data))
-        job.begin_anew = start.write
-        change = self._send(start)
+        job.begin_anew = functools.partial(self.tracking.reporting.write, start)
+        change = self.tracking.reporting.send(start)
         if change is None:  # the store is away, and with it whoever might have called it off
             return
         if change.after is Status.CANCELLED:
@@ -153,17 +154,22 @@ class Hooks:
     def on_success(self, sender: Task, result: Any = None, **_: Any) -> None:
         """task_success: completed, after Celery has stored the result.
 
-        Where nobody waits for the job, nothing follows from the answer unless the report was refused: it is left for
-        later, and the child is free meanwhile.
+        Where nobody waits for the job, nothing follows from the answer: the report is left, to go with the start of
+        the next task. Only Celery's result backend knows meanwhile, where it keeps results.
         """
         job = job_of(sender)
         if job is None:
             return
         report = self._report_of(Event.COMPLETE, sender, job, {}, self._stored_result(sender, result))
-        if job.alone:
-            self.tracking.reporting.leave(self._begin(report))
+        if job.alone and not sender.request.ignore_result and self._keeps_results:
+            self.tracking.reporting.leave(report)
         else:
-            self._send(report)
+            self.tracking.reporting.send(report)
+
+    @functools.cached_property
+    def _keeps_results(self) -> bool:
+        """Whether whoever asks Celery for a result gets it; with some of its backends the sender alone does."""
+        return not isinstance(self.app.backend, DisabledBackend | RPCBackend)
 
     @never_raises
     def on_postrun(self, sender: Task, task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
@@ -371,59 +377,41 @@ class Hooks:
             What became of it; None where the report waits.
         """
         fields, data = {**(fields or {}), **job.untold.fields}, {**(data or {}), **job.untold.data}
-        return self._send(self._report_of(event, task, job, fields, data))
+        return self.tracking.reporting.send(self._report_of(event, task, job, fields, data))
 
     def _report_of(
         self, event: Event, task: Task, job: CurrentJob, fields: dict[str, str | int], data: dict[str, str]
-    ) -> "_Report":
+    ) -> Report:
         request, at_ms, begin_anew = task.request, now_ms(), job.begin_anew
+        store, settlement = self.tracking.store, self.tracking.settlement
+        call = store.call_of(
+            event,
+            job.id,
+            run=job.run,
+            attempt=job.attempt,
+            execution=job.execution,
+            fields=fields,
+            data=data,
+            at_ms=at_ms,
+        )
 
         def record() -> NewJob | None:
             if job.record is None and (known := self.scope.know(task.name, request.kwargs)):
                 job.record = self._from_request(task.name, request, job, known)
             return job.record
 
-        execution = job.execution
-        write_it = functools.partial(self._write, event, job.id, job.run, job.attempt, execution, fields, data, at_ms)
-
-        def write(again: bool) -> Change:
-            change = write_it(again)
+        def follow(change: Change, again: bool) -> Change:
             if change.outcome is Outcome.MISSING and (new := record()):
                 if begin_anew is None:  # this is its start
-                    self.tracking.store.create(new, at_ms=at_ms)
+                    store.create(new, at_ms=at_ms)
                 else:
                     begin_anew(again)
-                change = write_it(again)
+                change = store.apply_call(call)
             if change.applied:
                 job.untold = NOTHING
-            return change
+            return settlement.follow(job.id, change, again=again, at_ms=at_ms)
 
-        begin = functools.partial(
-            self.tracking.store.begin_apply,
-            event,
-            job.id,
-            run=job.run,
-            attempt=job.attempt,
-            execution=execution,
-            fields=fields,
-            data=data,
-            at_ms=at_ms,
-        )
-        return _Report(_RANKS.get(event, Rank.END), data, record, write, begin)
-
-    def _send(self, report: "_Report") -> Change | None:
-        return self.tracking.reporting.report(report.write, report.rank, data=report.data, prepare=report.record)
-
-    def _begin(self, report: "_Report") -> Callable[[], object]:
-        """Send a report from which nothing follows; what it returns is to be called, once."""
-        answer = self.tracking.reporting.begin(report.begin, report.write, report.rank, data=report.data)
-
-        def finish() -> None:
-            change = answer()
-            if change is not None and change.outcome is Outcome.MISSING:  # the store has lost what it had
-                self._send(report)
-
-        return finish
+        return Report(call, follow, _RANKS.get(event, Rank.END), data, record)
 
     def _apply(
         self,
@@ -551,17 +539,6 @@ class _Kept(NamedTuple):
 
     state: str | None
     result: Any
-
-
-class _Report(NamedTuple):
-    """A report on the task that runs here."""
-
-    rank: Rank
-    data: dict[str, str]
-    record: Callable[[], NewJob | None]
-    """How its job is recorded where nobody has done so; known as long as the task runs."""
-    write: Callable[[bool], Change]
-    begin: Callable[[], Begun[Change]]
 
 
 _PRESUMED: dict[str, str | int] = {"presumed": Event.FAIL}

@@ -13,16 +13,19 @@ import threading
 import time
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
+from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.connection import is_away, is_unreachable
 from jobtracker.errors import JobTrackerError
-from jobtracker.store import Begun, JobStore
+from jobtracker.scripts import Call
+from jobtracker.store import Begun, Change, JobStore
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,8 +39,9 @@ _MOST_CHARS = 64 * 2**20
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 """Between two looks for Redis; they double."""
 
-_READ_WITHIN_S = 0.5
-"""An answer that nobody waits for is read so soon, where no further task begins before."""
+_LEFT_FOR_S, _NONE_LEFT_S = 0.01, 1.0
+"""A report that was left is sent after so long, where nothing that it could go with is sent before. The thread that
+sees to it ends when none was left for so long."""
 
 _MOST_FAILURES = 5
 """A report that fails so often for lack of an answer, while Redis answers, fails for another reason."""
@@ -63,6 +67,26 @@ class _Waiting:
     again: bool
     chars: int
     failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """That something happened to a job.
+
+    Attributes:
+        call: What is sent (`JobStore.call_of`).
+        follow: Does what follows from the answer, and returns what became of it in the end. True: the report may have
+            been written before.
+        rank: What it is worth.
+        data: The bulky part of what it holds.
+        prepare: Called before it has to wait: what it needs may be gone later.
+    """
+
+    call: Call
+    follow: Callable[[Change, bool], Change]
+    rank: Rank
+    data: Mapping[str, str]
+    prepare: Callable[[], object]
 
 
 class Reporting:
@@ -92,6 +116,7 @@ class Reporting:
         *,
         data: Mapping[str, str] | None = None,
         prepare: Callable[[], object] | None = None,
+        again: bool = False,
     ) -> T | None:
         """Write a report now or, while Redis is away, later.
 
@@ -100,6 +125,7 @@ class Reporting:
             rank: What it is worth.
             data: The bulky part of what it holds.
             prepare: Called before it has to wait: what it needs may be gone later.
+            again: It may have been written before.
 
         Returns:
             What `write` has returned; None where it waits.
@@ -108,10 +134,9 @@ class Reporting:
             Exception: It was not written for a reason that will not pass.
             SoftTimeLimitExceeded: The task's time is over. The report waits.
         """
-        again = False
         if not self.away:
             try:
-                return write(False)
+                return write(again)
             except Exception as error:  # noqa: BLE001 (raised again, unless Redis is away)
                 self._expect_away(error, write, rank, data)
                 again = True
@@ -153,27 +178,82 @@ class Reporting:
         self._keep(write, rank, data, again=True)
         return None
 
-    def leave(self, answer: Callable[[], object]) -> None:
-        """Leave an answer that nobody waits for to whoever has time for it: within a second it is read.
+    def write(self, report: Report, again: bool) -> Change:
+        """Write a report on a job, with all that follows from it."""
+        return report.follow(self._store.apply_call(report.call), again)
 
-        Args:
-            answer: Reads it, and does what follows from it.
+    def send(self, report: Report) -> Change | None:
+        """Report on a job, in one round trip with all that was left.
+
+        Returns:
+            What became of it; None where it waits.
+
+        Raises:
+            Exception: As from `report`.
         """
-        self._answers.append(answer)
-        if not self._is_read_soon:
-            self._read_soon()
+        left = self._take_left()
+        if not left:
+            write = functools.partial(self.write, report)
+            return self.report(write, report.rank, data=report.data, prepare=report.prepare)
+        *of_left, own = self._apply([*left, report])
+        self._conclude_all(left, of_left)
+        return self._conclude(report, own)
 
-    def read_answers(self) -> None:
-        """Read the answers that were left, but for those that another thread has taken."""
-        for _ in range(len(self._answers)):
+    def leave(self, report: Report) -> None:
+        """Leave a report, whose answer nobody waits for, to go with the next one, or by itself a moment later.
+
+        Where the process dies in between, only Celery's result backend can tell.
+        """
+        if self.away:
+            self.send(report)
+            return
+        self._left.append((time.monotonic(), report))
+        if not self._is_sent_soon:
+            self._send_soon()
+
+    def send_left(self) -> None:
+        """Send what was left."""
+        left = self._take_left()
+        if left:
+            self._conclude_all(left, self._apply(left))
+
+    def _take_left(self) -> list[Report]:
+        left = []
+        with suppress(IndexError):  # another thread may be faster
+            while self._left:
+                left.append(self._left.popleft()[1])
+        return left
+
+    def _apply(self, reports: list[Report]) -> Sequence[Change | Exception]:
+        """What becomes of reports that are sent together."""
+        if self.away:
+            return [_IS_AWAY] * len(reports)
+        try:
+            return self._store.apply_calls([report.call for report in reports])
+        except Exception as error:  # noqa: BLE001 (it is the error of each of them)
+            return [error] * len(reports)
+
+    def _conclude_all(self, reports: Sequence[Report], answers: Sequence[Change | Exception]) -> None:
+        for report, answer in zip(reports, answers, strict=True):
             try:
-                answer = self._answers.popleft()
-            except IndexError:  # another thread was faster
-                return
-            try:
-                answer()
+                self._conclude(report, answer)
             except Exception as error:  # noqa: BLE001 (a failure of the tracker, of which nobody else is told)
                 logger.warning("jobtracker: a report was not written: %s: %s", type(error).__name__, error)
+
+    def _conclude(self, report: Report, answer: Change | Exception) -> Change | None:
+        """Do what follows from an answer; where it is an error, report again, now or later."""
+        got = [answer]
+
+        def write(again: bool) -> Change:
+            if not got:
+                return self.write(report, again)
+            first = got.pop()
+            if isinstance(first, Exception):
+                raise first
+            return report.follow(first, again)
+
+        may_be_written = isinstance(answer, Exception) and answer is not _IS_AWAY
+        return self.report(write, report.rank, data=report.data, prepare=report.prepare, again=may_be_written)
 
     def ask(self, read: Callable[[], T], otherwise: T) -> T:
         """What Redis says; `otherwise`, without waiting, while it is away.
@@ -193,10 +273,10 @@ class Reporting:
         return otherwise
 
     def close(self) -> None:
-        """Read the answers that are left and make a last attempt to write what waits, before the process ends."""
-        self.read_answers()
-        if self._reading.acquire(timeout=self._timeout_s):  # another thread may be about to learn that it must wait
-            self._reading.release()
+        """Send what was left and make a last attempt to write what waits, before the process ends."""
+        self.send_left()
+        if self._sending.acquire(timeout=self._timeout_s):  # another thread may be about to learn that it must wait
+            self._sending.release()
         if not self.away:
             return
         self._stop.set()
@@ -246,44 +326,50 @@ class Reporting:
         return min(first, key=lambda item: item[0]) if first else None
 
     def _forget(self) -> None:
-        """Begin anew; in a process that was forked reports and answers are its parent's, as are locks and threads.
+        """Begin anew; in a process that was forked reports are its parent's, as are locks and threads.
 
         Whether Redis is away it goes on to know.
         """
         # Handlers of signals may interrupt each other.
         self._lock = threading.RLock()
         self._writing = threading.RLock()
-        self._reading = threading.RLock()
+        self._sending = threading.RLock()
         self._stop = threading.Event()
         self._waiting: tuple[OrderedDict[int, _Waiting], ...] = tuple(OrderedDict() for _ in Rank)
         self._next = 0
         self._chars = 0
         self._dropped = 0
         self._is_looked_for = False
-        self._answers: deque[Callable[[], object]] = deque()
-        self._is_read_soon = False
+        self._left: deque[tuple[float, Report]] = deque()
+        self._is_sent_soon = False
 
-    # -- the reader of answers --------------------------------------------------------------------------------------
+    # -- the sender of what was left --------------------------------------------------------------------------------
 
-    def _read_soon(self) -> None:
-        """See to it that somebody reads what is left: a thread for each half a second in which there is something."""
+    def _send_soon(self) -> None:
+        """See to it that somebody sends what is left."""
         with self._lock:
-            if self._is_read_soon:
+            if self._is_sent_soon:
                 return
-            self._is_read_soon = True
+            self._is_sent_soon = True
         try:
-            reader = threading.Timer(_READ_WITHIN_S, self._read_late)
-            reader.name, reader.daemon = "jobtracker-answers", True
-            reader.start()
+            threading.Thread(target=self._send_late, name="jobtracker-left", daemon=True).start()
         except BaseException as error:  # a task's time limit may come here
-            self._is_read_soon = False
-            if not isinstance(error, RuntimeError):  # the interpreter is about to end: they are read then
+            self._is_sent_soon = False
+            if not isinstance(error, RuntimeError):  # the interpreter is about to end: they are sent then
                 raise
 
-    def _read_late(self) -> None:
-        self._is_read_soon = False  # before it reads: somebody is to come for what is left from now on
-        with self._reading:
-            self.read_answers()
+    def _send_late(self) -> None:
+        last_at = time.monotonic()
+        while self._left or time.monotonic() - last_at < _NONE_LEFT_S:
+            time.sleep(_LEFT_FOR_S)
+            with suppress(IndexError):  # it was sent with another one
+                last_at = self._left[0][0]
+                if time.monotonic() - last_at >= _LEFT_FOR_S:
+                    with self._sending:
+                        self.send_left()
+        self._is_sent_soon = False
+        if self._left:  # since it looked
+            self._send_soon()
 
     # -- the writer -------------------------------------------------------------------------------------------------
 
@@ -403,6 +489,10 @@ class Reporting:
                 raise
             logger.warning("jobtracker: the reports that were given up are not counted: %s", error)
         logger.warning("jobtracker: %d reports were given up", dropped)
+
+
+_IS_AWAY = ConnectionError("it did not answer before")
+"""Instead of an answer to what was not sent."""
 
 
 def _nothing() -> None:

@@ -23,8 +23,9 @@ from jobtracker.models import RUN_MARK
 T = TypeVar("T")
 
 Args = Sequence[str | int | float]
-Calls = Sequence[tuple[str, Args]]
-"""A key and the further arguments, for each call of a verb."""
+Call = tuple[str, Args]
+"""A key and the further arguments of a verb."""
+Calls = Sequence[Call]
 
 
 class Library:
@@ -139,10 +140,8 @@ class PendingCalls:
         self._calls = calls
         self._pool = client.connection_pool
         self._connection = self._pool.get_connection()
-        function = f"{library.name}_{verb}"
         try:
-            commands = [("FCALL", function, 1, key, *args) for key, args in calls]
-            self._connection.send_packed_command(self._connection.pack_commands(commands))
+            self._connection.send_packed_command(_commands(f"{library.name}_{verb}", calls))
         except BaseException:
             self._give_back(broken=True)
             raise
@@ -152,6 +151,18 @@ class PendingCalls:
 
         Raises:
             redis.exceptions.RedisError: The first error there was. The calls behind it were made all the same.
+        """
+        answers = self.each()
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def each(self) -> list[Any]:
+        """What became of each call, in order, its error where it failed; to be asked for once.
+
+        Raises:
+            redis.exceptions.RedisError: The server does not answer.
         """
         answers: list[Any] = []
         try:
@@ -166,13 +177,16 @@ class PendingCalls:
         # A server that has become a replica stays one: its successor is found by connecting anew.
         self._give_back(broken=any(isinstance(answer, Exception) and is_away(answer) for answer in answers))
         for n, answer in enumerate(answers):
-            if isinstance(answer, ResponseError) and "Function not found" in str(answer):
+            if not isinstance(answer, ResponseError):
+                continue
+            if "Function not found" in str(answer):
                 self._library.load(self._client)
-                answers[n] = self._library.call(self._client, self._verb, *self._calls[n])
-            elif isinstance(answer, ResponseError) and str(answer).startswith("FENCED "):
-                raise FencedError(str(answer))
-            elif isinstance(answer, Exception):
-                raise answer
+                try:
+                    answers[n] = self._library.call(self._client, self._verb, *self._calls[n])
+                except ResponseError as error:
+                    answers[n] = error
+            elif str(answer).startswith("FENCED "):
+                answers[n] = FencedError(str(answer))
         return answers
 
     def abandon(self) -> None:
@@ -183,6 +197,22 @@ class PendingCalls:
         if broken:
             self._connection.disconnect()
         self._pool.release(self._connection)
+
+
+def _commands(function: str, calls: Calls) -> list[bytes]:
+    """The calls as the server reads them (https://redis.io/docs/latest/develop/reference/protocol-spec/).
+
+    redis-py's own way of doing that takes three times as long.
+    """
+    name = function.encode()
+    head = b"\r\n$5\r\nFCALL\r\n$%d\r\n%s\r\n$1\r\n1\r\n" % (len(name), name)
+    parts = []
+    for key, args in calls:
+        parts.append(b"*%d%s" % (len(args) + 4, head))
+        for arg in (key, *args):
+            value = (arg if isinstance(arg, str) else str(arg)).encode(errors="replace")
+            parts.append(b"$%d\r\n%s\r\n" % (len(value), value))
+    return [b"".join(parts)]
 
 
 def batched(items: Iterable[T], most: int) -> Iterator[list[T]]:

@@ -571,6 +571,7 @@ def die(server, living, make, settings):
             try:
                 with dying(after):
                     case.act()
+                    mortal.tracking.reporting.send_left()  # as its own thread would a moment later
             except DiedError:
                 case.after = after
             case.made = [] if case.root else sorted(recorded(living) - known)
@@ -582,7 +583,8 @@ def die(server, living, make, settings):
 
 def hang_up(project, options):
     """Let go of all that has to do with servers, and of what is known of them."""
-    project.tracking.reporting._answers.clear()
+    project.tracking.reporting._left.clear()
+    project.tracking.reporting._is_sent_soon = True
     project.client.connection_pool.disconnect()
     app = project.app
     disconnect(app)

@@ -19,9 +19,10 @@ from workers_under_test import eventually
 from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.lifecycle import Event, Status
+from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.queries import JobQueries
-from jobtracker.reporting import Rank, Reporting
+from jobtracker.reporting import Rank, Report, Reporting
+from jobtracker.store import NewJob
 
 TIMEOUT_S = 0.2
 
@@ -229,24 +230,24 @@ def test_what_celery_could_not_do_is_no_report_that_was_given_up(store, queries,
     assert (reporting.away, queries.dropped()) == (False, 0)
 
 
-def complete(store, reporting, job):
-    """Report a job's end as a task does, without waiting."""
+def record_again(store, reporting, job):
+    """Record a job as a publisher does, whose message is on its way meanwhile: here one that is there."""
 
     def begin():
-        return store.begin_apply(Event.COMPLETE, job, data={"result": "7"})
+        return store.begin_create(NewJob(id=job, fields={"type": "custom", "priority": "normal"}))
 
-    return reporting.begin(begin, lambda _: begin()(), Rank.END)
+    return reporting.begin(begin, lambda _: begin()(), Rank.BIRTH)
 
 
 def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_made_again(
     server, client, keys, store, queries, reporting
 ):
     jobs = [create_in(store, Status.RUNNING) for _ in range(20)]
-    idle = [complete(store, reporting, create_in(store, Status.RUNNING)) for _ in jobs]
-    assert all(finish().applied for finish in idle)  # as many connections are open now
+    idle = [record_again(store, reporting, job) for job in jobs]
+    assert all(finish() == [Outcome.DUPLICATE] for finish in idle)  # as many connections are open now
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        finishes = [complete(store, reporting, job) for job in jobs]
+        finishes = [record_again(store, reporting, f"new-{n}") for n in range(20)]
         assert not reporting.away
         began = time.monotonic()
         assert [finish() for finish in finishes] == [None] * 20
@@ -254,24 +255,68 @@ def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_
     finally:
         os.kill(server.pid, signal.SIGCONT)
     eventually(lambda: not reporting.away)
-    assert {(queries.get(job).status, queries.get(job).result) for job in jobs} == {(Status.COMPLETED, 7)}
+    assert {queries.get(f"new-{n}").status for n in range(20)} == {Status.PENDING}
     assert recount(client, keys) == []
 
 
-def test_answers_that_are_left_are_read_soon_by_a_thread_that_is_there_only_meanwhile(reporting):
-    def readers():
-        return [thread for thread in threading.enumerate() if thread.name == "jobtracker-answers"]
+def end(store, job, result="7"):
+    """The report of a job's end, as a task makes it."""
+    call = store.call_of(Event.COMPLETE, job, data={"result": result})
+    return Report(call, lambda change, _: change, Rank.END, {"result": result}, lambda: None)
 
-    read = []
-    for n in range(3):
-        reporting.leave(lambda: 1 / 0)
-        reporting.leave(lambda n=n: read.append(n))
-    assert len(readers()) == 1
-    assert read == []
-    eventually(lambda: not readers())
-    assert read == [0, 1, 2]
-    reporting.leave(lambda: read.append(3))
-    eventually(lambda: read == [0, 1, 2, 3])
+
+def no_thread_sends():
+    return not [thread for thread in threading.enumerate() if thread.name == "jobtracker-left"]
+
+
+def test_a_report_that_is_left_goes_with_the_next_one(store, queries, reporting):
+    first, second, third = (create_in(store, Status.RUNNING) for _ in range(3))
+    reporting._is_sent_soon = True  # as if its thread was late
+    reporting.leave(end(store, first, "1"))
+    reporting.leave(end(store, second, "2"))
+    assert {queries.get(job).status for job in (first, second)} == {Status.RUNNING}
+    assert reporting.send(end(store, third, "3")).applied
+    assert [queries.get(job).result for job in (first, second, third)] == [1, 2, 3]
+
+
+def test_a_report_that_is_left_alone_is_sent_soon_by_a_thread_that_is_there_only_meanwhile(store, queries, reporting):
+    for _ in range(2):
+        job = create_in(store, Status.RUNNING)
+        reporting.leave(end(store, job))
+        eventually(lambda job=job: queries.get(job).status is Status.COMPLETED)
+    eventually(no_thread_sends)
+
+
+def test_what_fails_of_the_reports_that_go_together_is_none_of_the_others_concern(store, queries, reporting, caplog):
+    good, last = create_in(store, Status.RUNNING), create_in(store, Status.RUNNING)
+    reporting._is_sent_soon = True
+    bad = end(store, good)
+    bad.call[1][2] = "no such event"
+    reporting.leave(bad)
+    reporting.leave(end(store, good))
+    assert reporting.send(end(store, last)).applied
+    assert queries.get(good).status is Status.COMPLETED
+    assert "a report was not written" in caplog.text
+    assert queries.dropped() == 1
+
+
+def test_reports_that_go_together_wait_together_where_the_server_does_not_answer(
+    server, client, keys, store, queries, reporting
+):
+    jobs = [create_in(store, Status.RUNNING) for _ in range(3)]
+    reporting._is_sent_soon = True
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        for job in jobs[:2]:
+            reporting.leave(end(store, job))
+        began = time.monotonic()
+        assert reporting.send(end(store, jobs[2])) is None
+        assert time.monotonic() - began < TIMEOUT_S + 0.5
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    eventually(lambda: not reporting.away)
+    assert {(queries.get(job).status, queries.get(job).result) for job in jobs} == {(Status.COMPLETED, 7)}
+    assert recount(client, keys) == []
 
 
 SCRIPT = """
@@ -328,34 +373,59 @@ def test_a_process_ends_in_time_where_the_last_attempt_fails(server, keys, job):
         os.kill(server.pid, signal.SIGCONT)
 
 
-def test_a_process_ends_once_all_answers_are_read(server, keys, queries, job):
+LEAVE = """
+    from jobtracker.lifecycle import Event
+    from jobtracker.reporting import Report
+
+    def leave(text):
+        call = store.call_of(Event.PROGRESS, job, data={text: text})
+        reporting.leave(Report(call, follow, Rank.END, {}, lambda: None))
+"""
+
+
+def test_a_process_that_ends_sends_what_is_left(server, keys, queries, job):
     script = """
-        def slow():
-            began.set()
-            time.sleep(0.5)
-            report("1")
+    def follow(change, again):
+        if "b" in sys.argv:
+            return change
+        sys.argv.append("b")
+        began.set()
+        time.sleep(0.5)
+        report("1")
+        return change
 
-        began = threading.Event()
-        reporting.leave(slow)
-        began.wait()
-        reporting.leave(lambda: report("2"))
+    began = threading.Event()
+    leave("1")
+    began.wait()
+    leave("2")
     """
-    run(server, keys, job, script, timeout_s=5).communicate(timeout=20)
-    assert lines(queries, job) == [2, 1]
+    run(server, keys, job, textwrap.dedent(LEAVE) + textwrap.dedent(script), timeout_s=5).communicate(timeout=20)
+    [(_, data)] = queries.load([job])
+    assert (data["1"], data["2"], lines(queries, job)) == ("1", "2", [1])
 
 
-def test_a_process_that_was_forked_reads_its_own_answers_and_not_its_parents(server, keys, queries, job):
+def test_a_process_that_was_forked_sends_its_own_and_not_its_parents(server, keys, queries, job):
     script = """
-        reporting.leave(lambda: report("1"))
-        if os.fork() == 0:
-            done = threading.Event()
-            reporting.leave(lambda: (report("2"), done.set()))
-            done.wait(20)
-            os._exit(0)
-        os.wait()
+    def follow(change, again):
+        report(str(os.getpid()))
+        done.set()
+        return change
+
+    done = threading.Event()
+    reporting._is_sent_soon = True  # as if its thread was late
+    leave("1")
+    if os.fork() == 0:
+        done.clear()
+        leave("2")
+        done.wait(20)
+        os._exit(0)
+    child, _ = os.wait()
+    leave("3")
+    print(os.getpid(), child)
     """
-    run(server, keys, job, script).communicate(timeout=30)
-    assert sorted(lines(queries, job)) == [1, 2]
+    process = run(server, keys, job, textwrap.dedent(LEAVE) + textwrap.dedent(script))
+    parent, child = process.communicate(timeout=30)[0].split()
+    assert sorted(lines(queries, job)) == sorted(map(int, (child, parent, parent)))
 
 
 def test_a_process_that_was_forked_writes_its_own_reports_and_not_its_parents(server, keys, queries, job):
