@@ -33,3 +33,9 @@ def test_questions_are_asked_at_three_sizes_beside_flower_and_a_bare_route():
     assert figures["growth"].keys() == figures["times"].keys()
     assert set(figures["list_to"]) == {"Flower's tasks", "the list's bytes"}
     assert min(of["p50_ms"] for by_size in figures["times"].values() for of in by_size.values()) > 0
+
+
+def test_a_mixed_load_is_answered_by_one_process_and_by_two():
+    figures = measured("load", 200)
+    assert set(figures) == {"1", "2"}
+    assert all(found["not_2xx"] == 0 and found["most_per_second"] > 0 for found in figures.values())

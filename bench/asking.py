@@ -1,0 +1,98 @@
+"""Asks the API a mixture of questions: `python -m bench.asking PORT REQUESTS RATE JOB_IDS`, and prints JSON.
+
+With a RATE each request has its time, whatever became of those before, and its latency counts from then; without
+one (0) sixteen clients ask as fast as they are answered. Of a hundred requests forty look at a job, forty at a list,
+ten at the figures, and ten create a job and start it.
+"""
+
+import asyncio
+import json
+import random
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+CLIENTS = 16
+MOST_CONNECTIONS = 200
+JOB_TYPE = "bench.noop"
+
+_CREATE = json.dumps({"name": "asked for", "job_type": JOB_TYPE, "start": True}).encode()
+_LIST = "/api/jobs/?status=completed&page_size=50"
+_STATS = "/api/tracking/stats"
+
+
+def main() -> None:
+    port, requests, rate = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    job_ids = Path(sys.argv[4]).read_text().split()
+    print(json.dumps(asyncio.run(_ask(port, _mixture(requests, job_ids), rate))))
+
+
+def _mixture(requests: int, job_ids: list[str]) -> list[bytes]:
+    dice = random.Random(1)
+    found = []
+    for what in dice.choices(["get", "list", "stats", "create"], [40, 40, 10, 10], k=requests):
+        if what == "create":
+            head = f"POST /api/jobs/ HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(_CREATE)}\r\n"
+            found.append(f"{head}Content-Type: application/json\r\n\r\n".encode() + _CREATE)
+        else:
+            path = {"get": f"/api/jobs/{dice.choice(job_ids)}", "list": _LIST, "stats": _STATS}[what]
+            found.append(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+    return found
+
+
+async def _ask(port: int, requests: list[bytes], rate: float) -> dict[str, float]:
+    pool = _Pool(port)
+    latencies: list[float] = []
+    others = 0
+    began = time.perf_counter()
+
+    async def ask(request: bytes, due: float) -> None:
+        nonlocal others
+        others += not await pool.ask(request)
+        latencies.append(time.perf_counter() - due)
+
+    async def client(share: list[bytes]) -> None:
+        for request in share:
+            await ask(request, time.perf_counter())
+
+    if rate:
+        under_way = []
+        for n, request in enumerate(requests):
+            due = began + n / rate
+            await asyncio.sleep(max(due - time.perf_counter(), 0))
+            under_way.append(asyncio.create_task(ask(request, due)))
+        await asyncio.gather(*under_way)
+    else:
+        await asyncio.gather(*(client(requests[n::CLIENTS]) for n in range(CLIENTS)))
+    elapsed_s = time.perf_counter() - began
+    latencies.sort()
+    return {
+        "per_second": len(requests) / elapsed_s,
+        "p50_ms": latencies[len(latencies) // 2] * 1000,
+        "p99_ms": latencies[int(len(latencies) * 0.99)] * 1000,
+        "not_2xx": others,
+    }
+
+
+class _Pool:
+    """Connections that are kept open, as many as requests are under way."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
+        self._allowed = asyncio.Semaphore(MOST_CONNECTIONS)
+
+    async def ask(self, request: bytes) -> bool:
+        """Whether the answer is a 2xx."""
+        async with self._allowed:
+            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
+            self._idle.append((reader, writer))
+        return head.startswith(b"http/1.1 2")
+
+
+if __name__ == "__main__":
+    main()
