@@ -3,7 +3,7 @@
 import copy
 import heapq
 import json
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,9 @@ from jobtracker.scripts import Library
 
 SCAN_BUDGET = 5000
 """Index entries that one page looks at where no index covers the filter."""
+
+_PIECE_BYTES = 1 << 18
+"""Of an answer that comes in pieces."""
 
 _BATCH = 500
 """Records that one round trip fetches where there may be many."""
@@ -223,6 +226,34 @@ class JobQueries:
                         parent.sub_jobs.append(JobTree.from_store(record, data, self._rule(record)))
                 level += parent.sub_jobs
         return root
+
+    def tree_json(self, job_id: str) -> Iterator[bytes]:
+        """The same as JSON, in pieces: however large the tree is, some hundred of its jobs are held at a time.
+
+        Raises:
+            JobNotFoundError: There is none with that id; at once, not with the first piece.
+        """
+        return _joined(self._nested([self.load([job_id])]))
+
+    def _nested(self, batches: Iterable[Sequence[Loaded]]) -> Iterator[bytes]:
+        comma = b""
+        for batch in batches:
+            for record, data in batch:
+                if not record.get("status"):
+                    continue
+                yield comma + to_json(Job.all_values_of(record, data, self._rule(record)))[:-1] + b',"sub_jobs":['
+                if record.get("subs"):
+                    yield from self._nested(self._load_subs(record["id"]))
+                yield b"]}"
+                comma = b","
+
+    def _load_subs(self, job_id: str) -> Iterator[list[Loaded]]:
+        key, first = self.keys("subs", job_id), 0
+        while ids := self.client.zrange(key, first, first + _BATCH - 1):
+            yield self.load(ids, missing_ok=True)
+            first += len(ids)
+            if len(ids) < _BATCH:
+                break
 
     def families(self, job_id: str) -> dict[str, list[str]]:
         """The sub-jobs' ids of a job and of all below it, in order; parents stand before their sub-jobs."""
@@ -449,3 +480,15 @@ def _sum(counters: Iterable[Mapping[str, str]]) -> dict[str, int]:
         for name, value in each.items():
             total[name] = total.get(name, 0) + int(value)
     return total
+
+
+def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces that are worth being sent each."""
+    gathered, size = [], 0
+    for piece in pieces:
+        gathered.append(piece)
+        size += len(piece)
+        if size >= _PIECE_BYTES:
+            yield b"".join(gathered)
+            gathered, size = [], 0
+    yield b"".join(gathered)

@@ -39,3 +39,10 @@ def test_a_mixed_load_is_answered_by_one_process_and_by_two():
     figures = measured("load", 200)
     assert set(figures) == {"1", "2"}
     assert all(found["not_2xx"] == 0 and found["most_per_second"] > 0 for found in figures.values())
+
+
+def test_trees_of_each_size_finish_and_are_read():
+    figures = measured("trees", 12)
+    assert figures.keys() == {"10", "12", "deep"}
+    assert all(0 < found["accepted_s"] < found["finished_s"] for found in figures.values())
+    assert figures["12"]["tree_mb"] > 0.01

@@ -57,6 +57,18 @@ def test_the_jobs_of_a_tree_are_whole_jobs_with_their_parents_in_figures(store, 
     assert root.sub_jobs[1].error.message == "no"
 
 
+def test_the_json_of_a_tree_is_that_of_its_model(store, queries, tree, monkeypatch):
+    monkeypatch.setattr("jobtracker.queries._BATCH", 2)
+    monkeypatch.setattr("jobtracker.queries._PIECE_BYTES", 1000)
+    store.delete("leaf0", mode="trash")
+    store.apply(Event.START, "twig3", data={"result": '{"found": [3, 1e999]}'})
+    pieces = list(queries.tree_json(tree))
+    assert len(pieces) > 3
+    assert b"".join(pieces) == queries.tree(tree).model_dump_json().encode()
+    with pytest.raises(JobNotFoundError):
+        queries.tree_json("nothing")
+
+
 def test_the_families_of_a_tree_stand_before_those_below(queries, tree):
     families = queries.families(tree)
     assert next(iter(families)) == "root"

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers import WrittenJson
+from api.answers import WrittenJson, written
 from api.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
 from api.errors import RESPONSES
 from jobtracker.explanations import Explanation
@@ -102,11 +102,12 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Wri
     return WrittenJson(tracking.queries.get_json(job_id), 201, response.headers)
 
 
-@router.post("/with-subjobs", status_code=201, responses=UNREADABLE)
+@router.post("/with-subjobs", status_code=201, response_model=JobTree, responses=UNREADABLE)
 @router.post("/with-subjobs/", status_code=201, include_in_schema=False)
-def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> JobTree:
-    """Create a parent with sub-jobs, nested to any depth. Started, it runs as a Celery chord."""
-    return tracking.queries.tree(_create(tracking, job, job.start, response))
+def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> Response:
+    """Create a parent with sub-jobs, nested to any depth. Started, it is a Celery chord; workers send large ones."""
+    job_id = _create(tracking, job, job.start, response)
+    return written(tracking.queries.tree_json(job_id), 201, response.headers)
 
 
 def _create(tracking: Tracking, job: SubJobCreate, start: bool, response: Response) -> str:
@@ -163,10 +164,10 @@ def get_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.get("/{job_id}/with-subjobs", responses=NOT_FOUND)
-def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> JobTree:
-    """A job with all below it."""
-    return tracking.queries.tree(job_id)
+@router.get("/{job_id}/with-subjobs", response_model=JobTree, responses=NOT_FOUND)
+def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> Response:
+    """A job with all below it. Of a large tree the answer is a stream."""
+    return written(tracking.queries.tree_json(job_id))
 
 
 @router.get("/{job_id}/explain", responses=NOT_FOUND)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.answers import WrittenJson
+from api.answers import WrittenJson, written
 from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
 from api.errors import RESPONSES
 from api.routers.health import health_of
@@ -152,10 +152,10 @@ def job_types(tracking: UseTracking) -> list[JobType]:
     return tracking.registry.listed()
 
 
-@router.get("/job-tree/{job_id}", responses={404: RESPONSES[404]})
-def job_tree(job_id: JobId, tracking: UseTracking) -> JobTree:
-    """A job with all below it."""
-    return tracking.queries.tree(job_id)
+@router.get("/job-tree/{job_id}", response_model=JobTree, responses={404: RESPONSES[404]})
+def job_tree(job_id: JobId, tracking: UseTracking) -> Response:
+    """A job with all below it. Of a large tree the answer is a stream."""
+    return written(tracking.queries.tree_json(job_id))
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})

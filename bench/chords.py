@@ -1,0 +1,17 @@
+"""Sends a chord of no-ops and says when it was sent and how long that took: `python -m bench.chords N`."""
+
+import json
+import os
+import sys
+import time
+
+from celery import chord
+
+from bench.noop import collect, noop
+
+count = int(sys.argv[1])
+noop.delay()  # connections, and what is made once
+began_at, began = time.time(), time.perf_counter()
+result = chord([noop.si() for _ in range(count)], collect.s()).apply_async()
+print(json.dumps({"id": result.id, "began_at": began_at, "sent_s": time.perf_counter() - began}), flush=True)
+os._exit(0)  # Celery would give up its subscription to each result by itself

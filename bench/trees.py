@@ -1,0 +1,219 @@
+"""Parents with many sub-jobs that do nothing, created and started over the API, beside plain Celery chords of them.
+
+A worker of each, idle until then, works them off in turns, on one server. A plain chord is sent by a process of its
+own, a tree by the API or, where it is large, by the worker. A tree is accepted when the answer begins, with its id
+(the answer is the whole tree); dispatched when the last sub-job is with the broker; finished when its parent has
+completed, as a chord is when its body has. Then the first page of its sub-jobs, and the whole tree, are asked for.
+"""
+
+import contextlib
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+
+from jobtracker.connection import connect
+from jobtracker.embedded import EmbeddedRedis, free_port
+from jobtracker.keys import Keys
+from jobtracker.processes import ChildProcess
+
+ROOT = Path(__file__).resolve().parent.parent
+TITLE = "parents with many sub-jobs, and a tree 6 deep"
+SIZE = 10_000
+SIZES = (10, 100, 1000)
+"""Smaller ones that are measured too."""
+CHILDREN, LEVELS = 4, 5
+"""Of a deep tree: sub-jobs of each parent, and levels of them; fewer where the size is small."""
+PAGES = 30
+CONCURRENCY = 2
+NOOP = {"job_type": "bench.noop"}
+
+
+def run(size: int, rounds: int) -> dict[str, Any]:
+    """Measure; times in seconds, those of pages in milliseconds, `ratio` to the plain chord's time to finish."""
+    sizes = sorted({*(each for each in SIZES if each < size), size})
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        server = stack.enter_context(EmbeddedRedis(Path(folder)))
+        plain = Plain(server, Path(folder), stack)
+        tracked = Tracked(server, Path(folder), stack)
+        for each in (plain, tracked):
+            each.measure(10)
+        measured: dict[str, list[dict[str, float]]] = {}
+        for number in range(rounds):
+            for jobs in sizes:
+                pair = [plain, tracked] if number % 2 else [tracked, plain]
+                found = {type(each): each.measure(jobs) for each in pair}
+                ours, theirs = found[Tracked], {f"plain_{name}": value for name, value in found[Plain].items()}
+                ratio = {"ratio": ours["finished_s"] / theirs["plain_finished_s"]}
+                measured.setdefault(str(jobs), []).append(ours | theirs | ratio)
+            measured.setdefault("deep", []).append(tracked.measure_deep(size))
+    return {
+        name: {what: round(statistics.median(each[what] for each in found), 3) for what in found[0]}
+        for name, found in measured.items()
+    }
+
+
+def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
+    """The figures as a table, its head first."""
+    names = {
+        "jobs": "jobs",
+        "accepted_s": "accepted s",
+        "answered_s": "answered s",
+        "dispatched_s": "dispatched s",
+        "finished_s": "finished s",
+        "plain_sent_s": "chord sent s",
+        "plain_finished_s": "chord finished s",
+        "ratio": "ratio",
+        "page_p50_ms": "page p50 ms",
+        "page_p95_ms": "p95",
+        "tree_s": "whole tree s",
+        "tree_mb": "MB",
+    }
+    body = [
+        (size, *(f"{found[name]:.3g}" if name in found else "" for name in list(names)[1:]))
+        for size, found in figures.items()
+    ]
+    return [tuple(names.values()), *body]
+
+
+class Plain:
+    """A Celery project that is not tracked."""
+
+    def __init__(self, server: EmbeddedRedis, folder: Path, stack: contextlib.ExitStack) -> None:
+        self._environ = _environ(server, "plain", 1)
+        self._results = stack.enter_context(Redis(port=server.port, db=1))
+        stack.enter_context(_worker(self._environ, folder))
+
+    def measure(self, jobs: int) -> dict[str, float]:
+        """Send a chord and wait until its body has run; until it was sent, and that."""
+        command = [sys.executable, "-m", "bench.chords", str(jobs)]
+        done = subprocess.run(command, cwd=ROOT, env=self._environ, check=True, capture_output=True, text=True)
+        sent = json.loads(done.stdout)
+        key = f"celery-task-meta-{sent['id']}"
+        _wait(lambda: bool(self._results.exists(key)))
+        done_at = datetime.fromisoformat(json.loads(self._results.get(key) or b"")["date_done"])
+        return {"sent_s": sent["sent_s"], "finished_s": done_at.timestamp() - sent["began_at"]}
+
+
+class Tracked:
+    """The same, tracked, with an API."""
+
+    def __init__(self, server: EmbeddedRedis, folder: Path, stack: contextlib.ExitStack) -> None:
+        environ = _environ(server, "tracked", 3)
+        self._port = free_port()
+        self._client = stack.enter_context(connect(f"redis://127.0.0.1:{server.port}/2", 10))
+        [self._keys] = Keys("bench").parts
+        stack.enter_context(_worker(environ, folder))
+        _wait(lambda: bool(self._client.exists(self._keys("leases"))))
+        stack.enter_context(_process("api", ["-m", "api.main"], environ | {"API_PORT": str(self._port)}, folder))
+        _wait(self._answers)
+
+    def measure(self, jobs: int) -> dict[str, float]:
+        """Create and start a parent with so many sub-jobs, wait until it has completed, and look at it."""
+        tree = {"job_type": "bench.collect", "sub_jobs": [NOOP] * jobs, "start": True}
+        root, found = self._submit(tree)
+        pages = sorted(self._timed(f"/api/jobs/?parent={root}&page_size=100")[0] for _ in range(PAGES))
+        found |= {"page_p50_ms": pages[PAGES // 2] * 1000, "page_p95_ms": pages[PAGES * 95 // 100] * 1000}
+        found["tree_s"], body = self._timed(f"/api/jobs/{root}/with-subjobs")
+        return {**found, "tree_mb": len(body) / 1e6}
+
+    def measure_deep(self, size: int) -> dict[str, float]:
+        """The same of a tree that is six deep, of fewer jobs than `size`."""
+        children = CHILDREN if size > CHILDREN**LEVELS else 1
+        tree: dict[str, Any] = NOOP
+        for _ in range(LEVELS):
+            tree = {"job_type": "bench.collect", "sub_jobs": [tree] * children}
+        return self._submit({**tree, "start": True})[1]
+
+    def _submit(self, tree: dict[str, Any]) -> tuple[str, dict[str, float]]:
+        body = json.dumps(tree).encode()
+        began = time.perf_counter()
+        with self._answer("POST", "/api/jobs/with-subjobs", body) as answer:
+            found = {"accepted_s": time.perf_counter() - began}
+            root = json.loads(answer.read())["id"]
+        found["answered_s"] = time.perf_counter() - began
+        _wait(lambda: not self._client.exists(self._keys("unsent"), self._keys("unconfirmed")))
+        found["dispatched_s"] = time.perf_counter() - began
+        _wait(lambda: self._client.hget(self._keys("job", root), "status") == "completed")
+        found["finished_s"] = time.perf_counter() - began
+        return root, found
+
+    def _timed(self, path: str) -> tuple[float, bytes]:
+        began = time.perf_counter()
+        body = self._ask("GET", path)
+        return time.perf_counter() - began, body
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
+        with self._answer(method, path, body) as answer:
+            return answer.read()
+
+    @contextlib.contextmanager
+    def _answer(self, method: str, path: str, body: bytes | None) -> Iterator[http.client.HTTPResponse]:
+        """An answer that has begun."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=300)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+            answer = connection.getresponse()
+            if answer.status >= 300:
+                raise RuntimeError(f"{method} {path}: {answer.status} {answer.read()[:500]!r}")
+            yield answer
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self._ask("GET", "/api/health"))
+        except OSError:
+            return False
+
+
+def _environ(server: EmbeddedRedis, variant: str, database: int) -> dict[str, str]:
+    url = f"redis://127.0.0.1:{server.port}"
+    own = {
+        "BENCH_VARIANT": variant,
+        "BENCH_CELERY_URL": f"{url}/{database}",
+        "REDIS_URL": url,
+        "REDIS_DB": "2",
+        "TRACKING_NAMESPACE": "bench",
+        "CELERY_BROKER_URL": f"{url}/{database}",
+        "CELERY_RESULT_BACKEND": f"{url}/{database}",
+        "API_HOST": "127.0.0.1",
+    }
+    return {**os.environ, **own}
+
+
+@contextlib.contextmanager
+def _worker(environ: dict[str, str], folder: Path) -> Iterator[None]:
+    command = ["-m", "celery", "-A", "bench.noop", "worker", "-P", "prefork", "-c", str(CONCURRENCY)]
+    command += ["-l", "ERROR", "--without-gossip", "--without-mingle"]
+    with _process(environ["BENCH_VARIANT"], command, environ, folder):
+        yield
+
+
+@contextlib.contextmanager
+def _process(name: str, command: list[str], environ: dict[str, str], folder: Path) -> Iterator[None]:
+    process = ChildProcess(
+        name, [sys.executable, *command], log_path=folder / f"{name}.log", cwd=ROOT, env=environ, stop_steps=[]
+    )
+    process.start()
+    try:
+        yield
+    finally:
+        process.stop()
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.perf_counter() + 600
+    while not condition():
+        if time.perf_counter() > deadline:
+            raise TimeoutError("it did not come to its end within ten minutes")
+        time.sleep(0.005)
