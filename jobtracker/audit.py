@@ -6,14 +6,11 @@ differs only because it moved meanwhile, and what is mended is right when it is 
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Partition
 from jobtracker.scripts import Library
-
-RECOUNT_KEPT_S = 60
-"""So long after its last piece a recount of the counters is forgotten."""
 
 
 class Flaw(StrEnum):
@@ -25,8 +22,6 @@ class Flaw(StrEnum):
     """An index has a job that does not belong there, or is none."""
     SCORE = "score"
     """An index has a job at a wrong place."""
-    COUNT = "count"
-    """A counter is wrong."""
     RECORD = "record"
     """A field of a record contradicts its status."""
     BROKEN = "broken"
@@ -81,14 +76,6 @@ class Audited(NamedTuple):
     """Sub-jobs whose parent is not in their partition: whether it is there and lists them was not looked at."""
 
 
-class Counted(NamedTuple):
-    """How far a recount of the counters is."""
-
-    state: Literal["more", "done", "taken", "lost"]
-    """taken: somebody else is at it; lost: it was forgotten, begin anew."""
-    differences: list[Difference]
-
-
 class Audit:
     """Compares and mends what one partition holds.
 
@@ -100,7 +87,7 @@ class Audit:
     def __init__(self, client: RedisClient, part: Partition) -> None:
         self.client = client
         self.part = part
-        self._verbs = Library(("audit_jobs", "audit_index", "audit_counts"))
+        self._verbs = Library(("audit_jobs", "audit_index"))
 
     def jobs(self, named: Iterable[tuple[str, str]], *, repair: bool, shrink: bool = False) -> Audited:
         """Look at keys that belong to jobs, each given by its name in `keys.PREFIXES` and the job's id.
@@ -127,29 +114,8 @@ class Audit:
         )
 
     def index(self, parts: Sequence[str], job_ids: Sequence[str], *, repair: bool) -> list[Difference]:
-        """Look at entries of an index, which is given as for `Keys`: ("status_type", "failed", "custom")."""
-        name, *of = parts
-        status = of[0] if name in {"status", "status_type"} else ""
-        job_type = of[-1] if name in {"type", "status_type"} else ""
-        args: list[Any] = [self.part.prefix, int(repair), status, job_type, *job_ids]
+        """Look at entries of an index, which is given as for `Keys`: ("entered", "failed", "low", "custom")."""
+        status, priority, job_type = parts[1:] if parts[0] == "entered" else ("", "", "".join(parts[1:]))
+        args: list[Any] = [self.part.prefix, int(repair), status, priority, job_type, *job_ids]
         strays, repaired = self._verbs.call(self.client, "audit_index", self.part(*parts), args)
         return [Difference(Flaw.STRAY, ":".join(parts), job_id, "there", "", bool(repaired)) for job_id in strays]
-
-    def counts(self, token: str, *, first: bool, size: int, repair: bool) -> Counted:
-        """Look at the next `size` jobs of a recount of the counters; the last piece compares.
-
-        Args:
-            token: Whose recount it is.
-            first: It may begin with this piece.
-            size: How many jobs.
-            repair: Mend the counters, with the last piece.
-        """
-        args: list[Any] = [self.part.prefix, int(repair), token, int(first), size, RECOUNT_KEPT_S]
-        state, differences = self._verbs.call(self.client, "audit_counts", self.part("recount"), args)
-        return Counted(
-            state,
-            [
-                Difference(Flaw.COUNT, "counts", field, found, wanted, bool(repaired))
-                for field, found, wanted, repaired in differences
-            ],
-        )

@@ -47,19 +47,14 @@ PREFIXES: dict[str, str] = {
     # indexes ---------------------------------------------------------------------------------------------------
     "all": "all",
     # all            zset    Every job, scored by creation (ms).
-    "status": "status:",
-    # status:<s>     zset    Jobs of a status, scored by the time they entered it (ms).
     "type": "type:",
     # type:<t>       zset    Jobs of a type, scored by creation (ms).
-    "status_type": "status_type:",
-    # status_type:<s>:<t>    zset  Jobs of a status and type, scored by the time they entered the status (ms).
-    # counters --------------------------------------------------------------------------------------------------
-    "counts": "counts",
-    # counts         hash    "<status>:<priority>:<type>" -> number of jobs, no zeros. Equal to a recount, always.
-    "recount": "recount",
-    # recount        hash    A recount of the counters under way: token (whose), at ("<score> <id>" in `all`, up to
-    #                        where), and counts of the jobs up to there. Writer: audit_counts, and whatever counts.
-    #                        Expires.
+    "entered": "entered:",
+    # entered:<s>:<p>:<t> zset  Jobs of a status, priority and type, scored by when they came to that status (ms).
+    #                        Their sizes are the counters: nothing has to be kept equal to a recount.
+    "kinds": "kinds",
+    # kinds          set     "<priority>:<type>" of all jobs there ever were. Writer: create, edit. For ever.
+    # time series -----------------------------------------------------------------------------------------------
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
     "times": "times:",
@@ -196,7 +191,7 @@ class Partition:
         self.prefix = f"{namespace}:{{{number}}}:"
 
     def __call__(self, name: str, *parts: object) -> str:
-        """The key of that name in `PREFIXES`, e.g. `part("status_type", "failed", "custom")`."""
+        """The key of that name in `PREFIXES`, e.g. `part("entered", "failed", "low", "custom")`."""
         return self.prefix + PREFIXES[name] + ":".join(map(str, parts))
 
 

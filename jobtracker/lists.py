@@ -49,7 +49,10 @@ class UnsupportedSortError(JobTrackerError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How a filter is answered: an index, a score range on it, and what is left to check record by record."""
+    """How a filter is answered: an index, a score range on it, and what is left to check record by record.
+
+    The index is a name in `keys.PREFIXES` and its parts, "" for any.
+    """
 
     index: tuple[str, ...]
     order: str
@@ -112,22 +115,22 @@ def plan(wanted: JobFilter) -> Plan:
     if by_status and wanted.status is None:
         raise UnsupportedSortError("Sorting by status_changed_at needs a status to filter by.")
     ascending = wanted.sort in {Sort.CREATED, Sort.STATUS_CHANGED}
-    created, finished, job_type, status, parent = (
-        wanted.created, wanted.finished, wanted.job_type, wanted.status, wanted.parent,
+    created, finished, job_type, status, priority, parent = (
+        wanted.created, wanted.finished, wanted.job_type, wanted.status, wanted.priority, wanted.parent,
     )  # fmt: skip
     if parent is not None and wanted.sort is None:
         index: tuple[str, ...] = ("subs", parent)
         parent, ascending = None, True
     elif status is not None and (by_status or wanted.sort is None):
-        index = ("status_type", status, job_type) if job_type else ("status", status)
+        index = ("entered", status, priority or "", job_type or "")
         if status in SETTLED and finished:  # a settled job entered its status when it finished
             scored, finished = finished, TimeRange()
-        status = job_type = None
+        status = priority = job_type = None
     else:
         index = ("type", job_type) if job_type else ("all",)
         scored, created, job_type = created, TimeRange(), None
     equal = {
-        "type": job_type, "status": status, "priority": wanted.priority, "parent": parent,
+        "type": job_type, "status": status, "priority": priority, "parent": parent,
         "sent_by": wanted.sent_by, "group": wanted.group,
     }  # fmt: skip
     for field, value in equal.items():

@@ -56,7 +56,7 @@ class JobQueries:
         self.keys = keys or Keys()
         self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
-        self._verbs = Library(["page"], reads_only=True)
+        self._verbs = Library(["page", "oldest", "counts"], reads_only=True)
 
     def within(self, parts: Sequence[Partition]) -> "JobQueries":
         """The same, but that lists and figures tell of these partitions only."""
@@ -308,10 +308,11 @@ class JobQueries:
         if wanted.sent_by is not None:
             way = self._while_sending(way, wanted.sent_by)
         [part] = self.parts
-        key = part(*way.index)
         start = Cursor.read(cursor, way) if cursor else None
         args: list[str | int | float] = [
             part.prefix,
+            *way.index,
+            *[""] * (4 - len(way.index)),
             way.order,
             size,
             SCAN_BUDGET,
@@ -321,7 +322,7 @@ class JobQueries:
             start.score if start else "",
             start.id if start else "",
         ]
-        answer = self._verbs.call(self.client, "page", key, [*args, json.dumps(way.checks)])
+        answer = self._verbs.call(self.client, "page", part("all"), [*args, json.dumps(way.checks)])
         more, score, last_id, skip, total, lines = answer
         following = None
         if more and last_id:
@@ -343,10 +344,8 @@ class JobQueries:
     def counts(self) -> list[JobCount]:
         """The exact number of jobs for each status, priority and type that there is."""
         counts = []
-        pipe = self.client.pipeline(transaction=False)
-        for part in self.parts:
-            pipe.hgetall(part("counts"))
-        for name, value in _sum(pipe.execute()).items():
+        found = [self._verbs.call(self.client, "counts", part("kinds"), [part.prefix]) for part in self.parts]
+        for name, value in _sum(dict(zip(each[::2], each[1::2], strict=True)) for each in found).items():
             status, priority, job_type = name.split(":", 2)
             if status not in set(Status) or priority not in set(Priority):
                 continue  # of a newer release
@@ -418,7 +417,15 @@ class JobQueries:
 
     def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
         """Ids of jobs that came to a status before a time, the oldest first."""
-        return self._oldest(("status", status), before_ms, most, offset)
+        if len(self.parts) == 1:
+            return self._entered_before(self.parts[0], status, before_ms, offset, most)[::2]
+        found = [self._entered_before(part, status, before_ms, 0, offset + most) for part in self.parts]
+        merged = heapq.merge(*(zip(each[1::2], each[::2], strict=True) for each in found))
+        return [job_id for _, job_id in islice(merged, offset, offset + most)]
+
+    def _entered_before(self, part: Partition, status: Status, before_ms: int, offset: int, most: int) -> list[Any]:
+        args: list[str | int | float] = [part.prefix, status, before_ms, offset, most]
+        return list(self._verbs.call(self.client, "oldest", part("all"), args))
 
     def _oldest(self, index: tuple[str, ...], before_ms: int, most: int, offset: int = 0) -> list[str]:
         """Ids of an index that is scored by times, of those before a time, the oldest first."""
@@ -473,12 +480,12 @@ def as_told(outcome: str) -> str:
     return run.partition(".")[0] + colon + status
 
 
-def _sum(counters: Iterable[Mapping[str, str]]) -> dict[str, int]:
+def _sum(counters: Iterable[Mapping[str, int]]) -> dict[str, int]:
     """Counters of several partitions as one."""
     total: dict[str, int] = {}
     for each in counters:
         for name, value in each.items():
-            total[name] = total.get(name, 0) + int(value)
+            total[name] = total.get(name, 0) + value
     return total
 
 

@@ -240,10 +240,10 @@ def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
         "NOBODY": NOBODY,
     }
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
-    parts += [*map(_read, ("series", "ledger", "record", "fence")), "local VERB = {}"]
+    parts += [*map(_read, ("series", "ledger", "record", "lists", "fence")), "local VERB = {}"]
     for verb in verbs:
         parts.append(f"function VERB.{verb}(KEYS, ARGV)")
-        parts.append(f"PREFIX, RECOUNTED = ARGV[1], nil\n{_read(verb)}\nend")
+        parts.append(f"PREFIX = ARGV[1]\n{_read(verb)}\nend")
         if reads_only:
             of = f"function_name='{_NAME}_{verb}', callback=VERB.{verb}, flags={{'no-writes'}}"
             parts.append(f"redis.register_function{{{of}}}")

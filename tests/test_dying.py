@@ -620,11 +620,14 @@ def wait_until_mended(project):
     """Wait until nothing is under way any more, or has had all the time that it may take."""
     deadline = time.monotonic() + PATIENCE_S
     client, keys = project.client, project.keys
-    watched = [keys("status", "running"), keys("status", "retrying"), *map(keys, ("unsent", "unconfirmed", "untold"))]
+    watched = [*map(keys, ("unsent", "unconfirmed", "untold", "trash"))]
     while time.monotonic() < deadline:
-        pending = client.zrange(keys("status", "pending"), 0, -1)
+        pending, running, retrying = (
+            project.queries.entered_before(status, 2**53, 0, 10_000)
+            for status in (Status.PENDING, Status.RUNNING, Status.RETRYING)
+        )
         is_sent = any(run != "0" for run in project.queries.fields(pending, "run"))
-        if not is_sent and not client.exists(*watched, keys("trash")):
+        if not (is_sent or running or retrying or client.exists(*watched)):
             break
         time.sleep(0.05)
     for _ in range(2):  # behind the last message in the queue

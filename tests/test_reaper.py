@@ -108,11 +108,11 @@ def test_more_jobs_than_a_batch_holds_leave_in_one_round(own_project, store, rea
     assert recount(own_project.client, own_project.keys) == []
 
 
-def test_nothing_but_time_series_is_left_of_jobs_that_have_left(own_project, store, reaper, now_ms):
+def test_nothing_but_time_series_and_kinds_is_left_of_jobs_that_have_left(own_project, store, reaper, now_ms):
     create_old_tree(store, "old", now_ms - 8 * DAY_MS)
     reaper.remove_expired()
     names = {name.partition(":")[0] for name in names_of(own_project.client, own_project.keys)}
-    assert names <= {"flow", "times"}
+    assert names <= {"flow", "times", "kinds"}
 
 
 def test_sub_jobs_that_a_dying_process_left_in_the_trash_are_removed(own_project, store, reaper):

@@ -86,7 +86,8 @@ def test_values_that_a_newer_release_has_introduced_are_shown_by_the_nearest_kno
     job, other = create_in(store, Status(status)), create_in(store, Status.COMPLETED)
     newer = {"status": "mended", "priority": "at once", "policy": "sleep", "origin": "a form", "subs": "1"}
     client.hset(keys("job", job), mapping=newer)
-    client.hincrby(keys("counts"), "mended:at once:custom", 1)
+    client.zadd(keys("entered", "mended", "at once", "custom"), {job: START_MS})
+    client.sadd(keys("kinds"), "at once:custom")
     listed = {found.id: found for found in queries.page(JobFilter()).jobs}
     assert (listed[job].status, listed[job].priority) == (Status(status), Priority.NORMAL)
     assert (listed[job].failure_policy, listed[job].origin) == ("fail", "celery")

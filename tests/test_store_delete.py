@@ -13,9 +13,9 @@ MODES = ["delete", "expire", "trash", "undo"]
 
 
 def names_left(client, keys):
-    """The names of all keys but the time series, which keep what was."""
-    found = set(names_of(client, keys))
-    return {name for name in found if not name.startswith((PREFIXES["flow"], PREFIXES["times"]))}
+    """The names of all keys but the time series and the kinds, which keep what was."""
+    stay = (PREFIXES["flow"], PREFIXES["times"], PREFIXES["kinds"])
+    return {name for name in names_of(client, keys) if not name.startswith(stay)}
 
 
 def drain_trash(store, queries):

@@ -4,6 +4,7 @@ import pytest
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
+from jobtracker.figures import JobCount
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.store import JobStore
 
@@ -17,10 +18,10 @@ def test_an_edit_changes_the_record_and_the_data(client, keys, store, queries):
 
 
 @pytest.mark.parametrize("status", Status)
-def test_a_change_of_priority_moves_the_job_in_the_counters(client, keys, store, status):
+def test_a_change_of_priority_moves_the_job_in_the_counters(client, keys, store, queries, status):
     job = create_in(store, status)
     assert store.edit(job, fields={"name": "new", "priority": "critical"}) is Outcome.APPLIED
-    assert client.hgetall(keys.of(job)("counts")) == {f"{status}:critical:custom": "1"}
+    assert queries.counts() == [JobCount(status=status, priority="critical", job_type="custom", count=1)]
     assert recount(client, keys) == []
 
 

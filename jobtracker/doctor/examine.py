@@ -54,7 +54,7 @@ def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False)
         recount.run()
     else:
         recount.unchecked.append(
-            f"counters and indexes: the recount notes in the tracking Redis how far it is, which takes no writes "
+            f"indexes: what looks at them is there to mend them, and the tracking Redis takes no writes "
             f"({refusal.problem})"
         )
     found = gather(tracking, inspection)

@@ -1,4 +1,4 @@
-"""Recounts what the store keeps beside its records: indexes, counters, families, and what is left of deleted jobs.
+"""Recounts what the store keeps beside its records: indexes, families, and what is left of deleted jobs.
 
 It may run while everything else does. Each piece is one look of `Audit`, some hundred jobs at one moment. What lies
 between two jobs, a sub-job that has settled and a parent that does not know yet, is looked at twice (`families.py`).
@@ -7,7 +7,6 @@ Time series and histograms can't be recounted: they outlive the records.
 
 import re
 import time
-import uuid
 from collections.abc import Iterator
 
 from jobtracker.audit import Audit, Difference, Flaw
@@ -21,9 +20,8 @@ PIECE = 100
 
 _SCANNED = 1000
 _OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"}
-_INDEXES = {"all", "status", "type", "status_type"}
+_INDEXES = {"all", "type", "entered"}
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
-_ATTEMPTS = 3
 
 
 class Recount:
@@ -58,7 +56,6 @@ class Recount:
         for part, own in indexes.items():
             for index in sorted(own):
                 self._look_at_index(part, index)
-            self._count(part)
         self._add(self._families.settle(began + self.apart_s))
 
     def _look_at_keys(self, part: Partition) -> set[tuple[str, ...]]:
@@ -87,7 +84,7 @@ class Recount:
                 named.append((name, rest))
                 self.jobs += name == "job"
             elif name in _INDEXES:
-                indexes.add((name, *(rest.split(":", 1) if name == "status_type" else [rest] if rest else [])))
+                indexes.add((name, *(rest.split(":", 2) if name == "entered" else [rest] if rest else [])))
             elif name is None:
                 self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)], part)
         for first in range(0, len(named), PIECE):
@@ -103,24 +100,6 @@ class Recount:
                 self._add(self._audits[part].index(index, ids[first : first + PIECE], repair=self.repair), part)
             if not cursor:
                 return
-
-    def _count(self, part: Partition) -> None:
-        lacking = (d for d in self.differences.values() if d.where == "all" and d.flaw is not Flaw.STRAY)
-        if not all(each.is_repaired for each in lacking):
-            self.unchecked.append("the counters: they are recounted along the index `all`, which has to be repaired")
-            return
-        for _ in range(_ATTEMPTS):
-            token, first = uuid.uuid4().hex, True
-            while True:
-                counted = self._audits[part].counts(token, first=first, size=PIECE, repair=self.repair)
-                first = False
-                if counted.state != "more":
-                    break
-            if counted.state == "done":
-                self._add(counted.differences, part)
-                return
-        who = "another doctor is at it" if counted.state == "taken" else "the tracking Redis was too slow"
-        self.unchecked.append(f"the counters: {who}; try again in a minute")
 
     def _add(self, differences: list[Difference], part: Partition | None = None) -> None:
         for each in differences:

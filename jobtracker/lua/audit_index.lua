@@ -1,13 +1,14 @@
 -- audit_index.lua: compare entries of an index with the records.
 --
 -- KEYS[1]  the index
--- ARGV     prefix, '1' to repair, the status and the type whose jobs belong there ('' for any), ids
+-- ARGV     prefix, '1' to repair, the status, the priority and the type whose jobs belong there ('' for any), ids
 -- Returns  {the ids that do not belong there, 1 if they were removed}
-local repair, status, kind = ARGV[2] == '1', ARGV[3], ARGV[4]
+local repair, status, priority, kind = ARGV[2] == '1', ARGV[3], ARGV[4], ARGV[5]
 local strays = {}
-for i = 5, #ARGV do
-  local own = redis.call('HMGET', key('job', ARGV[i]), 'status', 'type')
-  local belongs = own[1] and (status == '' or own[1] == status) and (kind == '' or own[2] == kind)
+for i = 6, #ARGV do
+  local own = redis.call('HMGET', key('job', ARGV[i]), 'status', 'priority', 'type')
+  local belongs = own[1] and (status == '' or own[1] == status) and (priority == '' or own[2] == priority)
+    and (kind == '' or own[3] == kind)
   if not belongs and redis.call('ZSCORE', KEYS[1], ARGV[i]) then
     strays[#strays + 1] = ARGV[i]
     if repair then redis.call('ZREM', KEYS[1], ARGV[i]) end

@@ -73,7 +73,6 @@ local function check_index(id, score, name, a, b)
   local where = table.concat({ name, a, b }, ':')
   differs(is and 'score' or 'missing', where, id, is, score, function()
     redis.call('ZADD', set, score, id)
-    if name == 'all' then redis.call('DEL', key('recount')) end -- which goes by its order: it has to begin anew
   end)
 end
 
@@ -96,8 +95,12 @@ local function check_job(id)
   end
   check_index(id, created, 'all')
   check_index(id, created, 'type', kind)
-  check_index(id, entered, 'status', status)
-  check_index(id, entered, 'status_type', status, kind)
+  check_index(id, entered, 'entered', status, priority .. ':' .. kind)
+  if redis.call('SISMEMBER', key('kinds'), priority .. ':' .. kind) == 0 then
+    differs('missing', 'kinds', priority .. ':' .. kind, '', 'there', function()
+      redis.call('SADD', key('kinds'), priority .. ':' .. kind)
+    end)
+  end
   if subs and subs ~= '0' then check_family(load(id)) end
   if parent and redis.call('EXISTS', key('job', parent)) == 0 then
     families[#families + 1] = { id, 'apart', parent }

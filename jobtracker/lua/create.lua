@@ -30,6 +30,7 @@ if not rec then
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
   redis.call('ZADD', key('all'), now, id)
   redis.call('ZADD', key('type', rec.type), now, id)
+  introduce(rec)
   index(rec, now)
   if rec.parent and not redis.call('ZSCORE', key('subs', rec.parent), id) then untold(id, now) end
   tally('created', now, 1)

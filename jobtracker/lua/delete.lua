@@ -38,9 +38,7 @@ local function remove(id)
   for first = 1, #subs, 1000 do
     redis.call('SADD', key('trash'), unpack(subs, first, math.min(first + 999, #subs)))
   end
-  count(rec, -1)
-  leave_set(key('status', rec.status), id)
-  leave_set(key('status_type', rec.status, rec.type), id)
+  leave_set(key('entered', rec.status, kind_of(rec)), id)
   leave_set(key('type', rec.type), id)
   leave_set(key('all'), id)
   leave_set(key('untold'), id)

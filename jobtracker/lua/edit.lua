@@ -11,9 +11,10 @@ if not rec then return missing(id) end
 if unsent and (rec.run > 0 or rec.status ~= 'pending') then return 'illegal' end
 for i = 5, 4 + 2 * n, 2 do
   if ARGV[i] == 'priority' and ARGV[i + 1] ~= rec.priority then
-    count(rec, -1)
+    unindex(rec)
     rec.priority = ARGV[i + 1]
-    count(rec, 1)
+    introduce(rec)
+    index(rec, rec.entered)
   elseif ARGV[i] == 'body' then -- of those who may call a parent's task the first one does
     ARGV[i + 1] = redis.call('HGET', KEYS[1], 'body') or ARGV[i + 1]
   end

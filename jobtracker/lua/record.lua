@@ -18,10 +18,6 @@ local function missing(id)
   return 'missing'
 end
 
-local function shift(counters, field, delta)
-  if redis.call('HINCRBY', counters, field, delta) == 0 then redis.call('HDEL', counters, field) end
-end
-
 -- In the order of their bytes, as a sorted set has them; Lua's own < goes by the server's locale.
 local function precedes(a, b)
   for i = 1, math.min(#a, #b) do
@@ -42,18 +38,6 @@ local function below(set, score, id)
   return first
 end
 
--- A recount of the counters goes through all jobs in pieces (audit_counts.lua). Those that it has passed are in its
--- counters too, and these have to follow, so that at the end they are those of one moment.
-local function is_recounted(id)
-  if RECOUNTED == nil then RECOUNTED = redis.call('HGET', key('recount'), 'at') end
-  if not RECOUNTED then return false end
-  local score, last = RECOUNTED:match('^(%S+) (.*)$')
-  local own = redis.call('ZSCORE', key('all'), id)
-  if not score or not own then return false end
-  score, own = tonumber(score), tonumber(own)
-  return own < score or own == score and not precedes(last, id)
-end
-
 -- As task_id_of in models.py.
 local function task_id(rec) return rec.run > 1 and rec.id .. RUN_MARK .. rec.run or rec.id end
 
@@ -65,23 +49,11 @@ local function not_dispatched(rec) redis.call('ZREM', key('unconfirmed'), task_i
 local function untold(id, now) redis.call('ZADD', key('untold'), now, id) end
 local function all_told(id) redis.call('ZREM', key('untold'), id) end
 
-local function count(rec, delta)
-  local field = rec.status .. ':' .. rec.priority .. ':' .. rec.type
-  shift(key('counts'), field, delta)
-  if is_recounted(rec.id) then shift(key('recount'), field, delta) end
-end
-
-local function index(rec, now)
-  redis.call('ZADD', key('status', rec.status), now, rec.id)
-  redis.call('ZADD', key('status_type', rec.status, rec.type), now, rec.id)
-  count(rec, 1)
-end
-
-local function unindex(rec)
-  redis.call('ZREM', key('status', rec.status), rec.id)
-  redis.call('ZREM', key('status_type', rec.status, rec.type), rec.id)
-  count(rec, -1)
-end
+-- Of each status, priority and type there is an index of its own: its size is the counter.
+local function kind_of(rec) return rec.priority .. ':' .. rec.type end
+local function introduce(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
+local function index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
+local function unindex(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
 
 local function given(pairs_given, name)
   for i = 1, #pairs_given, 2 do

@@ -5,7 +5,6 @@
 -- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
 
 local PREFIX -- of the call under way; the server runs one at a time
-local RECOUNTED -- up to where a recount is, "<score> <id>", or false; nil: not asked for yet in this call
 
 local function key(name, a, b)
   if b then return PREFIX .. KEY[name] .. a .. ':' .. b end

@@ -130,7 +130,7 @@ def _unsettled(queries: JobQueries, accepted: set[str | None]) -> bool:
         job_id
         for status in Status
         if status not in SETTLED
-        for job_id in queries.client.zrange(queries.keys("status", status), 0, -1)
+        for job_id in queries.entered_before(status, 2**53, 0, 10**6)
     ]
     runs = queries.fields(open_ids, "run")
     return any(job_id in accepted or int(run or 0) for job_id, run in zip(open_ids, runs, strict=True))

@@ -27,11 +27,11 @@ def store(redis_server, keys, monkeypatch):
 
 def test_it_names_what_is_wrong_repairs_it_and_says_so_with_its_exit_status(store):
     create_in(store, Status.COMPLETED)
-    store.client.hincrby(store.keys("counts"), "completed:normal:custom", 3)
+    store.client.zadd(store.keys("entered", "failed", "normal", "custom"), {"j": 1})
     found = run(NO_API, "doctor")
     assert found.exit_code == 1
     assert "1 job recounted: 1 difference." in found.stdout
-    assert "completed:normal:custom: 4, should be 1" in found.stdout
+    assert "entered:failed:normal:custom" in found.stdout
     assert "jobtracker doctor --repair" in found.stdout
     repaired = run(NO_API, "doctor", "--repair")
     assert (repaired.exit_code, "what differed is repaired" in repaired.stdout) == (0, True)

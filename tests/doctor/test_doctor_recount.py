@@ -10,7 +10,6 @@ from celery import Celery
 from recount import recount
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
-from jobtracker.audit import Audit
 from jobtracker.connection import connect
 from jobtracker.doctor.recount import Recount
 from jobtracker.embedded import EmbeddedRedis
@@ -73,36 +72,31 @@ DAMAGES = {
     "an index lacks a job": (lambda c, k: c.zrem(k("all"), "j"), ("missing", "all", "j")),
     "a type's index lacks a job": (lambda c, k: c.zrem(k("type", "custom"), "j"), ("missing", "type:custom", "j")),
     "a status's index lacks a job": (
-        lambda c, k: c.zrem(k("status", "completed"), "j"),
-        ("missing", "status:completed", "j"),
+        lambda c, k: c.delete(k("entered", "completed", "normal", "custom")),
+        ("missing", "entered:completed:normal:custom", "j"),
     ),
-    "the index of a status and type lacks a job": (
-        lambda c, k: c.delete(k("status_type", "completed", "custom")),
-        ("missing", "status_type:completed:custom", "j"),
+    "a kind of jobs is not known": (
+        lambda c, k: c.srem(k("kinds"), "normal:custom"),
+        ("missing", "kinds", "normal:custom"),
     ),
     "an index has a job at a wrong place": (
         lambda c, k: c.zadd(k("all"), {"j": START_MS + 1}),
         ("score", "all", "j"),
     ),
     "an index has a job that is none": (lambda c, k: c.zadd(k("all"), {"gone": 1}), ("stray", "all", "gone")),
-    "a status has a job of another": (
-        lambda c, k: c.zadd(k("status", "failed"), {"j": 1}),
-        ("stray", "status:failed", "j"),
-    ),
     "a type has a job of another": (lambda c, k: c.zadd(k("type", "a:b"), {"j": 1}), ("stray", "type:a:b", "j")),
+    "a status has a job of another": (
+        lambda c, k: c.zadd(k("entered", "failed", "normal", "custom"), {"j": 1}),
+        ("stray", "entered:failed:normal:custom", "j"),
+    ),
+    "a priority has a job of another": (
+        lambda c, k: c.zadd(k("entered", "completed", "low", "custom"), {"j": 1}),
+        ("stray", "entered:completed:low:custom", "j"),
+    ),
     "a status and type has a job of another": (
-        lambda c, k: c.zadd(k("status_type", "completed", "a:b"), {"j": 1}),
-        ("stray", "status_type:completed:a:b", "j"),
+        lambda c, k: c.zadd(k("entered", "completed", "normal", "a:b"), {"j": 1}),
+        ("stray", "entered:completed:normal:a:b", "j"),
     ),
-    "a counter is too high": (
-        lambda c, k: c.hincrby(k("counts"), "completed:normal:custom", 2),
-        ("count", "counts", "completed:normal:custom"),
-    ),
-    "a counter of nothing": (
-        lambda c, k: c.hset(k("counts"), "failed:low:a:b", 0),
-        ("count", "counts", "failed:low:a:b"),
-    ),
-    "no counters": (lambda c, k: c.delete(k("counts")), ("count", "counts", "completed:normal:custom")),
     "a parent counts too few sub-jobs": (
         lambda c, k: c.hset(k("job", "parent"), "subs", 2),
         ("family", "subs", "parent"),
@@ -245,21 +239,6 @@ def test_a_record_from_which_fields_are_gone_and_a_key_that_nobody_knows_are_nam
     assert client.exists(keys("job", job), keys("data", job), keys.parts[0].prefix + "nonsense") == 2
 
 
-def test_two_doctors_don_t_recount_at_once_and_one_that_was_too_slow_begins_anew(client, keys, store, tracking):
-    create_job(store)
-    create_job(store)
-    audit = Audit(client, keys.parts[0])
-    assert audit.counts("mine", first=True, size=1, repair=False).state == "more"
-    assert audit.counts("theirs", first=True, size=1, repair=False).state == "taken"
-    busy = Recount(tracking, repair=False, apart_s=0)
-    busy.run()
-    assert busy.unchecked == ["the counters: another doctor is at it; try again in a minute"]
-    assert client.ttl(keys("recount")) > 0
-    client.delete(keys("recount"))
-    assert audit.counts("mine", first=False, size=1, repair=False).state == "lost"
-    assert look(tracking) == []
-
-
 # -- while everything moves ------------------------------------------------------------------------------------------
 
 
@@ -337,9 +316,8 @@ def test_nothing_differs_and_nothing_is_spoilt_while_everything_moves(client, ke
 @pytest.mark.usefixtures("crowd")
 def test_damage_is_mended_to_the_right_values_while_everything_moves(client, keys, tracking):
     with Traffic(tracking):
-        for field in ("pending:normal:custom", "failed:low:a:b", "cancelled:high:a:b"):
-            client.hincrby(keys("counts"), field, 7)
-        client.zremrangebyrank(keys("status", "pending"), 0, 99)
+        client.delete(keys("kinds"))
+        client.zremrangebyrank(keys("entered", "pending", "normal", "custom"), 0, 99)
         client.zremrangebyrank(keys("all"), 1000, 1099)
         client.zadd(keys("type", "custom"), {f"gone-{n}": n for n in range(100)})
         found = Recount(tracking, repair=True, apart_s=0.3)
