@@ -3,13 +3,14 @@
 The same seed gives the same jobs. Their times go up to the time of the filling, so nothing of it has expired.
 """
 
+import contextlib
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.pipelining import Packer, send
+from bench.pipelining import NotSentError, Packer, send
 from jobtracker.connection import connect
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import Event
@@ -60,11 +61,12 @@ class Call:
     event: Event | None
     arguments: dict[str, Any]
 
-    def begin(self, store: JobStore) -> Callable[[], Any]:
-        """Send it; what it returns is to be called for the answer."""
+    def make(self, store: JobStore) -> None:
+        """Make it."""
         if self.event is None:
-            return store.begin_create(NewJob(id=self.job_id, **self.arguments), at_ms=self.at_ms)
-        return store.begin_apply(self.event, self.job_id, at_ms=self.at_ms, **self.arguments)
+            store.create(NewJob(id=self.job_id, **self.arguments), at_ms=self.at_ms)
+        else:
+            store.apply(self.event, self.job_id, at_ms=self.at_ms, **self.arguments)
 
 
 def fill(port: int, keys: Keys, plan: Plan) -> list[str]:
@@ -76,7 +78,8 @@ def fill(port: int, keys: Keys, plan: Plan) -> list[str]:
     for n, calls in enumerate(courses(plan), start=1):
         ids.append(calls[0].job_id)
         for call in calls:
-            call.begin(store)
+            with contextlib.suppress(NotSentError):
+                call.make(store)
         if n % AT_ONCE == 0 or n == plan.jobs:
             send(port, packer.take())
     return ids

@@ -3,8 +3,6 @@
 import select
 import socket
 
-from redis.connection import Connection
-
 _END = b"the-end"
 _TAIL = b"$%d\r\n%b\r\n" % (len(_END), _END)
 _ECHO = b"*2\r\n$4\r\nECHO\r\n" + _TAIL
@@ -19,7 +17,6 @@ class Packer:
 
     def __init__(self) -> None:
         self.connection_pool = self
-        self.pack_commands = Connection().pack_commands
         self._packed: list[bytes] = []
 
     def take(self) -> bytes:

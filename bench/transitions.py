@@ -134,9 +134,7 @@ def _one_by_one(client: RedisClient, jobs: int, number: int) -> Figures:
     for course in zip(*(calls[verb] for verb in VERBS), strict=True):
         for verb, call in zip(VERBS, course, strict=True):
             began = time.perf_counter_ns()
-            answer = call(store)
-            if callable(answer):
-                answer()
+            call(store)
             took_ns[verb].append(time.perf_counter_ns() - began)
     per_call = (_messages(client) - messages - 1) / (jobs * len(VERBS))  # but for the question itself
     return {
@@ -151,7 +149,7 @@ def _prepared(client: RedisClient, keys: Keys, jobs: int, seed: int) -> tuple[Jo
     by_job = list(courses(Plan(jobs=jobs, open_share=0, seed=seed)))
     calls: dict[str, list[Call]] = {EMPTY: [_EMPTY.call_once] * jobs}
     for verb, of_verb in zip(COURSE, zip(*by_job, strict=True), strict=True):
-        calls[verb] = [call.begin for call in of_verb]
+        calls[verb] = [call.make for call in of_verb]
     calls[SETTLE] = []
     ids = [course[0].job_id for course in by_job]
     for first in range(0, jobs, FAMILY):

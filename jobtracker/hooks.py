@@ -116,7 +116,7 @@ class Hooks:
             job.stopped = "it was called off, for it was not sure that it had been sent"
         elif change.outcome is Outcome.REFUSED:
             job.quarantined = quarantined(change.losses, "see its job")
-        elif change.applied and change.losses >= (declaration_of(sender) or DEFAULT).max_deliveries:
+        elif change.losses and change.applied and change.losses >= (declaration_of(sender) or DEFAULT).max_deliveries:
             self._quarantine(sender, job, change.losses)
         if job.stopped or change.outcome is Outcome.REFUSED:
             job.execution = None
