@@ -2,7 +2,6 @@
 
 import copy
 import heapq
-import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -16,12 +15,10 @@ from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import SETTLED, Priority, Status
 from jobtracker.lists import Cursor, JobFilter, Plan, Sort, plan
 from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms, job_and_run_of
+from jobtracker.paging import SCAN_BUDGET, Pages, Place
 from jobtracker.registry import Registry
 from jobtracker.rendering import page_json, record_of, to_json
 from jobtracker.scripts import Library
-
-SCAN_BUDGET = 5000
-"""Index entries that one page looks at where no index covers the filter."""
 
 _PIECE_BYTES = 1 << 18
 """Of an answer that comes in pieces."""
@@ -56,7 +53,8 @@ class JobQueries:
         self.keys = keys or Keys()
         self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
-        self._verbs = Library(["page", "oldest", "counts"], reads_only=True)
+        self._verbs = Library(["page", "entries", "counts"], reads_only=True)
+        self._pages = Pages(client, self.keys, self._verbs)
 
     def within(self, parts: Sequence[Partition]) -> "JobQueries":
         """The same, but that lists and figures tell of these partitions only."""
@@ -307,28 +305,14 @@ class JobQueries:
         way = plan(wanted)
         if wanted.sent_by is not None:
             way = self._while_sending(way, wanted.sent_by)
-        [part] = self.parts
         start = Cursor.read(cursor, way) if cursor else None
-        args: list[str | int | float] = [
-            part.prefix,
-            *way.index,
-            *[""] * (4 - len(way.index)),
-            way.order,
-            size,
-            SCAN_BUDGET,
-            way.low,
-            way.high,
-            start.skip if start else ((number or 1) - 1) * size,
-            start.score if start else "",
-            start.id if start else "",
-        ]
-        answer = self._verbs.call(self.client, "page", part("all"), [*args, json.dumps(way.checks)])
-        more, score, last_id, skip, total, lines = answer
+        place, skip = (Place(start.score, start.id), start.skip) if start else (None, ((number or 1) - 1) * size)
+        rows, total, last, left = self._pages.find(self.parts, way, size, place, skip)
         following = None
-        if more and last_id:
-            following = Cursor(signature=way.signature, score=score, id=last_id, skip=skip).write()
-        return lines.split("\n") if lines else [], {
-            "total": None if total < 0 else total,
+        if last:
+            following = Cursor(signature=way.signature, score=last.score, id=last.id, skip=left).write()
+        return rows, {
+            "total": total,
             "page": None if cursor else number or 1,
             "page_size": size,
             "next_cursor": following,
@@ -344,7 +328,8 @@ class JobQueries:
     def counts(self) -> list[JobCount]:
         """The exact number of jobs for each status, priority and type that there is."""
         counts = []
-        found = [self._verbs.call(self.client, "counts", part("kinds"), [part.prefix]) for part in self.parts]
+        calls = [(part("kinds"), [part.prefix]) for part in self.parts]
+        found = self._verbs.begin(self.client, "counts", calls).answers()
         for name, value in _sum(dict(zip(each[::2], each[1::2], strict=True)) for each in found).items():
             status, priority, job_type = name.split(":", 2)
             if status not in set(Status) or priority not in set(Priority):
@@ -417,15 +402,8 @@ class JobQueries:
 
     def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
         """Ids of jobs that came to a status before a time, the oldest first."""
-        if len(self.parts) == 1:
-            return self._entered_before(self.parts[0], status, before_ms, offset, most)[::2]
-        found = [self._entered_before(part, status, before_ms, 0, offset + most) for part in self.parts]
-        merged = heapq.merge(*(zip(each[1::2], each[::2], strict=True) for each in found))
-        return [job_id for _, job_id in islice(merged, offset, offset + most)]
-
-    def _entered_before(self, part: Partition, status: Status, before_ms: int, offset: int, most: int) -> list[Any]:
-        args: list[str | int | float] = [part.prefix, status, before_ms, offset, most]
-        return list(self._verbs.call(self.client, "oldest", part("all"), args))
+        merged = self._pages.oldest(self.parts, ("entered", status, "", ""), before_ms, offset, most)
+        return [place.id for place in merged]
 
     def _oldest(self, index: tuple[str, ...], before_ms: int, most: int, offset: int = 0) -> list[str]:
         """Ids of an index that is scored by times, of those before a time, the oldest first."""

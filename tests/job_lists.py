@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from jobtracker.connection import RedisClient
-from jobtracker.keys import Keys
+from jobtracker.keys import PREFIXES, Keys
 from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import TimeRange
 
@@ -43,12 +43,12 @@ class JobLists:
         return [job_id for here, job_id in entries if (here > place if ascending else here < place)]
 
     def _records(self) -> dict[str, dict[str, str]]:
-        start = self.keys("job", "")
-        found = list(self.client.scan_iter(match=f"{start}*", count=1000))
+        start = "}:" + PREFIXES["job"]
+        found = list(self.client.scan_iter(match=f"{self.keys.namespace}:{{*{start}*", count=1000))
         pipe = self.client.pipeline(transaction=False)
         for key in found:
             pipe.hgetall(key)
-        return {key.removeprefix(start): record for key, record in zip(found, pipe.execute(), strict=True)}
+        return {key.partition(start)[2]: record for key, record in zip(found, pipe.execute(), strict=True)}
 
     def _score(self, job_id: str, record: dict[str, str], wanted: JobFilter) -> int:
         if wanted.sort in {Sort.CREATED, Sort.CREATED_DESC}:

@@ -21,8 +21,8 @@ MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 WHAT = ("created", "completed", "failed", "cancelled")
 
 
-def fresh(client):
-    keys = Keys(namespace=f"test-figures-{random.getrandbits(64):x}")
+def fresh(client, partitions):
+    keys = Keys(f"test-figures-{random.getrandbits(64):x}", partitions)
     return keys, JobStore(client, keys), JobQueries(client, keys)
 
 
@@ -47,8 +47,8 @@ DURATIONS = st.one_of(st.integers(0, 60), st.integers(0, 10_000), st.integers(0,
 @example(jobs=[(0, 0, True)])
 @example(jobs=[(ms, ms + 1, True) for ms in range(30, 60)])
 @given(jobs=st.lists(st.tuples(DURATIONS, DURATIONS, st.booleans()), min_size=1, max_size=40))
-def test_quantiles_are_within_two_percent_and_mean_and_max_exact(client, jobs):
-    keys, store, queries = fresh(client)
+def test_quantiles_are_within_two_percent_and_mean_and_max_exact(client, partitions, jobs):
+    keys, store, queries = fresh(client, partitions)
     until_ms = START_MS + len(jobs) * MINUTE_MS + max(wait_ms + run_ms for wait_ms, run_ms, _ in jobs)
     for n, (wait_ms, run_ms, well) in enumerate(jobs):
         job, at_ms = create_job(store, f"j{n}", type=f"t{n % 2}"), START_MS + n * MINUTE_MS
@@ -68,8 +68,8 @@ def test_quantiles_are_within_two_percent_and_mean_and_max_exact(client, jobs):
 
 
 @given(st.integers(1, 10**12))
-def test_python_and_lua_file_a_duration_in_the_same_bucket(client, ms):
-    keys, store, _ = fresh(client)
+def test_python_and_lua_file_a_duration_in_the_same_bucket(client, partitions, ms):
+    keys, store, _ = fresh(client, partitions)
     job = create_job(store, "j")
     store.apply(Event.START, job, at_ms=START_MS)
     store.apply(Event.COMPLETE, job, at_ms=START_MS + ms)
@@ -112,9 +112,9 @@ def test_an_empty_histogram_has_no_figures():
 
 
 @pytest.fixture(scope="module")
-def flow(client):
+def flow(client, partitions):
     """Jobs that were created and settled all over five hours, and what happened when."""
-    keys, store, queries = fresh(client)
+    keys, store, queries = fresh(client, partitions)
     dice, happened = random.Random(2), []
     for _ in range(150):
         created, settled = sorted(START_MS + dice.randrange(5 * HOUR_MS) for _ in range(2))

@@ -2,10 +2,13 @@
 
 import pytest
 from recount import recount
-from sample_jobs import new_job
+from sample_jobs import START_MS, new_job
 
+from jobtracker import paging
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.lists import JobFilter, Sort
+from jobtracker.models import TimeRange, from_ms
 from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore, now_ms
 
@@ -167,3 +170,33 @@ def test_a_reaper_gets_the_turns_that_nobody_has_and_bears_each_where_it_writes(
     with pytest.raises(Exception, match="FENCED"):
         fenced.apply(Event.FAIL, family[0])
     assert JobQueries(client, keys).state(family[0])[1] not in SETTLED
+
+
+@pytest.mark.parametrize("sort", [Sort.CREATED, Sort.CREATED_DESC])
+@pytest.mark.parametrize("fetched", [1, 20, 1000])
+@pytest.mark.parametrize(
+    "bounds", [TimeRange(), TimeRange(since=from_ms(START_MS + 3), until=from_ms(START_MS + 40))]
+)
+def test_a_page_of_any_number_is_found_among_few_and_among_many(
+    monkeypatch, keys, store, queries, sort, fetched, bounds
+):
+    monkeypatch.setattr(paging, "_FETCHED", fetched)
+    jobs = {f"j{n}": START_MS + (n // 3 if n < 150 else 50) + (10**7 if n > 290 else 0) for n in range(300)}
+    for job, at_ms in jobs.items():
+        store.create(new_job(job), at_ms=at_ms)
+    wanted = JobFilter(sort=sort, created=bounds)
+    order = sorted(
+        (at_ms, job) for job, at_ms in jobs.items() if not bounds or START_MS + 3 <= at_ms <= START_MS + 40
+    )
+    expected = [job for _, job in (order if sort is Sort.CREATED else order[::-1])]
+    for number in range(1, len(expected) // 7 + 3):
+        page = queries.page(wanted, size=7, number=number)
+        assert [job.id for job in page.jobs] == expected[(number - 1) * 7 : number * 7]
+        assert (page.total, page.next_cursor is None) == (len(expected), number * 7 >= len(expected))
+
+
+def test_sub_jobs_everywhere_are_listed_in_their_order(store, queries, family):
+    pages = [queries.page(JobFilter(parent="parent"), size=2, number=number) for number in (1, 2, 3)]
+    assert [[job.id for job in page.jobs] for page in pages] == [family[:2], family[2:], []]
+    running = queries.page(JobFilter(parent="parent", status=Status.RUNNING, sort=None), size=10)
+    assert {job.id for job in running.jobs} == set(family)

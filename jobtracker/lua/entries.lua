@@ -1,0 +1,15 @@
+-- entries.lua: entries of a list, the lowest scores first. Reads only.
+--
+-- KEYS[1]  any key of the partition
+-- ARGV     prefix, the index as for page.lua, lowest score, highest score, how many to step over, most to return
+-- Returns  {how many there are in all, id and score, in turns}
+local list = open_list(sets_of(ARGV[2], ARGV[3], ARGV[4], ARGV[5]), true, ARGV[6], ARGV[7])
+local most, found = tonumber(ARGV[9]), { list.total }
+skip(list, tonumber(ARGV[8]))
+for _ = 1, most do
+  local id, score = next_of(list, most)
+  if not id then break end
+  found[#found + 1] = id
+  found[#found + 1] = score
+end
+return found
