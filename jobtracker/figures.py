@@ -5,7 +5,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from jobtracker.histograms import Histogram
+from jobtracker.histograms import Histogram, Settled
 from jobtracker.lifecycle import Priority, Status
 
 
@@ -73,26 +73,20 @@ class FlowPoint(BaseModel):
     cancelled: int = 0
 
 
-def performance_of(series: Iterable[dict[str, str]]) -> Performance:
-    """The figures of some hashes of the store (`keys.PREFIXES["times"]`) together."""
-    wait, run = Histogram(), Histogram()
-    totals = dict.fromkeys(("completed", "failed", "cancelled"), 0)
-    ledger = dict.fromkeys(("deliveries", "redeliveries", "double_runs", "wasted_ms"), 0)
-    for hash_ in series:
-        wait.add("wait", hash_)
-        run.add("run", hash_)
-        for counts in (totals, ledger):
-            for name in counts:
-                counts[name] += int(hash_.get(name, 0))
+def performance_of(strings: Iterable[bytes | None]) -> Performance:
+    """The figures of some strings of the store (`keys.PREFIXES["settled"]`) together; None: one is not there."""
+    totals, wait, run = Settled.of(strings)
     tried = totals["completed"] + totals["failed"]
-    count = sum(totals.values())
+    count = tried + totals["cancelled"]
     return Performance(
         count=count,
-        **totals,
-        deliveries=count + ledger["deliveries"],  # the store keeps those beyond one of each job
-        redeliveries=ledger["redeliveries"],
-        double_runs=ledger["double_runs"],
-        wasted_s=ledger["wasted_ms"] / 1000,
+        completed=totals["completed"],
+        failed=totals["failed"],
+        cancelled=totals["cancelled"],
+        deliveries=count + totals["deliveries"],  # the store keeps those beyond one of each job
+        redeliveries=totals["redeliveries"],
+        double_runs=totals["double_runs"],
+        wasted_s=totals["wasted_ms"] / 1000,
         success_rate=totals["completed"] / tried if tried else None,
         wait=Durations.of(wait),
         run=Durations.of(run),

@@ -57,8 +57,8 @@ PREFIXES: dict[str, str] = {
     # time series -----------------------------------------------------------------------------------------------
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
-    "times": "times:",
-    # times:<hour>:<t> hash  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
+    "settled": "settled:",
+    # settled:<hour>:<t> string  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.

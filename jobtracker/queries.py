@@ -3,8 +3,10 @@
 import copy
 import heapq
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
+
+from redis.client import NEVER_DECODE
 
 from jobtracker.arguments import ArgumentRule
 from jobtracker.connection import RedisClient
@@ -344,14 +346,15 @@ class JobQueries:
         hours = range(since_ms // HOUR_MS, until_ms // HOUR_MS + 1)
         job_types = list(job_types)
         pipe = self.client.pipeline(transaction=False)
-        for job_type in job_types:
-            for part in self.parts:
-                for hour in hours:
-                    pipe.hgetall(part("times", hour, job_type))
-        answers = iter(pipe.execute() if job_types else [])
-        by_type = {job_type: [next(answers) for _ in self.parts for _ in hours] for job_type in job_types}
-        by_type[""] = [series for all_series in by_type.values() for series in all_series]
-        return {job_type: performance_of(series) for job_type, series in by_type.items()}
+        for part in self.parts if job_types else []:
+            names = [part("settled", hour, job_type) for job_type in job_types for hour in hours]
+            pipe.execute_command("MGET", *names, **{NEVER_DECODE: True})
+        by_type: dict[str, list[bytes | None]] = {job_type: [] for job_type in job_types}
+        for answers in pipe.execute():
+            for n, job_type in enumerate(job_types):
+                by_type[job_type] += answers[n * len(hours) : (n + 1) * len(hours)]
+        by_type[""] = list(chain.from_iterable(by_type.values()))
+        return {job_type: performance_of(strings) for job_type, strings in by_type.items()}
 
     def throughput(self, since_ms: int, until_ms: int, bucket_minutes: int) -> list[FlowPoint]:
         """What happened up to `until_ms`, in buckets of whole minutes: from the one that holds `since_ms`, all of it.

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from redis.exceptions import ResponseError
 
 from jobtracker.connection import RedisClient, is_away
-from jobtracker.histograms import GAMMA
+from jobtracker.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.keys import LET_GO, NOBODY, PREFIXES, SCHEMA
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED
 from jobtracker.models import RUN_MARK
@@ -235,6 +235,8 @@ def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
         "PRESUMPTION": PRESUMPTIONS,
         "SETTLED": SETTLED,
         "GAMMA": GAMMA,
+        "TOTAL": {name: n for n, name in enumerate(TOTALS)},
+        "BUCKETS": BUCKETS,
         "KEEP_S": keep_s,
         "LET_GO": LET_GO,
         "SCHEMA": SCHEMA,

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from recount import keys_of
 from sample_jobs import START_MS, create_in, create_job
+from time_series import counters
 
 from jobtracker.histograms import ERROR, GAMMA, Histogram
 from jobtracker.keys import Keys
@@ -73,7 +74,7 @@ def test_python_and_lua_file_a_duration_in_the_same_bucket(client, partitions, m
     job = create_job(store, "j")
     store.apply(Event.START, job, at_ms=START_MS)
     store.apply(Event.COMPLETE, job, at_ms=START_MS + ms)
-    series = client.hgetall(keys.of(job)("times", (START_MS + ms) // HOUR_MS, "custom"))
+    series = counters(client, keys.of(job)("settled", (START_MS + ms) // HOUR_MS, "custom"))
     (bucket,) = [int(field.removeprefix("run:")) for field in series if field.startswith("run:")]
     assert GAMMA ** (bucket - 1) * (1 - 1e-9) <= ms <= GAMMA**bucket * (1 + 1e-9)
     client.delete(*keys_of(client, keys))

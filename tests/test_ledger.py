@@ -5,7 +5,7 @@ import json
 import pytest
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_job
-from time_series import Settled, expected_series, stored_series
+from time_series import Settled, counters, expected_series, stored_series
 
 from jobtracker.history import Step
 from jobtracker.lifecycle import Event, Outcome, Status
@@ -74,7 +74,7 @@ def test_the_simple_course_keeps_nothing_beside_the_record(course, client, keys)
     assert not [key for key in keys_of(client, keys) if "executions" in key or "history" in key]
     assert (
         not {"deliveries", "wasted_ms"}
-        & client.hgetall(keys.of(course.id)("times", (START_MS + 5000) // HOUR_MS, "custom")).keys()
+        & counters(client, keys.of(course.id)("settled", (START_MS + 5000) // HOUR_MS, "custom")).keys()
     )
 
 

@@ -112,7 +112,7 @@ def test_nothing_but_time_series_and_kinds_is_left_of_jobs_that_have_left(own_pr
     create_old_tree(store, "old", now_ms - 8 * DAY_MS)
     reaper.remove_expired()
     names = {name.partition(":")[0] for name in names_of(own_project.client, own_project.keys)}
-    assert names <= {"flow", "times", "kinds"}
+    assert names <= {"flow", "settled", "kinds"}
 
 
 def test_sub_jobs_that_a_dying_process_left_in_the_trash_are_removed(own_project, store, reaper):

@@ -14,7 +14,7 @@ MODES = ["delete", "expire", "trash", "undo"]
 
 def names_left(client, keys):
     """The names of all keys but the time series and the kinds, which keep what was."""
-    stay = (PREFIXES["flow"], PREFIXES["times"], PREFIXES["kinds"])
+    stay = (PREFIXES["flow"], PREFIXES["settled"], PREFIXES["kinds"])
     return {name for name in names_of(client, keys) if not name.startswith(stay)}
 
 

@@ -11,6 +11,10 @@ from jobtracker.connection import RedisClient
 from jobtracker.histograms import GAMMA
 from jobtracker.keys import PREFIXES, Keys
 
+TOTALS = (
+    "completed", "failed", "cancelled", "deliveries", "redeliveries", "double_runs", "wasted_ms",
+    "wait_sum", "run_sum", "wait_max", "run_max",
+)  # fmt: skip
 AMOUNTS = ("deliveries", "redeliveries", "double_runs", "wasted_ms")
 
 
@@ -41,13 +45,27 @@ class Settled(NamedTuple):
         return cls(record["status"], record["type"], finished, started, began, queued, presumed, surplus)
 
 
+def counters(client: RedisClient, key: str) -> dict[str, int]:
+    """The counters of a string of the store by their names, buckets as "wait:<n>" and "run:<n>" or "…:zero"."""
+    text: bytes = client.execute_command("GET", key, NEVER_DECODE=True) or b""
+    found = {}
+    for n, name in enumerate(TOTALS):
+        found[name] = int.from_bytes(text[8 * n : 8 * n + 8].ljust(8, b"\0"), "big", signed=True)
+    for n in range(8 * len(TOTALS), len(text), 4):
+        bucket, side = divmod(n // 4 - 2 * len(TOTALS), 2)
+        name = f"{('wait', 'run')[side]}:{bucket - 1 if bucket else 'zero'}"
+        found[name] = int.from_bytes(text[n : n + 4].ljust(4, b"\0"), "big")
+    return {name: n for name, n in found.items() if n}
+
+
 def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
-    """All `flow` and `times` hashes but for zeros and maxima, which a correction does not take back."""
+    """All `flow` and `settled` series but for zeros and maxima, which a correction does not take back."""
     found: dict[str, Counter[str]] = {}
     for key in keys_of(client, keys):
         name = key.partition("}:")[2]
-        if name.startswith((PREFIXES["flow"], PREFIXES["times"])):
-            series = {field: int(value) for field, value in client.hgetall(key).items()}
+        if name.startswith((PREFIXES["flow"], PREFIXES["settled"])):
+            is_flow = name.startswith(PREFIXES["flow"])
+            series = {f: int(n) for f, n in client.hgetall(key).items()} if is_flow else counters(client, key)
             found.setdefault(name, Counter()).update({f: n for f, n in series.items() if not f.endswith("_max")})
     nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
     return {name: series for name, series in nonzero.items() if series}
@@ -73,7 +91,7 @@ def expected_series(created: Iterable[int], settled: Iterable[Settled]) -> dict[
         tally("created", at)
     for job in settled:
         tally(job.status, job.finished)
-        name = f"times:{job.finished // 3_600_000}:{job.job_type}"
+        name = f"settled:{job.finished // 3_600_000}:{job.job_type}"
         add(name, job.status, 1)
         for field, amount in zip(AMOUNTS, job.surplus, strict=True):
             add(name, field, amount)

@@ -39,7 +39,9 @@ local function book(rec, deliveries, redeliveries, double_runs, wasted_ms)
   rec.deliveries = rec.deliveries + deliveries
   redis.call('HSET', key('job', rec.id), 'ledger', rec.ledger, 'deliveries', rec.deliveries)
   if SETTLED[rec.status] and not rec.taken_out then
-    chart(times(rec, rec.finished), { deliveries, redeliveries, double_runs, wasted_ms }, 1)
+    local entry = new_entry()
+    chart(entry, { deliveries, redeliveries, double_runs, wasted_ms }, 1)
+    enter(settled(rec, rec.finished), entry)
   end
 end
 

@@ -1,7 +1,7 @@
 -- series.lua: the names of keys, and the time series of jobs that settle. The loader (scripts.py) puts it in front of the
 -- verbs, before ledger.lua, record.lua and fence.lua, after tables that Python renders: KEY (keys.PREFIXES), LET_GO,
--- NOBODY, SCHEMA (keys), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle), GAMMA (histograms), KEEP_S (lifetime of time
--- series in seconds), RUN_MARK (models).
+-- NOBODY, SCHEMA (keys), MATRIX, EVIDENCE, PRESUMPTION, SETTLED (lifecycle), GAMMA, TOTAL, BUCKETS (histograms), KEEP_S
+-- (lifetime of time series in seconds), RUN_MARK (models).
 -- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
 
 local PREFIX -- of the call under way; the server runs one at a time
@@ -11,34 +11,53 @@ local function key(name, a, b)
   return PREFIX .. KEY[name] .. (a or '')
 end
 
-local function add(series, field, n)
-  if redis.call('HINCRBY', series, field, n) == n then redis.call('EXPIRE', series, KEEP_S, 'NX') end
-end
-
 -- One more (or, with n = -1, one less) job that was created, completed, failed, cancelled in that minute.
 local function tally(what, at, n)
   local minute = math.floor(at / 60000)
-  add(key('flow', math.floor(minute / 60)), (minute % 60) .. ':' .. what, n)
+  local flow = key('flow', math.floor(minute / 60))
+  if redis.call('HINCRBY', flow, (minute % 60) .. ':' .. what, n) == n then redis.call('EXPIRE', flow, KEEP_S, 'NX') end
 end
 
-local function observe(series, what, ms, n)
+-- The counters of an hour and a type are one string (histograms.py). An entry collects what is to be done to them: the
+-- arguments of one BITFIELD, how many commands they are, and which of these tell what is the highest so far.
+local function new_entry() return { commands = 0, highest = {} } end
+
+local function put(entry, command, kind, at, n)
+  entry.commands = entry.commands + 1
+  for _, arg in ipairs({ command, kind, at, n }) do entry[#entry + 1] = arg end
+end
+
+local function total(entry, name, n)
+  if n ~= 0 then put(entry, 'INCRBY', 'i64', 64 * TOTAL[name], n) end
+end
+
+local function observe(entry, what, ms, n)
   ms = math.max(ms, 0)
-  local bucket = ms < 1 and 'zero' or math.ceil(math.log(ms) / math.log(GAMMA))
-  add(series, what .. ':' .. bucket, n)
-  redis.call('HINCRBY', series, what .. '_sum', ms * n)
-  if n > 0 and ms > tonumber(redis.call('HGET', series, what .. '_max') or 0) then
-    redis.call('HSET', series, what .. '_max', ms)
+  total(entry, what .. '_sum', ms * n)
+  local bucket = ms < 1 and 0 or math.ceil(math.log(ms) / math.log(GAMMA)) + 1
+  put(entry, 'INCRBY', 'u32', 32 * (BUCKETS[what] + 2 * bucket), n)
+  if n > 0 then
+    put(entry, 'GET', 'i64', 64 * TOTAL[what .. '_max'])
+    entry.highest[entry.commands] = { 64 * TOTAL[what .. '_max'], ms }
   end
 end
 
-local function times(rec, at) return key('times', math.floor(at / 3600000), rec.type) end
+local function enter(series, entry)
+  if entry.commands == 0 then return end
+  local found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', unpack(entry))
+  for nth, highest in pairs(entry.highest) do
+    local at, ms = unpack(highest)
+    if ms > found[nth] then redis.call('BITFIELD', series, 'SET', 'i64', at, ms) end
+  end
+  if found[1] == entry[4] then redis.call('EXPIRE', series, KEEP_S, 'NX') end -- the first of it
+end
+
+local function settled(rec, at) return key('settled', math.floor(at / 3600000), rec.type) end
 
 -- The amounts of a ledger: deliveries, redeliveries, double runs, milliseconds in vain.
 local AMOUNTS = { 'deliveries', 'redeliveries', 'double_runs', 'wasted_ms' }
-local function chart(series, amounts, n)
-  for i = 1, #AMOUNTS do
-    if amounts[i] ~= 0 then add(series, AMOUNTS[i], n * amounts[i]) end
-  end
+local function chart(entry, amounts, n)
+  for i = 1, #AMOUNTS do total(entry, AMOUNTS[i], n * amounts[i]) end
 end
 
 local function amounts_in(text)
@@ -63,11 +82,13 @@ end
 -- Enters a settled job into the time series, or takes it out again (n = -1).
 local function chronicle(rec, at, n)
   tally(rec.status, at, n)
-  local series = times(rec, at)
-  add(series, rec.status, n)
-  if rec.deliveries ~= 1 or rec.ledger then chart(series, surplus(rec), n) end
-  if rec.status == 'cancelled' or not rec.started then return end
-  if rec.queued then observe(series, 'wait', rec.started - rec.queued, n) end
-  if rec.presumed == 'lose' or rec.presumed == 'quarantine' then return end -- nobody knows when it ended
-  observe(series, 'run', at - (rec.began or rec.started), n)
+  local entry = new_entry()
+  total(entry, rec.status, n)
+  if rec.deliveries ~= 1 or rec.ledger then chart(entry, surplus(rec), n) end
+  if rec.status ~= 'cancelled' and rec.started then
+    if rec.queued then observe(entry, 'wait', rec.started - rec.queued, n) end
+    local is_known = rec.presumed ~= 'lose' and rec.presumed ~= 'quarantine' -- else nobody knows when it ended
+    if is_known then observe(entry, 'run', at - (rec.began or rec.started), n) end
+  end
+  enter(settled(rec, at), entry)
 end
