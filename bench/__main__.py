@@ -10,9 +10,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, overhead, queries, transitions, trees
+from bench import load, memory, overhead, queries, transitions, trees
 
-PARTS = {"overhead": overhead, "transitions": transitions, "queries": queries, "load": load, "trees": trees}
+PARTS = {
+    "overhead": overhead,
+    "transitions": transitions,
+    "memory": memory,
+    "queries": queries,
+    "load": load,
+    "trees": trees,
+}
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head
 first."""

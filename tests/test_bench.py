@@ -46,3 +46,11 @@ def test_trees_of_each_size_finish_and_are_read():
     assert figures.keys() == {"10", "12", "deep"}
     assert all(0 < found["accepted_s"] < found["finished_s"] for found in figures.values())
     assert figures["12"]["tree_mb"] > 0.01
+
+
+def test_memory_is_measured_beside_peers():
+    figures = measured("memory", 50)
+    for found in figures.values():
+        assert found["jobtracker"] > found["celery"] > 300
+        assert found["rq"] is None or found["rq"] > 3000
+        assert {"job", "data", "all", "type", "entered"} <= found["of that"].keys()

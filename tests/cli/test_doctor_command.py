@@ -31,7 +31,7 @@ def test_it_names_what_is_wrong_repairs_it_and_says_so_with_its_exit_status(stor
     found = run(NO_API, "doctor")
     assert found.exit_code == 1
     assert "1 job recounted: 1 difference." in found.stdout
-    assert "entered:failed:normal:custom" in found.stdout
+    assert "stray    entered:failed" in found.stdout
     assert "jobtracker doctor --repair" in found.stdout
     repaired = run(NO_API, "doctor", "--repair")
     assert (repaired.exit_code, "what differed is repaired" in repaired.stdout) == (0, True)
