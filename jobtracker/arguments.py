@@ -47,6 +47,11 @@ class ArgumentRule(BaseModel, frozen=True):
     keyword_only: tuple[str, ...] = ()
     extra: str | None = None
 
+    @property
+    def hides(self) -> bool:
+        """Whether it may hide anything."""
+        return bool(self.mask) or self.keep == "none"
+
     def cover(self, args: Iterable[Any], kwargs: Mapping[str, Any], ahead: int = 0) -> "Covered":
         """The arguments as they may be shown.
 
@@ -79,7 +84,7 @@ class ArgumentRule(BaseModel, frozen=True):
 
     def veil(self, payload: dict[str, Any]) -> dict[str, Any]:
         """JSON as it was, whose hidden parts do not show in messages that are made with its repr."""
-        if not self.mask and self.keep != "none":
+        if not self.hides:
             return payload
         veiled: dict[str, Any] = _veiled(payload, self.mask, under=self.keep == "none")
         return veiled

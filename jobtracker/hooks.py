@@ -132,7 +132,7 @@ class Hooks:
         """Note what must not stay in the job's record, now that its arguments are in our hands."""
         request = task.request
         known = self.scope.know(task.name, request.kwargs)
-        if known is None:
+        if known is None or not known.arguments.hides:
             return
         covered = known.arguments.cover(request.args, request.kwargs)
         if covered.hidden:

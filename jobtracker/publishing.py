@@ -129,8 +129,10 @@ class Publishing:
         it in their events. `inspect active` and `result_extended` show the arguments themselves.
         """
         known = self.scope.know(name, kwargs)
-        covered = known.arguments.cover(args or (), kwargs or {}) if known else None
-        if covered and covered.hidden:
+        if known is None or not known.arguments.hides:
+            return
+        covered = known.arguments.cover(args or (), kwargs or {})
+        if covered.hidden:
             options["argsrepr"] = options.get("argsrepr") or covered.args_repr
             options["kwargsrepr"] = options.get("kwargsrepr") or covered.kwargs_repr
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from celery import Task
 
-from jobtracker.arguments import NOT_KNOWN, ArgumentRule
+from jobtracker.arguments import NOT_KNOWN
 from jobtracker.declarations import argument_rule, declaration_of
 from jobtracker.dispatch import SEND
 from jobtracker.lineage import MAPS, mapped_task
@@ -25,7 +25,7 @@ class Scope:
         self.registry = tracking.registry
         self.reporting = tracking.reporting
         self.only_declared = only_declared
-        self._rules: dict[Task, ArgumentRule] = {}
+        self._known: dict[Task, Known] = {}  # of the tasks that are here
 
     def know(self, name: str, kwargs: Any = None) -> Known | None:
         """The job type of a task, and what may be kept of its arguments; None where it is not tracked.
@@ -37,12 +37,14 @@ class Scope:
             name: The task's name.
             kwargs: Its keyword arguments; they tell which task is mapped.
         """
+        task = self.app.tasks.get(name)
+        if (known := self._known.get(task)) is not None:
+            return known
         if mapped := mapped_task(name, kwargs):
             known = self.know(mapped)
             return known and Known(f"{known.job_type}.{MAPS[name]}", known.arguments.of_map())
         if name.startswith("celery.") or name == SEND:
             return None
-        task = self.app.tasks.get(name)
         declared = declaration_of(task) if task is not None else None
         if declared is None and self.only_declared:
             return None
@@ -50,10 +52,9 @@ class Scope:
             announced = self.reporting.ask(lambda: self.registry.type_of_task(name), None)
             announced = announced or self.registry.remembered_type_of_task(name)
             return Known(announced.name, announced.arguments) if announced else Known(name, NOT_KNOWN)
-        rule = self._rules.get(task)
-        if rule is None:
-            rule = self._rules[task] = argument_rule(task)
-        return Known((declared.job_type if declared else None) or name, rule)
+        known = Known((declared.job_type if declared else None) or name, argument_rule(task))
+        self._known[task] = known
+        return known
 
     def covers(self, task: Task, request: Any) -> bool:
         """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""
