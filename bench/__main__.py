@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, memory, overhead, queries, transitions, trees
+from bench import load, memory, overhead, queries, retention, transitions, trees
 
 PARTS = {
     "overhead": overhead,
@@ -19,6 +19,7 @@ PARTS = {
     "queries": queries,
     "load": load,
     "trees": trees,
+    "retention": retention,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head

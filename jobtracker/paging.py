@@ -162,11 +162,11 @@ class Pages:
     # -- entries of several partitions -------------------------------------------------------------------------------
 
     def oldest(
-        self, parts: Sequence[Partition], index: tuple[str, ...], before_ms: int, offset: int, most: int
+        self, parts: Sequence[Partition], index: tuple[str, ...], since: str, before_ms: int, offset: int, most: int
     ) -> list[Place]:
-        """Entries of an index that is scored by times, of those before a time, the oldest first."""
+        """Entries of an index that is scored by times (ms), of those in a span of time, the oldest first."""
         skip = offset if len(parts) == 1 else 0
-        spans = [Span(part, "-inf", f"({before_ms}", skip, offset - skip + most) for part in parts]
+        spans = [Span(part, since, f"({before_ms}", skip, offset - skip + most) for part in parts]
         merged = heapq.merge(*(found.entries for found in self._entries(index, spans)), key=_order)
         return list(islice(merged, offset - skip, offset - skip + most))
 

@@ -405,8 +405,15 @@ class JobQueries:
 
     def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
         """Ids of jobs that came to a status before a time, the oldest first."""
-        merged = self._pages.oldest(self.parts, ("entered", status, "", ""), before_ms, offset, most)
-        return [place.id for place in merged]
+        return [job_id for job_id, _ in self.entered_between(status, 0, before_ms, offset, most)]
+
+    def entered_between(
+        self, status: Status, since_ms: int, before_ms: int, offset: int, most: int
+    ) -> list[tuple[str, int]]:
+        """Jobs that came to a status at a time or later, and before another: ids, and when (ms); the oldest first."""
+        index = ("entered", status, "", "")
+        places = self._pages.oldest(self.parts, index, str(since_ms), before_ms, offset, most)
+        return [(place.id, int(place.score)) for place in places]
 
     def _oldest(self, index: tuple[str, ...], before_ms: int, most: int, offset: int = 0) -> list[str]:
         """Ids of an index that is scored by times, of those before a time, the oldest first."""

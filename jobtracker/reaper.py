@@ -5,6 +5,7 @@ of its turn, and is refused once another one has taken over: a process may be st
 what follows from it. Each step can be repeated.
 """
 
+import itertools
 import logging
 import time
 import uuid
@@ -17,13 +18,22 @@ from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.missing import MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of
 from jobtracker.outbox import Outbox
-from jobtracker.scripts import FencedError
-from jobtracker.store import now_ms
+from jobtracker.scripts import FencedError, batched
+from jobtracker.store import REMOVED_AT_ONCE, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+
+_EXPIRED = 100
+"""So many jobs are looked up together that are to be removed."""
+
+_ANEW_S = 3600.0
+"""So often retention begins with the oldest job again: what it has left behind may have become free to go."""
+
+_PAUSE = 0.5
+"""The pause between two removals, as part of the time that the first one took."""
 
 _SHORTEST_TURN_S = 2.0
 """The lock lasts for two rounds or, where they follow each other faster, so long: a round should not outlast it."""
@@ -46,6 +56,8 @@ class Reaper:
         self._fences: dict[Partition, str] = {}
         self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
         self._left: list[dict[str, str]] = []  # of those that were asked about, what has not ended
+        self._reached: dict[tuple[Partition, Status], tuple[int, int]] = {}
+        self._begun_anew_at = float("-inf")
         self._missing = MissingMessages(tracking)
         self._backend = ResultBackend(tracking)
         self._was_away_at = float("-inf")
@@ -59,7 +71,6 @@ class Reaper:
                 self.tell_waiting,
                 self.send_unconfirmed,
                 self.remove_expired,
-                self._empty_trash,
             ):
                 self._take_turn()
                 step()
@@ -232,26 +243,58 @@ class Reaper:
         """Send what was recorded as sent and was not, as far as is known; returns how many jobs."""
         return Outbox(self.tracking).send()
 
-    def _empty_trash(self) -> int:
-        return self.tracking.launcher.empty_trash()
-
     def _long_ago_ms(self) -> int:
         return now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
 
     def remove_expired(self) -> int:
-        """Remove settled jobs whose retention time is over, a tree together with its root; returns how many."""
-        store, queries = self.tracking.store, self.tracking.queries
+        """Remove settled jobs whose retention time is over, a tree together with its root; returns how many.
+
+        A sub-job that stays with its parent goes with it, by way of the trash, and needs no second look: the next
+        round goes on behind it. Where more has to go than there is time for in a round, the next one goes on too.
+        """
+        now = time.monotonic()
+        if now > self._begun_anew_at + _ANEW_S:
+            self._begun_anew_at, self._reached = now, {}
+        ends_at = now + self.tracking.settings.reap_interval_s
         before_ms = now_ms() - self.tracking.settings.retention_ms
+        self._empty_trash(ends_at)
         removed = 0
-        for status in SETTLED:
-            kept = 0
-            while ids := queries.entered_before(status, before_ms, kept, _BATCH):
-                outcomes = store.delete(*ids, mode="expire", finished_before_ms=before_ms)
-                gone = sum(outcome is Outcome.APPLIED for outcome in outcomes)
-                kept += len(ids) - gone  # sub-jobs stay until their parent goes
-                removed += gone
-                self.tracking.launcher.empty_trash()
+        for part, status in itertools.product(self.tracking.queries.parts, sorted(SETTLED)):
+            removed += self._remove_expired(part, status, before_ms, ends_at)
         return removed
+
+    def _remove_expired(self, part: Partition, status: Status, before_ms: int, ends_at: float) -> int:
+        queries, removed = self.tracking.queries.within([part]), 0
+        since_ms, kept = self._reached.get((part, status), (0, 0))
+        while found := queries.entered_between(status, since_ms, before_ms, kept, _EXPIRED):
+            outcomes = self._remove([job for job, _ in found], "expire", before_ms)
+            removed += outcomes.count(Outcome.APPLIED)
+            reached_ms = found[-1][1]
+            if reached_ms > since_ms:
+                since_ms, kept = reached_ms, 0
+            left = zip(found, outcomes, strict=True)
+            kept += sum(at_ms == since_ms and outcome is not Outcome.APPLIED for (_, at_ms), outcome in left)
+            if self._empty_trash(ends_at):
+                kept = 0  # some of them have gone
+            self._reached[part, status] = since_ms, kept
+            if time.monotonic() > ends_at:
+                break
+        return removed
+
+    def _empty_trash(self, ends_at: float) -> int:
+        removed = 0
+        while time.monotonic() < ends_at and (ids := self.tracking.queries.trash(_EXPIRED)):
+            removed += len(self._remove(ids, "trash"))
+        return removed
+
+    def _remove(self, job_ids: Sequence[str], mode: str, before_ms: int = 0) -> list[Outcome]:
+        """Remove jobs, with pauses, so that those who report meanwhile hardly notice."""
+        outcomes: list[Outcome] = []
+        for some in batched(job_ids, REMOVED_AT_ONCE):
+            began = time.monotonic()
+            outcomes += self.tracking.store.delete(*some, mode=mode, finished_before_ms=before_ms)
+            time.sleep((time.monotonic() - began) * _PAUSE)
+        return outcomes
 
 
 def _fate(record: dict[str, str]) -> str:

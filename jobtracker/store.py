@@ -18,8 +18,8 @@ from jobtracker.scripts import Call, Library, PendingCalls, batched
 
 T = TypeVar("T")
 
-_REMOVED_AT_ONCE = 20
-"""Jobs of one call: it takes the server half a millisecond, in which nobody else is served."""
+REMOVED_AT_ONCE = 10
+"""Jobs of one call: it takes the server a third of a millisecond, in which nobody else is served."""
 
 _VERBS = ("create", "transition", "settle", "told", "edit", "delete", "log", "reap", "claim", "many")
 
@@ -354,7 +354,7 @@ class JobStore:
     def _delete(self, job_ids: Sequence[str], mode: str, finished_before_ms: int) -> list[Outcome]:
         outcomes: dict[str, Outcome] = {}
         for part, own in self.keys.share_out(job_ids).items():
-            for some in batched(own, _REMOVED_AT_ONCE):
+            for some in batched(own, REMOVED_AT_ONCE):
                 args: list[str | int | float] = [part.prefix, mode, finished_before_ms, self.tombstone_s, *some]
                 found = self._verbs.call(self.client, "delete", part("job", some[0]), args)
                 outcomes |= zip(some, map(Outcome, found), strict=True)

@@ -54,3 +54,8 @@ def test_memory_is_measured_beside_peers():
         assert found["jobtracker"] > found["celery"] > 300
         assert found["rq"] is None or found["rq"] > 3000
         assert {"job", "data", "all", "type", "entered"} <= found["of that"].keys()
+
+
+def test_old_jobs_leave_while_others_are_reported():
+    figures = measured("retention", 3000)
+    assert min(figures[name] for name in ("removed_per_second", "alone_per_second", "removing_per_second")) > 0

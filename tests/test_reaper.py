@@ -15,6 +15,7 @@ from sample_jobs import create_in, create_job, create_parent, new_job
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
+from jobtracker import reaper as reaper_module
 from jobtracker.backend import stored_result
 from jobtracker.current import CurrentJob
 from jobtracker.embedded import EmbeddedRedis
@@ -54,6 +55,12 @@ def create_old_tree(store, name, settled_at_ms):
         if change.parent:
             store.settle(change.parent, each, change.run, Status.COMPLETED)
     return [root, *subs, *leaves]
+
+
+def calls(client):
+    """How many commands on records the server has carried out."""
+    stats = client.info("commandstats")
+    return stats["cmdstat_hgetall"]["calls"]
 
 
 def left(project):
@@ -106,6 +113,45 @@ def test_more_jobs_than_a_batch_holds_leave_in_one_round(own_project, store, rea
     assert left(own_project) == 1
     assert own_project.account(young).status == Status.COMPLETED
     assert recount(own_project.client, own_project.keys) == []
+
+
+def test_what_stays_with_its_parent_is_looked_at_once_and_goes_with_it(own_project, store, reaper, now_ms):
+    root, subs = create_parent(store, 30)
+    for each in subs:
+        change = store.apply(Event.COMPLETE, each, at_ms=now_ms - 30 * DAY_MS)
+        store.settle(root, each, change.run, Status.COMPLETED)
+    assert reaper.remove_expired() == 0
+    looked_at = calls(own_project.client)
+    for n in range(3):
+        create_in(store, Status.COMPLETED, at_ms=now_ms - 20 * DAY_MS + n)
+        assert reaper.remove_expired() == 1
+    assert calls(own_project.client) - looked_at < 3 * len(subs)
+    store.apply(Event.COMPLETE, root, at_ms=now_ms - 10 * DAY_MS)
+    assert reaper.remove_expired() == 1
+    assert left(own_project) == 0
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_where_there_is_no_time_for_all_the_next_rounds_go_on(redis_server, worker_log_dir, now_ms):
+    with new_project(redis_server, worker_log_dir, reap_interval_s=0.001) as project:
+        reaper, store = Reaper(project.tracking), project.tracking.store
+        for n in range(1500):
+            create_in(store, Status.COMPLETED, at_ms=now_ms - 8 * DAY_MS + n // 700)
+        removed = [reaper.remove_expired() for _ in range(30)]
+        assert 0 < removed[0] < 1500
+        assert sum(removed) == 1500
+
+
+def test_what_has_become_free_to_go_since_goes_when_all_is_looked_at_anew(
+    own_project, store, reaper, now_ms, monkeypatch
+):
+    parent = create_job(store)
+    create_in(store, Status.COMPLETED, at_ms=now_ms - 30 * DAY_MS, parent=parent)
+    assert reaper.remove_expired() == 0
+    store.delete(parent, mode="undo")
+    assert reaper.remove_expired() == 0
+    monkeypatch.setattr(reaper_module, "_ANEW_S", 0)
+    assert reaper.remove_expired() == 1
 
 
 def test_nothing_but_time_series_and_kinds_is_left_of_jobs_that_have_left(own_project, store, reaper, now_ms):
@@ -566,7 +612,8 @@ def test_a_settled_parent_is_told_too_for_else_it_could_never_be_removed(own_pro
     for each in (sub, root):
         store.apply(Event.CANCEL, each, at_ms=now_ms - 8 * DAY_MS)  # and then the process died
     assert reaper.remove_expired() == 0
-    assert (reaper.tell_waiting(), reaper.remove_expired()) == (1, 2)
+    assert reaper.tell_waiting() == 1
+    assert Reaper(own_project.tracking).remove_expired() == 2  # as each does when it begins anew
     assert left(own_project) == 0
 
 
