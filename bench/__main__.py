@@ -3,7 +3,9 @@
 import json
 import os
 import platform
+import subprocess
 from importlib.metadata import version
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import load, memory, overhead, queries, retention, transitions, trees
+from bench.peers import python_of_peers
 
 PARTS = {
     "overhead": overhead,
@@ -31,6 +34,7 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     size: Annotated[int | None, typer.Option(min=1, help="How much of it; each part has a default.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each variant; the median counts.")] = 3,
+    save: Annotated[Path | None, typer.Option(help="Keep JSON and pictures in this folder.")] = None,
 ) -> None:
     """Measure, each variant beside what it is compared to."""
     if part and part not in PARTS:
@@ -38,15 +42,22 @@ def main(
     for name in [part] if part else PARTS:
         module = PARTS[name]
         figures = module.run(size or module.SIZE, rounds)
+        about = {"part": name, "size": size or module.SIZE, "rounds": rounds}
+        about |= {"figures": figures, "versions": _versions(), "machine": _machine()}
+        if save:
+            (save / f"{name}.json").write_text(json.dumps(about, indent=1) + "\n")
+            subprocess.run([python_of_peers(), str(_PICTURES), str(save)], check=True)
         if as_json:
-            about = {"part": name, "size": size or module.SIZE, "rounds": rounds}
-            typer.echo(json.dumps({**about, "figures": figures, "versions": _versions(), "machine": _machine()}))
+            typer.echo(json.dumps(about))
             continue
         head, *body = module.rows(figures)
         table = Table(*head, title=f"{name}: {module.TITLE}")
         for row in body:
             table.add_row(*row)
         Console().print(table)
+
+
+_PICTURES = Path(__file__).with_name("pictures.py")
 
 
 def _versions() -> dict[str, str]:
