@@ -52,15 +52,17 @@ def _groups(counts: list[JobCount], of: Callable[[JobCount], Any], keys: Iterabl
     return found
 
 
-@router.get("/stats")
-def stats(tracking: UseTracking) -> Stats:
+@router.get("/stats", response_model=Stats)
+def stats(tracking: UseTracking) -> WrittenJson:
     """How many jobs there are, by status, type and priority."""
     counts = tracking.queries.counts()
-    return Stats(
-        total=sum(count.count for count in counts),
-        by_status=_by_status(counts),
-        by_type=_sum(counts, lambda count: count.job_type),
-        by_priority={**dict.fromkeys(Priority, 0), **_sum(counts, lambda count: count.priority)},
+    return WrittenJson.of(
+        Stats(
+            total=sum(count.count for count in counts),
+            by_status=_by_status(counts),
+            by_type=_sum(counts, lambda count: count.job_type),
+            by_priority={**dict.fromkeys(Priority, 0), **_sum(counts, lambda count: count.priority)},
+        )
     )
 
 
@@ -82,10 +84,10 @@ def stats_by_priority(tracking: UseTracking) -> dict[Priority, Group]:
     return _groups(tracking.queries.counts(), lambda count: count.priority, Priority)
 
 
-@router.get("/performance")
+@router.get("/performance", response_model=PerformanceReport)
 def performance(
     tracking: UseTracking, hours: Hours = 24, job_type: Annotated[str | None, Query(max_length=200)] = None
-) -> PerformanceReport:
+) -> WrittenJson:
     """Success rate, wait and run times of the jobs that settled in a window, per type and overall."""
     until = now_ms()
     since = (until // HOUR_MS - hours + 1) * HOUR_MS
@@ -93,11 +95,13 @@ def performance(
     wanted = sorted(types if job_type is None else {job_type})
     by_type = tracking.queries.performance(since, until, wanted)
     overall = by_type.pop("")
-    return PerformanceReport(
-        since=from_ms(since),
-        until=from_ms(until),
-        overall=overall,
-        by_type={name: figures for name, figures in by_type.items() if figures.count or name == job_type},
+    return WrittenJson.of(
+        PerformanceReport(
+            since=from_ms(since),
+            until=from_ms(until),
+            overall=overall,
+            by_type={name: figures for name, figures in by_type.items() if figures.count or name == job_type},
+        )
     )
 
 
@@ -120,24 +124,24 @@ def failed_jobs(
     return WrittenJson(tracking.queries.page_json(wanted, size=page_size, number=page, cursor=cursor))
 
 
-@router.get("/queue-depth")
-def queue_depth(tracking: UseTracking, inspection: UseInspection) -> QueueReport:
+@router.get("/queue-depth", response_model=QueueReport)
+def queue_depth(tracking: UseTracking, inspection: UseInspection) -> WrittenJson:
     """Messages per queue, from the broker itself, beside the number of pending jobs."""
     depths = inspection.queue_depths()
     pending = sum(count.count for count in tracking.queries.counts() if count.status is Status.PENDING)
-    return QueueReport(**depths.model_dump(), pending=pending)
+    return WrittenJson.of(QueueReport(**depths.model_dump(), pending=pending))
 
 
-@router.get("/throughput")
+@router.get("/throughput", response_model=Throughput)
 def throughput(
     tracking: UseTracking,
     minutes: Annotated[int, Query(ge=1, le=60 * 24 * 31, description="How far back.")] = 60,
     bucket_minutes: Annotated[int, Query(ge=1, le=1440)] = 1,
-) -> Throughput:
+) -> WrittenJson:
     """Jobs created, completed, failed and cancelled per bucket of time."""
     until = now_ms()
     points = tracking.queries.throughput(until - (minutes - 1) * MINUTE_MS, until, bucket_minutes)
-    return Throughput(bucket_minutes=bucket_minutes, points=points)
+    return WrittenJson.of(Throughput(bucket_minutes=bucket_minutes, points=points))
 
 
 @router.get("/worker-stats")
