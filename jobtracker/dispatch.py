@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
@@ -104,23 +105,25 @@ class Dispatcher:
         Raises:
             BrokerUnavailableError: The broker does not answer: with that one it ends.
         """
-        for record, data in self.queries.load(list(runs), missing_ok=True):
-            job_id = record["id"]
-            if "status" not in record:
-                yield job_id, JobNotFoundError(job_id)
-                continue
-            try:
-                results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
-                self._expect_queues([record])
-                self._send(self._signature(record, data, runs[job_id], results))
-            except (BrokerUnavailableError, SoftTimeLimitExceeded):
-                raise
-            except Exception as error:
-                if is_away(error):
+        loaded = self.queries.load(list(runs), missing_ok=True)
+        with self._producer() as producer:
+            for record, data in loaded:
+                job_id = record["id"]
+                if "status" not in record:
+                    yield job_id, JobNotFoundError(job_id)
+                    continue
+                try:
+                    results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
+                    self._expect_queues([record])
+                    self._send(self._signature(record, data, runs[job_id], results), producer)
+                except (BrokerUnavailableError, SoftTimeLimitExceeded):
                     raise
-                yield job_id, error
-            else:
-                yield job_id, None
+                except Exception as error:
+                    if is_away(error):
+                        raise
+                    yield job_id, error
+                else:
+                    yield job_id, None
 
     def hand_over(self, records: Sequence[Mapping[str, str]], runs: Mapping[str, int]) -> None:
         """Let workers send the runs of jobs that are noted as unsent: those that consume the queues of some of them.
@@ -134,16 +137,17 @@ class Dispatcher:
             QueueMissingError: It has no queue for one of them; likewise.
         """
         self._expect_queues(records)
-        for number, some in enumerate(batched(records, AT_ONCE)):
-            task_ids = [task_id_of(record["id"], runs[record["id"]]) for record in some]
-            options = {"priority": self._priorities[Priority.CRITICAL], "ignore_result": True}
-            shown = {"argsrepr": f"[{len(task_ids)} runs]", "kwargsrepr": "{}"}
-            try:
-                self._send(self.app.signature(SEND, [task_ids], options=options | shown | self._route(some[0])))
-            except BrokerUnavailableError:
-                if not number:
-                    raise
-                return  # the reaper sends what is left
+        options = {"priority": self._priorities[Priority.CRITICAL], "ignore_result": True, "kwargsrepr": "{}"}
+        with self._producer() as producer:
+            for number, some in enumerate(batched(records, AT_ONCE)):
+                task_ids = [task_id_of(record["id"], runs[record["id"]]) for record in some]
+                own = {"argsrepr": f"[{len(task_ids)} runs]", **self._route(some[0])}
+                try:
+                    self._send(self.app.signature(SEND, [task_ids], options=options | own), producer)
+                except BrokerUnavailableError:
+                    if not number:
+                        raise
+                    return  # the reaper sends what is left
 
     def results(self, job_ids: Sequence[str]) -> list[Any]:
         """The results of jobs, in order; None for one that did not complete.
@@ -163,12 +167,22 @@ class Dispatcher:
             with broker_errors():
                 self.app.control.revoke(list(task_ids), terminate=terminate)
 
-    def _send(self, signature: Signature) -> None:
+    @contextmanager
+    def _producer(self) -> Iterator[Any]:
+        """One for many messages: where the app keeps no connections, each would make its own."""
+        with broker_errors():
+            acquired = self.app.producer_pool.acquire(block=True)
+        try:
+            yield acquired
+        finally:
+            acquired.release()
+
+    def _send(self, signature: Signature, producer: Any = None) -> None:
         sent: list[str] = []
         token = being_sent.set(sent)
         try:
             with broker_errors():
-                signature.apply_async(retry_policy=_RETRY_POLICY)
+                signature.apply_async(producer=producer, retry_policy=_RETRY_POLICY)
         except BrokerUnavailableError as error:
             if sent:
                 raise PartlySentError(str(error)) from error

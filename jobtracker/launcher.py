@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from jobtracker.arguments import NOTHING, stored_when_begun
@@ -21,7 +22,7 @@ from jobtracker.queries import JobQueries
 from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.settlement import Settlement
-from jobtracker.store import Change, JobStore, NewJob
+from jobtracker.store import Change, JobStore, NewJob, now_ms
 
 _TRASH_BATCH = 500
 
@@ -73,14 +74,39 @@ class Launcher:
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
             BrokerUnavailableError: The broker does not answer.
         """
-        job_id = self.create(job, request_id=request_id)
+        records: list[NewJob] = []
+        job_id = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
         try:
-            self.start(job_id)
+            if len(records) > AT_ONCE:
+                self._submit_large(job_id, records)
+            else:
+                self.store.create(*records)
+                self.start(job_id)
         except Exception:
             with suppress(JobTrackerError):  # where a part of a tree has begun: then it is cancelled, and says why
                 self.delete(job_id)
             raise
         return job_id
+
+    def _submit_large(self, root: str, records: list[NewJob]) -> None:
+        """Record a large tree as started, and let workers send it.
+
+        What is to be sent is noted before it is recorded, and a parent is recorded after its sub-jobs: where this
+        dies amidst it, what is without its parent is not sent, and removed.
+        """
+        at_ms = now_ms()
+        sent: dict[str, str | int] = {"run": 1, "queued": at_ms}
+        leaves = [NewJob(id=job.id, fields={**job.fields, **sent}, data=job.data) for job in records if not job.subs]
+        parents = [replace(job, fields={**job.fields, **sent, "body": "own"}) for job in records if job.subs]
+        runs = {job.id: 1 for job in reversed(records)}  # parents before their sub-jobs
+        self.store.hand_over((job.id for job in leaves), at_ms=at_ms)
+        self.store.plant(leaves, at_ms=at_ms)
+        self.store.create(*parents, at_ms=at_ms)
+        try:
+            self.dispatcher.hand_over([{"id": job.id, **_place_of(job)} for job in leaves], runs)
+        except Exception as error:
+            self._take_back(root, runs, error)
+            raise
 
     def start(self, job_id: str) -> None:
         """Send a job, with all its sub-jobs, to Celery.
@@ -437,6 +463,10 @@ class Launcher:
 
 def _parents(families: dict[str, list[str]]) -> list[str]:
     return [each for each, subs in families.items() if subs]
+
+
+def _place_of(job: NewJob) -> dict[str, str]:
+    return {name: str(job.fields[name]) for name in ("task", "queue") if name in job.fields}
 
 
 def _stored(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ it first, and it is unconfirmed from then on. What no worker has claimed after a
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from jobtracker.brokers import connected
 from jobtracker.dispatch import AT_ONCE
@@ -68,12 +68,13 @@ class Outbox:
         records = queries.records(list(runs))
         waiting = {record["id"]: runs[record["id"]] for record in records if _is_waiting(record, runs[record["id"]])}
         parents = {record["id"]: record["parent"] for record in records if record.get("parent")}
-        names = sorted(set(parents.values()))
-        statuses = dict(zip(names, queries.fields(names, "status"), strict=True))
-        off = [each for each in waiting if statuses.get(parents.get(each, "")) == Status.CANCELLED]
+        above = self._above(set(parents.values()))
+        whole = {each for each in waiting if each not in parents or parents[each] in above}
+        off = {each for each in whole if above.get(parents.get(each, "")) == Status.CANCELLED}
         for each in off:  # whoever has cancelled its parent has died before it came to this one
             self.tracking.settlement.cancel_trees([each], reason=f"its parent {parents[each]} was cancelled")
-        runs = {each: run for each, run in waiting.items() if each not in off}
+        # Whoever was about to record its parent has died: the reaper removes it.
+        runs = {each: run for each, run in waiting.items() if each in whole - off}
         store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
         self.tracking.settlement.send(runs)
         return len(runs)
@@ -95,6 +96,18 @@ class Outbox:
                 self._record_rest(job_id, subs)
         self.tracking.store.confirm(task_id)
         return False
+
+    def _above(self, parents: Collection[str]) -> dict[str, str]:
+        """The statuses of those of parents that are recorded, as are theirs."""
+        records = {record["id"]: record for record in self.tracking.queries.records(sorted(parents))}
+        there = {each: record for each, record in records.items() if "status" in record}
+        further = {record["parent"] for record in there.values() if record.get("parent")}
+        above = self._above(further) if further else {}
+        return {
+            each: record["status"]
+            for each, record in there.items()
+            if not record.get("parent") or record["parent"] in above
+        }
 
     def _record_rest(self, parent_id: str, subs: list[str]) -> None:
         """Go on where a process died between the record of a parent's run and those of its sub-jobs'.

@@ -232,9 +232,11 @@ class Reaper:
         queries = self.tracking.queries
         untold = queries.records(queries.untold(self._long_ago_ms(), _BATCH))
         for record in untold:
-            parent, is_unsent = record.get("parent"), record.get("run") == "0" and record["status"] == Status.PENDING
-            if parent and is_unsent and queries.state(parent) is None:
-                self.tracking.store.delete(record["id"])  # whoever was about to record its parent has died
+            parent, run = record.get("parent"), record.get("run")
+            is_unsent = run == "0" or (run == "1" and record.get("origin") == "api")
+            if parent and is_unsent and record["status"] == Status.PENDING and queries.state(parent) is None:
+                # Whoever was about to record its parent has died, before anything of the tree was sent.
+                self.tracking.store.delete(record["id"], mode="trash")
             else:
                 self.tracking.settlement.catch_up(record["id"])
         return len(untold)

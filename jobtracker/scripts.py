@@ -7,6 +7,7 @@ https://redis.io/docs/latest/develop/programmability/functions-intro/
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import groupby, islice
@@ -67,6 +68,20 @@ class Library:
             if isinstance(answer, Exception):
                 raise answer
         return [answers[n] for n in range(len(calls))]
+
+    def call_all(self, client: RedisClient, verb: str, calls: Iterable[tuple[str, Args]]) -> None:
+        """Call a verb for each `(key, args)`, in any order; while the server is at one the next one is made up."""
+        begun: deque[PendingCalls] = deque()
+        try:
+            for call in calls:
+                begun.append(self.begin(client, verb, [call]))
+                if len(begun) > 1:
+                    begun.popleft().answers()
+            while begun:
+                begun.popleft().answers()
+        finally:
+            for each in begun:
+                each.abandon()
 
     def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
         """Send calls of a verb, and leave their answers for later."""

@@ -4,9 +4,10 @@ The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can'
 """
 
 import copy
+import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -21,7 +22,7 @@ T = TypeVar("T")
 REMOVED_AT_ONCE = 10
 """Jobs of one call: it takes the server a third of a millisecond, in which nobody else is served."""
 
-_VERBS = ("create", "transition", "settle", "told", "edit", "delete", "log", "reap", "claim", "many")
+_VERBS = ("create", "transition", "settle", "told", "edit", "delete", "log", "reap", "claim", "plant", "many")
 
 
 def now_ms() -> int:
@@ -174,6 +175,18 @@ class JobStore:
         at_ms = now_ms() if at_ms is None else at_ms
         answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
         return self._created(jobs, answers)
+
+    def plant(self, jobs: Sequence[NewJob], *, at_ms: int) -> None:
+        """Record jobs under ids that are new, without sub-jobs: `create` in a fourth of the time."""
+        shares: dict[Partition, list[Any]] = {}
+        for job in jobs:
+            shares.setdefault(self.keys.of(job.id), []).append([job.id, _texts(job.fields), _texts(job.data)])
+        calls: Iterator[Call] = (
+            (part("all"), [part.prefix, at_ms, json.dumps(some, ensure_ascii=False)])
+            for part, own in shares.items()
+            for some in batched(own, _PLANTED)
+        )
+        self._verbs.call_all(self.client, "plant", calls)
 
     def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
         """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
@@ -452,12 +465,19 @@ class JobStore:
         )
 
 
+_PLANTED = 200
+"""Jobs that are recorded in one go: it takes the server a few milliseconds."""
+
 _INDEXED = 500
 """Entries of an index that one command writes."""
 
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 _STATUSES = {str(status): status for status in Status}
 """Looked up in half the time that the enum takes; a status of a newer release is not there."""
+
+
+def _texts(mapping: Mapping[str, str | int]) -> list[str]:
+    return [str(part) for pair in mapping.items() for part in pair]
 
 
 def _flat(mapping: Mapping[Any, Any]) -> list[Any]:

@@ -213,6 +213,11 @@ def start_a_large_tree(living, mortal):
 
 
 @operation()
+def submit_a_large_tree(living, mortal):
+    return Case(large(lambda: mortal.launcher.submit(tree())), None, COMPLETED, result=TREE_RESULT)
+
+
+@operation()
 def send_what_was_handed_over(living, mortal):
     root = living.launcher.create(tree())
     large(lambda: living.launcher.start(root))()

@@ -162,3 +162,33 @@ def test_a_record_of_ordinary_values_stays_in_the_compact_encoding(client, keys,
     store.apply(Event.LOSE, uuid)
     assert len(queries.record(uuid)) > 25
     assert client.object("encoding", keys("job", uuid)) == "listpack"
+
+
+def test_planting_records_as_creating_does(client, keys, store, queries):
+    both = {}
+    for way in ("planted", "created"):
+        fields, data = {"name": "é", "priority": "normal", "parent": way, "run": 1}, {"payload": '"é"'}
+        jobs = [NewJob(id=f"{way}{n}", fields={**fields, "type": f"type{n % 2}"}, data=data) for n in range(30)]
+        if way == "planted":
+            store.plant(jobs, at_ms=START_MS)
+        else:
+            store.create(*jobs, at_ms=START_MS)
+        assert set(client.zrange(keys("untold"), 0, -1)) == {job.id for job in jobs}
+        store.create(new_job(way, subs=[job.id for job in jobs]), at_ms=START_MS)
+        assert queries.sub_ids(way) == [job.id for job in jobs]
+        records = [{**client.hgetall(keys("job", job.id)), "parent": ""} for job in jobs]
+        both[way] = records, [client.hgetall(keys("data", job.id)) for job in jobs]
+    assert both["planted"] == both["created"]
+    assert client.zcard(keys("untold")) == 0
+    assert recount(client, keys) == []
+
+
+def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(client, keys, store, queries):
+    subs = [f"sub{n:03}" for n in range(30)]
+    store.create(*(new_job(each, parent="p") for each in subs))
+    store.apply(Event.CANCEL, subs[7])
+    store.create(new_job("p", subs=subs))
+    assert queries.sub_ids("p") == subs
+    assert client.hget(keys("job", "p"), "subs") == "30"
+    assert client.zrange(keys("untold"), 0, -1) == [subs[7]]
+    assert recount(client, keys) == []

@@ -57,12 +57,24 @@ if outcome == 'duplicate' and not rec.executing and not SETTLED[rec.status] then
 end
 
 local attached = 0
-for i = at, #ARGV - 1, 2 do
-  if redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1]) == 1 then
-    attached = attached + 1
-    if SETTLED[redis.call('HGET', key('job', ARGV[i + 1]), 'status')] then untold(ARGV[i + 1], now)
-    else all_told(ARGV[i + 1]) end
+local function tell_of(subs)
+  local waiting = {}
+  for _, sub in ipairs(subs) do
+    if SETTLED[redis.call('HGET', key('job', sub), 'status')] then untold(sub, now) else waiting[#waiting + 1] = sub end
   end
+  if #waiting > 0 then redis.call('ZREM', key('untold'), unpack(waiting)) end
+  attached = attached + #subs
+end
+
+local AT_ONCE = 1000 -- of a command's arguments
+local is_new = at < #ARGV and redis.call('EXISTS', key('subs', id)) == 0
+for first = at, #ARGV - 1, AT_ONCE do
+  local last, subs = math.min(first + AT_ONCE, #ARGV + 1) - 1, {}
+  if is_new then redis.call('ZADD', key('subs', id), unpack(ARGV, first, last)) end
+  for i = first, last, 2 do
+    if is_new or redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1]) == 1 then subs[#subs + 1] = ARGV[i + 1] end
+  end
+  tell_of(subs)
 end
 if attached > 0 then
   redis.call('HSET', KEYS[1], 'subs', redis.call('ZCARD', key('subs', id)))
