@@ -71,6 +71,7 @@ class Publishing:
         self.app = tracking.app
         self.scope = scope
         self.resent = RecentIds()
+        self._parents = RecentIds()  # with their runs, of chords that this process sends
         self.reader = MessageReader(scope.know, functools.partial(priority_of, self.app))
 
     @never_raises
@@ -112,8 +113,9 @@ class Publishing:
             if entry := due_entry.get():
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             publication.jobs = jobs
+            told = self._told_once(jobs)
             publication.outcomes = self.tracking.reporting.begin(
-                lambda: self.tracking.store.begin_create(*jobs, at_ms=at_ms),
+                lambda: self.tracking.store.begin_create(*told, at_ms=at_ms),
                 lambda _: self._create(publication, at_ms),
                 Rank.BIRTH,
                 data=jobs[0].data,
@@ -155,7 +157,19 @@ class Publishing:
     def _note_created(self, publication: Publication) -> None:
         outcomes, publication.outcomes = publication.outcomes, None
         if outcomes is not None and (known := outcomes()) is not None:
+            if Outcome.MISSING in known:  # the store has lost what it was told of a parent
+                known = self.tracking.store.create(*publication.jobs)
             publication.note(known)
+
+    def _told_once(self, jobs: list[NewJob]) -> list[NewJob]:
+        """The jobs of a message; of a parent that the one before told of too, only that it has one more sub-job."""
+        told = [jobs[0]]
+        for job in jobs[1:]:
+            is_told = self._parents.discard(task_id := f"{job.id} {job.fields['run']}")
+            told.append(dataclasses.replace(job, fields={}, data={}) if is_told else job)
+            if job.subs:
+                self._parents.add(task_id)
+        return told
 
     def _create(self, publication: Publication, at_ms: int) -> list[Outcome]:
         """Record its jobs after their message was sent: their tasks may have run meanwhile."""

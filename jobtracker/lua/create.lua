@@ -3,7 +3,7 @@
 -- KEYS[1]  the record
 -- ARGV     prefix, id, now (ms), n, n field/value pairs of the record, m, m field/value pairs of the data,
 --          then position/id pairs of sub-jobs
--- Outcomes applied (created), duplicate (was there), deleted (must not come back)
+-- Outcomes applied (created), duplicate (was there), deleted (must not come back), missing (no fields, and it is not there)
 -- A parent that failed by presumption and gets another sub-job is open again.
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
@@ -25,6 +25,7 @@ if not rec then
   if missing(id) == 'deleted' then return 'deleted' end
   rec = { id = id, status = 'pending', run = 0 }
   for i = 1, #fields, 2 do rec[fields[i]] = fields[i + 1] end
+  if #fields == 0 then return 'missing' end
   if not (rec.type and rec.priority) then return redis.error_reply('ERR A job needs a type and a priority.') end
   redis.call('HSET', KEYS[1], 'schema', SCHEMA, 'status', 'pending', 'created', now, 'entered', now, 'run', 0, unpack(fields))
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
