@@ -22,7 +22,7 @@ from jobtracker.queries import JobQueries
 from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.settlement import Settlement
-from jobtracker.store import Change, JobStore, NewJob, now_ms
+from jobtracker.store import Change, JobStore, NewJob, News, now_ms
 
 _TRASH_BATCH = 500
 
@@ -199,9 +199,9 @@ class Launcher:
             raise _refused(job_id, root, "retry", "somebody else was faster.")
         changes = {job_id: root, **self.store.apply_many(Event.RERUN, places, seen)}
         self.settlement.own_ancestors(job_id)
-        for each, change in changes.items():
-            if change.parent and change.after:
-                self.settlement.tell(change.parent, each, change.run, change.after)
+        self.settlement.tell_all(
+            [News(c.parent, each, c.run, c.after) for each, c in changes.items() if c.parent and c.after]
+        )
         parents = [each for each, subs in again.items() if subs]
         statuses = zip(parents, self.queries.fields(parents, "status"), strict=True)
         if off := [each for each, status in statuses if status == Status.CANCELLED]:

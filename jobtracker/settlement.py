@@ -14,7 +14,7 @@ from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import status_of, task_id_of
 from jobtracker.queries import JobQueries
 from jobtracker.reasons import as_reason
-from jobtracker.store import Change, JobStore
+from jobtracker.store import Change, JobStore, News, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +52,23 @@ class Settlement:
         elif change.applied and change.before in SETTLED and change.after and change.parent:
             self.tell(change.parent, job_id, change.run, change.after, at_ms)  # it had settled by presumption
         return change
+
+    def _follow_all(self, changes: Mapping[str, Change]) -> None:
+        """The same for many jobs: of those that are no more than sub-jobs the parents are told together."""
+        news, others = [], {}
+        for job_id, change in changes.items():
+            if (
+                change.parent
+                and change.applied
+                and change.after in SETTLED
+                and not (change.next or change.parent_waits)
+            ):
+                news.append(News(change.parent, job_id, change.run, change.after))
+            else:
+                others[job_id] = change
+        self.tell_all(news)
+        for job_id, change in others.items():
+            self.follow(job_id, change)
 
     def catch_up(self, job_id: str) -> None:
         """Carry on what has become of a job, where those who wait for it may not have been told."""
@@ -91,11 +108,20 @@ class Settlement:
         Returns:
             Whether the parent's own task was called because of it.
         """
-        verdict = self.store.settle(parent_id, job_id, run, status, at_ms=at_ms)
+        news = News(parent_id, job_id, run, status)
+        return self._act_on(self.store.settle(*news, at_ms=at_ms), news, at_ms)
+
+    def tell_all(self, news: Sequence[News]) -> None:
+        """The same of many sub-jobs."""
+        for each, verdict in zip(news, self.store.settle_many(news), strict=True):
+            self._act_on(verdict, each, None)
+
+    def _act_on(self, verdict: Verdict, news: News, at_ms: int | None) -> bool:
+        parent_id = news.parent_id
         if verdict.verdict == "due":
             self.call_body(parent_id, verdict.run)
         elif verdict.verdict == "halt":
-            reason = f"sub-job {job_id} of its parent {parent_id} did not complete (fail_fast)"
+            reason = f"sub-job {news.job_id} of its parent {parent_id} did not complete (fail_fast)"
             self.cancel_trees(self.queries.sub_ids(parent_id), reason=reason)
         elif verdict.verdict == "settled" and verdict.status:
             if verdict.status in SETTLED and (following := self.queries.field(parent_id, "next")):
@@ -104,7 +130,7 @@ class Settlement:
             if verdict.grandparent:
                 self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status, at_ms)
             if verdict.status not in SETTLED:  # it is open again, and its own task may be due
-                return self.tell(parent_id, job_id, run, status, at_ms)
+                return self.tell(*news, at_ms)
         return verdict.verdict == "due"
 
     def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> dict[str, Change]:
@@ -129,8 +155,7 @@ class Settlement:
         }
         if ended:
             changes |= {each: c for each, c in self.store.apply_many(Event.CANCEL, ended).items() if c.applied}
-        for each, change in changes.items():
-            self.follow(each, change)
+        self._follow_all(changes)
         sent = {each: task_id_of(each, c.run) for each, c in changes.items() if c.applied and c.run}
         self.dispatcher.revoke([task_id for each, task_id in sent.items() if each in spared])
         self.dispatcher.revoke([task_id for each, task_id in sent.items() if each not in spared], terminate=terminate)
