@@ -1,30 +1,49 @@
-"""Connections to the tracking Redis."""
+"""Connections to the tracking Redis: a server, the one that Sentinels name, or a cluster."""
 
 from typing import Any, TypeAlias
+from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.cluster import ClusterNode
 from redis.connection import Connection, parse_url
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
+    ClusterError,
     ConnectionError,  # noqa: A004 (redis-py's own name)
     OutOfMemoryError,
     ReadOnlyError,
+    RedisClusterException,
     ResponseError,
     TimeoutError,  # noqa: A004 (likewise)
     TryAgainError,
 )
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection, SentinelManagedSSLConnection
 
 from jobtracker.circuit import Circuit
+from jobtracker.cluster import ClusterClient
+from jobtracker.urls import SentinelAddress, is_cluster, is_sentinel, plain_urls
 
 RedisClient: TypeAlias = Any
-"""A `redis.Redis` that decodes its responses. redis-py types every answer as bytes or text, so Any is more honest."""
+"""A `redis.Redis`, or a `ClusterClient`, that decodes its responses.
+
+redis-py types every answer as bytes or text, so Any is more honest.
+"""
 
 _NO_LIMIT = 2**31
 
 _UNREACHABLE = (ConnectionError, TimeoutError)
-_UNABLE = (ReadOnlyError, OutOfMemoryError, ClusterDownError, TryAgainError)
+_UNABLE = (
+    ReadOnlyError,
+    OutOfMemoryError,
+    ClusterDownError,
+    ClusterError,
+    RedisClusterException,  # no node has that slot
+    TryAgainError,
+    AskError,  # likewise MovedError: a slot is being moved, or has been
+)
 _UNABLE_CODES = ("MISCONF ", "NOREPLICAS ", "BUSY ")
 """Errors that redis-py has no class for: it can't persist, lacks replicas, is held up by somebody's script."""
 
@@ -37,19 +56,48 @@ def connect(url: str, timeout_s: float, *, circuit: Circuit | None = None) -> Re
     It opens as many connections as are in use at once: a pool of threads or greenlets may be larger than the hundred
     that redis-py allows by default (redis/connection.py), and what exceeds that is refused, not queued.
     """
-    of_url = parse_url(url).get("connection_class", Connection)  # type: ignore[no-untyped-call]
-    return Redis.from_url(
-        url,
-        connection_class=_watched(of_url, circuit) if circuit else of_url,
-        decode_responses=True,
-        encoding_errors="replace",  # half a surrogate pair in an error's text must not lose the report
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-        retry=Retry(NoBackoff(), 0),
-        health_check_interval=0,
-        client_name="jobtracker",
-        max_connections=_NO_LIMIT,
+    options: dict[str, Any] = {
+        "decode_responses": True,
+        "encoding_errors": "replace",  # half a surrogate pair in an error's text must not lose the report
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+        "client_name": "jobtracker",
+        "max_connections": _NO_LIMIT,
+    }
+
+    def kind(connection_class: Any) -> Any:
+        return _watched(connection_class, circuit) if circuit else connection_class
+
+    if is_sentinel(url):
+        return _of_sentinels(url, options, kind)
+    first, *others = plain_urls(url)
+    of_url = parse_url(first).get("connection_class", Connection)  # type: ignore[no-untyped-call]
+    options["connection_class"] = kind(of_url)
+    if is_cluster(url):
+        nodes = [
+            ClusterNode(parts.hostname, parts.port or 6379)  # type: ignore[no-untyped-call]
+            for parts in map(urlsplit, others)
+        ]
+        # As an address without TLS, or redis-py would take its own kind of connection.
+        return ClusterClient(url=f"redis{first[first.index(':') :]}", startup_nodes=nodes, **options)
+    return Redis.from_url(first, retry=Retry(NoBackoff(), 0), health_check_interval=0, **options)
+
+
+def _of_sentinels(url: str, options: dict[str, Any], kind: Any) -> RedisClient:
+    """A client of the server that Sentinels name as the master, whenever it connects."""
+    of = SentinelAddress.read(url)
+    limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
+    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+        of.sentinels, sentinel_kwargs={**limits, **of.sentinel_options}
     )
+    base = SentinelManagedSSLConnection if of.is_tls else SentinelManagedConnection
+    pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
+        of.service,
+        sentinels,
+        retry=Retry(NoBackoff(), 0),
+        **{**of.options, **options, "connection_class": kind(base)},
+    )
+    return Redis(connection_pool=pool)
 
 
 def _watched(connection_class: Any, circuit: Circuit) -> Any:
@@ -87,8 +135,20 @@ def _watched(connection_class: Any, circuit: Circuit) -> Any:
 
 def server_of(client: RedisClient, key: str) -> RedisClient:
     """A client of the one server that has a key, for commands that name none: SCAN, INFO."""
-    del key  # there is one server only
-    return client
+    return client.server_of(key) if isinstance(client, ClusterClient) else client
+
+
+def servers_of(client: RedisClient) -> list[RedisClient]:
+    """A client of each server that takes writes: of one, or of a cluster's."""
+    return client.servers() if isinstance(client, ClusterClient) else [client]
+
+
+def connect_anew(client: RedisClient) -> None:
+    """Let go of connections that nobody uses: a server's successor is found by connecting again."""
+    if isinstance(client, ClusterClient):
+        client.look_anew()
+        return
+    client.connection_pool.disconnect(inuse_connections=False)
 
 
 def is_unreachable(error: BaseException) -> bool:

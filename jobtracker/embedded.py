@@ -58,6 +58,9 @@ class EmbeddedRedis:
         config: More settings, by their names in valkey.conf.
         start_timeout_s: Seconds for it to answer, its data loaded.
         stop_timeout_s: Seconds to end by itself before it is killed.
+
+    Attributes:
+        config: What it was given.
     """
 
     name = "embedded Redis"
@@ -75,7 +78,7 @@ class EmbeddedRedis:
         self.data_dir = Path(data_dir).absolute()
         self.log_path = log_path or self.data_dir / "server.log"
         self._port = port
-        self._config = dict(config or {})
+        self.config = dict(config or {})
         self._start_timeout_s = start_timeout_s
         self._stop_timeout_s = stop_timeout_s
         self._process: ChildProcess | None = None
@@ -200,7 +203,7 @@ class EmbeddedRedis:
             "save": "",
             "maxmemory-policy": "noeviction",
             "daemonize": "no",
-            **self._config,
+            **self.config,
         }
         arguments = [argument for name, value in settings.items() for argument in (f"--{name}", value)]
         process = ChildProcess(

@@ -22,7 +22,7 @@ from typing import TypeVar
 from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
-from jobtracker.connection import is_away, is_unreachable
+from jobtracker.connection import connect_anew, is_away, is_unreachable
 from jobtracker.errors import JobTrackerError
 from jobtracker.scripts import Call
 from jobtracker.store import Begun, Change, JobStore
@@ -429,7 +429,7 @@ class Reporting:
                     self._write(*oldest)
         except Exception:
             # A server's successor is found by connecting anew.
-            self._store.client.connection_pool.disconnect(inuse_connections=False)
+            connect_anew(self._store.client)
             raise
         finally:
             self._writing.release()

@@ -13,8 +13,9 @@ from importlib import resources
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from redis.exceptions import ResponseError
+from redis.exceptions import ConnectionError, MovedError, ResponseError, TimeoutError  # noqa: A004
 
+from jobtracker.cluster import ClusterClient
 from jobtracker.connection import RedisClient, is_away
 from jobtracker.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.keys import LET_GO, NOBODY, PREFIXES, SCHEMA
@@ -85,6 +86,8 @@ class Library:
 
     def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
         """Send calls of a verb, and leave their answers for later."""
+        if isinstance(client, ClusterClient):
+            return ClusterCalls(self, client, verb, calls)
         return PendingCalls(self, client, verb, calls)
 
     def fenced(self, fences: Mapping[str, str]) -> "Library":
@@ -212,6 +215,67 @@ class PendingCalls:
         if broken:
             self._connection.disconnect()
         self._pool.release(self._connection)
+
+
+class ClusterCalls(PendingCalls):
+    """Calls that are under way at the nodes of a cluster, to each those that concern its keys.
+
+    A node that does not have a key any more says who does: those calls were not made, and are made there. Where a
+    node does not answer nobody knows, and its caller is told; the next call finds out who has taken over from it.
+    """
+
+    def __init__(self, library: Library, client: ClusterClient, verb: str, calls: Calls) -> None:
+        self._library = library
+        self._client: ClusterClient = client
+        self._verb = verb
+        self._calls = calls
+        numbers: dict[Any, list[int]] = {}
+        for n, (key, _) in enumerate(calls):
+            numbers.setdefault(client.server_of(key), []).append(n)
+        self._pending: list[tuple[list[int], PendingCalls]] = []
+        try:
+            for server, own in numbers.items():
+                self._pending.append((own, PendingCalls(library, server, verb, [calls[n] for n in own])))
+        except BaseException as error:
+            self._note(error)
+            self.abandon()
+            raise
+
+    def each(self) -> list[Any]:  # noqa: D102 (as PendingCalls)
+        answers = self._once()
+        moved = [n for n, answer in enumerate(answers) if isinstance(answer, MovedError)]
+        if moved:
+            self._client.look_anew()
+            found = ClusterCalls(self._library, self._client, self._verb, [self._calls[n] for n in moved])
+            for n, answer in zip(moved, found._once(), strict=True):  # not followed for ever
+                answers[n] = answer
+        return answers
+
+    def _once(self) -> list[Any]:
+        answers: list[Any] = [None] * len(self._calls)
+        failure: Exception | None = None
+        while self._pending:
+            own, pending = self._pending.pop()
+            try:
+                for n, answer in zip(own, pending.each(), strict=True):
+                    answers[n] = answer
+            except (ConnectionError, TimeoutError) as error:
+                self._note(error)
+                failure = error
+            except BaseException:
+                self.abandon()
+                raise
+        if failure is not None:
+            raise failure
+        return answers
+
+    def abandon(self) -> None:  # noqa: D102 (likewise)
+        while self._pending:
+            self._pending.pop()[1].abandon()
+
+    def _note(self, error: BaseException) -> None:
+        if isinstance(error, ConnectionError | TimeoutError):
+            self._client.look_anew()
 
 
 def _commands(function: str, calls: Calls) -> list[bytes]:

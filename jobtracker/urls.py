@@ -1,8 +1,12 @@
 """Addresses of Redis: redis-py and Celery spell some of them differently."""
 
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+socket"}
+SENTINEL_SCHEMES = {"sentinel", "rediss+sentinel"}
+CLUSTER_SCHEMES = {"redis+cluster", "rediss+cluster"}
 AMQP_SCHEMES = {"amqp", "amqps", "pyamqp"}
 
 
@@ -11,8 +15,70 @@ def scheme_of(url: str) -> str:
     return urlsplit(url).scheme if "://" in url else ""
 
 
+def is_cluster(url: str) -> bool:
+    """Whether it is that of a Redis Cluster, by some of its nodes: `redis+cluster://a:6379;redis+cluster://b:6379`."""
+    return scheme_of(url) in CLUSTER_SCHEMES
+
+
+def is_sentinel(url: str) -> bool:
+    """Whether it is that of Sentinels, as Celery spells it: `sentinel://a:26379;sentinel://b:26379/0`."""
+    return scheme_of(url) in SENTINEL_SCHEMES
+
+
+def plain_urls(url: str) -> list[str]:
+    """The servers of an address, each as redis-py spells it."""
+    return [each.replace("+cluster://", "://", 1) for each in url.split(";")]
+
+
+@dataclass(frozen=True)
+class SentinelAddress:
+    """What an address of Sentinels says.
+
+    Attributes:
+        sentinels: Host and port of each.
+        service: What they call the server: `?master_name=`, by default mymaster.
+        options: How to connect to that server.
+        sentinel_options: How to connect to the Sentinels: `?sentinel_password=`, `?sentinel_username=`.
+        is_tls: Whether that server speaks TLS.
+    """
+
+    sentinels: list[tuple[str, int]]
+    service: str
+    options: dict[str, Any]
+    sentinel_options: dict[str, str]
+    is_tls: bool
+
+    @classmethod
+    def read(cls, url: str) -> "SentinelAddress":
+        """Read an address; login, database and options may stand at any of its Sentinels, and hold for all."""
+        parts = [urlsplit(each) for each in url.split(";")]
+        query = {name: value for each in parts for name, value in parse_qsl(each.query)}
+        service = query.pop("master_name", "mymaster")
+        own = {name: query.pop(f"sentinel_{name}", None) for name in ("username", "password")}
+        login = {
+            name: unquote(value)
+            for each in parts
+            for name, value in (("username", each.username), ("password", each.password))
+            if value
+        }
+        db = next((each.path.strip("/") for each in parts if each.path.strip("/")), None) or query.pop("db", "0")
+        return cls(
+            [(each.hostname or "localhost", each.port or 26379) for each in parts],
+            service,
+            {**query, **login, "db": int(db)},
+            {name: value for name, value in own.items() if value},
+            parts[0].scheme.startswith("rediss"),
+        )
+
+
 def with_database(url: str, db: int) -> str:
     """`url` with database `db`, unless it names one itself."""
+    if is_cluster(url):
+        return url  # it has one only
+    if is_sentinel(url):
+        *others, last = url.split(";")
+        named = any(urlsplit(each).path.strip("/") for each in (*others, last))
+        return url if named else ";".join([*others, urlunsplit(urlsplit(last)._replace(path=f"/{db}"))])
     parts = urlsplit(url)
     if "db" in dict(parse_qsl(parts.query)):
         return url

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from recount import keys_of
+from servers import Cluster
 
 from jobtracker.connection import RedisClient, connect
 from jobtracker.embedded import EmbeddedRedis
@@ -29,13 +30,28 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedR
 
 
 @pytest.fixture(scope="session")
-def client(redis_server: EmbeddedRedis) -> Iterator[RedisClient]:
-    with connect(redis_server.url, timeout_s=10) as client:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A Redis Cluster for the whole run."""
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def client(request: pytest.FixtureRequest) -> Iterator[RedisClient]:
+    server = request.getfixturevalue("cluster" if request.config.getoption("--cluster") else "redis_server")
+    with connect(server.url, timeout_s=10) as client:
         yield client
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--partitions", type=int, default=1, help="Of the stores of tests of the store and of queries.")
+    parser.addoption("--cluster", action="store_true", help="These stores are on a cluster of three servers.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--cluster"):  # what hypothesis finds it finds on one server
+        settings.register_profile("few", parent=settings.default, max_examples=10)
+        settings.load_profile("few")
 
 
 @pytest.fixture(scope="session")

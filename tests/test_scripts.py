@@ -54,7 +54,13 @@ class ForgetfulRedis(Redis):
         return ForgetfulPipeline(self.connection_pool, self.response_callbacks, transaction, shard_hint)
 
 
-def test_a_flush_in_the_middle_of_a_pipeline_repeats_only_what_was_not_done(redis_server, client, keys, store):
+def test_a_flush_in_the_middle_of_a_pipeline_repeats_only_what_was_not_done(redis_server, keys):
+    with connect(redis_server.url, timeout_s=10) as client:
+        flush_in_the_middle(redis_server, client, keys)
+
+
+def flush_in_the_middle(redis_server, client, keys):
+    store = JobStore(client, keys)
     jobs = [create_job(store) for _ in range(5)]
     with ForgetfulRedis.from_url(redis_server.url, decode_responses=True) as forgetful:
         changes = JobStore(forgetful, keys).apply_many(Event.START, {job: {} for job in jobs})
