@@ -492,7 +492,7 @@ class JobStore:
         )
 
 
-_PLANTED = 200
+_PLANTED = 100
 """Jobs that are recorded in one go: it takes the server a few milliseconds."""
 
 _INDEXED = 500
