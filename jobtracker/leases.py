@@ -59,6 +59,10 @@ class Leases:
         found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
         return {name for name, text in zip(names, found, strict=True) if text}
 
+    def all_held(self) -> set[str]:
+        """The incarnations of all workers that live, likewise."""
+        return self.held(self.client.zrange(self.keys("leases"), 0, -1))
+
     def ends_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
         """When these workers' leases end or have ended, by incarnation; of those that did so within an hour."""
         names = list(incarnations)

@@ -130,13 +130,6 @@ class JobQueries:
         answers = pipe.execute() if job_ids else []
         return [{**record, "id": job_id} for job_id, record in zip(job_ids, answers, strict=True)]
 
-    def running_since(self, before_ms: int) -> list[dict[str, str]]:
-        """The records, with their ids, of the jobs that were running already at a time, the longest-running first."""
-        found: list[dict[str, str]] = []
-        while ids := self.entered_before(Status.RUNNING, before_ms, len(found), _BATCH):
-            found += self.records(ids)
-        return [record for record in found if record.get("status") == Status.RUNNING]
-
     def field(self, job_id: str, name: str) -> str | None:
         """One field of a record, None where it is not set or there is no such job."""
         value: str | None = self.client.hget(self.keys("job", job_id), name)

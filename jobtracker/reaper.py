@@ -9,7 +9,8 @@ import itertools
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from typing import NamedTuple
 
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.connection import is_away
@@ -25,6 +26,9 @@ from jobtracker.tracking import Tracking
 logger = logging.getLogger(__name__)
 
 _BATCH = 500
+
+_LOOKED_AT = 2000
+"""About so many running jobs a round looks at, where no worker has gone lately."""
 
 _EXPIRED = 100
 """So many jobs are looked up together that are to be removed."""
@@ -42,6 +46,20 @@ _ASKED = 100
 """About how many unsettled jobs of each status Celery's result backend is asked in a round."""
 
 
+class _Place(NamedTuple):
+    """Where to go on among jobs that are sorted by when they came to their status."""
+
+    since_ms: int = 0
+    skip: int = 0
+    """So many that came to it at that very millisecond are behind."""
+
+    def behind(self, found: Sequence[tuple[str, int]], gone: Container[str] = ()) -> "_Place":
+        """The place behind some jobs and when they came to their status (ms), of which some have left it since."""
+        reached_ms = found[-1][1]
+        skip = sum(at_ms == reached_ms and job not in gone for job, at_ms in found)
+        return _Place(reached_ms, skip + (self.skip if reached_ms == self.since_ms else 0))
+
+
 class Reaper:
     """Settles lost jobs and removes old ones.
 
@@ -56,7 +74,10 @@ class Reaper:
         self._fences: dict[Partition, str] = {}
         self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
         self._left: list[dict[str, str]] = []  # of those that were asked about, what has not ended
-        self._reached: dict[tuple[Partition, Status], tuple[int, int]] = {}
+        self._held: set[str] | None = None  # leases, in the round before
+        self._lost_some_at = float("-inf")
+        self._looked_up_to = _Place()  # at running jobs
+        self._reached: dict[tuple[Partition, Status], _Place] = {}  # by retention
         self._begun_anew_at = float("-inf")
         self._missing = MissingMessages(tracking)
         self._backend = ResultBackend(tracking)
@@ -116,10 +137,42 @@ class Reaper:
         all corrects.
         """
         queries = self.tracking.queries if parts is None else self.tracking.queries.within(parts)
-        running = queries.running_since(self._long_ago_ms())
-        live = self.tracking.leases.held({record["lease"] for record in running if record.get("lease")})
-        lost = [record for record in running if record.get("lease") not in live]
-        return sum(self._settle(record, "WorkerLost", _fate(record)) for record in lost)
+        if not queries.parts:
+            return 0
+        if has_lost_some := self._has_lost_some():
+            self._looked_up_to = _Place()
+        settled = looked_at = 0
+        while has_lost_some or looked_at < _LOOKED_AT:
+            place = self._looked_up_to
+            found = queries.entered_between(Status.RUNNING, place.since_ms, self._long_ago_ms(), place.skip, _BATCH)
+            if not found:
+                self._looked_up_to = _Place()
+                break
+            lost = self._lost([job for job, _ in found])
+            gone = {record["id"] for record in lost if self._settle(record, "WorkerLost", _fate(record))}
+            self._looked_up_to = place.behind(found, gone)
+            settled, looked_at = settled + len(gone), looked_at + len(found)
+        return settled
+
+    def _has_lost_some(self) -> bool:
+        """Whether a worker has gone lately: until all that it ran has been running for long, all jobs are looked at.
+
+        Otherwise a round looks at some, and the next one at the next ones: what each worker runs, it runs.
+        """
+        held, now = self.tracking.leases.all_held(), time.monotonic()
+        if self._held is None or self._held - held:
+            self._lost_some_at = now
+        self._held = held
+        return now < self._lost_some_at + 2 * self.tracking.settings.lease_lost_s
+
+    def _lost(self, job_ids: Sequence[str]) -> list[dict[str, str]]:
+        """The records of those running jobs whose lease nobody holds."""
+        leases = dict(zip(job_ids, self.tracking.queries.fields(job_ids, "lease"), strict=True))
+        live = self.tracking.leases.held({lease for lease in leases.values() if lease})
+        records = self.tracking.queries.records([job for job, lease in leases.items() if lease and lease not in live])
+        running = [record for record in records if record.get("status") == Status.RUNNING and record.get("lease")]
+        live = self.tracking.leases.held({record["lease"] for record in running})  # another one may have it by now
+        return [record for record in running if record["lease"] not in live]
 
     def settle_stopped(self, incarnation: str) -> int:
         """Settle what a worker that has stopped did not finish, likewise; returns how many.
@@ -128,11 +181,16 @@ class Reaper:
         (celery/worker/consumer/consumer.py, cancel_active_requests). What is to run again is left to another process,
         for whom that worker is lost then: this one has no time left to send anything.
         """
-        running = self.tracking.queries.running_since(now_ms())
+        queries, before_ms, place, own = self.tracking.queries, now_ms(), _Place(), []
+        while found := queries.entered_between(Status.RUNNING, place.since_ms, before_ms, place.skip, _BATCH):
+            ids = [job for job, _ in found]
+            own += [job for job, lease in zip(ids, queries.fields(ids, "lease"), strict=True) if lease == incarnation]
+            place = place.behind(found)
         left = [
             record
-            for record in running
-            if record.get("lease") == incarnation
+            for record in queries.records(own)
+            if record.get("status") == Status.RUNNING
+            and record.get("lease") == incarnation
             and (record.get("acks_late") or not self.tracking.losses.runs_again(record))
         ]
         return sum(self._settle(record, "WorkerShutdown", "has shut down") for record in left)
@@ -267,18 +325,16 @@ class Reaper:
 
     def _remove_expired(self, part: Partition, status: Status, before_ms: int, ends_at: float) -> int:
         queries, removed = self.tracking.queries.within([part]), 0
-        since_ms, kept = self._reached.get((part, status), (0, 0))
-        while found := queries.entered_between(status, since_ms, before_ms, kept, _EXPIRED):
-            outcomes = self._remove([job for job, _ in found], "expire", before_ms)
-            removed += outcomes.count(Outcome.APPLIED)
-            reached_ms = found[-1][1]
-            if reached_ms > since_ms:
-                since_ms, kept = reached_ms, 0
-            left = zip(found, outcomes, strict=True)
-            kept += sum(at_ms == since_ms and outcome is not Outcome.APPLIED for (_, at_ms), outcome in left)
+        place = self._reached.get((part, status), _Place())
+        while found := queries.entered_between(status, place.since_ms, before_ms, place.skip, _EXPIRED):
+            ids = [job for job, _ in found]
+            outcomes = zip(ids, self._remove(ids, "expire", before_ms), strict=True)
+            gone = {job for job, outcome in outcomes if outcome is Outcome.APPLIED}
+            removed += len(gone)
+            place = place.behind(found, gone)
             if self._empty_trash(ends_at):
-                kept = 0  # some of them have gone
-            self._reached[part, status] = since_ms, kept
+                place = _Place(place.since_ms)  # some of them have gone
+            self._reached[part, status] = place
             if time.monotonic() > ends_at:
                 break
         return removed

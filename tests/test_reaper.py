@@ -397,6 +397,23 @@ def test_more_lost_jobs_than_a_batch_holds_are_all_settled(own_project, store, r
     assert recount(own_project.client, own_project.keys) == []
 
 
+def test_a_round_looks_at_some_running_jobs_unless_a_worker_has_gone(
+    own_project, store, reaper, leases, now_ms, monkeypatch
+):
+    for name in ("_LOOKED_AT", "_BATCH"):
+        monkeypatch.setattr(reaper_module, name, 50)
+    leases.renew(live_worker("alive"))
+    for n in range(200):
+        begin(store, "alive", now_ms - 60_000 + n // 30)
+    assert reaper.settle_lost() == 0
+    reaper._lost_some_at = float("-inf")  # long ago
+    begin(store, LET_GO, now_ms - 30_000)
+    assert [reaper.settle_lost() for _ in range(6)] == [0, 0, 0, 0, 1, 0]
+    leases.release("alive")
+    assert reaper.settle_lost() == 200
+    assert recount(own_project.client, own_project.keys) == []
+
+
 def test_no_worker_is_lost_before_the_store_has_been_there_for_as_long_as_a_lease(own_project, store, reaper, now_ms):
     lost = begin(store, "was it away?", now_ms - 60_000)
     reaper.step()
