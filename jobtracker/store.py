@@ -181,7 +181,8 @@ class JobStore:
         """Record jobs, or attach sub-jobs to ones that are there, in one round trip.
 
         Returns:
-            For each: applied, duplicate (it was there), or deleted (it must not come back).
+            For each: applied, duplicate (it was there), deleted (it must not come back), or missing (it is given no
+            fields, only sub-jobs to attach, and is not there).
         """
         at_ms = now_ms() if at_ms is None else at_ms
         answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])

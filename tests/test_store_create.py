@@ -56,7 +56,17 @@ def test_time_series_expire_a_day_after_the_retention(client, keys, store):
         assert 8 * 86_400 - 60 < client.ttl(key) <= 8 * 86_400
 
 
-@pytest.mark.parametrize("fields", [{}, {"type": "custom"}, {"priority": "low"}])
+def test_what_is_no_more_than_another_sub_job_makes_no_parent(client, keys, store, queries):
+    store.create(new_job("a", parent="p"), new_job("b", parent="p"))
+    assert store.create(NewJob(id="p", fields={}, subs={0: "a"})) == [Outcome.MISSING]
+    assert client.exists(keys("job", "p"), keys("subs", "p")) == 0
+    store.create(new_job("p", subs=["a"]))
+    assert store.create(NewJob(id="p", fields={}, subs={1: "b"})) == [Outcome.DUPLICATE]
+    assert queries.sub_ids("p") == ["a", "b"]
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("fields", [{"type": "custom"}, {"priority": "low"}])
 def test_a_job_without_a_type_or_a_priority_is_refused_and_leaves_nothing(client, keys, store, fields):
     with pytest.raises(ResponseError, match="type and a priority"):
         store.create(NewJob(id="j", fields=fields, data={"payload": "{}"}, subs={0: "s"}))
