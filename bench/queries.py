@@ -29,6 +29,8 @@ TITLE = "milliseconds that questions take over HTTP; that many jobs are the most
 SIZE = 1_000_000
 FLOWERS_TASKS = 20_000
 PAGE = 100
+FEW = 20
+"""Jobs that run, or more, are there at any size: an answer that grows tells nothing of what an answer costs."""
 ASKED = 60
 """How often each question is asked in a round."""
 
@@ -36,7 +38,7 @@ _PLAIN = {
     "stats": "/api/tracking/stats",
     "performance": "/api/tracking/performance",
     "throughput": "/api/tracking/throughput",
-    "active": "/api/tracking/active-jobs",
+    "active": f"/api/tracking/active-jobs?limit={FEW}",
     "failed": f"/api/tracking/failed-jobs?page_size={PAGE}",
     "queue depth": "/api/tracking/queue-depth",
 }

@@ -302,3 +302,15 @@ def test_a_cursor_goes_on_where_it_stood_whatever_moves_between_the_pages(client
         assert ids_of([page]) == lists.after(wanted, place)[:size]
     assert recount(client, keys) == []
     client.delete(*keys_of(client, keys))
+
+
+@pytest.mark.parametrize("sort", [Sort.STATUS_CHANGED, Sort.STATUS_CHANGED_DESC])
+def test_numbered_pages_find_their_place_however_unevenly_jobs_came(store, queries, sort):
+    dice = random.Random(3)
+    times = [START_MS + int(10 ** dice.uniform(0, 9)) for _ in range(280)] + [START_MS + 10**9] * 20
+    jobs = [(at_ms, create_job(store, f"{n}", at_ms=at_ms, type=f"t{n % 3}")) for n, at_ms in enumerate(times)]
+    wanted = JobFilter(status=Status.PENDING, sort=sort)
+    ordered = [job_id for _, job_id in sorted(jobs, reverse=sort is Sort.STATUS_CHANGED_DESC)]
+    for number in range(1, 45):
+        first = (number - 1) * 7
+        assert ids_of([queries.page(wanted, size=7, number=number)]) == ordered[first : first + 7]

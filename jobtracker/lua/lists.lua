@@ -69,6 +69,9 @@ local function next_of(list, most)
   return best.ids[best.at - 1], best.scores[best.at - 1]
 end
 
+-- Entries that are stepped over one by one rather than that their place is looked for more closely.
+local CLOSE = 40
+
 -- Steps over n entries of a list from which none was taken yet. In several sets it looks for the score up to which there
 -- are no more than that; within one score it goes step by step.
 local function skip(list, n)
@@ -92,12 +95,18 @@ local function skip(list, n)
       lowest = math.min(lowest, tonumber(redis.call('ZRANGE', list[i].key, list[i].first, list[i].first, 'WITHSCORES')[2]))
       highest = math.max(highest, tonumber(redis.call('ZRANGE', list[i].key, list[i].last, list[i].last, 'WITHSCORES')[2]))
     end
-    -- At `near` no more than n entries are stepped over, beyond `far` more; they are whole milliseconds.
+    -- At `near` no more than n entries are stepped over, beyond `far` more; they are whole milliseconds. Jobs come about
+    -- evenly, so the place is looked for where it would be then, a bit short of it, and by halves every other time.
     local near, far = list.is_ascending and lowest or highest, list.is_ascending and highest or lowest
-    while near ~= far do
-      local middle = list.is_ascending and math.ceil((near + far) / 2) or math.floor((near + far) / 2)
-      if stepped(string.format('%d', middle)) <= n then near = middle
-      else far = list.is_ascending and middle - 1 or middle + 1 end
+    local at_near, at_far, by_halves = 0, list.left, false
+    while near ~= far and n - at_near > CLOSE do
+      local share = by_halves and 0.5 or (n - CLOSE / 2 - at_near) / math.max(at_far - at_near, 1)
+      local step = math.min(math.max(math.ceil(math.abs(far - near) * share), 1), math.abs(far - near))
+      local middle = list.is_ascending and near + step or near - step
+      local sum = stepped(string.format('%d', middle))
+      if sum <= n then near, at_near = middle, sum
+      else far, at_far = list.is_ascending and middle - 1 or middle + 1, sum end
+      by_halves = not by_halves
     end
     local sum, ends = stepped(string.format('%d', near))
     for i = 1, #list do
