@@ -97,7 +97,7 @@ class Hooks:
         job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
         request.jobtracker = job
         job.execution = new_execution(self.lease)
-        self._mask(sender, job)
+        self._mask(sender, request, job)
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
             fields["acks_late"] = "1"
@@ -128,9 +128,8 @@ class Hooks:
         error = dumps({"type": "JobQuarantinedError", "message": reason})
         self._report(Event.QUARANTINE, task, job, {"reason": reason}, {"error": error})
 
-    def _mask(self, task: Task, job: CurrentJob) -> None:
+    def _mask(self, task: Task, request: Any, job: CurrentJob) -> None:
         """Note what must not stay in the job's record, now that its arguments are in our hands."""
-        request = task.request
         known = self.scope.know(task.name, request.kwargs)
         if known is None or not known.arguments.hides:
             return
@@ -161,7 +160,7 @@ class Hooks:
         if job is None:
             return
         report = self._report_of(Event.COMPLETE, sender, job, {}, self._stored_result(sender, result))
-        if job.alone and not sender.request.ignore_result and self._keeps_results:
+        if job.alone and self._keeps_results and not sender.request.ignore_result:
             self.tracking.reporting.leave(report)
         else:
             self.tracking.reporting.send(report)
@@ -407,7 +406,7 @@ class Hooks:
                 else:
                     begin_anew(again)
                 change = store.apply_call(call)
-            if change.applied:
+            if change.outcome is Outcome.APPLIED:
                 job.untold = NOTHING
             return settlement.follow(job.id, change, again=again, at_ms=at_ms)
 

@@ -286,7 +286,7 @@ def _commands(function: str, calls: Calls) -> list[bytes]:
     head = f"\r\n$5\r\nFCALL\r\n${len(function)}\r\n{function}\r\n$1\r\n1\r\n"
     sent = []
     for key, args in calls:
-        texts = [key, *(arg if isinstance(arg, str) else str(arg) for arg in args)]
+        texts = [key, *[arg if arg.__class__ is str else str(arg) for arg in args]]
         text = "".join([f"${len(each)}\r\n{each}\r\n" for each in texts])
         if not text.isascii():
             values = [each.encode(errors="replace") for each in texts]

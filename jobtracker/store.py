@@ -477,7 +477,7 @@ class JobStore:
 
     @staticmethod
     def _change(answer: Any) -> Change:
-        states, parent, following = answer
+        states, parent, following = (answer, None, None) if isinstance(answer, str) else answer
         outcome, before, after, run, attempt, losses, cancel, parent_waits = states.split(" ")
         return Change(
             _OUTCOMES[outcome],
