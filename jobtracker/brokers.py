@@ -19,6 +19,7 @@ from jobtracker.errors import BrokerUnavailableError, QueueMissingError
 from jobtracker.lifecycle import Priority
 from jobtracker.refusals import Refusal, find_refusal, refusal_of
 from jobtracker.settings import Settings
+from jobtracker.urls import SentinelAddress, is_sentinel
 
 _REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
 _AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
@@ -50,6 +51,13 @@ def configure(app: Celery, settings: Settings) -> None:
     # Not Celery's own `celery`: workers of other projects on the same broker consume that, and know other tasks.
     app.conf.update(task_default_queue=SHIPPED_QUEUE)
     app.conf.update(_amqp_conf(settings) if settings.broker_is_amqp else _REDIS_CONF)
+    for name, url in (
+        ("broker_transport_options", settings.celery_broker_url),
+        ("result_backend_transport_options", settings.celery_result_backend),
+    ):
+        if is_sentinel(url or settings.tracking_url):
+            of = SentinelAddress.read(url or settings.tracking_url)
+            app.conf[name] = {"master_name": of.service, "sentinel_kwargs": of.sentinel_options}
 
 
 _REDIS_CONF = {

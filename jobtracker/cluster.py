@@ -67,11 +67,6 @@ class ClusterClient:
         cluster = self.connected()
         return cluster.get_redis_connection(cluster.get_node_from_key(key))
 
-    def servers(self) -> list[Any]:
-        """A client of each primary."""
-        cluster = self.connected()
-        return [cluster.get_redis_connection(node) for node in cluster.get_primaries()]
-
     def _connect(self) -> Any:
         try:
             cluster = RedisCluster(retry=Retry(NoBackoff(), 0), require_full_coverage=False, **self._options)

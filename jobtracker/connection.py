@@ -20,7 +20,7 @@ from redis.exceptions import (
     TryAgainError,
 )
 from redis.retry import Retry
-from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection, SentinelManagedSSLConnection
+from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection
 
 from jobtracker.circuit import Circuit
 from jobtracker.cluster import ClusterClient
@@ -90,12 +90,11 @@ def _of_sentinels(url: str, options: dict[str, Any], kind: Any) -> RedisClient:
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         of.sentinels, sentinel_kwargs={**limits, **of.sentinel_options}
     )
-    base = SentinelManagedSSLConnection if of.is_tls else SentinelManagedConnection
     pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
         of.service,
         sentinels,
         retry=Retry(NoBackoff(), 0),
-        **{**of.options, **options, "connection_class": kind(base)},
+        **{**of.options, **options, "connection_class": kind(SentinelManagedConnection)},
     )
     return Redis(connection_pool=pool)
 
@@ -136,11 +135,6 @@ def _watched(connection_class: Any, circuit: Circuit) -> Any:
 def server_of(client: RedisClient, key: str) -> RedisClient:
     """A client of the one server that has a key, for commands that name none: SCAN, INFO."""
     return client.server_of(key) if isinstance(client, ClusterClient) else client
-
-
-def servers_of(client: RedisClient) -> list[RedisClient]:
-    """A client of each server that takes writes: of one, or of a cluster's."""
-    return client.servers() if isinstance(client, ClusterClient) else [client]
 
 
 def connect_anew(client: RedisClient) -> None:

@@ -19,6 +19,16 @@ class JobNotFoundError(JobTrackerError):
         self.job_id = job_id
 
 
+class PartitionsError(JobTrackerError):
+    """The store has another number of partitions than this process takes it to have."""
+
+    def __init__(self, found: int, wanted: int) -> None:
+        super().__init__(
+            f"The store has {found} partition{'s' if found > 1 else ''}, and TRACKING_PARTITIONS is {wanted} here. "
+            f"Set it to {found}, or move the store: `jobtracker repartition --to {wanted}`."
+        )
+
+
 class IllegalTransitionError(JobTrackerError):
     """The job's status does not allow what was asked for.
 

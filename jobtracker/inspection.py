@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from jobtracker.brokers import Backlog, backlog, broker_refusal, connected, unacknowledged, without_secrets
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.lineage import mapped_task
+from jobtracker.partitions import servers_of
 from jobtracker.refusals import find_refusal, in_words
 from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
 from jobtracker.tracking import Tracking
@@ -84,17 +85,22 @@ class Inspection:
         """The tracking Redis: latency, memory, persistence, whether it takes writes, what it was never told."""
         began = time.perf_counter()
         try:
-            self.tracking.client.ping()
-            latency_ms = (time.perf_counter() - began) * 1000
-            info = self.tracking.client.info()
+            servers = servers_of(self.tracking.client, self.tracking.keys)
+            for server in servers:
+                server.ping()
+            latency_ms = (time.perf_counter() - began) * 1000 / len(servers)
+            infos = [server.info() for server in servers]
             dropped = self.tracking.queries.dropped()
-            refusal = find_refusal(self.tracking.client, self.tracking.keys("probe"), info)
+            asked = zip(servers.items(), infos, strict=True)
+            refusals = [find_refusal(server, key, info) for (server, key), info in asked]
         except RedisError as error:
             return Component(healthy=False, detail=in_words(error))
+        info, refusal = infos[0], next(filter(None, refusals), None)
         facts = {
+            "servers": len(servers),
             "version": info.get("valkey_version") or info.get("redis_version"),
-            "used_memory_bytes": info.get("used_memory"),
-            "max_memory_bytes": info.get("maxmemory"),
+            "used_memory_bytes": sum(int(each.get("used_memory") or 0) for each in infos),
+            "max_memory_bytes": sum(int(each.get("maxmemory") or 0) for each in infos),
             "eviction_policy": info.get("maxmemory_policy"),
             "append_only": bool(info.get("aof_enabled")),
             "last_snapshot": info.get("rdb_last_bgsave_status"),
@@ -114,7 +120,7 @@ class Inspection:
             with connected(self.app, self.timeout_s, read_timeout_s=self.timeout_s) as connection:
                 transport = connection.transport.driver_type
                 latency_ms = (time.perf_counter() - began) * 1000
-                refusal = broker_refusal(connection, self.tracking.keys("probe"))
+                refusal = broker_refusal(connection, self.tracking.keys.parts[0]("probe"))
         except BrokerUnavailableError as error:
             return Component(healthy=False, detail=str(error))
         return Component(

@@ -86,6 +86,8 @@ PREFIXES: dict[str, str] = {
     #                        told, store.
     "probe": "probe",
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
+    "partitions": "partitions",
+    # partitions     string  How many the store has; not there: one. Writer: whoever is first, repartition. For ever.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
@@ -172,7 +174,7 @@ NOBODY = "nobody"
 OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"})
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
-OF_THE_STORE = frozenset({"types", "dropped", "probe"})
+OF_THE_STORE = frozenset({"types", "dropped", "partitions"})
 """Names of the keys of which the first partition has the only one."""
 
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from jobtracker.connection import RedisClient
-from jobtracker.keys import Keys
+from jobtracker.connection import RedisClient, server_of
+from jobtracker.keys import Keys, Partition
 from jobtracker.reports import Worker, read
 from jobtracker.store import now_ms
 
@@ -21,7 +21,8 @@ class Leases:
 
     Args:
         client: A Redis client that decodes responses.
-        keys: The names of its keys.
+        keys: The names of its keys. Each partition has all leases: a script sees those of its own. Who only wants to
+            know who lives asks the first.
         lost_s: A worker that has not renewed for so long is lost, in seconds.
     """
 
@@ -29,35 +30,65 @@ class Leases:
         self.client = client
         self.keys = keys
         self.lost_s = lost_s
+        self._first = keys.parts[0]
 
     def renew(self, worker: Worker) -> None:
         """Say that a worker lives."""
         ttl_ms = int(self.lost_s * 1000)
-        pipe = self.client.pipeline(transaction=False)
-        for part in self.keys.parts:
-            pipe.set(part("lease", worker.incarnation), worker.model_dump_json(), px=ttl_ms)
+        told = worker.model_dump_json()
+
+        def renew(pipe: Any, part: Partition) -> None:
+            pipe.set(part("lease", worker.incarnation), told, px=ttl_ms)
             pipe.zadd(part("leases"), {worker.incarnation: now_ms() + ttl_ms})
-        pipe.execute()
+
+        self._in_each(renew)
 
     def release(self, incarnation: str) -> None:
         """Say that a worker has stopped."""
-        pipe = self.client.pipeline(transaction=False)
-        for part in self.keys.parts:
+
+        def release(pipe: Any, part: Partition) -> None:
             pipe.delete(part("lease", incarnation))
             pipe.zrem(part("leases"), incarnation)
+
+        self._in_each(release)
+
+    def _in_each(self, write: Callable[[Any, Partition], None]) -> None:
+        """Write into all partitions at once; where a server does not answer, into those of the others."""
+        try:
+            self._write(write, self.keys.parts)
+        except Exception:
+            if len(self.keys.parts) == 1:
+                raise
+            failures = []
+            for part in self.keys.parts:
+                try:
+                    self._write(write, [part])
+                except Exception as error:  # noqa: BLE001 (raised below)
+                    failures.append(error)
+            if failures:
+                raise failures[0] from None
+
+    def _write(self, write: Callable[[Any, Partition], None], parts: Iterable[Partition]) -> None:
+        pipe = self.client.pipeline(transaction=len(self.keys.parts) == 1)
+        for part in parts:
+            write(pipe, part)
         pipe.execute()
 
     def live(self) -> list[Worker]:
         """The workers that live, by name."""
-        names = self.client.zrange(self.keys("leases"), now_ms(), "+inf", byscore=True)
-        found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
+        names = self.client.zrange(self._first("leases"), now_ms(), "+inf", byscore=True)
+        found = self.client.mget([self._first("lease", name) for name in names]) if names else []
         return sorted(filter(None, map(_worker, found)), key=lambda w: w.name)
 
     def held(self, incarnations: Iterable[str]) -> set[str]:
         """Those of some incarnations that live, whatever their leases say: by the server's clock."""
         names = list(incarnations)
-        found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
-        return {name for name, text in zip(names, found, strict=True) if text}
+        if not names:
+            return set()
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.keys.parts:  # where a server was away its own ran out
+            pipe.mget([part("lease", name) for name in names])
+        return {name for found in pipe.execute() for name, text in zip(names, found, strict=True) if text}
 
     def all_held(self) -> set[str]:
         """The incarnations of all workers that live, likewise."""
@@ -66,7 +97,7 @@ class Leases:
     def ends_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
         """When these workers' leases end or have ended, by incarnation; of those that did so within an hour."""
         names = list(incarnations)
-        scores = self.client.zmscore(self.keys("leases"), names) if names else []
+        scores = self.client.zmscore(self._first("leases"), names) if names else []
         return {name: int(score) for name, score in zip(names, scores, strict=True) if score is not None}
 
     def silent_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
@@ -74,14 +105,14 @@ class Leases:
         names = list(incarnations)
         pipe = self.client.pipeline(transaction=False)
         for name in names:
-            pipe.pttl(self.keys("lease", name))
+            pipe.pttl(self._first("lease", name))
         left = zip(names, pipe.execute() if names else [], strict=True)
         return {name: max(int(self.lost_s * 1000) - left_ms, 0) for name, left_ms in left if left_ms > 0}
 
     def pools(self, incarnations: Iterable[str]) -> dict[str, str]:
         """The pools of these workers, by incarnation; of those that live."""
         names = list(incarnations)
-        found = self.client.mget([self.keys("lease", name) for name in names]) if names else []
+        found = self.client.mget([self._first("lease", name) for name in names]) if names else []
         workers = zip(names, map(_worker, found), strict=True)
         return {name: worker.pool for name, worker in workers if worker}
 
@@ -90,13 +121,13 @@ class Leases:
 
         A worker notes by its own clock when its lease ends, the server ends it by its.
         """
-        names = self.client.zrange(self.keys("leases"), 0, -1)
-        pipe = self.client.pipeline(transaction=True)
+        names = self.client.zrange(self._first("leases"), 0, -1)
+        pipe = server_of(self.client, self._first.prefix).pipeline(transaction=True)
         pipe.time()
         for name in names:
-            pipe.get(self.keys("lease", name))
-            pipe.pttl(self.keys("lease", name))
-            pipe.zscore(self.keys("leases"), name)
+            pipe.get(self._first("lease", name))
+            pipe.pttl(self._first("lease", name))
+            pipe.zscore(self._first("leases"), name)
         (seconds, micros), *answers = pipe.execute()
         server_ms = seconds * 1000 + micros // 1000
         leases = zip(map(_worker, answers[::3]), answers[1::3], answers[2::3], strict=True)

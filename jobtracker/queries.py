@@ -2,7 +2,7 @@
 
 import copy
 import heapq
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -46,16 +46,25 @@ class JobQueries:
         keys: The names of its keys.
         registry: The job types that workers announced: they say what may be shown.
 
+        before_first: Called before the first list is read, which is not where it raises.
+
     Attributes:
         parts: The partitions of which lists and figures tell.
     """
 
-    def __init__(self, client: RedisClient, keys: Keys | None = None, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        client: RedisClient,
+        keys: Keys | None = None,
+        registry: Registry | None = None,
+        *,
+        before_first: Callable[[], None] | None = None,
+    ) -> None:
         self.client = client
         self.keys = keys or Keys()
         self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
-        self._verbs = Library(["page", "entries", "counts"], reads_only=True)
+        self._verbs = Library(["page", "entries", "counts"], reads_only=True, before_first=before_first)
         self._pages = Pages(client, self.keys, self._verbs)
 
     def within(self, parts: Sequence[Partition]) -> "JobQueries":

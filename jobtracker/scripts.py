@@ -8,7 +8,7 @@ https://redis.io/docs/latest/develop/programmability/functions-intro/
 import hashlib
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from itertools import groupby, islice
 from typing import Any, TypeVar
@@ -41,9 +41,18 @@ class Library:
         keep_s: Lifetime of time series, in seconds.
         reads_only: The verbs write nothing, so a server that takes no writes now (no memory left, a replica) calls
             them all the same.
+        before_first: What is to be done before the first call, which is not made where that raises.
     """
 
-    def __init__(self, verbs: Iterable[str], keep_s: int = 0, *, reads_only: bool = False) -> None:
+    def __init__(
+        self,
+        verbs: Iterable[str],
+        keep_s: int = 0,
+        *,
+        reads_only: bool = False,
+        before_first: Callable[[], None] | None = None,
+    ) -> None:
+        self._before_first = before_first
         body = _render(verbs, keep_s, reads_only=reads_only)
         self.name = f"jobtracker_{hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest()[:12]}"
         self.source = f"#!lua name={self.name}\n" + body.replace(_NAME, self.name)
@@ -86,6 +95,9 @@ class Library:
 
     def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
         """Send calls of a verb, and leave their answers for later."""
+        if self._before_first is not None:
+            self._before_first()
+            self._before_first = None
         if isinstance(client, ClusterClient):
             return ClusterCalls(self, client, verb, calls)
         return PendingCalls(self, client, verb, calls)

@@ -8,7 +8,15 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from jobtracker.errors import JobTrackerError, without_prefix
-from jobtracker.urls import AMQP_SCHEMES, REDIS_SCHEMES, celery_url, scheme_of, with_database
+from jobtracker.urls import (
+    AMQP_SCHEMES,
+    REDIS_SCHEMES,
+    celery_url,
+    is_cluster,
+    is_sentinel,
+    scheme_of,
+    with_database,
+)
 
 
 class SettingsError(JobTrackerError):
@@ -36,23 +44,37 @@ class EnvironmentSettings(BaseModel):
             problems = "; ".join(f"{str(e['loc'][0]).upper()}: {without_prefix(e['msg'])}" for e in error.errors())
             raise SettingsError(f"Bad settings in the environment. {problems}") from error
 
+    def check(self) -> None:
+        """Do nothing where an application of ours can run with these settings.
+
+        Raises:
+            SettingsError: It can't.
+        """
+
     @classmethod
     def of_process(cls) -> Self:
         """The settings in the environment; where one can't be used the process ends, with a message, no traceback."""
         try:
-            return cls.from_env()
+            settings = cls.from_env()
+            settings.check()
         except SettingsError as error:
             raise SystemExit(str(error)) from error
+        return settings
 
 
 class Settings(EnvironmentSettings):
     """Where jobs are tracked, and how."""
 
     redis_url: str = Field(
-        "redis://localhost:6379", repr=False, description="The tracking Redis: redis://, rediss:// or unix://."
+        "redis://localhost:6379",
+        repr=False,
+        description="The tracking Redis: redis://, rediss://, unix://, sentinel:// or redis+cluster://.",
     )
     redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database, where the URL names none.")
     tracking_namespace: str = Field("jobtracker", min_length=1, description="What every key begins with.")
+    tracking_partitions: int = Field(
+        1, ge=1, le=1024, description="In how many parts the store is; on a cluster each lies on one server."
+    )
     tracking_timeout_s: float = Field(1.0, gt=0, description="The longest one call waits for the tracking Redis.")
     celery_broker_url: str | None = Field(
         None, repr=False, description="Celery's broker, Redis or RabbitMQ; default: the tracking Redis."
@@ -85,9 +107,19 @@ class Settings(EnvironmentSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_redis(cls, url: str) -> str:
-        if scheme_of(url) not in {"redis", "rediss", "unix"}:
-            raise ValueError("must begin with redis://, rediss:// or unix://")
+        parts = url.split(";")
+        if any(scheme_of(each) != scheme_of(url) for each in parts) or not (
+            is_sentinel(url) or is_cluster(url) or (len(parts) == 1 and scheme_of(url) in {"redis", "rediss", "unix"})
+        ):
+            raise ValueError("must begin with redis://, rediss://, unix://, sentinel:// or redis+cluster://")
         return url
+
+    @field_validator("redis_db")
+    @classmethod
+    def _is_there(cls, db: int, info: ValidationInfo) -> int:
+        if db and is_cluster(info.data.get("redis_url", "")):
+            raise ValueError("a cluster has database 0 only")
+        return db
 
     @field_validator("celery_broker_url")
     @classmethod
@@ -95,7 +127,8 @@ class Settings(EnvironmentSettings):
         # Several are alternatives, one of which is used (kombu/connection.py).
         if urls and any(scheme_of(url) not in REDIS_SCHEMES | AMQP_SCHEMES for url in urls.split(";")):
             raise ValueError(
-                "must begin with redis://, rediss:// or unix:// for Redis, amqp:// or amqps:// for RabbitMQ"
+                "must begin with redis://, rediss://, unix:// or sentinel:// for Redis, amqp:// or amqps:// for "
+                "RabbitMQ; Celery has no transport for a cluster"
             )
         return urls
 
@@ -108,6 +141,10 @@ class Settings(EnvironmentSettings):
             )
         return lost_s
 
+    def check(self) -> None:  # noqa: D102 (as the base has it)
+        self.broker_url  # noqa: B018 (asked for what it raises)
+        self.result_backend  # noqa: B018
+
     @property
     def tracking_url(self) -> str:
         """The tracking Redis with its database number."""
@@ -115,8 +152,13 @@ class Settings(EnvironmentSettings):
 
     @property
     def broker_url(self) -> str:
-        """Celery's broker, as Celery spells it."""
-        return ";".join(map(celery_url, (self.celery_broker_url or self.tracking_url).split(";")))
+        """Celery's broker, as Celery spells it.
+
+        Raises:
+            SettingsError: None is set, and the tracking Redis can't be one.
+        """
+        url = self.celery_broker_url or self._for_celery("CELERY_BROKER_URL", "messages")
+        return ";".join(map(celery_url, url.split(";")))
 
     @property
     def broker_is_amqp(self) -> bool:
@@ -125,8 +167,21 @@ class Settings(EnvironmentSettings):
 
     @property
     def result_backend(self) -> str:
-        """Celery's result backend, as Celery spells it."""
-        return celery_url(self.celery_result_backend or self.tracking_url)
+        """Celery's result backend, as Celery spells it.
+
+        Raises:
+            SettingsError: None is set, and the tracking Redis can't be one.
+        """
+        url = self.celery_result_backend or self._for_celery("CELERY_RESULT_BACKEND", "results")
+        return ";".join(map(celery_url, url.split(";"))) if is_sentinel(url) else celery_url(url)
+
+    def _for_celery(self, variable: str, what: str) -> str:
+        if is_cluster(self.redis_url):
+            raise SettingsError(
+                f"Bad settings in the environment. {variable}: must be set where REDIS_URL is a cluster's: Celery "
+                f"can't keep its {what} in one, but in a single Redis, or one behind Sentinels."
+            )
+        return self.tracking_url
 
     @property
     def retention_ms(self) -> int:

@@ -22,6 +22,7 @@ from jobtracker.dispatch import SEND
 from jobtracker.hooks import Hooks
 from jobtracker.leases import Leases, Repeater
 from jobtracker.outbox import Outbox
+from jobtracker.partitions import expect_partitions
 from jobtracker.reaper import Reaper
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType, Worker
@@ -92,7 +93,7 @@ class Tracker:
             yield
         finally:
             self._detach()
-            self.tracking.client.connection_pool.disconnect()
+            self.tracking.client.close()
             self.tracking, self.hooks = usual
             self._attach()
 
@@ -256,6 +257,7 @@ class Tracker:
         worker = self._worker
 
         def renew() -> None:
+            expect_partitions(client, keys)  # its lease would be seen, and not its jobs
             registry.announce(*types)
             leases.renew(worker)
 

@@ -1,5 +1,6 @@
 """Everything that works on one store, put together once."""
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,7 @@ from jobtracker.keys import Keys, Partition
 from jobtracker.launcher import Launcher
 from jobtracker.leases import Leases
 from jobtracker.losses import Losses
+from jobtracker.partitions import expect_partitions
 from jobtracker.queries import JobQueries
 from jobtracker.registry import Registry
 from jobtracker.reporting import Reporting
@@ -48,16 +50,18 @@ class Tracking:
             circuit: For a process of many threads that ask Redis at once.
         """
         client = connect(settings.tracking_url, settings.tracking_timeout_s, circuit=circuit)
-        keys = Keys(settings.tracking_namespace)
+        keys = Keys(settings.tracking_namespace, settings.tracking_partitions)
+        expect = functools.partial(expect_partitions, client, keys)
         store = JobStore(
             client,
             keys,
             retention_ms=settings.retention_ms,
             tombstone_s=settings.tombstone_s,
             max_log_lines=settings.max_log_lines,
+            before_first=expect,
         )
         registry = Registry(client, keys)
-        queries = JobQueries(client, keys, registry)
+        queries = JobQueries(client, keys, registry, before_first=expect)
         dispatcher = Dispatcher(app, queries)
         leases = Leases(client, keys, settings.lease_lost_s)
         settlement = Settlement(store, queries, dispatcher, leases)

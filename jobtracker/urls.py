@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
-REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+socket"}
-SENTINEL_SCHEMES = {"sentinel", "rediss+sentinel"}
+REDIS_SCHEMES = {"redis", "rediss", "unix", "redis+socket", "sentinel"}
 CLUSTER_SCHEMES = {"redis+cluster", "rediss+cluster"}
 AMQP_SCHEMES = {"amqp", "amqps", "pyamqp"}
 
@@ -22,7 +21,7 @@ def is_cluster(url: str) -> bool:
 
 def is_sentinel(url: str) -> bool:
     """Whether it is that of Sentinels, as Celery spells it: `sentinel://a:26379;sentinel://b:26379/0`."""
-    return scheme_of(url) in SENTINEL_SCHEMES
+    return scheme_of(url) == "sentinel"
 
 
 def plain_urls(url: str) -> list[str]:
@@ -39,14 +38,12 @@ class SentinelAddress:
         service: What they call the server: `?master_name=`, by default mymaster.
         options: How to connect to that server.
         sentinel_options: How to connect to the Sentinels: `?sentinel_password=`, `?sentinel_username=`.
-        is_tls: Whether that server speaks TLS.
     """
 
     sentinels: list[tuple[str, int]]
     service: str
     options: dict[str, Any]
     sentinel_options: dict[str, str]
-    is_tls: bool
 
     @classmethod
     def read(cls, url: str) -> "SentinelAddress":
@@ -67,7 +64,6 @@ class SentinelAddress:
             service,
             {**query, **login, "db": int(db)},
             {name: value for name, value in own.items() if value},
-            parts[0].scheme.startswith("rediss"),
         )
 
 
@@ -95,6 +91,8 @@ def celery_url(url: str) -> str:
     database in `virtual_host` and its password before the path (kombu/transport/redis.py).
     """
     parts = urlsplit(url)
+    if parts.scheme == "sentinel":  # whose options Celery has in its configuration
+        return urlunsplit(parts._replace(query=""))
     if parts.scheme not in {"redis", "rediss", "unix"}:
         return url
     options = dict(parse_qsl(parts.query))

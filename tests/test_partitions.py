@@ -3,12 +3,16 @@
 import pytest
 from recount import recount
 from sample_jobs import START_MS, new_job
+from test_reaper import live_worker
 
 from jobtracker import paging
+from jobtracker.errors import PartitionsError
 from jobtracker.keys import Keys
+from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import TimeRange, from_ms
+from jobtracker.partitions import expect_partitions
 from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore, now_ms
 
@@ -200,3 +204,37 @@ def test_sub_jobs_everywhere_are_listed_in_their_order(store, queries, family):
     assert [[job.id for job in page.jobs] for page in pages] == [family[:2], family[2:], []]
     running = queries.page(JobFilter(parent="parent", status=Status.RUNNING, sort=None), size=10)
     assert {job.id for job in running.jobs} == set(family)
+
+
+def test_a_process_that_takes_the_store_to_have_another_number_of_partitions_is_told_what_to_do(client, keys, store):
+    expect_partitions(client, keys)
+    expect_partitions(client, keys)
+    assert client.get(keys("partitions")) == str(PARTITIONS)
+    for wanted in (1, 3):
+        other = Keys(keys.namespace, wanted)
+        checked = JobStore(client, other, before_first=lambda other=other: expect_partitions(client, other))
+        for _ in range(2):  # not only the first time
+            with pytest.raises(
+                PartitionsError, match=rf"TRACKING_PARTITIONS is {wanted} .*repartition --to {wanted}"
+            ):
+                checked.create(new_job("x"))
+
+
+def test_a_store_of_which_nothing_is_noted_has_one_partition(client, keys):
+    one = Keys(keys.namespace)
+    expect_partitions(client, one)
+    assert client.get(keys("partitions")) is None
+    JobStore(client, one).create(new_job("x"))
+    expect_partitions(client, one)
+    with pytest.raises(PartitionsError, match="The store has 1 partition, and TRACKING_PARTITIONS is 5 here"):
+        expect_partitions(client, keys)
+
+
+def test_leases_are_in_every_partition_and_one_lives_that_is_in_any(client, keys):
+    leases = Leases(client, keys, lost_s=60)
+    leases.renew(live_worker("w"))
+    assert all(client.exists(part("lease", "w")) for part in keys.parts)
+    client.delete(*(part("lease", "w") for part in keys.parts[:-1]))
+    assert leases.held(["w", "gone"]) == {"w"}
+    leases.release("w")
+    assert leases.held(["w"]) == set()

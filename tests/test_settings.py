@@ -4,11 +4,13 @@ import traceback
 import uuid
 
 import pytest
+from celery import Celery
 from pydantic import ValidationError
 from redis import Redis
 
+from jobtracker.brokers import configure
 from jobtracker.settings import Settings, SettingsError, is_loopback
-from jobtracker.urls import celery_url, with_database
+from jobtracker.urls import SentinelAddress, celery_url, with_database
 
 
 def test_nothing_set_means_the_documented_defaults():
@@ -129,7 +131,46 @@ def test_of_several_brokers_each_is_spelled_so():
     assert settings.broker_url == "rediss://a/1?ssl_cert_reqs=required;rediss://b/1?ssl_cert_reqs=required"
 
 
-@pytest.mark.parametrize("url", ["http://h", "sentinel://h", "amqp//h", "redis:6379", "amqp://a;http://b"])
+@pytest.mark.parametrize("missing", ["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"])
+def test_where_the_store_is_on_a_cluster_our_applications_need_a_place_for_celery(missing):
+    environ = {"CELERY_BROKER_URL": "amqp://h", "CELERY_RESULT_BACKEND": "redis://h"}
+    environ |= {"REDIS_URL": "redis+cluster://a:1;redis+cluster://b:2", missing: ""}
+    settings = Settings.from_env(environ)  # a project of its own configures Celery itself
+    assert settings.tracking_url == environ["REDIS_URL"]
+    with pytest.raises(SettingsError, match=rf"{missing}: must be set where REDIS_URL is a cluster's"):
+        settings.check()
+
+
+def test_a_cluster_has_one_database():
+    with pytest.raises(SettingsError, match="REDIS_DB: a cluster has database 0 only"):
+        Settings.from_env({"REDIS_URL": "redis+cluster://a", "REDIS_DB": "1"})
+
+
+@pytest.mark.parametrize("url", ["redis://a;redis://b", "sentinel://a;redis://b", "http://a", "redis+cluster://a;"])
+def test_an_address_of_the_store_that_is_none_is_an_error(url):
+    with pytest.raises(SettingsError, match="REDIS_URL: must begin with "):
+        Settings.from_env({"REDIS_URL": url})
+
+
+def test_sentinels_are_named_as_celery_names_them_with_their_word_for_the_server():
+    settings = Settings(
+        redis_url="sentinel://u:p%40@a:1;sentinel://b?master_name=shop&sentinel_password=s", redis_db=3
+    )
+    assert settings.broker_url == settings.result_backend == "sentinel://u:p%40@a:1;sentinel://b/3"
+    found = SentinelAddress.read(settings.tracking_url)
+    assert (found.sentinels, found.service) == ([("a", 1), ("b", 26379)], "shop")
+    assert (found.options, found.sentinel_options) == (
+        {"username": "u", "password": "p@", "db": 3},
+        {"password": "s"},
+    )
+    app = Celery("shop", set_as_current=False)
+    configure(app, settings)
+    wanted = {"master_name": "shop", "sentinel_kwargs": {"password": "s"}}
+    assert app.conf.broker_transport_options == app.conf.result_backend_transport_options == wanted
+    app.close()
+
+
+@pytest.mark.parametrize("url", ["http://h", "redis+cluster://h", "amqp//h", "redis:6379", "amqp://a;http://b"])
 def test_a_broker_that_is_neither_redis_nor_rabbitmq_is_an_error_that_says_what_is_possible(url):
     with pytest.raises(SettingsError, match=r"CELERY_BROKER_URL: .*must begin with redis://.* amqp://"):
         Settings.from_env({"CELERY_BROKER_URL": url})

@@ -20,12 +20,13 @@ from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.lists import JobFilter
 from jobtracker.models import job_and_run_of
+from jobtracker.partitions import servers_of
 from jobtracker.queries import HOUR_MS
 from jobtracker.refusals import Refusal, find_refusal, in_words
 from jobtracker.reports import JobType, QueueDepths
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
-from jobtracker.urls import AMQP_SCHEMES, scheme_of
+from jobtracker.urls import AMQP_SCHEMES, is_sentinel, scheme_of
 from jobtracker.whereabouts import Taken
 
 _MOST_JOBS = 5000
@@ -205,24 +206,29 @@ def _find_abandoned(found: Evidence, tracking: Tracking, inspection: Inspection)
 
 def _ask_servers(found: Evidence, tracking: Tracking) -> None:
     settings = tracking.settings
-    clients: list[tuple[str, RedisClient]] = [("the tracking Redis", tracking.client)]
+    clients: list[tuple[str, RedisClient, str]] = []
+    with found.trying("the tracking Redis"):
+        own = servers_of(tracking.client, tracking.keys)
+        clients = [("the tracking Redis", server, key) for server, key in own.items()]
+    key = tracking.keys.parts[0]("probe")
     for role, url in (
         ("the broker", settings.celery_broker_url),
         ("the result backend", settings.celery_result_backend),
     ):
-        first = (url or settings.tracking_url).split(";")[0]
-        if scheme_of(first) in {"redis", "rediss", "unix"}:
-            clients.append((role, connect(first, _TIMEOUT_S)))
+        where = url or settings.tracking_url
+        first = where if is_sentinel(where) else where.split(";")[0]
+        if is_sentinel(first) or scheme_of(first) in {"redis", "rediss", "unix"}:
+            clients.append((role, connect(first, _TIMEOUT_S), key))
         elif scheme_of(first) not in AMQP_SCHEMES:
             found.unchecked.append(f"{role}: nothing is known of {scheme_of(first) or 'such an address'}")
     by_run: dict[str, Server] = {}
-    for role, client in clients:
+    for role, client, key in clients:
         with found.trying(role):
-            server = _ask_server(found, role, client, tracking.keys("probe"))
+            server = _ask_server(found, role, client, key)
             run_id = str(server.info.get("run_id"))
             known = by_run.get(run_id)
             by_run[run_id] = replace(known, roles=(*known.roles, role)) if known else server
-        if client is not tracking.client:
+        if role != "the tracking Redis":
             client.close()
     found.servers = list(by_run.values())
 

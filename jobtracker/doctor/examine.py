@@ -18,6 +18,7 @@ from jobtracker.doctor.traps import TRAPS
 from jobtracker.errors import JobTrackerError
 from jobtracker.inspection import Inspection
 from jobtracker.models import from_ms
+from jobtracker.partitions import servers_of
 from jobtracker.refusals import find_refusal, in_words
 from jobtracker.settings import Settings
 from jobtracker.tracking import Tracking
@@ -49,7 +50,9 @@ def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False)
     """
     began = time.monotonic()
     recount = Recount(tracking, repair=repair)
-    refusal = find_refusal(tracking.client, tracking.keys("probe"), tracking.client.info())
+    servers = servers_of(tracking.client, tracking.keys)
+    refusals = (find_refusal(server, key, server.info()) for server, key in servers.items())
+    refusal = next(filter(None, refusals), None)
     if refusal is None:
         recount.run()
     else:

@@ -89,7 +89,7 @@ def test_of_a_bad_setting_api_worker_and_flower_say_one_line(command):
     ended = outcome(command, redis_url="foo")
     assert ended.returncode == 1
     assert ended.stderr == (
-        "Bad settings in the environment. REDIS_URL: must begin with redis://, rediss:// or unix://\n"
+        "Bad settings in the environment. REDIS_URL: must begin with redis://, rediss://, unix://, sentinel:// or redis+cluster://\n"
     )
 
 

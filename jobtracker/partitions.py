@@ -1,0 +1,36 @@
+"""How many partitions a store has: a process that takes it to have another number would not find its jobs."""
+
+from jobtracker.connection import RedisClient, server_of
+from jobtracker.errors import PartitionsError
+from jobtracker.keys import Keys
+
+
+def expect_partitions(client: RedisClient, keys: Keys) -> None:
+    """Do nothing where the store has as many partitions as there are in `keys`; an empty one has them from now on.
+
+    Raises:
+        PartitionsError: It has another number.
+    """
+    wanted, key = len(keys.parts), keys("partitions")
+    found = partitions_of(client, keys)
+    if found is None and wanted > 1:
+        client.set(key, wanted, nx=True)
+        found = int(client.get(key) or wanted)
+    if found is not None and found != wanted:
+        raise PartitionsError(found, wanted)
+
+
+def servers_of(client: RedisClient, keys: Keys) -> dict[RedisClient, str]:
+    """A client of each server that has a partition, with a key of it that is never there."""
+    servers: dict[RedisClient, str] = {}
+    for part in keys.parts:
+        servers.setdefault(server_of(client, part.prefix), part("probe"))
+    return servers
+
+
+def partitions_of(client: RedisClient, keys: Keys) -> int | None:
+    """How many partitions a store has; None where nothing says so, for there is no job in it."""
+    noted = client.get(keys("partitions"))
+    if noted is not None:
+        return int(noted)
+    return 1 if client.exists(keys.parts[0]("all")) else None
