@@ -102,7 +102,7 @@ class Audit:
             2 if repair and shrink else int(repair),
             *(part for pair in named for part in pair),
         ]
-        differences, families = self._verbs.call(self.client, "audit_jobs", self.part("all"), args)
+        differences, families = self._verbs.call(self.client, "audit_jobs", self.part("kinds"), args)
         return Audited(
             [
                 Difference(Flaw(flaw), where, subject, found, wanted, bool(repaired))

@@ -11,7 +11,7 @@ from kombu.utils.json import dumps
 
 from jobtracker.declarations import DEFAULT, declaration_of
 from jobtracker.lifecycle import Event
-from jobtracker.models import task_id_of
+from jobtracker.models import task_id_of, task_of
 from jobtracker.reasons import as_reason
 from jobtracker.requests import end_of_process
 from jobtracker.tracking import Tracking
@@ -85,7 +85,7 @@ def _stored(result: object, most_bytes: int) -> dict[str, str]:
 
 def _result(tracking: Tracking, record: Mapping[str, str], result: object) -> dict[str, str]:
     # Where nobody has announced the task it is not known whether its results may be stored; the backend has it.
-    announced = tracking.registry.type_of_task(record.get("task", ""))
+    announced = tracking.registry.type_of_task(task_of(record))
     return _stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
 
 

@@ -22,7 +22,7 @@ from jobtracker.errors import (
     ResultGoneError,
 )
 from jobtracker.lifecycle import Priority, Status
-from jobtracker.models import task_id_of
+from jobtracker.models import task_id_of, task_of
 from jobtracker.queries import JobQueries, Loaded
 from jobtracker.scripts import batched
 
@@ -219,7 +219,7 @@ class Dispatcher:
             options["headers"] = {REQUEST_ID_HEADER: record["request_id"]}
         if covered and covered.hidden:  # in what Celery shows of a message
             options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
-        return self.app.signature(record["task"], args=args, kwargs=kwargs, options=options)
+        return self.app.signature(task_of(record), args=args, kwargs=kwargs, options=options)
 
     def _route(self, record: Mapping[str, str]) -> dict[str, Any]:
         """Where a job is sent."""
@@ -235,7 +235,7 @@ class Dispatcher:
 
     def _is_foreign(self, record: Mapping[str, str]) -> bool:
         """Whether a job goes to a queue of which only its own workers know what it has to be declared with."""
-        return bool(record.get("queue")) and record["task"] not in self.app.tasks
+        return bool(record.get("queue")) and task_of(record) not in self.app.tasks
 
     def _result(self, record: dict[str, str], data: dict[str, str]) -> Any:
         if record["status"] != Status.COMPLETED:
@@ -258,7 +258,7 @@ def withheld(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
     if names:
         return f"its type {record['type']} masks {', '.join(names)}"
     if data.get("arguments_repr", "() {}") not in {"() {}", "[] {}"}:
-        return f'declare its task {record.get("task")} with @tracked(store_arguments="full")'
+        return f'declare its task {task_of(record)} with @tracked(store_arguments="full")'
     return None
 
 

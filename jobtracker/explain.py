@@ -13,7 +13,7 @@ from jobtracker.figures import Performance
 from jobtracker.findings import Findings, Job
 from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.models import from_ms
+from jobtracker.models import from_ms, name_of
 from jobtracker.queries import HOUR_MS
 from jobtracker.resending import resending_of
 from jobtracker.store import now_ms
@@ -101,7 +101,7 @@ class Explainer:
 
     def _state(self, sub: Job, found: Findings) -> SubJobState:
         verdict = self._verdict(sub, found)
-        name = sub.record.get("name") or sub.id
+        name = name_of(sub.record)
         return SubJobState(id=sub.id, name=name, status=sub.status, code=verdict.code, sentence=verdict.sentence)
 
     # -- when it may be done ----------------------------------------------------------------------------------------

@@ -45,8 +45,6 @@ PREFIXES: dict[str, str] = {
     "tombstone": "tombstone:",
     # tombstone:<id> string  The job was deleted: late reports must not bring it back. Writer: delete. Expires.
     # indexes ---------------------------------------------------------------------------------------------------
-    "all": "all",
-    # all            zset    Every job, scored by creation (ms).
     "type": "type:",
     # type:<t>       zset    Jobs of a type, scored by creation (ms).
     "entered": "entered:",
@@ -94,9 +92,9 @@ PREFIXES: dict[str, str] = {
 
 RECORD_FIELDS = (
     "schema",  # by which it was made: SCHEMA of that release
-    "name",  # for people
+    "name",  # for people; not set: as the type
     "type",  # the job type
-    "task",  # the Celery task's name
+    "task",  # the Celery task's name, likewise
     "queue",  # where it is sent to
     "replaced",  # "1": in this run its task has put other tasks into its place
     "via",  # the queue of its message where that is another one, of the task that replaced its own

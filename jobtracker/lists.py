@@ -67,7 +67,7 @@ class Plan:
 
     def created_between(self, low_ms: int, high_ms: int | None) -> "Plan":
         """The same, where all matches are known to have been created between these times (inclusive)."""
-        if self.index[0] not in {"all", "type"}:
+        if self.index[0] != "type":
             return self
         low = low_ms if self.low == "-inf" else max(low_ms, int(self.low))
         highs = [int(self.high)] if self.high != "+inf" else []
@@ -127,7 +127,7 @@ def plan(wanted: JobFilter) -> Plan:
             scored, finished = finished, TimeRange()
         status = priority = job_type = None
     else:
-        index = ("type", job_type) if job_type else ("all",)
+        index = ("type", job_type or "")
         scored, created, job_type = created, TimeRange(), None
     equal = {
         "type": job_type, "status": status, "priority": priority, "parent": parent,

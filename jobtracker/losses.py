@@ -8,6 +8,7 @@ from jobtracker.dispatch import withheld
 from jobtracker.keys import LET_GO
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, OnLost
+from jobtracker.models import task_of
 from jobtracker.queries import JobQueries
 from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
@@ -101,7 +102,7 @@ class Losses:
 
     def _fate(self, record: dict[str, str], losses: int, *, comes_back: bool) -> tuple[Event, str | None]:
         """What becomes of a job whose execution was lost; where it was to run again and can't, why."""
-        job_type = self.registry.type_of(record) or JobType(name=record["type"], task=record.get("task", ""))
+        job_type = self.registry.type_of(record) or JobType(name=record["type"], task=task_of(record))
         runs_again = comes_back or job_type.on_lost is OnLost.RERUN
         if runs_again and losses >= job_type.max_deliveries:
             return Event.QUARANTINE, None

@@ -152,7 +152,7 @@ class JobSummary(BaseModel):
         without making a job of each.
         """
         get = record.get
-        job_id, run, task = record["id"], int(get("run") or 0), get("task")
+        job_id, run = record["id"], int(get("run") or 0)
         subs = int(get("subs") or 0)
         counts = progress = None
         if subs:
@@ -165,7 +165,7 @@ class JobSummary(BaseModel):
         tags = get("tags")
         return {
             "id": job_id,
-            "name": get("name") or task or job_id,
+            "name": name_of(record),
             "job_type": record["type"],
             "status": status_of(record),
             "priority": _known(Priority, get("priority"), Priority.NORMAL),
@@ -193,7 +193,7 @@ class JobSummary(BaseModel):
             "double_runs": int(double_runs),
             "losses": int(get("losses") or 0),
             "wasted_s": int(wasted_ms) / 1000,
-            "task": task,
+            "task": task_of(record),
             "task_id": task_id_of(job_id, run) if run else None,
             "queue": get("queue"),
             "worker": get("worker"),
@@ -417,6 +417,16 @@ def job_and_run_of(task_id: str) -> tuple[str, int]:
     if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
         return job_id, int(run)
     return task_id, 1
+
+
+def name_of(record: Mapping[str, str]) -> str:
+    """The name of a record, for people."""
+    return record.get("name") or record.get("type") or record["id"]
+
+
+def task_of(record: Mapping[str, str]) -> str:
+    """The name of the Celery task of a record."""
+    return record.get("task", record.get("type", ""))
 
 
 def status_of(record: Mapping[str, str]) -> Status:

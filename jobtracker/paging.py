@@ -110,7 +110,7 @@ class Pages:
         score, job_id = start or ("", "")
         how: list[str | int] = [way.order, size, budget, way.low, way.high, skip, score, job_id, checks]
         calls: list[tuple[str, list[str | int | float]]] = [
-            (part("all"), [part.prefix, *_padded(way.index), *how]) for part in parts
+            (part("kinds"), [part.prefix, *_padded(way.index), *how]) for part in parts
         ]
         found = []
         for more, last_score, last_id, left, total, lines in self._verbs.begin(self.client, "page", calls).answers():
@@ -230,7 +230,7 @@ class Pages:
     def _entries(self, index: tuple[str, ...], spans: Sequence[Span]) -> list[Entries]:
         """Entries of an index, all asked for at once."""
         calls: list[tuple[str, list[str | int | float]]] = [
-            (part("all"), [part.prefix, *_padded(index), low, high, skip, most])
+            (part("kinds"), [part.prefix, *_padded(index), low, high, skip, most])
             for part, low, high, skip, most in spans
         ]
         answers = self._verbs.begin(self.client, "entries", calls).answers() if calls else []

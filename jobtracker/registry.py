@@ -11,6 +11,7 @@ from jobtracker.arguments import ALL, MASK, ArgumentRule
 from jobtracker.connection import RedisClient
 from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
 from jobtracker.keys import Keys
+from jobtracker.models import task_of
 from jobtracker.reports import JobType, read
 
 CUSTOM = "custom"
@@ -90,7 +91,7 @@ class Registry:
     def type_of(self, record: Mapping[str, str]) -> JobType | None:
         """The type of a job, of a custom one that of its task; None where nobody has announced it."""
         announced = self.all().get(record["type"]) if record["type"] != CUSTOM else None
-        return announced or self.type_of_task(record.get("task", ""))
+        return announced or self.type_of_task(task_of(record))
 
     def queue_of(self, record: Mapping[str, str], default: str) -> str:
         """Where a job is sent whose record does not say, as a chord's body; the default where no worker says it.

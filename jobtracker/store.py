@@ -197,7 +197,7 @@ class JobStore:
         for job in jobs:
             shares.setdefault(self.keys.of(job.id), []).append([job.id, _texts(job.fields), _texts(job.data)])
         calls: Iterator[Call] = (
-            (part("all"), [part.prefix, at_ms, json.dumps(some, ensure_ascii=False)])
+            (part("kinds"), [part.prefix, at_ms, json.dumps(some, ensure_ascii=False)])
             for part, own in shares.items()
             for some in batched(own, _PLANTED)
         )
@@ -366,9 +366,9 @@ class JobStore:
     def _named(self, job_ids: Sequence[str]) -> list[str]:
         pipe = self.client.pipeline(transaction=False)
         for job_id in job_ids:
-            pipe.hmget(self.keys("job", job_id), "name", "reason")
+            pipe.hmget(self.keys("job", job_id), "name", "type", "reason")
         found = zip(job_ids, pipe.execute(), strict=True)
-        return [text or "" for job_id, texts in found for text in (job_id, *texts)]
+        return [text or "" for job_id, (name, kind, reason) in found for text in (job_id, name or kind, reason)]
 
     def _told_call(self, job_id: str, left: str, *, settled: bool) -> tuple[str, list[str | int | float]]:
         part = self.keys.of(job_id)

@@ -9,7 +9,7 @@ from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys, Partitio
 from jobtracker.lifecycle import SETTLED
 
 MOST_EXECUTIONS = 100
-INDEXES = ("all", "type", "entered")
+INDEXES = ("type", "entered")
 Records = dict[str, dict[str, str]]
 OF_ONE_JOB = ("data", "log", "history", "executions", "subs", "outcomes")
 
@@ -110,7 +110,6 @@ def _of_indexes(client: RedisClient, keys: Partition, names: dict[str, list[str]
     expected: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
     for job_id, record in records.items():
         status, job_type = record["status"], record["type"]
-        expected["all", ""][job_id] = float(record["created"])
         expected["type", job_type][job_id] = float(record["created"])
         expected["entered", f"{status}:{record['priority']}:{job_type}"][job_id] = float(record["entered"])
     actual: dict[tuple[str, str], dict[str, float]] = {}

@@ -602,7 +602,7 @@ def hang_up(project, options):
 
 def recorded(project):
     """The ids of all jobs."""
-    return set(project.client.zrange(project.keys("all"), 0, -1))
+    return {job_id for status in Status for job_id in project.queries.entered_before(status, 2**53, 0, 10_000)}
 
 
 # -- what has become of it ------------------------------------------------------------------------------------------

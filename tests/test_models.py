@@ -104,12 +104,8 @@ def test_no_time_of_the_store_is_none(value):
 
 def test_a_bare_record_is_a_job():
     job = JobSummary.from_record(RECORD)
-    assert (job.id, job.name, job.run, job.tags, job.origin) == ("j", "j", 0, [], "celery")
+    assert (job.id, job.name, job.task, job.run, job.tags, job.origin) == ("j", "custom", "custom", 0, [], "celery")
     assert job.progress is job.sub_job_counts is job.failure_policy is job.started_at is job.task_id is None
-
-
-def test_a_job_without_a_name_is_called_by_its_task():
-    assert JobSummary.from_record(RECORD | {"task": "app.task"}).name == "app.task"
 
 
 @pytest.mark.parametrize(

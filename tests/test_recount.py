@@ -23,7 +23,7 @@ def test_a_store_that_nobody_meddled_with_has_no_differences(client, keys, job, 
     assert recount(client, keys) == []
 
 
-@pytest.mark.parametrize("index", [("all",), ("type", "custom"), ("entered", "completed", "normal", "custom")])
+@pytest.mark.parametrize("index", [("type", "custom"), ("entered", "completed", "normal", "custom")])
 def test_a_missing_entry_a_wrong_score_and_a_stray_entry_are_seen_in_every_index(client, keys, job, index):
     client.zrem(keys.of(job)(*index), job)
     assert len(recount(client, keys)) == 1

@@ -7,6 +7,7 @@ from sample_jobs import START_MS, create_in, create_job, create_parent, new_job,
 from time_series import stored_series
 
 from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.lists import JobFilter
 from jobtracker.models import from_ms
 from jobtracker.store import NewJob
 
@@ -202,3 +203,14 @@ def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(client, ke
     assert client.hget(keys("job", "p"), "subs") == "30"
     assert client.zrange(keys("untold"), 0, -1) == [subs[7]]
     assert recount(client, keys) == []
+
+
+def test_a_name_and_a_task_that_are_the_same_as_the_type_are_not_stored_twice(store, queries):
+    named = {"type": "app.add", "priority": "low"}
+    store.create(NewJob(id="same", fields={**named, "name": "app.add", "task": "app.add"}))
+    store.create(NewJob(id="other", fields={**named, "name": "Adds", "task": "add"}))
+    assert not {"name", "task"} & queries.record("same").keys()
+    shown = [(job.name, job.task) for job in queries.get_many(["same", "other"])]
+    assert shown == [("app.add", "app.add"), ("Adds", "add")]
+    assert {job.id for job in queries.page(JobFilter(name="ADD")).jobs} == {"same", "other"}
+    assert [job.id for job in queries.page(JobFilter(name="app.")).jobs] == ["same"]

@@ -116,7 +116,7 @@ class Mix:
 
 
 def records(project):
-    ids = project.client.zrange(project.keys("all"), 0, -1)
+    ids = [job_id for status in Status for job_id in project.queries.entered_before(status, 2**53, 0, 10_000)]
     return {record["id"]: record for record, _ in project.queries.load(ids)}
 
 

@@ -20,7 +20,7 @@ PIECE = 100
 
 _SCANNED = 1000
 _OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"}
-_INDEXES = {"all", "type", "entered"}
+_INDEXES = {"type", "entered"}
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 
 
@@ -84,7 +84,7 @@ class Recount:
                 named.append((name, rest))
                 self.jobs += name == "job"
             elif name in _INDEXES:
-                indexes.add((name, *(rest.split(":", 2) if name == "entered" else [rest] if rest else [])))
+                indexes.add((name, *rest.split(":", 2 if name == "entered" else 0)))
             elif name is None:
                 self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)], part)
         for first in range(0, len(named), PIECE):

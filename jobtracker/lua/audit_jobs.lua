@@ -1,7 +1,7 @@
 -- audit_jobs.lua: compare records with their index entries, and what is kept of a job with whether it is there.
 -- Each call is one look at one moment, so nothing differs only because it moved meanwhile.
 --
--- KEYS[1]  all jobs
+-- KEYS[1]  any key of the partition
 -- ARGV     prefix, '1' to repair, '2' to do so too where sub-jobs are lost for good, then pairs of the name of a key
 --          (`keys.PREFIXES`) and a job's id
 -- Names    job       its record is compared with the indexes, and a parent's counters with what it was told
@@ -93,7 +93,6 @@ local function check_job(id)
     if finished then contradicts(id, 'finished', finished) end
     if presumed then contradicts(id, 'presumed', presumed) end
   end
-  check_index(id, created, 'all')
   check_index(id, created, 'type', kind)
   check_index(id, entered, 'entered', status, priority .. ':' .. kind)
   if redis.call('SISMEMBER', key('kinds'), priority .. ':' .. kind) == 0 then

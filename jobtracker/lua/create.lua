@@ -27,9 +27,7 @@ if not rec then
   for i = 1, #fields, 2 do rec[fields[i]] = fields[i + 1] end
   if #fields == 0 then return 'missing' end
   if not (rec.type and rec.priority) then return redis.error_reply('ERR A job needs a type and a priority.') end
-  redis.call('HSET', KEYS[1], 'schema', SCHEMA, 'status', 'pending', 'created', now, 'entered', now, 'run', 0, unpack(fields))
-  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
-  redis.call('ZADD', key('all'), now, id)
+  write_new(rec, fields, data, now)
   redis.call('ZADD', key('type', rec.type), now, id)
   introduce(rec)
   index(rec, now)

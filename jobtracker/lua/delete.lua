@@ -40,7 +40,6 @@ local function remove(id)
   end
   leave_set(key('entered', rec.status, kind_of(rec)), id)
   leave_set(key('type', rec.type), id)
-  leave_set(key('all'), id)
   leave_set(key('untold'), id)
   leave_set(key('unconfirmed'), task_id(rec))
   for _, name in ipairs({ 'job', 'data', 'log', 'history', 'executions', 'subs', 'outcomes' }) do

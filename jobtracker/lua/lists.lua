@@ -1,14 +1,20 @@
 -- lists.lua: a list of jobs is the union of sorted sets, none of which has a job of another, in the order of score and id.
 -- The loader puts it in front of the verbs, behind record.lua.
 
--- The keys of the sets of an index. That of who entered a status has a set for each priority and type; '' stands for any.
+-- The keys of the sets of an index: 'type' has one for each type, 'entered' one for each status, priority and type. Of
+-- these types and priorities '' stands for any.
 local function sets_of(name, a, b, c)
-  if name ~= 'entered' then return { key(name, a ~= '' and a or nil) } end
-  if b ~= '' and c ~= '' then return { key(name, a, b .. ':' .. c) } end
-  local sets = {}
+  if name == 'type' and a ~= '' or name ~= 'type' and name ~= 'entered' then return { key(name, a) } end
+  if name == 'entered' and b ~= '' and c ~= '' then return { key(name, a, b .. ':' .. c) } end
+  local sets, seen = {}, {}
   for _, kind in ipairs(redis.call('SMEMBERS', key('kinds'))) do
     local priority, of_type = kind:match('^(.-):(.*)$')
-    if (b == '' or b == priority) and (c == '' or c == of_type) then sets[#sets + 1] = key(name, a, kind) end
+    if name == 'entered' then
+      if (b == '' or b == priority) and (c == '' or c == of_type) then sets[#sets + 1] = key(name, a, kind) end
+    elseif not seen[of_type] then
+      seen[of_type] = true
+      sets[#sets + 1] = key(name, of_type)
+    end
   end
   return sets
 end

@@ -18,10 +18,7 @@ for i = 1, #jobs do
   local id, fields, data = unpack(jobs[i])
   local rec = { id = id, status = 'pending' }
   for n = 1, #fields, 2 do rec[fields[n]] = fields[n + 1] end
-  redis.call('HSET', key('job', id), 'schema', SCHEMA, 'status', 'pending', 'created', now, 'entered', now,
-    'run', 0, unpack(fields))
-  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
-  enter(key('all'), id)
+  write_new(rec, fields, data, now)
   enter(key('type', rec.type), id)
   enter(key('entered', 'pending', kind_of(rec)), id)
   if rec.parent then enter(key('untold'), id) end

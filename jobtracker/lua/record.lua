@@ -55,6 +55,19 @@ local function introduce(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
 local function index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
 local function unindex(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
 
+-- Writes the record of a job that is new, and its data. A name and a task that are the same as the type are not kept.
+local AS_TYPE = { name = true, task = true }
+local function write_new(rec, fields, data, now)
+  local set = { 'schema', SCHEMA, 'status', 'pending', 'created', now, 'entered', now, 'run', 0 }
+  for i = 1, #fields, 2 do
+    if not AS_TYPE[fields[i]] or fields[i + 1] ~= rec.type then
+      set[#set + 1], set[#set + 2] = fields[i], fields[i + 1]
+    end
+  end
+  redis.call('HSET', key('job', rec.id), unpack(set))
+  if #data > 0 then redis.call('HSET', key('data', rec.id), unpack(data)) end
+end
+
 local function given(pairs_given, name)
   for i = 1, #pairs_given, 2 do
     if pairs_given[i] == name then return pairs_given[i + 1] end

@@ -57,7 +57,8 @@ local function blame()
     for i = 1, #subs do
       local outcome = outcomes[i] and outcomes[i]:match(':(.*)$') or 'is gone'
       if outcome ~= 'completed' and #named < NAMED then
-        local name, reason = unpack(redis.call('HMGET', key('job', subs[i]), 'name', 'reason'))
+        local name, kind, reason = unpack(redis.call('HMGET', key('job', subs[i]), 'name', 'type', 'reason'))
+        name = name or kind
         local elsewhere = named_elsewhere[subs[i]]
         if elsewhere then name, reason = elsewhere[1] ~= '' and elsewhere[1], elsewhere[2] ~= '' and elsewhere[2]
         elseif not name and ARGV[7] ~= '' then unnamed[#unnamed + 1] = subs[i] end

@@ -30,7 +30,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 CURSORS = JSON | st.fixed_dictionaries(
-    {"signature": st.just(["all", "desc"]), "score": JSON, "id": JSON, "skip": JSON}
+    {"signature": st.just(["type", "", "desc"]), "score": JSON, "id": JSON, "skip": JSON}
 )
 no_harm = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 

@@ -130,7 +130,7 @@ class Evidence:
     @cached_property
     def cases(self) -> dict[str, Case]:
         """Every job that anybody knows of, by id."""
-        ids = self._queries.client.zrange(self._queries.keys("all"), 0, -1)
+        ids = [job_id for status in Status for job_id in self._queries.entered_before(status, 2**53, 0, 10**6)]
         loaded = self._queries.load(ids, missing_ok=True)
         found = {record["id"]: Case(record["id"], record, data) for record, data in loaded if "status" in record}
 

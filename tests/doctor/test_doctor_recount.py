@@ -69,7 +69,6 @@ def test_nothing_differs_in_a_store_that_nobody_meddled_with(tracking, job, pare
 
 
 DAMAGES = {
-    "an index lacks a job": (lambda c, k: c.zrem(k("all"), "j"), ("missing", "all", "j")),
     "a type's index lacks a job": (lambda c, k: c.zrem(k("type", "custom"), "j"), ("missing", "type:custom", "j")),
     "a status's index lacks a job": (
         lambda c, k: c.delete(k("entered", "completed", "normal", "custom")),
@@ -80,10 +79,13 @@ DAMAGES = {
         ("missing", "kinds", "normal:custom"),
     ),
     "an index has a job at a wrong place": (
-        lambda c, k: c.zadd(k("all"), {"j": START_MS + 1}),
-        ("score", "all", "j"),
+        lambda c, k: c.zadd(k("type", "custom"), {"j": START_MS + 1}),
+        ("score", "type:custom", "j"),
     ),
-    "an index has a job that is none": (lambda c, k: c.zadd(k("all"), {"gone": 1}), ("stray", "all", "gone")),
+    "an index has a job that is none": (
+        lambda c, k: c.zadd(k("type", "custom"), {"gone": 1}),
+        ("stray", "type:custom", "gone"),
+    ),
     "a type has a job of another": (lambda c, k: c.zadd(k("type", "a:b"), {"j": 1}), ("stray", "type:a:b", "j")),
     "a status has a job of another": (
         lambda c, k: c.zadd(k("entered", "failed", "normal", "custom"), {"j": 1}),
@@ -289,7 +291,7 @@ class Traffic:
             store.apply(Event.SUB_START, parent, at_ms=START_MS)
             change = store.apply(dice.choice([Event.COMPLETE, Event.FAIL]), sub, at_ms=START_MS)
             self.tracking.settlement.follow(sub, change)
-        old = self.tracking.client.zrandmember(self.tracking.keys("all"))
+        old = self.tracking.client.zrandmember(self.tracking.keys("type", "custom"))
         store.apply(dice.choice([Event.START, Event.COMPLETE, Event.FAIL]), old)
         store.delete(old)
         self.tracking.launcher.empty_trash()
@@ -318,7 +320,7 @@ def test_damage_is_mended_to_the_right_values_while_everything_moves(client, key
     with Traffic(tracking):
         client.delete(keys("kinds"))
         client.zremrangebyrank(keys("entered", "pending", "normal", "custom"), 0, 99)
-        client.zremrangebyrank(keys("all"), 1000, 1099)
+        client.zremrangebyrank(keys("type", "custom"), 1000, 1099)
         client.zadd(keys("type", "custom"), {f"gone-{n}": n for n in range(100)})
         found = Recount(tracking, repair=True, apart_s=0.3)
         found.run()
