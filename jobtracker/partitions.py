@@ -33,4 +33,4 @@ def partitions_of(client: RedisClient, keys: Keys) -> int | None:
     noted = client.get(keys("partitions"))
     if noted is not None:
         return int(noted)
-    return 1 if client.exists(keys.parts[0]("all")) else None
+    return 1 if client.exists(keys.parts[0]("kinds")) else None
