@@ -29,6 +29,18 @@ class PartitionsError(JobTrackerError):
         )
 
 
+class BeingMovedError(JobTrackerError):
+    """The store is on its way to another number of partitions."""
+
+    def __init__(self, was: int, wanted: int) -> None:
+        super().__init__(
+            f"The store is being moved from {was} to {wanted} partitions. Wait for the end of "
+            f"`jobtracker repartition --to {wanted}`; where it was broken off, it goes on when it is called again."
+        )
+        self.was = was
+        self.wanted = wanted
+
+
 class IllegalTransitionError(JobTrackerError):
     """The job's status does not allow what was asked for.
 

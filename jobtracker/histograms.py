@@ -14,7 +14,7 @@ import struct
 import sys
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from typing import NamedTuple
 
 ERROR = 0.02
@@ -88,6 +88,13 @@ class Settled(NamedTuple):
             Histogram(buckets[::2], totals["wait_sum"], totals["wait_max"]),
             Histogram(buckets[1::2], totals["run_sum"], totals["run_max"]),
         )
+
+
+def merged(strings: Iterable[bytes | None]) -> bytes:
+    """Some strings of the store as one, that tells the same."""
+    totals, wait, run = Settled.of(strings)
+    buckets = [count for pair in zip_longest(wait.buckets, run.buckets, fillvalue=0) for count in pair]
+    return _HEAD.pack(*(totals[name] for name in TOTALS)) + struct.pack(f">{len(buckets)}I", *buckets)
 
 
 def _sum_of_buckets(strings: Sequence[bytes]) -> Sequence[int]:

@@ -85,7 +85,10 @@ PREFIXES: dict[str, str] = {
     "probe": "probe",
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "partitions": "partitions",
-    # partitions     string  How many the store has; not there: one. Writer: whoever is first, repartition. For ever.
+    # partitions     string  How many the store has; not there: one; "<n>><m>" while it is moved from n to m of them.
+    #                        Writer: whoever is first, repartition. For ever.
+    "moved": "moved",
+    # moved          set     Time series that were added to this partition's own. Writer: repartition. Until its end.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }

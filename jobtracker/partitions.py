@@ -1,7 +1,7 @@
 """How many partitions a store has: a process that takes it to have another number would not find its jobs."""
 
 from jobtracker.connection import RedisClient, server_of
-from jobtracker.errors import PartitionsError
+from jobtracker.errors import BeingMovedError, PartitionsError
 from jobtracker.keys import Keys
 
 
@@ -10,6 +10,7 @@ def expect_partitions(client: RedisClient, keys: Keys) -> None:
 
     Raises:
         PartitionsError: It has another number.
+        BeingMovedError: It is on its way to another one.
     """
     wanted, key = len(keys.parts), keys("partitions")
     found = partitions_of(client, keys)
@@ -29,8 +30,15 @@ def servers_of(client: RedisClient, keys: Keys) -> dict[RedisClient, str]:
 
 
 def partitions_of(client: RedisClient, keys: Keys) -> int | None:
-    """How many partitions a store has; None where nothing says so, for there is no job in it."""
+    """How many partitions a store has; None where nothing says so, for there is no job in it.
+
+    Raises:
+        BeingMovedError: It is on its way from one number to another.
+    """
     noted = client.get(keys("partitions"))
     if noted is not None:
-        return int(noted)
+        was, is_moving, wanted = noted.partition(">")
+        if is_moving:
+            raise BeingMovedError(int(was), int(wanted))
+        return int(was)
     return 1 if client.exists(keys.parts[0]("kinds")) else None

@@ -19,6 +19,7 @@ from jobtracker.cli import (
     jobs,
     logs,
     queues,
+    repartition,
     stats,
     tree,
     up,
@@ -35,6 +36,7 @@ from jobtracker.version import package_version
 _RUN = "Run it"
 _JOBS = "Jobs"
 _FIGURES = "What there is"
+_STORE = "The store"
 
 
 class Commands(TyperGroup):
@@ -68,6 +70,7 @@ _COMMANDS: dict[str, list[Callable[..., None]]] = {
     _RUN: [up.up, demo.demo, api.api, worker.worker],
     _JOBS: [tree.tree, watch.watch, explain.explain, history.history, logs.logs],
     _FIGURES: [stats.stats, workers.workers, queues.queues, job_types.types, health.health, doctor.doctor],
+    _STORE: [repartition.repartition],
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:

@@ -18,7 +18,7 @@ from jobtracker.doctor.traps import TRAPS
 from jobtracker.errors import JobTrackerError
 from jobtracker.inspection import Inspection
 from jobtracker.models import from_ms
-from jobtracker.partitions import servers_of
+from jobtracker.partitions import expect_partitions, servers_of
 from jobtracker.refusals import find_refusal, in_words
 from jobtracker.settings import Settings
 from jobtracker.tracking import Tracking
@@ -47,8 +47,10 @@ def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False)
 
     Raises:
         redis.exceptions.RedisError: The tracking Redis does not answer.
+        PartitionsError: The store has another number of partitions.
     """
     began = time.monotonic()
+    expect_partitions(tracking.client, tracking.keys)  # of others nothing would be right, or could be mended
     recount = Recount(tracking, repair=repair)
     servers = servers_of(tracking.client, tracking.keys)
     refusals = (find_refusal(server, key, server.info()) for server, key in servers.items())

@@ -42,6 +42,19 @@ def test_it_names_what_is_wrong_repairs_it_and_says_so_with_its_exit_status(stor
     assert recount(store.client, store.keys) == []
 
 
+def test_after_a_move_to_more_partitions_it_wants_their_number_and_finds_nothing_wrong(store, monkeypatch):
+    create_in(store, Status.COMPLETED)
+    moved = run(NO_API, "repartition", "--to", "4")
+    assert moved.exit_code == 0
+    assert moved.stdout.splitlines()[-1].startswith("Set TRACKING_PARTITIONS=4 for all processes")
+    refused = run(NO_API, "doctor")
+    assert (refused.exit_code, "TRACKING_PARTITIONS is 1 here" in refused.stderr) == (1, True)
+    monkeypatch.setenv("TRACKING_PARTITIONS", "4")
+    found = run(NO_API, "doctor", "--json")
+    document = json.loads(found.stdout)
+    assert (found.exit_code, document["healthy"], document["jobs"]) == (0, True, 1)
+
+
 def test_without_the_tracking_redis_it_says_so(monkeypatch):
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}")
     found = run(NO_API, "doctor")

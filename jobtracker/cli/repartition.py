@@ -1,0 +1,35 @@
+"""`jobtracker repartition`."""
+
+from typing import Annotated
+
+import typer
+
+_TIMEOUT_S = 30.0
+
+
+def repartition(
+    to: Annotated[int, typer.Option(min=1, max=1024, help="How many partitions the store is to have.")],
+    from_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where it is now, if it is to move to REDIS_URL; with its database.", show_default="REDIS_URL"
+        ),
+    ] = None,
+) -> None:
+    """Move the store to another number of partitions, and with --from-url to another server or cluster.
+
+    Stop the workers, the API and whoever sends tasks before, and start them with TRACKING_PARTITIONS afterwards. May
+    be broken off at any moment: called again it goes on. It needs the API's environment (REDIS_URL and so on).
+    """
+    from jobtracker.connection import connect
+    from jobtracker.repartition import Repartition
+    from jobtracker.settings import Settings
+
+    settings = Settings.from_env()
+    target = connect(settings.tracking_url, _TIMEOUT_S)
+    is_elsewhere = from_url is not None and from_url != settings.tracking_url
+    source = connect(from_url, _TIMEOUT_S) if from_url is not None and is_elsewhere else target
+    with target, source:
+        move = Repartition(source, target, settings.tracking_namespace, to, is_elsewhere=is_elsewhere)
+        move.run(typer.echo)
+    typer.echo(f"Set TRACKING_PARTITIONS={to} for all processes, and run `jobtracker doctor`.")
