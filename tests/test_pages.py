@@ -131,6 +131,29 @@ def test_pages_by_cursor_and_by_number_show_every_match_once_and_in_order(popula
         assert {page.total for page in numbered} <= {None, len(expected)}, order
 
 
+MANY_TYPES = [
+    {},
+    {"sort": Sort.CREATED},
+    {"status": Status.PENDING},
+    {"status": Status.PENDING, "sort": Sort.STATUS_CHANGED},
+    {"status": Status.PENDING, "priority": Priority.NORMAL},
+]
+
+
+def test_pages_of_many_types_show_every_job_once_and_in_order(client, store, queries, keys):
+    dice = random.Random(2)
+    for n in range(300):
+        create_job(store, f"j{n}", at_ms=START_MS + n // 7, type=f"type-{dice.randrange(100)}")
+    lists = JobLists(client, keys, frozen=True)
+    for filters in MANY_TYPES:
+        wanted = JobFilter(**filters)
+        expected = lists.ids(wanted)
+        assert ids_of(pages_by_cursor(queries, wanted, 37)) == expected
+        assert ids_of(queries.page(wanted, size=50, number=number) for number in (1, 3, 6)) == (
+            expected[:50] + expected[100:150] + expected[250:300]
+        )
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

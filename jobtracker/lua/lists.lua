@@ -42,9 +42,9 @@ local function open_list(sets, is_ascending, low, high, score, id)
   return list
 end
 
--- Fetches the next entries of a set that has none at hand; false where it has no more.
+-- Fetches the next entries of a set that has none at hand, each time twice as many; false where it has no more.
 local function fetch(list, set, most)
-  local n = math.min(most, set.last - set.first + 1)
+  local n = math.min(set.n and 2 * set.n or most, set.last - set.first + 1)
   if n <= 0 then return false end
   local first = list.is_ascending and set.first or set.last - n + 1
   local found = redis.call('ZRANGE', set.key, first, first + n - 1, 'WITHSCORES')
@@ -57,22 +57,48 @@ local function fetch(list, set, most)
   return true
 end
 
+local function comes_before(list, set, other)
+  local a, b = set.scores[set.at], other.scores[other.at]
+  if a ~= b then return (a < b) == list.is_ascending end
+  return precedes(set.ids[set.at], other.ids[other.at]) == list.is_ascending
+end
+
+-- A list is a heap of its sets from its first entry on: what a set costs does not depend on how many entries are asked for.
+local function sink(list, at)
+  local set = list[at]
+  while 2 * at <= #list do
+    local below_it = 2 * at
+    if below_it < #list and comes_before(list, list[below_it + 1], list[below_it]) then below_it = below_it + 1 end
+    if not comes_before(list, list[below_it], set) then break end
+    list[at] = list[below_it]
+    at = below_it
+  end
+  list[at] = set
+end
+
+-- Takes out the set at a place, and has the last one there.
+local function drop_set(list, at)
+  list[at] = list[#list]
+  table.remove(list)
+end
+
 -- The next entry: its id and score, or nil. `most` is how many will be asked for, about.
 local function next_of(list, most)
-  local best
-  for i = #list, 1, -1 do
-    local set = list[i]
-    if set.at > (set.n or 0) and not fetch(list, set, math.ceil(most / #list) + 1) then table.remove(list, i)
-    elseif not best then best = set
-    else
-      local a, b = set.scores[set.at], best.scores[best.at]
-      local is_before = a < b or a == b and precedes(set.ids[set.at], best.ids[best.at])
-      if is_before == list.is_ascending then best = set end
+  if not list.is_heap then
+    local each = math.ceil(most / #list) + 1
+    for i = #list, 1, -1 do
+      if not fetch(list, list[i], each) then drop_set(list, i) end
     end
+    for i = math.floor(#list / 2), 1, -1 do sink(list, i) end
+    list.is_heap = true
   end
-  if not best then return nil end
-  best.at, list.left = best.at + 1, list.left - 1
-  return best.ids[best.at - 1], best.scores[best.at - 1]
+  local set = list[1]
+  if not set then return nil end
+  local id, score = set.ids[set.at], set.scores[set.at]
+  set.at, list.left = set.at + 1, list.left - 1
+  if set.at > set.n and not fetch(list, set) then drop_set(list, 1) end
+  if #list > 1 then sink(list, 1) end
+  return id, score
 end
 
 -- Entries that are stepped over one by one rather than that their place is looked for more closely.
@@ -82,43 +108,46 @@ local CLOSE = 40
 -- are no more than that; within one score it goes step by step.
 local function skip(list, n)
   if #list > 1 and n > 0 and n < list.left then
-    local function stepped(score)
-      local sum, ends = 0, {}
+    -- How many entries of each set are stepped over up to a score, between two of which that is known: where they are the
+    -- same, there is nothing between them.
+    local function stepped(score, near, far)
+      local sum, each = 0, {}
       for i = 1, #list do
         local set = list[i]
-        if list.is_ascending then
-          ends[i] = math.min(math.max(redis.call('ZCOUNT', set.key, '-inf', '(' .. score), set.first), set.last + 1)
-          sum = sum + ends[i] - set.first
+        if near[i] == far[i] then each[i] = near[i]
+        elseif list.is_ascending then
+          each[i] = math.min(math.max(redis.call('ZCOUNT', set.key, '-inf', '(' .. score), set.first), set.last + 1) - set.first
         else
-          ends[i] = math.max(math.min(redis.call('ZCOUNT', set.key, '-inf', score) - 1, set.last), set.first - 1)
-          sum = sum + set.last - ends[i]
+          each[i] = set.last - math.max(math.min(redis.call('ZCOUNT', set.key, '-inf', score) - 1, set.last), set.first - 1)
         end
+        sum = sum + each[i]
       end
-      return sum, ends
+      return sum, each
     end
-    local lowest, highest = math.huge, -math.huge
+    local lowest, highest, at_near, at_far = math.huge, -math.huge, {}, {}
     for i = 1, #list do
+      at_near[i], at_far[i] = 0, list[i].last - list[i].first + 1
       lowest = math.min(lowest, tonumber(redis.call('ZRANGE', list[i].key, list[i].first, list[i].first, 'WITHSCORES')[2]))
       highest = math.max(highest, tonumber(redis.call('ZRANGE', list[i].key, list[i].last, list[i].last, 'WITHSCORES')[2]))
     end
     -- At `near` no more than n entries are stepped over, beyond `far` more; they are whole milliseconds. Jobs come about
     -- evenly, so the place is looked for where it would be then, a bit short of it, and by halves every other time.
     local near, far = list.is_ascending and lowest or highest, list.is_ascending and highest or lowest
-    local at_near, at_far, by_halves = 0, list.left, false
-    while near ~= far and n - at_near > CLOSE do
-      local share = by_halves and 0.5 or (n - CLOSE / 2 - at_near) / math.max(at_far - at_near, 1)
+    local up_to_near, up_to_far, by_halves = 0, list.left, false
+    while near ~= far and n - up_to_near > CLOSE do
+      local share = by_halves and 0.5 or (n - CLOSE / 2 - up_to_near) / math.max(up_to_far - up_to_near, 1)
       local step = math.min(math.max(math.ceil(math.abs(far - near) * share), 1), math.abs(far - near))
       local middle = list.is_ascending and near + step or near - step
-      local sum = stepped(string.format('%d', middle))
-      if sum <= n then near, at_near = middle, sum
-      else far, at_far = list.is_ascending and middle - 1 or middle + 1, sum end
+      local sum, each = stepped(string.format('%d', middle), at_near, at_far)
+      if sum <= n then near, up_to_near, at_near = middle, sum, each
+      else far, up_to_far, at_far = list.is_ascending and middle - 1 or middle + 1, sum, each end
       by_halves = not by_halves
     end
-    local sum, ends = stepped(string.format('%d', near))
     for i = 1, #list do
-      if list.is_ascending then list[i].first = ends[i] else list[i].last = ends[i] end
+      local set = list[i]
+      if list.is_ascending then set.first = set.first + at_near[i] else set.last = set.last - at_near[i] end
     end
-    list.left, n = list.left - sum, n - sum
+    list.left, n = list.left - up_to_near, n - up_to_near
     for _ = 1, n do next_of(list, n) end
   elseif n > 0 then
     n = math.min(n, list.left)
