@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, memory, overhead, queries, retention, transitions, trees
+from bench import load, memory, overhead, queries, retention, shards, transitions, trees
 from bench.peers import python_of_peers
 
 PARTS = {
@@ -23,6 +23,7 @@ PARTS = {
     "load": load,
     "trees": trees,
     "retention": retention,
+    "shards": shards,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head

@@ -7,15 +7,13 @@ import heapq
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys, Partition
 from jobtracker.lists import Plan
-from jobtracker.rendering import record_of
-from jobtracker.scripts import Library
+from jobtracker.scripts import Library, batched
 
 SCAN_BUDGET = 5000
 """Index entries that one page looks at where no index covers the filter."""
@@ -23,7 +21,7 @@ SCAN_BUDGET = 5000
 _AT_ONCE = 500
 """Entries of a parent's sub-jobs that one round trip looks at."""
 
-_FETCHED = 1000
+_FETCHED = 200
 """So few entries are fetched to find one among them."""
 
 
@@ -64,6 +62,8 @@ class Found(NamedTuple):
     """The entry behind which the next page begins; None at the end."""
     skip: int
     """Matches that are still to be stepped over there."""
+    places: Sequence[Place] = ()
+    """Where each row stands, of one partition of several."""
 
 
 class Pages:
@@ -99,8 +99,16 @@ class Pages:
             start, skip = self._entry_at(parts, way, skip - 1), 0
             if start is None:
                 return Found([], self._count(parts, way), None, 0)
-        budget = math.ceil(SCAN_BUDGET / len(parts))
-        return _merged(self._ask(parts, way, min(size + skip, budget), budget, start, 0), way, size, skip)
+        if way.checks:
+            budget = math.ceil(SCAN_BUDGET / len(parts))
+            return _merged(self._ask(parts, way, min(size + skip, budget), budget, start, 0), way, size, skip)
+        # Ids are spread evenly, so this much of each nearly always has the page in it.
+        share = min(size, math.ceil(size / len(parts) + 3 * math.sqrt(size / len(parts))) + 1)
+        page = _merged(self._ask(parts, way, share, SCAN_BUDGET, start, 0), way, size, 0)
+        while len(page.rows) < size and page.last:
+            more = _merged(self._ask(parts, way, share, SCAN_BUDGET, page.last, 0), way, size - len(page.rows), 0)
+            page = more._replace(rows=page.rows + more.rows)
+        return page
 
     def _ask(
         self, parts: Sequence[Partition], way: Plan, size: int, budget: int, start: Place | None, skip: int
@@ -109,14 +117,17 @@ class Pages:
         checks = json.dumps(way.checks)
         score, job_id = start or ("", "")
         how: list[str | int] = [way.order, size, budget, way.low, way.high, skip, score, job_id, checks]
+        how.append(int(len(parts) > 1))
         calls: list[tuple[str, list[str | int | float]]] = [
             (part("kinds"), [part.prefix, *_padded(way.index), *how]) for part in parts
         ]
         found = []
-        for more, last_score, last_id, left, total, lines in self._verbs.begin(self.client, "page", calls).answers():
+        for answer in self._verbs.begin(self.client, "page", calls).answers():
+            more, last_score, last_id, left, total, lines, places = answer
             last = Place(int(last_score), last_id) if more and last_id else None
             rows = lines.split("\n") if lines else []
-            found.append(Found(rows, None if total < 0 else total, last, left))
+            at = list(map(Place, places[1::2], places[::2]))
+            found.append(Found(rows, None if total < 0 else total, last, left, at))
         return found
 
     # -- the sub-jobs of a parent, which may lie anywhere ------------------------------------------------------------
@@ -182,13 +193,13 @@ class Pages:
             return None
         rank = place if way.order == "asc" else total - 1 - place
         low, high = self._guess(counts, way, rank / total)
-        below, up_to = self._below(parts, way, low), self._below(parts, way, high + 1)
+        below, up_to = self._below(parts, way, low, high + 1)
         if not below <= rank < up_to:
             low, high = self._guess(counts, way, None)
             below, up_to = 0, total
         while up_to - below > _FETCHED and low < high:
             middle = (low + high) // 2
-            count = self._below(parts, way, middle + 1)
+            [count] = self._below(parts, way, middle + 1)
             if rank < count:
                 high, up_to = middle, count
             else:
@@ -215,11 +226,16 @@ class Pages:
         scores = [found.entries[0].score for found in self._entries(way.index, spans) if found.entries]
         return min(scores), max(scores)
 
-    def _below(self, parts: Sequence[Partition], way: Plan, score: int) -> int:
-        """How many entries of the list have a lower score."""
-        if way.high != "+inf" and score > int(way.high):
-            return self._count(parts, way)
-        return self._count(parts, replace(way, high=f"({score}"))
+    def _below(self, parts: Sequence[Partition], way: Plan, *scores: int) -> list[int]:
+        """How many entries of the list have lower scores than each of these."""
+        highest = math.inf if way.high == "+inf" else int(way.high)
+        spans = [
+            Span(part, way.low, way.high if score > highest else f"({score}", 0, 0)
+            for score in scores
+            for part in parts
+        ]
+        totals = [found.total for found in self._entries(way.index, spans)]
+        return [sum(some) for some in batched(totals, len(parts))]
 
     def _count(self, parts: Sequence[Partition], way: Plan) -> int:
         return sum(self._counts(parts, way))
@@ -250,11 +266,7 @@ def _padded(index: tuple[str, ...]) -> list[str]:
 def _merged(found: Sequence[Found], way: Plan, size: int, skip: int) -> Found:
     """One page of what several partitions have of it."""
     is_descending = way.order == "desc"
-    scored_by = "entered" if way.index[0] == "entered" else "created"
-    entries = []
-    for row in (row for some in found for row in some.rows):
-        record = record_of(row)
-        entries.append((Place(int(record[scored_by]), record["id"]), row))
+    entries = [pair for some in found for pair in zip(some.places, some.rows, strict=True)]
     entries.sort(key=lambda entry: _order(entry[0]), reverse=is_descending)
     ends = sorted((some.last for some in found if some.last), key=_order, reverse=is_descending)
     end = ends[0] if ends else None  # behind it a partition may have more that nobody has looked at

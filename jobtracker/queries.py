@@ -311,7 +311,7 @@ class JobQueries:
             way = self._while_sending(way, wanted.sent_by)
         start = Cursor.read(cursor, way) if cursor else None
         place, skip = (Place(start.score, start.id), start.skip) if start else (None, ((number or 1) - 1) * size)
-        rows, total, last, left = self._pages.find(self.parts, way, size, place, skip)
+        rows, total, last, left, _ = self._pages.find(self.parts, way, size, place, skip)
         following = None
         if last:
             following = Cursor(signature=way.signature, score=last.score, id=last.id, skip=left).write()

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from recount import keys_of
-from servers import Cluster
 
+from bench.cluster import Cluster
 from jobtracker.connection import RedisClient, connect
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.keys import Keys

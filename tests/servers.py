@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -18,8 +17,8 @@ import amqp
 import pytest
 from redis.exceptions import RedisError
 
-from jobtracker.connection import RedisClient, connect
-from jobtracker.embedded import EmbeddedRedis, free_port
+from jobtracker.connection import connect
+from jobtracker.embedded import free_port
 from jobtracker.processes import ChildProcess, ProcessError
 
 PASSWORD = "p@ss/w:rd%&ö"
@@ -177,64 +176,6 @@ class RabbitMQ:
                 return True
         except (OSError, amqp.AMQPError):
             return False
-
-
-class Cluster:
-    """A Redis Cluster of embedded servers, none of which has a replica.
-
-    Args:
-        folder: Where all of it lies.
-        size: How many servers.
-    """
-
-    def __init__(self, folder: Path, size: int = 3) -> None:
-        self.nodes = [
-            EmbeddedRedis(folder / f"node-{n}", config={**_NODE_CONFIG, "cluster-port": str(free_port())})
-            for n in range(size)
-        ]
-
-    @property
-    def url(self) -> str:
-        """Its address, by each of its nodes."""
-        return ";".join(node.url.replace("redis:", "redis+cluster:") for node in self.nodes)
-
-    def __enter__(self) -> Self:
-        with contextlib.ExitStack() as started:
-            for node in self.nodes:
-                started.enter_context(node)
-            self._join()
-            self._started = started.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._started.close()
-
-    def _join(self) -> None:
-        share, clients = -(-_SLOTS // len(self.nodes)), [connect(node.url, 10) for node in self.nodes]
-        for n, client in enumerate(clients):
-            client.execute_command("CLUSTER SET-CONFIG-EPOCH", n + 1)
-            client.execute_command("CLUSTER ADDSLOTSRANGE", n * share, min((n + 1) * share, _SLOTS) - 1)
-            for node in self.nodes[:n]:
-                port = node.config["cluster-port"]
-                client.execute_command("CLUSTER MEET", _HOST, node.port, port)
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not all(_is_whole(client, len(clients)) for client in clients):
-            assert time.monotonic() < deadline, "the cluster did not come together"
-            time.sleep(0.05)
-        for client in clients:
-            client.close()
-
-
-_SLOTS = 16384
-_NODE_CONFIG = {"cluster-enabled": "yes", "cluster-node-timeout": "5000", "appendfsync": "no"}
-
-
-def _is_whole(client: RedisClient, size: int) -> bool:
-    info = client.execute_command("CLUSTER INFO")
-    text = dict(info) if isinstance(info, dict) else dict(line.split(":", 1) for line in info.split("\r\n") if line)
-    return text["cluster_state"] == "ok" and int(text["cluster_known_nodes"]) == size
 
 
 class Certificate:

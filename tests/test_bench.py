@@ -59,3 +59,10 @@ def test_memory_is_measured_beside_peers():
 def test_old_jobs_leave_while_others_are_reported():
     figures = measured("retention", 3000)
     assert min(figures[name] for name in ("removed_per_second", "alone_per_second", "removing_per_second")) > 0
+
+
+def test_one_server_of_several_does_its_share_of_the_work():
+    figures = measured("shards", 600)
+    assert set(figures) == {"1", "2", "3"}
+    one, _, three = (found["cpu_us"]["a transition"] for found in figures.values())
+    assert three < one

@@ -3,15 +3,16 @@
 -- KEYS[1]  any of its keys
 -- ARGV     prefix, the index: name and up to three parts of it ('': any, or none), 'asc' or 'desc', most records to
 --          return, most entries to look at, lowest score, highest score, matches to skip, cursor's score ('' for the first
---          page), cursor's id, filters (JSON)
+--          page), cursor's id, filters (JSON), '1' for the places of the records too
 -- Filters  a list of {operator, field, value}: eq; contains (case is ignored); tag; between (value = [low, high])
 -- Returns  {1 if the list may go on, score and id of the last entry looked at, matches that are still to be skipped,
---          matches in all or -1 where they are not counted, records as lines of JSON: flat field/value lists}
+--          matches in all or -1 where they are not counted, records as lines of JSON: flat field/value lists;
+--          where they are asked for, id and score of each record, in turns}
 -- As one text the records cost the server less than as lists, and who reads them less than half.
 -- The cursor's entry need not be there any more: the page goes on where it would have stood.
 local is_ascending, most, budget = ARGV[6] == 'asc', tonumber(ARGV[7]), tonumber(ARGV[8])
 local to_skip, cursor_score, cursor_id = tonumber(ARGV[11]), ARGV[12], ARGV[13]
-local filters = cjson.decode(ARGV[14])
+local filters, places = cjson.decode(ARGV[14]), ARGV[15] == '1' and {}
 local list = open_list(sets_of(ARGV[2], ARGV[3], ARGV[4], ARGV[5]), is_ascending, ARGV[9], ARGV[10],
   cursor_score ~= '' and cursor_score or nil, cursor_id)
 local total = #filters == 0 and list.total or -1
@@ -52,9 +53,13 @@ while #records < most and looked < budget do
         record[#record + 1] = 'id'
         record[#record + 1] = id
         records[#records + 1] = cjson.encode(record)
+        if places then
+          places[#places + 1] = id
+          places[#places + 1] = score
+        end
       end
     end
   end
 end
 return { list.left > 0 and 1 or 0, last_score and string.format('%d', last_score) or '', last_id or '', to_skip, total,
-  table.concat(records, '\n') }
+  table.concat(records, '\n'), places or {} }

@@ -1,0 +1,97 @@
+"""A Redis Cluster that changes while it is used, and one that is not there."""
+
+import pytest
+from recount import recount
+from redis.crc import key_slot
+from redis.exceptions import ClusterDownError, ConnectionError  # noqa: A004 (redis-py's own name)
+from sample_jobs import new_job
+from test_reaper import live_worker
+from workers_under_test import eventually
+
+from bench.cluster import Cluster
+from jobtracker.connection import connect, is_away, is_unreachable
+from jobtracker.embedded import free_port
+from jobtracker.keys import Keys
+from jobtracker.leases import Leases
+from jobtracker.lifecycle import Event, Outcome
+from jobtracker.lists import JobFilter
+from jobtracker.queries import JobQueries
+from jobtracker.store import JobStore
+
+JOBS = [f"j{n}" for n in range(30)]
+
+
+@pytest.fixture
+def own_cluster(tmp_path):
+    with Cluster(tmp_path, 2) as own_cluster:
+        yield own_cluster
+
+
+@pytest.fixture
+def client(own_cluster):
+    with connect(own_cluster.url, timeout_s=2) as client:
+        yield client
+
+
+@pytest.fixture
+def keys(client):
+    return Keys("moving", 4)
+
+
+def test_calls_follow_a_partition_whose_slot_has_moved(own_cluster, client, keys):
+    store, queries = JobStore(client, keys), JobQueries(client, keys)
+    store.create(*map(new_job, JOBS[:10]))
+    part = keys.of(JOBS[20])
+    slot = key_slot(part.prefix.encode())
+    nodes = [connect(node.url, 2) for node in own_cluster.nodes]
+    ids = [node.execute_command("CLUSTER MYID") for node in nodes]
+    [source] = [n for n, node in enumerate(nodes) if node.execute_command("CLUSTER COUNTKEYSINSLOT", slot)]
+    target = 1 - source
+    nodes[target].execute_command("CLUSTER SETSLOT", slot, "IMPORTING", ids[source])
+    nodes[source].execute_command("CLUSTER SETSLOT", slot, "MIGRATING", ids[target])
+    names = nodes[source].execute_command("CLUSTER GETKEYSINSLOT", slot, 1000)
+    to = own_cluster.nodes[target]
+    nodes[source].execute_command("MIGRATE", "127.0.0.1", to.port, "", 0, 5000, "KEYS", *names)
+    for node in nodes[target], nodes[source]:
+        node.execute_command("CLUSTER SETSLOT", slot, "NODE", ids[target])
+    assert set(store.create(*map(new_job, JOBS[10:]))) == {Outcome.APPLIED}
+    assert store.apply(Event.START, JOBS[20]).applied
+    assert queries.page(JobFilter(), size=50).total == len(JOBS)
+    assert recount(client, keys) == []
+    for node in nodes:
+        node.close()
+
+
+def test_where_one_server_is_away_the_others_serve_and_it_is_found_again(own_cluster, client, keys):
+    store = JobStore(client, keys)
+    store.create(*map(new_job, JOBS))
+    leases = Leases(client, keys, lost_s=60)
+    gone, _ = own_cluster.nodes
+    lost = [job for job in JOBS if client.server_of(keys("job", job)).get_connection_kwargs()["port"] == gone.port]
+    kept = [job for job in JOBS if job not in lost]
+    assert lost
+    assert kept
+    gone.stop()
+    with pytest.raises(Exception) as caught:  # noqa: PT011 (asked of its kind below)
+        store.apply(Event.START, lost[0])
+    assert is_away(caught.value)
+    assert store.apply(Event.START, kept[0]).applied
+    with pytest.raises(Exception):  # noqa: B017, PT011 (it says that not all partitions have it)
+        leases.renew(live_worker("w"))
+    assert any(client.exists(part("lease", "w")) for part in {keys.of(job) for job in kept})
+    gone.start()
+
+    def serves():
+        try:
+            return store.apply(Event.START, lost[1]).applied
+        except (ClusterDownError, ConnectionError):  # the servers have yet to hear of it
+            return False
+
+    eventually(serves)
+
+
+def test_a_cluster_that_is_not_there_is_away_and_is_found_when_it_is_asked_again(tmp_path):
+    with connect(f"redis+cluster://127.0.0.1:{free_port()}", timeout_s=0.5) as nobody:
+        with pytest.raises(ConnectionError) as caught:
+            JobStore(nobody, Keys("nobody", 2)).create(new_job("x"))
+        assert is_unreachable(caught.value)
