@@ -20,13 +20,16 @@ from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_m
 from jobtracker.paging import SCAN_BUDGET, Pages, Place
 from jobtracker.registry import Registry
 from jobtracker.rendering import page_json, record_of, to_json
-from jobtracker.scripts import Library
+from jobtracker.scripts import Library, batched
 
 _PIECE_BYTES = 1 << 18
 """Of an answer that comes in pieces."""
 
 _BATCH = 500
 """Records that one round trip fetches where there may be many."""
+
+_COUNTED = 50
+"""Kinds of jobs that one call counts, each in one moment: the server has others to serve meanwhile."""
 
 _SKEW_MS = 60_000
 """How far the clocks of two machines may be apart."""
@@ -330,9 +333,19 @@ class JobQueries:
         return way.created_between(int(created) - _SKEW_MS, int(finished) + _SKEW_MS if finished else None)
 
     def counts(self) -> list[JobCount]:
-        """The exact number of jobs for each status, priority and type that there is."""
+        """The exact number of jobs for each status, priority and type that there is.
+
+        All statuses of one priority and type are counted in one moment, those of others a moment later.
+        """
         counts = []
-        calls = [(part("kinds"), [part.prefix]) for part in self.parts]
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            pipe.smembers(part("kinds"))
+        calls: list[tuple[str, list[str]]] = [
+            (part("kinds"), [part.prefix, *some])
+            for part, kinds in zip(self.parts, pipe.execute(), strict=True)
+            for some in batched(kinds, _COUNTED)
+        ]
         found = self._verbs.begin(self.client, "counts", calls).answers()
         for name, value in _sum(dict(zip(each[::2], each[1::2], strict=True)) for each in found).items():
             status, priority, job_type = name.split(":", 2)

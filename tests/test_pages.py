@@ -144,6 +144,7 @@ def test_pages_of_many_types_show_every_job_once_and_in_order(client, store, que
     dice = random.Random(2)
     for n in range(300):
         create_job(store, f"j{n}", at_ms=START_MS + n // 7, type=f"type-{dice.randrange(100)}")
+    assert sum(count.count for count in queries.counts()) == 300
     lists = JobLists(client, keys, frozen=True)
     for filters in MANY_TYPES:
         wanted = JobFilter(**filters)
