@@ -1,11 +1,13 @@
 """What the store's verbs cost the server: many at once, and one at a time, beside a function that does nothing.
 
 Many at once: the calls are packed before, sent together on one connection, and their answers not looked at. One at a
-time: as a hook makes them, in turns with the empty call. CPU times are the server's own (INFO). It keeps no
-append-only file, as redis-server without a configuration; one further round has one.
+time: as a hook makes them. The empty call has the same arguments, and an answer of the same form; the two take turns.
+CPU times are the server's own (INFO). It keeps no append-only file, as redis-server without a configuration; one
+further round has one.
 """
 
 import contextlib
+import copy
 import statistics
 import tempfile
 import time
@@ -25,9 +27,9 @@ from jobtracker.store import JobStore, NewJob
 
 TITLE = "calls of the store, each of them for that many jobs"
 SIZE = 20_000
-EMPTY, SETTLE = "empty call", "settle"
 COURSE = ("create", "start", "end")
-VERBS = (EMPTY, *COURSE, SETTLE)
+SETTLE = "settle"
+VERBS = (*COURSE, SETTLE)
 FAMILY = 100
 """Sub-jobs of each parent, which is told of them."""
 ONE_OF = 20
@@ -35,7 +37,6 @@ ONE_OF = 20
 
 Figures = dict[str, dict[str, float]]
 Call = Callable[[JobStore], Any]
-"""Calls a verb, or begins to: then it returns what is to be called for the answer."""
 
 
 def run(jobs: int, rounds: int) -> Figures:
@@ -56,24 +57,17 @@ def run(jobs: int, rounds: int) -> Figures:
 
 def rows(figures: Figures) -> list[tuple[str, ...]]:
     """The figures as a table, its head first."""
-    head = (
-        "",
-        "at once, per s",
-        "server's CPU, µs",
-        "with AOF, µs",
-        "round trip, µs",
-        "of the empty call's",
-        "commands",
-    )
-    empty_us = figures[EMPTY]["round_trip_us"]
+    head = ("", "at once per s", "CPU µs", "empty", "with AOF", "round trip µs", "empty", "ratio", "round trips")
     body = [
         (
             verb,
             f"{found['per_second']:,.0f}",
             f"{found['cpu_us']:.1f}",
+            f"{found['empty_cpu_us']:.1f}",
             f"{found['cpu_us_with_aof']:.1f}",
             f"{found['round_trip_us']:.0f}",
-            f"{found['round_trip_us'] / empty_us:.2f}",
+            f"{found['empty_round_trip_us']:.0f}",
+            f"{found['ratio']:.2f}",
             f"{found['round_trips']:.2f}",
         )
         for verb, found in figures.items()
@@ -82,18 +76,25 @@ def rows(figures: Figures) -> list[tuple[str, ...]]:
 
 
 class _Empty(Library):
-    """A verb that does nothing."""
+    """The store's verbs, but that they do nothing."""
+
+    ANSWERS = (
+        ("create", "'applied'"),
+        ("transition", "'applied pending running 1 0 0 0 0'"),
+        ("settle", "{'waiting', '', 1, 'pending'}"),
+    )
 
     def __init__(self) -> None:
+        super().__init__([])
+        functions = [f"redis.register_function('bench_{v}', function() return {a} end)" for v, a in self.ANSWERS]
         self.name = "bench"
-        self.source = "#!lua name=bench\nredis.register_function('bench_nothing', function() return 'nothing' end)"
-
-    def call_once(self, store: JobStore) -> None:
-        part = store.keys.of("none")
-        self.call(store.client, "nothing", part("job", "none"), [part.prefix])
+        self.source = "\n".join(["#!lua name=bench", *functions])
 
 
-_EMPTY = _Empty()
+def _empty(store: JobStore) -> JobStore:
+    empty = copy.copy(store)
+    empty._verbs = _Empty()  # noqa: SLF001
+    return empty
 
 
 def _rounds(jobs: int, rounds: int, config: dict[str, str]) -> Iterator[Figures]:
@@ -102,7 +103,7 @@ def _rounds(jobs: int, rounds: int, config: dict[str, str]) -> Iterator[Figures]
         EmbeddedRedis(Path(folder), config=config) as server,
         connect(server.url, timeout_s=60) as client,
     ):
-        _EMPTY.load(client)
+        _Empty().load(client)
         for number in range(rounds + 1):
             at_once = _at_once(client, server.port, jobs, number)
             one_by_one = _one_by_one(client, max(jobs // ONE_OF, FAMILY), number)
@@ -114,40 +115,47 @@ def _at_once(client: RedisClient, port: int, jobs: int, number: int) -> Figures:
     store, calls = _prepared(client, Keys(f"at-once-{number}"), jobs, number)
     packer = Packer()
     packing = JobStore(packer, store.keys)
-    figures: Figures = {}
+    figures: Figures = {verb: {} for verb in VERBS}
     for verb in VERBS:
-        for call in calls[verb]:
-            with contextlib.suppress(NotSentError):
-                call(packing)
-        commands = packer.take()
-        cpu_s, began = _cpu_s(client), time.perf_counter()
-        send(port, commands)
-        took_s = time.perf_counter() - began
-        figures[verb] = {"per_second": jobs / took_s, "cpu_us": (_cpu_s(client) - cpu_s) / jobs * 1e6}
+        for prefix, each in (("empty_", _empty(packing)), ("", packing)):
+            for call in calls[verb]:
+                with contextlib.suppress(NotSentError):
+                    call(each)
+            commands = packer.take()
+            cpu_s, began = _cpu_s(client), time.perf_counter()
+            send(port, commands)
+            took_s = time.perf_counter() - began
+            figures[verb][f"{prefix}cpu_us"] = (_cpu_s(client) - cpu_s) / jobs * 1e6
+            figures[verb][f"{prefix}per_second"] = jobs / took_s
     return figures
 
 
 def _one_by_one(client: RedisClient, jobs: int, number: int) -> Figures:
     store, calls = _prepared(client, Keys(f"one-by-one-{number}"), jobs, number)
-    took_ns: dict[str, list[int]] = {verb: [] for verb in VERBS}
+    empty = _empty(store)
+    took_ns: dict[str, list[tuple[int, int]]] = {verb: [] for verb in VERBS}
     messages = _messages(client)
     for course in zip(*(calls[verb] for verb in VERBS), strict=True):
         for verb, call in zip(VERBS, course, strict=True):
             began = time.perf_counter_ns()
+            call(empty)
+            between = time.perf_counter_ns()
             call(store)
-            took_ns[verb].append(time.perf_counter_ns() - began)
-    per_call = (_messages(client) - messages - 1) / (jobs * len(VERBS))  # but for the question itself
-    return {
-        verb: {"round_trip_us": statistics.median(values) / 1000, "round_trips": per_call}
-        for verb, values in took_ns.items()
-    }
+            took_ns[verb].append((between - began, time.perf_counter_ns() - between))
+    per_call = (_messages(client) - messages - 1) / (2 * jobs * len(VERBS))  # but for the question itself
+    figures: Figures = {}
+    for verb, pairs in took_ns.items():
+        of_empty, of_verb = (statistics.median(values) / 1000 for values in zip(*pairs, strict=True))
+        times = {"round_trip_us": of_verb, "empty_round_trip_us": of_empty, "ratio": of_verb / of_empty}
+        figures[verb] = {**times, "round_trips": per_call}
+    return figures
 
 
 def _prepared(client: RedisClient, keys: Keys, jobs: int, seed: int) -> tuple[JobStore, dict[str, list[Call]]]:
     """A store with parents for as many jobs, and the calls of each verb."""
     store = JobStore(client, keys)
     by_job = list(courses(Plan(jobs=jobs, open_share=0, seed=seed)))
-    calls: dict[str, list[Call]] = {EMPTY: [_EMPTY.call_once] * jobs}
+    calls: dict[str, list[Call]] = {}
     for verb, of_verb in zip(COURSE, zip(*by_job, strict=True), strict=True):
         calls[verb] = [call.make for call in of_verb]
     calls[SETTLE] = []
