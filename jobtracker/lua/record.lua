@@ -6,11 +6,16 @@ local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, los
 -- A record, or nil where there is no such job; numbers that are not set are 0. All of it: to find one field that is not
 -- set costs the server a twentieth of that.
 local function load(id)
-  local fields, rec = redis.call('HGETALL', key('job', id)), { id = id }
-  for i = 1, #fields, 2 do rec[fields[i]] = fields[i + 1] end
-  if not rec.status then return nil end
-  for name in pairs(NUMBER) do rec[name] = tonumber(rec[name]) or 0 end
-  return rec
+  local fields = redis.call('HGETALL', key('job', id))
+  if #fields == 0 then return nil end
+  local rec = { id = id, run = 0, attempt = 0, subs = 0, deliveries = 0, losses = 0, void = 0, subs_completed = 0,
+    subs_failed = 0, subs_cancelled = 0, status = nil, type = nil, priority = nil, created = nil, entered = nil,
+    queued = nil, started = nil, lease = nil } -- so many that it has room for the others, and need not grow
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if NUMBER[name] then rec[name] = tonumber(value) or 0 else rec[name] = value end
+  end
+  return rec.status and rec or nil
 end
 
 local function missing(id)

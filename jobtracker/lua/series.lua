@@ -20,11 +20,12 @@ end
 
 -- The counters of an hour and a type are one string (histograms.py). An entry collects what is to be done to them: the
 -- arguments of one BITFIELD, how many commands they are, and which of these tell what is the highest so far.
-local function new_entry() return { commands = 0, highest = {} } end
+local function new_entry() return { commands = 0, n = 0, highest = {} } end
 
 local function put(entry, command, kind, at, n)
-  entry.commands = entry.commands + 1
-  for _, arg in ipairs({ command, kind, at, n }) do entry[#entry + 1] = arg end
+  local last = entry.n
+  entry[last + 1], entry[last + 2], entry[last + 3], entry[last + 4] = command, kind, at, n
+  entry.commands, entry.n = entry.commands + 1, last + (n and 4 or 3)
 end
 
 local function total(entry, name, n)
@@ -44,7 +45,7 @@ end
 
 local function enter(series, entry)
   if entry.commands == 0 then return end
-  local found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', unpack(entry))
+  local found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', unpack(entry, 1, entry.n))
   for nth, highest in pairs(entry.highest) do
     local at, ms = unpack(highest)
     if ms > found[nth] then redis.call('BITFIELD', series, 'SET', 'i64', at, ms) end

@@ -61,6 +61,6 @@ end
 local begins = event == 'start' or event == 'sub_start'
 local parent_waits = begins and rec.status == 'running' and rec.run > 0 and rec.parent
   and (redis.call('HGET', key('job', rec.parent), 'status') or 'pending') == 'pending'
-local states = table.concat({ outcome, before, rec.status, rec.run, rec.attempt, rec.losses or 0, rec.cancel and 1 or 0,
-  parent_waits and 1 or 0 }, ' ')
+local states = outcome .. ' ' .. before .. ' ' .. rec.status .. ' ' .. rec.run .. ' ' .. rec.attempt .. ' '
+  .. (rec.losses or 0) .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
 return (rec.parent or rec.next) and { states, rec.parent or '', rec.next or '' } or states
