@@ -59,7 +59,7 @@ def test_a_large_tree_is_sent_by_workers_and_runs_once(project):
     assert (done.result, done.run, done.sub_job_counts.completed) == ([below, -1, below], 1, 3)
     for each in [first, single, last, *project.subs(first), *project.subs(last)]:
         assert project.expect(each, Status.COMPLETED, "SUCCESS", RAN).run == 1
-    assert not project.client.exists(project.keys("unsent"), project.keys("unconfirmed"))
+    eventually(lambda: not project.client.exists(project.keys("unsent"), project.keys("unconfirmed")))
     assert project.queries.field(project.subs(first)[0], "deliveries") == "1"
 
 
