@@ -87,12 +87,12 @@ class Leases:
             return set()
         pipe = self.client.pipeline(transaction=False)
         for part in self.keys.parts:  # where a server was away its own ran out
-            pipe.mget([part("lease", name) for name in names])
+            pipe.execute_command("MGET", *(part("lease", name) for name in names))  # as redis-py wants it
         return {name for found in pipe.execute() for name, text in zip(names, found, strict=True) if text}
 
     def all_held(self) -> set[str]:
         """The incarnations of all workers that live, likewise."""
-        return self.held(self.client.zrange(self.keys("leases"), 0, -1))
+        return self.held(self.client.zrange(self._first("leases"), 0, -1))
 
     def ends_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
         """When these workers' leases end or have ended, by incarnation; of those that did so within an hour."""

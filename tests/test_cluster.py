@@ -4,20 +4,22 @@ import pytest
 from recount import recount
 from redis.crc import key_slot
 from redis.exceptions import ClusterDownError, ConnectionError  # noqa: A004 (redis-py's own name)
-from sample_jobs import new_job
+from sample_jobs import create_in, new_job
 from test_reaper import live_worker
-from workers_under_test import eventually
+from workers_under_test import eventually, job, new_project
 
 from bench.cluster import Cluster
 from jobtracker.connection import connect, is_away, is_unreachable
 from jobtracker.embedded import free_port
 from jobtracker.keys import Keys
 from jobtracker.leases import Leases
-from jobtracker.lifecycle import Event, Outcome
+from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.lists import JobFilter
 from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore
+from jobtracker.reaper import Reaper
+from jobtracker.store import JobStore, now_ms
 
+RAN = ["began", "returned"]
 JOBS = [f"j{n}" for n in range(30)]
 
 
@@ -95,3 +97,39 @@ def test_a_cluster_that_is_not_there_is_away_and_is_found_when_it_is_asked_again
         with pytest.raises(ConnectionError) as caught:
             JobStore(nobody, Keys("nobody", 2)).create(new_job("x"))
         assert is_unreachable(caught.value)
+
+
+@pytest.fixture
+def clustered_project(cluster, redis_server, worker_log_dir):
+    """A project whose jobs are tracked on a cluster; Celery's own things are on one server."""
+    with new_project(redis_server, worker_log_dir, redis_url=cluster.url, tracking_partitions=4) as project:
+        yield project
+
+
+def test_real_workers_run_chords_and_trees_that_lie_anywhere(clustered_project):
+    project = clustered_project
+    with project.worker():
+        sig = project.signature
+        good = project.chord([sig("ok", n) for n in range(8)], sig("collect"))
+        bad = project.chord([sig("ok"), sig("fail", "no ink"), sig("ok")], sig("collect"))
+        tree = project.launcher.submit(job("collect", sub_jobs=[job("ok", {"value": n}) for n in range(6)]))
+        project.expect(good, Status.COMPLETED, "SUCCESS", RAN)
+        project.expect(bad, Status.FAILED, "FAILURE", [])
+        project.expect(tree, Status.COMPLETED, "SUCCESS", RAN)
+        assert len({project.keys.of(sub).number for sub in project.subs(good)}) > 1
+        assert {project.keys.of(sub) for sub in project.subs(tree)} == {project.keys.of(tree)}
+        said = f"1 of 3 sub-jobs did not complete: fail ({project.subs(bad)[1]}) failed: ValueError: no ink"
+        eventually(lambda: project.job(bad).error.message == said)
+        assert project.job(good).sub_job_counts.completed == 8
+        eventually(lambda: project.queries.untold(2**53, 10) == [])
+        assert [worker.pool for worker in project.leases.live()]
+
+
+def test_a_worker_of_a_clustered_project_that_is_lost_has_its_job_settled(clustered_project):
+    project = clustered_project
+    lost = create_in(project.tracking.store, Status.PENDING, at_ms=now_ms() - 60_000)
+    project.tracking.store.apply(Event.START, lost, at_ms=now_ms() - 60_000, fields={"lease": "x", "worker": "w"})
+    for part in project.keys.parts:
+        project.client.set(part("watched"), now_ms() - 60_000)
+    Reaper(project.tracking).step()
+    assert project.job(lost).status is Status.FAILED

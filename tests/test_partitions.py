@@ -1,13 +1,17 @@
 """A store of several partitions: trees that lie across them are as exact as those that don't."""
 
+import re
+from pathlib import Path
+
 import pytest
 from recount import recount
 from sample_jobs import START_MS, new_job
 from test_reaper import live_worker
 
+import jobtracker
 from jobtracker import paging
 from jobtracker.errors import PartitionsError
-from jobtracker.keys import Keys
+from jobtracker.keys import OF_ONE_JOB, OF_THE_STORE, Keys
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.lists import JobFilter, Sort
@@ -238,3 +242,15 @@ def test_leases_are_in_every_partition_and_one_lives_that_is_in_any(client, keys
     assert leases.held(["w", "gone"]) == {"w"}
     leases.release("w")
     assert leases.held(["w"]) == set()
+
+
+def test_no_code_asks_the_store_for_a_key_that_each_partition_has_of_its_own():
+    """With one partition nobody would notice."""
+    package = Path(jobtracker.__file__).parent
+    asked = {
+        (path.name, name)
+        for path in package.rglob("*.py")
+        for name in re.findall(r"""\bkeys\(\s*["'](\w+)["']""", path.read_text())
+    }
+    assert ("queries.py", "job") in asked
+    assert {each for each in asked if each[1] not in OF_ONE_JOB | OF_THE_STORE | {"status_type"}} == set()

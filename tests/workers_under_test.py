@@ -130,7 +130,7 @@ class Project:
         self.tracker.detach()
         disconnect(self.app)
         self.app.close()
-        self.client.connection_pool.disconnect()
+        self.client.close()
 
     # -- workers ----------------------------------------------------------------------------------------------------
 
