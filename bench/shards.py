@@ -28,6 +28,7 @@ TITLE = "that many jobs on one, two and three partitions"
 SIZE = 20_000
 PARTITIONS = (1, 2, 3)
 _AT_ONCE = 200
+"""Calls that each server gets together, about: what it costs to read them is the same then."""
 _ASKED = 100
 """Times that each question is asked."""
 _IDLE_S = 1.0
@@ -97,9 +98,9 @@ def _measure(partitions: int, jobs: int) -> Figures:
 
 def _work(store: JobStore, ids: list[str]) -> None:
     """Record jobs, begin and end them: three transitions of each, the calls of some jobs at once."""
-    started = now_ms()
-    for first in range(0, len(ids), _AT_ONCE):
-        some, at_ms = ids[first : first + _AT_ONCE], started + first
+    started, at_once = now_ms(), _AT_ONCE * len(store.keys.parts)
+    for first in range(0, len(ids), at_once):
+        some, at_ms = ids[first : first + at_once], started + first
         fields = {"type": "bench", "priority": "normal", "name": "a job of the benchmark", "run": 1, "queued": at_ms}
         store.begin_create(*(NewJob(id=each, fields=fields) for each in some), at_ms=at_ms)()
         for event in (Event.START, Event.COMPLETE):
