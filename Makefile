@@ -20,7 +20,7 @@ BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower build run dev stop clean logs test test-compose chaos lint format bench lock
+.PHONY: help install demo up api worker flower build run dev stop clean logs test test-bench test-compose chaos lint format bench lock
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -90,6 +90,9 @@ password:
 
 test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-bench: $(INSTALLED) ## Run each part of the benchmark once, small
+	@$(BIN)/python -m pytest -n 2 tests/check_bench.py $(ARGS)
 
 test-compose: $(INSTALLED) engine ## Build the image and try it in containers of its own, which it removes in the end
 	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py $(ARGS)

@@ -12,6 +12,7 @@ from workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.errors import IllegalTransitionError
 from jobtracker.lifecycle import SETTLED
+from jobtracker.models import task_of
 
 GATE = "mended"
 
@@ -133,9 +134,9 @@ def truth(project, record, everything):
         return Status.CANCELLED if called_off or set(subs) == {Status.COMPLETED} else Status.FAILED
     if did[-1] == "returned":
         return Status.COMPLETED
-    if record["task"] == "ignored" or did[-1] == "began attempt 0":  # its retry never came: it was called off
+    if task_of(record) == "ignored" or did[-1] == "began attempt 0":  # its retry never came: it was called off
         return Status.CANCELLED
-    if record["task"] == "count" and record.get("cancel"):  # it looks, and stops
+    if task_of(record) == "count" and record.get("cancel"):  # it looks, and stops
         return Status.CANCELLED
     return Status.FAILED
 
@@ -146,9 +147,9 @@ def contradictions(project, mix):
     for job_id, record in everything.items():
         wanted = truth(project, record, everything)
         if record["status"] != wanted:
-            yield job_id, record["task"], record["status"], wanted
+            yield job_id, task_of(record), record["status"], wanted
         if record["status"] == Status.CANCELLED and not was_called_off(record, everything, mix):
-            yield job_id, record["task"], record["reason"], "called off by nobody"
+            yield job_id, task_of(record), record["reason"], "called off by nobody"
 
 
 def was_called_off(record, everything, mix):
@@ -159,9 +160,9 @@ def was_called_off(record, everything, mix):
         policies.add(above.get("policy"))
     return (
         record["id"] in mix.called_off
-        or record["task"] == "ignored"
+        or task_of(record) == "ignored"
         or "fail_fast" in policies
-        or (record["task"] == "add" and "did not complete" in record["reason"])
+        or (task_of(record) == "add" and "did not complete" in record["reason"])
     )
 
 

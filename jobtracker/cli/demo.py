@@ -1,6 +1,7 @@
 """`jobtracker demo`: a document job with two sub-jobs, from an empty store to its finished tree."""
 
 import tempfile
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
@@ -8,7 +9,7 @@ import typer
 from jobtracker.cli.consoles import error_console, output_console
 from jobtracker.cli.trees import draw_tree, outcome, walk
 from jobtracker.cli.watching import tree_view
-from jobtracker.client import Client
+from jobtracker.client import ApiUnavailableError, Client
 from jobtracker.errors import JobTrackerError
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.models import JobTree
@@ -58,7 +59,8 @@ def _run_job(stack: LocalStack, timeout_s: float) -> JobTree:
 
             def has_settled() -> bool:
                 nonlocal tree
-                tree = client.tree(tree.id)
+                with suppress(ApiUnavailableError):  # a busy machine: it is asked again, and what ends is noticed
+                    tree = client.tree(tree.id)
                 view.update(tree)
                 return tree.status in SETTLED
 
