@@ -212,7 +212,7 @@ class Dispatcher:
             args = [results, *args]
         options: dict[str, Any] = {
             "task_id": task_id_of(record["id"], run),
-            "priority": self._priorities[Priority(record["priority"])],
+            "priority": self._priorities[Priority(record.get("priority", Priority.NORMAL))],
         }
         options |= self._route(record)
         if record.get("request_id"):

@@ -6,8 +6,8 @@ A partition is a whole store: records, indexes, counters, series, leases, its ow
 which of them it lies, whatever its parent's says. What is there once for the whole store lies in the first one.
 
 Two releases may work on one store at the same time, each with its own function library (`scripts.py`). A record says
-by which schema it was made, `SCHEMA`; one without a number is older than the first. Within one number changes only
-add: fields, events, kinds of history entries, fields of leases and of announced types, each with a default. So
+by which schema it was made, `SCHEMA`; one without a number by the first. Within one number changes only add: fields,
+events, kinds of history entries, fields of leases and of announced types, each with a default. So
 
 * who reads ignores what it does not know, and shows a value of a list that it does not know by the nearest it does;
 * who writes keeps what it does not know: scripts set and clear the fields that they name, nothing else;
@@ -94,14 +94,14 @@ PREFIXES: dict[str, str] = {
 }
 
 RECORD_FIELDS = (
-    "schema",  # by which it was made: SCHEMA of that release
+    "schema",  # by which it was made: SCHEMA of that release; not set: the first
     "name",  # for people; not set: as the type
     "type",  # the job type
     "task",  # the Celery task's name, likewise
     "queue",  # where it is sent to
     "replaced",  # "1": in this run its task has put other tasks into its place
     "via",  # the queue of its message where that is another one, of the task that replaced its own
-    "priority",  # low | normal | high | critical
+    "priority",  # low | high | critical; not set: normal
     "status",  # see lifecycle.Status
     "run",  # dispatches so far; 0: never sent to Celery
     "relaunched",  # how many of its runs, since it was started or retried, replace one that was gone

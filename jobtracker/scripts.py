@@ -19,7 +19,7 @@ from jobtracker.cluster import ClusterClient
 from jobtracker.connection import RedisClient, is_away
 from jobtracker.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.keys import LET_GO, NOBODY, PREFIXES, SCHEMA
-from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED
+from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Priority
 from jobtracker.models import RUN_MARK
 
 T = TypeVar("T")
@@ -331,6 +331,7 @@ def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
         "KEEP_S": keep_s,
         "LET_GO": LET_GO,
         "SCHEMA": SCHEMA,
+        "NORMAL": Priority.NORMAL,
         "RUN_MARK": RUN_MARK,
         "NOBODY": NOBODY,
     }

@@ -61,6 +61,7 @@ class JobLists:
 
 
 def _matches(record: dict[str, str], wanted: JobFilter) -> bool:
+    record = {"priority": "normal", "name": record["type"]} | record
     equal: dict[str, Any] = {
         "status": wanted.status,
         "type": wanted.job_type,

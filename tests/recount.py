@@ -111,7 +111,9 @@ def _of_indexes(client: RedisClient, keys: Partition, names: dict[str, list[str]
     for job_id, record in records.items():
         status, job_type = record["status"], record["type"]
         expected["type", job_type][job_id] = float(record["created"])
-        expected["entered", f"{status}:{record['priority']}:{job_type}"][job_id] = float(record["entered"])
+        expected["entered", f"{status}:{record.get('priority', 'normal')}:{job_type}"][job_id] = float(
+            record["entered"]
+        )
     actual: dict[tuple[str, str], dict[str, float]] = {}
     for name in INDEXES:
         sets = _read(client, "zrange", keys, name, names[name], 0, -1, False, True)
@@ -125,7 +127,7 @@ def _of_indexes(client: RedisClient, keys: Partition, names: dict[str, list[str]
 
 
 def _of_counts(client: RedisClient, keys: Partition, records: Records) -> Iterator[str]:
-    kinds = {f"{record['priority']}:{record['type']}" for record in records.values()}
+    kinds = {f"{record.get('priority', 'normal')}:{record['type']}" for record in records.values()}
     for kind in sorted(kinds - client.smembers(keys("kinds"))):
         yield f"kind {kind} is not known"
 

@@ -210,6 +210,18 @@ def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(client, ke
     assert recount(client, keys) == []
 
 
+def test_a_normal_priority_is_not_stored_and_shown_all_the_same(client, keys, store, queries):
+    jobs = [create_job(store, priority=priority) for priority in ("normal", "low")]
+    assert [queries.record(job).get("priority") for job in jobs] == [None, "low"]
+    assert [job.priority for job in queries.get_many(jobs)] == ["normal", "low"]
+    for wanted in (JobFilter(priority="normal"), JobFilter(priority="normal", status=Status.PENDING)):
+        assert [job.id for job in queries.page(wanted).jobs] == jobs[:1]
+    store.edit(jobs[0], fields={"priority": "high"})
+    store.edit(jobs[0], fields={"priority": "normal"})
+    assert {(count.priority, count.count) for count in queries.counts()} == {("normal", 1), ("low", 1)}
+    assert recount(client, keys) == []
+
+
 def test_a_name_and_a_task_that_are_the_same_as_the_type_are_not_stored_twice(store, queries):
     named = {"type": "app.add", "priority": "low"}
     store.create(NewJob(id="same", fields={**named, "name": "app.add", "task": "app.add"}))

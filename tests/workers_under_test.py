@@ -357,7 +357,7 @@ def age(project: Project, job_id: str) -> None:
     """Make a job look as if it had been where it is for long."""
     record = project.queries.record(job_id)
     project.client.hset(project.keys("job", job_id), mapping={"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
-    index = ("entered", record["status"], record["priority"], record["type"])
+    index = ("entered", record["status"], record.get("priority", "normal"), record["type"])
     project.client.zadd(project.keys(*index), {job_id: LONG_AGO_MS})
 
 

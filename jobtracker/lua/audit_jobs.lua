@@ -81,7 +81,8 @@ local FIELDS = { 'status', 'type', 'priority', 'created', 'entered', 'finished',
 local function check_job(id)
   local status, kind, priority, created, entered, finished, executing, eta, presumed, parent, subs =
     unpack(redis.call('HMGET', key('job', id), unpack(FIELDS)))
-  if not (MATRIX.start[status] and kind and priority and tonumber(created) and tonumber(entered)) then
+  priority = priority or NORMAL
+  if not (MATRIX.start[status] and kind and tonumber(created) and tonumber(entered)) then
     if redis.call('EXISTS', key('job', id)) == 1 then differs('broken', 'job', id, status, nil) end
     return
   end

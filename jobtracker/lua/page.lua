@@ -22,6 +22,7 @@ local function matches(id)
     local op, wanted = filter[1], filter[3]
     local value = redis.call('HGET', PREFIX .. KEY.job .. id, filter[2])
     if not value and filter[2] == 'name' then value = redis.call('HGET', PREFIX .. KEY.job .. id, 'type') end
+    if not value and filter[2] == 'priority' then value = NORMAL end
     if not value then return false end
     if op == 'eq' and value ~= wanted then return false end
     if op == 'contains' and not value:lower():find(wanted:lower(), 1, true) then return false end

@@ -9,7 +9,7 @@ local function load(id)
   local fields = redis.call('HGETALL', key('job', id))
   if #fields == 0 then return nil end
   local rec = { id = id, run = 0, attempt = 0, subs = 0, deliveries = 0, losses = 0, void = 0, subs_completed = 0,
-    subs_failed = 0, subs_cancelled = 0, status = nil, type = nil, priority = nil, created = nil, entered = nil,
+    subs_failed = 0, subs_cancelled = 0, status = nil, type = nil, priority = NORMAL, created = nil, entered = nil,
     queued = nil, started = nil, lease = nil } -- so many that it has room for the others, and need not grow
   for i = 1, #fields, 2 do
     local name, value = fields[i], fields[i + 1]
@@ -60,13 +60,16 @@ local function introduce(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
 local function index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
 local function unindex(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
 
--- Writes the record of a job that is new, and its data. A name and a task that are the same as the type are not kept.
+-- Writes the record of a job that is new, and its data. A name and a task that are the same as the type are not kept,
+-- nor is a normal priority.
 local AS_TYPE = { name = true, task = true }
 local function write_new(rec, fields, data, now)
-  local set = { 'schema', SCHEMA, 'status', 'pending', 'created', now, 'entered', now, 'run', 0 }
+  local set = { 'status', 'pending', 'created', now, 'entered', now, 'run', 0 }
+  if SCHEMA > 1 then set[9], set[10] = 'schema', SCHEMA end
   for i = 1, #fields, 2 do
-    if not AS_TYPE[fields[i]] or fields[i + 1] ~= rec.type then
-      set[#set + 1], set[#set + 2] = fields[i], fields[i + 1]
+    local name, value = fields[i], fields[i + 1]
+    if value ~= (AS_TYPE[name] and rec.type or name == 'priority' and NORMAL) then
+      set[#set + 1], set[#set + 2] = name, value
     end
   end
   redis.call('HSET', key('job', rec.id), unpack(set))

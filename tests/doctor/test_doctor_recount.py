@@ -233,7 +233,7 @@ def test_sub_jobs_whose_order_is_lost_and_one_of_two_parents_are_named_and_left_
 def test_a_record_from_which_fields_are_gone_and_a_key_that_nobody_knows_are_named_and_left_alone(
     client, keys, tracking, job
 ):
-    client.hdel(keys("job", job), "priority")
+    client.hdel(keys("job", job), "type")
     client.set(keys.parts[0].prefix + "nonsense", "1")
     found = Recount(tracking, repair=True, apart_s=0)
     found.run()
