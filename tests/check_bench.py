@@ -1,5 +1,5 @@
-"""The parts of the benchmark run: small, and without a look at what they measure. `make test-bench`; no other run of the
-tests collects this file."""
+"""The parts of the benchmark run: small, and without a look at what they measure. `make test-bench`; no other run of
+the tests collects this file."""
 
 import json
 import subprocess
