@@ -13,7 +13,7 @@ from importlib import resources
 from itertools import groupby, islice
 from typing import Any, TypeVar
 
-from redis.exceptions import ConnectionError, MovedError, ResponseError, TimeoutError  # noqa: A004
+from redis.exceptions import ConnectionError, MovedError, ResponseError, TimeoutError  # noqa: A004 (redis-py's own names)
 
 from jobtracker.cluster import ClusterClient
 from jobtracker.connection import RedisClient, is_away
