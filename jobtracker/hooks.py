@@ -405,7 +405,7 @@ class Hooks:
                     store.create(new, at_ms=at_ms)
                 else:
                     begin_anew(again)
-                change = store.apply_call(call)
+                change = store.report(call)
             if change.outcome is Outcome.APPLIED:
                 job.untold = NOTHING
             return settlement.follow(job.id, change, again=again, at_ms=at_ms)

@@ -74,7 +74,7 @@ class Report:
     """That something happened to a job.
 
     Attributes:
-        call: What is sent (`JobStore.call_of`).
+        call: What is sent (`JobStore.call_of`, `JobStore.report`).
         follow: Does what follows from the answer, and returns what became of it in the end. True: the report may have
             been written before.
         rank: What it is worth.
@@ -180,7 +180,7 @@ class Reporting:
 
     def write(self, report: Report, again: bool) -> Change:
         """Write a report on a job, with all that follows from it."""
-        return report.follow(self._store.apply_call(report.call), again)
+        return report.follow(self._store.report(report.call), again)
 
     def send(self, report: Report) -> Change | None:
         """Report on a job, in one round trip with all that was left.
@@ -229,7 +229,7 @@ class Reporting:
         if self.away:
             return [_IS_AWAY] * len(reports)
         try:
-            return self._store.apply_calls([report.call for report in reports])
+            return self._store.report_all([report.call for report in reports])
         except Exception as error:  # noqa: BLE001 (it is the error of each of them)
             return [error] * len(reports)
 

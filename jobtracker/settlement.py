@@ -46,11 +46,12 @@ class Settlement:
             if change.next and change.after is not Status.COMPLETED:
                 self._break_chain(change.next, job_id, at_ms)
             if change.parent:
-                self.tell(change.parent, job_id, change.run, change.after, at_ms)
+                self.tell(change.parent, job_id, change.run, change.after, at_ms, change.verdict)
             elif change.next and change.after is not Status.COMPLETED:
                 self.store.told(job_id)
         elif change.applied and change.before in SETTLED and change.after and change.parent:
-            self.tell(change.parent, job_id, change.run, change.after, at_ms)  # it had settled by presumption
+            # It had settled by presumption.
+            self.tell(change.parent, job_id, change.run, change.after, at_ms, change.verdict)
         return change
 
     def _follow_all(self, changes: Mapping[str, Change]) -> None:
@@ -102,14 +103,30 @@ class Settlement:
         """Tell a parent that a sub-job has begun, the grandparent that its own has, and so on."""
         self.follow(parent_id, self.store.apply(Event.SUB_START, parent_id, at_ms=at_ms), at_ms=at_ms)
 
-    def tell(self, parent_id: str, job_id: str, run: int, status: Status, at_ms: int | None = None) -> bool:
+    def tell(
+        self,
+        parent_id: str,
+        job_id: str,
+        run: int,
+        status: Status,
+        at_ms: int | None = None,
+        verdict: Verdict | None = None,
+    ) -> bool:
         """Tell a parent what became of a sub-job, the grandparent what became of it, and so on.
+
+        Args:
+            parent_id: The parent.
+            job_id: The sub-job.
+            run: The sub-job's run that this is about.
+            status: Its status now.
+            at_ms: When that came about; default now.
+            verdict: What the parent makes of it, where it was told of it already.
 
         Returns:
             Whether the parent's own task was called because of it.
         """
         news = News(parent_id, job_id, run, status)
-        return self._act_on(self.store.settle(*news, at_ms=at_ms), news, at_ms)
+        return self._act_on(verdict or self.store.settle(*news, at_ms=at_ms), news, at_ms)
 
     def tell_all(self, news: Sequence[News]) -> None:
         """The same of many sub-jobs."""

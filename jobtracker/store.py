@@ -22,7 +22,20 @@ T = TypeVar("T")
 REMOVED_AT_ONCE = 10
 """Jobs of one call: it takes the server a third of a millisecond, in which nobody else is served."""
 
-_VERBS = ("create", "transition", "settle", "told", "edit", "delete", "log", "reap", "claim", "plant", "many")
+_VERBS = (
+    "create",
+    "transition",
+    "settle",
+    "report",
+    "told",
+    "edit",
+    "delete",
+    "log",
+    "reap",
+    "claim",
+    "plant",
+    "many",
+)
 
 
 def now_ms() -> int:
@@ -69,6 +82,8 @@ class Change(NamedTuple):
     """How often its worker or process was lost with it."""
     parent_waits: bool = False
     """It runs, and its parent does not know yet that a sub-job does."""
+    verdict: "Verdict | None" = None
+    """What its parent makes of it, where that was told with the same call."""
 
     @property
     def applied(self) -> bool:
@@ -247,19 +262,23 @@ class JobStore:
             at_ms: When it happened; default now.
         """
         call = self.call_of(event, job_id, run, attempt, lease, execution, fields, data, at_ms)
-        return self.apply_call(call)
+        return self._change(self._verbs.call(self.client, "transition", *call))
 
-    def apply_call(self, call: Call) -> Change:
-        """Apply an event, as `call_of` has made it: one round trip."""
-        return self._change(self._verbs.begin(self.client, "transition", [call]).answers()[0])
+    def report(self, call: Call) -> Change:
+        """Apply an event, as `call_of` has made it, and tell the job's parent: one round trip.
 
-    def apply_calls(self, calls: Sequence[Call]) -> list[Change | Exception]:
-        """Apply events of a few jobs, likewise, in order and in one round trip; where one fails, its error.
+        The parent is told where it lies in the job's partition and nothing else is to come first: then the change
+        bears its verdict, which is said once. Otherwise it is to be told (`settle`).
+        """
+        return self._change(self._verbs.call(self.client, "report", *call))
+
+    def report_all(self, calls: Sequence[Call]) -> list[Change | Exception]:
+        """Report on a few jobs, likewise, in order and in one round trip; where one fails, its error.
 
         Raises:
             redis.exceptions.RedisError: Redis does not answer: some may have been applied.
         """
-        answers = self._verbs.begin(self.client, "transition", calls).each()
+        answers = self._verbs.begin(self.client, "report", calls).each()
         return [answer if isinstance(answer, Exception) else self._change(answer) for answer in answers]
 
     def call_of(
@@ -274,7 +293,7 @@ class JobStore:
         data: Mapping[str, str] | None = None,
         at_ms: int | None = None,
     ) -> Call:
-        """What `apply` is to send, for `apply_call` and `apply_calls`; it may be sent more than once."""
+        """What `apply` is to send, for `report` and `report_all`; it may be sent more than once."""
         fields, data = fields or {}, data or {}
         part = self.keys.of(job_id)
         args: list[str | int | float] = [
@@ -345,7 +364,7 @@ class JobStore:
         if is_apart:
             call = self._told_call(job_id, left, settled=status in SETTLED)
             self._verbs.call_many(self.client, "told", [call])
-        return Verdict(verdict, grandparent or None, parent_run, _STATUSES.get(parent_status))
+        return _verdict(verdict, grandparent, parent_run, parent_status)
 
     def settle_many(self, news: Sequence[News], *, at_ms: int | None = None) -> list[Verdict]:
         """Tell parents what became of sub-jobs, in order, as `settle` does: many in one round trip."""
@@ -360,7 +379,7 @@ class JobStore:
         for each, answer in zip(near, self._verbs.call_many(self.client, "settle", calls), strict=True):
             verdict, grandparent, run, status, *asked = answer
             if not asked:
-                verdicts[each] = Verdict(verdict, grandparent or None, run, _STATUSES.get(status))
+                verdicts[each] = _verdict(verdict, grandparent, run, status)
         return [verdicts[each] if each in verdicts else self.settle(*each, at_ms=at_ms) for each in news]
 
     def _named(self, job_ids: Sequence[str]) -> list[str]:
@@ -480,7 +499,7 @@ class JobStore:
 
     @staticmethod
     def _change(answer: Any) -> Change:
-        states, parent, following = (answer, None, None) if isinstance(answer, str) else answer
+        states, parent, following, *verdict = (answer, None, None) if isinstance(answer, str) else answer
         outcome, before, after, run, attempt, losses, cancel, parent_waits = states.split(" ")
         return Change(
             _OUTCOMES[outcome],
@@ -493,6 +512,7 @@ class JobStore:
             following or None,
             int(losses),
             parent_waits == "1",
+            _verdict(*verdict) if verdict else None,
         )
 
 
@@ -505,6 +525,10 @@ _INDEXED = 500
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 _STATUSES = {str(status): status for status in Status}
 """Looked up in half the time that the enum takes; a status of a newer release is not there."""
+
+
+def _verdict(verdict: str, grandparent: str, run: int, status: str) -> Verdict:
+    return Verdict(verdict, grandparent or None, run, _STATUSES.get(status))
 
 
 def _texts(mapping: Mapping[str, str | int]) -> list[str]:

@@ -67,7 +67,7 @@ def create_in(store: JobStore, status: Status, *, sent: bool = True, at_ms: int 
 
 
 def report(store: JobStore, parent: str, sub: str, event: Event, **more: Any) -> Any:
-    """Apply an event to a sub-job and tell its parent what became of it; returns the verdict."""
-    change = store.apply(event, sub, **more)
+    """Report on a sub-job as its worker does, and tell its parent what became of it; returns the verdict."""
+    change = store.report(store.call_of(event, sub, **more))
     assert change.after is not None
-    return store.settle(parent, sub, change.run, change.after)
+    return change.verdict or store.settle(parent, sub, change.run, change.after)

@@ -1,5 +1,7 @@
 """Chords and chains that plain Celery code builds: the same trees, without any help from their authors."""
 
+import itertools
+
 import pytest
 from celery import chain, chord, group
 from workers_under_test import eventually, every_broker
@@ -40,6 +42,29 @@ def test_a_chord_is_a_parent_with_its_sub_jobs_in_order(project, sig):
     eventually(lambda: project.job(parent).progress.percent == 100)
     counts = project.job(parent).sub_job_counts
     assert (counts.total, counts.completed, counts.failed, counts.cancelled) == (4, 4, 0, 0)
+
+
+def test_the_end_of_a_sub_job_and_what_its_parent_makes_of_it_are_one_call(project, sig):
+    with project.client.monitor() as monitor:
+        parent = project.chord([sig("ok"), sig("fail"), sig("ok")], sig("collect"))
+        project.expect(parent, Status.FAILED, "FAILURE", [])
+        subs = project.subs(parent)
+        project.expect_settled(*subs)
+        project.client.echo(project.name)
+        sent = list(itertools.takewhile(lambda text: text != f"ECHO {project.name}", _commands(monitor)))
+    calls = [text.split(" ")[1:7] for text in sent if text.startswith("FCALL ")]
+    told = {sub: [] for sub in subs}
+    for function, _, _, _, job, what in calls:
+        verb = function.rpartition("_")[2]
+        if verb == "settle":
+            told[what].append(verb)
+        elif job in told and verb != "create":
+            told[job].append(f"{verb} {what}")
+    assert list(told.values()) == [["report start", f"report {end}"] for end in ("complete", "fail", "complete")]
+
+
+def _commands(monitor):
+    return (each["command"] for each in monitor.listen() if each["client_type"] != "lua")
 
 
 def test_a_parent_runs_from_the_start_of_its_first_sub_job_and_shows_how_many_have_settled(project, sig):

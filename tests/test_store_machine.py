@@ -24,7 +24,7 @@ from jobtracker.keys import Keys
 from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries, as_told
-from jobtracker.store import Change, JobStore, NewJob, Verdict
+from jobtracker.store import Change, JobStore, NewJob, News, Verdict
 
 IDS = ("a", "b", "c", "d", "e")
 """A job's parent comes before it, so that no tree bites its tail."""
@@ -97,7 +97,13 @@ class JobMachine(RuleBasedStateMachine):
             if event in REPORTED:
                 execution, run = self._execution(dice, job, event, tick, max(run, 0))
             self._apply(
-                job, event, tick, max(run, 0) if known else None, max(attempt, 0) if known else None, execution
+                job,
+                event,
+                tick,
+                max(run, 0) if known else None,
+                max(attempt, 0) if known else None,
+                execution,
+                tells=dice.random() < 0.5,
             )
             for _ in range(dice.choice([0, 0, 0, 1, 1])):
                 self._tell_some(dice)
@@ -200,13 +206,18 @@ class JobMachine(RuleBasedStateMachine):
         run: int | None,
         attempt: int | None,
         execution: str | None = None,
+        *,
+        tells: bool = False,
     ) -> Change:
-        record = self.records.get(job)
+        """Apply an event; where it tells the parent with the same call, carry on what that makes of it."""
+        record, before = self.records.get(job), self.records
         fields = {"body": "own"} if event is Event.RELAUNCH and record and record.get("subs") else None
         note(f"{job}: by {execution}")
-        change = self.store.apply(
-            event, job, run=run, attempt=attempt, execution=execution, fields=fields, at_ms=START_MS + tick
-        )
+        given = {"run": run, "attempt": attempt, "execution": execution, "fields": fields, "at_ms": START_MS + tick}
+        if tells:
+            change = self.store.report(self.store.call_of(event, job, **given))
+        else:
+            change = self.store.apply(event, job, **given)
         self.look(event, job)
         if record is None:
             assert change.outcome is (Outcome.DELETED if job in self.buried else Outcome.MISSING)
@@ -223,6 +234,9 @@ class JobMachine(RuleBasedStateMachine):
             self.tellings.append((change.parent, job, change.run, change.after))
             if event in {Event.START, Event.SUB_START}:
                 self._apply(change.parent, Event.SUB_START, tick, None, None)
+            if change.verdict:
+                news = News(change.parent, job, change.run, change.after)
+                self._act_on(change.verdict, news, before.get(change.parent, {}))
         return change
 
     def _check_parent(self, parent: str, record: dict[str, str]) -> None:
@@ -317,8 +331,14 @@ class JobMachine(RuleBasedStateMachine):
     def _tell(self, parent: str, sub: str, run: int, status: Status) -> str:
         """Tell a parent, and carry on what it makes of that."""
         was = self.records.get(parent, {})
-        verdict: Verdict = self.store.settle(parent, sub, run, status)
+        verdict = self.store.settle(parent, sub, run, status)
         self.look()
+        self._act_on(verdict, News(parent, sub, run, status), was)
+        return verdict.verdict
+
+    def _act_on(self, verdict: Verdict, news: News, was: dict[str, str]) -> None:
+        """Carry on what a parent makes of a sub-job; `was` is its record before it was told."""
+        parent, sub, run, status = news
         if sub in self.records and verdict.verdict != "missing":
             told = self.client.hget(self.keys("outcomes", parent), sub)
             assert as_told(told) == f"{self.records[sub]['run']}:{self.records[sub]['status']}"
@@ -339,7 +359,6 @@ class JobMachine(RuleBasedStateMachine):
             if verdict.status not in SETTLED:
                 self.tellings.append((parent, sub, run, status))  # its task may be due now
         self.look()
-        return verdict.verdict
 
     def _tell_everything(self) -> set[str]:
         """Tell every parent of every sub-job, from the leaves up, until nothing new follows; returns the verdicts."""

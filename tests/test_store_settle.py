@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 from recount import keys_of, recount
-from sample_jobs import create_in, create_parent, new_job, report
+from sample_jobs import START_MS, create_in, create_parent, new_job, report
 
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.queries import as_told
 from jobtracker.store import NewJob, Verdict
 
 FINAL = {Event.COMPLETE: Status.COMPLETED, Event.FAIL: Status.FAILED, Event.CANCELLED: Status.CANCELLED}
@@ -36,6 +37,71 @@ def test_a_job_that_is_none_of_its_sub_jobs_counts_for_nothing(client, keys, sto
     assert store.settle(parent, stranger, 1, Status.FAILED).verdict == "missing"
     assert counts_of(queries, parent) == (0, 0, 0)
     assert recount(client, keys) == []
+
+
+# -- told with the event itself -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["fail", "fail_fast", "continue"])
+@pytest.mark.parametrize("body", [None, "own"])
+@pytest.mark.parametrize("ends", list(itertools.product([*FINAL, Event.LOSE], repeat=2)))
+def test_a_report_makes_of_the_parent_what_event_and_telling_make_of_it(client, keys, store, policy, body, ends):
+    found = []
+    for at_once in (True, False):
+        fields = {"policy": policy, **({"body": body} if body else {})}
+        parent, subs = create_parent(store, 2, name=keys.new_id(), **fields)
+        store.apply_many(Event.START, {sub: {} for sub in subs})
+        # Each ends; what was presumed is corrected at last.
+        for sub, end in [*zip(subs, ends, strict=True), *((sub, Event.COMPLETE) for sub in subs)]:
+            if at_once:
+                change = store.report(store.call_of(end, sub, at_ms=START_MS))
+                may_tell = change.applied and keys.are_together(parent, sub)
+                asks_for_names = may_tell and not all(keys.are_together(parent, each) for each in subs)
+                assert (change.verdict is not None) == may_tell or asks_for_names
+                verdict = change.verdict
+            else:
+                change, verdict = store.apply(end, sub, at_ms=START_MS), None
+            if change.applied:
+                verdict = verdict or store.settle(parent, sub, change.run, change.after, at_ms=START_MS)
+            found.append((at_once, change.outcome, verdict))
+        record = str(sorted(client.hgetall(keys("job", parent)).items()))
+        record = record.replace(parent, "parent")  # in the names of its sub-jobs too
+        found.append((at_once, record, [as_told(client.hget(keys("outcomes", parent), sub)) for sub in subs]))
+    half = len(found) // 2
+    assert [each[1:] for each in found[:half]] == [each[1:] for each in found[half:]]
+    assert recount(client, keys) == []
+
+
+def test_what_was_reported_before_is_told_by_whoever_reports_again(client, keys, store, queries):
+    parent, (sub, _) = create_parent(store, 2)
+    call = store.call_of(Event.COMPLETE, sub)
+    store.report(call)
+    again = store.report(call)
+    assert (again.outcome, again.verdict) == (Outcome.DUPLICATE, None)
+    assert counts_of(queries, parent) == (1, 0, 0)
+    assert recount(client, keys) == []
+
+
+def test_a_report_that_is_stale_tells_nobody(client, keys, store):
+    parent, (sub,) = create_parent(store, 1)
+    change = store.report(store.call_of(Event.FAIL, sub, run=0))
+    assert (change.outcome, change.verdict) == (Outcome.STALE, None)
+    assert client.hgetall(keys("outcomes", parent)) == {}
+
+
+def test_a_chain_is_broken_off_before_the_parent_is_told(client, keys, store, queries):
+    parent, (sub,) = create_parent(store, 1, sub_fields={"next": "later"})
+    change = store.report(store.call_of(Event.FAIL, sub))
+    assert (change.applied, change.verdict, change.next) == (True, None, "later")
+    assert counts_of(queries, parent) == (0, 0, 0)
+    assert queries.untold(2**53, 10) == [sub]
+
+
+def test_of_a_parent_that_is_not_at_hand_a_job_stays_untold(store, queries):
+    store.create(new_job("sub", parent="elsewhere", run=1))
+    change = store.report(store.call_of(Event.FAIL, "sub"))
+    assert (change.applied, change.parent, change.verdict) == (True, "elsewhere", None)
+    assert queries.untold(2**53, 10) == ["sub"]
 
 
 # -- the verdict, by policy ------------------------------------------------------------------------------------------

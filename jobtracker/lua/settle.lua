@@ -80,7 +80,10 @@ end
 local function presume(event)
   local text, unnamed
   if event == 'subs_failed' then text, unnamed = blame() end
-  if unnamed and #unnamed > 0 then return { 'unnamed', '', rec.run, rec.status, unnamed } end
+  if unnamed and #unnamed > 0 then
+    if own[2] then untold(sub, now) end -- until it has failed
+    return { 'unnamed', '', rec.run, rec.status, unnamed }
+  end
   if apply(rec, event, now, nil, nil, text and { 'reason', cut(text, LONGEST) } or nil) ~= 'applied' then
     return answer('waiting')
   end
