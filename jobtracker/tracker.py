@@ -183,7 +183,7 @@ class Tracker:
                     task=name,
                     queue=queue_of_route(self.app, name),
                     payload_schema=payload_schema(task),
-                    description=(task.__doc__ or "").strip().partition("\n")[0] if declared else "",
+                    description=(task.__doc__ or "").strip().partition("\n")[0],
                     needs_results=needs_results(task),
                     takes_results=takes_results(task),
                     acks_late=bool(task.acks_late),

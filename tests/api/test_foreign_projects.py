@@ -91,6 +91,11 @@ def test_jobs_of_a_project_that_the_api_never_imported_are_started_from_there(bo
     assert (job["result"], job["queue"]) == ({"978-0": "front"}, "stock")
 
 
+def test_the_types_of_a_project_are_described_in_its_own_words(bookshop):
+    described = {each["name"]: each["description"] for each in bookshop.api.get("/api/tracking/job-types")}
+    assert described["bookshop.orders.tasks.price"] == "What copies of a book cost, in cents."
+
+
 @pytest.mark.parametrize(
     ("job_type", "payload", "field"),
     [
