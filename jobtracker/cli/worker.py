@@ -17,19 +17,32 @@ def worker(
         str | None, typer.Option("--queues", "-Q", help="Separated by commas.", show_default="all")
     ] = None,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", "-c", help="How many tasks it runs at a time.", min=1)
-    ] = 2,
+        int | None,
+        typer.Option(
+            "--concurrency",
+            "-c",
+            help="How many tasks it runs at a time.",
+            min=1,
+            show_default="2; of an app of your own as that says",
+        ),
+    ] = None,
     loglevel: Annotated[str, typer.Option("--loglevel", "-l")] = "INFO",
     redis_url: RedisUrl = None,
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="[-- OPTIONS]", help="More options of `celery worker`.")
+        list[str] | None, typer.Argument(metavar="-- OPTIONS", help="More options of `celery worker`.")
     ] = None,
 ) -> None:
     """Run a Celery worker: of the shipped tasks, or with -A of your own app, looked for in the current folder.
 
     What stands behind -- is for Celery: jobtracker worker -A my.app -- --pool threads --beat
     """
-    options = ["--loglevel", loglevel, "--concurrency", str(concurrency), *(["--queues", queues] if queues else [])]
+    if concurrency is None and app is None:
+        concurrency = 2
+    options = [
+        *("--loglevel", loglevel),
+        *(("--concurrency", str(concurrency)) if concurrency else ()),
+        *(("--queues", queues) if queues else ()),
+    ]
     become(
         ["-m", *(["celery", "-A", app, "worker"] if app else ["workers"]), *options, *(more or [])],
         {"REDIS_URL": redis_url},

@@ -15,6 +15,7 @@ from jobtracker import Settings, Tracker
 
 settings = Settings.from_env()
 app = Celery("shop", broker=settings.broker_url, backend=settings.result_backend)
+app.conf.worker_concurrency = 3
 tracker = Tracker(app, settings)
 
 
@@ -86,7 +87,7 @@ def test_a_worker_of_an_app_in_the_current_folder_has_its_job_types(own_api, tmp
         "shop",
         "--",
         "--pool",
-        "solo",
+        "threads",
         "--without-mingle",
     ]
     with (tmp_path / "worker.log").open("w") as log:
@@ -98,6 +99,7 @@ def test_a_worker_of_an_app_in_the_current_folder_has_its_job_types(own_api, tmp
         shown = lines(own_api, "jobs", "create", "invoice", "-p", "customer=ada", "--wait", "--timeout", "20")
         assert shown[-1].startswith("invoice  completed")
         assert "ADA" in shown[-1]
+        assert [each["lease"]["concurrency"] for each in own_api.get("/api/tracking/worker-stats")] == [3]
     finally:
         process.kill()
         process.wait()
