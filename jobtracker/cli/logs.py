@@ -32,6 +32,8 @@ def logs(
         if as_json and not follow:
             print_json(client.logs(job_id, limit=limit))
             return
+        if follow:
+            client.get(job_id)  # an API that is not there is told at once, one that goes away later is waited for
         lines: Iterable[LogLine] = client.follow(job_id, last=limit) if follow else client.logs(job_id, limit=limit)
         console = output_console()
         for line in lines:

@@ -14,7 +14,7 @@ Url = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, as the API answers it.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.", show_default=False)]
-JobIds = Annotated[list[str], typer.Argument(metavar="ID...", help="The ids of jobs.", show_default=False)]
+JobIds = Annotated[list[str], typer.Argument(metavar="ID", help="The ids of jobs.", show_default=False)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 TimeoutS = Annotated[
     float | None,

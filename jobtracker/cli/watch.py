@@ -12,4 +12,5 @@ def watch(job_id: JobId, timeout_s: TimeoutS = None, url: Url = None, as_json: A
     first, 130 after Ctrl-C. --json prints the tree as one line of JSON whenever it has changed.
     """
     with Client(url) as client:
+        client.get(job_id)  # an API that is not there is told at once, one that goes away later is waited for
         wait_for(client, job_id, timeout_s, as_json=as_json)

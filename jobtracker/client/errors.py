@@ -65,8 +65,11 @@ class JobTimeoutError(JobTrackerError, TimeoutError):
     """
 
     def __init__(self, job_id: str, status: Status | None, timeout_s: float) -> None:
-        seen = f"it is {status}" if status else "the API has not answered"
-        super().__init__(f"Job {job_id} has not settled within {timeout_s:g} s: {seen}. It goes on; wait again.")
+        super().__init__(
+            f"Job {job_id} has not settled within {timeout_s:g} s: it is {status}. It goes on; wait again."
+            if status
+            else f"Whether job {job_id} has settled is not known: the API has not answered for {timeout_s:g} s."
+        )
         self.job_id = job_id
         self.status = status
 

@@ -1,7 +1,9 @@
 """`jobtracker jobs list|show`, `tree`, `logs`, `stats`, `workers`, `queues`, `types`: for people and for programs."""
 
+import inspect
 import json
 import re
+import time
 
 import pytest
 from commands import WIDTH, document, lines, refusal, run
@@ -69,6 +71,15 @@ def test_every_filter_of_the_api_is_an_option(api, finished):
     assert found["id"] == sub["id"]
     for option, value in (("--created-to", "1h"), ("--finished-from", "2999-01-01"), ("--tag", "other")):
         assert document(api, "jobs", "list", "--parent", finished["id"], option, value)["jobs"] == []
+    filters = {each["name"] for each in api.get("/openapi.json")["paths"]["/api/jobs/"]["get"]["parameters"]}
+    assert filters - {"page", "page_size"} <= set(inspect.signature(list_.list_jobs).parameters)
+
+
+def test_jobs_are_listed_by_who_sent_them_and_by_group(quiet_api):
+    for job_id, fields in {"sent": {"sent_by": "sender"}, "grouped": {"group": "some-group"}}.items():
+        create_job(quiet_api.store, job_id, **fields)
+    for filters, found in ((["--sent-by", "sender"], "sent"), (["--group", "some-group"], "grouped")):
+        assert [each["id"] for each in document(quiet_api, "jobs", "list", *filters)["jobs"]] == [found]
 
 
 def test_a_list_goes_on_over_pages_up_to_its_limit_or_its_end(quiet_api, monkeypatch):
@@ -252,11 +263,14 @@ def test_a_bad_cursor_or_order_is_a_message(quiet_api: Api):
         ["jobs", "list"], ["jobs", "show", "x"], ["jobs", "create", "x"], ["jobs", "start", "x"],
         ["jobs", "cancel", "x"], ["jobs", "retry", "x"], ["jobs", "delete", "x"], ["tree", "x"], ["logs", "x"],
         ["explain", "x"], ["history", "x"], ["stats"], ["workers"], ["queues"], ["types"], ["health"],
+        ["watch", "x"], ["logs", "x", "-f"],
     ],
 )  # fmt: skip
-def test_without_an_api_every_command_says_what_to_do(command):
+def test_without_an_api_every_command_says_at_once_what_to_do(command):
     url = f"http://127.0.0.1:{free_port()}"
+    asked_s = time.monotonic()
     text = refusal(url, *command)
+    assert time.monotonic() - asked_s < 10
     assert f"The API at {url} does not answer" in text
     assert "`jobtracker up`" in text
     assert "JOBTRACKER_URL" in text
