@@ -15,12 +15,14 @@ from api.paths import path_as_asked
 from jobtracker import reports
 from jobtracker.errors import (
     ArgumentsGoneError,
+    BeingMovedError,
     BrokerUnavailableError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidPayloadError,
     JobNotFoundError,
     JobTrackerError,
+    PartitionsError,
     QueueMissingError,
     ResultGoneError,
     UnknownJobTypeError,
@@ -47,6 +49,8 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     InvalidPayloadError: (422, reports.INVALID_PAYLOAD, "The payload does not fit"),
     InvalidJobError: (422, reports.INVALID_JOB, "The job can't be"),
     BrokerUnavailableError: (503, reports.BROKER_AWAY, "The broker is away"),
+    PartitionsError: (503, "about:blank", "The store has other partitions"),
+    BeingMovedError: (503, "about:blank", "The store is being moved"),
     JobTrackerError: (422, "about:blank", "The request can't be answered"),
 }
 
@@ -68,7 +72,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         409: "The job's status does not allow it.",
         413: "The request is too large.",
         422: "The request is not valid; `errors` names the fields.",
-        503: "Redis or the broker is away; try again after `Retry-After` seconds.",
+        503: "Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds.",
     }.items()
 }
 

@@ -10,9 +10,9 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobtracker.brokers import Backlog, backlog, broker_refusal, connected, unacknowledged, without_secrets
-from jobtracker.errors import BrokerUnavailableError
+from jobtracker.errors import BeingMovedError, BrokerUnavailableError, PartitionsError
 from jobtracker.lineage import mapped_task
-from jobtracker.partitions import servers_of
+from jobtracker.partitions import expect_partitions, servers_of
 from jobtracker.refusals import find_refusal, in_words
 from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
 from jobtracker.tracking import Tracking
@@ -82,7 +82,7 @@ class Inspection:
             return self._workers
 
     def redis_health(self) -> Component:
-        """The tracking Redis: latency, memory, persistence, whether it takes writes, what it was never told."""
+        """The tracking Redis: latency, memory, persistence, what it was never told, whether it can be used."""
         began = time.perf_counter()
         try:
             servers = servers_of(self.tracking.client, self.tracking.keys)
@@ -93,7 +93,8 @@ class Inspection:
             dropped = self.tracking.queries.dropped()
             asked = zip(servers.items(), infos, strict=True)
             refusals = [find_refusal(server, key, info) for (server, key), info in asked]
-        except RedisError as error:
+            expect_partitions(self.tracking.client, self.tracking.keys)
+        except (RedisError, PartitionsError, BeingMovedError) as error:
             return Component(healthy=False, detail=in_words(error))
         info, refusal = infos[0], next(filter(None, refusals), None)
         facts = {

@@ -170,6 +170,18 @@ def test_where_redis_is_a_black_hole_every_route_says_so_at_once(api_log_dir):
         expect_every_route_to_say_that_redis_is_away(api)
 
 
+def test_an_api_that_takes_the_store_to_have_other_partitions_is_not_healthy_and_says_why(own_api, api_log_dir):
+    own_api.create(job("document_analysis", {"text": "x"}))
+    shared = {name: getattr(own_api.settings, name) for name in ("redis_url", "redis_db", "tracking_namespace")}
+    what_to_do = "TRACKING_PARTITIONS is 2 here. Set it to 1"
+    with running_api(api_log_dir, tracking_partitions=2, **shared) as wrong:
+        for route in [("GET", "/api/jobs/"), ("GET", "/api/tracking/stats"), WRITES[0]]:
+            assert what_to_do in unavailable(wrong, *route)["detail"]
+        for path in ("/api/health", "/api/tracking/health"):
+            assert health(wrong, path)[0] == 503
+            assert what_to_do in wrong.http.get(path).json()["components"]["redis"]["detail"]
+
+
 def test_while_the_broker_is_away_health_says_which_part_it_is(brokerless):
     assert health(brokerless, "/api/health") == (503, {"redis": True, "broker": False})
     status, parts = health(brokerless, "/api/tracking/health")
