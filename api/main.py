@@ -1,5 +1,6 @@
 """The API application: `uvicorn api.main:create_app --factory`, or `python -m api.main`."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -53,7 +54,10 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         reaper = Repeater("reaper", settings.reap_interval_s, Reaper(app.state.tracking).step)
         reaper.start()
         _end_with_parent()
+        gc.collect()
+        gc.freeze()  # what stays for good is not looked through again: it takes as long as a large request does
         yield
+        gc.unfreeze()
         reaper.stop()
         app.state.tracking.client.close()
 

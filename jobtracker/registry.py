@@ -150,12 +150,8 @@ class Registry:
 
     @staticmethod
     def _check(job_type: JobType, payload: dict[str, Any], name: str = "", *within: str) -> None:
-        if job_type.payload_schema is None:
-            return
-        from jsonschema import Draft202012Validator
-
         rule = job_type.arguments
-        errors = Draft202012Validator(job_type.payload_schema).iter_errors(rule.veil(payload))
+        errors = job_type.validator.iter_errors(rule.veil(payload))
         problems = [
             ([*within, *_shown(error.absolute_path, rule.mask)], _reason(error))
             for error in islice(errors, _MOST_PROBLEMS)

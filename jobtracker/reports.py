@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -34,6 +35,13 @@ class JobType(BaseModel):
         3, description="A job whose workers die with it fails at this one, and is not started again by itself."
     )
     arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
+
+    @cached_property
+    def validator(self) -> Any:
+        """Checks payloads by its schema (jsonschema): made once, for a tree may have thousands of a type."""
+        from jsonschema import Draft202012Validator  # which workers, and the command line, do without
+
+        return Draft202012Validator(True if self.payload_schema is None else self.payload_schema)
 
 
 class Worker(BaseModel):
