@@ -6,6 +6,7 @@ from celery import Celery
 
 from api.settings import ApiSettings
 from jobtracker.brokers import configure
+from jobtracker.dispatch import AT_ONCE
 
 
 class SendingCelery(Celery):  # type: ignore[misc] # Celery has no types
@@ -29,9 +30,7 @@ def celery_app(settings: ApiSettings) -> Celery:
     app.conf.update(
         broker_connection_timeout=1.0,
         broker_heartbeat=0,  # nobody would send any
-        # A chord in a chord holds a connection for each level while it is sent: of a limited number, two deep trees
-        # could hold all, and wait for each other for ever.
-        broker_pool_limit=None,
+        broker_pool_limit=_MOST_CONNECTIONS,
         broker_transport_options=_AMQP_LIMITS if settings.broker_is_amqp else _REDIS_LIMITS,
         result_backend_transport_options={"retry_policy": {"max_retries": 1}},
         redis_socket_connect_timeout=1.0,
@@ -41,10 +40,16 @@ def celery_app(settings: ApiSettings) -> Celery:
     return app
 
 
+_MOST_CONNECTIONS = 40 * AT_ONCE
+"""To the broker, which are kept: to open one takes longer than all else that a job's start does.
+
+As many as FastAPI's 40 threads could want at once. A chord in a chord holds one for each level while it is sent: of
+fewer, two deep trees could hold all, and wait for each other for ever.
+"""
 _REDIS_LIMITS = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0, "max_retries": 1, "interval_start": 0}
 _AMQP_LIMITS = {
-    "read_timeout": 2.0,
-    "write_timeout": 2.0,
+    "read_timeout": 1.5,  # a broker that hangs is waited for twice: on a connection that was kept, and on a new one
+    "write_timeout": 1.5,
     "confirm_publish": True,  # a job is started when the broker says that it has it
     "max_retries": 1,
     "interval_start": 0,
