@@ -112,7 +112,7 @@ def install(app: FastAPI) -> None:
     """Turn the errors that are expected into problem details; `RequestContext` answers the others."""
 
     @app.exception_handler(JobTrackerError)
-    def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:
+    async def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:
         status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
         more: dict[str, Any] = {"type": kind, "job_id": getattr(error, "job_id", None)}
         if isinstance(error, IllegalTransitionError):
@@ -125,7 +125,7 @@ def install(app: FastAPI) -> None:
         return problem(request, status, title, str(error), **more)
 
     @app.exception_handler(RequestValidationError)
-    def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
+    async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
         found = error.errors()
         errors = [
             FieldProblem(field=".".join(map(str, e["loc"])), message=without_prefix(e["msg"]))
@@ -137,7 +137,7 @@ def install(app: FastAPI) -> None:
         return problem(request, 422, "The request is not valid", detail, errors=errors)
 
     @app.exception_handler(RedisError)
-    def redis_error(request: Request, error: RedisError) -> JSONResponse:
+    async def redis_error(request: Request, error: RedisError) -> JSONResponse:
         logger.warning("redis_unavailable", extra={"error": str(error)})
         if refusal := refusal_of(error):
             return problem(request, 503, "Redis takes no writes", f"Redis takes no writes: {refusal}.")
@@ -145,7 +145,7 @@ def install(app: FastAPI) -> None:
         return problem(request, 503, "Redis is away", detail)
 
     @app.exception_handler(HTTPException)
-    def http_error(request: Request, error: HTTPException) -> JSONResponse:
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         detail = f"{error.detail}: {request.method} {path_as_asked(request.scope)}. All routes are listed at /docs."
         if error.status_code == 400:
             detail = str(RESPONSES[400]["description"])

@@ -17,6 +17,7 @@ from api.middleware import EncodedSlashes, RequestContext, SizeLimit
 from api.routers import health, jobs, tracking
 from api.sending import celery_app
 from api.settings import ApiSettings
+from api.threads import use_threads
 from jobtracker.circuit import Circuit
 from jobtracker.inspection import Inspection
 from jobtracker.leases import Repeater
@@ -48,6 +49,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        use_threads()
         app.state.settings = settings
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.inspection = Inspection(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)

@@ -5,6 +5,7 @@ from typing import Any
 from celery import Celery
 
 from api.settings import ApiSettings
+from api.threads import THREADS
 from jobtracker.brokers import configure
 from jobtracker.dispatch import AT_ONCE
 
@@ -40,10 +41,10 @@ def celery_app(settings: ApiSettings) -> Celery:
     return app
 
 
-_MOST_CONNECTIONS = 40 * AT_ONCE
+_MOST_CONNECTIONS = THREADS * AT_ONCE
 """To the broker, which are kept: to open one takes longer than all else that a job's start does.
 
-As many as FastAPI's 40 threads could want at once. A chord in a chord holds one for each level while it is sent: of
+As many as all threads could want at once. A chord in a chord holds one for each level while it is sent: of
 fewer, two deep trees could hold all, and wait for each other for ever.
 """
 _REDIS_LIMITS = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0, "max_retries": 1, "interval_start": 0}

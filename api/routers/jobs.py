@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.answers import WrittenJson, written
 from api.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
 from api.errors import RESPONSES
+from api.threads import ThreadRoute
 from jobtracker.explanations import Explanation
 from jobtracker.history import HistoryEntry
 from jobtracker.lifecycle import Priority, Status
@@ -26,7 +27,9 @@ from jobtracker.models import (
 )
 from jobtracker.tracking import Tracking
 
-router = APIRouter(prefix="/api/jobs", tags=["jobs"], responses={422: RESPONSES[422], 503: RESPONSES[503]})
+router = APIRouter(
+    route_class=ThreadRoute, prefix="/api/jobs", tags=["jobs"], responses={422: RESPONSES[422], 503: RESPONSES[503]}
+)
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}
 NOT_ALLOWED: dict[int | str, dict[str, Any]] = {404: RESPONSES[404], 409: RESPONSES[409]}

@@ -9,6 +9,7 @@ from api.answers import WrittenJson, written
 from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
 from api.errors import RESPONSES
 from api.routers.health import health_of
+from api.threads import ThreadRoute
 from jobtracker.figures import JobCount
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.lists import JobFilter
@@ -27,7 +28,12 @@ from jobtracker.reports import (
 )
 from jobtracker.store import now_ms
 
-router = APIRouter(prefix="/api/tracking", tags=["tracking"], responses={422: RESPONSES[422], 503: RESPONSES[503]})
+router = APIRouter(
+    route_class=ThreadRoute,
+    prefix="/api/tracking",
+    tags=["tracking"],
+    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+)
 
 Hours = Annotated[int, Query(ge=1, le=24 * 31, description="How far back, in whole hours.")]
 Limit = Annotated[int, Query(ge=1, le=500)]
