@@ -10,6 +10,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -20,11 +22,13 @@ from serving import ROOT, waiting
 from api.settings import ApiSettings
 from jobtracker import Client, Status
 from jobtracker.embedded import free_port
+from jobtracker.keys import Keys
 from jobtracker.models import Job
 
 pytestmark = pytest.mark.timeout(1200)
 
 GRACE_S = 10
+WORKERS = 4
 FILES_BYTES = 600_000_000
 """The most that the image may add to its base."""
 
@@ -51,10 +55,11 @@ class Stack:
         }
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.api_port}", timeout=20, trust_env=False)
         self.client = Client(str(self.http.base_url))
+        self.began = 0.0
 
-    def make(self, target: str, args: str = "") -> str:
+    def make(self, target: str, args: str = "", **env: str) -> str:
         """What a target of the Makefile prints; it must succeed."""
-        return self.run("make", "--no-print-directory", target, f"ARGS={args}")
+        return self.run("make", "--no-print-directory", target, f"ARGS={args}", **env)
 
     def compose(self, *args: str, **env: str) -> str:
         """What a command of Compose prints."""
@@ -76,9 +81,19 @@ class Stack:
         """Flower's answer."""
         return httpx.get(f"http://127.0.0.1:{self.flower_port}{path}", auth=user, timeout=20, trust_env=False)
 
-    def workers(self) -> list[str]:
-        """The names of the workers that answer and consume."""
-        return [worker.name for worker in self.client.workers() if worker.online and worker.queues]
+    def started(self) -> list[str]:
+        """What has become of the containers since `began`, in its order, e.g. "start redis"."""
+        service = '{{index .Actor.Attributes "com.docker.compose.service"}}'
+        which = [f"label=com.docker.compose.project={self.name}", "event=start", "event=health_status"]
+        filters = [word for each in which for word in ("--filter", each)]
+        period = ["--since", f"{self.began:.9f}", "--until", f"{time.time():.9f}"]
+        return self.run("docker", "events", *period, *filters, "--format", "{{.Action}} " + service).splitlines()
+
+    def stop(self) -> None:
+        """Stop all, which must not take longer than an engine waits for before it kills."""
+        began = time.monotonic()
+        self.make("stop")
+        assert time.monotonic() - began < GRACE_S
 
     def remove(self) -> None:
         """Leave nothing behind."""
@@ -98,6 +113,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
     failed_before, is_up = request.session.testsfailed, False
     try:
         stack.make("build")
+        stack.began = time.time()
         stack.make("run")
         is_up = True
         yield stack
@@ -106,6 +122,14 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
             with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
                 print(stack.compose("logs", "--tail", "60"))  # noqa: T201
         stack.remove()
+
+
+@contextmanager
+def slow_client(stack: Stack) -> Iterator[None]:
+    """Somebody who sends a request to the API and does not come to its end."""
+    with socket.create_connection(("127.0.0.1", stack.api_port)) as connection:
+        connection.sendall(b"POST /api/jobs/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        yield
 
 
 def finished(stack: Stack, job_id: str) -> Job:
@@ -120,6 +144,17 @@ def created(stack: Stack, command: str) -> str:
     response = send(stack.http, command)
     assert response.status_code == 201, response.text
     return str(response.json()["id"])
+
+
+def test_nothing_starts_before_redis_is_healthy(stack):
+    started = stack.started()  # asked for at once: the engine remembers its latest events only
+    redis_is_healthy = started.index("health_status: healthy redis")
+    assert all(started.index(f"start {name}") > redis_is_healthy for name in ("api", "worker", "flower"))
+
+
+def test_redis_is_redis_8_and_writes_down_what_it_is_told(stack):
+    redis = stack.http.get("/api/health").json()["components"]["redis"]["facts"]
+    assert (redis["version"].partition(".")[0], redis["append_only"]) == ("8", True)
 
 
 def test_the_documented_document_job_waits_to_be_started_and_completes(stack):
@@ -143,11 +178,20 @@ def test_the_documented_tree_runs_to_its_end_and_is_counted(stack):
     assert send(stack.http, PAGE).json()["page_size"] == 10
 
 
-def test_more_workers_are_seen_by_the_api_and_by_flower(stack):
-    stack.make("run", "--scale worker=2")
-    names = stack.workers()
-    assert len(set(names)) == 2
-    wait_until(lambda: set(stack.flower("/api/workers?refresh=1", stack.user).json()) == set(names), timeout_s=30)
+def test_the_api_and_flower_agree_on_what_runs_where_without_task_events(stack):
+    stack.make("run", f"--scale worker={WORKERS}")
+    told = {worker.name: worker for worker in stack.client.workers()}
+    assert len(told) == WORKERS
+
+    def shown() -> dict[str, Any]:
+        return dict(stack.flower("/api/workers?refresh=1", stack.user).json())
+
+    wait_until(lambda: shown().keys() == told.keys(), timeout_s=30)
+    for name, worker in shown().items():
+        assert worker["conf"]["worker_send_task_events"] is False
+        assert [queue["name"] for queue in worker["active_queues"]] == told[name].queues == ["jobtracker"]
+        assert worker["stats"]["pool"]["processes"] == told[name].stats["pool"]["processes"]
+        assert worker["stats"]["pool"]["implementation"].startswith("celery.concurrency.prefork:")
 
 
 def test_flower_opens_with_its_password_only(stack):
@@ -172,23 +216,35 @@ def test_the_image_holds_what_runs_and_not_more(stack):
 
 
 def test_what_is_stopped_stops_in_time_gives_its_tasks_back_and_goes_on_later(stack):
-    stack.make("run")  # with one worker again
+    stack.make("run", f"--scale worker={WORKERS}")
     done = created(stack, DOCUMENT)
     stack.client.start(done)
     finished(stack, done)
-    job_id = stack.client.create("custom", waiting(3 * GRACE_S), start=True).id
-    wait_until(lambda: stack.client.get(job_id).status is Status.RUNNING)
-    with socket.create_connection(("127.0.0.1", stack.api_port)) as slow_client:
-        slow_client.sendall(b"POST /api/jobs/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
-        began = time.monotonic()
-        stack.make("stop")
-        assert time.monotonic() - began < GRACE_S
+    payload = waiting(2 * GRACE_S)
+    jobs = [stack.client.create("custom", payload, start=True).id for _ in range(WORKERS)]
+    wait_until(lambda: all(stack.client.get(job_id).status is Status.RUNNING for job_id in jobs))
+    with slow_client(stack):
+        stack.stop()
 
     stack.compose("up", "--detach", "--wait", "api")  # without a worker
-    job = stack.client.get(job_id)
-    assert (job.status, job.deliveries) == (Status.PENDING, 1)
-    assert "has shut down; the broker will deliver the message again" in job.reason
+    for job_id in jobs:
+        job = stack.client.get(job_id)
+        assert (job.status, job.deliveries) == (Status.PENDING, 1)
+        assert "has shut down; the broker will deliver the message again" in job.reason
     assert stack.client.get(done).status is Status.COMPLETED
 
-    stack.make("run")
-    assert finished(stack, job_id).deliveries == 2
+    stack.make("run", f"--scale worker={WORKERS}")
+    assert [finished(stack, job_id).deliveries for job_id in jobs] == [2] * WORKERS
+
+
+def test_an_api_of_several_processes_and_a_store_of_several_partitions_do_the_same(stack):
+    stack.make("clean")
+    stack.make("run", API_WORKERS="2", TRACKING_PARTITIONS="3")
+    root = created(stack, TREE)
+    stack.client.start(root)
+    finished(stack, root)
+    key = Keys("jobtracker", 3)("partitions")
+    assert stack.compose("exec", "-T", "redis", "redis-cli", "get", key).strip() == "3"
+    assert stack.compose("top", "api").count("multiprocessing.spawn") == 2
+    with slow_client(stack):
+        stack.stop()
