@@ -67,19 +67,19 @@ class Dispatcher:
     def _priorities(self) -> dict[Priority, int]:
         return broker_priorities(self.app)
 
-    def publish(self, root: str, runs: Mapping[str, int]) -> None:
+    def publish(self, families: Mapping[str, list[str]], runs: Mapping[str, int]) -> None:
         """Send a job; a parent as a chord, its sub-jobs as the header and its own task as the body.
 
         Args:
-            root: The job.
-            runs: The run that is sent of it, and of each job below it.
+            families: The sub-jobs of the job, which is the first, and of each one below it (`JobQueries.families`).
+            runs: The run that is sent of each.
 
         Raises:
             BrokerUnavailableError: The broker or the result backend does not answer; nothing was sent.
             PartlySentError: It did not answer any more when part of the tree was sent.
             QueueMissingError: It has no queue for one of them; nothing was sent.
         """
-        families = self.queries.families(root)
+        root = next(iter(families))
         jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
         self._expect_queues(record for record, _ in jobs.values())
         self._send(self._chord(root, families, jobs, runs))
@@ -191,7 +191,7 @@ class Dispatcher:
             being_sent.reset(token)
 
     def _chord(
-        self, job_id: str, families: dict[str, list[str]], jobs: dict[str, Loaded], runs: Mapping[str, int]
+        self, job_id: str, families: Mapping[str, list[str]], jobs: dict[str, Loaded], runs: Mapping[str, int]
     ) -> Signature:
         signature = self._signature(*jobs[job_id], runs.get(job_id, 1))
         if not families[job_id]:

@@ -81,7 +81,8 @@ class Launcher:
                 self._submit_large(job_id, records)
             else:
                 self.store.create(*records)
-                self.start(job_id)
+                families = {job.id: [*job.subs.values()] for job in reversed(records)}  # parents before sub-jobs
+                self._start(families, {each: {} for each in families})
         except Exception:
             with suppress(JobTrackerError):  # where a part of a tree has begun: then it is cancelled, and says why
                 self.delete(job_id)
@@ -122,8 +123,12 @@ class Launcher:
         record = self.queries.record(job_id)
         self._check_has_no_parent(record, "start", "start its parent")
         families = self.queries.families(job_id)
+        self._start(families, self.places(list(families)))
+
+    def _start(self, families: dict[str, list[str]], places: dict[str, dict[str, str | int]]) -> None:
+        """Send a tree, its root first among its `families`, to its `places`."""
+        job_id = next(iter(families))
         is_large = len(families) > AT_ONCE
-        places = self.places(list(families))
         if is_large:
             for each in _parents(families):
                 places[each]["body"] = "own"
@@ -140,7 +145,7 @@ class Launcher:
             if is_large:
                 self._hand_over(leaves, runs)
             else:
-                self.dispatcher.publish(job_id, runs)
+                self.dispatcher.publish(families, runs)
         except PartlySentError as error:
             self._call_off(job_id, error)
             raise

@@ -358,7 +358,7 @@ def test_a_payload_that_changes_while_its_job_is_being_started_is_sent_with_its_
     places = project.launcher.places([job_id])
     project.launcher.update(job_id, JobUpdate(payload={"task": "add", "args": [3], "kwargs": {"other": 4}}))
     project.tracking.store.apply(Event.ENQUEUE, job_id, fields=places[job_id])
-    project.tracking.dispatcher.publish(job_id, {job_id: 1})
+    project.tracking.dispatcher.publish({job_id: []}, {job_id: 1})
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).result == 7
 
 
