@@ -24,7 +24,6 @@ from jobtracker.errors import (
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.models import task_id_of, task_of
 from jobtracker.queries import JobQueries, Loaded
-from jobtracker.scripts import batched
 
 REQUEST_ID_HEADER = "jobtracker_request_id"
 """Message header with the id of the HTTP request that made the job."""
@@ -32,9 +31,12 @@ REQUEST_ID_HEADER = "jobtracker_request_id"
 SEND = "jobtracker.send"
 """The task that sends what was handed over. Every tracked worker has it, and no job is made of it."""
 
-AT_ONCE = 200
-"""Jobs that are sent in one go, which takes about a fifth of a second. Those of a larger tree are handed over to
-workers, so many with each message: nobody waits until they are sent."""
+AT_ONCE = 50
+"""Jobs that are sent in one go, which takes about a tenth of a second. Those of a larger tree are handed over to
+workers: nobody waits until they are sent."""
+
+HANDED_OVER = 200
+"""Jobs that are handed over with each message: a worker is at it for about a fifth of a second."""
 
 being_sent: ContextVar[list[str] | None] = ContextVar("jobtracker_being_sent", default=None)
 """Ids of the tasks that a dispatcher has published so far, while it sends. What it sends is recorded already."""
@@ -99,13 +101,20 @@ class Dispatcher:
             if error:
                 raise error
 
-    def publish_each(self, runs: Mapping[str, int]) -> Iterator[tuple[str, Exception | None]]:
+    def publish_each(
+        self, runs: Mapping[str, int], loaded: Sequence[Loaded] | None = None
+    ) -> Iterator[tuple[str, Exception | None]]:
         """Send runs of jobs' own tasks; yields each job when that is done, with why it can't be sent, as above.
+
+        Args:
+            runs: The runs.
+            loaded: What is stored of the jobs, in their order, where it was read already.
 
         Raises:
             BrokerUnavailableError: The broker does not answer: with that one it ends.
         """
-        loaded = self.queries.load(list(runs), missing_ok=True)
+        if loaded is None:
+            loaded = self.queries.load(list(runs), missing_ok=True)
         with self._producer() as producer:
             for record, data in loaded:
                 job_id = record["id"]
@@ -125,12 +134,12 @@ class Dispatcher:
                 else:
                     yield job_id, None
 
-    def hand_over(self, records: Sequence[Mapping[str, str]], runs: Mapping[str, int]) -> None:
-        """Let workers send the runs of jobs that are noted as unsent: those that consume the queues of some of them.
+    def hand_over(self, task_ids: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
+        """Let workers send runs of jobs that are noted as unsent: those that consume the queues of some of them.
 
         Args:
-            records: The jobs.
-            runs: The run that is to be sent of each.
+            task_ids: The runs.
+            records: What is recorded of the job of each.
 
         Raises:
             BrokerUnavailableError: The broker does not answer; nobody was told.
@@ -139,13 +148,13 @@ class Dispatcher:
         self._expect_queues(records)
         options = {"priority": self._priorities[Priority.CRITICAL], "ignore_result": True, "kwargsrepr": "{}"}
         with self._producer() as producer:
-            for number, some in enumerate(batched(records, AT_ONCE)):
-                task_ids = [task_id_of(record["id"], runs[record["id"]]) for record in some]
-                own = {"argsrepr": f"[{len(task_ids)} runs]", **self._route(some[0])}
+            for first in range(0, len(task_ids), HANDED_OVER):
+                some = task_ids[first : first + HANDED_OVER]
+                own = {"argsrepr": f"[{len(some)} runs]", **self._route(records[first])}
                 try:
-                    self._send(self.app.signature(SEND, [task_ids], options=options | own), producer)
+                    self._send(self.app.signature(SEND, [some], options=options | own), producer)
                 except BrokerUnavailableError:
-                    if not number:
+                    if not first:
                         raise
                     return  # the reaper sends what is left
 
@@ -221,7 +230,7 @@ class Dispatcher:
             options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
         return self.app.signature(task_of(record), args=args, kwargs=kwargs, options=options)
 
-    def _route(self, record: Mapping[str, str]) -> dict[str, Any]:
+    def _route(self, record: Mapping[str, Any]) -> dict[str, Any]:
         """Where a job is sent."""
         if not record.get("queue"):
             return {}
@@ -230,10 +239,10 @@ class Dispatcher:
             return {"queue": record["queue"], "declare": [], "exchange_type": "direct"}
         return {"queue": record["queue"]}
 
-    def _expect_queues(self, records: Iterable[Mapping[str, str]]) -> None:
+    def _expect_queues(self, records: Iterable[Mapping[str, Any]]) -> None:
         expect_queues(self.app, (record["queue"] for record in records if self._is_foreign(record)))
 
-    def _is_foreign(self, record: Mapping[str, str]) -> bool:
+    def _is_foreign(self, record: Mapping[str, Any]) -> bool:
         """Whether a job goes to a queue of which only its own workers know what it has to be declared with."""
         return bool(record.get("queue")) and task_of(record) not in self.app.tasks
 

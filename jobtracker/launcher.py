@@ -99,14 +99,14 @@ class Launcher:
         sent: dict[str, str | int] = {"run": 1, "queued": at_ms}
         leaves = [NewJob(id=job.id, fields={**job.fields, **sent}, data=job.data) for job in records if not job.subs]
         parents = [replace(job, fields={**job.fields, **sent, "body": "own"}) for job in records if job.subs]
-        runs = {job.id: 1 for job in reversed(records)}  # parents before their sub-jobs
-        self.store.hand_over((job.id for job in leaves), at_ms=at_ms)
+        task_ids = [job.id for job in leaves]
+        self.store.hand_over(task_ids, at_ms=at_ms)
         self.store.plant(leaves, at_ms=at_ms)
         self.store.create(*parents, at_ms=at_ms)
         try:
-            self.dispatcher.hand_over([{"id": job.id, **_place_of(job)} for job in leaves], runs)
+            self.dispatcher.hand_over(task_ids, [job.fields for job in leaves])
         except Exception as error:
-            self._take_back(root, runs, error)
+            self._take_back(root, {job.id: 1 for job in reversed(records)}, error)  # parents before their sub-jobs
             raise
 
     def start(self, job_id: str) -> None:
@@ -383,8 +383,9 @@ class Launcher:
 
     def _hand_over(self, ready: list[str], runs: dict[str, int]) -> None:
         """Let workers send jobs' own tasks."""
-        self.store.hand_over(task_id_of(each, runs[each]) for each in ready)
-        self.dispatcher.hand_over(self.queries.records(ready), runs)
+        task_ids = [task_id_of(each, runs[each]) for each in ready]
+        self.store.hand_over(task_ids)
+        self.dispatcher.hand_over(task_ids, self.queries.records(ready))
 
     def _publish_again(self, ready: list[str], runs: dict[str, int]) -> None:
         is_large = len(ready) > AT_ONCE
@@ -468,10 +469,6 @@ class Launcher:
 
 def _parents(families: dict[str, list[str]]) -> list[str]:
     return [each for each, subs in families.items() if subs]
-
-
-def _place_of(job: NewJob) -> dict[str, str]:
-    return {name: str(job.fields[name]) for name in ("task", "queue") if name in job.fields}
 
 
 def _stored(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:

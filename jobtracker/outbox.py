@@ -12,7 +12,7 @@ import logging
 from collections.abc import Collection, Sequence
 
 from jobtracker.brokers import connected
-from jobtracker.dispatch import AT_ONCE
+from jobtracker.dispatch import HANDED_OVER
 from jobtracker.errors import BrokerUnavailableError, InvalidJobError
 from jobtracker.keys import NOBODY
 from jobtracker.lifecycle import SETTLED, Event, Status
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _BATCH = 200
 """Runs that are looked at in a round."""
 _ROUNDS = 10
-"""Rounds of what was handed over and nobody has claimed, each with as many jobs as are sent at once: some seconds."""
+"""Rounds of what was handed over and nobody has claimed, each with as many jobs as one message: some seconds."""
 _CONNECT_S = 1.0
 _REASON = "whoever was about to send it has died: it was sent again"
 
@@ -46,7 +46,7 @@ class Outbox:
         """Send what has waited for so long that nobody is at it any more; returns how many jobs."""
         before_ms = now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
         queries = self.tracking.queries
-        task_ids, unsent = queries.unconfirmed(before_ms, _BATCH), queries.unsent(before_ms, _ROUNDS * AT_ONCE)
+        task_ids, unsent = queries.unconfirmed(before_ms, _BATCH), queries.unsent(before_ms, _ROUNDS * HANDED_OVER)
         if not task_ids and not unsent:
             return 0
         try:
@@ -55,7 +55,7 @@ class Outbox:
         except BrokerUnavailableError as error:
             logger.debug("What is unconfirmed is sent later: %s", error)
             return 0
-        return sum(map(self._send, task_ids)) + sum(map(self.send_claimed, batched(unsent, AT_ONCE)))
+        return sum(map(self._send, task_ids)) + sum(map(self.send_claimed, batched(unsent, HANDED_OVER)))
 
     def send_claimed(self, task_ids: Sequence[str]) -> int:
         """Send those of the runs that were handed over and nobody else has claimed; returns how many jobs.
@@ -65,9 +65,10 @@ class Outbox:
         store, queries = self.tracking.store, self.tracking.queries
         claimed = store.claim(task_ids)
         runs = dict(map(job_and_run_of, claimed))
-        records = queries.records(list(runs))
-        waiting = {record["id"]: runs[record["id"]] for record in records if _is_waiting(record, runs[record["id"]])}
-        parents = {record["id"]: record["parent"] for record in records if record.get("parent")}
+        loaded = queries.load(list(runs), missing_ok=True)
+        records = {record["id"]: record for record, _ in loaded}
+        waiting = {each: run for each, run in runs.items() if _is_waiting(records[each], run)}
+        parents = {each: record["parent"] for each, record in records.items() if record.get("parent")}
         above = self._above(set(parents.values()))
         whole = {each for each in waiting if each not in parents or parents[each] in above}
         off = {each for each in whole if above.get(parents.get(each, "")) == Status.CANCELLED}
@@ -76,7 +77,7 @@ class Outbox:
         # Whoever was about to record its parent has died: the reaper removes it.
         runs = {each: run for each, run in waiting.items() if each in whole - off}
         store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
-        self.tracking.settlement.send(runs)
+        self.tracking.settlement.send(runs, [each for each in loaded if each[0]["id"] in runs])
         return len(runs)
 
     def _send(self, task_id: str) -> bool:

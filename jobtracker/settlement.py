@@ -12,7 +12,7 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import status_of, task_id_of
-from jobtracker.queries import JobQueries
+from jobtracker.queries import JobQueries, Loaded
 from jobtracker.reasons import as_reason
 from jobtracker.store import Change, JobStore, News, Verdict
 
@@ -247,14 +247,18 @@ class Settlement:
             news = [(subs[0], *state)]
         return sum(self.tell(parent_id, *each) for each in news) > 0  # each of them, not up to the first
 
-    def send(self, runs: Mapping[str, int]) -> None:
+    def send(self, runs: Mapping[str, int], loaded: Sequence[Loaded] | None = None) -> None:
         """Send runs of jobs' own tasks; a job whose task can never be sent has failed.
 
         Where the broker does not answer, those that it was not given are left to be sent by the reaper.
+
+        Args:
+            runs: The runs.
+            loaded: What is stored of the jobs, in their order, where it was read already.
         """
         done: list[str] = []
         try:
-            for job_id, error in self.dispatcher.publish_each(runs):
+            for job_id, error in self.dispatcher.publish_each(runs, loaded):
                 if error is not None:
                     self._fail_unsent(job_id, runs[job_id], error)
                 done.append(job_id)

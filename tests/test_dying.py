@@ -198,8 +198,8 @@ def large(act):
 
     def act_so():
         with pytest.MonkeyPatch.context() as patch:
-            for module in ("launcher", "dispatch", "outbox"):
-                patch.setattr(f"jobtracker.{module}.AT_ONCE", 1)
+            for number in ("launcher.AT_ONCE", "dispatch.HANDED_OVER", "outbox.HANDED_OVER"):
+                patch.setattr(f"jobtracker.{number}", 1)
             patch.setattr("jobtracker.scripts._BUNDLE", 1)
             act()
 

@@ -29,8 +29,8 @@ def family(project, subs, **fields):
 @pytest.fixture
 def small(monkeypatch):
     """Two jobs are many."""
-    for module in ("launcher", "dispatch", "outbox"):
-        monkeypatch.setattr(f"jobtracker.{module}.AT_ONCE", 2)
+    for number in ("launcher.AT_ONCE", "dispatch.HANDED_OVER", "outbox.HANDED_OVER"):
+        monkeypatch.setattr(f"jobtracker.{number}", 2)
 
 
 def unsent(project):
