@@ -1,7 +1,8 @@
 """Asks the API a mixture of questions: `python -m bench.asking PORT REQUESTS RATE JOB_IDS`, and prints JSON.
 
-With a RATE each request has its time, whatever became of those before, and its latency counts from then; without
-one (0) sixteen clients ask as fast as they are answered. Of a hundred requests forty look at a job, forty at a list,
+With a RATE each request has its time, whatever became of those before, and its latency counts from when it is asked:
+no answer can hold that up, but who asks may come late itself. Without one (0) sixteen clients ask as fast as they are
+answered. Of a hundred requests forty look at a job, forty at a list,
 ten at the figures, and ten create a job and start it.
 """
 
@@ -15,6 +16,8 @@ from pathlib import Path
 
 CLIENTS = 16
 MOST_CONNECTIONS = 200
+IDLE_S = 2
+"""How long a connection is kept: uvicorn ends one after five seconds."""
 JOB_TYPE = "bench.noop"
 
 _CREATE = json.dumps({"name": "asked for", "job_type": JOB_TYPE, "start": True}).encode()
@@ -47,10 +50,10 @@ async def _ask(port: int, requests: list[bytes], rate: float) -> dict[str, float
     others = 0
     began = time.perf_counter()
 
-    async def ask(request: bytes, due: float) -> None:
+    async def ask(request: bytes, asked: float) -> None:
         nonlocal others
         others += not await pool.ask(request)
-        latencies.append(time.perf_counter() - due)
+        latencies.append(time.perf_counter() - asked)
 
     async def client(share: list[bytes]) -> None:
         for request in share:
@@ -59,9 +62,8 @@ async def _ask(port: int, requests: list[bytes], rate: float) -> dict[str, float
     if rate:
         under_way = []
         for n, request in enumerate(requests):
-            due = began + n / rate
-            await asyncio.sleep(max(due - time.perf_counter(), 0))
-            under_way.append(asyncio.create_task(ask(request, due)))
+            await asyncio.sleep(max(began + n / rate - time.perf_counter(), 0))
+            under_way.append(asyncio.create_task(ask(request, time.perf_counter())))
         await asyncio.gather(*under_way)
     else:
         await asyncio.gather(*(client(requests[n::CLIENTS]) for n in range(CLIENTS)))
@@ -80,18 +82,28 @@ class _Pool:
 
     def __init__(self, port: int) -> None:
         self.port = port
-        self._idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
+        self._idle: deque[_Kept] = deque()
         self._allowed = asyncio.Semaphore(MOST_CONNECTIONS)
 
     async def ask(self, request: bytes) -> bool:
         """Whether the answer is a 2xx."""
         async with self._allowed:
-            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self.port)
+            reader, writer = self._kept() or await asyncio.open_connection("127.0.0.1", self.port)
             writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             await reader.readexactly(int(head.partition(b"content-length:")[2].partition(b"\r\n")[0]))
-            self._idle.append((reader, writer))
+            self._idle.append((time.monotonic(), reader, writer))
         return head.startswith(b"http/1.1 2")
+
+    def _kept(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        """The one that was used last; those that nobody has used for long are ended."""
+        while self._idle and self._idle[0][0] < time.monotonic() - IDLE_S:
+            self._idle.popleft()[2].close()
+        return self._idle.pop()[1:] if self._idle else None
+
+
+_Kept = tuple[float, asyncio.StreamReader, asyncio.StreamWriter]
+"""When a connection was used, and the connection."""
 
 
 if __name__ == "__main__":
