@@ -35,7 +35,7 @@ up: $(INSTALLED) ## Start a store, a worker and the API on port 19000, until Ctr
 	@$(BIN)/jobtracker up $(ARGS)
 
 api: $(INSTALLED) ## Run the API alone, against REDIS_URL (API_HOST=, API_PORT=, API_WORKERS=)
-	@API_HOST='$(API_HOST)' API_PORT='$(API_PORT)' $(BIN)/python -m api.main
+	@API_HOST='$(API_HOST)' API_PORT='$(API_PORT)' exec $(BIN)/python -m api.main
 
 worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCURRENCY=4)
 	@$(BIN)/python -m celery -A workers.app worker --loglevel INFO --concurrency '$(CONCURRENCY)' \
@@ -98,7 +98,7 @@ test-compose: $(INSTALLED) engine ## Build the image and try it in containers of
 	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py $(ARGS)
 
 chaos: $(INSTALLED) ## Kill and pause all of it at random, then compare each job with what its task wrote down (ARGS="--seed 1")
-	@PYTHONPATH=tests $(BIN)/python -m chaos $(ARGS)
+	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)
 
 lint: $(INSTALLED) ## Check style, types and the direction of imports
 	@$(BIN)/ruff check
