@@ -135,7 +135,7 @@ class ArgumentsGoneError(JobTrackerError):
     def __init__(self, reasons: Mapping[str, str]) -> None:
         named = [f"those of {job_id} ({reason})" for job_id, reason in list(reasons.items())[:_NAMED]]
         more = f", and of {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
-        super().__init__(f"Arguments are not stored any more: {'; '.join(named)}{more}. Create the job anew.")
+        super().__init__(f"Arguments are not stored: {'; '.join(named)}{more}. Create the job anew.")
 
 
 class QueueMissingError(JobTrackerError):
