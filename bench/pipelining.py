@@ -34,7 +34,7 @@ class Packer:
         """Keep them."""
         self._packed += commands
 
-    def read_response(self) -> None:
+    def read_response(self, *, disable_decoding: bool) -> None:  # noqa: ARG002 (as redis-py has it)
         """Raise an error."""
         raise NotSentError
 

@@ -26,6 +26,7 @@ from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis, free_port
 from jobtracker.keys import Keys
 from jobtracker.processes import ChildProcess
+from jobtracker.records import fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "parents with many sub-jobs, and a tree 6 deep"
@@ -145,7 +146,7 @@ class Tracked:
         found["answered_s"] = time.perf_counter() - began
         _wait(lambda: not self._client.exists(self._keys("unsent"), self._keys("unconfirmed")))
         found["dispatched_s"] = time.perf_counter() - began
-        _wait(lambda: self._client.hget(self._keys("job", root), "status") == "completed")
+        _wait(lambda: fetch(self._client, self._keys, [root])[0].get("status") == "completed")
         found["finished_s"] = time.perf_counter() - began
         return root, found
 

@@ -89,7 +89,7 @@ _OUTCOMES: dict[str, str] = {
 """What an execution came to."""
 
 
-def history_of(record: Mapping[str, str], kept: Iterable[str]) -> list[HistoryEntry]:
+def history_of(record: Mapping[str, str], kept: Iterable[str | bytes]) -> list[HistoryEntry]:
     """The course of a job, oldest first.
 
     Args:

@@ -28,7 +28,7 @@ SCHEMA = 1
 PREFIXES: dict[str, str] = {
     # one job ---------------------------------------------------------------------------------------------------
     "job": "job:",
-    # job:<id>       hash    The record: what lists show (fields below). Writer: every script. Until deleted.
+    # job:<id>       string  The record: what lists show (fields below), packed. Writer: every script. Until deleted.
     "data": "data:",
     # data:<id>      hash    The bulky part: payload, args, result, error, traceback. Writer: create, transition.
     "log": "log:",
@@ -94,6 +94,8 @@ PREFIXES: dict[str, str] = {
 }
 
 RECORD_FIELDS = (
+    # A field's place here is its name in the store: new ones are added at the end, and none is removed.
+    "status",  # see lifecycle.Status
     "schema",  # by which it was made: SCHEMA of that release; not set: the first
     "name",  # for people; not set: as the type
     "type",  # the job type
@@ -102,7 +104,6 @@ RECORD_FIELDS = (
     "replaced",  # "1": in this run its task has put other tasks into its place
     "via",  # the queue of its message where that is another one, of the task that replaced its own
     "priority",  # low | high | critical; not set: normal
-    "status",  # see lifecycle.Status
     "run",  # dispatches so far; 0: never sent to Celery
     "relaunched",  # how many of its runs, since it was started or retried, replace one that was gone
     "void",  # the last run that was taken back, for it could not be sent: what turns up of it is refused

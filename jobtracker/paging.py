@@ -10,9 +10,12 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+import msgpack
+
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys, Partition
 from jobtracker.lists import Plan
+from jobtracker.records import Row, ask, fields_of
 from jobtracker.scripts import Library, batched
 
 SCAN_BUDGET = 5000
@@ -54,8 +57,7 @@ class Entries(NamedTuple):
 class Found(NamedTuple):
     """One page."""
 
-    rows: list[str]
-    """Its records, as lines of JSON (`rendering.record_of`)."""
+    rows: list[Row]
     total: int | None
     """How many entries the list has; None where they would have to be looked at."""
     last: Place | None
@@ -117,16 +119,16 @@ class Pages:
         checks = json.dumps(way.checks)
         score, job_id = start or ("", "")
         how: list[str | int] = [way.order, size, budget, way.low, way.high, skip, score, job_id, checks]
-        how.append(int(len(parts) > 1))
         calls: list[tuple[str, list[str | int | float]]] = [
             (part("kinds"), [part.prefix, *_padded(way.index), *how]) for part in parts
         ]
         found = []
-        for answer in self._verbs.begin(self.client, "page", calls).answers():
-            more, last_score, last_id, left, total, lines, places = answer
-            last = Place(int(last_score), last_id) if more and last_id else None
-            rows = lines.split("\n") if lines else []
-            at = list(map(Place, places[1::2], places[::2]))
+        for answer in self._verbs.begin(self.client, "page", calls).answers(decoded=False):
+            more, last_score, last_id, left, total, each = msgpack.unpackb(answer, raw=True)
+            last = Place(last_score, last_id.decode()) if more and last_id else None
+            ids = [job_id.decode() for job_id in each[::3]]
+            rows = list(map(Row, ids, each[2::3]))
+            at = list(map(Place, each[1::3], ids)) if len(parts) > 1 else ()
             found.append(Found(rows, None if total < 0 else total, last, left, at))
         return found
 
@@ -138,7 +140,7 @@ class Pages:
         at = 0 if start is None else self._places_up_to(key, start)
         if not way.checks:
             at, skip = at + skip, 0
-        rows: list[str] = []
+        rows: list[Row] = []
         last = None
         total = self.client.zcard(key)
         until = min(total, at + SCAN_BUDGET)
@@ -147,15 +149,17 @@ class Pages:
             entries = self.client.zrange(key, at, at + some - 1, withscores=True)
             pipe = self.client.pipeline(transaction=False)
             for job_id, _ in entries:
-                pipe.hgetall(self.keys("job", job_id))
-            for (job_id, score), record in zip(entries, pipe.execute(), strict=True):
+                ask(pipe, self.keys, job_id)
+            for (job_id, score), packed in zip(entries, pipe.execute(), strict=True):
                 at, last = at + 1, Place(int(score), job_id)
-                if not record or not _matches(record, way.checks):  # one may be announced before it is recorded
+                if not packed:  # one may be announced before it is recorded
+                    continue
+                if way.checks and not _matches(fields_of(packed), way.checks):
                     continue
                 if skip:
                     skip -= 1
                     continue
-                rows.append(json.dumps([part for pair in {**record, "id": job_id}.items() for part in pair]))
+                rows.append(Row(job_id, packed))
                 if len(rows) == size:
                     break
             if not entries:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from itertools import chain, islice
 from typing import Any
 
+import msgpack
 from redis.client import NEVER_DECODE
 
 from jobtracker.arguments import ArgumentRule
@@ -18,8 +19,9 @@ from jobtracker.lifecycle import SETTLED, Priority, Status
 from jobtracker.lists import Cursor, JobFilter, Plan, Sort, plan
 from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms, job_and_run_of
 from jobtracker.paging import SCAN_BUDGET, Pages, Place
+from jobtracker.records import Row, ask, fetch, read, record_of
 from jobtracker.registry import Registry
-from jobtracker.rendering import page_json, record_of, to_json
+from jobtracker.rendering import page_json, to_json
 from jobtracker.scripts import Library, batched
 
 _PIECE_BYTES = 1 << 18
@@ -67,7 +69,7 @@ class JobQueries:
         self.keys = keys or Keys()
         self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
-        self._verbs = Library(["page", "entries", "counts"], reads_only=True, before_first=before_first)
+        self._verbs = Library(["page", "entries", "counts", "course"], reads_only=True, before_first=before_first)
         self._pages = Pages(client, self.keys, self._verbs)
 
     def within(self, parts: Sequence[Partition]) -> "JobQueries":
@@ -109,14 +111,14 @@ class JobQueries:
         """
         pipe = self.client.pipeline(transaction=False)
         for job_id in job_ids:
-            pipe.hgetall(self.keys("job", job_id))
+            ask(pipe, self.keys, job_id)
             pipe.hgetall(self.keys("data", job_id))
         answers = pipe.execute() if job_ids else []
         found = []
-        for job_id, record, data in zip(job_ids, answers[::2], answers[1::2], strict=True):
-            if not record and not missing_ok:
+        for job_id, packed, data in zip(job_ids, answers[::2], answers[1::2], strict=True):
+            if not packed and not missing_ok:
                 raise JobNotFoundError(job_id)
-            found.append(({**record, "id": job_id}, data))
+            found.append(({**read(packed), "id": job_id}, data))
         return found
 
     def _rule(self, record: Mapping[str, str]) -> ArgumentRule | None:
@@ -129,35 +131,29 @@ class JobQueries:
         Raises:
             JobNotFoundError: There is none with that id.
         """
-        record = self.client.hgetall(self.keys("job", job_id))
+        [record] = fetch(self.client, self.keys, [job_id])
         if not record:
             raise JobNotFoundError(job_id)
         return {**record, "id": job_id}
 
     def records(self, job_ids: Sequence[str]) -> list[dict[str, str]]:
         """The records, with their ids, in one round trip; of one that is not there the id alone."""
-        pipe = self.client.pipeline(transaction=False)
-        for job_id in job_ids:
-            pipe.hgetall(self.keys("job", job_id))
-        answers = pipe.execute() if job_ids else []
-        return [{**record, "id": job_id} for job_id, record in zip(job_ids, answers, strict=True)]
+        found = fetch(self.client, self.keys, job_ids)
+        return [{**record, "id": job_id} for job_id, record in zip(job_ids, found, strict=True)]
 
     def field(self, job_id: str, name: str) -> str | None:
         """One field of a record, None where it is not set or there is no such job."""
-        value: str | None = self.client.hget(self.keys("job", job_id), name)
+        [value] = self.fields([job_id], name)
         return value
 
     def fields(self, job_ids: Iterable[str], name: str) -> list[str | None]:
         """One field of many records, as `field`, in one round trip."""
-        pipe = self.client.pipeline(transaction=False)
-        for job_id in job_ids:
-            pipe.hget(self.keys("job", job_id), name)
-        return list(pipe.execute())
+        return [record.get(name) for record in fetch(self.client, self.keys, job_ids)]
 
     def state(self, job_id: str) -> tuple[int, Status] | None:
         """A job's run and status; None where there is no such job, or its status is one of a newer release."""
-        run, status = self.client.hmget(self.keys("job", job_id), "run", "status")
-        return (int(run), Status(status)) if status in set(Status) else None
+        [record] = fetch(self.client, self.keys, [job_id])
+        return (int(record["run"]), Status(record["status"])) if record.get("status") in set(Status) else None
 
     def has_logged(self, job_id: str, at_ms: int, level: str, message: str) -> bool:
         """Whether a line is among the last of a job's log."""
@@ -197,12 +193,17 @@ class JobQueries:
         pipe = self.client.pipeline(transaction=False)
         pipe.hgetall(self.keys("outcomes", job_id))
         for sub in subs:
-            pipe.hmget(self.keys("job", sub), "run", "status")
-        outcomes, *states = pipe.execute()
+            ask(pipe, self.keys, sub)
+        outcomes, *records = pipe.execute()
         told = {sub: as_told(outcome) for sub, outcome in outcomes.items()}
+        states = [
+            (sub, record["run"], record["status"])
+            for sub, record in zip(subs, map(read, records), strict=True)
+            if record
+        ]
         found = [
             (sub, int(run), Status(status))
-            for sub, (run, status) in zip(subs, states, strict=True)
+            for sub, run, status in states
             if status in set(Status) and told.get(sub) != f"{run}:{status}"
         ]
         news = [each for each in found if SETTLED & {each[2], told.get(each[0], "").partition(":")[2]}]
@@ -297,7 +298,8 @@ class JobQueries:
 
     def active_json(self, most: int) -> bytes:
         """The JSON of `ActiveJobs`: jobs that run or are between attempts, the longest in their status first."""
-        rows, total = [], 0
+        rows: list[Row] = []
+        total = 0
         for status in (Status.RUNNING, Status.RETRYING):
             found, about = self._page(JobFilter(status=status, sort=Sort.STATUS_CHANGED), most, None, None)
             rows += found
@@ -307,8 +309,8 @@ class JobQueries:
 
     def _page(
         self, wanted: JobFilter, size: int, number: int | None, cursor: str | None
-    ) -> tuple[list[str], dict[str, Any]]:
-        """The rows of a page (`rendering.record_of`), and what a `JobPage` says beside its jobs."""
+    ) -> tuple[list[Row], dict[str, Any]]:
+        """The rows of a page, and what a `JobPage` says beside its jobs."""
         way = plan(wanted)
         if wanted.sent_by is not None:
             way = self._while_sending(way, wanted.sent_by)
@@ -327,10 +329,11 @@ class JobQueries:
 
     def _while_sending(self, way: Plan, sender: str) -> Plan:
         """Look for what a job has sent only among the jobs that came to be from its creation to its end."""
-        created, finished = self.client.hmget(self.keys("job", sender), "created", "finished")
-        if created is None:
+        [record] = fetch(self.client, self.keys, [sender])
+        if not record:
             return way
-        return way.created_between(int(created) - _SKEW_MS, int(finished) + _SKEW_MS if finished else None)
+        finished = record.get("finished")
+        return way.created_between(int(record["created"]) - _SKEW_MS, int(finished) + _SKEW_MS if finished else None)
 
     def counts(self) -> list[JobCount]:
         """The exact number of jobs for each status, priority and type that there is.
@@ -410,13 +413,12 @@ class JobQueries:
         Raises:
             JobNotFoundError: There is none with that id.
         """
-        pipe = self.client.pipeline(transaction=True)
-        pipe.hgetall(self.keys("job", job_id))
-        pipe.lrange(self.keys("history", job_id), 0, -1)
-        record, kept = pipe.execute()
-        if not record:
+        call = self.keys("job", job_id), [self.keys.of(job_id).prefix, job_id]
+        [answer] = self._verbs.begin(self.client, "course", [call]).answers(decoded=False)
+        packed, kept = msgpack.unpackb(answer, raw=True)
+        if not packed:
             raise JobNotFoundError(job_id)
-        return history_of(record, kept)
+        return history_of(read(packed), kept)
 
     def entered_before(self, status: Status, before_ms: int, offset: int, most: int) -> list[str]:
         """Ids of jobs that came to a status before a time, the oldest first."""

@@ -18,7 +18,7 @@ from redis.exceptions import ConnectionError, MovedError, ResponseError, Timeout
 from jobtracker.cluster import ClusterClient
 from jobtracker.connection import RedisClient, is_away
 from jobtracker.histograms import BUCKETS, GAMMA, TOTALS
-from jobtracker.keys import LET_GO, NOBODY, PREFIXES, SCHEMA
+from jobtracker.keys import LET_GO, NOBODY, PREFIXES, RECORD_FIELDS, SCHEMA
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Priority
 from jobtracker.models import RUN_MARK
 
@@ -176,19 +176,22 @@ class PendingCalls:
             self._give_back(broken=True)
             raise
 
-    def answers(self) -> list[Any]:
+    def answers(self, *, decoded: bool = True) -> list[Any]:
         """The answers, in order; to be asked for once.
+
+        Args:
+            decoded: Their strings as texts; else as bytes.
 
         Raises:
             redis.exceptions.RedisError: The first error there was. The calls behind it were made all the same.
         """
-        answers = self.each()
+        answers = self.each(decoded=decoded)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer
         return answers
 
-    def each(self) -> list[Any]:
+    def each(self, *, decoded: bool = True) -> list[Any]:
         """What became of each call, in order, its error where it failed; to be asked for once.
 
         Raises:
@@ -198,7 +201,7 @@ class PendingCalls:
         try:
             for _ in self._calls:
                 try:
-                    answers.append(self._connection.read_response())
+                    answers.append(self._connection.read_response(disable_decoding=not decoded))
                 except ResponseError as error:
                     answers.append(error)
         except BaseException:
@@ -212,7 +215,8 @@ class PendingCalls:
             if "Function not found" in str(answer):
                 self._library.load(self._client)
                 try:
-                    answers[n] = self._library.call(self._client, self._verb, *self._calls[n])
+                    again = self._library.begin(self._client, self._verb, [self._calls[n]])
+                    [answers[n]] = again.answers(decoded=decoded)
                 except ResponseError as error:
                     answers[n] = error
             elif str(answer).startswith("FENCED "):
@@ -253,23 +257,23 @@ class ClusterCalls(PendingCalls):
             self.abandon()
             raise
 
-    def each(self) -> list[Any]:  # noqa: D102 (as PendingCalls)
-        answers = self._once()
+    def each(self, *, decoded: bool = True) -> list[Any]:  # noqa: D102 (as PendingCalls)
+        answers = self._once(decoded)
         moved = [n for n, answer in enumerate(answers) if isinstance(answer, MovedError)]
         if moved:
             self._client.look_anew()
             found = ClusterCalls(self._library, self._client, self._verb, [self._calls[n] for n in moved])
-            for n, answer in zip(moved, found._once(), strict=True):  # not followed for ever
+            for n, answer in zip(moved, found._once(decoded), strict=True):  # not followed for ever
                 answers[n] = answer
         return answers
 
-    def _once(self) -> list[Any]:
+    def _once(self, decoded: bool) -> list[Any]:
         answers: list[Any] = [None] * len(self._calls)
         failure: Exception | None = None
         while self._pending:
             own, pending = self._pending.pop()
             try:
-                for n, answer in zip(own, pending.each(), strict=True):
+                for n, answer in zip(own, pending.each(decoded=decoded), strict=True):
                     answers[n] = answer
             except (ConnectionError, TimeoutError) as error:
                 self._note(error)
@@ -321,6 +325,8 @@ _NAME = "@LIBRARY@"
 def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
     tables = {
         "KEY": PREFIXES,
+        "PLACE": {name: place for place, name in enumerate(RECORD_FIELDS)},
+        "NAME": dict(enumerate(RECORD_FIELDS)),
         "MATRIX": MATRIX,
         "EVIDENCE": EVIDENCE,
         "PRESUMPTION": PRESUMPTIONS,

@@ -14,7 +14,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.models import job_and_run_of
+from jobtracker.models import job_and_run_of, name_of
+from jobtracker.records import ask, fetch, read
 from jobtracker.scripts import Call, Library, PendingCalls, batched
 
 T = TypeVar("T")
@@ -350,9 +351,9 @@ class JobStore:
         part, is_apart = self.keys.of(parent_id), not self.keys.are_together(parent_id, job_id)
         left = "0" if len(self.keys.parts) > 1 else ""
         if is_apart:
-            own_run, own_status, own_left = self.client.hmget(self.keys("job", job_id), "run", "status", "left")
-            if own_status in set(Status):
-                run, status, left = int(own_run), Status(own_status), own_left or left
+            [own] = fetch(self.client, self.keys, [job_id])
+            if own.get("status") in _STATUSES:
+                run, status, left = int(own["run"]), Status(own["status"]), own.get("left", left)
         args: list[str | int | float] = [part.prefix, parent_id, job_id, run, status, at_ms, left]
         verdict, grandparent, parent_run, parent_status, *asked = self._verbs.call(
             self.client, "settle", part("job", parent_id), args
@@ -383,11 +384,12 @@ class JobStore:
         return [verdicts[each] if each in verdicts else self.settle(*each, at_ms=at_ms) for each in news]
 
     def _named(self, job_ids: Sequence[str]) -> list[str]:
-        pipe = self.client.pipeline(transaction=False)
-        for job_id in job_ids:
-            pipe.hmget(self.keys("job", job_id), "name", "type", "reason")
-        found = zip(job_ids, pipe.execute(), strict=True)
-        return [text or "" for job_id, (name, kind, reason) in found for text in (job_id, name or kind, reason)]
+        found = zip(job_ids, fetch(self.client, self.keys, job_ids), strict=True)
+        return [
+            text
+            for job_id, record in found
+            for text in (job_id, name_of(record) if record else "", record.get("reason", ""))
+        ]
 
     def _told_call(self, job_id: str, left: str, *, settled: bool) -> tuple[str, list[str | int | float]]:
         part = self.keys.of(job_id)
@@ -427,10 +429,11 @@ class JobStore:
         """Remove jobs whose parents and sub-jobs may lie in other partitions, which no script sees."""
         keys, pipe = self.keys, self.client.pipeline(transaction=False)
         for job_id in job_ids:
-            pipe.hget(keys("job", job_id), "parent")
+            ask(pipe, keys, job_id)
             pipe.zrange(keys("subs", job_id), 0, -1)
         answers = pipe.execute()
-        parents, subs = (dict(zip(job_ids, some, strict=True)) for some in (answers[::2], answers[1::2]))
+        parents = {job_id: read(packed).get("parent") for job_id, packed in zip(job_ids, answers[::2], strict=True)}
+        subs = dict(zip(job_ids, answers[1::2], strict=True))
         parts = [job_id for job_id in job_ids if parents[job_id] and mode in {"delete", "expire"}]
         for job_id in parts:
             pipe.exists(keys("job", parents[job_id]))

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+from redis.client import NEVER_DECODE
+
 from jobtracker.connection import RedisClient
 from jobtracker.keys import PREFIXES, Keys
 from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import TimeRange
+from jobtracker.records import read
 
 Place = tuple[int, bytes]
 """Where an entry stands in its index: score, then id."""
@@ -47,8 +50,8 @@ class JobLists:
         found = list(self.client.scan_iter(match=f"{self.keys.namespace}:{{*{start}*", count=1000))
         pipe = self.client.pipeline(transaction=False)
         for key in found:
-            pipe.hgetall(key)
-        return {key.partition(start)[2]: record for key, record in zip(found, pipe.execute(), strict=True)}
+            pipe.execute_command("GET", key, **{NEVER_DECODE: True})
+        return {key.partition(start)[2]: read(packed) for key, packed in zip(found, pipe.execute(), strict=True)}
 
     def _score(self, job_id: str, record: dict[str, str], wanted: JobFilter) -> int:
         if wanted.sort in {Sort.CREATED, Sort.CREATED_DESC}:

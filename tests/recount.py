@@ -4,6 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
+from raw_records import name_of, places
+
 from jobtracker.connection import RedisClient
 from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys, Partition
 from jobtracker.lifecycle import SETTLED
@@ -46,7 +48,10 @@ def recount(client: RedisClient, keys: Keys) -> list[str]:
 
 
 def _records(client: RedisClient, keys: Partition, job_ids: list[str]) -> Records:
-    return dict(zip(job_ids, _read(client, "hgetall", keys, "job", job_ids), strict=True))
+    return {
+        job_id: {name_of(place): str(value) for place, value in places(client, keys, job_id).items()}
+        for job_id in job_ids
+    }
 
 
 def _of_part(

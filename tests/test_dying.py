@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from celery.app.trace import trace_task_ret
+from raw_records import alter
 from recount import recount
 from redis import Redis
 from redis.connection import Connection
@@ -357,7 +358,7 @@ def run_a_job(living, mortal):
 @operation()
 def run_a_job_that_is_to_run_again_where_it_is_lost(living, mortal):
     root = living.launch("lost_once_rerun", {"how": "_exit"})
-    living.client.hset(living.keys("job", root), "relaunched", 0)
+    alter(living.client, living.keys, root, {"relaunched": 0})
     living.tracking.settlement.relaunch(root, run=1, reason="a second run returns")
     take(living, root)
     return Case(run_of(living, mortal, f"{root}~2"), root, COMPLETED, result="second run", begins=2)

@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+from raw_records import alter
 from servers import Relay
 from workers_under_test import BROKERS, eventually, job, new_project
 
@@ -208,7 +209,7 @@ def test_a_job_that_can_not_be_sent_has_failed_and_the_others_run(own_project, s
     own_project.announce()
     root, *subs = family(own_project, 3, failure_policy="continue")
     own_project.launcher.start(root)
-    own_project.client.hset(own_project.keys("job", subs[1]), "masked", '["value"]')
+    alter(own_project.client, own_project.keys, subs[1], {"masked": '["value"]'})
     with own_project.worker():
         done = own_project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
         assert done.result == [0, None, 2]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 from billiard.exceptions import WorkerLostError
+from raw_records import stored
 from recount import recount
 from sample_jobs import create_in, create_parent, new_job
 from test_reaper import begin, kept, live_worker
@@ -79,17 +80,17 @@ def quarantined(project, reaper, at_ms):
 
 def test_a_job_in_quarantine_is_not_started(own_project, store, reaper, long_ago_ms):
     job_id = quarantined(own_project, reaper, long_ago_ms)
-    before = own_project.client.hgetall(own_project.keys("job", job_id))
+    before = stored(own_project.client, own_project.keys, job_id)
     change = begin_again(store, job_id, "d", long_ago_ms)
     assert (change.outcome, change.after, change.losses) == (Outcome.REFUSED, Status.FAILED, 3)
-    assert own_project.client.hgetall(own_project.keys("job", job_id)) == before
+    assert stored(own_project.client, own_project.keys, job_id) == before
 
 
 @pytest.mark.parametrize("event", [Event.PROGRESS, Event.COMPLETE, Event.FAIL])
 def test_a_worker_that_was_only_cut_off_corrects_the_quarantine(own_project, store, reaper, long_ago_ms, event):
     job_id = quarantined(own_project, reaper, long_ago_ms)
     assert store.apply(event, job_id, run=1, attempt=0).applied
-    assert "presumed" not in own_project.client.hgetall(own_project.keys("job", job_id))
+    assert "presumed" not in stored(own_project.client, own_project.keys, job_id)
     assert recount(own_project.client, own_project.keys) == []
 
 
@@ -116,7 +117,7 @@ def test_workers_that_run_a_job_at_the_same_time_are_not_lost(own_project, store
     reaper.settle_lost()
     assert own_project.job(job_id).status is Status.RUNNING
     assert store.apply(Event.COMPLETE, job_id, run=1, attempt=0).applied
-    assert "displaced" not in own_project.client.hgetall(own_project.keys("job", job_id))
+    assert "displaced" not in stored(own_project.client, own_project.keys, job_id)
 
 
 def test_workers_whose_leases_run_out_after_others_have_begun_the_job_are_counted_once(

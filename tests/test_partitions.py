@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from raw_records import stored
 from recount import recount
 from sample_jobs import START_MS, new_job
 from test_reaper import live_worker
@@ -92,7 +93,7 @@ def test_what_was_read_before_a_correction_and_told_after_it_changes_nothing(cli
         store.apply(Event.COMPLETE, sub)
         tell(store, sub)
     assert store.apply(Event.LOSE, first).after is Status.FAILED
-    was = store.client.hmget(keys("job", first), "run", "status", "left")
+    was = [stored(store.client, keys, first).get(field) for field in ("run", "status", "left")]
     assert store.apply(Event.COMPLETE, first).after is Status.COMPLETED
     tell(store, first)
     told = client.hgetall(keys("outcomes", "parent"))
@@ -252,5 +253,5 @@ def test_no_code_asks_the_store_for_a_key_that_each_partition_has_of_its_own():
         for path in package.rglob("*.py")
         for name in re.findall(r"""\bkeys\(\s*["'](\w+)["']""", path.read_text())
     }
-    assert ("queries.py", "job") in asked
+    assert ("records.py", "job") in asked
     assert {each for each in asked if each[1] not in OF_ONE_JOB | OF_THE_STORE | {"status_type"}} == set()

@@ -9,6 +9,7 @@ import warnings
 
 import pytest
 from celery.exceptions import ChordError
+from raw_records import stored
 from recount import names_of, recount
 from redis.exceptions import ConnectionError as RedisConnectionError
 from sample_jobs import create_in, create_job, create_parent, new_job
@@ -235,7 +236,7 @@ def test_every_write_is_refused_and_changes_nothing_when_the_turn_is_over(own_pr
     assert fenced.store.edit(job_id, fields={"name": "new"}) is Outcome.APPLIED
     take_over(store)
     assert fences(store, "first") == {}
-    before = own_project.client.hgetall(own_project.keys("job", job_id))
+    before = stored(own_project.client, own_project.keys, job_id)
     for write in (
         lambda: fenced.store.create(NewJob(id="new", fields={"type": "custom", "priority": "normal"})),
         lambda: fenced.store.apply(Event.LOSE, job_id),
@@ -250,7 +251,7 @@ def test_every_write_is_refused_and_changes_nothing_when_the_turn_is_over(own_pr
         own_project.client.function_flush()  # nor may it pass where the verbs have to be loaded first
         with pytest.raises(FencedError):
             write()
-    assert own_project.client.hgetall(own_project.keys("job", job_id)) == before
+    assert stored(own_project.client, own_project.keys, job_id) == before
     assert left(own_project) == 1
 
 

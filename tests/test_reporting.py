@@ -177,7 +177,7 @@ def test_a_full_buffer_gives_up_notes_first_then_starts_and_keeps_the_order(serv
 def test_what_would_fail_for_ever_is_given_up_and_counted_and_holds_nothing_up(
     server, client, keys, store, queries, job, reporting
 ):
-    client.set(keys("job", "bad"), "not a hash")
+    client.hset(keys("job", "bad"), "not", "a record")
     with pytest.raises(ResponseError, match="WRONGTYPE"):
         reporting.report(lambda _: store.apply(Event.START, "bad"), Rank.COURSE)
     assert (reporting.away, queries.dropped()) == (False, 1)

@@ -1,6 +1,7 @@
 """The Lua verbs as such: a server that has forgotten them, and values that must not be taken for code."""
 
 import pytest
+from raw_records import stored
 from recount import keys_of, recount
 from redis import Redis
 from redis.client import Pipeline
@@ -65,12 +66,12 @@ def flush_in_the_middle(redis_server, client, keys):
     with ForgetfulRedis.from_url(redis_server.url, decode_responses=True) as forgetful:
         changes = JobStore(forgetful, keys).apply_many(Event.START, {job: {} for job in jobs})
     assert [(change.outcome, change.before) for change in changes.values()] == [(Outcome.APPLIED, Status.PENDING)] * 5
-    assert [client.hget(keys("job", job), "deliveries") for job in jobs] == ["1"] * 5
+    assert [stored(client, keys, job).get("deliveries") for job in jobs] == ["1"] * 5
     assert recount(client, keys) == []
 
 
 def test_an_error_of_one_call_in_a_pipeline_is_raised(client, keys, store):
-    client.set(keys("job", "bad"), "not a hash")
+    client.hset(keys("job", "bad"), "not", "a record")
     try:
         with pytest.raises(ResponseError, match="WRONGTYPE"):
             store.apply_many(Event.START, {create_job(store): {}, "bad": {}})

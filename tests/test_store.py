@@ -1,6 +1,7 @@
 """One event on one job, against the real script: every pair of status and event, late, twice and out of order."""
 
 import pytest
+from raw_records import stored
 from recount import keys_of, recount
 from sample_jobs import START_MS, bring_to, create_in, create_job
 
@@ -32,12 +33,12 @@ def expected_of(event, status, *, sent):
 @pytest.mark.parametrize("event", Event)
 def test_an_event_does_in_the_store_what_the_table_says(client, keys, store, event, status, sent):
     job = create_in(store, status, sent=sent)
-    record = client.hgetall(keys("job", job))
+    record = stored(client, keys, job)
     change = store.apply(event, job, fields={"note": "written"}, data={"result": "1"}, at_ms=LATER_MS)
     outcome, after = expected_of(event, status, sent=sent)
     assert (change.outcome, change.before, change.after) == (outcome, status, after)
     assert change.settled == (after in SETTLED)
-    now = client.hgetall(keys("job", job))
+    now = stored(client, keys, job)
     assert now["status"] == after
     assert change.run == int(now["run"])
     if outcome is Outcome.APPLIED:
@@ -73,7 +74,7 @@ def test_a_start_that_finds_a_cancel_leaves_the_arguments_for_a_retry(client, ke
     store.apply(Event.CANCEL, "x")
     store.apply(Event.START, "x", fields={"masked": '["card"]'}, data={"payload": "masked"})
     assert client.hget(keys("data", "x"), "payload") == "whole"
-    assert client.hget(keys("job", "x"), "masked") is None
+    assert stored(client, keys, "x").get("masked") is None
 
 
 @pytest.mark.parametrize("event", Event)
@@ -89,10 +90,10 @@ def test_an_event_of_an_older_run_is_stale(client, keys, store, status, event):
     job = create_in(store, Status.FAILED)
     store.apply(Event.RERUN, job)
     bring_to(store, job, status)
-    record = client.hgetall(keys("job", job))
+    record = stored(client, keys, job)
     change = store.apply(event, job, run=1)
     assert (change.outcome, change.after, change.run) == (Outcome.STALE, status, 2)
-    assert client.hgetall(keys("job", job)) == record
+    assert stored(client, keys, job) == record
     assert recount(client, keys) == []
 
 
@@ -100,10 +101,10 @@ def test_an_event_of_an_older_run_is_stale(client, keys, store, status, event):
 def test_an_event_of_an_older_attempt_of_the_same_run_is_stale(client, keys, store, event):
     job = create_in(store, Status.RETRYING)
     store.apply(Event.START, job, run=1, attempt=2)
-    record = client.hgetall(keys("job", job))
+    record = stored(client, keys, job)
     change = store.apply(event, job, run=1, attempt=1)
     assert (change.outcome, change.after, change.attempt) == (Outcome.STALE, Status.RUNNING, 2)
-    assert client.hgetall(keys("job", job)) == record
+    assert stored(client, keys, job) == record
 
 
 def test_the_start_of_the_next_attempt_may_be_recorded_before_the_retry_that_led_to_it(client, keys, store):
@@ -157,11 +158,11 @@ def test_of_two_reruns_at_once_the_second_is_illegal(store):
 
 def test_an_enqueue_that_is_taken_back_leaves_the_job_as_it_was(client, keys, store):
     job = create_job(store)
-    record = client.hgetall(keys("job", job))
+    record = stored(client, keys, job)
     store.apply(Event.ENQUEUE, job)
     assert client.zrange(keys.of(job)("unconfirmed"), 0, -1) == [job]
     assert store.apply(Event.UNENQUEUE, job, run=1).run == 0
-    assert client.hgetall(keys("job", job)) == record | {"void": "1"}
+    assert stored(client, keys, job) == record | {"void": "1"}
     assert client.zrange(keys.of(job)("unconfirmed"), 0, -1) == []
 
 
@@ -169,10 +170,10 @@ def test_what_turns_up_of_a_run_that_was_taken_back_is_refused(client, keys, sto
     job = create_job(store)
     store.apply(Event.ENQUEUE, job)
     store.apply(Event.UNENQUEUE, job, run=1)
-    record = client.hgetall(keys("job", job))
+    record = stored(client, keys, job)
     for event in sorted(EVIDENCE):
         assert store.apply(event, job, run=1, attempt=0)[:4] == (Outcome.STALE, Status.PENDING, Status.PENDING, 0)
-    assert client.hgetall(keys("job", job)) == record
+    assert stored(client, keys, job) == record
     assert store.apply(Event.ENQUEUE, job).run == 2
     assert store.apply(Event.START, job, run=1, attempt=0).outcome is Outcome.STALE
     assert store.apply(Event.START, job, run=2, attempt=0).after is Status.RUNNING

@@ -1,6 +1,7 @@
 """Changing what people may change of a job, and its log."""
 
 import pytest
+from raw_records import stored
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
@@ -42,13 +43,13 @@ def test_a_change_to_the_priority_that_it_has_leaves_the_counters(client, keys, 
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "unsent"])
 def test_what_must_not_change_once_it_was_sent_or_began_does_not(client, keys, store, status, sent):
     job = create_in(store, status, sent=sent)
-    record = client.hgetall(keys("job", job))
+    record = stored(client, keys, job)
     outcome = store.edit(job, fields={"priority": "low"}, data={"payload": "{}"}, unsent_only=True)
     if status is Status.PENDING and not sent:
         assert outcome is Outcome.APPLIED
     else:
         assert outcome is Outcome.ILLEGAL
-        assert client.hgetall(keys("job", job)) == record
+        assert stored(client, keys, job) == record
         assert not client.exists(keys("data", job))
     assert recount(client, keys) == []
 

@@ -24,6 +24,7 @@ from jobtracker.keys import Keys
 from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries, as_told
+from jobtracker.records import fetch
 from jobtracker.store import Change, JobStore, NewJob, News, Verdict
 
 IDS = ("a", "b", "c", "d", "e")
@@ -318,10 +319,8 @@ class JobMachine(RuleBasedStateMachine):
         return job
 
     def _read(self) -> Records:
-        pipe = self.client.pipeline(transaction=False)
-        for job in IDS:
-            pipe.hgetall(self.keys("job", job))
-        return {job: record for job, record in zip(IDS, pipe.execute(), strict=True) if record}
+        found = zip(IDS, fetch(self.client, self.keys, IDS), strict=True)
+        return {job: record for job, record in found if record}
 
     def _tell_some(self, dice: random.Random) -> None:
         """Tell a parent what was just heard or, as often, something from a while ago."""

@@ -1,6 +1,7 @@
 """Verdicts by presumption: they give way to what the worker itself reports, and leave no trace in any figure."""
 
 import pytest
+from raw_records import stored
 from recount import recount
 from sample_jobs import START_MS, create_in, create_parent, report
 from time_series import Settled, expected_series, stored_series
@@ -76,9 +77,9 @@ def test_evidence_of_an_older_attempt_corrects_nothing(client, keys, store, even
     job = create_in(store, Status.RUNNING)
     store.apply(Event.START, job, run=1, attempt=1)
     store.apply(Event.LOSE, job, run=1, attempt=1)
-    record = client.hgetall(keys("job", job))
+    record = stored(client, keys, job)
     assert store.apply(event, job, run=1, attempt=0).outcome is Outcome.STALE
-    assert client.hgetall(keys("job", job)) == record
+    assert stored(client, keys, job) == record
 
 
 @pytest.mark.parametrize("event", sorted(EVIDENCE))

@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from raw_records import stored
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_parent, new_job, report
 
@@ -64,7 +65,7 @@ def test_a_report_makes_of_the_parent_what_event_and_telling_make_of_it(client, 
             if change.applied:
                 verdict = verdict or store.settle(parent, sub, change.run, change.after, at_ms=START_MS)
             found.append((at_once, change.outcome, verdict))
-        record = str(sorted(client.hgetall(keys("job", parent)).items()))
+        record = str(sorted(stored(client, keys, parent).items()))
         record = record.replace(parent, "parent")  # in the names of its sub-jobs too
         found.append((at_once, record, [as_told(client.hget(keys("outcomes", parent), sub)) for sub in subs]))
     half = len(found) // 2
@@ -139,12 +140,12 @@ def test_a_verdict_is_the_same_however_often_a_sub_job_is_told(client, keys, sto
         change = store.apply(event, sub)
         for _ in range(repeats):
             store.settle(parent, sub, change.run, change.after)
-    record = client.hgetall(keys("job", parent))
+    record = stored(client, keys, parent)
     assert record["status"] == "failed"
     for sub in subs:
         for _ in range(repeats):
             assert store.settle(parent, sub, 1, status_of(queries, sub)).verdict == WAITING
-    assert client.hgetall(keys("job", parent)) == record
+    assert stored(client, keys, parent) == record
     assert recount(client, keys) == []
 
 
@@ -357,9 +358,9 @@ def test_a_telling_of_an_older_run_counts_no_more(client, keys, store, queries, 
     store.apply(Event.RERUN, subs[0])
     store.apply(Event.FAIL, subs[0], run=2)
     store.settle(parent, subs[0], 2, status_of(queries, subs[0]))
-    before = client.hgetall(keys("job", parent))
+    before = stored(client, keys, parent)
     assert store.settle(parent, subs[0], 1, late).verdict == WAITING
-    assert client.hgetall(keys("job", parent)) == before
+    assert stored(client, keys, parent) == before
     assert recount(client, keys) == []
 
 

@@ -19,6 +19,7 @@ import pytest
 from celery import Signature, chord
 from project.application import create_app
 from project.diary import Diary
+from raw_records import alter, stored
 from recount import recount
 from servers import RabbitMQ
 
@@ -286,7 +287,7 @@ class Project:
 
     def account(self, job_id: str) -> Account:
         """What the three say now, of the job's current run."""
-        record = self.queries.client.hmget(self.keys("job", job_id), "status", "run")
+        record = [stored(self.queries.client, self.keys, job_id).get(field) for field in ("status", "run")]
         run = int(record[1] or 1)
         return Account(record[0] or "missing", self.state(job_id, run), self.did(job_id, run))
 
@@ -356,7 +357,7 @@ LONG_AGO_MS = 1_700_000_000_000
 def age(project: Project, job_id: str) -> None:
     """Make a job look as if it had been where it is for long."""
     record = project.queries.record(job_id)
-    project.client.hset(project.keys("job", job_id), mapping={"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
+    alter(project.client, project.keys, job_id, {"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
     index = ("entered", record["status"], record.get("priority", "normal"), record["type"])
     project.client.zadd(project.keys(*index), {job_id: LONG_AGO_MS})
 

@@ -12,6 +12,7 @@ from jobtracker.audit import Audit, Audited, Difference, Flaw, Unlisted
 from jobtracker.keys import Partition
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.queries import as_told
+from jobtracker.records import ask, read
 from jobtracker.store import NewJob, now_ms
 from jobtracker.tracking import Tracking
 
@@ -81,11 +82,12 @@ class Families:
             pipe = client.pipeline(transaction=False)
             for family in subs.values():
                 for sub in family:
-                    pipe.hmget(keys("job", sub), "run", "status", "parent", "entered")
-            states = iter(pipe.execute() if subs else [])
+                    ask(pipe, keys, sub)
+            records = map(read, pipe.execute() if subs else [])
             for parent, family in subs.items():
                 for sub in family:
-                    run, status, names, entered = next(states)
+                    record = next(records)
+                    run, status, names, entered = map(record.get, ("run", "status", "parent", "entered"))
                     if status is None or not entered or int(entered) > long_ago_ms:
                         continue  # a sub-job may be announced before it is recorded
                     if names != parent:

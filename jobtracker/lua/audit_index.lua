@@ -6,9 +6,9 @@
 local repair, status, priority, kind = ARGV[2] == '1', ARGV[3], ARGV[4], ARGV[5]
 local strays = {}
 for i = 6, #ARGV do
-  local own = redis.call('HMGET', key('job', ARGV[i]), 'status', 'priority', 'type')
-  local belongs = own[1] and (status == '' or own[1] == status) and (priority == '' or (own[2] or NORMAL) == priority)
-    and (kind == '' or own[3] == kind)
+  local rec = load(ARGV[i])
+  local belongs = rec and (status == '' or rec.status == status) and (priority == '' or rec.priority == priority)
+    and (kind == '' or rec.type == kind)
   if not belongs and redis.call('ZSCORE', KEYS[1], ARGV[i]) then
     strays[#strays + 1] = ARGV[i]
     if repair then redis.call('ZREM', KEYS[1], ARGV[i]) end

@@ -25,7 +25,7 @@ local function check_family(rec)
   local size = redis.call('ZCARD', subs)
   if rec.subs ~= size then
     -- Sub-jobs whose entries were lost may still be there, and are looked for first (doctor/families.py).
-    local function mend() redis.call('HSET', key('job', rec.id), 'subs', size); rec.subs = size end
+    local function mend() rec.subs = size; save(rec) end
     differs('family', 'subs', rec.id, rec.subs, size, (shrink or size > rec.subs) and mend or nil)
   end
   local told, list = { subs_completed = 0, subs_failed = 0, subs_cancelled = 0 }, redis.call('HGETALL', outcomes)
@@ -40,8 +40,8 @@ local function check_family(rec)
   for field, wanted in pairs(told) do
     if rec[field] ~= wanted then
       differs('family', field, rec.id, rec[field], wanted, function()
-        redis.call('HSET', key('job', rec.id), field, wanted)
         rec[field] = wanted
+        save(rec)
       end)
     end
   end
@@ -60,9 +60,10 @@ local function check_other(name, id)
   end
 end
 
-local function contradicts(id, field, is, wanted)
-  differs('record', field, id, is, wanted, function()
-    if wanted then redis.call('HSET', key('job', id), field, wanted) else redis.call('HDEL', key('job', id), field) end
+local function contradicts(rec, field, wanted)
+  differs('record', field, rec.id, rec[field], wanted, function()
+    rec[field] = wanted
+    save(rec)
   end)
 end
 
@@ -76,32 +77,27 @@ local function check_index(id, score, name, a, b)
   end)
 end
 
-local FIELDS = { 'status', 'type', 'priority', 'created', 'entered', 'finished', 'executing', 'eta', 'presumed',
-  'parent', 'subs' }
 local function check_job(id)
-  local status, kind, priority, created, entered, finished, executing, eta, presumed, parent, subs =
-    unpack(redis.call('HMGET', key('job', id), unpack(FIELDS)))
-  priority = priority or NORMAL
-  if not (MATRIX.start[status] and kind and tonumber(created) and tonumber(entered)) then
-    if redis.call('EXISTS', key('job', id)) == 1 then differs('broken', 'job', id, status, nil) end
+  local rec = load(id)
+  if not (rec and MATRIX.start[rec.status] and rec.type and tonumber(rec.created) and tonumber(rec.entered)) then
+    if redis.call('EXISTS', key('job', id)) == 1 then differs('broken', 'job', id, rec and rec.status, nil) end
     return
   end
-  if SETTLED[status] then
-    if finished ~= entered then contradicts(id, 'finished', finished, entered) end
-    if executing then contradicts(id, 'executing', executing) end
-    if eta then contradicts(id, 'eta', eta) end
+  if SETTLED[rec.status] then
+    if rec.finished ~= rec.entered then contradicts(rec, 'finished', rec.entered) end
+    if rec.executing then contradicts(rec, 'executing') end
+    if rec.eta then contradicts(rec, 'eta') end
   else
-    if finished then contradicts(id, 'finished', finished) end
-    if presumed then contradicts(id, 'presumed', presumed) end
+    if rec.finished then contradicts(rec, 'finished') end
+    if rec.presumed then contradicts(rec, 'presumed') end
   end
-  check_index(id, created, 'type', kind)
-  check_index(id, entered, 'entered', status, priority .. ':' .. kind)
-  if redis.call('SISMEMBER', key('kinds'), priority .. ':' .. kind) == 0 then
-    differs('missing', 'kinds', priority .. ':' .. kind, '', 'there', function()
-      redis.call('SADD', key('kinds'), priority .. ':' .. kind)
-    end)
+  check_index(id, rec.created, 'type', rec.type)
+  check_index(id, rec.entered, 'entered', rec.status, kind_of(rec))
+  if redis.call('SISMEMBER', key('kinds'), kind_of(rec)) == 0 then
+    differs('missing', 'kinds', kind_of(rec), '', 'there', function() introduce(rec) end)
   end
-  if subs and subs ~= '0' then check_family(load(id)) end
+  if rec.subs > 0 then check_family(rec) end
+  local parent = rec.parent
   if parent and redis.call('EXISTS', key('job', parent)) == 0 then
     families[#families + 1] = { id, 'apart', parent }
   elseif parent and not redis.call('ZSCORE', key('subs', parent), id) then

@@ -8,7 +8,7 @@
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
 -- A worker may have recorded it first, where its publisher could not reach the store: it does not know the family.
-local id, now = ARGV[2], ARGV[3]
+local id, now = ARGV[2], tonumber(ARGV[3])
 local at = 4
 local function pairs_of()
   local n = tonumber(ARGV[at])
@@ -23,11 +23,11 @@ local outcome = 'duplicate'
 local rec = load(id)
 if not rec then
   if missing(id) == 'deleted' then return 'deleted' end
-  rec = { id = id, status = 'pending', run = 0 }
-  for i = 1, #fields, 2 do rec[fields[i]] = fields[i + 1] end
   if #fields == 0 then return 'missing' end
-  if not (rec.type and rec.priority) then return redis.error_reply('ERR A job needs a type and a priority.') end
-  write_new(rec, fields, data, now)
+  if not (given(fields, 'type') and given(fields, 'priority')) then
+    return redis.error_reply('ERR A job needs a type and a priority.')
+  end
+  rec = write_new(id, fields, data, now)
   redis.call('ZADD', key('type', rec.type), now, id)
   introduce(rec)
   index(rec, now)
@@ -35,22 +35,23 @@ if not rec then
   tally('created', now, 1)
   outcome = 'applied'
 end
-local given = {}
-for i = 1, #fields, 2 do given[fields[i]] = fields[i + 1] end
+local function add(name)
+  local value = given(fields, name)
+  if not value or rec[name] then return false end
+  set_field(rec, name, value)
+  return true
+end
 if outcome == 'duplicate' and rec.deliveries > 0 then
   for _, name in ipairs({ 'parent', 'next', 'request_id' }) do
-    local is_new = given[name] and redis.call('HSETNX', KEYS[1], name, given[name]) == 1
-    if is_new and name ~= 'request_id' and SETTLED[rec.status] then untold(id, now) end
+    if add(name) and name ~= 'request_id' and SETTLED[rec.status] then untold(id, now) end
   end
 end
 if outcome == 'duplicate' and not rec.executing and not SETTLED[rec.status] then
   for _, name in ipairs({ 'queued', 'queue', 'eta', 'expires' }) do
-    local is_new = given[name] and redis.call('HSETNX', KEYS[1], name, given[name]) == 1
-    if is_new and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
+    if add(name) and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
       redis.call('DEL', key('data', id))
       if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
-      redis.call('HDEL', KEYS[1], 'masked')
-      if given.masked then redis.call('HSET', KEYS[1], 'masked', given.masked) end
+      rec.masked = given(fields, 'masked')
     end
   end
 end
@@ -59,7 +60,7 @@ local attached = 0
 local function tell_of(subs)
   local waiting = {}
   for _, sub in ipairs(subs) do
-    if SETTLED[redis.call('HGET', key('job', sub), 'status')] then untold(sub, now) else waiting[#waiting + 1] = sub end
+    if SETTLED[status_of(sub)] then untold(sub, now) else waiting[#waiting + 1] = sub end
   end
   if #waiting > 0 then redis.call('ZREM', key('untold'), unpack(waiting)) end
   attached = attached + #subs
@@ -76,7 +77,8 @@ for first = at, #ARGV - 1, AT_ONCE do
   tell_of(subs)
 end
 if attached > 0 then
-  redis.call('HSET', KEYS[1], 'subs', redis.call('ZCARD', key('subs', id)))
+  rec.subs = redis.call('ZCARD', key('subs', id))
   if derived(rec) then apply(rec, 'reopen', now) end
 end
+save(rec)
 return outcome

@@ -16,9 +16,10 @@ for i = 5, 4 + 2 * n, 2 do
     introduce(rec)
     index(rec, rec.entered)
   elseif ARGV[i] == 'body' then -- of those who may call a parent's task the first one does
-    ARGV[i + 1] = redis.call('HGET', KEYS[1], 'body') or ARGV[i + 1]
+    ARGV[i + 1] = rec.body or ARGV[i + 1]
   end
+  set_field(rec, ARGV[i], ARGV[i + 1])
 end
-if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 5, 4 + 2 * n)) end
+save(rec)
 if #ARGV > 4 + 2 * n then redis.call('HSET', key('data', id), unpack(ARGV, 5 + 2 * n)) end
 return 'applied'

@@ -37,7 +37,6 @@ local function book(rec, deliveries, redeliveries, double_runs, wasted_ms)
   local r, d, w = unpack(rec.ledger and amounts_in(rec.ledger) or { 0, 0, 0 })
   rec.ledger = string.format('%d %d %d', r + redeliveries, d + double_runs, w + wasted_ms)
   rec.deliveries = rec.deliveries + deliveries
-  redis.call('HSET', key('job', rec.id), 'ledger', rec.ledger, 'deliveries', rec.deliveries)
   if SETTLED[rec.status] and not rec.taken_out then
     local entry = new_entry()
     chart(entry, { deliveries, redeliveries, double_runs, wasted_ms }, 1)
@@ -60,8 +59,7 @@ end
 -- sub-jobs have been running. Its first start stays in the record, for how long it had waited.
 local function begin_anew(rec, execution)
   if not rec.started or rec.subs > 0 then return end
-  rec.began = execution:match('^%d+')
-  redis.call('HSET', key('job', rec.id), 'began', rec.began)
+  rec.began = tonumber(execution:match('^%d+'))
 end
 
 -- Lets the record name the execution whose report is about to be applied.
@@ -79,7 +77,6 @@ local function credit(rec, execution, now, is_next)
     if not is_next then begin_anew(rec, execution) end
   end
   rec.execution, rec.lease, rec.worker = execution, worker_of(execution), worker or ''
-  redis.call('HSET', key('job', rec.id), 'execution', execution, 'lease', rec.lease, 'worker', rec.worker)
 end
 
 -- Whether a start has been reported before; not where its worker was taken for lost since, which it is not, then.

@@ -4,7 +4,7 @@
 -- KEYS[1]  any key of their partition
 -- ARGV     prefix, now (ms), a JSON list with [id, field/value pairs of the record, field/value pairs of the data] of each
 -- Sub-jobs are in the index of the untold until their parent is recorded.
-local now, jobs = ARGV[2], cjson.decode(ARGV[3])
+local now, jobs = tonumber(ARGV[2]), cjson.decode(ARGV[3])
 
 local entries = {}
 local function enter(set, id)
@@ -16,9 +16,7 @@ end
 local kinds = {}
 for i = 1, #jobs do
   local id, fields, data = unpack(jobs[i])
-  local rec = { id = id, status = 'pending' }
-  for n = 1, #fields, 2 do rec[fields[n]] = fields[n + 1] end
-  write_new(rec, fields, data, now)
+  local rec = write_new(id, fields, data, now)
   enter(key('type', rec.type), id)
   enter(key('entered', 'pending', kind_of(rec)), id)
   if rec.parent then enter(key('untold'), id) end

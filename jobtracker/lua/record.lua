@@ -1,21 +1,60 @@
 -- record.lua: the record of a job, its indexes, and what an event makes of them. The loader puts it in front of the verbs.
 
+-- It is one string, MessagePack of a map from the places of its fields (PLACE: their order in keys.RECORD_FIELDS) to
+-- their values: to read and write it costs the server a fourth of what a hash with the same fields does, and a third of
+-- its bytes less. A place that this release does not know stays as it is, under its number.
 local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, losses = true, void = true,
-  subs_completed = true, subs_failed = true, subs_cancelled = true }
+  relaunched = true, left = true, subs_completed = true, subs_failed = true, subs_cancelled = true, created = true,
+  queued = true, started = true, began = true, finished = true, entered = true, eta = true, expires = true,
+  cancel = true }
 
--- A record, or nil where there is no such job; numbers that are not set are 0. All of it: to find one field that is not
--- set costs the server a twentieth of that.
-local function load(id)
-  local fields = redis.call('HGETALL', key('job', id))
-  if #fields == 0 then return nil end
-  local rec = { id = id, run = 0, attempt = 0, subs = 0, deliveries = 0, losses = 0, void = 0, subs_completed = 0,
-    subs_failed = 0, subs_cancelled = 0, status = nil, type = nil, priority = NORMAL, created = nil, entered = nil,
-    queued = nil, started = nil, lease = nil } -- so many that it has room for the others, and need not grow
-  for i = 1, #fields, 2 do
-    local name, value = fields[i], fields[i + 1]
-    if NUMBER[name] then rec[name] = tonumber(value) or 0 else rec[name] = value end
-  end
+local function set_field(rec, name, value) rec[name] = NUMBER[name] and tonumber(value) or value end
+
+-- What of a record is not kept, for it says nothing: numbers that are 0 (but the run), a normal priority, a name and a
+-- task that are the same as the type.
+local UNSET = { __index = { run = 0, attempt = 0, subs = 0, deliveries = 0, losses = 0, void = 0, relaunched = 0,
+  left = 0, subs_completed = 0, subs_failed = 0, subs_cancelled = 0, priority = NORMAL } }
+
+local function new_record(id)
+  local rec = { id = id, run = nil, status = nil, type = nil, created = nil, entered = nil, queued = nil, queue = nil,
+    started = nil, finished = nil, worker = nil, lease = nil, execution = nil, executing = nil, deliveries = nil,
+    origin = nil, packed = nil } -- so many that it has room for the others, and need not grow
+  return setmetatable(rec, UNSET)
+end
+
+local function unpacked(id, packed)
+  local rec = new_record(id)
+  for place, value in pairs(cmsgpack.unpack(packed)) do rec[NAME[place] or place] = value end
+  rec.packed = packed
   return rec.status and rec or nil
+end
+
+-- The record of a job, or nil where there is none. What is changed of it is kept by `save`.
+local function load(id)
+  local packed = redis.call('GET', key('job', id))
+  return packed and unpacked(id, packed)
+end
+
+local function save(rec)
+  local fields, as_type = {}, rec.type
+  for name, value in pairs(rec) do
+    local place = PLACE[name] or tonumber(name)
+    if place and value ~= 0 then fields[place] = value end
+  end
+  fields[PLACE.run] = rec.run
+  if rec.priority == NORMAL then fields[PLACE.priority] = nil end
+  if rec.name == as_type then fields[PLACE.name] = nil end
+  if rec.task == as_type then fields[PLACE.task] = nil end
+  local packed = cmsgpack.pack(fields)
+  if packed == rec.packed then return end
+  redis.call('SET', key('job', rec.id), packed)
+  rec.packed = packed
+end
+
+-- Of a job that is not recorded yet as of one that is.
+local function status_of(id)
+  local rec = load(id)
+  return rec and rec.status or 'pending'
 end
 
 local function missing(id)
@@ -60,20 +99,15 @@ local function introduce(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
 local function index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
 local function unindex(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
 
--- Writes the record of a job that is new, and its data. A name and a task that are the same as the type are not kept,
--- nor is a normal priority.
-local AS_TYPE = { name = true, task = true }
-local function write_new(rec, fields, data, now)
-  local set = { 'status', 'pending', 'created', now, 'entered', now, 'run', 0 }
-  if SCHEMA > 1 then set[9], set[10] = 'schema', SCHEMA end
-  for i = 1, #fields, 2 do
-    local name, value = fields[i], fields[i + 1]
-    if value ~= (AS_TYPE[name] and rec.type or name == 'priority' and NORMAL) then
-      set[#set + 1], set[#set + 2] = name, value
-    end
-  end
-  redis.call('HSET', key('job', rec.id), unpack(set))
-  if #data > 0 then redis.call('HSET', key('data', rec.id), unpack(data)) end
+-- Writes the record of a job that is new, and its data.
+local function write_new(id, fields, data, now)
+  local rec = new_record(id)
+  rec.status, rec.created, rec.entered = 'pending', now, now
+  if SCHEMA > 1 then rec.schema = SCHEMA end
+  for i = 1, #fields, 2 do set_field(rec, fields[i], fields[i + 1]) end
+  save(rec)
+  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  return rec
 end
 
 local function given(pairs_given, name)
@@ -93,9 +127,9 @@ local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason',
 local OWN = { worker = true, reason = true, eta = true, refused = true, began = true, result = true, same = true }
 local HISTORY = 100
 local function note(rec, event, now, run, attempt, more, takes_back)
-  local entry = { event = event, at = tonumber(now), run = run or rec.run, attempt = attempt or rec.attempt }
-  local old, was = redis.call('HMGET', key('job', rec.id), unpack(VERDICT)), {}
-  for i = 1, #VERDICT do was[VERDICT[i]] = old[i] or nil end
+  local entry = { event = event, at = now, run = run or rec.run, attempt = attempt or rec.attempt }
+  local was = {}
+  for i = 1, #VERDICT do was[VERDICT[i]] = rec[VERDICT[i]] end
   entry.worker = was.worker
   for i = 1, #more, 2 do
     if OWN[more[i]] then entry[more[i]] = more[i + 1] end
@@ -123,73 +157,64 @@ local function displace(rec, lease)
   return losses, table.concat(unknown, ' ')
 end
 
--- Writes into the record what an event sets and clears; `moved` where its status has changed, `more` are further
+-- Enters into the record what an event sets and clears; `moved` where its status has changed, `more` are further
 -- field/value pairs.
+local OF_A_RUN = { 'started', 'began', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason',
+  'done', 'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution' }
 local function remember(rec, event, now, run, attempt, moved, more, execution)
-  local set, clear = more, {}
-  local function put(name, value) rec[name] = value; set[#set + 1] = name; set[#set + 1] = value end
-  local function drop(...)
-    for _, name in ipairs({ ... }) do rec[name] = nil; clear[#clear + 1] = name end
-  end
-  local function drop_if_set(name) if rec[name] then drop(name) end end
-  if moved then put('status', rec.status); put('entered', now) end
+  if moved then rec.entered = now end
   if rec.presumed and (EVIDENCE[event] or event == 'reopen') then
-    drop('presumed', 'finished')
-    if event ~= 'cancelled' or not rec.cancel then drop('reason') end
+    rec.presumed, rec.finished = nil, nil
+    if event ~= 'cancelled' or not rec.cancel then rec.reason = nil end
     redis.call('HDEL', key('data', rec.id), 'error')
-    if event == 'progress' then put('executing', '1') end
+    if event == 'progress' then rec.executing = '1' end
   end
   if event == 'start' and rec.executing and rec.run == run and rec.attempt == attempt then
     local losses, displaced = displace(rec, given(more, 'lease'))
-    if losses > rec.losses then put('losses', losses) end
-    if displaced ~= '' then put('displaced', displaced) else drop_if_set('displaced') end
+    rec.losses, rec.displaced = math.max(losses, rec.losses), displaced ~= '' and displaced or nil
   elseif event == 'retry' or NEW_RUN[event] or SETTLED[rec.status] then
-    drop_if_set('displaced')
+    rec.displaced = nil
   end
-  if run and run > rec.run then put('run', run); put('attempt', attempt or 0) end
-  if attempt and attempt > rec.attempt then put('attempt', attempt) end
+  if run and run > rec.run then rec.run, rec.attempt = run, attempt or 0 end
+  if attempt and attempt > rec.attempt then rec.attempt = attempt end
   if event == 'start' then
-    if not rec.started then put('started', now) end
-    put('executing', '1')
-    if not execution or execution ~= rec.execution then put('deliveries', rec.deliveries + 1) end
-    if execution then put('execution', execution) end
-    drop_if_set('eta')
-    drop_if_set('reason')
+    rec.started = rec.started or now
+    rec.executing, rec.eta, rec.reason = '1', nil, nil
+    if not execution or execution ~= rec.execution then rec.deliveries = rec.deliveries + 1 end
+    rec.execution = execution or rec.execution
   elseif event == 'sub_start' then
-    if not rec.started then put('started', now) end
+    rec.started = rec.started or now
   elseif event == 'complete' then
-    drop_if_set('reason')
+    rec.reason = nil
   elseif event == 'retry' or event == 'requeue' then
-    drop('executing', 'eta', 'lease')
+    rec.executing, rec.eta, rec.lease = nil, nil, nil
   elseif event == 'replace' then
-    drop('executing', 'eta', 'lease', 'execution')
+    rec.executing, rec.eta, rec.lease, rec.execution = nil, nil, nil, nil
   elseif event == 'enqueue' then
-    put('run', rec.void + 1); put('queued', now)
+    rec.run, rec.queued = rec.void + 1, now
     dispatched(rec, now)
   elseif event == 'unenqueue' then
     not_dispatched(rec)
-    put('void', rec.run); put('run', 0); drop('queued')
+    rec.void, rec.run, rec.queued = rec.run, 0, nil
   elseif NEW_RUN[event] then
     if event == 'rerun' then
-      put('ledger', rec.ledger or '0 0 0')
-      put('ledger_before', rec.deliveries .. ' ' .. rec.ledger)
+      rec.ledger = rec.ledger or '0 0 0'
+      rec.ledger_before = rec.deliveries .. ' ' .. rec.ledger
+      rec.losses, rec.relaunched = 0, 0
+    else
+      rec.relaunched = rec.relaunched + 1
     end
-    put('run', math.max(rec.run, rec.void) + 1); put('attempt', 0); put('queued', now)
-    drop('started', 'began', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason', 'done',
-      'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution')
+    for i = 1, #OF_A_RUN do rec[OF_A_RUN[i]] = nil end
+    rec.run, rec.attempt, rec.queued = math.max(rec.run, rec.void) + 1, 0, now
     dispatched(rec, now)
-    if event == 'rerun' then drop('losses', 'relaunched') else redis.call('HINCRBY', key('job', rec.id), 'relaunched', 1) end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
-  if event == 'cancel' and not rec.cancel then put('cancel', now) end
+  if event == 'cancel' then rec.cancel = rec.cancel or now end
+  for i = 1, #more, 2 do set_field(rec, more[i], more[i + 1]) end
   if SETTLED[rec.status] then
-    put('finished', now)
-    drop_if_set('executing')
-    drop_if_set('eta')
-    if PRESUMPTION[event] then put('presumed', given(more, 'presumed') or event) end
+    rec.finished, rec.executing, rec.eta = now, nil, nil
+    if PRESUMPTION[event] then rec.presumed = given(more, 'presumed') or event end
   end
-  if #clear > 0 then redis.call('HDEL', key('job', rec.id), unpack(clear)) end
-  if #set > 0 then redis.call('HSET', key('job', rec.id), unpack(set)) end
 end
 
 -- All sub-jobs have settled and the parent's own task does not run: nothing would notice a mere cancel mark.
@@ -244,7 +269,7 @@ local function account(rec, event, now, is_next, corrected, execution)
   if event == 'replace' and rec.execution then leave(rec, now, true) end -- it goes on as another
 end
 
--- Applies an event to a loaded record. run and attempt are nil where the reporter does not know them; `more` are
+-- Applies an event to a loaded record, which is to be saved then. run and attempt are nil where the reporter does not know them; `more` are
 -- field/value pairs that are written if the event is applied as it came; execution is the one that reports, or nil.
 -- Returns the outcome, and the event that was really applied.
 local function apply(rec, event, now, run, attempt, more, execution)
@@ -289,6 +314,6 @@ local function apply(rec, event, now, run, attempt, more, execution)
   if SETTLED[to] then chronicle(rec, now, 1) end
   local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
   if moved and concerns then untold(rec.id, now) end
-  if moved and rec.parent and SETTLED[before] then redis.call('HINCRBY', key('job', rec.id), 'left', 1) end
+  if moved and rec.parent and SETTLED[before] then rec.left = rec.left + 1 end
   return 'applied', event
 end

@@ -11,21 +11,24 @@
 --          due       call the parent's task now; said once, and watched until that is confirmed
 --          settled   the parent failed, was cancelled, or is open again: tell the grandparent
 local parent, sub, run, status = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local now, left, named_elsewhere = ARGV[6], tonumber(ARGV[7]) or 0, {}
+local now, left, named_elsewhere = tonumber(ARGV[6]), tonumber(ARGV[7]) or 0, {}
 for i = 8, #ARGV, 3 do named_elsewhere[ARGV[i]] = { ARGV[i + 1], ARGV[i + 2] } end
 
 local rec = load(parent)
-if rec and rec.started and rec.started - now > 0 then now = rec.started end -- its sub-jobs are told of in any order
+if rec and rec.started and rec.started > now then now = rec.started end -- its sub-jobs are told of in any order
 all_told(sub) -- with this call, whatever the verdict
 if not rec or not redis.call('ZSCORE', key('subs', parent), sub) then return { 'missing', '', 0, '' } end
 
-local function answer(verdict) return { verdict, rec.parent or '', rec.run, rec.status } end
+local function answer(verdict)
+  save(rec)
+  return { verdict, rec.parent or '', rec.run, rec.status }
+end
 
 -- Tellings overtake each other. Where the sub-job's own record is at hand, in this partition, it knows best. Another one's
 -- was read before, and what it said may be old news by now: who has left a terminal status is further than who has not
 -- (`left`), and between two times who has settled is. Of one without a record the later run counts.
-local own = redis.call('HMGET', key('job', sub), 'run', 'status')
-if own[2] then run, status, left = tonumber(own[1]), own[2], 0 end
+local own = load(sub)
+if own then run, status, left = own.run, own.status, 0 end
 
 local told = redis.call('HGET', key('outcomes', parent), sub)
 local told_status
@@ -35,15 +38,15 @@ if told then
   told_left = tonumber(told_left) or 0
   local is_old = left < told_left
     or left == told_left and SETTLED[told_status] and (not SETTLED[status] or run < tonumber(told_run))
-  if not own[2] and is_old then return answer('waiting') end
+  if not own and is_old then return answer('waiting') end
 end
 local outcome = run .. (left > 0 and '.' .. left or '') .. ':' .. status
 if told ~= outcome then
   redis.call('HSET', key('outcomes', parent), sub, outcome)
   if told_status and SETTLED[told_status] then
-    rec['subs_' .. told_status] = redis.call('HINCRBY', KEYS[1], 'subs_' .. told_status, -1)
+    rec['subs_' .. told_status] = rec['subs_' .. told_status] - 1
   end
-  if SETTLED[status] then rec['subs_' .. status] = redis.call('HINCRBY', KEYS[1], 'subs_' .. status, 1) end
+  if SETTLED[status] then rec['subs_' .. status] = rec['subs_' .. status] + 1 end
 end
 
 -- Which of its sub-jobs did not complete: the first few of them, by name; and of whom the names are to be asked for.
@@ -57,8 +60,8 @@ local function blame()
     for i = 1, #subs do
       local outcome = outcomes[i] and outcomes[i]:match(':(.*)$') or 'is gone'
       if outcome ~= 'completed' and #named < NAMED then
-        local name, kind, reason = unpack(redis.call('HMGET', key('job', subs[i]), 'name', 'type', 'reason'))
-        name = name or kind
+        local unhappy_sub = load(subs[i]) or {}
+        local name, reason = unhappy_sub.name or unhappy_sub.type, unhappy_sub.reason
         local elsewhere = named_elsewhere[subs[i]]
         if elsewhere then name, reason = elsewhere[1] ~= '' and elsewhere[1], elsewhere[2] ~= '' and elsewhere[2]
         elseif not name and ARGV[7] ~= '' then unnamed[#unnamed + 1] = subs[i] end
@@ -81,7 +84,8 @@ local function presume(event)
   local text, unnamed
   if event == 'subs_failed' then text, unnamed = blame() end
   if unnamed and #unnamed > 0 then
-    if own[2] then untold(sub, now) end -- until it has failed
+    if own then untold(sub, now) end -- until it has failed
+    save(rec)
     return { 'unnamed', '', rec.run, rec.status, unnamed }
   end
   if apply(rec, event, now, nil, nil, text and { 'reason', cut(text, LONGEST) } or nil) ~= 'applied' then
@@ -95,7 +99,7 @@ end
 
 local event = follows(rec)
 if event == 'call' then
-  redis.call('HSET', KEYS[1], 'body', 'called')
+  rec.body = 'called'
   dispatched(rec, now)
   return answer('due')
 end
@@ -104,7 +108,7 @@ local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelle
 if open > 0 and not SETTLED[rec.status] and not rec.executing then
   local happy = status == 'completed' or not SETTLED[status] -- of the others some may be about to run again
   if rec.policy == 'fail_fast' and not happy and not rec.halted then
-    redis.call('HSET', KEYS[1], 'halted', '1')
+    rec.halted = '1'
     return answer('halt')
   end
 end

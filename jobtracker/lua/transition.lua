@@ -11,7 +11,7 @@
 -- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
 local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
-local id, event, now = ARGV[2], ARGV[3], ARGV[4]
+local id, event, now = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local run, attempt, lease, n = tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7], tonumber(ARGV[9])
 
 local rec = load(id)
@@ -58,9 +58,10 @@ elseif outcome ~= 'applied' and execution then
     note(rec, event, now, run, attempt, told)
   end
 end
+save(rec)
 local begins = event == 'start' or event == 'sub_start'
 local parent_waits = begins and rec.status == 'running' and rec.run > 0 and rec.parent
-  and (redis.call('HGET', key('job', rec.parent), 'status') or 'pending') == 'pending'
+  and status_of(rec.parent) == 'pending'
 local states = outcome .. ' ' .. before .. ' ' .. rec.status .. ' ' .. rec.run .. ' ' .. rec.attempt .. ' '
-  .. (rec.losses or 0) .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
+  .. rec.losses .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
 return (rec.parent or rec.next) and { states, rec.parent or '', rec.next or '' } or states

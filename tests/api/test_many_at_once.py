@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from raw_records import stored
 from recount import keys_of, recount
 from serving import SETTLED, Api, Json, eventually, job, running_api
 from workers_under_test import Project, new_project
@@ -145,7 +146,10 @@ def test_whatever_is_asked_at_once_leaves_one_state(shop, what, mix):
     assert any(answer.status in {200, 204} for answer in answers)
 
     def unsettled() -> dict[str, Any]:
-        found = {i: shop.project.client.hmget(shop.project.keys("job", i), "status", "run") for i in ids}
+        found = {
+            i: [stored(shop.project.client, shop.project.keys, i).get(field) for field in ("status", "run")]
+            for i in ids
+        }
         # One that nobody has started may wait, and one that is reported on from outside may run.
         return {i: s for i, s in found.items() if s[0] and s[0] not in SETTLED and s[1] != "0"}
 

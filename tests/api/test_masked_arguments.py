@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from celery import Celery, chain, chord, group
 from recount import keys_of
+from redis.client import NEVER_DECODE
 from serving import Api, Json, fields_of, job, running_api
 from workers_under_test import Project, new_project
 
@@ -72,7 +73,7 @@ def read(client: Any, key: str) -> Any:
     """What a key holds."""
     readers: dict[str, Callable[[], Any]] = {
         "none": str,
-        "string": lambda: client.get(key),
+        "string": lambda: str(client.execute_command("GET", key, **{NEVER_DECODE: True})),
         "hash": lambda: client.hgetall(key),
         "zset": lambda: client.zrange(key, 0, -1),
         "list": lambda: client.lrange(key, 0, -1),

@@ -7,6 +7,7 @@ from typing import Self
 
 import pytest
 from celery import Celery
+from raw_records import alter, stored
 from recount import recount
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
@@ -100,34 +101,37 @@ DAMAGES = {
         ("stray", "entered:completed:normal:a:b", "j"),
     ),
     "a parent counts too few sub-jobs": (
-        lambda c, k: c.hset(k("job", "parent"), "subs", 2),
+        lambda c, k: alter(c, k, "parent", {"subs": 2}),
         ("family", "subs", "parent"),
     ),
     "a parent counts too many that completed": (
-        lambda c, k: c.hset(k("job", "parent"), "subs_completed", 3),
+        lambda c, k: alter(c, k, "parent", {"subs_completed": 3}),
         ("family", "subs_completed", "parent"),
     ),
     "a parent counts too few that failed": (
-        lambda c, k: c.hdel(k("job", "parent"), "subs_failed"),
+        lambda c, k: alter(c, k, "parent", {"subs_failed": None}),
         ("family", "subs_failed", "parent"),
     ),
     "a parent counts one that was cancelled": (
-        lambda c, k: c.hset(k("job", "parent"), "subs_cancelled", 1),
+        lambda c, k: alter(c, k, "parent", {"subs_cancelled": 1}),
         ("family", "subs_cancelled", "parent"),
     ),
     "a parent was told of a stranger": (
         lambda c, k: c.hset(k("outcomes", "parent"), "stranger", "1:running"),
         ("stranger", "outcomes", "parent"),
     ),
-    "a settled job has not finished": (lambda c, k: c.hdel(k("job", "j"), "finished"), ("record", "finished", "j")),
-    "a settled job executes": (lambda c, k: c.hset(k("job", "j"), "executing", "1"), ("record", "executing", "j")),
-    "a settled job waits": (lambda c, k: c.hset(k("job", "j"), "eta", "1"), ("record", "eta", "j")),
+    "a settled job has not finished": (
+        lambda c, k: alter(c, k, "j", {"finished": None}),
+        ("record", "finished", "j"),
+    ),
+    "a settled job executes": (lambda c, k: alter(c, k, "j", {"executing": "1"}), ("record", "executing", "j")),
+    "a settled job waits": (lambda c, k: alter(c, k, "j", {"eta": "1"}), ("record", "eta", "j")),
     "an open job has finished": (
-        lambda c, k: c.hset(k("job", "parent"), "finished", "1"),
+        lambda c, k: alter(c, k, "parent", {"finished": "1"}),
         ("record", "finished", "parent"),
     ),
     "an open job's verdict is presumed": (
-        lambda c, k: c.hset(k("job", "parent.2"), "presumed", "lose"),
+        lambda c, k: alter(c, k, "parent.2", {"presumed": "lose"}),
         ("record", "presumed", "parent.2"),
     ),
     "data is left over": (lambda c, k: c.hset(k("data", "gone"), "payload", "{}"), ("left_over", "data", "gone")),
@@ -143,11 +147,11 @@ DAMAGES = {
         ("left_over", "tombstone", "j"),
     ),
     "a parent's memory of a sub-job is gone": (
-        lambda c, k: (c.hdel(k("outcomes", "parent"), "parent.0"), c.hset(k("job", "parent"), "subs_completed", 0)),
+        lambda c, k: (c.hdel(k("outcomes", "parent"), "parent.0"), alter(c, k, "parent", {"subs_completed": 0})),
         ("untold", "outcome of parent.0", "parent"),
     ),
     "a sub-job does not name its parent": (
-        lambda c, k: c.hdel(k("job", "parent.2"), "parent"),
+        lambda c, k: alter(c, k, "parent.2", {"parent": None}),
         ("untold", "parent of parent.2", "parent"),
     ),
     "a parent does not list a sub-job": (
@@ -190,7 +194,7 @@ def test_a_parent_whose_status_does_not_follow_from_what_it_was_told_is_looked_a
     for sub in subs:
         store.apply(Event.FAIL, sub, at_ms=START_MS)
         client.hset(keys("outcomes", parent), sub, "1:failed")
-    client.hset(keys("job", parent), "subs_failed", 2)
+    alter(client, keys, parent, {"subs_failed": 2})
     assert look(tracking) == [("untold", "status", parent)]
     look(tracking, repair=True)
     assert queries.field(parent, "status") == Status.FAILED
@@ -219,7 +223,7 @@ def test_sub_jobs_whose_order_is_lost_and_one_of_two_parents_are_named_and_left_
     client.zrem(keys("subs", parent), *subs[:2])
     other, _ = create_parent(store, 1, name="other")
     client.zadd(keys("subs", other), {subs[2]: 0})
-    client.hset(keys("job", other), "subs", 2)
+    alter(client, keys, other, {"subs": 2})
     found = Recount(tracking, repair=True, apart_s=0)
     found.run()
     assert {key: each.is_repaired for key, each in found.differences.items()} == {
@@ -227,13 +231,13 @@ def test_sub_jobs_whose_order_is_lost_and_one_of_two_parents_are_named_and_left_
         ("untold", f"place of {subs[1]}", parent): False,
         ("untold", f"parent of {subs[2]}", other): False,
     }
-    assert client.hget(keys("job", parent), "subs") == "3"
+    assert stored(client, keys, parent).get("subs") == "3"
 
 
 def test_a_record_from_which_fields_are_gone_and_a_key_that_nobody_knows_are_named_and_left_alone(
     client, keys, tracking, job
 ):
-    client.hdel(keys("job", job), "type")
+    alter(client, keys, job, {"type": None})
     client.set(keys.parts[0].prefix + "nonsense", "1")
     found = Recount(tracking, repair=True, apart_s=0)
     found.run()

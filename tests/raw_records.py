@@ -1,0 +1,39 @@
+"""The records of a store as they stand there, to look at and to spoil."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgpack
+from redis.client import NEVER_DECODE
+
+from jobtracker.connection import RedisClient
+from jobtracker.keys import RECORD_FIELDS, Keys, Partition
+from jobtracker.records import fetch
+
+
+def stored(client: RedisClient, keys: Keys, job_id: str) -> dict[str, str]:
+    """The fields of a job's record; none where there is no such job."""
+    [fields] = fetch(client, keys, [job_id])
+    return fields
+
+
+def places(client: RedisClient, keys: Keys | Partition, job_id: str) -> dict[int, Any]:
+    """The record as it stands, by place."""
+    packed = client.execute_command("GET", keys("job", job_id), **{NEVER_DECODE: True})
+    found: dict[int, Any] = msgpack.unpackb(packed or b"\x80", strict_map_key=False)
+    return found
+
+
+def name_of(place: int) -> str:
+    """The name of a field; of one that this release does not know its place."""
+    return RECORD_FIELDS[place] if place < len(RECORD_FIELDS) else str(place)
+
+
+def alter(client: RedisClient, keys: Keys, job_id: str, fields: Mapping[Any, Any]) -> None:
+    """Write fields into a record, by their names or by places that this release does not know; None removes one."""
+    record = places(client, keys, job_id)
+    for name, value in fields.items():
+        place = name if isinstance(name, int) else RECORD_FIELDS.index(name)
+        record[place] = int(value) if isinstance(value, str) and value.isdigit() and name != "executing" else value
+    kept = {place: value for place, value in record.items() if value is not None}
+    client.set(keys("job", job_id), msgpack.packb(kept))
