@@ -17,6 +17,10 @@ from jobtracker.processes import ChildProcess, ProcessError, go_on, never
 _HOST = "127.0.0.1"
 _PORT_ATTEMPTS = 5
 _LOCK_PATIENCE_S = 1.0
+_ALLOCATOR = "glibc.malloc.tcache_count=1000"
+"""The binary takes its memory from glibc (its peers from jemalloc), which keeps seven freed pieces of each size at hand; a
+script frees hundreds. With so many (34 MB at most) a call of a script takes a fifth less time.
+https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
 _ADVICE = "Point REDIS_URL at a Redis or Valkey server of your own instead."
 
 
@@ -211,6 +215,7 @@ class EmbeddedRedis:
             [str(binary), *arguments],
             log_path=self.log_path,
             inherited_fds=[lock_fd],
+            env={"GLIBC_TUNABLES": _ALLOCATOR, **os.environ},
             stop_steps=[(signal.SIGTERM, self._stop_timeout_s)],
         )
         process.start()

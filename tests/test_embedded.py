@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import redis
@@ -85,6 +86,19 @@ def test_more_settings_reach_the_server(tmp_path):
     config = {"cluster-enabled": "yes", "cluster-port": str(free_port())}
     with EmbeddedRedis(tmp_path, config=config) as server, connect(server) as client:
         assert client.info("cluster")["cluster_enabled"] == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="of glibc")
+def test_its_allocator_is_tuned_unless_the_environment_says_how(tmp_path, monkeypatch):
+    def tunables(folder: str) -> list[str]:
+        with EmbeddedRedis(tmp_path / folder) as server:
+            environment = Path(f"/proc/{server.pid}/environ").read_text().split("\0")
+        return [each.partition("=")[2] for each in environment if each.startswith("GLIBC_TUNABLES=")]
+
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert tunables("tuned") == ["glibc.malloc.tcache_count=1000"]
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=7")
+    assert tunables("as told") == ["glibc.malloc.tcache_count=7"]
 
 
 def test_starting_twice_starts_one_server(tmp_path):
