@@ -18,8 +18,8 @@ _HOST = "127.0.0.1"
 _PORT_ATTEMPTS = 5
 _LOCK_PATIENCE_S = 1.0
 _ALLOCATOR = "glibc.malloc.tcache_count=1000"
-"""The binary takes its memory from glibc (its peers from jemalloc), which keeps seven freed pieces of each size at hand; a
-script frees hundreds. With so many (34 MB at most) a call of a script takes a fifth less time.
+"""The binary takes its memory from glibc, where its peers have jemalloc. That keeps seven freed pieces of each size
+at hand, and a script frees hundreds: with so many (34 MB at most) a call of a script takes a fifth less time.
 https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
 _ADVICE = "Point REDIS_URL at a Redis or Valkey server of your own instead."
 
