@@ -19,9 +19,11 @@ from api.sending import celery_app
 from api.settings import ApiSettings
 from api.threads import use_threads
 from jobtracker.circuit import Circuit
+from jobtracker.embedded import need_free_port
 from jobtracker.inspection import Inspection
 from jobtracker.leases import Repeater
 from jobtracker.logs import json_handler
+from jobtracker.processes import ProcessError
 from jobtracker.reaper import Reaper
 from jobtracker.tracking import Tracking
 from jobtracker.version import package_version
@@ -89,6 +91,10 @@ def main() -> None:
     import uvicorn
 
     settings = ApiSettings.of_process()
+    try:
+        need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
+    except ProcessError as error:
+        raise SystemExit(str(error)) from error
     log_json(settings)
     uvicorn.run(
         "api.main:create_app",

@@ -45,6 +45,21 @@ def is_port_free(port: int, host: str = _HOST) -> bool:
     return True
 
 
+def need_free_port(port: int, host: str = _HOST, *, instead: str) -> None:
+    """Do nothing where that port is free.
+
+    Args:
+        port: The port.
+        host: Where somebody is to listen on it.
+        instead: What to do rather than to stop who listens there.
+
+    Raises:
+        ProcessError: It is taken; the error says what to do.
+    """
+    if not is_port_free(port, host):
+        raise ProcessError(f"Port {port} on {host} is taken: stop what listens there, or {instead}.")
+
+
 class EmbeddedRedis:
     """A Valkey server on the loopback interface that keeps its data in a folder, and ends with this process.
 
@@ -195,8 +210,7 @@ class EmbeddedRedis:
         return port, self._start_on(port, binary, lock_fd, on_wait)
 
     def _start_on(self, port: int, binary: Path, lock_fd: int, on_wait: Callable[[], None]) -> ChildProcess:
-        if not is_port_free(port):
-            raise ProcessError(f"Port {port} is taken: stop what listens there or choose another one for Redis.")
+        need_free_port(port, instead="choose another one for Redis")
         settings = {
             "bind": _HOST,
             "port": str(port),

@@ -12,7 +12,7 @@ from celery import Celery
 from pydantic import Field, ValidationInfo, field_validator
 
 from jobtracker.brokers import configure
-from jobtracker.embedded import is_port_free
+from jobtracker.embedded import need_free_port
 from jobtracker.errors import JobTrackerError
 from jobtracker.processes import ProcessError
 from jobtracker.settings import Settings, is_loopback
@@ -49,11 +49,7 @@ def run(settings: FlowerSettings) -> None:
     """
     if find_spec("flower") is None:
         raise ProcessError("Flower is not installed: pip install 'celery-jobtracker[flower]'")
-    if not is_port_free(settings.flower_port, settings.flower_address):
-        raise ProcessError(
-            f"Port {settings.flower_port} on {settings.flower_address} is taken: stop what listens there, or set "
-            "FLOWER_PORT."
-        )
+    need_free_port(settings.flower_port, settings.flower_address, instead="set FLOWER_PORT")
     for name in [name for name in os.environ if name.startswith("FLOWER_") and not os.environ[name]]:
         del os.environ[name]  # Flower takes an empty password for one
     os.environ["FLOWER_ADDRESS"] = settings.flower_address

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobtracker.embedded import EmbeddedRedis, free_port, is_port_free
+from jobtracker.embedded import EmbeddedRedis, free_port, need_free_port
 from jobtracker.processes import ChildProcess, ProcessError
 from jobtracker.supervisor import Supervisor
 
@@ -84,11 +84,7 @@ class LocalStack:
             StopRequestedError: The supervisor was asked to stop meanwhile.
         """
         directory = self._applications_dir or find_applications_dir()
-        if not is_port_free(self._api_port, self._api_host):
-            raise ProcessError(
-                f"Port {self._api_port} on {self._api_host} is taken: stop what listens there, or choose another one "
-                "by --api-port or API_PORT."
-            )
+        need_free_port(self._api_port, self._api_host, instead="choose another one by --api-port or API_PORT")
         try:
             self.redis.start(on_wait=self.supervisor.check)
             self.supervisor.add(self.redis)

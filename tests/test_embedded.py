@@ -122,7 +122,7 @@ def test_a_taken_port_is_refused(tmp_path):
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         port = listener.getsockname()[1]
-        with pytest.raises(ProcessError, match=f"Port {port} is taken"):
+        with pytest.raises(ProcessError, match=f"Port {port} on 127.0.0.1 is taken"):
             EmbeddedRedis(tmp_path, port=port).start()
 
 

@@ -80,6 +80,15 @@ def test_a_redis_url_that_is_none_ends_the_process_with_a_message_that_names_it(
     assert "REDIS_URL" in ended.stderr
 
 
+def test_a_taken_port_ends_the_process_with_one_line(redis_server):
+    port = str(redis_server.port)
+    ended = outcome(AS_MODULE, redis_url=redis_server.url, api_host="127.0.0.1", api_port=port)
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        f"Port {port} on 127.0.0.1 is taken: stop what listens there, or choose another one by API_PORT.\n"
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [AS_MODULE, ["celery", "-A", "workers.app", "worker"], ["jobtracker.flower"]],
