@@ -92,21 +92,20 @@ class Launcher:
     def _submit_large(self, root: str, records: list[NewJob]) -> None:
         """Record a large tree as started, and let workers send it.
 
-        What is to be sent is noted before it is recorded, and a parent is recorded after its sub-jobs: where this
-        dies amidst it, what is without its parent is not sent, and removed.
+        What is to be sent is noted as it is recorded, and a parent is recorded after its sub-jobs: where this dies
+        amidst it, what is without its parent is not sent, and removed.
         """
         at_ms = now_ms()
-        sent: dict[str, str | int] = {"run": 1, "queued": at_ms}
-        leaves = [NewJob(id=job.id, fields={**job.fields, **sent}, data=job.data) for job in records if not job.subs]
-        parents = [replace(job, fields={**job.fields, **sent, "body": "own"}) for job in records if job.subs]
-        task_ids = [job.id for job in leaves]
-        self.store.hand_over(task_ids, at_ms=at_ms)
+        sent: dict[str, str | int] = {"run": 1, "queued": at_ms, "body": "own"}
+        leaves = [job for job in records if not job.subs]
+        parents = [replace(job, fields={**job.fields, **sent}) for job in records if job.subs]
         self.store.plant(leaves, at_ms=at_ms)
         self.store.create(*parents, at_ms=at_ms)
         try:
-            self.dispatcher.hand_over(task_ids, [job.fields for job in leaves])
+            self.dispatcher.hand_over([job.id for job in leaves], [job.fields for job in leaves])
         except Exception as error:
-            self._take_back(root, {job.id: 1 for job in reversed(records)}, error)  # parents before their sub-jobs
+            runs = {job.id: 1 for job in reversed(records)}  # parents before their sub-jobs
+            self._take_back(root, runs, error)
             raise
 
     def start(self, job_id: str) -> None:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from jobtracker.connection import RedisClient
@@ -208,12 +209,15 @@ class JobStore:
         return self._created(jobs, answers)
 
     def plant(self, jobs: Sequence[NewJob], *, at_ms: int) -> None:
-        """Record jobs under ids that are new, without sub-jobs: `create` in a fourth of the time."""
-        shares: dict[Partition, list[Any]] = {}
+        """Record jobs under ids that are new, without sub-jobs, as to be sent by whoever claims their first runs.
+
+        Those that are alike and stand together cost a tenth of what `create` does.
+        """
+        shares: dict[Partition, list[NewJob]] = {}
         for job in jobs:
-            shares.setdefault(self.keys.of(job.id), []).append([job.id, _texts(job.fields), _texts(job.data)])
+            shares.setdefault(self.keys.of(job.id), []).append(job)
         calls: Iterator[Call] = (
-            (part("kinds"), [part.prefix, at_ms, json.dumps(some, ensure_ascii=False)])
+            (part("kinds"), [part.prefix, at_ms, json.dumps(_alike(some), ensure_ascii=False)])
             for part, own in shares.items()
             for some in batched(own, _PLANTED)
         )
@@ -519,7 +523,7 @@ class JobStore:
         )
 
 
-_PLANTED = 100
+_PLANTED = 200
 """Jobs that are recorded in one go: it takes the server a few milliseconds."""
 
 _INDEXED = 500
@@ -532,6 +536,14 @@ _STATUSES = {str(status): status for status in Status}
 
 def _verdict(verdict: str, grandparent: str, run: int, status: str) -> Verdict:
     return Verdict(verdict, grandparent or None, run, _STATUSES.get(status))
+
+
+def _alike(jobs: Iterable[NewJob]) -> list[Any]:
+    """The jobs as lua/plant.lua reads them: what the records of several say that stand together, once."""
+    return [
+        [_texts(fields), [[job.id, _texts(job.data)] for job in some]]
+        for fields, some in groupby(jobs, lambda job: job.fields)
+    ]
 
 
 def _texts(mapping: Mapping[str, str | int]) -> list[str]:

@@ -184,10 +184,13 @@ def untold(client, keys):
 def test_planting_records_as_creating_does(client, keys, store, queries):
     both = {}
     for way in ("planted", "created"):
-        fields, data = {"name": "é", "priority": "normal", "parent": way, "run": 1}, {"payload": '"é"'}
-        jobs = [NewJob(id=f"{way}{n}", fields={**fields, "type": f"type{n % 2}"}, data=data) for n in range(30)]
+        fields, data = {"name": "é", "priority": "normal", "parent": way}, {"payload": '"é"'}
+        if way == "created":
+            fields |= {"run": 1, "queued": START_MS}
+        jobs = [NewJob(id=f"{way}{n}", fields={**fields, "type": f"type{n // 2 % 2}"}, data=data) for n in range(30)]
         if way == "planted":
             store.plant(jobs, at_ms=START_MS)
+            assert set(queries.unsent(2**53, 100)) == {job.id for job in jobs}
         else:
             store.create(*jobs, at_ms=START_MS)
         assert set(untold(client, keys)) == {job.id for job in jobs}

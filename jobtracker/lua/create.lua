@@ -27,7 +27,8 @@ if not rec then
   if not (given(fields, 'type') and given(fields, 'priority')) then
     return redis.error_reply('ERR A job needs a type and a priority.')
   end
-  rec = write_new(id, fields, data, now)
+  rec = first_record(id, fields, now)
+  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
   redis.call('ZADD', key('type', rec.type), now, id)
   introduce(rec)
   index(rec, now)

@@ -1,28 +1,37 @@
--- plant.lua: record jobs under ids that are new, without sub-jobs, several at a time. As create.lua does, but that what
--- they enter is written once for all of them.
+-- plant.lua: record jobs under ids that are new, without sub-jobs, many at a time, as to be sent by whoever claims their
+-- first runs. As create.lua does, but that what several have in common is made, and what they enter written, once for all.
 --
 -- KEYS[1]  any key of their partition
--- ARGV     prefix, now (ms), a JSON list with [id, field/value pairs of the record, field/value pairs of the data] of each
+-- ARGV     prefix, now (ms), a JSON list with, of jobs whose records say the same, [field/value pairs of the record, a list
+--          with [id, field/value pairs of the data] of each]
 -- Sub-jobs are in the index of the untold until their parent is recorded.
-local now, jobs = tonumber(ARGV[2]), cjson.decode(ARGV[3])
+local now, groups, created = tonumber(ARGV[2]), cjson.decode(ARGV[3]), 0
 
-local entries = {}
-local function enter(set, id)
-  entries[set] = entries[set] or {}
-  table.insert(entries[set], now)
-  table.insert(entries[set], id)
+local records, entries = {}, {}
+local function enter(set, jobs)
+  local members = entries[set] or {}
+  for i = 1, #jobs do members[#members + 1], members[#members + 2] = now, jobs[i][1] end
+  entries[set] = members
 end
 
-local kinds = {}
-for i = 1, #jobs do
-  local id, fields, data = unpack(jobs[i])
-  local rec = write_new(id, fields, data, now)
-  enter(key('type', rec.type), id)
-  enter(key('entered', 'pending', kind_of(rec)), id)
-  if rec.parent then enter(key('untold'), id) end
-  kinds[kind_of(rec)] = rec
+for _, group in ipairs(groups) do
+  local fields, jobs = unpack(group)
+  local rec = first_record(nil, fields, now)
+  rec.run, rec.queued = 1, now
+  local packed = packed_of(rec)
+  for i = 1, #jobs do
+    local id, data = unpack(jobs[i])
+    records[#records + 1], records[#records + 2] = key('job', id), packed
+    if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  end
+  enter(key('unsent'), jobs)
+  enter(key('type', rec.type), jobs)
+  enter(key('entered', 'pending', kind_of(rec)), jobs)
+  if rec.parent then enter(key('untold'), jobs) end
+  introduce(rec)
+  created = created + #jobs
 end
-for _, rec in pairs(kinds) do introduce(rec) end
+redis.call('MSET', unpack(records))
 for set, members in pairs(entries) do redis.call('ZADD', set, unpack(members)) end
-tally('created', now, #jobs)
-return #jobs
+tally('created', now, created)
+return created

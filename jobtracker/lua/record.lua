@@ -35,7 +35,7 @@ local function load(id)
   return packed and unpacked(id, packed)
 end
 
-local function save(rec)
+local function packed_of(rec)
   local fields, as_type = {}, rec.type
   for name, value in pairs(rec) do
     local place = PLACE[name] or tonumber(name)
@@ -45,7 +45,11 @@ local function save(rec)
   if rec.priority == NORMAL then fields[PLACE.priority] = nil end
   if rec.name == as_type then fields[PLACE.name] = nil end
   if rec.task == as_type then fields[PLACE.task] = nil end
-  local packed = cmsgpack.pack(fields)
+  return cmsgpack.pack(fields)
+end
+
+local function save(rec)
+  local packed = packed_of(rec)
   if packed == rec.packed then return end
   redis.call('SET', key('job', rec.id), packed)
   rec.packed = packed
@@ -99,14 +103,12 @@ local function introduce(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
 local function index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
 local function unindex(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
 
--- Writes the record of a job that is new, and its data.
-local function write_new(id, fields, data, now)
+-- The record of a job that is new.
+local function first_record(id, fields, now)
   local rec = new_record(id)
   rec.status, rec.created, rec.entered = 'pending', now, now
   if SCHEMA > 1 then rec.schema = SCHEMA end
   for i = 1, #fields, 2 do set_field(rec, fields[i], fields[i + 1]) end
-  save(rec)
-  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
   return rec
 end
 
