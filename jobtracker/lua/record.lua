@@ -56,10 +56,8 @@ local function save(rec)
 end
 
 -- Of a job that is not recorded yet as of one that is.
-local function status_of(id)
-  local rec = load(id)
-  return rec and rec.status or 'pending'
-end
+local function status_in(packed) return packed and cmsgpack.unpack(packed)[PLACE.status] or 'pending' end
+local function status_of(id) return status_in(redis.call('GET', key('job', id))) end
 
 local function missing(id)
   if redis.call('EXISTS', key('tombstone', id)) == 1 then return 'deleted' end
