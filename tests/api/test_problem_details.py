@@ -32,6 +32,14 @@ def test_a_body_that_does_not_say_it_is_json_is_refused(quiet_api):
     assert fields_of(problem_of(response, 422)) == ["body"]
 
 
+def test_all_parameters_that_do_not_fit_are_named(quiet_api):
+    wrong = {"status": "lost", "created_from": "2026", "page": "x", "page_size": "501"}
+    problem = quiet_api.problem("GET", "/api/jobs/", 422, params={**wrong, "tag": "fits", "unknown": "is left out"})
+    assert fields_of(problem) == [f"query.{name}" for name in wrong]
+    problem = quiet_api.problem("GET", f"/api/jobs/{'x' * 256}", 422)
+    assert fields_of(problem) == ["path.job_id"]
+
+
 def test_an_unknown_path_is_a_problem_that_points_to_the_documentation(quiet_api):
     problem = quiet_api.problem("GET", "/api/nowhere", 404)
     assert problem["instance"] == "/api/nowhere"
