@@ -1,6 +1,7 @@
 """Figures of many jobs: how many there are, how long they take, how they flow."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import BaseModel, Field
@@ -9,7 +10,8 @@ from jobtracker.histograms import Histogram, Settled
 from jobtracker.lifecycle import Priority, Status
 
 
-class JobCount(BaseModel):
+@dataclass(slots=True)
+class JobCount:
     """How many jobs have this status, priority and type."""
 
     status: Status

@@ -39,6 +39,9 @@ _SKEW_MS = 60_000
 Loaded = tuple[dict[str, str], dict[str, str]]
 """A record and its bulky part."""
 
+_STATUSES = frozenset(Status)
+_PRIORITIES = frozenset(Priority)
+
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 
@@ -153,7 +156,7 @@ class JobQueries:
     def state(self, job_id: str) -> tuple[int, Status] | None:
         """A job's run and status; None where there is no such job, or its status is one of a newer release."""
         [record] = fetch(self.client, self.keys, [job_id])
-        return (int(record["run"]), Status(record["status"])) if record.get("status") in set(Status) else None
+        return (int(record["run"]), Status(record["status"])) if record.get("status") in _STATUSES else None
 
     def has_logged(self, job_id: str, at_ms: int, level: str, message: str) -> bool:
         """Whether a line is among the last of a job's log."""
@@ -204,7 +207,7 @@ class JobQueries:
         found = [
             (sub, int(run), Status(status))
             for sub, run, status in states
-            if status in set(Status) and told.get(sub) != f"{run}:{status}"
+            if status in _STATUSES and told.get(sub) != f"{run}:{status}"
         ]
         news = [each for each in found if SETTLED & {each[2], told.get(each[0], "").partition(":")[2]}]
         return sorted(news, key=lambda each: each[2] in SETTLED)
@@ -352,11 +355,8 @@ class JobQueries:
         found = self._verbs.begin(self.client, "counts", calls).answers()
         for name, value in _sum(dict(zip(each[::2], each[1::2], strict=True)) for each in found).items():
             status, priority, job_type = name.split(":", 2)
-            if status not in set(Status) or priority not in set(Priority):
-                continue  # of a newer release
-            counts.append(
-                JobCount(status=Status(status), priority=Priority(priority), job_type=job_type, count=value)
-            )
+            if status in _STATUSES and priority in _PRIORITIES:  # others are of a newer release
+                counts.append(JobCount(Status(status), Priority(priority), job_type, value))
         return counts
 
     def performance(self, since_ms: int, until_ms: int, job_types: Iterable[str]) -> dict[str, Performance]:
