@@ -73,6 +73,7 @@ def test_a_tree_is_waited_for_and_stands_at_the_end(api):
         (["--tree", "{]"], 2, "'{]' is no JSON: Expecting property name"),
         (["--tree", "@/no/such/file"], 2, "/no/such/file: No such file or directory"),
         (["--tree", "{}", "--name", "All"], 2, "The tree says its type, payload, name"),
+        (["x", "--timeout", "5"], 2, "--timeout is for --wait"),
         ([], 2, "Say which TYPE, or a whole tree by --tree"),
         (["--tree", '{"name": "All", "job_type": "custom"}'], 1, "body.sub_jobs: Field required"),
     ],

@@ -55,6 +55,8 @@ def create(
 
     With --wait the exit status is that of `watch`.
     """
+    if timeout_s is not None and not wait:
+        raise typer.BadParameter("--timeout is for --wait.")
     start = start or wait
     if tree is not None:
         if job_type or payload or name or priority or tag:
