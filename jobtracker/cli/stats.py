@@ -26,5 +26,8 @@ def stats(
         str(name): [group.total, *(group.by_status[status] for status in Status)] for name, group in groups.items()
     }
     rows["all"] = [sum(counts) for counts in zip(*rows.values(), strict=True)]
-    columns = [Column(by.upper(), may_shrink=True), *(Column(t.upper(), is_number=True) for t in ("total", *Status))]
+    columns = [
+        Column(by.upper(), may_shrink=True, keeps_end=True),
+        *(Column(t.upper(), is_number=True) for t in ("total", *Status)),
+    ]
     print_table(output_console(), columns, [[name, *counts] for name, counts in rows.items()])

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
@@ -18,11 +19,12 @@ _NARROWEST = 6
 
 
 class Column(NamedTuple):
-    """A column: its title, and how it behaves."""
+    """A column: its title, and how it behaves; `keeps_end`: what is too long is cut at its beginning."""
 
     title: str
     is_number: bool = False
     may_shrink: bool = False
+    keeps_end: bool = False
 
 
 Cell = Text | str | int | None
@@ -36,6 +38,8 @@ def print_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequ
     _shrink(widths, columns, console.width - len(_GAP) * (len(columns) - 1))
     for line in lines:
         for cell, width, column in zip(line, widths, columns, strict=True):
+            if column.keeps_end:
+                _cut_beginning(cell, width)
             cell.truncate(width, overflow="ellipsis")
             if column.is_number:
                 cell.pad_left(width - cell.cell_len)
@@ -88,6 +92,14 @@ def _text(cell: Cell) -> Text:
     if isinstance(cell, Text):
         return cell
     return Text("" if cell is None else f"{cell:,}" if isinstance(cell, int) else one_line(cell))
+
+
+def _cut_beginning(cell: Text, width: int) -> None:
+    if cell.cell_len > width:
+        rest = cell.plain
+        while cell_len(rest) >= width:
+            rest = rest[1:]
+        cell.plain = f"…{rest}"
 
 
 def _shrink(widths: list[int], columns: Sequence[Column], most: int) -> None:

@@ -55,10 +55,16 @@ def test_json_is_what_the_api_answers_and_a_table_fits_the_terminal(api, finishe
 def test_a_list_shows_whole_ids_and_cuts_what_is_long(api, finished):
     header, line = lines(api, "jobs", "list", "--tag", "finished")
     assert header.split() == ["ID", "STATUS", "TYPE", "NAME", "AGE"]
-    assert line.startswith(f"{finished['id']}  completed  document_")
-    assert "A name" in line
-    assert "…" in line
+    assert line.startswith(f"{finished['id']}  completed  …")
+    assert "_analysis  A name" in line
+    assert "…  " in line
     assert re.search(r" \d+[sm]$", line)
+
+
+def test_a_list_leaves_the_room_of_a_name_that_is_only_that_of_the_type_to_the_type(quiet_api):
+    create_job(quiet_api.store, type="library.books.tasks", name="library.books.tasks", tags=json.dumps(["nameless"]))
+    _, line = lines(quiet_api, "jobs", "list", "--tag", "nameless")
+    assert line.split()[2:-1] == ["library.books.tasks"]
 
 
 def test_every_filter_of_the_api_is_an_option(api, finished):

@@ -43,6 +43,15 @@ def test_the_widest_of_the_columns_that_may_shrink_are_cut_and_no_id():
     assert max(map(len, lines)) <= 40
 
 
+def test_a_column_that_keeps_its_end_is_cut_at_its_beginning():
+    output = io.StringIO()
+    column = Column("T", may_shrink=True, keeps_end=True)
+    print_table(Console(file=output, width=12), [column], [("shop.tasks.報告",)])
+    [_, line] = output.getvalue().splitlines()
+    assert line == "….tasks.報告"
+    assert cell_len(line) == 12
+
+
 def test_a_width_that_does_not_suffice_at_all_leaves_the_ids_whole():
     assert printed(("i" * 60, "n" * 50, 1, "x" * 8))[1].startswith("i" * 60)
 

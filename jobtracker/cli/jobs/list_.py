@@ -12,7 +12,7 @@ from jobtracker.client import Client
 from jobtracker.client.flows import PAGE_SIZE
 from jobtracker.lifecycle import Priority, Status
 from jobtracker.lists import Sort
-from jobtracker.models import JobPage
+from jobtracker.models import JobPage, JobSummary
 
 Time = Annotated[
     datetime | None,
@@ -22,7 +22,7 @@ Time = Annotated[
 _COLUMNS = [
     Column("ID"),
     Column("STATUS"),
-    Column("TYPE", may_shrink=True),
+    Column("TYPE", may_shrink=True, keeps_end=True),  # of a task's dotted name the end says most
     Column("NAME", may_shrink=True),
     Column("AGE", is_number=True),
 ]
@@ -79,9 +79,14 @@ def list_jobs(
     print_table(
         output_console(),
         _COLUMNS,
-        [(job.id, status_text(job), job.job_type, job.name, age(job.created_at)) for job in found.jobs],
+        [(job.id, status_text(job), job.job_type, _own_name(job), age(job.created_at)) for job in found.jobs],
     )
     _print_what_is_left(found)
+
+
+def _own_name(job: JobSummary) -> str:
+    """The job's name, where it is not just that of its type, which has the room then."""
+    return "" if job.name == job.job_type else job.name
 
 
 def _read(client: Client, filters: dict[str, Any], cursor: str | None, limit: int | None) -> JobPage:
