@@ -120,7 +120,7 @@ class Hooks:
             self._quarantine(sender, job, change.losses)
         if job.stopped or change.outcome is Outcome.REFUSED:
             job.execution = None
-        job.alone = change.applied and change.parent is None
+        job.alone = change.applied and (change.parent is None or change.calls_parent)
 
     def _quarantine(self, task: Task, job: CurrentJob, losses: int) -> None:
         """Workers were lost with it so often; it shows only now, for their leases had not run out."""
@@ -153,8 +153,8 @@ class Hooks:
     def on_success(self, sender: Task, result: Any = None, **_: Any) -> None:
         """task_success: completed, after Celery has stored the result.
 
-        Where nobody waits for the job, nothing follows from the answer: the report is left, to go with the start of
-        the next task. Only Celery's result backend knows meanwhile, where it keeps results.
+        Where nobody else waits for the job, nothing is late for it: the report is left, to go with the start of the
+        next task. Only Celery's result backend knows meanwhile, where it keeps results.
         """
         job = job_of(sender)
         if job is None:

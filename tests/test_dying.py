@@ -345,6 +345,7 @@ def run_of(living, mortal, task_id):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of redis-py, about a command that Celery uses
             trace_task_ret(headers["task"], headers["id"], request, body, *encoded, app=mortal.app)
+        mortal.tracking.reporting.send_left()  # as its own thread would a moment later
 
     return run
 
@@ -577,7 +578,6 @@ def die(server, living, make, settings):
             try:
                 with dying(after):
                     case.act()
-                    mortal.tracking.reporting.send_left()  # as its own thread would a moment later
             except DiedError:
                 case.after = after
             case.made = [] if case.root else sorted(recorded(living) - known)

@@ -321,6 +321,16 @@ def test_the_task_of_a_parent_that_was_cancelled_is_never_due(store, queries, fi
     assert status_of(queries, parent) is Status.CANCELLED
 
 
+@pytest.mark.parametrize(
+    ("fields", "calls"), [({}, False), ({"body": "own"}, True), ({"body": "called"}, False)], ids=str
+)
+def test_a_sub_job_that_starts_learns_who_calls_the_parents_task(keys, store, fields, calls):
+    parent, (sub, _) = create_parent(store, 2, **fields)
+    change = store.apply(Event.START, sub, run=1, attempt=0)
+    assert change.calls_parent is (calls and keys.are_together(parent, sub))
+    assert not store.apply(Event.COMPLETE, sub, run=1, attempt=0).calls_parent
+
+
 def test_the_first_sub_job_that_starts_makes_the_parent_run(client, keys, store, queries):
     parent, _ = create_parent(store, 2)
     (sub,) = queries.sub_ids(parent)[:1]

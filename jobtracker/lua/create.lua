@@ -63,7 +63,7 @@ local function tell_of(subs)
   for i = 1, #subs do keys[i] = key('job', subs[i]) end
   local records = #keys > 0 and redis.call('MGET', unpack(keys))
   for i = 1, #subs do
-    if SETTLED[status_in(records[i])] then untold(subs[i], now) else waiting[#waiting + 1] = subs[i] end
+    if SETTLED[fields_in(records[i])[PLACE.status]] then untold(subs[i], now) else waiting[#waiting + 1] = subs[i] end
   end
   if #waiting > 0 then redis.call('ZREM', key('untold'), unpack(waiting)) end
   attached = attached + #subs

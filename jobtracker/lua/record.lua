@@ -55,9 +55,8 @@ local function save(rec)
   rec.packed = packed
 end
 
--- Of a job that is not recorded yet as of one that is.
-local function status_in(packed) return packed and cmsgpack.unpack(packed)[PLACE.status] or 'pending' end
-local function status_of(id) return status_in(redis.call('GET', key('job', id))) end
+-- What a record holds, by the places of its fields; nothing where there is none.
+local function fields_in(packed) return packed and cmsgpack.unpack(packed) or {} end
 
 local function missing(id)
   if redis.call('EXISTS', key('tombstone', id)) == 1 then return 'deleted' end
