@@ -17,6 +17,7 @@ from jobtracker.errors import (
     ArgumentsGoneError,
     BeingMovedError,
     BrokerUnavailableError,
+    EarlierStoreError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidPayloadError,
@@ -51,6 +52,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     BrokerUnavailableError: (503, reports.BROKER_AWAY, "The broker is away"),
     PartitionsError: (503, "about:blank", "The store has other partitions"),
     BeingMovedError: (503, "about:blank", "The store is being moved"),
+    EarlierStoreError: (503, "about:blank", "The store is of an earlier release"),
     JobTrackerError: (422, "about:blank", "The request can't be answered"),
 }
 

@@ -29,6 +29,17 @@ class PartitionsError(JobTrackerError):
         )
 
 
+class EarlierStoreError(JobTrackerError):
+    """The store's records are those of an earlier release, which this one does not read."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"The jobs in the namespace {namespace!r} were recorded by an earlier version of jobtracker, which "
+            "keeps them in another form. Set TRACKING_NAMESPACE to another name to begin anew beside them, or go "
+            "back to that version to see them."
+        )
+
+
 class BeingMovedError(JobTrackerError):
     """The store is on its way to another number of partitions."""
 

@@ -10,7 +10,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobtracker.brokers import Backlog, backlog, broker_refusal, connected, unacknowledged, without_secrets
-from jobtracker.errors import BeingMovedError, BrokerUnavailableError, PartitionsError
+from jobtracker.errors import BeingMovedError, BrokerUnavailableError, EarlierStoreError, PartitionsError
 from jobtracker.lineage import mapped_task
 from jobtracker.partitions import expect_partitions, servers_of
 from jobtracker.refusals import find_refusal, in_words
@@ -94,7 +94,7 @@ class Inspection:
             asked = zip(servers.items(), infos, strict=True)
             refusals = [find_refusal(server, key, info) for (server, key), info in asked]
             expect_partitions(self.tracking.client, self.tracking.keys)
-        except (RedisError, PartitionsError, BeingMovedError) as error:
+        except (RedisError, PartitionsError, BeingMovedError, EarlierStoreError) as error:
             return Component(healthy=False, detail=in_words(error))
         info, refusal = infos[0], next(filter(None, refusals), None)
         facts = {

@@ -1,8 +1,8 @@
-"""How many partitions a store has: a process that takes it to have another number would not find its jobs."""
+"""Whether a store is as a process takes it to be: with another number of partitions it would not find its jobs."""
 
 from jobtracker.connection import RedisClient, server_of
-from jobtracker.errors import BeingMovedError, PartitionsError
-from jobtracker.keys import Keys
+from jobtracker.errors import BeingMovedError, EarlierStoreError, PartitionsError
+from jobtracker.keys import Keys, Partition
 
 
 def expect_partitions(client: RedisClient, keys: Keys) -> None:
@@ -11,6 +11,7 @@ def expect_partitions(client: RedisClient, keys: Keys) -> None:
     Raises:
         PartitionsError: It has another number.
         BeingMovedError: It is on its way to another one.
+        EarlierStoreError: Its records are those of an earlier release.
     """
     wanted, key = len(keys.parts), keys("partitions")
     found = partitions_of(client, keys)
@@ -19,6 +20,15 @@ def expect_partitions(client: RedisClient, keys: Keys) -> None:
         found = int(client.get(key) or wanted)
     if found is not None and found != wanted:
         raise PartitionsError(found, wanted)
+    if found is not None and _is_of_earlier_release(client, keys.parts[0]):
+        raise EarlierStoreError(keys.namespace)
+
+
+def _is_of_earlier_release(client: RedisClient, part: Partition) -> bool:
+    """Whether records are hashes, as until November 2026; one of them tells."""
+    kind = client.srandmember(part("kinds"))
+    job_id = kind and client.zrandmember(part("type", kind.partition(":")[2]))
+    return bool(job_id) and client.type(part("job", job_id)) == "hash"
 
 
 def servers_of(client: RedisClient, keys: Keys) -> dict[RedisClient, str]:

@@ -11,7 +11,7 @@ from test_reaper import live_worker
 
 import jobtracker
 from jobtracker import paging
-from jobtracker.errors import PartitionsError
+from jobtracker.errors import EarlierStoreError, PartitionsError
 from jobtracker.keys import OF_ONE_JOB, OF_THE_STORE, Keys
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
@@ -232,6 +232,19 @@ def test_a_store_of_which_nothing_is_noted_has_one_partition(client, keys):
     JobStore(client, one).create(new_job("x"))
     expect_partitions(client, one)
     with pytest.raises(PartitionsError, match="The store has 1 partition, and TRACKING_PARTITIONS is 5 here"):
+        expect_partitions(client, keys)
+
+
+def test_a_store_whose_records_this_release_does_not_read_is_refused(client, keys, store):
+    job = keys.new_id()
+    while keys.of(job) is not keys.parts[0]:
+        job = keys.new_id()
+    expect_partitions(client, keys)
+    store.create(new_job(job))
+    expect_partitions(client, keys)
+    client.delete(keys("job", job))
+    client.hset(keys("job", job), mapping={"type": "custom", "status": "pending"})
+    with pytest.raises(EarlierStoreError, match=f"namespace '{keys.namespace}' .*TRACKING_NAMESPACE to another name"):
         expect_partitions(client, keys)
 
 
