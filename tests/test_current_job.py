@@ -48,7 +48,7 @@ def test_progress_is_written_at_most_every_so_often_and_at_the_end(own_project):
     job = CurrentJob(replace(own_project.tracking, settings=seldom), None, job_id, run=0, attempt=0)
     job.progress(1, 1)
     start = commands(own_project)
-    job.progress(1, 1)
+    job.progress(2, 2)
     one_write = commands(own_project) - start
     start = commands(own_project)
     for done in range(1, 1001):
