@@ -69,13 +69,12 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
         title=settings.service_name,
         version=package_version(),
         summary="The durable, exact record of every Celery job.",
-        responses={413: errors.RESPONSES[413]},
         debug=False,  # an error page would not be problem details
         lifespan=lifespan,
     )
     errors.install(app)
     for router in (jobs.router, tracking.router, health.router):
-        app.include_router(router)
+        app.router.routes += router.routes  # of a router that is included each request goes through the list twice
     app.add_middleware(EncodedSlashes)
     app.add_middleware(SizeLimit, most_bytes=settings.max_request_bytes)
     app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)

@@ -28,7 +28,10 @@ from jobtracker.models import (
 from jobtracker.tracking import Tracking
 
 router = APIRouter(
-    route_class=ThreadRoute, prefix="/api/jobs", tags=["jobs"], responses={422: RESPONSES[422], 503: RESPONSES[503]}
+    route_class=ThreadRoute,
+    prefix="/api/jobs",
+    tags=["jobs"],
+    responses={status: RESPONSES[status] for status in (413, 422, 503)},
 )
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}

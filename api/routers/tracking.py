@@ -32,7 +32,7 @@ router = APIRouter(
     route_class=ThreadRoute,
     prefix="/api/tracking",
     tags=["tracking"],
-    responses={422: RESPONSES[422], 503: RESPONSES[503]},
+    responses={status: RESPONSES[status] for status in (413, 422, 503)},
 )
 
 Hours = Annotated[int, Query(ge=1, le=24 * 31, description="How far back, in whole hours.")]
