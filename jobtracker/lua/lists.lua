@@ -35,7 +35,7 @@ local function open_list(sets, is_ascending, low, high, score, id)
       else first = math.max(first, rank) end
     end
     if first <= last then
-      list[#list + 1] = { key = set, first = first, last = last, at = 1, ids = {}, scores = {} }
+      list[#list + 1] = { key = set, first = first, last = last }
       list.left = list.left + last - first + 1
     end
   end
@@ -49,18 +49,16 @@ local function fetch(list, set, most)
   local first = list.is_ascending and set.first or set.last - n + 1
   local found = redis.call('ZRANGE', set.key, first, first + n - 1, 'WITHSCORES')
   if list.is_ascending then set.first = set.first + n else set.last = set.last - n end
-  for i = 1, n do
-    local from = 2 * (list.is_ascending and i or n + 1 - i) - 1
-    set.ids[i], set.scores[i] = found[from], tonumber(found[from + 1])
-  end
-  set.at, set.n = 1, n
+  set.found, set.n = found, n
+  if list.is_ascending then set.at, set.step, set.behind = 1, 2, 2 * n + 1
+  else set.at, set.step, set.behind = 2 * n - 1, -2, -1 end
+  set.id, set.score = found[set.at], tonumber(found[set.at + 1])
   return true
 end
 
 local function comes_before(list, set, other)
-  local a, b = set.scores[set.at], other.scores[other.at]
-  if a ~= b then return (a < b) == list.is_ascending end
-  return precedes(set.ids[set.at], other.ids[other.at]) == list.is_ascending
+  if set.score ~= other.score then return (set.score < other.score) == list.is_ascending end
+  return precedes(set.id, other.id) == list.is_ascending
 end
 
 -- A list is a heap of its sets from its first entry on: what a set costs does not depend on how many entries are asked for.
@@ -94,9 +92,10 @@ local function next_of(list, most)
   end
   local set = list[1]
   if not set then return nil end
-  local id, score = set.ids[set.at], set.scores[set.at]
-  set.at, list.left = set.at + 1, list.left - 1
-  if set.at > set.n and not fetch(list, set) then drop_set(list, 1) end
+  local id, score, at = set.id, set.score, set.at + set.step
+  list.left = list.left - 1
+  if at ~= set.behind then set.at, set.id, set.score = at, set.found[at], tonumber(set.found[at + 1])
+  elseif not fetch(list, set) then drop_set(list, 1) end
   if #list > 1 then sink(list, 1) end
   return id, score
 end

@@ -58,7 +58,7 @@ while #rows < 3 * most and looked < budget do
   for i = 1, wanted do
     local id, score = next_of(list, wanted)
     if not id then break end
-    ids[i], scores[i], keys[i] = id, tonumber(score), PREFIX .. KEY.job .. id
+    ids[i], scores[i], keys[i] = id, score, PREFIX .. KEY.job .. id
   end
   if #ids == 0 then break end
   local records, at = redis.call('MGET', unpack(keys)), 0
