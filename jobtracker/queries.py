@@ -471,6 +471,10 @@ class JobQueries:
             task_id for own, scores in found for task_id, score in zip(own, scores, strict=True) if score is not None
         }
 
+    def kinds(self, part: Partition) -> set[str]:
+        """The priorities and types of the jobs that a partition has had: "<priority>:<type>"."""
+        return set(self.client.smembers(part("kinds")))
+
     def trash(self, most: int) -> list[str]:
         """Ids of jobs whose parent was deleted."""
         pipe = self.client.pipeline(transaction=False)

@@ -20,7 +20,7 @@ from jobtracker.missing import MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of
 from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError, batched
-from jobtracker.store import REMOVED_AT_ONCE, now_ms
+from jobtracker.store import REMOVED_AT_ONCE, SettledIndex, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -30,14 +30,17 @@ _BATCH = 500
 _LOOKED_AT = 2000
 """About so many running jobs a round looks at, where no worker has gone lately."""
 
-_EXPIRED = 100
-"""So many jobs are looked up together that are to be removed."""
+_TRASHED = 100
+"""So many jobs of the trash are looked up together."""
+
+_INDEXES = 50
+"""Indexes of settled jobs that a call looks through for some whose time is over; where one has many, it alone."""
 
 _ANEW_S = 3600.0
 """So often retention begins with the oldest job again: what it has left behind may have become free to go."""
 
-_PAUSE = 0.5
-"""The pause between two removals, as part of the time that the first one took."""
+_PAUSE = 0.75
+"""The pause between two removals, as part of the time that the first one took: longer where the server is busy."""
 
 _SHORTEST_TURN_S = 2.0
 """The lock lasts for two rounds or, where they follow each other faster, so long: a round should not outlast it."""
@@ -77,7 +80,8 @@ class Reaper:
         self._held: set[str] | None = None  # leases, in the round before
         self._lost_some_at = float("-inf")
         self._looked_up_to = _Place()  # at running jobs
-        self._reached: dict[tuple[Partition, Status], _Place] = {}  # by retention
+        self._reached: dict[Partition, dict[tuple[Status, str], SettledIndex]] = {}  # by retention
+        self._unfinished: dict[Partition, list[SettledIndex]] = {}  # where there was no time for more
         self._begun_anew_at = float("-inf")
         self._missing = MissingMessages(tracking)
         self._backend = ResultBackend(tracking)
@@ -314,36 +318,38 @@ class Reaper:
         """
         now = time.monotonic()
         if now > self._begun_anew_at + _ANEW_S:
-            self._begun_anew_at, self._reached = now, {}
+            self._begun_anew_at, self._reached, self._unfinished = now, {}, {}
         ends_at = now + self.tracking.settings.reap_interval_s
         before_ms = now_ms() - self.tracking.settings.retention_ms
         self._empty_trash(ends_at)
         removed = 0
-        for part, status in itertools.product(self.tracking.queries.parts, sorted(SETTLED)):
-            removed += self._remove_expired(part, status, before_ms, ends_at)
+        for part in self.tracking.queries.parts:
+            removed += self._remove_expired(part, before_ms, ends_at)
         return removed
 
-    def _remove_expired(self, part: Partition, status: Status, before_ms: int, ends_at: float) -> int:
-        queries, removed = self.tracking.queries.within([part]), 0
-        place = self._reached.get((part, status), _Place())
-        while found := queries.entered_between(status, place.since_ms, before_ms, place.skip, _EXPIRED):
-            ids = [job for job, _ in found]
-            outcomes = zip(ids, self._remove(ids, "expire", before_ms), strict=True)
-            gone = {job for job, outcome in outcomes if outcome is Outcome.APPLIED}
-            removed += len(gone)
-            place = place.behind(found, gone)
-            if self._empty_trash(ends_at):
-                place = _Place(place.since_ms)  # some of them have gone
-            self._reached[part, status] = place
+    def _remove_expired(self, part: Partition, before_ms: int, ends_at: float) -> int:
+        store, removed = self.tracking.store, 0
+        kinds = itertools.product(sorted(SETTLED), sorted(self.tracking.queries.kinds(part)))
+        reached = self._reached.setdefault(part, {})
+        left = self._unfinished.pop(part, None) or [reached.get(kind) or SettledIndex(*kind) for kind in kinds]
+        at_once = _INDEXES
+        while left:
+            began = time.monotonic()
+            done = store.expire(part, left[:at_once], finished_before_ms=before_ms)
+            _pause(began)
+            removed += done.removed + self._remove(done.apart, "expire", before_ms).count(Outcome.APPLIED)
+            if done.has_trash or done.apart:
+                self._empty_trash(ends_at)
+            reached |= {(index.status, index.kind): index for index in done.through if index.job_id}
+            left, at_once = done.left + left[at_once:], 1 if done.left else _INDEXES
             if time.monotonic() > ends_at:
+                self._unfinished[part] = left
                 break
         return removed
 
-    def _empty_trash(self, ends_at: float) -> int:
-        removed = 0
-        while time.monotonic() < ends_at and (ids := self.tracking.queries.trash(_EXPIRED)):
-            removed += len(self._remove(ids, "trash"))
-        return removed
+    def _empty_trash(self, ends_at: float) -> None:
+        while time.monotonic() < ends_at and (ids := self.tracking.queries.trash(_TRASHED)):
+            self._remove(ids, "trash")
 
     def _remove(self, job_ids: Sequence[str], mode: str, before_ms: int = 0) -> list[Outcome]:
         """Remove jobs, with pauses, so that those who report meanwhile hardly notice."""
@@ -351,8 +357,12 @@ class Reaper:
         for some in batched(job_ids, REMOVED_AT_ONCE):
             began = time.monotonic()
             outcomes += self.tracking.store.delete(*some, mode=mode, finished_before_ms=before_ms)
-            time.sleep((time.monotonic() - began) * _PAUSE)
+            _pause(began)
         return outcomes
+
+
+def _pause(began: float) -> None:
+    time.sleep((time.monotonic() - began) * _PAUSE)
 
 
 def _fate(record: dict[str, str]) -> str:

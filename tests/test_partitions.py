@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from raw_records import stored
 from recount import recount
-from sample_jobs import START_MS, new_job
+from sample_jobs import START_MS, create_in, new_job
 from test_reaper import live_worker
 
 import jobtracker
@@ -19,7 +19,7 @@ from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import TimeRange, from_ms
 from jobtracker.partitions import expect_partitions
 from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore, now_ms
+from jobtracker.store import JobStore, SettledIndex, now_ms
 
 PARTITIONS = 5
 LONG_AFTER_MS = 2**53
@@ -153,6 +153,18 @@ def test_sub_jobs_go_with_their_parent_only(client, keys, store, queries, family
     assert set(store.delete(*family, mode="trash")) == {Outcome.APPLIED}
     assert queries.trash(100) == []
     assert queries.counts() == []
+    assert recount(client, keys) == []
+
+
+def test_retention_leaves_trees_to_who_sees_all_partitions(client, keys, store, family):
+    for sub in family:
+        store.apply(Event.COMPLETE, sub)
+        tell(store, sub)
+        create_in(store, Status.COMPLETED, job_id=keys.new_id(beside=sub))
+    index = SettledIndex(Status.COMPLETED, "normal:custom")
+    for sub in family:
+        done = store.expire(keys.of(sub), [index], finished_before_ms=LONG_AFTER_MS)
+        assert (done.removed, done.apart) == (1, [sub])
     assert recount(client, keys) == []
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 from recount import keys_of, names_of, recount
-from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
+from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
 from jobtracker.keys import PREFIXES
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.store import NewJob
+from jobtracker.store import REMOVED_AT_ONCE, NewJob, SettledIndex
 
 LATER_MS = START_MS + 1000
 MODES = ["delete", "expire", "trash", "undo"]
@@ -71,6 +71,25 @@ def test_nothing_is_left_of_a_job_but_a_tombstone_where_late_reports_may_come(cl
     store.apply(Event.COMPLETE, "j", at_ms=START_MS, data={"result": "1"})
     store.delete("j", mode=mode, finished_before_ms=LATER_MS)
     assert names_left(client, keys) == left
+
+
+@pytest.mark.parametrize("mode", ["expire", "undo"])
+def test_nothing_is_left_of_what_few_jobs_have(client, keys, store, mode):
+    for execution in ("1-one-a", "2-two-b"):  # delivered again: its history and its executions tell
+        store.apply(Event.START, create_job(store, "twice"), run=1, execution=execution, at_ms=START_MS)
+    bring_to(store, "twice", Status.COMPLETED)
+    for job in ("again", "logged"):
+        create_in(store, Status.FAILED, job_id=job)
+    store.log("logged", [(START_MS, "info", "hello")])
+    store.confirm("again")
+    store.apply(Event.RERUN, "again", at_ms=START_MS)  # its second run is unconfirmed
+    store.apply(Event.COMPLETE, "again", run=2, at_ms=START_MS)
+    create_in(store, Status.COMPLETED, job_id="untold", parent="gone")
+    left = {name.partition(":")[0] for name in names_left(client, keys)}
+    assert left >= {"history", "executions", "log", "unconfirmed", "untold"}
+    jobs = ["twice", "again", "logged", "untold", create_in(store, Status.COMPLETED)]
+    assert set(store.delete(*jobs, mode=mode, finished_before_ms=LATER_MS)) == {Outcome.APPLIED}
+    assert names_left(client, keys) == set()
 
 
 def test_jobs_are_deleted_in_order_and_answered_in_order(client, keys, store):
@@ -208,6 +227,14 @@ def test_what_is_in_the_trash_is_not_sent_any_more(client, keys, store, queries,
     assert recount(client, keys) == []
 
 
+def test_what_is_in_the_trash_and_may_not_be_deleted_by_its_user_stays_there(client, keys, store, queries):
+    parent, (sub,) = create_parent(store, 1, sent=False)
+    store.delete(parent)
+    store.apply(Event.START, sub)
+    assert store.delete(sub, "nobody") == [Outcome.ILLEGAL, Outcome.MISSING]
+    assert queries.trash(10) == [sub]
+
+
 def test_a_telling_to_a_deleted_parent_leaves_nothing(client, keys, store, family):
     parent, subs = family
     store.delete(parent)
@@ -221,4 +248,31 @@ def test_a_running_job_in_the_trash_is_deleted_and_its_end_is_dropped(client, ke
     store.apply(Event.START, job)
     store.delete(job, mode="trash")
     assert store.apply(Event.COMPLETE, job).outcome is Outcome.DELETED
+    assert recount(client, keys) == []
+
+
+# -- retention -------------------------------------------------------------------------------------------------------
+
+
+def test_retention_takes_some_of_each_index_the_oldest_first_and_says_where_to_go_on(client, keys, store):
+    [part] = keys.parts
+    held = create_in(store, Status.COMPLETED, parent=create_job(store), at_ms=START_MS)
+    jobs = [create_in(store, Status.COMPLETED, at_ms=START_MS + 1 + n) for n in range(REMOVED_AT_ONCE)]
+    failed = create_in(store, Status.FAILED, at_ms=START_MS)
+    indexes = [SettledIndex(status, "normal:custom") for status in (Status.COMPLETED, Status.FAILED)]
+    reached = indexes[0]._replace(score=str(START_MS), job_id=held)
+    done = store.expire(part, indexes, finished_before_ms=2**53)
+    assert done == (REMOVED_AT_ONCE - 1, [], [reached, indexes[1]], False, [])
+    assert [client.exists(keys("job", job)) for job in (held, *jobs, failed)] == [1, *[0] * (len(jobs) - 1), 1, 1]
+    done = store.expire(part, done.left, finished_before_ms=2**53)
+    assert done == (2, [reached, indexes[1]], [], False, [])
+    assert recount(client, keys) == []
+
+
+def test_retention_says_that_sub_jobs_are_in_the_trash(client, keys, store, queries, family):
+    [part] = keys.parts
+    _, subs = family
+    done = store.expire(part, [SettledIndex(Status.FAILED, "normal:custom")], finished_before_ms=2**53)
+    assert (done.removed, done.has_trash) == (2, True)  # the parent and, behind it, the one that has failed too
+    assert queries.trash(10) == [subs[0]]
     assert recount(client, keys) == []

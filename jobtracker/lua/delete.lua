@@ -5,57 +5,85 @@
 -- ARGV     prefix, mode, finished before (ms), lifetime of the tombstones (s), then the ids
 -- Modes    delete   as a user asks: settled or never sent, all its sub-jobs too, and not part of another job
 --          expire   by retention: settled before that time, all its sub-jobs too, and not part of another job
+--          alone    likewise, where the others of a tree may lie in other partitions: none of a tree
 --          trash    its parent was deleted: whatever it is
 --          undo     its message could not be published: it never was. Its sub-jobs, if any, are undone by themselves
--- Returns  the outcome of each, in order: applied, missing, illegal
--- What all of them leave at once, a server has to look up, and to tell its replicas and its disk, once.
+-- Returns  the outcome of each, in order: applied, missing, illegal; with alone also apart: one of a tree
+-- What all of them leave at once a server has to look up, and to tell its replicas and its disk, once; what is seldom
+-- there it is asked for first. Of a record only those places are read that tell whether it goes, and from where.
 local mode, before, tombstone_s = ARGV[2], tonumber(ARGV[3]), ARGV[4]
-
-local gone, doomed, leaving = {}, {}, {}
-local function leave_set(set, member)
-  leaving[set] = leaving[set] or {}
-  table.insert(leaving[set], member)
-end
+local STATUS, TYPE, RUN, PARENT, SUBS = PLACE.status, PLACE.type, PLACE.run, PLACE.parent, PLACE.subs
 
 local function may_go(rec)
   if mode == 'trash' or mode == 'undo' then return true end
-  local unsent = mode == 'delete' and rec.run == 0 and rec.status == 'pending'
-  if not SETTLED[rec.status] and not unsent then return false end
-  if mode == 'expire' and tonumber(rec.finished) >= before then return false end
-  if not unsent and rec.subs_completed + rec.subs_failed + rec.subs_cancelled < rec.subs then return false end
-  return not rec.parent or gone[rec.parent] or redis.call('EXISTS', key('job', rec.parent)) == 0
+  local unsent = mode == 'delete' and rec[RUN] == 0 and rec[STATUS] == 'pending'
+  if not SETTLED[rec[STATUS]] and not unsent then return false end
+  if mode ~= 'delete' and tonumber(rec[PLACE.finished]) >= before then return false end
+  if rec[SUBS] and not unsent then
+    local open = rec[SUBS]
+    for _, name in ipairs({ 'subs_completed', 'subs_failed', 'subs_cancelled' }) do
+      open = open - (rec[PLACE[name]] or 0)
+    end
+    if open > 0 then return false end
+  end
+  return true
 end
 
-local function remove(id)
-  local rec = not gone[id] and load(id)
+local keys = {}
+for i = 5, #ARGV do keys[i - 4] = key('job', ARGV[i]) end
+local records, outcomes = redis.call('MGET', unpack(keys)), {}
+local gone, ids, runs, absent, doomed, seldom, sets, members = {}, {}, {}, {}, {}, {}, {}, {}
+
+local function leave(set, id)
+  local others = members[set]
+  if not others then
+    others = {}
+    members[set], sets[#sets + 1] = others, set
+  end
+  others[#others + 1] = id
+end
+
+local function is_held(parent) return parent and not gone[parent] and redis.call('EXISTS', key('job', parent)) == 1 end
+
+local function remove(id, packed)
+  local rec = packed and not gone[id] and cmsgpack.unpack(packed)
   if not rec then
-    redis.call('SREM', key('trash'), id)
+    absent[#absent + 1] = id
     return 'missing'
   end
   if not may_go(rec) then return 'illegal' end
+  if mode == 'alone' and (rec[PARENT] or rec[SUBS]) then return 'apart' end
+  if (mode == 'delete' or mode == 'expire') and is_held(rec[PARENT]) then return 'illegal' end
   gone[id] = true
-  local subs = mode ~= 'undo' and redis.call('ZRANGE', key('subs', id), 0, -1) or {}
-  for first = 1, #subs, 1000 do
-    redis.call('SADD', key('trash'), unpack(subs, first, math.min(first + 999, #subs)))
+  local at, own = #doomed, #seldom
+  doomed[at + 1], doomed[at + 2] = key('job', id), key('data', id)
+  seldom[own + 1], seldom[own + 2], seldom[own + 3] = key('log', id), key('history', id), key('executions', id)
+  if rec[SUBS] then
+    local subs = mode ~= 'undo' and redis.call('ZRANGE', key('subs', id), 0, -1) or {}
+    for first = 1, #subs, 1000 do
+      redis.call('SADD', key('trash'), unpack(subs, first, math.min(first + 999, #subs)))
+    end
+    seldom[own + 4], seldom[own + 5] = key('subs', id), key('outcomes', id)
   end
-  leave_set(key('entered', rec.status, kind_of(rec)), id)
-  leave_set(key('type', rec.type), id)
-  leave_set(key('untold'), id)
-  leave_set(key('unconfirmed'), task_id(rec))
-  for _, name in ipairs({ 'job', 'data', 'log', 'history', 'executions', 'subs', 'outcomes' }) do
-    doomed[#doomed + 1] = key(name, id)
-  end
+  leave(key('entered', rec[STATUS], (rec[PLACE.priority] or NORMAL) .. ':' .. rec[TYPE]), id)
+  leave(key('type', rec[TYPE]), id)
+  ids[#ids + 1] = id
+  local run = rec[RUN] or 0
+  runs[#runs + 1] = run > 1 and id .. RUN_MARK .. run or id
   if mode == 'delete' or mode == 'trash' then redis.call('SET', key('tombstone', id), '1', 'EX', tombstone_s) end
   return 'applied'
 end
 
-local outcomes = {}
-for i = 5, #ARGV do outcomes[#outcomes + 1] = remove(ARGV[i]) end
-for set, members in pairs(leaving) do redis.call('ZREM', set, unpack(members)) end
-if #doomed > 0 then
+for i = 5, #ARGV do outcomes[i - 4] = remove(ARGV[i], records[i - 4]) end
+for i = 1, #sets do redis.call('ZREM', sets[i], unpack(members[sets[i]])) end
+if #ids > 0 then
+  if redis.call('EXISTS', key('untold')) == 1 then redis.call('ZREM', key('untold'), unpack(ids)) end
+  if redis.call('EXISTS', key('unconfirmed')) == 1 then redis.call('ZREM', key('unconfirmed'), unpack(runs)) end
   redis.call('UNLINK', unpack(doomed))
-  local ids = {}
-  for id in pairs(gone) do ids[#ids + 1] = id end
-  redis.call('SREM', key('trash'), unpack(ids))
+  if redis.call('EXISTS', unpack(seldom)) > 0 then redis.call('UNLINK', unpack(seldom)) end
+end
+if redis.call('EXISTS', key('trash')) == 1 then
+  if #ids > 0 then redis.call('SREM', key('trash'), unpack(ids)) end
+  if #absent > 0 then redis.call('SREM', key('trash'), unpack(absent)) end
 end
 return outcomes
