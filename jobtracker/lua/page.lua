@@ -51,6 +51,7 @@ if #filters == 0 and to_skip > 0 then -- every entry matches: step over them at 
   to_skip = 0
 end
 
+local of_job = key('job')
 local rows, last_id, last_score, looked, untaken = {}, '', -1, 0, 0
 while #rows < 3 * most and looked < budget do
   local wanted = math.min(#filters == 0 and most - #rows / 3 or 100, budget - looked)
@@ -58,7 +59,7 @@ while #rows < 3 * most and looked < budget do
   for i = 1, wanted do
     local id, score = next_of(list, wanted)
     if not id then break end
-    ids[i], scores[i], keys[i] = id, score, PREFIX .. KEY.job .. id
+    ids[i], scores[i], keys[i] = id, score, of_job .. id
   end
   if #ids == 0 then break end
   local records, at = redis.call('MGET', unpack(keys)), 0
