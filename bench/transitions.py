@@ -80,7 +80,7 @@ class _Empty(Library):
 
     ANSWERS = (
         ("create", "'applied'"),
-        ("transition", "'applied pending running 1 0 0 0 0'"),
+        ("transition", "'applied pending running 1 0 0 0 0 0'"),
         ("settle", "{'waiting', '', 1, 'pending'}"),
     )
 
