@@ -21,7 +21,7 @@ from jobtracker.scripts import Call, Library, PendingCalls, batched
 
 T = TypeVar("T")
 
-REMOVED_AT_ONCE = 40
+REMOVED_AT_ONCE = 30
 """Jobs of one call: it takes the server less than a millisecond, in which nobody else is served."""
 
 _VERBS = (
