@@ -104,7 +104,7 @@ def _work(store: JobStore, ids: list[str]) -> None:
         fields = {"type": "bench", "priority": "normal", "name": "a job of the benchmark", "run": 1, "queued": at_ms}
         store.begin_create(*(NewJob(id=each, fields=fields) for each in some), at_ms=at_ms)()
         for event in (Event.START, Event.COMPLETE):
-            store.apply_calls([store.call_of(event, each, 1, 0, at_ms=at_ms + 1000) for each in some])
+            store.report_all([store.call_of(event, each, 1, 0, at_ms=at_ms + 1000) for each in some])
 
 
 def _questions(queries: JobQueries, ids: list[str]) -> dict[str, Callable[[], object]]:

@@ -39,7 +39,7 @@ _INDEXES = 50
 _ANEW_S = 3600.0
 """So often retention begins with the oldest job again: what it has left behind may have become free to go."""
 
-_PAUSE = 0.75
+_PAUSE = 1.1
 """The pause between two removals, as part of the time that the first one took: longer where the server is busy."""
 
 _SHORTEST_TURN_S = 2.0
