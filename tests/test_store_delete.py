@@ -254,6 +254,7 @@ def test_a_running_job_in_the_trash_is_deleted_and_its_end_is_dropped(client, ke
 # -- retention -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("partitions", [1])
 def test_retention_takes_some_of_each_index_the_oldest_first_and_says_where_to_go_on(client, keys, store):
     [part] = keys.parts
     held = create_in(store, Status.COMPLETED, parent=create_job(store), at_ms=START_MS)
@@ -269,6 +270,7 @@ def test_retention_takes_some_of_each_index_the_oldest_first_and_says_where_to_g
     assert recount(client, keys) == []
 
 
+@pytest.mark.parametrize("partitions", [1])
 def test_retention_says_that_sub_jobs_are_in_the_trash(client, keys, store, queries, family):
     [part] = keys.parts
     _, subs = family
