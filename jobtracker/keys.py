@@ -51,7 +51,7 @@ PREFIXES: dict[str, str] = {
     # entered:<s>:<p>:<t> zset  Jobs of a status, priority and type, scored by when they came to that status (ms).
     #                        Their sizes are the counters: nothing has to be kept equal to a recount.
     "kinds": "kinds",
-    # kinds          set     "<priority>:<type>" of all jobs there ever were. Writer: create, edit. For ever.
+    # kinds          set     "<priority>:<type>" of all jobs there ever were. Writer: create, plant, edit. For ever.
     # time series -----------------------------------------------------------------------------------------------
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
@@ -74,7 +74,7 @@ PREFIXES: dict[str, str] = {
     # watched        string  Since when (ms) reapers have come by without a gap. Writer: reap. Expires.
     "unsent": "unsent",
     # unsent         zset    Task ids that are recorded as sent, for a worker to send, by since when (ms).
-    #                        Writer: hand_over, claim. What was deleted since leaves when it is its turn.
+    #                        Writer: plant, hand_over, claim. What was deleted since leaves when it is its turn.
     "unconfirmed": "unconfirmed",
     # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
     #                        Scored by when they were recorded (ms). Writer: transition, settle, store.

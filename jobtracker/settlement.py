@@ -46,12 +46,12 @@ class Settlement:
             if change.next and change.after is not Status.COMPLETED:
                 self._break_chain(change.next, job_id, at_ms)
             if change.parent:
-                self.tell(change.parent, job_id, change.run, change.after, at_ms, change.verdict)
+                self.tell(News(change.parent, job_id, change.run, change.after), at_ms, change.verdict)
             elif change.next and change.after is not Status.COMPLETED:
                 self.store.told(job_id)
         elif change.applied and change.before in SETTLED and change.after and change.parent:
             # It had settled by presumption.
-            self.tell(change.parent, job_id, change.run, change.after, at_ms, change.verdict)
+            self.tell(News(change.parent, job_id, change.run, change.after), at_ms, change.verdict)
         return change
 
     def _follow_all(self, changes: Mapping[str, Change]) -> None:
@@ -95,7 +95,7 @@ class Settlement:
         elif parent:
             if status is Status.RUNNING:
                 self._begin(parent, int(record["entered"]))
-            self.tell(parent, job_id, int(record["run"]), status)
+            self.tell(News(parent, job_id, int(record["run"]), status))
         else:
             self.store.told(job_id)
 
@@ -103,29 +103,17 @@ class Settlement:
         """Tell a parent that a sub-job has begun, the grandparent that its own has, and so on."""
         self.follow(parent_id, self.store.apply(Event.SUB_START, parent_id, at_ms=at_ms), at_ms=at_ms)
 
-    def tell(
-        self,
-        parent_id: str,
-        job_id: str,
-        run: int,
-        status: Status,
-        at_ms: int | None = None,
-        verdict: Verdict | None = None,
-    ) -> bool:
+    def tell(self, news: News, at_ms: int | None = None, verdict: Verdict | None = None) -> bool:
         """Tell a parent what became of a sub-job, the grandparent what became of it, and so on.
 
         Args:
-            parent_id: The parent.
-            job_id: The sub-job.
-            run: The sub-job's run that this is about.
-            status: Its status now.
+            news: What the parent is told.
             at_ms: When that came about; default now.
             verdict: What the parent makes of it, where it was told of it already.
 
         Returns:
             Whether the parent's own task was called because of it.
         """
-        news = News(parent_id, job_id, run, status)
         return self._act_on(verdict or self.store.settle(*news, at_ms=at_ms), news, at_ms)
 
     def tell_all(self, news: Sequence[News]) -> None:
@@ -145,9 +133,9 @@ class Settlement:
                 self._break_chain(following, parent_id, at_ms)
                 self.store.told(parent_id)
             if verdict.grandparent:
-                self.tell(verdict.grandparent, parent_id, verdict.run, verdict.status, at_ms)
+                self.tell(News(verdict.grandparent, parent_id, verdict.run, verdict.status), at_ms)
             if verdict.status not in SETTLED:  # it is open again, and its own task may be due
-                return self.tell(*news, at_ms)
+                return self.tell(news, at_ms)
         return verdict.verdict == "due"
 
     def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> dict[str, Change]:
@@ -233,7 +221,7 @@ class Settlement:
             return change
         self.own_ancestors(job_id)
         if change.parent:
-            self.tell(change.parent, job_id, change.run, Status.PENDING)
+            self.tell(News(change.parent, job_id, change.run, Status.PENDING))
         if not subs:
             self.send({job_id: change.run})
         elif not self.look_again(job_id, subs):
@@ -245,7 +233,7 @@ class Settlement:
         news = self.queries.untold_subs(parent_id)
         if not news and (state := self.queries.state(subs[0])):
             news = [(subs[0], *state)]
-        return sum(self.tell(parent_id, *each) for each in news) > 0  # each of them, not up to the first
+        return sum(self.tell(News(parent_id, *each)) for each in news) > 0  # each of them, not up to the first
 
     def send(self, runs: Mapping[str, int], loaded: Sequence[Loaded] | None = None) -> None:
         """Send runs of jobs' own tasks; a job whose task can never be sent has failed.

@@ -241,7 +241,7 @@ class JobStore:
     def plant(self, jobs: Sequence[NewJob], *, at_ms: int) -> None:
         """Record jobs under ids that are new, without sub-jobs, as to be sent by whoever claims their first runs.
 
-        Those that are alike and stand together cost a tenth of what `create` does.
+        Those that are alike and stand together cost about a third of what `create` does.
         """
         shares: dict[Partition, list[NewJob]] = {}
         for job in jobs:

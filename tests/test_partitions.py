@@ -19,6 +19,7 @@ from jobtracker.lists import JobFilter, Sort
 from jobtracker.models import TimeRange, from_ms
 from jobtracker.partitions import expect_partitions
 from jobtracker.queries import JobQueries
+from jobtracker.scripts import FencedError
 from jobtracker.store import JobStore, SettledIndex, now_ms
 
 PARTITIONS = 5
@@ -188,7 +189,7 @@ def test_a_reaper_gets_the_turns_that_nobody_has_and_bears_each_where_it_writes(
     fenced = store.fenced(fences)
     assert fenced.apply(Event.FAIL, family[1]).applied  # carried on from a job of its own partition
     client.set(mine("reaper"), "2:another")
-    with pytest.raises(Exception, match="FENCED"):
+    with pytest.raises(FencedError):
         fenced.apply(Event.FAIL, family[0])
     assert JobQueries(client, keys).state(family[0])[1] not in SETTLED
 

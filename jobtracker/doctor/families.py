@@ -13,7 +13,7 @@ from jobtracker.keys import Partition
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.queries import as_told
 from jobtracker.records import ask, read
-from jobtracker.store import NewJob, now_ms
+from jobtracker.store import NewJob, News, now_ms
 from jobtracker.tracking import Tracking
 
 _BATCH = 200
@@ -179,9 +179,8 @@ class Families:
         return Difference(Flaw.UNTOLD, "status", parent, "", follows, is_repaired=bool(subs))
 
     def _tell(self, parent: str, sub: str) -> None:
-        run, status = (self.tracking.queries.field(sub, name) for name in ("run", "status"))
-        if status:
-            self.tracking.settlement.tell(parent, sub, int(run or 0), Status(status))
+        if state := self.tracking.queries.state(sub):
+            self.tracking.settlement.tell(News(parent, sub, *state))
 
     def _mend_short(self, each: Difference) -> Difference:
         """Its sub-jobs are neither listed nor there: what it lists is all there is."""

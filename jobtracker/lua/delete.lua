@@ -55,21 +55,21 @@ local function remove(id, packed)
   if mode == 'alone' and (rec[PARENT] or rec[SUBS]) then return 'apart' end
   if (mode == 'delete' or mode == 'expire') and is_held(rec[PARENT]) then return 'illegal' end
   gone[id] = true
-  local at, own = #doomed, #seldom
+  local at, n = #doomed, #seldom
   doomed[at + 1], doomed[at + 2] = key('job', id), key('data', id)
-  seldom[own + 1], seldom[own + 2], seldom[own + 3] = key('log', id), key('history', id), key('executions', id)
+  seldom[n + 1], seldom[n + 2], seldom[n + 3] = key('log', id), key('history', id), key('executions', id)
   if rec[SUBS] then
     local subs = mode ~= 'undo' and redis.call('ZRANGE', key('subs', id), 0, -1) or {}
     for first = 1, #subs, 1000 do
       redis.call('SADD', key('trash'), unpack(subs, first, math.min(first + 999, #subs)))
     end
-    seldom[own + 4], seldom[own + 5] = key('subs', id), key('outcomes', id)
+    seldom[n + 4], seldom[n + 5] = key('subs', id), key('outcomes', id)
   end
-  leave(key('entered', rec[STATUS], (rec[PLACE.priority] or NORMAL) .. ':' .. rec[TYPE]), id)
+  local own = { id = id, run = rec[RUN] or 0, priority = rec[PLACE.priority] or NORMAL, type = rec[TYPE] }
+  leave(key('entered', rec[STATUS], kind_of(own)), id)
   leave(key('type', rec[TYPE]), id)
   ids[#ids + 1] = id
-  local run = rec[RUN] or 0
-  runs[#runs + 1] = run > 1 and id .. RUN_MARK .. run or id
+  runs[#runs + 1] = task_id(own)
   if mode == 'delete' or mode == 'trash' then redis.call('SET', key('tombstone', id), '1', 'EX', tombstone_s) end
   return 'applied'
 end
