@@ -14,6 +14,7 @@ import msgpack
 
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys, Partition
+from jobtracker.lifecycle import Priority
 from jobtracker.lists import Plan
 from jobtracker.records import Row, ask, fields_of
 from jobtracker.scripts import Library, batched
@@ -290,8 +291,9 @@ def _merged(found: Sequence[Found], way: Plan, size: int, skip: int) -> Found:
 
 def _matches(record: dict[str, str], checks: Sequence[Sequence[Any]]) -> bool:
     """As lua/page.lua."""
+    unset = {"name": record["type"], "priority": Priority.NORMAL}
     for op, field, wanted in checks:
-        value = record.get(field)
+        value = record.get(field) or unset.get(field)
         if value is None:
             return False
         match op:

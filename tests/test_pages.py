@@ -67,6 +67,8 @@ FILTERS = {
     "priority": {"priority": Priority.HIGH},
     "parent": {"parent": "parent"},
     "parent and status": {"parent": "parent", "status": Status.FAILED},
+    "parent and priority": {"parent": "parent", "priority": Priority.NORMAL},
+    "parent and name": {"parent": "parent", "name": TYPES[1]},
     "parent and type": {"parent": "parent", "job_type": TYPES[1]},
     "unknown parent": {"parent": "nobody"},
     "group": {"group": "first"},

@@ -29,6 +29,7 @@ local function matches(id, packed)
     if not may_match(packed, filters[i]) then return false end
   end
   local rec = unpacked(id, packed)
+  if not rec then return false end
   for _, filter in ipairs(filters) do
     local op, wanted = filter[1], filter[3]
     local value = rec[filter[2]]
