@@ -4,8 +4,13 @@ A third variant is plain Celery with its own task events, to which nobody listen
 
 The publisher runs first, alone; then a worker with one child works off the queue, as fast as it can; end to end is
 one after the other. The variants take turns in one run, on one server; the median of the rounds' ratios counts.
+
+Rates depend on how the processes share the cores, and on what else the machine does. So there is also the CPU time
+that a task costs each process: the publisher, the worker's main process, its child, and the server while the worker
+works (Linux only).
 """
 
+import json
 import os
 import signal
 import statistics
@@ -21,35 +26,53 @@ from redis import Redis
 from jobtracker.embedded import EmbeddedRedis
 
 ROOT = Path(__file__).resolve().parent.parent
-TITLE = "no-op tasks per second, and the share of plain Celery's"
+TITLE = "no-op tasks per second, what a task costs each process, and the ratio to plain Celery"
 SIZE = 5000
 VARIANTS = ("plain", "tracked", "events")
-PARTS = ("publisher", "worker", "end_to_end")
+RATES = ("publisher", "worker", "end_to_end")
+CPU_TIMES = ("publisher_us", "main_us", "child_us", "server_us")
+PARTS = (*RATES, *CPU_TIMES)
 WARM_UP = 200
 """Tasks at the beginning that are not counted: the worker still starts its child."""
 
 
 def run(tasks: int, rounds: int) -> dict[str, Any]:
-    """Measure; rates in tasks per second, ratios of a variant to plain (1 means free)."""
+    """Measure; rates in tasks per second, CPU times in microseconds a task, ratios to plain (1 means free)."""
     with tempfile.TemporaryDirectory() as folder, EmbeddedRedis(Path(folder)) as server:
         measured = [{v: _measure(server, v, tasks, n) for v in _order(n)} for n in range(rounds)]
-    rates = {v: {p: _median(found[v][p] for found in measured) for p in PARTS} for v in VARIANTS}
+    medians = {v: {p: _median(found[v][p] for found in measured) for p in PARTS} for v in VARIANTS}
     ratios = {
         v: {p: _median(found[v][p] / found["plain"][p] for found in measured) for p in PARTS} for v in VARIANTS[1:]
     }
-    return {"tasks_per_second": rates, "ratio_to_plain": ratios}
+    return {
+        "tasks_per_second": {v: {p: medians[v][p] for p in RATES} for v in VARIANTS},
+        "cpu_per_task": {v: {p: medians[v][p] for p in CPU_TIMES} for v in VARIANTS},
+        "ratio_to_plain": ratios,
+    }
 
 
 def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
     """The figures as a table, its head first."""
-    rates, ratios = figures["tasks_per_second"], figures["ratio_to_plain"]
-    head = ["no-op tasks per second", "plain"]
-    body = [[part, f"{rates['plain'][part]:.0f}"] for part in PARTS]
+    ratios = figures["ratio_to_plain"]
+    found = {v: figures["tasks_per_second"][v] | figures["cpu_per_task"][v] for v in VARIANTS}
+    head = ["no-op tasks per second, CPU µs a task", "plain"]
+    body = [[_LABELS[part], f"{found['plain'][part]:.0f}"] for part in PARTS]
     for variant in VARIANTS[1:]:
         head += [variant, "ratio"]
         for part, row in zip(PARTS, body, strict=True):
-            row += [f"{rates[variant][part]:.0f}", f"{ratios[variant][part]:.2f}"]
+            row += [f"{found[variant][part]:.0f}", f"{ratios[variant][part]:.2f}"]
     return [tuple(row) for row in (head, *body)]
+
+
+_LABELS = {
+    "publisher": "publisher, per second",
+    "worker": "worker, per second",
+    "end_to_end": "one after the other, per second",
+    "publisher_us": "publisher, µs",
+    "main_us": "the worker's main process, µs",
+    "child_us": "its child, µs",
+    "server_us": "the server meanwhile, µs",
+}
 
 
 def _order(number: int) -> tuple[str, ...]:
@@ -74,26 +97,46 @@ def _measure(server: EmbeddedRedis, variant: str, tasks: int, number: int) -> di
         tracking_db.flushdb()
         command = [sys.executable, "-m", "bench.publish", str(tasks)]
         published = subprocess.run(command, cwd=ROOT, env=environ, check=True, capture_output=True, text=True)
-        publisher = float(published.stdout)
-        worker = _work_off(celery_db, environ, tasks)
-    return {"publisher": publisher, "worker": worker, "end_to_end": 1 / (1 / publisher + 1 / worker)}
+        of_publisher = json.loads(published.stdout)
+        of_worker = _work_off(celery_db, environ, tasks)
+    one_after_the_other = 1 / (1 / of_publisher["publisher"] + 1 / of_worker["worker"])
+    return {**of_publisher, **of_worker, "end_to_end": one_after_the_other}
 
 
-def _work_off(celery_db: "Redis", environ: dict[str, str], tasks: int) -> float:
-    """Start a worker, and time its results: tasks per second, once it has warmed up."""
+def _work_off(celery_db: "Redis", environ: dict[str, str], tasks: int) -> dict[str, float]:
+    """Start a worker, and time its results, once it has warmed up."""
     command = [sys.executable, "-m", "celery", "-A", "bench.noop", "worker"]
     command += ["-P", "prefork", "-c", "1", "-l", "ERROR", "--without-gossip", "--without-mingle"]
     silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     process = subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True, **silence)
     try:
-        warm_at = _wait_for_results(celery_db, WARM_UP)
-        first = _results(celery_db)
-        done_at = _wait_for_results(celery_db, tasks)
+        began_at = _wait_for_results(celery_db, WARM_UP)
+        first, began = _results(celery_db), _cpu_times(process.pid, celery_db)
+        ended_at = _wait_for_results(celery_db, tasks)
+        ended = _cpu_times(process.pid, celery_db)
     finally:
         # Not by a warm shutdown: billiard may wait half a minute for messages of a child that has just been idle.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return (tasks - first) / (done_at - warm_at)
+    counted = tasks - first
+    times = {name: (ended[name] - began[name]) * 1e6 / counted for name in began}
+    return {"worker": counted / (ended_at - began_at), **times}
+
+
+def _cpu_times(worker: int, server: "Redis") -> dict[str, float]:
+    """What a worker with one child, and the server, have used so far, in seconds."""
+    [child] = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
+    used = server.info("cpu")
+    return {
+        "main_us": _cpu_time(worker),
+        "child_us": _cpu_time(int(child)),
+        "server_us": used["used_cpu_user"] + used["used_cpu_sys"],
+    }
+
+
+def _cpu_time(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime of proc(5)
 
 
 def _results(celery_db: "Redis") -> int:

@@ -23,6 +23,13 @@ def measured(part, size):
     return figures
 
 
+def test_what_a_task_costs_is_measured_beside_plain_celery():
+    figures = measured("overhead", 500)
+    assert figures["ratio_to_plain"].keys() == {"tracked", "events"}
+    assert min(rate for found in figures["tasks_per_second"].values() for rate in found.values()) > 0
+    assert min(cpu_us for found in figures["cpu_per_task"].values() for cpu_us in found.values()) > 50
+
+
 def test_each_transition_is_one_round_trip():
     figures = measured("transitions", 200)
     assert {verb: round(found["round_trips"], 2) for verb, found in figures.items()} == dict.fromkeys(figures, 1)
