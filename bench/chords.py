@@ -11,7 +11,8 @@ from bench.noop import collect, noop
 
 count = int(sys.argv[1])
 noop.delay()  # connections, and what is made once
-began_at, began = time.time(), time.perf_counter()
+began_at, began, cpu_s = time.time(), time.perf_counter(), time.process_time()
 result = chord([noop.si() for _ in range(count)], collect.s()).apply_async()
-print(json.dumps({"id": result.id, "began_at": began_at, "sent_s": time.perf_counter() - began}), flush=True)
+sent_s, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
+print(json.dumps({"id": result.id, "began_at": began_at, "sent_s": sent_s, "cpu_s": cpu_s}), flush=True)
 os._exit(0)  # Celery would give up its subscription to each result by itself

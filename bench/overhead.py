@@ -23,6 +23,7 @@ from typing import Any
 
 from redis import Redis
 
+from bench import cpu
 from jobtracker.embedded import EmbeddedRedis
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,18 +126,11 @@ def _work_off(celery_db: "Redis", environ: dict[str, str], tasks: int) -> dict[s
 
 def _cpu_times(worker: int, server: "Redis") -> dict[str, float]:
     """What a worker with one child, and the server, have used so far, in seconds."""
-    [child] = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
-    used = server.info("cpu")
     return {
-        "main_us": _cpu_time(worker),
-        "child_us": _cpu_time(int(child)),
-        "server_us": used["used_cpu_user"] + used["used_cpu_sys"],
+        "main_us": cpu.of_process(worker),
+        "child_us": cpu.of_children(worker),
+        "server_us": cpu.of_server(server),
     }
-
-
-def _cpu_time(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # utime and stime of proc(5)
 
 
 def _results(celery_db: "Redis") -> int:

@@ -4,6 +4,7 @@ A worker of each, idle until then, works them off in turns, on one server. A pla
 own, a tree by the API or, where it is large, by the worker. A tree is accepted when the answer begins, with its id
 (the answer is the whole tree); dispatched when the last sub-job is with the broker; finished when its parent has
 completed, as a chord is when its body has. Then the first page of its sub-jobs, and the whole tree, are asked for.
+Of a processor's time is counted what the sender, the worker and its children, and the server have taken until then.
 """
 
 import contextlib
@@ -22,7 +23,8 @@ from typing import Any
 
 from redis import Redis
 
-from jobtracker.connection import connect
+from bench import cpu
+from jobtracker.connection import RedisClient, connect
 from jobtracker.embedded import EmbeddedRedis, free_port
 from jobtracker.keys import Keys
 from jobtracker.processes import ChildProcess
@@ -76,6 +78,8 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
         "plain_sent_s": "chord sent s",
         "plain_finished_s": "chord finished s",
         "ratio": "ratio",
+        "cpu_us": "CPU µs a job",
+        "plain_cpu_us": "chord's",
         "page_p50_ms": "page p50 ms",
         "page_p95_ms": "p95",
         "tree_s": "whole tree s",
@@ -94,17 +98,19 @@ class Plain:
     def __init__(self, server: EmbeddedRedis, folder: Path, stack: contextlib.ExitStack) -> None:
         self._environ = _environ(server, "plain", 1)
         self._results = stack.enter_context(Redis(port=server.port, db=1))
-        stack.enter_context(_worker(self._environ, folder))
+        self._worker = stack.enter_context(_worker(self._environ, folder))
 
     def measure(self, jobs: int) -> dict[str, float]:
         """Send a chord and wait until its body has run; until it was sent, and that."""
         command = [sys.executable, "-m", "bench.chords", str(jobs)]
+        spent = _Spent(self._results, self._worker)
         done = subprocess.run(command, cwd=ROOT, env=self._environ, check=True, capture_output=True, text=True)
         sent = json.loads(done.stdout)
         key = f"celery-task-meta-{sent['id']}"
         _wait(lambda: bool(self._results.exists(key)))
         done_at = datetime.fromisoformat(json.loads(self._results.get(key) or b"")["date_done"])
-        return {"sent_s": sent["sent_s"], "finished_s": done_at.timestamp() - sent["began_at"]}
+        found = {"sent_s": sent["sent_s"], "finished_s": done_at.timestamp() - sent["began_at"]}
+        return found | spent.each(jobs, sender_s=sent["cpu_s"])
 
 
 class Tracked:
@@ -115,15 +121,18 @@ class Tracked:
         self._port = free_port()
         self._client = stack.enter_context(connect(f"redis://127.0.0.1:{server.port}/2", 10))
         [self._keys] = Keys("bench").parts
-        stack.enter_context(_worker(environ, folder))
+        self._worker = stack.enter_context(_worker(environ, folder))
         _wait(lambda: bool(self._client.exists(self._keys("leases"))))
-        stack.enter_context(_process("api", ["-m", "api.main"], environ | {"API_PORT": str(self._port)}, folder))
+        environ |= {"API_PORT": str(self._port)}
+        self._api = stack.enter_context(_process("api", ["-m", "api.main"], environ, folder))
         _wait(self._answers)
 
     def measure(self, jobs: int) -> dict[str, float]:
         """Create and start a parent with so many sub-jobs, wait until it has completed, and look at it."""
         tree = {"job_type": "bench.collect", "sub_jobs": [NOOP] * jobs, "start": True}
+        spent, api_s = _Spent(self._client, self._worker), cpu.of_process(self._api)
         root, found = self._submit(tree)
+        found |= spent.each(jobs, sender_s=cpu.of_process(self._api) - api_s)
         pages = sorted(self._timed(f"/api/jobs/?parent={root}&page_size=100")[0] for _ in range(PAGES))
         found |= {"page_p50_ms": pages[PAGES // 2] * 1000, "page_p95_ms": pages[PAGES * 95 // 100] * 1000}
         found["tree_s"], body = self._timed(f"/api/jobs/{root}/with-subjobs")
@@ -177,6 +186,27 @@ class Tracked:
             return False
 
 
+class _Spent:
+    """What is taken of a processor's time from now on, by a worker and the server."""
+
+    def __init__(self, client: RedisClient, worker: int) -> None:
+        self._each: dict[str, Callable[[], float]] = {
+            "main": lambda: cpu.of_process(worker),
+            "children": lambda: cpu.of_children(worker),
+            "server": lambda: cpu.of_server(client),
+        }
+        self._before = self._now()
+
+    def _now(self) -> dict[str, float]:
+        return {name: read() for name, read in self._each.items()}
+
+    def each(self, jobs: int, *, sender_s: float) -> dict[str, float]:
+        """So far, in microseconds for each job; the sender's is told."""
+        spent = {name: now - self._before[name] for name, now in self._now().items()} | {"sender": sender_s}
+        figures = {f"cpu_{name}_us": of / jobs * 1e6 for name, of in spent.items()}
+        return {"cpu_us": sum(figures.values()), **figures}
+
+
 def _environ(server: EmbeddedRedis, variant: str, database: int) -> dict[str, str]:
     url = f"redis://127.0.0.1:{server.port}"
     own = {
@@ -193,21 +223,22 @@ def _environ(server: EmbeddedRedis, variant: str, database: int) -> dict[str, st
 
 
 @contextlib.contextmanager
-def _worker(environ: dict[str, str], folder: Path) -> Iterator[None]:
+def _worker(environ: dict[str, str], folder: Path) -> Iterator[int]:
     command = ["-m", "celery", "-A", "bench.noop", "worker", "-P", "prefork", "-c", str(CONCURRENCY)]
     command += ["-l", "ERROR", "--without-gossip", "--without-mingle"]
-    with _process(environ["BENCH_VARIANT"], command, environ, folder):
-        yield
+    with _process(environ["BENCH_VARIANT"], command, environ, folder) as pid:
+        yield pid
 
 
 @contextlib.contextmanager
-def _process(name: str, command: list[str], environ: dict[str, str], folder: Path) -> Iterator[None]:
+def _process(name: str, command: list[str], environ: dict[str, str], folder: Path) -> Iterator[int]:
     process = ChildProcess(
         name, [sys.executable, *command], log_path=folder / f"{name}.log", cwd=ROOT, env=environ, stop_steps=[]
     )
     process.start()
+    assert process.pid is not None
     try:
-        yield
+        yield process.pid
     finally:
         process.stop()
 

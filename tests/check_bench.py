@@ -54,6 +54,7 @@ def test_trees_of_each_size_finish_and_are_read():
     assert figures.keys() == {"10", "12", "deep"}
     assert all(0 < found["accepted_s"] < found["finished_s"] for found in figures.values())
     assert figures["12"]["tree_mb"] > 0.01
+    assert 0 < figures["12"]["cpu_server_us"] < figures["12"]["cpu_us"]
 
 
 def test_memory_is_measured_beside_peers():
