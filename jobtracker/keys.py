@@ -116,12 +116,12 @@ RECORD_FIELDS = (
     "queued",  # ms, this run
     "started",  # ms, this run's first attempt (a parent: its first sub-job)
     "began",  # ms, where in this run another execution took the place of one: when that one began which counts
-    "finished",  # ms, when it settled
+    "finished",  # ms, when it settled; not set: where it has, `entered`
     "entered",  # ms, when it came to its status; the score in the status indexes
     "eta",  # ms, not before: the next attempt, or the ETA it was sent with
     "expires",  # ms: where it has not begun by then, a worker discards it
     "worker",  # name of the Celery worker that runs or ran it
-    "lease",  # incarnation of that worker
+    "lease",  # incarnation of that worker; not set of a settled job: that in `execution`
     "losses",  # how often its worker or process was lost with it, since somebody started or retried it
     "displaced",  # leases of workers that had begun this attempt too, and may be lost; separated by spaces
     "acks_late",  # "1": its message comes back when its worker dies

@@ -8,6 +8,7 @@ from redis.client import NEVER_DECODE
 
 from jobtracker.connection import RedisClient
 from jobtracker.keys import RECORD_FIELDS, Keys
+from jobtracker.lifecycle import SETTLED
 
 
 class Row(NamedTuple):
@@ -22,7 +23,10 @@ def fields_of(packed: bytes) -> dict[str, str]:
     """What is set of a record, by `keys.RECORD_FIELDS`, as texts; not what a newer release has added."""
     known = len(RECORD_FIELDS)
     found = msgpack.unpackb(packed, strict_map_key=False, unicode_errors="replace")
-    return {RECORD_FIELDS[place]: str(value) for place, value in found.items() if place < known}
+    fields = {RECORD_FIELDS[place]: str(value) for place, value in found.items() if place < known}
+    if fields.get("status") in SETTLED and "entered" in fields:
+        fields.setdefault("finished", fields["entered"])
+    return fields
 
 
 def record_of(row: Row) -> dict[str, str]:

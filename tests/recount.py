@@ -100,10 +100,9 @@ def _of_record(job_id: str, record: dict[str, str]) -> Iterator[str]:
     for field in record.keys() - set(RECORD_FIELDS):
         yield f"job {job_id} has the unknown field {field}"
     settled = record["status"] in SETTLED
-    if settled != ("finished" in record):
-        yield f"job {job_id} is {record['status']}, finished: {record.get('finished')}"
-    if settled and record.get("finished") != record["entered"]:
-        yield f"job {job_id} finished at {record.get('finished')}, but came to its status at {record['entered']}"
+    finished = record.get("finished", record["entered"] if settled else None)
+    if finished != (record["entered"] if settled else None):
+        yield f"job {job_id} is {record['status']} since {record['entered']}, finished: {finished}"
     for field in ("executing", "eta"):
         if settled and field in record:
             yield f"job {job_id} is {record['status']} and has {field}"

@@ -60,7 +60,7 @@ BARE = {"id": "j", "type": "custom", "status": "pending", "created": "0", "enter
 def test_a_summary_is_what_the_model_would_say(record):
     fields = {RECORD_FIELDS.index(name): value for name, value in record.items() if name != "id"}
     row = Row(record["id"], msgpack.packb(fields))
-    assert summary_json(row) == JobSummary.from_record(record).model_dump_json().encode()
+    assert summary_json(row) == JobSummary.from_record(record_of(row)).model_dump_json().encode()
 
 
 @given(RECORDS, DATA)

@@ -18,7 +18,7 @@ local function may_go(rec)
   if mode == 'trash' or mode == 'undo' then return true end
   local unsent = mode == 'delete' and rec[RUN] == 0 and rec[STATUS] == 'pending'
   if not SETTLED[rec[STATUS]] and not unsent then return false end
-  if mode ~= 'delete' and tonumber(rec[PLACE.finished]) >= before then return false end
+  if mode ~= 'delete' and tonumber(rec[PLACE.entered]) >= before then return false end
   if rec[SUBS] and not unsent then
     local open = rec[SUBS]
     for _, name in ipairs({ 'subs_completed', 'subs_failed', 'subs_cancelled' }) do

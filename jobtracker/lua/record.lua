@@ -11,7 +11,8 @@ local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, los
 local function set_field(rec, name, value) rec[name] = NUMBER[name] and tonumber(value) or value end
 
 -- What of a record is not kept, for it says nothing: numbers that are 0 (but the run), a normal priority, a name and a
--- task that are the same as the type.
+-- task that are the same as the type; of a settled job when it finished, for that is when it came to its status, and the
+-- lease that its execution names.
 local UNSET = { __index = { run = 0, attempt = 0, subs = 0, deliveries = 0, losses = 0, void = 0, relaunched = 0,
   left = 0, subs_completed = 0, subs_failed = 0, subs_cancelled = 0, priority = NORMAL } }
 
@@ -26,6 +27,10 @@ local function unpacked(id, packed)
   local rec = new_record(id)
   for place, value in pairs(cmsgpack.unpack(packed)) do rec[NAME[place] or place] = value end
   rec.packed = packed
+  if SETTLED[rec.status] then
+    rec.finished = rec.finished or rec.entered
+    rec.lease = rec.lease or rec.execution and worker_of(rec.execution)
+  end
   return rec.status and rec or nil
 end
 
@@ -45,6 +50,10 @@ local function packed_of(rec)
   if rec.priority == NORMAL then fields[PLACE.priority] = nil end
   if rec.name == as_type then fields[PLACE.name] = nil end
   if rec.task == as_type then fields[PLACE.task] = nil end
+  if SETTLED[rec.status] then
+    if rec.finished == rec.entered then fields[PLACE.finished] = nil end
+    if rec.execution and rec.lease == worker_of(rec.execution) then fields[PLACE.lease] = nil end
+  end
   return cmsgpack.pack(fields)
 end
 
@@ -185,7 +194,7 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
     rec.started = rec.started or now
   elseif event == 'complete' then
     rec.reason = nil
-  elseif event == 'retry' or event == 'requeue' then
+  elseif event == 'retry' or event == 'requeue' or event == 'reopen' then
     rec.executing, rec.eta, rec.lease = nil, nil, nil
   elseif event == 'replace' then
     rec.executing, rec.eta, rec.lease, rec.execution = nil, nil, nil, nil

@@ -120,8 +120,8 @@ DAMAGES = {
         lambda c, k: c.hset(k("outcomes", "parent"), "stranger", "1:running"),
         ("stranger", "outcomes", "parent"),
     ),
-    "a settled job has not finished": (
-        lambda c, k: alter(c, k, "j", {"finished": None}),
+    "a settled job has finished at another time": (
+        lambda c, k: alter(c, k, "j", {"finished": "1"}),
         ("record", "finished", "j"),
     ),
     "a settled job executes": (lambda c, k: alter(c, k, "j", {"executing": "1"}), ("record", "executing", "j")),
