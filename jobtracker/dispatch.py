@@ -69,12 +69,15 @@ class Dispatcher:
     def _priorities(self) -> dict[Priority, int]:
         return broker_priorities(self.app)
 
-    def publish(self, families: Mapping[str, list[str]], runs: Mapping[str, int]) -> None:
+    def publish(
+        self, families: Mapping[str, list[str]], runs: Mapping[str, int], loaded: Sequence[Loaded] | None = None
+    ) -> None:
         """Send a job; a parent as a chord, its sub-jobs as the header and its own task as the body.
 
         Args:
             families: The sub-jobs of the job, which is the first, and of each one below it (`JobQueries.families`).
             runs: The run that is sent of each.
+            loaded: What is stored of the jobs, where that is known.
 
         Raises:
             BrokerUnavailableError: The broker or the result backend does not answer; nothing was sent.
@@ -82,7 +85,9 @@ class Dispatcher:
             QueueMissingError: It has no queue for one of them; nothing was sent.
         """
         root = next(iter(families))
-        jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
+        if loaded is None:
+            loaded = self.queries.load(list(families))
+        jobs = {record["id"]: (record, data) for record, data in loaded}
         self._expect_queues(record for record, _ in jobs.values())
         self._send(self._chord(root, families, jobs, runs))
 

@@ -77,7 +77,7 @@ PREFIXES: dict[str, str] = {
     #                        Writer: plant, hand_over, claim. What was deleted since leaves when it is its turn.
     "unconfirmed": "unconfirmed",
     # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
-    #                        Scored by when they were recorded (ms). Writer: transition, settle, store.
+    #                        Scored by when they were recorded (ms). Writer: create, transition, settle, store.
     "untold": "untold",
     # untold         zset    Jobs whose parent, or the next in whose chain, may not know yet that they are there, have
     #                        ended, or are open again. Scored by since when (ms). Writer: create, transition, settle,

@@ -18,7 +18,7 @@ from jobtracker.errors import (
 )
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Priority, Status
 from jobtracker.models import JobUpdate, SubJobCreate, custom_payload, task_id_of
-from jobtracker.queries import JobQueries
+from jobtracker.queries import JobQueries, Loaded
 from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.settlement import Settlement
@@ -77,7 +77,9 @@ class Launcher:
         records: list[NewJob] = []
         job_id = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
         try:
-            if len(records) > AT_ONCE:
+            if len(records) == 1:
+                self._submit_one(*records)
+            elif len(records) > AT_ONCE:
                 self._submit_large(job_id, records)
             else:
                 self.store.create(*records)
@@ -88,6 +90,12 @@ class Launcher:
                 self.delete(job_id)
             raise
         return job_id
+
+    def _submit_one(self, job: NewJob) -> None:
+        """Record a job as started, in one step, and send it as it was recorded."""
+        self.store.create(replace(job, sends=True))
+        record = {name: str(value) for name, value in job.fields.items()}
+        self._send({job.id: []}, {job.id: 1}, [({**record, "id": job.id}, dict(job.data))])
 
     def _submit_large(self, root: str, records: list[NewJob]) -> None:
         """Record a large tree as started, and let workers send it.
@@ -138,13 +146,21 @@ class Launcher:
         runs = {each: change.run for each, change in changes.items() if change.applied}
         if runs.keys() != families.keys():
             self._start_in_part(families, runs)
-            return
+        else:
+            self._send(families, runs)
+
+    def _send(
+        self, families: dict[str, list[str]], runs: dict[str, int], loaded: Sequence[Loaded] | None = None
+    ) -> None:
+        """Send a tree whose runs are recorded; its root is the first."""
+        job_id = next(iter(families))
+        is_large = len(families) > AT_ONCE
         leaves = [each for each in runs if not families[each]]
         try:
             if is_large:
                 self._hand_over(leaves, runs)
             else:
-                self.dispatcher.publish(families, runs)
+                self.dispatcher.publish(families, runs, loaded)
         except PartlySentError as error:
             self._call_off(job_id, error)
             raise

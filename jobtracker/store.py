@@ -60,12 +60,14 @@ class NewJob:
         fields: The record, by `keys.RECORD_FIELDS`; type and priority are needed.
         data: The bulky part, by `keys.DATA_FIELDS`.
         subs: Sub-jobs by position.
+        sends: Whoever records it is about to send its first run, and confirms that then (`JobStore.confirm`).
     """
 
     id: str
     fields: Mapping[str, str | int]
     data: Mapping[str, str] = field(default_factory=dict)
     subs: Mapping[int, str] = field(default_factory=dict)
+    sends: bool = False
 
 
 class Change(NamedTuple):
@@ -541,7 +543,7 @@ class JobStore:
 
     def _new(self, job: NewJob, at_ms: int) -> tuple[str, list[str | int | float]]:
         part = self.keys.of(job.id)
-        args: list[str | int | float] = [part.prefix, job.id, at_ms]
+        args: list[str | int | float] = [part.prefix, job.id, at_ms, int(job.sends)]
         args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
         return part("job", job.id), args
 

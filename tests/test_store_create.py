@@ -1,5 +1,7 @@
 """Recording jobs, and attaching sub-jobs to them."""
 
+from dataclasses import replace
+
 import pytest
 from raw_records import stored
 from recount import keys_of, recount
@@ -26,6 +28,15 @@ def test_a_new_job_is_pending_never_sent_and_in_every_index(client, keys, store,
 def test_a_job_that_plain_celery_sent_is_recorded_in_its_first_run(queries, store):
     store.create(new_job("j", run=1, queued=START_MS))
     assert queries.record("j")["run"] == "1"
+
+
+def test_who_is_about_to_send_a_job_records_it_in_its_first_run_unconfirmed(client, keys, store, queries):
+    job = new_job("j")
+    store.create(replace(job, sends=True), at_ms=START_MS)
+    record = queries.record("j")
+    assert (record["status"], record["run"], record["queued"]) == ("pending", "1", str(START_MS))
+    assert queries.are_unconfirmed(["j"]) == {"j"}
+    assert recount(client, keys) == []
 
 
 def test_creating_it_again_changes_nothing(client, keys, store):

@@ -1,15 +1,15 @@
 -- create.lua: record a job, unless it is there; attach sub-jobs to it, unless they are.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, now (ms), n, n field/value pairs of the record, m, m field/value pairs of the data,
---          then position/id pairs of sub-jobs
+-- ARGV     prefix, id, now (ms), '1' where whoever records it is about to send its first run, n, n field/value pairs of
+--          the record, m, m field/value pairs of the data, then position/id pairs of sub-jobs
 -- Outcomes applied (created), duplicate (was there), deleted (must not come back), missing (no fields, and it is not there)
 -- A parent that failed by presumption and gets another sub-job is open again.
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
 -- A worker may have recorded it first, where its publisher could not reach the store: it does not know the family.
 local id, now = ARGV[2], tonumber(ARGV[3])
-local at = 4
+local at = 5
 local function pairs_of()
   local n = tonumber(ARGV[at])
   local list = {}
@@ -28,6 +28,10 @@ if not rec then
     return redis.error_reply('ERR A job needs a type and a priority.')
   end
   rec = first_record(id, fields, now)
+  if ARGV[4] == '1' then
+    rec.run, rec.queued = 1, now
+    dispatched(rec, now)
+  end
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
   redis.call('ZADD', key('type', rec.type), now, id)
   introduce(rec)
