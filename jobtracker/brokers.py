@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
 from kombu.entity import Queue
-from kombu.exceptions import ChannelError, OperationalError
+from kombu.exceptions import BatchPublishError, ChannelError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
@@ -239,3 +239,21 @@ def broker_errors() -> Iterator[None]:
         raise BrokerUnavailableError(f"The broker does not answer: {error}") from error
     except AMQPError as error:
         raise BrokerUnavailableError(f"The broker refuses: {error}") from error
+
+
+@contextmanager
+def sent_together(producer: Any) -> Iterator[None]:
+    """Keep what a producer publishes, and send it at the end in one round trip; at once where only Redis can do that.
+
+    Where it fails, any of the messages may be with the broker.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer, or refuses.
+        redis.exceptions.ResponseError: Redis does not take one of the messages, and does not say which.
+    """
+    with broker_errors():
+        try:
+            with producer.batch():
+                yield
+        except BatchPublishError as error:
+            raise error.__cause__ or error from error

@@ -10,9 +10,10 @@ from typing import Any
 from celery import Celery, Signature, chord, signals, states
 from celery.exceptions import SoftTimeLimitExceeded
 from kombu.utils.json import loads
+from redis.exceptions import ResponseError
 
 from jobtracker.arguments import ALL
-from jobtracker.brokers import broker_errors, broker_priorities, expect_queues
+from jobtracker.brokers import broker_errors, broker_priorities, expect_queues, sent_together
 from jobtracker.connection import is_away
 from jobtracker.errors import (
     ArgumentsGoneError,
@@ -102,42 +103,42 @@ class Dispatcher:
             ResultGoneError: A completed sub-job's result is neither stored nor in Celery's result backend any more.
             ArgumentsGoneError: Its arguments are not stored.
         """
-        for _, error in self.publish_each({job_id: run}):
-            if error:
-                raise error
+        for error in self.publish_all({job_id: run}).values():
+            raise error
 
-    def publish_each(
-        self, runs: Mapping[str, int], loaded: Sequence[Loaded] | None = None
-    ) -> Iterator[tuple[str, Exception | None]]:
-        """Send runs of jobs' own tasks; yields each job when that is done, with why it can't be sent, as above.
+    def publish_all(self, runs: Mapping[str, int], loaded: Sequence[Loaded] | None = None) -> dict[str, Exception]:
+        """Send runs of jobs' own tasks, all in one round trip where the broker is Redis.
 
         Args:
             runs: The runs.
             loaded: What is stored of the jobs, in their order, where it was read already.
 
+        Returns:
+            Of those that can't be sent, why, as above.
+
         Raises:
-            BrokerUnavailableError: The broker does not answer: with that one it ends.
+            BrokerUnavailableError: The broker does not answer; it may have taken any of them.
         """
         if loaded is None:
             loaded = self.queries.load(list(runs), missing_ok=True)
-        with self._producer() as producer:
-            for record, data in loaded:
-                job_id = record["id"]
+        signatures: dict[str, Signature] = {}
+        unsent: dict[str, Exception] = {}
+        for record, data in loaded:
+            job_id = record["id"]
+            with _kept(unsent, job_id):
                 if "status" not in record:
-                    yield job_id, JobNotFoundError(job_id)
-                    continue
-                try:
-                    results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
-                    self._expect_queues([record])
-                    self._send(self._signature(record, data, runs[job_id], results), producer)
-                except (BrokerUnavailableError, SoftTimeLimitExceeded):
-                    raise
-                except Exception as error:
-                    if is_away(error):
-                        raise
-                    yield job_id, error
-                else:
-                    yield job_id, None
+                    raise JobNotFoundError(job_id)
+                results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
+                self._expect_queues([record])
+                signatures[job_id] = self._signature(record, data, runs[job_id], results)
+        try:
+            with self._producer() as producer, sent_together(producer):
+                for job_id, signature in signatures.items():
+                    with _kept(unsent, job_id):
+                        self._send(signature, producer)
+        except ResponseError as error:
+            return unsent | dict.fromkeys(signatures, error)
+        return unsent
 
     def hand_over(self, task_ids: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
         """Let workers send runs of jobs that are noted as unsent: those that consume the queues of some of them.
@@ -260,6 +261,19 @@ class Dispatcher:
         if kept.state != states.SUCCESS:
             raise ResultGoneError(record["id"])
         return kept.result
+
+
+@contextmanager
+def _kept(errors: dict[str, Exception], job_id: str) -> Iterator[None]:
+    """Note why one job can't be sent; what concerns them all is raised."""
+    try:
+        yield
+    except (BrokerUnavailableError, SoftTimeLimitExceeded):
+        raise
+    except Exception as error:
+        if is_away(error):
+            raise
+        errors[job_id] = error
 
 
 def withheld(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:

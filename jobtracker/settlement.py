@@ -238,26 +238,22 @@ class Settlement:
     def send(self, runs: Mapping[str, int], loaded: Sequence[Loaded] | None = None) -> None:
         """Send runs of jobs' own tasks; a job whose task can never be sent has failed.
 
-        Where the broker does not answer, those that it was not given are left to be sent by the reaper.
+        Where the broker does not answer, they are left to be sent by the reaper.
 
         Args:
             runs: The runs.
             loaded: What is stored of the jobs, in their order, where it was read already.
         """
-        done: list[str] = []
         try:
-            for job_id, error in self.dispatcher.publish_each(runs, loaded):
-                if error is not None:
-                    self._fail_unsent(job_id, runs[job_id], error)
-                done.append(job_id)
+            unsent = self.dispatcher.publish_all(runs, loaded)
         except BrokerUnavailableError as error:
-            # Perhaps it has taken the message. The reaper sends that one later, as another run.
-            what = f"{len(runs) - len(done)} tasks" if len(runs) > 1 else f"The task of job {next(iter(runs))}"
+            # Perhaps it has taken them. The reaper sends them later, as other runs.
+            what = f"{len(runs)} tasks" if len(runs) > 1 else f"The task of job {next(iter(runs))}"
             logger.warning("%s not sent, as far as is known: %s", what, error)
-        finally:
-            task_ids = [task_id_of(job_id, run) for job_id, run in runs.items()]
-            self.store.confirm(*task_ids[: len(done)])
-            self.store.hand_over(task_ids[len(done) + 1 :])
+            return
+        for job_id, reason in unsent.items():
+            self._fail_unsent(job_id, runs[job_id], reason)
+        self.store.confirm(*map(task_id_of, runs, runs.values()))
 
     def _fail_unsent(self, job_id: str, run: int, error: Exception) -> None:
         logger.error("The task of job %s could not be sent", job_id, exc_info=error)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from raw_records import alter
+from redis import Redis
 from servers import Relay
 from workers_under_test import BROKERS, eventually, job, new_project
 
@@ -155,7 +156,10 @@ def test_a_large_tree_whose_broker_is_away_is_as_it_was(redis_server, worker_log
         assert not project.client.exists(project.keys("unconfirmed"))
 
 
-def test_a_broker_that_goes_away_while_a_worker_sends_gets_each_message_once(redis_server, worker_log_dir, small):
+@pytest.mark.parametrize("loses", ["the answer", "the messages"])
+def test_what_a_broker_that_goes_away_may_have_taken_is_sent_again_and_runs_once(
+    redis_server, worker_log_dir, small, loses
+):
     with (
         Relay(redis_server.port) as relay,
         new_project(redis_server, worker_log_dir, celery_broker_url=f"redis://127.0.0.1:{relay.port}/1") as project,
@@ -167,17 +171,32 @@ def test_a_broker_that_goes_away_while_a_worker_sends_gets_each_message_once(red
         relay.loses = subs[2].encode()
         Outbox(project.tracking).send_claimed(subs)
         relay.loses = None
-        assert sorted(unsent(project)) == sorted(subs[3:])
-        assert project.queries.are_unconfirmed(subs) == {subs[2]}
-        let_time_pass(project)
-        project.client.zadd(project.keys("unconfirmed"), {subs[2]: 1})
+        if loses == "the messages":
+            purge(project)
+        assert unsent(project) == []
+        assert project.queries.are_unconfirmed(subs) == {*subs}
+        project.client.zadd(project.keys("unconfirmed"), dict.fromkeys(subs, 1))
         Outbox(project.tracking).send()
         with project.worker():
             assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2, 3, 4, 5]
-            runs = [project.job(each).run for each in subs]
-            assert runs == [1, 1, 2, 1, 1, 1]
-            assert [project.did(each, run) for each, run in zip(subs, runs, strict=True)] == [RAN] * 6
-            assert project.did(subs[2], run=1) == []
+            assert [project.job(each).run for each in subs] == [2] * 6
+            assert [project.did(each, run=2) for each in subs] == [RAN] * 6
+            assert [project.did(each, run=1) for each in subs] == [[]] * 6
+
+
+def test_what_redis_does_not_take_has_failed(own_project, small):
+    own_project.announce()
+    root, *subs = ids = family(own_project, 3)
+    own_project.launcher.start(root)
+    purge(own_project)
+    queue = f"{own_project.name}:{own_project.queue}\x06\x166"  # as kombu names it, of normal priority
+    with Redis.from_url(own_project.settings.broker_url) as broker:
+        broker.set(queue, "no list")
+        Outbox(own_project.tracking).send_claimed(subs)
+        broker.delete(queue)
+    assert {own_project.job(each).status for each in ids} == {Status.FAILED}
+    assert "WRONGTYPE" in own_project.job(subs[1]).reason
+    assert not own_project.client.exists(own_project.keys("unsent"), own_project.keys("unconfirmed"))
 
 
 def test_it_is_explained_what_a_job_waits_for_that_a_worker_is_to_send(own_project, small):
