@@ -1,9 +1,9 @@
 """Where Redis and RabbitMQ differ as Celery's broker: priorities, what a queue is declared with, how much waits."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from amqp.exceptions import AMQPError, NotFound
@@ -20,6 +20,8 @@ from jobtracker.lifecycle import Priority
 from jobtracker.refusals import Refusal, find_refusal, refusal_of
 from jobtracker.settings import Settings
 from jobtracker.urls import SentinelAddress, is_sentinel
+
+T = TypeVar("T")
 
 _REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
 _AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
@@ -111,11 +113,12 @@ def expect_queues(app: Celery, names: Iterable[str]) -> None:
     wanted = sorted(set(names))
     if not wanted or not is_amqp(app):
         return
-    with broker_errors(), app.connection_for_write() as connection:
-        connection.ensure_connection(max_retries=1, interval_start=0)
-        for name in wanted:
-            if backlog(connection, name) is None:
-                raise QueueMissingError(name)
+
+    def missing(connection: Any) -> list[str]:
+        return [name for name in wanted if backlog(connection, name) is None]
+
+    for name in ask_broker(app, missing):
+        raise QueueMissingError(name)
 
 
 def backlog(connection: Any, queue: str) -> Backlog | None:
@@ -124,10 +127,11 @@ def backlog(connection: Any, queue: str) -> Backlog | None:
     Redis counts no consumers. It is not asked by a passive declare: with a `global_keyprefix` that looks for the
     queue without the prefix, and finds none (kombu/transport/redis.py, _has_queue).
     """
+    if connection.transport.driver_type == "redis":
+        size = connection.default_channel._size(queue)  # noqa: SLF001 (all priorities; kombu has nothing public)
+        return Backlog(int(size), None)
     channel = connection.channel()  # of its own: RabbitMQ closes it where there is no such queue
     try:
-        if connection.transport.driver_type == "redis":
-            return Backlog(int(channel._size(queue)), None)  # noqa: SLF001 (all priorities; kombu has nothing public)
         found = channel.queue_declare(queue=queue, passive=True)
     except (ChannelError, NotFound):
         return None
@@ -220,6 +224,22 @@ def connected(app: Celery, timeout_s: float, *, read_timeout_s: float | None = N
     with broker_errors(), app.connection_for_read(transport_options=limits) as connection:
         connection.ensure_connection(max_retries=1, interval_start=0, timeout=timeout_s)
         yield connection
+
+
+def ask_broker(app: Celery, ask: Callable[[Any], T]) -> T:
+    """What an app's broker answers, on one of the connections that the app keeps: to open one takes far longer.
+
+    Args:
+        app: The app.
+        ask: Asks on a connection; once more on a new one, where the one that was kept has gone.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer, or refuses.
+    """
+    with broker_errors(), app.pool.acquire(block=True) as connection:
+        connection.ensure_connection(max_retries=1, interval_start=0)
+        answer: T = connection.ensure(connection, ask, max_retries=1, interval_start=0)(connection)
+        return answer
 
 
 @contextmanager

@@ -9,7 +9,15 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobtracker.brokers import Backlog, backlog, broker_refusal, connected, unacknowledged, without_secrets
+from jobtracker.brokers import (
+    Backlog,
+    ask_broker,
+    backlog,
+    broker_refusal,
+    connected,
+    unacknowledged,
+    without_secrets,
+)
 from jobtracker.errors import BeingMovedError, BrokerUnavailableError, EarlierStoreError, PartitionsError
 from jobtracker.lineage import mapped_task
 from jobtracker.partitions import expect_partitions, servers_of
@@ -48,20 +56,24 @@ class Inspection:
         live = self.leases.live()
         names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
         names |= {queue for worker in live for queue in worker.queues} | {self.app.conf.task_default_queue}
-        with self._broker() as connection:
-            found = {name: backlog(connection, name) or _NOTHING for name in sorted(names)}
-            return QueueDepths(
-                queues=[
-                    QueueDepth(
-                        queue=name,
-                        messages=messages,
-                        consumers=[worker.name for worker in live if name in worker.queues],
-                        consumer_count=consumers,
-                    )
-                    for name, (messages, consumers) in found.items()
-                ],
-                unacknowledged=unacknowledged(connection),
-            )
+
+        def ask(connection: Any) -> tuple[dict[str, Backlog], int | None]:
+            waiting = {name: backlog(connection, name) or _NOTHING for name in sorted(names)}
+            return waiting, unacknowledged(connection)
+
+        found, held = ask_broker(self.app, ask)
+        return QueueDepths(
+            queues=[
+                QueueDepth(
+                    queue=name,
+                    messages=messages,
+                    consumers=[worker.name for worker in live if name in worker.queues],
+                    consumer_count=consumers,
+                )
+                for name, (messages, consumers) in found.items()
+            ],
+            unacknowledged=held,
+        )
 
     def workers(self, *, fresh: bool = False) -> list[WorkerStats]:
         """All workers, by name; their answers, and that there are none, are at most `cache_s` s old, or `fresh`.
