@@ -28,12 +28,16 @@ def celery_app(settings: ApiSettings) -> Celery:
     """The app, which knows no tasks."""
     app = SendingCelery("jobtracker-api")
     configure(app, settings)
+    limits = _AMQP_LIMITS if settings.broker_is_amqp else _REDIS_LIMITS
     app.conf.update(
         broker_connection_timeout=1.0,
         broker_heartbeat=0,  # nobody would send any
         broker_pool_limit=_MOST_CONNECTIONS,
-        broker_transport_options=_AMQP_LIMITS if settings.broker_is_amqp else _REDIS_LIMITS,
-        result_backend_transport_options={"retry_policy": {"max_retries": 1}},
+        broker_transport_options={**app.conf.broker_transport_options, **limits},
+        result_backend_transport_options={
+            **app.conf.result_backend_transport_options,
+            "retry_policy": {"max_retries": 1},
+        },
         redis_socket_connect_timeout=1.0,
         redis_socket_timeout=2.0,
         task_send_sent_event=settings.task_events,

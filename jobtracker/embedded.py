@@ -135,7 +135,7 @@ class EmbeddedRedis:
         """
         if self._process is not None:
             return
-        binary = _find_binary()
+        binary = find_binary()
         lock_fd = self._lock_data_dir()
         try:
             if self._port is not None:
@@ -253,7 +253,12 @@ def _try_lock(lock_fd: int) -> bool:
     return True
 
 
-def _find_binary() -> Path:
+def find_binary() -> Path:
+    """The server's program, which can be a Sentinel too.
+
+    Raises:
+        ProcessError: The extra is not installed, or has none for this platform.
+    """
     try:
         # Its public wrapper can't have a data folder with a space or an append-only file, and leaves the server
         # behind when its parent is terminated: only the binary is of use, whose finder has a private name.

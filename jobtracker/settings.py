@@ -157,8 +157,7 @@ class Settings(EnvironmentSettings):
         Raises:
             SettingsError: None is set, and the tracking Redis can't be one.
         """
-        url = self.celery_broker_url or self._for_celery("CELERY_BROKER_URL", "messages")
-        return ";".join(map(celery_url, url.split(";")))
+        return celery_url(self.celery_broker_url or self._for_celery("CELERY_BROKER_URL", "messages"))
 
     @property
     def broker_is_amqp(self) -> bool:
@@ -172,8 +171,7 @@ class Settings(EnvironmentSettings):
         Raises:
             SettingsError: None is set, and the tracking Redis can't be one.
         """
-        url = self.celery_result_backend or self._for_celery("CELERY_RESULT_BACKEND", "results")
-        return ";".join(map(celery_url, url.split(";"))) if is_sentinel(url) else celery_url(url)
+        return celery_url(self.celery_result_backend or self._for_celery("CELERY_RESULT_BACKEND", "results"))
 
     def _for_celery(self, variable: str, what: str) -> str:
         if is_cluster(self.redis_url):

@@ -66,6 +66,20 @@ class SentinelAddress:
             {name: value for name, value in own.items() if value},
         )
 
+    @property
+    def celery_url(self) -> str:
+        """The same as Celery spells it, without the options, which it has in its configuration.
+
+        Login and database stand at each Sentinel: kombu takes them from the one whose turn it is, the result backend
+        from the first (kombu/transport/redis.py, celery/backends/redis.py).
+        """
+        login = ""
+        if "username" in self.options or "password" in self.options:
+            user, password = (quote(self.options.get(name, ""), safe="") for name in ("username", "password"))
+            login = f"{user}:{password}@"
+        hosts = [(f"[{host}]" if ":" in host else host, port) for host, port in self.sentinels]
+        return ";".join(f"sentinel://{login}{host}:{port}/{self.options['db']}" for host, port in hosts)
+
 
 def with_database(url: str, db: int) -> str:
     """`url` with database `db`, unless it names one itself."""
@@ -84,6 +98,13 @@ def with_database(url: str, db: int) -> str:
 
 
 def celery_url(url: str) -> str:
+    """An address, or several alternatives, as Celery spells it."""
+    if is_sentinel(url):
+        return SentinelAddress.read(url).celery_url
+    return ";".join(map(_celery_url, url.split(";")))
+
+
+def _celery_url(url: str) -> str:
     """A redis-py URL as Celery spells it; others are left alone.
 
     Celery wants the database in the path, and of `rediss://` whether to verify the server (celery/backends/redis.py);
@@ -91,8 +112,6 @@ def celery_url(url: str) -> str:
     database in `virtual_host` and its password before the path (kombu/transport/redis.py).
     """
     parts = urlsplit(url)
-    if parts.scheme == "sentinel":  # whose options Celery has in its configuration
-        return urlunsplit(parts._replace(query=""))
     if parts.scheme not in {"redis", "rediss", "unix"}:
         return url
     options = dict(parse_qsl(parts.query))

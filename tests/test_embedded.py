@@ -91,7 +91,7 @@ def test_its_allocator_is_tuned_unless_the_environment_says_how(tmp_path, monkey
     binary = tmp_path / "server"
     binary.write_text('#!/bin/sh\necho "has $GLIBC_TUNABLES"\nexit 1\n')
     binary.chmod(0o700)
-    monkeypatch.setattr("jobtracker.embedded._find_binary", lambda: binary)
+    monkeypatch.setattr("jobtracker.embedded.find_binary", lambda: binary)
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     with pytest.raises(ProcessError, match=r"has glibc\.malloc\.tcache_count=1000"):
         EmbeddedRedis(tmp_path / "tuned").start()

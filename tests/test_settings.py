@@ -156,7 +156,7 @@ def test_sentinels_are_named_as_celery_names_them_with_their_word_for_the_server
     settings = Settings(
         redis_url="sentinel://u:p%40@a:1;sentinel://b?master_name=shop&sentinel_password=s", redis_db=3
     )
-    assert settings.broker_url == settings.result_backend == "sentinel://u:p%40@a:1;sentinel://b/3"
+    assert settings.broker_url == settings.result_backend == "sentinel://u:p%40@a:1/3;sentinel://u:p%40@b:26379/3"
     found = SentinelAddress.read(settings.tracking_url)
     assert (found.sentinels, found.service) == ([("a", 1), ("b", 26379)], "shop")
     assert (found.options, found.sentinel_options) == (
