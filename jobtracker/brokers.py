@@ -261,9 +261,13 @@ def broker_errors() -> Iterator[None]:
         raise BrokerUnavailableError(f"The broker refuses: {error}") from error
 
 
+_TOGETHER = 20
+"""Messages of one round trip: others work on these while the next ones are made."""
+
+
 @contextmanager
 def sent_together(producer: Any) -> Iterator[None]:
-    """Keep what a producer publishes, and send it at the end in one round trip; at once where only Redis can do that.
+    """Send what a producer publishes some messages at a time, each with one round trip; one by one but to Redis.
 
     Where it fails, any of the messages may be with the broker.
 
@@ -273,7 +277,7 @@ def sent_together(producer: Any) -> Iterator[None]:
     """
     with broker_errors():
         try:
-            with producer.batch():
+            with producer.batch(_TOGETHER):
                 yield
         except BatchPublishError as error:
             raise error.__cause__ or error from error
