@@ -46,8 +46,7 @@ class CurrentJob:
         execution: Which execution of it this is; None where it is not to run.
         stopped: Why it was stopped, once it was, or is to be before it begins.
         quarantined: Why it must not begin, where it is in quarantine.
-        alone: It began as recorded, and is no sub-job, or one in no chord of Celery's: nobody but its parent, whose
-            task is called by who tells it, waits for its end.
+        alone: It began as recorded, and nobody waits for its end (`Change.waited_for`).
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
         record: How it is recorded where nobody has done so, once that was needed.
         begin_anew: While its task runs: writes its start, as it was, and records the job where it is not recorded.

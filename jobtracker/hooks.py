@@ -120,7 +120,7 @@ class Hooks:
             self._quarantine(sender, job, change.losses)
         if job.stopped or change.outcome is Outcome.REFUSED:
             job.execution = None
-        job.alone = change.applied and (change.parent is None or change.calls_parent)
+        job.alone = change.applied and not change.waited_for
 
     def _quarantine(self, task: Task, job: CurrentJob, losses: int) -> None:
         """Workers were lost with it so often; it shows only now, for their leases had not run out."""

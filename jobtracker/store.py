@@ -87,8 +87,8 @@ class Change(NamedTuple):
     """How often its worker or process was lost with it."""
     parent_waits: bool = False
     """It runs, and its parent does not know yet that a sub-job does."""
-    calls_parent: bool = False
-    """It runs, and who tells its parent of the last sub-job's end calls the parent's task: no chord of Celery's."""
+    waited_for: bool = False
+    """It runs, and others wait for its end: it is a parent, in a chord of Celery's, or among the last sub-jobs."""
     verdict: "Verdict | None" = None
     """What its parent makes of it, where that was told with the same call."""
 
@@ -550,7 +550,7 @@ class JobStore:
     @staticmethod
     def _change(answer: Any) -> Change:
         states, parent, following, *verdict = (answer, None, None) if isinstance(answer, str) else answer
-        outcome, before, after, run, attempt, losses, cancel, parent_waits, calls_parent = states.split(" ")
+        outcome, before, after, run, attempt, losses, cancel, parent_waits, waited_for = states.split(" ")
         return Change(
             _OUTCOMES[outcome],
             _STATUSES.get(before),
@@ -562,7 +562,7 @@ class JobStore:
             following or None,
             int(losses),
             parent_waits == "1",
-            calls_parent == "1",
+            waited_for == "1",
             _verdict(*verdict) if verdict else None,
         )
 

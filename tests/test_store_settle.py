@@ -5,7 +5,7 @@ import itertools
 import pytest
 from raw_records import stored
 from recount import keys_of, recount
-from sample_jobs import START_MS, create_in, create_parent, new_job, report
+from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.queries import as_told
@@ -321,14 +321,23 @@ def test_the_task_of_a_parent_that_was_cancelled_is_never_due(store, queries, fi
     assert status_of(queries, parent) is Status.CANCELLED
 
 
-@pytest.mark.parametrize(
-    ("fields", "calls"), [({}, False), ({"body": "own"}, True), ({"body": "called"}, False)], ids=str
-)
-def test_a_sub_job_that_starts_learns_who_calls_the_parents_task(keys, store, fields, calls):
-    parent, (sub, _) = create_parent(store, 2, **fields)
-    change = store.apply(Event.START, sub, run=1, attempt=0)
-    assert change.calls_parent is (calls and keys.are_together(parent, sub))
-    assert not store.apply(Event.COMPLETE, sub, run=1, attempt=0).calls_parent
+@pytest.mark.parametrize("fields", [{}, {"body": "own"}, {"body": "called"}], ids=str)
+def test_the_end_of_a_sub_job_is_waited_for_in_a_chord_of_celerys_and_at_the_end_of_a_tree(keys, store, fields):
+    parent, subs = create_parent(store, 30, **fields)
+    waited_for = []
+    for sub in subs:
+        waited_for.append(store.apply(Event.START, sub, run=1, attempt=0).waited_for)
+        report(store, parent, sub, Event.COMPLETE)
+    is_own = [fields == {"body": "own"} and keys.are_together(parent, sub) for sub in subs]
+    assert waited_for == [not own or ended >= 10 for ended, own in enumerate(is_own)]
+
+
+def test_the_end_of_a_parents_own_task_is_waited_for_and_not_that_of_a_job_alone(store):
+    parent, _ = create_parent(store, 1)
+    assert store.apply(Event.START, parent).waited_for
+    job_id = create_job(store)
+    store.apply(Event.ENQUEUE, job_id)
+    assert not store.apply(Event.START, job_id).waited_for
 
 
 def test_the_first_sub_job_that_starts_makes_the_parent_run(client, keys, store, queries):

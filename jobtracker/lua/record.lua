@@ -248,6 +248,16 @@ local function follows(rec)
   return 'call'
 end
 
+-- Whether others wait for the end of a job that runs; `above` is its parent's record, by places. A parent is what somebody
+-- has asked for. Of a sub-job Celery's chord calls the parent's task, or who tells the parent that none is open any more:
+-- that may be any of those that run at the same time as the last one.
+local AT_THE_SAME_TIME = 20
+local function is_waited_for(rec, above)
+  if rec.subs > 0 or not rec.parent then return rec.subs > 0 end
+  local ended = (above[PLACE.subs_completed] or 0) + (above[PLACE.subs_failed] or 0) + (above[PLACE.subs_cancelled] or 0)
+  return above[PLACE.body] ~= 'own' or (above[PLACE.subs] or 0) - ended <= AT_THE_SAME_TIME
+end
+
 -- The pairs without a reason: who asked for a cancel has given it already.
 local function without_reason(more)
   local kept = {}

@@ -6,9 +6,9 @@
 --          worker where the id is not known, or ''), n, n field/value pairs for the record, field/value pairs for the data
 -- A start that was told before is a duplicate. What an execution reports that does not count is noted, once.
 -- Returns  'outcome, status before, status after, run, attempt, how often its worker or process was lost with it, 1 if a
---          cancel was asked for, 1 if its parent does not know yet that a sub-job runs, 1 if one runs and its parent's task
---          is called by who tells the parent', with spaces in between: a client reads one text several times faster; where
---          it has a parent or a next in its chain {that, parent or '', next or ''}
+--          cancel was asked for, 1 if its parent does not know yet that a sub-job runs, 1 if it runs and others wait for
+--          its end', with spaces in between: a client reads one text several times faster; where it has a parent or a next
+--          in its chain {that, parent or '', next or ''}
 -- The pairs are written only where the event was applied as it came. Among those of the data, arguments take the place
 -- of what is stored of them and add nothing; and not where the same ones are masked already (the record's "masked").
 local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
@@ -65,5 +65,5 @@ local above = fields_in(begins and rec.parent and redis.call('GET', key('job', r
 local parent_waits = begins and rec.parent and (above[PLACE.status] or 'pending') == 'pending'
 local states = outcome .. ' ' .. before .. ' ' .. rec.status .. ' ' .. rec.run .. ' ' .. rec.attempt .. ' '
   .. rec.losses .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
-  .. (above[PLACE.body] == 'own' and ' 1' or ' 0')
+  .. (begins and is_waited_for(rec, above) and ' 1' or ' 0')
 return (rec.parent or rec.next) and { states, rec.parent or '', rec.next or '' } or states
