@@ -1,12 +1,15 @@
 """Connections to the tracking Redis: a server, the one that Sentinels name, or a cluster."""
 
+import os
+import time
+from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
-from redis.connection import Connection, parse_url
+from redis.connection import Connection, ConnectionPool, parse_url
 from redis.exceptions import (
     AskError,
     ClusterDownError,
@@ -33,6 +36,9 @@ redis-py types every answer as bytes or text, so Any is more honest.
 """
 
 _NO_LIMIT = 2**31
+
+_KEPT_S = 0.1
+"""How long connections are used again before redis-py looks at them."""
 
 _UNREACHABLE = (ConnectionError, TimeoutError)
 _UNABLE = (
@@ -79,8 +85,56 @@ def connect(url: str, timeout_s: float, *, circuit: Circuit | None = None) -> Re
             for parts in map(urlsplit, others)
         ]
         # As an address without TLS, or redis-py would take its own kind of connection.
-        return ClusterClient(url=f"redis{first[first.index(':') :]}", startup_nodes=nodes, **options)
-    return Redis.from_url(first, retry=Retry(NoBackoff(), 0), health_check_interval=0, **options)
+        url = f"redis{first[first.index(':') :]}"
+        return ClusterClient(url=url, startup_nodes=nodes, connection_pool_class=_Pool, **options)
+    return Redis.from_pool(_Pool.from_url(first, retry=Retry(NoBackoff(), 0), health_check_interval=0, **options))
+
+
+class _Pool(ConnectionPool):
+    """Hands out a connection that was kept, for a moment, without a look at it.
+
+    redis-py looks each time whether it was closed, and counts what comes and goes: as much work as the call itself.
+    A server needs longer to be gone and back.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._kept: list[Any] = []
+        self._kept_until = 0.0
+        super().__init__(*args, **options)
+
+    def get_connection(self, *args: Any, **options: Any) -> Any:
+        if time.monotonic() >= self._kept_until or self.pid != os.getpid():
+            self._keep_none()
+            self._kept_until = time.monotonic() + _KEPT_S
+        try:
+            return self._kept.pop()
+        except IndexError:
+            return super().get_connection(*args, **options)
+
+    def keep(self, connection: Any) -> None:
+        """Take back a connection all of whose answers were read."""
+        self._kept.append(connection)
+
+    def disconnect(self, inuse_connections: bool = True) -> None:
+        self._keep_none()
+        super().disconnect(inuse_connections)
+
+    def _keep_none(self) -> None:
+        with suppress(IndexError):  # another thread may be faster
+            while self._kept:
+                self.release(self._kept.pop())
+
+
+class _SentinelPool(_Pool, SentinelConnectionPool):
+    """Likewise, of the server that Sentinels name."""
+
+
+def give_back(connection: Any, pool: Any) -> None:
+    """Give a pool's connection back when all that was asked on it is answered."""
+    if isinstance(pool, _Pool):
+        pool.keep(connection)
+    else:
+        pool.release(connection)
 
 
 def _of_sentinels(url: str, options: dict[str, Any], kind: Any) -> RedisClient:
@@ -90,7 +144,7 @@ def _of_sentinels(url: str, options: dict[str, Any], kind: Any) -> RedisClient:
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
         of.sentinels, sentinel_kwargs={**limits, **of.sentinel_options}
     )
-    pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
+    pool = _SentinelPool(
         of.service,
         sentinels,
         retry=Retry(NoBackoff(), 0),

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from redis.exceptions import ConnectionError, MovedError, ResponseError, TimeoutError  # noqa: A004 (redis-py's own names)
 
 from jobtracker.cluster import ClusterClient
-from jobtracker.connection import RedisClient, is_away
+from jobtracker.connection import RedisClient, give_back, is_away
 from jobtracker.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.keys import LET_GO, NOBODY, PREFIXES, RECORD_FIELDS, SCHEMA
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Priority
@@ -230,7 +230,9 @@ class PendingCalls:
     def _give_back(self, *, broken: bool = False) -> None:
         if broken:
             self._connection.disconnect()
-        self._pool.release(self._connection)
+            self._pool.release(self._connection)
+        else:
+            give_back(self._connection, self._pool)
 
 
 class ClusterCalls(PendingCalls):
