@@ -125,11 +125,11 @@ class Pages:
         ]
         found = []
         for answer in self._verbs.begin(self.client, "page", calls).answers(decoded=False):
-            more, last_score, last_id, left, total, each = msgpack.unpackb(answer, raw=True)
+            more, last_score, last_id, left, total, ids, scores, records = msgpack.unpackb(answer, raw=True)
             last = Place(last_score, last_id.decode()) if more and last_id else None
-            ids = [job_id.decode() for job_id in each[::3]]
-            rows = list(map(Row, ids, each[2::3]))
-            at = list(map(Place, each[1::3], ids)) if len(parts) > 1 else ()
+            job_ids = [job_id.decode() for job_id in ids]
+            rows = list(map(Row, job_ids, records))
+            at = list(map(Place, map(int, scores), job_ids)) if len(parts) > 1 else ()
             found.append(Found(rows, None if total < 0 else total, last, left, at))
         return found
 

@@ -340,6 +340,7 @@ def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
         "LET_GO": LET_GO,
         "SCHEMA": SCHEMA,
         "NORMAL": Priority.NORMAL,
+        "PRIORITIES": list(Priority),
         "RUN_MARK": RUN_MARK,
         "NOBODY": NOBODY,
     }
@@ -365,6 +366,8 @@ def lua_table(value: object) -> str:
     """A Python value of dicts, sets and strings as a Lua literal."""
     if isinstance(value, Mapping):
         return "{" + ",".join(f"[{lua_table(k)}]={lua_table(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "{" + ",".join(map(lua_table, value)) + "}"
     if isinstance(value, set | frozenset):
         return "{" + ",".join(f"[{lua_table(item)}]=true" for item in sorted(value)) + "}"
     return json.dumps(value)

@@ -6,10 +6,6 @@
 local list = open_list(sets_of(ARGV[2], ARGV[3], ARGV[4], ARGV[5]), true, ARGV[6], ARGV[7])
 local most, found = tonumber(ARGV[9]), { list.total }
 skip(list, tonumber(ARGV[8]))
-for _ = 1, most do
-  local id, score = next_of(list, most)
-  if not id then break end
-  found[#found + 1] = id
-  found[#found + 1] = score
-end
+local ids, scores = take(list, most)
+for i = 1, #ids do found[2 * i], found[2 * i + 1] = ids[i], tonumber(scores[i]) end
 return found

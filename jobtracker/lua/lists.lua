@@ -5,12 +5,16 @@
 -- these types and priorities '' stands for any.
 local function sets_of(name, a, b, c)
   if name == 'type' and a ~= '' or name ~= 'type' and name ~= 'entered' then return { key(name, a) } end
-  if name == 'entered' and b ~= '' and c ~= '' then return { key(name, a, b .. ':' .. c) } end
   local sets, seen = {}, {}
+  if name == 'entered' and c ~= '' then
+    for _, priority in ipairs(b ~= '' and { b } or PRIORITIES) do sets[#sets + 1] = key(name, a, priority .. ':' .. c) end
+    return sets
+  end
   for _, kind in ipairs(redis.call('SMEMBERS', key('kinds'))) do
-    local priority, of_type = kind:match('^(.-):(.*)$')
+    local colon = kind:find(':', 1, true)
+    local priority, of_type = kind:sub(1, colon - 1), kind:sub(colon + 1)
     if name == 'entered' then
-      if (b == '' or b == priority) and (c == '' or c == of_type) then sets[#sets + 1] = key(name, a, kind) end
+      if b == '' or b == priority then sets[#sets + 1] = key(name, a, kind) end
     elseif not seen[of_type] then
       seen[of_type] = true
       sets[#sets + 1] = key(name, of_type)
@@ -42,9 +46,9 @@ local function open_list(sets, is_ascending, low, high, score, id)
   return list
 end
 
--- Fetches the next entries of a set that has none at hand, each time twice as many; false where it has no more.
+-- Fetches the next entries of a set that has none at hand, so many at most; false where it has no more.
 local function fetch(list, set, most)
-  local n = math.min(set.n and 2 * set.n or most, set.last - set.first + 1)
+  local n = math.min(most, set.last - set.first + 1)
   if n <= 0 then return false end
   local first = list.is_ascending and set.first or set.last - n + 1
   local found = redis.call('ZRANGE', set.key, first, first + n - 1, 'WITHSCORES')
@@ -80,24 +84,40 @@ local function drop_set(list, at)
   table.remove(list)
 end
 
--- The next entry: its id and score, or nil. `most` is how many will be asked for, about.
-local function next_of(list, most)
-  if not list.is_heap then
-    local each = math.ceil(most / #list) + 1
-    for i = #list, 1, -1 do
-      if not fetch(list, list[i], each) then drop_set(list, i) end
-    end
-    for i = math.floor(#list / 2), 1, -1 do sink(list, i) end
-    list.is_heap = true
+-- Of the next n entries each set has its share, more or less.
+local function heapify(list, n)
+  for i = #list, 1, -1 do
+    local set = list[i]
+    local share = n * (set.last - set.first + 1) / list.left
+    if not fetch(list, set, math.min(n, math.ceil(1.1 * share) + 2)) then drop_set(list, i) end
   end
-  local set = list[1]
-  if not set then return nil end
-  local id, score, at = set.id, set.score, set.at + set.step
-  list.left = list.left - 1
-  if at ~= set.behind then set.at, set.id, set.score = at, set.found[at], tonumber(set.found[at + 1])
-  elseif not fetch(list, set) then drop_set(list, 1) end
-  if #list > 1 then sink(list, 1) end
-  return id, score
+  for i = math.floor(#list / 2), 1, -1 do sink(list, i) end
+  list.is_heap = true
+end
+
+-- The next entries, n or as many as there are: their ids, and their scores as texts.
+local function take(list, n)
+  if n > 0 and not list.is_heap then heapify(list, n) end
+  local ids, scores, taken = {}, {}, 0
+  while taken < n and list[1] do
+    local set, rival = list[1], list[2]
+    if set.at == set.behind then
+      if not fetch(list, set, math.min(2 * set.n, n - taken)) then drop_set(list, 1) end
+      sink(list, 1)
+    else -- it has the next entries as long as they come before those of the two sets below it
+      if rival and list[3] and comes_before(list, list[3], rival) then rival = list[3] end
+      local found, at, step, behind = set.found, set.at, set.step, set.behind
+      repeat
+        taken = taken + 1
+        ids[taken], scores[taken], at = found[at], found[at + 1], at + step
+        if rival and at ~= behind then set.id, set.score = found[at], tonumber(found[at + 1]) end
+      until taken == n or at == behind or rival and comes_before(list, rival, set)
+      set.at = at
+      if rival and at ~= behind then sink(list, 1) end
+    end
+  end
+  list.left = list.left - taken
+  return ids, scores
 end
 
 -- Entries that are stepped over one by one rather than that their place is looked for more closely.
@@ -147,7 +167,7 @@ local function skip(list, n)
       if list.is_ascending then set.first = set.first + at_near[i] else set.last = set.last - at_near[i] end
     end
     list.left, n = list.left - up_to_near, n - up_to_near
-    for _ = 1, n do next_of(list, n) end
+    take(list, n)
   elseif n > 0 then
     n = math.min(n, list.left)
     if list[1] and #list == 1 then

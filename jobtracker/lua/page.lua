@@ -6,7 +6,7 @@
 --          page), cursor's id, filters (JSON)
 -- Filters  a list of {operator, field, value}: eq; contains (case is ignored); tag; between (value = [low, high])
 -- Returns  MessagePack of [whether the list may go on, score and id of the last entry looked at, matches that are still to
---          be skipped, matches in all or -1 where they are not counted, id, score and record of each, in turns]
+--          be skipped, matches in all or -1 where they are not counted, the ids, the scores, the records]
 -- As one string the records cost the server less than as lists, and who reads them a small part.
 -- The cursor's entry need not be there any more: the page goes on where it would have stood.
 local is_ascending, most, budget = ARGV[6] == 'asc', tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -52,29 +52,26 @@ if #filters == 0 and to_skip > 0 then -- every entry matches: step over them at 
   to_skip = 0
 end
 
-local of_job = key('job')
-local rows, last_id, last_score, looked, untaken = {}, '', -1, 0, 0
-while #rows < 3 * most and looked < budget do
-  local wanted = math.min(#filters == 0 and most - #rows / 3 or 100, budget - looked)
-  local ids, scores, keys = {}, {}, {}
-  for i = 1, wanted do
-    local id, score = next_of(list, wanted)
-    if not id then break end
-    ids[i], scores[i], keys[i] = id, score, of_job .. id
-  end
-  if #ids == 0 then break end
-  local records, at = redis.call('MGET', unpack(keys)), 0
-  while at < #ids and #rows < 3 * most do
+local of_job, takes_all = key('job'), #filters == 0
+local ids, scores, records, n = {}, {}, {}, 0
+local last_id, last_score, looked, untaken = '', -1, 0, 0
+while n < most and looked < budget do
+  local some, their_scores = take(list, math.min(takes_all and most - n or 100, budget - looked))
+  if #some == 0 then break end
+  local keys, at = {}, 0
+  for i = 1, #some do keys[i] = of_job .. some[i] end
+  local found = redis.call('MGET', unpack(keys))
+  while at < #some and n < most do
     at = at + 1
-    local packed = records[at]
-    if packed and (#filters == 0 or matches(ids[at], packed)) then -- a sub-job may be announced before it is recorded
+    local packed = found[at]
+    if packed and (takes_all or matches(some[at], packed)) then -- a sub-job may be announced before it is recorded
       if to_skip > 0 then to_skip = to_skip - 1
       else
-        local n = #rows
-        rows[n + 1], rows[n + 2], rows[n + 3] = ids[at], scores[at], packed
+        n = n + 1
+        ids[n], scores[n], records[n] = some[at], their_scores[at], packed
       end
     end
   end
-  looked, last_id, last_score, untaken = looked + at, ids[at], scores[at], #ids - at
+  looked, last_id, last_score, untaken = looked + at, some[at], tonumber(their_scores[at]), #some - at
 end
-return cmsgpack.pack({ list.left + untaken > 0, last_score, last_id, to_skip, total, rows })
+return cmsgpack.pack({ list.left + untaken > 0, last_score, last_id, to_skip, total, ids, scores, records })
