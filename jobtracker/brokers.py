@@ -15,6 +15,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from jobtracker.connection import how_to_ask
 from jobtracker.errors import BrokerUnavailableError, QueueMissingError
 from jobtracker.lifecycle import Priority
 from jobtracker.refusals import Refusal, find_refusal, refusal_of
@@ -59,7 +60,10 @@ def configure(app: Celery, settings: Settings) -> None:
     ):
         if is_sentinel(url or settings.tracking_url):
             of = SentinelAddress.read(url or settings.tracking_url)
-            app.conf[name] = {"master_name": of.service, "sentinel_kwargs": of.sentinel_options}
+            app.conf[name] = {"master_name": of.service, "sentinel_kwargs": how_to_ask(of, _SENTINELS_WITHIN_S)}
+
+
+_SENTINELS_WITHIN_S = 1
 
 
 _REDIS_CONF = {

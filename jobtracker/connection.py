@@ -140,9 +140,8 @@ def give_back(connection: Any, pool: Any) -> None:
 def _of_sentinels(url: str, options: dict[str, Any], kind: Any) -> RedisClient:
     """A client of the server that Sentinels name as the master, whenever it connects."""
     of = SentinelAddress.read(url)
-    limits = {name: options[name] for name in ("socket_timeout", "socket_connect_timeout")}
     sentinels = Sentinel(  # type: ignore[no-untyped-call]
-        of.sentinels, sentinel_kwargs={**limits, **of.sentinel_options}
+        of.sentinels, sentinel_kwargs=how_to_ask(of, options["socket_timeout"])
     )
     pool = _SentinelPool(
         of.service,
@@ -151,6 +150,15 @@ def _of_sentinels(url: str, options: dict[str, Any], kind: Any) -> RedisClient:
         **{**of.options, **options, "connection_class": kind(SentinelManagedConnection)},
     )
     return Redis(connection_pool=pool)
+
+
+def how_to_ask(of: SentinelAddress, timeout_s: float) -> dict[str, Any]:
+    """Options of the connections to Sentinels: of several that are asked in turn one may hang in that time.
+
+    They are JSON, for a worker tells its own. No `retry` is none (redis/connection.py), where its default is three.
+    """
+    limits = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), timeout_s / 2)
+    return {**limits, "retry": None, **of.sentinel_options}
 
 
 def _watched(connection_class: Any, circuit: Circuit) -> Any:

@@ -33,6 +33,7 @@ class Sentinels:
         self._ports = [free_port() for _ in range(_SENTINELS)]
         self.master = EmbeddedRedis(folder / "master", config={"masterauth": PASSWORD})
         self.replica: EmbeddedRedis | None = None
+        self._sentinels: list[ChildProcess] = []
 
     def url(self, db: int) -> str:
         """The address of a database. Login, database and options stand once, at the first and the last of them."""
@@ -50,6 +51,11 @@ class Sentinels:
         eventually(lambda: self._told(self.replica)["slave_repl_offset"] >= written)
         os.kill(self.master.pid, signal.SIGKILL)
 
+    def hang_one(self) -> None:
+        """Have the Sentinel that is asked first not answer any more."""
+        assert self._sentinels[0].pid is not None
+        os.kill(self._sentinels[0].pid, signal.SIGSTOP)
+
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as started:
             started.enter_context(self.master)
@@ -60,8 +66,8 @@ class Sentinels:
                     client.config_set("requirepass", PASSWORD)
             # Sentinels ask when they start, and then every ten seconds.
             eventually(lambda: self._told(self.master)["connected_slaves"] == 1)
-            for port in self._ports:
-                sentinel = self._sentinel(port)
+            self._sentinels = [self._sentinel(port) for port in self._ports]
+            for sentinel in self._sentinels:
                 sentinel.start()
                 started.callback(sentinel.stop)
             eventually(lambda: all(map(self._is_ready, self._ports)))

@@ -44,7 +44,7 @@ def test_workers_and_reaper_go_on_with_the_new_master(sentinels, redis_server, w
             project.expect_status(lost, Status.FAILED)
 
 
-def test_the_api_answers_again_and_its_jobs_run_where_the_broker_is_behind_the_sentinels_too(sentinels, api_log_dir):
+def test_the_api_answers_again_and_its_jobs_run_where_the_broker_is_behind_sentinels_too(sentinels, api_log_dir):
     with running_api(api_log_dir, redis_url=sentinels.url(3)) as api:
         unworked = job("document_analysis", {"text": "Ferries leave at noon.", "analysis_type": "summary"})
         before = api.launch(unworked)
@@ -64,3 +64,5 @@ def test_the_api_answers_again_and_its_jobs_run_where_the_broker_is_behind_the_s
         with running_worker(api, SHIPPED_DOCUMENTS):
             for job_id in (before, after):
                 api.expect(job_id, "completed")
+        sentinels.hang_one()
+        assert api.http.get("/api/health", timeout=5).status_code == 200
