@@ -77,25 +77,22 @@ class Launcher:
         records: list[NewJob] = []
         job_id = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
         try:
-            if len(records) == 1:
-                self._submit_one(*records)
-            elif len(records) > AT_ONCE:
+            if len(records) > AT_ONCE:
                 self._submit_large(job_id, records)
             else:
-                self.store.create(*records)
-                families = {job.id: [*job.subs.values()] for job in reversed(records)}  # parents before sub-jobs
-                self._start(families, {each: {} for each in families})
+                self._submit_at_once(records)
         except Exception:
             with suppress(JobTrackerError):  # where a part of a tree has begun: then it is cancelled, and says why
                 self.delete(job_id)
             raise
         return job_id
 
-    def _submit_one(self, job: NewJob) -> None:
-        """Record a job as started, in one step, and send it as it was recorded."""
-        self.store.create(replace(job, sends=True))
-        record = {name: str(value) for name, value in job.fields.items()}
-        self._send({job.id: []}, {job.id: 1}, [({**record, "id": job.id}, dict(job.data))])
+    def _submit_at_once(self, records: list[NewJob]) -> None:
+        """Record jobs as started, in one step, and send them as they were recorded."""
+        self.store.create(*(replace(job, sends=True) for job in records))
+        above_first = records[::-1]
+        families = {job.id: [*job.subs.values()] for job in above_first}
+        self._send(families, dict.fromkeys(families, 1), [_as_recorded(job) for job in above_first])
 
     def _submit_large(self, root: str, records: list[NewJob]) -> None:
         """Record a large tree as started, and let workers send it.
@@ -484,6 +481,12 @@ class Launcher:
 
 def _parents(families: dict[str, list[str]]) -> list[str]:
     return [each for each, subs in families.items() if subs]
+
+
+def _as_recorded(job: NewJob) -> Loaded:
+    """What is stored of a job that was just recorded, as far as it is needed to send it."""
+    record = {name: str(value) for name, value in job.fields.items()}
+    return {**record, "id": job.id, "subs": str(len(job.subs) or "")}, dict(job.data)
 
 
 def _stored(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from jobtracker import Status
 from jobtracker.embedded import free_port
 from jobtracker.errors import BrokerUnavailableError, PartlySentError
 from jobtracker.lifecycle import Event
+from jobtracker.models import SubJobCreate
 from jobtracker.outbox import Outbox
 from jobtracker.store import new_execution
 
@@ -126,6 +127,25 @@ def test_a_tree_whose_sender_died_while_it_was_recorded_runs_whole(project, stor
     send_unconfirmed(project)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [[1, 2], 3]
     for each in project.queries.families(root):
+        project.expect(each, Status.COMPLETED, "SUCCESS", RAN)
+
+
+def test_a_tree_whose_sender_died_when_it_had_submitted_it_runs_whole(project, monkeypatch):
+    def die(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(project.tracking.dispatcher, "publish", die)
+    inner = job("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
+    tree = SubJobCreate.model_validate(job("collect", sub_jobs=[inner, job("ok", {"value": 3})]))
+    before = set(project.queries.unconfirmed(2**53, 100))
+    with pytest.raises(KeyboardInterrupt):
+        project.launcher.submit(tree)
+    recorded = {*project.queries.unconfirmed(2**53, 100)} - before
+    [root] = (each for each in recorded if project.queries.field(each, "parent") is None)
+    assert recorded == {*project.queries.families(root)}
+    send_unconfirmed(project)
+    assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [[1, 2], 3]
+    for each in recorded:
         project.expect(each, Status.COMPLETED, "SUCCESS", RAN)
 
 
