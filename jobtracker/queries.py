@@ -344,16 +344,18 @@ class JobQueries:
         All statuses of one priority and type are counted in one moment, those of others a moment later.
         """
         counts = []
-        pipe = self.client.pipeline(transaction=False)
-        for part in self.parts:
-            pipe.smembers(part("kinds"))
-        calls: list[tuple[str, list[str]]] = [
-            (part("kinds"), [part.prefix, *some])
-            for part, kinds in zip(self.parts, pipe.execute(), strict=True)
-            for some in batched(kinds, _COUNTED)
-        ]
-        found = self._verbs.begin(self.client, "counts", calls).answers()
-        for name, value in _sum(dict(zip(each[::2], each[1::2], strict=True)) for each in found).items():
+        found: list[dict[str, int]] = []
+        calls: list[tuple[str, list[str | int]]] = [(p("kinds"), [p.prefix, _COUNTED]) for p in self.parts]
+        while calls:
+            answers = self._verbs.begin(self.client, "counts", calls).answers(decoded=False)
+            unpacked = [msgpack.unpackb(answer, unicode_errors="replace") for answer in answers]
+            found += [dict(zip(each[::2], each[1::2], strict=True)) for each, _ in unpacked]
+            calls = [
+                (key, [prefix, most, *some])
+                for (key, (prefix, most, *_)), (_, left) in zip(calls, unpacked, strict=True)
+                for some in batched(left, _COUNTED)
+            ]
+        for name, value in _sum(found).items():
             status, priority, job_type = name.split(":", 2)
             if status in _STATUSES and priority in _PRIORITIES:  # others are of a newer release
                 counts.append(JobCount(Status(status), Priority(priority), job_type, value))

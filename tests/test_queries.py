@@ -161,6 +161,11 @@ def test_the_counts_are_by_status_priority_and_type(store, queries):
     ]
 
 
+def test_more_kinds_are_counted_than_one_call_counts(store, queries):
+    store.create(*(new_job(f"job {n}", type=f"type {n % 120}") for n in range(240)))
+    assert {(count.job_type, count.count) for count in queries.counts()} == {(f"type {n}", 2) for n in range(120)}
+
+
 def test_the_jobs_that_came_to_a_status_before_a_time_come_oldest_first_and_in_batches(store, queries):
     jobs = [create_job(store) for _ in range(5)]
     for n, job in enumerate(jobs):
