@@ -61,13 +61,15 @@ if outcome == 'duplicate' and not rec.executing and not SETTLED[rec.status] then
   end
 end
 
-local attached = 0
+local attached, is_settled = 0, {} -- by what a record holds: many are alike
 local function tell_of(subs)
   local keys, waiting = {}, {}
   for i = 1, #subs do keys[i] = key('job', subs[i]) end
   local records = #keys > 0 and redis.call('MGET', unpack(keys))
   for i = 1, #subs do
-    if SETTLED[fields_in(records[i])[PLACE.status]] then untold(subs[i], now) else waiting[#waiting + 1] = subs[i] end
+    local packed = records[i]
+    if is_settled[packed] == nil then is_settled[packed] = SETTLED[fields_in(packed)[PLACE.status]] or false end
+    if is_settled[packed] then untold(subs[i], now) else waiting[#waiting + 1] = subs[i] end
   end
   if #waiting > 0 then redis.call('ZREM', key('untold'), unpack(waiting)) end
   attached = attached + #subs
