@@ -54,7 +54,7 @@ class JobQueries:
         keys: The names of its keys.
         registry: The job types that workers announced: they say what may be shown.
 
-        before_first: Called before the first list is read, which is not where it raises.
+        check: Called before the first list is read, and again as in `Library`; where it raises none is.
 
     Attributes:
         parts: The partitions of which lists and figures tell.
@@ -66,13 +66,13 @@ class JobQueries:
         keys: Keys | None = None,
         registry: Registry | None = None,
         *,
-        before_first: Callable[[], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self.client = client
         self.keys = keys or Keys()
         self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
-        self._verbs = Library(["page", "entries", "counts", "course"], reads_only=True, before_first=before_first)
+        self._verbs = Library(["page", "entries", "counts", "course"], reads_only=True, check=check)
         self._pages = Pages(client, self.keys, self._verbs)
 
     def within(self, parts: Sequence[Partition]) -> "JobQueries":

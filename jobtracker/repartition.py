@@ -1,11 +1,13 @@
 """Moves a store to another number of partitions, and if wanted to another server or cluster.
 
-Nobody may work on it meanwhile. What has to move is copied first, partition by partition, and removed when all of a
-partition is copied; so it can be ended at any moment, and begun again, and goes on. While it is under way the store
-bears a mark (`keys.PREFIXES["partitions"]`), and whoever wants to work on it is refused.
+Nobody may work on it meanwhile: it bears a mark (`keys.PREFIXES["partitions"]`), and whoever wants to work on it is
+refused, be it that he has done so all the time (`scripts.CHECKED_EVERY_S`). What has to move is copied first,
+partition by partition, and removed when all of a partition is copied; so it can be ended at any moment, and begun
+again, and goes on.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -18,7 +20,7 @@ from jobtracker.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.leases import Leases
 from jobtracker.models import job_and_run_of
 from jobtracker.partitions import partitions_of
-from jobtracker.scripts import batched
+from jobtracker.scripts import CHECKED_EVERY_S, batched
 
 _SCANNED = 1000
 _AT_ONCE = 200
@@ -47,15 +49,24 @@ class Repartition:
         namespace: What its keys begin with.
         to: How many partitions it is to have.
         is_elsewhere: The target is another server, or another database.
+        patience_s: How long after the store is marked somebody may work on it who has not looked at the mark again.
     """
 
     def __init__(
-        self, source: RedisClient, target: RedisClient, namespace: str, to: int, *, is_elsewhere: bool
+        self,
+        source: RedisClient,
+        target: RedisClient,
+        namespace: str,
+        to: int,
+        *,
+        is_elsewhere: bool,
+        patience_s: float = CHECKED_EVERY_S + 1,
     ) -> None:
         self.source = source
         self.target = target
         self.to = Keys(namespace, to)
         self.is_elsewhere = is_elsewhere
+        self.patience_s = patience_s
         self._mark = Keys(namespace)("partitions")
         self.of = Keys(namespace, self._find_out())
 
@@ -83,6 +94,7 @@ class Repartition:
         mark = f"{len(self.of.parts)}>{len(self.to.parts)}"
         for client in (self.source, self.target):
             client.set(self._mark, mark)
+        time.sleep(self.patience_s)
         moved = 0
         for part in self.of.parts:
             count = self._move(part)

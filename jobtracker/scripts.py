@@ -7,6 +7,7 @@ https://redis.io/docs/latest/develop/programmability/functions-intro/
 
 import hashlib
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
@@ -41,7 +42,8 @@ class Library:
         keep_s: Lifetime of time series, in seconds.
         reads_only: The verbs write nothing, so a server that takes no writes now (no memory left, a replica) calls
             them all the same.
-        before_first: What is to be done before the first call, which is not made where that raises.
+        check: Done before the first call, and again before one every `CHECKED_EVERY_S`; where it raises that is not
+            made.
     """
 
     def __init__(
@@ -50,9 +52,10 @@ class Library:
         keep_s: int = 0,
         *,
         reads_only: bool = False,
-        before_first: Callable[[], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
-        self._before_first = before_first
+        self._check = check
+        self._check_at = 0.0
         body = _render(verbs, keep_s, reads_only=reads_only)
         self.name = f"jobtracker_{hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest()[:12]}"
         self.source = f"#!lua name={self.name}\n" + body.replace(_NAME, self.name)
@@ -95,9 +98,9 @@ class Library:
 
     def begin(self, client: RedisClient, verb: str, calls: Calls) -> "PendingCalls":
         """Send calls of a verb, and leave their answers for later."""
-        if self._before_first is not None:
-            self._before_first()
-            self._before_first = None
+        if self._check is not None and (now := time.monotonic()) >= self._check_at:
+            self._check()
+            self._check_at = now + CHECKED_EVERY_S
         if isinstance(client, ClusterClient):
             return ClusterCalls(self, client, verb, calls)
         return PendingCalls(self, client, verb, calls)
@@ -119,6 +122,7 @@ class Library:
                 raise
 
 
+CHECKED_EVERY_S = 5.0
 _BUNDLE = 50
 """Calls that are made in one go: it takes the server a few milliseconds, in which nobody else is served."""
 _BUNDLES = 20

@@ -184,7 +184,7 @@ class JobStore:
         retention_ms: How long settled jobs stay; time series stay a day longer.
         tombstone_s: How long a deleted job's late reports are refused.
         max_log_lines: So many lines of a job's log are kept, about.
-        before_first: Called before the first write, which is not made where it raises.
+        check: Called before the first write, and again as in `Library`; where it raises none is made.
     """
 
     def __init__(
@@ -195,14 +195,14 @@ class JobStore:
         retention_ms: int = 7 * 86_400_000,
         tombstone_s: int = 86_400,
         max_log_lines: int = 1000,
-        before_first: Callable[[], None] | None = None,
+        check: Callable[[], None] | None = None,
     ) -> None:
         self.client = client
         self.keys = keys or Keys()
         self.tombstone_s = tombstone_s
         self.max_log_lines = max_log_lines
         keep_s = retention_ms // 1000 + 86_400
-        self._verbs = Library(_VERBS, keep_s, before_first=before_first)
+        self._verbs = Library(_VERBS, keep_s, check=check)
 
     def fenced(self, fences: Mapping[Partition, str]) -> "JobStore":
         """The same store for a reaper: what it writes in these partitions raises `FencedError` once its turn is over.

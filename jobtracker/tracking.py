@@ -58,10 +58,10 @@ class Tracking:
             retention_ms=settings.retention_ms,
             tombstone_s=settings.tombstone_s,
             max_log_lines=settings.max_log_lines,
-            before_first=expect,
+            check=expect,
         )
         registry = Registry(client, keys)
-        queries = JobQueries(client, keys, registry, before_first=expect)
+        queries = JobQueries(client, keys, registry, check=expect)
         dispatcher = Dispatcher(app, queries)
         leases = Leases(client, keys, settings.lease_lost_s)
         settlement = Settlement(store, queries, dispatcher, leases)

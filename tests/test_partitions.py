@@ -230,7 +230,7 @@ def test_a_process_that_takes_the_store_to_have_another_number_of_partitions_is_
     assert client.get(keys("partitions")) == str(PARTITIONS)
     for wanted in (1, 3):
         other = Keys(keys.namespace, wanted)
-        checked = JobStore(client, other, before_first=lambda other=other: expect_partitions(client, other))
+        checked = JobStore(client, other, check=lambda other=other: expect_partitions(client, other))
         for _ in range(2):  # not only the first time
             with pytest.raises(
                 PartitionsError, match=rf"TRACKING_PARTITIONS is {wanted} .*repartition --to {wanted}"

@@ -1,6 +1,7 @@
 """A store moves to another number of partitions, or elsewhere: nothing is lost, whenever the move is broken off."""
 
 import itertools
+import time
 
 import pytest
 from recount import keys_of, recount
@@ -75,7 +76,8 @@ def all_of(client, keys):
 
 def move(client, keys, to, **how):
     target = how.pop("target", client)
-    return Repartition(client, target, keys.namespace, to, is_elsewhere=target is not client).run(lambda _: None)
+    repartition = Repartition(client, target, keys.namespace, to, is_elsewhere=target is not client, patience_s=0)
+    return repartition.run(lambda _: None)
 
 
 def test_there_and_back_again_nothing_differs(client, keys):
@@ -141,7 +143,7 @@ def test_broken_off_anywhere_it_goes_on_and_loses_nothing(client, keys):
         while True:
             breaking = Breaking(client, calls)
             try:
-                Repartition(breaking, breaking, keys.namespace, to, is_elsewhere=False).run(lambda _: None)
+                move(breaking, keys, to)
             except BrokenOffError:
                 broken += 1
                 calls += 7 + broken
@@ -186,3 +188,19 @@ def test_it_does_not_begin_while_workers_are_at_work(client, keys):
     assert all_of(client, keys) == before
     leases.release("w")
     assert move(client, keys, 3) > 0
+
+
+def test_who_has_worked_on_it_all_the_time_is_refused_from_then_on(client, keys, monkeypatch):
+    monkeypatch.setattr("jobtracker.scripts.CHECKED_EVERY_S", 0.2)
+    old = JobStore(client, keys, check=lambda: expect_partitions(client, keys))
+    reading = JobQueries(client, keys, check=lambda: expect_partitions(client, keys))
+    old.create(new_job("before"))
+    assert reading.page(JobFilter(), size=10).total == 1
+    began = time.monotonic()
+    Repartition(client, client, keys.namespace, 3, is_elsewhere=False, patience_s=0.3).run(lambda _: None)
+    assert time.monotonic() - began >= 0.3
+    for _ in range(2):
+        with pytest.raises(PartitionsError):
+            old.create(new_job("after"))
+        with pytest.raises(PartitionsError):
+            reading.page(JobFilter(), size=10)
