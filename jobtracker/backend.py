@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from celery import Task, states
 from celery.exceptions import ChordError
-from kombu.utils.json import dumps
+from kombu.utils.json import JSONEncoder, dumps
 
 from jobtracker.declarations import DEFAULT, declaration_of
 from jobtracker.lifecycle import Event
@@ -76,11 +76,14 @@ def stored_result(task: Task, result: object, most_bytes: int) -> dict[str, str]
 
 def _stored(result: object, most_bytes: int) -> dict[str, str]:
     try:
-        text = dumps(result)
+        text = _as_json(result)
     except Exception:  # noqa: BLE001 (whatever a result's own code raises, the task has completed)
         return {}  # another serializer carries what JSON can't; Celery's backend has it
-    size = len(text.encode())
-    return {"result": text} if size <= most_bytes else {"result_omitted": str(size)}
+    return {"result": text} if len(text) <= most_bytes else {"result_omitted": str(len(text))}
+
+
+_as_json = JSONEncoder().encode
+"""As `dumps`, which makes an encoder for each text; these are ASCII: a character is a byte."""
 
 
 def _result(tracking: Tracking, record: Mapping[str, str], result: object) -> dict[str, str]:

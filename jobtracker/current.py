@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from celery import Task
 from celery._state import get_current_task
@@ -235,8 +235,13 @@ def secrets_of(job: CurrentJob | None) -> Sequence[Secret]:
 
 def job_of(task: Task | None) -> CurrentJob | None:
     """The job that a task is running as, None where it is not tracked."""
-    job = getattr(task.request, "jobtracker", None) if task is not None else None
-    return job if isinstance(job, CurrentJob) else None
+    return job_in(task.request) if task is not None else None
+
+
+def job_in(request: Any) -> CurrentJob | None:
+    """The job that `Hooks.on_prerun` has put into a task's request."""
+    job = getattr(request, "jobtracker", None)
+    return job if isinstance(job, CurrentJob) else None  # a header of that name gets there too
 
 
 def current_job() -> CurrentJob:

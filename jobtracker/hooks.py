@@ -23,7 +23,7 @@ from kombu.utils.json import dumps
 
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
 from jobtracker.backend import stored_result
-from jobtracker.current import CurrentJob, job_of, secrets_of
+from jobtracker.current import CurrentJob, job_in, job_of, secrets_of
 from jobtracker.declarations import DEFAULT, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
 from jobtracker.handlers import RecentIds, never_raises
@@ -101,7 +101,7 @@ class Hooks:
         fields: dict[str, str | int] = {"worker": request.hostname or "", "lease": self.lease}
         if sender.acks_late:
             fields["acks_late"] = "1"
-        start = self._report_of(Event.START, sender, job, {**fields, **job.untold.fields}, dict(job.untold.data))
+        start = self._report_of(Event.START, sender, request, job, fields | job.untold.fields, job.untold.data)
         job.begin_anew = functools.partial(self.tracking.reporting.write, start)
         change = self.tracking.reporting.send(start)
         if change is None:  # the store is away, and with it whoever might have called it off
@@ -156,11 +156,12 @@ class Hooks:
         Where nobody else waits for the job, nothing is late for it: the report is left, to go with the start of the
         next task. Only Celery's result backend knows meanwhile, where it keeps results.
         """
-        job = job_of(sender)
+        request = sender.request
+        job = job_in(request)
         if job is None:
             return
-        report = self._report_of(Event.COMPLETE, sender, job, {}, self._stored_result(sender, result))
-        if job.alone and self._keeps_results and not sender.request.ignore_result:
+        report = self._report_of(Event.COMPLETE, sender, request, job, {}, self._stored_result(sender, result))
+        if job.alone and self._keeps_results and not request.ignore_result:
             self.tracking.reporting.leave(report)
         else:
             self.tracking.reporting.send(report)
@@ -376,12 +377,18 @@ class Hooks:
             What became of it; None where the report waits.
         """
         fields, data = {**(fields or {}), **job.untold.fields}, {**(data or {}), **job.untold.data}
-        return self.tracking.reporting.send(self._report_of(event, task, job, fields, data))
+        return self.tracking.reporting.send(self._report_of(event, task, task.request, job, fields, data))
 
     def _report_of(
-        self, event: Event, task: Task, job: CurrentJob, fields: dict[str, str | int], data: dict[str, str]
+        self,
+        event: Event,
+        task: Task,
+        request: Any,
+        job: CurrentJob,
+        fields: dict[str, str | int],
+        data: dict[str, str],
     ) -> Report:
-        request, at_ms, begin_anew = task.request, now_ms(), job.begin_anew
+        at_ms, begin_anew = now_ms(), job.begin_anew
         store, settlement = self.tracking.store, self.tracking.settlement
         call = store.call_of(
             event,

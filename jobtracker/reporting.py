@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
@@ -69,24 +69,20 @@ class _Waiting:
     failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """That something happened to a job.
-
-    Attributes:
-        call: What is sent (`JobStore.call_of`, `JobStore.report`).
-        follow: Does what follows from the answer, and returns what became of it in the end. True: the report may have
-            been written before.
-        rank: What it is worth.
-        data: The bulky part of what it holds.
-        prepare: Called before it has to wait: what it needs may be gone later.
-    """
+class Report(NamedTuple):
+    """That something happened to a job."""
 
     call: Call
+    """What is sent (`JobStore.call_of`, `JobStore.report`)."""
     follow: Callable[[Change, bool], Change]
+    """Does what follows from the answer, and returns what became of it in the end. True: the report may have been
+    written before."""
     rank: Rank
+    """What it is worth."""
     data: Mapping[str, str]
+    """The bulky part of what it holds."""
     prepare: Callable[[], object]
+    """Called before it has to wait: what it needs may be gone later."""
 
 
 class Reporting:
@@ -138,8 +134,8 @@ class Reporting:
             try:
                 return write(again)
             except Exception as error:  # noqa: BLE001 (raised again, unless Redis is away)
-                self._expect_away(error, write, rank, data)
-                again = True
+                self._report_later(error, write, rank, data, prepare)
+                return None
         if prepare is not None:
             prepare()
         if self._keep(write, rank, data, again=again):
@@ -192,9 +188,6 @@ class Reporting:
             Exception: As from `report`.
         """
         left = self._take_left()
-        if not left:
-            write = functools.partial(self.write, report)
-            return self.report(write, report.rank, data=report.data, prepare=report.prepare)
         *of_left, own = self._apply([*left, report])
         self._conclude_all(left, of_left)
         return self._conclude(report, own)
@@ -242,18 +235,18 @@ class Reporting:
 
     def _conclude(self, report: Report, answer: Change | Exception) -> Change | None:
         """Do what follows from an answer; where it is an error, report again, now or later."""
-        got = [answer]
-
-        def write(again: bool) -> Change:
-            if not got:
-                return self.write(report, again)
-            first = got.pop()
-            if isinstance(first, Exception):
-                raise first
-            return report.follow(first, again)
-
-        may_be_written = isinstance(answer, Exception) and answer is not _IS_AWAY
-        return self.report(write, report.rank, data=report.data, prepare=report.prepare, again=may_be_written)
+        if isinstance(answer, Exception):
+            error = answer
+        else:
+            try:
+                return report.follow(answer, False)
+            except Exception as failure:  # noqa: BLE001 (raised again, unless Redis is away)
+                error = failure
+        write = functools.partial(self.write, report)
+        if error is _IS_AWAY:
+            return self.report(write, report.rank, data=report.data, prepare=report.prepare)
+        self._report_later(error, write, report.rank, report.data, report.prepare)
+        return None
 
     def ask(self, read: Callable[[], T], otherwise: T) -> T:
         """What Redis says; `otherwise`, without waiting, while it is away.
@@ -288,6 +281,20 @@ class Reporting:
             logger.warning("jobtracker: %d reports are lost: the tracking Redis is away", left)
 
     # -- the buffer -------------------------------------------------------------------------------------------------
+
+    def _report_later(
+        self,
+        error: Exception,
+        write: Write[T],
+        rank: Rank,
+        data: Mapping[str, str] | None,
+        prepare: Callable[[], object] | None,
+    ) -> None:
+        """Let a report wait that has failed, if that will pass."""
+        self._expect_away(error, write, rank, data)
+        if prepare is not None:
+            prepare()
+        self._keep(write, rank, data, again=True)
 
     def _expect_away(
         self, error: Exception, write: Write[object], rank: Rank, data: Mapping[str, str] | None

@@ -202,29 +202,29 @@ class PendingCalls:
             redis.exceptions.RedisError: The server does not answer.
         """
         answers: list[Any] = []
+        failed: list[int] = []
         try:
-            for _ in self._calls:
+            for n in range(len(self._calls)):
                 try:
                     answers.append(self._connection.read_response(disable_decoding=not decoded))
                 except ResponseError as error:
                     answers.append(error)
+                    failed.append(n)
         except BaseException:
             self.abandon()
             raise
         # A server that has become a replica stays one: its successor is found by connecting anew.
-        self._give_back(broken=any(isinstance(answer, Exception) and is_away(answer) for answer in answers))
-        for n, answer in enumerate(answers):
-            if not isinstance(answer, ResponseError):
-                continue
-            if "Function not found" in str(answer):
+        self._give_back(broken=any(is_away(answers[n]) for n in failed))
+        for n in failed:
+            if "Function not found" in str(answers[n]):
                 self._library.load(self._client)
                 try:
                     again = self._library.begin(self._client, self._verb, [self._calls[n]])
                     [answers[n]] = again.answers(decoded=decoded)
                 except ResponseError as error:
                     answers[n] = error
-            elif str(answer).startswith("FENCED "):
-                answers[n] = FencedError(str(answer))
+            elif str(answers[n]).startswith("FENCED "):
+                answers[n] = FencedError(str(answers[n]))
         return answers
 
     def abandon(self) -> None:
