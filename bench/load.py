@@ -2,10 +2,14 @@
 
 First as much as it can, asked by sixteen clients; then at 70 % of that, each request at its own time, whatever became
 of those before. Who asks is a process of its own (`bench/asking.py`), and shares the machine with what it asks.
+
+What a machine can do changes from one second to the next, and the rate follows from what it could do just before: so
+both are measured in short turns, many of them.
 """
 
 import contextlib
 import json
+import math
 import os
 import statistics
 import subprocess
@@ -26,6 +30,8 @@ TITLE = "requests per second of a mixed load, and their latency at 70 % of the m
 SIZE = 5000
 PROCESSES = (1, 2)
 SHARE = 0.7
+TURNS = 5
+"""In each round: so many parts of the requests."""
 _JOBS_OF_EACH_REQUEST = 4
 
 Figures = dict[str, dict[str, float]]
@@ -40,7 +46,8 @@ def run(requests: int, rounds: int) -> Figures:
         ids.write_text("\n".join(fill(server.port, Keys("load"), Plan(jobs=requests * _JOBS_OF_EACH_REQUEST))))
         apis = {n: stack.enter_context(serving_api(server, "load", folder, processes=n)) for n in PROCESSES}
         stack.enter_context(_worker(server, apis[1], folder))
-        measured = [{n: _measure(api, requests, ids) for n, api in apis.items()} for _ in range(rounds)]
+        each = math.ceil(requests / TURNS)
+        measured = [{n: _measure(api, each, ids) for n, api in apis.items()} for _ in range(rounds * TURNS)]
     return {
         str(n): {name: round(statistics.median(found[n][name] for found in measured), 2) for name in measured[0][n]}
         for n in PROCESSES
