@@ -351,7 +351,7 @@ def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
     parts += [*map(_read, ("series", "ledger", "record", "lists", "fence")), "local VERB = {}"]
     for verb in verbs:
-        parts.append(f"function VERB.{verb}(KEYS, ARGV)")
+        parts.append(f"function VERB.{verb}(KEYS, ARGV, ...)")
         parts.append(f"PREFIX = ARGV[1]\n{_read(verb)}\nend")
         if reads_only:
             of = f"function_name='{_NAME}_{verb}', callback=VERB.{verb}, flags={{'no-writes'}}"

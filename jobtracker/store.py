@@ -80,6 +80,7 @@ class Change(NamedTuple):
     run: int
     attempt: int
     parent: str | None
+    """None also where a report leaves nothing to be told to it."""
     cancel_requested: bool
     next: str | None
     """The job that Celery sends when this one has completed, in a chain."""
@@ -305,7 +306,8 @@ class JobStore:
         """Apply an event, as `call_of` has made it, and tell the job's parent: one round trip.
 
         The parent is told where it lies in the job's partition and nothing else is to come first: then the change
-        bears its verdict, which is said once. Otherwise it is to be told (`settle`).
+        bears its verdict, which is said once, or neither parent nor verdict where nothing follows. Otherwise it is to
+        be told (`settle`).
         """
         return self._change(self._verbs.call(self.client, "report", *call))
 

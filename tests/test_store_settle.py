@@ -58,7 +58,10 @@ def test_a_report_makes_of_the_parent_what_event_and_telling_make_of_it(client, 
                 change = store.report(store.call_of(end, sub, at_ms=START_MS))
                 may_tell = change.applied and keys.are_together(parent, sub)
                 asks_for_names = may_tell and not all(keys.are_together(parent, each) for each in subs)
-                assert (change.verdict is not None) == may_tell or asks_for_names
+                is_told = change.parent is None or change.verdict is not None
+                assert is_told == may_tell or asks_for_names
+                if is_told:
+                    assert as_told(client.hget(keys("outcomes", parent), sub)) == f"{change.run}:{change.after}"
                 verdict = change.verdict
             else:
                 change, verdict = store.apply(end, sub, at_ms=START_MS), None

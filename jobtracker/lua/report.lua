@@ -2,18 +2,20 @@
 --
 -- KEYS[1]  the record
 -- ARGV     as of transition.lua
--- Returns  as transition.lua; where the parent was told, behind the next in the chain the verdict, as of settle.lua
+-- Returns  as transition.lua, behind the next in the chain the verdict, as of settle.lua, where the parent was told; the
+--          text alone where nothing follows: the parent was told, and waits, or knows that its sub-jobs run
 -- It is not told where the rest of a chain is to be broken off before, or where settle.lua asks for names: the caller
 -- sees to that, as to a parent in another partition.
-local answer = VERB.transition(KEYS, ARGV)
-if type(answer) == 'string' or answer[2] == '' then return answer end
-local parent, following = answer[2], answer[3]
-local before, after, run = answer[1]:match('^applied (%S+) (%S+) (%S+)')
-if not after then return answer end
-if SETTLED[after] then
-  if following ~= '' and after ~= 'completed' then return answer end
-elseif not SETTLED[before] then return answer end
-if redis.call('EXISTS', key('job', parent)) == 0 then return answer end
-local verdict = VERB.settle({ key('job', parent) }, { ARGV[1], parent, ARGV[2], run, after, ARGV[4], '0' })
+local answer, rec, before, parent_waits = VERB.transition(KEYS, ARGV)
+if not rec or not rec.parent then return answer end
+if not SETTLED[rec.status] and not SETTLED[before] then
+  return rec.status == 'running' and not parent_waits and answer[1] or answer
+end
+if rec.next and SETTLED[rec.status] and rec.status ~= 'completed' then return answer end
+local parent = load(rec.parent)
+if not parent then return answer end
+local news = { PREFIX, rec.parent, rec.id, rec.run, rec.status, ARGV[4], '0' }
+local verdict = VERB.settle(nil, news, parent, rec)
 if verdict[1] == 'unnamed' then return answer end
-return { answer[1], parent, following, unpack(verdict) }
+if verdict[1] == 'waiting' and not parent_waits then return answer[1] end
+return { answer[1], answer[2], answer[3], unpack(verdict) }

@@ -14,7 +14,8 @@ local parent, sub, run, status = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local now, left, named_elsewhere = tonumber(ARGV[6]), tonumber(ARGV[7]) or 0, {}
 for i = 8, #ARGV, 3 do named_elsewhere[ARGV[i]] = { ARGV[i + 1], ARGV[i + 2] } end
 
-local rec = load(parent)
+local rec, own = ... -- where report.lua has loaded them
+rec = rec or load(parent)
 if rec and rec.started and rec.started > now then now = rec.started end -- its sub-jobs are told of in any order
 all_told(sub) -- with this call, whatever the verdict
 if not rec or not redis.call('ZSCORE', key('subs', parent), sub) then return { 'missing', '', 0, '' } end
@@ -27,7 +28,7 @@ end
 -- Tellings overtake each other. Where the sub-job's own record is at hand, in this partition, it knows best. Another one's
 -- was read before, and what it said may be old news by now: who has left a terminal status is further than who has not
 -- (`left`), and between two times who has settled is. Of one without a record the later run counts.
-local own = load(sub)
+own = own or load(sub)
 if own then run, status, left = own.run, own.status, 0 end
 
 local told = redis.call('HGET', key('outcomes', parent), sub)

@@ -66,4 +66,5 @@ local parent_waits = begins and rec.parent and (above[PLACE.status] or 'pending'
 local states = outcome .. ' ' .. before .. ' ' .. rec.status .. ' ' .. rec.run .. ' ' .. rec.attempt .. ' '
   .. rec.losses .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
   .. (begins and is_waited_for(rec, above) and ' 1' or ' 0')
-return (rec.parent or rec.next) and { states, rec.parent or '', rec.next or '' } or states
+local answer = (rec.parent or rec.next) and { states, rec.parent or '', rec.next or '' } or states
+return answer, outcome == 'applied' and rec, before, parent_waits -- all but the first for report.lua
