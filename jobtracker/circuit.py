@@ -20,6 +20,11 @@ class Circuit:
         self._trying: int | None = None
         self._next_at = 0.0
         self._lock = threading.Lock()
+        self._of_servers: dict[object, Circuit] = {}
+
+    def of(self, server: object) -> "Circuit":
+        """That of one of several servers: the others answer while it does not."""
+        return self._of_servers.setdefault(server, Circuit(self.pause_s))
 
     def admits(self) -> bool:
         """Whether this thread may ask now."""

@@ -1,5 +1,6 @@
 """Connections to the tracking Redis: a server, the one that Sentinels name, or a cluster."""
 
+import functools
 import os
 import time
 from contextlib import suppress
@@ -72,7 +73,7 @@ def connect(url: str, timeout_s: float, *, circuit: Circuit | None = None) -> Re
     }
 
     def kind(connection_class: Any) -> Any:
-        return _watched(connection_class, circuit) if circuit else connection_class
+        return _watched(connection_class, circuit, is_of_several=is_cluster(url)) if circuit else connection_class
 
     if is_sentinel(url):
         return _of_sentinels(url, options, kind)
@@ -161,16 +162,20 @@ def how_to_ask(of: SentinelAddress, timeout_s: float) -> dict[str, Any]:
     return {**limits, "retry": None, **of.sentinel_options}
 
 
-def _watched(connection_class: Any, circuit: Circuit) -> Any:
+def _watched(connection_class: Any, circuit: Circuit, *, is_of_several: bool) -> Any:
     """A kind of connection that asks a circuit first, and tells it what has become of each call."""
 
     class Watched(connection_class):  # type: ignore[misc] # known when it is called
+        @functools.cached_property
+        def _circuit(self) -> Circuit:
+            return circuit.of((self.host, self.port)) if is_of_several else circuit
+
         def connect(self) -> None:
             self._ask()
             try:
                 super().connect()
             except _UNREACHABLE:
-                circuit.failed()
+                self._circuit.failed()
                 raise
 
         def send_packed_command(self, *args: Any, **options: Any) -> None:
@@ -181,14 +186,13 @@ def _watched(connection_class: Any, circuit: Circuit) -> Any:
             try:
                 response = super().read_response(*args, **options)
             except _UNREACHABLE:
-                circuit.failed()
+                self._circuit.failed()
                 raise
-            circuit.answered()
+            self._circuit.answered()
             return response
 
-        @staticmethod
-        def _ask() -> None:
-            if not circuit.admits():
+        def _ask(self) -> None:
+            if not self._circuit.admits():
                 raise ConnectionError("it did not answer a moment ago")
 
     return Watched

@@ -9,6 +9,7 @@ from test_reaper import live_worker
 from workers_under_test import eventually, job, new_project
 
 from bench.cluster import Cluster
+from jobtracker.circuit import Circuit
 from jobtracker.connection import connect, is_away, is_unreachable
 from jobtracker.embedded import free_port
 from jobtracker.keys import Keys
@@ -134,3 +135,18 @@ def test_a_worker_of_a_clustered_project_that_is_lost_has_its_job_settled(cluste
         project.client.set(part("watched"), now_ms() - 60_000)
     Reaper(project.tracking).step()
     assert project.job(lost).status is Status.FAILED
+
+
+def test_who_asks_a_server_of_a_cluster_is_not_refused_for_another_one_that_is_away(own_cluster, keys):
+    with connect(own_cluster.url, timeout_s=2, circuit=Circuit(pause_s=60)) as client:
+        store = JobStore(client, keys)
+        store.create(*map(new_job, JOBS))
+        gone, _ = own_cluster.nodes
+        port_of = {job: client.server_of(keys("job", job)).get_connection_kwargs()["port"] for job in JOBS}
+        lost, *_ = [job for job in JOBS if port_of[job] == gone.port]
+        kept = [job for job in JOBS if port_of[job] != gone.port]
+        gone.stop()
+        for job in kept[:3]:
+            with pytest.raises(AWAY):
+                store.apply(Event.START, lost)
+            assert store.apply(Event.START, job).applied
