@@ -60,10 +60,9 @@ class Launcher:
             InvalidPayloadError: A payload does not fit its type.
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
         """
-        records: list[NewJob] = []
-        root = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
+        records = self._records_of(job, request_id)
         self.store.create(*records)  # sub-jobs first, so that a parent is never seen without them
-        return root
+        return records[-1].id
 
     def submit(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
         """Create a job and start it; returns its id. Where it can't be sent, it is as if it had not been asked for.
@@ -74,33 +73,56 @@ class Launcher:
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
             BrokerUnavailableError: The broker does not answer.
         """
-        records: list[NewJob] = []
-        job_id = self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
+        records = self._records_of(job, request_id)
+        self._submit(records, now_ms())
+        return records[-1].id
+
+    def create_one(self, job: SubJobCreate, *, start: bool, request_id: str | None = None) -> Loaded:
+        """Create a job without sub-jobs, and start it as `submit` does; returns what is stored of it then.
+
+        That is known, and not read: its task may have begun meanwhile.
+
+        Raises:
+            UnknownJobTypeError: Its type is neither documented nor announced.
+            InvalidPayloadError: Its payload does not fit its type.
+            SubJobsError: Its type takes the results of sub-jobs.
+            BrokerUnavailableError: The broker does not answer.
+        """
+        records, at_ms = self._records_of(job, request_id), now_ms()
+        if start:
+            self._submit(records, at_ms)
+        else:
+            self.store.create(*records, at_ms=at_ms)
+        record, data = _as_recorded(*records)
+        at = str(at_ms)
+        record |= {"status": Status.PENDING, "created": at, "entered": at, "run": "0"}
+        return record | ({"run": "1", "queued": at} if start else {}), data
+
+    def _submit(self, records: list[NewJob], at_ms: int) -> None:
+        root = records[-1].id
         try:
             if len(records) > AT_ONCE:
-                self._submit_large(job_id, records)
+                self._submit_large(root, records, at_ms)
             else:
-                self._submit_at_once(records)
+                self._submit_at_once(records, at_ms)
         except Exception:
             with suppress(JobTrackerError):  # where a part of a tree has begun: then it is cancelled, and says why
-                self.delete(job_id)
+                self.delete(root)
             raise
-        return job_id
 
-    def _submit_at_once(self, records: list[NewJob]) -> None:
+    def _submit_at_once(self, records: list[NewJob], at_ms: int) -> None:
         """Record jobs as started, in one step, and send them as they were recorded."""
-        self.store.create(*(replace(job, sends=True) for job in records))
+        self.store.create(*(replace(job, sends=True) for job in records), at_ms=at_ms)
         above_first = records[::-1]
         families = {job.id: [*job.subs.values()] for job in above_first}
         self._send(families, dict.fromkeys(families, 1), [_as_recorded(job) for job in above_first])
 
-    def _submit_large(self, root: str, records: list[NewJob]) -> None:
+    def _submit_large(self, root: str, records: list[NewJob], at_ms: int) -> None:
         """Record a large tree as started, and let workers send it.
 
         What is to be sent is noted as it is recorded, and a parent is recorded after its sub-jobs: where this dies
         amidst it, what is without its parent is not sent, and removed.
         """
-        at_ms = now_ms()
         sent: dict[str, str | int] = {"run": 1, "queued": at_ms, "body": "own"}
         leaves = [job for job in records if not job.subs]
         parents = [replace(job, fields={**job.fields, **sent}) for job in records if job.subs]
@@ -296,6 +318,12 @@ class Launcher:
             self.store.delete(*ids, mode="trash")
             removed += len(ids)
         return removed
+
+    def _records_of(self, job: SubJobCreate, request_id: str | None) -> list[NewJob]:
+        """The records of a job and all its sub-jobs, each after those of its own."""
+        records: list[NewJob] = []
+        self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
+        return records
 
     def _collect(
         self,

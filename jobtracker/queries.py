@@ -95,7 +95,10 @@ class JobQueries:
         Raises:
             JobNotFoundError: There is none with that id.
         """
-        [(record, data)] = self.load([job_id])
+        return self.loaded_json(*self.load([job_id])[0])
+
+    def loaded_json(self, record: dict[str, str], data: dict[str, str]) -> bytes:
+        """The JSON of a job that was read already."""
         return to_json(Job.all_values_of(record, data, self._rule(record)))
 
     def get_many(self, job_ids: Sequence[str]) -> list[Job]:
@@ -250,7 +253,7 @@ class JobQueries:
             for record, data in batch:
                 if not record.get("status"):
                     continue
-                yield comma + to_json(Job.all_values_of(record, data, self._rule(record)))[:-1] + b',"sub_jobs":['
+                yield comma + self.loaded_json(record, data)[:-1] + b',"sub_jobs":['
                 if record.get("subs"):
                     yield from self._nested(self._load_subs(record["id"]))
                 yield b"]}"

@@ -25,7 +25,6 @@ from jobtracker.models import (
     Tag,
     TimeRange,
 )
-from jobtracker.tracking import Tracking
 
 router = APIRouter(
     route_class=ThreadRoute,
@@ -104,23 +103,20 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Wri
 
     The payload is checked against the job type's schema, once a worker has announced it.
     """
-    job_id = _create(tracking, SubJobCreate(**job.model_dump(exclude={"start"})), job.start, response)
-    return WrittenJson(tracking.queries.get_json(job_id), 201, response.headers)
+    wanted = SubJobCreate(**job.model_dump(exclude={"start"}))
+    record, data = tracking.launcher.create_one(wanted, start=job.start, request_id=request_id_var.get())
+    response.headers["Location"] = f"/api/jobs/{record['id']}"
+    return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)
 
 
 @router.post("/with-subjobs", status_code=201, response_model=JobTree, responses=UNREADABLE)
 @router.post("/with-subjobs/", status_code=201, include_in_schema=False)
 def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> Response:
     """Create a parent with sub-jobs, nested to any depth. Started, it is a Celery chord; workers send large ones."""
-    job_id = _create(tracking, job, job.start, response)
-    return written(tracking.queries.tree_json(job_id), 201, response.headers)
-
-
-def _create(tracking: Tracking, job: SubJobCreate, start: bool, response: Response) -> str:
-    create = tracking.launcher.submit if start else tracking.launcher.create
+    create = tracking.launcher.submit if job.start else tracking.launcher.create
     job_id = create(job, request_id=request_id_var.get())
     response.headers["Location"] = f"/api/jobs/{job_id}"
-    return job_id
+    return written(tracking.queries.tree_json(job_id), 201, response.headers)
 
 
 @router.get("/", response_model=JobPage)

@@ -62,6 +62,15 @@ def test_a_job_may_be_started_as_it_is_created(api):
     assert api.expect(created["id"], "completed")["result"]["kind"] == "wait"
 
 
+@pytest.mark.parametrize("start", [False, True])
+@pytest.mark.parametrize(("job_type", "payload"), DOCUMENTED_TYPES)
+def test_the_answer_is_what_is_stored(quiet_api, job_type, payload, start):
+    """Nobody works there, so that no job goes on meanwhile."""
+    more = {"name": "named", "tags": ["a"], "priority": "high"} if start else {}
+    created = quiet_api.create({"job_type": job_type, "payload": payload, "start": start, **more})
+    assert created == quiet_api.get(f"/api/jobs/{created['id']}")
+
+
 def test_a_tree_may_be_started_as_it_is_created(api):
     tree = api.create(parent(job(), job(), start=True, failure_policy="continue"))
     assert tree["failure_policy"] == "continue"
