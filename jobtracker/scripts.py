@@ -7,6 +7,7 @@ https://redis.io/docs/latest/develop/programmability/functions-intro/
 
 import hashlib
 import json
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -337,7 +338,7 @@ def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
         "EVIDENCE": EVIDENCE,
         "PRESUMPTION": PRESUMPTIONS,
         "SETTLED": SETTLED,
-        "GAMMA": GAMMA,
+        "LOG_GAMMA": math.log(GAMMA),
         "TOTAL": {name: n for n, name in enumerate(TOTALS)},
         "BUCKETS": BUCKETS,
         "KEEP_S": keep_s,

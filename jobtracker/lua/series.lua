@@ -1,6 +1,6 @@
 -- series.lua: the names of keys, and the time series of jobs that settle. The loader (scripts.py) puts it in front of the
 -- verbs, before ledger.lua, record.lua and fence.lua, after tables that Python renders: KEY (keys.PREFIXES), LET_GO,
--- NOBODY, SCHEMA (keys), MATRIX, EVIDENCE, PRESUMPTION, SETTLED, NORMAL (lifecycle), GAMMA, TOTAL, BUCKETS (histograms),
+-- NOBODY, SCHEMA (keys), MATRIX, EVIDENCE, PRESUMPTION, SETTLED, NORMAL (lifecycle), LOG_GAMMA, TOTAL, BUCKETS (histograms),
 -- KEEP_S (lifetime of time series in seconds), RUN_MARK (models).
 -- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
 
@@ -18,39 +18,31 @@ local function tally(what, at, n)
   if redis.call('HINCRBY', flow, (minute % 60) .. ':' .. what, n) == n then redis.call('EXPIRE', flow, KEEP_S, 'NX') end
 end
 
--- The counters of an hour and a type are one string (histograms.py). An entry collects what is to be done to them: the
--- arguments of one BITFIELD, how many commands they are, and which of these tell what is the highest so far.
-local function new_entry() return { commands = 0, n = 0, highest = {} } end
-
-local function put(entry, command, kind, at, n)
-  local last = entry.n
-  entry[last + 1], entry[last + 2], entry[last + 3], entry[last + 4] = command, kind, at, n
-  entry.commands, entry.n = entry.commands + 1, last + (n and 4 or 3)
-end
+-- The counters of an hour and a type are one string (histograms.py). An entry is what is to be done to them, the arguments
+-- of one BITFIELD; it asks for the longest times first, and knows of longer ones.
+local WAIT = { sum = 64 * TOTAL.wait_sum, max = 64 * TOTAL.wait_max, buckets = 32 * BUCKETS.wait }
+local RUN = { sum = 64 * TOTAL.run_sum, max = 64 * TOTAL.run_max, buckets = 32 * BUCKETS.run }
+local function new_entry() return { 'GET', 'i64', WAIT.max, 'GET', 'i64', RUN.max, [WAIT] = 0, [RUN] = 0 } end
 
 local function total(entry, name, n)
-  if n ~= 0 then put(entry, 'INCRBY', 'i64', 64 * TOTAL[name], n) end
+  local at = #entry
+  if n ~= 0 then entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', 64 * TOTAL[name], n end
 end
 
-local function observe(entry, what, ms, n)
+local function observe(entry, times, ms, n)
   ms = math.max(ms, 0)
-  total(entry, what .. '_sum', ms * n)
-  local bucket = ms < 1 and 0 or math.ceil(math.log(ms) / math.log(GAMMA)) + 1
-  put(entry, 'INCRBY', 'u32', 32 * (BUCKETS[what] + 2 * bucket), n)
-  if n > 0 then
-    put(entry, 'GET', 'i64', 64 * TOTAL[what .. '_max'])
-    entry.highest[entry.commands] = { 64 * TOTAL[what .. '_max'], ms }
-  end
+  local at, bucket = #entry, ms < 1 and 0 or math.ceil(math.log(ms) / LOG_GAMMA) + 1
+  entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', times.sum, ms * n
+  entry[at + 5], entry[at + 6], entry[at + 7], entry[at + 8] = 'INCRBY', 'u32', times.buckets + 64 * bucket, n
+  if n > 0 then entry[times] = ms end
 end
 
 local function enter(series, entry)
-  if entry.commands == 0 then return end
-  local found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', unpack(entry, 1, entry.n))
-  for nth, highest in pairs(entry.highest) do
-    local at, ms = unpack(highest)
-    if ms > found[nth] then redis.call('BITFIELD', series, 'SET', 'i64', at, ms) end
-  end
-  if found[1] == entry[4] then redis.call('EXPIRE', series, KEEP_S, 'NX') end -- the first of it
+  if #entry == 6 then return end
+  local found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', unpack(entry))
+  if entry[WAIT] > found[1] then redis.call('BITFIELD', series, 'SET', 'i64', WAIT.max, entry[WAIT]) end
+  if entry[RUN] > found[2] then redis.call('BITFIELD', series, 'SET', 'i64', RUN.max, entry[RUN]) end
+  if found[3] == entry[10] then redis.call('EXPIRE', series, KEEP_S, 'NX') end -- the first of it
 end
 
 local function settled(rec, at) return key('settled', math.floor(at / 3600000), rec.type) end
@@ -87,9 +79,9 @@ local function chronicle(rec, at, n)
   total(entry, rec.status, n)
   if rec.deliveries ~= 1 or rec.ledger then chart(entry, surplus(rec), n) end
   if rec.status ~= 'cancelled' and rec.started then
-    if rec.queued then observe(entry, 'wait', rec.started - rec.queued, n) end
+    if rec.queued then observe(entry, WAIT, rec.started - rec.queued, n) end
     local is_known = rec.presumed ~= 'lose' and rec.presumed ~= 'quarantine' -- else nobody knows when it ended
-    if is_known then observe(entry, 'run', at - (rec.began or rec.started), n) end
+    if is_known then observe(entry, RUN, at - (rec.began or rec.started), n) end
   end
   enter(settled(rec, at), entry)
 end
