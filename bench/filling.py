@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.pipelining import NotSentError, Packer, send
+from jobtracker.changes import NewJob
 from jobtracker.connection import connect
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import Event
-from jobtracker.store import JobStore, NewJob, now_ms
+from jobtracker.store import JobStore, now_ms
 
 TYPES = {
     "shop.tasks.send_invoice": 30,

@@ -17,12 +17,13 @@ from typing import Any
 from redis.crc import key_slot
 
 from bench.cluster import Cluster
+from jobtracker.changes import NewJob
 from jobtracker.connection import connect
 from jobtracker.keys import Keys
 from jobtracker.lifecycle import Event, Status
 from jobtracker.lists import JobFilter
 from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore, NewJob, now_ms
+from jobtracker.store import JobStore, now_ms
 
 TITLE = "that many jobs on one, two and three partitions"
 SIZE = 20_000

@@ -13,10 +13,11 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.arguments import NOTHING, Covered, Secret
+from jobtracker.changes import Change, NewJob
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.models import Job
 from jobtracker.reporting import Rank
-from jobtracker.store import Change, NewJob, now_ms
+from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from kombu.utils.json import dumps
 
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
 from jobtracker.backend import stored_result
+from jobtracker.changes import Change, NewJob
 from jobtracker.current import CurrentJob, job_in, job_of, secrets_of
 from jobtracker.declarations import DEFAULT, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
@@ -38,7 +39,7 @@ from jobtracker.reasons import as_reason
 from jobtracker.reporting import Rank, Report
 from jobtracker.requests import end_of_process
 from jobtracker.scope import Scope
-from jobtracker.store import Change, NewJob, new_execution, now_ms
+from jobtracker.store import new_execution, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from jobtracker.arguments import NOTHING, stored_when_begun
+from jobtracker.changes import Change, NewJob, News
 from jobtracker.dispatch import AT_ONCE, Dispatcher, withheld
 from jobtracker.errors import (
     ArgumentsGoneError,
@@ -22,7 +23,7 @@ from jobtracker.queries import JobQueries, Loaded
 from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.settlement import Settlement
-from jobtracker.store import Change, JobStore, NewJob, News, now_ms
+from jobtracker.store import JobStore, now_ms
 
 _TRASH_BATCH = 500
 

@@ -4,6 +4,7 @@ import logging
 
 from kombu.utils.json import dumps
 
+from jobtracker.changes import Change
 from jobtracker.dispatch import withheld
 from jobtracker.keys import LET_GO
 from jobtracker.leases import Leases
@@ -14,7 +15,7 @@ from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType
 from jobtracker.settlement import Settlement
-from jobtracker.store import Change, JobStore
+from jobtracker.store import JobStore
 
 logger = logging.getLogger(__name__)
 

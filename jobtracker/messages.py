@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jobtracker.arguments import ArgumentRule, stored_when_sent
+from jobtracker.changes import NewJob
 from jobtracker.dispatch import REQUEST_ID_HEADER
 from jobtracker.lifecycle import Priority
 from jobtracker.lineage import called, sender, terms
 from jobtracker.models import job_and_run_of
-from jobtracker.store import NewJob
 
 ACCUMULATE = "celery.accumulate"
 """Celery's own task that ends a group which has replaced a task, under that task's id."""

@@ -13,6 +13,7 @@ from celery._state import get_current_task
 from kombu.utils.json import dumps
 
 from jobtracker.brokers import queue_of
+from jobtracker.changes import NewJob
 from jobtracker.current import CurrentJob, job_of
 from jobtracker.dispatch import being_sent, priority_of
 from jobtracker.handlers import RecentIds, never_raises
@@ -23,7 +24,7 @@ from jobtracker.reasons import as_reason
 from jobtracker.reporting import Rank
 from jobtracker.schedule import due_entry
 from jobtracker.scope import Scope
-from jobtracker.store import NewJob, now_ms
+from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
 

@@ -13,6 +13,7 @@ from collections.abc import Container, Sequence
 from typing import NamedTuple
 
 from jobtracker.backend import Ending, ResultBackend
+from jobtracker.changes import SettledIndex
 from jobtracker.connection import is_away
 from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
@@ -20,7 +21,7 @@ from jobtracker.missing import MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of
 from jobtracker.outbox import Outbox
 from jobtracker.scripts import FencedError, batched
-from jobtracker.store import REMOVED_AT_ONCE, SettledIndex, now_ms
+from jobtracker.store import REMOVED_AT_ONCE, now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)

@@ -22,10 +22,11 @@ from typing import NamedTuple, TypeVar
 from celery.exceptions import SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
+from jobtracker.changes import Change
 from jobtracker.connection import connect_anew, is_away, is_unreachable
 from jobtracker.errors import JobTrackerError
 from jobtracker.scripts import Call
-from jobtracker.store import Begun, Change, JobStore
+from jobtracker.store import Begun, JobStore
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

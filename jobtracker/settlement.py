@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+from jobtracker.changes import Change, News, Verdict
 from jobtracker.dispatch import Dispatcher
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.leases import Leases
@@ -14,7 +15,7 @@ from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import status_of, task_id_of
 from jobtracker.queries import JobQueries, Loaded
 from jobtracker.reasons import as_reason
-from jobtracker.store import Change, JobStore, News, Verdict
+from jobtracker.store import JobStore
 
 logger = logging.getLogger(__name__)
 

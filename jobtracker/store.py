@@ -8,10 +8,11 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
+from jobtracker.changes import Change, Expired, NewJob, News, SettledIndex, Turn, Verdict
 from jobtracker.connection import RedisClient
 from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
@@ -49,115 +50,6 @@ def now_ms() -> int:
 def new_execution(incarnation: str) -> str:
     """The id of an execution that begins now, on a worker; the store reads when and where in it (lua/ledger.lua)."""
     return f"{now_ms()}-{incarnation}-{os.urandom(4).hex()}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class NewJob:
-    """What is needed to record a job.
-
-    Attributes:
-        id: The job's id for life.
-        fields: The record, by `keys.RECORD_FIELDS`; type and priority are needed.
-        data: The bulky part, by `keys.DATA_FIELDS`.
-        subs: Sub-jobs by position.
-        sends: Whoever records it is about to send its first run, and confirms that then (`JobStore.confirm`).
-    """
-
-    id: str
-    fields: Mapping[str, str | int]
-    data: Mapping[str, str] = field(default_factory=dict)
-    subs: Mapping[int, str] = field(default_factory=dict)
-    sends: bool = False
-
-
-class Change(NamedTuple):
-    """What became of an event."""
-
-    outcome: Outcome
-    before: Status | None
-    """None where there is no such job, or its status is one of a newer release."""
-    after: Status | None
-    run: int
-    attempt: int
-    parent: str | None
-    """None also where a report leaves nothing to be told to it."""
-    cancel_requested: bool
-    next: str | None
-    """The job that Celery sends when this one has completed, in a chain."""
-    losses: int = 0
-    """How often its worker or process was lost with it."""
-    parent_waits: bool = False
-    """It runs, and its parent does not know yet that a sub-job does."""
-    waited_for: bool = False
-    """It runs, and others wait for its end: it is a parent, in a chord of Celery's, or among the last sub-jobs."""
-    verdict: "Verdict | None" = None
-    """What its parent makes of it, where that was told with the same call."""
-
-    @property
-    def applied(self) -> bool:
-        """The record changed."""
-        return self.outcome is Outcome.APPLIED
-
-    @property
-    def settled(self) -> bool:
-        """The job is in a terminal status now."""
-        return self.after in SETTLED
-
-
-class News(NamedTuple):
-    """What has become of a sub-job, for its parent."""
-
-    parent_id: str
-    job_id: str
-    run: int
-    """The sub-job's run that this is about."""
-    status: Status
-    """The sub-job's status now."""
-
-
-class Verdict(NamedTuple):
-    """What a parent makes of a sub-job's outcome: waiting, halt, due, settled or missing (see lua/settle.lua)."""
-
-    verdict: str
-    grandparent: str | None
-    run: int
-    status: Status | None
-
-
-class SettledIndex(NamedTuple):
-    """An index of settled jobs of one priority and type, and up to where retention has looked at them."""
-
-    status: Status
-    kind: str
-    """"<priority>:<type>" """
-    score: str = ""
-    """That of the last job that was looked at and stays, in the index; '' where there is none."""
-    job_id: str = ""
-    """That job."""
-
-
-class Expired(NamedTuple):
-    """What retention has removed with one call, and what it has left."""
-
-    removed: int
-    """So many jobs are gone."""
-    through: list[SettledIndex]
-    """The indexes in which there is nothing more to remove by now."""
-    left: list[SettledIndex]
-    """The others."""
-    has_trash: bool
-    """There are jobs in the trash of the partition."""
-    apart: list[str]
-    """Jobs of trees, of which others may lie in another partition: `delete` sees whether they may go."""
-
-
-class Turn(NamedTuple):
-    """What a reaper is told when it asks for the lock."""
-
-    fence: str | None
-    """What its writes bear (`JobStore.fenced`); None where another one reaps."""
-    watched_ms: int
-    """For how long reapers have come by without a gap: the store was there."""
 
 
 @dataclass(frozen=True)
@@ -223,9 +115,7 @@ class JobStore:
             mark_ms: How long it is remembered that one was here.
         """
         parts = self.keys.parts
-        calls: list[tuple[str, list[str | int | float]]] = [
-            (part("reaper"), [part.prefix, reaper, lock_ms, mark_ms]) for part in parts
-        ]
+        calls: list[Call] = [(part("reaper"), [part.prefix, reaper, lock_ms, mark_ms]) for part in parts]
         answers = self._verbs.call_many(self.client, "reap", calls)
         turns = (Turn(fence or None, watched_ms) for fence, watched_ms in answers)
         return dict(zip(parts, turns, strict=True))
@@ -393,13 +283,13 @@ class JobStore:
             if own.get("status") in _STATUSES:
                 run, status, left = int(own["run"]), Status(own["status"]), own.get("left", left)
         args: list[str | int | float] = [part.prefix, parent_id, job_id, run, status, at_ms, left]
-        verdict, grandparent, parent_run, parent_status, *asked = self._verbs.call(
-            self.client, "settle", part("job", parent_id), args
-        )
-        while asked:
-            verdict, grandparent, parent_run, parent_status, *asked = self._verbs.call(
-                self.client, "settle", part("job", parent_id), [*args, *self._named(asked[0])]
-            )
+        named: list[str] = []
+        while True:
+            answer = self._verbs.call(self.client, "settle", part("job", parent_id), [*args, *named])
+            verdict, grandparent, parent_run, parent_status, *asked = answer
+            if not asked:
+                break
+            named = self._named(asked[0])
         if is_apart:
             call = self._told_call(job_id, left, settled=status in SETTLED)
             self._verbs.call_many(self.client, "told", [call])
@@ -429,7 +319,7 @@ class JobStore:
             for text in (job_id, name_of(record) if record else "", record.get("reason", ""))
         ]
 
-    def _told_call(self, job_id: str, left: str, *, settled: bool) -> tuple[str, list[str | int | float]]:
+    def _told_call(self, job_id: str, left: str, *, settled: bool) -> Call:
         part = self.keys.of(job_id)
         return part("job", job_id), [part.prefix, job_id, left, int(settled)]
 
@@ -510,7 +400,7 @@ class JobStore:
         """Note that these runs, recorded as sent, were; or that nothing was to be sent."""
         for some in batched(task_ids, _INDEXED):
             pipe = self.client.pipeline(transaction=False)
-            for part, own in self.keys.share_out(some, lambda task_id: job_and_run_of(task_id)[0]).items():
+            for part, own in self.keys.share_out(some, _job_of).items():
                 pipe.zrem(part("unconfirmed"), *own)
             pipe.execute()
 
@@ -519,16 +409,16 @@ class JobStore:
         at_ms = now_ms() if at_ms is None else at_ms
         for some in batched(task_ids, _INDEXED):
             pipe = self.client.pipeline(transaction=False)
-            for part, own in self.keys.share_out(some, lambda task_id: job_and_run_of(task_id)[0]).items():
+            for part, own in self.keys.share_out(some, _job_of).items():
                 pipe.zadd(part("unsent"), dict.fromkeys(own, at_ms))
                 pipe.zrem(part("unconfirmed"), *own)
             pipe.execute()
 
     def claim(self, task_ids: Sequence[str]) -> list[str]:
         """Take on the sending of runs that were handed over; returns those that nobody else has taken on."""
-        calls: list[tuple[str, list[str | int | float]]] = [
+        calls: list[Call] = [
             (part("unsent"), [part.prefix, now_ms(), *own])
-            for part, own in self.keys.share_out(task_ids, lambda task_id: job_and_run_of(task_id)[0]).items()
+            for part, own in self.keys.share_out(task_ids, _job_of).items()
         ]
         return [each for claimed in self._verbs.call_many(self.client, "claim", calls) for each in claimed]
 
@@ -543,7 +433,7 @@ class JobStore:
         pipe.hset(self.keys("dropped"), "last", now_ms())
         pipe.execute()
 
-    def _new(self, job: NewJob, at_ms: int) -> tuple[str, list[str | int | float]]:
+    def _new(self, job: NewJob, at_ms: int) -> Call:
         part = self.keys.of(job.id)
         args: list[str | int | float] = [part.prefix, job.id, at_ms, int(job.sends)]
         args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
@@ -578,6 +468,10 @@ _INDEXED = 500
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 _STATUSES = {str(status): status for status in Status}
 """Looked up in half the time that the enum takes; a status of a newer release is not there."""
+
+
+def _job_of(task_id: str) -> str:
+    return job_and_run_of(task_id)[0]
 
 
 def _verdict(verdict: str, grandparent: str, run: int, status: str) -> Verdict:

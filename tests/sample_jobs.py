@@ -3,8 +3,9 @@
 import itertools
 from typing import Any
 
+from jobtracker.changes import NewJob
 from jobtracker.lifecycle import Event, Status
-from jobtracker.store import JobStore, NewJob
+from jobtracker.store import JobStore
 
 START_MS = 1_790_000_000_000
 """A time to begin with: 2026-09-21, in milliseconds."""

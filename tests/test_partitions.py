@@ -11,6 +11,7 @@ from test_reaper import live_worker
 
 import jobtracker
 from jobtracker import paging
+from jobtracker.changes import SettledIndex
 from jobtracker.errors import EarlierStoreError, PartitionsError
 from jobtracker.keys import OF_ONE_JOB, OF_THE_STORE, Keys
 from jobtracker.leases import Leases
@@ -20,7 +21,7 @@ from jobtracker.models import TimeRange, from_ms
 from jobtracker.partitions import expect_partitions
 from jobtracker.queries import JobQueries
 from jobtracker.scripts import FencedError
-from jobtracker.store import JobStore, SettledIndex, now_ms
+from jobtracker.store import JobStore, now_ms
 
 PARTITIONS = 5
 LONG_AFTER_MS = 2**53

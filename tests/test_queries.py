@@ -3,11 +3,11 @@
 import pytest
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
+from jobtracker.changes import NewJob
 from jobtracker.errors import JobNotFoundError
 from jobtracker.figures import JobCount
 from jobtracker.lifecycle import Event, Priority, Status
 from jobtracker.models import from_ms
-from jobtracker.store import NewJob
 
 
 @pytest.fixture

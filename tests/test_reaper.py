@@ -18,6 +18,7 @@ from workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker import reaper as reaper_module
 from jobtracker.backend import stored_result
+from jobtracker.changes import NewJob
 from jobtracker.current import CurrentJob
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.keys import LET_GO
@@ -27,7 +28,6 @@ from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
 from jobtracker.reports import Worker
 from jobtracker.scripts import FencedError
-from jobtracker.store import NewJob
 
 DAY_MS = 86_400_000
 

@@ -16,13 +16,13 @@ from redis.exceptions import ResponseError
 from sample_jobs import create_in
 from workers_under_test import eventually
 
+from jobtracker.changes import NewJob
 from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.queries import JobQueries
 from jobtracker.reporting import Rank, Report, Reporting
-from jobtracker.store import NewJob
 
 TIMEOUT_S = 0.2
 

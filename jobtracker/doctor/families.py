@@ -9,11 +9,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from jobtracker.audit import Audit, Audited, Difference, Flaw, Unlisted
+from jobtracker.changes import NewJob, News
 from jobtracker.keys import Partition
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.queries import as_told
 from jobtracker.records import ask, read
-from jobtracker.store import NewJob, News, now_ms
+from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
 _BATCH = 200

@@ -1,0 +1,116 @@
+"""What is written, and what became of it: the words in which `JobStore` is asked and answers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from jobtracker.lifecycle import SETTLED, Outcome, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewJob:
+    """What is needed to record a job.
+
+    Attributes:
+        id: The job's id for life.
+        fields: The record, by `keys.RECORD_FIELDS`; type and priority are needed.
+        data: The bulky part, by `keys.DATA_FIELDS`.
+        subs: Sub-jobs by position.
+        sends: Whoever records it is about to send its first run, and confirms that then (`JobStore.confirm`).
+    """
+
+    id: str
+    fields: Mapping[str, str | int]
+    data: Mapping[str, str] = field(default_factory=dict)
+    subs: Mapping[int, str] = field(default_factory=dict)
+    sends: bool = False
+
+
+class Change(NamedTuple):
+    """What became of an event."""
+
+    outcome: Outcome
+    before: Status | None
+    """None where there is no such job, or its status is one of a newer release."""
+    after: Status | None
+    run: int
+    attempt: int
+    parent: str | None
+    """None also where a report leaves nothing to be told to it."""
+    cancel_requested: bool
+    next: str | None
+    """The job that Celery sends when this one has completed, in a chain."""
+    losses: int = 0
+    """How often its worker or process was lost with it."""
+    parent_waits: bool = False
+    """It runs, and its parent does not know yet that a sub-job does."""
+    waited_for: bool = False
+    """It runs, and others wait for its end: it is a parent, in a chord of Celery's, or among the last sub-jobs."""
+    verdict: "Verdict | None" = None
+    """What its parent makes of it, where that was told with the same call."""
+
+    @property
+    def applied(self) -> bool:
+        """The record changed."""
+        return self.outcome is Outcome.APPLIED
+
+    @property
+    def settled(self) -> bool:
+        """The job is in a terminal status now."""
+        return self.after in SETTLED
+
+
+class News(NamedTuple):
+    """What has become of a sub-job, for its parent."""
+
+    parent_id: str
+    job_id: str
+    run: int
+    """The sub-job's run that this is about."""
+    status: Status
+    """The sub-job's status now."""
+
+
+class Verdict(NamedTuple):
+    """What a parent makes of a sub-job's outcome: waiting, halt, due, settled or missing (see lua/settle.lua)."""
+
+    verdict: str
+    grandparent: str | None
+    run: int
+    status: Status | None
+
+
+class SettledIndex(NamedTuple):
+    """An index of settled jobs of one priority and type, and up to where retention has looked at them."""
+
+    status: Status
+    kind: str
+    """"<priority>:<type>" """
+    score: str = ""
+    """That of the last job that was looked at and stays, in the index; '' where there is none."""
+    job_id: str = ""
+    """That job."""
+
+
+class Expired(NamedTuple):
+    """What retention has removed with one call, and what it has left."""
+
+    removed: int
+    """So many jobs are gone."""
+    through: list[SettledIndex]
+    """The indexes in which there is nothing more to remove by now."""
+    left: list[SettledIndex]
+    """The others."""
+    has_trash: bool
+    """There are jobs in the trash of the partition."""
+    apart: list[str]
+    """Jobs of trees, of which others may lie in another partition: `delete` sees whether they may go."""
+
+
+class Turn(NamedTuple):
+    """What a reaper is told when it asks for the lock."""
+
+    fence: str | None
+    """What its writes bear (`JobStore.fenced`); None where another one reaps."""
+    watched_ms: int
+    """For how long reapers have come by without a gap: the store was there."""
