@@ -194,6 +194,14 @@ def test_while_the_broker_is_away_a_start_says_so_and_what_was_started_before_is
     own_api.post(created, "start")
 
 
+def test_a_connection_that_was_kept_while_the_broker_was_restarted_is_replaced(own_api, own_rabbitmq):
+    own_api.launch(job("document_analysis", {"text": "x"}))
+    waiting = depth_of(own_api, SHIPPED_QUEUE)["messages"]
+    own_rabbitmq.stop()
+    own_rabbitmq.start()
+    assert depth_of(own_api, SHIPPED_QUEUE)["messages"] == waiting
+
+
 def test_a_broker_that_hangs_holds_up_nothing_for_long(own_api, own_rabbitmq):
     before = own_api.launch(job("document_analysis", {"text": "x"}))
     created = own_api.create(job("document_analysis", {"text": "x"}))["id"]
