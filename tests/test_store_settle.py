@@ -501,3 +501,19 @@ def test_a_correction_far_below_opens_every_parent_above(client, keys, store, qu
     assert report(store, "root", "parent", Event.COMPLETE).verdict == WAITING
     assert counts_of(queries, "root") == (2, 0, 0)
     assert recount(client, keys) == []
+
+
+def test_a_parent_that_is_open_again_is_nobodys_that_had_given_its_task_back(client, keys, store, queries):
+    parent, [sub] = create_parent(store, 1, policy="continue")
+    report(store, parent, sub, Event.FAIL)
+    execution = f"{START_MS}-w-1"
+    store.apply(Event.START, parent, run=1, attempt=0, execution=execution, fields={"lease": "w"})
+    assert store.apply(Event.REQUEUE, parent, run=1, attempt=0, execution=execution).applied
+    report(store, parent, sub, Event.RERUN)
+    store.apply(Event.SUB_START, parent)
+    store.apply(Event.CANCEL, parent)
+    assert report(store, parent, sub, Event.FAIL).status is Status.CANCELLED
+    assert report(store, parent, sub, Event.RERUN).status is Status.RUNNING
+    record = queries.record(parent)
+    assert (record["execution"], record.get("lease"), record.get("finished")) == (execution, None, None)
+    assert recount(client, keys) == []
