@@ -158,7 +158,7 @@ class JobStore:
             # A parent in another partition lists them now; whether it does they could not see.
             apart = [sub for job in jobs for sub in job.subs.values() if not self.keys.are_together(job.id, sub)]
             self._verbs.call_many(self.client, "told", [self._told_call(sub, "", settled=False) for sub in apart])
-        return [Outcome(outcome) for outcome in answers]
+        return [_OUTCOMES[outcome] for outcome in answers]
 
     def apply(
         self,
