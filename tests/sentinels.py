@@ -97,7 +97,7 @@ class Sentinels:
             f"sentinel monitor {_SERVICE} {_HOST} {self.master.port} 2",
             f'sentinel auth-pass {_SERVICE} "{PASSWORD}"',
             f"sentinel down-after-milliseconds {_SERVICE} 1000",
-            f"sentinel failover-timeout {_SERVICE} 5000",
+            f"sentinel failover-timeout {_SERVICE} 2000",
         ]
         (folder / "sentinel.conf").write_text("\n".join(lines))
         command = [str(find_binary()), str(folder / "sentinel.conf"), "--sentinel"]
