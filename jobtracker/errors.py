@@ -19,7 +19,11 @@ class JobNotFoundError(JobTrackerError):
         self.job_id = job_id
 
 
-class PartitionsError(JobTrackerError):
+class UnfitStoreError(JobTrackerError):
+    """The store is not as this process takes it to be, so nothing was written or read."""
+
+
+class PartitionsError(UnfitStoreError):
     """The store has another number of partitions than this process takes it to have."""
 
     def __init__(self, found: int, wanted: int) -> None:
@@ -29,7 +33,7 @@ class PartitionsError(JobTrackerError):
         )
 
 
-class EarlierStoreError(JobTrackerError):
+class EarlierStoreError(UnfitStoreError):
     """The store's records are those of an earlier release, which this one does not read."""
 
     def __init__(self, namespace: str) -> None:
@@ -40,7 +44,7 @@ class EarlierStoreError(JobTrackerError):
         )
 
 
-class BeingMovedError(JobTrackerError):
+class BeingMovedError(UnfitStoreError):
     """The store is on its way to another number of partitions."""
 
     def __init__(self, was: int, wanted: int) -> None:

@@ -18,7 +18,7 @@ from jobtracker.brokers import (
     unacknowledged,
     without_secrets,
 )
-from jobtracker.errors import BeingMovedError, BrokerUnavailableError, EarlierStoreError, PartitionsError
+from jobtracker.errors import BrokerUnavailableError, UnfitStoreError
 from jobtracker.lineage import mapped_task
 from jobtracker.partitions import expect_partitions, servers_of
 from jobtracker.refusals import find_refusal, in_words
@@ -106,7 +106,7 @@ class Inspection:
             asked = zip(servers.items(), infos, strict=True)
             refusals = [find_refusal(server, key, info) for (server, key), info in asked]
             expect_partitions(self.tracking.client, self.tracking.keys)
-        except (RedisError, PartitionsError, BeingMovedError, EarlierStoreError) as error:
+        except (RedisError, UnfitStoreError) as error:
             return Component(healthy=False, detail=in_words(error))
         info, refusal = infos[0], next(filter(None, refusals), None)
         facts = {

@@ -24,7 +24,7 @@ from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.changes import Change
 from jobtracker.connection import connect_anew, is_away, is_unreachable
-from jobtracker.errors import JobTrackerError
+from jobtracker.errors import JobTrackerError, UnfitStoreError
 from jobtracker.scripts import Call
 from jobtracker.store import Begun, JobStore
 
@@ -305,7 +305,7 @@ class Reporting:
             return
         if isinstance(error, SoftTimeLimitExceeded):  # the task's, which came here by chance
             self._keep(write, rank, data, again=True)
-        elif not isinstance(error, JobTrackerError):  # those are about Celery's broker: the report was written
+        elif not _was_written(error):
             self._count_dropped()
         raise error
 
@@ -449,7 +449,7 @@ class Reporting:
         except BaseException as error:
             if isinstance(error, Exception) and not self._may_succeed(waiting, error):
                 logger.warning("jobtracker: a report was not written: %s: %s", type(error).__name__, error)
-                if not isinstance(error, JobTrackerError):
+                if not _was_written(error):
                     with self._lock:
                         self._dropped += 1
             else:
@@ -518,6 +518,11 @@ def _begin_anew_after_fork() -> None:
 def _try_for_the_last_time() -> None:
     for reporting in list(_all):
         reporting.close()
+
+
+def _was_written(error: BaseException) -> bool:
+    """Whether a report that failed in the end is in the store: what follows from it is about Celery's broker."""
+    return isinstance(error, JobTrackerError) and not isinstance(error, UnfitStoreError)
 
 
 if hasattr(os, "register_at_fork"):

@@ -19,10 +19,11 @@ from workers_under_test import eventually
 from jobtracker.changes import NewJob
 from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis
-from jobtracker.errors import BrokerUnavailableError
+from jobtracker.errors import BrokerUnavailableError, PartitionsError
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.queries import JobQueries
 from jobtracker.reporting import Rank, Report, Reporting
+from jobtracker.store import JobStore
 
 TIMEOUT_S = 0.2
 
@@ -447,3 +448,14 @@ def test_a_process_that_was_forked_writes_its_own_reports_and_not_its_parents(se
     server.start()
     process.communicate(timeout=20)
     assert sorted(lines(queries, job)) == [1, 2]
+
+
+def test_a_report_to_a_store_that_has_been_moved_is_lost_and_counted(client, keys, queries):
+    def refuse():
+        raise PartitionsError(3, 1)
+
+    moved = JobStore(client, keys, check=refuse)
+    reporting = Reporting(moved, TIMEOUT_S, 10_000)
+    with pytest.raises(PartitionsError):
+        reporting.report(lambda _: moved.apply(Event.START, "x"), Rank.COURSE)
+    assert (reporting.away, queries.dropped()) == (False, 1)
