@@ -23,6 +23,7 @@ from redis.exceptions import (
     TimeoutError,  # noqa: A004 (likewise)
     TryAgainError,
 )
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool, SentinelManagedConnection
 
@@ -70,6 +71,8 @@ def connect(url: str, timeout_s: float, *, circuit: Circuit | None = None) -> Re
         "socket_connect_timeout": timeout_s,
         "client_name": "jobtracker",
         "max_connections": _NO_LIMIT,
+        # Else redis-py takes an answer that nobody has read for such a notification, and the next call gets it.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
     }
 
     def kind(connection_class: Any) -> Any:

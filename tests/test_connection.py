@@ -37,6 +37,17 @@ def test_a_connection_that_was_closed_is_opened_anew(redis_server, keys):
         store.create(new_job("b"))
 
 
+def test_an_answer_that_nobody_has_read_is_not_the_next_calls(redis_server):
+    """As where a task's time is over between a call and its answer."""
+    with connect(redis_server.url, timeout_s=10) as client:
+        pool = client.connection_pool
+        interrupted = pool.get_connection()
+        interrupted.send_command("ECHO", "left")
+        time.sleep(0.1)
+        pool.release(interrupted)
+        assert client.echo("asked for") == "asked for"
+
+
 def test_connections_that_nobody_uses_are_let_go(redis_server, keys):
     with connect(redis_server.url, timeout_s=10) as client, connect(redis_server.url, timeout_s=10) as other:
         number = client.client_id()
