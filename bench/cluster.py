@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -20,7 +20,6 @@ class Cluster:
     Args:
         folder: Where all of it lies.
         size: How many servers.
-        cuts: The first slot of each but the first; default: an even share for each.
         config: More settings, by their names in valkey.conf.
     """
 
@@ -29,11 +28,10 @@ class Cluster:
         folder: Path,
         size: int = 3,
         *,
-        cuts: Sequence[int] | None = None,
         config: Mapping[str, str] | None = None,
     ) -> None:
         share = -(-_SLOTS // size)
-        self._cuts = [0, *(range(share, size * share, share) if cuts is None else cuts), _SLOTS]
+        self._first_slots = [*range(0, size * share, share), _SLOTS]
         self.nodes = [
             EmbeddedRedis(
                 folder / f"node-{n}", config={**_CONFIG, **(config or {}), "cluster-port": str(free_port())}
@@ -63,7 +61,7 @@ class Cluster:
         clients = [connect(node.url, 10) for node in self.nodes]
         for n, client in enumerate(clients):
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", n + 1)
-            client.execute_command("CLUSTER ADDSLOTSRANGE", self._cuts[n], self._cuts[n + 1] - 1)
+            client.execute_command("CLUSTER ADDSLOTSRANGE", self._first_slots[n], self._first_slots[n + 1] - 1)
             for node in self.nodes[:n]:
                 port = node.config["cluster-port"]
                 client.execute_command("CLUSTER MEET", _HOST, node.port, port)

@@ -4,7 +4,6 @@ The servers are those of a Redis Cluster. What one server has to do for a job fa
 all of them. CPU times are the servers' own (INFO), without what a cluster's server does when nobody asks.
 """
 
-import itertools
 import random
 import statistics
 import tempfile
@@ -13,8 +12,6 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from redis.crc import key_slot
 
 from bench.cluster import Cluster
 from jobtracker.changes import NewJob
@@ -71,11 +68,9 @@ def rows(figures: dict[str, Any]) -> list[tuple[str, ...]]:
 
 def _measure(partitions: int, jobs: int) -> Figures:
     keys = Keys("bench", partitions)
-    slots = sorted(key_slot(part.prefix.encode()) for part in keys.parts)
-    cuts = [(low + high) // 2 for low, high in itertools.pairwise(slots)]
     with (
         tempfile.TemporaryDirectory() as folder,
-        Cluster(Path(folder), partitions, cuts=cuts, config={"appendonly": "no"}) as cluster,
+        Cluster(Path(folder), partitions, config={"appendonly": "no"}) as cluster,
         connect(cluster.url, 30) as client,
     ):
         servers = [connect(node.url, 30) for node in cluster.nodes]

@@ -2,6 +2,7 @@
 
 All keys begin with `<namespace>:{<partition>}:`, by default `jobtracker:{0}:`. The braces are a hash tag: on a
 Redis Cluster a partition lies in one slot, so a script may touch any key of its own partition, and touches no other.
+What else stands in them beside its number, as in `{1.234}`, chooses the slot (`tag_of`).
 A partition is a whole store: records, indexes, counters, series, leases, its own reaper's lock. A job's id says in
 which of them it lies, whatever its parent's says. What is there once for the whole store lies in the first one.
 
@@ -18,9 +19,13 @@ counted and settled; what the newer schema adds to that, it lacks from there on.
 makes every event illegal, and stays. A change that can't keep to this takes a new number, and a namespace of its own.
 """
 
+import functools
+import itertools
 import uuid
 from binascii import crc32
 from collections.abc import Callable, Sequence
+
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 SCHEMA = 1
 """What a record is like."""
@@ -180,6 +185,26 @@ OF_THE_STORE = frozenset({"types", "dropped", "partitions"})
 """Names of the keys of which the first partition has the only one."""
 
 
+@functools.cache
+def tag_of(number: int) -> str:
+    """The hash tag of a partition; servers that have even shares of the slots have even shares of the partitions.
+
+    By its number alone, two of three would lie on one of three servers. Up to six, and eight, fall one on each of as
+    many servers; of more of them, each further one lies in the middle between two.
+    """
+    if number == 0:
+        return "0"
+    # Van der Corput's sequence, from the slot of the first one on; from the fourth one on each level of it backwards.
+    bits = f"{number if number < 4 else number ^ (1 << number.bit_length() - 1) - 1:b}"
+    wanted = key_slot(b"0") + int(bits[::-1], 2) * REDIS_CLUSTER_HASH_SLOTS // (1 << len(bits))
+    tags = (f"{number}.{n}" for n in itertools.count())
+    return next(tag for tag in tags if 0 <= (key_slot(tag.encode()) - wanted) % REDIS_CLUSTER_HASH_SLOTS < _NEAR)
+
+
+_NEAR = 64
+"""Slots: so far from where it should be, at most, a partition may lie."""
+
+
 class Partition:
     """Key names of one partition.
 
@@ -192,7 +217,7 @@ class Partition:
 
     def __init__(self, namespace: str, number: int) -> None:
         self.number = number
-        self.prefix = f"{namespace}:{{{number}}}:"
+        self.prefix = f"{namespace}:{{{tag_of(number)}}}:"
 
     def __call__(self, name: str, *parts: object) -> str:
         """The key of that name in `PREFIXES`, e.g. `part("entered", "failed", "low", "custom")`."""

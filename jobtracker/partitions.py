@@ -2,7 +2,7 @@
 
 from jobtracker.connection import RedisClient, server_of
 from jobtracker.errors import BeingMovedError, EarlierStoreError, PartitionsError
-from jobtracker.keys import Keys, Partition
+from jobtracker.keys import Keys
 
 
 def expect_partitions(client: RedisClient, keys: Keys) -> None:
@@ -20,12 +20,15 @@ def expect_partitions(client: RedisClient, keys: Keys) -> None:
         found = int(client.get(key) or wanted)
     if found is not None and found != wanted:
         raise PartitionsError(found, wanted)
-    if found is not None and _is_of_earlier_release(client, keys.parts[0]):
+    if found is not None and _is_of_earlier_release(client, keys):
         raise EarlierStoreError(keys.namespace)
 
 
-def _is_of_earlier_release(client: RedisClient, part: Partition) -> bool:
-    """Whether records are hashes, as until November 2026; one of them tells."""
+def _is_of_earlier_release(client: RedisClient, keys: Keys) -> bool:
+    """Whether records are hashes, or keys have but the number of their partition, as until November 2026."""
+    if len(keys.parts) > 1 and client.exists(f"{keys.namespace}:{{1}}:kinds"):
+        return True
+    part = keys.parts[0]
     kind = client.srandmember(part("kinds"))
     job_id = kind and client.zrandmember(part("type", kind.partition(":")[2]))
     return bool(job_id) and client.type(part("job", job_id)) == "hash"

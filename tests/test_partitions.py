@@ -1,11 +1,13 @@
 """A store of several partitions: trees that lie across them are as exact as those that don't."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from raw_records import stored
 from recount import recount
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from sample_jobs import START_MS, create_in, new_job
 from test_reaper import live_worker
 
@@ -58,6 +60,16 @@ def tell(store: JobStore, sub: str) -> str:
 
 def test_one_partition_has_the_keys_that_it_always_had():
     assert Keys("shop")("job", "x") == Keys("shop").of("x")("job", "x") == "shop:{0}:job:x"
+
+
+@pytest.mark.parametrize(
+    ("partitions", "servers"),
+    [*((n, n) for n in (2, 3, 4, 5, 6, 8, 16, 32)), (6, 2), (6, 3), (12, 3), (24, 6), (48, 4)],
+)
+def test_servers_with_even_shares_of_the_slots_have_even_shares_of_the_partitions(partitions, servers):
+    slots = [key_slot(part("job", "x").encode()) for part in Keys("shop", partitions).parts]
+    found = Counter(slot * servers // REDIS_CLUSTER_HASH_SLOTS for slot in slots)
+    assert found == dict.fromkeys(range(servers), partitions // servers)
 
 
 def test_jobs_spread_evenly_and_an_id_beside_another_lies_in_its_partition():
@@ -259,6 +271,13 @@ def test_a_store_whose_records_this_release_does_not_read_is_refused(client, key
     client.delete(keys("job", job))
     client.hset(keys("job", job), mapping={"type": "custom", "status": "pending"})
     with pytest.raises(EarlierStoreError, match=f"namespace '{keys.namespace}' .*TRACKING_NAMESPACE to another name"):
+        expect_partitions(client, keys)
+
+
+def test_a_store_whose_partitions_this_release_names_otherwise_is_refused(client, keys):
+    expect_partitions(client, keys)
+    client.sadd(f"{keys.namespace}:{{1}}:kinds", "normal:custom")
+    with pytest.raises(EarlierStoreError):
         expect_partitions(client, keys)
 
 
