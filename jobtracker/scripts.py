@@ -124,6 +124,8 @@ class Library:
 
 
 CHECKED_EVERY_S = 5.0
+"""So long a process goes on that has looked at what the store is like."""
+
 _BUNDLE = 50
 """Calls that are made in one go: it takes the server a few milliseconds, in which nobody else is served."""
 _BUNDLES = 20
