@@ -139,6 +139,14 @@ def test_a_job_that_was_announced_ahead_is_completed_by_its_own_message(store, q
     assert (job.args, job.arguments_repr) == ([1], None)
 
 
+def test_a_job_that_its_worker_has_recorded_gets_its_parent_also_before_its_start_is_told(store, queries):
+    store.create(new_job("j", run=1))
+    store.create(new_job("j", run=1, queued=START_MS, parent="p", next="n", request_id="r"))
+    store.apply(Event.START, "j", run=1)
+    record = queries.record("j")
+    assert [record[name] for name in ("parent", "next", "request_id")] == ["p", "n", "r"]
+
+
 @pytest.mark.parametrize("events", [(Event.START,), (Event.START, Event.COMPLETE)])
 def test_a_message_that_is_recorded_late_changes_nothing_of_a_job_that_began(store, queries, events):
     ahead = {"name": "n", "type": "t", "priority": "normal", "run": 1}

@@ -46,7 +46,7 @@ local function add(name)
   set_field(rec, name, value)
   return true
 end
-if outcome == 'duplicate' and rec.deliveries > 0 then
+if outcome == 'duplicate' and (rec.deliveries > 0 or not rec.queued) then -- whose worker's start may be on its way
   for _, name in ipairs({ 'parent', 'next', 'request_id' }) do
     if add(name) and name ~= 'request_id' and SETTLED[rec.status] then untold(id, now) end
   end
