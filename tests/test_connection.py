@@ -5,7 +5,6 @@ import sys
 import textwrap
 import time
 
-import pytest
 from sample_jobs import new_job
 from workers_under_test import eventually
 
@@ -56,7 +55,6 @@ def test_connections_that_nobody_uses_are_let_go(redis_server, keys):
         eventually(lambda: number not in connections(other))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it has no fork")
 def test_a_process_that_was_forked_does_not_speak_on_its_parents_connection(redis_server, keys: Keys):
     script = f"""
     import os

@@ -1,7 +1,7 @@
 -- series.lua: the names of keys, and the time series of jobs that settle. The loader (scripts.py) puts it in front of the
 -- verbs, before ledger.lua, record.lua and fence.lua, after tables that Python renders: KEY (keys.PREFIXES), LET_GO,
--- NOBODY, SCHEMA (keys), MATRIX, EVIDENCE, PRESUMPTION, SETTLED, NORMAL (lifecycle), LOG_GAMMA, TOTAL, BUCKETS (histograms),
--- KEEP_S (lifetime of time series in seconds), RUN_MARK (models).
+-- NOBODY, SCHEMA (keys), MATRIX, EVIDENCE, PRESUMPTION, SETTLED, NORMAL, PRIORITIES (lifecycle), LOG_GAMMA, TOTAL, BUCKETS
+-- (histograms), KEEP_S (lifetime of time series in seconds), RUN_MARK (models).
 -- A verb's first argument is the prefix of a partition; it touches keys with that prefix only.
 
 local PREFIX -- of the call under way; the server runs one at a time
