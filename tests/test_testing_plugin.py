@@ -25,7 +25,7 @@ def user(pytester):
 def test_the_fixture_runs_tasks_for_real_and_leaves_nothing_behind(user, redis_server, client):
     keys = set(client.scan_iter())
     result = user.runpytest_subprocess("checks.py", f"--jobtracker-redis={redis_server.url}")
-    result.assert_outcomes(passed=11)
+    result.assert_outcomes(passed=13)
     assert result.errlines == []
     assert set(client.scan_iter()) <= keys
 

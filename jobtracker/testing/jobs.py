@@ -85,10 +85,11 @@ class TrackedJobs:
 
     def send(self, signature: Signature) -> JobTree:
         """Send a signature and don't wait: returns its job, that of a chain's last task or of a chord's body."""
-        result = signature.apply_async()
-        if not isinstance(result, AsyncResult):
-            raise TypeError("A group is many jobs: send its signatures one by one, or a chord.")
-        return self.get(result)
+        if not isinstance(signature.clone().freeze(), AsyncResult):
+            raise TypeError(
+                "A group is many jobs: nothing was sent. Send its signatures one by one, or a chord of it."
+            )
+        return self.get(signature.apply_async())
 
     def start(self, job_type: str, payload: dict[str, Any] | None = None, **fields: Any) -> JobTree:
         """Create a job of a type and start it, as the API does: the payload is checked.
@@ -180,7 +181,7 @@ def open_jobs(
     pool: str = _IN_THREAD,
     concurrency: int = 1,
 ) -> Iterator[TrackedJobs]:
-    """An app, pointed at a prefix of its own on a server, with a worker for all its queues.
+    """An app, pointed at a prefix of its own on a server, with a worker for all queues that something is sent to.
 
     Args:
         app: The app.
@@ -228,7 +229,7 @@ def open_jobs(
             arguments = ["-P", pool, "-c", str(concurrency), "-n", hostname, "-Q", ",".join(queues), *_QUIET]
             worker = workers.worker_process(app_name, settings, arguments, log_path, wait_until_ready)
         try:
-            with worker:
+            with worker, workers.consuming_all(app, hostname, queues):
                 try:
                     yield jobs
                 finally:

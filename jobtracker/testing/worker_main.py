@@ -10,8 +10,9 @@ if __name__ == "__main__":
 
     from jobtracker.settings import Settings
     from jobtracker.testing.apps import find_app, redirected
-    from jobtracker.testing.workers import APP_VARIABLE
+    from jobtracker.testing.workers import APP_VARIABLE, consuming_all
 
     app = find_app(os.environ[APP_VARIABLE])
-    with redirected(app, Settings.from_env()):
+    hostname, queues = (sys.argv[sys.argv.index(option) + 1] for option in ("-n", "-Q"))
+    with redirected(app, Settings.from_env()), consuming_all(app, hostname, queues.split(",")):
         app.worker_main(["worker", *sys.argv[1:]])

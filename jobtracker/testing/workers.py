@@ -84,6 +84,30 @@ def worker_thread(
 
 
 @contextmanager
+def consuming_all(app: Celery, hostname: str, queues: Sequence[str]) -> Iterator[None]:
+    """Let a worker also consume each queue that this process sends to meanwhile, be it named at a call only.
+
+    Args:
+        app: The app whose worker it is.
+        hostname: The worker's name.
+        queues: What it consumes already.
+    """
+    known = set(queues)
+
+    def consume(declare: Sequence[Any] | None = None, **_: Any) -> None:
+        for queue in declare or ():
+            if queue.name not in known:
+                known.add(queue.name)
+                app.control.add_consumer(queue.name, destination=[hostname])
+
+    signals.before_task_publish.connect(consume, weak=False, dispatch_uid=f"jobtracker:consume:{hostname}")
+    try:
+        yield
+    finally:
+        signals.before_task_publish.disconnect(dispatch_uid=f"jobtracker:consume:{hostname}")
+
+
+@contextmanager
 def worker_process(
     app_name: str,
     settings: Settings,

@@ -2,7 +2,7 @@
 
 import pytest
 from celery import chain, chord, group
-from shop.app import app, invoice, order, read, report, tracker, wait
+from shop.app import app, invoice, order, passes_on, read, report, tracker, wait
 
 from jobtracker import InvalidJobError
 
@@ -59,10 +59,27 @@ def test_a_failed_job_is_retried(tracked_jobs, tmp_path):
 
 
 def test_what_is_no_single_job_is_refused(tracked_jobs):
-    with pytest.raises(TypeError, match="A group is many jobs"):
-        tracked_jobs.send(group(invoice.s("a", [1]), invoice.s("b", [2])))
+    many = group(invoice.s("a", [1]), invoice.s("b", [2]))
+    for signature in (many, chain(invoice.s("a", [1]), many)):
+        with pytest.raises(TypeError, match="A group is many jobs: nothing was sent"):
+            tracked_jobs.send(signature)
     with pytest.raises(TypeError, match="A signature has its arguments"):
         tracked_jobs.run(invoice.s("a", [1]), {"customer": "b"})
+    assert tracked_jobs.all() == []
+
+
+def test_a_queue_that_only_a_call_names_is_consumed(tracked_jobs):
+    assert tracked_jobs.run(invoice.s("ACME", [1]).set(queue="mail")).result == 1
+    assert tracked_jobs.run(passes_on.s("letters")).status == "completed"
+    (sent,) = [job for job in tracked_jobs.all() if job.sent_by]
+    assert tracked_jobs.wait(sent).result["total"] == 3
+
+
+@pytest.mark.jobtracker(pool="prefork")
+def test_a_queue_that_only_a_task_names_is_consumed_by_a_process(tracked_jobs):
+    tracked_jobs.run(passes_on.s("letters"))
+    (sent,) = [job for job in tracked_jobs.all() if job.sent_by]
+    assert tracked_jobs.wait(sent).status == "completed"
 
 
 def test_the_app_is_as_it_was_where_the_fixture_is_not_used():

@@ -49,6 +49,12 @@ def read(path: str) -> str:
     return Path(path).read_text()
 
 
+@app.task
+def passes_on(queue: str) -> None:
+    """Send another task to a queue that nobody has announced."""
+    report.apply_async([[1, 2]], queue=queue)
+
+
 def order() -> str:
     """Code under test that sends a task by itself."""
     return str(invoice.delay("ACME", [4]).id)
