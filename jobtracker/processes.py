@@ -40,10 +40,12 @@ class ChildProcess:
     Args:
         name: What messages call it.
         argv: The command and its arguments.
-        log_path: Where stdout and stderr go. A log of an earlier run is kept beside it as `….1`.
+        log_path: Where stdout and stderr go; only this user may read it. A log of an earlier run is kept beside it as
+            `….1`.
         cwd: The folder it runs in; the current one by default.
         env: Its whole environment; this process's own by default.
         inherited_fds: File descriptors that it gets besides the standard three.
+        umask: The permissions that the files it makes lack, as `os.umask` takes them; this process's own by default.
         stop_steps: How to end it: each signal with its time to obey in seconds. SIGKILL comes last, of itself.
     """
 
@@ -56,6 +58,7 @@ class ChildProcess:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherited_fds: Sequence[int] = (),
+        umask: int = -1,
         stop_steps: Sequence[tuple[signal.Signals, float]] = ((signal.SIGTERM, 10.0),),
     ) -> None:
         self.name = name
@@ -64,6 +67,7 @@ class ChildProcess:
         self._cwd = cwd
         self._env = env
         self._inherited_fds = inherited_fds
+        self._umask = umask
         self._stop_steps = stop_steps
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,10 +81,10 @@ class ChildProcess:
         if threading.current_thread() is threading.main_thread():
             argv = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), *argv]
         try:
-            self.log_path.parent.mkdir(parents=True, exist_ok=True)
+            self.log_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self.log_path.exists():
                 self.log_path.replace(f"{self.log_path}.1")
-            log = self.log_path.open("wb")
+            log = os.fdopen(os.open(self.log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
         except OSError as error:
             raise ProcessError(f"{self.log_path}: cannot be written: {error.strerror}") from error
         with log:
@@ -92,6 +96,7 @@ class ChildProcess:
                 cwd=self._cwd,
                 env=self._env,
                 pass_fds=self._inherited_fds,
+                umask=self._umask,
                 start_new_session=True,
             )
 

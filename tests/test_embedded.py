@@ -35,6 +35,14 @@ def test_the_data_survives_a_restart_with_the_same_folder(tmp_path):
         assert client.get("name") == "value"
 
 
+def test_only_its_user_can_read_what_is_stored_and_logged(tmp_path):
+    with EmbeddedRedis(tmp_path / "data") as server, connect(server) as client:
+        client.set("name", "value")
+    paths = [tmp_path / "data", *(tmp_path / "data").rglob("*")]
+    assert len(paths) > 3
+    assert [path for path in paths if path.stat().st_mode & 0o077] == []
+
+
 def test_the_data_survives_a_kill(tmp_path):
     server = EmbeddedRedis(tmp_path)
     server.start()

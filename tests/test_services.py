@@ -114,6 +114,7 @@ def test_a_stack_follows_its_own_broker_logs_beside_its_data_and_leaves_nothing_
         assert client.lindex("broker", 0) == stack.redis.url
     assert [name for name, pid in pids.items() if is_alive(pid)] == []
     assert {path.name for path in (stack.data_dir / "logs").iterdir()} == {"redis.log", "api.log", "worker.log"}
+    assert [path for path in stack.data_dir.rglob("*") if path.stat().st_mode & 0o077] == []
 
 
 def test_a_running_task_is_finished_before_the_end_and_what_was_stored_is_there_with_the_next_stack(stack):
