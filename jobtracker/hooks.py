@@ -281,6 +281,17 @@ class Hooks:
             lease = PROCESS_GONE if is_gone else LET_GO
             self._let_go(request.id, f"{type(error).__name__}: {_text(error)}", lease)
 
+    def mask(self, request: Any, text: str) -> str:
+        """A text about a task without the values of its masked arguments: from the main process."""
+        try:
+            known = self.scope.know(request.task.name, request.kwargs)
+            if known is None or not known.arguments.hides:
+                return text
+            return without(text, known.arguments.cover(request.args, request.kwargs).secrets)
+        except Exception:  # it must neither fail what Celery does nor show what may be secret
+            logger.debug("A text about task %s could not be masked", request.id, exc_info=True)
+            return MASK
+
     @staticmethod
     def _runs_again(task: Task) -> bool:
         return (declaration_of(task) or DEFAULT).on_lost is OnLost.RERUN

@@ -6,6 +6,7 @@ Needs python-json-logger, which the extras `api` and `workers` bring.
 import logging
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
+from copy import copy
 from typing import Any
 
 from celery._state import get_current_task
@@ -19,19 +20,31 @@ from jobtracker.dispatch import REQUEST_ID_HEADER
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the HTTP request that is being answered."""
 
+_RESULT = "(the result is not logged)"
+_OF_A_TASK = {"args", "kwargs", "return_value"}
+"""What Celery adds to its own lines as `data`, and must not be read there."""
+
 _FIELDS = ["levelname", "name", "message"]
 _NAMES = {"levelname": "level", "name": "logger"}
 _LEFT_OUT = [*RESERVED_ATTRS, "color_message"]  # uvicorn's second copy of its message, for terminals
 
 
 class _Formatter(JsonFormatter):
-    """Writes no arguments of tasks: Celery adds them to its own lines (`data`), and errors may tell them."""
+    """Writes no arguments and results of tasks: Celery adds them to its own lines, and errors may tell them."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Format a record; in Celery's line about a success (celery/app/trace.py, LOG_SUCCESS) without the result."""
+        told = record.args
+        if isinstance(told, Mapping) and "return_value" in told:
+            record = copy(record)  # other handlers have it as it is
+            record.args = {**told, "return_value": _RESULT}
+        return super().format(record)
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """Leave out what must not be read."""
         data = log_data.get("data")
         if isinstance(data, dict):
-            log_data["data"] = {name: value for name, value in data.items() if name not in {"args", "kwargs"}}
+            log_data["data"] = {name: value for name, value in data.items() if name not in _OF_A_TASK}
         secrets = secrets_of(job_of(get_current_task()))
         cleaned: dict[str, Any] = _without(log_data, secrets) if secrets else log_data
         return cleaned

@@ -15,18 +15,20 @@ def telling_losses(
     base: type[Request] | str,
     on_requeue: Callable[[Request, str], None],
     on_untold: Callable[[Request, Exception], None],
+    mask: Callable[[Request, str], str],
 ) -> type[Request]:
     """A request class that tells what becomes of a task whose process was lost, where no signal does.
 
     Its message goes back to the queue with `reject_on_worker_lost` (celery/worker/request.py, on_failure). That is
     told before the message goes: another worker may begin the task at once. And while the result backend is away
-    Celery breaks off before it sends its signal, with the message acknowledged. A task's class has its own in
-    `Request`.
+    Celery breaks off before it sends its signal, with the message acknowledged. Its events about an error, which
+    Flower shows, tell none of its masked arguments. A task's class has its own in `Request`.
 
     Args:
         base: The class, or its name, that the task has so far.
         on_requeue: Called with the request and what ended the process.
         on_untold: Called with the request and what Celery broke off by.
+        mask: Called with the request and a text; returns the text without the values of its masked arguments.
     """
     known: type[Request] = symbol_by_name(base)
     if hasattr(known, _MARK):
@@ -44,6 +46,11 @@ def telling_losses(
                 raise
             finally:
                 self.lost_by = None
+
+        def send_event(self, type: str, **fields: Any) -> None:  # noqa: A002 (Celery's name)
+            for name in {"exception", "traceback"} & fields.keys():
+                fields[name] = mask(self, str(fields[name]))
+            super().send_event(type, **fields)
 
         def reject(self, requeue: bool = False) -> None:
             if requeue and self.lost_by is not None:

@@ -297,7 +297,7 @@ class Tracker:
             logger.warning("jobtracker: the worker's lease was not given back: %s", error)
 
     def _guard(self, task_class: type[Task]) -> None:
-        inherited = task_class.before_start
+        inherited, hooks = task_class.before_start, self.hooks
 
         def before_start(task: Task, task_id: str, args: Any, kwargs: Any) -> None:
             Hooks.refuse(task)
@@ -306,7 +306,7 @@ class Tracker:
         setattr(before_start, _GUARD, True)
         for name, value in (
             ("before_start", before_start),
-            ("Request", telling_losses(task_class.Request, self.hooks.on_requeue, self.hooks.on_untold)),
+            ("Request", telling_losses(task_class.Request, hooks.on_requeue, hooks.on_untold, hooks.mask)),
         ):
             self._guarded.append((task_class, name, vars(task_class).get(name)))
             setattr(task_class, name, value)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from celery import Celery, chain, chord, group
 from recount import keys_of
 from redis.client import NEVER_DECODE
 from serving import Api, Json, fields_of, job, running_api
-from workers_under_test import Project, new_project
+from workers_under_test import Project, eventually, new_project
 
 from jobtracker import Status, Tracker
 from jobtracker.arguments import MASK
@@ -109,7 +110,7 @@ def shop(redis_server: EmbeddedRedis, worker_log_dir: Path, api_log_dir: Path) -
         "celery_result_backend": f"{redis_server.url}/{RESULTS_DB}",
     }
     plain = {"broker_transport_options": {"global_keyprefix": ""}, "result_backend_transport_options": {}}
-    conf = {**plain, "json_log": True}
+    conf = {**plain, "json_log": True, "worker_send_task_events": True}
     with (
         new_project(redis_server, worker_log_dir, conf=conf, **urls) as project,
         project.worker("masking", concurrency=2),
@@ -185,6 +186,39 @@ def test_what_a_task_says_of_the_card_when_it_raises_is_masked(shop, how, status
         assert MASK in found.reason
         assert MASK in found.error.message
         assert f"{found.error.type}: " in found.error.traceback
+
+
+def test_events_about_an_error_tell_no_card_and_the_log_no_result(shop):
+    with events(shop.project.app) as seen:
+        eventually(lambda: shop.project.send("ok") and seen)
+        failed = shop.project.send("pay", 5, shop.secret(), "fail")
+        retried = shop.project.send("pay", amount := uuid.uuid4().hex, shop.secret(), "retry")
+        wanted = {(failed, "task-failed"), (retried, "task-retried"), (retried, "task-succeeded")}
+        eventually(lambda: wanted <= seen.keys())
+    for which in ((failed, "task-failed"), (retried, "task-retried")):
+        told = json.dumps(seen[which], default=str)
+        assert MASK in told
+        assert shop.is_clean(told)
+    [worker_log] = shop.project.log_dir.glob("masking-*.log")
+    eventually(lambda: f"pay[{retried}] succeeded in " in worker_log.read_text())
+    assert amount not in worker_log.read_text()
+
+
+@contextlib.contextmanager
+def events(app: Celery) -> Iterator[dict[tuple[str, str], Any]]:
+    """Celery's events of tasks, by task id and type, as Flower gets them."""
+    seen: dict[tuple[str, str], Any] = {}
+    with app.connection_for_read() as connection:
+        receiver = app.events.Receiver(
+            connection, handlers={"*": lambda event: seen.update({(event.get("uuid"), event["type"]): event})}
+        )
+        thread = threading.Thread(target=receiver.capture, kwargs={"wakeup": False}, daemon=True)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            receiver.should_stop = True
+            thread.join()
 
 
 def test_a_repr_shows_the_rest_of_the_arguments(shop):
