@@ -39,11 +39,12 @@ class Enquiry:
             jobs: What it is about.
             fresh: What workers have answered a moment ago does not do.
         """
+        jobs = list(jobs)
         wanted = _wanted(jobs)
         found = self.look_at_broker(jobs)
         self._look_at_workers(found, [job for job in jobs if job.is_executing and job.record.get("lease")])
         if found.broker is not None and self._needs_workers(found, wanted):
-            self.ask_workers(found, fresh=fresh)
+            self.ask_workers(found, jobs, fresh=fresh)
         return found
 
     def look_at_broker(self, jobs: Iterable[Job], *, whole_only: bool = False) -> Findings:
@@ -59,6 +60,7 @@ class Enquiry:
         found = Findings(now_ms(), live)  # after that: whose lease has ended, did so before
         lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
         found.lease_ends_ms = leases.ends_ms(lost)
+        found.last_lost_ms = leases.last_lost_ms() if open_jobs else None
         if wanted := _wanted(open_jobs):
             task_ids = sorted(set().union(*wanted.values()))
             found.unsent = self.tracking.queries.are_unsent(task_ids)  # which may be claimed just now
@@ -70,16 +72,28 @@ class Enquiry:
                 found.unknown.append(f"where its message is: {error}")
         return found
 
-    def ask_workers(self, found: Findings, *, fresh: bool) -> None:
-        """Ask the workers what they hold; `fresh`: what they have answered a moment ago does not do."""
+    def ask_workers(self, found: Findings, jobs: Iterable[Job], *, fresh: bool) -> None:
+        """Ask the workers what they hold.
+
+        Args:
+            found: What was found out so far; their answers are added.
+            jobs: What it is about.
+            fresh: How they were a moment ago does not do; what they hold they are always asked.
+        """
+        task_ids = [job.task_id for job in jobs if job.has_message or job.is_executing]
         try:
             found.workers = self.inspection.workers(fresh=fresh)
+            answering = {worker.lease.incarnation for worker in found.workers if worker.online and worker.lease}
+            asked = [lease for incarnation, lease in found.leases.items() if incarnation in answering]
+            holdings = self.inspection.holdings(asked, task_ids)
         except (BrokerUnavailableError, RedisError) as error:
             found.unknown.append(f"what the workers hold: {error}")
         else:
-            silent = [worker.name for worker in found.workers if not worker.online]
+            found.holdings = {each: holding for each, holding in holdings.items() if each in found.leases}
+            told = {found.leases[incarnation].name for incarnation in found.holdings}
+            silent = sorted({w.name for w in found.workers if not w.online} | {w.name for w in asked} - told)
             if silent:
-                found.unknown.append(f"what these workers hold, which do not answer: {', '.join(silent)}")
+                found.unknown.append(f"what these workers hold, which do not say it: {', '.join(silent)}")
 
     def _look_at_workers(self, found: Findings, running: Iterable[Job]) -> None:
         """Look which workers of running jobs are silent, and what follows for the jobs of those that are lost."""

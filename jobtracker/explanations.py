@@ -23,6 +23,8 @@ class Code(StrEnum):
     """Its message waits in a queue that nobody consumes."""
     PREFETCHED = "prefetched"
     """A worker has fetched its message and has no slot free for it."""
+    RATE_LIMITED = "rate_limited"
+    """A worker has fetched its message, and holds it until its task's rate limit lets it go."""
     WAITING_FOR_ETA = "waiting_for_eta"
     """It was sent with a time before which it must not run."""
     WAITING_FOR_RETRY = "waiting_for_retry"

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jobtracker.lifecycle import SETTLED
-from jobtracker.models import status_of, task_id_of
-from jobtracker.reports import Worker, WorkerStats
+from jobtracker.lifecycle import SETTLED, Status
+from jobtracker.models import status_of, task_id_of, task_of
+from jobtracker.reports import Holding, Worker, WorkerStats
 from jobtracker.whereabouts import Sightings
 
 
@@ -16,7 +16,7 @@ class Holder(NamedTuple):
     worker: str
     """Its name."""
     where: str
-    """active | reserved | scheduled, as Celery's inspect calls it."""
+    """As `reports.Holding.held` has it."""
 
 
 @dataclass
@@ -30,7 +30,9 @@ class Findings:
         silent_ms: How long nothing was heard of workers that should have said by now that they live, by incarnation.
         fates: What will become of jobs whose worker is lost, by id: "the job …".
         broker: What was seen there; None: it was not asked, or does not answer.
+        last_lost_ms: When the last lease ran out that a worker did not give back; None: none did lately.
         workers: What they say; None likewise.
+        holdings: What those that live say of the jobs' messages, by incarnation; of those that answered.
         unconfirmed: Task ids of runs that somebody is about to send.
         unsent: Task ids of runs that wait for a worker to send them.
         unknown: What could not be found out, and why.
@@ -42,7 +44,9 @@ class Findings:
     silent_ms: dict[str, int] = field(default_factory=dict)
     fates: dict[str, str] = field(default_factory=dict)
     broker: Sightings | None = None
+    last_lost_ms: int | None = None
     workers: list[WorkerStats] | None = None
+    holdings: dict[str, Holding] = field(default_factory=dict)
     unconfirmed: set[str] = field(default_factory=set)
     unsent: set[str] = field(default_factory=set)
     unknown: list[str] = field(default_factory=list)
@@ -52,10 +56,14 @@ class Findings:
         """All that live have said what they hold. Of two that have one name nobody knows whose answer is known."""
         if self.workers is None or len({lease.name for lease in self.leases.values()}) < len(self.leases):
             return False
-        return all(worker.online for worker in self.workers)
+        return all(worker.online for worker in self.workers) and self.leases.keys() <= self.holdings.keys()
 
     def holder_of(self, task_id: str) -> Holder | None:
         """Who says that it has a task's message."""
+        for incarnation, holding in self.holdings.items():
+            if where := holding.held.get(task_id):
+                return Holder(self.leases[incarnation].name, where)
+        # Those of an older release, and those that are not tracked.
         for worker in self.workers or []:
             if any(task.get("id") == task_id for task in worker.active):
                 return Holder(worker.name, "active")
@@ -64,6 +72,20 @@ class Findings:
             if any((task.get("request") or {}).get("id") == task_id for task in worker.scheduled):
                 return Holder(worker.name, "scheduled")
         return None
+
+    def ended_by(self, job: "Job") -> str | None:
+        """The worker that has acknowledged a job's message and does not have it any more, by its name."""
+        if job.record.get("replaced"):  # which is another message with the same id
+            return None
+        attempt = int(job.record.get("attempt") or 0) + (job.status is Status.RETRYING)
+        for incarnation, holding in self.holdings.items():
+            if holding.ended.get(job.task_id, -1) >= attempt:
+                return self.leases[incarnation].name
+        return None
+
+    def is_opaque(self, job: "Job") -> bool:
+        """Some worker can't tell whether it has a job's message."""
+        return any(task_of(job.record) in holding.opaque for holding in self.holdings.values())
 
     def consumers_of(self, queue: str) -> list[str]:
         """The live workers that consume a queue: what they say counts, or what they said when they started."""

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any
@@ -22,9 +22,13 @@ from jobtracker.errors import BrokerUnavailableError, UnfitStoreError
 from jobtracker.lineage import mapped_task
 from jobtracker.partitions import expect_partitions, servers_of
 from jobtracker.refusals import find_refusal, in_words
-from jobtracker.reports import Component, QueueDepth, QueueDepths, WorkerStats
+from jobtracker.reports import HOLDS_COMMAND, Component, Holding, QueueDepth, QueueDepths, Worker, WorkerStats
+from jobtracker.scripts import batched
 from jobtracker.tracking import Tracking
 from jobtracker.whereabouts import Taken, find_taken
+
+_ASKED_AT_ONCE = 500
+"""Tasks about which workers are asked with one message."""
 
 
 class Inspection:
@@ -192,25 +196,71 @@ class Inspection:
             each.queue: each.messages for each in waiting if each.queue not in consumed and not each.consumer_count
         }
 
-    def held_by_anyone(self, task_ids: Collection[str]) -> set[str]:
-        """Those of the tasks that a worker has, be it one without a lease: all are asked, for the whole time limit.
+    def holdings(self, workers: Collection[Worker], task_ids: Collection[str]) -> dict[str, Holding]:
+        """What workers that live hold of some tasks' messages, by incarnation; of those that answer in time.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
+        names = [worker.name for worker in workers if worker.tells_holds]
+        found: dict[str, Holding] = {}
+        if not names or not task_ids:
+            return found
         with self._broker() as connection:
-            answers = self._inspect(connection, None).query_task(*task_ids) or {}
-        return {task_id for tasks in answers.values() if isinstance(tasks, dict) for task_id in tasks} & set(task_ids)
+            for number, some in enumerate(batched(sorted(task_ids), _ASKED_AT_ONCE)):
+                told = self._holdings(connection, names, some)
+                # Whoever has not answered each time has not answered.
+                found = (
+                    told if not number else {each: _joined(found[each], told[each]) for each in found.keys() & told}
+                )
+        return found
+
+    def _holdings(self, connection: Any, names: list[str], task_ids: Sequence[str]) -> dict[str, Holding]:
+        replies = self.app.control.broadcast(
+            HOLDS_COMMAND,
+            arguments={"task_ids": list(task_ids)},
+            destination=names,
+            reply=True,
+            timeout=self.timeout_s,
+            connection=connection,
+        )
+        answers = [answer for reply in replies or [] for answer in reply.values() if "lease" in answer]  # no error
+        return {holding.lease: holding for holding in map(Holding.model_validate, answers)}
+
+    def perhaps_held(self, messages: Mapping[str, str]) -> set[str]:
+        """Those of messages that a worker holds, or may hold: one without a lease, or one that does not answer.
+
+        All are asked, for the whole time limit. Of a worker that is not tracked nobody knows what it holds of the
+        queues that it consumes.
+
+        Args:
+            messages: The queues of the messages by task id.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        live = self.leases.live()
+        holdings = self.holdings(live, messages)
+        if {worker.incarnation for worker in live} - holdings.keys():
+            return set(messages)
+        held = {task_id for holding in holdings.values() for task_id in holding.held}
+        with self._broker() as connection:
+            consumed = _lists(self._inspect(connection, None).active_queues())
+            strangers = consumed.keys() - {worker.name for worker in live}
+            told = self._inspect(connection, list(strangers)).query_task(*messages) if strangers else None
+        queues = {queue["name"] for name in strangers for queue in consumed[name]}
+        held |= {task_id for tasks in (told or {}).values() if isinstance(tasks, dict) for task_id in tasks}
+        return {task_id for task_id, queue in messages.items() if task_id in held or queue in queues}
 
     def abandoned(self) -> list[Taken]:
-        """Messages that were fetched and not acknowledged, and that no worker says it has; known on Redis only.
+        """Messages that were fetched and not acknowledged, and that no worker has; known on Redis only.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
         with self._broker() as connection:
             taken = find_taken(connection)
-        held = self.held_by_anyone([each.task_id for each in taken]) if taken else set()
+        held = self.perhaps_held({each.task_id: each.queue for each in taken}) if taken else set()
         return [each for each in taken if each.task_id not in held]
 
     def configurations(
@@ -284,6 +334,10 @@ class Inspection:
 
     def _broker(self) -> AbstractContextManager[Any]:
         return connected(self.app, self.timeout_s)
+
+
+def _joined(one: Holding, other: Holding) -> Holding:
+    return Holding(lease=one.lease, held=one.held | other.held, ended=one.ended | other.ended, opaque=other.opaque)
 
 
 def _lists(answers: dict[str, Any] | None) -> dict[str, list[Any]]:

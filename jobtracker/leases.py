@@ -100,6 +100,13 @@ class Leases:
         scores = self.client.zmscore(self._first("leases"), names) if names else []
         return {name: int(score) for name, score in zip(names, scores, strict=True) if score is not None}
 
+    def last_lost_ms(self) -> int | None:
+        """When the last lease ran out that its worker had not given back, in milliseconds; None: none did lately."""
+        found = self.client.zrange(
+            self._first("leases"), now_ms(), "-inf", byscore=True, desc=True, offset=0, num=1, withscores=True
+        )
+        return int(found[0][1]) if found else None
+
     def silent_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
         """For how long these workers have not renewed their leases, by the server's clock; of those that live."""
         names = list(incarnations)

@@ -73,6 +73,8 @@ class Astray(NamedTuple):
     job: Job
     comes_back: bool
     """Its message is with a worker that is gone, and nobody has begun it: the broker will deliver it again."""
+    ended_by: str | None = None
+    """The worker that has acknowledged its message, does not run it any more, and has not said how it ended."""
 
 
 class MissingMessages:
@@ -122,9 +124,13 @@ class MissingMessages:
         jobs = [job for job in jobs if job.task_id not in self._holds and self._is_open(job, found)]
         if not jobs:
             return []
-        self._enquiry.ask_workers(found, fresh=True)
+        self._enquiry.ask_workers(found, jobs, fresh=True)
         missing = [
-            Astray(job, comes_back=not job.is_executing and _was_taken(job, found))
+            Astray(
+                job,
+                comes_back=not job.is_executing and _was_taken(job, found),
+                ended_by=None if job.is_executing else found.ended_by(job),
+            )
             for job in jobs
             if self._is_missing(job, found, known.get(job.task_id))
         ]
@@ -147,31 +153,34 @@ class MissingMessages:
             leases = [lease.incarnation for lease in found.leases.values() if lease.name == holder.worker]
             self._hold(job.task_id, leases[0] if len(leases) == 1 else None)
             return False
-        if not (_runs_nowhere(job, found) if job.is_executing else _is_nowhere(job, found)):
+        ended = not job.is_executing and found.ended_by(job) is not None
+        if not ended and not (_runs_nowhere(job, found) if job.is_executing else _is_nowhere(job, found)):
             return False
         consumers = frozenset(_consumers(job, found))
         now = time.monotonic()
         if before is None or not consumers <= before.consumers:  # who has come meanwhile may have got it
             before = _Suspect(now, consumers)
         self._suspects[job.task_id] = before
-        # Of a parent nobody knows since when its task is due.
-        wait_s = self._lost_ms / 1000 if job.record.get("subs") else 0.0
+        # Of a parent nobody knows since when its task is due; and a report that waits may come.
+        wait_s = self._lost_ms / 1000 if ended or job.record.get("subs") else 0.0
         return before.since < now and now - before.since >= wait_s
 
     def _unless_held(self, missing: list[Astray]) -> list[Astray]:
-        """Without those whose messages a worker has that has no lease: it is not tracked, or was cut off."""
-        taken = [each.job.task_id for each in missing if each.comes_back]
-        if not taken:
+        """Without those whose messages a worker may have that has no lease: it is not tracked, or was cut off."""
+        queues = {
+            each.job.task_id: each.job.queue for each in missing if not each.job.is_executing and not each.ended_by
+        }
+        if not queues:
             return missing
         try:
-            held = self._inspection.held_by_anyone(taken)
+            held = self._inspection.perhaps_held(queues)
         except BrokerUnavailableError as error:
-            logger.debug("Who has messages that are not acknowledged could not be asked: %s", error)
-            held = set(taken)
+            logger.debug("Who else may have messages could not be asked: %s", error)
+            held = set(queues)
         else:
             for task_id in held:
                 self._hold(task_id, None)
-        return [each for each in missing if not each.comes_back or each.job.task_id not in held]
+        return [each for each in missing if each.job.task_id not in held]
 
     def _hold(self, task_id: str, lease: str | None) -> None:
         self._holds[task_id] = _Hold(time.monotonic() + _HELD_FOR * self._lost_ms / 1000, lease)
@@ -214,8 +223,10 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
     what = f"its message is neither in queue {job.queue!r} nor with a worker"
     if astray.comes_back:
         what = "the worker that had fetched its message is gone"
+    if astray.ended_by:
+        what = f"{astray.ended_by} took its message, does not run it any more, and has not said how it ended"
     resending = resending_of(tracking.queries, record, data)
-    why_not = resending.why_not
+    why_not = "it may have run" if astray.ended_by else resending.why_not
     if ending is not None and (why_not or not record.get("subs")):
         reason = f"{what}; it has ended, as Celery's result backend says"
         change = tracking.store.apply(
@@ -250,6 +261,8 @@ def _runs_nowhere(job: Job, found: Findings) -> bool:
     lease = found.leases.get(job.record.get("lease", ""))
     if lease is None or sum(other.name == lease.name for other in found.leases.values()) > 1:
         return False  # who of them has answered?
+    if lease.incarnation not in found.holdings or found.is_opaque(job):
+        return False
     return any(worker.online and worker.lease == lease for worker in found.workers or [])
 
 

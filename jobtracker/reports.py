@@ -56,7 +56,30 @@ class Worker(BaseModel):
     queues: list[str]
     version: str = Field(description="Of celery-jobtracker.")
     release: str = Field("", description="Of its own project, as `RELEASE_LABEL` names it.")
+    tells_holds: bool = Field(False, description="It says which messages it holds; workers before 0.2 do not.")
     started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
+
+
+HOLDS_COMMAND = "jobtracker_holds"
+"""The remote control command that workers answer with a `Holding`."""
+
+
+class Holding(BaseModel):
+    """What a worker says of some tasks.
+
+    Attributes:
+        lease: Its incarnation.
+        held: Where it has those that it has, by task id: "active" (runs), "rate_limited", "reserved" (waits for a
+            slot), "scheduled" (waits for its ETA), "received" (anything else).
+        ended: Those whose message it has acknowledged lately and that it does not have any more: Celery's number of
+            retries before, by task id.
+        opaque: Names of the tasks of which it can't tell what it has.
+    """
+
+    lease: str
+    held: dict[str, str] = {}
+    ended: dict[str, int] = {}
+    opaque: list[str] = []
 
 
 def read(model: type[_Told], text: str, **nearest: Any) -> _Told | None:

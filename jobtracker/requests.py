@@ -8,7 +8,7 @@ from billiard.exceptions import WorkerLostError
 from celery.worker.request import Request
 from kombu.utils.imports import symbol_by_name
 
-_MARK = "__jobtracker_tells__"
+from jobtracker.holds import MARK, Holds
 
 
 def telling_losses(
@@ -16,26 +16,37 @@ def telling_losses(
     on_requeue: Callable[[Request, str], None],
     on_untold: Callable[[Request, Exception], None],
     mask: Callable[[Request, str], str],
+    holds: Holds,
 ) -> type[Request]:
-    """A request class that tells what becomes of a task whose process was lost, where no signal does.
+    """A request class that tells what its worker holds, and what becomes of a task whose process was lost.
 
-    Its message goes back to the queue with `reject_on_worker_lost` (celery/worker/request.py, on_failure). That is
-    told before the message goes: another worker may begin the task at once. And while the result backend is away
-    Celery breaks off before it sends its signal, with the message acknowledged. Its events about an error, which
-    Flower shows, tell none of its masked arguments. A task's class has its own in `Request`.
+    No signal tells the latter. Its message goes back to the queue with `reject_on_worker_lost`
+    (celery/worker/request.py, on_failure). That is told before the message goes: another worker may begin the task at
+    once. And while the result backend is away Celery breaks off before it sends its signal, with the message
+    acknowledged. Its events about an error, which Flower shows, tell none of its masked arguments. A task's class has
+    its own in `Request`.
 
     Args:
         base: The class, or its name, that the task has so far.
         on_requeue: Called with the request and what ended the process.
         on_untold: Called with the request and what Celery broke off by.
         mask: Called with the request and a text; returns the text without the values of its masked arguments.
+        holds: Where each request notes that it was received, and acknowledged.
     """
     known: type[Request] = symbol_by_name(base)
-    if hasattr(known, _MARK):
+    if hasattr(known, MARK):
         return known
 
     class TellingRequest(known):  # type: ignore[misc] # Celery has no types
         lost_by: str | None = None
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            holds.add(self)
+
+        def acknowledge(self) -> None:
+            super().acknowledge()
+            holds.end(self)
 
         def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
             self.lost_by = end_of_process(exc_info.exception)
@@ -56,8 +67,10 @@ def telling_losses(
             if requeue and self.lost_by is not None:
                 on_requeue(self, self.lost_by)
             super().reject(requeue)
+            if not requeue:
+                holds.end(self)
 
-    setattr(TellingRequest, _MARK, True)
+    setattr(TellingRequest, MARK, True)
     return TellingRequest
 
 

@@ -19,13 +19,14 @@ from jobtracker.brokers import queue_of_route
 from jobtracker.connection import connect
 from jobtracker.declarations import DEFAULT, declaration_of, needs_results, payload_schema, takes_results, tracked
 from jobtracker.dispatch import SEND
+from jobtracker.holds import Holds, register, unregister
 from jobtracker.hooks import Hooks
 from jobtracker.leases import Leases, Repeater
 from jobtracker.outbox import Outbox
 from jobtracker.partitions import expect_partitions
 from jobtracker.reaper import Reaper
 from jobtracker.registry import Registry
-from jobtracker.reports import JobType, Worker
+from jobtracker.reports import Holding, JobType, Worker
 from jobtracker.requests import telling_losses
 from jobtracker.schedule import Beat
 from jobtracker.settings import Settings
@@ -66,6 +67,7 @@ class Tracker:
         self.tracking, self.hooks = self._connect(settings or Settings.from_env())
         self._beat = Beat(app)
         self._worker: Worker | None = None
+        self._holds = Holds()
         self._repeaters: list[Repeater] = []
         self._guarded: list[tuple[type[Task], str, Any]] = []  # with what it had of its own by that name
         self._signals = {
@@ -218,6 +220,7 @@ class Tracker:
             return
         self.hooks.lease, self.hooks.main_pid = uuid.uuid4().hex[:12], os.getpid()
         self._add_task()
+        register(_answer)
         for task in self.app.tasks.values():
             if not hasattr(type(task).before_start, _GUARD):
                 self._guard(type(task))
@@ -248,6 +251,7 @@ class Tracker:
             queues=sorted(self.app.amqp.queues.consume_from),
             version=package_version(),
             release=settings.release_label,
+            tells_holds=True,
             started_at_ms=now_ms(),
         )
         # Connections of their own: children that fork meanwhile must not inherit a lock that is held.
@@ -297,7 +301,7 @@ class Tracker:
             logger.warning("jobtracker: the worker's lease was not given back: %s", error)
 
     def _guard(self, task_class: type[Task]) -> None:
-        inherited, hooks = task_class.before_start, self.hooks
+        inherited, hooks, holds = task_class.before_start, self.hooks, self._holds
 
         def before_start(task: Task, task_id: str, args: Any, kwargs: Any) -> None:
             Hooks.refuse(task)
@@ -306,7 +310,7 @@ class Tracker:
         setattr(before_start, _GUARD, True)
         for name, value in (
             ("before_start", before_start),
-            ("Request", telling_losses(task_class.Request, hooks.on_requeue, hooks.on_untold, hooks.mask)),
+            ("Request", telling_losses(task_class.Request, hooks.on_requeue, hooks.on_untold, hooks.mask, holds)),
         ):
             self._guarded.append((task_class, name, vars(task_class).get(name)))
             setattr(task_class, name, value)
@@ -314,6 +318,8 @@ class Tracker:
     def _unguard(self) -> None:
         if self._guarded:
             self.app.tasks.pop(SEND, None)
+            if not any(tracker._guarded for tracker in _attached.values() if tracker is not self):  # noqa: SLF001 (its own)
+                unregister()
         for task_class, name, own in reversed(self._guarded):
             if own is None:
                 delattr(task_class, name)
@@ -321,8 +327,20 @@ class Tracker:
                 setattr(task_class, name, own)
         self._guarded = []
 
+    def holding(self, consumer: Any, task_ids: Collection[str]) -> Holding:
+        """What the worker of this process says of tasks (`holds.Holds.answer`)."""
+        return self._holds.answer(self.hooks.lease, consumer, task_ids)
+
     def _uid(self, signal: Any) -> str:
         return f"jobtracker:{id(self)}:{signal.name}"
+
+
+def _answer(state: Any, task_ids: Collection[str]) -> Holding:
+    """What the worker whose panel has this state says of tasks."""
+    tracker = Tracker.of(state.app)
+    if tracker is None:
+        raise LookupError("this worker is not tracked any more")
+    return tracker.holding(state.consumer, task_ids)
 
 
 def _unwrapped(app: Celery) -> Celery:

@@ -188,8 +188,19 @@ def _found(job: Job, found: Findings, broker: Sightings, queue: Queue) -> Verdic
         return _in_queue(job, found, queue, place, f"{waiting.position} of {max(queue.messages, waiting.position)}")
     if holder := found.holder_of(job.task_id):
         return _held(found, holder, taken_ms)
+    if found.is_opaque(job):
+        return _unknown(
+            f"It does not wait in queue {job.queue!r}; its task's own strategy hides what workers have of it."
+        )
+    if ended_by := found.ended_by(job):
+        return _unknown(f"{ended_by} took its message and does not run it any more; its report has not come yet.")
     if taken_ms is not None:
         return _taken(found, taken_ms)
+    return _not_found(job, found, broker, queue)
+
+
+def _not_found(job: Job, found: Findings, broker: Sightings, queue: Queue) -> Verdict:
+    """Where a message may be that neither the broker shows nor a worker says that it has."""
     if not queue.exists:
         place = MessagePlace(where=Whereabouts.NOWHERE)
         sentence = f"The broker has no queue {job.queue!r}: nobody will run it."
@@ -203,15 +214,23 @@ def _found(job: Job, found: Findings, broker: Sightings, queue: Queue) -> Verdic
     if broker.visibility_timeout_s is None and queue.messages:
         place = MessagePlace(where=Whereabouts.QUEUE)
         return _in_queue(job, found, queue, place, f"one of {queue.messages}")
-    if broker.visibility_timeout_s is None and not found.workers_answered:
-        place = MessagePlace(where=Whereabouts.UNKNOWN)
-        sentence = f"It does not wait in queue {job.queue!r}; a worker that does not answer may have it."
-        return Verdict(Code.UNKNOWN, sentence, message=place)
+    if not found.workers_answered:
+        return _unknown(
+            f"It does not wait in queue {job.queue!r}; a worker that does not say what it holds may have it."
+        )
+    if (queue.consumers or 0) > len(found.consumers_of(job.queue)):
+        return _unknown(
+            f"It does not wait in queue {job.queue!r}; a worker that is not tracked consumes it, and may have it."
+        )
     if not broker.shows_taken and broker.visibility_timeout_s is not None:
-        place = MessagePlace(where=Whereabouts.UNKNOWN)
-        sentence = f"It does not wait in queue {job.queue!r}; too many messages were fetched to look at all of them."
-        return Verdict(Code.UNKNOWN, sentence, message=place)
+        return _unknown(
+            f"It does not wait in queue {job.queue!r}; too many messages were fetched to look at all of them."
+        )
     return _nowhere(job, found)
+
+
+def _unknown(sentence: str) -> Verdict:
+    return Verdict(Code.UNKNOWN, sentence, message=MessagePlace(where=Whereabouts.UNKNOWN))
 
 
 def _in_queue(job: Job, found: Findings, queue: Queue, place: MessagePlace, which: str) -> Verdict:
@@ -233,6 +252,11 @@ def _held(found: Findings, holder: Holder, taken_ms: int | None) -> Verdict:
         case "active":
             sentence = f"{holder.worker} says that it runs its task; its own report has not come yet."
             return Verdict(Code.RUNNING, sentence, message=place, worker=worker)
+        case "rate_limited":
+            sentence = (
+                f"{holder.worker} has fetched its message, and holds it until its task's rate limit lets it go."
+            )
+            return Verdict(Code.RATE_LIMITED, sentence, message=place, worker=worker)
         case "scheduled":
             sentence = f"{holder.worker} holds its message for later."
             return Verdict(Code.WAITING_FOR_ETA, sentence, message=place, worker=worker)
@@ -250,6 +274,12 @@ def _taken(found: Findings, taken_ms: int) -> Verdict:
         sentence = "A worker that does not answer has fetched its message, and not acknowledged it."
         return Verdict(Code.PREFETCHED, sentence, message=place)
     when = f", {_when(_ms(place.redelivered_at), found)} or soon after" if place.redelivered_at else ""
+    if found.last_lost_ms is None or found.last_lost_ms < taken_ms:
+        sentence = (
+            "It was fetched and not acknowledged. No tracked worker has it, and none was lost since: "
+            f"one that is not tracked may have it. If that is gone, the broker delivers it again{when}."
+        )
+        return Verdict(Code.UNKNOWN, sentence, message=place)
     sentence = f"Whoever fetched its message does not live any more; the broker delivers it again{when}."
     if not found.leases:
         sentence += " That takes a worker: none lives."

@@ -45,6 +45,15 @@ def add(one: int, other: int) -> int:
     return one + other
 
 
+@shared_task(name="limited", rate_limit="30/m")
+@tracked(store_arguments="full")
+def limited(value: Any = None) -> Any:
+    """Return the value; a worker begins one every two seconds."""
+    did("began")
+    did("returned")
+    return value
+
+
 @shared_task(name="fail")
 def fail(message: Any = "as asked") -> None:
     """Raise."""

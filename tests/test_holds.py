@@ -1,0 +1,42 @@
+"""What a worker holds out of sight of Celery's inspect is not missing: nothing is sent again, each task runs once."""
+
+import pytest
+from workers_under_test import broker_settings, eventually, new_project
+
+from jobtracker import Status
+from jobtracker.explain import Explainer
+from jobtracker.explanations import Code
+from jobtracker.inspection import Inspection
+
+RAN = ["began", "returned"]
+SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+
+
+def explain(project, job_id):
+    return Explainer(project.tracking, Inspection(project.tracking, cache_s=0)).explain(job_id)
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq-classic"])
+@pytest.mark.parametrize("pool", ["prefork", "threads"])
+def test_what_waits_for_its_rate_limit_is_not_missing_and_runs_once(
+    redis_server, rabbitmq, worker_log_dir, broker, pool
+):
+    settings = {**SOON, **broker_settings(broker, rabbitmq)}
+    conf = {"worker_prefetch_multiplier": 4}
+    with (
+        new_project(redis_server, worker_log_dir, conf=conf, **settings) as project,
+        project.worker(concurrency=2, pool=pool) as worker,
+    ):
+        jobs = [project.send("limited", n) for n in range(3)]
+        late = project.send("limited", 3, countdown=1)
+        name = worker.lease.name
+        eventually(lambda: explain(project, jobs[2]).code is Code.RATE_LIMITED)
+        found = explain(project, jobs[2])
+        assert (
+            found.sentence == f"{name} has fetched its message, and holds it until its task's rate limit lets it go."
+        )
+        assert found.worker.name == name
+        eventually(lambda: explain(project, late).code is Code.RATE_LIMITED)
+        for each in (*jobs, late):
+            assert project.expect(each, Status.COMPLETED, "SUCCESS", RAN).run == 1
+        assert not [each for each in (*jobs, late) if project.did(each, run=2)]
