@@ -56,6 +56,13 @@ class BeingMovedError(UnfitStoreError):
         self.wanted = wanted
 
 
+class ResendingDisabledError(JobTrackerError):
+    """A new run that nobody asked for, where there are none."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"Job {job_id} gets no new run by itself: JOBTRACKER_RESEND is never. Retry it.")
+
+
 class IllegalTransitionError(JobTrackerError):
     """The job's status does not allow what was asked for.
 

@@ -16,6 +16,7 @@ from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.models import from_ms, name_of
 from jobtracker.queries import HOUR_MS
 from jobtracker.resending import resending_of
+from jobtracker.settlement import NEVER
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.verdicts import Verdict, verdict_of
@@ -95,8 +96,16 @@ class Explainer:
         if verdict.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
             [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
             by_itself = verdict.code is Code.MESSAGE_MISSING or not job.has_begun
-            advice = resending_of(self.tracking.queries, record, data).advice(verdict.code, by_itself=by_itself)
+            advice = resending_of(self.tracking.settlement, record, data).advice(verdict.code, by_itself=by_itself)
             verdict.sentence += f" {advice}"
+        elif verdict.code is Code.BEING_SENT and not self.tracking.settlement.resends:
+            since_ms = max(job.ms("queued") or 0, job.ms("entered") or 0)
+            if found.now_ms - since_ms > self.tracking.settings.lease_lost_s * 1000:
+                verdict.code = Code.UNKNOWN
+                verdict.sentence = (
+                    f"It was recorded as sent to queue {job.queue!r}, and whether it was is not known: "
+                    f"its sender has died. It is not sent again: {NEVER}. To have it run, cancel it, then retry it."
+                )
         return verdict
 
     def _state(self, sub: Job, found: Findings) -> SubJobState:

@@ -29,6 +29,9 @@ _REMEMBERED = 10_000
 _USUAL_STRATEGY = "celery.worker.strategy:default"
 """One of its own, as celery-batches has, makes requests of its own."""
 
+_FEW = 1000
+"""So many requests that are gone are kept before those are looked for."""
+
 _ORDER = ("active", RATE_LIMITED, "reserved", "scheduled", RECEIVED)
 """Of two messages with one id the first of these counts."""
 
@@ -37,10 +40,17 @@ class Holds:
     """The requests of a worker's main process that are not finished, and the ids of those that were lately."""
 
     def __init__(self) -> None:
-        self._requests: weakref.WeakSet[Request] = weakref.WeakSet()
+        # No WeakSet: it would be the most expensive part of receiving a message.
+        self._requests: list[weakref.ref[Request]] = []
+        self._most = _FEW
         self._ended: deque[tuple[str, int]] = deque(maxlen=_REMEMBERED)
-        self.add = self._requests.add
-        """Note a request that was received: for every message, so this is the set's own function."""
+
+    def add(self, request: Request) -> None:
+        """Note a request that was received; by the thread that receives all of them."""
+        self._requests.append(weakref.ref(request))
+        if len(self._requests) > self._most:
+            self._requests = [each for each in self._requests if each() is not None]
+            self._most = 2 * len(self._requests) + _FEW
 
     def end(self, request: Request) -> None:
         """Note that a request's message is acknowledged: its task has begun, or will not. From any thread."""
@@ -59,8 +69,9 @@ class Holds:
             id(entry[0]) for bucket in consumer.task_buckets.values() if bucket for entry in [*bucket.contents]
         }
         held: dict[str, str] = {}
-        for request in list(self._requests):
-            if request.id in wanted and (where := _where(request, limited)):
+        for each in self._requests:
+            request = each()
+            if request is not None and request.id in wanted and (where := _where(request, limited)):
                 held[request.id] = min(where, held.get(request.id, where), key=_ORDER.index)
         ended = {task_id: retries for task_id, retries in [*self._ended] if task_id in wanted and task_id not in held}
         opaque = [name for name, task in consumer.app.tasks.items() if not _is_seen(task)]

@@ -117,11 +117,15 @@ class Hooks:
             job.stopped = "it was called off, for it was not sure that it had been sent"
         elif change.outcome is Outcome.REFUSED:
             job.quarantined = quarantined(change.losses, "see its job")
-        elif change.losses and change.applied and change.losses >= (declaration_of(sender) or DEFAULT).max_deliveries:
+        elif change.losses and change.applied and self._loses_too_many(sender, change.losses):
             self._quarantine(sender, job, change.losses)
         if job.stopped or change.outcome is Outcome.REFUSED:
             job.execution = None
         job.alone = change.applied and not change.waited_for
+
+    def _loses_too_many(self, task: Task, losses: int) -> bool:
+        # With JOBTRACKER_RESEND=never it runs as often as its message comes: as by Celery alone.
+        return self.tracking.settlement.resends and losses >= (declaration_of(task) or DEFAULT).max_deliveries
 
     def _quarantine(self, task: Task, job: CurrentJob, losses: int) -> None:
         """Workers were lost with it so often; it shows only now, for their leases had not run out."""

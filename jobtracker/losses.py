@@ -14,7 +14,7 @@ from jobtracker.queries import JobQueries
 from jobtracker.reasons import as_reason
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType
-from jobtracker.settlement import Settlement
+from jobtracker.settlement import MOST_RELAUNCHES, Settlement
 from jobtracker.store import JobStore
 
 logger = logging.getLogger(__name__)
@@ -105,15 +105,18 @@ class Losses:
         """What becomes of a job whose execution was lost; where it was to run again and can't, why."""
         job_type = self.registry.type_of(record) or JobType(name=record["type"], task=task_of(record))
         runs_again = comes_back or job_type.on_lost is OnLost.RERUN
-        if runs_again and losses >= job_type.max_deliveries:
+        # With JOBTRACKER_RESEND=never a message that comes back is run as often as it does: as by Celery alone.
+        if runs_again and losses >= job_type.max_deliveries and (self.settlement.resends or not comes_back):
             return Event.QUARANTINE, None
         if comes_back:
             return Event.REQUEUE, None
-        why = self._hindrance(record) if runs_again else None
+        why = self._hindrance(record, job_type.max_deliveries) if runs_again else None
         return (Event.RELAUNCH if runs_again and why is None else Event.LOSE), why
 
-    def _hindrance(self, record: dict[str, str]) -> str | None:
+    def _hindrance(self, record: dict[str, str], max_deliveries: int) -> str | None:
         """Why a job can't be sent again as it was; None where it can."""
+        if why := self.settlement.why_no_relaunch(record, most=max(MOST_RELAUNCHES, max_deliveries)):
+            return why
         if record.get("next"):  # the message that is gone had it in it, with its arguments
             return f"in its chain {record['next']} waits for it, and nobody else would send that"
         return withheld(*self.queries.load([record["id"]])[0])

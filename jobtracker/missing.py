@@ -90,6 +90,7 @@ class MissingMessages:
         self._app = tracking.app
         self._registry = tracking.registry
         self._queries = tracking.queries
+        self._settlement = tracking.settlement
         self._lost_ms = int(tracking.settings.lease_lost_s * 1000)
         self._suspects: dict[str, _Suspect] = {}  # by task id
         self._holds: dict[str, _Hold] = {}  # likewise
@@ -145,7 +146,7 @@ class MissingMessages:
         code = verdict_of(job, found).code
         if code is Code.PREFETCHED and _was_taken(job, found) and not job.has_begun:
             [(record, data)] = self._queries.load([job.id], missing_ok=True)
-            return resending_of(self._queries, record, data).why_not is None
+            return resending_of(self._settlement, record, data).why_not is None
         return code in _OPEN
 
     def _is_missing(self, job: Job, found: Findings, before: _Suspect | None) -> bool:
@@ -190,6 +191,8 @@ class MissingMessages:
 
     def _is_overdue(self, job: Job) -> bool:
         last_ms = max(job.ms(name) or 0 for name in ("queued", "entered", "eta"))
+        if not job.is_executing and (job.ms("expires") or now_ms()) < now_ms():
+            return False  # nobody begins it: the reaper cancels it
         return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms() - self._lost_ms
 
 
@@ -225,7 +228,7 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
         what = "the worker that had fetched its message is gone"
     if astray.ended_by:
         what = f"{astray.ended_by} took its message, does not run it any more, and has not said how it ended"
-    resending = resending_of(tracking.queries, record, data)
+    resending = resending_of(tracking.settlement, record, data)
     why_not = "it may have run" if astray.ended_by else resending.why_not
     if ending is not None and (why_not or not record.get("subs")):
         reason = f"{what}; it has ended, as Celery's result backend says"

@@ -43,7 +43,12 @@ class Outbox:
         self.tracking = tracking
 
     def send(self) -> int:
-        """Send what has waited for so long that nobody is at it any more; returns how many jobs."""
+        """Send what has waited for so long that nobody is at it any more; returns how many jobs.
+
+        With JOBTRACKER_RESEND=never nothing is: `explain` says of each such job what helps.
+        """
+        if not self.tracking.settlement.resends:
+            return 0
         before_ms = now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
         queries = self.tracking.queries
         task_ids, unsent = queries.unconfirmed(before_ms, _BATCH), queries.unsent(before_ms, _ROUNDS * HANDED_OVER)
@@ -88,6 +93,8 @@ class Outbox:
             if self._is_called_off(record):
                 reason = f"its parent {record['parent']} was cancelled"
                 self.tracking.settlement.cancel_trees([job_id], reason=reason)
+            elif self.tracking.settlement.why_no_relaunch(record):
+                pass  # whether its message is out is found out by those who look for missing ones
             elif not subs or record.get("body") == "called":
                 change = self.tracking.settlement.relaunch(job_id, run=run, lease=NOBODY, reason=_REASON)
                 if change.applied:

@@ -462,6 +462,10 @@ class JobQueries:
         """Task ids that have waited since before a time for somebody to send them; oldest first."""
         return self._oldest(("unsent",), before_ms, most)
 
+    def expiring(self, before_ms: int, most: int) -> list[str]:
+        """Ids of jobs that are not started after a time before this one, and may not have settled; oldest first."""
+        return self._oldest(("expiring",), before_ms, most)
+
     def are_unsent(self, task_ids: Sequence[str]) -> set[str]:
         """Those of the runs that wait for somebody to send them."""
         return self._among("unsent", task_ids)

@@ -46,6 +46,9 @@ _PAUSE = 1.1
 _SHORTEST_TURN_S = 2.0
 """The lock lasts for two rounds or, where they follow each other faster, so long: a round should not outlast it."""
 
+_EXPIRED_FOR_MS = 3000
+"""For so long the report of a start may be on its way, or a clock be wrong."""
+
 _ASKED = 100
 """About how many unsettled jobs of each status Celery's result backend is asked in a round."""
 
@@ -94,6 +97,7 @@ class Reaper:
             self.settle_lost(self._take_turn())
             for step in (
                 self.settle_finished,
+                self.settle_expired,
                 self.tell_waiting,
                 self.send_unconfirmed,
                 self.remove_expired,
@@ -290,6 +294,32 @@ class Reaper:
         records = [record for record, _ in queries.load(list(dict.fromkeys(found)), missing_ok=True)]
         return [record for record in records if int(record.get("run", 0))]
 
+    def settle_expired(self) -> int:
+        """Cancel jobs that have not begun by when they expire; returns how many.
+
+        No worker begins them any more: it discards what has expired when it gets it and when it would give it to its
+        pool (celery/worker/request.py, maybe_expire), and RabbitMQ drops it. What a pool had got before may begin
+        after all, or has begun and says so late: the verdict is inferred, and a start corrects it.
+        """
+        tracking, now = self.tracking, now_ms()
+        ids = tracking.queries.expiring(now - _EXPIRED_FOR_MS, _BATCH)
+        if not ids:
+            return 0
+        later, settled = [], 0
+        for record in tracking.queries.records(ids):
+            if "status" not in record or record["status"] in SETTLED or record.get("run") != "1":
+                continue  # another run has no such time
+            if _waits_for_more(record):
+                later.append(record["id"])
+                continue
+            fields: dict[str, str | int] = {"reason": "it expired before it was started", "presumed": Event.LOSE}
+            change = tracking.store.apply(Event.CANCELLED, record["id"], run=1, lease=NOBODY, fields=fields)
+            settled += change.applied
+            tracking.settlement.follow(record["id"], change)
+        never = sorted(set(ids) - set(later))
+        tracking.store.look_at_expiry(later, never, at_ms=now + int(tracking.settings.lease_lost_s * 1000))
+        return settled
+
     def tell_waiting(self) -> int:
         """Tell parents, and the next of chains, what a process that died left untold; returns of how many jobs."""
         queries = self.tracking.queries
@@ -364,6 +394,13 @@ class Reaper:
 
 def _pause(began: float) -> None:
     time.sleep((time.monotonic() - began) * _PAUSE)
+
+
+def _waits_for_more(record: dict[str, str]) -> bool:
+    """Whether a job that has expired runs, waits for others, or was replaced by a task with a time of its own."""
+    ended = sum(int(record.get(f"subs_{status}") or 0) for status in SETTLED)
+    is_open = int(record.get("subs") or 0) > ended
+    return bool(record.get("executing") or record.get("replaced") or not record.get("queued") or is_open)
 
 
 def _fate(record: dict[str, str]) -> str:

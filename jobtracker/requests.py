@@ -37,16 +37,20 @@ def telling_losses(
     if hasattr(known, MARK):
         return known
 
+    received: Any = known.__init__  # looked up once, for it is called for every message
+    acknowledge: Any = known.acknowledge
+    note, end = holds.add, holds.end
+
     class TellingRequest(known):  # type: ignore[misc] # Celery has no types
         lost_by: str | None = None
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs)
-            holds.add(self)
+            received(self, *args, **kwargs)
+            note(self)
 
         def acknowledge(self) -> None:
-            super().acknowledge()
-            holds.end(self)
+            acknowledge(self)
+            end(self)
 
         def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
             self.lost_by = end_of_process(exc_info.exception)
@@ -68,7 +72,7 @@ def telling_losses(
                 on_requeue(self, self.lost_by)
             super().reject(requeue)
             if not requeue:
-                holds.end(self)
+                end(self)
 
     setattr(TellingRequest, MARK, True)
     return TellingRequest

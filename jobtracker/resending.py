@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from jobtracker.dispatch import withheld
 from jobtracker.explanations import Code
 from jobtracker.queries import JobQueries, Loaded
-
-MOST_RELAUNCHES = 3
-"""A job whose message is gone each time is not sent for ever: something takes its messages that does not report."""
+from jobtracker.settlement import Settlement
 
 
 @dataclass(frozen=True)
@@ -55,29 +53,27 @@ class Resending:
         return f"It will be taken for lost, if a worker consumes the queue. To have it run, {by_hand}."
 
 
-def resending_of(queries: JobQueries, record: Mapping[str, str], data: Mapping[str, str]) -> Resending:
+def resending_of(settlement: Settlement, record: Mapping[str, str], data: Mapping[str, str]) -> Resending:
     """What can be done for a job.
 
     Args:
-        queries: Where its parents are read.
+        settlement: Would send it; its parents are read there.
         record: The job.
         data: Its bulky part.
     """
-    above = _ancestors(queries, record)
+    above = _ancestors(settlement.queries, record)
     retry = "retry it"
     if above:
         retry += f", or its parent {record['parent']} where that has ended too"
     return Resending(
         root=above[-1][0]["id"] if above else record["id"],
-        why_not=_why_not(record, data, above),
+        why_not=settlement.why_no_relaunch(record) or _why_not(record, data, above),
         why_no_retry=_why_no_retry(record, data, above),
         retry=retry,
     )
 
 
 def _why_not(record: Mapping[str, str], data: Mapping[str, str], above: list[Loaded]) -> str | None:
-    if int(record.get("relaunched") or 0) >= MOST_RELAUNCHES:
-        return f"it was {MOST_RELAUNCHES} times. See who else takes messages from the queue"
     if why := withheld(record, data):
         return why
     if record.get("next") or record.get("linked") or record.get("expires"):

@@ -102,6 +102,10 @@ class Settings(EnvironmentSettings):
     release_label: str = Field(
         "", max_length=100, description="What your workers call the release they run, e.g. a git tag; in their lease."
     )
+    jobtracker_resend: Literal["auto", "never"] = Field(
+        "auto",
+        description="never: nothing is sent that nobody has asked for: no message again, no new run of a lost job.",
+    )
     reap_interval_s: float = Field(10.0, gt=0, description="How often retention and lost workers are looked after.")
 
     @field_validator("redis_url")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from jobtracker.changes import Change, News, Verdict
 from jobtracker.dispatch import Dispatcher
-from jobtracker.errors import BrokerUnavailableError
+from jobtracker.errors import BrokerUnavailableError, ResendingDisabledError
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import status_of, task_id_of
@@ -22,15 +22,40 @@ logger = logging.getLogger(__name__)
 CAN_NOT_KILL = {"threads", "solo"}
 """Pools whose `terminate_job` is not implemented (celery/concurrency/base.py)."""
 
+MOST_RELAUNCHES = 3
+"""A job gets so many new runs that nobody asked for, for whatever reason; then somebody has to look."""
+
+NEVER = "JOBTRACKER_RESEND is never"
+"""Why nothing is sent that nobody asked for."""
+
 
 class Settlement:
     """Carries a job's outcome on to those who wait for it."""
 
-    def __init__(self, store: JobStore, queries: JobQueries, dispatcher: Dispatcher, leases: Leases) -> None:
+    def __init__(
+        self, store: JobStore, queries: JobQueries, dispatcher: Dispatcher, leases: Leases, *, resends: bool
+    ) -> None:
         self.store = store
         self.queries = queries
         self.dispatcher = dispatcher
         self.leases = leases
+        self.resends = resends
+        """Whether a job may get a new run that nobody asked for."""
+
+    def why_no_relaunch(self, record: Mapping[str, str], *, most: int = MOST_RELAUNCHES) -> str | None:
+        """Why a job gets no new run by itself, whatever has become of its last one; None where it may.
+
+        Every new run that nobody asked for passes this one place.
+
+        Args:
+            record: The job.
+            most: So many new runs it may have, since somebody started or retried it.
+        """
+        if not self.resends:
+            return NEVER
+        if int(record.get("relaunched") or 0) >= most:
+            return f"it was {most} times. See who else takes messages from the queue"
+        return None
 
     def follow(self, job_id: str, change: Change, *, again: bool = False, at_ms: int | None = None) -> Change:
         """Carry on what a change of a job leads to; returns the change.
@@ -212,7 +237,12 @@ class Settlement:
             reason: A sentence that says what happened.
             lease: The worker that is gone; where another one has taken the job on, nothing is done.
             fields: What its record is to say, too.
+
+        Raises:
+            ResendingDisabledError: Nothing is sent that nobody asked for: ask `why_no_relaunch` first.
         """
+        if not self.resends:
+            raise ResendingDisabledError(job_id)
         subs = self.queries.sub_ids(job_id)
         fields = {**(fields or {}), "reason": reason}
         if subs:

@@ -426,6 +426,21 @@ class JobStore:
         """Note that those who wait for a job know what has become of it; `settle` notes that of a parent."""
         self.client.zrem(self.keys.of(job_id)("untold"), job_id)
 
+    def look_at_expiry(self, later: Sequence[str], never: Sequence[str], *, at_ms: int) -> None:
+        """Note when jobs that have expired are to be looked at again.
+
+        Args:
+            later: These at that time, ...
+            never: ... and these not any more.
+            at_ms: The time.
+        """
+        pipe = self.client.pipeline(transaction=False)
+        for part, own in self.keys.share_out(later, str).items():
+            pipe.zadd(part("expiring"), dict.fromkeys(own, at_ms), xx=True)
+        for part, own in self.keys.share_out(never, str).items():
+            pipe.zrem(part("expiring"), *own)
+        pipe.execute()
+
     def count_dropped(self, reports: int) -> None:
         """Note that reports were given up, however many: their jobs are not as they say."""
         pipe = self.client.pipeline(transaction=True)

@@ -64,7 +64,7 @@ class Tracking:
         queries = JobQueries(client, keys, registry, check=expect)
         dispatcher = Dispatcher(app, queries)
         leases = Leases(client, keys, settings.lease_lost_s)
-        settlement = Settlement(store, queries, dispatcher, leases)
+        settlement = Settlement(store, queries, dispatcher, leases, resends=settings.jobtracker_resend == "auto")
         launcher = Launcher(store, queries, registry, dispatcher, settlement)
         losses = Losses(store, queries, registry, leases, settlement)
         reporting = Reporting(store, settings.tracking_timeout_s, settings.report_buffer_size)
@@ -87,7 +87,8 @@ class Tracking:
     def fenced(self, fences: Mapping[Partition, str]) -> "Tracking":
         """The same for a reaper of some partitions, each with the fence of its turn (`JobStore.fenced`)."""
         store, queries = self.store.fenced(fences), self.queries.within([*fences])
-        settlement = Settlement(store, queries, self.dispatcher, self.leases)
+        resends = self.settlement.resends
+        settlement = Settlement(store, queries, self.dispatcher, self.leases, resends=resends)
         launcher = Launcher(store, queries, self.registry, self.dispatcher, settlement)
         losses = Losses(store, queries, self.registry, self.leases, settlement)
         return replace(self, store=store, queries=queries, settlement=settlement, launcher=launcher, losses=losses)

@@ -1,5 +1,7 @@
 """What a worker holds out of sight of Celery's inspect is not missing: nothing is sent again, each task runs once."""
 
+import time
+
 import pytest
 from workers_under_test import broker_settings, eventually, new_project
 
@@ -40,3 +42,26 @@ def test_what_waits_for_its_rate_limit_is_not_missing_and_runs_once(
         for each in (*jobs, late):
             assert project.expect(each, Status.COMPLETED, "SUCCESS", RAN).run == 1
         assert not [each for each in (*jobs, late) if project.did(each, run=2)]
+
+
+def test_a_paused_consumer_and_a_long_eta_leave_messages_where_they_are(redis_server, worker_log_dir):
+    with new_project(redis_server, worker_log_dir, **SOON) as project, project.worker(concurrency=1) as worker:
+        gate = project.name
+        running = project.send("hold", gate)
+        project.expect_status(running, Status.RUNNING)
+        fetched, waiting, late = (
+            project.send("kept", 1),
+            project.send("kept", 2),
+            project.send("kept", 3, countdown=4),
+        )
+        project.expect_reserved(fetched)
+        project.app.control.cancel_consumer(project.queue, destination=[worker.lease.name], reply=True)
+        inspect = project.app.control.inspect([worker.lease.name])
+        eventually(lambda: inspect.active_queues() == {worker.lease.name: []})
+        until = time.monotonic() + 4 * SOON["lease_lost_s"]
+        eventually(lambda: time.monotonic() > until)
+        assert explain(project, fetched).code is Code.PREFETCHED
+        project.diary.open_gate(gate)
+        project.consume(project.queue)
+        for each in (fetched, waiting, late):
+            assert project.expect(each, Status.COMPLETED, "SUCCESS", RAN).run == 1

@@ -14,7 +14,7 @@ from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.missing import MissingMessages
 from jobtracker.reaper import Reaper
-from jobtracker.resending import MOST_RELAUNCHES
+from jobtracker.settlement import MOST_RELAUNCHES
 from jobtracker.whereabouts import SCAN_LIMIT, look_for
 
 RAN = ["began", "returned"]

@@ -89,5 +89,6 @@ if attached > 0 then
   rec.subs = redis.call('ZCARD', key('subs', id))
   if derived(rec) then apply(rec, 'reopen', now) end
 end
+if rec.expires and not SETTLED[rec.status] then redis.call('ZADD', key('expiring'), rec.expires, id) end
 save(rec)
 return outcome

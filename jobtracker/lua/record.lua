@@ -307,6 +307,10 @@ local function apply(rec, event, now, run, attempt, more, execution)
   local is_overtaken = execution and rec.executing and execution ~= rec.execution
   if is_overtaken and GIVEN_UP[event] then return 'stale', event end -- another one runs
   local before = rec.status
+  if event == 'cancelled' and rec.presumed and before == 'cancelled' then -- as was presumed
+    rec.presumed = nil
+    return 'duplicate', event
+  end
   local from = before
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local to = MATRIX[event][from]

@@ -31,7 +31,7 @@ from chaos.journal import ASKED_TO_RETRY, BEGAN, KILLS, RAISED, RETURNED
 from chaos.tasks import RUN_AGAIN
 from jobtracker.declarations import DEFAULT
 from jobtracker.lifecycle import SETTLED, FailurePolicy, Status
-from jobtracker.resending import MOST_RELAUNCHES
+from jobtracker.settlement import MOST_RELAUNCHES
 
 _CLOCK_S = 0.005
 """Records have whole milliseconds."""
