@@ -88,8 +88,8 @@ PREFIXES: dict[str, str] = {
     #                        ended, or are open again. Scored by since when (ms). Writer: create, transition, settle,
     #                        told, store.
     "expiring": "expiring",
-    # expiring       zset    Jobs that are not started after a time, by that time (ms). Writer: create, store. What has
-    #                        settled or is gone leaves when it is its turn.
+    # expiring       zset    Jobs that are not started after a time, by that time (ms). Writer: create, store.
+    #                        What has settled or is gone leaves when it is its turn.
     "probe": "probe",
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "partitions": "partitions",

@@ -318,7 +318,7 @@ class Tracker:
     def _unguard(self) -> None:
         if self._guarded:
             self.app.tasks.pop(SEND, None)
-            if not any(tracker._guarded for tracker in _attached.values() if tracker is not self):  # noqa: SLF001 (its own)
+            if not any(other._guarded for other in _attached.values() if other is not self):  # noqa: SLF001 (its own)
                 unregister()
         for task_class, name, own in reversed(self._guarded):
             if own is None:
