@@ -70,13 +70,20 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": _schema()}}}
     for status, text in {
         400: "The body is not JSON in UTF-8, nests many hundred levels deep, or has a number of thousands of digits.",
+        403: "A page of another site asks for a change.",
         404: "There is no such job.",
         409: "The job's status does not allow it.",
+        408: "The request did not come to its end in time.",
         413: "The request is too large.",
-        422: "The request is not valid; `errors` names the fields.",
+        421: "The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`.",
+        422: "The request is not valid, or has a parameter or field that is not known; `errors` names the fields.",
         503: "Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds.",
     }.items()
 }
+
+
+TO_EXPECT: dict[int | str, dict[str, Any]] = {status: RESPONSES[status] for status in (408, 413, 421, 422)}
+"""What any route may answer."""
 
 
 def problem(request: Request, status: int, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -101,7 +108,7 @@ def _allowed(request: Request, given: str) -> str:
     exact = [each for each in (path, f"{path}/") if each in paths]
     matching = exact or [each for each in paths if compile_path(each)[0].match(path)]
     methods = {method.upper() for each in matching for method in paths[each]} | set(filter(None, given.split(", ")))
-    return ", ".join(sorted(methods))
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
 
 
 def unexpected(request: Request, error: Exception, *, debug: bool) -> JSONResponse:

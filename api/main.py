@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import errors
-from api.middleware import EncodedSlashes, RequestContext, SizeLimit
+from api.middleware import EncodedSlashes, HeadAsGet, RequestContext, SizeLimit
 from api.routers import health, jobs, tracking
 from api.sending import celery_app
 from api.settings import ApiSettings
@@ -76,6 +76,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     for router in (jobs.router, tracking.router, health.router):
         app.router.routes += router.routes  # of a router that is included each request goes through the list twice
     app.add_middleware(EncodedSlashes)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(SizeLimit, most_bytes=settings.max_request_bytes)
     app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)
     return app

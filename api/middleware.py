@@ -90,6 +90,24 @@ class EncodedSlashes:
         await self.app(scope, receive, send)
 
 
+class HeadAsGet:
+    """Answers HEAD as GET, without the body: FastAPI's routes know each method by itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+        await self.app({**scope, "method": "GET"}, receive, send_without_body)
+
+
 class SizeLimit:
     """Refuses requests whose body is larger than `most_bytes`, by what they announce and by what they send."""
 

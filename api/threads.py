@@ -12,6 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, create_model
 
+from api.strict import Utf8Request, check_no_body, check_query
+
 THREADS = 40
 """Requests that are worked on at once; others wait."""
 
@@ -26,6 +28,8 @@ def use_threads() -> None:
 class ThreadRoute(APIRoute):
     """A route whose function runs in a thread. FastAPI's own way to one and back costs about twice as much.
 
+    It refuses what it does not know: query parameters, and a body where it takes none.
+
     Where a route takes parameters alone and answers with a response, they are read all at once: FastAPI reads one by
     one, which costs a list more than all else that Python does for it. What is documented of them is FastAPI's.
     """
@@ -39,7 +43,18 @@ class ThreadRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """What answers a request."""
-        return self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
+        answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
+        known = frozenset(each.alias for each in self.dependant.query_params)
+        may_have_body = bool(self.dependant.body_params) or self.methods <= {"GET"}
+
+        async def answer_what_is_known(request: Request) -> Response:
+            check_query(request, known)
+            if may_have_body:
+                return await answer(Utf8Request(request.scope, request.receive))
+            await check_no_body(request)
+            return await answer(request)
+
+        return answer_what_is_known
 
     def _takes_parameters_alone(self) -> bool:
         takes, answer = self.dependant, inspect.signature(self.endpoint).return_annotation

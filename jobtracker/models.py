@@ -229,7 +229,7 @@ class Job(JobSummary):
     ) -> dict[str, Any]:
         """What a record and its bulky part tell, as `values_of`; the arguments are those of `from_store`."""
         payload, args, result, error = (
-            _loads(text) if (text := data.get(name)) else None for name in ("payload", "args", "result", "error")
+            stored_json(text) if (text := data.get(name)) else None for name in ("payload", "args", "result", "error")
         )
         if rule:
             covered = rule.cover(args or [], payload or {}, ahead=1 if record.get("subs") else 0)
@@ -268,6 +268,12 @@ class JobTree(Job):
     sub_jobs: list["JobTree"] = []
 
 
+class FailedJob(JobSummary):
+    """A job as the list of failed ones shows it."""
+
+    error: JobError | None = Field(None, description="Without its traceback, which the job itself has.")
+
+
 class JobPage(BaseModel):
     """One page of a list."""
 
@@ -276,6 +282,12 @@ class JobPage(BaseModel):
     page: int | None = Field(description="The page's number; null on pages reached by a cursor.")
     page_size: int
     next_cursor: str | None = Field(description="Goes on after this page; null: that was all.")
+
+
+class FailedJobPage(JobPage):
+    """One page of the list of failed jobs."""
+
+    jobs: list[FailedJob]  # type: ignore[assignment]
 
 
 class LogLine(BaseModel):
@@ -340,7 +352,7 @@ class JobUpdate(BaseModel):
     status: Literal[Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED] | None = None
     progress: "ProgressUpdate | None" = None
     result: Portable = Field(None, description="With status completed.")
-    error: JobError | None = Field(None, description="With status failed.")
+    error: "FailureUpdate | None" = Field(None, description="With status failed.")
 
     @model_validator(mode="after")
     def _fits_its_status(self) -> Self:
@@ -350,6 +362,12 @@ class JobUpdate(BaseModel):
         if (self.priority or self.payload is not None) and (self.status or self.progress):
             raise ValueError("priority and payload are changed before the job begins: by a request of their own")
         return self
+
+
+class FailureUpdate(JobError):
+    """Why a job failed that runs outside of Celery."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class ProgressUpdate(BaseModel):
@@ -449,7 +467,7 @@ def _sub_jobs_of(job: Any) -> Any:
     return job.get("sub_jobs") if isinstance(job, dict) else getattr(job, "sub_jobs", None)
 
 
-def _loads(text: str) -> Any:
+def stored_json(text: str) -> Any:
     """Stored JSON as people want it, and as an answer can carry it.
 
     Half a surrogate pair becomes a question mark; what a task was given or has returned and nests too deep, its text.

@@ -21,7 +21,7 @@ from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_m
 from jobtracker.paging import SCAN_BUDGET, Pages, Place
 from jobtracker.records import Row, ask, fetch, read, record_of
 from jobtracker.registry import Registry
-from jobtracker.rendering import page_json, to_json
+from jobtracker.rendering import failed_page_json, page_json, to_json
 from jobtracker.scripts import Library, batched
 
 _PIECE_BYTES = 1 << 18
@@ -301,6 +301,16 @@ class JobQueries:
         """The same as the JSON of a `JobPage`."""
         rows, about = self._page(wanted, size, number, cursor)
         return page_json(rows, about)
+
+    def failed_json(
+        self, job_type: str | None, *, size: int = 50, number: int | None = None, cursor: str | None = None
+    ) -> bytes:
+        """The JSON of a `FailedJobPage`: the failed jobs, the latest first, each with its error."""
+        rows, about = self._page(JobFilter(status=Status.FAILED, job_type=job_type), size, number, cursor)
+        pipe = self.client.pipeline(transaction=False)
+        for row in rows:
+            pipe.hget(self.keys("data", row.id), "error")
+        return failed_page_json(rows, pipe.execute(), about)
 
     def active_json(self, most: int) -> bytes:
         """The JSON of `ActiveJobs`: jobs that run or are between attempts, the longest in their status first."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic_core
 
-from jobtracker.models import JobSummary
+from jobtracker.models import JobError, JobSummary, stored_json
 from jobtracker.records import Row, record_of
 
 _KEPT = 5000
@@ -26,4 +26,28 @@ def summary_json(row: Row) -> bytes:
 
 def page_json(rows: Iterable[Row], about: Mapping[str, Any]) -> bytes:
     """The JSON of jobs, with what else their page says."""
-    return b'{"jobs":[' + b",".join(map(summary_json, rows)) + b"]," + to_json(about)[1:]
+    return _page_json(map(summary_json, rows), about)
+
+
+def failed_page_json(rows: Iterable[Row], errors: Iterable[str | None], about: Mapping[str, Any]) -> bytes:
+    """The JSON of a `FailedJobPage`.
+
+    Args:
+        rows: The jobs.
+        errors: What is stored of each one's error: JSON, or None.
+        about: What else the page says.
+    """
+    with_errors = (
+        summary_json(row)[:-1] + b',"error":' + _error_json(error) + b"}"
+        for row, error in zip(rows, errors, strict=True)
+    )
+    return _page_json(with_errors, about)
+
+
+def _page_json(jobs: Iterable[bytes], about: Mapping[str, Any]) -> bytes:
+    return b'{"jobs":[' + b",".join(jobs) + b"]," + to_json(about)[1:]
+
+
+def _error_json(text: str | None) -> bytes:
+    error = JobError.model_validate(stored_json(text)) if text else None
+    return to_json(error and error.model_copy(update={"traceback": None}))

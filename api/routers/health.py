@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from fastapi import APIRouter, Response
 
 from api.dependencies import UseInspection, UseSettings
-from api.errors import RESPONSES
+from api.errors import TO_EXPECT
 from api.threads import ThreadRoute
 from jobtracker.logs import request_id_var
 from jobtracker.reports import Component, Health
 from jobtracker.version import package_version
 
-router = APIRouter(route_class=ThreadRoute, tags=["health"], responses={413: RESPONSES[413]})
+router = APIRouter(route_class=ThreadRoute, tags=["health"], responses=TO_EXPECT)
 
 
 def health_of(service: str, checks: Mapping[str, Callable[[], Component]], response: Response) -> Health:

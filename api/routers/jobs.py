@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.answers import WrittenJson, written
 from api.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
-from api.errors import RESPONSES
+from api.errors import RESPONSES, TO_EXPECT
 from api.threads import ThreadRoute
 from jobtracker.explanations import Explanation
 from jobtracker.history import HistoryEntry
@@ -30,7 +30,7 @@ router = APIRouter(
     route_class=ThreadRoute,
     prefix="/api/jobs",
     tags=["jobs"],
-    responses={status: RESPONSES[status] for status in (413, 422, 503)},
+    responses={**TO_EXPECT, 403: RESPONSES[403], 503: RESPONSES[503]},
 )
 
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}

@@ -7,13 +7,12 @@ from fastapi import APIRouter, Query, Response
 
 from api.answers import WrittenJson, written
 from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
-from api.errors import RESPONSES
+from api.errors import RESPONSES, TO_EXPECT
 from api.routers.health import health_of
 from api.threads import ThreadRoute
 from jobtracker.figures import JobCount
 from jobtracker.lifecycle import Priority, Status
-from jobtracker.lists import JobFilter
-from jobtracker.models import JobPage, JobTree, from_ms
+from jobtracker.models import FailedJobPage, JobTree, from_ms
 from jobtracker.queries import HOUR_MS, MINUTE_MS
 from jobtracker.reports import (
     ActiveJobs,
@@ -32,7 +31,7 @@ router = APIRouter(
     route_class=ThreadRoute,
     prefix="/api/tracking",
     tags=["tracking"],
-    responses={status: RESPONSES[status] for status in (413, 422, 503)},
+    responses={**TO_EXPECT, 503: RESPONSES[503]},
 )
 
 Hours = Annotated[int, Query(ge=1, le=24 * 31, description="How far back, in whole hours.")]
@@ -117,7 +116,7 @@ def active_jobs(tracking: UseTracking, limit: Limit = 100) -> WrittenJson:
     return WrittenJson(tracking.queries.active_json(limit))
 
 
-@router.get("/failed-jobs", response_model=JobPage)
+@router.get("/failed-jobs", response_model=FailedJobPage)
 def failed_jobs(
     tracking: UseTracking,
     job_type: Annotated[str | None, Query(max_length=200)] = None,
@@ -125,9 +124,8 @@ def failed_jobs(
     page_size: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> WrittenJson:
-    """Failed jobs, the latest first, each with its reason."""
-    wanted = JobFilter(status=Status.FAILED, job_type=job_type)
-    return WrittenJson(tracking.queries.page_json(wanted, size=page_size, number=page, cursor=cursor))
+    """Failed jobs, the latest first, each with its reason and its error, without the traceback."""
+    return WrittenJson(tracking.queries.failed_json(job_type, size=page_size, number=page, cursor=cursor))
 
 
 @router.get("/queue-depth", response_model=QueueReport)

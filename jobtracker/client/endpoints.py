@@ -10,7 +10,7 @@ from jobtracker.client.calls import Call, job_path
 from jobtracker.explanations import Explanation
 from jobtracker.history import HistoryEntry
 from jobtracker.lifecycle import FailurePolicy, Priority, Status
-from jobtracker.models import Job, JobError, JobPage, JobTree, LogLine, ProgressUpdate, SubJobCreate
+from jobtracker.models import FailedJobPage, Job, JobError, JobPage, JobTree, LogLine, ProgressUpdate, SubJobCreate
 from jobtracker.reports import (
     ActiveJobs,
     Group,
@@ -314,10 +314,10 @@ class Endpoints:
     @Endpoint
     def failed_jobs(
         self, *, job_type: str | None = None, page_size: int = 50, cursor: str | None = None
-    ) -> Call[JobPage]:
-        """Failed jobs, the latest first."""
+    ) -> Call[FailedJobPage]:
+        """Failed jobs, the latest first, each with its error (without its traceback)."""
         params = {"job_type": job_type, "page_size": page_size, "cursor": cursor}
-        return Call("GET", "/api/tracking/failed-jobs", JobPage, params)
+        return Call("GET", "/api/tracking/failed-jobs", FailedJobPage, params)
 
     @Endpoint
     def queues(self) -> Call[QueueReport]:

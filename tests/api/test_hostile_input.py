@@ -195,16 +195,14 @@ def test_an_id_that_is_too_long_is_refused(quiet_api, length):
         "page=1000000000000000000", "page=-1", "page=0", "page=1e3", "page=" + "9" * 5000, "page_size=501",
         "page_size=NaN", "created_from=2026", "created_from=0.5", "created_from=inf", "finished_to=1",
         "created_to=2026-11-24T12:00:00", "cursor=%ff", "cursor=e30=", "status=%00", "name=" + "x" * 201,
-        "tag=", "priority=0",
+        "tag=", "priority=0", "page=7&page=1", "x=%ff&%00",
     ],
 )  # fmt: skip
 def test_a_query_that_makes_no_sense_is_refused(quiet_api, query):
     quiet_api.problem("GET", f"/api/jobs/?{query}", 422)
 
 
-@pytest.mark.parametrize(
-    "query", ["page=1000000000&page_size=500", "page=1000000000&name=x", "page=7&page=1", "x=%ff&%00"]
-)
+@pytest.mark.parametrize("query", ["page=1000000000&page_size=500", "page=1000000000&name=x"])
 def test_a_query_that_is_merely_odd_is_answered(quiet_api, query):
     assert quiet_api.http.get(f"/api/jobs/?{query}").status_code == 200
 
@@ -239,9 +237,9 @@ def test_a_request_id_of_garbage_is_replaced(quiet_api, given_id):
 
 def test_the_methods_of_a_path_are_named_all_of_them(quiet_api):
     for path, methods in (
-        ("/api/jobs", "GET, POST"),
-        ("/api/jobs/", "GET, POST"),
-        ("/api/jobs/x", "DELETE, GET, PUT"),
+        ("/api/jobs", "GET, HEAD, POST"),
+        ("/api/jobs/", "GET, HEAD, POST"),
+        ("/api/jobs/x", "DELETE, GET, HEAD, PUT"),
         ("/api/jobs/x/start", "POST"),
     ):
         response = quiet_api.http.patch(path)
