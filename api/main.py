@@ -14,6 +14,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.middleware import EncodedSlashes, HeadAsGet, RequestContext, SizeLimit
+from api.origins import KnownOrigins
 from api.routers import health, jobs, tracking
 from api.sending import celery_app
 from api.settings import ApiSettings
@@ -78,6 +79,7 @@ def create_app(settings: ApiSettings | None = None) -> FastAPI:
     app.add_middleware(EncodedSlashes)
     app.add_middleware(HeadAsGet)
     app.add_middleware(SizeLimit, most_bytes=settings.max_request_bytes)
+    app.add_middleware(KnownOrigins, allowed=settings.allowed_hosts)
     app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)
     return app
 

@@ -1,6 +1,8 @@
 """Settings of the API, on top of the library's."""
 
-from pydantic import Field
+import re
+
+from pydantic import Field, field_validator
 
 from jobtracker.settings import Settings
 
@@ -14,7 +16,29 @@ class ApiSettings(Settings):
     debug: bool = Field(False, description="Log more, and tell unexpected errors to the caller.")
     api_host: str = Field("0.0.0.0", description="Where the API listens.")  # noqa: S104 (documented default)
     api_port: int = Field(19000, ge=0, le=65535, description="The port it listens on.")
+    api_allowed_hosts: str = Field(
+        "",
+        description="Names that the API answers to beside localhost, its machine's own and IP addresses, separated "
+        "by commas; *.example.com: all below it, *: any.",
+    )
     api_workers: int = Field(1, ge=1, le=1000, description="How many processes answer there.")
     max_request_bytes: int = Field(10 * 1024 * 1024, gt=0, description="Larger requests are refused with 413.")
     inspect_timeout_s: float = Field(1.0, gt=0, description="How long workers may take to answer.")
     inspect_cache_s: float = Field(2.0, ge=0, description="How long their answers are kept.")
+
+    @field_validator("api_allowed_hosts")
+    @classmethod
+    def _are_names(cls, text: str) -> str:
+        names = [name for each in text.split(",") if (name := each.strip().lower())]
+        for name in names:
+            if name != "*" and not _NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no host name: give names alone, without scheme, port and path")
+        return ",".join(names)
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        """The names in `api_allowed_hosts`."""
+        return tuple(filter(None, self.api_allowed_hosts.split(",")))
+
+
+_NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")

@@ -45,7 +45,7 @@ class ThreadRoute(APIRoute):
         """What answers a request."""
         answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
         known = frozenset(each.alias for each in self.dependant.query_params)
-        may_have_body = bool(self.dependant.body_params) or self.methods <= {"GET"}
+        may_have_body = bool(self.dependant.body_params) or self.methods == {"GET"}
 
         async def answer_what_is_known(request: Request) -> Response:
             check_query(request, known)

@@ -46,11 +46,11 @@ def _mixture(requests: int, job_ids: list[str]) -> list[bytes]:
     found = []
     for what in dice.choices(["get", "list", "stats", "create"], [40, 40, 10, 10], k=requests):
         if what == "create":
-            head = f"POST /api/jobs/ HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(_CREATE)}\r\n"
+            head = f"POST /api/jobs/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(_CREATE)}\r\n"
             found.append(f"{head}Content-Type: application/json\r\n\r\n".encode() + _CREATE)
         else:
             path = {"get": f"/api/jobs/{dice.choice(job_ids)}", "list": _LIST, "stats": _STATS}[what]
-            found.append(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+            found.append(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     return found
 
 

@@ -352,7 +352,7 @@ class JobUpdate(BaseModel):
     status: Literal[Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED] | None = None
     progress: "ProgressUpdate | None" = None
     result: Portable = Field(None, description="With status completed.")
-    error: "FailureUpdate | None" = Field(None, description="With status failed.")
+    error: "FailureReport | None" = Field(None, description="With status failed.")
 
     @model_validator(mode="after")
     def _fits_its_status(self) -> Self:
@@ -364,7 +364,7 @@ class JobUpdate(BaseModel):
         return self
 
 
-class FailureUpdate(JobError):
+class FailureReport(JobError):  # noqa: N818 (a model, as its base is)
     """Why a job failed that runs outside of Celery."""
 
     model_config = ConfigDict(extra="forbid")

@@ -1,0 +1,104 @@
+"""Which names the API answers to, and whose pages may change something.
+
+Any page in a browser can send requests to an API on that machine or in its network. Two checks keep them out:
+
+* Names: a page can let its own name lead to this machine (DNS rebinding), and then reads what is answered. So names
+  are refused unless they are known. An IP address is none that a page could have for its own.
+* Origins: a form of a page is sent without asking (CSRF), and so is a POST without a body. Browsers say from where.
+
+X-Forwarded-Host is not looked at: whoever sends a request can set it.
+"""
+
+import socket
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import problem
+from jobtracker.settings import is_loopback
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Methods that change nothing (RFC 9110, 9.2.1)."""
+
+_OWN_SITES = frozenset({"same-origin", "none"})
+"""What browsers say in Sec-Fetch-Site of a page of ours, and of a person's own doing. Not same-site: all ports of
+localhost are one site (https://www.w3.org/TR/fetch-metadata/)."""
+
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+
+
+class KnownOrigins:
+    """Refuses requests to a name that is not known (421), and changes that another site's page asks for (403).
+
+    Args:
+        app: What is wrapped.
+        allowed: Names beside those of loopback, this machine's own, and IP addresses; `*.example.com` is all names
+            below it, `*` any name.
+    """
+
+    def __init__(self, app: ASGIApp, allowed: Sequence[str]) -> None:
+        self.app = app
+        own = socket.gethostname().lower()
+        self.named = frozenset({own, own.partition(".")[0], *allowed}) - {"*"}
+        self.any = "*" in allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and (refusal := self._refusal(scope)):
+            status, title, detail = refusal
+            await problem(Request(scope), status, title, detail)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str, str] | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "").lower()  # only a program can leave it out, in HTTP/1.0
+        name = _name(host)
+        if host and not (self.any or self._is_named(name) or is_loopback(name) or _is_address(name)):
+            detail = (
+                f"This API does not go by the name {name[:200]!r}. If it is its own, add it to API_ALLOWED_HOSTS."
+            )
+            return 421, "Not a name of this API", detail
+        if scope["method"] in _SAFE:
+            return None
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if (site is None or site in _OWN_SITES) and (origin is None or self._is_own(origin.lower(), host)):
+            return None
+        where = f"of {origin[:200]!r}" if origin else "of another site"
+        detail = (
+            f"A page {where} asks for a change; only this API's own pages may. If it is one, and a proxy calls the "
+            "API by another name, add the page's host name to API_ALLOWED_HOSTS."
+        )
+        return 403, "A page of another site", detail
+
+    def _is_named(self, name: str) -> bool:
+        return name in self.named or any(fnmatchcase(name, each) for each in self.named if each.startswith("*."))
+
+    def _is_own(self, origin: str, host: str) -> bool:
+        """Whether an Origin is the host that was asked, under any scheme: TLS may end at a proxy."""
+        scheme, _, place = origin.partition("://")
+        default = _DEFAULT_PORTS.get(scheme, "")
+        return place != "" and (
+            place.removesuffix(default) == host.removesuffix(default) or self._is_named(_name(place))
+        )
+
+
+def _name(host: str) -> str:
+    """The name or address in a Host header, without port and brackets; "" where there is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
+    except ValueError:
+        return ""
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
