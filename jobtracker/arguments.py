@@ -82,13 +82,6 @@ class ArgumentRule(BaseModel, frozen=True):
         }
         return Covered(tuple(shown_args), shown_kwargs, hidden)
 
-    def veil(self, payload: dict[str, Any]) -> dict[str, Any]:
-        """JSON as it was, whose hidden parts do not show in messages that are made with its repr."""
-        if not self.hides:
-            return payload
-        veiled: dict[str, Any] = _veiled(payload, self.mask, under=self.keep == "none")
-        return veiled
-
     def of_map(self) -> "ArgumentRule":
         """The rule for a task of Celery's that calls this one for many arguments: what it is given is nested."""
         return ArgumentRule(keep="none" if self.mask else self.keep)
@@ -263,15 +256,14 @@ def _both(args_repr: str, kwargs_repr: str) -> str:
     return f"{args_repr} {kwargs_repr}"[:REPR_CHARS]
 
 
-def _veiled(value: Any, mask: tuple[str, ...], *, under: bool) -> Any:
+def veiled(value: Any) -> Any:
+    """JSON as it was, which does not show in messages that are made with its repr, nor the keys within it."""
     if isinstance(value, dict):
-        value = {
-            _VEILED[str](key) if under else key: _veiled(item, mask, under=under or key in mask)
-            for key, item in value.items()
-        }
+        value = {_VEILED[str](key): veiled(item) for key, item in value.items()}
     elif isinstance(value, list):
-        value = [_veiled(item, mask, under=under) for item in value]
-    return _VEILED[type(value)](value) if under and type(value) in _VEILED else value
+        value = [veiled(item) for item in value]
+    kind = next((each for each in _VEILED if isinstance(value, each) and not isinstance(value, bool)), None)
+    return _VEILED[kind](value) if kind else value
 
 
 _VEILED: dict[type, Any] = {

@@ -1,8 +1,7 @@
 """Job types: workers announce theirs in Redis, the API validates against them and sends jobs by task name."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -22,9 +21,6 @@ _CACHE_S = 1.0
 
 _HIDDEN = ArgumentRule(keep="none")
 """What may be shown of the arguments of a type that says so in a way that is not known."""
-
-_MOST_PROBLEMS = 50
-"""How many a refusal of a payload names."""
 
 
 class CustomPayload(BaseModel, extra="forbid"):
@@ -150,14 +146,11 @@ class Registry:
 
     @staticmethod
     def _check(job_type: JobType, payload: dict[str, Any], name: str = "", *within: str) -> None:
-        rule = job_type.arguments
-        errors = job_type.validator.iter_errors(rule.veil(payload))
-        problems = [
-            ([*within, *_shown(error.absolute_path, rule.mask)], _reason(error))
-            for error in islice(errors, _MOST_PROBLEMS)
-        ]
+        problems = job_type.check.problems(payload, job_type.arguments)
         if problems:
-            raise InvalidPayloadError(name or job_type.name, problems)
+            raise InvalidPayloadError(
+                name or job_type.name, [([*within, *path], reason) for path, reason in problems]
+            )
 
 
 def _of_task(task: str, types: dict[str, JobType]) -> JobType | None:
@@ -178,18 +171,3 @@ def _refuse_mask(name: str, rule: ArgumentRule, args: list[Any], kwargs: dict[st
             f"{MASK!r} stands for the masked value of {', '.join(echoed)}: send the value, or leave the payload out"
         )
         raise InvalidPayloadError(name, [([], text)])
-
-
-def _shown(path: Iterable[str | int], mask: tuple[str, ...]) -> Iterator[str | int]:
-    """A path up to what is masked: below it keys may be as secret as values."""
-    for step in path:
-        yield step
-        if step in mask:
-            return
-
-
-def _reason(error: Any) -> str:
-    """A schema error in words; of alternatives (anyOf, oneOf) that all fail, what each of them wants."""
-    if not error.context:
-        return str(error.message)
-    return " or ".join(dict.fromkeys(_reason(alternative) for alternative in error.context))

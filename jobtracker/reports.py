@@ -12,6 +12,7 @@ from jobtracker.arguments import ArgumentRule
 from jobtracker.figures import FlowPoint, Performance
 from jobtracker.lifecycle import OnLost, Priority, Status
 from jobtracker.models import JobSummary
+from jobtracker.payloads import PayloadCheck
 
 _Told = TypeVar("_Told", bound=BaseModel)
 
@@ -37,11 +38,9 @@ class JobType(BaseModel):
     arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
 
     @cached_property
-    def validator(self) -> Any:
-        """Checks payloads by its schema (jsonschema): made once, for a tree may have thousands of a type."""
-        from jsonschema import Draft202012Validator  # which workers, and the command line, do without
-
-        return Draft202012Validator(True if self.payload_schema is None else self.payload_schema)
+    def check(self) -> PayloadCheck:
+        """Checks payloads by its schema: made once, for a tree may have thousands of a type."""
+        return PayloadCheck(self.payload_schema)
 
 
 class Worker(BaseModel):
