@@ -1,4 +1,4 @@
-"""What every request gets: an id, a time, the service's name and version, a log line, a size limit."""
+"""What every request gets: an id, a time, the service's name and version, a log line."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem, unexpected
+from api.errors import unexpected
 from api.paths import decoded, path_as_asked
 from jobtracker.logs import request_id_var
 from jobtracker.reports import REQUEST_ID
@@ -106,49 +106,3 @@ class HeadAsGet:
             await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
 
         await self.app({**scope, "method": "GET"}, receive, send_without_body)
-
-
-class SizeLimit:
-    """Refuses requests whose body is larger than `most_bytes`, by what they announce and by what they send."""
-
-    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
-        self.app = app
-        self.most_bytes = most_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdigit() and int(announced) > self.most_bytes:
-            await self._refuse(scope, receive, send)
-            return
-        # Without a length the body has to be read to be measured; it is read whole by the routes anyway.
-        messages: list[Message] = []
-        size = 0
-        while True:
-            message = await receive()
-            messages.append(message)
-            size += len(message.get("body", b""))
-            if size > self.most_bytes:
-                await self._refuse(scope, receive, send, Connection="close")  # else an endless one would be read on
-                return
-            if message["type"] != "http.request" or not message.get("more_body"):
-                break
-        pending = iter(messages)
-
-        async def replay() -> Message:
-            for message in pending:
-                return message
-            return await receive()
-
-        await self.app(scope, replay, send)
-
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send, **headers: str) -> None:
-        detail = (
-            f"The request is larger than {self.most_bytes} bytes (MAX_REQUEST_BYTES). Send a document_id instead."
-        )
-        response = problem(Request(scope), 413, "The request is too large", detail)
-        response.headers.update(headers)
-        await response(scope, receive, send)

@@ -22,6 +22,12 @@ class ApiSettings(Settings):
         "by commas; *.example.com: all below it, *: any.",
     )
     api_workers: int = Field(1, ge=1, le=1000, description="How many processes answer there.")
+    api_client_timeout_s: float = Field(
+        20.0,
+        gt=0,
+        description="How long a client may take for its request, plus its body's size at 50 kB a second, and how "
+        "long it may read nothing of the answer.",
+    )
     max_request_bytes: int = Field(10 * 1024 * 1024, gt=0, description="Larger requests are refused with 413.")
     inspect_timeout_s: float = Field(1.0, gt=0, description="How long workers may take to answer.")
     inspect_cache_s: float = Field(2.0, ge=0, description="How long their answers are kept.")

@@ -473,7 +473,7 @@ def stored_json(text: str) -> Any:
     Half a surrogate pair becomes a question mark; what a task was given or has returned and nests too deep, its text.
     """
     try:
-        value = json.loads(text, object_hook=_plain)
+        value = json.loads(text, object_hook=_plain if '"__type__"' in text else None)  # a hook takes twice as long
         if "\\ud" in text:
             value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
         too_deep = text.count("[") + text.count("{") > JSON_DEPTH_LIMIT and _nests_too_deep(value)

@@ -103,7 +103,7 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Wri
 
     The payload is checked against the job type's schema, once a worker has announced it.
     """
-    wanted = SubJobCreate(**job.model_dump(exclude={"start"}))
+    wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
     record, data = tracking.launcher.create_one(wanted, start=job.start, request_id=request_id_var.get())
     response.headers["Location"] = f"/api/jobs/{record['id']}"
     return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)

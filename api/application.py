@@ -1,0 +1,89 @@
+"""The application that answers requests: routes, errors, and what they stand on."""
+
+import gc
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from api import errors
+from api.middleware import EncodedSlashes, HeadAsGet
+from api.routers import health, jobs, tracking
+from api.sending import celery_app
+from api.settings import ApiSettings
+from api.threads import use_threads
+from jobtracker.circuit import Circuit
+from jobtracker.inspection import Inspection
+from jobtracker.leases import Repeater
+from jobtracker.logs import json_handler
+from jobtracker.reaper import Reaper
+from jobtracker.tracking import Tracking
+from jobtracker.version import package_version
+
+
+def log_json(settings: ApiSettings) -> None:
+    """Write the process's logs as JSON lines; the requests are logged by the middleware, not by uvicorn."""
+    handler = json_handler(logging.StreamHandler(), settings.service_name)
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if settings.debug else logging.INFO, force=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = name != "uvicorn.access"
+
+
+def answering_app(settings: ApiSettings, *, reaps: bool) -> FastAPI:
+    """The application without what a request passes before it.
+
+    Args:
+        settings: Its settings.
+        reaps: Look after retention and lost workers too.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        use_threads()
+        app.state.settings = settings
+        app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
+        app.state.inspection = Inspection(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
+        reaper = Repeater("reaper", settings.reap_interval_s, Reaper(app.state.tracking).step)
+        if reaps:
+            reaper.start()
+        end_with_parent()
+        gc.collect()
+        gc.freeze()  # what stays for good is not looked through again: it takes as long as a large request does
+        yield {"client_timeout_s": settings.api_client_timeout_s}
+        gc.unfreeze()
+        if reaps:
+            reaper.stop()
+        app.state.tracking.client.close()
+
+    app = FastAPIOffline(  # its documentation pages load nothing from elsewhere
+        title=settings.service_name,
+        version=package_version(),
+        summary="The durable, exact record of every Celery job.",
+        debug=False,  # an error page would not be problem details
+        lifespan=lifespan,
+    )
+    errors.install(app)
+    for router in (jobs.router, tracking.router, health.router):
+        app.router.routes += router.routes  # of a router that is included each request goes through the list twice
+    app.add_middleware(EncodedSlashes)
+    app.add_middleware(HeadAsGet)
+    return app
+
+
+def end_with_parent() -> None:
+    """Let one of several processes stop when the one that watches over it is gone: else it would keep the port."""
+    if parent := multiprocessing.parent_process():
+
+        def wait() -> None:
+            parent.join()
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=wait, name="parent", daemon=True).start()

@@ -1,0 +1,114 @@
+"""The bodies of requests: read whole, in time, and a bounded number of large ones at once."""
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import problem
+from api.large import LargeRequests
+from api.settings import ApiSettings
+
+LARGE_BYTES = 64 * 1024
+"""From this size on a body is large: what Python does with a smaller one takes milliseconds."""
+
+_MOST_LARGE = 16
+"""How many large ones are held at once. Others wait, at the sender's, until one of them is done."""
+
+_SLOWEST_BYTES_S = 50_000
+"""A body that comes more slowly than this, beyond the client's time, is not waited for."""
+
+
+class Bodies:
+    """Reads a request's body before the request goes on; one with a large body, elsewhere.
+
+    Refused are those that are larger than MAX_REQUEST_BYTES, by what they announce and by what they send (413), and
+    those that do not come to their end in API_CLIENT_TIMEOUT_S, and the time for their size at 50 kB a second (408).
+    """
+
+    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+        self.app = app
+        self.most_bytes = settings.max_request_bytes
+        self.patience_s = settings.api_client_timeout_s
+        self.places = asyncio.Semaphore(_MOST_LARGE)
+        self.large = LargeRequests(settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length")
+        if announced is None and "transfer-encoding" not in headers:  # it has none (RFC 9112, 6.3)
+            await self.app(scope, receive, send)
+        elif announced and announced.isdigit() and int(announced) > self.most_bytes:
+            await self._refuse_size(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = asyncio.get_running_loop().time()
+        body, more, has_place = bytearray(), True, False  # one buffer: its pages go back to the system when it goes
+        try:
+            while more:
+                async with asyncio.timeout_at(began + self.patience_s + len(body) / _SLOWEST_BYTES_S):
+                    message = await receive()
+                if message["type"] != "http.request":  # the client is gone
+                    return
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > self.most_bytes:  # an endless one would be read on
+                    await self._refuse_size(scope, receive, send, Connection="close")
+                    return
+                if len(body) > LARGE_BYTES and not has_place:
+                    waiting_since = asyncio.get_running_loop().time()
+                    async with asyncio.timeout(self.patience_s):
+                        has_place = await self.places.acquire()
+                    began += asyncio.get_running_loop().time() - waiting_since
+            if has_place:
+                await self.large.answer(scope, body, receive, send)
+            else:
+                await self.app(scope, _replay(bytes(body), receive), send)
+        except TimeoutError:
+            await self._refuse_time(scope, receive, send, large=len(body) > LARGE_BYTES and not has_place)
+        finally:
+            if has_place:
+                self.places.release()
+
+    async def _refuse_size(self, scope: Scope, receive: Receive, send: Send, **headers: str) -> None:
+        detail = (
+            f"The request is larger than {self.most_bytes} bytes (MAX_REQUEST_BYTES). Send a document_id instead."
+        )
+        response = problem(Request(scope), 413, "The request is too large", detail)
+        response.headers.update(headers)
+        await response(scope, receive, send)
+
+    async def _refuse_time(self, scope: Scope, receive: Receive, send: Send, *, large: bool) -> None:
+        if large:
+            detail = f"{_MOST_LARGE} other large requests are under way. Try again shortly."
+            response = problem(Request(scope), 503, "Too many large requests", detail)
+        else:
+            rate = f"{_SLOWEST_BYTES_S // 1000} kB a second"
+            detail = (
+                f"The body did not come to its end in {self.patience_s:g} s (API_CLIENT_TIMEOUT_S), nor in the time "
+                f"for its size at {rate}."
+            )
+            response = problem(Request(scope), 408, "The request is not complete", detail)
+        response.headers["Connection"] = "close"
+        await response(scope, receive, send)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read already, then what comes after it."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

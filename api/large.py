@@ -1,0 +1,163 @@
+"""Large requests are answered by another process.
+
+Python's parser of JSON, and pydantic, hold the interpreter while they are at it: a tenth of a second and more for ten
+megabytes, in which no other request of the process is answered. The other process is started with the first large
+request, does one at a time, and ends when none has come for a while: then the system has its memory back.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import signal
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.application import answering_app, log_json
+from api.errors import problem, unexpected
+from api.settings import ApiSettings
+from jobtracker.logs import request_id_var
+
+logger = logging.getLogger("api")
+
+_IDLE_S = 60
+"""How long the other process is kept without a request."""
+
+_LONGEST_S = 120
+"""How long it may take for one. Then it is killed."""
+
+_OF_SCOPE = (
+    "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
+    "client", "server",
+)  # fmt: skip
+"""What the other process is told of a request."""
+
+
+class Answer(NamedTuple):
+    """A response, whole."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class LargeRequests:
+    """Answers requests with large bodies in a process of their own, one at a time."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self.settings = settings
+        self.turn = asyncio.Lock()
+        self.helper: _Helper | None = None
+        self.end: asyncio.TimerHandle | None = None
+
+    async def answer(self, scope: Scope, body: bytearray, receive: Receive, send: Send) -> None:
+        """Answer one request, whose body was read."""
+        answer = await self._ask({name: scope[name] for name in _OF_SCOPE if name in scope}, body)
+        if answer is None:
+            detail = "Its process ended, or took too long. It may be done in part: look before you send it again."
+            await problem(Request(scope), 503, "The request was too much", detail)(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _ask(self, scope: dict[str, Any], body: bytearray) -> Answer | None:
+        async with self.turn:
+            if self.end:
+                self.end.cancel()
+            try:
+                if self.helper is None:
+                    self.helper = await asyncio.to_thread(_Helper, self.settings)
+                answer = await asyncio.to_thread(self.helper.ask, scope, body, request_id_var.get())
+            except (OSError, EOFError) as error:
+                logger.warning("large_request_failed", extra={"error": repr(error)})
+                self._stop()
+                return None
+            self.end = asyncio.get_running_loop().call_later(_IDLE_S, self._stop)
+            return answer
+
+    def _stop(self) -> None:
+        if self.helper:
+            asyncio.get_running_loop().run_in_executor(None, self.helper.kill)
+            self.helper = None
+
+
+class _Helper:
+    """The other process, as this one sees it."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        spawn = multiprocessing.get_context("spawn")  # a fork would take the threads' locks along
+        self.connection, theirs = spawn.Pipe()
+        self.process = spawn.Process(target=_serve, args=(theirs, settings), name="large-requests", daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def ask(self, scope: dict[str, Any], body: bytearray, request_id: str | None) -> Answer:
+        """Have a request answered.
+
+        Raises:
+            OSError: It took too long, or the process is gone.
+            EOFError: Likewise.
+        """
+        self.connection.send((scope, request_id))
+        self.connection.send_bytes(body)
+        if not self.connection.poll(_LONGEST_S):
+            raise TimeoutError(f"no answer within {_LONGEST_S} s")
+        status, headers = self.connection.recv()
+        return Answer(status, headers, self.connection.recv_bytes())
+
+    def kill(self) -> None:
+        """End it at once: what it has recorded is recorded."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+def _serve(connection: Connection, settings: ApiSettings) -> None:
+    """Answer what is asked, until nobody can ask any more."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
+    log_json(settings)
+    asyncio.run(_answer_all(connection, settings))
+
+
+async def _answer_all(connection: Connection, settings: ApiSettings) -> None:
+    app = answering_app(settings, reaps=False)
+    async with app.router.lifespan_context(app):
+        while True:
+            try:
+                scope, request_id = connection.recv()
+                body = connection.recv_bytes()
+            except EOFError:
+                return
+            request_id_var.set(request_id)
+            answer = await _answer(app, scope, body, debug=settings.debug)
+            del body
+            connection.send((answer.status, answer.headers))
+            connection.send_bytes(answer.body)
+
+
+async def _answer(app: ASGIApp, scope: dict[str, Any], body: bytes, *, debug: bool) -> Answer:
+    status, headers, pieces = 500, [], [body]
+
+    async def receive() -> Message:
+        if not pieces:
+            await asyncio.Event().wait()  # for the client to leave, which is not seen from here
+        return {"type": "http.request", "body": pieces.pop(), "more_body": False}
+
+    answered: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        nonlocal status, headers
+        if message["type"] == "http.response.start":
+            status, headers = message["status"], list(message["headers"])
+        else:
+            answered.append(message.get("body", b""))
+
+    try:
+        await app(scope, receive, send)
+    except Exception as error:
+        logger.exception("unexpected_error")
+        response = unexpected(Request(scope), error, debug=debug)
+        return Answer(response.status_code, response.raw_headers, bytes(response.body))
+    return Answer(status, headers, b"".join(answered))
