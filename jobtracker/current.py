@@ -1,9 +1,8 @@
 """The job that the running task is, from the inside: progress, log, cancellation."""
 
-import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -13,10 +12,9 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.arguments import NOTHING, Covered, Secret
-from jobtracker.changes import Change, NewJob
-from jobtracker.lifecycle import Event, Outcome
+from jobtracker.changes import NewJob, Notice, Report
+from jobtracker.lifecycle import Event
 from jobtracker.models import Job
-from jobtracker.reporting import Rank
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
@@ -50,7 +48,7 @@ class CurrentJob:
         alone: It began as recorded, and nobody waits for its end (`Change.waited_for`).
         resent: The task has sent itself again under its own id: it goes on (retry, replace).
         record: How it is recorded where nobody has done so, once that was needed.
-        begin_anew: While its task runs: writes its start, as it was, and records the job where it is not recorded.
+        start: While its task runs: the report of its start, with which the job is recorded where it is not.
         arguments: Its arguments as they may be shown, where some are masked: texts must not tell these either.
         untold: What its record must say of its arguments, until it does.
     """
@@ -65,7 +63,7 @@ class CurrentJob:
         self.alone = False
         self.resent = False
         self.record: NewJob | None = None
-        self.begin_anew: Callable[[bool], Change] | None = None
+        self.start: Report | None = None
         self.arguments: Covered | None = None
         self.untold = NOTHING
         self._tracking = tracking
@@ -88,8 +86,7 @@ class CurrentJob:
             return
         self._reported_at = now
         fields = {"done": str(done), "total": str(total), "note": note[:200]}
-        apply = functools.partial(
-            self._tracking.store.apply,
+        report = Report(
             Event.PROGRESS,
             self.id,
             run=self.run,
@@ -97,18 +94,10 @@ class CurrentJob:
             execution=self.execution,
             fields=fields,
             at_ms=now_ms(),
+            start=self.start,
         )
-        settlement, begin_anew = self._tracking.settlement, self.begin_anew
-
-        def write(again: bool) -> Change:
-            change = apply()
-            if change.outcome is Outcome.MISSING and begin_anew:
-                begin_anew(again)
-                change = apply()
-            return settlement.follow(self.id, change)
-
         with _forgiven(f"Progress of job {self.id} was not recorded"):
-            change = self._tracking.reporting.report(write, Rank.NOTE)
+            change = self._tracking.reporting.report(report)
             self._cancelled = self._cancelled or (change is not None and change.cancel_requested)
             self._asked_at = now
 
@@ -135,17 +124,9 @@ class CurrentJob:
         """Write a line into the job's own log, which the API serves; up to 2,000 characters."""
         if self._tracking is None:
             return
-        line, tracking, begin_anew = (now_ms(), level, message[:2000]), self._tracking, self.begin_anew
-
-        def write(again: bool) -> None:
-            if again and tracking.queries.has_logged(self.id, *line):
-                return
-            if tracking.store.log(self.id, [line]) is Outcome.MISSING and begin_anew:
-                begin_anew(again)
-                tracking.store.log(self.id, [line])
-
+        line = {"level": level, "message": message[:2000]}
         with _forgiven(f"A log line of job {self.id} was not recorded"):
-            tracking.reporting.report(write, Rank.NOTE)
+            self._tracking.reporting.report(Report(Notice.LOG, self.id, data=line, at_ms=now_ms(), start=self.start))
 
     @property
     def cancel_requested(self) -> bool:

@@ -23,7 +23,7 @@ from kombu.utils.json import dumps
 
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
 from jobtracker.backend import stored_result
-from jobtracker.changes import Change, NewJob
+from jobtracker.changes import Change, NewJob, Notice, Report
 from jobtracker.current import CurrentJob, job_in, job_of, secrets_of
 from jobtracker.declarations import DEFAULT, declaration_of, takes_results
 from jobtracker.dispatch import priority_of
@@ -36,7 +36,6 @@ from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
 from jobtracker.reasons import as_reason
-from jobtracker.reporting import Rank, Report
 from jobtracker.requests import end_of_process
 from jobtracker.scope import Scope
 from jobtracker.store import new_execution, now_ms
@@ -103,10 +102,12 @@ class Hooks:
         if sender.acks_late:
             fields["acks_late"] = "1"
         start = self._report_of(Event.START, sender, request, job, fields | job.untold.fields, job.untold.data)
-        job.begin_anew = functools.partial(self.tracking.reporting.write, start)
+        job.start = start
         change = self.tracking.reporting.send(start)
         if change is None:  # the store is away, and with it whoever might have called it off
             return
+        if change.applied:
+            job.untold = NOTHING
         if change.after is Status.CANCELLED:
             job.stopped = "cancelled before it started"
         elif change.outcome is Outcome.DELETED:
@@ -192,7 +193,7 @@ class Hooks:
             self._rejected(sender, job, retval)
         elif state is None and os.getpid() == self.main_pid:
             self._broken_off(sender, job, sys.exc_info()[1])
-        job.begin_anew = None  # it holds the request, which holds the job: neither would go at once
+        job.start = None  # it holds the request, which holds the job: neither would go at once
 
     def _rejected(self, task: Task, job: CurrentJob, rejection: Reject) -> None:
         if rejection.requeue:
@@ -393,7 +394,10 @@ class Hooks:
             What became of it; None where the report waits.
         """
         fields, data = {**(fields or {}), **job.untold.fields}, {**(data or {}), **job.untold.data}
-        return self.tracking.reporting.send(self._report_of(event, task, task.request, job, fields, data))
+        change = self.tracking.reporting.send(self._report_of(event, task, task.request, job, fields, data))
+        if change is not None and change.applied:
+            job.untold = NOTHING
+        return change
 
     def _report_of(
         self,
@@ -404,9 +408,7 @@ class Hooks:
         fields: dict[str, str | int],
         data: dict[str, str],
     ) -> Report:
-        at_ms, begin_anew = now_ms(), job.begin_anew
-        store, settlement = self.tracking.store, self.tracking.settlement
-        call = store.call_of(
+        report = Report(
             event,
             job.id,
             run=job.run,
@@ -414,26 +416,18 @@ class Hooks:
             execution=job.execution,
             fields=fields,
             data=data,
-            at_ms=at_ms,
+            at_ms=now_ms(),
+            start=job.start,
         )
+        if job.start is None:  # this is its start
+            report.record = functools.partial(self._record_of, task.name, request, job)
+        return report
 
-        def record() -> NewJob | None:
-            if job.record is None and (known := self.scope.know(task.name, request.kwargs)):
-                job.record = self._from_request(task.name, request, job, known)
-            return job.record
-
-        def follow(change: Change, again: bool) -> Change:
-            if change.outcome is Outcome.MISSING and (new := record()):
-                if begin_anew is None:  # this is its start
-                    store.create(new, at_ms=at_ms)
-                else:
-                    begin_anew(again)
-                change = store.report(call)
-            if change.outcome is Outcome.APPLIED:
-                job.untold = NOTHING
-            return settlement.follow(job.id, change, again=again, at_ms=at_ms)
-
-        return Report(call, follow, _RANKS.get(event, Rank.END), data, record)
+    def _record_of(self, name: str, request: Any, job: CurrentJob) -> NewJob | None:
+        """How the job of the task that runs here is recorded, where nobody has done so."""
+        if job.record is None and (known := self.scope.know(name, request.kwargs)):
+            job.record = self._from_request(name, request, job, known)
+        return job.record
 
     def _apply(
         self,
@@ -444,23 +438,16 @@ class Hooks:
         fields: dict[str, str | int] | None = None,
         data: dict[str, str] | None = None,
     ) -> None:
-        write = functools.partial(self._write, event, job_id, run, attempt, self.lease, fields, data, now_ms())
-        self.tracking.reporting.report(write, _RANKS.get(event, Rank.END), data=data)
+        report = Report(event, job_id, run, attempt, self.lease, None, fields or {}, data or {}, now_ms())
+        self.tracking.reporting.report(report)
 
     def _let_go(self, task_id: str, why: str, lease: str = LET_GO) -> None:
         """Say that this worker does not run a task any more, and can't tell how it ended: the reaper finds out."""
         job_id, run = job_and_run_of(task_id)
         reason = as_reason(f"Celery could not store how it ended: {why}")
-        let_go = functools.partial(
-            self.tracking.store.apply,
-            Event.PROGRESS,
-            job_id,
-            run=run,
-            lease=self.lease,
-            fields={"lease": lease, "reason": reason},
-            at_ms=now_ms(),
-        )
-        self.tracking.reporting.report(lambda _: let_go(), Rank.END)
+        fields: dict[str, str | int] = {"lease": lease, "reason": reason}
+        report = Report(Event.PROGRESS, job_id, run, lease=self.lease, fields=fields, at_ms=now_ms())
+        self.tracking.reporting.report(report)
 
     def _lose(
         self,
@@ -473,31 +460,15 @@ class Hooks:
         is_counted: bool = True,
     ) -> None:
         """Report that an execution of this worker's was lost."""
-
-        def write(_: bool) -> None:
-            [(record, _data)] = self.tracking.queries.load([job_id], missing_ok=True)
-            if record.get("lease") == self.lease and record.get("run") == str(run):
-                self.tracking.losses.settle(record, happened, kind, comes_back=comes_back, is_counted=is_counted)
-
-        self.tracking.reporting.report(write, Rank.COURSE if comes_back else Rank.END)
-
-    def _write(
-        self,
-        event: Event,
-        job_id: str,
-        run: int,
-        attempt: int | None,
-        execution: str | None,
-        fields: dict[str, str | int] | None,
-        data: dict[str, str] | None,
-        at_ms: int,
-        again: bool,
-    ) -> Change:
-        """Write what happened to a job, and what follows from it."""
-        change = self.tracking.store.apply(
-            event, job_id, run=run, attempt=attempt, execution=execution, fields=fields, data=data, at_ms=at_ms
+        fields: dict[str, str | int] = {
+            "happened": happened,
+            "kind": kind,
+            "comes_back": int(comes_back),
+            "is_counted": int(is_counted),
+        }
+        self.tracking.reporting.report(
+            Report(Notice.LOSS, job_id, run, lease=self.lease, fields=fields, at_ms=now_ms())
         )
-        return self.tracking.settlement.follow(job_id, change, again=again, at_ms=at_ms)
 
     def _fail(
         self,
@@ -567,9 +538,6 @@ _PRESUMED: dict[str, str | int] = {"presumed": Event.FAIL}
 """Of a failure after which the main process acknowledges or rejects the message: a broker that dies may not get to
 know that, and delivers it again. So Celery rejects what it could not send for a retry (celery/app/task.py, retry),
 and acknowledges what has returned and could not be stored: often because the broker, the same Redis, was away."""
-
-_RANKS = {Event.START: Rank.COURSE, Event.RETRY: Rank.COURSE, Event.REQUEUE: Rank.COURSE}
-"""Of the events that are no ends."""
 
 
 def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:

@@ -13,7 +13,7 @@ from celery._state import get_current_task
 from kombu.utils.json import dumps
 
 from jobtracker.brokers import queue_of
-from jobtracker.changes import NewJob
+from jobtracker.changes import NewJob, Notice, Report
 from jobtracker.current import CurrentJob, job_of
 from jobtracker.dispatch import being_sent, priority_of
 from jobtracker.handlers import RecentIds, never_raises
@@ -21,7 +21,6 @@ from jobtracker.lifecycle import Event, Outcome
 from jobtracker.messages import MessageReader
 from jobtracker.models import job_and_run_of, task_id_of
 from jobtracker.reasons import as_reason
-from jobtracker.reporting import Rank
 from jobtracker.schedule import due_entry
 from jobtracker.scope import Scope
 from jobtracker.store import now_ms
@@ -117,9 +116,7 @@ class Publishing:
             told = self._told_once(jobs)
             publication.outcomes = self.tracking.reporting.begin(
                 lambda: self.tracking.store.begin_create(*told, at_ms=at_ms),
-                lambda _: self._create(publication, at_ms),
-                Rank.BIRTH,
-                data=jobs[0].data,
+                Report(Notice.BIRTH, jobs[0].id, jobs=jobs, at_ms=at_ms),
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
@@ -172,51 +169,34 @@ class Publishing:
                 self._parents.add(task_id)
         return told
 
-    def _create(self, publication: Publication, at_ms: int) -> list[Outcome]:
-        """Record its jobs after their message was sent: their tasks may have run meanwhile."""
-        outcomes = publication.note(self.tracking.store.create(*publication.jobs, at_ms=at_ms))
-        for job, outcome in zip(publication.jobs, outcomes, strict=True):
-            if outcome is Outcome.DUPLICATE:
-                self.tracking.settlement.catch_up(job.id)
-        return outcomes
-
     @never_raises
     def _report_failure(self, publication: Publication, error: Exception) -> None:
-        if publication.jobs:
-            at_ms = now_ms()
-            self.tracking.reporting.report(
-                lambda again: self._not_published(publication, error, at_ms, again), Rank.BIRTH
-            )
-
-    def _not_published(self, publication: Publication, error: Exception, at_ms: int, again: bool) -> None:
-        created, job = publication.created, publication.jobs[0]
-        parents = {each.fields.get("parent") for each in publication.jobs if each.id in created}
-        if job.id in created and parents <= {None, *created}:
-            for job_id in created:
-                self.tracking.store.delete(job_id, mode="undo")
+        if not publication.jobs:
             return
-        # Others are there that wait for it: the rest of a chord, the task before it in its chain. Presumed, because
-        # a broker that does not answer may have taken the message all the same.
-        fields: dict[str, str | int] = {
-            "reason": as_reason(f"it could not be sent: {error}"),
-            "presumed": Event.LOSE,
-        }
-        data = {"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})}
-        change = self.tracking.store.apply(
-            Event.FAIL, job.id, run=int(job.fields["run"]), fields=fields, data=data, at_ms=at_ms
+        job = publication.jobs[0]
+        self.tracking.reporting.report(
+            Report(
+                Notice.UNPUBLISHED,
+                job.id,
+                run=int(job.fields["run"]),
+                fields={"reason": as_reason(f"it could not be sent: {error}")},
+                data={"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})},
+                at_ms=now_ms(),
+                jobs=publication.jobs,
+                created=publication.created,
+            )
         )
-        self.tracking.settlement.follow(job.id, change, again=again, at_ms=at_ms)
 
     def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
         if not current.resent:
             current.resent = True
-            replace = functools.partial(
-                self.tracking.store.apply,
-                Event.REPLACE,
-                current.id,
-                run=current.run,
-                execution=current.execution,
-                fields=fields,
-                at_ms=now_ms(),
+            self.tracking.reporting.report(
+                Report(
+                    Event.REPLACE,
+                    current.id,
+                    run=current.run,
+                    execution=current.execution,
+                    fields=fields,
+                    at_ms=now_ms(),
+                )
             )
-            self.tracking.reporting.report(lambda _: replace(), Rank.COURSE)

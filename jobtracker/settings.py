@@ -94,6 +94,9 @@ class Settings(EnvironmentSettings):
     report_buffer_size: int = Field(
         10_000, gt=0, description="How many reports a process keeps while the tracking Redis is away."
     )
+    report_spool_dir: str | None = Field(
+        None, description="Where it keeps them, beside its memory; default: in the system's temporary folder."
+    )
     progress_interval_s: float = Field(0.5, ge=0, description="A task's progress is written at most this often.")
     lease_renew_s: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
     lease_lost_s: float = Field(

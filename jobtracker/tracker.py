@@ -40,6 +40,9 @@ _attached: "weakref.WeakKeyDictionary[Celery, Tracker]" = weakref.WeakKeyDiction
 
 _GUARD = "__jobtracker_guard__"
 
+_TAKE_OVER_S = 1.0
+"""How often a worker looks for reports that processes have left which have ended."""
+
 _POOLS = {"thread": "threads"}
 """What `celery worker -P` calls a pool, where that is not the name of its module."""
 
@@ -219,6 +222,7 @@ class Tracker:
         if sender.app is not self.app:
             return
         self.hooks.lease, self.hooks.main_pid = uuid.uuid4().hex[:12], os.getpid()
+        self.tracking.reporting.takes_over = False  # its children need not: a thread of this process does
         self._add_task()
         register(_answer)
         for task in self.app.tasks.values():
@@ -267,9 +271,14 @@ class Tracker:
 
         lease = Repeater("lease", settings.lease_renew_s, renew, system_thread=True)
         reaper = Repeater("reaper", settings.reap_interval_s, Reaper(Tracking.connect(settings, self.app)).step)
-        self._repeaters = [lease, reaper]
+        reporting = self.tracking.reporting
+        if pool == "prefork":
+            reporting.most *= controller.concurrency  # its children leave to it what they have not written
+        spool = Repeater("spool", _TAKE_OVER_S, reporting.take_over)
+        self._repeaters = [lease, reaper, spool]
         lease.start(settings.tracking_timeout_s)  # Celery says "ready" after this: the types are known by then
         reaper.start()
+        spool.start()
 
     def _on_worker_shutting_down(self, sender: str, how: str, **_: Any) -> None:
         """In a signal handler: a cold shutdown has ended the pool, and no worker_shutdown comes after it."""
@@ -278,11 +287,13 @@ class Tracker:
 
     def _on_worker_shutdown(self, sender: Any, **_: Any) -> None:
         if sender.app is self.app:
-            self._on_process_shutdown()
+            self.tracking.reporting.take_over()
+            self.tracking.reporting.close()
             self._stop()
 
     def _on_process_shutdown(self, **_: Any) -> None:
-        self.tracking.reporting.close()
+        """In a pool's child: its worker's main process goes on with what it has not written."""
+        self.tracking.reporting.close(is_followed=os.getpid() != self.hooks.main_pid)
 
     def _stop(self) -> None:
         worker, self._worker = self._worker, None  # a cold shutdown may interrupt this, and begin it again

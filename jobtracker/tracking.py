@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from celery import Celery
 
+from jobtracker.applying import Applier
 from jobtracker.circuit import Circuit
 from jobtracker.connection import RedisClient, connect
 from jobtracker.dispatch import Dispatcher
@@ -19,6 +20,7 @@ from jobtracker.registry import Registry
 from jobtracker.reporting import Reporting
 from jobtracker.settings import Settings
 from jobtracker.settlement import Settlement
+from jobtracker.spool import Spool
 from jobtracker.store import JobStore
 
 
@@ -67,7 +69,9 @@ class Tracking:
         settlement = Settlement(store, queries, dispatcher, leases, resends=settings.jobtracker_resend == "auto")
         launcher = Launcher(store, queries, registry, dispatcher, settlement)
         losses = Losses(store, queries, registry, leases, settlement)
-        reporting = Reporting(store, settings.tracking_timeout_s, settings.report_buffer_size)
+        applier = Applier(store, queries, settlement, losses)
+        spool = Spool(settings.report_spool_dir, f"{settings.tracking_url} {settings.tracking_namespace}")
+        reporting = Reporting(store, applier, settings.tracking_timeout_s, settings.report_buffer_size, spool)
         return cls(
             settings,
             app,

@@ -3,13 +3,15 @@
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 
 import pytest
 from celery import chain, chord
 from kombu.exceptions import OperationalError
-from workers_under_test import eventually, new_project
+from workers_under_test import ROOT, eventually, new_project
 
 from jobtracker import Status
 from jobtracker.connection import connect
@@ -218,15 +220,67 @@ def test_a_full_buffer_drops_reports_that_are_counted_and_made_up_for_by_the_res
         assert Inspection(project.tracking).redis_health().facts["dropped_reports"] == 20
 
 
-def test_what_a_child_process_took_with_it_is_made_up_for_by_the_result_backend(tracked, tracking):
-    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
-    with tracked(conf={"worker_max_tasks_per_child": 1}, **soon) as project, project.worker(concurrency=1):
-        with tracking.away("stopped"):
-            sent = [project.send("ok", n) for n in range(3)]
-            for task_id in sent:
-                expect_state(project, task_id, "SUCCESS")
-        for value, task_id in enumerate(sent):
-            assert project.expect(task_id, Status.COMPLETED, "SUCCESS", RAN).result == value
+def executions(project):
+    """How often the task of each job was executed, as the tasks have written down."""
+    return Counter(each for each, what in project.diary.read_all() if what == "sent" or what.startswith("began"))
+
+
+def expect_all_known(project):
+    """Each execution is a delivery of a job, and has ended as Celery's result backend says."""
+    for task_id, count in executions(project).items():
+        status = Status.COMPLETED if project.state(task_id) == "SUCCESS" else Status.FAILED
+        assert project.expect_status(task_id, status).deliveries == count
+    assert project.queries.page(JobFilter()).total == len(executions(project))
+    assert project.queries.dropped() == 0
+
+
+def test_nothing_is_lost_with_children_that_run_a_few_tasks_each_or_are_killed(tracked, tracking):
+    with (
+        tracked(conf={"worker_max_tasks_per_child": 2}, reap_interval_s=3600) as project,
+        project.worker(concurrency=2) as worker,
+    ):
+        project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
+        with tracking.away("hung"):
+            sent = [project.send("ok", n) for n in range(8)]
+            sent += [project.send("fail"), project.send("flaky", 1)]
+            sent += [project.send("sends", way) for way in ("task", "group", "chord", "chain")]
+            sent.append(project.chord([project.signature("ok", n) for n in range(3)], project.signature("collect")))
+            jobs = len(sent) + 4 + 1 + 2 + 3 + 2
+            eventually(lambda: len(executions(project)) == jobs)
+            for task_id in executions(project):
+                eventually(lambda task_id=task_id: project.state(task_id) in {"SUCCESS", "FAILURE"})
+            inspect = project.app.control.inspect(destination=[worker.lease.name], timeout=20)
+            for process in inspect.stats()[worker.lease.name]["pool"]["processes"]:
+                os.kill(process, signal.SIGKILL)
+        expect_all_known(project)
+        assert len(executions(project)) == jobs
+
+
+def test_what_a_worker_and_a_publisher_have_left_is_written_by_the_next_worker(tracked, tracking):
+    with tracked(reap_interval_s=3600) as project:
+        with project.worker(concurrency=2) as worker:
+            project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
+            with tracking.away("stopped"):
+                sent = project.send("ok", 2)
+                expect_state(project, sent, "SUCCESS")
+                worker.signal(signal.SIGTERM)
+                worker.wait_for_exit()
+                code = "from project.worker import app; print(app.tasks['ok'].apply_async([3]).id)"
+                script = subprocess.run(
+                    [sys.executable, "-c", code],
+                    cwd=ROOT,
+                    env=project._environment({}),
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                    timeout=120,
+                )
+        expect_back(project)
+        published = script.stdout.strip()
+        with project.worker(concurrency=1):
+            project.expect(published, Status.COMPLETED, "SUCCESS", RAN)
+        assert project.job(published).sent_from != project.job(sent).sent_from  # its publisher recorded it
+        expect_all_known(project)
 
 
 def test_a_store_that_comes_back_empty_is_told_of_what_runs(tracked, tracking):
@@ -332,6 +386,7 @@ def test_a_worker_ends_in_time_while_the_store_is_away(tracked, tracking, signal
 
 def test_a_job_is_not_stuck_whose_process_died_with_its_last_report_and_whose_result_nobody_keeps(tracking, tracked):
     soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    soon["report_spool_dir"] = os.devnull  # where nothing can be kept
     with tracked(conf={"task_ignore_result": True}, **soon) as project, project.worker(concurrency=1) as worker:
         inspect = project.app.control.inspect(destination=[worker.lease.name])
         [process] = inspect.stats()[worker.lease.name]["pool"]["processes"]

@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from celery import Celery
 from celery.exceptions import SoftTimeLimitExceeded
 from recount import recount
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,14 +17,19 @@ from redis.exceptions import ResponseError
 from sample_jobs import create_in
 from workers_under_test import eventually
 
-from jobtracker.changes import NewJob
+from jobtracker.applying import Applier
+from jobtracker.changes import NewJob, Notice, Rank, Report
 from jobtracker.connection import connect
+from jobtracker.dispatch import Dispatcher
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.errors import BrokerUnavailableError, PartitionsError
+from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.queries import JobQueries
-from jobtracker.reporting import Rank, Report, Reporting
-from jobtracker.store import JobStore
+from jobtracker.reporting import Reporting
+from jobtracker.settlement import Settlement
+from jobtracker.spool import Spool
+from jobtracker.store import JobStore, now_ms
 
 TIMEOUT_S = 0.2
 
@@ -52,21 +58,45 @@ def queries(client, keys):
 
 
 @pytest.fixture
-def reporting(store):
-    reporting = Reporting(store, TIMEOUT_S, 10_000)
+def applier(client, keys, store, queries):
+    """Writes reports, and what a test wants to happen in their place."""
+    app = Celery()
+    settlement = Settlement(store, queries, Dispatcher(app, queries), Leases(client, keys, 20))
+
+    class Own(Applier):
+        def apply(self, report, again):
+            return report.write(again) if isinstance(report, Written) else super().apply(report, again)
+
+    return Own(store, queries, settlement, None)
+
+
+OF_RANK = {
+    Rank.NOTE: Notice.LOG,
+    Rank.COURSE: Event.START,
+    Rank.END: Event.COMPLETE,
+    Rank.BIRTH: Notice.UNPUBLISHED,
+}
+
+
+class Written(Report):
+    """A report that is written as a test says."""
+
+    def __init__(self, write, rank):
+        super().__init__(OF_RANK[rank], "a job")
+        self.write = write
+
+
+@pytest.fixture
+def reporting(store, applier):
+    reporting = Reporting(store, applier, TIMEOUT_S, 10_000)
     yield reporting
     eventually(lambda: not reporting.away)
 
 
-def log(store, queries, job, reporting, text):
+def log(job, reporting, text):
     """Report a log line as a task does."""
-    line = (int(text), "info", text)
-
-    def write(again):
-        if not (again and queries.has_logged(job, *line)):
-            store.log(job, [line])
-
-    reporting.report(write, Rank.NOTE)
+    data = {"level": "info", "message": text}
+    reporting.report(Report(Notice.LOG, job, data=data, at_ms=int(text)))
 
 
 def lines(queries, job):
@@ -81,7 +111,7 @@ def test_reports_are_written_once_and_in_order_however_often_the_server_goes_awa
 
     def report():
         while not done.is_set():
-            log(store, queries, job, reporting, str(len(written)))
+            log(job, reporting, str(len(written)))
             written.append(1)
             time.sleep(0.002)  # as a task would work; a busy machine keeps up with it
 
@@ -112,10 +142,10 @@ def test_only_the_first_call_waits_for_a_server_that_hangs(server, store, querie
     os.kill(server.pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
-        log(store, queries, job, reporting, "0")
+        log(job, reporting, "0")
         first_s = time.monotonic() - began
         for n in range(1, 1001):
-            log(store, queries, job, reporting, str(n))
+            log(job, reporting, str(n))
         rest_s = time.monotonic() - began - first_s
         assert reporting.ask(lambda: queries.field(job, "cancel"), "unknown") == "unknown"
     finally:
@@ -137,7 +167,7 @@ def test_only_the_first_call_waits_for_a_server_that_hangs(server, store, querie
 def test_reports_wait_for_a_server_that_does_not_write(client, store, queries, job, reporting, begin, end):
     client.execute_command(*begin)
     for n in range(10):
-        log(store, queries, job, reporting, str(n))
+        log(job, reporting, str(n))
     assert reporting.away
     client.execute_command(*end)
     eventually(lambda: not reporting.away)
@@ -148,13 +178,13 @@ def test_reports_wait_for_a_server_that_does_not_write(client, store, queries, j
 def test_functions_that_were_flushed_are_loaded_again(client, store, queries, job, reporting):
     client.function_flush()
     client.script_flush()
-    log(store, queries, job, reporting, "0")
+    log(job, reporting, "0")
     assert not reporting.away
     assert lines(queries, job) == [0]
 
 
-def test_a_full_buffer_gives_up_notes_first_then_starts_and_keeps_the_order(server, store, queries):
-    reporting = Reporting(store, TIMEOUT_S, 4)
+def test_a_full_buffer_gives_up_notes_first_then_starts_and_keeps_the_order(server, store, queries, applier):
+    reporting = Reporting(store, applier, TIMEOUT_S, 4)
     wrote = []
     server.stop()
     for name, rank in [
@@ -168,7 +198,7 @@ def test_a_full_buffer_gives_up_notes_first_then_starts_and_keeps_the_order(serv
         ("birth 2", Rank.BIRTH),
         ("start 3", Rank.COURSE),
     ]:
-        reporting.report(lambda _, name=name: (store.client.ping(), wrote.append(name)), rank)
+        reporting.report(Written(lambda _, name=name: (store.client.ping(), wrote.append(name)), rank))
     server.start()
     eventually(lambda: not reporting.away)
     assert wrote == ["birth", "end", "end 2", "birth 2"]
@@ -180,11 +210,11 @@ def test_what_would_fail_for_ever_is_given_up_and_counted_and_holds_nothing_up(
 ):
     client.hset(keys("job", "bad"), "not", "a record")
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        reporting.report(lambda _: store.apply(Event.START, "bad"), Rank.COURSE)
+        reporting.report(Written(lambda _: store.apply(Event.START, "bad"), Rank.COURSE))
     assert (reporting.away, queries.dropped()) == (False, 1)
     server.stop()
-    reporting.report(lambda _: store.apply(Event.START, "bad"), Rank.COURSE)
-    log(store, queries, job, reporting, "0")
+    reporting.report(Written(lambda _: store.apply(Event.START, "bad"), Rank.COURSE))
+    log(job, reporting, "0")
     server.start()
     eventually(lambda: not reporting.away)
     assert lines(queries, job) == [0]
@@ -192,15 +222,15 @@ def test_what_would_fail_for_ever_is_given_up_and_counted_and_holds_nothing_up(
     client.delete(keys("job", "bad"))
 
 
-def test_a_report_that_waits_for_somebody_else_is_given_up_in_the_end(store, queries, job, reporting):
+def test_a_report_that_waits_for_somebody_else_is_given_up_in_the_end(queries, job, reporting):
     tries = []
 
     def ask_another_server(again):
         tries.append(again)
         raise RedisConnectionError("the result backend, say")
 
-    reporting.report(ask_another_server, Rank.END)
-    log(store, queries, job, reporting, "0")
+    reporting.report(Written(ask_another_server, Rank.END))
+    log(job, reporting, "0")
     eventually(lambda: not reporting.away)
     assert tries == [False, *[True] * 5]
     assert lines(queries, job) == [0]
@@ -217,7 +247,7 @@ def test_a_report_that_the_tasks_time_limit_cuts_off_is_written_all_the_same(sto
         store.log(job, [(1, "info", "1")])
 
     with pytest.raises(SoftTimeLimitExceeded):
-        reporting.report(write, Rank.NOTE)
+        reporting.report(Written(write, Rank.NOTE))
     eventually(lambda: not reporting.away)
     assert (tries, lines(queries, job), queries.dropped()) == ([False, True], [1], 0)
 
@@ -227,17 +257,15 @@ def test_what_celery_could_not_do_is_no_report_that_was_given_up(store, queries,
         raise BrokerUnavailableError("away")
 
     with pytest.raises(BrokerUnavailableError):
-        reporting.report(publish, Rank.END)
+        reporting.report(Written(publish, Rank.END))
     assert (reporting.away, queries.dropped()) == (False, 0)
 
 
 def record_again(store, reporting, job):
     """Record a job as a publisher does, whose message is on its way meanwhile: here one that is there."""
 
-    def begin():
-        return store.begin_create(NewJob(id=job, fields={"type": "custom", "priority": "normal"}))
-
-    return reporting.begin(begin, lambda _: begin()(), Rank.BIRTH)
+    new = NewJob(id=job, fields={"type": "custom", "priority": "normal"})
+    return reporting.begin(lambda: store.begin_create(new), Written(lambda _: store.create(new), Rank.BIRTH))
 
 
 def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_made_again(
@@ -260,10 +288,9 @@ def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_
     assert recount(client, keys) == []
 
 
-def end(store, job, result="7"):
+def end(job, result="7"):
     """The report of a job's end, as a task makes it."""
-    call = store.call_of(Event.COMPLETE, job, data={"result": result})
-    return Report(call, lambda change, _: change, Rank.END, {"result": result}, lambda: None)
+    return Report(Event.COMPLETE, job, data={"result": result}, at_ms=now_ms())
 
 
 def no_thread_sends():
@@ -273,17 +300,17 @@ def no_thread_sends():
 def test_a_report_that_is_left_goes_with_the_next_one(store, queries, reporting):
     first, second, third = (create_in(store, Status.RUNNING) for _ in range(3))
     reporting._is_sent_soon = True  # as if its thread was late
-    reporting.leave(end(store, first, "1"))
-    reporting.leave(end(store, second, "2"))
+    reporting.leave(end(first, "1"))
+    reporting.leave(end(second, "2"))
     assert {queries.get(job).status for job in (first, second)} == {Status.RUNNING}
-    assert reporting.send(end(store, third, "3")).applied
+    assert reporting.send(end(third, "3")).applied
     assert [queries.get(job).result for job in (first, second, third)] == [1, 2, 3]
 
 
 def test_a_report_that_is_left_alone_is_sent_soon_by_a_thread_that_is_there_only_meanwhile(store, queries, reporting):
     for _ in range(2):
         job = create_in(store, Status.RUNNING)
-        reporting.leave(end(store, job))
+        reporting.leave(end(job))
         eventually(lambda job=job: queries.get(job).status is Status.COMPLETED)
     eventually(no_thread_sends)
 
@@ -291,11 +318,11 @@ def test_a_report_that_is_left_alone_is_sent_soon_by_a_thread_that_is_there_only
 def test_what_fails_of_the_reports_that_go_together_is_none_of_the_others_concern(store, queries, reporting, caplog):
     good, last = create_in(store, Status.RUNNING), create_in(store, Status.RUNNING)
     reporting._is_sent_soon = True
-    bad = end(store, good)
-    bad.call[1][2] = "no such event"
+    bad = end(good)
+    bad.event = "no such event"
     reporting.leave(bad)
-    reporting.leave(end(store, good))
-    assert reporting.send(end(store, last)).applied
+    reporting.leave(end(good))
+    assert reporting.send(end(last)).applied
     assert queries.get(good).status is Status.COMPLETED
     assert "a report was not written" in caplog.text
     assert queries.dropped() == 1
@@ -309,9 +336,9 @@ def test_reports_that_go_together_wait_together_where_the_server_does_not_answer
     os.kill(server.pid, signal.SIGSTOP)
     try:
         for job in jobs[:2]:
-            reporting.leave(end(store, job))
+            reporting.leave(end(job))
         began = time.monotonic()
-        assert reporting.send(end(store, jobs[2])) is None
+        assert reporting.send(end(jobs[2])) is None
         assert time.monotonic() - began < TIMEOUT_S + 0.5
     finally:
         os.kill(server.pid, signal.SIGCONT)
@@ -323,24 +350,34 @@ def test_reports_that_go_together_wait_together_where_the_server_does_not_answer
 SCRIPT = """
     import os, sys, threading, time
     from jobtracker.connection import connect
+    from types import SimpleNamespace
+    from jobtracker.applying import Applier
+    from jobtracker.changes import Notice, Report
     from jobtracker.keys import Keys
-    from jobtracker.reporting import Rank, Reporting
+    from jobtracker.lifecycle import Event
+    from jobtracker.queries import JobQueries
+    from jobtracker.reporting import Reporting
+    from jobtracker.spool import Spool
     from jobtracker.store import JobStore
 
-    url, namespace, job = sys.argv[1:]
-    store = JobStore(connect(url, {timeout_s}), Keys(namespace))
-    reporting = Reporting(store, {timeout_s}, 100)
+    url, namespace, job, folder, limit = sys.argv[1:]
+    client, keys = connect(url, {timeout_s}), Keys(namespace)
+    store = JobStore(client, keys)
+    settlement = SimpleNamespace(follow=lambda job_id, change, **_: change)
+    applier = Applier(store, JobQueries(client, keys), settlement, None)
+    spool = Spool(folder, namespace) if folder else None
+    reporting = Reporting(store, applier, {timeout_s}, int(limit), spool)
 
     def report(text):
-        reporting.report(lambda _: store.log(job, [(1, "info", text)]), Rank.NOTE)
+        reporting.report(Report(Notice.LOG, job, data=dict(level="info", message=text), at_ms=1))
 """
 
 
-def run(server, keys, job, script, timeout_s=TIMEOUT_S):
+def run(server, keys, job, script, timeout_s=TIMEOUT_S, folder="", limit=100):
     """A process that reports on a job while the server is away."""
     code = textwrap.dedent(SCRIPT.format(timeout_s=timeout_s)) + textwrap.dedent(script)
     return subprocess.Popen(
-        [sys.executable, "-c", code, server.url, keys.namespace, job],
+        [sys.executable, "-c", code, server.url, keys.namespace, job, str(folder), str(limit)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -375,18 +412,15 @@ def test_a_process_ends_in_time_where_the_last_attempt_fails(server, keys, job):
 
 
 LEAVE = """
-    from jobtracker.lifecycle import Event
-    from jobtracker.reporting import Report
-
     def leave(text):
-        call = store.call_of(Event.PROGRESS, job, data={text: text})
-        reporting.leave(Report(call, follow, Rank.END, {}, lambda: None))
+        settlement.follow = lambda _, change, **__: follow(change)
+        reporting.leave(Report(Event.PROGRESS, job, data={text: text}, at_ms=1))
 """
 
 
 def test_a_process_that_ends_sends_what_is_left(server, keys, queries, job):
     script = """
-    def follow(change, again):
+    def follow(change):
         if "b" in sys.argv:
             return change
         sys.argv.append("b")
@@ -407,7 +441,7 @@ def test_a_process_that_ends_sends_what_is_left(server, keys, queries, job):
 
 def test_a_process_that_was_forked_sends_its_own_and_not_its_parents(server, keys, queries, job):
     script = """
-    def follow(change, again):
+    def follow(change):
         report(str(os.getpid()))
         done.set()
         return change
@@ -450,12 +484,136 @@ def test_a_process_that_was_forked_writes_its_own_reports_and_not_its_parents(se
     assert sorted(lines(queries, job)) == [1, 2]
 
 
-def test_a_report_to_a_store_that_has_been_moved_is_lost_and_counted(client, keys, queries):
+def test_a_report_to_a_store_that_has_been_moved_is_lost_and_counted(client, keys, queries, applier):
     def refuse():
         raise PartitionsError(3, 1)
 
     moved = JobStore(client, keys, check=refuse)
-    reporting = Reporting(moved, TIMEOUT_S, 10_000)
+    reporting = Reporting(moved, applier, TIMEOUT_S, 10_000)
     with pytest.raises(PartitionsError):
-        reporting.report(lambda _: moved.apply(Event.START, "x"), Rank.COURSE)
+        reporting.report(Written(lambda _: moved.apply(Event.START, "x"), Rank.COURSE))
     assert (reporting.away, queries.dropped()) == (False, 1)
+
+
+# -- what outlives a process ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def heir(store, applier, keys, tmp_path):
+    """The reports of another process, which goes on with what is left in the folder."""
+    reporting = Reporting(store, applier, TIMEOUT_S, 10_000, Spool(tmp_path, keys.namespace))
+    yield reporting
+    eventually(lambda: not reporting.away)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def reports(server, keys, job, folder, first, limit=100, count=12, chars=0):
+    """A process that makes reports on a job, and waits then for its end."""
+    script = f"""
+    for n in range({first}, {first + count}):
+        report(str(n).rjust({chars}))
+    print("reported", flush=True)
+    sys.stdin.readline()
+    """
+    return run(server, keys, job, script, folder=folder, limit=limit)
+
+
+def kill(process):
+    process.kill()
+    process.communicate(timeout=20)
+
+
+def test_what_waits_outlives_its_process_and_what_was_too_much_is_counted(server, keys, queries, job, heir, tmp_path):
+    server.stop()
+    processes = [reports(server, keys, job, tmp_path, first, limit) for first, limit in [(0, 100), (100, 5)] * 2]
+    processes.insert(0, reports(server, keys, job, tmp_path, 200, limit=5, count=60, chars=500_000))
+    assert [process.stdout.readline() for process in processes] == ["reported\n"] * 5
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*.reports")) < 20 * 2**20
+    heir.take_over()
+    assert not heir.away  # they live, and go on by themselves
+    for process in processes[:3]:
+        kill(process)
+        heir.take_over()
+    for process in processes[3:]:
+        process.communicate("end\n", timeout=20)
+        heir.take_over()
+    server.start()
+    eventually(lambda: not heir.away)
+    # What two have said stands there once.
+    assert lines(queries, job) == [*range(255, 260), *range(12), *range(107, 112)]
+    assert queries.dropped() == 55 + 7 + 7
+
+
+def test_an_heir_that_dies_leaves_what_it_has_taken_over_within_its_own_limit(
+    server, keys, queries, job, heir, tmp_path
+):
+    server.stop()
+    first = reports(server, keys, job, tmp_path, 0)
+    assert first.stdout.readline() == "reported\n"
+    kill(first)
+    between = reports(server, keys, job, tmp_path, 100, limit=20)
+    assert between.stdout.readline() == "reported\n"
+    eventually(lambda: len(list(tmp_path.rglob("*.reports"))) == 1)
+    kill(between)
+    heir.take_over()
+    server.start()
+    eventually(lambda: not heir.away)
+    assert len(set(lines(queries, job))) == 20
+    assert queries.dropped() == 4
+
+
+def test_a_process_that_begins_to_send_goes_on_with_what_others_have_left(
+    server, keys, store, queries, job, heir, tmp_path
+):
+    server.stop()
+    process = reports(server, keys, job, tmp_path, 0)
+    assert process.stdout.readline() == "reported\n"
+    kill(process)
+    [path] = tmp_path.rglob("*.reports")
+    assert path.stat().st_mode & 0o777 == 0o600
+    path.write_bytes(path.read_bytes()[:-20])  # as if it had been killed amidst the last entry
+    server.start()
+    record_again(store, heir, job)()
+    eventually(lambda: lines(queries, job) == list(range(11)))
+    eventually(lambda: queries.dropped() == 1)
+
+
+def test_a_process_that_is_forked_knows_from_what_waits_that_the_server_is_away(server, keys, queries, job, tmp_path):
+    server.stop()
+    others = reports(server, keys, job, tmp_path, 100)
+    script = """
+    sys.stdin.readline()
+    if os.fork() == 0:
+        print(reporting.away, flush=True)
+        report("1")
+        reporting.close(is_followed=True)
+        os._exit(0)
+    os.wait()
+    reporting.take_over()
+    while reporting.away:
+        time.sleep(0.01)
+    """
+    process = run(server, keys, job, script, folder=tmp_path)
+    assert others.stdout.readline() == "reported\n"
+    process.stdin.write("\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "True\n"
+    server.start()
+    process.communicate("", timeout=20)
+    others.communicate("end\n", timeout=20)
+    assert sorted(lines(queries, job)) == [1, *range(100, 112)]
+
+
+def test_where_nothing_can_be_kept_on_disk_reports_wait_in_memory(
+    server, keys, store, queries, applier, job, tmp_path, caplog
+):
+    (tmp_path / f"jobtracker-{os.geteuid()}").mkdir(mode=0o755)  # anybody may look into it
+    reporting = Reporting(store, applier, TIMEOUT_S, 10_000, Spool(tmp_path, keys.namespace))
+    server.stop()
+    for n in range(12):
+        log(job, reporting, str(n))
+    assert len([line for line in caplog.messages if "in memory only" in line]) == 1
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    server.start()
+    eventually(lambda: not reporting.away)
+    assert lines(queries, job) == list(range(12))

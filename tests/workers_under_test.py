@@ -100,6 +100,7 @@ class Project:
                 "celery_broker_url": f"{server.url}/1",
                 "celery_result_backend": f"{server.url}/2",
                 "tracking_timeout_s": 5,
+                "report_spool_dir": str(log_dir / "spool"),
                 **settings,
             }
         )

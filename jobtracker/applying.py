@@ -1,0 +1,125 @@
+"""What a report leads to: one way for every process that writes it, now or later."""
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING, cast
+
+from jobtracker.changes import Change, Notice, Report
+from jobtracker.lifecycle import Event, Outcome
+from jobtracker.losses import Losses
+from jobtracker.queries import JobQueries
+from jobtracker.settlement import Settlement
+from jobtracker.store import JobStore
+
+if TYPE_CHECKING:
+    from jobtracker.scripts import Call
+
+_REMEMBERED = 1_000
+"""Messages whose failure may follow."""
+
+
+class Applier:
+    """Writes reports. What it does may be done again, by another process too."""
+
+    def __init__(self, store: JobStore, queries: JobQueries, settlement: Settlement, losses: Losses) -> None:
+        self.store = store
+        self.queries = queries
+        self.settlement = settlement
+        self.losses = losses
+        self._created: OrderedDict[str, list[str]] = OrderedDict()  # jobs, by the job whose message they came with
+
+    def apply(self, report: Report, again: bool) -> Change | list[Outcome] | None:
+        """Write a report, with all that follows from it.
+
+        Args:
+            report: The report.
+            again: It may have been written before, in part or as a whole.
+
+        Returns:
+            What became of an event; of each job of a message.
+        """
+        if isinstance(report.event, Event):
+            return self.follow(report, self.store.report(self.call(report)), again)
+        if report.event is Notice.BIRTH:
+            return self._create(report)
+        if report.event is Notice.UNPUBLISHED:
+            self._not_published(report, again)
+        elif report.event is Notice.LOG:
+            self._log(report, again)
+        else:
+            self._lose(report)
+        return None
+
+    def call(self, report: Report) -> "Call":
+        """What is sent of an event (`JobStore.report`)."""
+        return self.store.call_of(
+            cast("Event", report.event),
+            report.job_id,
+            report.run,
+            report.attempt,
+            report.lease,
+            report.execution,
+            report.fields,
+            report.data,
+            report.at_ms,
+        )
+
+    def follow(self, report: Report, change: Change, again: bool) -> Change:
+        """Do what follows from the answer to an event; returns what became of it in the end."""
+        if change.outcome is Outcome.MISSING and self._record(report, again):
+            change = self.store.report(self.call(report))
+        return self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)
+
+    def _record(self, report: Report, again: bool) -> bool:
+        """Record the job that a report is about, and its start; False where nobody knows how."""
+        if report.start is not None:
+            self.apply(report.start, again)
+            return True
+        report.prepare()
+        if report.jobs:
+            self.store.create(*report.jobs, at_ms=report.at_ms)
+        return bool(report.jobs)
+
+    def _create(self, report: Report) -> list[Outcome]:
+        """Record the jobs of a message after it was sent: their tasks may have run meanwhile."""
+        outcomes = self.store.create(*report.jobs, at_ms=report.at_ms)
+        pairs = list(zip(report.jobs, outcomes, strict=True))
+        self._created[report.job_id] = [job.id for job, outcome in pairs if outcome is Outcome.APPLIED]
+        if len(self._created) > _REMEMBERED:
+            self._created.popitem(last=False)
+        for job, outcome in pairs:
+            if outcome is Outcome.DUPLICATE:
+                self.settlement.catch_up(job.id)
+        return outcomes
+
+    def _not_published(self, report: Report, again: bool) -> None:
+        created = self._created.pop(report.job_id, None) or report.created
+        parents = {each.fields.get("parent") for each in report.jobs if each.id in created}
+        if report.job_id in created and parents <= {None, *created}:
+            for job_id in created:
+                self.store.delete(job_id, mode="undo")
+            return
+        # Others are there that wait for it: the rest of a chord, the task before it in its chain. Presumed, because
+        # a broker that does not answer may have taken the message all the same.
+        fields = {**report.fields, "presumed": Event.LOSE}
+        change = self.store.apply(
+            Event.FAIL, report.job_id, run=report.run, fields=fields, data=report.data, at_ms=report.at_ms
+        )
+        self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)
+
+    def _log(self, report: Report, again: bool) -> None:
+        line = report.at_ms, report.data["level"], report.data["message"]
+        if again and self.queries.has_logged(report.job_id, *line):
+            return
+        if self.store.log(report.job_id, [line]) is Outcome.MISSING and self._record(report, again):
+            self.store.log(report.job_id, [line])
+
+    def _lose(self, report: Report) -> None:
+        [(record, _data)] = self.queries.load([report.job_id], missing_ok=True)
+        if record.get("lease") == report.lease and record.get("run") == str(report.run):
+            self.losses.settle(
+                record,
+                str(report.fields["happened"]),
+                str(report.fields["kind"]),
+                comes_back=bool(report.fields["comes_back"]),
+                is_counted=bool(report.fields["is_counted"]),
+            )
