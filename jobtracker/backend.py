@@ -1,14 +1,14 @@
 """What Celery's result backend says of a job whose end was not reported."""
 
 import logging
-import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from celery import Task, states
 from celery.exceptions import ChordError
 from kombu.utils.json import JSONEncoder, dumps
 
+from jobtracker.asking import ResultAsker, Silence
 from jobtracker.declarations import DEFAULT, declaration_of
 from jobtracker.lifecycle import Event
 from jobtracker.models import task_id_of, task_of
@@ -19,9 +19,6 @@ from jobtracker.tracking import Tracking
 logger = logging.getLogger(__name__)
 
 _EVENTS = {states.SUCCESS: Event.COMPLETE, states.FAILURE: Event.FAIL, states.REVOKED: Event.CANCELLED}
-
-_SLOW_S, _SILENCE_S = 0.5, 30.0
-"""A backend that fails after so long is left alone for a while."""
 
 
 class Ending(NamedTuple):
@@ -39,23 +36,25 @@ class ResultBackend:
 
     def __init__(self, tracking: Tracking) -> None:
         self.tracking = tracking
-        self._silent_until = float("-inf")
+        self._asker = ResultAsker(tracking.app)
 
-    def ending_of(self, record: Mapping[str, str]) -> Ending | None:
-        """How the current run of a recorded job has ended; None where the backend does not know, or not say."""
-        began = time.monotonic()
-        if began < self._silent_until:
-            return None
+    def ending_of(self, record: Mapping[str, str]) -> Ending | Silence:
+        """How the current run of a recorded job has ended."""
+        kept = self._asker.kept_of(task_id_of(record["id"], int(record["run"])))
+        if isinstance(kept, Silence):
+            return kept
         try:
-            return self._read(record)
-        except Exception as error:  # noqa: BLE001 (no backend, it is away, or what it keeps can't be read or told)
-            logger.debug("Celery's result backend was asked about job %s: %s", record["id"], type(error).__name__)
-            if time.monotonic() - began > _SLOW_S:
-                self._silent_until = time.monotonic() + _SILENCE_S
-            return None
+            return self._read(record, kept) or Silence.NOTHING_KNOWN
+        except Exception as error:  # noqa: BLE001 (what it keeps can't be told)
+            logger.debug("What Celery keeps of job %s can't be told: %s", record["id"], type(error).__name__)
+            return Silence.NOTHING_KNOWN
 
-    def _read(self, record: Mapping[str, str]) -> Ending | None:
-        kept = self.tracking.app.backend.get_task_meta(task_id_of(record["id"], int(record["run"])))
+    @property
+    def is_given_up(self) -> bool:
+        """It has not answered for so long that jobs are settled without it."""
+        return self._asker.silent_s > self.tracking.settings.result_backend_wait_s
+
+    def _read(self, record: Mapping[str, str], kept: Mapping[str, Any]) -> Ending | None:
         event = _EVENTS.get(kept["status"])
         if event is None:
             return None

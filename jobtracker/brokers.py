@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
+from celery.backends.asynchronous import E_RETRY_LIMIT_EXCEEDED
 from kombu.entity import Queue
 from kombu.exceptions import BatchPublishError, ChannelError, OperationalError
 from kombu.utils.url import maybe_sanitize_url
@@ -251,7 +252,7 @@ def broker_errors() -> Iterator[None]:
     """Turn what brokers and their clients raise into errors of ours.
 
     Raises:
-        BrokerUnavailableError: The broker does not answer, or refuses.
+        BrokerUnavailableError: The broker does not answer, or refuses; or the result backend does not.
     """
     try:
         yield
@@ -261,6 +262,10 @@ def broker_errors() -> Iterator[None]:
         if isinstance(error, ResponseError):
             raise
         raise BrokerUnavailableError(f"The broker does not answer: {error}") from error
+    except RuntimeError as error:  # who sends a task listens for its result first
+        if str(error) != E_RETRY_LIMIT_EXCEEDED:
+            raise
+        raise BrokerUnavailableError("Celery's result backend does not answer.") from error
     except AMQPError as error:
         raise BrokerUnavailableError(f"The broker refuses: {error}") from error
 

@@ -13,6 +13,7 @@ from kombu.utils.json import loads
 from redis.exceptions import ResponseError
 
 from jobtracker.arguments import ALL
+from jobtracker.asking import ResultAsker, Silence
 from jobtracker.brokers import broker_errors, broker_priorities, expect_queues, sent_together
 from jobtracker.connection import is_away
 from jobtracker.errors import (
@@ -65,6 +66,7 @@ class Dispatcher:
     def __init__(self, app: Celery, queries: JobQueries) -> None:
         self.app = app
         self.queries = queries
+        self._results = ResultAsker(app)
 
     @cached_property
     def _priorities(self) -> dict[Priority, int]:
@@ -169,6 +171,7 @@ class Dispatcher:
 
         Raises:
             ResultGoneError: One completed, and its result is not there any more.
+            BrokerUnavailableError: Only Celery's result backend has it, and does not answer.
         """
         return [self._result(record, data) for record, data in self.queries.load(job_ids)]
 
@@ -257,10 +260,14 @@ class Dispatcher:
             return None
         if "result" in data:
             return loads(data["result"])
-        kept = self.app.AsyncResult(task_id_of(record["id"], int(record["run"])))
-        if kept.state != states.SUCCESS:
-            raise ResultGoneError(record["id"])
-        return kept.result
+        kept = self._results.kept_of(task_id_of(record["id"], int(record["run"])))
+        if kept is Silence.NO_ANSWER:
+            raise BrokerUnavailableError(
+                f"Celery's result backend does not answer, and the result of sub-job {record['id']} is only there."
+            )
+        if isinstance(kept, Silence) or kept["status"] != states.SUCCESS:
+            raise ResultGoneError(record["id"], record.get("reason"))
+        return kept["result"]
 
 
 @contextmanager

@@ -171,11 +171,11 @@ class QueueMissingError(JobTrackerError):
 class ResultGoneError(JobTrackerError):
     """A sub-job completed, and its result is neither stored nor in Celery's result backend any more."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(
-            f"The result of sub-job {job_id} is gone: it was too large to store here, and Celery's result_expires has"
-            " passed. Create the job anew."
+    def __init__(self, job_id: str, reason: str | None = None) -> None:
+        why = reason or (
+            "it is not stored here, for it was too large, say, and Celery's result backend has it no more"
         )
+        super().__init__(f"The result of sub-job {job_id} is gone: {why.rstrip('.')}. Create the job anew.")
         self.job_id = job_id
 
 

@@ -90,6 +90,9 @@ PREFIXES: dict[str, str] = {
     "expiring": "expiring",
     # expiring       zset    Jobs that are not started after a time, by that time (ms). Writer: create, store.
     #                        What has settled or is gone leaves when it is its turn.
+    "unanswered": "unanswered",
+    # unanswered     zset    Jobs that were taken for lost while Celery's result backend did not answer: it is asked
+    #                        again. Scored by when they settled (ms); the last 10,000. Writer: transition, store.
     "probe": "probe",
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "partitions": "partitions",

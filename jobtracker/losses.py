@@ -4,20 +4,24 @@ import logging
 
 from kombu.utils.json import dumps
 
+from jobtracker.asking import NOT_ASKED
 from jobtracker.changes import Change
 from jobtracker.dispatch import withheld
-from jobtracker.keys import LET_GO
+from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, OnLost
 from jobtracker.models import task_of
 from jobtracker.queries import JobQueries
-from jobtracker.reasons import as_reason
+from jobtracker.reasons import and_also, as_reason
 from jobtracker.registry import Registry
 from jobtracker.reports import JobType
 from jobtracker.settlement import MOST_RELAUNCHES, Settlement
 from jobtracker.store import JobStore
 
 logger = logging.getLogger(__name__)
+
+UNANSWERED = "whether it ended is not known while Celery's result backend does not answer"
+"""Why a job of a lost worker is not settled."""
 
 
 class Losses:
@@ -33,19 +37,28 @@ class Losses:
         self.settlement = settlement
 
     def settle(
-        self, record: dict[str, str], happened: str, kind: str, *, comes_back: bool, is_counted: bool = True
+        self,
+        record: dict[str, str],
+        happened: str,
+        kind: str,
+        *,
+        comes_back: bool,
+        is_counted: bool = True,
+        is_unanswered: bool = False,
     ) -> Change | None:
         """Settle the execution that a job's record speaks of.
 
         A job that comes back or runs again does so until its type's `max_deliveries` have been lost; then it has
-        failed, and is not started any more. All verdicts are presumptions.
+        failed, and is not started any more. All verdicts are presumptions. Each new run counts as a loss.
 
         Args:
             record: The job.
             happened: How it was lost, the beginning of a sentence: "celery@host was lost".
             kind: The type of the error, where it fails.
             comes_back: The broker delivers its message again.
-            is_counted: It may be the job's own fault.
+            is_counted: It may be the job's own fault; asked of one that comes back.
+            is_unanswered: Celery's result backend did not answer: a job that has failed is asked about again, and
+                none runs again that may have completed.
 
         Returns:
             What became of it; None where its record speaks of none.
@@ -53,19 +66,19 @@ class Losses:
         lease, run, job_id = record.get("lease"), int(record["run"]), record["id"]
         if not lease or not record.get("executing"):
             return None
-        fields = self._counted(record, is_counted=is_counted)
+        fields = self._counted(record, is_counted=is_counted or not comes_back)
         losses = int(fields.get("losses", 0))
         event, why = self._fate(record, losses, comes_back=comes_back)
+        if is_unanswered:
+            fields["unanswered"] = "1"
+            if event is Event.RELAUNCH:
+                event, why = Event.LOSE, "whether it ended is not known"
         data: dict[str, str] = {}
-        reason = f"{happened} while it ran the task"
+        reason = _reason(event, happened, losses, why)
         if event is Event.QUARANTINE:
-            reason, kind = quarantined(losses, happened), "JobQuarantinedError"
-        elif event is Event.REQUEUE:
-            reason = f"{happened}; the broker will deliver the message again"
-        elif event is Event.RELAUNCH:
-            reason += "; it runs again"
-        elif why:
-            reason += f"; it can't run again: {why}"
+            kind = "JobQuarantinedError"
+        if is_unanswered and event is not Event.REQUEUE:
+            reason = and_also(reason, NOT_ASKED)
         if event is Event.RELAUNCH:
             change = self.settlement.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
         else:
@@ -87,10 +100,21 @@ class Losses:
             logger.warning("Job %s: %s", job_id, reason)
         return change
 
+    @staticmethod
+    def comes_back(record: dict[str, str]) -> bool:
+        """Whether the broker delivers a lost job's message again.
+
+        Not where its worker has let it go: Celery acknowledges a message when a process is lost, and when its own
+        worker has failed with the task.
+        """
+        return bool(record.get("acks_late")) and record.get("lease") not in {LET_GO, PROCESS_GONE}
+
     def outlook(self, record: dict[str, str]) -> str:
         """What will become of a job whose worker is lost, once that is settled: "the job …"."""
-        comes_back, is_counted = bool(record.get("acks_late")), record.get("lease") != LET_GO
-        losses = int(self._counted(record, is_counted=is_counted).get("losses", 0))
+        if UNANSWERED in record.get("reason", ""):
+            return f"stays as it is: {UNANSWERED}"
+        comes_back = self.comes_back(record)
+        losses = int(self._counted(record, is_counted=True).get("losses", 0))
         event, why = self._fate(record, losses, comes_back=comes_back)
         if event is Event.QUARANTINE:
             times = "once" if losses == 1 else f"{losses} times"
@@ -144,3 +168,15 @@ def quarantined(losses: int, happened: str) -> str:
         f"its worker or process was lost with it {times}, at last so: {happened}. It is not run again by itself; "
         "retry it once what kills its workers is mended"
     )
+
+
+def _reason(event: Event, happened: str, losses: int, why_not: str | None) -> str:
+    """Why a job is where its loss has led it, a sentence."""
+    if event is Event.QUARANTINE:
+        return quarantined(losses, happened)
+    if event is Event.REQUEUE:
+        return f"{happened}; the broker will deliver the message again"
+    reason = f"{happened} while it ran the task"
+    if event is Event.RELAUNCH:
+        return f"{reason}; it runs again"
+    return f"{reason}; it can't run again: {why_not}" if why_not else reason

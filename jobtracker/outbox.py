@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 
 from jobtracker.brokers import connected
 from jobtracker.dispatch import HANDED_OVER
-from jobtracker.errors import BrokerUnavailableError, InvalidJobError
+from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultGoneError
 from jobtracker.keys import NOBODY
 from jobtracker.lifecycle import SETTLED, Event, Status
 from jobtracker.models import job_and_run_of
@@ -95,6 +95,8 @@ class Outbox:
                 self.tracking.settlement.cancel_trees([job_id], reason=reason)
             elif self.tracking.settlement.why_no_relaunch(record):
                 pass  # whether its message is out is found out by those who look for missing ones
+            elif subs and record.get("body") == "called" and not self._can_call(subs):
+                return False
             elif not subs or record.get("body") == "called":
                 change = self.tracking.settlement.relaunch(job_id, run=run, lease=NOBODY, reason=_REASON)
                 if change.applied:
@@ -104,6 +106,17 @@ class Outbox:
                 self._record_rest(job_id, subs)
         self.tracking.store.confirm(task_id)
         return False
+
+    def _can_call(self, subs: Sequence[str]) -> bool:
+        """Whether a parent's task can be called now; not while only Celery's result backend has what it takes."""
+        try:
+            self.tracking.dispatcher.results(subs)
+        except BrokerUnavailableError as error:
+            logger.debug("A parent's task is called later: %s", error)
+            return False
+        except ResultGoneError:
+            pass  # its parent has to fail, and says so
+        return True
 
     def _above(self, parents: Collection[str]) -> dict[str, str]:
         """The statuses of those of parents that are recorded, as are theirs."""

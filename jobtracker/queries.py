@@ -39,6 +39,7 @@ _SKEW_MS = 60_000
 Loaded = tuple[dict[str, str], dict[str, str]]
 """A record and its bulky part."""
 
+_NEVER_MS = 1 << 53
 _STATUSES = frozenset(Status)
 _PRIORITIES = frozenset(Priority)
 
@@ -463,6 +464,10 @@ class JobQueries:
     def unconfirmed(self, before_ms: int, most: int) -> list[str]:
         """Task ids that were recorded as sent before a time, and whose sender has not said so since; oldest first."""
         return self._oldest(("unconfirmed",), before_ms, most)
+
+    def unanswered(self, most: int) -> list[str]:
+        """Jobs that were taken for lost while Celery's result backend did not answer; oldest first."""
+        return self._oldest(("unanswered",), _NEVER_MS, most)
 
     def are_unconfirmed(self, task_ids: Sequence[str]) -> set[str]:
         """Those of the runs whose sender has not said yet that they were sent."""

@@ -12,14 +12,17 @@ import uuid
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
+from jobtracker.asking import Silence
 from jobtracker.backend import Ending, ResultBackend
 from jobtracker.changes import SettledIndex
 from jobtracker.connection import is_away
 from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.missing import MissingMessages, settle_missing
+from jobtracker.losses import UNANSWERED
+from jobtracker.missing import Astray, MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of
 from jobtracker.outbox import Outbox
+from jobtracker.reasons import and_also
 from jobtracker.scripts import FencedError, batched
 from jobtracker.store import REMOVED_AT_ONCE, now_ms
 from jobtracker.tracking import Tracking
@@ -48,6 +51,9 @@ _SHORTEST_TURN_S = 2.0
 
 _EXPIRED_FOR_MS = 3000
 """For so long the report of a start may be on its way, or a clock be wrong."""
+
+_LET_GO = {LET_GO, PROCESS_GONE}
+"""What stands for the lease of a worker that lives and does not run a job any more."""
 
 _ASKED = 100
 """About how many unsettled jobs of each status Celery's result backend is asked in a round."""
@@ -98,6 +104,7 @@ class Reaper:
             for step in (
                 self.settle_finished,
                 self.settle_expired,
+                self.correct_unanswered,
                 self.tell_waiting,
                 self.send_unconfirmed,
                 self.remove_expired,
@@ -143,7 +150,8 @@ class Reaper:
 
         What Celery's result backend says of it counts. Where it says nothing, a job whose message comes back
         (acks_late) waits for that, and any other has failed: presumptions, which a report that the worker sends after
-        all corrects.
+        all corrects. Where it does not answer, a job that does not come back stays as it is and is asked about again,
+        for `RESULT_BACKEND_WAIT_S`.
         """
         queries = self.tracking.queries if parts is None else self.tracking.queries.within(parts)
         if not queries.parts:
@@ -207,12 +215,54 @@ class Reaper:
     def _settle(self, record: dict[str, str], kind: str, fate: str) -> bool:
         if not record.get("lease") or not record.get("executing"):
             return False
-        if ending := self._backend.ending_of(record):
+        ending = self._backend.ending_of(record)
+        if isinstance(ending, Ending):
             return self._settle_as(record, ending)
-        happened, comes_back = f"{record.get('worker', 'its worker')} {fate}", bool(record.get("acks_late"))
-        is_counted = kind == "WorkerLost" and record["lease"] != LET_GO
-        change = self.tracking.losses.settle(record, happened, kind, comes_back=comes_back, is_counted=is_counted)
+        happened, comes_back = f"{record.get('worker', 'its worker')} {fate}", self.tracking.losses.comes_back(record)
+        is_unanswered = ending is Silence.NO_ANSWER
+        if is_unanswered and not comes_back and not self._backend.is_given_up:
+            self._await_answer(record, happened)
+            return False
+        change = self.tracking.losses.settle(
+            record,
+            happened,
+            kind,
+            comes_back=comes_back,
+            is_counted=kind == "WorkerLost",
+            is_unanswered=is_unanswered,
+        )
         return change is not None and change.applied
+
+    def _await_answer(self, record: dict[str, str], happened: str) -> None:
+        """Say, once, what a lost job waits for."""
+        if UNANSWERED in record.get("reason", ""):
+            return
+        why = record.get("reason", "") if record["lease"] in _LET_GO else happened
+        self.tracking.store.apply(
+            Event.PROGRESS,
+            record["id"],
+            run=int(record["run"]),
+            lease=record["lease"],
+            fields={"reason": and_also(why, UNANSWERED)},
+        )
+
+    def correct_unanswered(self) -> int:
+        """Ask again about jobs that were taken for lost while the backend did not answer; returns how many it knows.
+
+        What it says corrects the presumption, and parents follow.
+        """
+        corrected, done = 0, []
+        unanswered = self.tracking.queries.unanswered(_ASKED)
+        for record, _ in self.tracking.queries.load(unanswered, missing_ok=True):
+            if record.get("presumed") and record.get("status") in SETTLED:
+                ending = self._backend.ending_of(record)
+                if ending is Silence.NO_ANSWER:
+                    break
+                if isinstance(ending, Ending) and ending.lost_by is None:
+                    corrected += self._settle_as(record, ending)
+            done.append(record["id"])
+        self.tracking.store.answered(*done)
+        return corrected
 
     def settle_finished(self) -> int:
         """Settle jobs whose end was never reported, by what Celery's result backend says of them; returns how many.
@@ -226,15 +276,19 @@ class Reaper:
 
     def settle_missing(self) -> int:
         """Send again, or take for lost, what was asked about last and whose message is nowhere; returns how many."""
-        return sum(
-            settle_missing(self.tracking, astray, self._backend.ending_of(astray.job.record))
-            for astray in self._missing.look(self._left)
-        )
+        return sum(map(self._settle_missing, self._missing.look(self._left)))
+
+    def _settle_missing(self, astray: Astray) -> bool:
+        """Where the backend does not answer, the job may have ended: it stays as it is, while others are asked."""
+        ending = self._backend.ending_of(astray.job.record)
+        if ending is Silence.NO_ANSWER and not astray.job.is_executing and not self._backend.is_given_up:
+            return False
+        return settle_missing(self.tracking, astray, ending if isinstance(ending, Ending) else None)
 
     def _settle_if_finished(self, record: dict[str, str]) -> bool:
         ending = self._backend.ending_of(record)
         # Celery calls a running task revoked though it goes on, and a chord's body failed though we may call it.
-        if ending is None or ending.event is Event.CANCELLED:
+        if isinstance(ending, Silence) or ending.event is Event.CANCELLED:
             return False
         if ending.event is Event.FAIL and self._was_before(record):
             return False
@@ -405,4 +459,6 @@ def _waits_for_more(record: dict[str, str]) -> bool:
 
 def _fate(record: dict[str, str]) -> str:
     """What has become of the worker that had a job."""
-    return f"let it go ({record.get('reason')})" if record.get("lease") in {LET_GO, PROCESS_GONE} else "was lost"
+    if record.get("lease") not in _LET_GO:
+        return "was lost"
+    return f"let it go ({record.get('reason', '').removesuffix(f'; {UNANSWERED}')})"

@@ -26,7 +26,7 @@ _SCANNED = 1000
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
 
-_OF_JOBS = {"type", "entered", "untold", "unsent", "unconfirmed", "expiring"}
+_OF_JOBS = {"type", "entered", "untold", "unsent", "unconfirmed", "expiring", "unanswered"}
 """Sorted sets of jobs, or of their runs."""
 
 _SERIES = {"flow", "settled"}

@@ -109,6 +109,11 @@ class Settings(EnvironmentSettings):
         "auto",
         description="never: nothing is sent that nobody has asked for: no message again, no new run of a lost job.",
     )
+    result_backend_wait_s: float = Field(
+        600.0,
+        ge=0,
+        description="So long lost jobs wait for a result backend that does not answer; then they have failed.",
+    )
     reap_interval_s: float = Field(10.0, gt=0, description="How often retention and lost workers are looked after.")
 
     @field_validator("redis_url")

@@ -78,6 +78,7 @@ for i = 5, #ARGV do outcomes[i - 4] = remove(ARGV[i], records[i - 4]) end
 for i = 1, #sets do redis.call('ZREM', sets[i], unpack(members[sets[i]])) end
 if #ids > 0 then
   if redis.call('EXISTS', key('untold')) == 1 then redis.call('ZREM', key('untold'), unpack(ids)) end
+  if redis.call('EXISTS', key('unanswered')) == 1 then redis.call('ZREM', key('unanswered'), unpack(ids)) end
   if redis.call('EXISTS', key('unconfirmed')) == 1 then redis.call('ZREM', key('unconfirmed'), unpack(runs)) end
   redis.call('UNLINK', unpack(doomed))
   if redis.call('EXISTS', unpack(seldom)) > 0 then redis.call('UNLINK', unpack(seldom)) end

@@ -103,6 +103,13 @@ local function not_dispatched(rec) redis.call('ZREM', key('unconfirmed'), task_i
 local function untold(id, now) redis.call('ZADD', key('untold'), now, id) end
 local function all_told(id) redis.call('ZREM', key('untold'), id) end
 
+-- It has settled while Celery's result backend did not answer: the reaper asks that again, of the last ones.
+local UNANSWERED = 10000
+local function unanswered(id, now)
+  redis.call('ZADD', key('unanswered'), now, id)
+  redis.call('ZREMRANGEBYRANK', key('unanswered'), 0, -UNANSWERED - 1)
+end
+
 -- Of each status, priority and type there is an index of its own: its size is the counter.
 local function kind_of(rec) return rec.priority .. ':' .. rec.type end
 local function introduce(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
@@ -166,7 +173,7 @@ local function displace(rec, lease)
 end
 
 -- Enters into the record what an event sets and clears; `moved` where its status has changed, `more` are further
--- field/value pairs.
+-- field/value pairs, among them `unanswered`, which is not kept in the record.
 local OF_A_RUN = { 'started', 'began', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason',
   'done', 'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution' }
 local function remember(rec, event, now, run, attempt, moved, more, execution)
@@ -222,6 +229,7 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
   if SETTLED[rec.status] then
     rec.finished, rec.executing, rec.eta = now, nil, nil
     if PRESUMPTION[event] then rec.presumed = given(more, 'presumed') or event end
+    if rec.presumed and given(more, 'unanswered') then unanswered(rec.id, now) end
   end
 end
 
