@@ -4,7 +4,8 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, cast
 
 from jobtracker.changes import Change, Notice, Report
-from jobtracker.lifecycle import Event, Outcome
+from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE
+from jobtracker.lifecycle import Event, Outcome, Status
 from jobtracker.losses import Losses
 from jobtracker.queries import JobQueries
 from jobtracker.settlement import Settlement
@@ -45,6 +46,10 @@ class Applier:
             self._not_published(report, again)
         elif report.event is Notice.LOG:
             self._log(report, again)
+        elif report.event is Notice.CHORD_UNSTORED:
+            self.settlement.disown_chord(report.job_id)
+        elif report.event is Notice.CELERY_FAILED:
+            self._fail_by_celery(report, again)
         else:
             self._lose(report)
         return None
@@ -123,3 +128,20 @@ class Applier:
                 comes_back=bool(report.fields["comes_back"]),
                 is_counted=bool(report.fields["is_counted"]),
             )
+
+    def _fail_by_celery(self, report: Report, again: bool) -> None:
+        [record] = self.queries.records([report.job_id])
+        lease = record.get("lease")
+        is_new = not lease and record.get("status") == Status.PENDING
+        if lease in {report.lease, LET_GO, PROCESS_GONE} or is_new:
+            change = self.store.apply(
+                Event.FAIL,
+                report.job_id,
+                run=report.run,
+                lease=lease or NOBODY,
+                execution=report.lease if lease else None,
+                fields=report.fields,
+                data=report.data,
+                at_ms=report.at_ms,
+            )
+            self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)

@@ -51,6 +51,10 @@ class Notice(StrEnum):
     """A line for the job's own log: `at_ms`, and the data `level` and `message`."""
     LOSS = "loss"
     """An execution was lost: the fields `happened`, `kind`, `comes_back` and `is_counted` of `Losses.settle`."""
+    CHORD_UNSTORED = "chord_unstored"
+    """Celery could not store a sub-job's part of its chord."""
+    CELERY_FAILED = "celery_failed"
+    """Celery itself has failed with a task of the worker `lease`: it has failed, unless its process has told more."""
 
 
 _RANKS: dict[str, Rank] = {
@@ -60,6 +64,7 @@ _RANKS: dict[str, Rank] = {
     Event.RETRY: Rank.COURSE,
     Event.REQUEUE: Rank.COURSE,
     Event.REPLACE: Rank.COURSE,
+    Notice.CHORD_UNSTORED: Rank.COURSE,
     Notice.BIRTH: Rank.BIRTH,
     Notice.UNPUBLISHED: Rank.BIRTH,
 }

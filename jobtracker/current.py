@@ -161,9 +161,10 @@ class CurrentJob:
         if self._task is not None:
             # As Celery's own worker does it for a revoked task (celery/worker/request.py, _announce_revoked).
             request = self._task.request
-            self._task.backend.mark_as_revoked(
-                request.id, reason, request=request, store_result=not self._task.ignore_result
-            )
+            with _forgiven(f"Celery's result backend was not told that job {self.id} is cancelled"):
+                self._task.backend.mark_as_revoked(
+                    request.id, reason, request=request, store_result=not self._task.ignore_result
+                )
         raise JobCancelledError(reason)
 
     def refuse(self) -> None:
@@ -180,7 +181,8 @@ class CurrentJob:
         if self.quarantined and self._task is not None:
             task, request, error = self._task, self._task.request, JobQuarantinedError(self.quarantined)
             is_kept = not task.ignore_result or task.store_errors_even_if_ignored
-            task.backend.mark_as_failure(request.id, error, request=request, store_result=is_kept)
+            with _forgiven(f"Celery's result backend was not told that job {self.id} is in quarantine"):
+                task.backend.mark_as_failure(request.id, error, request=request, store_result=is_kept)
             raise Ignore(self.quarantined)
 
     def sub_jobs(self) -> list[Job]:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from traceback import format_exception
-from typing import Any, NamedTuple
+from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded
 from celery import Task, signals, states
@@ -22,6 +22,7 @@ from celery.worker import state as worker_state
 from kombu.utils.json import dumps
 
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
+from jobtracker.asking import NOT_ASKED, ResultAsker, Silence
 from jobtracker.backend import stored_result
 from jobtracker.changes import Change, NewJob, Notice, Report
 from jobtracker.current import CurrentJob, job_in, job_of, secrets_of
@@ -35,10 +36,11 @@ from jobtracker.losses import quarantined
 from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
 from jobtracker.publishing import Publishing
-from jobtracker.reasons import as_reason
+from jobtracker.reasons import and_also, as_reason
 from jobtracker.requests import end_of_process
 from jobtracker.scope import Scope
 from jobtracker.store import new_execution, now_ms
+from jobtracker.traces import UnstoredEnd, unstored_end
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ class Hooks:
         """Process id of that main process; a prefork child's differs, every other pool runs its tasks there."""
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
-        self._unstored = RecentIds()  # tasks whose end Celery could not store
+        self._told = RecentIds()  # tasks whose end Celery could not store, and of which it was reported
+        self._results = ResultAsker(tracking.app)
         self._signals = {
             signals.before_task_publish: self.publishing.on_publish,
             signals.task_prerun: self.on_prerun,
@@ -181,19 +184,52 @@ class Hooks:
     def on_postrun(self, sender: Task, task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
         """task_postrun: the ends that have no signal of their own where the task runs.
 
-        These are Ignore and Reject, and in pools without child processes also SystemExit and whatever else is no
-        Exception. Its state is None then, as where a child is being killed, which its main process reports.
+        These are Ignore and Reject, what Celery could not store, and in pools without child processes also
+        SystemExit and what else is no Exception. Its state is None then, as where a child is being killed, which its
+        main process reports.
         """
         job = job_of(sender)
         if job is None:
             return
-        if state == states.IGNORED and not job.resent and not job.quarantined:
+        error = sys.exc_info()[1]
+        if error is not None and (end := unstored_end(error, state)) is not None:
+            self._told.add(task_id)
+            self._tell_unstored(sender, job, end, retval, error)
+        elif state == states.IGNORED and not job.resent and not job.quarantined:
             self._ignored(sender, job, task_id)
         elif state == states.REJECTED and isinstance(retval, Reject):
             self._rejected(sender, job, retval)
         elif state is None and os.getpid() == self.main_pid:
-            self._broken_off(sender, job, sys.exc_info()[1])
+            self._broken_off(sender, job, error)
         job.start = None  # it holds the request, which holds the job: neither would go at once
+
+    def _tell_unstored(
+        self, task: Task, job: CurrentJob, end: UnstoredEnd, result: object, error: BaseException
+    ) -> None:
+        """Report how a task has ended of which Celery could not store it.
+
+        Its chord may not have got to know either, or gets to know the contrary: Celery's worker then says that the
+        task has failed, by what it could not store.
+        """
+        why = without(f"{type(error).__name__}: {_text(error)}", secrets_of(job))
+        if task.request.chord:
+            self.tracking.reporting.report(Report(Notice.CHORD_UNSTORED, job.id, job.run))
+        if end.state == states.SUCCESS:
+            fields: dict[str, str | int] = {
+                "reason": as_reason(f"its result could not be stored in Celery's result backend: {why}")
+            }
+            self._report(Event.COMPLETE, task, job, fields, self._stored_result(task, result))
+        elif end.state == states.RETRY:
+            self.on_retry(task, request=task.request, reason=end.value)
+        elif end.has_begun:
+            traceback = "".join(format_exception(end.value))
+            told = without(f"{type(end.value).__name__}: {_text(end.value)}", secrets_of(job))
+            more = as_reason(f"that could not be stored in Celery's result backend: {why}")[:_ROOM]
+            fields = {**_PRESUMED, "reason": and_also(told, more)}
+            self._fail(task, job.id, job.run, job.attempt, end.value, traceback, fields=fields)
+        else:
+            fields = {**_PRESUMED, "reason": as_reason(f"Celery could not begin its task: {why}")}
+            self._fail(task, job.id, job.run, job.attempt, end.value, None, fields=fields)
 
     def _rejected(self, task: Task, job: CurrentJob, rejection: Reject) -> None:
         if rejection.requeue:
@@ -220,22 +256,17 @@ class Hooks:
             self._report(Event.CANCELLED, task, job, {"reason": job.stopped})
             return
         # A task that raises Ignore may have stored its own outcome before.
-        kept = self._kept(task, task_id)
-        if kept.state == states.SUCCESS:
-            self._report(Event.COMPLETE, task, job, data=self._stored_result(task, kept.result))
-        elif kept.state == states.FAILURE:
-            self._fail(task, job.id, job.run, job.attempt, kept.result, None)
+        kept = self._results.kept_of(task_id, task)
+        if kept is Silence.NO_ANSWER:
+            fields: dict[str, str | int] = {"presumed": Event.LOSE, "unanswered": "1"}
+            fields["reason"] = f"the task raised Ignore; {NOT_ASKED}"
+            self._report(Event.CANCELLED, task, job, fields)
+        elif kept is not Silence.NOTHING_KNOWN and kept["status"] == states.SUCCESS:
+            self._report(Event.COMPLETE, task, job, data=self._stored_result(task, kept.get("result")))
+        elif kept is not Silence.NOTHING_KNOWN and kept["status"] == states.FAILURE:
+            self._fail(task, job.id, job.run, job.attempt, kept.get("result"), None)
         else:
             self._report(Event.CANCELLED, task, job, {"reason": "the task raised Ignore"})
-
-    @staticmethod
-    def _kept(task: Task, task_id: str) -> "_Kept":
-        """What Celery's result backend says of a task."""
-        kept = task.AsyncResult(task_id)
-        try:
-            return _Kept(kept.state, kept.result)
-        except Exception:  # noqa: BLE001 (no backend keeps results, or it does not answer: nobody knows)
-            return _Kept(None, None)
 
     # -- ends: in the child, or in the main process where the child can't report -----------------------------------
 
@@ -253,21 +284,49 @@ class Hooks:
         job = job_of(sender)
         job_id, run = job_and_run_of(task_id)
         attempt = job.attempt if job is not None and job.id == job_id else None
-        is_unstored = self._unstored.discard(task_id)
-        if (is_unstored or attempt is None) and (kept := self._kept(sender, task_id)).state == states.SUCCESS:
-            self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.result))
-            return
+        ended_by, is_unasked = end_of_process(exception), False
+        if attempt is None:
+            if self._told.discard(task_id):
+                return  # by what Celery could not store, and `on_postrun` has said how the task's own code ended
+            kept = self._results.kept_of(task_id, sender)
+            is_unasked = kept is Silence.NO_ANSWER
+            if not isinstance(kept, Silence) and kept["status"] == states.SUCCESS:
+                self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.get("result")))
+                return
         if isinstance(exception, TimeLimitExceeded) and sender.acks_late and not sender.acks_on_timeout:
             self._lose(job_id, run, "it passed its hard time limit", "TimeLimitExceeded", comes_back=True)
             return
-        if (ended_by := end_of_process(exception)) and self._runs_again(sender):
+        if ended_by and is_unasked:
+            self._let_go(task_id, f"its process was lost: {ended_by}", PROCESS_GONE)
+            return
+        if ended_by and self._runs_again(sender):
             if worker_state.should_terminate is None:  # else it is left to others, for whom this worker is lost
                 self._lose(job_id, run, f"its process was lost: {ended_by}", type(exception).__name__)
             return
-        # Where Celery itself has failed, its main process says so, perhaps after the message was delivered again.
-        by_celery = is_unstored or (attempt is None and not isinstance(exception, TimeLimitExceeded))
-        fields = _PRESUMED if ended_by or by_celery else None
-        self._fail(sender, job_id, run, attempt, exception, getattr(einfo, "traceback", None), fields=fields)
+        fields: dict[str, str | int] = {"unanswered": "1"} if is_unasked else {}
+        traceback = getattr(einfo, "traceback", None)
+        if attempt is None and not ended_by and not isinstance(exception, TimeLimitExceeded):
+            self._fail_by_celery(job_id, run, exception, traceback, fields)
+            return
+        # Its main process says so, perhaps after the message was delivered again.
+        fields |= _PRESUMED if ended_by or is_unasked else {}
+        self._fail(sender, job_id, run, attempt, exception, traceback, fields=fields)
+
+    def _fail_by_celery(
+        self,
+        job_id: str,
+        run: int,
+        exception: BaseException | None,
+        traceback: str | None,
+        fields: dict[str, str | int],
+    ) -> None:
+        """Report that Celery itself has failed with a task, where nothing else is known of its end.
+
+        Its child may have told more by then: how the task's own code has ended.
+        """
+        fields, data = self._failure(None, exception, traceback, None, {**_PRESUMED, **fields})
+        report = Report(Notice.CELERY_FAILED, job_id, run, lease=self.lease, fields=fields, data=data, at_ms=now_ms())
+        self.tracking.reporting.report(report)
 
     @never_raises
     def on_requeue(self, request: Any, ended_by: str) -> None:
@@ -279,12 +338,20 @@ class Hooks:
             self._lose(job_id, run, reason, "WorkerLostError", comes_back=True, is_counted=is_counted)
 
     @never_raises
-    def on_untold(self, request: Any, error: Exception) -> None:
-        """Its process was lost, and Celery could not store that: from the main process, and no signal follows."""
-        if self.scope.covers(request.task, request):
-            is_gone = request.lost_by is not None and worker_state.should_terminate is None
-            lease = PROCESS_GONE if is_gone else LET_GO
+    def on_untold(self, request: Any, ended_by: BaseException | None, error: Exception) -> None:
+        """It has failed, and Celery could not store that: from the main process, and no signal follows.
+
+        Whether a success was stored before its process was lost is not known either. What its process has lived to
+        see it has reported itself.
+        """
+        if not self.scope.covers(request.task, request):
+            return
+        if request.lost_by is not None:
+            lease = PROCESS_GONE if worker_state.should_terminate is None else LET_GO
             self._let_go(request.id, f"{type(error).__name__}: {_text(error)}", lease)
+        elif isinstance(ended_by, TimeLimitExceeded):
+            job_id, run = job_and_run_of(request.id)
+            self._fail(None, job_id, run, None, ended_by, None, fields={**_PRESUMED, "unanswered": "1"})
 
     def mask(self, request: Any, text: str) -> str:
         """A text about a task without the values of its masked arguments: from the main process."""
@@ -369,14 +436,17 @@ class Hooks:
 
     @never_raises
     def on_internal_error(self, sender: Task, task_id: str, exception: BaseException | None = None, **_: Any) -> None:
-        """task_internal_error: the worker could not store the result, say, or tell the chord of it.
+        """task_internal_error: Celery itself has failed with a task.
 
-        The result backend may have a success all the same, and the message may come back (acks_late). Where the
-        backend answers, task_failure follows at once; else the reaper finds out.
+        Mostly it could not store how its code ended, which `on_postrun` has reported then. Else nobody knows: the
+        result backend may have a success all the same, and the message may come back (acks_late). Where the backend
+        answers, task_failure follows at once; else the reaper finds out.
         """
         if self.scope.covers(sender, sender.request):
-            self._unstored.add(task_id)
-            self._let_go(task_id, f"{type(exception).__name__}: {_text(exception)}")
+            if self._told.discard(task_id):
+                self._told.add(task_id)  # for the failure that may follow
+            else:
+                self._let_go(task_id, f"{type(exception).__name__}: {_text(exception)}")
 
     # -- one way to the store ---------------------------------------------------------------------------------------
 
@@ -482,18 +552,28 @@ class Hooks:
         fields: dict[str, str | int] | None = None,
     ) -> None:
         job = job_of(task)
+        fields, data = self._failure(job, exception, traceback, kind, fields or {})
+        if task is not None and job is not None and job.id == job_id:
+            self._report(Event.FAIL, task, job, fields, data)
+        else:
+            self._apply(Event.FAIL, job_id, run, attempt, fields, data)
+
+    def _failure(
+        self,
+        job: CurrentJob | None,
+        exception: BaseException | None,
+        traceback: str | None,
+        kind: str | None,
+        fields: dict[str, str | int],
+    ) -> tuple[dict[str, str | int], dict[str, str]]:
+        """The fields of record and data of a failure."""
         secrets = secrets_of(job)
         kind, message = kind or type(exception).__name__, without(_text(exception), secrets)
         error = {"type": kind, "message": message[:2000]}
         if traceback:
             text = without(str(traceback), secrets)
             error["traceback"] = _shortened(text, self.tracking.settings.max_traceback_chars)
-        fields = {"reason": as_reason(f"{kind}: {message}"), **(fields or {})}
-        data = {"error": dumps(error)}
-        if task is not None and job is not None and job.id == job_id:
-            self._report(Event.FAIL, task, job, fields, data)
-        else:
-            self._apply(Event.FAIL, job_id, run, attempt, fields, data)
+        return {"reason": as_reason(f"{kind}: {message}"), **fields}, {"error": dumps(error)}
 
     def _from_request(self, name: str, request: Any, job: CurrentJob, known: Known) -> NewJob:
         delivery = request.delivery_info or {}
@@ -527,17 +607,13 @@ class Hooks:
         return f"jobtracker:{id(self)}:{signal.name}"
 
 
-class _Kept(NamedTuple):
-    """What Celery's result backend says of a task."""
-
-    state: str | None
-    result: Any
-
-
 _PRESUMED: dict[str, str | int] = {"presumed": Event.FAIL}
 """Of a failure after which the main process acknowledges or rejects the message: a broker that dies may not get to
 know that, and delivers it again. So Celery rejects what it could not send for a retry (celery/app/task.py, retry),
 and acknowledges what has returned and could not be stored: often because the broker, the same Redis, was away."""
+
+_ROOM = 150
+"""Characters of a reason for what keeps Celery from storing an end: the end itself has to be told too."""
 
 
 def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:

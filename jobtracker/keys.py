@@ -148,7 +148,7 @@ RECORD_FIELDS = (
     "subs_completed",
     "subs_failed",
     "subs_cancelled",
-    "body",  # a parent's task: "" Celery's chord calls it | "own" we call it | "called" we have
+    "body",  # a parent's task: "" Celery's chord calls it | "own" we | "anew" both may: we as another run | "called"
     "halted",  # "1": fail_fast has begun to cancel the sub-jobs that are left
     "done",  # progress …
     "total",

@@ -14,7 +14,7 @@ from jobtracker.holds import MARK, Holds
 def telling_losses(
     base: type[Request] | str,
     on_requeue: Callable[[Request, str], None],
-    on_untold: Callable[[Request, Exception], None],
+    on_untold: Callable[[Request, BaseException | None, Exception], None],
     mask: Callable[[Request, str], str],
     holds: Holds,
 ) -> type[Request]:
@@ -29,7 +29,7 @@ def telling_losses(
     Args:
         base: The class, or its name, that the task has so far.
         on_requeue: Called with the request and what ended the process.
-        on_untold: Called with the request and what Celery broke off by.
+        on_untold: Called with the request, what its task ended by, and what Celery broke off by.
         mask: Called with the request and a text; returns the text without the values of its masked arguments.
         holds: Where each request notes that it was received, and acknowledged.
     """
@@ -57,7 +57,7 @@ def telling_losses(
             try:
                 return super().on_failure(exc_info, send_failed_event, return_ok)
             except Exception as error:
-                on_untold(self, error)
+                on_untold(self, _inner(exc_info.exception), error)
                 raise
             finally:
                 self.lost_by = None
@@ -80,10 +80,13 @@ def telling_losses(
 
 def end_of_process(error: BaseException | None) -> str | None:
     """What ended a task's process, e.g. "signal 9 (SIGKILL)", by its error in Celery; None where it goes on."""
-    if isinstance(error, ExceptionWithTraceback):
-        error = error.exc
+    error = _inner(error)
     if isinstance(error, WorkerLostError):  # billiard/pool.py, mark_as_worker_lost
         return str(error).removeprefix("Worker exited prematurely: ").partition(" Job:")[0].rstrip(".")
     if isinstance(error, SystemExit | KeyboardInterrupt):
         return repr(error)
     return None
+
+
+def _inner(error: BaseException | None) -> BaseException | None:
+    return error.exc if isinstance(error, ExceptionWithTraceback) else error

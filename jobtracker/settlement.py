@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from jobtracker.changes import Change, News, Verdict
-from jobtracker.dispatch import Dispatcher
+from jobtracker.dispatch import Dispatcher, withheld
 from jobtracker.errors import BrokerUnavailableError, ResendingDisabledError
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
@@ -297,6 +297,20 @@ class Settlement:
         while parent := self.queries.field(job_id, "parent"):
             self.store.edit(parent, fields={"body": "own"})  # where nobody calls it, or has called it
             job_id = parent
+
+    def disown_chord(self, job_id: str) -> None:
+        """Celery could not store a sub-job's part of its chord: that may not come to its end, or may after all.
+
+        So we call the parent's task, as another run; if Celery calls it too, that is refused. Where we can't call it
+        as Celery would, for its arguments or what follows it are not stored, it is left to Celery.
+        """
+        if not (parent := self.queries.field(job_id, "parent")):
+            return
+        [(record, data)] = self.queries.load([parent], missing_ok=True)
+        if "status" not in record or self.why_no_relaunch(record):
+            return
+        if not (withheld(record, data) or record.get("next") or record.get("linked")):
+            self.store.edit(parent, fields={"body": "anew"})  # where nobody calls it, or has called it
 
     def _break_chain(self, next_id: str, before_id: str, at_ms: int | None = None) -> None:
         reason = f"the job before it in its chain, {before_id}, did not complete"

@@ -3,14 +3,12 @@
 import pytest
 from workers_under_test import (
     BROKERS,
-    eventually,
     every_broker,
     every_pool_and_broker,
     every_pool_and_broker_but_quorum,
 )
 
 from jobtracker import Status
-from jobtracker.keys import LET_GO
 from jobtracker.lifecycle import Event
 
 
@@ -54,22 +52,16 @@ def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(poo
 
 
 @every_broker
-def test_a_result_that_can_not_be_stored_is_a_failure_of_a_task_that_ran(project):
-    job = project.expect(project.send("unstorable"), Status.FAILED, "FAILURE", ["began", "returned"])
-    assert "the result can't be stored" in job.error.message
-    # Redis, which could not store it, may be the broker too: it would deliver the message again.
-    assert project.queries.field(job.id, "presumed") == Event.FAIL
-    again = project.signature("ok", 7).set(task_id=job.id)
-    again.apply_async()
-    assert project.expect(job.id, Status.COMPLETED, "SUCCESS", ["began", "returned"] * 2).result == 7
-    assert project.queries.field(job.id, "presumed") is None
+def test_a_task_has_completed_where_its_result_can_not_be_stored_and_celery_calls_that_a_failure(project):
+    job = project.expect(project.send("unstorable"), Status.COMPLETED, "FAILURE", ["began", "returned"])
+    assert job.result == "lost"
+    told = "its result could not be stored in Celery's result backend: OSError: the result can't be stored"
+    assert (job.reason, job.error) == (told, None)
 
 
-def test_a_job_of_which_celery_could_not_store_how_it_ended_is_let_go(project):
+def test_a_task_has_completed_where_celery_can_store_no_end_of_it(project):
     job_id = project.send("untellable")
-    eventually(lambda: project.queries.field(job_id, "lease") == LET_GO)
-    job = project.expect(job_id, Status.RUNNING, "STARTED", ["began", "returned"])
-    assert job.reason == "Celery could not store how it ended: OSError: the result can't be stored"
+    project.expect(job_id, Status.COMPLETED, "STARTED", ["began", "returned"])
 
 
 @pytest.mark.parametrize("task", ["broken_behind", "away_behind"])

@@ -6,10 +6,12 @@ import signal
 import time
 
 import pytest
+from raw_records import stored
 from recount import recount
 from sample_jobs import create_parent, new_job
+from servers import Relay
 from test_reaper import begin, kept
-from workers_under_test import eventually, new_project
+from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
 from jobtracker.asking import ResultAsker, Silence
@@ -85,6 +87,76 @@ def expect_rounds(project):
     project.expect_status(begin(project.tracking.store, "dead", long_ago_ms), Status.FAILED)
 
 
+@pytest.mark.parametrize("how", ["stopped", "silent"])
+def test_a_task_that_has_ended_while_that_can_not_be_stored_has_ended_so_and_runs_once(project, results, how):
+    gate = f"{project.name} {how}"
+    names = ("hold_late", "hold_rerun", "hold_and_look", "hold_and_fail")
+    jobs = {name: project.send(name, gate) for name in names}
+    for job_id in jobs.values():
+        project.expect_did(job_id, "began")
+    not_begun = project.send("begun_aloud")  # behind them
+    with results.away(how):
+        project.launcher.cancel(jobs["hold_and_look"])
+        project.expect_status(jobs["hold_and_look"], Status.CANCELLED)
+        project.diary.open_gate(gate)
+        for name in ("hold_late", "hold_rerun"):
+            found = project.expect_status(jobs[name], Status.COMPLETED)
+            assert found.reason.startswith(UNSTORED)
+        assert found.result == gate
+        found = project.expect_status(jobs["hold_and_fail"], Status.FAILED)
+        assert (found.error.type, found.error.message) == ("ValueError", "as asked")
+        assert found.reason.startswith("ValueError: as asked; that could not be stored in Celery's result backend: ")
+        assert "hold_and_fail" in found.error.traceback
+        found = project.expect_status(not_begun, Status.FAILED)
+        assert found.reason.startswith("Celery could not begin its task: ")
+    expect_rounds(project)
+    for name, job_id in [*jobs.items(), ("begun_aloud", not_begun)]:
+        wanted = {"hold_and_fail": ["began"], "hold_and_look": ["began", "stopped"], "begun_aloud": []}
+        assert (project.did(job_id), project.job(job_id).run) == (wanted.get(name, RAN), 1)
+        assert project.job(job_id).double_runs == 0
+
+
+def test_a_retry_that_can_not_be_stored_goes_on(project, results):
+    gate = f"{project.name} retry"
+    job_id = project.send("hold_and_retry", gate)
+    project.expect_did(job_id, "began attempt 0")
+    with results.away():
+        project.diary.open_gate(gate)
+        waiting = project.expect_status(job_id, Status.RETRYING)
+        assert waiting.reason == "ConnectionError: not yet"
+    found = project.expect_status(job_id, Status.COMPLETED)
+    assert (found.attempt, found.deliveries, found.reason) == (1, 2, None)
+    assert project.did(job_id) == ["began attempt 0", "began attempt 1", "returned"]
+
+
+@pytest.mark.parametrize("policy", ["fail", "continue"])
+def test_a_parent_gets_the_results_of_sub_jobs_whose_chord_could_not_be_told(project, results, policy):
+    gate = f"{project.name} chord {policy}"
+    bad = [job("hold_and_fail", {"gate": gate})] if policy == "continue" else []
+    held = [job("hold", {"gate": gate, "value": n}) for n in range(2)]
+    root = project.launch("collect", sub_jobs=[*held, *bad], failure_policy=policy)
+    for sub in project.subs(root):
+        project.expect_did(sub, "began")
+    with results.away():
+        project.diary.open_gate(gate)
+        found = project.expect_status(root, Status.COMPLETED)
+    assert found.result == [0, 1, None][: len(held) + len(bad)]
+    expect_rounds(project)
+    assert [project.did(root, run) for run in (1, 2)].count(RAN) == 1
+    assert project.job(root).run == 2
+
+
+def test_a_hard_time_limit_that_can_not_be_stored_is_a_failure_and_no_loss(project, results):
+    if project.pool != "prefork":
+        pytest.skip("only processes can be killed")
+    job_id = project.send("hold_rerun", "never opened", time_limit=2)
+    project.expect_did(job_id, "began")
+    with results.away():
+        assert project.expect_status(job_id, Status.FAILED).error.type == "TimeLimitExceeded"
+    expect_rounds(project)
+    assert project.job(job_id).run == 1
+
+
 def test_what_a_lost_worker_ran_waits_until_the_backend_answers(project, results):
     queue = f"{project.name}-victim"
     with project.worker("victim", queues=[queue]) as victim:
@@ -101,6 +173,36 @@ def test_what_a_lost_worker_ran_waits_until_the_backend_answers(project, results
         again = project.expect_status(jobs[1], Status.PENDING)
         assert (again.run, again.losses) == (2, 1)
     project.launcher.cancel(jobs[1])
+
+
+# -- a chord that was told after all --------------------------------------------------------------------------------
+
+
+def test_a_body_that_celery_calls_after_all_runs_once(results, redis_server, worker_log_dir):
+    with (
+        Relay(results.server.port) as relay,
+        project_with(redis_server, worker_log_dir, f"redis://127.0.0.1:{relay.port}") as project,
+        project.worker(concurrency=2),
+    ):
+        queue = f"{project.name}-bodies"
+        project.expect_settled(project.chord([project.signature("ok", 1)] * 2, project.signature("collect")))
+        header = [project.signature("hold", gate, gate) for gate in ("first", "second")]
+        root = project.chord(header, project.signature("collect").set(queue=queue))
+        first, second = project.subs(root)
+        for sub in (first, second):
+            project.expect_did(sub, "began")
+        relay.loses = b"EVALSHA"  # the part is counted, and nobody gets to know
+        project.diary.open_gate("first")
+        assert project.expect_status(first, Status.COMPLETED).reason.startswith(UNSTORED)
+        eventually(lambda: stored(project.client, project.keys, root)["body"] == "anew")
+        relay.loses = None
+        project.diary.open_gate("second")
+        eventually(lambda: project.queries.field(root, "run") == "2")
+        project.consume(queue)
+        found = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
+        assert found.result == ["first", "second"]
+        eventually(lambda: "refused" in [entry.step for entry in project.queries.history(root)])
+        assert project.did(root) == []
 
 
 def test_a_parent_whose_value_is_nowhere_says_which(own_project):

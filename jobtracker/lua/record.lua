@@ -251,7 +251,7 @@ local function follows(rec)
   if SETTLED[rec.status] or rec.executing or open > 0 then return nil end
   if rec.cancel then return 'subs_cancelled' end
   if unhappy and not (rec.policy == 'continue' and rec.run > 0) then return 'subs_failed' end
-  if not unhappy and rec.body ~= 'own' then return nil end -- Celery's chord calls it
+  if not unhappy and rec.body ~= 'own' and rec.body ~= 'anew' then return nil end -- Celery's chord calls it
   if rec.run == 0 or rec.body == 'called' then return nil end
   return 'call'
 end

@@ -4,6 +4,7 @@
 -- ARGV     prefix, parent, sub-job, the sub-job's run, its status, now (ms), how often it had left a terminal status
 --          ('' where the store has one partition), then of sub-jobs in other partitions, as asked for, id, name, reason
 -- Returns  {verdict, the grandparent or '', the parent's run, its status, ids that are asked for}
+--          The run is another one than before where the verdict is due and Celery's chord may call the task too.
 -- Verdicts unnamed  it is about to fail, and names sub-jobs whose records are elsewhere: call again with what they say
 --          missing   there is no such parent, or the sub-job is not one of its
 --          waiting   other sub-jobs are not settled, or Celery's chord calls the parent's task
@@ -100,6 +101,9 @@ end
 
 local event = follows(rec)
 if event == 'call' then
+  if rec.body == 'anew' then -- as another run: if Celery's chord calls it after all, that is refused
+    apply(rec, 'relaunch', now, nil, nil, { 'reason', 'Celery\'s chord may not call it: a part of it could not be stored' })
+  end
   rec.body = 'called'
   dispatched(rec, now)
   return answer('due')

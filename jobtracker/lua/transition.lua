@@ -4,6 +4,7 @@
 -- ARGV     prefix, id, event, now (ms), run, attempt (each '' where the reporter does not know it), the lease that must
 --          still hold the job ('' for any; NOBODY: none may), the execution that reports (its id, the incarnation of its
 --          worker where the id is not known, or ''), n, n field/value pairs for the record, field/value pairs for the data
+-- A job that has settled is held by no worker, though its record names one.
 -- A start that was told before is a duplicate. What an execution reports that does not count is noted, once.
 -- Returns  'outcome, status before, status after, run, attempt, how often its worker or process was lost with it, 1 if a
 --          cancel was asked for, 1 if its parent does not know yet that a sub-job runs, 1 if it runs and others wait for
@@ -24,7 +25,7 @@ end
 local execution, pairs_given = execution_of(rec, ARGV[8]), { unpack(ARGV, 10, 9 + 2 * n) }
 if event == 'start' and execution and is_told(rec, execution) then
   outcome = 'duplicate'
-elseif lease == '' or lease == (rec.lease or NOBODY) then
+elseif lease == '' or lease == NOBODY and not rec.lease or lease == rec.lease and not SETTLED[rec.status] then
   outcome, applied = apply(rec, event, now, run, attempt, pairs_given, execution)
 end
 if outcome == 'applied' and applied == event then

@@ -128,6 +128,24 @@ def hold_and_fail(gate: str) -> None:
     raise ValueError("as asked")
 
 
+@shared_task(name="begun_aloud", track_started=True)
+def begun_aloud() -> None:
+    """Return; Celery stores that it has begun."""
+    did("began")
+    did("returned")
+
+
+@shared_task(name="hold_and_retry", bind=True)
+def hold_and_retry(self: Task, gate: str) -> None:
+    """Wait at a gate and ask to be retried, then return."""
+    did(f"began attempt {self.request.retries}")
+    for _ in diary().until_open(gate):
+        pass
+    if not self.request.retries:
+        raise self.retry(exc=ConnectionError("not yet"), countdown=1)
+    did("returned")
+
+
 @shared_task(name="unserialisable")
 def unserialisable() -> Any:
     """Return what JSON can't carry."""
