@@ -71,6 +71,10 @@ class CurrentJob:
         self._cancelled = False
         self._asked_at = self._reported_at = float("-inf")
 
+    def is_of(self, tracking: Tracking) -> bool:
+        """Whether it is tracked there; another app of this process may have a tracker of its own."""
+        return self._tracking is tracking
+
     def progress(self, done: float, total: float, note: str = "") -> None:
         """Report how far the task is; written at most every `PROGRESS_INTERVAL_S` seconds, and when it is done.
 

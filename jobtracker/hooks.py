@@ -167,7 +167,7 @@ class Hooks:
         """
         request = sender.request
         job = job_in(request)
-        if job is None:
+        if job is None or not job.is_of(self.tracking):
             return
         report = self._report_of(Event.COMPLETE, sender, request, job, {}, self._stored_result(sender, result))
         if job.alone and self._keeps_results and not request.ignore_result:
@@ -189,7 +189,7 @@ class Hooks:
         main process reports.
         """
         job = job_of(sender)
-        if job is None:
+        if job is None or not job.is_of(self.tracking):
             return
         error = sys.exc_info()[1]
         if error is not None and (end := unstored_end(error, state)) is not None:

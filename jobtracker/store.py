@@ -440,6 +440,7 @@ class JobStore:
         for part, own in self.keys.share_out(never, str).items():
             pipe.zrem(part("expiring"), *own)
         pipe.execute()
+
     def answered(self, *job_ids: str) -> None:
         """Note that Celery's result backend has answered about jobs that were taken for lost without it."""
         for part, own in self.keys.share_out(job_ids).items():
