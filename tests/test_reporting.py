@@ -61,7 +61,7 @@ def queries(client, keys):
 def applier(client, keys, store, queries):
     """Writes reports, and what a test wants to happen in their place."""
     app = Celery()
-    settlement = Settlement(store, queries, Dispatcher(app, queries), Leases(client, keys, 20))
+    settlement = Settlement(store, queries, Dispatcher(app, queries), Leases(client, keys, 20), resends=True)
 
     class Own(Applier):
         def apply(self, report, again):
