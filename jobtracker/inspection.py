@@ -230,9 +230,6 @@ class Inspection:
     def perhaps_held(self, messages: Mapping[str, str]) -> set[str]:
         """Those of messages that a worker holds, or may hold: one without a lease, or one that does not answer.
 
-        All are asked, for the whole time limit. Of a worker that is not tracked nobody knows what it holds of the
-        queues that it consumes.
-
         Args:
             messages: The queues of the messages by task id.
 
@@ -244,12 +241,26 @@ class Inspection:
         if {worker.incarnation for worker in live} - holdings.keys():
             return set(messages)
         held = {task_id for holding in holdings.values() for task_id in holding.held}
+        return held & messages.keys() | self.perhaps_held_untracked(messages, live)
+
+    def perhaps_held_untracked(self, messages: Mapping[str, str], live: Collection[Worker]) -> set[str]:
+        """Those of messages that a worker without a lease holds, or may hold, as all that its queues had.
+
+        All workers are asked, for the whole time limit: who knows who will answer?
+
+        Args:
+            messages: The queues of the messages by task id.
+            live: The workers that have a lease.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
         with self._broker() as connection:
             consumed = _lists(self._inspect(connection, None).active_queues())
             strangers = consumed.keys() - {worker.name for worker in live}
             told = self._inspect(connection, list(strangers)).query_task(*messages) if strangers else None
         queues = {queue["name"] for name in strangers for queue in consumed[name]}
-        held |= {task_id for tasks in (told or {}).values() if isinstance(tasks, dict) for task_id in tasks}
+        held = {task_id for tasks in (told or {}).values() if isinstance(tasks, dict) for task_id in tasks}
         return {task_id for task_id, queue in messages.items() if task_id in held or queue in queues}
 
     def abandoned(self) -> list[Taken]:

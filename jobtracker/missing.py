@@ -135,7 +135,7 @@ class MissingMessages:
             for job in jobs
             if self._is_missing(job, found, known.get(job.task_id))
         ]
-        return self._unless_held(missing)
+        return self._unless_held(missing, found)
 
     def _is_open(self, job: Job, found: Findings) -> bool:
         """Whether it takes the workers to tell what a job waits for, and something can be done about it."""
@@ -166,7 +166,7 @@ class MissingMessages:
         wait_s = self._lost_ms / 1000 if ended or job.record.get("subs") else 0.0
         return before.since < now and now - before.since >= wait_s
 
-    def _unless_held(self, missing: list[Astray]) -> list[Astray]:
+    def _unless_held(self, missing: list[Astray], found: Findings) -> list[Astray]:
         """Without those whose messages a worker may have that has no lease: it is not tracked, or was cut off."""
         queues = {
             each.job.task_id: each.job.queue for each in missing if not each.job.is_executing and not each.ended_by
@@ -174,7 +174,7 @@ class MissingMessages:
         if not queues:
             return missing
         try:
-            held = self._inspection.perhaps_held(queues)
+            held = self._inspection.perhaps_held_untracked(queues, found.leases.values())
         except BrokerUnavailableError as error:
             logger.debug("Who else may have messages could not be asked: %s", error)
             held = set(queues)
