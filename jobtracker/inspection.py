@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from jobtracker.brokers import (
     Backlog,
     ask_broker,
-    backlog,
+    backlogs,
     broker_refusal,
     connected,
     unacknowledged,
@@ -58,12 +58,16 @@ class Inspection:
             BrokerUnavailableError: The broker does not answer.
         """
         live = self.leases.live()
+        sent = self.tracking.queries.queues()
         names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
         names |= {queue for worker in live for queue in worker.queues} | {self.app.conf.task_default_queue}
 
-        def ask(connection: Any) -> tuple[dict[str, Backlog], int | None]:
-            waiting = {name: backlog(connection, name) or _NOTHING for name in sorted(names)}
+        def ask(connection: Any) -> tuple[dict[str, Backlog | None], int | None]:
+            waiting = backlogs(connection, sorted(names.union(sent.names)))
             return waiting, unacknowledged(connection)
+
+        def matters(name: str, waiting: Backlog | None) -> bool:
+            return name in names or waiting is None or waiting.messages > 0 or bool(waiting.consumers)
 
         found, held = ask_broker(self.app, ask)
         return QueueDepths(
@@ -73,9 +77,13 @@ class Inspection:
                     messages=messages,
                     consumers=[worker.name for worker in live if name in worker.queues],
                     consumer_count=consumers,
+                    exists=waiting is not None,
                 )
-                for name, (messages, consumers) in found.items()
+                for name, waiting in found.items()
+                if matters(name, waiting)
+                for messages, consumers in [waiting or _NOTHING]
             ],
+            some_left_out=sent.some_left_out,
             unacknowledged=held,
         )
 
@@ -151,7 +159,8 @@ class Inspection:
         """Whether somebody comes for the jobs: a worker answers and names its queues, and no queue waits in vain."""
         try:
             workers = self.workers()
-            unconsumed = self.unconsumed()
+            depths = self.queue_depths()
+            unconsumed = self._unconsumed(depths)
         except (BrokerUnavailableError, RedisError) as error:
             return Component(healthy=False, detail=in_words(error))
         # A solo worker answers nobody while it runs a task; that it lives, its lease says.
@@ -173,7 +182,9 @@ class Inspection:
                 f"messages wait where no worker consumes: {waiting}; start one with --queues {queues}, or purge them "
                 "where their jobs are cancelled or nobody is to do them"
             )
-        facts = {"consuming": consuming, "silent": silent, "unconsumed": unconsumed}
+        facts: dict[str, Any] = {"consuming": consuming, "silent": silent, "unconsumed": unconsumed}
+        if depths.some_left_out:
+            facts["some_queues_left_out"] = True
         return Component(healthy=detail is None, detail=detail, facts=facts)
 
     def unconsumed(self) -> dict[str, int]:
@@ -182,11 +193,14 @@ class Inspection:
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
+        return self._unconsumed(self.queue_depths())
+
+    def _unconsumed(self, depths: QueueDepths) -> dict[str, int]:
         consumed: set[str] = set()
         for worker in self.workers():
             # One that is too busy to answer consumes what it did when it started.
             consumed.update(worker.queues if worker.online or not worker.lease else worker.lease.queues)
-        waiting = [each for each in self.queue_depths().queues if each.messages and each.queue not in consumed]
+        waiting = [each for each in depths.queues if each.messages and each.queue not in consumed]
         if any(each.consumer_count is None for each in waiting):
             # A worker without a lease is unknown until it answers, so the whole time limit is waited for.
             with self._broker() as connection:

@@ -62,6 +62,12 @@ PREFIXES: dict[str, str] = {
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
     "settled": "settled:",
     # settled:<hour>:<t> string  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
+    # queues ------------------------------------------------------------------------------------------------------
+    "queues": "queues",
+    # queues         zset    Names of the queues that jobs were sent to, scored by when (ms), to the minute. At most
+    #                        MOST_QUEUES; "" stands for those that are left out then. Writer: create, plant,
+    #                        transition, settle. A name leaves when nothing was sent there for as long as settled jobs
+    #                        stay, and nothing waits there: forget_queues.
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.
@@ -173,6 +179,9 @@ DATA_FIELDS = (
     "schedule",  # name of the entry in beat's schedule
     "sent_from",  # the process that sent it, as Celery names it; not set where a job did
 )
+
+MOST_QUEUES = 500
+"""So many names of queues a partition knows: a project may have one for each of its customers."""
 
 LET_GO = "none"
 """In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""

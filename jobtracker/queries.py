@@ -4,7 +4,7 @@ import copy
 import heapq
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 from redis.client import NEVER_DECODE
@@ -14,7 +14,7 @@ from jobtracker.connection import RedisClient
 from jobtracker.errors import JobNotFoundError
 from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
 from jobtracker.history import HistoryEntry, history_of
-from jobtracker.keys import Keys, Partition
+from jobtracker.keys import MOST_QUEUES, Keys, Partition
 from jobtracker.lifecycle import SETTLED, Priority, Status
 from jobtracker.lists import Cursor, JobFilter, Plan, Sort, plan
 from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine, from_ms, job_and_run_of
@@ -40,6 +40,16 @@ Loaded = tuple[dict[str, str], dict[str, str]]
 """A record and its bulky part."""
 
 _NEVER_MS = 1 << 53
+
+
+class SentQueues(NamedTuple):
+    """The queues that jobs were sent to."""
+
+    names: list[str]
+    some_left_out: bool
+    """There were more of them than are kept: `keys.MOST_QUEUES`."""
+
+
 _STATUSES = frozenset(Status)
 _PRIORITIES = frozenset(Priority)
 
@@ -494,6 +504,22 @@ class JobQueries:
         return {
             task_id for own, scores in found for task_id, score in zip(own, scores, strict=True) if score is not None
         }
+
+    def queues(self) -> SentQueues:
+        """The queues that jobs were sent to, `keys.MOST_QUEUES` at most: those where something was sent to last."""
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            pipe.zrange(part("queues"), 0, -1, withscores=True)
+        last: dict[str, float] = {}
+        for name, sent_ms in chain.from_iterable(pipe.execute()):
+            last[name] = max(sent_ms, last.get(name, 0))
+        some_left_out = last.pop("", None) is not None or len(last) > MOST_QUEUES
+        latest = sorted(last, key=lambda name: (-last[name], name))[:MOST_QUEUES]
+        return SentQueues(sorted(latest), some_left_out)
+
+    def queues_before(self, part: Partition, before_ms: int) -> list[str]:
+        """The queues of a partition's jobs to which nothing was sent since a time; "" as `keys.PREFIXES` has it."""
+        return list(self.client.zrange(part("queues"), "-inf", before_ms - 1, byscore=True))
 
     def kinds(self, part: Partition) -> set[str]:
         """The priorities and types of the jobs that a partition has had: "<priority>:<type>"."""

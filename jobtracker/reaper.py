@@ -12,10 +12,14 @@ import uuid
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
+from redis.exceptions import ResponseError
+
 from jobtracker.asking import Silence
 from jobtracker.backend import Ending, ResultBackend
+from jobtracker.brokers import backlogs, connected
 from jobtracker.changes import SettledIndex
 from jobtracker.connection import is_away
+from jobtracker.errors import BrokerUnavailableError
 from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.losses import UNANSWERED
@@ -54,6 +58,8 @@ _EXPIRED_FOR_MS = 3000
 
 _LET_GO = {LET_GO, PROCESS_GONE}
 """What stands for the lease of a worker that lives and does not run a job any more."""
+_BROKER_S = 1.0
+"""How long the broker may take to connect, and to answer."""
 
 _ASKED = 100
 """About how many unsettled jobs of each status Celery's result backend is asked in a round."""
@@ -93,6 +99,7 @@ class Reaper:
         self._reached: dict[Partition, dict[tuple[Status, str], SettledIndex]] = {}  # by retention
         self._unfinished: dict[Partition, list[SettledIndex]] = {}  # where there was no time for more
         self._begun_anew_at = float("-inf")
+        self._forgotten_at = float("-inf")  # queues
         self._missing = MissingMessages(tracking)
         self._backend = ResultBackend(tracking)
         self._was_away_at = float("-inf")
@@ -108,6 +115,7 @@ class Reaper:
                 self.tell_waiting,
                 self.send_unconfirmed,
                 self.remove_expired,
+                self.forget_queues,
             ):
                 self._take_turn()
                 step()
@@ -411,6 +419,32 @@ class Reaper:
         for part in self.tracking.queries.parts:
             removed += self._remove_expired(part, before_ms, ends_at)
         return removed
+
+    def forget_queues(self) -> int:
+        """Forget queues to which nothing was sent for as long as settled jobs stay, and that are empty; how many.
+
+        They are asked for once an hour.
+        """
+        now = time.monotonic()
+        if now < self._forgotten_at + _ANEW_S:
+            return 0
+        before_ms, queries = now_ms() - self.tracking.settings.retention_ms, self.tracking.queries
+        old = {part: names for part in queries.parts if (names := queries.queues_before(part, before_ms))}
+        forgotten = 0
+        if old:
+            asked = sorted({name for names in old.values() for name in names} - {""})
+            try:
+                with connected(self.tracking.app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+                    found = backlogs(connection, asked)
+            except (BrokerUnavailableError, ResponseError) as error:
+                logger.debug("Which queues are empty could not be asked: %s", error)
+                return 0
+            empty = {"", *(name for name, waiting in found.items() if waiting is None or not waiting.messages)}
+            for part, names in old.items():
+                if gone := [name for name in names if name in empty]:
+                    forgotten += self.tracking.store.forget_queues(part, gone, before_ms=before_ms)
+        self._forgotten_at = now
+        return forgotten
 
     def _remove_expired(self, part: Partition, before_ms: int, ends_at: float) -> int:
         store, removed = self.tracking.store, 0

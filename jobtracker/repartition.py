@@ -139,6 +139,8 @@ class Repartition:
         for name in ("trash", "kinds"):
             for key in keys.get(name, ()):
                 self._copy_set(name, key)
+        for key in keys.get("queues", ()):
+            self._copy_queues(key)
         if self.is_elsewhere or part.number >= len(self.to.parts):
             for key in (key for name in _SERIES for key in keys.get(name, ())):
                 self._merge_series(part, key)
@@ -205,6 +207,15 @@ class Repartition:
                 pipe.sadd(place(name), *own)
         pipe.execute()
 
+    def _copy_queues(self, key: str) -> None:
+        """Let each partition know the names that one knew: those of its jobs are among them."""
+        names = dict(self.source.zrange(key, 0, -1, withscores=True))
+        pipe = self.target.pipeline(transaction=False)
+        for place in self.to.parts:
+            if names:
+                pipe.zadd(place("queues"), names, gt=True)
+        pipe.execute()
+
     def _merge_series(self, part: Partition, key: str) -> None:
         """Add what a partition has counted to what another one has, once."""
         place = self.to.parts[part.number % len(self.to.parts)]
@@ -235,7 +246,7 @@ class Repartition:
         if trash := {each for each in self.source.smembers(part("trash")) if self._goes(part, each)}:
             self.source.srem(part("trash"), *trash)
         if goes_whole:
-            rest += [key for name in (*_SERIES, *_OF_PROCESSES, "kinds") for key in keys.get(name, ())]
+            rest += [key for name in (*_SERIES, *_OF_PROCESSES, "kinds", "queues") for key in keys.get(name, ())]
         for gone in batched(rest, _AT_ONCE):
             self.source.unlink(*gone)
 

@@ -124,12 +124,23 @@ class QueueDepth(BaseModel):
         description="How many consumers the broker counts, those of workers that are not tracked among them; null "
         "where it does not tell."
     )
+    exists: bool = Field(
+        True,
+        description="Whether the broker has it. RabbitMQ drops what is sent to a queue that it does not have; one of "
+        "Redis is always there.",
+    )
 
 
 class QueueDepths(BaseModel):
     """All queues that jobs are sent to or workers consume."""
 
-    queues: list[QueueDepth]
+    queues: list[QueueDepth] = Field(
+        description="Those of job types and workers; and those that were named at a call only, where something waits "
+        "in them or somebody consumes them, or the broker does not have them."
+    )
+    some_left_out: bool = Field(
+        False, description="Calls have named more queues than are kept: messages may wait in others."
+    )
     unacknowledged: int | None = Field(
         description="Messages that workers hold and have not acknowledged, of all queues; null where the broker "
         "does not tell."

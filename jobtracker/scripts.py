@@ -20,7 +20,7 @@ from redis.exceptions import ConnectionError, MovedError, ResponseError, Timeout
 from jobtracker.cluster import ClusterClient
 from jobtracker.connection import RedisClient, give_back, is_away
 from jobtracker.histograms import BUCKETS, GAMMA, TOTALS
-from jobtracker.keys import LET_GO, NOBODY, PREFIXES, RECORD_FIELDS, SCHEMA
+from jobtracker.keys import LET_GO, MOST_QUEUES, NOBODY, PREFIXES, RECORD_FIELDS, SCHEMA
 from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Priority
 from jobtracker.models import RUN_MARK
 
@@ -350,6 +350,7 @@ def _render(verbs: Iterable[str], keep_s: int, *, reads_only: bool) -> str:
         "PRIORITIES": list(Priority),
         "RUN_MARK": RUN_MARK,
         "NOBODY": NOBODY,
+        "MOST_QUEUES": MOST_QUEUES,
     }
     parts = [f"local {name} = {lua_table(value)}" for name, value in tables.items()]
     parts += [*map(_read, ("series", "ledger", "record", "lists", "fence")), "local VERB = {}"]

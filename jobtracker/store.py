@@ -38,6 +38,7 @@ _VERBS = (
     "reap",
     "claim",
     "plant",
+    "forget_queues",
     "many",
 )
 
@@ -421,6 +422,10 @@ class JobStore:
             for part, own in self.keys.share_out(task_ids, _job_of).items()
         ]
         return [each for claimed in self._verbs.call_many(self.client, "claim", calls) for each in claimed]
+
+    def forget_queues(self, part: Partition, names: Sequence[str], *, before_ms: int) -> int:
+        """Forget names of queues to which nothing was sent since a time; returns how many."""
+        return int(self._verbs.call(self.client, "forget_queues", part("queues"), [part.prefix, before_ms, *names]))
 
     def told(self, job_id: str) -> None:
         """Note that those who wait for a job know what has become of it; `settle` notes that of a parent."""

@@ -46,6 +46,7 @@ def fill(client, keys):
     store.create(*(new_job(sub, parent="gone") for sub in ("g1", "g2")), new_job("gone", subs=["g1", "g2"]))
     store.delete("gone")
     store.count_dropped(3)
+    store.create(*(new_job(f"q{n}", run=1, queue=f"queue-{n % 3}") for n in range(9)), at_ms=START_MS)
     Registry(client, keys).announce(JobType(name="t0", task="t0"))
 
 
@@ -67,6 +68,7 @@ def all_of(client, keys):
         "untold": sorted(queries.untold(LATER_MS, 100)),
         "unconfirmed": sorted(queries.unconfirmed(LATER_MS, 100)),
         "unsent": sorted(queries.unsent(LATER_MS, 100)),
+        "queues": queries.queues(),
         "trash": sorted(queries.trash(100)),
         "dropped": queries.dropped(),
         "types": Registry(client, keys).all(fresh=True),

@@ -25,6 +25,8 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
         [(depth.queue, depth.messages, _consumers(depth)) for depth in found.queues],
     )
     console.print()
+    if found.some_left_out:
+        console.print("There are more queues than are kept: messages may wait in others.", soft_wrap=True)
     console.print(f"Pending jobs, the ones that were not started included: {found.pending:,}", soft_wrap=True)
     if found.unacknowledged is not None:
         console.print(f"Messages that workers hold: {found.unacknowledged:,}", soft_wrap=True)
@@ -32,6 +34,8 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
 
 def _consumers(depth: QueueDepth) -> Text:
     """Its workers by name; where there are none, how many consumers the broker counts."""
+    if not depth.exists:
+        return Text("no queue of that name at the broker", "bold red")
     if depth.consumers:
         return Text(", ".join(depth.consumers))
     if depth.consumer_count:

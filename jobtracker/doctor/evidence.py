@@ -188,6 +188,8 @@ def _ask_broker(found: Evidence, inspection: Inspection) -> None:
     with found.trying("the queues"):
         found.queues = inspection.queue_depths()
         found.unconsumed = inspection.unconsumed()
+        if found.queues.some_left_out:
+            found.unchecked.append("all queues: calls have named more of them than are kept")
 
 
 def _find_abandoned(found: Evidence, tracking: Tracking, inspection: Inspection) -> None:

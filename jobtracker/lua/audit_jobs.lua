@@ -77,6 +77,17 @@ local function check_index(id, score, name, a, b)
   end)
 end
 
+-- The queue that an open job was sent to lately is known; one that is empty may have been forgotten since.
+local DAY_MS = 86400000
+local now_s = redis.call('TIME')[1]
+local function check_queue(rec)
+  local queue = rec.via or rec.queue
+  if SETTLED[rec.status] or rec.run == 0 or not queue or queue == '' or #queue > LONGEST_QUEUE then return end
+  if not rec.queued or now_s * 1000 - rec.queued > DAY_MS or redis.call('ZSCORE', key('queues'), queue) then return end
+  if redis.call('ZSCORE', key('queues'), '') then return end
+  differs('missing', 'queues', queue, '', 'there', function() sent_to_queue(rec, rec.queued) end)
+end
+
 local function check_job(id)
   local rec = load(id)
   if not (rec and MATRIX.start[rec.status] and rec.type and tonumber(rec.created) and tonumber(rec.entered)) then
@@ -96,6 +107,7 @@ local function check_job(id)
   if redis.call('SISMEMBER', key('kinds'), kind_of(rec)) == 0 then
     differs('missing', 'kinds', kind_of(rec), '', 'there', function() introduce(rec) end)
   end
+  check_queue(rec)
   if rec.subs > 0 then check_family(rec) end
   local parent = rec.parent
   if parent and redis.call('EXISTS', key('job', parent)) == 0 then

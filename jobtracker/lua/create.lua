@@ -40,10 +40,12 @@ if not rec then
   tally('created', now, 1)
   outcome = 'applied'
 end
+local is_changed = outcome == 'applied'
 local function add(name)
   local value = given(fields, name)
   if not value or rec[name] then return false end
   set_field(rec, name, value)
+  is_changed = true
   return true
 end
 if outcome == 'duplicate' and (rec.deliveries > 0 or not rec.queued) then -- whose worker's start may be on its way
@@ -60,6 +62,8 @@ if outcome == 'duplicate' and not rec.executing and not SETTLED[rec.status] then
     end
   end
 end
+
+if is_changed then sent_to_queue(rec, now) end
 
 local attached, is_settled = 0, {} -- by what a record holds: many are alike
 local function tell_of(subs)

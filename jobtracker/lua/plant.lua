@@ -29,6 +29,7 @@ for _, group in ipairs(groups) do
   enter(key('entered', 'pending', kind_of(rec)), jobs)
   if rec.parent then enter(key('untold'), jobs) end
   introduce(rec)
+  sent_to_queue(rec, now)
   created = created + #jobs
 end
 redis.call('MSET', unpack(records))

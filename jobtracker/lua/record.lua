@@ -95,6 +95,20 @@ end
 -- As task_id_of in models.py.
 local function task_id(rec) return rec.run > 1 and rec.id .. RUN_MARK .. rec.run or rec.id end
 
+-- The queue to which a run's message goes is known from then on, even if it is named nowhere else. Its time is written
+-- once a minute: to look at it costs less.
+local QUEUE_KNOWN_MS = 60000
+local LONGEST_QUEUE = 255 -- bytes, as AMQP has it
+local function sent_to_queue(rec, now)
+  local queue = rec.via or rec.queue
+  if not queue or queue == '' or rec.run == 0 then return end
+  if #queue > LONGEST_QUEUE then queue = '' end
+  local known = redis.call('ZSCORE', key('queues'), queue)
+  if known and now - known < QUEUE_KNOWN_MS then return end
+  if not known and queue ~= '' and redis.call('ZCARD', key('queues')) >= MOST_QUEUES then queue = '' end
+  redis.call('ZADD', key('queues'), 'GT', now, queue)
+end
+
 -- The run that the record says is about to be published: until its publisher says that it was, the reaper watches it.
 local function dispatched(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end
 local function not_dispatched(rec) redis.call('ZREM', key('unconfirmed'), task_id(rec)) end
@@ -176,6 +190,7 @@ end
 -- field/value pairs, among them `unanswered`, which is not kept in the record.
 local OF_A_RUN = { 'started', 'began', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason',
   'done', 'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution' }
+local SENDS = { enqueue = true, rerun = true, relaunch = true, retry = true, requeue = true, replace = true }
 local function remember(rec, event, now, run, attempt, moved, more, execution)
   if moved then rec.entered = now end
   if rec.presumed and (EVIDENCE[event] or event == 'reopen') then
@@ -231,6 +246,7 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
     if PRESUMPTION[event] then rec.presumed = given(more, 'presumed') or event end
     if rec.presumed and given(more, 'unanswered') then unanswered(rec.id, now) end
   end
+  if SENDS[event] then sent_to_queue(rec, now) end
 end
 
 -- All sub-jobs have settled and the parent's own task does not run: nothing would notice a mere cancel mark.

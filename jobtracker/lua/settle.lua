@@ -106,6 +106,7 @@ if event == 'call' then
   end
   rec.body = 'called'
   dispatched(rec, now)
+  sent_to_queue(rec, now)
   return answer('due')
 end
 if event then return presume(event) end

@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from celery import Celery
 from serving import SHIPPED_DOCUMENTS, Api, Json, eventually, job, running_api, running_worker, waiting
 from typer.testing import CliRunner
 
+from jobtracker import Tracker
 from jobtracker.brokers import SHIPPED_QUEUE
 from jobtracker.cli.app import app
 from jobtracker.processes import ChildProcess
@@ -65,7 +67,7 @@ def the_worker(api: Api) -> Json:
 
 
 def test_a_backlog_of_all_priorities_is_counted(api, parked, parked_messages):
-    nothing = {"queue": PARKED, "messages": 0, "consumers": [], "consumer_count": None}
+    nothing = {"queue": PARKED, "messages": 0, "consumers": [], "consumer_count": None, "exists": True}
     assert depth_of(api, PARKED) == nothing
     jobs = [api.launch(job(parked, priority=priority)) for priority in ("low", "normal", "high", "critical", "low")]
     assert depth_of(api, PARKED) == {**nothing, "messages": 5}
@@ -228,6 +230,31 @@ def test_a_queue_that_a_worker_consumes_which_is_not_tracked_is_no_trouble(api, 
         assert depth_of(api, PARKED)["messages"] > 0
     finally:
         worker.stop()
+
+
+def test_a_queue_that_only_a_call_names_makes_the_health_and_the_command_line_say_so(api):
+    sender = Celery("shop", broker=api.settings.broker_url, set_as_current=False)
+    tracker = Tracker(sender, api.settings)
+    mail = "mail-of-nobody"
+
+    def send_mail() -> None:
+        """Sent, and not run by anybody."""
+
+    try:
+        sender.task(send_mail, name="tests.mail", shared=False).apply_async(queue=mail)
+        assert depth_of(api, mail)["messages"] == 1
+        response = api.http.get("/api/tracking/health")
+        assert response.status_code == 503
+        assert response.json()["components"]["workers"]["facts"]["unconsumed"] == {mail: 1}
+        told = CliRunner().invoke(app, ["health", "--url", str(api.http.base_url)])
+        assert (told.exit_code, f"{mail} (1)" in told.stdout.replace("\n", " ")) == (1, True)
+        listed = CliRunner().invoke(app, ["queues", "--url", str(api.http.base_url)])
+        assert any(line.split()[:3] == [mail, "1", "no"] for line in listed.stdout.splitlines())
+    finally:
+        tracker.detach()
+        sender.close()
+        api.client.delete(mail, *api.client.scan_iter(match=f"{mail}*"))
+    assert mail not in {depth["queue"] for depth in api.get("/api/tracking/queue-depth")["queues"]}
 
 
 def test_the_apis_own_health_does_not_ask_for_workers(quiet_api):

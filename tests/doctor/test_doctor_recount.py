@@ -16,6 +16,7 @@ from jobtracker.doctor.recount import Recount
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.lifecycle import Event, Priority, Status
 from jobtracker.settings import Settings
+from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
 
@@ -67,6 +68,18 @@ def look(tracking: Tracking, *, repair: bool = False) -> list[tuple[str, str, st
 def test_nothing_differs_in_a_store_that_nobody_meddled_with(tracking, job, parent):
     assert look(tracking) == []
     assert look(tracking, repair=True) == []
+
+
+def test_the_queue_of_an_open_job_that_is_not_known_any_more_is_told_and_mended(tracking, store, keys):
+    store.create(new_job("sent", run=1, queued=now_ms(), queue="mail"))
+    store.create(new_job("settled", run=1, queued=now_ms(), queue="other"))
+    store.apply(Event.COMPLETE, "settled", run=1)
+    store.client.delete(keys("queues"))
+    missing = [("missing", "queues", "mail")]
+    assert look(tracking) == missing
+    assert look(tracking, repair=True) == missing
+    assert tracking.queries.queues().names == ["mail"]
+    assert look(tracking) == []
 
 
 DAMAGES = {
