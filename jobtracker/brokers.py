@@ -56,13 +56,19 @@ def configure(app: Celery, settings: Settings) -> None:
     # Not Celery's own `celery`: workers of other projects on the same broker consume that, and know other tasks.
     app.conf.update(task_default_queue=SHIPPED_QUEUE)
     app.conf.update(_amqp_conf(settings) if settings.broker_is_amqp else _REDIS_CONF)
+    if settings.celery_visibility_timeout_s is not None and not settings.broker_is_amqp:
+        app.conf.broker_transport_options = {"visibility_timeout": settings.celery_visibility_timeout_s}
     for name, url in (
         ("broker_transport_options", settings.celery_broker_url),
         ("result_backend_transport_options", settings.celery_result_backend),
     ):
         if is_sentinel(url or settings.tracking_url):
             of = SentinelAddress.read(url or settings.tracking_url)
-            app.conf[name] = {"master_name": of.service, "sentinel_kwargs": how_to_ask(of, _SENTINELS_WITHIN_S)}
+            app.conf[name] = {
+                **app.conf[name],
+                "master_name": of.service,
+                "sentinel_kwargs": how_to_ask(of, _SENTINELS_WITHIN_S),
+            }
 
 
 _SENTINELS_WITHIN_S = 1

@@ -96,6 +96,9 @@ class Explainer:
         if verdict.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
             [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
             by_itself = verdict.code is Code.MESSAGE_MISSING or not job.has_begun
+            if self.tracking.settlement.resends and _is_given_back(job, verdict):
+                verdict.sentence += " Before that it is given back to its queue, within seconds."
+                return verdict
             advice = resending_of(self.tracking.settlement, record, data).advice(verdict.code, by_itself=by_itself)
             verdict.sentence += f" {advice}"
         elif verdict.code is Code.BEING_SENT and not self.tracking.settlement.resends:
@@ -173,3 +176,11 @@ class Explainer:
     def _performance(self, job_types: Iterable[str]) -> dict[str, Performance]:
         now = now_ms()
         return self.tracking.queries.performance(now - (_WINDOW_HOURS - 1) * HOUR_MS, now, sorted(set(job_types)))
+
+
+def _is_given_back(job: Job, verdict: Verdict) -> bool:
+    """Whether the reaper gives the message of a lost execution back, as `requeueing.AbandonedMessages` does."""
+    if not job.has_begun or job.status is not Status.PENDING or not job.record.get("execution"):
+        return False
+    taken_at, began_ms = verdict.message.taken_at if verdict.message else None, job.attempt_began_ms
+    return taken_at is not None and began_ms is not None and taken_at.timestamp() * 1000 <= began_ms

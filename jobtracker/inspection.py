@@ -277,6 +277,16 @@ class Inspection:
         held = {task_id for tasks in (told or {}).values() if isinstance(tasks, dict) for task_id in tasks}
         return {task_id for task_id, queue in messages.items() if task_id in held or queue in queues}
 
+    def told_by_anyone(self, task_ids: Collection[str]) -> set[str]:
+        """Those of the tasks that a worker says it has, even one without a lease: all are asked, for the time limit.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with self._broker() as connection:
+            answers = self._inspect(connection, None).query_task(*task_ids) or {}
+        return {task_id for tasks in answers.values() if isinstance(tasks, dict) for task_id in tasks} & set(task_ids)
+
     def abandoned(self) -> list[Taken]:
         """Messages that were fetched and not acknowledged, and that no worker has; known on Redis only.
 

@@ -27,6 +27,7 @@ from jobtracker.missing import Astray, MissingMessages, settle_missing
 from jobtracker.models import job_and_run_of
 from jobtracker.outbox import Outbox
 from jobtracker.reasons import and_also
+from jobtracker.requeueing import AbandonedMessages
 from jobtracker.scripts import FencedError, batched
 from jobtracker.store import REMOVED_AT_ONCE, now_ms
 from jobtracker.tracking import Tracking
@@ -101,13 +102,17 @@ class Reaper:
         self._begun_anew_at = float("-inf")
         self._forgotten_at = float("-inf")  # queues
         self._missing = MissingMessages(tracking)
+        self._abandoned = AbandonedMessages(tracking)
         self._backend = ResultBackend(tracking)
         self._was_away_at = float("-inf")
 
     def step(self) -> None:
         """One round, if nobody else is at it."""
         try:
-            self.settle_lost(self._take_turn())
+            parts = self._take_turn()
+            self.settle_lost(parts)
+            self._take_turn()
+            self.give_back(parts)
             for step in (
                 self.settle_finished,
                 self.settle_expired,
@@ -178,6 +183,10 @@ class Reaper:
             self._looked_up_to = place.behind(found, gone)
             settled, looked_at = settled + len(gone), looked_at + len(found)
         return settled
+
+    def give_back(self, parts: Sequence[Partition]) -> int:
+        """Give what lost workers had begun and not acknowledged back to its queue; returns how many messages."""
+        return self._abandoned.give_back(self.tracking, parts)
 
     def _has_lost_some(self) -> bool:
         """Whether a worker has gone lately: until all that it ran has been running for long, all jobs are looked at.

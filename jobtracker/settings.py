@@ -85,6 +85,12 @@ class Settings(EnvironmentSettings):
     celery_queue_type: Literal["classic", "quorum"] = Field(
         "classic", description="What queues the shipped workers, and for them the API, declare on RabbitMQ."
     )
+    celery_visibility_timeout_s: int | None = Field(
+        None,
+        gt=0,
+        description="After how many seconds a Redis broker delivers again what a worker of the shipped app holds; "
+        "default: Celery's hour. Longer than the longest task and ETA, or they run twice.",
+    )
     task_events: bool = Field(False, description="Send Celery's own task events too, for Flower's list of tasks.")
     job_retention_days: float = Field(7, gt=0, le=36_500, description="Settled jobs leave after this many days.")
     tombstone_s: int = Field(86400, gt=0, description="How long a deleted job's late reports are still refused.")

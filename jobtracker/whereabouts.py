@@ -21,6 +21,9 @@ from jobtracker.brokers import backlog, queue_of
 SCAN_LIMIT = 1000
 """Messages that are looked at in each list, from the end where they are taken."""
 
+_MOST_TAKEN = 10_000
+"""Messages that were fetched and not acknowledged: so many are told apart."""
+
 _FIRST_CHUNK, _LAST_CHUNK = 20, 250
 """Messages of one round trip: more each time, for they may be large."""
 
@@ -102,36 +105,59 @@ class Taken(NamedTuple):
     queue: str
     """Where it was; of an exchange that is not direct, its routing key."""
     taken_ms: int
-    """When."""
+    """When it was fetched, by the clock of who fetched it."""
+    tag: str
+    """Its delivery tag."""
+    attempt: int
+    """Celery's number of the attempt that it asks for, from 0."""
+
+
+class TakenMessages:
+    """The messages that were fetched and are not acknowledged; each is read once, however often it is looked for."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Taken | None] = {}  # by tag; None: it is no task's
+
+    def look(self, connection: Any) -> list[Taken]:
+        """Those that were fetched first, `_MOST_TAKEN` at most; of new ones `SCAN_LIMIT` each time; none on AMQP."""
+        if connection.transport.driver_type != "redis":
+            return []
+        channel = connection.default_channel
+        client: Any = Redis(connection_pool=channel.pool)  # as above
+        key, index = unacked_keys(channel)
+        found = {
+            _text(tag): int(at_s * 1000) for tag, at_s in client.zrange(index, 0, _MOST_TAKEN - 1, withscores=True)
+        }
+        self._read = {tag: message for tag, message in self._read.items() if tag in found}
+        new = [tag for tag in found if tag not in self._read][:SCAN_LIMIT]
+        for first in range(0, len(new), _FIRST_CHUNK):
+            some = new[first : first + _FIRST_CHUNK]
+            for tag, raw in zip(some, client.hmget(key, some), strict=True):
+                if raw is not None:  # else it was acknowledged meanwhile
+                    self._read[tag] = _taken(tag, raw)
+        messages = ((self._read.get(tag), taken_ms) for tag, taken_ms in found.items())
+        return [message._replace(taken_ms=taken_ms) for message, taken_ms in messages if message]
 
 
 def find_taken(connection: Any) -> list[Taken]:
-    """The messages that were fetched and are not acknowledged, `SCAN_LIMIT` of them or a few more; none on AMQP."""
-    if connection.transport.driver_type != "redis":
-        return []
-    channel = connection.default_channel
-    client: Any = Redis(connection_pool=channel.pool)  # as above
-    key, index = _unacked_keys(channel)
-    cursor = 0
-    entries: dict[bytes, bytes] = {}
-    while True:
-        cursor, chunk = client.hscan(key, cursor, count=_LAST_CHUNK)
-        entries.update(chunk)
-        if not cursor or len(entries) >= SCAN_LIMIT:
-            break
-    pipe = client.pipeline(transaction=False)
-    for tag in entries:
-        pipe.zscore(index, tag)
-    taken = []
-    for raw, taken_s in zip(entries.values(), pipe.execute() if entries else [], strict=True):
+    """The messages that were fetched and are not acknowledged, the `SCAN_LIMIT` oldest; none on AMQP."""
+    return TakenMessages().look(connection)
+
+
+def _taken(tag: str, raw: bytes) -> Taken | None:
+    try:
         message, _, routing_key = json.loads(raw)
-        task_id = message.get("headers", {}).get("id")
-        if task_id and taken_s is not None:
-            taken.append(Taken(task_id, queue_of(routing_key), int(taken_s * 1000)))
-    return taken
+        headers = message["headers"]
+        return Taken(str(headers["id"]), queue_of(routing_key), 0, tag, int(headers.get("retries") or 0))
+    except (ValueError, TypeError, LookupError):  # of another program, or of protocol 1
+        return None
 
 
-def _unacked_keys(channel: Any) -> tuple[str, str]:
+def _text(tag: bytes | str) -> str:
+    return tag.decode() if isinstance(tag, bytes) else tag
+
+
+def unacked_keys(channel: Any) -> tuple[str, str]:
     """The hash of the messages that are not acknowledged, and its index by the time they were fetched."""
     return (
         f"{channel.global_keyprefix}{channel.unacked_key}",
@@ -197,7 +223,7 @@ def _next_first(client: Any, key: str, until: float) -> Iterator[bytes]:
 
 def _see_taken(client: Any, channel: Any, needles: Mapping[bytes, str], found: Sightings, until: float) -> bool:
     """Note when the wanted ones were taken; whether all that are not acknowledged were looked at."""
-    key, index = _unacked_keys(channel)
+    key, index = unacked_keys(channel)
     cursor, looked_at, tags = 0, 0, {}
     while True:
         cursor, entries = client.hscan(key, cursor, count=_LAST_CHUNK)

@@ -490,6 +490,7 @@ def test_the_message_of_a_lost_worker_comes_back_at_a_time_that_is_known(redis_s
         assert found.message.redelivered_at is not None
         assert (found.message.redelivered_at - found.message.taken_at).total_seconds() == 300
         assert "none lives" in found.sentence
+        assert "Before that it is given back to its queue" in found.sentence
         assert explain(project, fetched).code is Code.WAITING_FOR_REDELIVERY
         found = explain(project, early)
         assert (found.code, found.status) == (Code.SETTLED, Status.FAILED)

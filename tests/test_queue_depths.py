@@ -1,5 +1,7 @@
 """How much waits at the broker, in the queues that job types, workers and calls name."""
 
+import time
+
 import pytest
 from sample_jobs import new_job
 from workers_under_test import BROKERS, Project, broker_settings, eventually, new_project
@@ -88,7 +90,10 @@ def test_what_is_no_queue_and_what_no_broker_would_take_does_no_harm(own_project
     own_project.tracking.store.create(new_job(run=1, queue="unacked"), new_job(run=1, queue="q" * 256))
     with own_project.app.connection_for_write() as connection:
         connection.default_channel.client.hset("unacked", "tag", "not JSON")
+        connection.default_channel.client.zadd("unacked_index", {"tag": time.time()})
     assert Inspection(own_project.tracking).unconsumed() == {}
+    assert Inspection(own_project.tracking).abandoned() == []
+    assert Reaper(own_project.tracking).give_back(own_project.keys.parts) == 0
     assert own_project.queries.queues() == (["unacked"], True)
 
 

@@ -1,10 +1,11 @@
 """What a worker that is gone had fetched and not begun, on Redis, which would deliver it again in an hour."""
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
-from workers_under_test import Project, age, eventually, new_project
+from workers_under_test import BROKERS, Project, age, broker_settings, eventually, new_project
 
 from jobtracker import Status
 from jobtracker.embedded import free_port
@@ -13,6 +14,7 @@ from jobtracker.explanations import Code, Explanation
 from jobtracker.history import Step
 from jobtracker.inspection import Inspection
 from jobtracker.reaper import Reaper
+from jobtracker.whereabouts import Taken, find_taken
 
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
@@ -58,47 +60,100 @@ def test_what_a_killed_worker_had_only_fetched_is_sent_again_where_that_can_be(r
             assert {entry.reason for entry in reaped.queries.history(fetched) if entry.step is Step.RELAUNCHED} == {
                 "the worker that had fetched its message is gone: it was sent again"
             }
-            reaped.expect_status(begun, Status.PENDING)
-            for each in (begun, not_stored):
-                sentence = explained(reaped, each, Code.WAITING_FOR_REDELIVERY)
-                assert "It can't be retried (its arguments are not stored" in sentence
-                assert "a cancel would be final" in sentence
-                assert (reaped.job(each).status, reaped.job(each).run) == (Status.PENDING, 1)
+            again = reaped.expect_status(begun, Status.RUNNING)
+            assert (again.run, again.deliveries, again.worker) == (1, 2, beside.lease.name)
+            sentence = explained(reaped, not_stored, Code.WAITING_FOR_REDELIVERY)
+            assert "It can't be retried (its arguments are not stored" in sentence
+            assert "a cancel would be final" in sentence
+            assert (reaped.job(not_stored).status, reaped.job(not_stored).run) == (Status.PENDING, 1)
+            reaped.diary.open_gate(gate)
+            reaped.expect(begun, Status.COMPLETED, "SUCCESS", ["began", *RAN])
 
 
-def test_a_job_that_had_begun_waits_and_can_be_run_sooner_by_hand(reaped, request):
+@pytest.mark.parametrize("broker", BROKERS[:2])
+def test_what_a_killed_worker_ran_runs_once_more_within_seconds(
+    broker, redis_server, rabbitmq, worker_log_dir, request
+):
     gate = request.node.name
-    with reaped.worker("dying", concurrency=1) as dying, reaped.worker("beside", queues=["b"]):
-        begun = reaped.launch("hold_late", {"gate": gate})
-        reaped.expect_status(begun, Status.RUNNING)
+    with (
+        new_project(redis_server, worker_log_dir, **SOON, **broker_settings(broker, rabbitmq)) as project,
+        project.worker("dying", concurrency=3) as dying,
+        project.worker("beside", queues=["b"], concurrency=3),
+    ):
+        linked = project.send("hold_late", gate, link=project.signature("ok", immutable=True))
+        to_rerun = project.send("hold_late_rerun", gate)
+        launched = project.launch("hold_late", {"gate": gate})
+        jobs = [linked, to_rerun, launched]
+        for each in jobs:
+            project.expect_did(each, "began")
         dying.kill()
-        reaped.expect_status(begun, Status.PENDING)
+        killed_at = time.monotonic()
+        project.consume(project.queue)
+        for each in jobs:
+            project.expect_did(each, "began", "began")
+        assert time.monotonic() - killed_at < 20  # Redis by itself would take an hour
+        project.diary.open_gate(gate)
+        for each in jobs:
+            done = project.expect(each, Status.COMPLETED, "SUCCESS", ["began", *RAN])
+            assert (done.run, done.deliveries, done.redeliveries, done.double_runs) == (1, 2, 1, 0)
+            assert broker != "redis" or (Step.REQUEUED, 1) in steps(project, each)
+        did = 3 * 3 + 2  # those of the linked task too
+        eventually(lambda: project.diary.client.llen(project.diary.key) == did)
+
+
+def test_what_a_cut_off_worker_runs_is_left_to_it(redis_server, worker_log_dir, request):
+    gate = request.node.name
+    silent = {"lease_renew_s": 3600, "lease_lost_s": 7200, "reap_interval_s": 3600}
+    with (
+        new_project(redis_server, worker_log_dir, **SOON) as project,
+        project.worker("beside", queues=["b"]) as beside,
+        project.worker("cut-off", **silent) as cut_off,
+    ):
+        job_id = project.send("hold_late", gate)
+        project.expect_did(job_id, "began")
+        project.leases.release(cut_off.lease.incarnation)
+        project.expect_status(job_id, Status.PENDING)  # its worker's lease is over
+        project.consume(project.queue)
+        assert Reaper(project.tracking).give_back(project.keys.parts) == 0
+        project.diary.open_gate(gate)
+        done = project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
+        assert (done.deliveries, done.worker != beside.lease.name) == (1, True)
+
+
+def test_what_a_worker_could_not_give_back_when_it_stopped_goes_back(reaped, request):
+    gate = request.node.name
+    with reaped.worker("stopping", concurrency=1) as stopping, reaped.worker("beside", queues=["b"]):
+        job_id = reaped.send("hold_late", gate)
+        reaped.expect_did(job_id, "began")
+        stopping.kill()
+        Reaper(reaped.tracking).settle_stopped(stopping.lease.incarnation)  # as it does before it gives back
+        reaped.leases.release(stopping.lease.incarnation)
         reaped.consume(reaped.queue)
+        reaped.expect_did(job_id, "began", "began")
         reaped.diary.open_gate(gate)
-        assert "To have it run sooner, cancel it, then retry it." in explained(
-            reaped, begun, Code.WAITING_FOR_REDELIVERY
-        )
-        assert reaped.job(begun).run == 1
-        reaped.launcher.cancel(begun)
-        reaped.launcher.retry(begun)
-        assert reaped.expect(begun, Status.COMPLETED, "SUCCESS", RAN).run == 2
+        reaped.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", *RAN])
 
 
 def test_a_worker_that_stood_still_does_not_begin_what_another_one_has_run(reaped, request):
     gate = request.node.name
-    with reaped.worker("stopped", concurrency=1) as stopped:
+    with reaped.worker("stopped", concurrency=1) as stopped, reaped.worker("beside", queues=["b"]):
         begun = reaped.send("hold_late", gate)
-        reaped.expect_status(begun, Status.RUNNING)
+        reaped.expect_did(begun, "began")
         fetched = reaped.launch("ok", {"value": 7})
         reaped.expect_reserved(fetched)
-        with reaped.worker("beside"):
-            stopped.signal(signal.SIGSTOP)
-            assert reaped.expect(fetched, Status.COMPLETED, "SUCCESS", RAN).run == 2
-            stopped.signal(signal.SIGCONT)
-            reaped.diary.open_gate(gate)
-            eventually(lambda: (Step.REFUSED, 1) in steps(reaped, fetched))
+        stopped.signal(signal.SIGSTOP)
+        reaped.consume(reaped.queue)
+        assert reaped.expect(fetched, Status.COMPLETED, "SUCCESS", RAN).run == 2
+        reaped.expect_did(begun, "began", "began")
+        stopped.signal(signal.SIGCONT)
+        reaped.diary.open_gate(gate)
+        eventually(lambda: (Step.REFUSED, 1) in steps(reaped, fetched))
         assert reaped.did(fetched, run=1) == []
-        reaped.expect(begun, Status.COMPLETED, "SUCCESS", RAN)
+        reaped.expect(begun, Status.COMPLETED, "SUCCESS", ["began", "began", "returned", "returned"])
+        eventually(lambda: reaped.job(begun).double_runs == 1)
+        twice = reaped.job(begun)
+        assert (twice.run, twice.deliveries, twice.redeliveries) == (1, 2, 1)
+        eventually(lambda: unacknowledged(reaped) == [])
 
 
 def test_a_message_with_a_time_is_sent_again_when_that_has_come(reaped):
@@ -133,6 +188,12 @@ def test_what_a_worker_without_a_lease_holds_is_left_to_it(redis_server, worker_
             # It had no lease, so nobody knows that it is gone: the broker delivers its message again.
             assert [look(Reaper(project.tracking)) for _ in range(2)] == [0, 0]
             assert project.job(fetched).status is Status.PENDING
+
+
+def unacknowledged(project: Project) -> list[Taken]:
+    """What the workers of a project have fetched and not acknowledged."""
+    with project.app.connection_for_read() as connection:
+        return find_taken(connection)
 
 
 def look(reaper: Reaper) -> int:

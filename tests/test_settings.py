@@ -171,6 +171,15 @@ def test_sentinels_are_named_as_celery_names_them_with_their_word_for_the_server
     app.close()
 
 
+@pytest.mark.parametrize("url", ["redis://a", "sentinel://a/0?master_name=shop"])
+def test_the_shipped_app_s_visibility_timeout_is_a_setting(url):
+    app = Celery("shop", set_as_current=False)
+    configure(app, Settings.from_env({"REDIS_URL": url, "CELERY_VISIBILITY_TIMEOUT_S": "7200"}))
+    assert app.conf.broker_transport_options["visibility_timeout"] == 7200
+    assert ("master_name" in app.conf.broker_transport_options) == url.startswith("sentinel")
+    app.close()
+
+
 @pytest.mark.parametrize("url", ["http://h", "redis+cluster://h", "amqp//h", "redis:6379", "amqp://a;http://b"])
 def test_a_broker_that_is_neither_redis_nor_rabbitmq_is_an_error_that_says_what_is_possible(url):
     with pytest.raises(SettingsError, match=r"CELERY_BROKER_URL: .*must begin with redis://.* amqp://"):

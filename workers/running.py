@@ -39,7 +39,7 @@ def limit_warm_shutdown(stop_s: float) -> None:
 
     A cold one kills the running tasks, and the messages of those that are acknowledged late go back to their queue.
     A warm one waits as long as they take: what runs containers kills the worker meanwhile, and then they come back
-    after the broker's visibility timeout only. Celery's soft shutdown waits the whole time even when they are done
+    once its lease is over. Celery's soft shutdown waits the whole time even when they are done
     (celery/worker/worker.py, wait_for_soft_shutdown).
     """
 

@@ -17,6 +17,9 @@ _CELERY = "https://docs.celeryq.dev/en/stable"
 _VISIBILITY = (
     f"{_CELERY}/getting-started/backends-and-brokers/redis.html#visibility-timeout; kombu/transport/redis.py"
 )
+_WHERE_VISIBILITY = (
+    " in broker_transport_options of all workers (CELERY_VISIBILITY_TIMEOUT_S for the shipped ones and the API)"
+)
 _CONSUMER_TIMEOUT_S = 1800.0
 """RabbitMQ's default; what it is set to can't be asked over AMQP."""
 
@@ -78,7 +81,7 @@ def visibility_timeouts_differ(found: Evidence) -> Iterator[Trap]:
         problem=f"Their visibility timeouts differ: {told}.",
         consequence="Every worker gives back what is older than its own timeout, whoever holds it: the shortest "
         "counts for all.",
-        change=f"visibility_timeout = {max(timeouts.values()):.0f} in broker_transport_options of all of them",
+        change=f"visibility_timeout = {max(timeouts.values()):.0f}{_WHERE_VISIBILITY}",
         source="kombu/transport/redis.py, restore_visible",
     )
 
@@ -189,9 +192,10 @@ def unacknowledged_without_worker(found: Evidence) -> Iterator[Trap]:
         consequence=f"They come back when the visibility timeout of {limit_s:,.0f} s is over, the last one after "
         f"{datetime.fromtimestamp(last_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC{none_runs}.",
         change=("" if found.workers else "start a worker; ")
-        + "a shorter visibility_timeout in broker_transport_options of all workers, but beyond the longest ETA, and "
-        "the longest run time with acks_late: what is held for longer runs twice; or, for what no worker has begun, "
-        'store_arguments="full": its jobs are sent again without waiting; jobtracker explain ID says what helps one',
+        + "what a worker had begun goes back to its queue within LEASE_LOST_S and REAP_INTERVAL_S, where its job is "
+        'tracked; what none has begun is sent again, where nothing is lacking (store_arguments="full"); jobtracker '
+        f"explain ID says what helps one. For all else a shorter visibility_timeout{_WHERE_VISIBILITY}, but beyond "
+        "the longest ETA, and the longest run time with acks_late: what is held for longer runs twice",
         source=_VISIBILITY,
     )
 
@@ -260,7 +264,8 @@ def _redelivery(found: Evidence) -> _Redelivery:
         seconds=min(workers or found.visibility_s.values(), default=DEFAULT_VISIBILITY_S),
         consequence="The broker delivers it again each time the visibility timeout is over: the task runs several "
         "times, even at once.",
-        setting='broker_transport_options = {{"visibility_timeout": {s}}} in all workers',
+        setting='broker_transport_options = {{"visibility_timeout": {s}}} in all workers '
+        "(CELERY_VISIBILITY_TIMEOUT_S={s} for the shipped workers and the API)",
         source=_VISIBILITY,
     )
 

@@ -28,6 +28,8 @@ from jobtracker.models import Job
 pytestmark = pytest.mark.timeout(1200)
 
 GRACE_S = 10
+AGAIN_WITHIN_S = 60
+"""So soon runs again what was lost with its worker: LEASE_LOST_S, REAP_INTERVAL_S and some more."""
 WORKERS = 4
 FILES_BYTES = 600_000_000
 """The most that the image may add to its base."""
@@ -235,6 +237,38 @@ def test_what_is_stopped_stops_in_time_gives_its_tasks_back_and_goes_on_later(st
 
     stack.make("run", f"--scale worker={WORKERS}")
     assert [finished(stack, job_id).deliveries for job_id in jobs] == [2] * WORKERS
+
+
+def started_job(stack: Stack) -> Job:
+    """A job that a worker runs, for a while."""
+    job_id = stack.client.create("custom", waiting(2 * GRACE_S), start=True).id
+    wait_until(lambda: stack.client.get(job_id).status is Status.RUNNING)
+    return stack.client.get(job_id)
+
+
+def expect_one_more_run(stack: Stack, job_id: str) -> None:
+    """A job whose worker has just died begins once more within a minute, and completes."""
+    wait_until(lambda: stack.client.get(job_id).deliveries == 2, timeout_s=AGAIN_WITHIN_S)
+    done = finished(stack, job_id)
+    assert (done.run, done.deliveries, done.double_runs) == (1, 2, 0)
+
+
+def test_what_a_killed_worker_ran_runs_once_more_within_a_minute(stack):
+    stack.make("run", "--scale worker=2")
+    job = started_job(stack)
+    stack.docker("kill", "--signal", "KILL", job.worker.partition("@")[2])
+    expect_one_more_run(stack, job.id)
+
+
+def test_what_ran_when_all_containers_ended_at_once_runs_once_more_within_a_minute(stack):
+    stack.make("run")
+    job = started_job(stack)
+    containers = stack.docker("ps", "--quiet", "--filter", f"label=com.docker.compose.project={stack.name}")
+    # As an engine that is restarted: SIGTERM to all of them at once, Redis too, and SIGKILL to what is left.
+    stack.docker("stop", "--time", str(GRACE_S), *containers)
+    stack.docker("start", *containers)
+    stack.make("run")  # waits until all is healthy
+    expect_one_more_run(stack, job.id)
 
 
 def test_an_api_of_several_processes_and_a_store_of_several_partitions_do_the_same(stack):

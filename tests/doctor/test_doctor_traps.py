@@ -154,7 +154,10 @@ def test_what_goes_beyond_the_visibility_timeout_is_a_trap_and_so_is_a_clock_tha
         "clock_skew",
     )
     assert f"2 jobs wait for a time further away than the visibility timeout of 3,600 s; {longest}" in eta.problem
-    assert eta.change == 'broker_transport_options = {"visibility_timeout": 10800} in all workers'
+    assert eta.change == (
+        'broker_transport_options = {"visibility_timeout": 10800} in all workers '
+        "(CELERY_VISIBILITY_TIMEOUT_S=10800 for the shipped workers and the API)"
+    )
     assert (run_time.where, clock.where) == ("late", "w@h")
     idle.leases.release("i")
 
@@ -178,14 +181,14 @@ def test_what_waits_or_is_held_where_no_worker_runs_is_a_trap(idle):
     held = found["unacknowledged_without_worker"]
     assert held.problem == "2 messages are with workers that are gone: 2 of queue 'orders'."
     assert f"{datetime.fromtimestamp(times['a'] + 3600, UTC):%H:%M:%S} UTC; no worker runs" in held.consequence
-    assert held.change.startswith("start a worker; a shorter visibility_timeout")
+    assert held.change.startswith("start a worker; what a worker had begun goes back to its queue")
 
 
 def test_what_a_killed_worker_holds_is_a_trap_while_another_one_lives(server, worker_log_dir):
     with (
         new_project(server, worker_log_dir, lease_lost_s=1, lease_renew_s=0.2) as project,
         project.worker("dying", concurrency=1) as dying,
-        project.worker("beside", queues=["other"]),
+        project.worker("beside", queues=["other"], reap_interval_s=3600),
     ):
         begun = project.send("hold_late", "shut")
         project.expect_did(begun, "began")
@@ -196,7 +199,7 @@ def test_what_a_killed_worker_holds_is_a_trap_while_another_one_lives(server, wo
         eventually(lambda: "unacknowledged_without_worker" in traps(project))
         [trap] = [t for t in examined(project).traps if t.name == "unacknowledged_without_worker"]
         assert trap.problem == f"1 message is with workers that are gone: 1 of queue {project.queue!r}."
-        assert trap.change.startswith("a shorter visibility_timeout")
+        assert trap.change.startswith("what a worker had begun goes back to its queue")
         assert "no worker runs" not in trap.consequence
 
 

@@ -94,6 +94,16 @@ def hold_late(gate: str) -> None:
     did("returned")
 
 
+@shared_task(name="hold_late_rerun", acks_late=True)
+@tracked(on_lost="rerun")
+def hold_late_rerun(gate: str) -> None:
+    """Wait at a gate; acknowledged when it is done, and to run again where it is lost."""
+    did("began")
+    for _ in diary().until_open(gate):
+        pass
+    did("returned")
+
+
 @shared_task(name="hold_and_look")
 def hold_and_look(gate: str) -> None:
     """Wait at a gate, or until the job is cancelled."""
