@@ -12,6 +12,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from kombu.utils.json import loads
 from redis.exceptions import ResponseError
 
+from jobtracker import chains
 from jobtracker.arguments import ALL
 from jobtracker.asking import ResultAsker, Silence
 from jobtracker.brokers import broker_errors, broker_priorities, expect_queues, sent_together
@@ -97,7 +98,8 @@ class Dispatcher:
     def publish_alone(self, job_id: str, run: int) -> None:
         """Send a run of a job's own task, a parent's with the results of its sub-jobs, old and new, in order.
 
-        A sub-job that did not complete stands in the list as None.
+        A sub-job that did not complete stands in the list as None. The next of a chain gets the result of the job
+        before it. What follows it in its chain goes with its message, where that is stored: Celery sends it then.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
@@ -130,9 +132,11 @@ class Dispatcher:
             with _kept(unsent, job_id):
                 if "status" not in record:
                     raise JobNotFoundError(job_id)
-                results = self.results(self.queries.sub_ids(job_id)) if record.get("subs") else None
                 self._expect_queues([record])
-                signatures[job_id] = self._signature(record, data, runs[job_id], results)
+                signature = self._signature(record, data, runs[job_id], self._results_for(record))
+                if rest := self._rest(record, data):
+                    signature.set(chain=rest[::-1])
+                signatures[job_id] = signature
         try:
             with self._producer() as producer, sent_together(producer):
                 for job_id, signature in signatures.items():
@@ -165,6 +169,36 @@ class Dispatcher:
                     if not first:
                         raise
                     return  # the reaper sends what is left
+
+    def result_before(self, record: Mapping[str, str]) -> Any:
+        """The result of the job before one in its chain.
+
+        Raises:
+            ResultGoneError: That is not there any more, or its result is not.
+        """
+        [(before, data)] = self.queries.load([record.get("sent_by", "")], missing_ok=True)
+        if before.get("status") != Status.COMPLETED:
+            raise ResultGoneError(before["id"])
+        return self._result(before, data)
+
+    def _results_for(self, record: Mapping[str, str]) -> list[Any]:
+        """What comes before a job's stored arguments: the results of its sub-jobs, or that of the job before it."""
+        if record.get("immutable"):
+            return []
+        if record.get("subs"):
+            return [self.results(self.queries.sub_ids(record["id"]))]
+        return [self.result_before(record)] if chains.takes_result(record) else []
+
+    def _rest(self, record: Mapping[str, str], data: Mapping[str, str]) -> list[dict[str, Any]]:
+        """What follows a job in its chain, as it is sent with the message of that job; nothing where it is not known.
+
+        Whoever needs it has seen to that before.
+        """
+        rest = chains.rest_of(self.queries, record, data) or []
+        ids = [each for signature in rest for each in chains.ids_of(signature)]
+        runs = zip(ids, self.queries.fields(ids, "run"), strict=True) if ids else []
+        task_ids = {each: task_id_of(each, int(run or 1)) for each, run in runs}
+        return [chains.renewed(signature, task_ids) for signature in rest]
 
     def results(self, job_ids: Sequence[str]) -> list[Any]:
         """The results of jobs, in order; None for one that did not complete.
@@ -218,23 +252,24 @@ class Dispatcher:
         return chord(header, signature, app=self.app).set(task_id=signature.options["task_id"])
 
     def _signature(
-        self, record: dict[str, str], data: dict[str, str], run: int, results: list[Any] | None = None
+        self, record: dict[str, str], data: dict[str, str], run: int, ahead: Sequence[Any] = ()
     ) -> Signature:
         if why := withheld(record, data):
             raise ArgumentsGoneError({record["id"]: why})
         args = loads(data.get("args") or "[]")
         kwargs = loads(data.get("payload") or "{}")
         rule = self.queries.registry.rule_of(record)
-        covered = rule.cover(args, kwargs, ahead=1 if record.get("subs") else 0) if rule else None
-        if results is not None:
-            args = [results, *args]
+        passed_on = 1 if record.get("subs") and not record.get("immutable") else len(ahead)
+        covered = rule.cover(args, kwargs, ahead=passed_on) if rule else None
+        args = [*ahead, *args]
         options: dict[str, Any] = {
+            **loads(data.get("options") or "{}"),
             "task_id": task_id_of(record["id"], run),
             "priority": self._priorities[Priority(record.get("priority", Priority.NORMAL))],
         }
         options |= self._route(record)
         if record.get("request_id"):
-            options["headers"] = {REQUEST_ID_HEADER: record["request_id"]}
+            options["headers"] = {**options.get("headers", {}), REQUEST_ID_HEADER: record["request_id"]}
         if covered and covered.hidden:  # in what Celery shows of a message
             options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
         return self.app.signature(task_of(record), args=args, kwargs=kwargs, options=options)
@@ -287,6 +322,8 @@ def withheld(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
     """Why a job can't be sent from what is stored of it; None where it can."""
     if record.get("replaced") and record.get("subs"):
         return "its task has put a group or chord into its place, whose own arguments are not stored"
+    if record.get("link") == "outdated":
+        return f"they hold what the job before it, {record['sent_by']}, had returned in an earlier run"
     names = json.loads(record.get("masked") or "[]")
     if names == [ALL]:
         return f"its type {record['type']} stores none"
@@ -294,6 +331,22 @@ def withheld(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
         return f"its type {record['type']} masks {', '.join(names)}"
     if data.get("arguments_repr", "() {}") not in {"() {}", "[] {}"}:
         return f'declare its task {task_of(record)} with @tracked(store_arguments="full")'
+    return None
+
+
+def unrepeatable(record: Mapping[str, str], data: Mapping[str, str]) -> str | None:
+    """Why a job can't run again as it did from what is stored of it; None where it can."""
+    if why := withheld(record, data):
+        return why
+    if record.get("linked") and not {"link", "link_error"} & loads(data.get("options") or "{}").keys():
+        return 'what its link or link_error calls is not stored: that takes store_arguments="full" of all of it'
+    if record.get("link") == "body" and not record.get("subs"):
+        return f"it is the body of a chord, whose header only the job before it, {record['sent_by']}, sends"
+    was_sent = record.get("queued") or record.get("deliveries")
+    if record.get("sent_by") and not record.get("link") and not was_sent and record.get("origin") != "api":
+        return (
+            "it was recorded by an earlier release, which did not note whether it takes the result of the job before"
+        )
     return None
 
 

@@ -169,13 +169,14 @@ class QueueMissingError(JobTrackerError):
 
 
 class ResultGoneError(JobTrackerError):
-    """A sub-job completed, and its result is neither stored nor in Celery's result backend any more."""
+    """A job's result, which another one needs, is neither stored nor in Celery's result backend any more."""
 
     def __init__(self, job_id: str, reason: str | None = None) -> None:
         why = reason or (
-            "it is not stored here, for it was too large, say, and Celery's result backend has it no more"
+            "it is not stored here (too large, its type keeps none, or the job was deleted), nor in Celery's result "
+            "backend (result_expires, ignore_result)"
         )
-        super().__init__(f"The result of sub-job {job_id} is gone: {why.rstrip('.')}. Create the job anew.")
+        super().__init__(f"The result of job {job_id} is gone: {why.rstrip('.')}. Create the job anew.")
         self.job_id = job_id
 
 

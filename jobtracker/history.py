@@ -77,6 +77,8 @@ _STEPS = {
 }
 
 
+NEW_RUNS = frozenset({Event.RERUN, Event.AWAIT, Event.RELAUNCH})
+
 _OUTCOMES: dict[str, str] = {
     Event.COMPLETE: "completed",
     Event.FAIL: "failed",
@@ -123,8 +125,8 @@ def history_of(record: Mapping[str, str], kept: Iterable[str | bytes]) -> list[H
 def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterator[HistoryEntry]:
     was, event = entry.get("was"), Event(entry["event"])
     if was:
-        yield from _run(was, first_worker) if event in {Event.RERUN, Event.RELAUNCH} else _end(was)
-    if event is Event.RERUN:
+        yield from _run(was, first_worker) if event in NEW_RUNS else _end(was)
+    if event in {Event.RERUN, Event.AWAIT}:
         return
     if entry.get("late") and event is not Event.START:
         yield _ended_late(entry)

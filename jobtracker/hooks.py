@@ -24,6 +24,7 @@ from kombu.utils.json import dumps
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
 from jobtracker.asking import NOT_ASKED, ResultAsker, Silence
 from jobtracker.backend import stored_result
+from jobtracker.chains import ids_of, in_order, kept
 from jobtracker.changes import Change, NewJob, Notice, Report
 from jobtracker.current import CurrentJob, job_in, job_of, secrets_of
 from jobtracker.declarations import DEFAULT, declaration_of, takes_results
@@ -592,13 +593,17 @@ class Hooks:
             fields["group"] = request.group
         if request.callbacks or request.errbacks:
             fields["linked"] = "1"
+        bulk: dict[str, str] = {}
+        if following := in_order({"chain": request.chain}):
+            fields |= {"next": ids[0]} if (ids := ids_of(following[0])) else {}
+            bulk["chain"] = kept(following, self.publishing.reader.may_be_stored)
         covered = known.arguments.cover(request.args, request.kwargs)
         args_repr, kwargs_repr = request.argsrepr, request.kwargsrepr
         if covered.hidden:
             args_repr = _repr_in_place_of(args_repr, request.args, covered.args_repr)
             kwargs_repr = _repr_in_place_of(kwargs_repr, request.kwargs, covered.kwargs_repr)
         stored = stored_when_sent(known.arguments, covered, args_repr, kwargs_repr)
-        return NewJob(id=job.id, fields=fields | stored.fields, data=stored.data | sent_from)
+        return NewJob(id=job.id, fields=fields | stored.fields, data=stored.data | sent_from | bulk)
 
     def _stored_result(self, task: Task, result: Any) -> dict[str, str]:
         return stored_result(task, result, self.tracking.settings.max_result_bytes)

@@ -166,6 +166,10 @@ RECORD_FIELDS = (
     "request_id",  # of the HTTP request that made it
     "tags",  # JSON list
     "masked",  # JSON list: names of the arguments whose values are not stored; "*": of all
+    "link",  # set where the job before it in its chain sends it. "announced": its stored arguments lack the result of
+    # that one | "sent": they have it, as its message had | "outdated": they have that of an earlier run | "body": it
+    # is the body of a chord, whose header that job sends
+    "immutable",  # "1": its task takes no results of other jobs, neither of the one before it nor of its sub-jobs
 )
 
 DATA_FIELDS = (
@@ -178,6 +182,9 @@ DATA_FIELDS = (
     "error",  # JSON: type, message, traceback
     "schedule",  # name of the entry in beat's schedule
     "sent_from",  # the process that sent it, as Celery names it; not set where a job did
+    "chain",  # JSON list of Celery's signatures: what follows the first job of a chain, as far as it may be stored;
+    # in the place of what may not a list of the ids of its jobs
+    "options",  # JSON object: further options of its call, as far as they may be stored: link, headers, time limits …
 )
 
 MOST_QUEUES = 500

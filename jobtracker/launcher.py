@@ -1,14 +1,15 @@
 """What people do with jobs: create, start, cancel, retry, change, delete."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jobtracker import chains
 from jobtracker.arguments import NOTHING, stored_when_begun
 from jobtracker.changes import Change, NewJob, News
-from jobtracker.dispatch import AT_ONCE, Dispatcher, withheld
+from jobtracker.dispatch import AT_ONCE, Dispatcher, unrepeatable, withheld
 from jobtracker.errors import (
     ArgumentsGoneError,
     IllegalTransitionError,
@@ -209,46 +210,84 @@ class Launcher:
         if change.outcome is Outcome.ILLEGAL:
             raise _refused(job_id, change, "cancel", "it has ended.")
 
-    def retry(self, job_id: str) -> None:
+    def retry(self, job_id: str, *, from_failed: bool = False) -> str:
         """Run a failed or cancelled job again: a new run. Of a parent, only the sub-jobs that did not complete.
+
+        The next of a chain gets the result of the job before it, and what follows it in its chain runs again too.
+
+        Args:
+            job_id: The job.
+            from_failed: Where a job before it in its chain did not complete, run that one again, and so the rest of
+                the chain; otherwise that is an error, which names it.
+
+        Returns:
+            The id of the job that runs again.
 
         Raises:
             JobNotFoundError: There is none with that id.
-            IllegalTransitionError: It is not failed or cancelled, part of it still runs, or its parent has ended too.
-            ArgumentsGoneError: Its arguments are not stored, or those of a sub-job that has to run again.
-            ResultGoneError: The result of a completed sub-job, which the parent needs, is gone.
+            IllegalTransitionError: It is not failed or cancelled, part of it still runs, its parent has ended too, or
+                a job before it in its chain did not complete.
+            ArgumentsGoneError: Its arguments are not stored, or those of another job that has to run again.
+            ResultGoneError: The result of a completed job, which it or its parent needs, is gone.
             BrokerUnavailableError: The broker does not answer; the job is failed as before.
             QueueMissingError: It has no queue for it; the job is failed as before.
         """
         record = self.queries.record(job_id)
-        if record["status"] not in {Status.FAILED, Status.CANCELLED}:
-            raise IllegalTransitionError(job_id, record["status"], "retry", "only failed or cancelled jobs can be.")
-        parent = self._parent_of(record)
+        self._check_has_failed(record)
+        first = self._first_incomplete(record)
+        if first["id"] != job_id:
+            if first["status"] not in SETTLED or not from_failed:
+                raise IllegalTransitionError(job_id, record["status"], "retry", _why_not_before(first))
+            job_id, record = first["id"], first
+        last = [record, *chains.following(self.queries, record)][-1]
+        parent = self._parent_of(last)
         if parent and parent["status"] in SETTLED:
             why = f"its parent {parent['id']} has ended too. Retry that: it runs again what did not complete."
             raise IllegalTransitionError(job_id, record["status"], "retry", why)
-        again, seen = self._incomplete(job_id)
-        ready = [each for each, subs in again.items() if not again.keys() & subs]
-        places = self.places(list(again))
-        for each, subs in again.items():
+        again = self._incomplete(record)
+        places = self.places([*again.families])
+        for each, subs in again.families.items():
             if subs:
-                places[each] = {**places[each], "body": "called" if each in ready else "own"}
+                places[each] = {**places[each], "body": "called" if each in again.ready else "own"}
         # Of the runs that were looked at: what has run again meanwhile may not have to once more.
-        root = self.store.apply(Event.RERUN, job_id, run=seen[job_id], fields=places.pop(job_id))
+        root = self.store.apply(Event.RERUN, job_id, run=again.runs[job_id], fields=places.pop(job_id))
         if not root.applied:
             raise _refused(job_id, root, "retry", "somebody else was faster.")
-        changes = {job_id: root, **self.store.apply_many(Event.RERUN, places, seen)}
+        changes = {job_id: root, **self.store.apply_many(Event.RERUN, places, again.runs)}
+        for each in again.chained:
+            if changes[each].applied:
+                self.settlement.await_next(each, again.runs)
         self.settlement.own_ancestors(job_id)
         self.settlement.tell_all(
             [News(c.parent, each, c.run, c.after) for each, c in changes.items() if c.parent and c.after]
         )
-        parents = [each for each, subs in again.items() if subs]
+        parents = [each for each, subs in again.families.items() if subs]
         statuses = zip(parents, self.queries.fields(parents, "status"), strict=True)
         if off := [each for each, status in statuses if status == Status.CANCELLED]:
             # By a cancel that came to their sub-jobs before these were about to run again.
             self.settlement.cancel_trees(off, reason="it was cancelled while it was retried")
         runs = {each: change.run for each, change in changes.items() if change.applied}
-        self._publish_again([each for each in ready if each in runs], runs)
+        self._publish_again([each for each in again.ready if each in runs], runs)
+        return job_id
+
+    def _check_has_failed(self, record: dict[str, str]) -> None:
+        if record["status"] in {Status.FAILED, Status.CANCELLED}:
+            return
+        why = "only failed or cancelled jobs can be."
+        if record["status"] == Status.PENDING and record.get("link") and not record.get("queued"):
+            why = f"it waits for the job before it in its chain, {record.get('sent_by')}, and is sent after that."
+        raise IllegalTransitionError(record["id"], record["status"], "retry", why)
+
+    def _first_incomplete(self, record: dict[str, str]) -> dict[str, str]:
+        """Where the chain of a job that did not complete has to go on: the first job that did not, up to it."""
+        seen = {record["id"]}
+        while loaded := chains.loaded_before(self.queries, record):
+            before, _ = loaded
+            if before.get("status", Status.COMPLETED) == Status.COMPLETED or before["id"] in seen:
+                break
+            seen.add(before["id"])
+            record = before
+        return record
 
     def update(self, job_id: str, wanted: JobUpdate) -> None:
         """Change a job, or report on one that Celery does not run.
@@ -386,28 +425,76 @@ class Launcher:
             places[record["id"]] = {name: value for name, value in place.items() if record.get(name) != value}
         return places
 
-    def _incomplete(self, job_id: str) -> tuple[dict[str, list[str]], dict[str, int]]:
-        """What has to run again: the job and all below it that did not complete, with its sub-jobs, and its run."""
-        families = self.queries.families(job_id)
-        jobs = {record["id"]: (record, data) for record, data in self.queries.load(list(families))}
-        again: dict[str, list[str]] = {}
+    def _incomplete(self, root: dict[str, str]) -> "_Again":
+        """What has to run again: a job and all below it that did not complete, and of their chains what did not.
+
+        Raises:
+            IllegalTransitionError: Part of it has not ended, or has gone on all the same.
+            ArgumentsGoneError: The arguments of some of them are not stored, or what else it takes.
+            ResultGoneError: A result that one of them needs is gone.
+        """
+        root_id = root["id"]
+        families: dict[str, list[str]] = {}
+        jobs: dict[str, Loaded] = {}
+        again = _Again()
         gone: dict[str, str] = {}
-        level = [job_id]
+        level = [root_id]
         while level:
+            if new := [each for each in level if each not in jobs]:
+                found = {sub: own for each in new for sub, own in self.queries.families(each).items()}
+                families |= found
+                jobs |= {record["id"]: (record, data) for record, data in self.queries.load(list(found))}
+            below: list[str] = []
             for each in level:
                 record, data = jobs[each]
                 if record["status"] not in SETTLED:
                     why = f"its sub-job {each} has not ended yet, it is {record['status']}."
-                    raise IllegalTransitionError(job_id, jobs[job_id][0]["status"], "retry", why)
-                if why_gone := withheld(record, data):
+                    raise IllegalTransitionError(root_id, root["status"], "retry", why)
+                if (first := self._first_incomplete(record))["id"] != each:
+                    below.append(first["id"])
+                    continue
+                if each in again.families:
+                    continue
+                if why_gone := unrepeatable(record, data):
                     gone[each] = why_gone
-                again[each] = families[each]
-            level = [s for each in level for s in families[each] if jobs[s][0]["status"] != Status.COMPLETED]
+                gone |= self._check_rest(root, record, data, again)
+                subs = [sub for sub in families[each] if jobs[sub][0]["status"] != Status.COMPLETED]
+                again.families[each], again.runs[each] = families[each], int(record["run"])
+                again.ready += [] if subs else [each]
+                below += subs
+            level = below
         if gone:
             raise ArgumentsGoneError(gone)
-        for each in again:
-            self.dispatcher.results(families[each])  # raises where one is gone, before anything has changed
-        return again, {each: int(jobs[each][0]["run"]) for each in again}
+        for each, subs in again.families.items():  # raises where one is gone, before anything has changed
+            self.dispatcher.results(subs)
+            if chains.takes_result(jobs[each][0]):
+                self.dispatcher.result_before(jobs[each][0])
+        return again
+
+    def _check_rest(
+        self, root: dict[str, str], record: dict[str, str], data: dict[str, str], again: "_Again"
+    ) -> dict[str, str]:
+        """Note what follows a job in its chain, and is to run again after it; returns what is missing for that."""
+        rest = chains.rest_of(self.queries, record, data)
+        if rest == []:
+            return {}
+        following = chains.following(self.queries, record)
+        for each in following:
+            waits = each["status"] == Status.PENDING and not each.get("queued")
+            if each.get("subs") or not (waits or each["status"] in {Status.FAILED, Status.CANCELLED}):
+                why = (
+                    f"{each['id']}, which follows {record['id']} in its chain, was sent all the same, and is "
+                    f"{each['status']}. Retry that, where it did not complete."
+                )
+                raise IllegalTransitionError(root["id"], root["status"], "retry", why)
+        again.chained.append(record["id"])
+        again.runs |= {each["id"]: int(each["run"]) for each in following}
+        if rest is not None:
+            return {}
+        loaded = self.queries.load([each["id"] for each in following])
+        whys = {each["id"]: withheld(each, bulk) for each, bulk in loaded}
+        not_stored = {each: why for each, why in whys.items() if why}
+        return not_stored or {record["id"]: "what follows it in its chain is not stored, or not any more"}
 
     def _start_in_part(self, families: dict[str, list[str]], runs: dict[str, int]) -> None:
         """Send a tree of which something has ended, or has begun elsewhere, before it was started.
@@ -506,6 +593,34 @@ class Launcher:
         if self._parent_of(record):
             why = f"it is a sub-job of {record['parent']}; {instead}."
             raise IllegalTransitionError(record["id"], record["status"], action, why)
+
+
+@dataclass
+class _Again:
+    """What a retry runs again.
+
+    Attributes:
+        families: The jobs that are sent, or called after their sub-jobs, with these; parents first.
+        ready: Those of them that can be sent at once.
+        chained: Those that something follows in their chain.
+        runs: The run of each as it was looked at, also of those that follow one in its chain.
+    """
+
+    families: dict[str, list[str]] = field(default_factory=dict)
+    ready: list[str] = field(default_factory=list)
+    chained: list[str] = field(default_factory=list)
+    runs: dict[str, int] = field(default_factory=dict)
+
+
+def _why_not_before(first: Mapping[str, str]) -> str:
+    """Why a job is not retried of whose chain an earlier one did not complete."""
+    before = f"the job before it in its chain, {first['id']}, "
+    if first["status"] not in SETTLED:
+        return f"{before}has not ended yet, it is {first['status']}."
+    return (
+        f"{before}did not complete, it is {first['status']}. Retry that, and the rest of the chain runs after it: "
+        "`from_failed` does so."
+    )
 
 
 def _parents(families: dict[str, list[str]]) -> list[str]:

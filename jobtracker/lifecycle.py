@@ -103,6 +103,8 @@ class Event(StrEnum):
     """What a presumption about the sub-jobs rested on was corrected."""
     RERUN = "rerun"
     """A new run of a settled job."""
+    AWAIT = "await"
+    """A new run that the job before it in its chain sends, when it has completed."""
     RELAUNCH = "relaunch"
     """A new run of a job that has not settled: its message, or the worker that ran it, is gone."""
 
@@ -162,6 +164,7 @@ _ROWS: dict[Event, tuple[Status | Outcome, ...]] = {
     Event.SUBS_CANCELLED: (_X, _X, _X, _stale, _stale, _dup),
     Event.REOPEN: (_dup, _dup, _dup, _stale, _R, _R),
     Event.RERUN: (_ill, _ill, _ill, _ill, _P, _P),
+    Event.AWAIT: (_P, _ill, _ill, _ill, _P, _P),
     Event.RELAUNCH: (_P, _P, _P, _ill, _ill, _ill),
 }
 
@@ -175,6 +178,7 @@ Some rules stand above it, in `apply` of `lua/record.lua`:
 * an event of an older (run, attempt) is stale;
 * evidence counts as if the job were still running where its verdict was only presumed; but no start of a job in
   quarantine;
+* a job that waits in a queue is not to be awaited in its chain;
 * a job is enqueued once, and not relaunched before; a start or a relaunch that finds a cancel mark is a cancel;
 * a cancel of a running job ends it at once only where no task of Celery's would see the mark.
 """

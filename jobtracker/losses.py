@@ -6,7 +6,7 @@ from kombu.utils.json import dumps
 
 from jobtracker.asking import NOT_ASKED
 from jobtracker.changes import Change
-from jobtracker.dispatch import withheld
+from jobtracker.dispatch import unrepeatable
 from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, OnLost
@@ -143,7 +143,7 @@ class Losses:
             return why
         if record.get("next"):  # the message that is gone had it in it, with its arguments
             return f"in its chain {record['next']} waits for it, and nobody else would send that"
-        return withheld(*self.queries.load([record["id"]])[0])
+        return unrepeatable(*self.queries.load([record["id"]])[0])
 
     def runs_again(self, record: dict[str, str]) -> bool:
         """Whether a job whose message was acknowledged is to run again where its execution is lost."""

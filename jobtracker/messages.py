@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jobtracker.arguments import ArgumentRule, stored_when_sent
+from jobtracker.chains import in_order, is_body, kept, kept_options, rest_in, steps_of
 from jobtracker.changes import NewJob
-from jobtracker.dispatch import REQUEST_ID_HEADER
+from jobtracker.dispatch import REQUEST_ID_HEADER, withheld
 from jobtracker.lifecycle import Priority
 from jobtracker.lineage import called, sender, terms
 from jobtracker.models import job_and_run_of
@@ -52,9 +53,29 @@ class MessageReader:
         self.priority_of = priority_of
 
     def jobs(
-        self, name: str, headers: Mapping[str, Any], properties: Mapping[str, Any], queue: str, body: Any, at_ms: int
+        self,
+        name: str,
+        headers: Mapping[str, Any],
+        properties: Mapping[str, Any],
+        queue: str,
+        body: Any,
+        at_ms: int,
+        *,
+        options: Mapping[str, Any] | None = None,
+        goes_on: bool = False,
     ) -> list[NewJob]:
-        """The jobs that a message tells of: itself, the parents it is a sub-job of, what its chain still holds."""
+        """The jobs that a message tells of: itself, the parents it is a sub-job of, what its chain still holds.
+
+        Args:
+            name: The task's name.
+            headers: Of the message.
+            properties: Of the message.
+            queue: Where it goes.
+            body: Of the message.
+            at_ms: When it is sent.
+            options: With which it is called; default: not known.
+            goes_on: The job before it in its chain sends it. What follows it is kept with the first job of the chain.
+        """
         args, kwargs, embedded = body
         found: list[NewJob] = []
         known = self.know(name, kwargs)
@@ -77,18 +98,35 @@ class MessageReader:
             fields["linked"] = "1"
         if headers.get(REQUEST_ID_HEADER):
             fields["request_id"] = headers[REQUEST_ID_HEADER]
-        options = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
-        around = self._around(job_id, fields, options, _in_order(embedded), sending)
+        place = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
+        following = in_order(embedded)
+        around = self._around(job_id, fields, place, [step for each in following for step in steps_of(each)], sending)
         covered = known.arguments.cover(args, kwargs)
         stored = stored_when_sent(known.arguments, covered, headers.get("argsrepr"), headers.get("kwargsrepr"))
-        return [NewJob(id=job_id, fields=fields | stored.fields, data=stored.data | sending.data), *around]
+        data = stored.data | sending.data
+        if following and not goes_on:
+            data["chain"] = kept(following, self.may_be_stored)
+        if options and (text := kept_options(options, self.may_be_stored)):
+            told = {name: str(value) for name, value in (fields | stored.fields).items()}
+            data |= {} if withheld(told, data) else {"options": text}
+        return [NewJob(id=job_id, fields=fields | stored.fields, data=data), *around]
+
+    def may_be_stored(self, signature: Mapping[str, Any]) -> bool:
+        """Whether the arguments of a task that is yet to be sent may be stored."""
+        args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
+        if not args and not kwargs:
+            return True
+        known = self.know(signature["task"], kwargs)
+        if known is None or known.arguments.keep != "full":
+            return False
+        return not known.arguments.cover(args, kwargs, ahead=0 if signature.get("immutable") else 1).hidden
 
     @staticmethod
     def task_ids_ahead(body: Any) -> set[str]:
         """The task ids of a message's chord and of what its chain still holds."""
         embedded = body[2]
-        steps = [*(_steps(embedded["chord"]) if embedded.get("chord") else []), *_in_order(embedded)]
-        return {step["options"].get("task_id") for step in steps}
+        signatures = [*([embedded["chord"]] if embedded.get("chord") else []), *in_order(embedded)]
+        return {step["options"].get("task_id") for each in signatures for step in steps_of(each)}
 
     def _around(
         self,
@@ -106,7 +144,7 @@ class MessageReader:
         group, chord = options.get("group_id"), options.get("chord")
         if chord:
             subs = {options.get("group_index") or 0: job_id}
-            parents = self._job(_steps(chord), sending._replace(header=group), subs=subs)
+            parents = self._job(steps_of(chord), sending._replace(header=group), subs=subs, whole=chord)
         elif group and group != sending.header:
             fields["group"] = str(group)
         if parents:
@@ -123,8 +161,17 @@ class MessageReader:
         *,
         after: str | None = None,
         subs: Mapping[int, str] | None = None,
+        whole: Mapping[str, Any] | None = None,
     ) -> list[NewJob]:
-        """The job of the first step, and all that are around it; none where it is not tracked."""
+        """The job of the first step, and all that are around it; none where it is not tracked.
+
+        Args:
+            steps: It, and what follows it.
+            sending: What they have in common.
+            after: The job that sends it, where it is the next of a chain.
+            subs: Its sub-jobs, where it is the body of a chord.
+            whole: The signature of that body.
+        """
         if not steps or not steps[0]["options"].get("task_id"):
             return []
         options = steps[0]["options"]
@@ -135,10 +182,12 @@ class MessageReader:
         fields, data = self._described(steps[0], known or Known(ACCUMULATE, ArgumentRule()), sending.priority)
         fields["run"] = run
         if after is not None:
-            fields["sent_by"] = after
+            fields |= {"sent_by": after, "link": "body" if is_body(steps[0]) else "announced"}
         else:
             fields |= {"queued": sending.at_ms, **sending.fields}
             data |= sending.data
+        if whole is not None and (following := rest_in(whole, job_id)):
+            data["chain"] = kept(following, self.may_be_stored)
         around = self._around(job_id, fields, options, steps[1:], sending)
         return [NewJob(id=job_id, fields=fields, data=data, subs=subs or {}), *around]
 
@@ -158,30 +207,9 @@ class MessageReader:
             fields["queue"] = str(options["queue"])
         if options.get("link") or options.get("link_error"):
             fields["linked"] = "1"
+        if signature.get("immutable"):
+            fields["immutable"] = "1"
         ahead = 0 if signature.get("immutable") else 1  # what the tasks before it return
         covered = known.arguments.cover(args, kwargs, ahead)
         stored = stored_when_sent(known.arguments, covered, options.get("argsrepr"), options.get("kwargsrepr"))
         return fields | stored.fields, stored.data
-
-
-def _in_order(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The steps that are left of a chain, in the order they will run: Celery keeps the list reversed."""
-    return [step for signature in reversed(options.get("chain") or []) for step in _steps(signature)]
-
-
-def _steps(signature: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The tasks that a signature stands for, in the order they will run; of a chord, those of its body.
-
-    A group has no one task that comes next.
-    """
-    kwargs: Mapping[str, Any] = signature["kwargs"]
-    following = _in_order(signature["options"])
-    match signature["task"]:
-        case "celery.chain":
-            return [step for task in kwargs["tasks"] for step in _steps(task)] + following
-        case "celery.chord":
-            return _steps(kwargs["body"]) + following
-        case "celery.group":
-            return following
-        case _:
-            return [signature, *following]

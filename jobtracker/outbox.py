@@ -104,6 +104,8 @@ class Outbox:
                 return change.applied
             else:
                 self._record_rest(job_id, subs)
+        elif record.get("next") and record.get("status") in SETTLED:
+            self.tracking.settlement.catch_up(job_id)  # what follows it may have got a new run when it had ended
         self.tracking.store.confirm(task_id)
         return False
 

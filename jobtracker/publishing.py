@@ -33,12 +33,14 @@ class Publication:
 
     Attributes:
         app: The app that sends it; Celery's signal does not say.
+        options: With which the task was called.
         jobs: The jobs that the message tells of, its own first.
         outcomes: Waits for what became of recording them, unless that has to wait; None once that was called.
         created: Ids of the jobs that were recorded because of it.
     """
 
     app: Celery
+    options: dict[str, Any] = field(default_factory=dict)
     jobs: list[NewJob] = field(default_factory=list)
     outcomes: Callable[[], list[Outcome] | None] | None = None
     created: list[str] = field(default_factory=list)
@@ -108,7 +110,10 @@ class Publishing:
         if headers.get("retries"):  # by the main process, for a child that was lost
             self.resent.add(task_id)
             return
-        jobs = self.reader.jobs(sender, headers, properties or {}, queue, body, at_ms)
+        goes_on = current is not None and _is_next(get_current_task(), body)
+        jobs = self.reader.jobs(
+            *(sender, headers, properties or {}, queue, body, at_ms), options=publication.options, goes_on=goes_on
+        )
         if jobs:
             if entry := due_entry.get():
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
@@ -137,9 +142,13 @@ class Publishing:
             options["kwargsrepr"] = options.get("kwargsrepr") or covered.kwargs_repr
 
     @contextmanager
-    def sending(self) -> Iterator[None]:
-        """Around Celery's sending of one message: where it fails, what `on_publish` has recorded is taken back."""
-        publication = Publication(self.app)
+    def sending(self, options: dict[str, Any]) -> Iterator[None]:
+        """Around Celery's sending of one message: where it fails, what `on_publish` has recorded is taken back.
+
+        Args:
+            options: With which the task is called.
+        """
+        publication = Publication(self.app, options)
         token = _publication.set(publication)
         try:
             yield
@@ -200,3 +209,9 @@ class Publishing:
                     at_ms=now_ms(),
                 )
             )
+
+
+def _is_next(current: Any, body: Any) -> bool:
+    """Whether a message is sent for the chain of the task that runs here, whose request holds what is left of it."""
+    left = body[2].get("chain")
+    return bool(left) and left == current.request.chain

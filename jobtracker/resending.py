@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobtracker.dispatch import withheld
+from jobtracker.dispatch import unrepeatable, withheld
 from jobtracker.explanations import Code
 from jobtracker.queries import JobQueries, Loaded
 from jobtracker.settlement import Settlement
@@ -74,7 +74,7 @@ def resending_of(settlement: Settlement, record: Mapping[str, str], data: Mappin
 
 
 def _why_not(record: Mapping[str, str], data: Mapping[str, str], above: list[Loaded]) -> str | None:
-    if why := withheld(record, data):
+    if why := unrepeatable(record, data):
         return why
     if record.get("next") or record.get("linked") or record.get("expires"):
         return "what was to follow it, or when it was to expire, is not stored"
@@ -87,7 +87,7 @@ def _why_not(record: Mapping[str, str], data: Mapping[str, str], above: list[Loa
 
 
 def _why_no_retry(record: Mapping[str, str], data: Mapping[str, str], above: list[Loaded]) -> str | None:
-    if why := withheld(record, data):
+    if why := unrepeatable(record, data):
         return f"its arguments are not stored: {why}"
     for parent, bulk in above:
         if why := withheld(parent, bulk):

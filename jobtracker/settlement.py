@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+from jobtracker import chains
 from jobtracker.changes import Change, News, Verdict
 from jobtracker.dispatch import Dispatcher, withheld
 from jobtracker.errors import BrokerUnavailableError, ResendingDisabledError
@@ -206,11 +207,11 @@ class Settlement:
         """Send a parent's own task, with the results of its sub-jobs: Celery's chord will not.
 
         Celery's chords around it will not come to their end either, so all its ancestors are called likewise. What is
-        to follow it in a chain was known to Celery only, and is cancelled.
+        to follow it in a chain goes with its message; where that is not stored, it is cancelled.
         """
         self.own_ancestors(parent_id)
         following = self.queries.field(parent_id, "next")
-        if following and self._waits_for_chain(following):
+        if following and self._waits_for_chain(following) and not self._goes_on(parent_id):
             reason = f"the job before it in its chain, {parent_id}, was called without it: Celery's chord did not"
             fields: dict[str, str | int] = {"reason": reason, "presumed": Event.LOSE}
             self.follow(following, self.store.apply(Event.CANCELLED, following, fields=fields))
@@ -250,6 +251,8 @@ class Settlement:
         change = self.follow(job_id, self.store.apply(Event.RELAUNCH, job_id, run=run, lease=lease, fields=fields))
         if not change.applied or change.settled:
             return change
+        if change.next and self._goes_on(job_id):  # whoever was about to send it may have died before this
+            self.await_next(job_id, cancelled_too=False)
         self.own_ancestors(job_id)
         if change.parent:
             self.tell(News(change.parent, job_id, change.run, Status.PENDING))
@@ -293,10 +296,43 @@ class Settlement:
         self.follow(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
 
     def own_ancestors(self, job_id: str) -> None:
-        """From here on the tasks of all its ancestors are called by us, not by Celery's chords."""
-        while parent := self.queries.field(job_id, "parent"):
+        """From here on the tasks of all its ancestors are called by us, not by Celery's chords.
+
+        What is in the header of a chord is the end of a chain: its parent is that of the job.
+        """
+        [record] = self.queries.records([job_id])
+        while True:
+            record = [record, *chains.following(self.queries, record)][-1]
+            if not (parent := record.get("parent")):
+                return
             self.store.edit(parent, fields={"body": "own"})  # where nobody calls it, or has called it
-            job_id = parent
+            [record] = self.queries.records([parent])
+
+    def await_next(self, job_id: str, runs: Mapping[str, int] | None = None, *, cancelled_too: bool = True) -> None:
+        """Give what follows a job in its chain, and has ended or waits, a new run that the job's message brings.
+
+        Args:
+            job_id: The job, which is about to be sent.
+            runs: The runs of those that follow it, as they were looked at; one with a later one is left alone.
+            cancelled_too: Also what somebody has cancelled, and what follows that.
+        """
+        [record] = self.queries.records([job_id])
+        waiting: list[str] = []
+        for each in chains.following(self.queries, record):
+            if each.get("cancel") and not cancelled_too:
+                break
+            if each["status"] in SETTLED or cancelled_too:
+                waiting.append(each["id"])
+        changes = self.store.apply_many(Event.AWAIT, {each: {} for each in waiting}, runs)
+        applied = {each: c for each, c in changes.items() if c.applied}
+        self.tell_all([News(c.parent, each, c.run, c.after) for each, c in applied.items() if c.parent and c.after])
+        if self.queries.field(job_id, "status") in SETTLED:  # by a cancel, before what follows it was to run again
+            self.catch_up(job_id)
+
+    def _goes_on(self, job_id: str) -> bool:
+        """Whether what follows a job in its chain can be sent with it."""
+        [loaded] = self.queries.load([job_id], missing_ok=True)
+        return chains.rest_of(self.queries, *loaded) is not None
 
     def disown_chord(self, job_id: str) -> None:
         """Celery could not store a sub-job's part of its chord: that may not come to its end, or may after all.
@@ -315,9 +351,14 @@ class Settlement:
     def _break_chain(self, next_id: str, before_id: str, at_ms: int | None = None) -> None:
         reason = f"the job before it in its chain, {before_id}, did not complete"
         fields: dict[str, str | int] = {"reason": reason}
-        if self.queries.field(before_id, "presumed"):  # Celery sends it all the same, where that was wrong
+        # In this order: where the one before has got a new run since, the next one may have got it too.
+        [following, before] = self.queries.records([next_id, before_id])
+        if "status" not in following or before.get("status") not in {None, Status.FAILED, Status.CANCELLED}:
+            return
+        if before.get("presumed"):  # Celery sends it all the same, where that was wrong
             fields["presumed"] = Event.LOSE
-        change = self.store.apply(Event.CANCELLED, next_id, fields=fields, at_ms=at_ms)
+        run = int(following["run"])
+        change = self.store.apply(Event.CANCELLED, next_id, run=run, fields=fields, at_ms=at_ms)
         self.follow(next_id, change, at_ms=at_ms)
 
     def _waits_for_chain(self, job_id: str) -> bool:

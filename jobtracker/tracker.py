@@ -210,7 +210,7 @@ class Tracker:
         def send_task(name: str, args: Any = None, kwargs: Any = None, *further: Any, **options: Any) -> Any:
             publishing = self.hooks.publishing
             publishing.hide(name, args, kwargs, options)
-            with publishing.sending():
+            with publishing.sending(options):
                 return send(name, args, kwargs, *further, **options)
 
         self.app.send_task = send_task

@@ -48,17 +48,24 @@ local function add(name)
   is_changed = true
   return true
 end
+local run = given(fields, 'run')
+local is_of_its_run = not run or tonumber(run) == rec.run
 if outcome == 'duplicate' and (rec.deliveries > 0 or not rec.queued) then -- whose worker's start may be on its way
+  for _, name in ipairs({ 'chain', 'options' }) do
+    local value = given(data, name)
+    if value then redis.call('HSETNX', key('data', id), name, value) end
+  end
   for _, name in ipairs({ 'parent', 'next', 'request_id' }) do
     if add(name) and name ~= 'request_id' and SETTLED[rec.status] then untold(id, now) end
   end
 end
-if outcome == 'duplicate' and not rec.executing and not SETTLED[rec.status] then
+if outcome == 'duplicate' and is_of_its_run and not rec.executing and not SETTLED[rec.status] then
   for _, name in ipairs({ 'queued', 'queue', 'eta', 'expires' }) do
     if add(name) and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
       redis.call('DEL', key('data', id))
       if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
       rec.masked = given(fields, 'masked')
+      if rec.link == 'announced' or rec.link == 'outdated' then rec.link = 'sent' end
     end
   end
 end
@@ -89,6 +96,7 @@ for first = at, #ARGV - 1, AT_ONCE do
   end
   tell_of(subs)
 end
+if rec.link and given(data, 'chain') then redis.call('HDEL', key('data', id), 'chain') end -- its first job keeps it
 if attached > 0 then
   rec.subs = redis.call('ZCARD', key('subs', id))
   if derived(rec) then apply(rec, 'reopen', now) end

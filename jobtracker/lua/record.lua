@@ -150,8 +150,8 @@ end
 -- `refused`, of an end when it had `began` (ms), how its `result` begins, and whether that is the `same` as what counted;
 -- `was`, where a verdict is taken back or a run is followed by another, the fields of the record.
 local NOTED = { retry = true, requeue = true, replace = true, unenqueue = true, rerun = true, relaunch = true,
-  reopen = true }
-local NEW_RUN = { rerun = true, relaunch = true }
+  await = true, reopen = true }
+local NEW_RUN = { rerun = true, relaunch = true, await = true }
 local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason', 'cancel', 'presumed', 'subs' }
 local OWN = { worker = true, reason = true, eta = true, refused = true, began = true, result = true, same = true }
 local HISTORY = 100
@@ -227,16 +227,21 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
     not_dispatched(rec)
     rec.void, rec.run, rec.queued = rec.run, 0, nil
   elseif NEW_RUN[event] then
-    if event == 'rerun' then
+    if rec.finished then
       rec.ledger = rec.ledger or '0 0 0'
       rec.ledger_before = rec.deliveries .. ' ' .. rec.ledger
       rec.losses, rec.relaunched = 0, 0
-    else
+    elseif event == 'relaunch' then
       rec.relaunched = rec.relaunched + 1
     end
     for i = 1, #OF_A_RUN do rec[OF_A_RUN[i]] = nil end
     rec.run, rec.attempt, rec.queued = math.max(rec.run, rec.void) + 1, 0, now
-    dispatched(rec, now)
+    if event ~= 'await' then
+      dispatched(rec, now)
+    else
+      rec.queued = nil
+      if rec.link == 'sent' and not rec.immutable then rec.link = 'outdated' end
+    end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' then rec.cancel = rec.cancel or now end
@@ -325,6 +330,7 @@ local function apply(rec, event, now, run, attempt, more, execution)
   if event == 'unenqueue' and (run ~= rec.run or run ~= rec.void + 1) then return 'stale', event end
   if event == 'reopen' and not derived(rec) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
+  if event == 'await' and (rec.run == 0 or rec.status == 'pending' and rec.queued) then return 'illegal', event end
   if event == 'start' and rec.presumed == 'quarantine' then return 'refused', event end
   if (event == 'start' or event == 'relaunch') and rec.cancel then event, more, execution = 'cancelled', nil, nil end
   if event == 'cancelled' and rec.cancel and more then more = without_reason(more) end

@@ -217,6 +217,35 @@ def mended_and_kept(name: str, value: Any = None) -> Any:
     return value
 
 
+@shared_task(name="fetch")
+@tracked(store_arguments="full")
+def fetch(name: str) -> str:
+    """Return what stands for a document."""
+    did("began")
+    did("returned")
+    return f"{name}.pdf"
+
+
+@shared_task(name="resize")
+@tracked(store_arguments="full")
+def resize(document: str, size: int, gate: str = "") -> str:
+    """Return what stands for a smaller one; raise until a gate is open."""
+    did("began")
+    if gate:
+        diary().pass_gate(gate)
+    did("returned")
+    return f"{document}@{size}"
+
+
+@shared_task(name="keep")
+@tracked(store_arguments="full")
+def keep(document: str, folder: str) -> str:
+    """Return where a document is kept."""
+    did("began")
+    did("returned")
+    return f"{folder}:{document}"
+
+
 @shared_task(name="mended_parent")
 def mended_parent(results: Any = None, name: str = "") -> Any:
     """Raise until the gate of that name is open, then return the results of the sub-jobs."""
