@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import pytest
+from celery import chain, chord
 from celery.app.trace import trace_task_ret
 from raw_records import alter
 from recount import recount
@@ -56,7 +57,7 @@ WITHOUT_EFFECT = frozenset(
     {"HELLO", "AUTH", "SELECT", "CLIENT", "PING", "SUBSCRIBE", "UNSUBSCRIBE", "MULTI"}
     # reads
     | {"GET", "MGET", "EXISTS", "HGET", "HMGET", "HGETALL", "HEXISTS", "HLEN", "LLEN", "LRANGE", "SMEMBERS"}
-    | {"SRANDMEMBER", "SCARD", "ZRANGE", "ZCARD"}
+    | {"SRANDMEMBER", "SCARD", "ZRANGE", "ZCARD", "ZRANDMEMBER", "TYPE"}
     # writes of a queue's name, which is there already, and of the diary
     | {"SADD", "RPUSH"}
 )
@@ -140,6 +141,7 @@ class Case:
         result: The result of the root, where it has completed.
         begins: How often a task may begin.
         others: Further jobs that it is about.
+        together: What becomes of them becomes of all of them.
         after: How many commands were sent before that death; None: it came to its end.
         before: What there was before, by id.
         made: The jobs that it has made.
@@ -151,6 +153,7 @@ class Case:
     result: Any = None
     begins: int = 1
     others: Collection[str] = ()
+    together: bool = False
     after: int | None = None
     before: dict[str, State] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
@@ -318,6 +321,43 @@ def retry_a_tree_while_the_broker_is_away(living, mortal):
     return Case(retry, root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
 
 
+def failed_chain(living, *following):
+    """The ids of the jobs of a chain whose first one has failed."""
+    first = living.signature("mended_and_kept", OPEN, 1)
+    ids, result = [], chain(first, *following, app=living.app).apply_async()
+    while result is not None:
+        ids.insert(0, result.id)
+        result = result.parent
+    take(living, ids[0])
+    end(living, ids[0], Event.FAIL)
+    assert {living.job(each).status for each in ids[1:]} == {Status.CANCELLED}
+    return ids
+
+
+@operation()
+def retry_a_chain(living, mortal):
+    first, second, last = failed_chain(living, living.signature("collect", "a"), living.signature("collect", "b"))
+    whole = {"label": "b", "results": {"label": "a", "results": 1}}
+    return Case(lambda: mortal.launcher.retry(first), last, result=whole, others=[first, second], together=True)
+
+
+@operation()
+def retry_a_chord_of_which_a_chain_has_failed(living, mortal):
+    innermost = chain(living.signature("mended_and_kept", OPEN, 1), living.signature("collect", "a"))
+    body = chord([innermost, living.signature("kept", 2)], living.signature("collect"), app=living.app)
+    last = chain(body, living.signature("collect", "b"), app=living.app).apply_async().id
+    root = living.job(last).sent_by
+    sub, other = living.subs(root)
+    first = living.job(sub).sent_by
+    take(living, first)
+    end(living, first, Event.FAIL)
+    take(living, other)
+    end(living, other, Event.COMPLETE, "2")
+    assert living.job(last).status is Status.CANCELLED
+    whole = [{"label": "a", "results": 1}, 2]
+    return Case(lambda: mortal.launcher.retry(root), root, COMPLETED | {"failed"}, whole, others=[first, last])
+
+
 @operation()
 def delete_a_tree(living, mortal):
     root = failed_tree(living)
@@ -425,6 +465,28 @@ def run_a_job_that_breaks_a_chain(living, mortal):
     result = (living.signature("fail") | living.signature("collect") | living.signature("collect")).apply_async()
     last, following, root = result.id, result.parent.id, result.parent.parent.id
     return Case(run_of(living, mortal, root), root, SETTLED, others=[following, last])
+
+
+@operation()
+def run_a_job_of_a_chain_that_is_retried(living, mortal):
+    first, last = failed_chain(living, living.signature("collect", "a"))
+    living.launcher.retry(first)
+    perform = run_of(living, mortal, task_id_of(first, 2))
+    return Case(perform, last, SETTLED, result={"label": "a", "results": 1}, others=[first])
+
+
+@operation()
+def run_the_last_sub_job_of_a_chord_in_a_chain_that_is_retried(living, mortal):
+    body = chord([living.signature("mended_and_kept", OPEN, 1)], living.signature("collect", "a"), app=living.app)
+    last = chain(body, living.signature("collect", "b"), app=living.app).apply_async().id
+    root = living.job(last).sent_by
+    (sub,) = living.subs(root)
+    take(living, sub)
+    end(living, sub, Event.FAIL)
+    living.launcher.retry(root)
+    perform = run_of(living, mortal, task_id_of(sub, 2))
+    whole = {"label": "b", "results": {"label": "a", "results": [1]}}
+    return Case(perform, last, SETTLED, result=whole, others=[root, sub])
 
 
 @operation()
@@ -683,6 +745,8 @@ def check(project, case):
             begun = state.begun - was.begun
             if begun > case.begins or (state.status == "completed" and not begun):
                 yield f"{story}, and has begun {begun} times"
+    if case.together and len({state == case.before[job_id] for job_id, state in now.items()}) > 1:
+        yield f"something has become of some of them, and not of others: {now}"
     if case.root or not any(state.is_unsent for state in now.values()):
         yield from check_tree(project, root, now, case)
 

@@ -96,6 +96,18 @@ class Cancel(BaseModel):
     force: bool = Field(False, strict=True, description="Kill a running task instead of asking it to stop.")
 
 
+class Retry(BaseModel):
+    """What to run again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    from_failed: bool = Field(
+        False,
+        strict=True,
+        description="Where a job before it in its chain did not complete, run that one again, and so the rest.",
+    )
+
+
 @router.post("/", status_code=201, response_model=Job, responses=UNREADABLE)
 @router.post("", status_code=201, include_in_schema=False)
 def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> WrittenJson:
@@ -245,11 +257,14 @@ def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | Non
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.post("/{job_id}/retry", response_model=Job, responses=NOT_ALLOWED)
-def retry_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
+@router.post("/{job_id}/retry", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+def retry_job(job_id: JobId, tracking: UseTracking, what: Annotated[Retry | None, Body()] = None) -> WrittenJson:
     """Run a failed or cancelled job again. Of a parent only the sub-jobs that did not complete run again.
 
-    Then its own task gets all results, old and new, in order.
+    Then its own task gets all results, old and new, in order. A job of a chain gets the result of the one before it,
+    and the rest of the chain runs after it. Where one before it did not complete that is a 409 that names it, or with
+    `"from_failed": true` that one runs again. The answer is the job that runs again.
     """
-    tracking.launcher.retry(job_id)
-    return WrittenJson(tracking.queries.get_json(job_id))
+    what = what or Retry()
+    retried = tracking.launcher.retry(job_id, from_failed=what.from_failed)
+    return WrittenJson(tracking.queries.get_json(retried))

@@ -188,13 +188,20 @@ class Endpoints:
         return Call("POST", job_path(job_id, "/cancel"), Job, body=body)
 
     @Endpoint
-    def retry(self, job_id: str) -> Call[Job]:
+    def retry(self, job_id: str, *, from_failed: bool = False) -> Call[Job]:
         """Run a failed or cancelled job again; of a parent only the sub-jobs that did not complete.
 
+        What follows it in its chain runs after it. Returns the job that runs again.
+
+        Args:
+            job_id: The job.
+            from_failed: Where a job before it in its chain did not complete, run that one again, and so the rest.
+
         Raises:
-            IllegalTransitionError: It has not failed, and was not cancelled.
+            IllegalTransitionError: It has not failed, and was not cancelled; or a job before it in its chain did not
+                complete.
         """
-        return Call("POST", job_path(job_id, "/retry"), Job)
+        return Call("POST", job_path(job_id, "/retry"), Job, body={"from_failed": True} if from_failed else None)
 
     @Endpoint
     def update(self, job_id: str, **changes: Unpack[JobChanges]) -> Call[Job]:

@@ -142,9 +142,15 @@ class TrackedJobs:
         self._launcher.cancel(_id(job), reason=reason, terminate=force)
         return self.get(job)
 
-    def retry(self, job: HasId | str, *, timeout_s: float | None = None) -> JobTree:
-        """Run a failed or cancelled job again, and wait until it has settled."""
-        self._launcher.retry(_id(job))
+    def retry(self, job: HasId | str, *, from_failed: bool = False, timeout_s: float | None = None) -> JobTree:
+        """Run a failed or cancelled job again, and wait until it has settled.
+
+        Args:
+            job: The job, what a call returned, or an id.
+            from_failed: Where a job before it in its chain did not complete, run that one again, and so the rest.
+            timeout_s: How long to wait.
+        """
+        self._launcher.retry(_id(job), from_failed=from_failed)
         return self.wait(job, timeout_s=timeout_s)
 
     def describe(self, job: HasId | str | None = None) -> str:
