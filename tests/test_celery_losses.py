@@ -102,10 +102,18 @@ def test_a_chord_ends_well_where_a_task_of_its_header_runs_again(project):
     assert job.result == ["second run", 1]
 
 
-def test_what_follows_a_chord_is_cancelled_where_its_body_is_not_called_by_celery(project):
+def test_what_follows_a_chord_goes_on_where_its_body_is_called_by_us(project):
     header = [project.signature("lost_once_rerun", "SIGKILL"), project.signature("ok", 1)]
     body = chord(header, project.signature("collect"), app=project.app)
-    result = chain(body, project.signature("ok"), project.signature("ok")).apply_async()
+    result = chain(body, project.signature("collect", "a"), project.signature("ok")).apply_async()
+    job = project.expect(result.id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
+    assert (job.result, job.run) == ({"label": "a", "results": ["second run", 1]}, 1)
+
+
+def test_what_follows_a_chord_whose_body_is_called_by_us_is_cancelled_where_it_is_not_stored(project):
+    header = [project.signature("lost_once_rerun", "SIGKILL"), project.signature("ok", 1)]
+    body = chord(header, project.signature("collect"), app=project.app)
+    result = chain(body, project.signature("add", 1), project.signature("ok")).apply_async()
     following, root = result.parent.id, result.parent.parent.id
     project.expect(root, Status.COMPLETED, "SUCCESS", ["began", "returned"])
     for each, before in ((following, root), (result.id, following)):

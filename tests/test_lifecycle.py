@@ -58,8 +58,8 @@ def test_a_status_leads_where_the_diagram_says_and_nowhere_else(status):
 
 
 @pytest.mark.parametrize("status", sorted(SETTLED))
-@pytest.mark.parametrize("event", sorted(set(Event) - {Event.RERUN, Event.REOPEN}))
-def test_a_settled_job_is_left_by_rerun_and_reopen_only(status, event):
+@pytest.mark.parametrize("event", sorted(set(Event) - {Event.RERUN, Event.AWAIT, Event.REOPEN}))
+def test_a_settled_job_is_left_by_a_new_run_and_reopen_only(status, event):
     assert leads_to(event, status) is None
 
 

@@ -12,13 +12,16 @@ LATER_MS = START_MS + 5_000
 
 SENT_EXCEPTIONS = {
     (Event.ENQUEUE, Status.PENDING): Outcome.ILLEGAL,  # it was sent already
+    (Event.AWAIT, Status.PENDING): Outcome.ILLEGAL,  # likewise
     (Event.UNENQUEUE, Status.PENDING): Outcome.STALE,  # of which run is not said
     **{(Event.REOPEN, status): Outcome.ILLEGAL for status in Status},  # nothing was presumed
 }
 UNSENT_EXCEPTIONS = {
     (Event.UNENQUEUE, Status.PENDING): Outcome.STALE,  # there is nothing to take back
     (Event.CANCEL, Status.RUNNING): Status.CANCELLED,  # no Celery task that would look at the mark
-    **{(event, status): Outcome.ILLEGAL for status in Status for event in (Event.REOPEN, Event.RELAUNCH)},
+    **{
+        (event, status): Outcome.ILLEGAL for status in Status for event in (Event.REOPEN, Event.RELAUNCH, Event.AWAIT)
+    },
 }
 
 

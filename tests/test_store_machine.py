@@ -172,7 +172,7 @@ class JobMachine(RuleBasedStateMachine):
 
     def _compare(self, was: dict[str, str], record: dict[str, str], event: Event | None) -> None:
         was_settled, is_settled = was["status"] in SETTLED, record["status"] in SETTLED
-        rerun = event is Event.RERUN
+        rerun = event in {Event.RERUN, Event.AWAIT}
         if was_settled and "presumed" not in was and not rerun:
             assert record["status"] == was["status"], "a settled job moved"
         assert int(record["run"]) >= int(was["run"]) or event is Event.UNENQUEUE

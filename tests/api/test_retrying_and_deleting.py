@@ -115,3 +115,14 @@ def test_a_sub_job_can_not_be_deleted_alone(api: Api):
     problem = api.problem("DELETE", f"/api/jobs/{tree['sub_jobs'][0]['id']}", 409)
     assert tree["id"] in problem["detail"]
     assert len(api.tree(tree["id"])["sub_jobs"]) == 1
+
+
+def test_what_to_retry_may_be_said_and_nothing_else(api, missing):
+    job_id = api.launch(reading(missing.id))
+    api.expect(job_id, "failed")
+    missing.arrive()
+    for wrong in ({"from_failed": "yes"}, {"from": True}):
+        assert api.client.post(f"/api/jobs/{job_id}/retry", json=wrong).status_code == 422
+    answer = api.client.post(f"/api/jobs/{job_id}/retry", json={"from_failed": True})
+    assert (answer.status_code, answer.json()["id"], answer.json()["run"]) == (200, job_id, 2)
+    api.expect(job_id, "completed")
