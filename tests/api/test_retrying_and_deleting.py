@@ -122,7 +122,7 @@ def test_what_to_retry_may_be_said_and_nothing_else(api, missing):
     api.expect(job_id, "failed")
     missing.arrive()
     for wrong in ({"from_failed": "yes"}, {"from": True}):
-        assert api.client.post(f"/api/jobs/{job_id}/retry", json=wrong).status_code == 422
-    answer = api.client.post(f"/api/jobs/{job_id}/retry", json={"from_failed": True})
-    assert (answer.status_code, answer.json()["id"], answer.json()["run"]) == (200, job_id, 2)
+        api.problem("POST", f"/api/jobs/{job_id}/retry", 422, json=wrong)
+    again = api.post(job_id, "retry", json={"from_failed": True})
+    assert (again["id"], again["run"]) == (job_id, 2)
     api.expect(job_id, "completed")

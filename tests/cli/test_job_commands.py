@@ -1,10 +1,14 @@
 """`jobtracker jobs create|start|cancel|retry|delete`."""
 
 import json
+import uuid
 
 import pytest
 from commands import document, lines, refusal
 from serving import Api, job, parent
+
+from jobtracker.changes import NewJob
+from jobtracker.lifecycle import Event
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 
@@ -128,6 +132,25 @@ def test_a_cancelled_job_has_the_reason_and_is_retried(quiet_api):
     [line] = lines(quiet_api, "jobs", "retry", job_id)
     assert line.split()[1] == "pending"
     assert quiet_api.job(job_id)["run"] == 1
+
+
+def test_a_chain_is_retried_from_the_job_that_has_failed(quiet_api):
+    store, settled = quiet_api.store, {"type": "nobody.has.it", "priority": "normal", "run": 1}
+    first, second = (f"chain-{uuid.uuid4().hex[:8]}" for _ in range(2))
+    rest = [{"task": "nobody.has.it", "args": [], "kwargs": {}, "options": {"task_id": second}, "immutable": False}]
+    store.create(
+        NewJob(id=first, fields={**settled, "next": second, "queued": 1}, data={"chain": json.dumps(rest)}),
+        NewJob(id=second, fields={**settled, "sent_by": first, "link": "announced"}),
+    )
+    store.apply(Event.FAIL, first)
+    store.apply(Event.CANCELLED, second)
+    assert f"{first}, did not complete, it is failed. Retry that" in refusal(quiet_api, "jobs", "retry", second)
+    [line] = lines(quiet_api, "jobs", "retry", "--from-failed", second)
+    assert line.split()[:2] == [first, "pending"]
+    assert line.endswith(f"the rest of its chain runs after it, and so {second}")
+    said = refusal(quiet_api, "jobs", "retry", "--from-failed", second, first)
+    assert f"it waits for the job before it in its chain, {first}" in said
+    assert [quiet_api.job(each)["run"] for each in (first, second)] == [2, 2]
 
 
 def test_a_running_job_says_that_it_was_asked_to_stop_and_force_ends_it(api):
