@@ -1,5 +1,8 @@
 """Chains that go on: a link gets the result of the job before it, and what follows it runs, as Celery's own would."""
 
+import contextlib
+import threading
+
 import pytest
 from celery import chain, chord, group
 from workers_under_test import eventually
@@ -69,6 +72,26 @@ def test_a_chain_goes_on_from_any_of_its_jobs_where_that_is_asked_for(project, s
     assert project.launcher.retry(last, from_failed=True) == second
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.run) == ("thumbs:doc.pdf@50", 3)
+
+
+def test_of_several_retries_of_a_chain_at_once_one_wins(project, sig, gate):
+    _, second, last = broken(project, sig, gate)
+    project.diary.open_gate(gate)
+    start, retried = threading.Barrier(4), []
+
+    def retry(job_id):
+        start.wait()
+        with contextlib.suppress(IllegalTransitionError):
+            retried.append(project.launcher.retry(job_id, from_failed=True))
+
+    threads = [threading.Thread(target=retry, args=[each]) for each in (second, last, second, last)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert retried == [second]
+    assert project.expect(last, Status.COMPLETED, "SUCCESS", RAN).run == 2
+    assert project.expect(second, Status.COMPLETED, "SUCCESS", RAN).run == 2
 
 
 def test_what_waits_for_the_job_before_it_says_so_and_is_not_retried_twice(project, sig, gate):
