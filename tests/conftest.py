@@ -82,6 +82,7 @@ def queries(client: RedisClient, keys: Keys) -> JobQueries:
 
 
 _LONGEST_FIRST = (
+    "tests/test_parity.py",
     "tests/test_celery_losses.py",
     "tests/test_dying.py",
     "tests/test_services.py",
