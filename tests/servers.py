@@ -35,10 +35,14 @@ _START_ATTEMPTS = 3
 _VHOSTS = 48
 
 
+RABBITMQ_PATH = f"/usr/lib/rabbitmq/bin{os.pathsep}{os.environ.get('PATH', '')}"
+"""Where programs are looked for: Debian's own rabbitmq-server runs for root and the user rabbitmq only, and changes
+between them."""
+
+
 def program(name: str, package: str) -> str:
     """The path of a server's program. Where it is not installed the test is skipped, and in the CI an error."""
-    # Debian's own rabbitmq-server runs for root and the user rabbitmq only, and changes between them.
-    found = shutil.which(name, path=f"/usr/lib/rabbitmq/bin{os.pathsep}{os.environ.get('PATH', '')}")
+    found = shutil.which(name, path=RABBITMQ_PATH)
     if found:
         return found
     advice = f"{name} is not installed: apt-get install --no-install-recommends {package}"

@@ -9,10 +9,10 @@ from functools import cached_property
 
 from celery import Celery, states
 
-from chaos.journal import BEGAN, Line
+from chaos.journal import BEGAN, KILLS, Line
 from chaos.load import Act, Book
 from chaos.orders import Node, Order
-from chaos.stack import Pause
+from chaos.stack import BEHIND_S, WORKERS, Harm, Hit, consumers_of
 from jobtracker.lifecycle import Event, Status
 from jobtracker.models import task_id_of
 from jobtracker.queries import JobQueries
@@ -20,6 +20,12 @@ from jobtracker.queries import JobQueries
 _NOTICE_S = 4.0
 """So long after it is back a process may still think that the store is away (`reporting._LONGEST_PAUSE_S`, and what a
 call may take)."""
+
+_TELL_S = 5.0
+"""So long a process may take to tell what its task did, where Celery can't store the result."""
+
+_AROUND_S = 1.0
+"""A fault may have hit what was done so long before it or after it."""
 
 _GO_ON_S = 1.0
 """So long after a pause a process may still be at what it was about to do before."""
@@ -107,8 +113,7 @@ class Evidence:
         lines: What the tasks wrote down.
         queries: The tracker.
         app: An app with Celery's result backend.
-        outages: When a store was away, in seconds since the epoch.
-        pauses: When workers stood still.
+        harm: What was done to the processes.
     """
 
     def __init__(
@@ -117,15 +122,13 @@ class Evidence:
         lines: Sequence[Line],
         queries: JobQueries,
         app: Celery,
-        outages: Sequence[tuple[float, float]],
-        pauses: Sequence[Pause],
+        harm: Harm,
     ) -> None:
         self.book = book
         self.lines = lines
         self._queries = queries
         self._app = app
-        self._outages = outages
-        self._pauses = pauses
+        self.harm = harm
 
     @cached_property
     def cases(self) -> dict[str, Case]:
@@ -150,6 +153,12 @@ class Evidence:
             job_id, _, run = line.task_id.partition("~")
             case(job_id).lines[int(run or 1)].append(line)
         return found
+
+    @cached_property
+    def unaccepted(self) -> set[str]:
+        """The values, as JSON, of jobs that somebody asked the API for and was not told that they were accepted."""
+        orders = (order for order in self.book.orders if order.way != "celery" and not order.acknowledged)
+        return {json.dumps(node.value) for order in orders for node in order.all()}
 
     @cached_property
     def subs(self) -> dict[str, list[Case]]:
@@ -219,9 +228,103 @@ class Evidence:
     def may_begin(self, line: Line) -> bool:
         """Whether a process may have begun a task that it should not have: the store was away, or had let it begin
         before the process stood still."""
-        paused = (pause for pause in self._pauses if line.pid in pause.pids)
+        paused = (pause for pause in self.harm.pauses if line.pid in pause.pids)
         return self.in_outage(line.at_s) or any(0 <= line.at_s - pause.end_s <= _GO_ON_S for pause in paused)
 
     def in_outage(self, at_s: float, until_s: float | None = None) -> bool:
-        """Whether a process may have found a store away at a time, or at any in between two."""
-        return any(begin <= (until_s or at_s) and at_s <= end + _NOTICE_S for begin, end in self._outages)
+        """Whether a process may have found the store or the broker away at a time, or at any in between two."""
+        return self._away({"tracking", "broker"}, at_s, until_s)
+
+    def backend_away(self, at_s: float, until_s: float | None = None) -> bool:
+        """The same of Celery's result backend."""
+        return self._away({"backend"}, at_s, until_s)
+
+    def _away(self, roles: set[str], at_s: float, until_s: float | None) -> bool:
+        return any(
+            outage.begin_s <= (until_s or at_s) and at_s <= outage.end_s + _NOTICE_S
+            for outage in self.harm.outages
+            if outage.roles & roles
+        )
+
+    # -- what may have been lost ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _hits(self) -> list[Hit]:
+        """All that was done to processes, by tasks that kill them too, and by calls to kill a task."""
+        found = list(self.harm.hits)
+        found += [Hit(line.at_s, line.at_s, line.worker, line.pid) for line in self.lines if line.what == KILLS]
+        for case in self.cases.values():
+            for act in case.acts:
+                if act.force and act.may_have_been_done:
+                    jobs = {node.id for node in case.order.all()} if case.order else {case.id}
+                    for line in self.lines:
+                        if line.task_id.partition("~")[0] in jobs:
+                            hit = Hit(act.asked_s - _AROUND_S, act.answered_s + _TELL_S, line.worker, line.pid)
+                            found.append(hit)
+        return found
+
+    def was_hit(self, line: Line, until_s: float) -> bool:
+        """Whether the process that wrote a line may have been stopped or killed since, or shortly before."""
+        return any(
+            hit.name == line.worker
+            and hit.pid in {None, line.pid}
+            and hit.begin_s <= until_s
+            and line.at_s - _AROUND_S <= hit.end_s
+            for hit in self._hits
+        )
+
+    def told_s(self, line: Line) -> float:
+        """When the store has heard of a line at the latest, where it is there and its process lives."""
+        return line.at_s + _TELL_S
+
+    def may_be_lost(self, line: Line) -> bool:
+        """Whether what a process had to report of a line may be lost: it was hit before the store could know."""
+        until_s = self.told_s(line)
+        for outage in self.harm.outages:
+            if "tracking" in outage.roles and outage.begin_s <= until_s and line.at_s <= outage.end_s + _NOTICE_S:
+                until_s = max(until_s, outage.end_s + 2 * _NOTICE_S)
+        return self.was_hit(line, until_s)
+
+    def message_may_be_lost(self, case: Case, since_s: float, until_s: float) -> bool:
+        """Whether a job's message may have been lost, or looked lost, between two times."""
+        since_s -= _AROUND_S
+        if self.in_outage(since_s, until_s):
+            return True
+        who = consumers_of(case.record.get("queue", "")) | {"api"}
+        is_sent_by_worker = {"parent", "sent_by", "replaced", "subs", "via"} & set(case.record) or self.before(case)
+        if is_sent_by_worker or not case.order:
+            who |= {kind.name for kind in WORKERS}
+            if self.backend_away(since_s, until_s):  # Celery counts the sub-jobs there
+                return True
+        return any(hit.name in who and hit.begin_s <= until_s and since_s <= hit.end_s for hit in self._hits)
+
+    def asked_again(self, case: Case, until_s: float) -> bool:
+        """Whether somebody may have asked until then that it, or what it belongs to, is run again."""
+        jobs = {each.id for each in self.above(case)}
+        if case.order:
+            jobs |= {str(node.id) for node in case.order.all()}
+        acts = (act for job_id in jobs if job_id in self.cases for act in self.cases[job_id].acts)
+        return any(
+            act.asked_s <= until_s
+            and act.may_have_been_done
+            and (act.verb == "retry" or (act.verb == "start" and act.status is None))
+            for act in acts
+        )
+
+    # -- clocks -----------------------------------------------------------------------------------------------------
+
+    def times(self, noted_s: float) -> tuple[float, ...]:
+        """What time it may have been when somebody noted one: a worker's clock may have been behind then."""
+        true_s = noted_s + BEHIND_S
+        if not any(w.begin_s <= true_s <= w.end_s + _AROUND_S for w in self.harm.wrong_clocks):
+            return (noted_s,)
+        return (true_s,) if noted_s < self.harm.began_s - _AROUND_S else (noted_s, true_s)
+
+    def had_wrong_clock(self, line: Line) -> bool:
+        """Whether the worker that wrote a line had a clock that was behind."""
+        return any(w.name == line.worker and w.begin_s <= line.at_s <= w.end_s for w in self.harm.wrong_clocks)
+
+    @cached_property
+    def dropped(self) -> int:
+        """How many reports were given up, as the tracker counts."""
+        return self._queries.dropped()

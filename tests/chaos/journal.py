@@ -16,6 +16,16 @@ from celery import current_task
 VARIABLE = "CHAOS_JOURNAL"
 """The environment variable that tells the workers where the journal is."""
 
+EPOCH_VARIABLE = "CHAOS_EPOCH"
+"""The one with the time, in seconds since the epoch, at which the machine's monotonic clock said zero: a worker's own
+clock may be wrong, that one is the same for all processes."""
+
+
+def epoch_s() -> float:
+    """That time, by the clock of this process."""
+    return time.time() - time.monotonic()
+
+
 BEGAN = "began"
 RETURNED = "returned"
 RAISED = "raised"
@@ -39,13 +49,17 @@ class Line(NamedTuple):
     pid: int
     what: str
     detail: Any
-    """What it returned."""
+    """What it returned; of the link of a chain that has begun: what it was given from the one before it."""
+    worker: str
+    """The worker that it ran in."""
 
 
 def did(what: str, detail: Any = None) -> None:
     """Write down what the running task does."""
     request = current_task.request
-    line = Line(round(time.time(), 4), request.id, request.retries or 0, os.getpid(), what, detail)
+    at_s = round(time.monotonic() + float(os.environ[EPOCH_VARIABLE]), 4)
+    worker = (request.hostname or "").partition("@")[0]
+    line = Line(at_s, request.id, request.retries or 0, os.getpid(), what, detail, worker)
     os.write(_open(os.environ[VARIABLE]), f"{json.dumps(line)}\n".encode())
 
 

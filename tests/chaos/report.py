@@ -8,11 +8,11 @@ from typing import Any
 
 from chaos.evidence import Evidence
 from chaos.journal import BEGAN, RETURNED
-from chaos.judge import Finding, is_only_created, was_lost
+from chaos.judge import EXTRA, Finding, is_only_created, was_lost
 from chaos.trouble import LABELS
 from jobtracker.lifecycle import Status
 
-KINDS = ("wrong", "stuck", "lost", "counters off")
+KINDS = ("wrong", EXTRA, "stuck", "lost", "counters off")
 _SHOWN = 25
 
 
@@ -22,6 +22,7 @@ class Report:
 
     Attributes:
         seed: What decided it.
+        broker: Celery's broker.
         seconds: How long the trouble lasted.
         faults: How many faults of each kind there were.
         settled_after_s: How long after the trouble all had settled; None: not in time.
@@ -31,6 +32,7 @@ class Report:
     """
 
     seed: int
+    broker: str
     seconds: float
     faults: dict[str, int]
     settled_after_s: float | None
@@ -58,6 +60,7 @@ class Report:
         settled = "not in time" if self.settled_after_s is None else f"{self.settled_after_s:.1f} s after the trouble"
         rows: list[tuple[str, object]] = [
             ("seed", self.seed),
+            ("broker", self.broker),
             ("trouble", f"{self.seconds:g} s"),
             ("faults", sum(self.faults.values())),
             *((f"  {LABELS.get(kind, kind)}", self.faults.get(kind, 0)) for kind in {**LABELS, **self.faults}),
@@ -99,6 +102,7 @@ def figures_of(evidence: Evidence) -> dict[str, int]:
         "cancels answered": acts["cancel"],
         "retries answered": acts["retry"],
         "runs sent again by the tracker itself": sum(case.relaunched for case in cases),
+        "reports dropped, as the tracker counts": evidence.dropped,
         "executions": executions.total(),
         "  that began twice or more, as faults do": sum(number > 1 for number in executions.values()),
     }

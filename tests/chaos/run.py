@@ -1,13 +1,14 @@
 """One run from start to end."""
 
+import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from recount import recount
-from redis import Redis, RedisError
+from redis import RedisError
 
 from api.sending import SendingCelery
 from chaos import journal
@@ -17,7 +18,7 @@ from chaos.judge import Finding, judge
 from chaos.load import Book, Load
 from chaos.orders import Orders
 from chaos.report import Report, details_of, figures_of
-from chaos.stack import LEASE_LOST_S, Stack
+from chaos.stack import LEASE_LOST_S, Broker, Stack
 from chaos.trouble import Trouble, plan
 from jobtracker import Client, Tracker
 from jobtracker.lifecycle import SETTLED, Status
@@ -26,7 +27,7 @@ from jobtracker.supervisor import Supervisor
 
 logger = logging.getLogger(__name__)
 
-SETTLE_S = LEASE_LOST_S + 15
+SETTLE_S = LEASE_LOST_S + 25
 """So long after the trouble all has settled."""
 _STEP_S = 0.05
 
@@ -41,7 +42,8 @@ class Wanted:
         every_s: About how much time lies between two faults.
         kinds: The kinds of faults, see `trouble.WEIGHTS`.
         senders: How many place orders at once.
-        tracking_apart: The tracking has a store of its own.
+        tracking_apart: The tracking has a Redis of its own, though Celery's broker is one.
+        broker: Celery's broker.
     """
 
     seed: int
@@ -50,6 +52,7 @@ class Wanted:
     kinds: Sequence[str]
     senders: int
     tracking_apart: bool
+    broker: Broker
 
 
 def run(wanted: Wanted, folder: Path, supervisor: Supervisor) -> Report:
@@ -64,20 +67,22 @@ def run(wanted: Wanted, folder: Path, supervisor: Supervisor) -> Report:
         StopRequestedError: Somebody asked it to end.
         ProcessError: Something could not be started.
     """
-    with Stack(folder, tracking_apart=wanted.tracking_apart) as stack:
+    with Stack(folder, broker=wanted.broker, tracking_apart=wanted.tracking_apart, seed=wanted.seed) as stack:
         settings = stack.settings
         app = create_app(settings, SendingCelery)  # as it lives through outages, and waits for no results
         tracker = Tracker(app, settings)
         queries = tracker.tracking.queries
-        broker = Redis.from_url(settings.broker_url, socket_timeout=2)
-        with Load(Orders(wanted.seed), app, stack.api_url, broker, wanted.senders) as load:
+        with Load(Orders(wanted.seed), app, stack.api_url, wanted.senders) as load:
             faults = plan(wanted.seed, wanted.seconds, wanted.every_s, wanted.kinds)
-            made = _trouble(stack, Trouble(stack, faults), wanted.seconds, supervisor)
+            made = _trouble(stack, Trouble(stack, faults, load.post_large), wanted.seconds, supervisor)
             stack.heal()
             load.stop()
+            load.close_nobodys()
         logger.info("The trouble is over, with %d orders; all has to settle.", len(load.book.orders))
         settled_after_s = _settle(stack, queries, load.book, supervisor)
-        evidence = Evidence(load.book, list(journal.read(stack.journal)), queries, app, stack.outages, stack.pauses)
+        harm = stack.harm
+        (folder / "harm.json").write_text(json.dumps(asdict(harm), default=sorted))
+        evidence = Evidence(load.book, list(journal.read(stack.journal)), queries, app, harm)
         findings = judge(evidence)
         findings += [Finding("counters off", "", text) for text in recount(queries.client, queries.keys)]
         findings += [Finding("wrong", "", text) for text in load.book.unexpected]
@@ -90,6 +95,7 @@ def run(wanted: Wanted, folder: Path, supervisor: Supervisor) -> Report:
         tracker.detach()
         return Report(
             seed=wanted.seed,
+            broker=wanted.broker,
             seconds=wanted.seconds,
             faults={**made, **by_themselves},
             settled_after_s=settled_after_s,

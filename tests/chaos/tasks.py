@@ -21,6 +21,12 @@ run_again = tracked(store_arguments="full", on_lost="rerun")
 RUN_AGAIN = frozenset({"again", "join", "deadly_again", "collect_again"})
 """Those that are declared so."""
 
+LINKS = frozenset({"join", "link", "link_mended"})
+"""Those that come behind another one in a chain, and are given what it has returned."""
+
+LIMIT_S = 1.0
+"""So much time lies between two of the limited tasks on one worker."""
+
 
 @shared_task(name="early")
 @kept
@@ -47,7 +53,39 @@ def again(value: Any, seconds: float = 0.0) -> Any:
 @run_again
 def join(before: Any, value: Any) -> Any:
     """Return what the task before it in its chain has returned, and the value. Run again where it is lost."""
-    return _work([before, value], 0)
+    return _work([before, value], 0, before)
+
+
+@shared_task(name="link")
+@kept
+def link(before: Any, value: Any = None) -> Any:
+    """The same, sent with its value by position: without the result before it, it would take the value for that."""
+    return _work([before, value], 0, before)
+
+
+@shared_task(name="link_mended", bind=True)
+@kept
+def link_mended(self: Task, before: Any, value: Any = None) -> Any:
+    """The same; it raises in the first run of its job."""
+    if job_and_run_of(self.request.id)[1] == 1:
+        did(BEGAN, before)
+        did(RAISED)
+        raise ValueError(f"{value} fails in its first run, as asked")
+    return _work([before, value], 0, before)
+
+
+@shared_task(name="limited", rate_limit=f"{60 / LIMIT_S:g}/m")
+@kept
+def limited(value: Any) -> Any:
+    """Return the value; of these a worker begins no more than one in `LIMIT_S`."""
+    return _work(value, 0)
+
+
+@shared_task(name="small")
+@kept
+def small(value: Any) -> Any:
+    """Return the value: one of the many sub-jobs of a large tree."""
+    return _work(value, 0)
 
 
 @shared_task(name="failing")
@@ -156,9 +194,9 @@ def collect_again(results: Any = None, seconds: float = 0.0) -> Any:
     return _work(results, seconds)
 
 
-def _work(value: Any, seconds: float) -> Any:
+def _work(value: Any, seconds: float, before: Any = None) -> Any:
     """Take some time, or stop where it is cancelled."""
-    did(BEGAN)
+    did(BEGAN, before)
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         time.sleep(_STEP_S)

@@ -2,18 +2,28 @@
 
 import heapq
 import itertools
-import os
 import random
 import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
-from chaos.stack import LEASE_LOST_S, Stack
+from chaos.proxy import Mood
+from chaos.stack import LEASE_LOST_S, Stack, clock_library
 
-WEIGHTS = {"child": 8, "worker": 4, "stop": 2, "api": 3, "redis": 2, "pause": 2}
+WEIGHTS = {
+    "child": 7,
+    "worker": 4,
+    "stop": 2,
+    "api": 2,
+    "redis": 2,
+    "pause": 2,
+    "backend": 2,
+    "proxy": 3,
+    "post": 2,
+    "clock": 1,
+}
 """The kinds of faults, and how often each comes compared with the others."""
 
 LABELS = {
@@ -23,8 +33,28 @@ LABELS = {
     "api": "API killed",
     "redis": "Redis killed",
     "pause": "workers paused beyond their lease",
+    "backend": "result backend killed",
+    "proxy": "times with dropped answers of Redis",
+    "post": "API killed amid a large tree",
+    "clock": "workers with a clock that is behind",
 }
 """What reports call them."""
+
+_FOR_S = {
+    "redis": (0.1, 2.0),
+    "api": (0.1, 1.5),
+    "worker": (0.15, 3.0),
+    "stop": (0.2, 4.0),
+    "pause": (LEASE_LOST_S + 0.5, LEASE_LOST_S + 2.5),
+    "backend": (0.5, LEASE_LOST_S + 5),
+    "proxy": (0.3, 2.0),
+    "post": (0.02, 0.8),
+    "clock": (6.0, 12.0),
+}
+"""How long each lasts, at least and at most; of a post until the API is killed."""
+
+_DOWN_AFTER_POST_S = 1.0
+_BAD_WAY = {"drops": 0.2, "refuses": 0.2, "delays_s": 0.05}
 
 _QUIET_S = 2.0
 """At the beginning, so that there is something to lose."""
@@ -40,9 +70,10 @@ class Fault(NamedTuple):
     at_s: float
     """Seconds after the beginning."""
     kind: str
-    """child: a pool child is killed | worker, api, redis: all of it is, and is started again after a while | stop: a
-    worker is told to end, and is killed where it has not done so | pause: a worker stands still for longer than its
-    lease."""
+    """child: a pool child is killed | worker, api, redis, backend: all of it is, and is started again after a while |
+    stop: a worker is told to end, and is killed where it has not done so | pause: a worker stands still for longer
+    than its lease | proxy: requests to the tracking Redis are executed and not answered | post: the API is killed
+    while it is asked for a large tree | clock: a worker is started again with a clock that is behind."""
     whom: float
     """Which of those that there are, from 0 to 1."""
     for_s: float
@@ -62,8 +93,8 @@ def plan(seed: int, seconds: float, every_s: float, kinds: Sequence[str]) -> lis
     faults, at_s = [], _QUIET_S
     while kinds and (at_s := at_s + dice.expovariate(1 / every_s)) < seconds:
         kind = dice.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
-        longest_s = {"redis": 2.0, "api": 1.5, "worker": 3.0, "stop": 4.0}.get(kind, 0.0)
-        for_s = LEASE_LOST_S + dice.uniform(0.5, 2.5) if kind == "pause" else dice.uniform(0.05, 1) * longest_s
+        shortest_s, longest_s = _FOR_S.get(kind, (0.0, 0.0))
+        for_s = dice.uniform(shortest_s, longest_s)
         faults.append(Fault(round(at_s, 2), kind, dice.random(), round(for_s, 2)))
     return faults
 
@@ -74,12 +105,14 @@ class Trouble:
     Args:
         stack: For whom.
         faults: The plan.
+        post_large: Asks the API for a large tree, and returns at once.
     """
 
-    def __init__(self, stack: Stack, faults: Sequence[Fault]) -> None:
+    def __init__(self, stack: Stack, faults: Sequence[Fault], post_large: Callable[[], object]) -> None:
         self.made: Counter[str] = Counter()
         """How many faults of each kind there were; where there was nothing to hit, there was none."""
         self._stack = stack
+        self._post_large = post_large
         self._began_s = time.monotonic()
         self._numbers = itertools.count()
         self._due: list[tuple[float, int, Callable[[], object]]] = []
@@ -102,10 +135,10 @@ class Trouble:
         self._at(time.monotonic() - self._began_s + fault.for_s, do)
 
     def _hit_child(self, fault: Fault) -> bool:
-        children = [pid for worker in self._stack.workers if worker.is_up for pid in worker.children()]
+        children = [(worker, pid) for worker in self._stack.workers if worker.is_up for pid in worker.children()]
         if children:
-            with suppress(ProcessLookupError):
-                os.kill(children[int(fault.whom * len(children))], signal.SIGKILL)
+            worker, pid = children[int(fault.whom * len(children))]
+            worker.kill_child(pid)
         return bool(children)
 
     def _hit_worker(self, fault: Fault) -> bool:
@@ -135,9 +168,35 @@ class Trouble:
         return was_up
 
     def _hit_redis(self, fault: Fault) -> bool:
-        number = int(fault.whom * self._stack.servers)
-        self._stack.kill_server(number)
-        self._afterwards(fault, lambda: self._stack.start_server(number))
+        return self._hit_server(self._stack.servers[int(fault.whom * len(self._stack.servers))], fault)
+
+    def _hit_backend(self, fault: Fault) -> bool:
+        return self._hit_server("backend", fault)
+
+    def _hit_server(self, name: str, fault: Fault) -> bool:
+        self._stack.kill_server(name)
+        self._afterwards(fault, lambda: self._stack.start_server(name))
+        return True
+
+    def _hit_proxy(self, fault: Fault) -> bool:
+        self._stack.disturb_way(Mood(for_s=fault.for_s, **_BAD_WAY))
+        return True
+
+    def _hit_post(self, fault: Fault) -> bool:
+        api = self._stack.api
+        if not api.is_up:
+            return False
+        self._post_large()
+        self._afterwards(fault, api.kill)
+        self._afterwards(fault._replace(for_s=fault.for_s + _DOWN_AFTER_POST_S), api.start)
+        return True
+
+    def _hit_clock(self, fault: Fault) -> bool:
+        if clock_library() is None:
+            return False
+        worker = self._stack.workers[int(fault.whom * len(self._stack.workers))]
+        self._stack.turn_back_clock(worker)
+        self._afterwards(fault, lambda: self._stack.set_clock_right(worker))
         return True
 
     def _hit_pause(self, fault: Fault) -> bool:
