@@ -95,7 +95,7 @@ def test_a_record_that_says_what_follows_is_read_as_one_that_does_not(client, ke
     alter(client, keys, job, {field: {"finished": str(now), "lease": "w"}[field]})
     assert (queries.record(job)["finished"], record["finished"]) == (str(now), str(now))
     assert recount(client, keys) == []
-    assert store.apply(Event.PROGRESS, job, **known, lease="w", at_ms=now + 1).after is Status.RUNNING
+    assert store.apply(Event.PROGRESS, job, **known, at_ms=now + 1).after is Status.RUNNING
     assert (queries.record(job)["lease"], queries.record(job).get("finished")) == ("w", None)
     assert store.apply(Event.COMPLETE, job, **known, at_ms=now + 2).applied
     assert (queries.record(job)["finished"], place in places(client, keys, job)) == (str(now + 2), False)

@@ -212,7 +212,7 @@ def test_a_parent_whose_value_is_nowhere_says_which(own_project):
     change = store.apply(Event.COMPLETE, sub, run=1, fields={"reason": reason})
     own_project.tracking.settlement.follow(sub, change)
     found = own_project.job(root)
-    assert found.reason == f"The result of sub-job {sub} is gone: {reason}. Create the job anew."
+    assert found.reason == f"The result of job {sub} is gone: {reason}. Create the job anew."
     with pytest.raises(ResultGoneError, match=sub):
         own_project.launcher.retry(root)
 
