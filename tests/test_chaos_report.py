@@ -64,7 +64,7 @@ def test_the_judge_finds_what_can_not_be_and_nothing_else(redis_server: Embedded
     wrong, extra = ["wrong"], ["executed too often"]
     assert json.loads(told.stdout) == {
         "as_it_should_be": [[]],
-        "again_in_one_run": [extra, [], [], extra],
+        "again_in_one_run": [extra, [], [], [], extra],
         "again_in_another_run": [extra, extra, [], []],
         "lost_without_a_reason": [wrong, [], wrong],
         "expired_and_begun": [wrong, []],

@@ -324,6 +324,10 @@ class Evidence:
         """Whether the worker that wrote a line had a clock that was behind."""
         return any(w.name == line.worker and w.begin_s <= line.at_s <= w.end_s for w in self.harm.wrong_clocks)
 
+    def clock_was_wrong(self, since_s: float, until_s: float) -> bool:
+        """Whether any worker's clock was behind at any time in between."""
+        return any(w.begin_s <= until_s and since_s <= w.end_s + _AROUND_S for w in self.harm.wrong_clocks)
+
     @cached_property
     def dropped(self) -> int:
         """How many reports were given up, as the tracker counts."""

@@ -40,6 +40,7 @@ from typing import NamedTuple
 from chaos.application import VISIBILITY_TIMEOUT_S
 from chaos.evidence import Case, Evidence
 from chaos.journal import ASKED_TO_RETRY, BEGAN, KILLS, RAISED, REPLACED, RETURNED, Line
+from chaos.stack import BEHIND_S
 from chaos.tasks import RUN_AGAIN
 from jobtracker.declarations import DEFAULT
 from jobtracker.lifecycle import SETTLED, Event, FailurePolicy, Status
@@ -215,7 +216,8 @@ def _lost(case: Case, evidence: Evidence) -> Iterator[str]:
 
 
 def _cancelled(case: Case, evidence: Evidence) -> Iterator[str]:
-    if evidence.state(case) == "SUCCESS" and not _ended_in_outage(case, evidence):
+    ran_unknown = _ended_in_outage(case, evidence) or any(map(evidence.may_begin, case.begun(case.run)))
+    if evidence.state(case) == "SUCCESS" and not ran_unknown:
         yield f"it is cancelled ({case.record.get('reason')}), and Celery says SUCCESS"
     if not _has_cause(case, evidence):
         yield f"it is cancelled ({case.record.get('reason')}), and nobody has cancelled it"
@@ -330,7 +332,12 @@ def _again_in_one_run(case: Case, evidence: Evidence) -> Iterator[str]:
             begun[second.attempt] += 1
             if begun[second.attempt] < asked[second.attempt]:  # each has sent a message of its own
                 continue
-            is_redelivered = evidence.harm.redelivers and second.at_s - _sent_s(case, run) >= VISIBILITY_TIMEOUT_S
+            sent_s = _sent_s(case, run)
+            is_redelivered = evidence.harm.redelivers and (
+                second.at_s - sent_s >= VISIBILITY_TIMEOUT_S
+                # By its clock a worker notes when it has fetched a message; by theirs others see that as long ago.
+                or (BEHIND_S >= VISIBILITY_TIMEOUT_S and evidence.clock_was_wrong(sent_s, second.at_s))
+            )
             if not (
                 is_redelivered
                 or evidence.was_hit(first, second.at_s)

@@ -110,7 +110,7 @@ def _as_it_should_be(stage: Stage) -> Iterator[list[str]]:
 
 
 def _again_in_one_run(stage: Stage) -> Iterator[list[str]]:
-    """Without a reason; then its worker was killed, or Redis has delivered it again."""
+    """Without a reason; then its worker was killed, or its clock was behind, or Redis has delivered it again."""
     stage.order()
     stage.record(at_s=6, deliveries="2")
     stage.store.apply(Event.START, stage.id, at_ms=_ms(5), fields={"worker": "threads-1@chaos"})
@@ -118,6 +118,7 @@ def _again_in_one_run(stage: Stage) -> Iterator[list[str]]:
     stage.did(5, BEGAN, RETURNED, worker="threads-1")
     yield stage.judged()
     yield stage.judged(**KILLED)
+    yield stage.judged(wrong_clocks=[WrongClock(T0 + 3, T0 + 9, "threads-1")])
     stage.lines = [line._replace(at_s=line.at_s + 10) if line.at_s > T0 + 4 else line for line in stage.lines]
     yield stage.judged()
     yield stage.judged(redelivers=False)
