@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import amqp
@@ -161,7 +161,7 @@ class RabbitMQ:
         self._processes.append(process)
         return process
 
-    def _how(self, env: dict[str, str]) -> dict[str, object]:
+    def _how(self, env: dict[str, str]) -> dict[str, Any]:
         log_path = self.folder / f"{len(self._processes)}.log"
         return {"env": env, "log_path": log_path, "cwd": self.folder, "stop_steps": []}
 
