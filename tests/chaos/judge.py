@@ -171,8 +171,13 @@ def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
     by_subs = case.record.get("presumed") == "subs_failed"
     if by_subs and all(sub.status == Status.COMPLETED for sub in subs):
         yield "it is failed by its sub-jobs, and all of them are completed"
-    # Celery may fail in its task's place, with a retry that could not be sent, say, and be unable to store that.
-    by_celery = state == "FAILURE" or (case.did(ASKED_TO_RETRY) and _ended_in_outage(case, evidence))
+    # Celery may fail in its task's place, and be unable to store that: with a retry that could not be sent, say, or
+    # with a task in its place, of which the result backend is to tell (celery/backends/asynchronous.py).
+    by_celery = (
+        state == "FAILURE"
+        or (case.did(ASKED_TO_RETRY) and _ended_in_outage(case, evidence))
+        or (case.did(REPLACED) and any(evidence.backend_away(line.at_s) for line in case.last))
+    )
     for line in case.last:
         if line.what == RETURNED and was_lost(case) and not subs and not _is_unheard(line, evidence):
             yield f"it is failed ({case.record.get('reason')}), and its task has returned, and could say so"

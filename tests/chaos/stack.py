@@ -271,6 +271,7 @@ class Stack:
         self._proxy: ChildProcess | None = None
         self.api = Part("api", self._start_api)
         self.workers = [Part(kind.name, functools.partial(self._start_worker, kind)) for kind in WORKERS]
+        self.threads_workers = [w for w, kind in zip(self.workers, WORKERS, strict=True) if kind.pool == "threads"]
         self._endings = ExitStack()
 
     @property

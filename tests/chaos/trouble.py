@@ -60,6 +60,8 @@ _QUIET_S = 2.0
 """At the beginning, so that there is something to lose."""
 
 
+_NOTICED_AFTER_S = 1.0
+
 _COLD_BELOW_S = 1.5
 """A worker that is given less time than this is told to end at once."""
 
@@ -171,7 +173,12 @@ class Trouble:
         return self._hit_server(self._stack.servers[int(fault.whom * len(self._stack.servers))], fault)
 
     def _hit_backend(self, fault: Fault) -> bool:
-        return self._hit_server("backend", fault)
+        hit = self._hit_server("backend", fault)
+        # A threads worker of Celery's fetches no more messages after that, tracked or not: somebody has to notice.
+        for worker in self._stack.threads_workers:
+            self._afterwards(fault, worker.kill)
+            self._afterwards(fault._replace(for_s=fault.for_s + _NOTICED_AFTER_S), worker.start)
+        return hit
 
     def _hit_server(self, name: str, fault: Fault) -> bool:
         self._stack.kill_server(name)
