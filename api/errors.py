@@ -26,6 +26,7 @@ from jobtracker.errors import (
     PartitionsError,
     QueueMissingError,
     ResultGoneError,
+    TreeNotRecordedError,
     UnknownJobTypeError,
     without_prefix,
 )
@@ -50,6 +51,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     InvalidPayloadError: (422, reports.INVALID_PAYLOAD, "The payload does not fit"),
     InvalidJobError: (422, reports.INVALID_JOB, "The job can't be"),
     BrokerUnavailableError: (503, reports.BROKER_AWAY, "The broker is away"),
+    TreeNotRecordedError: (503, "about:blank", "The tree was not recorded"),
     PartitionsError: (503, "about:blank", "The store has other partitions"),
     BeingMovedError: (503, "about:blank", "The store is being moved"),
     EarlierStoreError: (503, "about:blank", "The store is of an earlier release"),

@@ -139,6 +139,16 @@ class InvalidPayloadError(InvalidJobError):
         )
 
 
+class TreeNotRecordedError(JobTrackerError):
+    """Recording a large tree was interrupted for too long; nothing of it is there."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__(
+            f"The tree of job {root} was not recorded: its draft in the tracking Redis had expired, as this process or "
+            "Redis stood still for too long. Nothing of it is there. Send it again."
+        )
+
+
 class BrokerUnavailableError(JobTrackerError):
     """The message broker, or Celery's result backend, does not answer."""
 

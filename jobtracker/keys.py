@@ -86,6 +86,12 @@ PREFIXES: dict[str, str] = {
     "unsent": "unsent",
     # unsent         zset    Task ids that are recorded as sent, for a worker to send, by since when (ms).
     #                        Writer: plant, hand_over, claim. What was deleted since leaves when it is its turn.
+    "draft": "draft:",
+    # draft:<root>   hash    A large tree that is about to be recorded: number -> JSON of a part of it, no jobs yet.
+    #                        Writer: draft, commit, plant. Expires, unless it is committed.
+    "drafts": "drafts",
+    # drafts         zset    Roots of the trees whose drafts are committed and not recorded to the end, by since when
+    #                        (ms). Writer: commit, plant.
     "unconfirmed": "unconfirmed",
     # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
     #                        Scored by when they were recorded (ms). Writer: create, transition, settle, store.

@@ -63,7 +63,10 @@ class Launcher:
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
         """
         records = self._records_of(job, request_id)
-        self.store.create(*records)  # sub-jobs first, so that a parent is never seen without them
+        if len(records) > AT_ONCE:
+            self.store.plant(records, at_ms=now_ms(), started=False)
+        else:
+            self.store.create(*records)  # one call: all of them or none
         return records[-1].id
 
     def submit(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
@@ -122,14 +125,11 @@ class Launcher:
     def _submit_large(self, root: str, records: list[NewJob], at_ms: int) -> None:
         """Record a large tree as started, and let workers send it.
 
-        What is to be sent is noted as it is recorded, and a parent is recorded after its sub-jobs: where this dies
-        amidst it, what is without its parent is not sent, and removed.
+        What is to be sent is noted as it is recorded: where this dies, workers or the reaper send it.
         """
-        sent: dict[str, str | int] = {"run": 1, "queued": at_ms, "body": "own"}
         leaves = [job for job in records if not job.subs]
-        parents = [replace(job, fields={**job.fields, **sent}) for job in records if job.subs]
-        self.store.plant(leaves, at_ms=at_ms)
-        self.store.create(*parents, at_ms=at_ms)
+        own = [replace(job, fields={**job.fields, "body": "own"}) if job.subs else job for job in records]
+        self.store.plant(own, at_ms=at_ms, started=True)
         try:
             self.dispatcher.hand_over([job.id for job in leaves], [job.fields for job in leaves])
         except Exception as error:

@@ -79,7 +79,7 @@ class Outbox:
         off = {each for each in whole if above.get(parents.get(each, "")) == Status.CANCELLED}
         for each in off:  # whoever has cancelled its parent has died before it came to this one
             self.tracking.settlement.cancel_trees([each], reason=f"its parent {parents[each]} was cancelled")
-        # Whoever was about to record its parent has died: the reaper removes it.
+        # What is left has lost a parent since: it was deleted, and goes with it.
         runs = {each: run for each, run in waiting.items() if each in whole - off}
         store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
         self.tracking.settlement.send(runs, [each for each in loaded if each[0]["id"] in runs])

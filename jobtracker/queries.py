@@ -491,6 +491,10 @@ class JobQueries:
         """Ids of jobs that are not started after a time before this one, and may not have settled; oldest first."""
         return self._oldest(("expiring",), before_ms, most)
 
+    def drafts(self, most: int) -> list[str]:
+        """The roots of trees that are decided on and not recorded to the end, oldest first."""
+        return self._oldest(("drafts",), 2**53, most)
+
     def are_unsent(self, task_ids: Sequence[str]) -> set[str]:
         """Those of the runs that wait for somebody to send them."""
         return self._among("unsent", task_ids)

@@ -114,6 +114,7 @@ class Reaper:
             self._take_turn()
             self.give_back(parts)
             for step in (
+                self.record_drafts,
                 self.settle_finished,
                 self.settle_expired,
                 self.correct_unanswered,
@@ -391,18 +392,22 @@ class Reaper:
         tracking.store.look_at_expiry(later, never, at_ms=now + int(tracking.settings.lease_lost_s * 1000))
         return settled
 
+    def record_drafts(self) -> int:
+        """Record the rest of large trees that are decided on, whose process may have died; returns how many trees."""
+        roots, ends_at = self.tracking.queries.drafts(_BATCH), time.monotonic() + self._unfenced.settings.reap_interval_s
+        for root in roots:
+            began = time.monotonic()
+            while self.tracking.store.plant_next(root) and began < ends_at:
+                _pause(began)
+                began = time.monotonic()
+        return len(roots)
+
     def tell_waiting(self) -> int:
         """Tell parents, and the next of chains, what a process that died left untold; returns of how many jobs."""
         queries = self.tracking.queries
         untold = queries.records(queries.untold(self._long_ago_ms(), _BATCH))
         for record in untold:
-            parent, run = record.get("parent"), record.get("run")
-            is_unsent = run == "0" or (run == "1" and record.get("origin") == "api")
-            if parent and is_unsent and record["status"] == Status.PENDING and queries.state(parent) is None:
-                # Whoever was about to record its parent has died, before anything of the tree was sent.
-                self.tracking.store.delete(record["id"], mode="trash")
-            else:
-                self.tracking.settlement.catch_up(record["id"])
+            self.tracking.settlement.catch_up(record["id"])
         return len(untold)
 
     def send_unconfirmed(self) -> int:

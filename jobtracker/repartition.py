@@ -116,6 +116,11 @@ class Repartition:
                 f"Workers are at work on the store: {named}. Stop them, the API and whoever sends tasks, and wait "
                 "until their leases have run out (LEASE_LOST_S)."
             )
+        if any(self.source.exists(part("drafts")) for part in self.of.parts):
+            raise RepartitionError(
+                "A large tree is not recorded to the end: its process has died. Start the API or a worker, which does "
+                "the rest, stop it after `REAP_INTERVAL_S`, and begin again."
+            )
         if not self.is_elsewhere:
             return
         there = self.target.get(self._mark)

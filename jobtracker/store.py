@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from jobtracker.changes import Change, Expired, NewJob, News, SettledIndex, Turn, Verdict
 from jobtracker.connection import RedisClient
+from jobtracker.errors import TreeNotRecordedError
 from jobtracker.keys import Keys, Partition
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import job_and_run_of, name_of
@@ -37,8 +38,10 @@ _VERBS = (
     "log",
     "reap",
     "claim",
+    "draft",
     "plant",
     "forget_queues",
+    "commit",
     "many",
 )
 
@@ -132,20 +135,38 @@ class JobStore:
         answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
         return self._created(jobs, answers)
 
-    def plant(self, jobs: Sequence[NewJob], *, at_ms: int) -> None:
-        """Record jobs under ids that are new, without sub-jobs, as to be sent by whoever claims their first runs.
+    def plant(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> None:
+        """Record a large tree under ids that are new, all of it or nothing.
 
-        Those that are alike and stand together cost about a third of what `create` does.
+        It is a draft first, which is no job and expires. Once that is whole it is committed: its root is recorded,
+        and then, parents before their sub-jobs, the rest; where this process dies, by the reaper. Jobs that are alike
+        and stand together cost about a third of what `create` does.
+
+        Args:
+            jobs: Its jobs, each after its sub-jobs, the root last; they lie in one partition.
+            at_ms: When it is made.
+            started: Its first runs are recorded too. Those of jobs without sub-jobs wait to be claimed.
+
+        Raises:
+            TreeNotRecordedError: It took too long: nothing is recorded.
         """
-        shares: dict[Partition, list[NewJob]] = {}
-        for job in jobs:
-            shares.setdefault(self.keys.of(job.id), []).append(job)
+        root = jobs[-1].id
+        part = self.keys.of(root)
+        draft = part("draft", root)
+        above_first = [*(job for job in reversed(jobs) if job.subs), *(job for job in jobs if not job.subs)]
+        texts = [_part_of(some, at_ms, started=started) for some in batched(above_first, _PLANTED)]
         calls: Iterator[Call] = (
-            (part("kinds"), [part.prefix, at_ms, json.dumps(_alike(some), ensure_ascii=False)])
-            for part, own in shares.items()
-            for some in batched(own, _PLANTED)
+            (draft, [part.prefix, number, DRAFT_MS, text]) for number, text in enumerate(texts, start=1)
         )
-        self._verbs.call_all(self.client, "plant", calls)
+        self._verbs.call_all(self.client, "draft", calls)
+        if not self._verbs.call(self.client, "commit", draft, [part.prefix, root, at_ms, len(texts)]):
+            raise TreeNotRecordedError(root)
+        self._verbs.call_all(self.client, "plant", [(draft, [part.prefix, root])] * (len(texts) - 1))
+
+    def plant_next(self, root: str) -> int:
+        """Record the next part of a tree whose draft is committed; returns how many are left."""
+        part = self.keys.of(root)
+        return int(self._verbs.call(self.client, "plant", part("draft", root), [part.prefix, root]))
 
     def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
         """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
@@ -487,6 +508,9 @@ class JobStore:
 _PLANTED = 200
 """Jobs that are recorded in one go: it takes the server a few milliseconds."""
 
+DRAFT_MS = 10_000
+"""So long a draft waits for its next part, or its commit: that follows at once, unless its process has died."""
+
 _INDEXED = 500
 """Entries of an index that one command writes."""
 
@@ -503,15 +527,16 @@ def _verdict(verdict: str, grandparent: str, run: int, status: str) -> Verdict:
     return Verdict(verdict, grandparent or None, run, _STATUSES.get(status))
 
 
-def _alike(jobs: Iterable[NewJob]) -> list[Any]:
-    """The jobs as lua/plant.lua reads them: what the records of several say that stand together, once."""
-    return [
-        [_texts(fields), [[job.id, _texts(job.data)] for job in some]]
-        for fields, some in groupby(jobs, lambda job: job.fields)
+def _part_of(jobs: Iterable[NewJob], at_ms: int, *, started: bool) -> str:
+    """Jobs as lua/plant.lua reads them: what the records of several say that stand together, once."""
+    alike = [
+        [_texts({**fields, "subs": count} if count else fields), [[each.id, _texts(each.data), _texts(each.subs)] for each in some]]
+        for (fields, count), some in groupby(jobs, lambda job: (job.fields, len(job.subs)))
     ]
+    return json.dumps([at_ms, int(started), *alike], ensure_ascii=False)
 
 
-def _texts(mapping: Mapping[str, str | int]) -> list[str]:
+def _texts(mapping: Mapping[Any, str | int]) -> list[str]:
     return [str(part) for pair in mapping.items() for part in pair]
 
 

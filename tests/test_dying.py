@@ -202,7 +202,7 @@ def large(act):
 
     def act_so():
         with pytest.MonkeyPatch.context() as patch:
-            for number in ("launcher.AT_ONCE", "dispatch.HANDED_OVER", "outbox.HANDED_OVER"):
+            for number in ("launcher.AT_ONCE", "dispatch.HANDED_OVER", "outbox.HANDED_OVER", "store._PLANTED"):
                 patch.setattr(f"jobtracker.{number}", 1)
             patch.setattr("jobtracker.scripts._BUNDLE", 1)
             act()

@@ -200,23 +200,23 @@ def untold(client, keys):
     return [job_id for part in keys.parts for job_id in client.zrange(part("untold"), 0, -1)]
 
 
-def test_planting_records_as_creating_does(client, keys, store, queries):
+@pytest.mark.parametrize("started", [True, False])
+def test_planting_records_as_creating_does(client, keys, store, queries, started):
     both = {}
     for way in ("planted", "created"):
         fields, data = {"name": "é", "priority": "normal", "parent": way}, {"payload": '"é"'}
-        if way == "created":
-            fields |= {"run": 1, "queued": START_MS}
-        jobs = [NewJob(id=f"{way}{n}", fields={**fields, "type": f"type{n // 2 % 2}"}, data=data) for n in range(30)]
+        sent = {"run": 1, "queued": START_MS} if started and way == "created" else {}
+        ids = [keys.new_id(beside=way) for _ in range(30)]
+        jobs = [NewJob(id=each, fields={**fields, **sent, "type": f"t{n // 2 % 2}"}, data=data) for n, each in enumerate(ids)]
+        root = new_job(way, subs=ids, **sent)
         if way == "planted":
-            store.plant(jobs, at_ms=START_MS)
-            assert set(queries.unsent(2**53, 100)) == {job.id for job in jobs}
+            store.plant([*jobs, root], at_ms=START_MS, started=started)
+            assert set(queries.unsent(2**53, 100)) == (set(ids) if started else set())
         else:
-            store.create(*jobs, at_ms=START_MS)
-        assert set(untold(client, keys)) == {job.id for job in jobs}
-        store.create(new_job(way, subs=[job.id for job in jobs]), at_ms=START_MS)
-        assert queries.sub_ids(way) == [job.id for job in jobs]
-        records = [{**stored(client, keys, job.id), "parent": ""} for job in jobs]
-        both[way] = records, [client.hgetall(keys("data", job.id)) for job in jobs]
+            store.create(*jobs, root, at_ms=START_MS)
+        assert queries.sub_ids(way) == ids
+        records = [{**stored(client, keys, each), "parent": ""} for each in [*ids, way]]
+        both[way] = records, [client.hgetall(keys("data", each)) for each in ids]
     assert both["planted"] == both["created"]
     assert untold(client, keys) == []
     assert recount(client, keys) == []

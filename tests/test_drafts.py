@@ -1,0 +1,138 @@
+"""A large tree is recorded as a whole or not at all, whatever becomes of the process that records it."""
+
+import threading
+import time
+import uuid
+from contextlib import suppress
+
+import httpx
+import pytest
+from recount import keys_of, names_of, recount
+from sample_jobs import START_MS, new_job
+from serving import eventually, job, parent, running_api, running_worker
+from test_repartition import move
+
+from jobtracker import store as store_module
+from jobtracker.errors import TreeNotRecordedError
+from jobtracker.queries import JobQueries
+from jobtracker.repartition import RepartitionError
+
+SOON = {"lease_lost_s": 2, "lease_renew_s": 0.4, "reap_interval_s": 0.3}
+
+
+def tree(keys, subs=7):
+    """A started tree in which a parent has a parent, each job after its sub-jobs."""
+    ids = ["root"]
+    while len(ids) < subs + 2:
+        ids.append(keys.new_id(beside="root"))
+    root, inner, *leaves = ids
+    sent = {"run": 1, "queued": START_MS}
+    jobs = [new_job(each, parent=inner if n < 4 else root) for n, each in enumerate(leaves)]
+    jobs.insert(4, new_job(inner, parent=root, subs=leaves[:4], **sent))
+    return [*jobs, new_job(root, subs=[inner, *leaves[4:]], **sent)], leaves
+
+
+@pytest.fixture
+def piecemeal(monkeypatch):
+    """Each job is a part of its own."""
+    monkeypatch.setattr(store_module, "_PLANTED", 1)
+
+
+def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, piecemeal, monkeypatch):
+    jobs, leaves = tree(keys)
+    call, seen = store._verbs.call, []
+
+    def look(*args):
+        answer = call(*args)
+        records = queries.records([each.id for each in jobs])
+        there = {record["id"] for record in records if "status" in record}
+        assert {record.get("parent", "root") for record in records if "status" in record} <= there | {"root"}
+        assert recount(client, keys) == []
+        assert {*queries.unsent(2**53, 100)} == there & {*leaves}
+        seen.append(len(there))
+        return answer
+
+    monkeypatch.setattr(store._verbs, "call_all", lambda client, verb, calls: [look(client, verb, *c) for c in calls])
+    store.plant(jobs, at_ms=START_MS, started=True)
+    assert seen == [0] * 9 + [*range(2, 10)]
+    assert [name for name in names_of(client, keys) if name.startswith("draft")] == []
+
+
+def test_a_draft_that_has_expired_is_not_recorded(client, keys, store, queries, piecemeal, monkeypatch):
+    monkeypatch.setattr(store_module, "DRAFT_MS", 1)
+    jobs, _ = tree(keys)
+    with pytest.raises(TreeNotRecordedError, match="Nothing of it is there"):
+        store.plant(jobs, at_ms=START_MS, started=True)
+    eventually(lambda: keys_of(client, keys) == [])
+
+
+def test_any_number_of_processes_record_the_rest_once(client, keys, store, queries, piecemeal, monkeypatch):
+    jobs, leaves = tree(keys, subs=60)
+    monkeypatch.setattr(store._verbs, "call_all", drafts_only(store._verbs.call_all))
+    store.plant(jobs, at_ms=START_MS, started=True)
+    assert queries.drafts(10) == ["root"]
+    if len(keys.parts) == 1:
+        with pytest.raises(RepartitionError, match="not recorded to the end"):
+            move(client, keys, 2)
+    others = [threading.Thread(target=lambda: [None for _ in iter(lambda: store.plant_next("root"), 0)]) for _ in "123"]
+    for each in others:
+        each.start()
+    for each in others:
+        each.join()
+    assert store.plant_next("root") == 0
+    assert {*queries.unsent(2**53, 100)} == {*leaves}
+    assert [count.count for count in queries.counts()] == [62]
+    assert (queries.drafts(10), recount(client, keys)) == ([], [])
+
+
+def drafts_only(call_all):
+    """The process dies when it has decided."""
+    return lambda client, verb, calls: call_all(client, verb, calls) if verb == "draft" else None
+
+
+def killed_amid(api, subs, condition):
+    """POST a tree with so many sub-jobs, started, and kill the API as soon as a condition holds."""
+    body = parent(*[job(name=str(n)) for n in range(subs)], start=True)
+
+    def post():
+        with suppress(httpx.TransportError):
+            api.http.post("/api/jobs/with-subjobs", json=body)
+
+    posting = threading.Thread(target=post)
+    posting.start()
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+    api.process.kill()
+    posting.join()
+
+
+def test_what_a_killed_api_was_about_to_record_never_runs_and_what_it_had_decided_runs(
+    redis_server, tmp_path, documents
+):
+    namespace, database = f"drafts-{uuid.uuid4().hex[:8]}", {"redis_url": redis_server.url, "redis_db": 10}
+    shared = {"tracking_namespace": namespace, **database, **SOON}
+    with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
+        client, part = api.client, api.keys.parts[0]
+
+        def drafts():
+            return list(client.scan_iter(f"{part.prefix}draft:*", count=10_000))
+
+        killed_amid(api, 8000, drafts)
+        assert not client.exists(part("drafts"), part("kinds")), "it was killed too late for this test"
+        [draft] = drafts()
+        assert 0 < client.pttl(draft) <= store_module.DRAFT_MS
+        assert JobQueries(client, api.keys).counts() == []
+        client.pexpire(draft, 1)
+        time.sleep(2 * SOON["lease_lost_s"])  # what is lost would have been sent again by now
+        assert [name for name in names_of(client, api.keys) if name.startswith(("job:", "draft", "untold"))] == []
+        assert recount(client, api.keys) == []
+        with running_api(tmp_path, **shared) as second:
+            killed_amid(second, 1500, lambda: client.exists(part("kinds")))
+        with running_api(tmp_path, **shared) as third:
+            [root] = third.get("/api/jobs/", job_type="document_analysis")["jobs"]
+            done = third.expect(root["id"], "completed")
+            assert done["sub_job_counts"]["completed"] == 1500
+            assert {each["run"] for each in third.get("/api/jobs/", page_size=100)["jobs"]} == {1}
+            eventually(lambda: not client.exists(part("drafts"), part("unsent"), part("unconfirmed"), part("untold")))
+    assert recount(client, api.keys) == []
