@@ -1,7 +1,6 @@
 """The reaper: settled jobs leave when their time is over, and what nobody reports any more is settled."""
 
 import contextlib
-import dataclasses
 import logging
 import threading
 import time
@@ -667,19 +666,6 @@ def test_a_settled_parent_is_told_too_for_else_it_could_never_be_removed(own_pro
     assert reaper.tell_waiting() == 1
     assert Reaper(own_project.tracking).remove_expired() == 2  # as each does when it begins anew
     assert left(own_project) == 0
-
-
-def test_sub_jobs_whose_parent_was_never_recorded_are_removed(own_project, store, reaper, now_ms):
-    inner, leaf, other = (new_job(parent=parent) for parent in ("root", "inner", "root"))
-    inner = dataclasses.replace(inner, id="inner", subs={0: leaf.id})
-    store.create(leaf, inner, at_ms=now_ms - 60_000)  # and then the process died
-    store.create(other, at_ms=now_ms)
-    assert reaper.tell_waiting() == 1
-    reaper.step()
-    assert own_project.queries.records([inner.id, leaf.id]) == [{"id": inner.id}, {"id": leaf.id}]
-    assert own_project.job(other.id).status is Status.PENDING
-    store.create(new_job("root", subs=[other.id]), at_ms=now_ms)
-    assert own_project.queries.untold(2**53, 10) == []
 
 
 def test_a_result_that_json_can_not_carry_is_left_to_celerys_backend(own_project):
