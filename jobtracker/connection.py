@@ -206,6 +206,12 @@ def server_of(client: RedisClient, key: str) -> RedisClient:
     return client.server_of(key) if isinstance(client, ClusterClient) else client
 
 
+def server_ms(client: RedisClient, key: str) -> int:
+    """The time by the clock of the server that has a key, ms: the one clock that several processes have in common."""
+    seconds, micros = server_of(client, key).time()
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
 def connect_anew(client: RedisClient) -> None:
     """Let go of connections that nobody uses: a server's successor is found by connecting again."""
     if isinstance(client, ClusterClient):

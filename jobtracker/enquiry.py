@@ -8,7 +8,6 @@ from jobtracker.brokers import connected
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.findings import Findings, Job
 from jobtracker.inspection import Inspection
-from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.whereabouts import look_for
 
@@ -57,7 +56,7 @@ class Enquiry:
         open_jobs = [job for job in jobs if not job.is_settled]
         leases = self.tracking.leases
         live = {worker.incarnation: worker for worker in leases.live()} if open_jobs else {}
-        found = Findings(now_ms(), live)  # after that: whose lease has ended, did so before
+        found = Findings(self.tracking.queries.server_ms(), live)  # after that: whose lease has ended, did so before
         lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
         found.lease_ends_ms = leases.ends_ms(lost)
         found.last_lost_ms = leases.last_lost_ms() if open_jobs else None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from jobtracker.connection import RedisClient, server_of
+from jobtracker.connection import RedisClient, server_ms
 from jobtracker.keys import Keys, Partition
 from jobtracker.reports import Worker, read
 from jobtracker.store import now_ms
@@ -33,13 +33,13 @@ class Leases:
         self._first = keys.parts[0]
 
     def renew(self, worker: Worker) -> None:
-        """Say that a worker lives."""
-        ttl_ms = int(self.lost_s * 1000)
-        told = worker.model_dump_json()
+        """Say that a worker lives. When its lease ends is told by the server's clock: the worker's may be wrong."""
+        ttl_ms, by_server_ms = int(self.lost_s * 1000), server_ms(self.client, self._first("leases"))
+        told = worker.model_copy(update={"clock_ahead_ms": now_ms() - by_server_ms}).model_dump_json()
 
         def renew(pipe: Any, part: Partition) -> None:
             pipe.set(part("lease", worker.incarnation), told, px=ttl_ms)
-            pipe.zadd(part("leases"), {worker.incarnation: now_ms() + ttl_ms})
+            pipe.zadd(part("leases"), {worker.incarnation: by_server_ms + ttl_ms})
 
         self._in_each(renew)
 
@@ -75,8 +75,8 @@ class Leases:
         pipe.execute()
 
     def live(self) -> list[Worker]:
-        """The workers that live, by name."""
-        names = self.client.zrange(self._first("leases"), now_ms(), "+inf", byscore=True)
+        """The workers that live, by name: the server ends their leases, by its clock."""
+        names = self.client.zrange(self._first("leases"), 0, -1)
         found = self.client.mget([self._first("lease", name) for name in names]) if names else []
         return sorted(filter(None, map(_worker, found)), key=lambda w: w.name)
 
@@ -103,7 +103,14 @@ class Leases:
     def last_lost_ms(self) -> int | None:
         """When the last lease ran out that its worker had not given back, in milliseconds; None: none did lately."""
         found = self.client.zrange(
-            self._first("leases"), now_ms(), "-inf", byscore=True, desc=True, offset=0, num=1, withscores=True
+            self._first("leases"),
+            server_ms(self.client, self._first("leases")),
+            "-inf",
+            byscore=True,
+            desc=True,
+            offset=0,
+            num=1,
+            withscores=True,
         )
         return int(found[0][1]) if found else None
 
@@ -124,21 +131,8 @@ class Leases:
         return {name: worker.pool for name, worker in workers if worker}
 
     def skews_ms(self) -> dict[str, int]:
-        """How far the clocks of workers are ahead of the server's, by their names.
-
-        A worker notes by its own clock when its lease ends, the server ends it by its.
-        """
-        names = self.client.zrange(self._first("leases"), 0, -1)
-        pipe = server_of(self.client, self._first.prefix).pipeline(transaction=True)
-        pipe.time()
-        for name in names:
-            pipe.get(self._first("lease", name))
-            pipe.pttl(self._first("lease", name))
-            pipe.zscore(self._first("leases"), name)
-        (seconds, micros), *answers = pipe.execute()
-        server_ms = seconds * 1000 + micros // 1000
-        leases = zip(map(_worker, answers[::3]), answers[1::3], answers[2::3], strict=True)
-        return {worker.name: int(end) - server_ms - left for worker, left, end in leases if worker}
+        """How far the clocks of workers are ahead of the server's, by their names: as they measure it."""
+        return {worker.name: worker.clock_ahead_ms for worker in self.live()}
 
 
 def _worker(lease: str | None) -> Worker | None:

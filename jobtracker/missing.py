@@ -28,7 +28,6 @@ from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import SETTLED, Event
 from jobtracker.reasons import as_reason
 from jobtracker.resending import resending_of
-from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 from jobtracker.verdicts import verdict_of
 
@@ -110,7 +109,8 @@ class MissingMessages:
             records: The records of the jobs, with their ids; the suspects among them.
         """
         known, self._suspects = self._suspects, {}
-        jobs = [job for record in records if self._is_overdue(job := self._job(record))]
+        now_ms = self._queries.server_ms()
+        jobs = [job for record in records if self._is_overdue(job := self._job(record), now_ms)]
         if not jobs:
             return []
         found = self._enquiry.look_at_broker(jobs, whole_only=True)
@@ -189,11 +189,11 @@ class MissingMessages:
     def _job(self, record: Mapping[str, str]) -> Job:
         return Job(record, self._registry.queue_of(record, self._app.conf.task_default_queue))
 
-    def _is_overdue(self, job: Job) -> bool:
+    def _is_overdue(self, job: Job, now_ms: int) -> bool:
         last_ms = max(job.ms(name) or 0 for name in ("queued", "entered", "eta"))
-        if not job.is_executing and (job.ms("expires") or now_ms()) < now_ms():
+        if not job.is_executing and (job.ms("expires") or now_ms) < now_ms:
             return False  # nobody begins it: the reaper cancels it
-        return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms() - self._lost_ms
+        return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms - self._lost_ms
 
 
 def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) -> bool:

@@ -19,7 +19,6 @@ from jobtracker.lifecycle import SETTLED, Event, Status
 from jobtracker.models import job_and_run_of
 from jobtracker.reasons import as_reason
 from jobtracker.scripts import batched
-from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
 logger = logging.getLogger(__name__)
@@ -49,8 +48,8 @@ class Outbox:
         """
         if not self.tracking.settlement.resends:
             return 0
-        before_ms = now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
         queries = self.tracking.queries
+        before_ms = queries.server_ms() - int(self.tracking.settings.lease_lost_s * 1000)
         task_ids, unsent = queries.unconfirmed(before_ms, _BATCH), queries.unsent(before_ms, _ROUNDS * HANDED_OVER)
         if not task_ids and not unsent:
             return 0

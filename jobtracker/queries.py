@@ -10,7 +10,7 @@ import msgpack
 from redis.client import NEVER_DECODE
 
 from jobtracker.arguments import ArgumentRule
-from jobtracker.connection import RedisClient
+from jobtracker.connection import RedisClient, server_ms
 from jobtracker.errors import JobNotFoundError
 from jobtracker.figures import FlowPoint, JobCount, Performance, performance_of
 from jobtracker.history import HistoryEntry, history_of
@@ -490,6 +490,10 @@ class JobQueries:
     def expiring(self, before_ms: int, most: int) -> list[str]:
         """Ids of jobs that are not started after a time before this one, and may not have settled; oldest first."""
         return self._oldest(("expiring",), before_ms, most)
+
+    def server_ms(self) -> int:
+        """The time by the server's clock: what is overdue does not depend on whose clock is wrong."""
+        return server_ms(self.client, self.keys.parts[0]("probe"))
 
     def drafts(self, most: int) -> list[str]:
         """The roots of trees that are decided on and not recorded to the end, oldest first."""

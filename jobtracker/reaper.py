@@ -373,19 +373,24 @@ class Reaper:
         pool (celery/worker/request.py, maybe_expire), and RabbitMQ drops it. What a pool had got before may begin
         after all, or has begun and says so late: the verdict is inferred, and a start corrects it.
         """
-        tracking, now = self.tracking, now_ms()
+        tracking, now = self.tracking, self.tracking.queries.server_ms()
         ids = tracking.queries.expiring(now - _EXPIRED_FOR_MS, _BATCH)
         if not ids:
             return 0
         later, settled = [], 0
         for record in tracking.queries.records(ids):
-            if "status" not in record or record["status"] in SETTLED or record.get("run") != "1":
+            if (
+                "status" not in record
+                or record["status"] in SETTLED
+                or record.get("run") not in {"1", record.get("reused")}
+            ):
                 continue  # another run has no such time
             if _waits_for_more(record):
                 later.append(record["id"])
                 continue
             fields: dict[str, str | int] = {"reason": "it expired before it was started", "presumed": Event.LOSE}
-            change = tracking.store.apply(Event.CANCELLED, record["id"], run=1, lease=NOBODY, fields=fields)
+            run = int(record["run"])
+            change = tracking.store.apply(Event.CANCELLED, record["id"], run=run, lease=NOBODY, fields=fields)
             settled += change.applied
             tracking.settlement.follow(record["id"], change)
         never = sorted(set(ids) - set(later))
@@ -394,7 +399,10 @@ class Reaper:
 
     def record_drafts(self) -> int:
         """Record the rest of large trees that are decided on, whose process may have died; returns how many trees."""
-        roots, ends_at = self.tracking.queries.drafts(_BATCH), time.monotonic() + self._unfenced.settings.reap_interval_s
+        roots, ends_at = (
+            self.tracking.queries.drafts(_BATCH),
+            time.monotonic() + self._unfenced.settings.reap_interval_s,
+        )
         for root in roots:
             began = time.monotonic()
             while self.tracking.store.plant_next(root) and began < ends_at:
@@ -415,7 +423,7 @@ class Reaper:
         return Outbox(self.tracking).send()
 
     def _long_ago_ms(self) -> int:
-        return now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
+        return self.tracking.queries.server_ms() - int(self.tracking.settings.lease_lost_s * 1000)
 
     def remove_expired(self) -> int:
         """Remove settled jobs whose retention time is over, a tree together with its root; returns how many.
@@ -427,7 +435,7 @@ class Reaper:
         if now > self._begun_anew_at + _ANEW_S:
             self._begun_anew_at, self._reached, self._unfinished = now, {}, {}
         ends_at = now + self.tracking.settings.reap_interval_s
-        before_ms = now_ms() - self.tracking.settings.retention_ms
+        before_ms = self.tracking.queries.server_ms() - self.tracking.settings.retention_ms
         self._empty_trash(ends_at)
         removed = 0
         for part in self.tracking.queries.parts:
@@ -442,7 +450,8 @@ class Reaper:
         now = time.monotonic()
         if now < self._forgotten_at + _ANEW_S:
             return 0
-        before_ms, queries = now_ms() - self.tracking.settings.retention_ms, self.tracking.queries
+        queries = self.tracking.queries
+        before_ms = queries.server_ms() - self.tracking.settings.retention_ms
         old = {part: names for part in queries.parts if (names := queries.queues_before(part, before_ms))}
         forgotten = 0
         if old:

@@ -57,6 +57,7 @@ class Worker(BaseModel):
     release: str = Field("", description="Of its own project, as `RELEASE_LABEL` names it.")
     tells_holds: bool = Field(False, description="It says which messages it holds; workers before 0.2 do not.")
     started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
+    clock_ahead_ms: int = Field(0, description="How far its clock is ahead of the tracking Redis's.")
 
 
 HOLDS_COMMAND = "jobtracker_holds"

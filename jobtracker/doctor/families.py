@@ -14,7 +14,6 @@ from jobtracker.keys import Partition
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.queries import as_told
 from jobtracker.records import ask, read
-from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
 _BATCH = 200
@@ -140,7 +139,7 @@ class Families:
         return orphans
 
     def _long_ago_ms(self) -> int:
-        return now_ms() - int(self.tracking.settings.lease_lost_s * 1000)
+        return self.tracking.queries.server_ms() - int(self.tracking.settings.lease_lost_s * 1000)
 
     # -- mending ----------------------------------------------------------------------------------------------------
 

@@ -91,8 +91,7 @@ def clock_skew(found: Evidence) -> Iterator[Trap]:
                 where=worker,
                 problem=f"Its clock is {abs(skew_ms) / 1000:.1f} s {'ahead of' if skew_ms > 0 else 'behind'} that "
                 "of the tracking Redis.",
-                consequence="Times, waits and run times are wrong by that much. Behind by more than LEASE_LOST_S, "
-                "a worker counts as lost while it works.",
+                consequence="Times, waits and run times of what it reports are wrong by that much.",
                 change="synchronise the clocks (NTP, chrony) on its host",
                 source="jobtracker/leases.py",
             )
