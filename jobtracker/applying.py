@@ -1,11 +1,13 @@
 """What a report leads to: one way for every process that writes it, now or later."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from jobtracker.changes import Change, Notice, Report
+from jobtracker.changes import Change, NewJob, Notice, Report
 from jobtracker.keys import LET_GO, NOBODY, PROCESS_GONE
-from jobtracker.lifecycle import Event, Outcome, Status
+from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.losses import Losses
 from jobtracker.queries import JobQueries
 from jobtracker.settlement import Settlement
@@ -66,12 +68,15 @@ class Applier:
             report.fields,
             report.data,
             report.at_ms,
+            report.sent,
         )
 
     def follow(self, report: Report, change: Change, again: bool) -> Change:
         """Do what follows from the answer to an event; returns what became of it in the end."""
         if change.outcome is Outcome.MISSING and self._record(report, again):
             change = self.store.report(self.call(report))
+        if report.event is Event.START and change.applied and change.reused and change.before in SETTLED:
+            self._tell_of_run(report)
         return self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)
 
     def _record(self, report: Report, again: bool) -> bool:
@@ -84,6 +89,16 @@ class Applier:
             self.store.create(*report.jobs, at_ms=report.at_ms)
         return bool(report.jobs)
 
+    def _tell_of_run(self, report: Report) -> None:
+        """Record what a message says whose task has begun a new run: what is stored of its arguments is gone."""
+        report.prepare()
+        if report.jobs:
+            [new] = report.jobs
+            queued = report.sent if isinstance(report.sent, int) else report.at_ms
+            self.store.create(
+                replace(new, fields={**new.fields, "queued": queued}, published=True), at_ms=report.at_ms
+            )
+
     def _create(self, report: Report) -> list[Outcome]:
         """Record the jobs of a message after it was sent: their tasks may have run meanwhile."""
         outcomes = self.store.create(*report.jobs, at_ms=report.at_ms)
@@ -94,7 +109,23 @@ class Applier:
         for job, outcome in pairs:
             if outcome is Outcome.DUPLICATE:
                 self.settlement.catch_up(job.id)
+        self.begin_anew(report.jobs, outcomes)
         return outcomes
+
+    def begin_anew(self, jobs: Sequence[NewJob], outcomes: Sequence[Outcome]) -> None:
+        """Where a settled job was sent again, let what its message tells of begin anew too.
+
+        Args:
+            jobs: The jobs of a message, its own first.
+            outcomes: What became of recording them.
+        """
+        if Outcome.SENT_AGAIN not in outcomes:
+            return
+        for job, outcome in zip(jobs[1:], outcomes[1:], strict=True):
+            if outcome is Outcome.DUPLICATE:
+                fields = {"queued": at_ms} if (at_ms := job.fields.get("queued")) else {}
+                self.settlement.follow(job.id, self.store.apply(Event.SEND_AGAIN, job.id, fields=fields))
+        self.settlement.catch_up(jobs[0].id)
 
     def _not_published(self, report: Report, again: bool) -> None:
         created = self._created.pop(report.job_id, None) or report.created
@@ -107,7 +138,13 @@ class Applier:
         # a broker that does not answer may have taken the message all the same.
         fields = {**report.fields, "presumed": Event.LOSE}
         change = self.store.apply(
-            Event.FAIL, report.job_id, run=report.run, fields=fields, data=report.data, at_ms=report.at_ms
+            Event.FAIL,
+            report.job_id,
+            run=report.run,
+            fields=fields,
+            data=report.data,
+            at_ms=report.at_ms,
+            sent=report.sent,
         )
         self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)
 
@@ -120,7 +157,9 @@ class Applier:
 
     def _lose(self, report: Report) -> None:
         [(record, _data)] = self.queries.load([report.job_id], missing_ok=True)
-        if record.get("lease") == report.lease and record.get("run") == str(report.run):
+        run = record.get("run")
+        is_its_run = run == str(report.run) or (report.run == 1 and record.get("reused") == run)
+        if record.get("lease") == report.lease and is_its_run:
             self.losses.settle(
                 record,
                 str(report.fields["happened"]),
@@ -143,5 +182,6 @@ class Applier:
                 fields=report.fields,
                 data=report.data,
                 at_ms=report.at_ms,
+                sent=report.sent,
             )
             self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)

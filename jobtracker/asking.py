@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -86,6 +87,27 @@ class ResultAsker:
     def silent_s(self) -> float:
         """For how long it has not answered, in seconds; 0 where it did when it was asked last."""
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
+
+
+def is_of_run_before(record: Mapping[str, str], kept: Kept) -> bool:
+    """Whether what is kept under a job's own id tells of an earlier run, whose id was sent again.
+
+    The runs share that id. And Celery does not put another outcome in the place of a success
+    (celery/backends/base.py, KeyValueStoreBackend._store_result).
+
+    Args:
+        record: The job.
+        kept: An outcome.
+    """
+    if not record.get("reused") or record["reused"] != record.get("run"):
+        return False
+    done: datetime | str | None = kept.get("date_done")  # UTC
+    if isinstance(done, str):
+        done = datetime.fromisoformat(done)
+    if done is None or not record.get("queued"):
+        return True  # nobody knows
+    done = done if done.tzinfo else done.replace(tzinfo=UTC)
+    return done.timestamp() * 1000 < int(record["queued"])
 
 
 class _Question:

@@ -8,10 +8,10 @@ from celery import Task, states
 from celery.exceptions import ChordError
 from kombu.utils.json import JSONEncoder, dumps
 
-from jobtracker.asking import ResultAsker, Silence
+from jobtracker.asking import ResultAsker, Silence, is_of_run_before
 from jobtracker.declarations import DEFAULT, declaration_of
 from jobtracker.lifecycle import Event
-from jobtracker.models import task_id_of, task_of
+from jobtracker.models import task_id_in, task_of
 from jobtracker.reasons import as_reason
 from jobtracker.requests import end_of_process
 from jobtracker.tracking import Tracking
@@ -40,7 +40,7 @@ class ResultBackend:
 
     def ending_of(self, record: Mapping[str, str]) -> Ending | Silence:
         """How the current run of a recorded job has ended."""
-        kept = self._asker.kept_of(task_id_of(record["id"], int(record["run"])))
+        kept = self._asker.kept_of(task_id_in(record))
         if isinstance(kept, Silence):
             return kept
         try:
@@ -56,7 +56,7 @@ class ResultBackend:
 
     def _read(self, record: Mapping[str, str], kept: Mapping[str, Any]) -> Ending | None:
         event = _EVENTS.get(kept["status"])
-        if event is None:
+        if event is None or is_of_run_before(record, kept):
             return None
         if event is Event.COMPLETE:
             return Ending(event, {}, _result(self.tracking, record, kept.get("result")))

@@ -18,6 +18,8 @@ class NewJob:
         data: The bulky part, by `keys.DATA_FIELDS`.
         subs: Sub-jobs by position.
         sends: Whoever records it is about to send its first run, and confirms that then (`JobStore.confirm`).
+        published: Celery code sends a message under its id, at the time in `queued`.
+        chained_anew: Likewise, and it follows in its chain a job whose own id was sent again.
     """
 
     id: str
@@ -25,6 +27,8 @@ class NewJob:
     data: Mapping[str, str] = field(default_factory=dict)
     subs: Mapping[int, str] = field(default_factory=dict)
     sends: bool = False
+    published: bool = False
+    chained_anew: bool = False
 
 
 class Rank(IntEnum):
@@ -97,6 +101,8 @@ class Report:
     """The start of the execution, as it was: it is written first where the job is not recorded."""
     record: Callable[[], NewJob | None] | None = None
     """Finds out how the job is recorded, while its task runs; None where that is known."""
+    sent: str | int = ""
+    """Where the run is that of a task id: when its message was sent, as that says (`lineage.sent`)."""
     is_kept: bool = False
     """Of a start: it is on disk, with how its job is recorded."""
 
@@ -134,6 +140,8 @@ class Change(NamedTuple):
     """It runs, and its parent does not know yet that a sub-job does."""
     waited_for: bool = False
     """It runs, and others wait for its end: it is a parent, in a chord of Celery's, or among the last sub-jobs."""
+    reused: bool = False
+    """Its run is not the first one, and bears the job's own id: Celery code has sent that again."""
     verdict: "Verdict | None" = None
     """What its parent makes of it, where that was told with the same call."""
 

@@ -40,7 +40,9 @@ class CurrentJob:
 
     Attributes:
         id: The job's id; empty outside a tracked task.
-        run: Its run.
+        run: Its run, by its task id: of the job's own id the first, though that may have been sent again.
+        sent: When its message was sent, as that says (`lineage.sent`): it tells such runs apart.
+        reused: Its run is not the first one, and bears the job's own id, as far as is known.
         attempt: Celery's retries count.
         execution: Which execution of it this is; None where it is not to run.
         stopped: Why it was stopped, once it was, or is to be before it begins.
@@ -53,7 +55,17 @@ class CurrentJob:
         untold: What its record must say of its arguments, until it does.
     """
 
-    def __init__(self, tracking: Tracking | None, task: Task | None, job_id: str, run: int, attempt: int) -> None:
+    def __init__(
+        self,
+        tracking: Tracking | None,
+        task: Task | None,
+        job_id: str,
+        run: int,
+        attempt: int,
+        sent: str | int = "",
+    ) -> None:
+        self.sent = sent
+        self.reused = False
         self.id = job_id
         self.run = run
         self.attempt = attempt
@@ -99,6 +111,7 @@ class CurrentJob:
             fields=fields,
             at_ms=now_ms(),
             start=self.start,
+            sent=self.sent,
         )
         with _forgiven(f"Progress of job {self.id} was not recorded"):
             change = self._tracking.reporting.report(report)

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from jobtracker import chains
 from jobtracker.arguments import ALL
-from jobtracker.asking import ResultAsker, Silence
+from jobtracker.asking import ResultAsker, Silence, is_of_run_before
 from jobtracker.brokers import broker_errors, broker_priorities, expect_queues, sent_together
 from jobtracker.connection import is_away
 from jobtracker.errors import (
@@ -25,7 +25,7 @@ from jobtracker.errors import (
     ResultGoneError,
 )
 from jobtracker.lifecycle import Priority, Status
-from jobtracker.models import task_id_of, task_of
+from jobtracker.models import task_id_in, task_id_of, task_of
 from jobtracker.queries import JobQueries, Loaded
 
 REQUEST_ID_HEADER = "jobtracker_request_id"
@@ -196,8 +196,7 @@ class Dispatcher:
         """
         rest = chains.rest_of(self.queries, record, data) or []
         ids = [each for signature in rest for each in chains.ids_of(signature)]
-        runs = zip(ids, self.queries.fields(ids, "run"), strict=True) if ids else []
-        task_ids = {each: task_id_of(each, int(run or 1)) for each, run in runs}
+        task_ids = {record["id"]: task_id_in(record) for record in self.queries.records(ids)} if ids else {}
         return [chains.renewed(signature, task_ids) for signature in rest]
 
     def results(self, job_ids: Sequence[str]) -> list[Any]:
@@ -295,12 +294,12 @@ class Dispatcher:
             return None
         if "result" in data:
             return loads(data["result"])
-        kept = self._results.kept_of(task_id_of(record["id"], int(record["run"])))
+        kept = self._results.kept_of(task_id_in(record))
         if kept is Silence.NO_ANSWER:
             raise BrokerUnavailableError(
                 f"Celery's result backend does not answer, and the result of sub-job {record['id']} is only there."
             )
-        if isinstance(kept, Silence) or kept["status"] != states.SUCCESS:
+        if isinstance(kept, Silence) or kept["status"] != states.SUCCESS or is_of_run_before(record, kept):
             raise ResultGoneError(record["id"], record.get("reason"))
         return kept["result"]
 

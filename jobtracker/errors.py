@@ -144,13 +144,23 @@ class TreeNotRecordedError(JobTrackerError):
 
     def __init__(self, root: str) -> None:
         super().__init__(
-            f"The tree of job {root} was not recorded: its draft in the tracking Redis had expired, as this process or "
-            "Redis stood still for too long. Nothing of it is there. Send it again."
+            f"The tree of job {root} was not recorded: its draft in the tracking Redis had expired, as this process "
+            "or Redis stood still for too long. Nothing of it is there. Send it again."
         )
 
 
 class BrokerUnavailableError(JobTrackerError):
     """The message broker, or Celery's result backend, does not answer."""
+
+
+class NotKilledError(BrokerUnavailableError):
+    """A cancel by force is recorded, and the message that would kill the task was not sent."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(
+            f"The cancel of job {job_id} is recorded: what has not begun will not, and a running task stops when it "
+            "looks. It was not killed, for the broker does not answer. Repeat the request when it does."
+        )
 
 
 class PartlySentError(BrokerUnavailableError):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.models import status_of, task_id_of, task_of
+from jobtracker.models import status_of, task_id_in, task_of
 from jobtracker.reports import Holding, Worker, WorkerStats
 from jobtracker.whereabouts import Sightings
 
@@ -122,7 +122,7 @@ class Job:
         self.id = record["id"]
         self.status = status_of(record)
         self.run = int(record.get("run") or 0)
-        self.task_id = task_id_of(self.id, self.run)
+        self.task_id = task_id_in(record)
         self.queue = record.get("via") or record.get("queue") or default_queue
         self.subs_settled = sum(int(record.get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
         self.subs_open = int(record.get("subs") or 0) - self.subs_settled

@@ -31,6 +31,8 @@ class Step(StrEnum):
     """Its task sent another one in its own place."""
     RELAUNCHED = "relaunched"
     """Its message, or the worker that ran it, was gone: a new run was sent."""
+    SENT_AGAIN = "sent_again"
+    """Celery code sent another message under its id before it had ended: each of them runs."""
     CANCEL_REQUESTED = "cancel_requested"
     """Somebody asked that it stop while it ran."""
     STARTED_AGAIN = "started_again"
@@ -74,10 +76,11 @@ _STEPS = {
     Event.RELAUNCH: Step.RELAUNCHED,
     Event.CANCEL: Step.CANCEL_REQUESTED,
     Event.REOPEN: Step.REOPENED,
+    Event.SEND_AGAIN: Step.SENT_AGAIN,
 }
 
 
-NEW_RUNS = frozenset({Event.RERUN, Event.AWAIT, Event.RELAUNCH})
+NEW_RUNS = frozenset({Event.RERUN, Event.AWAIT, Event.RELAUNCH, Event.SEND_AGAIN})
 
 _OUTCOMES: dict[str, str] = {
     Event.COMPLETE: "completed",
@@ -126,7 +129,7 @@ def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterato
     was, event = entry.get("was"), Event(entry["event"])
     if was:
         yield from _run(was, first_worker) if event in NEW_RUNS else _end(was)
-    if event in {Event.RERUN, Event.AWAIT}:
+    if event in {Event.RERUN, Event.AWAIT} or (was and event is Event.SEND_AGAIN):
         return
     if entry.get("late") and event is not Event.START:
         yield _ended_late(entry)

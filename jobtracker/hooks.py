@@ -20,9 +20,10 @@ from celery.backends.rpc import RPCBackend
 from celery.exceptions import Reject
 from celery.worker import state as worker_state
 from kombu.utils.json import dumps
+from redis.exceptions import RedisError
 
 from jobtracker.arguments import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
-from jobtracker.asking import NOT_ASKED, ResultAsker, Silence
+from jobtracker.asking import NOT_ASKED, Kept, ResultAsker, Silence, is_of_run_before
 from jobtracker.backend import stored_result
 from jobtracker.chains import ids_of, in_order, kept
 from jobtracker.changes import Change, NewJob, Notice, Report
@@ -32,7 +33,7 @@ from jobtracker.dispatch import priority_of
 from jobtracker.handlers import RecentIds, never_raises
 from jobtracker.keys import LET_GO, PROCESS_GONE
 from jobtracker.lifecycle import Event, OnLost, Outcome, Status
-from jobtracker.lineage import called, sender, terms
+from jobtracker.lineage import UNKNOWN, called, sender, sent, terms
 from jobtracker.losses import quarantined
 from jobtracker.messages import Known
 from jobtracker.models import job_and_run_of
@@ -98,7 +99,9 @@ class Hooks:
         if not self.scope.covers(sender, request) or request.is_eager:
             return
         job_id, run = job_and_run_of(task_id)
-        job = CurrentJob(self.tracking, sender, job_id, run, request.retries or 0)
+        job = CurrentJob(
+            self.tracking, sender, job_id, run, request.retries or 0, sent(request, request.delivery_info)
+        )
         request.jobtracker = job
         job.execution = new_execution(self.lease)
         self._mask(sender, request, job)
@@ -110,6 +113,7 @@ class Hooks:
         change = self.tracking.reporting.send(start)
         if change is None:  # the store is away, and with it whoever might have called it off
             return
+        job.reused = change.reused
         if change.applied:
             job.untold = NOTHING
         if change.after is Status.CANCELLED:
@@ -257,7 +261,7 @@ class Hooks:
             self._report(Event.CANCELLED, task, job, {"reason": job.stopped})
             return
         # A task that raises Ignore may have stored its own outcome before.
-        kept = self._results.kept_of(task_id, task)
+        kept = self._kept_of(task_id, task, states.SUCCESS, states.FAILURE)
         if kept is Silence.NO_ANSWER:
             fields: dict[str, str | int] = {"presumed": Event.LOSE, "unanswered": "1"}
             fields["reason"] = f"the task raised Ignore; {NOT_ASKED}"
@@ -268,6 +272,23 @@ class Hooks:
             self._fail(task, job.id, job.run, job.attempt, kept.get("result"), None)
         else:
             self._report(Event.CANCELLED, task, job, {"reason": "the task raised Ignore"})
+
+    def _kept_of(self, task_id: str, task: Task, *told: str) -> Kept | Silence:
+        """What Celery's result backend says of a task; of one of these states only if it is of this run.
+
+        Where the id was sent again and nobody can say of which run it is, nobody knows.
+        """
+        kept = self._results.kept_of(task_id, task)
+        job_id, run = job_and_run_of(task_id)
+        if isinstance(kept, Silence) or kept["status"] not in told or run > 1:
+            return kept
+        if self.tracking.reporting.away:
+            return Silence.NO_ANSWER
+        try:
+            [record] = self.tracking.queries.records([job_id])
+        except RedisError:
+            return Silence.NO_ANSWER
+        return Silence.NOTHING_KNOWN if is_of_run_before(record, kept) else kept
 
     # -- ends: in the child, or in the main process where the child can't report -----------------------------------
 
@@ -289,7 +310,7 @@ class Hooks:
         if attempt is None:
             if self._told.discard(task_id):
                 return  # by what Celery could not store, and `on_postrun` has said how the task's own code ended
-            kept = self._results.kept_of(task_id, sender)
+            kept = self._kept_of(task_id, sender, states.SUCCESS)
             is_unasked = kept is Silence.NO_ANSWER
             if not isinstance(kept, Silence) and kept["status"] == states.SUCCESS:
                 self._apply(Event.COMPLETE, job_id, run, data=self._stored_result(sender, kept.get("result")))
@@ -326,7 +347,16 @@ class Hooks:
         Its child may have told more by then: how the task's own code has ended.
         """
         fields, data = self._failure(None, exception, traceback, None, {**_PRESUMED, **fields})
-        report = Report(Notice.CELERY_FAILED, job_id, run, lease=self.lease, fields=fields, data=data, at_ms=now_ms())
+        report = Report(
+            Notice.CELERY_FAILED,
+            job_id,
+            run,
+            lease=self.lease,
+            fields=fields,
+            data=data,
+            at_ms=now_ms(),
+            sent=UNKNOWN,
+        )
         self.tracking.reporting.report(report)
 
     @never_raises
@@ -382,7 +412,8 @@ class Hooks:
         job = job_of(sender)
         if not (job is not None and job.resent) and not self.publishing.resent.discard(request.id):
             if sender.acks_late:
-                self._apply(Event.REQUEUE, job_id, run, fields={"reason": "its worker shut down; it will run again"})
+                reason = "its worker shut down; it will run again"
+                self._apply(Event.REQUEUE, job_id, run, fields={"reason": reason}, message_sent=_sent_in(request))
             elif not self._runs_again(sender):  # else it is left to others, for whom this worker is lost
                 error = RuntimeError(
                     "its worker shut down while the task ran, and its message was acknowledged before"
@@ -395,7 +426,9 @@ class Hooks:
         due = _due_ms(getattr(reason, "when", None))
         if due is not None:
             fields["eta"] = due
-        self._apply(Event.RETRY, job_id, run, attempt=request.retries or 0, fields=fields)
+        self._apply(
+            Event.RETRY, job_id, run, attempt=request.retries or 0, fields=fields, message_sent=_sent_in(request)
+        )
 
     @never_raises
     def on_revoked(
@@ -415,25 +448,27 @@ class Hooks:
             reason = "it expired before it was started"
         elif terminated:
             reason = "its process was terminated"
-        self._apply(Event.CANCELLED, job_id, run, fields={"reason": reason})
+        self._apply(Event.CANCELLED, job_id, run, fields={"reason": reason}, message_sent=_sent_in(request))
 
     @never_raises
     def on_rejected(self, sender: Any, message: Any = None, exc: BaseException | None = None, **_: Any) -> None:
         """task_rejected, in the main process: the worker could not read the message."""
-        task_id = (getattr(message, "headers", None) or {}).get("id")
+        headers = getattr(message, "headers", None) or {}
+        task_id = headers.get("id")
         if task_id and sender.app is self.app:
             job_id, run = job_and_run_of(task_id)
             error = exc or ValueError("the worker that got the message could not read it")
-            self._fail(None, job_id, run, None, error, None, kind="MessageRejected")
+            self._fail(None, job_id, run, None, error, None, kind="MessageRejected", message_sent=sent(headers))
 
     @never_raises
-    def on_unknown(self, sender: Any, name: str = "", id: str = "", **_: Any) -> None:  # noqa: A002 (Celery's name)
+    def on_unknown(self, sender: Any, name: str = "", id: str = "", message: Any = None, **_: Any) -> None:  # noqa: A002 (Celery's name)
         """task_unknown, in the main process: the worker does not know the task."""
         if sender.app is not self.app:
             return
         job_id, run = job_and_run_of(id)
         error = LookupError(f"the worker that got it does not know the task {name!r}")
-        self._fail(None, job_id, run, None, error, None, kind="NotRegistered")
+        message_sent = sent(getattr(message, "headers", None) or {})
+        self._fail(None, job_id, run, None, error, None, kind="NotRegistered", message_sent=message_sent)
 
     @never_raises
     def on_internal_error(self, sender: Task, task_id: str, exception: BaseException | None = None, **_: Any) -> None:
@@ -489,6 +524,7 @@ class Hooks:
             data=data,
             at_ms=now_ms(),
             start=job.start,
+            sent=job.sent,
         )
         if job.start is None:  # this is its start
             report.record = functools.partial(self._record_of, task.name, request, job)
@@ -508,8 +544,10 @@ class Hooks:
         attempt: int | None = None,
         fields: dict[str, str | int] | None = None,
         data: dict[str, str] | None = None,
+        message_sent: str | int = UNKNOWN,
     ) -> None:
         report = Report(event, job_id, run, attempt, self.lease, None, fields or {}, data or {}, now_ms())
+        report.sent = message_sent
         self.tracking.reporting.report(report)
 
     def _let_go(self, task_id: str, why: str, lease: str = LET_GO) -> None:
@@ -517,7 +555,7 @@ class Hooks:
         job_id, run = job_and_run_of(task_id)
         reason = as_reason(f"Celery could not store how it ended: {why}")
         fields: dict[str, str | int] = {"lease": lease, "reason": reason}
-        report = Report(Event.PROGRESS, job_id, run, lease=self.lease, fields=fields, at_ms=now_ms())
+        report = Report(Event.PROGRESS, job_id, run, lease=self.lease, fields=fields, at_ms=now_ms(), sent=UNKNOWN)
         self.tracking.reporting.report(report)
 
     def _lose(
@@ -551,13 +589,14 @@ class Hooks:
         traceback: str | None,
         kind: str | None = None,
         fields: dict[str, str | int] | None = None,
+        message_sent: str | int = UNKNOWN,
     ) -> None:
         job = job_of(task)
         fields, data = self._failure(job, exception, traceback, kind, fields or {})
         if task is not None and job is not None and job.id == job_id:
             self._report(Event.FAIL, task, job, fields, data)
         else:
-            self._apply(Event.FAIL, job_id, run, attempt, fields, data)
+            self._apply(Event.FAIL, job_id, run, attempt, fields, data, message_sent)
 
     def _failure(
         self,
@@ -586,6 +625,7 @@ class Hooks:
             "queue": delivery.get("routing_key") or "",
             "priority": priority_of(self.app, delivery.get("priority")),
             "run": job.run,
+            **({"queued": job.sent} if isinstance(job.sent, int) and job.sent else {}),
             **sent_by,
             **terms(request),
         }
@@ -619,6 +659,11 @@ and acknowledges what has returned and could not be stored: often because the br
 
 _ROOM = 150
 """Characters of a reason for what keeps Celery from storing an end: the end itself has to be told too."""
+
+
+def _sent_in(request: Any) -> str | int:
+    """When the message of a request was sent, in the child or in the main process."""
+    return sent(getattr(request, "request_dict", request))
 
 
 def _repr_in_place_of(header: str | None, value: Any, masked: str) -> str:

@@ -48,7 +48,8 @@ PREFIXES: dict[str, str] = {
     # outcomes:<id>  hash    sub-job -> "<run>:<status>" as last told to the parent; "<run>.<left>:<status>" of one in
     #                        another partition that has left a terminal status. Writer: settle. With the parent.
     "tombstone": "tombstone:",
-    # tombstone:<id> string  The job was deleted: late reports must not bring it back. Writer: delete. Expires.
+    # tombstone:<id> string  When (ms) the job was deleted: late reports must not bring it back, a message sent later
+    #                        under its id does. Writer: delete, create. Expires.
     # indexes ---------------------------------------------------------------------------------------------------
     "type": "type:",
     # type:<t>       zset    Jobs of a type, scored by creation (ms).
@@ -176,6 +177,8 @@ RECORD_FIELDS = (
     # that one | "sent": they have it, as its message had | "outdated": they have that of an earlier run | "body": it
     # is the body of a chord, whose header that job sends
     "immutable",  # "1": its task takes no results of other jobs, neither of the one before it nor of its sub-jobs
+    "reused",  # the last run that Celery code sent under the job's own id, where that is not the first one
+    "also_sent",  # by such code, under that id: when (ms), the messages beside the run's own; separated by spaces
 )
 
 DATA_FIELDS = (

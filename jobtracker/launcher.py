@@ -16,6 +16,7 @@ from jobtracker.errors import (
     InvalidJobError,
     JobNotFoundError,
     JobTrackerError,
+    NotKilledError,
     PartlySentError,
 )
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Priority, Status
@@ -202,13 +203,16 @@ class Launcher:
         Raises:
             JobNotFoundError: There is none with that id.
             IllegalTransitionError: It has completed or failed.
-            BrokerUnavailableError: The broker does not answer; the cancel is recorded all the same, and a worker
-                asks before it starts a task.
+            NotKilledError: With `terminate`: the broker does not answer. The cancel is recorded, and can be repeated.
+                Without `terminate` nobody needs to know: a worker asks before it starts a task.
         """
         self.queries.record(job_id)
-        change = self.settlement.cancel_trees([job_id], reason=reason, terminate=terminate)[job_id]
+        changes, is_told = self.settlement.cancel_and_tell([job_id], reason=reason, terminate=terminate)
+        change = changes[job_id]
         if change.outcome is Outcome.ILLEGAL:
             raise _refused(job_id, change, "cancel", "it has ended.")
+        if terminate and not is_told:
+            raise NotKilledError(job_id)
 
     def retry(self, job_id: str, *, from_failed: bool = False) -> str:
         """Run a failed or cancelled job again: a new run. Of a parent, only the sub-jobs that did not complete.

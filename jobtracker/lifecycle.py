@@ -8,6 +8,7 @@ Imports nothing of ours. The store renders `MATRIX` into its Lua scripts, so the
        │  ▲               ▼                              │
        │  └─────────── retrying                          │
        └───────◄──────── rerun (a new run) ◄─────────────┘
+       └───────◄──────── send_again (a new run) ◄─ completed, failed, cancelled
 
 A relaunch is a new run too: of what is pending, running or retrying, and pending then.
 """
@@ -23,7 +24,7 @@ class Status(StrEnum):
     RUNNING = "running"
     """Its task runs or, for a parent, a sub-job has started. In: the worker. Out: the worker, its sub-jobs."""
     COMPLETED = "completed"
-    """Settled: the task returned. Nobody moves it out."""
+    """Settled: the task returned. Out: its id is sent again."""
     FAILED = "failed"
     """Settled: the task raised, was lost, or its sub-jobs did not complete. Out: a rerun."""
     CANCELLED = "cancelled"
@@ -107,6 +108,8 @@ class Event(StrEnum):
     """A new run that the job before it in its chain sends, when it has completed."""
     RELAUNCH = "relaunch"
     """A new run of a job that has not settled: its message, or the worker that ran it, is gone."""
+    SEND_AGAIN = "send_again"
+    """A new run of a settled job: Celery code has sent another message under its id."""
 
 
 class Outcome(StrEnum):
@@ -124,6 +127,8 @@ class Outcome(StrEnum):
     """There is no such job."""
     REFUSED = "refused"
     """A start of a job in quarantine."""
+    SENT_AGAIN = "sent_again"
+    """The job is there and had settled: its message is that of a new run."""
     DELETED = "deleted"
     """The job was deleted lately; its late reports are dropped."""
 
@@ -166,6 +171,7 @@ _ROWS: dict[Event, tuple[Status | Outcome, ...]] = {
     Event.RERUN: (_ill, _ill, _ill, _ill, _P, _P),
     Event.AWAIT: (_P, _ill, _ill, _ill, _P, _P),
     Event.RELAUNCH: (_P, _P, _P, _ill, _ill, _ill),
+    Event.SEND_AGAIN: (_dup, _dup, _dup, _P, _P, _P),
 }
 
 MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
@@ -176,6 +182,7 @@ MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
 Some rules stand above it, in `apply` of `lua/record.lua`:
 
 * an event of an older (run, attempt) is stale;
+* an end counts as if the job were still running where it came before a cancel that found nothing running;
 * evidence counts as if the job were still running where its verdict was only presumed; but no start of a job in
   quarantine;
 * a job that waits in a queue is not to be awaited in its chain;

@@ -25,6 +25,28 @@ def sender(headers: Any) -> tuple[dict[str, str | int], dict[str, str]]:
     return fields, {"sent_from": str(headers.get("origin"))} if headers.get("origin") else {}
 
 
+SENT_HEADER = "jobtracker_sent"
+"""Message header: when (ms) Celery code has sent it, under an id that it may send again; 0: a dispatcher of ours has,
+and gives each run an id of its own."""
+
+
+UNKNOWN = "?"
+"""In the place of when a message was sent: nobody knows."""
+
+
+def sent(headers: Any, delivery: Any = None) -> str | int:
+    """When a task's message was sent, as it says; "new" where it does not and was not delivered before; else "?".
+
+    Args:
+        headers: Of the message, or a request of it.
+        delivery: The request's `delivery_info`, where that is known.
+    """
+    at_ms = headers.get(SENT_HEADER)
+    if isinstance(at_ms, int) and at_ms >= 0:
+        return at_ms
+    return "new" if delivery and not delivery.get("redelivered") else UNKNOWN
+
+
 def terms(headers: Any) -> dict[str, str | int]:
     """From when on a task is to run and until when it has to begin, as fields of the record."""
     return {name: _to_ms(datetime.fromisoformat(text)) for name in ("eta", "expires") if (text := headers.get(name))}

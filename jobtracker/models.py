@@ -194,7 +194,7 @@ class JobSummary(BaseModel):
             "losses": int(get("losses") or 0),
             "wasted_s": int(wasted_ms) / 1000,
             "task": task_of(record),
-            "task_id": task_id_of(job_id, run) if run else None,
+            "task_id": task_id_in(record) if run else None,
             "queue": get("queue"),
             "worker": get("worker"),
             "origin": origin if (origin := get("origin")) in {"api", "beat"} else "celery",
@@ -429,8 +429,14 @@ def task_id_of(job_id: str, run: int) -> str:
     return job_id if run <= 1 else f"{job_id}{RUN_MARK}{run}"
 
 
+def task_id_in(record: Mapping[str, str]) -> str:
+    """The Celery task id of a job's current run. Where Celery code has sent the job's own id again, it is that."""
+    run = int(record.get("run") or 0)
+    return record["id"] if record.get("reused") == str(run) else task_id_of(record["id"], run)
+
+
 def job_and_run_of(task_id: str) -> tuple[str, int]:
-    """The job and the run that a Celery task id belongs to."""
+    """The job and the run that a Celery task id belongs to; of the job's own id the first run (`task_id_in`)."""
     job_id, mark, run = task_id.rpartition(RUN_MARK)
     if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
         return job_id, int(run)

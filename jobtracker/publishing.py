@@ -18,6 +18,7 @@ from jobtracker.current import CurrentJob, job_of
 from jobtracker.dispatch import being_sent, priority_of
 from jobtracker.handlers import RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome
+from jobtracker.lineage import SENT_HEADER
 from jobtracker.messages import MessageReader
 from jobtracker.models import job_and_run_of, task_id_of
 from jobtracker.reasons import as_reason
@@ -94,15 +95,20 @@ class Publishing:
         no new job.
         """
         publication = _publication.get()
-        if publication is None or publication.app is not self.app or being_sent.get() is not None:
+        if publication is None or publication.app is not self.app:
             return
         if not headers or not headers.get("id"):  # protocol 1 has no headers
+            return
+        if being_sent.get() is not None:
+            headers[SENT_HEADER] = 0
             return
         task_id, at_ms = headers["id"], now_ms()
         job_id, run = job_and_run_of(task_id)
         queue = declare[0].name if declare else queue_of(routing_key)
         current = job_of(get_current_task())
         if current is not None and (current.id, current.run) == (job_id, run):
+            if isinstance(current.sent, int):  # Celery does not hand it on
+                headers[SENT_HEADER] = current.sent
             if not headers.get("retries"):
                 self._replaced(current, {"replaced": "1", "via": queue})
             current.resent = True
@@ -115,8 +121,11 @@ class Publishing:
             *(sender, headers, properties or {}, queue, body, at_ms), options=publication.options, goes_on=goes_on
         )
         if jobs:
+            headers[SENT_HEADER] = at_ms
             if entry := due_entry.get():
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
+            chained_anew = current is not None and current.reused
+            jobs[0] = dataclasses.replace(jobs[0], published=True, chained_anew=chained_anew)
             publication.jobs = jobs
             told = self._told_once(jobs)
             publication.outcomes = self.tracking.reporting.begin(
@@ -166,7 +175,7 @@ class Publishing:
         if outcomes is not None and (known := outcomes()) is not None:
             if Outcome.MISSING in known:  # the store has lost what it was told of a parent
                 known = self.tracking.store.create(*publication.jobs)
-            publication.note(known)
+            self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
 
     def _told_once(self, jobs: list[NewJob]) -> list[NewJob]:
         """The jobs of a message; of a parent that the one before told of too, only that it has one more sub-job."""
@@ -193,6 +202,7 @@ class Publishing:
                 at_ms=now_ms(),
                 jobs=publication.jobs,
                 created=publication.created,
+                sent=job.fields["queued"],
             )
         )
 
@@ -207,6 +217,7 @@ class Publishing:
                     execution=current.execution,
                     fields=fields,
                     at_ms=now_ms(),
+                    sent=current.sent,
                 )
             )
 

@@ -23,7 +23,7 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.inspection import Inspection
 from jobtracker.keys import Partition
 from jobtracker.lifecycle import Status
-from jobtracker.models import job_and_run_of
+from jobtracker.models import job_and_run_of, task_id_in
 from jobtracker.tracking import Tracking
 from jobtracker.whereabouts import Taken, TakenMessages, unacked_keys
 
@@ -184,7 +184,7 @@ def lost_worker_of(taken: Taken, record: Mapping[str, str]) -> str | None:
     execution = record.get("execution")
     if record.get("status") != Status.PENDING or record.get("executing") or not execution:
         return None
-    if (record["id"], int(record["run"])) != job_and_run_of(taken.task_id):
+    if task_id_in(record) != taken.task_id:
         return None
     if int(record.get("attempt") or 0) != taken.attempt:
         return None

@@ -166,14 +166,20 @@ class Settlement:
         return verdict.verdict == "due"
 
     def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> dict[str, Change]:
+        """Cancel jobs and all below them, as `cancel_and_tell`; returns what became of each."""
+        return self.cancel_and_tell(roots, reason=reason, terminate=terminate)[0]
+
+    def cancel_and_tell(
+        self, roots: Sequence[str], *, reason: str, terminate: bool = False
+    ) -> tuple[dict[str, Change], bool]:
         """Cancel jobs and all below them: a durable mark first, a Celery revoke last.
 
         What waits is cancelled at once. A running task is marked, and stops when it looks (`current_job()`), or is
         killed with `terminate` where its pool can do that; where not, the job's reason says so.
 
-        Raises:
-            BrokerUnavailableError: The broker does not answer. All is recorded, and a worker asks before it starts a
-                task; a running one is not killed.
+        Returns:
+            What became of each, and whether the workers were told. Where the broker does not answer, they were not:
+            all is recorded, and a worker asks before it starts a task; a running one is not killed.
         """
         # From the leaves to the roots: where this dies amidst it, nothing is cancelled whose sub-jobs are not.
         ids = [each for root in roots for each in reversed(self.queries.families(root))]
@@ -188,10 +194,17 @@ class Settlement:
         if ended:
             changes |= {each: c for each, c in self.store.apply_many(Event.CANCEL, ended).items() if c.applied}
         self._follow_all(changes)
-        sent = {each: task_id_of(each, c.run) for each, c in changes.items() if c.applied and c.run}
-        self.dispatcher.revoke([task_id for each, task_id in sent.items() if each in spared])
-        self.dispatcher.revoke([task_id for each, task_id in sent.items() if each not in spared], terminate=terminate)
-        return changes
+        sent = {
+            each: each if c.reused else task_id_of(each, c.run) for each, c in changes.items() if c.applied and c.run
+        }
+        try:
+            self.dispatcher.revoke([task_id for each, task_id in sent.items() if each in spared])
+            others = [task_id for each, task_id in sent.items() if each not in spared]
+            self.dispatcher.revoke(others, terminate=terminate)
+        except BrokerUnavailableError as error:
+            logger.warning("The workers were not told of the cancel of %s: %s", ", ".join(roots[:5]), error)
+            return changes, False
+        return changes, True
 
     def _beyond_killing(self, job_ids: Sequence[str]) -> dict[str, str]:
         """Those of the jobs that run where no task can be killed, each with a sentence that says so."""

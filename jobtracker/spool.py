@@ -251,7 +251,7 @@ def _read(lines: Any) -> Left:
     return Left(list(reports.values()), max(0, dropped))
 
 
-_PLAIN = ("run", "attempt", "execution", "lease", "fields", "data", "created")
+_PLAIN = ("run", "attempt", "execution", "lease", "fields", "data", "created", "sent")
 
 
 def encoded(report: Report) -> bytes:
@@ -269,13 +269,21 @@ def _jobs_of(report: Report) -> list[Any]:
 
 
 def _of_report(report: Report, more: Mapping[str, Any]) -> dict[str, Any]:
-    said = {name: value for name in _PLAIN if (value := getattr(report, name)) not in (None, (), {}, [])}
+    said = {name: value for name in _PLAIN if (value := getattr(report, name)) not in (None, "", (), {}, [])}
     more = {name: value for name, value in more.items() if value}
     return {"event": report.event, "job": report.job_id, "at": report.at_ms, **said, **more}
 
 
 def _of_job(job: NewJob) -> list[Any]:
-    return [job.id, dict(job.fields), dict(job.data), list(job.subs.items()), job.sends]
+    return [
+        job.id,
+        dict(job.fields),
+        dict(job.data),
+        list(job.subs.items()),
+        job.sends,
+        job.published,
+        job.chained_anew,
+    ]
 
 
 def _decoded(said: dict[str, Any]) -> Report:
@@ -293,8 +301,17 @@ def _decoded(said: dict[str, Any]) -> Report:
 _NOTICES = frozenset(map(str, Notice))
 
 
-def _job(job_id: str, fields: Any, data: Any, subs: Sequence[tuple[int, str]], sends: bool) -> NewJob:
-    return NewJob(id=job_id, fields=fields, data=data, subs=dict(subs), sends=sends)
+def _job(job_id: str, fields: Any, data: Any, subs: Sequence[tuple[int, str]], *flags: bool) -> NewJob:
+    sends, published, chained_anew = (*flags, False, False)[:3]
+    return NewJob(
+        id=job_id,
+        fields=fields,
+        data=data,
+        subs=dict(subs),
+        sends=sends,
+        published=published,
+        chained_anew=chained_anew,
+    )
 
 
 # -- files ----------------------------------------------------------------------------------------------------------

@@ -128,8 +128,8 @@ class JobStore:
         """Record jobs, or attach sub-jobs to ones that are there, in one round trip.
 
         Returns:
-            For each: applied, duplicate (it was there), deleted (it must not come back), or missing (it is given no
-            fields, only sub-jobs to attach, and is not there).
+            For each: applied, duplicate (it was there), sent_again (it had settled, and has a new run), deleted (it
+            must not come back), or missing (it is given no fields, only sub-jobs to attach, and is not there).
         """
         at_ms = now_ms() if at_ms is None else at_ms
         answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
@@ -194,6 +194,7 @@ class JobStore:
         fields: Mapping[str, str | int] | None = None,
         data: Mapping[str, str] | None = None,
         at_ms: int | None = None,
+        sent: str | int = "",
     ) -> Change:
         """Apply an event to a job: one round trip.
 
@@ -210,8 +211,9 @@ class JobStore:
             fields: Further fields of the record, written if the event is applied.
             data: Further bulky fields, likewise.
             at_ms: When it happened; default now.
+            sent: Where the run is that of a task id: when its message was sent, as that says (`lineage.sent`).
         """
-        call = self.call_of(event, job_id, run, attempt, lease, execution, fields, data, at_ms)
+        call = self.call_of(event, job_id, run, attempt, lease, execution, fields, data, at_ms, sent)
         return self._change(self._verbs.call(self.client, "transition", *call))
 
     def report(self, call: Call) -> Change:
@@ -243,6 +245,7 @@ class JobStore:
         fields: Mapping[str, str | int] | None = None,
         data: Mapping[str, str] | None = None,
         at_ms: int | None = None,
+        sent: str | int = "",
     ) -> Call:
         """What `apply` is to send, for `report` and `report_all`; it may be sent more than once."""
         fields, data = fields or {}, data or {}
@@ -256,6 +259,7 @@ class JobStore:
             "" if attempt is None else attempt,
             lease or "",
             execution or "",
+            sent,
             len(fields),
             *_flat(fields),
             *_flat(data),
@@ -481,14 +485,14 @@ class JobStore:
 
     def _new(self, job: NewJob, at_ms: int) -> Call:
         part = self.keys.of(job.id)
-        args: list[str | int | float] = [part.prefix, job.id, at_ms, int(job.sends)]
+        args: list[str | int | float] = [part.prefix, job.id, at_ms, _told_by(job)]
         args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
         return part("job", job.id), args
 
     @staticmethod
     def _change(answer: Any) -> Change:
         states, parent, following, *verdict = (answer, None, None) if isinstance(answer, str) else answer
-        outcome, before, after, run, attempt, losses, cancel, parent_waits, waited_for = states.split(" ")
+        outcome, before, after, run, attempt, losses, cancel, parent_waits, waited_for, reused = states.split(" ")
         return Change(
             _OUTCOMES[outcome],
             _STATUSES.get(before),
@@ -501,6 +505,7 @@ class JobStore:
             int(losses),
             parent_waits == "1",
             waited_for == "1",
+            reused == "1",
             _verdict(*verdict) if verdict else None,
         )
 
@@ -523,6 +528,13 @@ def _job_of(task_id: str) -> str:
     return job_and_run_of(task_id)[0]
 
 
+def _told_by(job: NewJob) -> int:
+    """Who records a job, as lua/create.lua reads it."""
+    if job.published:
+        return 3 if job.chained_anew else 2
+    return int(job.sends)
+
+
 def _verdict(verdict: str, grandparent: str, run: int, status: str) -> Verdict:
     return Verdict(verdict, grandparent or None, run, _STATUSES.get(status))
 
@@ -530,7 +542,10 @@ def _verdict(verdict: str, grandparent: str, run: int, status: str) -> Verdict:
 def _part_of(jobs: Iterable[NewJob], at_ms: int, *, started: bool) -> str:
     """Jobs as lua/plant.lua reads them: what the records of several say that stand together, once."""
     alike = [
-        [_texts({**fields, "subs": count} if count else fields), [[each.id, _texts(each.data), _texts(each.subs)] for each in some]]
+        [
+            _texts({**fields, "subs": count} if count else fields),
+            [[each.id, _texts(each.data), _texts(each.subs)] for each in some],
+        ]
         for (fields, count), some in groupby(jobs, lambda job: (job.fields, len(job.subs)))
     ]
     return json.dumps([at_ms, int(started), *alike], ensure_ascii=False)

@@ -40,6 +40,7 @@ class Tracking:
     settlement: Settlement
     launcher: Launcher
     losses: Losses
+    applier: Applier
     reporting: Reporting
 
     @classmethod
@@ -85,6 +86,7 @@ class Tracking:
             settlement,
             launcher,
             losses,
+            applier,
             reporting,
         )
 

@@ -14,9 +14,9 @@ LIKELY = {
         *[Event.RELAUNCH, Event.QUARANTINE, Event.REPLACE],
     ],
     Status.RETRYING: [*[Event.START] * 2, Event.LOSE, Event.CANCEL, Event.REQUEUE, Event.FAIL, Event.RELAUNCH],
-    Status.COMPLETED: sorted(EVIDENCE),
-    Status.FAILED: [*sorted(EVIDENCE), *[Event.RERUN] * 6],
-    Status.CANCELLED: [*sorted(EVIDENCE), *[Event.RERUN] * 6],
+    Status.COMPLETED: [*sorted(EVIDENCE), Event.SEND_AGAIN],
+    Status.FAILED: [*sorted(EVIDENCE), *[Event.RERUN] * 6, Event.SEND_AGAIN],
+    Status.CANCELLED: [*sorted(EVIDENCE), *[Event.RERUN] * 6, Event.SEND_AGAIN],
 }
 """What comes next from outside, as a rule; what a parent makes of its sub-jobs does not come from outside."""
 
@@ -61,6 +61,10 @@ def check_change(
         assert was_run == 0
     if event is Event.UNENQUEUE:
         assert (was_run, now["run"], now["void"]) == (place[0], "0", str(place[0]))
+    if event is Event.SEND_AGAIN:
+        assert change.after is Status.PENDING
+        assert now["run"] == now["reused"] == str(max(was_run, int(was.get("void", 0))) + 1)
+        assert not {"started", "executing", "eta", "lease", "worker", "presumed", "cancel"} & now.keys()
     if event is Event.RELAUNCH:
         assert was_run > 0
         if "cancel" in was:
@@ -82,6 +86,12 @@ def check_change(
         assert change.after is Status.RUNNING
 
 
+def is_confirmed(was: dict[str, str], now: dict[str, str], change: Change) -> bool:
+    """Whether a job was cancelled by presumption, and evidence has said the same."""
+    said = was["status"] == now["status"] == Status.CANCELLED and change.outcome is Outcome.DUPLICATE
+    return said and "presumed" in was and "presumed" not in now
+
+
 def _check_outcome(
     was: dict[str, str], now: dict[str, str], event: Event, change: Change, place: tuple[int | None, int | None]
 ) -> None:
@@ -89,7 +99,9 @@ def _check_outcome(
     was_run, was_attempt = int(was["run"]), int(was.get("attempt", 0))
     is_void = was_run == 0 and run is not None and 0 < run <= int(was.get("void", 0))
     is_older = run is not None and (run, was_attempt if attempt is None else attempt) < (was_run, was_attempt)
-    if event is Event.START and change.outcome is Outcome.DUPLICATE:
+    if is_confirmed(was, now, change):
+        assert event in {Event.CANCELLED, Event.START}
+    elif event is Event.START and change.outcome is Outcome.DUPLICATE:
         assert now == was  # it was told before
     elif is_void or is_older:
         assert change.outcome is Outcome.STALE

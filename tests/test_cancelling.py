@@ -116,3 +116,19 @@ def test_of_a_cancel_and_an_end_at_the_same_moment_one_wins_and_both_can_be_seen
     project.diary.open_gate(gate)
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert [entry.step for entry in project.queries.history(job_id)][-2:] == ["cancel_requested", "completed"]
+
+
+def test_a_chord_whose_header_is_revoked_by_a_stamp_settles_at_once(own_project):
+    gate = f"{own_project.name} stamped"
+    with own_project.worker(concurrency=1, reap_interval_s=600):  # no reaper helps
+        blocker = own_project.send("hold", gate)
+        own_project.expect_did(blocker, "began")
+        header = [own_project.signature("ok", n, stamped_headers=["batch"], batch="b1") for n in range(2)]
+        body = own_project.chord(header, own_project.signature("collect"))
+        eventually(lambda: len(own_project.subs(body)) == 2)
+        own_project.app.control.revoke_by_stamped_headers({"batch": ["b1"]}, reply=True)
+        own_project.diary.open_gate(gate)
+        for sub in own_project.subs(body):
+            own_project.expect_status(sub, Status.CANCELLED)
+        own_project.expect_status(body, Status.FAILED)
+        assert [own_project.did(each) for each in own_project.subs(body)] == [[], []]

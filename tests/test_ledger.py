@@ -226,7 +226,7 @@ def test_a_delivery_after_the_end_runs_in_vain(course):
 
 
 def test_a_delivery_after_a_cancel_is_refused_and_no_delivery(course):
-    course.store.apply(Event.CANCEL, course.id)
+    course.store.apply(Event.CANCEL, course.id, at_ms=START_MS)
     course.begin(5)
     assert course.ledger == (0, 0, 0, 0)
 

@@ -11,7 +11,7 @@ MOVES = {
     P: {R, C, F, X, T},
     R: {P, C, F, X, T},
     T: {P, R, C, F, X},
-    C: set(),
+    C: {P},
     F: {P, R},
     X: {P, R},
 }
@@ -58,14 +58,14 @@ def test_a_status_leads_where_the_diagram_says_and_nowhere_else(status):
 
 
 @pytest.mark.parametrize("status", sorted(SETTLED))
-@pytest.mark.parametrize("event", sorted(set(Event) - {Event.RERUN, Event.AWAIT, Event.REOPEN}))
+@pytest.mark.parametrize("event", sorted(set(Event) - {Event.RERUN, Event.AWAIT, Event.REOPEN, Event.SEND_AGAIN}))
 def test_a_settled_job_is_left_by_a_new_run_and_reopen_only(status, event):
     assert leads_to(event, status) is None
 
 
 @pytest.mark.parametrize("event", Event)
-def test_a_completed_job_is_never_left(event):
-    assert leads_to(event, C) is None
+def test_a_completed_job_is_left_where_its_id_is_sent_again_only(event):
+    assert leads_to(event, C) is (P if event is Event.SEND_AGAIN else None)
 
 
 @pytest.mark.parametrize("event", sorted(EVIDENCE - {Event.CANCELLED, Event.COMPLETE, Event.FAIL}))

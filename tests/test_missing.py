@@ -6,12 +6,14 @@ import uuid
 import warnings
 
 import pytest
+from celery import Celery
 from sample_jobs import create_in, create_parent, new_job
 from workers_under_test import LONG_AGO_MS, age, broker_settings, eventually, job, new_project
 
 from jobtracker import Status
 from jobtracker.keys import LET_GO, NOBODY
 from jobtracker.lifecycle import Event, Outcome
+from jobtracker.lineage import SENT_HEADER
 from jobtracker.missing import MissingMessages
 from jobtracker.reaper import Reaper
 from jobtracker.settlement import MOST_RELAUNCHES
@@ -60,7 +62,12 @@ def test_a_job_whose_arguments_are_not_stored_is_lost_until_its_message_turns_up
     assert lost.error.type == "MessageLost"
     assert "neither in queue" in lost.reason
     assert "store_arguments" in lost.reason
-    reaped.app.tasks["ok"].apply_async((7,), task_id=job_id)
+    stranger = Celery("stranger", broker=reaped.settings.broker_url)
+    stranger.conf.broker_transport_options = reaped.app.conf.broker_transport_options
+    stranger.conf.task_queue_max_priority = reaped.app.conf.task_queue_max_priority
+    headers = {SENT_HEADER: int(reaped.queries.field(job_id, "queued"))}
+    stranger.send_task("ok", (7,), task_id=job_id, queue=reaped.queue, headers=headers)
+    stranger.close()
     assert reaped.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 1
 
 

@@ -207,7 +207,10 @@ def test_planting_records_as_creating_does(client, keys, store, queries, started
         fields, data = {"name": "é", "priority": "normal", "parent": way}, {"payload": '"é"'}
         sent = {"run": 1, "queued": START_MS} if started and way == "created" else {}
         ids = [keys.new_id(beside=way) for _ in range(30)]
-        jobs = [NewJob(id=each, fields={**fields, **sent, "type": f"t{n // 2 % 2}"}, data=data) for n, each in enumerate(ids)]
+        jobs = [
+            NewJob(id=each, fields={**fields, **sent, "type": f"t{n // 2 % 2}"}, data=data)
+            for n, each in enumerate(ids)
+        ]
         root = new_job(way, subs=ids, **sent)
         if way == "planted":
             store.plant([*jobs, root], at_ms=START_MS, started=started)

@@ -19,7 +19,7 @@ from jobtracker.figures import Performance
 from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import SETTLED, Status
 from jobtracker.lists import JobFilter
-from jobtracker.models import job_and_run_of
+from jobtracker.models import job_and_run_of, task_id_in
 from jobtracker.partitions import servers_of
 from jobtracker.queries import HOUR_MS
 from jobtracker.refusals import Refusal, find_refusal, in_words
@@ -197,12 +197,11 @@ def _find_abandoned(found: Evidence, tracking: Tracking, inspection: Inspection)
         return  # they may have them
     with found.trying("who holds what is not acknowledged"):
         taken = [each for each in inspection.abandoned() if found.now_ms - each.taken_ms > _NEW_MS]
-        runs = [job_and_run_of(each.task_id) for each in taken]
-        records = tracking.queries.records([job_id for job_id, _ in runs])
+        records = tracking.queries.records([job_and_run_of(each.task_id)[0] for each in taken])
         found.abandoned = [
             each
-            for each, (_, run), record in zip(taken, runs, records, strict=True)
-            if "status" not in record or (record["status"] not in SETTLED and int(record["run"]) == run)
+            for each, record in zip(taken, records, strict=True)
+            if "status" not in record or (record["status"] not in SETTLED and task_id_in(record) == each.task_id)
         ]
 
 

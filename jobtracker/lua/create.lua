@@ -1,9 +1,12 @@
 -- create.lua: record a job, unless it is there; attach sub-jobs to it, unless they are.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, now (ms), '1' where whoever records it is about to send its first run, n, n field/value pairs of
---          the record, m, m field/value pairs of the data, then position/id pairs of sub-jobs
--- Outcomes applied (created), duplicate (was there), deleted (must not come back), missing (no fields, and it is not there)
+-- ARGV     prefix, id, now (ms), '1' where whoever records it is about to send its first run, '2' where a message of Celery
+--          code's is on its way that bears its own id, '3' likewise where a job sends it for its chain whose own id was sent
+--          again, n, n field/value pairs of the record, m, m field/value pairs of the data, then position/id pairs of
+--          sub-jobs
+-- Outcomes applied (created), duplicate (was there), sent_again (had settled: the message is that of a new run), deleted
+--          (must not come back), missing (no fields, and it is not there)
 -- A parent that failed by presumption and gets another sub-job is open again.
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
@@ -19,9 +22,12 @@ local function pairs_of()
 end
 local fields, data = pairs_of(), pairs_of()
 
+local sent = (ARGV[4] == '2' or ARGV[4] == '3') and tonumber(given(fields, 'queued'))
 local outcome = 'duplicate'
 local rec = load(id)
 if not rec then
+  local deleted_at = sent and tonumber(redis.call('GET', key('tombstone', id)) or nil)
+  if deleted_at and sent > deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
   if missing(id) == 'deleted' then return 'deleted' end
   if #fields == 0 then return 'missing' end
   if not (given(fields, 'type') and given(fields, 'priority')) then
@@ -41,6 +47,43 @@ if not rec then
   outcome = 'applied'
 end
 local is_changed = outcome == 'applied'
+-- A message under the id of a job that is there. It may be told of late, or twice: of one that its worker has recorded,
+-- or begun, this says no more than what it bears.
+local RETOLD = { 'task', 'queue', 'eta', 'expires', 'linked', 'masked', 'group', 'sent_by', 'request_id', 'next' }
+local OF_A_MESSAGE = { 'payload', 'args', 'arguments_repr', 'chain', 'options' }
+local function retell()
+  if rec.link and rec.link ~= 'body' then
+    rec.link = given(fields, 'sent_by') == rec.sent_by and 'sent' or nil -- else it was sent by itself
+  end
+  for _, name in ipairs(RETOLD) do
+    rec[name] = nil
+    local value = given(fields, name)
+    if value then set_field(rec, name, value) end
+  end
+  redis.call('HDEL', key('data', id), unpack(OF_A_MESSAGE))
+  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  is_changed = true
+end
+if outcome == 'duplicate' and sent and given(fields, 'run') == '1' then
+  -- What was announced, has settled before it was sent, and was not called off. The next of a chain stays as it is where
+  -- that sends it after all, but for one that was sent again.
+  local announced = not rec.queued and rec.deliveries == 0 and not rec.presumed
+  local is_next = rec.link and rec.link ~= 'body'
+  if not is_next or given(fields, 'sent_by') == rec.sent_by then
+    announced = announced and not rec.cancel and (not is_next or ARGV[4] == '3')
+  end
+  if SETTLED[rec.status] and (announced or is_another(rec, sent) and not is_also_sent(rec, sent)) then
+    apply(rec, 'send_again', now, nil, nil, { 'queued', sent })
+    retell()
+    outcome = 'sent_again'
+  elseif rec.reused == rec.run and rec.queued == sent then -- and its worker has told that it began
+    local known = redis.call('HMGET', key('data', id), 'payload', 'args', 'arguments_repr')
+    if not (known[1] or known[2] or known[3]) then retell() end
+  elseif not SETTLED[rec.status] and is_another(rec, sent) and not is_also_sent(rec, sent) then
+    note_sent(rec, sent)
+    note(rec, 'send_again', now, nil, nil, {}, false)
+  end
+end
 local function add(name)
   local value = given(fields, name)
   if not value or rec[name] then return false end
@@ -49,7 +92,7 @@ local function add(name)
   return true
 end
 local run = given(fields, 'run')
-local is_of_its_run = not run or tonumber(run) == rec.run
+local is_of_its_run = not run or tonumber(run) == rec.run or tonumber(run) == 1 and rec.reused == rec.run
 if outcome == 'duplicate' and (rec.deliveries > 0 or not rec.queued) then -- whose worker's start may be on its way
   for _, name in ipairs({ 'chain', 'options' }) do
     local value = given(data, name)

@@ -12,6 +12,8 @@
 -- What all of them leave at once a server has to look up, and to tell its replicas and its disk, once; what is seldom
 -- there it is asked for first. Of a record only those places are read that tell whether it goes, and from where.
 local mode, before, tombstone_s = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local seconds, micros = unpack(redis.call('TIME'))
+local now = string.format('%d', seconds * 1000 + math.floor(micros / 1000))
 local STATUS, TYPE, RUN, PARENT, SUBS = PLACE.status, PLACE.type, PLACE.run, PLACE.parent, PLACE.subs
 
 local function may_go(rec)
@@ -70,7 +72,7 @@ local function remove(id, packed)
   leave(key('type', rec[TYPE]), id)
   ids[#ids + 1] = id
   runs[#runs + 1] = task_id(own)
-  if mode == 'delete' or mode == 'trash' then redis.call('SET', key('tombstone', id), '1', 'EX', tombstone_s) end
+  if mode == 'delete' or mode == 'trash' then redis.call('SET', key('tombstone', id), now, 'EX', tombstone_s) end
   return 'applied'
 end
 

@@ -6,7 +6,7 @@
 local NUMBER = { run = true, attempt = true, subs = true, deliveries = true, losses = true, void = true,
   relaunched = true, left = true, subs_completed = true, subs_failed = true, subs_cancelled = true, created = true,
   queued = true, started = true, began = true, finished = true, entered = true, eta = true, expires = true,
-  cancel = true }
+  cancel = true, reused = true }
 
 local function set_field(rec, name, value) rec[name] = NUMBER[name] and tonumber(value) or value end
 
@@ -93,7 +93,7 @@ local function below(set, score, id)
 end
 
 -- As task_id_of in models.py.
-local function task_id(rec) return rec.run > 1 and rec.id .. RUN_MARK .. rec.run or rec.id end
+local function task_id(rec) return rec.run > 1 and rec.run ~= rec.reused and rec.id .. RUN_MARK .. rec.run or rec.id end
 
 -- The queue to which a run's message goes is known from then on, even if it is named nowhere else. Its time is written
 -- once a minute: to look at it costs less.
@@ -150,8 +150,8 @@ end
 -- `refused`, of an end when it had `began` (ms), how its `result` begins, and whether that is the `same` as what counted;
 -- `was`, where a verdict is taken back or a run is followed by another, the fields of the record.
 local NOTED = { retry = true, requeue = true, replace = true, unenqueue = true, rerun = true, relaunch = true,
-  await = true, reopen = true }
-local NEW_RUN = { rerun = true, relaunch = true, await = true }
+  await = true, reopen = true, send_again = true }
+local NEW_RUN = { rerun = true, relaunch = true, await = true, send_again = true }
 local VERDICT = { 'status', 'queued', 'started', 'finished', 'worker', 'reason', 'cancel', 'presumed', 'subs' }
 local OWN = { worker = true, reason = true, eta = true, refused = true, began = true, result = true, same = true }
 local HISTORY = 100
@@ -189,7 +189,7 @@ end
 -- Enters into the record what an event sets and clears; `moved` where its status has changed, `more` are further
 -- field/value pairs, among them `unanswered`, which is not kept in the record.
 local OF_A_RUN = { 'started', 'began', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason',
-  'done', 'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution' }
+  'done', 'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution' } -- and what else was sent is kept
 local SENDS = { enqueue = true, rerun = true, relaunch = true, retry = true, requeue = true, replace = true }
 local function remember(rec, event, now, run, attempt, moved, more, execution)
   if moved then rec.entered = now end
@@ -236,11 +236,12 @@ local function remember(rec, event, now, run, attempt, moved, more, execution)
     end
     for i = 1, #OF_A_RUN do rec[OF_A_RUN[i]] = nil end
     rec.run, rec.attempt, rec.queued = math.max(rec.run, rec.void) + 1, 0, now
-    if event ~= 'await' then
-      dispatched(rec, now)
-    else
+    if event == 'await' or event == 'send_again' then
       rec.queued = nil
+      if event == 'send_again' then rec.reused = rec.run end
       if rec.link == 'sent' and not rec.immutable then rec.link = 'outdated' end
+    else
+      dispatched(rec, now)
     end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
@@ -316,6 +317,58 @@ local function account(rec, event, now, is_next, corrected, execution)
   if event == 'replace' and rec.execution then leave(rec, now, true) end -- it goes on as another
 end
 
+-- Celery code may send a job's own id again, whose messages bear when they were sent (0: by us, each run under an id of its
+-- own). Those that the record knows of beside that of its run:
+local MOST_SENT = 20
+local function is_also_sent(rec, sent)
+  return (' ' .. (rec.also_sent or '') .. ' '):find(' ' .. sent .. ' ', 1, true) and true or false
+end
+
+local function forget_sent(rec, sent)
+  local others = {}
+  for each in (rec.also_sent or ''):gmatch('%d+') do
+    if tonumber(each) ~= sent then others[#others + 1] = each end
+  end
+  rec.also_sent = #others > 0 and table.concat(others, ' ') or nil
+end
+
+local function note_sent(rec, sent)
+  forget_sent(rec, sent)
+  local others = {}
+  for each in (rec.also_sent or ''):gmatch('%d+') do others[#others + 1] = each end
+  if #others == MOST_SENT then table.remove(others, 1) end
+  others[#others + 1] = string.format('%d', sent)
+  rec.also_sent = table.concat(others, ' ')
+end
+
+-- The run that a report means which goes by a task id. The job's own id is that of the first run, and of all that were sent
+-- again; where nobody knows when its message was sent, it is the last of them.
+local function run_of(rec, run, sent, by_task_id)
+  if not by_task_id or run ~= 1 or rec.reused ~= rec.run then return run end
+  if sent == 0 or sent and rec.queued and sent < rec.queued and not is_also_sent(rec, sent) then return 1 end
+  return rec.run
+end
+
+-- Whether a run bears the job's own id.
+local function is_plain(rec) return rec.run == 1 or rec.reused == rec.run end
+
+-- Whether a message under the job's own id is another one than that of the run which the record tells of. A parent's comes
+-- when its sub-jobs have ended, and is sent once before it begins. Celery's chord may send it after we did, as another run:
+-- that call has been replaced.
+local function is_another(rec, sent)
+  if rec.subs > 0 then
+    local began = rec.execution and tonumber(rec.execution:match('^%d+'))
+    return began ~= nil and is_plain(rec) and sent > began
+  end
+  return sent > 0 and rec.queued ~= nil and sent ~= rec.queued and (sent > rec.queued or is_also_sent(rec, sent))
+end
+
+-- Whether a job was cancelled as one that does not run, and its task had begun, or ended, before: that was told late.
+local function is_overtaken_by_cancel(rec, at, run)
+  return rec.status == 'cancelled' and not rec.presumed and rec.cancel and rec.cancel == rec.finished and at < rec.cancel
+    and rec.run > 0 and run == rec.run
+end
+
 -- Applies an event to a loaded record, which is to be saved then. run and attempt are nil where the reporter does not know
 -- them; `more` are field/value pairs that are written if the event is applied as it came; execution is the one that
 -- reports, or nil. Returns the outcome, and the event that was really applied.
@@ -343,10 +396,12 @@ local function apply(rec, event, now, run, attempt, more, execution)
   end
   local from = before
   if rec.presumed and EVIDENCE[event] then from = 'running' end
+  local is_late_end = (event == 'complete' or event == 'fail') and is_overtaken_by_cancel(rec, now, run)
+  if is_late_end then from = 'running' end
   local to = MATRIX[event][from]
   if not MATRIX[event][to] then return to or 'illegal', event end -- not a status, so the outcome that says why not
   if event == 'cancel' and from == 'running' and (rec.run == 0 or idle_parent(rec)) then to = 'cancelled' end
-  local corrected = rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
+  local corrected = is_late_end or rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
   if corrected then
     chronicle(rec, rec.finished, -1)
     rec.taken_out = true
@@ -361,6 +416,10 @@ local function apply(rec, event, now, run, attempt, more, execution)
     unindex(rec)
     rec.status = to
     index(rec, now)
+  end
+  if is_late_end then
+    rec.reason = nil
+    rec.started = rec.started or execution and math.min(tonumber(execution:match('^%d+')), now) or nil
   end
   remember(rec, event, now, run, attempt, moved, more or {}, execution)
   if SETTLED[to] then chronicle(rec, now, 1) end

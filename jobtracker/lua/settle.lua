@@ -105,6 +105,7 @@ if event == 'call' then
     apply(rec, 'relaunch', now, nil, nil, { 'reason', 'Celery\'s chord may not call it: a part of it could not be stored' })
   end
   rec.body = 'called'
+  if rec.reused == rec.run then rec.reused = nil end -- we send it, under the run's own task id
   dispatched(rec, now)
   sent_to_queue(rec, now)
   return answer('due')
