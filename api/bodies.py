@@ -52,27 +52,29 @@ class Bodies:
         began = asyncio.get_running_loop().time()
         body, more, has_place = bytearray(), True, False  # one buffer: its pages go back to the system when it goes
         try:
-            while more:
-                async with asyncio.timeout_at(began + self.patience_s + len(body) / _SLOWEST_BYTES_S):
-                    message = await receive()
-                if message["type"] != "http.request":  # the client is gone
-                    return
-                body += message.get("body", b"")
-                more = message.get("more_body", False)
-                if len(body) > self.most_bytes:  # an endless one would be read on
-                    await self._refuse_size(scope, receive, send, Connection="close")
-                    return
-                if len(body) > LARGE_BYTES and not has_place:
-                    waiting_since = asyncio.get_running_loop().time()
-                    async with asyncio.timeout(self.patience_s):
-                        has_place = await self.places.acquire()
-                    began += asyncio.get_running_loop().time() - waiting_since
+            try:
+                while more:
+                    async with asyncio.timeout_at(began + self.patience_s + len(body) / _SLOWEST_BYTES_S):
+                        message = await receive()
+                    if message["type"] != "http.request":  # the client is gone
+                        return
+                    body += message.get("body", b"")
+                    more = message.get("more_body", False)
+                    if len(body) > self.most_bytes:  # an endless one would be read on
+                        await self._refuse_size(scope, receive, send, Connection="close")
+                        return
+                    if len(body) > LARGE_BYTES and not has_place:
+                        waiting_since = asyncio.get_running_loop().time()
+                        async with asyncio.timeout(self.patience_s):
+                            has_place = await self.places.acquire()
+                        began += asyncio.get_running_loop().time() - waiting_since
+            except TimeoutError:
+                await self._refuse_time(scope, receive, send, large=len(body) > LARGE_BYTES and not has_place)
+                return
             if has_place:
                 await self.large.answer(scope, body, receive, send)
             else:
                 await self.app(scope, _replay(bytes(body), receive), send)
-        except TimeoutError:
-            await self._refuse_time(scope, receive, send, large=len(body) > LARGE_BYTES and not has_place)
         finally:
             if has_place:
                 self.places.release()

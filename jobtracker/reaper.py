@@ -379,11 +379,7 @@ class Reaper:
             return 0
         later, settled = [], 0
         for record in tracking.queries.records(ids):
-            if (
-                "status" not in record
-                or record["status"] in SETTLED
-                or record.get("run") not in {"1", record.get("reused")}
-            ):
+            if "status" not in record or record["status"] in SETTLED or not record.get("expires"):
                 continue  # another run has no such time
             if _waits_for_more(record):
                 later.append(record["id"])

@@ -45,6 +45,9 @@ _LEFT_FOR_S, _NONE_LEFT_S = 0.01, 1.0
 """A report that was left is sent after so long, where nothing that it could go with is sent before. The thread that
 sees to it ends when none was left for so long."""
 
+_ASKED_FOR_S = 0.25
+"""How long a new process waits for Redis that is away for others."""
+
 _MOST_FAILURES = 5
 """A report that fails so often for lack of an answer, while Redis answers, fails for another reason."""
 
@@ -102,6 +105,7 @@ class Reporting:
         self._waiting: tuple[OrderedDict[int, _Waiting], ...] = ()
         self._next = self._chars = self._dropped = 0
         self._has_begun = False
+        self._is_said_away = False
         self._forget()
         _all.add(self)
 
@@ -119,6 +123,8 @@ class Reporting:
             Exception: It was not written for a reason that will not pass.
             SoftTimeLimitExceeded: The task's time is over. The report waits.
         """
+        if self._is_said_away:
+            self._ask_whether_away()
         if not self.away:
             try:
                 return self._applier.apply(report, again)
@@ -130,6 +136,28 @@ class Reporting:
             return None
         return self.report(report)  # Redis has just come back
 
+    def _ask_whether_away(self) -> None:
+        """Ask Redis for a moment, where only what others have left on disk says that it is away.
+
+        They may have stood still since, and a task must not begin without a look at whether it was cancelled. Each
+        child would wait for as long as one call may take, where it is away.
+        """
+        self._is_said_away = False
+        done, answered = threading.Event(), threading.Event()
+
+        def ask() -> None:
+            with suppress(Exception):
+                self._store.client.ping()
+                answered.set()
+            done.set()
+
+        with suppress(RuntimeError):  # the interpreter is about to end
+            threading.Thread(target=ask, name="jobtracker-ask", daemon=True).start()
+            done.wait(_ASKED_FOR_S)
+        if not answered.is_set():
+            self.away = True
+            self._look()
+
     def begin(self, begin: Callable[[], Begun[T]], report: Report) -> Callable[[], T | None]:
         """Send a report; what it returns is to be called, once, for what became of it, as from `report`.
 
@@ -137,6 +165,8 @@ class Reporting:
             begin: Sends it.
             report: The report, where that fails.
         """
+        if self._is_said_away:
+            self._ask_whether_away()
         if not self._has_begun:
             self._has_begun = True
             if self.takes_over and self._spool is not None and self._spool.somebody_waits():
@@ -171,6 +201,8 @@ class Reporting:
         Raises:
             Exception: As from `report`.
         """
+        if self._is_said_away:
+            self._ask_whether_away()
         left = self._take_left()
         *of_left, own = self._apply([*left, report])
         self._conclude_all(left, of_left)
@@ -238,6 +270,8 @@ class Reporting:
         Raises:
             Exception: It can't be read for a reason that will not pass.
         """
+        if self._is_said_away:
+            self._ask_whether_away()
         if not self.away:
             try:
                 return read()
@@ -394,7 +428,7 @@ class Reporting:
     def _forget(self) -> None:
         """Begin anew; in a process that was forked reports are its parent's, as are locks and threads.
 
-        Whether Redis is away it goes on to know, and learns from what waits on disk.
+        Whether Redis is away it goes on to know. What waits on disk says that it was for others: that is asked.
         """
         # Handlers of signals may interrupt each other.
         self._lock = threading.RLock()
@@ -408,7 +442,7 @@ class Reporting:
         if self._spool is not None:
             if self._journal is not None:
                 self._journal.leave()
-                self.away = self.away or self._spool.somebody_waits()
+                self._is_said_away = not self.away and self._spool.somebody_waits()
             self._journal = Journal(self._spool)
 
     # -- what others have left --------------------------------------------------------------------------------------

@@ -61,7 +61,14 @@ def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, pie
 
 
 def test_a_draft_that_has_expired_is_not_recorded(client, keys, store, queries, piecemeal, monkeypatch):
+    call_all = store._verbs.call_all
+
+    def slowly(client, verb, calls):
+        call_all(client, verb, calls)
+        eventually(lambda: not client.exists(keys.parts[0]("draft", "root")) or len(keys.parts) > 1)
+
     monkeypatch.setattr(store_module, "DRAFT_MS", 1)
+    monkeypatch.setattr(store._verbs, "call_all", slowly)
     jobs, _ = tree(keys)
     with pytest.raises(TreeNotRecordedError, match="Nothing of it is there"):
         store.plant(jobs, at_ms=START_MS, started=True)

@@ -584,8 +584,8 @@ def test_a_process_that_is_forked_knows_from_what_waits_that_the_server_is_away(
     script = """
     sys.stdin.readline()
     if os.fork() == 0:
-        print(reporting.away, flush=True)
         report("1")
+        print(reporting.away, flush=True)
         reporting.close(is_followed=True)
         os._exit(0)
     os.wait()

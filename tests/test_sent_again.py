@@ -54,6 +54,25 @@ def test_a_settled_job_whose_id_is_sent_again_runs_again(project):
     assert settled(project, two, Status.COMPLETED, 4).result == 4
 
 
+@pytest.mark.parametrize("fields", [{"link": "sent"}, {"parent": "p"}, {"link": "sent", "parent": "p"}])
+def test_what_a_job_sends_twice_whose_task_ran_twice_is_a_double_run(store, queries, client, keys, fields):
+    told = {"type": "t", "task": "t", "priority": "normal", "sent_by": "before", "run": 1, **fields}
+    message = NewJob(id="next", fields={**told, "queued": START_MS}, data={}, published=True)
+    store.create(message, at_ms=START_MS)
+    first, second = ({"run": 1, "attempt": 0, "execution": f"{START_MS + n}-w-{n}"} for n in (1, 50))
+    store.apply(Event.START, "next", **first, at_ms=START_MS + 1, sent=START_MS)
+    store.apply(Event.COMPLETE, "next", **first, at_ms=START_MS + 2, sent=START_MS)
+    again = dataclasses.replace(message, fields={**told, "queued": START_MS + 40})
+    assert store.create(again, at_ms=START_MS + 40) == [Outcome.DUPLICATE]
+    assert (
+        store.apply(Event.START, "next", **second, at_ms=START_MS + 50, sent=START_MS + 40).outcome is Outcome.STALE
+    )
+    store.apply(Event.FAIL, "next", **second, at_ms=START_MS + 51, sent=START_MS + 40)
+    job = queries.get("next")
+    assert (job.status, job.run, job.deliveries, job.double_runs) == (Status.COMPLETED, 1, 2, 1)
+    assert recount(client, keys) == []
+
+
 def test_an_id_that_is_sent_twice_before_it_runs_runs_twice_and_says_so(own_project):
     job_id = f"{own_project.name}-twice"
     own_project.send("ok", 1, task_id=job_id)

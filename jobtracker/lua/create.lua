@@ -72,14 +72,16 @@ if outcome == 'duplicate' and sent and given(fields, 'run') == '1' then
   if not is_next or given(fields, 'sent_by') == rec.sent_by then
     announced = announced and not rec.cancel and (not is_next or ARGV[4] == '3')
   end
-  if SETTLED[rec.status] and (announced or is_another(rec, sent) and not is_also_sent(rec, sent)) then
+  local is_repeated = is_sent_by_job(rec) and given(fields, 'sent_by') == rec.sent_by and ARGV[4] ~= '3'
+  local is_new = not is_repeated and is_another(rec, sent) and not is_also_sent(rec, sent)
+  if SETTLED[rec.status] and (announced or is_new) then
     apply(rec, 'send_again', now, nil, nil, { 'queued', sent })
     retell()
     outcome = 'sent_again'
   elseif rec.reused == rec.run and rec.queued == sent then -- and its worker has told that it began
     local known = redis.call('HMGET', key('data', id), 'payload', 'args', 'arguments_repr')
     if not (known[1] or known[2] or known[3]) then retell() end
-  elseif not SETTLED[rec.status] and is_another(rec, sent) and not is_also_sent(rec, sent) then
+  elseif not SETTLED[rec.status] and is_new then
     note_sent(rec, sent)
     note(rec, 'send_again', now, nil, nil, {}, false)
   end

@@ -11,6 +11,11 @@ local left, next_part = redis.call('HKEYS', KEYS[1]), math.huge
 for i = 1, #left do next_part = math.min(next_part, tonumber(left[i])) end
 if #left < 2 then redis.call('ZREM', key('drafts'), ARGV[2]) end
 if #left == 0 then return 0 end
+if next_part > 1 and redis.call('EXISTS', key('job', ARGV[2])) == 0 then -- it was deleted meanwhile
+  redis.call('UNLINK', KEYS[1])
+  redis.call('ZREM', key('drafts'), ARGV[2])
+  return 0
+end
 local part = cjson.decode(redis.call('HGET', KEYS[1], next_part))
 redis.call('HDEL', KEYS[1], next_part)
 local now, is_started, created = part[1], part[2] == 1, 0

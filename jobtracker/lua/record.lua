@@ -188,8 +188,8 @@ end
 
 -- Enters into the record what an event sets and clears; `moved` where its status has changed, `more` are further
 -- field/value pairs, among them `unanswered`, which is not kept in the record.
-local OF_A_RUN = { 'started', 'began', 'finished', 'executing', 'eta', 'worker', 'lease', 'cancel', 'presumed', 'reason',
-  'done', 'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution' } -- and what else was sent is kept
+local OF_A_RUN = { 'started', 'began', 'finished', 'executing', 'eta', 'expires', 'worker', 'lease', 'cancel', 'presumed',
+  'reason', 'done', 'total', 'note', 'body', 'halted', 'replaced', 'via', 'execution' } -- and what else was sent is kept
 local SENDS = { enqueue = true, rerun = true, relaunch = true, retry = true, requeue = true, replace = true }
 local function remember(rec, event, now, run, attempt, moved, more, execution)
   if moved then rec.entered = now end
@@ -356,12 +356,17 @@ local function is_plain(rec) return rec.run == 1 or rec.reused == rec.run end
 -- when its sub-jobs have ended, and is sent once before it begins. Celery's chord may send it after we did, as another run:
 -- that call has been replaced.
 local function is_another(rec, sent)
+  if rec.replaced then return false end -- what has taken its task's place bears its id
   if rec.subs > 0 then
     local began = rec.execution and tonumber(rec.execution:match('^%d+'))
     return began ~= nil and is_plain(rec) and sent > began
   end
   return sent > 0 and rec.queued ~= nil and sent ~= rec.queued and (sent > rec.queued or is_also_sent(rec, sent))
 end
+
+-- Whether another job sends this one: as the next of its chain, or in a chord. Where that job's task runs twice, so is this
+-- one's message sent: that makes a double run, and no new one.
+local function is_sent_by_job(rec) return rec.sent_by and (rec.parent or rec.link and rec.link ~= 'body') end
 
 -- Whether a job was cancelled as one that does not run, and its task had begun, or ended, before: that was told late.
 local function is_overtaken_by_cancel(rec, at, run)

@@ -33,8 +33,9 @@ local execution, pairs_given = execution_of(rec, ARGV[8]), { unpack(ARGV, 11, 10
 -- where the job has settled; where it waits, it is this run's, and the other one is still to come; where it runs, both do.
 local reported_run, is_late_message = run, false
 if event == 'start' and run == 1 and ARGV[9] ~= '' and not (execution and is_told(rec, execution)) then
-  local is_another_one = sent and is_another(rec, sent) or false
-  local is_unknown = ARGV[9] == 'new' and attempt == 0 and is_plain(rec) and rec.execution and not rec.presumed
+  local may_be_repeated = is_sent_by_job(rec) and not (sent and is_also_sent(rec, sent))
+  local is_another_one = not may_be_repeated and sent and is_another(rec, sent) or false
+  local is_unknown = not may_be_repeated and ARGV[9] == 'new' and attempt == 0 and is_plain(rec) and rec.execution and not rec.presumed
   if is_another_one then forget_sent(rec, sent) end
   if SETTLED[rec.status] and (is_another_one or is_unknown) then
     apply(rec, 'send_again', now, nil, nil, { 'queued', sent or now })

@@ -19,6 +19,7 @@ from chaos.load import Book, Load
 from chaos.orders import Orders
 from chaos.report import Report, details_of, figures_of
 from chaos.stack import LEASE_LOST_S, Broker, Stack
+from chaos.tasks import LIMIT_S
 from chaos.trouble import Trouble, plan
 from jobtracker import Client, Tracker
 from jobtracker.lifecycle import SETTLED, Status
@@ -119,7 +120,9 @@ def _settle(stack: Stack, queries: JobQueries, book: Book, supervisor: Superviso
     """Wait until all has settled; returns after how many seconds, None where not in time."""
     began = time.monotonic()
     accepted = {node.id for order in book.orders if order.acknowledged for node in order.all()}
-    while time.monotonic() - began < SETTLE_S:
+    # Faults hold up the worker of rate-limited tasks, which begins one in `LIMIT_S` at most: they may have piled up.
+    patience_s = SETTLE_S + LIMIT_S * sum(node.task == "limited" for order in book.orders for node in order.all())
+    while time.monotonic() - began < patience_s:
         supervisor.check()
         stack.check()
         try:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from jobtracker import current_job, tracked
 from project.diary import diary, did
 
-SOON_S = 0.05
+SOON_S = 0.15
 """When a retry comes. Without a pause its attempt may be done before Celery stores RETRY, a state that then stays."""
 
 
