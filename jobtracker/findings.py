@@ -76,9 +76,9 @@ class Findings:
     def ended_by(self, job: "Job") -> str | None:
         """The worker that has acknowledged a job's message and does not have it any more, by its name."""
         record = job.record
-        if record.get("replaced") or record.get("reused", "") == record.get("run"):
-            return None  # this is another message with the same id
-        attempt = int(job.record.get("attempt") or 0) + (job.status is Status.RETRYING)
+        if record.get("replaced") or record.get("also_sent") or record.get("reused", "") == record.get("run"):
+            return None  # it may be another message with the same id
+        attempt = int(record.get("attempt") or 0) + (job.status is Status.RETRYING)
         for incarnation, holding in self.holdings.items():
             if holding.ended.get(job.task_id, -1) >= attempt:
                 return self.leases[incarnation].name

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -16,6 +17,7 @@ from test_repartition import move
 
 from jobtracker import store as store_module
 from jobtracker.errors import TreeNotRecordedError
+from jobtracker.lifecycle import Outcome
 from jobtracker.queries import JobQueries
 from jobtracker.repartition import RepartitionError
 
@@ -93,6 +95,23 @@ def test_any_number_of_processes_record_the_rest_once(client, keys, store, queri
     assert store.plant_next("root") == 0
     assert {*queries.unsent(2**53, 100)} == {*leaves}
     assert [count.count for count in queries.counts()] == [62]
+    assert (queries.drafts(10), recount(client, keys)) == ([], [])
+
+
+def test_a_tree_that_is_deleted_while_it_is_recorded_leaves_nothing(
+    client, keys, store, queries, piecemeal, monkeypatch
+):
+    jobs, _ = tree(keys)
+    jobs = [replace(each, fields={**each.fields, "run": 0, "queued": 0}) for each in jobs]
+    monkeypatch.setattr(store._verbs, "call_all", drafts_only(store._verbs.call_all))
+    store.plant(jobs, at_ms=START_MS, started=False)
+    store.plant_next("root")
+    assert store.delete("root") == [Outcome.APPLIED]
+    for _ in iter(lambda: store.plant_next("root"), 0):
+        pass
+    while ids := queries.trash(100):
+        store.delete(*ids, mode="trash")
+    assert sum(count.count for count in queries.counts()) == 0
     assert (queries.drafts(10), recount(client, keys)) == ([], [])
 
 

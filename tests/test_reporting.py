@@ -604,6 +604,28 @@ def test_a_process_that_is_forked_knows_from_what_waits_that_the_server_is_away(
     assert sorted(lines(queries, job)) == [1, *range(100, 112)]
 
 
+def test_a_process_that_is_forked_does_not_take_what_another_one_holds_for_an_outage(
+    server, keys, queries, job, tmp_path
+):
+    server.stop()
+    others = reports(server, keys, job, tmp_path, 100)
+    assert others.stdout.readline() == "reported\n"
+    os.kill(others.pid, signal.SIGSTOP)  # it holds what it has, when the server is back
+    server.start()
+    script = """
+    if os.fork() == 0:
+        report("1")
+        print(reporting.away, flush=True)
+        os._exit(0)
+    os.wait()
+    """
+    process = run(server, keys, job, script, folder=tmp_path)
+    assert process.communicate(timeout=20)[0] == "False\n"
+    assert lines(queries, job) == [1]
+    os.kill(others.pid, signal.SIGCONT)
+    others.communicate("end\n", timeout=20)
+
+
 def test_where_nothing_can_be_kept_on_disk_reports_wait_in_memory(
     server, keys, store, queries, applier, job, tmp_path, caplog
 ):
