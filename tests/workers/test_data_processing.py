@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from workers.errors import InputError, NameRefusedError, NotFoundError, TooLargeError, UnreadableError
 from workers.folder import SAMPLE_DOCUMENTS_DIR
 from workers.tables import processing
+from workers.tables.csv_table import CsvOptions, load_csv
 from workers.tables.processing import ProcessedTable, process_table
 from workers.tables.sandbox import Sandbox
 from workers.tables.source import TableInput
@@ -255,6 +256,95 @@ def test_a_csv_in_a_legacy_encoding_or_with_semicolons_is_read(tmp_path, monkeyp
     assert rows(document_id="a") == rows(document_id="b") == [{"größe": "änderung", "n": 1}]
 
 
+RAGGED = "a,b\n1,2\n3\n4,5,6\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (RAGGED, r"2 lines do not .* 2 fields .*: line 3, 4 "),
+        ("a,b\n" + "1,2\n" * 1000 + "3\n", r"1 line does not .*: line 1002 "),
+        ("a,b\n" + "3\n" * 5000, r"5,000 lines do not .*: line 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, …"),
+        ('a,b\n1,2\n"x\ny",2\n"x,3\n1,2\n', r": line 5 "),
+    ],
+)
+def test_lines_with_other_fields_than_the_first_are_an_error_that_names_them(text, named):
+    with pytest.raises(UnreadableError, match=named):
+        process(text=text, format="csv")
+
+
+def test_lines_with_other_fields_are_left_out_or_padded_where_the_caller_says_so():
+    skipped = process(text=RAGGED, format="csv", csv={"on_bad_rows": "skip"})
+    assert skipped.rows == [{"a": 1, "b": 2}]
+    assert (skipped.csv.bad_rows, skipped.csv.bad_lines) == (2, [3, 4])
+    padded = process(text='a,b\n1,2\n"3\n3"\n', format="csv", csv={"on_bad_rows": "pad"})
+    assert padded.rows == [{"a": "1", "b": 2}, {"a": "3\n3", "b": None}]
+    assert (padded.csv.bad_rows, padded.csv.bad_lines) == (1, [3])
+    for how in ("skip", "pad"):
+        with pytest.raises(UnreadableError, match="line 3"):
+            process(text='a,b\n1,2\n"3,4\n5,6\n', format="csv", csv={"on_bad_rows": how})
+    with pytest.raises(UnreadableError, match=r"line 4 .*Found: 3"):
+        process(text=RAGGED, format="csv", csv={"on_bad_rows": "pad"})
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "delimiter", "header", "columns"),
+    [
+        ("name;n\nx,y;1\n", {}, ";", True, {"name": "VARCHAR", "n": "BIGINT"}),
+        ("1|2\n3|4\n", {}, "|", False, {"column0": "BIGINT", "column1": "BIGINT"}),
+        ("a\tb\n1\t2\n", {}, "\t", True, {"a": "BIGINT", "b": "BIGINT"}),
+        ("a\nb\n", {"header": False}, ",", False, {"column0": "VARCHAR"}),
+        ("a#b\n1#2\n", {"delimiter": "#"}, "#", True, {"a": "BIGINT", "b": "BIGINT"}),
+        ('"it\'s ""a""",b\n1,2\n', {}, ",", True, {'it\'s "a"': "BIGINT", "b": "BIGINT"}),
+    ],
+)
+def test_how_a_csv_is_written_is_as_said_or_told_as_detected(text, said, delimiter, header, columns):
+    table = process(text=text, format="csv", csv=said)
+    assert (table.csv.delimiter, table.csv.header) == (delimiter, header)
+    assert table.csv.detected == [name for name in ("delimiter", "header") if name not in said]
+    assert {column.name: column.type for column in table.input_columns} == columns
+
+
+@pytest.mark.parametrize(
+    ("values", "sql_type"),
+    [
+        (["01/02/2024", "03/04/2024"], "VARCHAR"),
+        (["2024-02-01", "2024-02-29"], "DATE"),
+        (["2024-02-01", "2024-02-30"], "VARCHAR"),
+        (["2024-02-01 10:00:00", "2024-02-01T10:00:00.5"], "TIMESTAMP"),
+        (["007", "123"], "VARCHAR"),
+        (["0", "-12", "+3"], "BIGINT"),
+        (["1.50", "2", ".5", "1e3"], "DOUBLE"),
+        (["12345678901234567890", "1"], "VARCHAR"),
+        (["0,125", "1,5"], "VARCHAR"),
+        (["true", "FALSE"], "BOOLEAN"),
+        (["", "1"], "BIGINT"),
+        (["nan", "1"], "VARCHAR"),
+    ],
+)
+def test_a_type_is_found_only_where_every_value_is_sure_to_be_of_it(values, sql_type):
+    text = "v;w\n" + "".join(f"{value};x\n" for value in values)
+    table = process(text=text, format="csv")
+    assert table.input_columns[0].type == sql_type
+    if sql_type == "VARCHAR":
+        assert [row["v"] for row in table.rows] == values
+
+
+def test_a_type_that_the_caller_names_counts():
+    said = {"types": {"d": "date", "code": "integer"}, "date_format": "%d/%m/%Y"}
+    assert rows(text="d,code\n01/02/2024,007\n", format="csv", csv=said) == [{"d": "2024-02-01", "code": 7}]
+    with pytest.raises(InputError, match="13/13/2024"):
+        process(text="d,code\n13/13/2024,7\n", format="csv", csv=said)
+    with pytest.raises(InputError, match="'e' that is not there; there are 'd', 'code'"):
+        process(text="d,code\n01/02/2024,7\n", format="csv", csv={"types": {"e": "date"}})
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "a,A\n1,2\n", "x" * 200_000 + ",b\n1,2\n"])
+def test_a_csv_without_columns_that_can_be_told_apart_is_refused(text):
+    with pytest.raises(InputError):
+        process(text=text, format="csv")
+
+
 def test_a_type_that_changes_late_in_the_file_is_found(tmp_path):
     text = "v\n" + "1\n" * 50_000 + "late\n"
     table = process(text=text, format="csv", max_rows=1)
@@ -285,6 +375,11 @@ def test_half_a_million_rows_are_aggregated_in_seconds():
         {"rows": []},
         {"rows": [1]},
         {"rows": ROWS, "format": "csv"},
+        {"rows": ROWS, "csv": {}},
+        {"text": "{}", "format": "json", "csv": {}},
+        {"text": "a", "format": "csv", "csv": {"delimiter": "::"}},
+        {"text": "a", "format": "csv", "csv": {"delimiter": '"'}},
+        {"text": "a", "format": "csv", "csv": {"date_format": "%d"}},
         {"text": "a"},
         {"text": "a", "format": "parquet"},
         {"text": "a", "format": "xlsx"},
@@ -493,7 +588,7 @@ def sandbox(tmp_path):
     source.write_text("a\n1\n")
     (tmp_path / "other.csv").write_text("a\n2\n")
     with Sandbox(source, check=lambda: None) as opened:
-        opened.load("csv", "t0")
+        load_csv(opened, source, "t0", CsvOptions())
         yield opened
 
 

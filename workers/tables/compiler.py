@@ -79,7 +79,7 @@ _JOINED_CALLS = {
     "greatest": (", ", "greatest({})"),
     "round": (", ", "round({})"),
 }
-_TYPES = {
+TYPES = {
     ColumnType.TEXT: "VARCHAR",
     ColumnType.INTEGER: "BIGINT",
     ColumnType.NUMBER: "DOUBLE",
@@ -191,7 +191,7 @@ class _Compiler:
         if name not in step.columns:
             return quote(name)
         function = "TRY_CAST" if step.on_error == "null" else "CAST"
-        return f"{function}({quote(name)} AS {_TYPES[step.columns[name]]})"
+        return f"{function}({quote(name)} AS {TYPES[step.columns[name]]})"
 
     def aggregation(self, step: Aggregate) -> str:
         by = [self.column(name) for name in step.by]

@@ -8,6 +8,7 @@ from pydantic_core import to_json, to_jsonable_python
 
 from workers.errors import InputError
 from workers.tables.compiler import compile_step
+from workers.tables.csv_table import CsvFacts, CsvOptions, load_csv
 from workers.tables.sandbox import Sandbox
 from workers.tables.source import TableInput
 from workers.tables.steps import Step
@@ -40,6 +41,7 @@ class ProcessedTable(BaseModel):
     document_id: str | None = Field(description="Null for inline input.")
     input_columns: list[Column] = Field(description="The columns that the input has.")
     input_rows: int = Field(description="How many rows the input has.")
+    csv: CsvFacts | None = Field(description="How the CSV file was read; null for other formats.")
     steps: list[StepOutcome] = Field(description="One entry for each step, in order.")
     columns: list[Column] = Field(description="The columns of the result.")
     rows: list[dict[str, Any]] = Field(
@@ -72,7 +74,11 @@ def process_table(
     total = len(steps) + 1
     with table_input.open() as (path, format_), Sandbox(path, check) as sandbox:
         progress(0, total, f"reading {format_}")
-        sandbox.load(format_, "t0")
+        facts = None
+        if format_ == "csv":
+            facts = load_csv(sandbox, path, "t0", table_input.csv or CsvOptions())
+        else:
+            sandbox.load(format_, "t0")
         columns = input_columns = sandbox.columns("t0")
         input_rows = rows = _count(sandbox, "t0")
         outcomes = []
@@ -94,6 +100,7 @@ def process_table(
         document_id=table_input.document_id,
         input_columns=_described(input_columns),
         input_rows=input_rows,
+        csv=facts,
         steps=outcomes,
         columns=_described(columns),
         rows=given,

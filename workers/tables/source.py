@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 from workers.encoding import decode
 from workers.errors import UnreadableError
 from workers.folder import check_size, documents_dir, find_file, read_file
+from workers.tables.csv_table import CsvOptions
 
 Format: TypeAlias = Literal["csv", "json", "jsonl", "parquet"]
 
@@ -60,6 +61,11 @@ class TableInput(BaseModel):
         default=None, description="json is an array of objects, jsonl one object a line; by default the suffix tells."
     )
 
+    csv: CsvOptions | None = Field(
+        default=None,
+        description="How a CSV file is written; the rest is found out, and told in the result.",
+    )
+
     @model_validator(mode="after")
     def _names_one_input(self) -> Self:
         if sum(given is not None for given in (self.document_id, self.rows, self.text)) != 1:
@@ -68,6 +74,8 @@ class TableInput(BaseModel):
             raise ValueError("text needs a format: csv, json or jsonl")
         if self.rows is not None and self.format is not None:
             raise ValueError("rows take no format")
+        if self.csv is not None and (self.rows is not None or self.format not in {None, "csv"}):
+            raise ValueError("csv says how a CSV file is written; this is none")
         return self
 
     @contextmanager

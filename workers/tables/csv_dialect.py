@@ -1,0 +1,106 @@
+"""How a CSV file is written: its delimiter, and the names of its columns."""
+
+import csv
+import io
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from workers.errors import UnreadableError
+
+DELIMITERS = (",", ";", "\t", "|")
+"""What is tried where the caller does not name one; of those that fit alike the first wins."""
+
+_SAMPLE_CHARS = 2**18
+_SAMPLE_RECORDS = 200
+_MAX_COLUMNS = 5_000
+
+
+class Dialect(BaseModel):
+    """How a CSV file was read."""
+
+    delimiter: str = Field(description="What separates two fields.")
+    header: bool = Field(description="The first line names the columns; else they are column0, column1 and so on.")
+    detected: list[Literal["delimiter", "header"]] = Field(description="What the caller did not say.")
+
+
+def find_dialect(path: Path, delimiter: str | None, header: bool | None) -> tuple[Dialect, list[str]]:
+    """Look at the beginning of a CSV file.
+
+    Args:
+        path: The file, in UTF-8.
+        delimiter: What the caller says; None: the one by which most of the first lines have as many fields as the
+            first line, and at least two; a comma where there is none.
+        header: What the caller says; None: the first line names columns if its fields are all there, differ, and none
+            of them is a number.
+
+    Returns:
+        The dialect, and the names of the columns.
+
+    Raises:
+        UnreadableError: The file has no line, a quoted field that does not end, too many columns, or two of one name.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        sample = file.read(_SAMPLE_CHARS)
+    sample = sample.removeprefix("\ufeff")
+    found = [(each, _records(sample, each)) for each in ([delimiter] if delimiter else DELIMITERS)]
+    chosen, records = max(found, key=lambda pair: _fit(pair[1]))
+    if not records:
+        raise UnreadableError("the table has no line")
+    first = records[0]
+    if len(first) > _MAX_COLUMNS:
+        raise UnreadableError(f"the first line has {len(first):,} fields; at most {_MAX_COLUMNS:,} are read")
+    has_header = _names_columns(first) if header is None else header
+    names = first if has_header else [f"column{number}" for number in range(len(first))]
+    said = {"delimiter": delimiter, "header": header}
+    detected = [name for name in ("delimiter", "header") if said[name] is None]
+    dialect = Dialect.model_validate({"delimiter": chosen, "header": has_header, "detected": detected})
+    return dialect, _distinct(names)
+
+
+def _records(sample: str, delimiter: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, strict=False)
+    try:
+        records = [record for record in itertools.islice(reader, _SAMPLE_RECORDS + 1) if record]
+    except csv.Error as error:  # a field of more than 128 kB
+        raise UnreadableError(f"the beginning of the table cannot be read as CSV: {error}") from error
+    # The last record of a sample may be cut off.
+    return records[:-1] if len(records) > 1 and len(sample) == _SAMPLE_CHARS else records
+
+
+def _fit(records: Sequence[Sequence[str]]) -> tuple[bool, float]:
+    """How well a delimiter fits: it separates, and in how many of the records the same number of fields."""
+    if not records:
+        return False, 0.0
+    widths = Counter(map(len, records))
+    return len(records[0]) > 1, widths[len(records[0])] / len(records)
+
+
+def _names_columns(fields: Sequence[str]) -> bool:
+    names = [field.strip() for field in fields]
+    return all(names) and len(set(names)) == len(names) and not any(map(_is_number, names))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text.replace(",", "."))
+    except ValueError:
+        return False
+    return True
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """The names; one that is empty is made up.
+
+    Raises:
+        UnreadableError: Two are the same; DuckDB's names do not mind capitals.
+    """
+    made = [name or f"column{number}" for number, name in enumerate(names)]
+    twice = [name for name, count in Counter(map(str.lower, made)).items() if count > 1]
+    if twice:
+        raise UnreadableError(f"two columns are called {twice[0]!r}: rename one, or say header: false")
+    return made

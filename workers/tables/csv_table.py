@@ -1,0 +1,190 @@
+"""Read a CSV file into a table: every line counts, and no value is guessed to be something else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from workers.errors import InputError, UnreadableError
+from workers.tables.compiler import TYPES, quote
+from workers.tables.csv_dialect import Dialect, find_dialect
+from workers.tables.sandbox import Sandbox
+from workers.tables.steps import ColumnType
+
+BadRows: TypeAlias = Literal["fail", "skip", "pad"]
+
+_NAMED = 10
+"""So many bad lines an error names."""
+
+_BORNE: dict[BadRows, tuple[str, ...]] = {
+    "fail": (),
+    "skip": ("MISSING COLUMNS", "TOO MANY COLUMNS"),
+    "pad": ("MISSING COLUMNS",),
+}
+"""What may be wrong with a line, in DuckDB's words. A quote that does not end is refused: it takes the rest along."""
+
+_SAMPLE_ROWS = 1_000
+"""So many values of each column are tried first: most types are ruled out by them."""
+
+_FITS = {
+    # A number with leading zeros is a code, one of more than 18 digits does not stay exact.
+    ColumnType.INTEGER: "regexp_full_match(v, '\\s*[+-]?(0|[1-9][0-9]{0,17})\\s*')",
+    ColumnType.NUMBER: (
+        "regexp_full_match(v, '\\s*[+-]?((0|[1-9][0-9]{0,14})(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?\\s*')"
+    ),
+    ColumnType.BOOLEAN: "lower(v) IN ('true', 'false')",
+    # Only what is written as ISO 8601 has it: 01/02/2024 is two days.
+    ColumnType.DATE: "regexp_full_match(v, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(v AS DATE) IS NOT NULL",
+    ColumnType.TIMESTAMP: (
+        "regexp_full_match(v, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]+)?)?') "
+        "AND TRY_CAST(v AS TIMESTAMP) IS NOT NULL"
+    ),
+}
+"""By what all values of a column, v, are of a type; of those that fit the first one is taken, else it is text."""
+
+
+class CsvOptions(BaseModel):
+    """What a payload says of its CSV file; what it does not say is found out, and told in the result."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(
+        None, description="What separates two fields; by default , ; tab or |, found out."
+    )
+    header: bool | None = Field(None, description="Whether the first line names the columns; by default found out.")
+    types: dict[str, ColumnType] = Field(
+        {}, max_length=500, description="Types of columns; one that is not named is found out from all its values."
+    )
+    date_format: str | None = Field(
+        None,
+        max_length=50,
+        description="How dates are written in the columns whose type is given as date or timestamp, e.g. %d/%m/%Y; "
+        "by default ISO 8601.",
+    )
+    on_bad_rows: BadRows = Field(
+        "fail",
+        description="What becomes of a line with too few or too many fields: fail names the lines; skip leaves them "
+        "out; pad takes null for missing fields, and fails for too many.",
+    )
+
+    @model_validator(mode="after")
+    def _is_usable(self) -> Self:
+        if self.delimiter in {'"', "\n", "\r"}:
+            raise ValueError("a quote or a line end can't separate fields")
+        if self.date_format is not None and not {ColumnType.DATE, ColumnType.TIMESTAMP} & set(self.types.values()):
+            raise ValueError("date_format needs a column in types that is a date or a timestamp")
+        return self
+
+
+class CsvFacts(Dialect):
+    """How a CSV file was read, and what was not."""
+
+    bad_rows: int = Field(
+        description="Lines without as many fields as the first; on_bad_rows says what became of them."
+    )
+    bad_lines: list[int] = Field(description="The numbers of the first of them, from 1.")
+
+
+def load_csv(sandbox: Sandbox, path: Path, table: str, options: CsvOptions) -> CsvFacts:
+    """Read a CSV file into a table.
+
+    Args:
+        sandbox: It may read the file.
+        path: The file.
+        table: The name of the table.
+        options: How it is written.
+
+    Raises:
+        InputError: It can't be read as the options say; the message has the numbers of the lines.
+    """
+    dialect, names = find_dialect(path, options.delimiter, options.header)
+    if unknown := sorted(options.types.keys() - set(names)):
+        known = ", ".join(map(repr, names[:30]))
+        raise InputError(f"types names a column {unknown[0]!r} that is not there; there are {known}")
+    text = f"{table}_text"
+    _load_text(sandbox, path, text, dialect, names)
+    count, lines = _bad_lines(sandbox, path)
+    _, refused = _bad_lines(sandbox, path, but_for=_BORNE[options.on_bad_rows])
+    if refused:
+        raise UnreadableError(_complaint(count, refused, len(names), dialect))
+    if count and options.on_bad_rows == "pad":
+        sandbox.execute(f"DROP TABLE {text}")
+        _load_text(sandbox, path, text, dialect, names, padded=True)
+    types = {name: options.types.get(name) or _found_type(sandbox, text, name) for name in names}
+    values = ", ".join(f"{_cast(name, types[name], options)} AS {quote(name)}" for name in names)
+    try:
+        sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {values} FROM {text}")  # noqa: S608 (quoted names)
+    except InputError as error:
+        raise InputError(f"a value is not of the type that types says: {error}") from error
+    sandbox.execute(f"DROP TABLE {text}")
+    return CsvFacts(**dialect.model_dump(), bad_rows=count, bad_lines=[line for line, _ in lines])
+
+
+def _load_text(
+    sandbox: Sandbox, path: Path, table: str, dialect: Dialect, names: Sequence[str], *, padded: bool = False
+) -> None:
+    # Nothing is left to DuckDB's own sniffer: it leaves out lines at the beginning until the rest looks alike.
+    columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in names)
+    longest = max(path.stat().st_size + 1, 2**16)
+    sandbox.execute(
+        f"CREATE TEMP TABLE {table} AS FROM read_csv(?, auto_detect = false, delim = {_literal(dialect.delimiter)}, "
+        f"quote = '\"', escape = '\"', header = {dialect.header}, columns = {{{columns}}}, "
+        f"max_line_size = {longest}, buffer_size = {max(longest, 2**25)}, hive_partitioning = false, "
+        f"store_rejects = true, rejects_limit = 0, null_padding = {padded}, parallel = {not padded})",
+        [str(path)],
+    )
+
+
+def _bad_lines(sandbox: Sandbox, path: Path, but_for: Sequence[str] = ()) -> tuple[int, list[tuple[int, str]]]:
+    """How many lines are bad; of the first the numbers (DuckDB counts lines in quotes as one) and the faults."""
+    wanted = "FROM reject_errors WHERE error_type::VARCHAR NOT IN (SELECT unnest(?))"
+    [(count,)] = sandbox.execute(f"SELECT count(DISTINCT line) {wanted}", [list(but_for)])
+    found = sandbox.execute(
+        f"SELECT line_byte_position, min(error_message) {wanted} GROUP BY ALL ORDER BY 1 LIMIT ?",
+        [list(but_for), _NAMED],
+    )
+    lines, number = [], 1
+    with path.open("rb") as file:
+        for position, message in found:
+            while (left := int(position) - file.tell()) > 0 and (chunk := file.read(min(left, 2**20))):
+                number += chunk.count(b"\n")
+            lines.append((number, str(message)))
+    return int(count), lines
+
+
+def _complaint(count: int, lines: Sequence[tuple[int, str]], columns: int, dialect: Dialect) -> str:
+    named = ", ".join(str(line) for line, _ in lines) + (", …" if len(lines) == _NAMED < count else "")
+    what = "line does" if count == 1 else "lines do"
+    return (
+        f"{count:,} {what} not have the {columns} fields of the first line, separated by {dialect.delimiter!r}: line "
+        f"{named} ({lines[0][1]}). Mend the file, name its delimiter, or say what becomes of them: on_bad_rows"
+    )
+
+
+def _found_type(sandbox: Sandbox, table: str, name: str) -> ColumnType:
+    """The first type that all values of a column are of; text where none of them is there."""
+    values = f"SELECT {quote(name)} AS v FROM {table} WHERE v IS NOT NULL"  # noqa: S608 (quoted)
+    tests = ", ".join(f"bool_and({test})" for test in _FITS.values())
+    [sample] = sandbox.execute(f"SELECT {tests} FROM ({values} LIMIT {_SAMPLE_ROWS})")  # noqa: S608 (our own words)
+    for of_type, fits in zip(_FITS, sample, strict=True):
+        if fits and sandbox.execute(f"SELECT bool_and({_FITS[of_type]}) FROM ({values})")[0][0]:  # noqa: S608
+            return of_type
+    return ColumnType.TEXT
+
+
+def _cast(name: str, of_type: ColumnType, options: CsvOptions) -> str:
+    column = quote(name)
+    if of_type is ColumnType.TEXT:
+        return column
+    is_time = of_type in {ColumnType.DATE, ColumnType.TIMESTAMP}
+    if is_time and options.date_format and name in options.types:
+        column = f"strptime({column}, {_literal(options.date_format)})"
+    return f"CAST({column} AS {TYPES[of_type]})"
+
+
+def _literal(text: str) -> str:
+    """A text as SQL."""
+    if "\0" in text:
+        raise InputError("the name of a column holds a NUL character")
+    return "'" + text.replace("'", "''") + "'"
