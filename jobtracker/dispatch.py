@@ -28,6 +28,10 @@ from jobtracker.lifecycle import Priority, Status
 from jobtracker.models import task_id_in, task_id_of, task_of
 from jobtracker.queries import JobQueries, Loaded
 
+SENT_HEADER = "jobtracker_sent"
+"""Message header: when (ms) Celery code has sent it, under an id that it may send again; 0: a dispatcher of ours has,
+and gives each run an id of its own."""
+
 REQUEST_ID_HEADER = "jobtracker_request_id"
 """Message header with the id of the HTTP request that made the job."""
 
@@ -267,8 +271,9 @@ class Dispatcher:
             "priority": self._priorities[Priority(record.get("priority", Priority.NORMAL))],
         }
         options |= self._route(record)
+        options["headers"] = {**options.get("headers", {}), SENT_HEADER: 0}
         if record.get("request_id"):
-            options["headers"] = {**options.get("headers", {}), REQUEST_ID_HEADER: record["request_id"]}
+            options["headers"][REQUEST_ID_HEADER] = record["request_id"]
         if covered and covered.hidden:  # in what Celery shows of a message
             options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
         return self.app.signature(task_of(record), args=args, kwargs=kwargs, options=options)

@@ -6,6 +6,7 @@ The same is in a worker's request of the task; the functions here read either, b
 from datetime import UTC, datetime
 from typing import Any
 
+from jobtracker.dispatch import SENT_HEADER
 from jobtracker.models import job_and_run_of
 
 MAPS = {"celery.map": "map", "celery.starmap": "starmap"}
@@ -23,11 +24,6 @@ def sender(headers: Any) -> tuple[dict[str, str | int], dict[str, str]]:
         return {} if itself else {"sent_by": job_id}, {}
     fields: dict[str, str | int] = {"origin": "beat"} if headers.get("celery_beat_task") else {}
     return fields, {"sent_from": str(headers.get("origin"))} if headers.get("origin") else {}
-
-
-SENT_HEADER = "jobtracker_sent"
-"""Message header: when (ms) Celery code has sent it, under an id that it may send again; 0: a dispatcher of ours has,
-and gives each run an id of its own."""
 
 
 UNKNOWN = "?"

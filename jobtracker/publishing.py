@@ -15,10 +15,9 @@ from kombu.utils.json import dumps
 from jobtracker.brokers import queue_of
 from jobtracker.changes import NewJob, Notice, Report
 from jobtracker.current import CurrentJob, job_of
-from jobtracker.dispatch import being_sent, priority_of
+from jobtracker.dispatch import SENT_HEADER, being_sent, priority_of
 from jobtracker.handlers import RecentIds, never_raises
 from jobtracker.lifecycle import Event, Outcome
-from jobtracker.lineage import SENT_HEADER
 from jobtracker.messages import MessageReader
 from jobtracker.models import job_and_run_of, task_id_of
 from jobtracker.reasons import as_reason

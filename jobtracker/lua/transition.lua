@@ -36,6 +36,7 @@ if event == 'start' and run == 1 and ARGV[9] ~= '' and not (execution and is_tol
   local may_be_repeated = is_sent_by_job(rec) and not (sent and is_also_sent(rec, sent))
   local is_another_one = not may_be_repeated and sent and is_another(rec, sent) or false
   local is_unknown = not may_be_repeated and ARGV[9] == 'new' and attempt == 0 and is_plain(rec) and rec.execution and not rec.presumed
+    and now > (rec.finished or 0)
   if is_another_one then forget_sent(rec, sent) end
   if SETTLED[rec.status] and (is_another_one or is_unknown) then
     apply(rec, 'send_again', now, nil, nil, { 'queued', sent or now })
