@@ -264,13 +264,19 @@ _RULES: dict[Status, Callable[[Case, Evidence], Iterator[str]]] = {
 # -- what was answered, and executions -------------------------------------------------------------------------------
 
 
+def _had_ended_before(case: Case, evidence: Evidence) -> bool:
+    """Whether an end that was told late has corrected a cancel: it was earlier."""
+    entries = map(json.loads, evidence.history(case.id))
+    return any(entry.get("was", {}).get("status") == Status.CANCELLED for entry in entries)
+
+
 def _answers(case: Case, evidence: Evidence) -> Iterator[str]:
     """What contradicts what was answered."""
     for act in case.acts:
         if act.run is not None and act.run > case.run:
             yield f"{act.verb} was answered with run {act.run}, and it is in run {case.run}"
         if act.verb == "cancel" and act.status is Status.CANCELLED and act.run == case.run:
-            if case.status != Status.CANCELLED:
+            if case.status != Status.CANCELLED and not _had_ended_before(case, evidence):
                 yield f"a cancel was answered with cancelled, and it is {case.status} in the same run"
             for line in case.begun(case.run):
                 if line.at_s > act.answered_s and not evidence.may_begin(line):
@@ -330,6 +336,9 @@ def _again_in_one_run(case: Case, evidence: Evidence) -> Iterator[str]:
     """Executions of an attempt after the first: the broker has delivered its message again, and must have had to."""
     for run, lines in list(case.lines.items()):
         if any(line.what == REPLACED for line in lines):  # others have its id then
+            continue
+        before = evidence.before(case)
+        if before and len(before.begun(before.run)) > 1:  # each execution of that has sent it
             continue
         asked = Counter(line.attempt + 1 for line in lines if line.what == ASKED_TO_RETRY)
         begun = Counter[int]()
