@@ -112,13 +112,13 @@ class LocalStack:
         self.stop()
 
     def _api(self, directory: Path) -> ChildProcess:
-        options = ["--factory", "--host", self._api_host, "--port", str(self._api_port)]
+        own = {"API_HOST": self._api_host, "API_PORT": str(self._api_port)}
         return ChildProcess(
             "API",
-            [sys.executable, "-m", "uvicorn", "api.main:create_app", *options],
+            [sys.executable, "-m", "api.main"],
             log_path=self.logs_dir / "api.log",
             cwd=directory,
-            env=self._environment(),
+            env={**self._environment(), **own},
             stop_steps=[(signal.SIGTERM, 5)],
         )
 

@@ -39,6 +39,10 @@ def create_app():
         await send({"type": "http.response.body", "body": json.dumps(health).encode()})
 
     return app
+
+if __name__ == "__main__":
+    import uvicorn
+    uvicorn.run(create_app(), host=os.environ["API_HOST"], port=int(os.environ["API_PORT"]))
 '''
 WORKERS = '''
 """One task that takes its time."""
