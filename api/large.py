@@ -9,6 +9,7 @@ import asyncio
 import logging
 import multiprocessing
 import signal
+import threading
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -94,18 +95,21 @@ class _Helper:
         theirs.close()
 
     def ask(self, scope: dict[str, Any], body: bytearray, request_id: str | None) -> Answer:
-        """Have a request answered.
+        """Have a request answered. The process is killed where it takes longer than `_LONGEST_S`, at whatever step.
 
         Raises:
-            OSError: It took too long, or the process is gone.
-            EOFError: Likewise.
+            OSError: The process ended while it was told of the request.
+            EOFError: The process ended before it had answered.
         """
-        self.connection.send((scope, request_id))
-        self.connection.send_bytes(body)
-        if not self.connection.poll(_LONGEST_S):
-            raise TimeoutError(f"no answer within {_LONGEST_S} s")
-        status, headers = self.connection.recv()
-        return Answer(status, headers, self.connection.recv_bytes())
+        overdue = threading.Timer(_LONGEST_S, self.process.kill)
+        overdue.start()
+        try:
+            self.connection.send((scope, request_id))
+            self.connection.send_bytes(body)
+            status, headers = self.connection.recv()
+            return Answer(status, headers, self.connection.recv_bytes())
+        finally:
+            overdue.cancel()
 
     def kill(self) -> None:
         """End it at once: what it has recorded is recorded."""
