@@ -134,45 +134,36 @@ def expect_queues(app: Celery, names: Iterable[str]) -> None:
 
 
 def backlog(connection: Any, queue: str) -> Backlog | None:
-    """What waits in a queue; None where RabbitMQ has no such queue.
+    """What waits in a queue; None where RabbitMQ has no such queue."""
+    return backlogs(connection, [queue])[queue]
+
+
+def backlogs(connection: Any, queues: Iterable[str]) -> dict[str, Backlog | None]:
+    """What waits in each of many queues, None where RabbitMQ has none: one round trip to Redis, one each to RabbitMQ.
 
     Redis counts no consumers. It is not asked by a passive declare: with a `global_keyprefix` that looks for the
     queue without the prefix, and finds none (kombu/transport/redis.py, _has_queue).
     """
-    if connection.transport.driver_type == "redis":
-        size = connection.default_channel._size(queue)  # noqa: SLF001 (all priorities; kombu has nothing public)
-        return Backlog(int(size), None)
-    channel = connection.channel()  # of its own: RabbitMQ closes it where there is no such queue
-    try:
-        found = channel.queue_declare(queue=queue, passive=True)
-    except (ChannelError, NotFound):
-        return None
-    finally:
-        channel.close()
-    return Backlog(int(found.message_count), int(found.consumer_count))
-
-
-def backlogs(connection: Any, queues: Iterable[str]) -> dict[str, Backlog | None]:
-    """The same of many queues, in one round trip to Redis, and one for each to RabbitMQ."""
     names = list(queues)
     if connection.transport.driver_type == "redis":
         channel = connection.default_channel
         pipe: Any = Redis(connection_pool=channel.pool).pipeline(transaction=False)  # kombu's own adds its prefix
         for name in names:
             for priority in channel.priority_steps:
-                pipe.llen(f"{channel.global_keyprefix}{channel._q_for_pri(name, priority)}")  # noqa: SLF001 (likewise)
+                key = channel._q_for_pri(name, priority)  # noqa: SLF001 (kombu has nothing public)
+                pipe.llen(f"{channel.global_keyprefix}{key}")
         # What is no list, as the key in which kombu keeps what is not acknowledged, is no queue.
         answers = pipe.execute(raise_on_error=False) if names else []
         sizes = iter([0 if isinstance(answer, ResponseError) else int(answer) for answer in answers])
         return {name: Backlog(sum(next(sizes) for _ in channel.priority_steps), None) for name in names}
     found: dict[str, Backlog | None] = {}
-    channel = connection.channel()
+    channel = connection.channel()  # of its own: RabbitMQ closes it where there is no such queue
     try:
         for name in names:
             try:
                 told = channel.queue_declare(queue=name, passive=True)
                 found[name] = Backlog(int(told.message_count), int(told.consumer_count))
-            except (ChannelError, NotFound):  # which has closed the channel
+            except (ChannelError, NotFound):
                 found[name] = None
                 channel = connection.channel()
     finally:
@@ -297,7 +288,7 @@ def broker_errors() -> Iterator[None]:
         if isinstance(error, ResponseError):
             raise
         raise BrokerUnavailableError(f"The broker does not answer: {error}") from error
-    except RuntimeError as error:  # who sends a task listens for its result first
+    except RuntimeError as error:  # Celery subscribes to the result before it sends
         if str(error) != E_RETRY_LIMIT_EXCEEDED:
             raise
         raise BrokerUnavailableError("Celery's result backend does not answer.") from error
