@@ -6,7 +6,7 @@ Any page in a browser can send requests to an API on that machine or in its netw
   are refused unless they are known. An IP address is none that a page could have for its own.
 * Origins: a form of a page is sent without asking (CSRF), and so is a POST without a body. Browsers say from where.
 
-X-Forwarded-Host is not looked at: whoever sends a request can set it.
+X-Forwarded-Host is ignored: any client can set it.
 """
 
 import socket

@@ -23,7 +23,7 @@ NOT_ASKED = "Celery's result backend did not answer, and is asked again"
 """What a reason says of a verdict that was come to without it."""
 
 _PATIENCE_S = 2.0
-"""So long an answer is waited for, whatever the backend's own patience is."""
+"""How long to wait for an answer; the backend's own timeouts may be longer."""
 
 _PAUSES, _LONGEST_PAUSE_S = 5, 10.0
 """One that does not answer is left alone for so many times as long as that took to show."""
@@ -90,9 +90,9 @@ class ResultAsker:
 
 
 def is_of_run_before(record: Mapping[str, str], kept: Kept) -> bool:
-    """Whether what is kept under a job's own id tells of an earlier run, whose id was sent again.
+    """Whether a stored outcome is that of an earlier run with the same task id.
 
-    The runs share that id. And Celery does not put another outcome in the place of a success
+    The runs share that id, for it was sent again. And Celery does not put another outcome in the place of a success
     (celery/backends/base.py, KeyValueStoreBackend._store_result).
 
     Args:

@@ -19,7 +19,7 @@ class NewJob:
         subs: Sub-jobs by position.
         sends: Whoever records it is about to send its first run, and confirms that then (`JobStore.confirm`).
         published: Celery code sends a message under its id, at the time in `queued`.
-        chained_anew: Likewise, and it follows in its chain a job whose own id was sent again.
+        chained_anew: As `published`, and the job before it in its chain was itself sent again under its own id.
     """
 
     id: str
@@ -141,7 +141,7 @@ class Change(NamedTuple):
     waited_for: bool = False
     """It runs, and others wait for its end: it is a parent, in a chord of Celery's, or among the last sub-jobs."""
     reused: bool = False
-    """Its run is not the first one, and bears the job's own id: Celery code has sent that again."""
+    """Celery code has sent the job's own id again: a later run has that task id."""
     verdict: "Verdict | None" = None
     """What its parent makes of it, where that was told with the same call."""
 

@@ -42,7 +42,7 @@ class CurrentJob:
         id: The job's id; empty outside a tracked task.
         run: Its run, by its task id: of the job's own id the first, though that may have been sent again.
         sent: When its message was sent, as that says (`lineage.sent`): it tells such runs apart.
-        reused: Its run is not the first one, and bears the job's own id, as far as is known.
+        reused: Celery code has sent the job's own id again, as far as is known: a later run has that task id.
         attempt: Celery's retries count.
         execution: Which execution of it this is; None where it is not to run.
         stopped: Why it was stopped, once it was, or is to be before it begins.

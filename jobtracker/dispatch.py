@@ -194,9 +194,9 @@ class Dispatcher:
         return [self.result_before(record)] if chains.takes_result(record) else []
 
     def _rest(self, record: Mapping[str, str], data: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What follows a job in its chain, as it is sent with the message of that job; nothing where it is not known.
+        """What follows a job in its chain, as it is sent with the message of that job.
 
-        Whoever needs it has seen to that before.
+        It is empty where the rest is not stored; a retry checks that before (`Launcher.retry`).
         """
         rest = chains.rest_of(self.queries, record, data) or []
         ids = [each for signature in rest for each in chains.ids_of(signature)]
@@ -302,7 +302,7 @@ class Dispatcher:
         kept = self._results.kept_of(task_id_in(record))
         if kept is Silence.NO_ANSWER:
             raise BrokerUnavailableError(
-                f"Celery's result backend does not answer, and the result of sub-job {record['id']} is only there."
+                f"Celery's result backend does not answer, and the result of job {record['id']} is only there."
             )
         if isinstance(kept, Silence) or kept["status"] != states.SUCCESS or is_of_run_before(record, kept):
             raise ResultGoneError(record["id"], record.get("reason"))
