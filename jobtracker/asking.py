@@ -25,6 +25,9 @@ NOT_ASKED = "Celery's result backend did not answer, and is asked again"
 _PATIENCE_S = 2.0
 """How long to wait for an answer; the backend's own timeouts may be longer."""
 
+_STUCK_S, _MOST_STUCK = 15.0, 3
+"""A question that has not returned after so long keeps its thread, and the next ones get a new thread, so often."""
+
 _PAUSES, _LONGEST_PAUSE_S = 5, 10.0
 """One that does not answer is left alone for so many times as long as that took to show."""
 
@@ -118,6 +121,7 @@ class _Question:
         self.answer: Any = None
         self.error: BaseException | None = None
         self.done = threading.Event()
+        self.asked_at = time.monotonic()
 
 
 class AskingThread:
@@ -134,7 +138,11 @@ class AskingThread:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._turn = threading.Lock()
-        self._questions: queue.Queue[_Question] = queue.Queue()
+        self._stuck = 0
+        self._renew()
+
+    def _renew(self) -> None:
+        self._questions: queue.Queue[_Question | None] = queue.Queue()
         self._last: _Question | None = None
         self._has_begun = False
 
@@ -166,7 +174,11 @@ class AskingThread:
 
     def _ask(self, question: Callable[[], Any]) -> _Question:
         if self._last is not None and not self._last.done.is_set():
-            raise TimeoutError
+            if time.monotonic() - self._last.asked_at < _STUCK_S or self._stuck >= _MOST_STUCK:
+                raise TimeoutError
+            self._questions.put(None)  # that thread ends once its question returns
+            self._stuck += 1
+            self._renew()
         self._last = asked = _Question(question)
         if not self._has_begun:
             threading.Thread(target=self._run, name=self._name, daemon=True).start()
@@ -178,6 +190,9 @@ class AskingThread:
         questions = self._questions
         while True:
             asked = questions.get()
+            if asked is None:
+                self._stuck -= 1
+                return
             try:
                 asked.answer = asked.ask()
             except BaseException as error:  # noqa: BLE001 (raised where it was asked)

@@ -35,6 +35,9 @@ _BROKER_S = 1.0
 _HELD_FOR = 3
 """After so many times as long as a lease the workers are asked again whether one of them has a message."""
 
+_CLOCK_MS = 1000
+"""By so much the clock of a worker may differ that does not say what it has."""
+
 _GIVE_BACK = """
 local unacked, index, queue, tag, score, seen, message = KEYS[1], KEYS[2], KEYS[3], unpack(ARGV)
 local now_at = tonumber(redis.call('ZSCORE', index, tag) or '')
@@ -119,7 +122,8 @@ class AbandonedMessages:
         A message goes back where all of this is so, and else stays until kombu gives it back:
 
         * its job waits for it: the execution that began last was lost or given up, and the run has not ended;
-        * it is the message of that execution: it was fetched before that began, by the same machine's clock;
+        * it is the message of that execution: it was fetched before that began, by clocks that agree or of a worker
+          that says what it has;
         * the lease of the worker that ran it is over;
         * no worker says that it has it, not even one that is not tracked or has lost its lease.
 
@@ -167,7 +171,11 @@ class AbandonedMessages:
 
     def _unless_held(self, abandoned: list[Taken]) -> list[Taken]:
         messages = {each.task_id: each.queue for each in abandoned}
-        tracked = self._inspection.holdings(self._inspection.leases.live(), messages)
+        live = self._inspection.leases.live()
+        tracked = self._inspection.holdings(live, messages)
+        silent = [worker for worker in live if worker.incarnation not in tracked]
+        if any(abs(worker.clock_ahead_ms) > _CLOCK_MS for worker in silent):
+            return []  # it may have fetched one, and by its clock that was before the execution began
         held = {task_id for holding in tracked.values() for task_id in holding.held}
         held |= self._inspection.told_by_anyone(messages)
         until = time.monotonic() + self._held_s

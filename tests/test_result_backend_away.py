@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -13,8 +14,8 @@ from servers import Relay
 from test_reaper import begin, kept
 from workers_under_test import eventually, job, new_project
 
-from jobtracker import Status
-from jobtracker.asking import ResultAsker, Silence
+from jobtracker import Status, asking
+from jobtracker.asking import AskingThread, ResultAsker, Silence
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.errors import ResultGoneError
 from jobtracker.explain import Explainer
@@ -318,3 +319,13 @@ def test_a_job_that_its_worker_lets_go_again_and_again_is_not_run_for_ever(own_p
     found = own_project.job(new.id)
     assert (found.status, found.run, found.losses) == (Status.FAILED, 3, 3)
     assert found.error.type == "JobQuarantinedError"
+
+
+def test_a_question_that_hangs_does_not_keep_the_next_one_from_its_answer(monkeypatch):
+    monkeypatch.setattr(asking, "_STUCK_S", 0.0)
+    thread, returns = AskingThread("test"), threading.Event()
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            thread.ask(returns.wait, 0.02)
+    assert thread.ask(lambda: 7, 5) == 7
+    returns.set()
