@@ -5,6 +5,7 @@ from typing import Any
 
 from jobtracker.changes import NewJob
 from jobtracker.lifecycle import Event, Status
+from jobtracker.reports import Worker
 from jobtracker.store import JobStore
 
 START_MS = 1_790_000_000_000
@@ -72,3 +73,9 @@ def report(store: JobStore, parent: str, sub: str, event: Event, **more: Any) ->
     change = store.report(store.call_of(event, sub, **more))
     assert change.after is not None
     return change.verdict or store.settle(parent, sub, change.run, change.after)
+
+
+def a_worker(incarnation: str = "i", **fields: Any) -> Worker:
+    """What a worker says of itself; keyword arguments are fields of it."""
+    described = {"name": "w@h", "host": "h", "pid": 1, "pool": "solo", "concurrency": 1, "queues": [], "version": "1"}
+    return Worker.model_validate({"incarnation": incarnation, **described, "started_at_ms": 1, **fields})

@@ -4,10 +4,12 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,7 +20,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from jobtracker.connection import connect
-from jobtracker.embedded import free_port
+from jobtracker.embedded import EmbeddedRedis, free_port
 from jobtracker.processes import ChildProcess, ProcessError
 
 PASSWORD = "p@ss/w:rd%&ö"
@@ -293,3 +295,21 @@ class Relay:
                 if self.loses and self.loses in data:
                     source.shutdown(socket.SHUT_RDWR)
                 target.sendall(data)
+
+
+@contextlib.contextmanager
+def away(server: EmbeddedRedis, how: str) -> Iterator[None]:
+    """Have a server refuse connections ("stopped"), or not answer (anything else), meanwhile."""
+    pid = server.pid
+    assert pid
+    if how == "stopped":
+        server.stop()
+    else:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if how == "stopped":
+            server.start()
+        else:
+            os.kill(pid, signal.SIGCONT)

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from sample_jobs import a_worker
 from workers_under_test import broker_settings, eventually, new_project
 
 from jobtracker import Status
@@ -10,7 +11,7 @@ from jobtracker.explain import Explainer
 from jobtracker.explanations import Code
 from jobtracker.findings import Findings, Job
 from jobtracker.inspection import Inspection
-from jobtracker.reports import Holding, Worker
+from jobtracker.reports import Holding
 
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
@@ -71,17 +72,7 @@ def test_a_paused_consumer_and_a_long_eta_leave_messages_where_they_are(redis_se
 
 @pytest.mark.parametrize(("fields", "name"), [({}, "w@h"), ({"reused": "1"}, None), ({"also_sent": "5"}, None)])
 def test_what_a_worker_has_ended_tells_nothing_of_another_message_with_that_id(fields, name):
-    worker = Worker(
-        incarnation="i",
-        name="w@h",
-        host="h",
-        pid=1,
-        pool="solo",
-        concurrency=1,
-        queues=[],
-        version="1",
-        started_at_ms=1,
-    )
+    worker = a_worker()
     found = Findings(1, {"i": worker}, holdings={"i": Holding(lease="i", ended={"x": 0})})
     record = {"id": "x", "run": "1", "status": "pending", "type": "t", "task": "t", **fields}
     assert found.ended_by(Job(record, "q")) == name

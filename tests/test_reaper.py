@@ -11,7 +11,7 @@ from celery.exceptions import ChordError
 from raw_records import stored
 from recount import names_of, recount
 from redis.exceptions import ConnectionError as RedisConnectionError
-from sample_jobs import create_in, create_job, create_parent, new_job
+from sample_jobs import a_worker, create_in, create_job, create_parent, new_job
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
@@ -25,7 +25,6 @@ from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome
 from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
-from jobtracker.reports import Worker
 from jobtracker.scripts import FencedError
 
 DAY_MS = 86_400_000
@@ -323,20 +322,6 @@ def leases(own_project):
     return Leases(own_project.client, own_project.keys, lost_s=20)
 
 
-def live_worker(incarnation):
-    return Worker(
-        incarnation=incarnation,
-        name="w@test",
-        host="test",
-        pid=1,
-        pool="prefork",
-        concurrency=1,
-        queues=[],
-        version="0",
-        started_at_ms=0,
-    )
-
-
 def begin(store, lease, at_ms, **fields):
     """A job that a worker has begun."""
     job_id = create_in(store, Status.PENDING, at_ms=at_ms)
@@ -345,7 +330,7 @@ def begin(store, lease, at_ms, **fields):
 
 
 def test_only_jobs_of_workers_without_a_lease_are_lost(own_project, store, reaper, leases, now_ms):
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     lost = begin(store, "dead", now_ms - 60_000)
     held = begin(store, "alive", now_ms - 60_000)
     just_begun = begin(store, "dead too", now_ms)
@@ -354,7 +339,7 @@ def test_only_jobs_of_workers_without_a_lease_are_lost(own_project, store, reape
 
 
 def test_a_worker_whose_clock_is_behind_is_not_lost(own_project, store, reaper, leases, now_ms):
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     own_project.client.zadd(own_project.keys("leases"), {"alive": now_ms - 60_000})
     held = begin(store, "alive", now_ms - 60_000)
     assert reaper.settle_lost() == 0
@@ -423,7 +408,7 @@ def test_a_lost_sub_job_fails_its_parent(own_project, store, reaper, now_ms):
 
 
 def test_more_lost_jobs_than_a_batch_holds_are_all_settled(own_project, store, reaper, leases, now_ms):
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     for n in range(600):
         begin(store, "dead" if n % 2 else "alive", now_ms - 60_000 + n)
     assert reaper.settle_lost() == 300
@@ -436,7 +421,7 @@ def test_a_round_looks_at_some_running_jobs_unless_a_worker_has_gone(
 ):
     for name in ("_LOOKED_AT", "_BATCH"):
         monkeypatch.setattr(reaper_module, name, 50)
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     for n in range(200):
         begin(store, "alive", now_ms - 60_000 + n // 30)
     assert reaper.settle_lost() == 0
@@ -490,7 +475,7 @@ def kept(project, job_id, result, state, **options):
 
 @pytest.mark.parametrize("lease", ["dead", "alive"])
 def test_a_job_whose_last_report_was_lost_ends_as_celery_says(own_project, store, reaper, leases, now_ms, lease):
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     own_project.announce()
     own_project.app.tasks.unregister("ok")  # as where an API process asks, which has no tasks
     done = kept(own_project, begin(store, lease, now_ms - 60_000, task="ok"), [7], "SUCCESS")
@@ -513,7 +498,7 @@ def test_a_job_whose_last_report_was_lost_ends_as_celery_says(own_project, store
 def test_of_a_revoked_job_celery_is_believed_only_where_its_worker_is_gone(
     own_project, store, reaper, leases, now_ms
 ):
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     lost, goes_on = (
         kept(own_project, begin(store, lease, now_ms - 60_000), None, "REVOKED") for lease in ("dead", "alive")
     )
@@ -570,7 +555,7 @@ def test_a_sub_job_that_celery_knows_to_have_failed_fails_its_parent(own_project
 def test_that_celery_gave_up_a_chord_says_nothing_of_the_parents_task_that_we_have_called(
     own_project, store, reaper, leases, now_ms
 ):
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     root, (sub,) = create_parent(store, 1, policy="continue", body="called")
     store.apply(Event.FAIL, sub, at_ms=now_ms - 60_000)
     store.apply(Event.START, root, at_ms=now_ms - 60_000, fields={"lease": "alive", "worker": "w@test"})

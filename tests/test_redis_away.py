@@ -11,6 +11,7 @@ from collections import Counter
 import pytest
 from celery import chain, chord
 from kombu.exceptions import OperationalError
+from servers import away
 from workers_under_test import ROOT, eventually, new_project
 
 from jobtracker import Status
@@ -38,20 +39,9 @@ class Tracking:
     def __init__(self, server):
         self.server = server
 
-    @contextlib.contextmanager
     def away(self, how):
         """Have it refuse connections, or not answer."""
-        if how == "stopped":
-            self.server.stop()
-        else:
-            os.kill(self.server.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            if how == "stopped":
-                self.server.start()
-            else:
-                os.kill(self.server.pid, signal.SIGCONT)
+        return away(self.server, how)
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from raw_records import alter, places, stored
 from recount import recount
-from sample_jobs import START_MS, create_in, create_job, create_parent
-from test_reaper import live_worker
+from sample_jobs import START_MS, a_worker, create_in, create_job, create_parent
 
 from jobtracker.arguments import ArgumentRule
 from jobtracker.figures import JobCount
@@ -17,7 +16,7 @@ from jobtracker.leases import Leases
 from jobtracker.lifecycle import Event, Outcome, Priority, Status
 from jobtracker.lists import JobFilter
 from jobtracker.registry import Registry
-from jobtracker.reports import JobType, Worker
+from jobtracker.reports import JobType
 from jobtracker.store import JobStore
 
 SHINE = len(RECORD_FIELDS) + 3
@@ -143,17 +142,7 @@ def test_history_leaves_out_the_events_of_a_newer_release(client, keys, store, q
 
 
 def test_leases_and_types_may_say_more_or_less_than_is_known(client, keys):
-    worker = Worker(
-        incarnation="w",
-        name="w@h",
-        host="h",
-        pid=1,
-        pool="solo",
-        concurrency=1,
-        queues=[],
-        version="9",
-        started_at_ms=1,
-    )
+    worker = a_worker("w")
     leases, registry = Leases(client, keys, 60), Registry(client, keys)
     leases.renew(worker)
     told = worker.model_dump(exclude={"release"}) | {"shine": {"much": True}}
@@ -166,7 +155,7 @@ def test_leases_and_types_may_say_more_or_less_than_is_known(client, keys):
 def test_what_can_not_be_read_of_leases_and_types_does_not_hide_the_others(client, keys):
     leases, registry = Leases(client, keys, 60), Registry(client, keys)
     for name in ("known", "strange"):
-        leases.renew(live_worker(name))
+        leases.renew(a_worker(name))
     client.set(keys("lease", "strange"), json.dumps({"incarnation": "strange", "concurrency": "plenty"}))
     assert [worker.incarnation for worker in leases.live()] == ["known"]
     assert leases.held(["known", "strange", "gone"]) == {"known", "strange"}

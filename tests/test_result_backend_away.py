@@ -1,8 +1,6 @@
 """Celery's result backend goes away while workers, broker and tracking live: what is known, and what is done then."""
 
 import contextlib
-import os
-import signal
 import threading
 import time
 
@@ -10,7 +8,7 @@ import pytest
 from raw_records import stored
 from recount import recount
 from sample_jobs import create_parent, new_job
-from servers import Relay
+from servers import Relay, away
 from test_reaper import begin, kept
 from workers_under_test import eventually, job, new_project
 
@@ -43,20 +41,9 @@ class Results:
     def __init__(self, server):
         self.server = server
 
-    @contextlib.contextmanager
     def away(self, how="stopped"):
         """Have it refuse connections, or not answer."""
-        if how == "stopped":
-            self.server.stop()
-        else:
-            os.kill(self.server.pid, signal.SIGSTOP)
-        try:
-            yield
-        finally:
-            if how == "stopped":
-                self.server.start()
-            else:
-                os.kill(self.server.pid, signal.SIGCONT)
+        return away(self.server, how)
 
 
 @pytest.fixture(scope="module")

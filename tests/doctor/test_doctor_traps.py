@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from redis import Redis
-from sample_jobs import create_job, new_job
+from sample_jobs import a_worker, create_job, new_job
 from workers_under_test import Project, broker_settings, eventually, new_project
 
 from jobtracker.doctor.answers import TaskInfo, seconds
@@ -19,7 +19,7 @@ from jobtracker.doctor.traps import visibility_timeouts_differ
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import Event
-from jobtracker.reports import JobType, Worker
+from jobtracker.reports import JobType
 from jobtracker.store import now_ms
 
 HOUR_MS = 3_600_000
@@ -75,17 +75,7 @@ def waits(project: Project, eta_ms: int) -> str:
 
 def lease(project: Project, skew_ms: int) -> None:
     """A worker's lease, renewed by a clock that is wrong by that much."""
-    worker = Worker(
-        incarnation="i",
-        name="w@h",
-        host="h",
-        pid=1,
-        pool="solo",
-        concurrency=1,
-        queues=[],
-        version="1",
-        started_at_ms=1,
-    )
+    worker = a_worker()
     project.leases.renew(worker)
     told = worker.model_copy(update={"clock_ahead_ms": skew_ms}).model_dump_json()
     project.client.set(project.keys("lease", "i"), told, keepttl=True)
