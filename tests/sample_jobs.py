@@ -77,5 +77,7 @@ def report(store: JobStore, parent: str, sub: str, event: Event, **more: Any) ->
 
 def a_worker(incarnation: str = "i", **fields: Any) -> Worker:
     """What a worker says of itself; keyword arguments are fields of it."""
-    described = {"name": "w@h", "host": "h", "pid": 1, "pool": "solo", "concurrency": 1, "queues": [], "version": "1"}
-    return Worker.model_validate({"incarnation": incarnation, **described, "started_at_ms": 1, **fields})
+    described = {"name": "w@test", "host": "test", "pid": 1, "pool": "prefork", "concurrency": 1, "queues": []}
+    return Worker.model_validate(
+        {"incarnation": incarnation, **described, "version": "0", "started_at_ms": 0, **fields}
+    )

@@ -4,8 +4,7 @@ import pytest
 from recount import recount
 from redis import exceptions
 from redis.crc import key_slot
-from sample_jobs import create_in, new_job
-from test_reaper import live_worker
+from sample_jobs import a_worker, create_in, new_job
 from workers_under_test import eventually, job, new_project
 
 from bench.cluster import Cluster
@@ -81,7 +80,7 @@ def test_where_one_server_is_away_the_others_serve_and_it_is_found_again(own_clu
     assert is_away(caught.value)
     assert store.apply(Event.START, kept[0]).applied
     with pytest.raises(AWAY):  # it says that not all partitions have it
-        leases.renew(live_worker("w"))
+        leases.renew(a_worker("w"))
     assert any(client.exists(part("lease", "w")) for part in {keys.of(job) for job in kept})
     gone.start()
 

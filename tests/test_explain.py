@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
-from test_reaper import live_worker
+from sample_jobs import a_worker
 from workers_under_test import Project, eventually, job, new_project
 
 from jobtracker import Status
@@ -163,7 +163,7 @@ def test_a_queue_that_nobody_consumes_beside_one_that_is(single, other_queue_of_
 @pytest.mark.parametrize("attempt", [0, 1])
 def test_a_task_that_was_delivered_again_began_when_that_did(own_project, attempt):
     own_project.announce()
-    own_project.leases.renew(live_worker("second"))
+    own_project.leases.renew(a_worker("second"))
     job_id = own_project.create("ok")
     store, now = own_project.tracking.store, now_ms()
     store.apply(Event.ENQUEUE, job_id, at_ms=now - 1_300_000)
@@ -188,7 +188,7 @@ def test_a_task_that_was_delivered_again_began_when_that_did(own_project, attemp
 
 def test_an_attempt_says_when_it_began_and_when_the_first_one_did(own_project):
     own_project.announce()
-    own_project.leases.renew(live_worker("w"))
+    own_project.leases.renew(a_worker("w"))
     job_id = own_project.create("ok")
     store, now = own_project.tracking.store, now_ms()
     store.apply(Event.ENQUEUE, job_id, at_ms=now - 900_000)

@@ -70,7 +70,7 @@ def test_a_paused_consumer_and_a_long_eta_leave_messages_where_they_are(redis_se
             assert project.expect(each, Status.COMPLETED, "SUCCESS", RAN).run == 1
 
 
-@pytest.mark.parametrize(("fields", "name"), [({}, "w@h"), ({"reused": "1"}, None), ({"also_sent": "5"}, None)])
+@pytest.mark.parametrize(("fields", "name"), [({}, "w@test"), ({"reused": "1"}, None), ({"also_sent": "5"}, None)])
 def test_what_a_worker_has_ended_tells_nothing_of_another_message_with_that_id(fields, name):
     worker = a_worker()
     found = Findings(1, {"i": worker}, holdings={"i": Holding(lease="i", ended={"x": 0})})

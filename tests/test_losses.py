@@ -7,8 +7,8 @@ import pytest
 from billiard.exceptions import WorkerLostError
 from raw_records import stored
 from recount import recount
-from sample_jobs import create_in, create_parent, new_job
-from test_reaper import begin, kept, live_worker
+from sample_jobs import a_worker, create_in, create_parent, new_job
+from test_reaper import begin, kept
 
 from jobtracker import Status, tracked
 from jobtracker.keys import LET_GO, PROCESS_GONE
@@ -112,7 +112,7 @@ def test_a_shutdown_is_not_the_jobs_fault(own_project, store, reaper, long_ago_m
 def test_workers_that_run_a_job_at_the_same_time_are_not_lost(own_project, store, reaper, leases, long_ago_ms):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for lease in "abcda":
-        leases.renew(live_worker(lease))
+        leases.renew(a_worker(lease))
         assert begin_again(store, job_id, lease, long_ago_ms).losses == 0
     reaper.settle_lost()
     assert own_project.job(job_id).status is Status.RUNNING
@@ -125,7 +125,7 @@ def test_workers_whose_leases_run_out_after_others_have_begun_the_job_are_counte
 ):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for lease in "abc":
-        leases.renew(live_worker(lease))
+        leases.renew(a_worker(lease))
     assert [begin_again(store, job_id, lease, long_ago_ms).losses for lease in "abc"] == [0, 0, 0]
     leases.release("a")
     assert begin_again(store, job_id, "c", long_ago_ms).losses == 1  # b may still be at it
@@ -139,7 +139,7 @@ def test_workers_whose_leases_run_out_after_others_have_begun_the_job_are_counte
 def test_a_job_that_its_worker_has_let_go_of_is_lost_once_it_is_settled(
     own_project, store, reaper, leases, long_ago_ms
 ):
-    leases.renew(live_worker("a"))
+    leases.renew(a_worker("a"))
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for _ in range(4):
         assert begin_again(store, job_id, "a", long_ago_ms).losses == 0
@@ -152,7 +152,7 @@ def test_a_job_that_its_worker_has_let_go_of_is_lost_once_it_is_settled(
 def test_a_job_whose_process_is_gone_counts_it_whether_it_is_delivered_again_or_settled_first(
     own_project, store, reaper, leases, long_ago_ms
 ):
-    leases.renew(live_worker("a"))
+    leases.renew(a_worker("a"))
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for losses in range(3):
         assert begin_again(store, job_id, "a", long_ago_ms).losses == losses
@@ -281,7 +281,7 @@ def test_a_job_for_which_the_next_of_its_chain_waits_does_not_run_again_without_
 def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
     own_project, store, reaper, leases, rerun_type, long_ago_ms, lease
 ):
-    leases.renew(live_worker("alive"))
+    leases.renew(a_worker("alive"))
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
     if lease:  # else nobody could report that it began
         begin_again(store, job_id, lease, long_ago_ms, acks_late="1")

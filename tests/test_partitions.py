@@ -8,8 +8,7 @@ import pytest
 from raw_records import stored
 from recount import recount
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-from sample_jobs import START_MS, create_in, new_job
-from test_reaper import live_worker
+from sample_jobs import START_MS, a_worker, create_in, new_job
 
 import jobtracker
 from jobtracker import paging
@@ -283,7 +282,7 @@ def test_a_store_whose_partitions_this_release_names_otherwise_is_refused(client
 
 def test_leases_are_in_every_partition_and_one_lives_that_is_in_any(client, keys):
     leases = Leases(client, keys, lost_s=60)
-    leases.renew(live_worker("w"))
+    leases.renew(a_worker("w"))
     assert all(client.exists(part("lease", "w")) for part in keys.parts)
     client.delete(*(part("lease", "w") for part in keys.parts[:-1]))
     assert leases.held(["w", "gone"]) == {"w"}

@@ -5,8 +5,7 @@ import time
 
 import pytest
 from recount import keys_of, recount
-from sample_jobs import START_MS, new_job
-from test_reaper import live_worker
+from sample_jobs import START_MS, a_worker, new_job
 
 from jobtracker.connection import connect
 from jobtracker.errors import BeingMovedError, PartitionsError
@@ -184,7 +183,7 @@ def test_it_does_not_begin_while_workers_are_at_work(client, keys):
     fill(client, keys)
     before = all_of(client, keys)
     leases = Leases(client, keys, lost_s=60)
-    leases.renew(live_worker("w"))
+    leases.renew(a_worker("w"))
     with pytest.raises(RepartitionError, match="Workers are at work on the store: w@test"):
         move(client, keys, 3)
     assert all_of(client, keys) == before

@@ -149,7 +149,7 @@ def test_what_goes_beyond_the_visibility_timeout_is_a_trap_and_so_is_a_clock_tha
         'broker_transport_options = {"visibility_timeout": 10800} in all workers '
         "(CELERY_VISIBILITY_TIMEOUT_S=10800 for the shipped workers and the API)"
     )
-    assert (run_time.where, clock.where) == ("late", "w@h")
+    assert (run_time.where, clock.where) == ("late", "w@test")
     idle.leases.release("i")
 
 
