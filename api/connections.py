@@ -21,7 +21,7 @@ class PatientProtocol(Protocol):
     `api.bodies`' concern.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Begin to look."""
         super().connection_made(transport)
         self._interval_s: float = self.app_state.get("client_timeout_s", 20.0) / _LOOKS

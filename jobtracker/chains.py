@@ -73,14 +73,19 @@ def kept(chain: Sequence[Signature], may_be_stored: Callable[[Signature], bool])
     """
     found: list[str] = []
     for signature in reversed(chain):
-        try:
-            if not _all_in(signature, may_be_stored):
-                raise TypeError("it must not be stored")  # noqa: TRY301
-            found.append(dumps(signature))
-        except (TypeError, ValueError, KeyError, RecursionError):  # JSON can't carry it, or Celery did not make it
-            found.append(dumps(ids_of(signature)))
+        text = _text_of(signature, may_be_stored)
+        found.append(dumps(ids_of(signature)) if text is None else text)
+        if text is None:
             break
     return f"[{', '.join(reversed(found))}]"
+
+
+def _text_of(signature: Signature, may_be_stored: Callable[[Signature], bool]) -> str | None:
+    """A signature as JSON; None where it must not be stored, JSON can't carry it, or Celery did not make it."""
+    try:
+        return str(dumps(signature)) if _all_in(signature, may_be_stored) else None
+    except (TypeError, ValueError, KeyError, RecursionError):
+        return None
 
 
 def kept_options(options: Mapping[str, Any], may_be_stored: Callable[[Signature], bool]) -> str | None:

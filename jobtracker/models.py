@@ -287,7 +287,7 @@ class JobPage(BaseModel):
 class FailedJobPage(JobPage):
     """One page of the list of failed jobs."""
 
-    jobs: list[FailedJob]  # type: ignore[assignment]
+    jobs: list[FailedJob]  # type: ignore[assignment] # a page is only read, and these say more
 
 
 class LogLine(BaseModel):
