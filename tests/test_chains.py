@@ -38,12 +38,17 @@ def broken(project, sig, gate):
     """The issue's chain, whose second task has failed: its jobs' ids."""
     result = chain(sig("fetch", "doc"), sig("resize", 50, gate), sig("keep", "thumbs")).apply_async()
     ids = ids_of(result)
-    stopped(project, *ids[1:])
+    stopped(project, *ids[1:], before=ids[:1])
     return ids
 
 
-def stopped(project, failed, *after):
-    """Wait until a job has failed, and what follows it in its chain is cancelled."""
+def stopped(project, failed, *after, before=()):
+    """Wait until a job has failed, what follows it in its chain is cancelled, and what was before it has completed.
+
+    A worker sends the next task of a chain first, and tells of the end of this one then.
+    """
+    for each in before:
+        project.expect_status(each, Status.COMPLETED)
     project.expect_status(failed, Status.FAILED)
     for each in after:
         project.expect_status(each, Status.CANCELLED)
@@ -114,8 +119,8 @@ def test_a_link_that_was_sent_gets_what_it_had_got_and_the_rest_runs(project, si
     result = chain(
         sig("fetch", "doc"), sig("keep", "in"), sig("resize", 50, gate), sig("keep", "thumbs")
     ).apply_async()
-    *_, third, last = ids_of(result)
-    stopped(project, third, last)
+    *before, third, last = ids_of(result)
+    stopped(project, third, last, before=before)
     assert project.job(third).args == ["in:doc.pdf", 50, gate]
     project.diary.open_gate(gate)
     project.launcher.retry(third)
@@ -228,7 +233,7 @@ def test_a_chain_goes_on_behind_a_chord_of_which_a_sub_job_has_failed(project, s
     last = result.id
     y = project.job(last).sent_by
     x = project.job(y).sent_by
-    stopped(project, x, y, last)
+    stopped(project, x, y, last, before=[ids_of(result)[0]])
     project.diary.open_gate(gate)
     assert project.launcher.retry(last, from_failed=True) == x
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
@@ -270,7 +275,7 @@ def test_a_chain_behind_the_body_of_a_chord_goes_on(project, sig, gate):
     last = project.chord([sig("ok", 1), sig("ok", 2)], body)
     eventually(lambda: project.queries.field(last, "sent_by"))
     second = project.job(last).sent_by
-    stopped(project, second, last)
+    stopped(project, second, last, before=[project.job(second).sent_by])
     project.diary.open_gate(gate)
     project.launcher.retry(second)
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 from celery import Celery
-from sample_jobs import create_in, create_parent, new_job
+from sample_jobs import create_in, new_job
 from workers_under_test import LONG_AGO_MS, age, broker_settings, eventually, job, new_project
 
 from jobtracker import Status
@@ -150,12 +150,11 @@ def test_a_job_whose_queue_its_record_does_not_say_is_looked_for_where_its_worke
 
 @on_redis
 def test_a_lost_message_of_a_header_fails_the_parent(reaped, store):
-    root, (sub,) = create_parent(
-        store, 1, name=uuid.uuid4().hex, queue=reaped.queue, sub_fields={"queue": reaped.queue}
-    )
-    store.confirm(root, sub)
+    root, sub, at_ms = uuid.uuid4().hex, uuid.uuid4().hex, time.time_ns() // 1_000_000
+    sent = {"queue": reaped.queue, "run": 1, "queued": at_ms}  # the reaper looks on: sent from the beginning
+    store.create(new_job(sub, parent=root, **sent), new_job(root, subs=[sub], **sent), at_ms=at_ms)
     reaped.expect_status(root, Status.FAILED)
-    eventually(lambda: "neither in queue" in reaped.job(root).error.message)
+    eventually(lambda: "neither in queue" in reaped.job(root).error.message, lambda: str(reaped.job(root)))
     assert f"Celery's chord of {root}" in reaped.job(sub).reason
 
 
