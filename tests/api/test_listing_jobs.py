@@ -1,12 +1,15 @@
 """GET /api/jobs/: filters, order, pages, cursors."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sample_jobs import create_in, create_parent, report
-from serving import Api, fields_of
+from serving import Api, fields_of, running_api
 
+from jobtracker.embedded import EmbeddedRedis
 from jobtracker.lifecycle import Event, Status
 from jobtracker.store import now_ms
 
@@ -36,22 +39,29 @@ def minute(number: float) -> str:
 
 
 @pytest.fixture(scope="module")
-def listed(quiet_api: Api) -> Api:
+def still_api(redis_server: EmbeddedRedis, api_log_dir: Path) -> Iterator[Api]:
+    """An API that sends nothing again: of its jobs no message was sent, and a new run would change their order."""
+    with running_api(api_log_dir, redis_url=redis_server.url, jobtracker_resend="never") as api:
+        yield api
+
+
+@pytest.fixture(scope="module")
+def listed(still_api: Api) -> Api:
     """An API with the ten jobs, and no other."""
     for number, (name, status, job_type, priority, tags) in enumerate(JOBS):
         created_ms = BEGAN_MS + number * 60_000
         create_in(
-            quiet_api.store, Status.PENDING, at_ms=created_ms, job_id=f"job-{number}", name=name, type=job_type,
+            still_api.store, Status.PENDING, at_ms=created_ms, job_id=f"job-{number}", name=name, type=job_type,
             priority=priority, tags=tags,
         )  # fmt: skip
         events = {Status.COMPLETED: Event.COMPLETE, Status.FAILED: Event.FAIL, Status.CANCELLED: Event.CANCELLED}
         if status is not Status.PENDING:
-            quiet_api.store.apply(Event.START, f"job-{number}", at_ms=created_ms + 10_000)
+            still_api.store.apply(Event.START, f"job-{number}", at_ms=created_ms + 10_000)
         if status is Status.RETRYING:
-            quiet_api.store.apply(Event.RETRY, f"job-{number}", at_ms=created_ms + 30_000)
+            still_api.store.apply(Event.RETRY, f"job-{number}", at_ms=created_ms + 30_000)
         if status in events:
-            quiet_api.store.apply(events[status], f"job-{number}", at_ms=created_ms + 30_000)
-    return quiet_api
+            still_api.store.apply(events[status], f"job-{number}", at_ms=created_ms + 30_000)
+    return still_api
 
 
 def names(page: dict[str, Any]) -> list[str]:
@@ -111,31 +121,31 @@ def test_a_time_may_have_any_offset(listed, offset_h):
     assert names(listed.get("/api/jobs/", created_from=there.isoformat())) == ["Night crossing", "Tide table"]
 
 
-def test_what_a_job_has_sent_and_what_is_of_one_group_are_listed(quiet_api):
-    sender = create_in(quiet_api.store, Status.RUNNING, job_id="sender")
-    sent = create_in(quiet_api.store, Status.PENDING, job_id="sent", sent_by=sender)
-    grouped = create_in(quiet_api.store, Status.PENDING, job_id="with-others", sent_by=sender, group="a-group")
-    page = quiet_api.get("/api/jobs/", sent_by=sender)
+def test_what_a_job_has_sent_and_what_is_of_one_group_are_listed(still_api):
+    sender = create_in(still_api.store, Status.RUNNING, job_id="sender")
+    sent = create_in(still_api.store, Status.PENDING, job_id="sent", sent_by=sender)
+    grouped = create_in(still_api.store, Status.PENDING, job_id="with-others", sent_by=sender, group="a-group")
+    page = still_api.get("/api/jobs/", sent_by=sender)
     assert [(job["id"], job["sent_by"], job["group_id"]) for job in page["jobs"]] == [
         (grouped, sender, "a-group"),
         (sent, sender, None),
     ]
-    assert [job["id"] for job in quiet_api.get("/api/jobs/", group="a-group")["jobs"]] == [grouped]
-    assert quiet_api.get("/api/jobs/", sent_by=sent)["jobs"] == []
+    assert [job["id"] for job in still_api.get("/api/jobs/", group="a-group")["jobs"]] == [grouped]
+    assert still_api.get("/api/jobs/", sent_by=sent)["jobs"] == []
     for job_id in (sender, sent, grouped):
-        quiet_api.store.delete(job_id, mode="trash")
+        still_api.store.delete(job_id, mode="trash")
 
 
-def test_sub_jobs_are_listed_in_their_order(quiet_api):
-    parent, subs = create_parent(quiet_api.store, 12, name="parent-of-12")
-    report(quiet_api.store, parent, subs[3], Event.START)
-    assert [job["id"] for job in quiet_api.get("/api/jobs/", parent=parent)["jobs"]] == subs
-    assert [job["id"] for job in quiet_api.get("/api/jobs/", parent=parent, status="running")["jobs"]] == [subs[3]]
-    second = quiet_api.get("/api/jobs/", parent=parent, page=2, page_size=5)
+def test_sub_jobs_are_listed_in_their_order(still_api):
+    parent, subs = create_parent(still_api.store, 12, name="parent-of-12")
+    report(still_api.store, parent, subs[3], Event.START)
+    assert [job["id"] for job in still_api.get("/api/jobs/", parent=parent)["jobs"]] == subs
+    assert [job["id"] for job in still_api.get("/api/jobs/", parent=parent, status="running")["jobs"]] == [subs[3]]
+    second = still_api.get("/api/jobs/", parent=parent, page=2, page_size=5)
     assert [job["id"] for job in second["jobs"]] == subs[5:10]
     assert second["total"] == 12
     for job_id in (*subs, parent):
-        quiet_api.store.delete(job_id, mode="trash")
+        still_api.store.delete(job_id, mode="trash")
 
 
 @pytest.mark.parametrize(
@@ -221,5 +231,5 @@ def test_a_filter_that_is_not_valid_is_refused_with_its_field(listed, params, fi
     assert field in problem["detail"]
 
 
-def test_the_largest_page_has_five_hundred_jobs(quiet_api):
-    assert quiet_api.get("/api/jobs/", page_size=500)["page_size"] == 500
+def test_the_largest_page_has_five_hundred_jobs(still_api):
+    assert still_api.get("/api/jobs/", page_size=500)["page_size"] == 500
