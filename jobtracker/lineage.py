@@ -33,10 +33,14 @@ UNKNOWN = "?"
 def sent(headers: Any, delivery: Any = None) -> str | int:
     """When a task's message was sent, as it says; "new" where it does not and was not delivered before; else "?".
 
+    What has replaced a task under its id (`Task.replace`) is of the same run, whenever it was sent.
+
     Args:
         headers: Of the message, or a request of it.
         delivery: The request's `delivery_info`, where that is known.
     """
+    if headers.get("replaced_task_nesting"):
+        return UNKNOWN
     at_ms = headers.get(SENT_HEADER)
     if isinstance(at_ms, int) and at_ms >= 0:
         return at_ms

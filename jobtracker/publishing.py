@@ -13,6 +13,7 @@ from celery._state import get_current_task
 from kombu.utils.json import dumps
 
 from jobtracker.brokers import queue_of
+from jobtracker.chains import steps_of
 from jobtracker.changes import NewJob, Notice, Report
 from jobtracker.current import CurrentJob, job_of
 from jobtracker.dispatch import SENT_HEADER, being_sent, priority_of
@@ -116,15 +117,21 @@ class Publishing:
             self.resent.add(task_id)
             return
         goes_on = current is not None and _is_next(get_current_task(), body)
+        sent = at_ms
+        if current is not None and isinstance(current.sent, int) and _is_body(get_current_task(), task_id):
+            sent = current.sent  # where its message is delivered again, Celery sends the body again: no new run
         jobs = self.reader.jobs(
-            *(sender, headers, properties or {}, queue, body, at_ms), options=publication.options, goes_on=goes_on
+            *(sender, headers, properties or {}, queue, body, sent or at_ms),
+            options=publication.options,
+            goes_on=goes_on,
         )
         if jobs:
-            headers[SENT_HEADER] = at_ms
+            headers[SENT_HEADER] = sent
             if entry := due_entry.get():
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             chained_anew = current is not None and current.reused
-            jobs[0] = dataclasses.replace(jobs[0], published=True, chained_anew=chained_anew)
+            is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
+            jobs[0] = dataclasses.replace(jobs[0], published=not is_own_run, chained_anew=chained_anew)
             publication.jobs = jobs
             told = self._told_once(jobs)
             publication.outcomes = self.tracking.reporting.begin(
@@ -219,6 +226,12 @@ class Publishing:
                     sent=current.sent,
                 )
             )
+
+
+def _is_body(current: Any, task_id: str) -> bool:
+    """Whether a task is the body of the chord in whose header the task is that runs here."""
+    body = current.request.chord
+    return bool(body) and steps_of(body)[0]["options"].get("task_id") == task_id
 
 
 def _is_next(current: Any, body: Any) -> bool:

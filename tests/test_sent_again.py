@@ -1,17 +1,21 @@
 """Celery code may send a task id again: of a settled job that is a new run, and no report is taken for another's."""
 
 import dataclasses
+import json
 
 import pytest
 from celery import Celery
 from celery.canvas import chain, chord
 from recount import recount
+from redis import Redis
 from sample_jobs import START_MS
 from workers_under_test import eventually, every_broker
 
 from jobtracker import Status
 from jobtracker.changes import NewJob
+from jobtracker.dispatch import SENT_HEADER
 from jobtracker.lifecycle import Event, Outcome
+from jobtracker.lineage import sent
 from jobtracker.models import task_id_in
 
 RAN = ["began", "returned"]
@@ -73,6 +77,24 @@ def test_what_a_job_sends_twice_whose_task_ran_twice_is_a_double_run(store, quer
     assert recount(client, keys) == []
 
 
+def test_a_chords_body_that_celery_sends_twice_is_a_double_run(own_project):
+    """Its header's message is delivered twice while the result backend counts its chord: each end brings the body."""
+    name, header = own_project.name, [own_project.signature("ok", 1).set(task_id=f"{own_project.name}-part")]
+    chord(header, own_project.signature("collect").set(task_id=f"{name}-whole"), app=own_project.app).apply_async()
+    with own_project.app.pool.acquire(block=True) as connection:
+        client = Redis(connection_pool=connection.default_channel.pool)
+        [queue] = [key for key in client.scan_iter(f"*{own_project.queue}*") if client.type(key) == b"list"]
+        [message] = client.lrange(queue, 0, -1)
+        with own_project.worker(concurrency=1):
+            eventually(lambda: own_project.did(f"{name}-whole") == RAN)
+            own_project.app.backend.set_chord_size(json.loads(message)["headers"]["group"], 1)
+            client.lpush(queue, message)
+            eventually(lambda: own_project.job(f"{name}-whole").double_runs == 1)
+    whole = own_project.job(f"{name}-whole")
+    assert (whole.status, whole.run, whole.deliveries, whole.result) == (Status.COMPLETED, 1, 2, [1])
+    assert recount(own_project.client, own_project.keys) == []
+
+
 def test_an_id_that_is_sent_twice_before_it_runs_runs_twice_and_says_so(own_project):
     job_id = f"{own_project.name}-twice"
     own_project.send("ok", 1, task_id=job_id)
@@ -116,7 +138,10 @@ def test_a_chord_and_a_chain_with_fixed_ids_can_be_sent_again(project):
     for run in (1, 2):
         send(run)
         whole = settled(project, f"{name}-whole", Status.COMPLETED, run)
-        assert (whole.result, whole.sub_job_counts.completed) == ([run, run + 1], 2)
+        assert whole.result == [run, run + 1]
+        eventually(
+            lambda: project.queries.get(f"{name}-whole").sub_job_counts.completed == 2
+        )  # told after Celery calls
         assert "sent_again" not in [step for step, _ in steps(project, whole.id)]  # it was announced, and called once
         assert project.queries.field(whole.id, "also_sent") is None
         assert settled(project, f"{name}-link-1", Status.COMPLETED, run).result == run + 1
@@ -183,6 +208,18 @@ def test_of_two_messages_each_counts_for_what_its_own_task_did(client, keys, sto
     assert report(store, Event.COMPLETE, FIRST, f"{THIRD}-w1-b").after is Status.COMPLETED
     assert "also_sent" not in queries.record("x")
     assert recount(client, keys) == []
+
+
+def test_what_has_replaced_a_task_is_of_its_run_whichever_is_told_first(client, keys, store, queries, message):
+    message(FIRST)
+    second = f"{SECOND}-w2-b"
+    replacing = sent({SENT_HEADER: SECOND, "replaced_task_nesting": 1})
+    assert report(store, Event.START, replacing, second, SECOND).applied
+    assert report(store, Event.COMPLETE, replacing, second).after is Status.COMPLETED
+    assert report(store, Event.START, FIRST, f"{FIRST}-w1-a", FIRST).outcome is Outcome.STALE
+    assert report(store, Event.REPLACE, FIRST, f"{FIRST}-w1-a", FIRST + 1).outcome is Outcome.STALE
+    record = queries.record("x")
+    assert (record["run"], record["status"], recount(client, keys)) == ("1", "completed", [])
 
 
 def test_the_id_of_a_deleted_job_can_be_used_again(client, keys, store, queries, message):

@@ -49,7 +49,7 @@ WORKERS = (
     WorkerKind("prefork-1", "prefork", 2, 2, (QUEUE, DEADLY_QUEUE)),
     WorkerKind("prefork-2", "prefork", 2, 2, (QUEUE, DEADLY_QUEUE), ("--max-tasks-per-child", "4")),
     WorkerKind("threads-1", "threads", 2, 2, (QUEUE, CALLED_QUEUE)),
-    WorkerKind("limited-1", "prefork", 1, 10, (LIMITED_QUEUE,)),
+    WorkerKind("limited-1", "prefork", 1, 5, (LIMITED_QUEUE,)),
 )
 
 
