@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from jobtracker import chains
 from jobtracker.changes import Change, News, Verdict
 from jobtracker.dispatch import Dispatcher, withheld
-from jobtracker.errors import BrokerUnavailableError, ResendingDisabledError
+from jobtracker.errors import ArgumentsGoneError, BrokerUnavailableError, ResendingDisabledError, ResultGoneError
 from jobtracker.leases import Leases
 from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.models import status_of, task_id_of
@@ -304,7 +304,9 @@ class Settlement:
 
     def _fail_unsent(self, job_id: str, run: int, error: Exception) -> None:
         logger.error("The task of job %s could not be sent", job_id, exc_info=error)
-        fields = {"reason": as_reason(str(error))}
+        fields: dict[str, str | int] = {"reason": as_reason(str(error))}
+        if isinstance(error, ArgumentsGoneError | ResultGoneError):
+            fields["presumed"] = Event.LOSE  # Celery may have them, and run it after all: its chord calls a body late
         data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}
         self.follow(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
 

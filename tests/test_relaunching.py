@@ -1,10 +1,12 @@
 """New runs of jobs that have not settled: their message, or the worker that ran them, is gone."""
 
 import pytest
+from sample_jobs import create_parent
 from workers_under_test import job
 
 from jobtracker import Status
 from jobtracker.lifecycle import Event, Outcome
+from jobtracker.store import now_ms
 
 RAN = ["began", "returned"]
 GONE = "its message is gone"
@@ -94,3 +96,18 @@ def test_a_parent_whose_sub_jobs_have_all_completed_is_called_when_it_is_relaunc
     settlement.relaunch(root, run=1, reason=GONE, lease="dead")
     done = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.run) == ([7], 2)
+
+
+@pytest.mark.parametrize(("data", "gone"), [({"result": "1"}, "Arguments are not stored"), ({}, "The result of job")])
+def test_a_body_that_we_can_not_call_has_failed_until_celerys_chord_does_after_all(own_project, data, gone):
+    tracking = own_project.tracking
+    parent, [sub] = create_parent(tracking.store, 1, name=f"{own_project.name}-parent", replaced="1")
+    tracking.store.edit(parent, fields={"body": "own"})
+    change = tracking.store.apply(Event.COMPLETE, sub, run=1, data=data)
+    tracking.settlement.follow(sub, change)
+    failed = own_project.job(parent)
+    assert (failed.status, own_project.queries.history(parent)[-1].presumed) == (Status.FAILED, True)
+    assert gone in failed.reason
+    execution = f"{now_ms()}-worker-a"
+    assert tracking.store.apply(Event.START, parent, run=1, attempt=0, execution=execution).applied
+    assert (own_project.job(parent).status, own_project.job(parent).reason) == (Status.RUNNING, None)

@@ -129,6 +129,8 @@ def _completed(case: Case, evidence: Evidence) -> Iterator[str]:
         any(evidence.backend_away(line.at_s, line.at_s + _STORE_S) for line in case.last if line.what == RETURNED)
         # Celery stores that a task is to be retried when the next attempt may have ended (celery/app/trace.py).
         or (state == "RETRY" and case.did(ASKED_TO_RETRY))
+        # A worker that is told of a cancel looks what is stored, and stores that (celery/worker/control.py, revoke).
+        or (state == "REVOKED" and "cancel" in case.record)
     ):
         yield f"it is completed, and Celery says {state}"
     policy = case.record.get("policy") or FailurePolicy.FAIL
