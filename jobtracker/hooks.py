@@ -439,16 +439,21 @@ class Hooks:
         expired: bool = False,
         **_: Any,
     ) -> None:
-        """task_revoked, in the main process: cancelled."""
+        """task_revoked, in the main process: cancelled.
+
+        A process that was terminated may have stored its result just before, and not told us: the backend is asked.
+        """
         if not self.scope.covers(sender, request):
             return
         job_id, run = job_and_run_of(request.id)
-        reason = "revoked"
+        fields: dict[str, str | int] = {"reason": "revoked"}
         if expired:
-            reason = "it expired before it was started"
+            fields["reason"] = "it expired before it was started"
         elif terminated:
-            reason = "its process was terminated"
-        self._apply(Event.CANCELLED, job_id, run, fields={"reason": reason}, message_sent=_sent_in(request))
+            fields["reason"] = "its process was terminated"
+            if self._keeps_results and not sender.ignore_result:
+                fields |= {"presumed": Event.LOSE, "unanswered": "1"}
+        self._apply(Event.CANCELLED, job_id, run, fields=fields, message_sent=_sent_in(request))
 
     @never_raises
     def on_rejected(self, sender: Any, message: Any = None, exc: BaseException | None = None, **_: Any) -> None:

@@ -132,3 +132,20 @@ def test_a_chord_whose_header_is_revoked_by_a_stamp_settles_at_once(own_project)
             own_project.expect_status(sub, Status.CANCELLED)
         own_project.expect_status(body, Status.FAILED)
         assert [own_project.did(each) for each in own_project.subs(body)] == [[], []]
+
+
+@pytest.mark.filterwarnings("ignore:Call to deprecated setex")  # by Celery's backend
+def test_a_task_that_is_killed_when_its_result_is_stored_has_completed(single):
+    job_id = single.launch("hold", {"gate": f"{single.name} stored"})
+    single.expect(job_id, Status.RUNNING, "STARTED", ["began"])
+    single.app.backend.store_result(job_id, 5, "SUCCESS")  # as its process does, just before it would tell us
+    single.launcher.cancel(job_id, terminate=True)
+    assert single.expect_status(job_id, Status.COMPLETED).result == 5
+
+
+def test_a_task_that_is_killed_is_cancelled_as_the_result_backend_confirms(single):
+    job_id = single.launch("hold", {"gate": f"{single.name} killed"})
+    single.expect(job_id, Status.RUNNING, "STARTED", ["began"])
+    single.launcher.cancel(job_id, terminate=True)
+    single.expect(job_id, Status.CANCELLED, "REVOKED", ["began"])
+    eventually(lambda: not single.queries.history(job_id)[-1].presumed)
