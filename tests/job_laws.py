@@ -100,7 +100,7 @@ def _check_outcome(
     is_void = was_run == 0 and run is not None and 0 < run <= int(was.get("void", 0))
     is_older = run is not None and (run, was_attempt if attempt is None else attempt) < (was_run, was_attempt)
     if is_confirmed(was, now, change):
-        assert event in {Event.CANCELLED, Event.START}
+        assert event is Event.CANCELLED or event in {Event.START, Event.RELAUNCH}  # which a cancel turns into that
     elif event is Event.START and change.outcome is Outcome.DUPLICATE:
         assert now == was  # it was told before
     elif is_void or is_older:

@@ -85,3 +85,16 @@ def test_of_a_cancelled_tree_a_sub_job_that_had_ended_before_has_completed_and_t
     record = queries.record(parent)
     assert (record["status"], record["subs_completed"], record["subs_cancelled"]) == ("cancelled", "1", "1")
     assert recount(client, keys) == []
+
+
+def test_a_body_that_began_before_it_was_sent_and_is_delivered_again_is_the_same(client, keys, store, queries):
+    parent, _ = create_parent(store, 1)
+    sent = START_MS + 90_000  # by a clock that is right
+    for n, ended in ((1, Outcome.APPLIED), (2, Outcome.STALE)):
+        execution = f"{START_MS + n}-w{n}-a"
+        of = {"run": 1, "attempt": 0, "sent": sent, "execution": execution}
+        assert store.apply(Event.START, parent, **of, at_ms=START_MS + n).outcome is ended
+        store.apply(Event.COMPLETE, parent, **of, at_ms=START_MS + n)
+    job = queries.get(parent)
+    assert (job.status, job.run, job.deliveries, job.double_runs) == (Status.COMPLETED, 1, 2, 1)
+    assert recount(client, keys) == []

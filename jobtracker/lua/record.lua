@@ -354,12 +354,12 @@ local function is_plain(rec) return rec.run == 1 or rec.reused == rec.run end
 
 -- Whether a message under the job's own id is another one than that of the run which the record tells of. A parent's comes
 -- when its sub-jobs have ended, and is sent once before it begins. Celery's chord may send it after we did, as another run:
--- that call has been replaced.
+-- that call has been replaced. Where a clock is behind, it may have begun before it was sent: that was noted then.
 local function is_another(rec, sent)
   if rec.replaced then return false end -- what has taken its task's place bears its id
   if rec.subs > 0 then
     local began = rec.execution and tonumber(rec.execution:match('^%d+'))
-    return began ~= nil and is_plain(rec) and sent > began
+    return began ~= nil and is_plain(rec) and sent > began and not is_also_sent(rec, sent)
   end
   return sent > 0 and rec.queued ~= nil and sent ~= rec.queued and (sent > rec.queued or is_also_sent(rec, sent))
 end

@@ -56,6 +56,7 @@ elseif event == 'start' and execution and is_overtaken_by_cancel(rec, now, run) 
 elseif lease == '' or lease == NOBODY and not rec.lease or lease == rec.lease and not SETTLED[rec.status] then
   outcome, applied = apply(rec, event, now, run, attempt, pairs_given, execution)
 end
+if event == 'start' and outcome == 'applied' and rec.subs > 0 and sent and sent > now then note_sent(rec, sent) end
 if outcome == 'applied' and applied == event then
   for i = 11 + 2 * n, #ARGV, 2 do
     local name, bulk = ARGV[i], key('data', id)

@@ -190,11 +190,14 @@ class Evidence:
         """How often a process may have died before its worker knew that it had begun the task.
 
         Celery's pool gives that to another one then, and tells nobody (celery/concurrency/asynpool.py, _put_back): it
-        began again on the same worker, without being given back in between. The history tells of starts from the
-        second one on.
+        began again on the same worker, without being given back in between. The history tells of the starts of a run
+        from the second one on.
         """
-        times, at_it = 0, next((f"{line.worker}@chaos" for line in case.begun(1)), None)
+        times, run, at_it = 0, 0, None
         for entry in map(json.loads, self.history(case.id)):
+            if entry["run"] != run:
+                run = entry["run"]
+                at_it = next((f"{line.worker}@chaos" for line in case.begun(run)), None)
             if entry["event"] != Event.START:
                 at_it = None
             elif not entry.get("refused"):
