@@ -20,7 +20,7 @@ BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower build run dev stop clean logs test test-bench test-compose chaos lint format bench lock
+.PHONY: help install demo up api worker flower build run dev stop clean logs test test-bench test-compose chaos lint format bench quality lock
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -112,6 +112,9 @@ format: $(INSTALLED) ## Put the code into the house style
 
 bench: $(INSTALLED) ## Measure what tracking costs (ARGS="--help" for the options)
 	@$(BIN)/python -m bench $(ARGS)
+
+quality: $(INSTALLED) ## Measure what the sample workers find in the gold corpus (ARGS=--errors: what is wrong in its open half)
+	@$(BIN)/python -m bench quality $(ARGS)
 
 lock: $(INSTALLED) ## Write requirements.txt anew from pyproject.toml (ARGS="--upgrade" for newer versions)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --all-extras --group dev \

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, memory, overhead, queries, retention, shards, transitions, trees
+from bench import load, memory, overhead, quality, queries, retention, shards, transitions, trees
 from bench.peers import python_of_peers
 
 PARTS = {
@@ -24,6 +24,7 @@ PARTS = {
     "trees": trees,
     "retention": retention,
     "shards": shards,
+    "quality": quality,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head
@@ -33,6 +34,8 @@ first."""
 def main(
     part: Annotated[str, typer.Argument(help=f"One of: {', '.join(PARTS)}; default: all.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the tables as Markdown.")] = False,
+    errors: Annotated[bool, typer.Option(help="Of quality: print what is wrong in the open half instead.")] = False,
     size: Annotated[int | None, typer.Option(min=1, help="How much of it; each part has a default.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each variant; the median counts.")] = 3,
     save: Annotated[Path | None, typer.Option(help="Keep JSON and pictures in this folder.")] = None,
@@ -40,6 +43,10 @@ def main(
     """Measure, each variant beside what it is compared to."""
     if part and part not in PARTS:
         raise typer.BadParameter(f"there is no part {part!r}; there are: {', '.join(PARTS)}")
+    if errors:
+        for error in quality.errors():
+            typer.echo(error)
+        return
     for name in [part] if part else PARTS:
         module = PARTS[name]
         figures = module.run(size or module.SIZE, rounds)
@@ -52,6 +59,10 @@ def main(
             typer.echo(json.dumps(about))
             continue
         head, *body = module.rows(figures)
+        if markdown:
+            for row in (head, ["---"] * len(head), *body):
+                typer.echo(f"| {' | '.join(row)} |")
+            continue
         table = Table(*head, title=f"{name}: {module.TITLE}")
         for row in body:
             table.add_row(*row)

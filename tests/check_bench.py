@@ -75,3 +75,13 @@ def test_one_server_of_several_does_its_share_of_the_work():
     assert set(figures) == {"1", "2", "3"}
     one, _, three = (found["cpu_us"]["a transition"] for found in figures.values())
     assert three < one
+
+
+def test_what_the_sample_workers_find_is_measured_on_both_halves_beside_the_dictionary_and_the_model():
+    figures = measured("quality", 4)
+    for half in ("open", "held_out"):
+        assert figures[half]["medication_extraction"]["drugs"]["right"] > 10
+        assert figures[half]["drug dictionary"].keys() >= {"drugs", "status"}
+        assert figures[half]["entity_extraction"].keys() == figures[half]["language model"].keys()
+        assert len(figures[half]["kinds"]) == 2
+    assert min(speed["documents_per_s"] for speed in figures["speed"].values()) > 0
