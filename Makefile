@@ -20,7 +20,7 @@ BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower build run dev stop clean logs test test-bench test-compose chaos lint format bench quality lock
+.PHONY: help install demo up api worker flower build run dev stop clean logs test test-thorough test-bench test-compose chaos lint format bench quality lock
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -90,6 +90,9 @@ password:
 
 test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-thorough: $(INSTALLED) ## Run the tests that take a minute or more, too (ARGS="-k name")
+	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m thorough $(ARGS)
 
 test-bench: $(INSTALLED) ## Run each part of the benchmark once, small
 	@$(BIN)/python -m pytest -n 2 tests/check_bench.py $(ARGS)

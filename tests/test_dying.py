@@ -35,7 +35,11 @@ from jobtracker.outbox import Outbox
 from jobtracker.reaper import Reaper
 from jobtracker.testing.apps import disconnect
 
-pytestmark = pytest.mark.timeout(300)  # of which the first test waits for all the others
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.xdist_group("dying"),
+    pytest.mark.timeout(300),  # of which the first test waits for all the others
+]
 
 SOON = {"lease_lost_s": 2, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
 MOST_COMMANDS = 300

@@ -12,11 +12,15 @@ FILES = sorted({*HERE.glob("test_store*.py"), *(HERE / f"test_{name}.py" for nam
 ))})  # fmt: skip
 
 
+pytestmark = pytest.mark.thorough
+
+
 @pytest.mark.timeout(600)
-def test_every_test_of_the_store_and_of_queries_passes_on_a_cluster_with_several_partitions():
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_tests_of_store_and_queries_pass_on_a_cluster_with_several_partitions(file):
     arguments = ["-q", "--cluster", "--partitions", "4", "-n", "0", "-p", "no:cacheprovider", "--maxfail", "10"]
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", *arguments, *map(str, FILES)],
+        [sys.executable, "-m", "pytest", *arguments, str(file)],
         cwd=HERE.parent,
         capture_output=True,
         text=True,

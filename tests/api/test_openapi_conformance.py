@@ -5,8 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from recount import recount
 
+pytestmark = pytest.mark.thorough
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
