@@ -19,3 +19,11 @@ class TooLargeError(InputError):
 
 class UnreadableError(InputError):
     """The content is not what its name says, is damaged, is encrypted, or has a format that is not read here."""
+
+
+class OverBudgetError(InputError):
+    """The input needs more memory or time than one job may use."""
+
+
+class WorkFailedError(RuntimeError):
+    """The work failed in a way that its author did not foresee, or its process was killed; a note has the traceback."""

@@ -1,12 +1,11 @@
 """Small tasks that a `custom` job can run by name, to try things out with."""
 
-import hashlib
 import time
 from typing import Any, Literal
 
 from jobtracker import current_job
 from workers.app import tracker
-from workers.documents import DocumentInput
+from workers.confined.caller import run_confined
 
 _LOOK_S = 0.5
 """How often a waiting task looks whether it was cancelled."""
@@ -19,9 +18,7 @@ def checksum(
     algorithm: Literal["sha256", "sha512", "blake2b"] = "sha256",
 ) -> dict[str, Any]:
     """Hash the text of a document, or the text itself."""
-    document = DocumentInput(text=text, document_id=document_id).read()
-    digest = hashlib.new(algorithm, document.text.encode()).hexdigest()
-    return {"kind": "checksum", "algorithm": algorithm, "digest": digest, "characters": len(document.text)}
+    return run_confined("checksum:run", payload={"text": text, "document_id": document_id}, algorithm=algorithm)
 
 
 @tracker.task(name="workers.wait")

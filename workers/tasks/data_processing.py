@@ -2,20 +2,9 @@
 
 from typing import Any
 
-from pydantic import Field
-
-from jobtracker import current_job
 from workers.app import tracker
-from workers.tables.processing import MAX_ROWS, process_table
-from workers.tables.source import TableInput
-from workers.tables.steps import Step
-
-
-class DataProcessingPayload(TableInput):
-    """A table, and what to do with it."""
-
-    steps: list[Step] = Field(default=[], max_length=50, description="Run one after the other; none gives the table.")
-    max_rows: int = Field(default=1_000, ge=0, le=MAX_ROWS, description="The most rows of the result to give.")
+from workers.confined.caller import run_confined
+from workers.work.data_processing import DataProcessingPayload
 
 
 @tracker.task("data_processing", payload=DataProcessingPayload)
@@ -30,14 +19,4 @@ def data_processing(results: list[Any] | None = None, /, **payload: Any) -> dict
         A ProcessedTable as JSON.
     """
     del results
-    request = DataProcessingPayload.model_validate(payload)
-    job = current_job()
-    table = process_table(
-        request, request.steps, request.max_rows, progress=job.progress, check=job.raise_if_cancelled
-    )
-    job.log(f"read {table.document_id or 'the input'}: rows {table.input_rows}, columns {len(table.input_columns)}")
-    for number, outcome in enumerate(table.steps, start=1):
-        job.log(f"step {number} ({outcome.step}): rows {outcome.rows}")
-    if table.truncated:
-        job.log(f"the result gives {len(table.rows)} of {table.total_rows} rows", "warning")
-    return table.model_dump(mode="json")
+    return run_confined("data_processing:run", payload=payload)

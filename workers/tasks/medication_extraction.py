@@ -2,15 +2,9 @@
 
 from typing import Any
 
-from jobtracker import current_job
 from workers.app import tracker
-from workers.counts import told
-from workers.documents import DocumentInput
-from workers.medications import extract_medications
-
-
-class MedicationExtractionPayload(DocumentInput):
-    """A document."""
+from workers.confined.caller import run_confined
+from workers.work.medication_extraction import MedicationExtractionPayload
 
 
 @tracker.task("medication_extraction", payload=MedicationExtractionPayload)
@@ -25,10 +19,4 @@ def medication_extraction(results: list[Any] | None = None, /, **payload: Any) -
         A MedicationExtraction as JSON.
     """
     del results
-    job = current_job()
-    request = MedicationExtractionPayload.model_validate(payload)
-    document = request.read(job.track)
-    job.log(f"read {document}")
-    found = extract_medications(document.text, document_id=document.id, track=job.track)
-    job.log(f"medications: {told(found.counts)}")
-    return found.model_dump(mode="json")
+    return run_confined("medication_extraction:run", payload=payload)

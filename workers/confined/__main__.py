@@ -1,0 +1,147 @@
+"""A confined process: does one piece of work after the other, as its worker asks, each within its budget.
+
+On Linux the kernel keeps it to its budget (setrlimit(2)): an allocation beyond `RLIMIT_AS` fails, and beyond `RLIMIT_CPU` the
+process is killed by SIGXCPU. macOS knows no limit of the address space.
+"""
+
+import importlib
+import logging
+import os
+import resource
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from workers.confined.frames import read_message, write_message
+from workers.errors import InputError
+
+T = TypeVar("T")
+
+_PACKAGE = "workers.work."
+_MIB = 1024**2
+_PROGRESS_S = 0.2
+_MOST_LOG_LINES = 100
+"""Lines of the libraries' own logs for each job: a damaged file may give one for each of its objects."""
+_MOST_KEPT = 0.25
+"""The share of a job's memory that may stay in use after it; with more the process ends, and that is free again."""
+
+
+class _Outbox(logging.Handler):
+    """Sends what a job reports, and what the libraries log, to the worker."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(logging.WARNING)
+        self._fd = fd
+        self.lines_left = 0
+
+    def send(self, kind: str, **message: Any) -> None:
+        write_message(self._fd, {"kind": kind, **message})
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.lines_left:
+            self.lines_left -= 1
+            self.send("logged", logger=record.name, level=record.levelno, message=record.getMessage()[:2000])
+
+
+class _Job:
+    """The job that is being worked on, as the work sees it (`workers.progress.Job`)."""
+
+    def __init__(self, outbox: _Outbox) -> None:
+        self._outbox = outbox
+        self._sent_at = float("-inf")
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        now = time.monotonic()
+        if done >= total or now - self._sent_at >= _PROGRESS_S:
+            self._sent_at = now
+            self._outbox.send("progress", done=done, total=total, note=note)
+
+    def log(self, message: str, level: str = "info") -> None:
+        self._outbox.send("log", message=message, level=level)
+
+    def track(self, items: Iterable[T], total: int | None = None, note: str = "") -> Iterator[T]:
+        if total is None and hasattr(items, "__len__"):
+            total = len(items)
+        for done, item in enumerate(items, start=1):
+            yield item
+            if total:
+                self.progress(done, total, note)
+
+
+def main() -> None:
+    """Work until the worker has gone, or too much memory stays in use."""
+    requests, answers = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # what a library prints
+    outbox = _Outbox(answers)
+    logging.getLogger().addHandler(outbox)
+    is_light = True
+    while is_light and (request := read_message(requests)) is not None:
+        answer = _answer(request, outbox)
+        is_light = _kept_bytes() <= answer.pop("before") + _MOST_KEPT * request["memory_mb"] * _MIB
+        outbox.send(**answer, is_last=not is_light)
+
+
+def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
+    outbox.lines_left = _MOST_LOG_LINES
+    before = 0
+    try:
+        function = _prepared(request["work"])
+        before = _kept_bytes()
+        _limit(request["memory_mb"], request["cpu_s"])
+        try:
+            result = function(_Job(outbox), **request["arguments"])
+        finally:
+            _limit(None, None)
+        return {"kind": "result", "result": result, "before": before}
+    except MemoryError:
+        return {"kind": "memory", "before": before}
+    except InputError as error:
+        return {"kind": "refused", "error": type(error).__name__, "message": str(error), "before": before}
+    except Exception as error:  # noqa: BLE001 -- whatever it is, it is the worker's to tell
+        message = f"{type(error).__name__}: {error}"
+        return {"kind": "failed", "message": message, "traceback": traceback.format_exc(), "before": before}
+
+
+def _prepared(work: str) -> Any:
+    """The function of that name, its module and what that needs loaded: this is no part of the job's memory."""
+    module_name, _, name = work.partition(":")
+    module = importlib.import_module(_PACKAGE + module_name)
+    getattr(module, "prepare", lambda: None)()
+    return getattr(module, name)
+
+
+def _limit(memory_mb: int | None, cpu_s: int | None) -> None:
+    """Keep this process to so much more than it uses now; None: to nothing of ours."""
+    if sys.platform == "linux":
+        _set_limit(resource.RLIMIT_AS, None if memory_mb is None else _address_space_bytes() + memory_mb * _MIB)
+    _set_limit(resource.RLIMIT_CPU, None if cpu_s is None else int(time.process_time()) + 1 + cpu_s)
+
+
+def _set_limit(kind: int, limit: int | None) -> None:
+    hard = resource.getrlimit(kind)[1]
+    if limit is None or limit > hard != resource.RLIM_INFINITY:
+        limit = hard
+    resource.setrlimit(kind, (limit, hard))
+
+
+def _address_space_bytes() -> int:
+    return _memory_pages()[0] * resource.getpagesize()
+
+
+def _kept_bytes() -> int:
+    """The memory in use; where the system does not show it (macOS), the most that it ever was."""
+    if sys.platform == "linux":
+        return _memory_pages()[1] * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _memory_pages() -> list[int]:
+    return [int(pages) for pages in Path("/proc/self/statm").read_text().split()]
+
+
+if __name__ == "__main__":
+    main()

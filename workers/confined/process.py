@@ -1,0 +1,159 @@
+"""A confined process as its worker has it: started, asked, and killed with all that it keeps."""
+
+import fcntl
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jobtracker import tether
+from jobtracker.settings import Settings
+from workers.confined.frames import FrameTooLargeError, Inbox, packed
+
+MAX_ANSWER_BYTES = 64 * 1024**2
+"""The longest answer: a result of that size is stored nowhere."""
+
+_ROOT = Path(__file__).resolve().parents[2]
+_FOLDER_PREFIX = "jobtracker-work-"
+_YOUNG_S = 60
+"""A folder may be so old before it is locked."""
+_CHUNK_BYTES = 1 << 20
+
+
+class ProcessGoneError(Exception):
+    """A confined process has ended on its own.
+
+    Attributes:
+        status: Its exit status, negative for the signal that killed it.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"ended with status {status}")
+        self.status = status
+
+
+class ConfinedProcess:
+    """A process that does one piece of work at a time, and ends with the thread that started it (Linux: prctl(2)).
+
+    It has a folder of its own for temporary files, which goes with it: of a process that was killed together with its
+    worker the next one that starts on this machine removes it.
+    """
+
+    def __init__(self) -> None:
+        _remove_left_folders()
+        self._folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
+        self._lock = os.open(self._folder, os.O_RDONLY)
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        command = [sys.executable, "-m", "workers.confined"]
+        if sys.platform == "linux":
+            command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
+        self._process = subprocess.Popen(  # noqa: S603 -- no shell, and nothing of a job
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[self._lock],  # locked as long as either of both is there
+            env=_environment(self._folder),
+            start_new_session=True,  # a terminal's Ctrl-C is for the worker, which ends when its jobs are done
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._requests, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
+        for fd in (self._requests, self._answers):
+            os.set_blocking(fd, False)
+        self._inbox = Inbox(MAX_ANSWER_BYTES)
+
+    def exchange(self, request: Any, tick_s: float) -> Iterator[Any]:
+        """Send a request, and yield each message that comes; None at least every `tick_s` seconds.
+
+        Raises:
+            ProcessGoneError: It has ended.
+            FrameTooLargeError: A message is longer than `MAX_ANSWER_BYTES`.
+        """
+        left = memoryview(packed(request))
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._answers, selectors.EVENT_READ)
+            selector.register(self._requests, selectors.EVENT_WRITE)
+            yielded_at = time.monotonic()
+            while True:
+                for key, _ in selector.select(tick_s):
+                    if key.fd == self._answers:
+                        self._receive()
+                    else:
+                        left = left[self._send(left) :]
+                        if not left:
+                            selector.unregister(self._requests)
+                while (message := self._inbox.pop()) is not None:
+                    yield message
+                if time.monotonic() - yielded_at >= tick_s:
+                    yield None
+                    yielded_at = time.monotonic()
+
+    def _send(self, data: memoryview) -> int:
+        try:
+            return os.write(self._requests, data[:_CHUNK_BYTES])
+        except BlockingIOError:
+            return 0
+        except BrokenPipeError as error:
+            raise ProcessGoneError(self._process.wait()) from error
+
+    def _receive(self) -> None:
+        with suppress(BlockingIOError):
+            data = os.read(self._answers, _CHUNK_BYTES)
+            if not data:
+                raise ProcessGoneError(self._process.wait())
+            self._inbox.add(data)
+
+    @property
+    def is_alive(self) -> bool:
+        """It has not ended."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """Kill it, wait until it is gone, and remove its folder."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        shutil.rmtree(self._folder, ignore_errors=True)
+        os.close(self._lock)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """This process's environment, without what a job has no use for: where Redis is, and its password."""
+    own = {name.upper() for name in Settings.model_fields}
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in own}
+    path = os.pathsep.join(filter(None, [str(_ROOT), kept.get("PYTHONPATH")]))
+    # Each further arena and thread takes 64 MiB of addresses, used or not (mallopt(3)).
+    return {**kept, "PYTHONPATH": path, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
+
+
+def _remove_left_folders() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        with suppress(OSError):  # another user's, or just removed
+            if time.time() - folder.stat().st_mtime > _YOUNG_S and _is_unlocked(folder):
+                shutil.rmtree(folder)
+
+
+def _is_unlocked(folder: Path) -> bool:
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True
+
+
+def name_of(status: int) -> str:
+    """An exit status in words."""
+    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"

@@ -1,0 +1,36 @@
+"""medication_extraction: which medications a clinical document names, how they are taken, and whether they are."""
+
+from typing import Any
+
+from workers.counts import told
+from workers.documents import DocumentInput
+from workers.drug_dictionary import drug_dictionary
+from workers.medications import extract_medications
+from workers.progress import Job
+
+
+class MedicationExtractionPayload(DocumentInput):
+    """A document."""
+
+
+def prepare() -> None:
+    """Load what all documents need."""
+    drug_dictionary()
+
+
+def run(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
+    """Find the medications in a document.
+
+    Args:
+        job: Told how far it is.
+        payload: The fields of MedicationExtractionPayload.
+
+    Returns:
+        A MedicationExtraction as JSON.
+    """
+    request = MedicationExtractionPayload.model_validate(payload)
+    document = request.read(job.track)
+    job.log(f"read {document}")
+    found = extract_medications(document.text, document_id=document.id, track=job.track)
+    job.log(f"medications: {told(found.counts)}")
+    return found.model_dump(mode="json")
