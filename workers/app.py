@@ -4,12 +4,14 @@ import logging
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger
+from celery.signals import after_setup_logger, after_setup_task_logger, worker_process_shutdown
 
 from jobtracker import Settings, Tracker
 from jobtracker.brokers import configure
 from jobtracker.logs import json_handler
 from workers import running
+from workers.confined.budget import Budget
+from workers.confined.caller import close_idle
 
 settings = Settings.of_process()
 
@@ -47,6 +49,15 @@ def log_json(logger: logging.Logger, **_: Any) -> None:
 
 
 running.install(app, running.RunSettings.of_process())
+Budget.of_process()  # a bad value is told now, not by each job
+
+
+def end_confined_processes(**_: Any) -> None:
+    """Of a process of the prefork pool, which ends without what Python does at the end."""
+    close_idle()
+
+
+worker_process_shutdown.connect(end_confined_processes)
 
 after_setup_logger.connect(log_json)
 after_setup_task_logger.connect(log_json)

@@ -26,4 +26,4 @@ class OverBudgetError(InputError):
 
 
 class WorkFailedError(RuntimeError):
-    """The work failed in a way that its author did not foresee, or its process was killed; a note has the traceback."""
+    """The work failed in a way that nobody foresaw, of which a note has the traceback, or its process was killed."""

@@ -1,7 +1,7 @@
 """A confined process: does one piece of work after the other, as its worker asks, each within its budget.
 
-On Linux the kernel keeps it to its budget (setrlimit(2)): an allocation beyond `RLIMIT_AS` fails, and beyond `RLIMIT_CPU` the
-process is killed by SIGXCPU. macOS knows no limit of the address space.
+On Linux the kernel keeps it to its budget (setrlimit(2)): an allocation beyond `RLIMIT_AS` fails, and beyond
+`RLIMIT_CPU` the process is killed by SIGXCPU. macOS does not enforce a limit of the address space.
 """
 
 import importlib
@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -63,7 +63,7 @@ class _Job:
         self._outbox.send("log", message=message, level=level)
 
     def track(self, items: Iterable[T], total: int | None = None, note: str = "") -> Iterator[T]:
-        if total is None and hasattr(items, "__len__"):
+        if total is None and isinstance(items, Sized):
             total = len(items)
         for done, item in enumerate(items, start=1):
             yield item
@@ -86,6 +86,7 @@ def main() -> None:
 
 
 def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
+    """What the work ends with, and how much memory was in use `before`."""
     outbox.lines_left = _MOST_LOG_LINES
     before = 0
     try:
@@ -93,17 +94,17 @@ def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
         before = _kept_bytes()
         _limit(request["memory_mb"], request["cpu_s"])
         try:
-            result = function(_Job(outbox), **request["arguments"])
+            answer = {"kind": "result", "result": function(_Job(outbox), **request["arguments"])}
         finally:
             _limit(None, None)
-        return {"kind": "result", "result": result, "before": before}
     except MemoryError:
-        return {"kind": "memory", "before": before}
+        answer = {"kind": "memory"}
     except InputError as error:
-        return {"kind": "refused", "error": type(error).__name__, "message": str(error), "before": before}
+        answer = {"kind": "refused", "error": type(error).__name__, "message": str(error)}
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is the worker's to tell
         message = f"{type(error).__name__}: {error}"
-        return {"kind": "failed", "message": message, "traceback": traceback.format_exc(), "before": before}
+        answer = {"kind": "failed", "message": message, "traceback": traceback.format_exc()}
+    return {**answer, "before": before}
 
 
 def _prepared(work: str) -> Any:

@@ -1,5 +1,6 @@
 """How a task hands its work to a confined process."""
 
+import atexit
 import logging
 import os
 import signal
@@ -23,10 +24,18 @@ _idle: list[ConfinedProcess] = []
 os.register_at_fork(after_in_child=_idle.clear)
 
 
+@atexit.register
+def close_idle() -> None:
+    """End the processes that wait for work."""
+    while _idle:
+        _idle.pop().close()
+
+
 def run_confined(work: str, /, *, budget: Budget | None = None, **arguments: Any) -> dict[str, Any]:
     """Run `module:function` of `workers.work` in a process of its own, as the running job.
 
-    Its progress and its log lines become the job's. A cancel, a time limit of Celery's or the end of the worker kills it.
+    Its progress and its log lines become the job's. It is killed by a cancel, by a time limit of Celery's, and with
+    the worker.
 
     Args:
         work: What to run; it gets a `workers.progress.Job` and the arguments, all of them JSON.
@@ -121,6 +130,6 @@ def _why_gone(status: int, budget: Budget) -> Exception:
     if status == -signal.SIGXCPU:
         return OverBudgetError(f"used more than {budget.job_cpu_s} s of CPU time (JOB_CPU_S)")
     return WorkFailedError(
-        f"the process that did the work {name_of(status)}; it may have needed more than {budget.job_memory_mb} MB of memory"
-        " (JOB_MEMORY_MB), or the system had none left"
+        f"the process that did the work {name_of(status)}; it may have needed more than {budget.job_memory_mb} MB of"
+        " memory (JOB_MEMORY_MB), or the system had none left"
     )

@@ -16,7 +16,7 @@ from typing import Any
 
 from jobtracker import tether
 from jobtracker.settings import Settings
-from workers.confined.frames import FrameTooLargeError, Inbox, packed
+from workers.confined.frames import Inbox, packed
 
 MAX_ANSWER_BYTES = 64 * 1024**2
 """The longest answer: a result of that size is stored nowhere."""
@@ -55,17 +55,20 @@ class ConfinedProcess:
         command = [sys.executable, "-m", "workers.confined"]
         if sys.platform == "linux":
             command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
-        self._process = subprocess.Popen(  # noqa: S603 -- no shell, and nothing of a job
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=[self._lock],  # locked as long as either of both is there
-            env=_environment(self._folder),
-            start_new_session=True,  # a terminal's Ctrl-C is for the worker, which ends when its jobs are done
-        )
-        assert self._process.stdin
-        assert self._process.stdout
-        self._requests, self._answers = self._process.stdin.fileno(), self._process.stdout.fileno()
+        its_requests, self._requests = os.pipe()
+        self._answers, its_answers = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 -- no shell, and nothing of a job
+                command,
+                stdin=its_requests,
+                stdout=its_answers,
+                pass_fds=[self._lock],  # locked as long as either of both is there
+                env=_environment(self._folder),
+                start_new_session=True,  # a terminal's Ctrl-C is for the worker, which ends when its jobs are done
+            )
+        finally:
+            os.close(its_requests)
+            os.close(its_answers)
         for fd in (self._requests, self._answers):
             os.set_blocking(fd, False)
         self._inbox = Inbox(MAX_ANSWER_BYTES)
@@ -120,11 +123,9 @@ class ConfinedProcess:
         """Kill it, wait until it is gone, and remove its folder."""
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
         shutil.rmtree(self._folder, ignore_errors=True)
-        os.close(self._lock)
+        for fd in (self._requests, self._answers, self._lock):
+            os.close(fd)
 
 
 def _environment(folder: Path) -> dict[str, str]:
