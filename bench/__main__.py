@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import load, memory, overhead, quality, queries, retention, shards, transitions, trees
+from bench import large, load, memory, overhead, quality, queries, retention, shards, transitions, trees
 from bench.peers import python_of_peers
 
 PARTS = {
@@ -21,6 +21,7 @@ PARTS = {
     "memory": memory,
     "queries": queries,
     "load": load,
+    "large": large,
     "trees": trees,
     "retention": retention,
     "shards": shards,
