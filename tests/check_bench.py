@@ -35,6 +35,11 @@ def test_each_transition_is_one_round_trip():
     assert {verb: round(found["round_trips"], 2) for verb, found in figures.items()} == dict.fromkeys(figures, 1)
 
 
+def test_others_are_answered_while_large_requests_are_under_way():
+    figures = measured("large", 2)
+    assert min(figures.values()) > 0
+
+
 def test_questions_are_asked_at_three_sizes_beside_flower_and_a_bare_route():
     figures = measured("queries", 2000)
     assert {tuple(of) for of in figures["times"].values()} == {("100", "200", "2000")}
