@@ -81,7 +81,11 @@ _REDIS_CONF = {
 
 
 def _amqp_conf(settings: Settings) -> dict[str, Any]:
-    conf: dict[str, Any] = {"task_default_priority": _AMQP_PRIORITIES[Priority.NORMAL]}
+    conf: dict[str, Any] = {
+        "task_default_priority": _AMQP_PRIORITIES[Priority.NORMAL],
+        # A message counts as sent when RabbitMQ has it: what a process has only written is lost where it is killed.
+        "broker_transport_options": {"confirm_publish": True},
+    }
     if settings.broker_url.startswith("amqps:"):
         conf["broker_use_ssl"] = {"server_hostname": None}  # that of the URL: without it py-amqp checks no name
     if settings.celery_queue_type == "classic":

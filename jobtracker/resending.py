@@ -78,10 +78,10 @@ def _why_not(record: Mapping[str, str], data: Mapping[str, str], above: list[Loa
         return why
     if record.get("next") or record.get("linked") or record.get("expires"):
         return "what was to follow it, or when it was to expire, is not stored"
-    if record.get("origin") != "api" and record.get("subs"):
+    if record.get("origin") != "api" and record.get("subs") and not record.get("body"):
         return "Celery code has built the chord"
     for parent, _ in above:
-        if parent.get("origin") != "api":
+        if parent.get("origin") != "api" and not parent.get("body"):  # else we call its task
             return f"Celery's chord of {parent['id']} would not count it"
     return None
 

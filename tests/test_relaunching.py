@@ -1,11 +1,12 @@
 """New runs of jobs that have not settled: their message, or the worker that ran them, is gone."""
 
 import pytest
-from sample_jobs import create_parent
+from sample_jobs import create_parent, new_job
 from workers_under_test import job
 
 from jobtracker import Status
 from jobtracker.lifecycle import Event, Outcome
+from jobtracker.resending import resending_of
 from jobtracker.store import now_ms
 
 RAN = ["began", "returned"]
@@ -111,3 +112,23 @@ def test_a_body_that_we_can_not_call_has_failed_until_celerys_chord_does_after_a
     execution = f"{now_ms()}-worker-a"
     assert tracking.store.apply(Event.START, parent, run=1, attempt=0, execution=execution).applied
     assert (own_project.job(parent).status, own_project.job(parent).reason) == (Status.RUNNING, None)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner", "why_not"),
+    [
+        (None, None, "Celery code has built the chord"),
+        (None, "called", "would not count it"),
+        ("own", "called", None),
+    ],
+)
+def test_a_body_that_we_have_called_is_sent_again_though_celery_built_its_chord(own_project, outer, inner, why_not):
+    tracking, name = own_project.tracking, own_project.name
+    create_parent(
+        tracking.store, 1, name=f"{name}-inner", parent=f"{name}-outer", **({"body": inner} if inner else {})
+    )
+    whole = new_job(f"{name}-outer", subs=[f"{name}-inner"], **({"body": outer} if outer else {}))
+    tracking.store.create(whole)
+    [loaded] = tracking.queries.load([f"{name}-inner"])
+    found = resending_of(tracking.settlement, *loaded).why_not
+    assert (why_not in found) if why_not else found is None

@@ -122,7 +122,7 @@ def test_a_job_goes_into_a_queue_that_others_declared_in_their_own_way(api):
 
 def test_a_job_for_a_queue_that_nobody_has_declared_is_refused_and_not_lost(api):
     announce(api, "nobody", "nowhere")
-    created = api.create(parent(job(), job("nobody")))
+    created = api.create(parent(job("document_analysis", {"text": "x"}), job("nobody")))
     assert "Start a worker" in api.refused(created["id"], "start")
     tree = api.tree(created["id"])
     assert [tree["status"], *(sub["status"] for sub in tree["sub_jobs"])] == ["pending"] * 3

@@ -48,7 +48,7 @@ def create_app(settings: Settings, kind: type[Celery] = Celery) -> Celery:
         },
         # What kombu itself waits for before it delivers a message again, so short that a run sees it: by default a
         # restorer that is killed keeps all others from it for five minutes.
-        broker_transport_options={}
+        broker_transport_options=app.conf.broker_transport_options
         if settings.broker_is_amqp
         else {
             "visibility_timeout": VISIBILITY_TIMEOUT_S,

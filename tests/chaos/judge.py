@@ -211,6 +211,8 @@ def _lost(case: Case, evidence: Evidence) -> Iterator[str]:
         chords = (each for each in evidence.above(case) if each.record.get("subs"))
         by_celery = any(each.record.get("origin") != "api" for each in chords)
         can_be_sent = not (next_id or by_celery or evidence.before(case) or case.record.get("replaced"))
+        if "took its message" in str(reason):  # and acknowledged it: its process may have begun the task, and died
+            can_be_sent = False
         if can_be_sent and case.relaunched < MOST_RELAUNCHES and not (case.order and case.order.expires_s):
             yield f"it is failed ({reason}), and can be sent again"
         since_s, until_s = _noted_s(case.record, "queued"), max(_finished_s(case, evidence))
