@@ -64,8 +64,8 @@ dev: engine password ## Build and run all in containers, with their logs, until 
 stop: engine ## Stop the containers; running tasks go back to their queue, and what is stored stays
 	@$(IDLE_COMPOSE) stop $(ARGS)
 
-clean: engine ## Remove the containers and the volume, with all jobs in it
-	@echo 'Removing the containers, their network, and the volume with all jobs. The image and .env stay.'
+clean: engine ## Remove the containers and the volumes, with all jobs in them
+	@echo 'Removing the containers, their network, and the volumes with all jobs. The image and .env stay.'
 	@$(IDLE_COMPOSE) down --volumes --remove-orphans
 
 logs: engine ## Follow the logs of the containers (ARGS=worker for those of one service)

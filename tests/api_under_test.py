@@ -41,9 +41,15 @@ def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def worker(unworked_api: Api, early_job: Json, documents: Path) -> Iterator[ChildProcess]:
+def results_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the worker's results as files."""
+    return tmp_path_factory.mktemp("results")
+
+
+@pytest.fixture(scope="session")
+def worker(unworked_api: Api, early_job: Json, documents: Path, results_folder: Path) -> Iterator[ChildProcess]:
     """The worker's process."""
-    with running_worker(unworked_api, documents, release_label="shop-2.1") as process:
+    with running_worker(unworked_api, documents, release_label="shop-2.1", results_dir=results_folder) as process:
         yield process
 
 

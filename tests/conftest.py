@@ -15,7 +15,7 @@ from jobtracker.keys import Keys
 from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore
 
-pytest_plugins = ["workers_under_test", "api_under_test", "pytester"]
+pytest_plugins = ["workers_under_test", "api_under_test", "tables_under_test", "pytester"]
 
 settings.register_profile("local", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, database=None, print_blob=True)

@@ -12,6 +12,7 @@ from jobtracker.logs import json_handler
 from workers import running
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle
+from workers.tables.settings import TableSettings
 
 settings = Settings.of_process()
 
@@ -49,7 +50,8 @@ def log_json(logger: logging.Logger, **_: Any) -> None:
 
 
 running.install(app, running.RunSettings.of_process())
-Budget.of_process()  # a bad value is told now, not by each job
+for each in (Budget, TableSettings):
+    each.of_process()  # a bad value is told now, not by each job
 
 
 def end_confined_processes(**_: Any) -> None:

@@ -1,4 +1,4 @@
-"""What can be wrong with a document or a table that a job names."""
+"""What can be wrong with a document or a table that a job names, and with where its result goes."""
 
 
 class InputError(ValueError):
@@ -23,6 +23,10 @@ class UnreadableError(InputError):
 
 class OverBudgetError(InputError):
     """The input needs more memory or time than one job may use."""
+
+
+class ResultNotKeptError(InputError):
+    """The result of a job can't be kept where the settings say; the message says which setting to change."""
 
 
 class WorkFailedError(RuntimeError):

@@ -73,13 +73,11 @@ def test_progress_and_log_of_the_work_are_the_jobs(confined_api, worker_of_one):
     confined_api.expect(job_id, "cancelled")
 
 
-@pytest.mark.parametrize("worker_of_one", ["prefork"], indirect=True)
-def test_a_job_that_uses_too_much_says_so(confined_api, worker_of_one):
-    step = {"step": "derive", "column": "a", "value": {"op": "concat", "args": [{"column": "a"}] * 10}}
-    payload = {"rows": [{"a": "x" * 10}], "steps": [step] * 8}
-    job_id = confined_api.launch(job("data_processing", payload))
-    reason = confined_api.expect(job_id, "failed")["reason"]
-    assert "used more than" in reason
+def test_a_job_that_uses_too_much_says_so(confined_api):
+    with running_worker(confined_api, SHIPPED_DOCUMENTS, "--concurrency", "1", job_cpu_s=1):
+        job_id = confined_api.launch(LONG_JOB)
+        reason = confined_api.expect(job_id, "failed")["reason"]
+    assert "used more than 1 s of CPU time" in reason
 
 
 def test_the_work_ends_with_its_worker(confined_api, worker_of_one):

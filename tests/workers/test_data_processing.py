@@ -1,35 +1,23 @@
 import json
 import time
+from pathlib import Path
 from tempfile import gettempdir
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
+from tables_under_test import ROWS, STEPS, process, rows
 
 from workers.errors import InputError, NameRefusedError, NotFoundError, TooLargeError, UnreadableError
 from workers.folder import SAMPLE_DOCUMENTS_DIR
-from workers.tables import processing
+from workers.tables import sandbox as sandboxes
 from workers.tables.csv_table import CsvOptions, load_csv
-from workers.tables.processing import ProcessedTable, process_table
+from workers.tables.output import Delivery
+from workers.tables.processing import process_table
 from workers.tables.sandbox import Sandbox
 from workers.tables.source import TableInput
-from workers.tables.steps import Step
 from workers.tasks.data_processing import data_processing
 
-STEPS = TypeAdapter(list[Step])
-ROWS = [
-    {"name": "Ann", "town": "Ellery", "age": 41, "fee": 10.5},
-    {"name": "Bob", "town": "Gannet", "age": 17, "fee": None},
-    {"name": "Cid", "town": "Ellery", "age": 65, "fee": 2.0},
-    {"name": "Bob", "town": "Gannet", "age": 17, "fee": None},
-]
-
-
-def process(steps=(), max_rows=1_000, **table) -> ProcessedTable:
-    return process_table(TableInput(**(table or {"rows": ROWS})), STEPS.validate_python(list(steps)), max_rows)
-
-
-def rows(*steps, **table):
-    return process(steps, **table).rows
+pytestmark = pytest.mark.usefixtures("results_dir")
 
 
 def names(*steps, **table) -> list:
@@ -134,6 +122,9 @@ COLUMN = {"column": "age"}
         ({"op": "negate", "args": [COLUMN]}, -41),
         ({"op": "round", "args": [{"value": 2.345}, {"value": 1}]}, 2.3),
         ({"op": "concat", "args": [{"column": "name"}, {"value": "-"}, COLUMN]}, "Ann-41"),
+        ({"op": "concat", "args": [{"op": "upper", "args": [{"column": "name"}]}, {"value": None}, COLUMN]}, "ANN41"),
+        ({"op": "replace", "args": [{"column": "name"}, {"value": ""}, {"value": "m"}]}, "Ann"),
+        ({"op": "replace", "args": [{"value": None}, {"value": "n"}, {"value": "m"}]}, None),
         ({"op": "upper", "args": [{"column": "name"}]}, "ANN"),
         ({"op": "length", "args": [{"column": "name"}]}, 3),
         ({"op": "substring", "args": [{"column": "name"}, {"value": 2}, {"value": 1}]}, "n"),
@@ -229,13 +220,6 @@ def test_the_result_is_bounded_in_rows_and_says_how_many_there_are():
     assert not process(max_rows=4).truncated
 
 
-def test_the_result_is_bounded_in_bytes(monkeypatch):
-    monkeypatch.setattr(processing, "MAX_RESULT_BYTES", 150)
-    table = process()
-    assert 0 < len(table.rows) < 4
-    assert table.truncated
-
-
 def test_infinite_and_undefined_numbers_are_null():
     cast = {"step": "cast", "columns": {"v": "number"}}
     table = process([cast], text="v\ninf\nnan\n1.5\n", format="csv")
@@ -319,6 +303,7 @@ def test_how_a_csv_is_written_is_as_said_or_told_as_detected(text, said, delimit
         (["0,125", "1,5"], "VARCHAR"),
         (["true", "FALSE"], "BOOLEAN"),
         (["", "1"], "BIGINT"),
+        (["2024-02-01", ""], "DATE"),
         (["nan", "1"], "VARCHAR"),
     ],
 )
@@ -587,7 +572,7 @@ def sandbox(tmp_path):
     source = tmp_path / "input.csv"
     source.write_text("a\n1\n")
     (tmp_path / "other.csv").write_text("a\n2\n")
-    with Sandbox(source, check=lambda: None) as opened:
+    with Sandbox([source], tmp_path / "spill", check=lambda: None) as opened:
         load_csv(opened, source, "t0", CsvOptions())
         yield opened
 
@@ -625,17 +610,67 @@ def test_even_arbitrary_sql_could_not_leave_the_sandbox(sandbox, tmp_path, sql):
     assert sandbox.execute("FROM t0") == [(1,)]
 
 
-def test_a_value_that_grows_without_end_runs_into_the_memory_limit():
-    grow = {"step": "derive", "column": "v", "value": {"op": "concat", "args": [{"column": "v"}] * 10}}
-    with pytest.raises(InputError, match="Memory"):
-        process([grow] * 10, rows=[{"v": "x" * 1000}])
+VALUE = {"column": "v"}
+GROW = {"step": "derive", "column": "v", "value": {"op": "concat", "args": [VALUE] * 10}}
+REPLACE = {"op": "replace", "args": [VALUE, {"value": "x"}, {"value": "y" * 2_000}]}
 
 
-SLOW = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [GROW] * 7,
+        [*[GROW] * 3, {"step": "derive", "column": "v", "value": REPLACE}],
+        [
+            {
+                "step": "derive",
+                "column": "v",
+                "value": {"op": "concat", "args": [{"op": "upper", "args": [REPLACE]}] * 9},
+            }
+        ]
+        * 3,
+        [{"step": "derive", "column": "v", "value": {"op": "concat", "args": [{"value": "x" * 150_000}] * 2}}],
+    ],
+)
+def test_a_text_that_grows_without_end_is_refused_before_it_is_made(steps):
+    with pytest.raises(InputError, match=r"(concat|replace) would make a text of more than 262,144 bytes"):
+        process(steps, rows=[{"v": "x"}])
+
+
+def test_a_long_text_may_be_made_shorter_or_stay_and_only_rows_that_are_asked_count():
+    text = "x" * 300_000
+    shorter = {"op": "replace", "args": [VALUE, {"value": "x"}, {"value": ""}]}
+    assert derived(shorter, rows=[{"v": text + "y"}]) == ["y"]
+    choice = {"when": {"column": "v", "op": "eq", "value": text}, "then": VALUE, "otherwise": REPLACE}
+    assert derived(choice, rows=[{"v": text}]) == [text]
+
+
+def test_a_table_that_is_too_large_for_the_memory_and_the_disk_is_an_error(monkeypatch):
+    monkeypatch.setenv("TABLE_MEMORY_MB", "32")
+    monkeypatch.setattr(sandboxes, "SPILL_LIMIT_BYTES", 2**20)
+    table = [{"v": f"{number:06}" + "x" * 194} for number in range(1_000)]
+    with pytest.raises(InputError, match=r"[Mm]emory"):
+        process([GROW] * 3, rows=table)
 
 
 class StopError(Exception):
     """What the job raises when it is to stop."""
+
+
+def test_a_job_is_stopped_while_its_rows_are_written(tmp_path, results_dir):
+    asked = []
+
+    def check():
+        asked.append(True)
+        if len(asked) == 10:
+            raise StopError
+
+    delivery = Delivery(max_rows=0, format="jsonl")
+    with pytest.raises(StopError):
+        process_table(TableInput(rows=[{"n": 1}] * 5_000), [], delivery, check=check)
+    assert list(results_dir.iterdir()) == []
+
+
+SLOW = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
 
 
 def test_a_running_query_stops_when_the_job_is_asked_to(tmp_path):
@@ -645,7 +680,7 @@ def test_a_running_query_stops_when_the_job_is_asked_to(tmp_path):
     def check():
         raise StopError
 
-    with Sandbox(source, check) as sandbox:
+    with Sandbox([source], tmp_path / "spill", check) as sandbox:
         started_s = time.monotonic()
         with pytest.raises(StopError):
             sandbox.execute(SLOW)
@@ -665,9 +700,18 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch):
 def test_progress_is_told_before_each_step_and_ends_complete():
     told = []
     steps = STEPS.validate_python([{"step": "dedupe"}, {"step": "limit", "rows": 1}])
-    process_table(TableInput(rows=ROWS), steps, 10, progress=lambda *report: told.append(report))
+    process_table(TableInput(rows=ROWS), steps, Delivery(), progress=lambda *report: told.append(report))
     assert [(done, total) for done, total, _ in told] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert told[1][2] == "step 1 of 2: dedupe"
+
+
+def test_the_documented_example_runs_as_it_stands():
+    documented = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
+    payload = json.loads(documented.partition("```json\n")[2].partition("```")[0])
+    table = data_processing(**payload)
+    assert [step["rows"] for step in table["steps"]][-1] == 3
+    assert table["steps"][1]["joined"]["unmatched"] == 0
+    assert [column["name"] for column in table["columns"]] == ["clinic", "rooms", "visits"]
 
 
 def test_the_task_gives_the_table_as_json():

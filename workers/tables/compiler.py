@@ -4,10 +4,10 @@ The only text of the payload that gets into the SQL is the names of columns, quo
 up among the table's columns first. Every value is bound.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any as Anything
 
-from workers.errors import InputError
+from workers.tables.columns import TYPES, check_distinct, check_known, free_name, quote
 from workers.tables.expressions import (
     MANY_VALUES,
     All,
@@ -24,17 +24,20 @@ from workers.tables.expressions import (
 from workers.tables.steps import (
     Aggregate,
     Cast,
-    ColumnType,
     Dedupe,
     Derive,
     Filter,
     Limit,
     Measure,
+    OneTableStep,
     Rename,
     Select,
     Sort,
-    Step,
 )
+
+MAX_TEXT_BYTES = 2**18
+"""The longest text that concat and replace may make. Nested in each other they grow without end, and what rows take
+while they are computed counts towards no limit of DuckDB's."""
 
 _COMPARISONS = {
     "eq": "{column} = {value}",
@@ -62,7 +65,6 @@ _CALLS = {
     "trim": "trim({0})",
     "length": "length({0})",
     "substring": "substring({0}, {1}, {2})",
-    "replace": "replace({0}, {1}, {2})",
     "year": "year({0})",
     "month": "month({0})",
     "day": "day({0})",
@@ -70,23 +72,22 @@ _CALLS = {
     "hour": "hour({0})",
     "days_between": "date_diff('day', {0}, {1})",
 }
+_SIZES: dict[str, Callable[[Sequence[str]], str]] = {
+    "concat": lambda args: " + ".join(f"coalesce(strlen(CAST({arg} AS VARCHAR)), 0)" for arg in args),
+    "replace": lambda args: (
+        f"strlen({args[0]}) + (strlen({args[2]}) - strlen({args[1]})) "
+        f"* ((strlen({args[0]}) - strlen(replace({args[0]}, {args[1]}, ''))) // nullif(strlen({args[1]}), 0))"
+    ),
+}
+"""How many bytes the text has that a call makes, where that may be more than its arguments have."""
+
 _JOINED_CALLS = {
     "add": (" + ", "({})"),
     "multiply": (" * ", "({})"),
-    "concat": (", ", "concat({})"),
     "coalesce": (", ", "coalesce({})"),
     "least": (", ", "least({})"),
     "greatest": (", ", "greatest({})"),
     "round": (", ", "round({})"),
-}
-TYPES = {
-    ColumnType.TEXT: "VARCHAR",
-    ColumnType.INTEGER: "BIGINT",
-    ColumnType.NUMBER: "DOUBLE",
-    ColumnType.DECIMAL: "DECIMAL(18, 4)",
-    ColumnType.BOOLEAN: "BOOLEAN",
-    ColumnType.DATE: "DATE",
-    ColumnType.TIMESTAMP: "TIMESTAMP",
 }
 _MEASURES = {
     "count": "count({})",
@@ -100,14 +101,7 @@ _MEASURES = {
 }
 
 
-def quote(name: str) -> str:
-    """Quote an identifier."""
-    if "\0" in name:
-        raise InputError("the name of a column holds a NUL character")
-    return '"' + name.replace('"', '""') + '"'
-
-
-def compile_step(step: Step, table: str, columns: Sequence[str]) -> tuple[str, list[Anything]]:
+def compile_step(step: OneTableStep, table: str, columns: Sequence[str]) -> tuple[str, list[Anything]]:
     """Compile a step.
 
     Args:
@@ -129,23 +123,23 @@ class _Compiler:
         self.table = table
         self.columns = columns
         self.values: list[Anything] = []
-        self.place = _free_name("place", columns)
+        self.place = free_name("place", columns)
 
-    def compile(self, step: Step) -> tuple[str, list[Anything]]:
+    def compile(self, step: OneTableStep) -> tuple[str, list[Anything]]:
         match step:
             case Filter():
                 sql = self.select(clauses=f"WHERE {self.condition(step.where)}")
             case Select():
                 sql = self.projection((name, self.column(name)) for name in step.columns)
             case Rename():
-                self.check_known(step.columns)
+                check_known(step.columns, self.columns)
                 sql = self.projection((step.columns.get(name, name), quote(name)) for name in self.columns)
             case Derive():
                 value = self.expression(step.value)
                 kept = [(name, value if name == step.column else quote(name)) for name in self.columns]
                 sql = self.projection(kept if step.column in self.columns else [*kept, (step.column, value)])
             case Cast():
-                self.check_known(step.columns)
+                check_known(step.columns, self.columns)
                 sql = self.projection((name, self.cast(name, step)) for name in self.columns)
             case Dedupe():
                 alike = ", ".join(map(self.column, step.by or self.columns))
@@ -173,18 +167,12 @@ class _Compiler:
         )
 
     def column(self, name: str) -> str:
-        self.check_known([name])
+        check_known([name], self.columns)
         return quote(name)
-
-    def check_known(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in self.columns:
-                known = ", ".join(map(repr, self.columns[:30]))
-                raise InputError(f"there is no column {name!r}; there are {known}")
 
     def projection(self, columns: Iterable[tuple[str, str]]) -> str:
         pairs = list(columns)
-        _check_distinct(name for name, _ in pairs)
+        check_distinct(name for name, _ in pairs)
         return self.select(", ".join(f"{sql} AS {quote(name)}" for name, sql in pairs))
 
     def cast(self, name: str, step: Cast) -> str:
@@ -195,7 +183,7 @@ class _Compiler:
 
     def aggregation(self, step: Aggregate) -> str:
         by = [self.column(name) for name in step.by]
-        _check_distinct([*step.by, *step.values])
+        check_distinct([*step.by, *step.values])
         figures = [f"{self.measure(measure)} AS {quote(name)}" for name, measure in step.values.items()]
         clauses = f"GROUP BY {', '.join(by)} ORDER BY {', '.join(by)}" if by else ""
         return self.select(", ".join(by + figures), clauses)
@@ -243,23 +231,23 @@ class _Compiler:
                 return f"(CASE WHEN {when} THEN {then} ELSE {otherwise} END)"
             case Call():
                 args = [self.expression(arg) for arg in expression.args]
+                if expression.op in _SIZES:
+                    return _bounded(expression.op, args)
                 if expression.op in _JOINED_CALLS:
                     separator, template = _JOINED_CALLS[expression.op]
                     return template.format(separator.join(args))
                 return _CALLS[expression.op].format(*args)
 
 
-def _free_name(wish: str, taken: Sequence[str]) -> str:
-    """Give a name that no column has; DuckDB's own rowid would not do, for a table may have a column called so."""
-    while wish in map(str.lower, taken):
-        wish += "_"
-    return wish
+def _bounded(function: str, args: Sequence[str]) -> str:
+    """A call that fails where it would make too long a text.
 
-
-def _check_distinct(names: Iterable[str]) -> None:
-    seen: set[str] = set()
-    for name in names:
-        # DuckDB's names do not mind capitals
-        if name.lower() in seen:
-            raise InputError(f"two columns would be called {name!r}")
-        seen.add(name.lower())
+    The arguments are put into a list of one, whose only element stands for them: each is written and computed once.
+    """
+    fields = ", ".join(f"'a{number}': {arg}" for number, arg in enumerate(args))
+    names = [f"x.a{number}" for number in range(len(args))]
+    complaint = f"{function} would make a text of more than {MAX_TEXT_BYTES:,} bytes"
+    return (
+        f"list_transform([{{{fields}}}], lambda x: CASE WHEN {_SIZES[function](names)} > {MAX_TEXT_BYTES} "
+        f"THEN error('{complaint}') ELSE {function}({', '.join(names)}) END)[1]"
+    )

@@ -7,10 +7,10 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workers.errors import InputError, UnreadableError
-from workers.tables.compiler import TYPES, quote
+from workers.tables.columns import TYPES, ColumnType, literal, quote
 from workers.tables.csv_dialect import Dialect, find_dialect
+from workers.tables.found_types import VALUES, find_types
 from workers.tables.sandbox import Sandbox
-from workers.tables.steps import ColumnType
 
 BadRows: TypeAlias = Literal["fail", "skip", "pad"]
 
@@ -23,25 +23,6 @@ _BORNE: dict[BadRows, tuple[str, ...]] = {
     "pad": ("MISSING COLUMNS",),
 }
 """What may be wrong with a line, in DuckDB's words. A quote that does not end is refused: it takes the rest along."""
-
-_SAMPLE_ROWS = 1_000
-"""So many values of each column are tried first: most types are ruled out by them."""
-
-_FITS = {
-    # A number with leading zeros is a code, one of more than 18 digits does not stay exact.
-    ColumnType.INTEGER: "regexp_full_match(v, '\\s*[+-]?(0|[1-9][0-9]{0,17})\\s*')",
-    ColumnType.NUMBER: (
-        "regexp_full_match(v, '\\s*[+-]?((0|[1-9][0-9]{0,14})(\\.[0-9]*)?|\\.[0-9]+)([eE][+-]?[0-9]{1,3})?\\s*')"
-    ),
-    ColumnType.BOOLEAN: "lower(v) IN ('true', 'false')",
-    # Only what is written as ISO 8601 has it: 01/02/2024 is two days.
-    ColumnType.DATE: "regexp_full_match(v, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(v AS DATE) IS NOT NULL",
-    ColumnType.TIMESTAMP: (
-        "regexp_full_match(v, '[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\\.[0-9]+)?)?') "
-        "AND TRY_CAST(v AS TIMESTAMP) IS NOT NULL"
-    ),
-}
-"""By what all values of a column, v, are of a type; of those that fit the first one is taken, else it is text."""
 
 
 class CsvOptions(BaseModel):
@@ -70,8 +51,8 @@ class CsvOptions(BaseModel):
 
     @model_validator(mode="after")
     def _is_usable(self) -> Self:
-        if self.delimiter in {'"', "\n", "\r"}:
-            raise ValueError("a quote or a line end can't separate fields")
+        if self.delimiter in {'"', "\n", "\r", "\0"}:
+            raise ValueError("a quote, a line end or a NUL can't separate fields")
         if self.date_format is not None and not {ColumnType.DATE, ColumnType.TIMESTAMP} & set(self.types.values()):
             raise ValueError("date_format needs a column in types that is a date or a timestamp")
         return self
@@ -84,6 +65,9 @@ class CsvFacts(Dialect):
         description="Lines without as many fields as the first; on_bad_rows says what became of them."
     )
     bad_lines: list[int] = Field(description="The numbers of the first of them, from 1.")
+    found_types: list[str] = Field(
+        description="The columns whose type the caller did not say: input_columns has what was found."
+    )
 
 
 def load_csv(sandbox: Sandbox, path: Path, table: str, options: CsvOptions) -> CsvFacts:
@@ -98,38 +82,52 @@ def load_csv(sandbox: Sandbox, path: Path, table: str, options: CsvOptions) -> C
     Raises:
         InputError: It can't be read as the options say; the message has the numbers of the lines.
     """
-    dialect, names = find_dialect(path, options.delimiter, options.header)
+    dialect, names, skipped = find_dialect(path, options.delimiter, options.header)
     if unknown := sorted(options.types.keys() - set(names)):
         known = ", ".join(map(repr, names[:30]))
         raise InputError(f"types names a column {unknown[0]!r} that is not there; there are {known}")
     text = f"{table}_text"
-    _load_text(sandbox, path, text, dialect, names)
+    _load_text(sandbox, path, text, dialect, names, skipped)
     count, lines = _bad_lines(sandbox, path)
     _, refused = _bad_lines(sandbox, path, but_for=_BORNE[options.on_bad_rows])
     if refused:
         raise UnreadableError(_complaint(count, refused, len(names), dialect))
     if count and options.on_bad_rows == "pad":
         sandbox.execute(f"DROP TABLE {text}")
-        _load_text(sandbox, path, text, dialect, names, padded=True)
-    types = {name: options.types.get(name) or _found_type(sandbox, text, name) for name in names}
+        _load_text(sandbox, path, text, dialect, names, skipped, padded=True)
+    found = find_types(sandbox, text, {name: VALUES for name in names if name not in options.types})
+    types = {name: TYPES[said] for name, said in options.types.items()} | found
     values = ", ".join(f"{_cast(name, types[name], options)} AS {quote(name)}" for name in names)
     try:
         sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {values} FROM {text}")  # noqa: S608 (quoted names)
     except InputError as error:
         raise InputError(f"a value is not of the type that types says: {error}") from error
-    sandbox.execute(f"DROP TABLE {text}")
-    return CsvFacts(**dialect.model_dump(), bad_rows=count, bad_lines=[line for line, _ in lines])
+    for used in (text, "reject_errors", "reject_scans"):
+        sandbox.execute(f"DROP TABLE {used}")
+    return CsvFacts(
+        **dialect.model_dump(),
+        bad_rows=count,
+        bad_lines=[line for line, _ in lines],
+        found_types=list(found),
+    )
 
 
 def _load_text(
-    sandbox: Sandbox, path: Path, table: str, dialect: Dialect, names: Sequence[str], *, padded: bool = False
+    sandbox: Sandbox,
+    path: Path,
+    table: str,
+    dialect: Dialect,
+    names: Sequence[str],
+    skipped: int,
+    *,
+    padded: bool = False,
 ) -> None:
     # Nothing is left to DuckDB's own sniffer: it leaves out lines at the beginning until the rest looks alike.
-    columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in names)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
     longest = max(path.stat().st_size + 1, 2**16)
     sandbox.execute(
-        f"CREATE TEMP TABLE {table} AS FROM read_csv(?, auto_detect = false, delim = {_literal(dialect.delimiter)}, "
-        f"quote = '\"', escape = '\"', header = {dialect.header}, columns = {{{columns}}}, "
+        f"CREATE TEMP TABLE {table} AS FROM read_csv(?, auto_detect = false, delim = {literal(dialect.delimiter)}, "
+        f"quote = '\"', escape = '\"', header = {dialect.header}, skip = {skipped}, columns = {{{columns}}}, "
         f"max_line_size = {longest}, buffer_size = {max(longest, 2**25)}, hive_partitioning = false, "
         f"store_rejects = true, rejects_limit = 0, null_padding = {padded}, parallel = {not padded})",
         [str(path)],
@@ -162,29 +160,8 @@ def _complaint(count: int, lines: Sequence[tuple[int, str]], columns: int, diale
     )
 
 
-def _found_type(sandbox: Sandbox, table: str, name: str) -> ColumnType:
-    """The first type that all values of a column are of; text where none of them is there."""
-    values = f"SELECT {quote(name)} AS v FROM {table} WHERE v IS NOT NULL"  # noqa: S608 (quoted)
-    tests = ", ".join(f"bool_and({test})" for test in _FITS.values())
-    [sample] = sandbox.execute(f"SELECT {tests} FROM ({values} LIMIT {_SAMPLE_ROWS})")  # noqa: S608 (our own words)
-    for of_type, fits in zip(_FITS, sample, strict=True):
-        if fits and sandbox.execute(f"SELECT bool_and({_FITS[of_type]}) FROM ({values})")[0][0]:  # noqa: S608
-            return of_type
-    return ColumnType.TEXT
-
-
-def _cast(name: str, of_type: ColumnType, options: CsvOptions) -> str:
+def _cast(name: str, sql_type: str, options: CsvOptions) -> str:
     column = quote(name)
-    if of_type is ColumnType.TEXT:
-        return column
-    is_time = of_type in {ColumnType.DATE, ColumnType.TIMESTAMP}
-    if is_time and options.date_format and name in options.types:
-        column = f"strptime({column}, {_literal(options.date_format)})"
-    return f"CAST({column} AS {TYPES[of_type]})"
-
-
-def _literal(text: str) -> str:
-    """A text as SQL."""
-    if "\0" in text:
-        raise InputError("the name of a column holds a NUL character")
-    return "'" + text.replace("'", "''") + "'"
+    if options.date_format and options.types.get(name) in {ColumnType.DATE, ColumnType.TIMESTAMP}:
+        column = f"strptime({column}, {literal(options.date_format)})"
+    return f"CAST({column} AS {sql_type})"

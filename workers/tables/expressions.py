@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, model_validator
 
-ColumnName: TypeAlias = Annotated[str, Field(min_length=1, max_length=128)]
+from workers.tables.columns import ColumnName
+
 Constant: TypeAlias = StrictBool | StrictInt | StrictFloat | StrictStr | None
 
 _MAX_BRANCHES = 50

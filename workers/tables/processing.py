@@ -1,23 +1,24 @@
 """Run declared steps over a table."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
 
-from pydantic import BaseModel, Field
-from pydantic_core import to_json, to_jsonable_python
+from pydantic import BaseModel, Field, JsonValue
 
 from workers.errors import InputError
 from workers.tables.compiler import compile_step
 from workers.tables.csv_table import CsvFacts, CsvOptions, load_csv
+from workers.tables.joins import join_tables
+from workers.tables.json_table import load_json
+from workers.tables.output import Delivery, Result, copies
+from workers.tables.results import ResultFile
 from workers.tables.sandbox import Sandbox
-from workers.tables.source import TableInput
-from workers.tables.steps import Step
-
-MAX_ROWS = 10_000
-"""The most rows that a result may ask for."""
-
-MAX_RESULT_BYTES = 4 * 1024**2
-"""The most that the rows of a result may take as JSON; the result is stored in Redis."""
+from workers.tables.source import Format, TableInput
+from workers.tables.steps import Join, Step
 
 
 class Column(BaseModel):
@@ -27,11 +28,28 @@ class Column(BaseModel):
     type: str = Field(description="Its SQL type, for example BIGINT.")
 
 
+class TableFacts(BaseModel):
+    """A table as it was read."""
+
+    document_id: str | None = Field(description="Null for inline input.")
+    columns: list[Column] = Field(description="Its columns.")
+    rows: int = Field(description="How many rows it has.")
+    csv: CsvFacts | None = Field(description="How the CSV file was read; null for other formats.")
+
+
+class JoinedTable(TableFacts):
+    """The second table of a join, and what came of it."""
+
+    unmatched: int = Field(description="How many rows of the first table found no partner in it.")
+    repeated: int = Field(description="How many found more than one.")
+
+
 class StepOutcome(BaseModel):
     """What a step left."""
 
     step: str = Field(description="Which step.")
     rows: int = Field(description="How many rows there were after it.")
+    joined: JoinedTable | None = Field(None, description="Of a join: its second table.")
 
 
 class ProcessedTable(BaseModel):
@@ -44,17 +62,18 @@ class ProcessedTable(BaseModel):
     csv: CsvFacts | None = Field(description="How the CSV file was read; null for other formats.")
     steps: list[StepOutcome] = Field(description="One entry for each step, in order.")
     columns: list[Column] = Field(description="The columns of the result.")
-    rows: list[dict[str, Any]] = Field(
+    rows: list[dict[str, JsonValue]] = Field(
         description="The result: times as ISO 8601, decimals as text, infinite numbers as null, bytes as base64."
     )
     total_rows: int = Field(description="How many rows the result has, given here or not.")
-    truncated: bool = Field(description="True when not all of them are given.")
+    truncated: bool = Field(description="True when not all of them are given here.")
+    file: ResultFile | None = Field(None, description="All of the result, where it was asked for or is too large.")
 
 
 def process_table(
     table_input: TableInput,
     steps: Sequence[Step],
-    max_rows: int,
+    delivery: Delivery,
     *,
     progress: Callable[[int, int, str], object] = lambda done, total, note: None,  # noqa: ARG005
     check: Callable[[], object] = lambda: None,
@@ -64,65 +83,91 @@ def process_table(
     Args:
         table_input: The table.
         steps: What to do with it.
-        max_rows: How many rows of the result to give.
+        delivery: How much of the result to give, and where to keep the whole of it.
         progress: Told (done, total, note) before each step.
         check: Called several times a second; what it raises stops the work.
 
     Raises:
         InputError: The input cannot be read, or a step does not fit it; the message names the step.
+        ResultNotKeptError: The result is to be kept as a file, and can't be.
     """
     total = len(steps) + 1
-    with table_input.open() as (path, format_), Sandbox(path, check) as sandbox:
-        progress(0, total, f"reading {format_}")
+    sources = [table_input, *(step.table for step in steps if isinstance(step, Join))]
+    with TemporaryDirectory(prefix="data-processing-") as work:
+        folder = Path(work)
+        tables = [
+            _Table(source, *source.save(folder, f"input{number}", delivery.folder))
+            for number, source in enumerate(sources)
+        ]
+        files = [*(table.path for table in tables), *copies(folder)]
+        with Sandbox(files, folder / "spill", check) as sandbox:
+            progress(0, total, f"reading {tables[0].format}")
+            read = tables[0].load(sandbox, "t0")
+            outcomes, second = [], iter(tables[1:])
+            for number, step in enumerate(steps, start=1):
+                progress(number, total, f"step {number} of {len(steps)}: {step.step}")
+                try:
+                    outcomes.append(_run(sandbox, step, second, f"t{number - 1}", f"t{number}"))
+                except InputError as error:
+                    raise type(error)(f"step {number} ({step.step}): {error}") from error
+                sandbox.execute(f"DROP TABLE t{number - 1}")
+            last = f"t{len(steps)}"
+            columns = sandbox.columns(last)
+            processed = ProcessedTable(
+                document_id=read.document_id,
+                input_columns=read.columns,
+                input_rows=read.rows,
+                csv=read.csv,
+                steps=outcomes,
+                columns=_described(columns),
+                rows=[],
+                total_rows=outcomes[-1].rows if outcomes else read.rows,
+                truncated=False,
+            )
+            rest_bytes = len(json.dumps(processed.model_dump(mode="json")))
+            result = Result(sandbox, last, columns, processed.total_rows, folder)
+            given = result.give(delivery, rest_bytes)
+            progress(total, total, "")
+    truncated = len(given.rows) < processed.total_rows
+    return processed.model_copy(update={"rows": given.rows, "file": given.file, "truncated": truncated})
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """A table of the payload in its own file."""
+
+    source: TableInput
+    path: Path
+    format: Format
+
+    def load(self, sandbox: Sandbox, table: str) -> TableFacts:
         facts = None
-        if format_ == "csv":
-            facts = load_csv(sandbox, path, "t0", table_input.csv or CsvOptions())
-        else:
-            sandbox.load(format_, "t0")
-        columns = input_columns = sandbox.columns("t0")
-        input_rows = rows = _count(sandbox, "t0")
-        outcomes = []
-        for number, step in enumerate(steps, start=1):
-            progress(number, total, f"step {number} of {len(steps)}: {step.step}")
-            try:
-                sql, values = compile_step(step, f"t{number - 1}", list(columns))
-                sandbox.execute(f"CREATE TEMP TABLE t{number} AS {sql}", values)
-            except InputError as error:
-                raise type(error)(f"step {number} ({step.step}): {error}") from error
-            sandbox.execute(f"DROP TABLE t{number - 1}")
-            columns = sandbox.columns(f"t{number}")
-            rows = _count(sandbox, f"t{number}")
-            outcomes.append(StepOutcome(step=step.step, rows=rows))
-        found = sandbox.execute(f"FROM t{len(steps)}", max_rows=max_rows)
-        progress(total, total, "")
-    given = list(_within_size(dict(zip(columns, row, strict=True)) for row in found))
-    return ProcessedTable(
-        document_id=table_input.document_id,
-        input_columns=_described(input_columns),
-        input_rows=input_rows,
-        csv=facts,
-        steps=outcomes,
-        columns=_described(columns),
-        rows=given,
-        total_rows=rows,
-        truncated=len(given) < rows,
-    )
+        match self.format:
+            case "csv":
+                facts = load_csv(sandbox, self.path, table, self.source.csv or CsvOptions())
+            case "json" | "jsonl":
+                load_json(sandbox, self.path, self.format, table)
+            case "parquet":
+                read = "read_parquet(?, hive_partitioning = false)"
+                sandbox.execute(f"CREATE TEMP TABLE {table} AS FROM {read}", [str(self.path)])
+        columns = _described(sandbox.columns(table))
+        rows = sandbox.count(table)
+        return TableFacts(document_id=self.source.document_id, columns=columns, rows=rows, csv=facts)
 
 
-def _count(sandbox: Sandbox, table: str) -> int:
-    return int(sandbox.execute(f"SELECT count(*) FROM {table}")[0][0])  # noqa: S608 - a name of ours
+def _run(sandbox: Sandbox, step: Step, second: Iterator[_Table], table: str, result: str) -> StepOutcome:
+    """Make a table of another one by a step."""
+    joined = None
+    if isinstance(step, Join):
+        facts = next(second).load(sandbox, "second")
+        matches = join_tables(sandbox, step, table, "second", result)
+        sandbox.execute("DROP TABLE second")
+        joined = JoinedTable(**facts.model_dump(), **matches._asdict())
+    else:
+        sql, values = compile_step(step, table, list(sandbox.columns(table)))
+        sandbox.execute(f"CREATE TEMP TABLE {result} AS {sql}", values)
+    return StepOutcome(step=step.step, rows=sandbox.count(result), joined=joined)
 
 
 def _described(columns: dict[str, str]) -> list[Column]:
     return [Column(name=name, type=sql_type) for name, sql_type in columns.items()]
-
-
-def _within_size(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Give rows as JSON values, until together they would be too large."""
-    left_bytes = MAX_RESULT_BYTES
-    for row in rows:
-        jsonable = to_jsonable_python(row, inf_nan_mode="null", bytes_mode="base64", serialize_unknown=True)
-        left_bytes -= len(to_json(jsonable))
-        if left_bytes < 0:
-            return
-        yield jsonable

@@ -2,10 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
@@ -14,6 +11,7 @@ from workers.encoding import decode
 from workers.errors import UnreadableError
 from workers.folder import check_size, documents_dir, find_file, read_file
 from workers.tables.csv_table import CsvOptions
+from workers.tables.results import SCHEME, ResultFolder
 
 Format: TypeAlias = Literal["csv", "json", "jsonl", "parquet"]
 
@@ -50,7 +48,8 @@ class TableInput(BaseModel):
         default=None,
         min_length=1,
         max_length=255,
-        description="Name of a file in DOCUMENTS_DIR or one of DATA_ROOTS, with or without its suffix.",
+        description="Name of a file in DOCUMENTS_DIR or one of DATA_ROOTS, with or without its suffix; or result: "
+        "and the id of a job that left its result as a file.",
         examples=["visits"],
     )
     rows: list[dict[str, JsonValue]] | None = Field(
@@ -78,45 +77,64 @@ class TableInput(BaseModel):
             raise ValueError("csv says how a CSV file is written; this is none")
         return self
 
-    @contextmanager
-    def open(self) -> Iterator[tuple[Path, Format]]:
-        """Put the table into a file of its own for as long as the context lasts.
+    def save(self, folder: Path, stem: str, results: ResultFolder) -> tuple[Path, Format]:
+        """Put the table into a file of its own.
 
         The database gets this copy under a name that we chose: what the payload calls it can then mean nothing, and
-        nobody can replace it between the check and the reading. Text is UTF-8 afterwards.
+        nobody can replace it between the check and the reading. Text is UTF-8 afterwards, and has line ends of one
+        kind.
 
-        Yields:
+        Args:
+            folder: Where to put it.
+            stem: What to call it, without a suffix.
+            results: The folder of the results of other jobs.
+
+        Returns:
             The path and its format.
 
         Raises:
             InputError: Its subclasses in workers.errors say whether the name is refused or unknown, the table is too
                 large, or it has a format that is not read here.
         """
-        data, format_ = self._read()
-        with TemporaryDirectory(prefix="data-processing-") as folder:
-            path = Path(folder) / f"input.{format_}"
-            path.write_bytes(data)
-            yield path, format_
+        data, format_ = self._read(results)
+        path = folder / f"{stem}.{format_}"
+        path.write_bytes(data)
+        return path, format_
 
-    def _read(self) -> tuple[bytes, Format]:
+    def _read(self, results: ResultFolder) -> tuple[bytes, Format]:
         if self.rows is not None:
             data, format_ = "\n".join(map(json.dumps, self.rows)).encode(), FORMATS[".jsonl"]
         elif self.text is not None:
             data, format_ = self.text.encode(errors="replace"), self.format or "csv"
         else:
-            path = find_file(self.document_id or "", data_roots(), FORMATS)
+            path = _find(self.document_id or "", results)
             suffix = path.suffix.lower()
             found = self.format or FORMATS.get(suffix)
             if found is None:
                 raise UnreadableError(f"a table ends in {', '.join(FORMATS)}, not in {suffix!r}: say its format")
             data, format_ = read_file(path), found
         check_size(len(data))
-        return (data if format_ == "parquet" else _as_utf8(data)), format_
+        return (data if format_ == "parquet" else _as_text(data)), format_
 
 
-def _as_utf8(data: bytes) -> bytes:
+def _find(document_id: str, results: ResultFolder) -> Path:
+    if document_id.startswith(SCHEME):
+        return results.find(document_id)
+    return find_file(document_id, data_roots(), FORMATS)
+
+
+def _as_text(data: bytes) -> bytes:
+    """Text as UTF-8; where its lines end in several ways, or as on an old Macintosh, all end in a line feed.
+
+    Raises:
+        UnreadableError: It is not text.
+    """
     try:
         data.decode()
     except UnicodeDecodeError:
         return decode(data).encode()
+    if b"\0" in data:
+        raise UnreadableError("the table is not text: it holds NUL bytes. UTF-16 needs its byte order mark")
+    if b"\r" in data and not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data

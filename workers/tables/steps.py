@@ -1,11 +1,12 @@
 """The steps that a data_processing job may declare."""
 
-from enum import StrEnum
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import Field, model_validator
 
-from workers.tables.expressions import MAX_NODES, ColumnName, Condition, Declared, Expression, count_nodes
+from workers.tables.columns import ColumnName, ColumnType
+from workers.tables.expressions import MAX_NODES, Condition, Declared, Expression, count_nodes
+from workers.tables.source import TableInput
 
 _MAX_COLUMNS = 500
 Columns: TypeAlias = Annotated[list[ColumnName], Field(min_length=1, max_length=_MAX_COLUMNS)]
@@ -50,25 +51,6 @@ class Derive(Declared):
     def _is_not_huge(self) -> Self:
         _check_nodes(count_nodes(self.value))
         return self
-
-
-class ColumnType(StrEnum):
-    """What a column can be cast to."""
-
-    TEXT = "text"
-    """Characters."""
-    INTEGER = "integer"
-    """Whole numbers of 64 bits; fractions are rounded."""
-    NUMBER = "number"
-    """Floating point of 64 bits."""
-    DECIMAL = "decimal"
-    """Exact, 18 digits of which 4 after the point."""
-    BOOLEAN = "boolean"
-    """True or false."""
-    DATE = "date"
-    """A day."""
-    TIMESTAMP = "timestamp"
-    """A day and time without a zone."""
 
 
 class Cast(Declared):
@@ -135,9 +117,40 @@ class Limit(Declared):
     offset: int = Field(default=0, ge=0, le=2**53, description="How many to leave out before them.")
 
 
-Step: TypeAlias = Annotated[
-    Filter | Select | Rename | Derive | Cast | Dedupe | Aggregate | Sort | Limit, Field(discriminator="step")
-]
+class KeyPair(Declared):
+    """Two columns that are to be equal."""
+
+    left: ColumnName = Field(description="The column of the table that the steps work on.")
+    right: ColumnName = Field(description="The column of the second table.")
+
+
+class Join(Declared):
+    """Add the columns of a second table, where the keys of its rows are equal to those of this one's.
+
+    A null is equal to nothing. A row that finds several partners is there once with each. The keys stand once in the
+    result, under the names that this table has for them.
+    """
+
+    step: Literal["join"]
+    table: TableInput = Field(description="The second table, named as the first one is.")
+    on: list[ColumnName | KeyPair] = Field(
+        min_length=1, max_length=20, description="What must be equal: columns that both have, or pairs of columns."
+    )
+    how: Literal["inner", "left", "right", "full", "semi", "anti"] = Field(
+        default="inner",
+        description="Rows without a partner: inner leaves them out, left keeps those of this table, right those of "
+        "the second, full both. semi keeps the rows that have a partner as they are, anti those that have none.",
+    )
+    suffix: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=30,
+        description="Added to a column of the second table whose name this one has too; without it that is an error.",
+    )
+
+
+OneTableStep: TypeAlias = Filter | Select | Rename | Derive | Cast | Dedupe | Aggregate | Sort | Limit
+Step: TypeAlias = Annotated[OneTableStep | Join, Field(discriminator="step")]
 
 
 def _check_nodes(nodes: int) -> None:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from workers.app import tracker
+from jobtracker import current_job
+from workers.app import settings, tracker
 from workers.confined.caller import run_confined
+from workers.tables.results import ResultFolder
 from workers.work.data_processing import DataProcessingPayload
 
 
@@ -19,4 +21,11 @@ def data_processing(results: list[Any] | None = None, /, **payload: Any) -> dict
         A ProcessedTable as JSON.
     """
     del results
-    return run_confined("data_processing:run", payload=payload)
+    # Not all of the settings reach the confined process, and its temporary folder goes with it.
+    folder = ResultFolder.of_settings(keep_s=settings.retention_ms / 1000)
+    record = {
+        "job_id": current_job().id,
+        "max_bytes": settings.max_result_bytes,
+        "folder": folder.model_dump(mode="json"),
+    }
+    return run_confined("data_processing:run", payload=payload, record=record)

@@ -1,37 +1,66 @@
 """data_processing: declared steps over a table."""
 
-from typing import Any
+import json
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from workers.progress import Job
-from workers.tables.processing import MAX_ROWS, process_table
+from workers.tables.output import MAX_ROWS, Delivery
+from workers.tables.processing import process_table
+from workers.tables.results import Output
 from workers.tables.source import TableInput
-from workers.tables.steps import Step
+from workers.tables.steps import Join, Step
+
+_MAX_JOINS = 8
 
 
 class DataProcessingPayload(TableInput):
     """A table, and what to do with it."""
 
     steps: list[Step] = Field(default=[], max_length=50, description="Run one after the other; none gives the table.")
-    max_rows: int = Field(default=1_000, ge=0, le=MAX_ROWS, description="The most rows of the result to give.")
+    max_rows: int | None = Field(
+        default=None,
+        ge=0,
+        le=MAX_ROWS,
+        description="The most rows of the result to give in the job's record. By default as many as it can hold "
+        "(MAX_RESULT_BYTES), and where that is not all of them, all in a file.",
+    )
+    output: Output | None = Field(default=None, description="Write the result as a file, however large it is.")
+
+    @model_validator(mode="after")
+    def _joins_few_tables(self) -> Self:
+        joins = sum(isinstance(step, Join) for step in self.steps)
+        if joins > _MAX_JOINS:
+            raise ValueError(f"has {joins} joins; at most {_MAX_JOINS} are taken")
+        return self
 
 
-def run(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
+def run(job: Job, payload: dict[str, Any], record: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run declared steps over a table.
 
     Args:
         job: Told how far it is.
         payload: The fields of DataProcessingPayload.
+        record: Of the job's record: job_id, max_bytes and folder, as Delivery has them.
 
     Returns:
         A ProcessedTable as JSON.
     """
     request = DataProcessingPayload.model_validate(payload)
-    table = process_table(request, request.steps, request.max_rows, progress=job.progress)
+    format_ = request.output.format if request.output else None
+    delivery = Delivery(max_rows=request.max_rows, format=format_, **(record or {}))
+    table = process_table(request, request.steps, delivery, progress=job.progress)
     job.log(f"read {table.document_id or 'the input'}: rows {table.input_rows}, columns {len(table.input_columns)}")
     for number, outcome in enumerate(table.steps, start=1):
-        job.log(f"step {number} ({outcome.step}): rows {outcome.rows}")
+        joined = outcome.joined
+        partners = "" if joined is None else f"; without a partner {joined.unmatched}, with several {joined.repeated}"
+        job.log(f"step {number} ({outcome.step}): rows {outcome.rows}{partners}")
+    if table.file:
+        job.log(f"the whole result is {table.file.document_id}: rows {table.file.rows}, bytes {table.file.bytes}")
     if table.truncated:
-        job.log(f"the result gives {len(table.rows)} of {table.total_rows} rows", "warning")
-    return table.model_dump(mode="json")
+        job.log(f"the record gives {len(table.rows)} of {table.total_rows} rows", "warning")
+    result = table.model_dump(mode="json")
+    if len(json.dumps(result)) > delivery.max_bytes:
+        job.log("what describes the columns is larger than MAX_RESULT_BYTES: the record has no result", "warning")
+    return result

@@ -1,0 +1,155 @@
+"""Read JSON objects into a table: no number loses a digit, and no text is guessed to be something else."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from workers.errors import InputError, UnreadableError
+from workers.tables.columns import literal, quote
+from workers.tables.csv_dialect import MAX_COLUMNS, MAX_NAME_CHARS
+from workers.tables.found_types import TEXT, TIMES, find_types
+from workers.tables.sandbox import Sandbox
+
+_LONG = "[0-9]{16}"
+"""Floating point has 15 digits: a whole number of more may become another one."""
+
+_WHOLE = {"BIGINT": f"@v BETWEEN {-(2**63)} AND {2**63 - 1}", "HUGEINT": "true"}
+_NUMBERS = {
+    "HUGEINT": "regexp_full_match(@v, '-?[0-9]{1,38}')",
+    # NaN and Infinity are what Python writes.
+    "DOUBLE": (
+        "CASE WHEN strlen(@v) < 16 AND NOT regexp_matches(@v, '[eE]') THEN true "
+        f"ELSE NOT regexp_full_match(@v, '-?{_LONG}[0-9]*') "
+        "AND (isfinite(TRY_CAST(@v AS DOUBLE)) OR @v IN ('NaN', 'Infinity', '-Infinity')) END"
+    ),
+}
+
+
+class _Found(NamedTuple):
+    """What becomes of a column."""
+
+    read_as: str
+    tests: Mapping[str, str]
+    """The types that its values may be of, as find_types takes them."""
+
+
+_TEXT = _Found(TEXT, TIMES)
+_FOUND = {
+    "BIGINT": _Found("BIGINT", _WHOLE),
+    "HUGEINT": _Found("HUGEINT", _WHOLE),
+    "DOUBLE": _Found(TEXT, _NUMBERS),
+    "BOOLEAN": _Found("BOOLEAN", {"BOOLEAN": "true"}),
+    '"NULL"': _Found(TEXT, {}),
+    # Whatever else it sees in texts, they are read as they are.
+    **dict.fromkeys(("VARCHAR", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID"), _TEXT),
+}
+"""By what DuckDB calls what it found; it calls whole numbers DOUBLE where they are large, and reads them as text."""
+
+_UNSURE = re.compile(r"JSON|NULL|DATE|TIME|UUID|MAP|UNION")
+"""In the type of lists and objects: values that would not stay as they are."""
+
+_MADE_UP = re.compile(r"(.+)_[0-9]+")
+"""What DuckDB calls a column whose name differs from another one's by capitals."""
+
+_FORMATS = {"json": "auto", "jsonl": "newline_delimited"}
+
+
+def load_json(sandbox: Sandbox, path: Path, format_: Literal["json", "jsonl"], table: str) -> None:
+    """Read a JSON file into a table.
+
+    A column has one of the types of JSON, or is a date or timestamp where all its texts are ISO 8601. Where types are
+    mixed it is text, and where they are mixed with lists or objects JSON.
+
+    Args:
+        sandbox: It may read the file.
+        path: The file.
+        format_: Objects in an array, or one a line.
+        table: The name of the table.
+
+    Raises:
+        InputError: It can't be read, or its rows are no objects.
+    """
+    columns = _columns(sandbox, path, format_)
+    found = {name: _FOUND[sql_type] for name, sql_type in columns.items() if sql_type in _FOUND}
+    read = ", ".join(f"{literal(name)}: '{found[name].read_as if name in found else 'JSON'}'" for name in columns)
+    raw = f"{table}_raw"
+    sandbox.execute(
+        f"CREATE TEMP TABLE {raw} AS FROM read_json(?, columns = {{{read}}}, {_options(path, format_)})", [str(path)]
+    )
+    _check_names(sandbox, raw, columns)
+    types = find_types(sandbox, raw, {name: each.tests for name, each in found.items()})
+    values = ", ".join(
+        f"CAST({quote(name)} AS {types[name]}) AS {quote(name)}"
+        if name in types
+        else f"{_mixed(sandbox, raw, name, sql_type)} AS {quote(name)}"
+        for name, sql_type in columns.items()
+    )
+    sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {values} FROM {raw}")  # noqa: S608 (quoted names)
+    sandbox.execute(f"DROP TABLE {raw}")
+
+
+def _options(path: Path, format_: str) -> str:
+    longest = max(path.stat().st_size + 1, 2**24)
+    return f"format = '{_FORMATS[format_]}', maximum_object_size = {longest}, hive_partitioning = false"
+
+
+def _columns(sandbox: Sandbox, path: Path, format_: str) -> dict[str, str]:
+    """Give the columns in order, each with the type that DuckDB found by looking at all rows."""
+    try:
+        described = sandbox.execute(
+            f"DESCRIBE FROM read_json(?, {_options(path, format_)}, sample_size = -1, map_inference_threshold = -1, "
+            "field_appearance_threshold = 0, records = true, dateformat = '@', timestampformat = '@')",
+            [str(path)],
+        )
+    except InputError as error:
+        if "expected records" not in str(error):
+            raise
+        raise UnreadableError(_complaint(sandbox, path, format_)) from error
+    columns = {str(name): str(sql_type) for name, sql_type, *_ in described}
+    if len(columns) > MAX_COLUMNS:
+        raise UnreadableError(f"the objects have {len(columns):,} names in all; at most {MAX_COLUMNS:,} are read")
+    longest = max(map(len, columns))
+    if longest > MAX_NAME_CHARS:
+        raise UnreadableError(f"a name has {longest:,} characters; at most {MAX_NAME_CHARS:,} are read")
+    return columns
+
+
+def _complaint(sandbox: Sandbox, path: Path, format_: str) -> str:
+    """Why this is no table."""
+    sandbox.execute(
+        "CREATE TEMP TABLE objects AS SELECT row_number() OVER () AS n, json_type(json) AS t "  # noqa: S608 (our words)
+        f"FROM read_json_objects(?, {_options(path, format_)})",
+        [str(path)],
+    )
+    [(count, number)] = sandbox.execute("SELECT count(*), min(n) FILTER (t <> 'OBJECT') FROM objects")
+    if number is not None:
+        return f"row {number} is no object: a table is an array of objects, or one object a line"
+    return "the objects of the table have no names, or an empty one" if count else "the table has no row"
+
+
+def _check_names(sandbox: Sandbox, table: str, columns: Mapping[str, str]) -> None:
+    """Raise UnreadableError where a column has a made-up name, so that none of its values was found."""
+    known = {name.lower() for name in columns}
+    doubtful = [name for name in columns if (made := _MADE_UP.fullmatch(name)) and made[1].lower() in known]
+    for name in doubtful:
+        if not sandbox.execute(f"SELECT count({quote(name)}) FROM {table}")[0][0]:  # noqa: S608 (quoted)
+            raise UnreadableError(f"two names in the objects differ by capitals only; DuckDB calls one {name!r}")
+
+
+def _mixed(sandbox: Sandbox, table: str, name: str, sql_type: str) -> str:
+    """The value of a column of objects, lists, or of several types, as SQL."""
+    column = quote(name)
+    if sql_type == "JSON":
+        has_nested = f"bool_or(json_type({column}) IN ('OBJECT', 'ARRAY'))"
+        [(nested,)] = sandbox.execute(f"SELECT {has_nested} FROM {table}")  # noqa: S608 (quoted)
+        return column if nested else f"{column} ->> '$'"
+    is_long = f"bool_or(regexp_matches({column}::VARCHAR, '{_LONG}'))"
+    is_unsure = _UNSURE.search(sql_type) or sql_type.count(",") >= _MAX_FIELDS
+    if is_unsure or sandbox.execute(f"SELECT {is_long} FROM {table}")[0][0]:  # noqa: S608 (quoted)
+        return column
+    return f"CAST({column} AS {sql_type})"
+
+
+_MAX_FIELDS = 200
+"""An object within a row that has more stays JSON: its names are rather values."""

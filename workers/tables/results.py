@@ -1,0 +1,220 @@
+"""The folder of results that are too large for a job's record, or that are wanted as files."""
+
+import hashlib
+import os
+import secrets
+import stat
+import tempfile
+import time
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, Self, TypeAlias, get_args
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workers.errors import NotFoundError, ResultNotKeptError, TooLargeError
+from workers.folder import document_max_bytes, find_file
+from workers.tables.settings import TableSettings
+
+FileFormat: TypeAlias = Literal["jsonl", "csv", "parquet"]
+SCHEME = "result:"
+"""What the document_id of such a file begins with."""
+
+_MARK = ".result."
+"""In the name of each file, before its format: nothing else in the folder is ever removed."""
+_PART = _MARK + "part"
+_STALE_S = 3_600
+"""So long after it was last written to, a file that was not finished is a killed worker's."""
+
+_MAX_NAME = 150
+
+
+class Output(BaseModel):
+    """What a payload says of the result as a file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: FileFormat = Field(
+        description="jsonl has one object a line, as `rows` has them; csv has the names of the columns in its first "
+        "line; parquet keeps all types as they are."
+    )
+
+
+class ResultFile(BaseModel):
+    """A result as a file in RESULTS_DIR."""
+
+    document_id: str = Field(description="By this name other data_processing jobs read it: result:, the job's id, …")
+    file: str = Field(description="Its name in RESULTS_DIR.")
+    format: FileFormat = Field(description="How it is written.")
+    bytes: int = Field(description="Its size.")
+    rows: int = Field(description="How many rows it has: all of the result.")
+    sha256: str = Field(description="The digest of its bytes, hexadecimal.")
+
+
+class ResultFolder(BaseModel):
+    """The folder, which all workers share that read each other's results.
+
+    Attributes:
+        path: Where it is.
+        private: It must be this user's alone: it is in a folder where everybody may write.
+        max_file_bytes: The most that one file may take: what could not be read again is not written.
+        max_bytes: The most that all of them may take.
+        keep_s: Older ones go when the next one is written; their jobs have left the tracker.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    private: bool
+    max_file_bytes: int
+    max_bytes: int
+    keep_s: float
+
+    @classmethod
+    def of_settings(cls, keep_s: float = 7 * 86_400) -> Self:
+        """The folder that RESULTS_DIR names."""
+        settings = TableSettings.from_env()
+        path = settings.results_dir
+        if path is None:
+            owner = f"jobtracker-{os.geteuid()}" if hasattr(os, "geteuid") else "jobtracker"
+            path = Path(tempfile.gettempdir()) / owner / "results"
+        return cls(
+            path=path,
+            private=settings.results_dir is None,
+            max_file_bytes=document_max_bytes(),
+            max_bytes=settings.results_max_bytes,
+            keep_s=keep_s,
+        )
+
+    def write(self, job_id: str, format_: FileFormat, rows: int, chunks: Iterable[bytes]) -> ResultFile:
+        """Keep a result. One that the job has left before is replaced as a whole, or not at all.
+
+        Args:
+            job_id: The job.
+            format_: How it is written.
+            rows: How many rows it has.
+            chunks: Its bytes.
+
+        Raises:
+            TooLargeError: It is larger than DOCUMENT_MAX_BYTES allows.
+            ResultNotKeptError: The folder can't be written to, or is full.
+        """
+        stem = _file_stem(job_id)
+        name = f"{stem}{_MARK}{format_}"
+        try:
+            self._open()
+            left_bytes = self.max_bytes - self._tidy(but_for=name)
+            part = self.path / f".{secrets.token_hex(8)}{_PART}"
+            try:
+                size_bytes, sha256 = self._fill(part, chunks, left_bytes)
+                part.replace(self.path / name)
+                for other in set(get_args(FileFormat)) - {format_}:  # a job has one result
+                    (self.path / f"{stem}{_MARK}{other}").unlink(missing_ok=True)
+            finally:
+                part.unlink(missing_ok=True)
+        except OSError as error:
+            raise ResultNotKeptError(
+                f"the result can't be written to RESULTS_DIR ({error.strerror or error}): set it to a folder that "
+                "all workers can write to, or take fewer rows"
+            ) from error
+        return ResultFile(
+            document_id=f"{SCHEME}{stem}.{format_}",
+            file=name,
+            format=format_,
+            bytes=size_bytes,
+            rows=rows,
+            sha256=sha256,
+        )
+
+    def find(self, document_id: str) -> Path:
+        """Find the file of a result by its document_id, with or without its suffix.
+
+        Raises:
+            InputError: As find_file; NotFoundError also where there is no folder.
+        """
+        stem, dot, format_ = document_id.removeprefix(SCHEME).rpartition(".")
+        name = stem + _MARK + format_ if dot else format_ + _MARK.rstrip(".")
+        try:
+            if self.path.exists():
+                self._open()
+                return find_file(name, [self.path], [f".{each}" for each in get_args(FileFormat)])
+        except (OSError, NotFoundError):  # OSError: the folder is not ours alone
+            pass
+        raise NotFoundError(f"there is no {document_id!r} in RESULTS_DIR; results stay as long as their jobs")
+
+    def _open(self) -> None:
+        """Make the folder where it is missing; refuse one that others may write to where that must not be.
+
+        Raises:
+            OSError: It can't be made, or is refused.
+        """
+        folders = [self.path.parent, self.path] if self.private else [self.path]
+        if not self.private:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        for folder in folders:
+            with suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+            if self.private:
+                _expect_private(folder)
+
+    def _tidy(self, but_for: str) -> int:
+        """Remove what is too old; give how many bytes the rest takes, without the file of that name."""
+        now, size_bytes = time.time(), 0
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                with suppress(OSError):  # gone, or another user's in a folder that is shared
+                    state = entry.stat(follow_symlinks=False)
+                    if _MARK not in entry.name or not stat.S_ISREG(state.st_mode):
+                        continue
+                    if now - state.st_mtime > (_STALE_S if entry.name.endswith(_PART) else self.keep_s):
+                        Path(entry.path).unlink()
+                    elif entry.name != but_for:
+                        size_bytes += state.st_size
+        return size_bytes
+
+    def _fill(self, part: Path, chunks: Iterable[bytes], left_bytes: int) -> tuple[int, str]:
+        digest, size_bytes = hashlib.sha256(), 0
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
+            for chunk in chunks:
+                size_bytes += len(chunk)
+                check_result_size(size_bytes, self.max_file_bytes)
+                if size_bytes > left_bytes:
+                    raise ResultNotKeptError(
+                        f"the results in RESULTS_DIR would take more than RESULTS_MAX_BYTES allows, "
+                        f"{self.max_bytes:,} bytes: raise it, or delete files there"
+                    )
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        return size_bytes, digest.hexdigest()
+
+
+def _expect_private(folder: Path) -> None:
+    """Raise OSError where a folder is not this user's alone."""
+    state = folder.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid() or state.st_mode & 0o077:
+        raise PermissionError("its default is a folder that others can write to")
+
+
+def check_result_size(size_bytes: int, limit_bytes: int) -> None:
+    """Raise TooLargeError when a result of that size could not be read again."""
+    if size_bytes > limit_bytes:
+        raise TooLargeError(
+            f"the result takes more than DOCUMENT_MAX_BYTES allows, {limit_bytes:,} bytes: raise it, take fewer rows "
+            "or columns, or give only a part of it (max_rows)"
+        )
+
+
+def _file_stem(job_id: str) -> str:
+    """A name for each job that no other has, and safe in a folder: an id may be any text that a caller chose."""
+    if not job_id:  # not a tracked task
+        return uuid.uuid4().hex
+    data = job_id.encode(errors="surrogatepass")
+    name = quote(data, safe="").replace(".", "%2E")
+    # quote writes "%" before two digits only, so this is nobody else's name
+    return name if len(name) <= _MAX_NAME else "%sha256-" + hashlib.sha256(data).hexdigest()
