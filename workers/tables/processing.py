@@ -76,7 +76,6 @@ def process_table(
     delivery: Delivery,
     *,
     progress: Callable[[int, int, str], object] = lambda done, total, note: None,  # noqa: ARG005
-    check: Callable[[], object] = lambda: None,
 ) -> ProcessedTable:
     """Run the steps one after the other over a table.
 
@@ -85,7 +84,6 @@ def process_table(
         steps: What to do with it.
         delivery: How much of the result to give, and where to keep the whole of it.
         progress: Told (done, total, note) before each step.
-        check: Called several times a second; what it raises stops the work.
 
     Raises:
         InputError: The input cannot be read, or a step does not fit it; the message names the step.
@@ -100,7 +98,7 @@ def process_table(
             for number, source in enumerate(sources)
         ]
         files = [*(table.path for table in tables), *copies(folder)]
-        with Sandbox(files, folder / "spill", check) as sandbox:
+        with Sandbox(files, folder / "spill") as sandbox:
             progress(0, total, f"reading {tables[0].format}")
             read = tables[0].load(sandbox, "t0")
             outcomes, second = [], iter(tables[1:])

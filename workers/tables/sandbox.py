@@ -3,22 +3,23 @@
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import duckdb
 
-from workers.errors import InputError, NameRefusedError
+from workers.errors import InputError, NameRefusedError, OverBudgetError
 from workers.tables.settings import TableSettings
 
 SPILL_LIMIT_BYTES = 2 * 1024**3
 """How much of a table that does not fit into memory may go to disk."""
 
-POLL_INTERVAL_S = 0.2
-"""How often a running query lets the job look whether it is to stop."""
+_POLL_INTERVAL_S = 0.2
+"""How often it is looked how far a watched statement is."""
 
 _GLOB = re.compile(r"[*?\[\]{}]")
 T = TypeVar("T")
@@ -31,13 +32,12 @@ class Sandbox:
     reach another file, the network or an extension.
     """
 
-    def __init__(self, files: Sequence[Path], spill: Path, check: Callable[[], object]) -> None:
+    def __init__(self, files: Sequence[Path], spill: Path) -> None:
         """Open the sandbox.
 
         Args:
             files: The only ones that can be read, and written.
             spill: A folder for what does not fit into memory.
-            check: Called about five times a second while a query runs; what it raises stops the query.
 
         Raises:
             NameRefusedError: A path has a character that DuckDB takes for a pattern.
@@ -46,7 +46,6 @@ class Sandbox:
             if _GLOB.search(str(file)):
                 raise NameRefusedError(f"{file.name!r} cannot be read: rename it without any of * ? [ ] {{ }}")
         self._files = files
-        self._check = check
         settings = TableSettings.from_env()
         self._connection = duckdb.connect(
             ":memory:",
@@ -65,7 +64,6 @@ class Sandbox:
         self._connection.execute("SET enable_external_access = false")
         self._connection.execute("SET TimeZone = 'UTC'")
         self._connection.execute("SET lock_configuration = true")
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb")
 
     def __enter__(self) -> Self:
         return self
@@ -73,7 +71,6 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._thread.shutdown(wait=True)
         self._connection.close()
 
     def columns(self, table: str) -> dict[str, str]:
@@ -92,13 +89,23 @@ class Sandbox:
         Args:
             sql: With "?" for each value.
             values: What stands for each "?".
-            check: Called as the sandbox's own one is, after it.
+            check: Called about five times a second while the statement runs; what it raises stops that.
 
         Raises:
-            InputError: DuckDB refuses: a type or value does not fit, the file is damaged, memory is short.
-            BaseException: What a check raised, once the query has stopped.
+            InputError: DuckDB refuses: a type or value does not fit, the file is damaged.
+            OverBudgetError: Memory is short.
+            BaseException: What the check raised, once the statement has stopped.
         """
-        return self._run(lambda: self._connection.execute(sql, list(values)).fetchall(), check)
+        with self._errors():
+            if check is None:
+                return self._connection.execute(sql, list(values)).fetchall()
+            with ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb") as thread:
+                running = thread.submit(lambda: self._connection.execute(sql, list(values)).fetchall())
+                try:
+                    return self._watched(running, check)
+                except BaseException:
+                    self._stop(running.done)
+                    raise
 
     def batches(self, sql: str, rows: int) -> Iterator[list[tuple[Any, ...]]]:
         """Run one statement, and give its rows so many at a time; no other may run meanwhile.
@@ -106,29 +113,31 @@ class Sandbox:
         Raises:
             InputError: As execute.
         """
-        result = self._run(lambda: self._connection.execute(sql))
-        while batch := self._run(lambda: result.fetchmany(rows)):
-            yield batch
-            self._check()  # whoever takes the rows may need longer for them than the query
+        with self._errors():
+            result = self._connection.execute(sql)
+            while batch := result.fetchmany(rows):
+                yield batch
 
-    def _run(self, query: Callable[[], T], check: Callable[[], object] | None = None) -> T:
-        # The query runs in a thread, so that the check runs in the one that the job belongs to.
-        future = self._thread.submit(query)
+    @staticmethod
+    def _watched(running: Future[T], check: Callable[[], object]) -> T:
+        while True:
+            try:
+                return running.result(timeout=_POLL_INTERVAL_S)
+            except FutureTimeoutError:
+                check()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Say what DuckDB refuses as an error of ours."""
         try:
-            while True:
-                try:
-                    return future.result(timeout=POLL_INTERVAL_S)
-                except FutureTimeoutError:
-                    self._check()
-                    if check is not None:
-                        check()
+            yield
+        except duckdb.OutOfMemoryException as error:
+            memory_mb = TableSettings.from_env().table_memory_mb
+            raise OverBudgetError(f"used more than {memory_mb} MB of memory for tables (TABLE_MEMORY_MB)") from error
         except duckdb.Error as error:
             raise InputError(self._explain(error)) from error
         except (OverflowError, UnicodeError) as error:
             raise InputError(f"a value or name cannot be used in the database: {error}") from error
-        except BaseException:
-            self._stop(future.done)
-            raise
 
     def _stop(self, is_done: Callable[[], bool]) -> None:
         """Interrupt until the query has ended: an interrupt that comes before it began does nothing."""
