@@ -6,8 +6,9 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workers.content import Heading
-from workers.folder import check_size, documents_dir, find_file, read_file
+from workers.folder import documents_dir, find_file, read_file
 from workers.formats import MEDIA_TYPES, PLAIN, read_content
+from workers.limits import check_characters, check_size
 from workers.progress import Track, untracked
 
 _ONE_OF_BOTH: dict[str, Any] = {
@@ -64,6 +65,7 @@ class DocumentInput(BaseModel):
         if self.document_id is None:
             text = self.text or ""
             check_size(len(text.encode("utf-8", errors="surrogatepass")))
+            check_characters(len(text))
             # As it is, line ends included: the caller counts offsets in what it sent.
             return Document(id=None, media_type=PLAIN, text=text, pages=(text,))
         path = find_file(self.document_id, [documents_dir()], MEDIA_TYPES)

@@ -1,5 +1,10 @@
 """What can be wrong with a document or a table that a job names, and with where its result goes."""
 
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class InputError(ValueError):
     """The input of a job cannot be used; the message is meant for whoever made the job."""
@@ -31,3 +36,35 @@ class ResultNotKeptError(InputError):
 
 class WorkFailedError(RuntimeError):
     """The work failed in a way that nobody foresaw, of which a note has the traceback, or its process was killed."""
+
+
+_DAMAGE: tuple[type[Exception], ...] = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    OSError,
+    EOFError,
+    zlib.error,
+    struct.error,
+)
+"""What parsers raise, beside their own errors, where a file is not what they take for granted."""
+
+
+@contextmanager
+def unreadable_if_damaged(message: str, *errors: type[Exception]) -> Iterator[None]:
+    """Turn what a parser raises into an UnreadableError.
+
+    Args:
+        message: What it says then, before the parser's own words.
+        errors: The parser's own errors.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except errors + _DAMAGE as error:
+        raise UnreadableError(f"{message}: {error}") from error

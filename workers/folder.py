@@ -5,21 +5,15 @@ import stat
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from workers.errors import NameRefusedError, NotFoundError, TooLargeError, UnreadableError
+from workers.errors import NameRefusedError, NotFoundError, UnreadableError
+from workers.limits import check_size
 
 SAMPLE_DOCUMENTS_DIR = Path(__file__).with_name("sample_documents")
-
-_DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 
 
 def documents_dir() -> Path:
     """Give the folder of the documents: the setting DOCUMENTS_DIR, by default the shipped samples."""
     return Path(os.environ.get("DOCUMENTS_DIR") or SAMPLE_DOCUMENTS_DIR)
-
-
-def document_max_bytes() -> int:
-    """Give the largest input that is read, in bytes: the setting DOCUMENT_MAX_BYTES, by default 64 MiB."""
-    return int(os.environ.get("DOCUMENT_MAX_BYTES") or _DEFAULT_MAX_BYTES)
 
 
 def find_file(name: str, roots: Sequence[Path], suffixes: Collection[str]) -> Path:
@@ -50,13 +44,6 @@ def find_file(name: str, roots: Sequence[Path], suffixes: Collection[str]) -> Pa
         if found:
             return found[0]
     raise NotFoundError(f"there is no {name!r}")
-
-
-def check_size(size_bytes: int) -> None:
-    """Raise TooLargeError when an input of that size is over the limit."""
-    limit_bytes = document_max_bytes()
-    if size_bytes > limit_bytes:
-        raise TooLargeError(f"the input has {size_bytes:,} bytes, DOCUMENT_MAX_BYTES allows {limit_bytes:,}")
 
 
 def read_file(path: Path) -> bytes:

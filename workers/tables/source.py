@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from workers.encoding import decode
 from workers.errors import UnreadableError
-from workers.folder import check_size, documents_dir, find_file, read_file
+from workers.folder import documents_dir, find_file, read_file
+from workers.limits import check_size
 from workers.tables.csv_table import CsvOptions
 from workers.tables.results import SCHEME, ResultFolder
 
