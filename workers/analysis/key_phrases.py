@@ -60,20 +60,21 @@ def find_key_phrases(sentences: Sequence[str], language: str, limit: int) -> lis
         return []
     found = _candidates(tokens, weights)
     best = sorted(
-        (_score(key, len(uses), weights), key, uses)
-        for key, uses in found.items()
+        (_score(key, use.count, weights), key)
+        for key, use in found.items()
         # "Gannet Island ferry", said once, is a chance neighbour of "Gannet Island", said often.
-        if all(len(found[part]) == len(uses) for part in (key[:-1], key[1:]) if len(part) > 1)
+        if all(found[part].count == use.count for part in (key[:-1], key[1:]) if len(part) > 1)
     )
     chosen: list[KeyPhrase] = []
     covered: set[str] = set()
-    for score, key, uses in best:
+    for score, key in best:
         if len(chosen) == limit:
             break
         # A phrase most of whose words a better one has already said adds little.
         if 2 * len(covered.intersection(key)) <= len(set(key)) and not covered.issuperset(key):
             covered.update(key)
-            chosen.append(KeyPhrase(phrase=uses[0], score=float(f"{score:.3g}"), count=len(uses)))
+            use = found[key]
+            chosen.append(KeyPhrase(phrase=use.written, score=float(f"{score:.3g}"), count=use.count))
     return chosen
 
 
@@ -111,8 +112,9 @@ def _term_weights(tokens: Sequence[list[str]], stops: frozenset[str]) -> dict[st
     if not terms:
         return {}
     counts = [term.count for term in terms.values()]
+    max_count = max(counts)
     usual_count = fmean(counts) + pstdev(counts)
-    return {word: _weight(term, max(counts), usual_count, len(tokens)) for word, term in terms.items()}
+    return {word: _weight(term, max_count, usual_count, len(tokens)) for word, term in terms.items()}
 
 
 def _weight(term: _Term, max_count: int, usual_count: float, sentences: int) -> float:
@@ -124,16 +126,25 @@ def _weight(term: _Term, max_count: int, usual_count: float, sentences: int) -> 
     return relatedness * position / (case + (term.count / usual_count + spread) / relatedness)
 
 
-def _candidates(tokens: Sequence[list[str]], weights: dict[str, float]) -> dict[tuple[str, ...], list[str]]:
-    """Collect the runs of up to three terms, and how each was written each time."""
-    found: defaultdict[tuple[str, ...], list[str]] = defaultdict(list)
+@dataclass(slots=True)
+class _Use:
+    written: str
+    """As it is written where it first occurs."""
+    count: int = 0
+
+
+def _candidates(tokens: Sequence[list[str]], weights: dict[str, float]) -> dict[tuple[str, ...], _Use]:
+    """Collect the runs of up to three terms."""
+    found: dict[tuple[str, ...], _Use] = {}
     for sentence in tokens:
         for start in range(len(sentence)):
             for end in range(start + 1, min(start + _MAX_WORDS, len(sentence)) + 1):
                 if sentence[end - 1].lower() not in weights:
                     break
                 key = tuple(token.lower() for token in sentence[start:end])
-                found[key].append(" ".join(sentence[start:end]))
+                if key not in found:
+                    found[key] = _Use(" ".join(sentence[start:end]))
+                found[key].count += 1
     return found
 
 

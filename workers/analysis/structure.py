@@ -15,7 +15,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:['\u2019\-][^\W\d_]+)*")
 _LINE_BREAK = re.compile(r"\n")
 _PARAGRAPH_BREAK = re.compile(r"\n[ \t\r]*\n\s*")
 _LIST_ITEM = re.compile(r"\n[ \t]*(?:[-*+•\u2013]|\(?\d{1,3}[.)])[ \t]+")
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”\u2019»)\]]*(?=\s)|[。\uff01\uff1f]+[」』”]?")
+# Possessive, and never from within a run of marks: a line of a million dots is passed once.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”\u2019»)\]]*+(?=\s)|[。\uff01\uff1f]++[」』”]?")
 _TITLE = re.compile(
     r"(?:\b(?:dr|mr|mrs|ms|prof|st|vs|dept|e\.g|i\.e|cf|bzw|evtl|z\.\s?b|d\.\s?h|u\.\s?a|sr|sra|dra|mme|mlle)"
     r"|\b[^\W\d_])\.$",
@@ -27,6 +28,8 @@ _ORDINAL_LANGUAGES = frozenset({"de", "da", "no", "nb", "fi", "cs", "sk", "pl", 
 _NEXT_CHARACTER = re.compile(r"\s*(\S?)")
 _NUMBERED_LINE = re.compile(r"(?P<number>\d{1,2}(?:\.\d{1,2}){0,4})\.?[ \t]+[^\W\d_].*")
 _MAX_HEADING_CHARACTERS = 80
+_LOOK_BACK = 12
+"""So many characters before a full stop tell whether it ends a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,10 +156,10 @@ def _sentences(text: str, span: Part, language: str | None) -> Iterator[Part]:
 
 def _goes_on(text: str, start: int, stop: int, end: int, language: str | None) -> bool:
     """Say whether the full stop before `stop` is one inside a sentence."""
-    before = text[max(start, stop - 12) : stop]
+    before = text[max(start, stop - _LOOK_BACK) : stop]
     after = _NEXT_CHARACTER.match(text, stop, end)
     following = after[1] if after else ""
-    opens_with_number = before == text[start:stop]
+    opens_with_number = stop - start <= _LOOK_BACK
     return bool(
         following.islower()
         or _TITLE.search(before)
