@@ -8,7 +8,7 @@ from zipfile import BadZipFile
 
 from lxml import etree
 
-from workers.content import BLOCK_BREAK, Block, Content, content_of
+from workers.content import Block, Content, content_of
 from workers.docx_package import Package, XmlTarget
 from workers.docx_styles import NAMESPACES, Styles, attribute, outline_level
 from workers.errors import UnreadableError, unreadable_if_damaged
@@ -179,7 +179,6 @@ class _Body(XmlTarget):
         text = paragraph.text.getvalue().strip()
         if not text:
             return
-        self._count(len(BLOCK_BREAK))
         level = self._styles.level(paragraph.style) if paragraph.level is None else paragraph.level
         self._put(text, level or None)
 

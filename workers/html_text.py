@@ -21,10 +21,10 @@ _INLINE = frozenset({
 })
 # fmt: on
 _UNSEEN = frozenset({"noscript", "template", "svg", "select"})
-_RAW = frozenset({"script", "style", "title", "iframe", "noembed", "noframes", "xmp", "textarea"})
+_UNSEEN_RAW = frozenset({"script", "style", "title", "iframe", "noembed", "noframes"})
+_RAW = frozenset({"xmp", "textarea"}) | _UNSEEN_RAW
 """In these a tag is text."""
 
-_SHOWN_RAW = frozenset({"xmp", "textarea"})
 
 # Possessive throughout: what has matched is never tried again in another way. Without its ">" a tag lasts to the end.
 _TAG = re.compile(
@@ -90,6 +90,8 @@ def _blocks(html: str) -> Iterator[Block]:
             line.add(_SPACE.sub(" ", text))
         elif name == "br":
             line.add("\n")
+        elif name in _UNSEEN or name in _UNSEEN_RAW:
+            continue
         elif name not in _INLINE:
             yield from line.end_at(tag)
         elif tag in {"td", "th"}:
@@ -133,8 +135,8 @@ def _tokens(html: str) -> Iterator[tuple[int, str, str]]:
             yield start, match["end"] + name, ""
         if name in _RAW and not match["end"]:
             start, position = position, _raw_end(html, name, position)
-            if name in _SHOWN_RAW:
-                yield start, "", html[start:position]
+            if name not in _UNSEEN_RAW:
+                yield start, "", unescape(html[start:position]) if name == "textarea" else html[start:position]
 
 
 def _after_other_markup(html: str, start: int) -> int:

@@ -5,14 +5,14 @@ from array import array
 from bisect import bisect_left
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from workers.content import BLOCK_BREAK, Content, Heading, collect_headings
-from workers.errors import UnreadableError, unreadable_if_damaged
+from workers.errors import TooLargeError, UnreadableError, unreadable_if_damaged
 from workers.limits import check_characters, document_max_characters
 from workers.progress import Track
 
@@ -32,8 +32,8 @@ def read_pdf(data: bytes, track: Track) -> Content:
         track: Told each page; what it raises stops the reading.
 
     Raises:
-        UnreadableError: It is damaged, needs a password, or asks for too much.
-        TooLargeError: Its text is too long.
+        UnreadableError: It is damaged, or needs a password.
+        TooLargeError: Its text is too long, or a page unpacks to too much.
     """
     with _reading():
         reader = _opened(data)
@@ -51,11 +51,16 @@ def read_pdf(data: bytes, track: Track) -> Content:
     return Content(tuple(pages), collect_headings(_bookmarked(pages, bookmarks)))
 
 
-def _reading() -> AbstractContextManager[None]:
-    from pypdf.errors import DependencyError, PyPdfError
+@contextmanager
+def _reading() -> Iterator[None]:
+    from pypdf.errors import DependencyError, LimitReachedError, PyPdfError
 
     # pypdf repairs what it can. DependencyError: a filter whose package is not installed.
-    return unreadable_if_damaged("the PDF is damaged, or packed in a rare way", PyPdfError, DependencyError)
+    with unreadable_if_damaged("the PDF is damaged, or packed in a rare way", PyPdfError, DependencyError):
+        try:
+            yield
+        except LimitReachedError as error:
+            raise TooLargeError(f"the PDF unpacks to more than is read: {error}") from error
 
 
 def _opened(data: bytes) -> "PdfReader":
