@@ -133,7 +133,7 @@ def pdf_page(content: bytes) -> bytes:
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources << /Font << >> >> >>",
             b"<< /Length %d /Filter [/FlateDecode /FlateDecode] >>\nstream\n%b\nendstream" % (len(packed), packed),
         ]
     )
@@ -148,7 +148,7 @@ def forged(data: bytes) -> bytes:
 
 
 WIDE_CELL = cell(paragraph("a"), '<w:gridSpan w:val="2000000000"/>')
-LONG_PARAGRAPH = "<w:p><w:r><w:t>" + "a" * 300_000_000 + "</w:t></w:r></w:p>"
+LONG_PARAGRAPH = "<w:p><w:r><w:t>" + "a" * 200_000_000 + "</w:t></w:r></w:p>"
 CATALOG = b"<< /Type /Catalog /Pages 2 0 R >>"
 OUTLINED = b"<< /Type /Catalog /Pages 2 0 R /Outlines 4 0 R >>"
 PAGES = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>"
@@ -156,12 +156,12 @@ PAGE = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 1 1] >>"
 LOOP = b"%PDF-1.7\nxref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 2 /Root 1 0 R /Prev 9 >>\nstartxref\n9\n%%EOF"
 BOMBS = {
     "wide.docx": lambda: docx_file(f"<w:tbl><w:tr>{WIDE_CELL}</w:tr></w:tbl>"),
-    "paragraphs.docx": lambda: docx_file("<w:p/>" * 2_000_000),
+    "paragraphs.docx": lambda: docx_file("<w:p/>" * 1_000_000),
     "long.docx": lambda: docx_file(LONG_PARAGRAPH),
     "forged.docx": lambda: forged(docx_file(LONG_PARAGRAPH)),
-    "deep.docx": lambda: docx_file("<w:tbl><w:tr><w:tc>" * 200_000),
+    "deep.docx": lambda: docx_file("<w:tbl><w:tr><w:tc>" * 100_000),
     "parts.docx": lambda: b"PK\x03\x04" + b"PK\x01\x02" * 1_000_000,
-    "page.pdf": lambda: pdf_page(b"\0" * 300_000_000),
+    "page.pdf": lambda: pdf_page(b"\0" * 200_000_000),
     "pages.pdf": lambda: pdf_file([CATALOG, b"<< /Type /Pages /Kids [" + b"3 0 R " * 200_000 + b"] >>", PAGE]),
     "page-loop.pdf": lambda: pdf_file([CATALOG, b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 >>"]),
     "page-fan.pdf": lambda: pdf_file(
@@ -181,7 +181,7 @@ BOMBS = {
     "xref-size.pdf": lambda: LOOP.replace(b"0 1\n", b"0 2000000000\n"),
     "formatting.html": lambda: b"".join(b"<b id=%d>" % n for n in range(5_000)) + b"<p>a" * 5_000,
     "divs.html": lambda: b"<div>" * 1_000_000,
-    "headings.md": lambda: b"# a\n" * 1_000_000,
+    "headings.md": lambda: b"# a\n" * 200_000,
 }
 READ_ALL = f"""
 import resource, sys
