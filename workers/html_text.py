@@ -25,7 +25,6 @@ _UNSEEN_RAW = frozenset({"script", "style", "title", "iframe", "noembed", "nofra
 _RAW = frozenset({"xmp", "textarea"}) | _UNSEEN_RAW
 """In these a tag is text."""
 
-
 # Possessive throughout: what has matched is never tried again in another way. Without its ">" a tag lasts to the end.
 _TAG = re.compile(
     r"<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)"

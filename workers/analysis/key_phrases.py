@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field
 _MAX_WORDS = 3
 _TOKEN = re.compile(r"https?://\S+|[\w.+-]{1,64}@[\w.-]+|[^\W_]+(?:['\u2019\-][^\W_]+)*|[^\w\s]")
 
-_TERM = re.compile(r"(?=.*[^\W\d_])[^\W_](?:[^\W_]|['\u2019\-](?=[^\W_])){2,}")
+_MIN_TERM_CHARACTERS = 3
+_TERM = re.compile(r"(?=[\d'\u2019\-]*+[^\W\d_])[^\W_]++(?:['\u2019\-][^\W_]++)*+")
 """What can be a part of a key phrase: no punctuation, number, address, nor anything of one or two characters."""
 
 
@@ -89,7 +90,8 @@ class _Term:
 
 
 def _is_term(token: str, stops: frozenset[str]) -> bool:
-    return _TERM.fullmatch(token) is not None and token.lower() not in stops
+    is_long = len(token) >= _MIN_TERM_CHARACTERS
+    return is_long and _TERM.fullmatch(token) is not None and token.lower() not in stops
 
 
 def _term_weights(tokens: Sequence[list[str]], stops: frozenset[str]) -> dict[str, float]:
