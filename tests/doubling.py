@@ -19,6 +19,7 @@ def doubling_ratio(function: Callable[[Any], object], family: Callable[[int], An
     """
     inputs = (family(size), family(2 * size))
     fastest = [float("inf"), float("inf")]
+    gc.collect()
     for number in range(_MAX_ROUNDS):
         for place, value in enumerate(inputs):
             fastest[place] = min(fastest[place], _seconds(function, value))
@@ -28,7 +29,6 @@ def doubling_ratio(function: Callable[[Any], object], family: Callable[[int], An
 
 
 def _seconds(function: Callable[[Any], object], value: Any) -> float:
-    gc.collect()
     gc.disable()
     try:
         start = time.process_time()

@@ -210,7 +210,7 @@ ROWS = {
         40_000,
     ),
     "one long name": (reader(".docx"), docx_of(repeated("a", before="<w:p ", after='=""/>')), 4_000_000),
-    "attributes": (reader(".docx"), docx_of(numbered(' a{}=""', before="<w:p", after="/>")), 30_000),
+    "attributes": (reader(".docx"), docx_of(numbered(' a{}=""', before="<w:p", after="/>")), 5_000),
     "namespaces": (reader(".docx"), docx_of(numbered(' xmlns:a{}="b"', before="<w:p", after="/>")), 15_000),
     "styles based on one another": (reader(".docx"), docx_styles, 1_500),
     "parts": (reader(".docx"), docx_parts, 2_000),
