@@ -64,7 +64,6 @@ class Styles(XmlTarget):
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """An element begins."""
-        """An element begins."""
         namespace, _, name = tag.rpartition("}")
         if f"{namespace}}}" not in NAMESPACES:
             return

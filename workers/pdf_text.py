@@ -88,7 +88,7 @@ def _bookmarks(reader: "PdfReader", outline: Sequence[Any], level: int = 1) -> I
         else:
             page = reader.get_destination_page_number(entry)
             title = " ".join(str(entry.title or "").split())
-            if page is not None and title:
+            if page is not None and 0 <= page < len(reader.pages) and title:
                 yield _Bookmark(level, title, page)
 
 
