@@ -82,6 +82,7 @@ def main() -> None:
     while is_light and (request := read_message(requests)) is not None:
         answer = _answer(request, outbox)
         is_light = _kept_bytes() <= answer.pop("before") + _MOST_KEPT * request["memory_mb"] * _MIB
+        is_light &= answer["kind"] != "memory"
         outbox.send(**answer, is_last=not is_light)
 
 

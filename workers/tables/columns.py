@@ -1,7 +1,8 @@
 """The types and names of columns, and how both are written in SQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, TypeAlias
 
 from pydantic import Field
@@ -56,11 +57,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def check_known(names: Iterable[str], columns: Sequence[str], table: str = "the table") -> None:
+def check_known(names: Iterable[str], columns: Mapping[str, object], table: str = "the table") -> None:
     """Raise InputError when a name is none of the columns."""
     for name in names:
         if name not in columns:
-            known = ", ".join(map(repr, columns[:30]))
+            known = ", ".join(map(repr, islice(columns, 30)))
             raise InputError(f"there is no column {name!r} in {table}; there are {known}")
 
 
@@ -73,8 +74,9 @@ def check_distinct(names: Iterable[str], remedy: str = "") -> None:
         seen.add(name.lower())
 
 
-def free_name(wish: str, taken: Sequence[str]) -> str:
+def free_name(wish: str, taken: Iterable[str]) -> str:
     """Give a name that no column has; DuckDB's own rowid would not do, for a table may have a column called so."""
-    while wish in map(str.lower, taken):
+    names = set(map(str.lower, taken))
+    while wish in names:
         wish += "_"
     return wish

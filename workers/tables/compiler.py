@@ -121,7 +121,7 @@ def compile_step(step: OneTableStep, table: str, columns: Sequence[str]) -> tupl
 class _Compiler:
     def __init__(self, table: str, columns: Sequence[str]) -> None:
         self.table = table
-        self.columns = columns
+        self.columns = dict.fromkeys(columns)
         self.values: list[Anything] = []
         self.place = free_name("place", columns)
 

@@ -78,8 +78,8 @@ class _Join:
         self.check_keys()
 
     def check_keys(self) -> None:
-        check_known((key for key, _ in self.keys), list(self.left_columns))
-        check_known((key for _, key in self.keys), list(self.right_columns), "the second table")
+        check_known((key for key, _ in self.keys), self.left_columns)
+        check_known((key for _, key in self.keys), self.right_columns, "the second table")
         check_distinct(key for key, _ in self.keys)
         check_distinct(key for _, key in self.keys)
         for first, second in self.keys:
@@ -117,7 +117,7 @@ class _Join:
     def counting(self) -> str:
         """A SELECT of how many rows find no partner, more than one, and how many pairs there are."""
         keys = [quote(key) for _, key in self.keys]
-        count = quote(free_name("count", list(self.right_columns)))
+        count = quote(free_name("count", self.right_columns))
         return (
             "SELECT count_if(n IS NULL), count_if(n > 1), coalesce(sum(n), 0)::HUGEINT FROM "  # noqa: S608 (quoted)
             f"(SELECT r.{count} AS n FROM {self.left} l LEFT JOIN (SELECT {', '.join(keys)}, count(*) AS {count} "
@@ -125,7 +125,7 @@ class _Join:
         )
 
     def joining(self, columns: list[tuple[str, str]]) -> str:
-        places = [quote(free_name("place", list(each))) for each in (self.left_columns, self.right_columns)]
+        places = [quote(free_name("place", each)) for each in (self.left_columns, self.right_columns)]
         tables = [
             f"(SELECT *, row_number() OVER () AS {place} FROM {table}) {alias}"  # noqa: S608 (names of ours)
             for place, table, alias in zip(places, (self.left, self.right), "lr", strict=True)
