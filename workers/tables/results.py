@@ -16,7 +16,8 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.errors import NotFoundError, ResultNotKeptError, TooLargeError
-from workers.folder import document_max_bytes, find_file
+from workers.folder import find_file
+from workers.limits import document_max_bytes
 from workers.tables.settings import TableSettings
 
 FileFormat: TypeAlias = Literal["jsonl", "csv", "parquet"]
