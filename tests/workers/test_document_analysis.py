@@ -191,13 +191,6 @@ def test_a_text_with_next_to_nothing_in_it_is_analysed(text):
     assert analysis.key_phrases == [] or text == "x"
 
 
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("piece", ["a", "'", "a-", "1.", "- ", "A\n", "1 a\n", "Dr. A ", "a@", "\n", "x. "])
-def test_half_a_megabyte_of_one_pattern_is_analysed_in_seconds(piece):
-    text = piece * (500_000 // len(piece))
-    assert analysis_of(text=text).statistics.characters == len(text)
-
-
 ENTITIES = {
     "kind": "entity_extraction",
     "entities": [

@@ -15,6 +15,7 @@ from workers.errors import InputError
 from workers.folder import SAMPLE_DOCUMENTS_DIR
 from workers.formats import MEDIA_TYPES, read_content
 
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(600)]
 MEMORY_BYTES = 2**30
 SUFFIXES = sorted({*MEDIA_TYPES, ""})
 any_document = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -13,7 +13,7 @@ from tables_under_test import process, rows
 
 from workers.errors import InputError, UnreadableError
 
-pytestmark = pytest.mark.usefixtures("results_dir")
+pytestmark = [pytest.mark.thorough, pytest.mark.timeout(600), pytest.mark.usefixtures("results_dir")]
 
 FORMATS = ["csv", "json", "jsonl", "parquet"]
 
