@@ -14,7 +14,7 @@ from liveness import is_alive, wait_until
 
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle, run_confined
-from workers.errors import NotFoundError, OverBudgetError, WorkFailedError
+from workers.errors import InputError, NotFoundError, OverBudgetError, WorkFailedError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -44,6 +44,14 @@ def test_what_the_work_refuses_is_raised_as_it_was():
     with pytest.raises(NotFoundError, match="there is no 'nothing'"):
         run_confined("checksum:run", payload={"document_id": "nothing"}, algorithm="sha256")
     assert len(confined_processes()) == 1
+
+
+def test_a_payload_that_does_not_fit_is_refused_without_its_values():
+    with pytest.raises(
+        InputError, match=r"the payload does not fit\. max_rows: .* greater than or equal to 0"
+    ) as caught:
+        run_confined("data_processing:run", payload={"rows": [{"secret": "x"}], "max_rows": -5})
+    assert "-5" not in str(caught.value)
 
 
 def test_what_nobody_foresaw_is_raised_with_its_traceback():

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+
 from workers.confined.frames import read_message, write_message
 from workers.errors import InputError
 
@@ -25,6 +27,8 @@ _MIB = 1024**2
 _PROGRESS_S = 0.2
 _MOST_LOG_LINES = 100
 """Lines of the libraries' own logs for each job: a damaged file may give one for each of its objects."""
+_MOST_TOLD = 5
+"""Reasons why a payload does not fit."""
 _MOST_KEPT = 0.25
 """The share of a job's memory that may stay in use after it; with more the process ends, and that is free again."""
 
@@ -102,10 +106,19 @@ def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
         answer = {"kind": "memory"}
     except InputError as error:
         answer = {"kind": "refused", "error": type(error).__name__, "message": str(error)}
+    except ValidationError as error:  # without the values, which may be nobody's business
+        answer = {"kind": "refused", "error": InputError.__name__, "message": _what_does_not_fit(error)}
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is the worker's to tell
         message = f"{type(error).__name__}: {error}"
         answer = {"kind": "failed", "message": message, "traceback": traceback.format_exc()}
     return {**answer, "before": before}
+
+
+def _what_does_not_fit(error: ValidationError) -> str:
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    places = [f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in found[:_MOST_TOLD]]
+    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+    return f"the payload does not fit. {'; '.join(places)}{more}"
 
 
 def _prepared(work: str) -> Any:
