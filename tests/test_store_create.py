@@ -139,9 +139,11 @@ def test_a_job_that_was_announced_ahead_is_completed_by_its_own_message(store, q
     assert (job.args, job.arguments_repr) == ([1], None)
 
 
-def test_a_job_that_its_worker_has_recorded_gets_its_parent_also_before_its_start_is_told(store, queries):
-    store.create(new_job("j", run=1))
-    store.create(new_job("j", run=1, queued=START_MS, parent="p", next="n", request_id="r"))
+@pytest.mark.parametrize("told", [{}, {"queued": START_MS}])
+def test_a_job_that_its_worker_has_recorded_gets_its_parent_also_before_its_start_is_told(store, queries, told):
+    store.create(new_job("j", run=1, **told))  # from its message, which says when it was sent, or does not
+    birth = new_job("j", run=1, queued=START_MS, parent="p", next="n", request_id="r")
+    store.create(replace(birth, published=True))
     store.apply(Event.START, "j", run=1)
     record = queries.record("j")
     assert [record[name] for name in ("parent", "next", "request_id")] == ["p", "n", "r"]

@@ -95,7 +95,9 @@ local function add(name)
 end
 local run = given(fields, 'run')
 local is_of_its_run = not run or tonumber(run) == rec.run or tonumber(run) == 1 and rec.reused == rec.run
-if outcome == 'duplicate' and (rec.deliveries > 0 or not rec.queued) then -- whose worker's start may be on its way
+-- Its worker may have recorded it, and its start be on its way.
+local is_its_message = rec.deliveries > 0 or not rec.queued or rec.queued == sent
+if outcome == 'duplicate' and is_its_message then
   for _, name in ipairs({ 'chain', 'options' }) do
     local value = given(data, name)
     if value then redis.call('HSETNX', key('data', id), name, value) end
