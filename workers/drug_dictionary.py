@@ -12,13 +12,15 @@ import io
 import pickle
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import IntEnum
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workers.drug_names import EVERYDAY_WORDS, NO_NAMES, SPOKEN_OF_OUTSIDE_MEDICINE, SUPPLEMENT
+from workers import drug_brands
+from workers.drug_names import EVERYDAY_WORDS, NAME_ENDINGS, NO_NAMES, SPOKEN_OF_OUTSIDE_MEDICINE
+from workers.drug_spelling import LEAST_LETTERS, Spelling
 from workers.extras import MissingExtraError
 
 DICTIONARY_SHA256 = "ec10a1c7b633fc4bae8d0eecff053892c0e37f49e18eaf59c8a1e9f40fc80d9d"
@@ -30,6 +32,10 @@ LONGEST_NAME_WORDS = 6
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _JOINT_IN_A_NAME = re.compile(r"\s|[-\u2010\u2011/]")
 _USABLE_VARIANT = re.compile(r"(?=.*[^\W\d_]{4})[\w'\u2019/ -]+")
+_FORM = re.compile(
+    r" ?(?:\([^()]*\)|patch|spray|gel|cream|ointment|inhaler|implant|vaginal|capsules|tablets|gum|buccal|nasal|sublingual|oral inhalation|injection)$"
+)
+"""What the dictionary adds to some names: "insulin detemir (rdna origin)", "fentanyl patch"."""
 _SEVERAL_DRUGS = re.compile(r"\s*(?:/|,|\band\b)\s*")
 
 
@@ -45,7 +51,19 @@ class Confidence(IntEnum):
     SUPPORTED = 1
     """A medication where the sentence treats it as one ("takes", "denies", a dose)."""
     CERTAIN = 2
-    """The generic name of a medicine that MedlinePlus or the NHS describes to patients: none is an ordinary word."""
+    """The generic name of a medicine that MedlinePlus or the NHS describes to patients, one that ends as such names do,
+    or a trade name of our list: none is an ordinary word."""
+
+
+class Match(StrEnum):
+    """How a name was recognised."""
+
+    NAME = "name"
+    """It is in the dictionary."""
+    SPELLING = "spelling"
+    """It is not; a single medicine is spelt nearly like it."""
+    ENDING = "ending"
+    """It is not, but ends as the names of a class of medicines do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,7 @@ class NamedDrug:
     drug: Drug
     start: int
     end: int
+    match: Match = Match.NAME
 
 
 class DrugDictionary:
@@ -84,6 +103,13 @@ class DrugDictionary:
         for key in self._drugs:
             words = key.split(" ")
             self._most_words[words[0]] = max(len(words), self._most_words.get(words[0], 0))
+        self._spelling = Spelling(
+            {
+                name: drug.ingredients
+                for name, drug in self._drugs.items()
+                if drug.confidence is Confidence.CERTAIN and len(name) >= LEAST_LETTERS and name.isalpha()
+            }
+        )
 
     def __len__(self) -> int:
         """How many names it knows."""
@@ -102,7 +128,24 @@ class DrugDictionary:
             if count:
                 first, last = words[index], words[index + count - 1]
                 yield NamedDrug(self._drugs[_key(text[first.start() : last.end()])], first.start(), last.end())
+            elif len(words[index].group()) >= LEAST_LETTERS:
+                unlisted = self._unlisted(words[index])
+                if unlisted:
+                    yield unlisted
             index += count or 1
+
+    def _unlisted(self, word: re.Match[str]) -> NamedDrug | None:
+        """A name that the dictionary lacks: one that is misspelt, or that ends like the name of a medicine."""
+        written = word.group().lower()
+        name = self._spelling.correct(written)
+        if name:
+            drug = replace(self._drugs[name], confidence=Confidence.SUPPORTED)
+            return NamedDrug(drug, word.start(), word.end(), Match.SPELLING)
+        if written.endswith(NAME_ENDINGS):
+            unknown = Ingredient(written.capitalize(), None)
+            drug = Drug(unknown.name, None, (unknown,), Confidence.EVERYDAY)
+            return NamedDrug(drug, word.start(), word.end(), Match.ENDING)
+        return None
 
     def _words_of_name_at(self, text: str, words: list[re.Match[str]], index: int) -> int:
         """The number of words of the longest name that begins with words[index]; 0 if none does."""
@@ -168,31 +211,42 @@ def _drugs_by_name(
     """Everything that can be found, by its name; what the raw data hold beyond that (structures, URLs) is let go."""
 
     def ingredient(canonical: str) -> Ingredient:
+        if canonical.startswith("="):
+            return Ingredient(canonical[1].upper() + canonical[2:], None)
         data = data_by_canonical.get(canonical, {})
+        plain = _FORM.sub("", canonical)
+        if "drugbank_id" not in data and "drugbank_id" in data_by_canonical.get(plain, {}):
+            data = data_by_canonical[plain]
         return Ingredient(data.get("name", canonical.capitalize()), data.get("drugbank_id"))
+
+    def combination(ingredients: tuple[Ingredient, ...], confidence: Confidence) -> Drug:
+        return Drug(" / ".join(part.name for part in ingredients), None, ingredients, confidence)
 
     @cache
     def drug(canonicals: tuple[str, ...], confidence: Confidence) -> Drug:
         if len(canonicals) > 1:
-            ingredients = tuple(ingredient(canonical) for canonical in canonicals)
-            return Drug(" / ".join(part.name for part in ingredients), None, ingredients, confidence)
+            return combination(tuple(ingredient(canonical) for canonical in canonicals), confidence)
         whole = ingredient(canonicals[0])
         parts = [part for part in _SEVERAL_DRUGS.split(canonicals[0]) if part]
         # A comma alone inverts a name: "analgesics, opioid".
         is_combination = len(parts) > 1 and (" and " in canonicals[0] or "/" in canonicals[0])
         if is_combination and all(part in canonical_by_variant for part in parts):
-            ingredients = tuple(ingredient(canonical_by_variant[part][0]) for part in parts)
-        else:
-            ingredients = (whole,)
-        return Drug(whole.name, whole.drugbank_id, ingredients, confidence)
+            return combination(tuple(ingredient(canonical_by_variant[part][0]) for part in parts), confidence)
+        return Drug(whole.name, whole.drugbank_id, (whole,), confidence)
 
     drugs: dict[str, Drug] = {}
     for variant, (canonical, *_) in canonical_by_variant.items():
-        if _is_usable(variant):
+        plain = _FORM.sub("", variant)
+        if _is_usable(variant) and (plain == variant or plain not in canonical_by_variant):
             confidence = _confidence(variant, canonical, data_by_canonical.get(canonical, {}))
             drugs[variant] = drug((canonical,), confidence)
-    for name, (canonicals, confidence_name) in SUPPLEMENT.items():
-        drugs[name] = drug(_known(canonicals, canonical_by_variant), Confidence[confidence_name])
+    for confidence, names in (
+        (Confidence.EVERYDAY, drug_brands.EVERYDAY),
+        (Confidence.SUPPORTED, drug_brands.SUPPORTED),
+        (Confidence.CERTAIN, drug_brands.CERTAIN),
+    ):
+        for name, canonicals in names.items():
+            drugs[name] = drug(_known(canonicals, canonical_by_variant), confidence)
     return drugs
 
 
@@ -221,6 +275,8 @@ def _confidence(variant: str, canonical: str, data: Mapping[str, Any]) -> Confid
     is_described_to_patients = "medline_plus_id" in data or "nhs_url" in data
     # A salt or form carries the generic name in front: "metoprolol succinate".
     if is_described_to_patients and (variant == canonical or variant.startswith(f"{canonical} ")):
+        return Confidence.CERTAIN
+    if "drugbank_id" in data and variant.isalpha() and variant.endswith(NAME_ENDINGS):
         return Confidence.CERTAIN
     if " " in variant and not is_described_to_patients and "drugbank_id" not in data:
         return Confidence.EVERYDAY

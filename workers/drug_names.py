@@ -1,32 +1,6 @@
-"""What we add to the drug dictionary, and the names in it that ordinary text uses for something else."""
+"""The names in the drug dictionary that ordinary text uses for something else, and what the names of drugs end in."""
 
-from typing import Final, Literal
-
-SUPPLEMENT: Final[dict[str, tuple[tuple[str, ...], Literal["SUPPORTED", "CERTAIN"]]]] = {
-    # name as written -> (its ingredients by their names in the dictionary, the Confidence it has)
-    "asa": (("aspirin",), "SUPPORTED"),
-    "augmentin": (("amoxicillin", "clavulanic acid"), "CERTAIN"),
-    "co-amoxiclav": (("amoxicillin", "clavulanic acid"), "CERTAIN"),
-    "co-trimoxazole": (("trimethoprim", "sulfamethoxazole"), "CERTAIN"),
-    "bactrim": (("trimethoprim", "sulfamethoxazole"), "CERTAIN"),
-    "septra": (("trimethoprim", "sulfamethoxazole"), "SUPPORTED"),
-    "clavulanate": (("clavulanic acid",), "CERTAIN"),
-    "clavulanic acid": (("clavulanic acid",), "CERTAIN"),
-    "keflex": (("cephalexin",), "CERTAIN"),
-    "norco": (("hydrocodone", "acetaminophen"), "SUPPORTED"),
-    "paracetamol": (("acetaminophen",), "CERTAIN"),
-    "pcn": (("penicillins",), "SUPPORTED"),
-    "percocet": (("oxycodone", "acetaminophen"), "CERTAIN"),
-    "piperacillin": (("piperacillin",), "CERTAIN"),
-    "salbutamol": (("albuterol",), "CERTAIN"),
-    "sulfa": (("sulfonamides",), "SUPPORTED"),
-    "sulfamethoxazole": (("sulfamethoxazole",), "CERTAIN"),
-    "symbicort": (("budesonide", "formoterol"), "CERTAIN"),
-    "synthroid": (("levothyroxine",), "CERTAIN"),
-    "tazobactam": (("tazobactam",), "CERTAIN"),
-    "vicodin": (("hydrocodone", "acetaminophen"), "CERTAIN"),
-}
-"""Names that the dictionary lacks, or has without the DrugBank ids of what is in them."""
+from typing import Final
 
 _EVERYDAY_WORDS = """
     adrenergic aflatoxin alli aloe aman anesthetic anesthetics angelica anions antibodies antidotes arima armin
@@ -72,3 +46,23 @@ SPOKEN_OF_OUTSIDE_MEDICINE: Final = frozenset(
     }
 )  # fmt: skip
 """Generic names of medicines that are also materials, hormones or street drugs."""
+
+NO_MISSPELLINGS: Final = frozenset(
+    {
+        "aspiring", "aspirate", "creatine", "creatinine", "lactose", "lactase", "retinal", "retina", "morphing", "fluoride",
+        "fluorine", "thyroid", "steroidal", "penicillium", "cortisone", "urease", "sucrose", "glucose", "galactose",
+        "glycerol", "ketones", "peptide", "sulphur", "estrogens", "codeines", "iodine", "albumen", "globulin",
+    }
+)  # fmt: skip
+"""Words that are spelt nearly like the name of a drug."""
+
+NAME_ENDINGS: Final = (
+    "pril", "sartan", "olol", "dipine", "vastatin", "prazole", "gliptin", "gliflozin", "glutide", "glitazone", "xaban",
+    "gatran", "parin", "umab", "zumab", "ximab", "tinib", "ciclib", "rafenib", "zomib", "cillin", "cycline", "floxacin",
+    "thromycin", "micin", "conazole", "nidazole", "ciclovir", "navir", "tegravir", "buvir", "asvir", "triptan", "setron",
+    "azepam", "zolam", "barbital", "profen", "oxicam", "coxib", "solone", "metasone", "terol", "tropium", "lukast",
+    "afil", "azosin", "thiazide", "semide", "dronate", "oxetine", "triptyline", "ipramine", "peridone", "azapine",
+    "racetam", "bactam", "penem", "platin", "rubicin", "taxel", "limus", "fibrate", "gabalin", "glinide", "formin",
+    "orexant", "gepant", "siran", "parib", "citinib", "fentanil", "vaptan", "fenacin", "urazole", "stigmine",
+)  # fmt: skip
+"""Endings that international nonproprietary names give to classes of medicines; ordinary words don't end so."""

@@ -3,16 +3,19 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import pairwise
 from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.clinical.assertions import Assertion, Status, assert_names
+from workers.clinical.doses import Dose
 from workers.clinical.frequencies import Frequency
-from workers.clinical.prescription import AsNeeded, Direction, Dose, Duration, Quantity, Route, find_directions
-from workers.clinical.statements import ClinicalText, Section, Statement
-from workers.drug_dictionary import Confidence, Drug, NamedDrug, drug_dictionary
+from workers.clinical.prescription import AsNeeded, Direction, Duration, Quantity, Route
+from workers.clinical.statements import ClinicalText, Heading, Section, Statement
+from workers.drug_dictionary import Confidence, Match, NamedDrug, drug_dictionary
+from workers.drug_mentions import Mention, find_mentions, is_prescribed
 from workers.progress import Track, untracked
 from workers.spans import Span
 
@@ -23,7 +26,9 @@ class ActiveIngredient(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(description="Its canonical name.")
-    drugbank_id: str | None = Field(description="Its DrugBank id; null for a class of drugs such as penicillins.")
+    drugbank_id: str | None = Field(
+        description="Its DrugBank id; null for a class of drugs such as penicillins, or if unknown."
+    )
 
 
 class Medication(BaseModel):
@@ -35,8 +40,19 @@ class Medication(BaseModel):
     name: str = Field(description="The canonical name; of a combination its ingredients', joined by ' / '.")
     drugbank_id: str | None = Field(description="DrugBank id; null for a combination (see ingredients) or a class.")
     ingredients: tuple[ActiveIngredient, ...] = Field(description="One, or several for a combination.")
-    status: Status = Field(description="active, stopped, negated or allergy.")
-    dose: Dose | None = Field(default=None, description="The measured amount, such as 500 mg.")
+    match: Match = Field(
+        default=Match.NAME,
+        description="How the name was recognised: name; spelling (a misspelt one, read as the only one near); ending"
+        " (unknown, but it ends as the names of medicines do). The last two are uncertain.",
+    )
+    status: Status = Field(description="active, stopped, negated, allergy, or family (a relative's).")
+    evidence: Span | None = Field(
+        default=None, description="The words that the status rests on; null where the text says nothing: active."
+    )
+    dose: Dose | None = Field(
+        default=None, description="The measured amount, such as 500 mg; of a change the new one."
+    )
+    previous_dose: Dose | None = Field(default=None, description="The amount before a change that the text tells.")
     quantity: Quantity | None = Field(default=None, description="The number of pieces, such as 1-2 tablets.")
     route: Route | None = Field(default=None, description="How it is given.")
     frequency: Frequency | None = Field(default=None, description="How often it is taken.")
@@ -55,21 +71,7 @@ class MedicationExtraction(BaseModel):
     counts: dict[Status, int] = Field(description="How many of them have each status.")
 
 
-@dataclass(frozen=True, slots=True)
-class _Mention:
-    """A drug's name in a statement with the directions that belong to it."""
-
-    drug: Drug
-    start: int
-    end: int
-    directions: tuple[Direction, ...] = ()
-
-
-_COMBINES: Final = re.compile(r"\s?[/+]\s?|[-\u2010\u2011]")
-_COMBINES_WITH_STRENGTH: Final = re.compile(rf"{_COMBINES.pattern}|\s(?:and|with)\s")
-_LISTS: Final = re.compile(r"(?:[\s,/&+*•-]|\b(?:and|or|with|plus)\b|\d+\.)*")
-_STARTS_SOMETHING: Final = re.compile(r"[,;:()]|\b(?:and|or|with|plus|then)\b", re.IGNORECASE)
-_LEADS_TO_NAME: Final = re.compile(r"(?:\s|\b(?:of|the|tablets?|capsules?|doses?)\b)*", re.IGNORECASE)
+_LISTS: Final = re.compile(r"(?:[\s,/&+*•-]|\b(?:and|or|with|plus)\b|\d{1,3}\.)*")
 _NOT_AS_A_MEDICINE: Final = re.compile(
     r"[\s-]+(?:(?:\w+\s)?(?:levels?|troughs?|concentrations?|assay)\b|resistan|sensitiv|susceptib|deficien|dependen|receptor"
     r"|synthesis|metabolism|batter|ion\b|ions\b|inhibitor|antagonist|analog|induced|poison)|['\u2019]s\b|[_.@=]\w",
@@ -115,111 +117,75 @@ def _medications(text: str, track: Track) -> Iterator[Medication]:
 
 
 def _medications_of_statement(text: str, statement: Statement, names: Sequence[NamedDrug]) -> Iterator[Medication]:
-    directions = [
-        direction
-        for direction in find_directions(text, statement.start, statement.end)
-        if not any(direction.start < name.end and name.start < direction.end for name in names)
-    ]
-    mentions = _with_directions(text, _combined(text, names, directions), directions)
-    assertions = assert_names(text, statement, mentions, directions)
+    mentions, directions = find_mentions(text, statement, names)
     assertions = [
-        _of_section(mention, assertion, statement.section)
-        for mention, assertion in zip(mentions, assertions, strict=True)
+        _of_section(mention, assertion, statement.heading)
+        for mention, assertion in zip(mentions, assert_names(text, statement, mentions, directions), strict=True)
     ]
-    is_medication = _which_are_medications(text, mentions, assertions)
+    is_medication = [
+        accepted and not _is_word_of_heading(mention, statement.heading)
+        for mention, accepted in zip(mentions, _which_are_medications(text, mentions, assertions), strict=True)
+    ]
     for mention, assertion, accepted in zip(mentions, assertions, is_medication, strict=True):
         if accepted:
-            yield _medication(text, mention, assertion.status if assertion else Status.ACTIVE)
+            yield _medication(text, mention, assertion)
 
 
-def _combined(text: str, names: Sequence[NamedDrug], directions: Sequence[Direction]) -> list[_Mention]:
-    """The names, those of one product as one combination.
-
-    They are joined by a slash, plus or hyphen ("hydrocodone-acetaminophen"), or by "and" before a strength that has
-    two parts ("amoxicillin and clavulanate 875/125 mg").
-    """
-    mentions: list[_Mention] = []
-    for named in names:
-        last = mentions[-1] if mentions else None
-        has_two_parts = any(
-            isinstance(direction, Dose) and len(direction.per_ingredient) == 2 and named.end + 1 == direction.start
-            for direction in directions
-        )
-        joint = _COMBINES_WITH_STRENGTH if has_two_parts else _COMBINES
-        if last and _is_explanation(text, last, named):
-            mentions[-1] = replace(last, end=named.end + 1)
-        elif last and joint.fullmatch(text, last.end, named.start):
-            mentions[-1] = _Mention(_combination(last.drug, named.drug), last.start, named.end)
-        else:
-            mentions.append(_Mention(named.drug, named.start, named.end))
-    return mentions
-
-
-def _is_explanation(text: str, last: _Mention, named: NamedDrug) -> bool:
-    """Whether the name is another one of the same drug, in parentheses: "clopidogrel (Plavix)"."""
+def _is_word_of_heading(mention: Mention, heading: Heading | None) -> bool:
+    """Whether the name of a class of drugs is only a heading: "Antibiotics: teicoplanin"."""
     return (
-        named.drug.ingredients == last.drug.ingredients
-        and text[last.end : named.start].strip(" ") == "("
-        and text[named.end : named.end + 1] == ")"
+        heading is not None
+        and mention.drug.drugbank_id is None
+        and heading.start <= mention.start < heading.end
+        and (mention.drug.confidence is not Confidence.CERTAIN)
     )
 
 
-def _combination(first: Drug, second: Drug) -> Drug:
-    ingredients = (*first.ingredients, *second.ingredients)
-    name = " / ".join(ingredient.name for ingredient in ingredients)
-    return Drug(name, None, ingredients, max(first.confidence, second.confidence))
+_OF_SECTION: Final = {
+    Section.MEDICATIONS: Status.ACTIVE,
+    Section.STOPPED_MEDICATIONS: Status.STOPPED,
+    Section.AVOIDED: Status.NEGATED,
+    Section.ALLERGIES: Status.ALLERGY,
+    Section.FAMILY: Status.FAMILY,
+}
 
 
-def _with_directions(text: str, mentions: Sequence[_Mention], directions: Sequence[Direction]) -> list[_Mention]:
-    """Each mention with its directions: those after it, and those that lead to it ("two tablets of aspirin")."""
-    given: list[list[Direction]] = [[] for _ in mentions]
-    for direction in directions:
-        following = next((i for i, mention in enumerate(mentions) if mention.start >= direction.end), None)
-        before = len(mentions) - 1 if following is None else following - 1
-        if following is not None and (
-            before < 0 or _belongs_to_next(text, mentions[before], direction, mentions[following], directions)
-        ):
-            given[following].append(direction)
-        elif before >= 0:
-            given[before].append(direction)
-    return [replace(mention, directions=tuple(found)) for mention, found in zip(mentions, given, strict=True)]
-
-
-def _belongs_to_next(
-    text: str, last: _Mention, direction: Direction, following: _Mention, directions: Iterable[Direction]
-) -> bool:
-    """Whether a direction between two mentions starts what is said of the second one."""
-    if not _STARTS_SOMETHING.search(text, last.end, direction.start):
-        return False
-    position = direction.end
-    for other in directions:
-        if direction.end <= other.start < following.start:
-            if not _LEADS_TO_NAME.fullmatch(text, position, other.start):
-                return False
-            position = other.end
-    return _LEADS_TO_NAME.fullmatch(text, position, following.start) is not None
-
-
-def _of_section(mention: _Mention, assertion: Assertion | None, section: Section) -> Assertion | None:
+def _of_section(mention: Mention, assertion: Assertion | None, heading: Heading | None) -> Assertion | None:
     """What the text says of the mention; where the sentence says nothing, what its section says."""
-    is_prescribed = any(isinstance(direction, Dose | Frequency) for direction in mention.directions)
-    if assertion is not None:
+    prescribed = is_prescribed(mention.directions)
+    if assertion is not None and assertion.status is Status.ALLERGY and prescribed:
         # "Allergic to penicillin, aspirin 81 mg daily": nobody prescribes a dose of an allergy.
-        is_allergy = assertion.status is Status.ALLERGY
-        return Assertion(Status.ACTIVE, is_formal=True) if is_allergy and is_prescribed else assertion
-    match section:
-        case Section.MEDICATIONS:
-            return Assertion(Status.ACTIVE, is_formal=True)
-        case Section.STOPPED_MEDICATIONS:
-            return Assertion(Status.STOPPED, is_formal=True)
-        case Section.ALLERGIES if not is_prescribed:
-            return Assertion(Status.ALLERGY, is_formal=True)
-        case _:
-            return None
+        return replace(assertion, status=Status.ACTIVE)
+    if heading is None or heading.section not in _OF_SECTION:
+        return assertion
+    of_section = Assertion(_OF_SECTION[heading.section], heading.start, heading.end, is_formal=True)
+    if assertion is not None and (heading.section, assertion.status, assertion.is_before) in _SECTION_WINS:
+        assertion = None
+    if assertion is None and heading.section is Section.ALLERGIES and prescribed:
+        return None
+    return assertion or of_section
+
+
+_SECTION_WINS: Final = frozenset(
+    {
+        # "Amlodipine - restart in a week" is still in the list of what was stopped; "started losartan" is not.
+        (Section.STOPPED_MEDICATIONS, Status.ACTIVE, False),
+        (Section.ALLERGIES, Status.STOPPED, False),
+        (Section.ALLERGIES, Status.NEGATED, False),
+        (Section.FAMILY, Status.STOPPED, False),
+        (Section.FAMILY, Status.ALLERGY, False),
+        (Section.FAMILY, Status.ACTIVE, False),
+        (Section.FAMILY, Status.STOPPED, True),
+        (Section.FAMILY, Status.ALLERGY, True),
+        (Section.FAMILY, Status.ACTIVE, True),
+        (Section.AVOIDED, Status.ACTIVE, False),
+    }
+)
+"""Where what a section says counts more than what the sentence says, before the name (True) or after it."""
 
 
 def _which_are_medications(
-    text: str, mentions: Sequence[_Mention], assertions: Sequence[Assertion | None]
+    text: str, mentions: Sequence[Mention], assertions: Sequence[Assertion | None]
 ) -> list[bool]:
     """Whether each mention means a medication: by its name, by what is said of it, or by its neighbours in a list."""
     accepted = [
@@ -239,7 +205,7 @@ def _which_are_medications(
     return accepted
 
 
-def _means_a_medication(text: str, mention: _Mention, assertion: Assertion | None) -> bool:
+def _means_a_medication(text: str, mention: Mention, assertion: Assertion | None) -> bool:
     if _NOT_AS_A_MEDICINE.match(text, mention.end) or text[max(0, mention.start - 1) : mention.start] in _CODE:
         return False
     match mention.drug.confidence:
@@ -259,28 +225,63 @@ def _is_pharmaceutical(direction: Direction) -> bool:
     return isinstance(direction, Quantity) and direction.form in _PIECES
 
 
-def _medication(text: str, mention: _Mention, status: Status) -> Medication:
+def _medication(text: str, mention: Mention, assertion: Assertion | None) -> Medication:
     drug = mention.drug
-    doses = [direction for direction in mention.directions if isinstance(direction, Dose)]
-    # What is taken rather than how strong the solution is: "100 units/mL, 20 units at bedtime".
-    dose = next((dose for dose in doses if "mL" not in dose.unit.partition("/")[2]), doses[0] if doses else None)
-    if dose and dose.value_max is not None and len(drug.ingredients) == 2:
-        dose = dose.model_copy(update={"per_ingredient": (dose.value, dose.value_max), "value_max": None})
+    dose, previous_dose = _dose(text, mention)
+    frequencies = [direction for direction in mention.directions if isinstance(direction, Frequency)]
+    if previous_dose and dose:  # "from 5 mg BD to 10 mg OD"
+        frequencies = [frequency for frequency in frequencies if frequency.start > dose.start] or frequencies
     return Medication(
-        drug=Span(text=text[mention.start : mention.end], start=mention.start, end=mention.end),
+        drug=_span(text, mention.start, mention.end),
         name=drug.name,
+        match=mention.match,
         drugbank_id=drug.drugbank_id,
         ingredients=tuple(
             ActiveIngredient(name=part.name, drugbank_id=part.drugbank_id) for part in drug.ingredients
         ),
-        status=status,
+        status=assertion.status if assertion else Status.ACTIVE,
+        evidence=_span(text, assertion.start, assertion.end) if assertion else None,
         dose=dose,
+        previous_dose=previous_dose,
         quantity=_first(mention.directions, Quantity),
         route=_first(mention.directions, Route),
-        frequency=_first(mention.directions, Frequency),
+        frequency=frequencies[0] if frequencies else None,
         as_needed=_first(mention.directions, AsNeeded),
         duration=_first(mention.directions, Duration),
     )
+
+
+_CHANGES_TO: Final = re.compile(
+    r"(?:(?:\bto|\bnow|\bthen|->|=>|[\u2192\u21d2\u2191\u2193])\s{0,2}|\b(?:increase|reduce|decrease|titrate|lower)d?\s)$",
+    re.IGNORECASE,
+)
+_CHANGES_FROM: Final = re.compile(r"\b(?:from|was|were|previously|formerly|instead of|not)\s$", re.IGNORECASE)
+
+
+def _dose(text: str, mention: Mention) -> tuple[Dose | None, Dose | None]:
+    """The dose of a mention, and the one that it was before if a change is told."""
+    doses = [direction for direction in mention.directions if isinstance(direction, Dose)]
+    # What is taken rather than how strong the solution is: "100 units/mL, 20 units at bedtime".
+    doses = [dose for dose in doses if "mL" not in dose.unit.partition("/")[2]] or doses
+    if not doses:
+        return None, None
+    dose, previous = doses[0], None
+    for earlier, later in pairwise(doses):
+        if _CHANGES_FROM.search(text, max(mention.end, later.start - 14), later.start):
+            dose, previous = earlier, later
+            break
+        is_first = earlier is doses[0]
+        comes_from = is_first and _CHANGES_FROM.search(text, max(mention.end, earlier.start - 14), earlier.start)
+        if comes_from or (is_first and _CHANGES_TO.search(text, max(earlier.end, later.start - 14), later.start)):
+            dose, previous = later, earlier
+            break
+    if dose.value_max is not None and len(mention.drug.ingredients) == 2:
+        dose = dose.model_copy(update={"per_ingredient": (dose.value, dose.value_max), "value_max": None})
+    return dose, previous
+
+
+def _span(text: str, start: int, end: int) -> Span:
+    return Span(text=text[start:end], start=start, end=end)
 
 
 def _first(directions: Iterable[Direction], kind: type[D]) -> D | None:

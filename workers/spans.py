@@ -1,6 +1,21 @@
 """Span: a piece of a document's text and where it stands."""
 
+import re
+from typing import Protocol, TypedDict
+
 from pydantic import BaseModel, ConfigDict, Field
+
+
+class Place(Protocol):
+    """Anything that stands at [start, end) of the text."""
+
+    @property
+    def start(self) -> int:
+        """Index of the first character."""
+
+    @property
+    def end(self) -> int:
+        """Index after the last character."""
 
 
 class Span(BaseModel):
@@ -11,3 +26,16 @@ class Span(BaseModel):
     text: str = Field(description="The piece as it is written in the document.")
     start: int = Field(ge=0, description="Index of its first character in the document's text.")
     end: int = Field(ge=0, description="Index after its last character in the document's text.")
+
+
+class Written(TypedDict):
+    """The fields of a Span."""
+
+    text: str
+    start: int
+    end: int
+
+
+def matched(match: re.Match[str]) -> Written:
+    """The fields of the Span that a pattern matched."""
+    return {"text": match.group(), "start": match.start(), "end": match.end()}

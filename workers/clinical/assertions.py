@@ -2,7 +2,7 @@
 
 The idea is NegEx's: a cue ("denies", "was stopped") governs the names around it as far as its statement reaches, and
 the nearest cue wins. A cue before the names carries over a list ("denies ibuprofen, aspirin or naproxen"); a cue
-after them ("lisinopril and metoprolol were held") does too.
+after them ("lisinopril and metoprolol were held") does too, where they are joined by "and".
 """
 
 import re
@@ -10,11 +10,21 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
-from workers.clinical.assertion_cues import BREAKER, CUES_AFTER, CUES_BEFORE, FILLER
+from workers.clinical.assertion_cues import (
+    BREAKER,
+    CONDITION,
+    CUES_AFTER,
+    CUES_BEFORE,
+    FILLER,
+    KIN,
+    LATER,
+    NOT_OF_KIN,
+)
 from workers.clinical.quantities import phrases
 from workers.clinical.statements import Statement
+from workers.spans import Place
 
 
 class Status(StrEnum):
@@ -25,29 +35,25 @@ class Status(StrEnum):
     STOPPED = "stopped"
     """It was taken and is not any more, or is held."""
     NEGATED = "negated"
-    """It is not taken, denied, declined, or to be avoided."""
+    """It is not taken, denied, declined, only considered, or to be avoided."""
     ALLERGY = "allergy"
     """It is not tolerated."""
+    FAMILY = "family"
+    """It is a relative's, who takes it or doesn't tolerate it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """What a cue says of a name; a formal one ("prescribed", "allergic to") is not said of anything but medicines."""
+    """What the words at [start, end) say of a name.
+
+    A formal one ("prescribed", "allergic to") is not said of anything but medicines.
+    """
 
     status: Status
+    start: int
+    end: int
     is_formal: bool = False
-
-
-class Place(Protocol):
-    """Anything that stands at [start, end) of the text."""
-
-    @property
-    def start(self) -> int:
-        """Index of the first character."""
-
-    @property
-    def end(self) -> int:
-        """Index after the last character."""
+    is_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +75,12 @@ class _Reached:
 _SWITCHED: Final = "switched"
 _REACH_CHARS: Final = 250
 """A cue reaches no further than this from one name to the next."""
+_KIN_REACH_CHARS: Final = 160
 _WHOLE_LIST: Final = 10
 """A cue over as many free words ("denies") covers what follows whatever it lists."""
 
 
-def _compile(cues: Sequence[tuple[str, str] | tuple[str, str, int]]) -> re.Pattern[str]:
+def _compile(cues: Sequence[tuple[str, str, int]]) -> re.Pattern[str]:
     return phrases(
         r"(?<![\w-])(?:" + "|".join(f"(?P<c{index}>{cue[0]})" for index, cue in enumerate(cues)) + r")(?!\w)"
     )
@@ -83,8 +90,17 @@ _BEFORE: Final = _compile(CUES_BEFORE)
 _AFTER: Final = _compile(CUES_AFTER)
 _FILLER: Final = phrases(rf"\b{FILLER}\b")
 _BREAKER: Final = phrases(BREAKER)
+_CONDITION: Final = phrases(CONDITION)
+_LATER: Final = phrases(LATER)
+_KIN: Final = phrases(rf"\b(?:(?P<with>by|with|from|to|for|via) (?:(?:his|her|their|the) )?)?{KIN}\b")
+_NOT_OF_KIN: Final = phrases(NOT_OF_KIN)
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _IN_PARENTHESES: Final = re.compile(r"\([^()\n]*\)")
+_JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b", re.IGNORECASE)
+_OF_SEVERAL: Final = re.compile(r"\b(?:were|are|have|both|all)\b", re.IGNORECASE)
+_BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got)\b", re.IGNORECASE)
+_STARTS_ANEW: Final = re.compile(r"[,;(\n]|\band\b|\bbut\b", re.IGNORECASE)
+_ASIDE: Final = re.compile(r"[(\u2013|-]")
 
 
 def assert_names(
@@ -102,10 +118,23 @@ def assert_names(
         return []
     after = _reached_from_after(text, statement, names, directions)
     # What says something of the name before it ("lisinopril was stopped and …") says nothing of the next one.
-    spoken_for = [reached.cue for reached in after if reached and not reached.names_passed]
-    cues = [cue for cue in _cues_before(text, statement) if not any(_overlap(cue, other) for other in spoken_for)]
+    spoken_for = {index: reached.cue for index, reached in enumerate(after) if reached and not reached.names_passed}
+    ends = [cue.end for cue in spoken_for.values()]
+    cues = [cue for cue in _cues_before(text, statement) if not _overlaps_any(cue, list(spoken_for.values()), ends)]
     before = _reached_from_before(text, statement, names, directions, cues)
-    return [_stronger(*pair) for pair in zip(before, after, strict=True)]
+    said = [_stronger(*pair) for pair in zip(before, after, strict=True)]
+    return [_said_of_kin(text, statement, name) or assertion for name, assertion in zip(names, said, strict=True)]
+
+
+def _said_of_kin(text: str, statement: Statement, name: Place) -> Assertion | None:
+    """That the drug is a relative's: "her mother takes warfarin", "his wife's diazepam"."""
+    start = max(statement.start, name.start - _KIN_REACH_CHARS)
+    kin = None
+    for kin in _KIN.finditer(text, start, name.start):
+        pass
+    if kin is None or kin["with"] or _NOT_OF_KIN.search(text, kin.end(), name.start):
+        return None
+    return Assertion(Status.FAMILY, kin.start(), kin.end(), is_formal=True)
 
 
 def _stronger(before: _Reached | None, after: _Reached | None) -> Assertion | None:
@@ -128,8 +157,15 @@ def _reached_from_before(
     """For each name the cue before it that reaches it: after the last name, or carried over a list from there."""
     reached: list[_Reached | None] = []
     gap_start = statement.start
+    first = 0
     for name in names:
-        own = [cue for cue in cues if gap_start <= cue.start and cue.end <= name.start]
+        while first < len(cues) and cues[first].start < gap_start:
+            first += 1
+        last = first
+        while last < len(cues) and cues[last].end <= name.start:
+            last += 1
+        own = cues[first:last]
+        first = last
         carried = reached[-1] if reached else None
         found = next(
             (_Reached(cue, 0) for cue in reversed(own) if _reaches(text, cue, cue.end, name.start, directions)), None
@@ -147,34 +183,76 @@ def _reached_from_after(
     """For each name the cue after it that reaches it: before the next name, or carried back over a list."""
     reached: list[_Reached | None] = []
     gap_end = statement.end
+    is_joined = False
+    is_row = text.count("|", statement.start, statement.end) > 1
     for name in reversed(names):
         found = None
         for match in _AFTER.finditer(text, name.end, min(gap_end, name.end + _REACH_CHARS)):
-            cue = _Cue(_said(CUES_AFTER, match), match.start(), match.end(), 0)
-            if _reaches(text, cue, name.end, cue.start, directions):
+            cue = _cue(CUES_AFTER, match)
+            if _belongs_to_next(text, name, cue, gap_end, statement, directions) or _is_for_later(
+                text, name.end, cue
+            ):
+                continue
+            # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
+            cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
+            if _reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
                 found = _Reached(cue, 0)
                 break
         carried = reached[-1] if reached else None
-        if found is None and carried and _reaches(text, carried.cue, name.end, gap_end, directions):
-            found = _Reached(carried.cue, carried.names_passed + 1)
+        if found is None and carried and gap_end < statement.end:
+            is_joined = is_joined or _JOINED.search(text, name.end, gap_end) is not None
+            if (
+                (is_joined or _OF_SEVERAL.search(text, carried.cue.start, carried.cue.end))
+                and not (_ASIDE.search(text, max(name.end, carried.cue.start - 3), carried.cue.start + 1))
+                and _reaches(text, carried.cue, name.end, gap_end, directions)
+            ):
+                found = _Reached(carried.cue, carried.names_passed + 1)
+        else:
+            is_joined = False
         reached.append(found)
         gap_end = name.start
     return reached[::-1]
+
+
+def _belongs_to_next(
+    text: str, name: Place, cue: _Cue, gap_end: int, statement: Statement, directions: Sequence[Place]
+) -> bool:
+    """Whether a cue between two names speaks of the second: "takes aspirin, stopped ramipril"."""
+    return (
+        gap_end < statement.end
+        and not _BE.search(text, cue.start, cue.end)
+        and _STARTS_ANEW.search(text, name.end, cue.start) is not None
+        and not text[cue.end : gap_end].lstrip().startswith((",", ";", ")", ".", "|", "("))
+        and _reaches(text, cue, cue.end, gap_end, directions)
+    )
+
+
+def _is_for_later(text: str, start: int, cue: _Cue) -> bool:
+    """Whether a condition before "stop" says that it is for later."""
+    return (
+        cue.assertion.status is Status.STOPPED
+        and _LATER.match(text, cue.start, cue.end) is not None
+        and _CONDITION.search(text, max(start, cue.start - 80), cue.start) is not None
+    )
 
 
 def _cues_before(text: str, statement: Statement) -> Iterator[_Cue]:
     """The cues of the statement that can stand before what they speak of."""
     switches = False
     for match in _BEFORE.finditer(text, statement.start, statement.end):
-        index = _line(match)
-        _, said, free_words = CUES_BEFORE[index]
-        if said == _SWITCHED:
+        if CUES_BEFORE[_line(match)][1] == _SWITCHED:
             # "switched from lisinopril to losartan", "replaced lisinopril with losartan"
             if not switches:
                 continue
-            said = Status.ACTIVE
-        switches = match.group().lower().endswith("from") or match.group().lower().startswith("replac")
-        yield _Cue(_assertion(said), match.start(), match.end(), free_words)
+            cue = _Cue(
+                Assertion(Status.ACTIVE, match.start(), match.end(), is_before=True), match.start(), match.end(), 0
+            )
+        else:
+            cue = _cue(CUES_BEFORE, match, is_before=True)
+        written = match.group().lower()
+        switches = written.endswith("from") or written.startswith(("replac", "switch", "swap", "chang", "convert"))
+        if not _is_for_later(text, statement.start, cue):
+            yield cue
 
 
 def _reaches(text: str, cue: _Cue, start: int, end: int, directions: Sequence[Place]) -> bool:
@@ -182,7 +260,7 @@ def _reaches(text: str, cue: _Cue, start: int, end: int, directions: Sequence[Pl
     if end - start > _REACH_CHARS:
         return False
     gap = _blank(text, start, end, directions)
-    if _BREAKER.search(gap):
+    if _BREAKER.search(gap) or ("|" in gap and gap.strip(" |")):
         return False
     rest = _FILLER.sub("", gap)
     word = _FREE_WORD.search(rest)
@@ -199,7 +277,8 @@ def _blank(text: str, start: int, end: int, directions: Sequence[Place]) -> str:
     pieces: list[str] = []
     position = start
     first = bisect_left(directions, start, key=lambda direction: direction.start)
-    for direction in directions[first:]:
+    for index in range(first, len(directions)):
+        direction = directions[index]
         if direction.start >= end:
             break
         pieces.append(text[position : direction.start])
@@ -208,8 +287,10 @@ def _blank(text: str, start: int, end: int, directions: Sequence[Place]) -> str:
     return _IN_PARENTHESES.sub(" ", " ".join(pieces))
 
 
-def _overlap(one: _Cue, other: _Cue) -> bool:
-    return one.start < other.end and other.start < one.end
+def _overlaps_any(cue: _Cue, others: Sequence[_Cue], ends: Sequence[int]) -> bool:
+    """Whether the cue overlaps one of the others, which stand in their order and end at `ends`."""
+    index = bisect_left(ends, cue.start + 1)
+    return index < len(others) and others[index].start < cue.end
 
 
 def _line(match: re.Match[str]) -> int:
@@ -217,9 +298,9 @@ def _line(match: re.Match[str]) -> int:
     return int((match.lastgroup or "c0")[1:])
 
 
-def _said(cues: Sequence[tuple[str, str]], match: re.Match[str]) -> Assertion:
-    return _assertion(cues[_line(match)][1])
-
-
-def _assertion(said: str) -> Assertion:
-    return Assertion(Status(said.rstrip("!")), said.endswith("!"))
+def _cue(cues: Sequence[tuple[str, str, int]], match: re.Match[str], *, is_before: bool = False) -> _Cue:
+    _, said, free_words = cues[_line(match)]
+    assertion = Assertion(
+        Status(said.rstrip("!")), match.start(), match.end(), is_formal=said.endswith("!"), is_before=is_before
+    )
+    return _Cue(assertion, match.start(), match.end(), free_words)

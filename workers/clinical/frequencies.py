@@ -1,4 +1,4 @@
-"""How often a medicine is taken, from "twice daily" to "q4-6h"."""
+"""How often a medicine is taken, from "twice daily" to "q4-6h" and "1-0-1"."""
 
 import re
 from typing import Final
@@ -17,45 +17,101 @@ class Frequency(Span):
     )
     interval_h: float | None = Field(default=None, description="Hours between two, if it is said as an interval.")
     interval_max_h: float | None = Field(default=None, description="The upper end of a range of intervals, in hours.")
+    once: bool = Field(default=False, description="It is given a single time (once, stat).")
 
 
-_HOURS: Final = {"min": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0, "mo": 720.0}
-_TIMES_PER_DAY: Final[tuple[tuple[str, float | None], ...]] = (
-    (r"every other day|on alternate days|q\.o\.d\.?|qod", 0.5),
-    (r"b\.i\.d\.?|bid|bd|b\.d\.|twice", 2),
-    (r"t\.i\.d\.?|tid|tds|t\.d\.s\.?|thrice", 3),
-    (r"q\.i\.d\.?|qid|qds|q\.d\.s\.?", 4),
-    (r"q\.d\.?|qd|o\.d\.|od|qday|once[ -]daily|daily|every(?: )?day|each day|a day|per day|/day", 1),
+_HOURS: Final = {"min": 1 / 60, "h": 1.0, "d": 24.0, "n": 24.0, "w": 168.0, "f": 336.0, "mo": 720.0, "y": 8760.0}
+_OFTEN: Final[tuple[tuple[str, float | None], ...]] = (
     (
         (
-            r"q\.h\.s\.?|qhs|h\.s\.?|hs|nightly|(?:at|before) bed(?: )?time|at night|(?:every|each) night"
-            r"|q(?: )?(?:am|pm|noon)"
+            r"(?:every )?(?:other|second|alternate) (?:day|night|morning|evening)s?|(?:on )?alternat(?:e|ing) (?:day|night)s?"
+            r"|alt\.? (?:days?|die)|q\.o\.d\.?|qod|eod"
+        ),
+        0.5,
+    ),
+    (
+        (
+            r"b\.i\.d\.?|bid|bds?|b\.d\.?(?:s\.?)?|twice|mane (?:and|et|&|\+) nocte|(?:in the )?morning and (?:night|evening)"
+            r"|morning (?:&|\+) (?:night|evening)|(?:every )?am (?:and|&) pm"
+        ),
+        2,
+    ),
+    (r"t\.i\.d\.?|tid|tds|t\.d\.s\.?|thrice", 3),
+    (r"q\.i\.d\.?|qid|qds|q\.d\.s\.?", 4),
+    (
+        (
+            r"q\.d\.?|qd|o\.d\.?|od|qday|(?:once|one)[\s-](?:daily|nightly)|daily|dly|every\s?day|each day"
+            r"|/day|(?:once )?in 24\s?h(?:ou)?rs"
         ),
         1,
     ),
-    (r"(?:every|each|in the) (?:morning|evening|afternoon)|at noon|at breakfast|with (?:breakfast|lunch|dinner)", 1),
-    (r"(?:with|before|after) (?:each |every )?meals", 3),
+    (
+        (
+            r"q\.h\.s\.?|qhs|h\.s\.?|hs|nightly|nocte|noct|(?:at|before) bed\s?(?:time)?|bedtime|at night(?:time)?"
+            r"|(?:every|each) (?:night|evening)|q\s?(?:am|pm|noon)|o\.n\.?|o\.m\.?|mane"
+        ),
+        1,
+    ),
+    (
+        (
+            r"(?:every|each|in the) (?:morning|evening|afternoon)s?|at (?:noon|midday|lunch(?:time)?|teatime|breakfast|dinner"
+            r"|dinnertime)|(?:with|before|after) (?:breakfast|lunch|dinner|supper|tea|(?:the |her |his )?(?:evening|morning"
+            r"|main|largest) meal)|pre-?(?:breakfast|bed)"
+        ),
+        1,
+    ),
+    (r"(?:with|before|after|at) (?:each |every )?(?:meal\s?times?|meals)", 3),
+    (r"with (?:each|every) meal", 3),
     (r"hourly", 24),
-    (r"once[ -]weekly|weekly|every week|qweek|a week|per week", 1 / 7),
-    (r"fortnightly", 1 / 14),
-    (r"once[ -]monthly|monthly|every month", 1 / 30),
+    (r"once[\s-]weekly|weekly|every week|qweek|/week", 1 / 7),
+    (r"fortnightly|every fortnight", 1 / 14),
+    (r"once[\s-]monthly|monthly|every month", 1 / 30),
+    (r"quarterly", 1 / 90),
+    (r"(?:once[\s-])?yearly|annually|every year", 1 / 365),
 )
+_SINGLE: Final = (
+    r"stat(?: dose)?|once only|(?:as )?(?:a|one) (?:single|one-off|stat) dose|single dose|one[\s-]off(?: dose)?"
+)
+_WEAK: Final = (
+    (r"once|x\s?1", None),
+    (r"(?:a|per) day", 1),
+    (r"(?:a|per) week", 1 / 7),
+    (r"(?:a|per) fortnight", 1 / 14),
+    (r"(?:a|per) month", 1 / 30),
+    (r"on|om|am|pm|a\.m\.|p\.m\.|morning|evening|night|lunchtime|midday|noon", 1),
+)
+"""Taken for a frequency only directly after another direction: the words have other meanings."""
 _NUMBERED = (
-    rf"(?:(?P<once>once|twice|thrice)|(?P<times>{COUNT_RANGE})\s?(?:x|times|time))"
-    r"[\s-]?(?:a|per|each|every|/)?\s?(?P<period>dai?ly|day|night|week(?:ly)?|month(?:ly)?)"
+    rf"(?:(?P<once>once|twice|thrice)|(?:x\s?)?(?P<times>{COUNT_RANGE})[\s-]?(?:x|\xd7|times|time|(?:nights|days|mornings)(?=\s(?:a|per|each)\sw)))"
+    r"[\s-]?(?:a|per|each|every|/|in)?\s?(?P<period>dai?ly|day|24\s?h(?:ou)?rs|night|week(?:ly)?|month(?:ly)?|year(?:ly)?)"
+    r"|x\s?(?P<by>\d)(?: |/)(?:a |per )?(?P<by_period>dai?ly|day|week(?:ly)?)"
+)
+_UNIT = (
+    r"h(?:ou)?rs?|hrly|hourly|h|days?|d|nights?|w(?:ee)?ks?|weekly|wkly|w|months?|monthly|mthly|mths?|years?|yearly"
+    r"|min(?:ute)?s?"
 )
 _INTERVAL = (
     rf"(?:q\.?|every|each)\s?(?P<low>{DECIMAL}|{COUNT}(?=\s))(?:{TO}(?P<high>{DECIMAL}|{COUNT}))?"
-    r"[\s-]?(?P<unit>h(?:ou)?rs?|hrly|hourly|h|days?|d|w(?:ee)?ks?|w|months?|min(?:ute)?s?)"
+    rf"[\s-]?(?P<unit>{_UNIT})"
+    rf"|(?P<low2>{COUNT})(?:{TO}(?P<high2>{COUNT}))?[\s-]?(?P<unit2>h(?:ou)?rly|weekly|wkly|monthly|mthly|yearly)"
+    r"|(?P<low3>\d{1,2})/24"
+)
+_PATTERN = r"(?P<pattern>[0-4½](?:\s?[-\u2013+]\s?[0-4½]){2,3})(?!\s?[-\u2013/+]\s?\d)"
+_DAY = r"(?:mon|tue(?:s|r)?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:days?|s)?"
+_DAYS = (
+    rf"(?P<days>(?:(?:every|each) )?{_DAY}(?:(?:\s?[,/&]\s?| and |, and ){_DAY}){{1,6}}|(?:every|each) {_DAY}"
+    r"|(?:on (?:a )?)?(?:mon|tues|wednes|thurs|fri|satur|sun)days)"
 )
 _ONE = (
-    f"(?:{_NUMBERED}|{_INTERVAL}|"
-    + "|".join(f"(?P<f{index}>{pattern})" for index, (pattern, _) in enumerate(_TIMES_PER_DAY))
+    f"(?:{_NUMBERED}|{_INTERVAL}|{_PATTERN}|{_DAYS}|(?P<single>{_SINGLE})|"
+    + "|".join(f"(?P<f{index}>{pattern})" for index, (pattern, _) in enumerate(_OFTEN))
+    + "|"
+    + "|".join(f"(?P<weak{index}>{pattern})" for index, (pattern, _) in enumerate(_WEAK))
     + r")(?![^\W_])"
 )
-_MORE = re.sub(r"\(\?P<\w+>", "(?:", _ONE)
+_MORE = re.sub(r"\(\?P<\w+>", "(?:", "|".join((_DAYS, *(pattern for pattern, _ in _OFTEN))))
 
-FREQUENCY: Final = phrases(rf"(?<![\w.'\u2019-]){_ONE}(?: {_MORE})*")
+FREQUENCY: Final = phrases(rf"(?<![\w.'\u2019/-]){_ONE}(?:(?: |, )(?:{_MORE})(?![^\W_])){{0,3}}")
 """Matches one frequency with what adds to it ("once daily in the morning"): the first part says how often."""
 
 
@@ -63,22 +119,33 @@ def parse_frequency(match: re.Match[str]) -> Frequency:
     """The meaning of a match of FREQUENCY."""
     times_per_day: float | None
     interval_h = interval_max_h = None
-    if match["period"]:
-        per_day = {"d": 1.0, "n": 1.0, "w": 1 / 7, "m": 1 / 30}[match["period"][0].lower()]
+    low, unit = match["low"] or match["low2"] or match["low3"], match["unit"] or match["unit2"]
+    if match["period"] or match["by_period"]:
+        per_day = {"d": 1.0, "2": 1.0, "n": 1.0, "w": 1 / 7, "m": 1 / 30, "y": 1 / 365}
         if match["once"]:
             times: float = {"once": 1, "twice": 2, "thrice": 3}[match["once"].lower()]
         else:
-            low, high = low_and_high(match["times"])
-            times = high or low
-        times_per_day = times * per_day
-    elif match["unit"]:
-        unit = match["unit"].lower()
-        hours = next(hours for prefix, hours in _HOURS.items() if unit.startswith(prefix))
-        interval_h = low_and_high(match["low"])[0] * hours
-        interval_max_h = low_and_high(match["high"])[0] * hours if match["high"] else None
+            low_times, high_times = low_and_high(match["times"] or match["by"])
+            times = high_times or low_times
+        times_per_day = times * per_day[(match["period"] or match["by_period"])[0].lower()]
+    elif low:
+        hours = next(
+            hours for prefix, hours in _HOURS.items() if (unit or "h").lower().replace("mt", "mo").startswith(prefix)
+        )
+        high = match["high"] or match["high2"]
+        interval_h = low_and_high(low)[0] * hours
+        interval_max_h = low_and_high(high)[0] * hours if high else None
         times_per_day = 24 / interval_h if interval_h else None
+    elif match["pattern"]:
+        times_per_day = float(sum(1 for count in re.findall(r"[0-4½]", match["pattern"]) if count != "0")) or None
+    elif match["days"]:
+        times_per_day = len(re.findall(_DAY, match["days"], re.IGNORECASE)) / 7
     else:
-        times_per_day = next(value for index, (_, value) in enumerate(_TIMES_PER_DAY) if match[f"f{index}"])
+        often = [
+            *((f"f{i}", value) for i, (_, value) in enumerate(_OFTEN)),
+            *((f"weak{i}", v) for i, (_, v) in enumerate(_WEAK)),
+        ]
+        times_per_day = next((value for name, value in often if match[name]), None)
     return Frequency(
         text=match.group(),
         start=match.start(),
@@ -86,4 +153,15 @@ def parse_frequency(match: re.Match[str]) -> Frequency:
         times_per_day=times_per_day,
         interval_h=interval_h,
         interval_max_h=interval_max_h,
+        once=bool(match["single"] or match["weak0"]),
     )
+
+
+def is_weak(match: re.Match[str]) -> bool:
+    """Whether a match of FREQUENCY counts only directly after another direction: "40 mg ON", but not "on warfarin"."""
+    return bool(match["low3"] or match["pattern"] or any(match[f"weak{index}"] for index in range(len(_WEAK))))
+
+
+def is_word(match: re.Match[str]) -> bool:
+    """Whether a match of FREQUENCY is the word "on" rather than "ON", at night."""
+    return bool(match[f"weak{len(_WEAK) - 1}"]) and match.group()[:2] in ("on", "On")

@@ -1,27 +1,15 @@
 """The directions of a prescription: dose, quantity, route, frequency, as needed, duration."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from pydantic import Field
 
-from workers.clinical.frequencies import FREQUENCY, Frequency, parse_frequency
-from workers.clinical.quantities import COUNT_RANGE, DECIMAL, TO, low_and_high, number, phrases
-from workers.spans import Span
-
-
-class Dose(Span):
-    """A measured amount, such as 500 mg, 10-20 mg or 875/125 mg."""
-
-    value: float = Field(
-        description="The amount; the lower end of a range; of a combination, its first ingredient's."
-    )
-    value_max: float | None = Field(default=None, description="The upper end of a range.")
-    unit: str = Field(description="The unit of the values: mg, mcg, g, mL, units, mg/kg, …")
-    per_ingredient: tuple[float, ...] = Field(
-        default=(), description="The amounts of a combination's ingredients, in the order they are written."
-    )
+from workers.clinical.doses import LOOK_BACK, Dose, find_doses, find_limits
+from workers.clinical.frequencies import FREQUENCY, Frequency, is_weak, is_word, parse_frequency
+from workers.clinical.quantities import COUNT_RANGE, low_and_high, phrases
+from workers.spans import Place, Span, matched
 
 
 class Quantity(Span):
@@ -55,171 +43,163 @@ class Duration(Span):
 
 Direction = Dose | Quantity | Route | Frequency | AsNeeded | Duration
 
-_UNITS: Final = (
-    ("mg", r"mgs?|milligrams?"),
-    ("mcg", r"mcgs?|[µμ]g|ug|micrograms?"),
-    ("ng", r"ng|nanograms?"),
-    ("g", r"gms?|g|grams?"),
-    ("mL", r"mls?|cc|millilit(?:er|re)s?"),
-    ("units", r"(?:international\s)?units?|iu|u"),
-    ("mEq", r"meq"),
-    ("mmol", r"mmol"),
-    ("%", r"%"),
-    ("tsp", r"tsp|teaspoons?(?:fuls?)?"),
-    ("tbsp", r"tbsp|tablespoons?(?:fuls?)?"),
-)
-_UNIT = "(?:" + "|".join(pattern for _, pattern in _UNITS) + r")(?![^\W\d_])"
-_UNIT_ALONE = re.compile(_UNIT, re.IGNORECASE)
-_PER_WORD = re.compile(r"\sper\s", re.IGNORECASE)
-_PER = (
-    rf"(?:\s?/\s?|\sper\s)(?:{DECIMAL}\s?)?(?:kg|ml|hours?|hr|h|days?|dose|min|m2|m²|puff|spray|actuation)(?![^\W_])"
-)
-_DOSE = re.compile(
-    rf"(?<![\w.,/-])(?P<numbers>{DECIMAL}(?:\s?(?:{_UNIT})?(?:\s?/\s?|{TO}){DECIMAL})*)[\s-]?(?P<unit>{_UNIT})"
-    # A laboratory's result ("1.2 mg/dL") and a blood pressure are no doses.
-    rf"(?P<per>(?:{_PER})*)(?!\s?/\s?(?:d?l|mm3)\b)(?!\s?/\s?\d)(?!\d)",
-    re.IGNORECASE,
-)
 _FORMS: Final = (
-    "tablet|tab|capsule|cap|pill|puff|drop|gtt|spray|patch|lozenge|suppositor(?:y|ies)|packet|sachet|ampoule|vial"
-    "|inhalation|application|injection|actuation"
+    "tablet|tabs?|tbs?|capsule|caps?|pill|puff|drop|gtt|spray|patch|lozenge|suppositor(?:y|ies)|pessar(?:y|ies)|packet|sachet"
+    "|ampoule|amp|vial|inhalation|application|injection|actuation|nebule|nebs?|pump|scoop|spoonful|squirt|pastille|enema"
 )
 _SHORT_FORMS: Final = {
-    "tab": "tablet",
-    "cap": "capsule",
-    "gtt": "drop",
-    "suppositorie": "suppository",
-    "patche": "patch",
-}
-_QUANTITY = re.compile(rf"(?<![\w.,/-])(?P<count>{COUNT_RANGE})\s(?P<form>{_FORMS})(?:e?s)?\b", re.IGNORECASE)
+    "tab": "tablet", "tb": "tablet", "cap": "capsule", "gtt": "drop", "amp": "ampoule", "neb": "nebule",
+}  # fmt: skip
+_QUANTITY = re.compile(
+    rf"(?<![\w.,/-])(?P<count>{COUNT_RANGE})(?:\s?x\s?|[\s-]|(?<=\d)(?=[a-z]))(?P<form>{_FORMS})(?:e?s)?(?![\w-])",
+    re.IGNORECASE,
+)
 _ROUTES: Final = (
-    ("oral", r"by mouth|orally|oral|per os|p\.o\.|po"),
-    ("intravenous", r"intravenous(?:ly)?|i\.v\.|ivpb|ivp|iv"),
-    ("intramuscular", r"intramuscular(?:ly)?|i\.m\.|im"),
-    ("subcutaneous", r"subcutaneous(?:ly)?|subcut|sub-?q|s\.c\.|sc|sq"),
-    ("sublingual", r"sublingual(?:ly)?|under the tongue|s\.l\.|sl"),
-    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|pr"),
-    ("vaginal", r"vaginal(?:ly)?|p\.v\.|pv"),
-    ("topical", r"topical(?:ly)?|to the skin|to (?:the )?affected areas?"),
-    ("inhaled", r"inhaled|inhaler|by inhalation|via (?:a )?nebuli[sz]er|nebuli[sz]ed|neb|inh"),
-    ("nasal", r"intranasal(?:ly)?|nasal(?:ly)?|(?:in|into|to) (?:each|both|the) nostrils?|each nostril"),
-    ("ophthalmic", r"ophthalmic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?) eyes?"),
-    ("otic", r"otic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?) ears?"),
-    ("transdermal", r"transdermal(?:ly)?"),
+    ("oral", r"by mouth|orally|oral|per os|p\.o\.?|p/o|po"),
+    ("intravenous", r"intravenous(?:ly)?|i\.v\.?|i/v|ivpb|ivp|ivi|iv"),
+    ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im"),
+    ("subcutaneous", r"subcutaneous(?:ly)?|sub-?cut\.?|sub-?cutaneously|sub-?q|s\.c\.?|s/c|sc|sq"),
+    ("sublingual", r"sublingual(?:ly)?|under (?:the|his|her) tongue|s\.l\.?|s/l|sl|subling"),
+    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|pr"),
+    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|pv"),
+    (
+        "topical",
+        r"topical(?:ly)?|to (?:the )?(?:skin|affected areas?)|top|cream|ointment|lotion|gel|shampoo|emollient",
+    ),
+    (
+        "inhaled",
+        (
+            r"(?:via|with|through)(?: (?:a|the|his|her))? (?:\w+ )?(?:spacer|aerochamber|volumatic|nebuli[sz]er|neb|inhaler)"
+            r"|inhaled|inhalers?|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh|mdi|dpi|accuhaler|turbohaler"
+            r"|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer"
+        ),
+    ),
+    (
+        "nasal",
+        (
+            r"intranasal(?:ly)?|nasal(?:ly)?(?: spray)?|(?:in|into|to|up) (?:each|both|the) (?:nostrils?|nares)"
+            r"|(?:each|both) nostrils?|per nostril"
+        ),
+    ),
+    (
+        "ophthalmic",
+        (
+            r"ophthalmic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) eyes?|eye[\s-]?drops?"
+            r"|eye ointment|(?:both|each|left|right) eyes?|gutt?ae?"
+        ),
+    ),
+    (
+        "otic",
+        (
+            r"otic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) ears?|ear[\s-]?(?:drops?|spray)"
+            r"|(?:both|each|left|right) ears?"
+        ),
+    ),
+    ("transdermal", r"transdermal(?:ly)?(?: patch)?|patch(?:es)?|td"),
     ("buccal", r"buccal(?:ly)?"),
-    ("enteral tube", r"(?:via|per|by) (?:the )?(?:ng|peg|g|feeding)[ -]?tube"),
+    (
+        "enteral tube",
+        r"(?:via |per |by |down )?(?:the )?(?:ngt?|peg|pej|rig|n\.g\.|feeding|nasogastric)(?:[\s-]tube)?",
+    ),
     ("intrathecal", r"intrathecal(?:ly)?"),
+    ("epidural", r"epidural(?:ly)?"),
+    ("intraosseous", r"intraosseous(?:ly)?"),
+    ("intravitreal", r"intravitreal(?:ly)?"),
+    ("intra-articular", r"intra-?articular(?:ly)?"),
     ("intradermal", r"intradermal(?:ly)?"),
 )
 _ROUTE = phrases(
-    r"(?<![\w'\u2019.-])(?:"
+    r"(?<![\w'\u2019./-])(?:"
     + "|".join(f"(?P<r{i}>{pattern})" for i, (_, pattern) in enumerate(_ROUTES))
     + r")(?![\w-])"
 )
+_NO_ROUTE_BEFORE = re.compile(r"\b(?:stage|class|grade|nyha|type|factor|phase|fiO2|mobitz|killip)\s$", re.IGNORECASE)
 _SYMPTOM = (
     "(?:chest )?(?:pain|fever|nausea|vomiting|itching|anxiety|insomnia|sleep|headache|cough|constipation|wheezing"
-    "|shortness|agitation|diarrh)"
+    "|shortness|agitation|diarrh|breathless|sob|spasm|itch|wheeze|dyspn|seizure|heartburn|angina)"
 )
 _AS_NEEDED = phrases(
-    r"(?<![\w.])(?:prn\b|p\.r\.n\.?|(?:only )?(?:as|if|when) (?:needed|required|necessary))"
+    r"(?<![\w.])(?:(?-i:SOS)|prn\b|p\.r\.n\.?|(?:only )?(?:as and )?(?:as|if|when|whenever)"
+    r" (?:needed|required|necessary|reqd|req\W?d|necc?essary))"
     rf"(?:(?: for |(?<=[nN.]) (?={_SYMPTOM}))"
-    r"(?P<reason>(?!\d|an? |the |up |(?:one|two|three|four|five|six|seven) )[^\W\d_][^.,;:()\n\d]*?)"
-    r"(?=[.,;:()\n\d]|$| (?:x|for|and|or|but|up|not|by|rather) ))?"
+    r"(?P<reason>(?!\d|an? |the |up |(?:one|two|three|four|five|six|seven) )[^\W\d_][^.,;:()|\n\d]{0,80}?)"
+    r"(?=[.,;:()|\n\d]|$| (?:x|for|and|or|but|up|not|by|rather|max\w*) ))?"
 )
-_SPAN_OF_TIME = r"(?P<unit{n}>d(?:ays?)?|w(?:ee)?ks?|months?|mos?|years?|yrs?|doses)\b"
+_SPAN_OF_TIME = r"(?P<unit{n}>d(?:ays?)?|w(?:ee)?ks?|months?|mos?|mths?|years?|yrs?|doses|nights?)\b"
 _DURATION = phrases(
-    rf"(?<![\w.])(?:(?:for|x|\xd7|over)\s?(?:(?:up to|the next|a total of|another|about)\s)?"
-    rf"(?P<count1>{COUNT_RANGE})(?:\s|-|(?<=\d))?(?:more\s)?{_SPAN_OF_TIME.format(n=1)}"
-    rf"|(?P<count2>{COUNT_RANGE})[\s-]{_SPAN_OF_TIME.format(n=2)}\s(?:course|supply|taper))"
+    rf"(?<![\w.])(?:(?:for|x|\xd7|over)\s?(?:(?:up to|the next|a total of|another|about|a further|a|total)\s)?"
+    rf"(?P<count1>{COUNT_RANGE})(?:\s|-|(?<=\d))?(?:more\s|further\s)?{_SPAN_OF_TIME.format(n=1)}"
+    rf"|(?P<count2>{COUNT_RANGE})[\s-]{_SPAN_OF_TIME.format(n=2)}['\u2019]?\s(?:courses?|supply|taper|total)"
+    r"|(?:(?:for|x)\s?)?(?P<count3>\d{1,2})/(?P<unit3>7|52|12)(?![\d/])"
+    rf"|(?P<count4>\d{{1,3}})(?:\s|-)?{_SPAN_OF_TIME.format(n=4)}(?!['\u2019]|\s(?:ago|later|earlier|before|after|post|prior|old|hx|history|since)))"
 )
+_TIMES: Final = {"d": "day", "n": "day", "w": "week", "m": "month", "y": "year", "7": "day", "5": "week"}
 _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
-_LIMIT = phrases(rf"(?<!\w)(?:max(?:imum)?(?: of)?|not to exceed|no more than|exceed(?:ing)?)[.:]? {_DOSE.pattern}")
+_TOGETHER = re.compile(r"[\s,:(|\u2013-]{0,4}")
+"""What stands between two directions of which the second is understood by the first."""
 
 
-def find_directions(text: str, start: int, end: int) -> list[Direction]:
+def find_directions(text: str, start: int, end: int, names: Sequence[Place] = ()) -> list[Direction]:
     """The directions in text[start:end] in their order, without overlaps; of two at one place the longer one.
 
-    A limit ("not to exceed 4 g per day") is no direction, and what it is made of isn't one either.
+    A limit ("not to exceed 4 g per day") is no direction, and what it is made of isn't one either. What is part of a
+    name (the names are in their order) is none; some are only directly after a name or another direction.
     """
     candidates = [found for find in _FINDERS for found in find(text, start, end)]
-    candidates.sort(key=lambda found: (found.start, -found.end))
+    candidates.sort(key=lambda found: (found[0].start, -found[0].end))
     directions: list[Direction] = []
     last_end = start
-    for found in candidates:
-        if found.start >= last_end:
-            last_end = found.end
-            if isinstance(found, Direction):
-                directions.append(found)
+    next_name = 0
+    supported_at = -1
+    for found, needs_support in candidates:
+        while next_name < len(names) and names[next_name].end <= found.start:
+            supported_at = max(supported_at, names[next_name].end)
+            next_name += 1
+        is_in_name = next_name < len(names) and names[next_name].start < found.end
+        if found.start < last_end or is_in_name:
+            continue
+        if needs_support and not (supported_at >= 0 and _TOGETHER.fullmatch(text, supported_at, found.start)):
+            continue
+        last_end = found.end
+        if isinstance(found, Direction):
+            directions.append(found)
+            supported_at = found.end
     return directions
 
 
-def _doses(text: str, start: int, end: int) -> Iterator[Span]:
-    for match in _DOSE.finditer(text, start, end):
-        written = match["numbers"]
-        values = tuple(number(value) for value in re.findall(DECIMAL, written))
-        units = [_unit(unit) for unit in (*_UNIT_ALONE.findall(written), match["unit"])]
-        unit = units[0] + re.sub(r"\s", "", _PER_WORD.sub("/", match["per"])).lower().replace("ml", "mL")
-        if units[0] != units[-1]:  # a concentration: 250 mg/5 mL
-            unit, values = f"{units[0]}/{values[-1]:g} {units[-1]}", values[:1]
-        is_combination = len(values) > 1 and ("/" in written or len(values) > 2)
-        yield Dose(
-            text=match.group(),
-            start=match.start(),
-            end=match.end(),
-            value=values[0],
-            value_max=values[1] if len(values) == 2 and not is_combination else None,
-            unit=unit,
-            per_ingredient=values if is_combination else (),
-        )
-
-
-def _unit(written: str) -> str:
-    return next(name for name, pattern in _UNITS if re.fullmatch(pattern, written, re.IGNORECASE))
-
-
-def _limits(text: str, start: int, end: int) -> Iterator[Span]:
-    for match in _LIMIT.finditer(text, start, end):
-        yield Span(text=match.group(), start=match.start(), end=match.end())
-
-
-def _quantities(text: str, start: int, end: int) -> Iterator[Span]:
+def _quantities(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in _QUANTITY.finditer(text, start, end):
         low, high = low_and_high(match["count"])
-        form = match["form"].lower()
-        yield Quantity(
-            **_place(match), value=low, value_max=high, form=_SHORT_FORMS.get(form, form.replace("ies", "y"))
-        )
+        form = match["form"].lower().replace("ies", "y").removesuffix("s")
+        yield Quantity(**matched(match), value=low, value_max=high, form=_SHORT_FORMS.get(form, form)), False
 
 
-def _routes(text: str, start: int, end: int) -> Iterator[Span]:
+def _routes(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in _ROUTE.finditer(text, start, end):
-        route = next(name for index, (name, _) in enumerate(_ROUTES) if match[f"r{index}"])
-        yield Route(**_place(match), route=route)
+        if not _NO_ROUTE_BEFORE.search(text, max(start, match.start() - LOOK_BACK), match.start()):
+            yield Route(**matched(match), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]), False
 
 
-def _frequencies(text: str, start: int, end: int) -> Iterator[Span]:
+def _frequencies(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in FREQUENCY.finditer(text, start, end):
-        yield parse_frequency(match)
+        if not is_word(match):
+            yield parse_frequency(match), is_weak(match)
 
 
-def _as_needed(text: str, start: int, end: int) -> Iterator[Span]:
+def _as_needed(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in _AS_NEEDED.finditer(text, start, end):
-        yield AsNeeded(**_place(match), reason=match["reason"].strip() if match["reason"] else None)
+        yield AsNeeded(**matched(match), reason=match["reason"].strip() if match["reason"] else None), False
 
 
-def _durations(text: str, start: int, end: int) -> Iterator[Span]:
+def _durations(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in _DURATION.finditer(text, start, end):
-        low, high = low_and_high(match["count1"] or match["count2"])
-        letter = (match["unit1"] or match["unit2"]).lower()
-        unit = {"d": "day", "w": "week", "m": "month", "y": "year"}[letter[0]] if letter != "doses" else "dose"
+        low, high = low_and_high(next(match[f"count{n}"] for n in range(1, 5) if match[f"count{n}"]))
+        written = next(match[f"unit{n}"] for n in range(1, 5) if match[f"unit{n}"]).lower()
+        unit = "dose" if written == "doses" else _TIMES[written[0]] if written != "12" else "month"
         days = low * _DAYS[unit] if unit in _DAYS else None
-        yield Duration(**_place(match), value=low, value_max=high, unit=unit, days=days)
+        yield Duration(**matched(match), value=low, value_max=high, unit=unit, days=days), bool(match["count4"])
 
 
-def _place(match: re.Match[str]) -> dict[str, object]:
-    return {"text": match.group(), "start": match.start(), "end": match.end()}
-
-
-_FINDERS: Final[tuple[Callable[[str, int, int], Iterator[Span]], ...]] = (
-    _limits, _doses, _quantities, _routes, _frequencies, _as_needed, _durations,
+_FINDERS: Final[tuple[Callable[[str, int, int], Iterator[tuple[Span, bool]]], ...]] = (
+    find_limits, find_doses, _quantities, _routes, _frequencies, _as_needed, _durations,
 )  # fmt: skip

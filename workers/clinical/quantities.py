@@ -9,11 +9,13 @@ _WORDS: Final = {
 }  # fmt: skip
 _FRACTIONS: Final = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 
-DECIMAL: Final = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+)"
-"""A pattern for a number in digits: 5, 0.5, .5, 1,000."""
+DECIMAL: Final = (
+    r"(?:\d{1,3}(?:[,\u00a0\u202f]\d{3})+(?!\d)(?:\.\d+)?|\d{1,9}(?!\d)(?:[.,\xb7]\d{1,9})?|[.\xb7]\d{1,9})"
+)
+"""A pattern for a number in digits: 5, 0.5, .5, 0,5, 1,000."""
 
 COUNT: Final = (
-    rf"(?:\d+\s\d/\d|\d/\d|\d?[½¼¾]|{DECIMAL}"
+    rf"(?:\d{{1,3}}\s\d/\d|\d/\d|\d?[½¼¾]|{DECIMAL}"
     r"|one[\s-]half|half(?:\sa)?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|an?)"
 )
 """A pattern for a number in digits, as a fraction or in words."""
@@ -26,16 +28,23 @@ COUNT_RANGE: Final = rf"{COUNT}(?:{TO}{COUNT})?"
 
 _TO = re.compile(TO, re.IGNORECASE)
 _ONE_HALF = re.compile(r"one-half", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 
 
 def phrases(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern that ignores case and takes a space for any white space, as lines may be wrapped anywhere."""
-    return re.compile(pattern.replace(" ", r"\s+"), re.IGNORECASE)
+    """Compile a pattern that ignores case and takes a space for any white space, as lines may be wrapped anywhere.
+
+    White space is bounded, so that a run of it is not gone through once for each of its characters.
+    """
+    return re.compile(pattern.replace(" ", r"\s{1,8}"), re.IGNORECASE)
 
 
 def number(written: str) -> float:
-    """The value of something that COUNT or DECIMAL matched."""
-    text = written.strip().lower()
+    """The value of something that COUNT or DECIMAL matched.
+
+    A comma is a decimal comma ("0,125", "2,5") unless it groups thousands ("1,000").
+    """
+    text = written.strip().lower().replace("\xb7", ".").replace("\u00a0", "").replace("\u202f", "")
     if text in _WORDS:
         return float(_WORDS[text])
     if text[-1] in _FRACTIONS:
@@ -46,7 +55,7 @@ def number(written: str) -> float:
         if int(denominator) == 0:
             return float(numerator)
         return float(whole[0] if whole else 0) + int(numerator) / int(denominator)
-    return float(text.replace(",", ""))
+    return float(text.replace(",", "" if _THOUSANDS.fullmatch(text) else "."))
 
 
 def low_and_high(written: str) -> tuple[float, float | None]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
+from typing import Final
+
+from workers.clinical.assertion_cues import ELLIPTIC_WORDS, KIN, STOP
 
 
 class Section(StrEnum):
@@ -14,59 +17,116 @@ class Section(StrEnum):
 
     MEDICATIONS = "medications"
     STOPPED_MEDICATIONS = "stopped_medications"
+    AVOIDED = "avoided"
     ALLERGIES = "allergies"
+    FAMILY = "family"
     OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
+class Heading:
+    """The words at [start, end) of the text and what the section under them lists."""
+
+    section: Section
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence or an item of a list at [start, end) of the text, with the section it stands in."""
+    """A sentence, an item of a list or a row of a table at [start, end) of the text, with the heading above it."""
 
     start: int
     end: int
-    section: Section
+    heading: Heading | None
+
+    @property
+    def section(self) -> Section:
+        """What the section lists that it stands in."""
+        return self.heading.section if self.heading else Section.OTHER
 
 
-_HEADING_WORDS = (
-    (
-        Section.ALLERGIES,
-        r"(?:drug |medication |known )?(?:allergies|allergy|allergies and intolerances)|adverse reactions",
-    ),
-    (
-        Section.STOPPED_MEDICATIONS,
+_MEDICINES: Final = r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy|inhalers)"
+_SECTIONS: Final = tuple(
+    (section, re.compile(pattern, re.IGNORECASE))
+    for section, pattern in (
+        (Section.OTHER, r".*\b(?:not|no|nil)\b(?: \w+)? \b(?:allerg|adverse|sensitivit).*|.*\bfood allerg.*"),
         (
-            r"(?:discontinued|stopped|past|previous|former|held) (?:home )?(?:medications?|medicines|meds|drugs)"
-            r"|(?:medications?|medicines|meds) (?:discontinued|stopped|held)|stop taking"
+            Section.FAMILY,
+            rf".*\b(?:family (?:medical )?history|fhx?|fam(?:ily)? hx|family)|(?:paternal |maternal )?{KIN}(?: of .*)?",
         ),
-    ),
-    (
-        Section.MEDICATIONS,
         (
-            r"(?:[a-z-]+ ){0,2}(?:medications?|medicines|meds|prescriptions?)(?: list| on (?:admission|discharge))?"
-            r"|rx|drugs"
+            Section.ALLERGIES,
+            (
+                r".*\b(?:allerg(?:y|ies|ic|en)|intoleran(?:ce|ces|t)|adverse (?:drug )?(?:reactions?|events?)|hypersensitivit(?:y|ies)"
+                r"|drug sensitivit(?:y|ies)|sensitivities|adrs?|drug reactions)\b.*|all|allergen|alerts?"
+            ),
         ),
-    ),
+        (Section.AVOIDED, r"(?:.*\b)?(?:avoid|contra-?indicat(?:ed|ions?)|do not (?:give|use|prescribe))\b.*"),
+        (
+            Section.STOPPED_MEDICATIONS,
+            (
+                rf"(?:past|previous|former|old|prior|historic(?:al)?|completed|ceased) (?:[a-z-]+ )?{_MEDICINES}(?: tried)?"
+                r"|(?:.* )?(?:stopped|discontinued|ceased|withheld|held|on hold|suspended|paused|no longer (?:taken|taking|on|needed"
+                r"|required)|not to be taken|deprescribed|(?:stop|cease|discontinue|withhold|hold) (?:taking|these|the following).*)"
+                r"(?: .*)?|stop|cease|hold|withhold|stop taking|tried(?: previously| before)?|previously tried|past"
+            ),
+        ),
+        (
+            Section.MEDICATIONS,
+            (
+                rf".*\b(?:{_MEDICINES}|rx|dhx?|drug (?:history|chart|hx)|pta|tt[ao]s?|repeats?|analgesia|antiemetics?)\b.*"
+                r"|regular|(?:as|when) required|prn|stat(?: doses)?|once only|supportive|premed(?:ication)?|antibiotics?|continued?|new"
+                r"|changed|started|current(?:ly)?|inpatient|infusions?|tx"
+            ),
+        ),
+    )
 )
+_PLAIN_WORDS: Final = frozenset(
+    """
+    a ad active acute admission adr adrs adverse allergies allergy also and as at being by chart current currently daily
+    dhx discharge discontinued do doses drug drugs events existing family fhx following for from given held history home
+    in intolerance intolerances issued known list meds medication medications medicine medicines medical new no now of
+    on once only oral other patient past please pre-admission prescribed prescription prescriptions previous prior prn
+    reactions reconciliation regular repeat repeats required rx sensitivities status stat started stop stopped summary
+    take taking the these this to treatment treatments tto tta unchanged usual what when with withheld your ceased
+    changed continue continued hold allergen social tablets inpatient
+    """.split()
+)
+"""A line without a colon is a heading of a section if it has no other words: "Penicillin allergy" is none."""
 _HEADING = re.compile(
-    r"(?:^|(?<=[.;]\s))[ \t]*(?:#{1,6} |\*\*|\d+[.)] )?(?P<words>[A-Z][A-Za-z/&-]*(?: [A-Za-z/&-]+){0,4})(?:\*\*)?"
-    r"(?::|(?=[ \t]*$))",
+    r"(?:^|(?<=[.;]\s)|(?<=\s{2}))[ \t]{0,16}(?:#{1,6} |\*{1,2}|[-\u2022] |\d{1,2}[.)] )?"
+    r"(?P<words>[A-Za-z][A-Za-z/&'-]{0,30}(?:,? [A-Za-z/&'-]{1,30}){0,7}(?: ?\([^()\n]{0,60}\))?)(?:\*{1,2})?"
+    r"(?:(?P<colon>[ \t]?:)(?!\d)|(?=[ \t]{0,16}$))",
     re.MULTILINE,
 )
-_SECTIONS = [(section, re.compile(pattern, re.IGNORECASE)) for section, pattern in _HEADING_WORDS]
 _ABBREVIATED = re.compile(
-    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d"
-    r"|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c)|\b[A-Za-z])\.$",
+    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj|syp|syr|inf"
+    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)|\b[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _DIRECTION_LINE = re.compile(
-    r"\s*(?:take|inhale|apply|inject|use|place|instill|swallow|chew|give|sig:)\s(?!.*\bno\b)", re.IGNORECASE
+    r"\s{0,16}(?:take|inhale|apply|inject|use|place|instill?|swallow|chew|give|sig:|one|two|half|\d{1,2})\s(?![^\n]{0,200}\bno\b)",
+    re.IGNORECASE,
 )
-_LIST_ITEM = re.compile(r"\s*(?:[-*•‣\u2013]|\d{1,3}[.)])\s")
-_BREAK = re.compile(r"[.!?]+[)\"'\u201d\u2019]?(?=\s|$)|;|\n\s*\n|\n")
+_DIRECTION_VERB = re.compile(
+    r"\s{0,16}(?:take|inhale|apply|inject|use|place|instill?|swallow|chew|give|sig:)\s(?![^\n]{0,200}\bno\b)",
+    re.IGNORECASE,
+)
+_ELLIPTIC: Final = re.compile(
+    rf"[ \t]{{1,8}}(?:(?:{ELLIPTIC_WORDS})\s){{0,4}}(?:{STOP}|on hold|declined|refused|not tolerated|no longer \w{{1,12}})"
+    r"(?:\s(?:it|this|these|them|in|on|by|due|because|since|last|at|after|for|today|yesterday)\b[^.\n]{0,60}|\s?\([^()\n]{0,60}\))?(?=\.|\s*\n|\s*$)",
+    re.IGNORECASE,
+)
+"""A sentence without a name of its own, which is said of the drug before: "Stopped in May.", "Agreed to stop."."""
+_LIST_ITEM = re.compile(r"\s{0,16}(?:[-*•‣\u2013>]|\d{1,3}[.)]|\([a-z\d]\))\s")
+_BREAK = re.compile(r"(?<![.!?])[.!?]{1,3}[)\"'\u201d\u2019]?(?=\s|$)|;|\n(?:[ \t]{0,40}\n){0,2}")
 _LONGEST_STATEMENT = 2_000
 """A text without sentences (a table, a dump) is cut into pieces of this many characters: work stays linear."""
 _WRAPPED_AT_LEAST = 60
 """A line this long is taken to go on in the next one; a shorter one to end an item."""
+_LINE_CHARS = 400
+"""As much of a line is looked at to see what it is."""
 
 
 class ClinicalText:
@@ -74,17 +134,36 @@ class ClinicalText:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self._headings: list[tuple[int, Section]] = list(_headings(text))
+        self._headings: list[Heading] = list(_headings(text))
+        self._starts = [heading.start for heading in self._headings]
 
     @cached_property
     def statements(self) -> list[Statement]:
         """The statements from first to last."""
-        bounds = sorted({0, len(self.text), *self._breaks(), *(start for start, _ in self._headings)})
-        return [
-            Statement(piece_start, piece_end, self._section_at(start))
-            for start, end in pairwise(bounds)
-            for piece_start, piece_end in self._bounded(start, end)
-        ]
+        bounds = sorted({0, len(self.text), *self._breaks(), *self._starts})
+        return list(self._with_headings(bounds))
+
+    def _with_headings(self, bounds: list[int]) -> Iterator[Statement]:
+        """The statements between the bounds; a section ends where its list or its line does."""
+        ended: Heading | None = None
+        is_list = False
+        for start, end in pairwise(bounds):
+            heading = self._heading_at(start)
+            if heading is not None and heading.start == start:
+                is_list = False
+            elif heading is not None and heading is not ended and self._is_new_line(start):
+                is_item = _LIST_ITEM.match(self.text, start) is not None or self._is_indented(start)
+                has_content = self.text[heading.end : heading.end + 40].split("\n", 1)[0].strip(" :*\t") != ""
+                after_blank = self.text[max(0, start - 8) : start].rstrip(" \t").endswith("\n\n")
+                if (
+                    heading.section is not Section.MEDICATIONS
+                    and not is_item
+                    and (has_content or (is_list and after_blank))
+                ):
+                    ended = heading
+                is_list = is_list or is_item
+            for piece_start, piece_end in self._bounded(start, end):
+                yield Statement(piece_start, piece_end, None if heading is ended else heading)
 
     def _bounded(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """[start, end), cut at white space where it is longer than a statement may be."""
@@ -95,9 +174,15 @@ class ClinicalText:
             start = cut
         yield start, end
 
-    def _section_at(self, position: int) -> Section:
-        index = bisect_right(self._headings, position, key=lambda heading: heading[0]) - 1
-        return self._headings[index][1] if index >= 0 else Section.OTHER
+    def _heading_at(self, position: int) -> Heading | None:
+        index = bisect_right(self._starts, position) - 1
+        return self._headings[index] if index >= 0 else None
+
+    def _is_new_line(self, start: int) -> bool:
+        return start > 0 and "\n" in self.text[max(0, start - 2) : start]
+
+    def _is_indented(self, start: int) -> bool:
+        return self.text[start : start + 2] in ("  ", "\t")
 
     def _breaks(self) -> Iterator[int]:
         """The places where one statement ends and the next begins."""
@@ -105,35 +190,48 @@ class ClinicalText:
         for match in _BREAK.finditer(self.text):
             mark, rest_start = match.group(), match.end()
             if "\n" in mark:
-                ended = self.text[line_start : match.start()]
+                line = (line_start, match.start())
                 line_start = rest_start
-                if mark.count("\n") > 1 or not self._goes_on(ended, rest_start):
+                if mark.count("\n") > 1 or not self._goes_on(*line, rest_start):
                     yield rest_start
             elif mark == ";" or not (
                 _ABBREVIATED.search(self.text, max(0, match.start() - 8), match.start() + 1)
-                or _DIRECTION_LINE.match(self.text, rest_start)
+                or _DIRECTION_VERB.match(self.text, rest_start)
+                or _ELLIPTIC.match(self.text, rest_start)
                 or self._starts_lower(rest_start)
             ):
                 yield rest_start
 
-    def _goes_on(self, line: str, next_start: int) -> bool:
-        if _LIST_ITEM.match(self.text, next_start):
+    def _goes_on(self, start: int, end: int, next_start: int) -> bool:
+        if _LIST_ITEM.match(self.text, next_start) or self._is_row(start) or self._is_row(next_start):
             return False
         if _DIRECTION_LINE.match(self.text, next_start):
             return True
-        return self._starts_lower(next_start) or len(line) >= _WRAPPED_AT_LEAST
+        if self._starts_lower(next_start):
+            return True
+        heading = self._heading_at(start)
+        is_medication_list = heading is not None and heading.section is Section.MEDICATIONS
+        return end - start >= _WRAPPED_AT_LEAST and not is_medication_list
+
+    def _is_row(self, start: int) -> bool:
+        """Whether the line is a row of a table."""
+        line = self.text[start : start + _LINE_CHARS].split("\n", 1)[0]
+        return line.count("|") > 1 or line.count("\t") > 1
 
     def _starts_lower(self, position: int) -> bool:
         after = self.text[position : position + 40].lstrip(" \t")
         return after[:1].islower()
 
 
-def _headings(text: str) -> Iterator[tuple[int, Section]]:
+def _headings(text: str) -> Iterator[Heading]:
     """The headings with their places; any "Word:" at the start of a line or sentence ends the section before it."""
     for match in _HEADING.finditer(text):
-        words = match["words"]
+        words = match["words"].partition("(")[0].strip()
         section = next((section for section, pattern in _SECTIONS if pattern.fullmatch(words)), Section.OTHER)
-        has_colon = text[match.end() - 1 : match.end()] == ":"
-        # A line without a colon is a heading if it says so by its words or is in capitals.
-        if has_colon or section is not Section.OTHER or words.isupper():
-            yield match.start(), section
+        if match["colon"] is not None:
+            if section is not Section.OTHER or words[0].isupper():
+                yield Heading(section, match.start(), match.end())
+        elif match.start() == 0 or text[match.start() - 1] == "\n":
+            is_plain = section is not Section.OTHER and _PLAIN_WORDS.issuperset(re.split(r"[ /&,]+", words.lower()))
+            if words.isupper() or (is_plain and words[0].isupper()):
+                yield Heading(section if is_plain else Section.OTHER, match.start(), match.end())
