@@ -8,14 +8,14 @@ and short forms of the United Kingdom, Ireland, Australia, India and the United 
 from typing import Final
 
 _CERTAIN = """
-acetaminophen: paracetamol, panadol, panadol osteo, calpol, crocin, dolo 650, dolo, tylenol, disprol, perfalgan
+acetaminophen: paracetamol, panadol, panadol osteo, calpol, crocin, dolo, tylenol, disprol, perfalgan
 acetaminophen + codeine: co-codamol, panadeine, panadeine forte, solpadol, zapain, solpadeine, kapake, tylex
 acetaminophen + dihydrocodeine: co-dydramol
 acetaminophen + tramadol: tramacet, ultracet
 oxycodone + acetaminophen: percocet
 hydrocodone + acetaminophen: vicodin, lortab
 acetylcysteine: parvolex, nac infusion
-adenosine: adenocor, adenoscan
+adenosine: adenosine, adenocor, adenoscan
 albuterol: salbutamol, ventolin, asthalin, airomir, salamol, levolin
 albuterol + ipratropium: duolin, duoneb, combivent
 alendronic acid: alendronic acid, alendronate
@@ -26,7 +26,7 @@ amitriptyline: endep
 amlodipine: norvasc, istin, amlong, stamlo
 amlodipine + atorvastatin: caduet
 amlodipine + telmisartan: twynsta, telma am
-amoxicillin: amoxil, amoxycillin, novamox, mox 500, amox
+amoxicillin: amoxil, amoxycillin, novamox, amox
 amoxicillin + clavulanic acid: augmentin, augmentin duo, augmentin duo forte, co-amoxiclav, clavam, co-amox, curam duo
 ampicillin + cloxacillin: megapen
 apixaban: eliquis
@@ -162,7 +162,7 @@ ondansetron: ondem, emeset, zofran
 oxycodone: oxynorm, oxycontin, endone, longtec, shortec, oxycodone mr
 oxycodone + naloxone: targin, targinact
 pancreatin: pancreatin, creon
-pantoprazole: pantocid, somac, protium, pan 40, pantop
+pantoprazole: pantocid, somac, protium, pantop
 pantoprazole + domperidone: pan-d, pantocid-d, pantocid dsr, pan d
 rabeprazole + domperidone: razo d, razo-d
 rabeprazole: razo, pariet

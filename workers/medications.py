@@ -109,21 +109,32 @@ def extract_medications(
 
 def _medications(text: str, track: Track) -> Iterator[Medication]:
     dictionary = drug_dictionary()
+    lowered = _in_small_letters(text)
     statements = ClinicalText(text).statements
     for statement in track(statements, len(statements), "looking for medications"):
         names = list(dictionary.find(text, statement.start, statement.end))
         if names:
-            yield from _medications_of_statement(text, statement, names)
+            yield from _medications_of_statement(text, lowered, statement, names)
 
 
-def _medications_of_statement(text: str, statement: Statement, names: Sequence[NamedDrug]) -> Iterator[Medication]:
+def _in_small_letters(text: str) -> str:
+    """The text in small letters with the same offsets: a letter that would become two stays."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
+
+
+def _medications_of_statement(
+    text: str, lowered: str, statement: Statement, names: Sequence[NamedDrug]
+) -> Iterator[Medication]:
     mentions, directions = find_mentions(text, statement, names)
     assertions = [
         _of_section(mention, assertion, statement.heading)
-        for mention, assertion in zip(mentions, assert_names(text, statement, mentions, directions), strict=True)
+        for mention, assertion in zip(mentions, assert_names(lowered, statement, mentions, directions), strict=True)
     ]
     is_medication = [
-        accepted and not _is_word_of_heading(mention, statement.heading)
+        accepted and not (mention is not mentions[-1] and _is_word_of_heading(mention, statement.heading))
         for mention, accepted in zip(mentions, _which_are_medications(text, mentions, assertions), strict=True)
     ]
     for mention, assertion, accepted in zip(mentions, assertions, is_medication, strict=True):
@@ -252,7 +263,7 @@ def _medication(text: str, mention: Mention, assertion: Assertion | None) -> Med
 
 
 _CHANGES_TO: Final = re.compile(
-    r"(?:(?:\bto|\bnow|\bthen|->|=>|[\u2192\u21d2\u2191\u2193])\s{0,2}|\b(?:increase|reduce|decrease|titrate|lower)d?\s)$",
+    r"(?:(?:\bto|\bnow|->|=>|[\u2192\u21d2\u2191\u2193])\s{0,2}|\b(?:increase|reduce|decrease|titrate|lower)d?\s)$",
     re.IGNORECASE,
 )
 _CHANGES_FROM: Final = re.compile(r"\b(?:from|was|were|previously|formerly|instead of|not)\s$", re.IGNORECASE)

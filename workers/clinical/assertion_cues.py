@@ -14,7 +14,7 @@ _START: Final = (
     r"|filled|needed|required)"
 )
 STOP: Final = (
-    r"(?:stop(?:s|ped|ping|p?t)?|discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d|d/c|h[eo]ld(?:s|ing)?|withh[eo]ld(?:ing)?|ceas(?:e|ed|es|ing)"
+    r"(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d|d/c|h[eo]ld(?:s|ing)?|withh[eo]ld(?:ing)?|ceas(?:e|ed|es|ing)"
     r"|quit|suspend(?:ed|ing)?|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning)|withdraw[ns]?|withdrew|deprescribe?d?"
     r"|terminated|abandoned)"
 )
@@ -25,7 +25,7 @@ _REACTION: Final = (
 )
 _ALLERGY: Final = (
     r"(?:allerg(?:y|ies)|hyper-?sensitivit(?:y|ies)|intolerances?|(?:adverse|allergic|bad|severe|serious|anaphylactic)"
-    r"(?: drug)? (?:reactions?|events?)|ADRs?)"
+    r"(?: drug)? (?:reactions?|events?)|adrs?)"
 )
 _HERS: Final = r"(?: (?:him|her|them|the patient|patient|pt|his|their|me|my))?"
 _BE: Final = (
@@ -125,7 +125,7 @@ CUES_BEFORE: Final = (
         (
             r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|instead of|rather than|in place of|contra-?indicat\w*"
             r"|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)|(?:would|prefers?|rather) not(?: to)? (?:take|have|start"
-            r"|try)|decid(?:ed|ing) against|against(?: (?:using|starting|the use of|giving))?|opted (?:against|out of)"
+            r"|try)|decid(?:ed|ing) against|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)"
             r"|no (?:need|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))|in lieu of"
             r"|counselled against|precludes?"
         ),
@@ -136,7 +136,7 @@ CUES_BEFORE: Final = (
         (
             r"(?:to |will |we |i |and |please |could |would |may |might |should )?(?:also )?(?:consider(?:s|ed|ing|ation)?|discuss(?:ed|ing)?)"
             r"(?: (?:re-?)?(?:start\w*|add\w*|switch\w*|chang\w*|giv\w*|us\w*|try\w*|trial\w*|of|for|about|introduc\w*|commenc\w*"
-            r"|with|to|pros and cons|the|options?|role|possibility|putting)){0,4}"
+            r"|with|to|pros and cons|a trial|trial|the|options?|role|possibility|putting)){0,4}"
             r"|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require"
             r"|try|add|start|use|want|like|be suitable for|switch to|move to|trial|have)"
             r"|offer(?:ed|s|ing)?|options? (?:of|include[sd]?|would be|are|is|being)|thinking (?:about|of)|wonder(?:ed|ing)? (?:about|whether|if)"
@@ -192,7 +192,7 @@ CUES_BEFORE: Final = (
         (
             rf"(?:known )?(?:severe(?:ly)? )?(?:allergic(?: (?:reactions?|to|with))?(?: to)?:?"
             rf"|{_ALLERGY}(?: (?:to|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?"
-            r"|intolerant (?:of|to)|sensitiv(?:e|ity) to|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty |severe )?reactions? (?:\w+ ){0,4}?(?:to|of|with|from))"
+            r"|intolerant (?:of|to)|known sensitivity to|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty |severe )?reactions? (?:\w+ ){0,4}?(?:to|of|with|from))"
         ),
         "allergy!",
         3,
@@ -239,8 +239,8 @@ CUES_BEFORE: Final = (
         "active",
         2,
     ),
-    (rf"{_TAKE}", "active", 2),
-    (r"on|given|giv(?:e|es|ing)|gave|add(?:ed|ing)?|bought|buys|taking", "active", 0),
+    (rf"(?<!or\s){_TAKE}", "active", 2),
+    (r"on|given|giv(?:e|es|ing)|gave|add(?:ed|ing)?|bought|buys", "active", 0),
     (
         (r"requir(?:es|ed|ing)|trial of|apply|inject(?:s|ed)?|inhal(?:e|es)|needs?|uses|using|instil(?:l)?"),
         "active",
@@ -296,6 +296,16 @@ CUES_AFTER: Final = (
         "negated",
         10,
     ),
+    (r"[:,>\u2013-]\s?(?:please )?avoid\b(?! (?:\w+ing|the|contact))", "negated", 10),
+    (
+        (
+            r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced|led to|resulted in|with"
+            rf"|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate|bad|nasty|widespread|generali[sz]ed"
+            rf"|past|previous|known|\?)){{0,3}}\s?{_REACTION}|do not re-?challenge|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
+        ),
+        "allergy!",
+        0,
+    ),
     (rf"no longer (?:needed|required|prescribed|indicated|taken|takes|taking|on it|uses|using)", "stopped", 10),
     (
         rf"(?:{_BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|tapered(?: off)?|weaned(?: off)?|switched|replaced|removed|changed to|ended)",
@@ -309,7 +319,7 @@ CUES_AFTER: Final = (
     ),
     (
         # Without "was" it must not have an object of its own ("takes aspirin, stopped smoking").
-        rf"(?:now |since |recently |still |temporarily |all |both |to )?(?:{STOP}|on hold)(?! (?:\w+ing|the|his|her|their|all|any|my|your|if|when|until|once)\b)(?!\w)",
+        rf"(?:now |since |recently |still |temporarily |all |both |to )?(?:{STOP}|on hold)(?! (?:(?!pending|awaiting|following|owing|during)\w+ing|the|his|her|their|all|any|my|your|if|when|until|once)\b)(?!\w)",
         "stopped",
         1,
     ),
@@ -331,15 +341,6 @@ CUES_AFTER: Final = (
     ),
     (
         r"[\s-]?allerg(?:y|ies|ic(?! (?:to|rhinitis)))|[\s-]?(?:hyper-?sensitivity|intoleran(?:ce|t)|anaphylaxis)|allergic reaction",
-        "allergy!",
-        0,
-    ),
-    (
-        (
-            r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced|led to|resulted in|with"
-            rf"|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate|bad|nasty|widespread|generali[sz]ed"
-            rf"|past|previous|known|\?)){{0,3}}\s?{_REACTION}|do not re-?challenge|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
-        ),
         "allergy!",
         0,
     ),
@@ -392,6 +393,6 @@ FILLER: Final = (
     r"|temporarily|now|it|which|that|he|she|they|i|we)"
 )
 BREAKER: Final = (
-    r"[;!?]|\b(?:but|however|except|although|though|because|due to|for which|until|despite|while|whereas|who)\b"
+    r"[;!?]|\b(?:but|however|except|although|though|because|due to|for which|until|despite|while|whereas|who|so|therefore|hence)\b"
 )
 """What no cue reaches across."""

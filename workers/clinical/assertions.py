@@ -80,26 +80,34 @@ _WHOLE_LIST: Final = 10
 """A cue over as many free words ("denies") covers what follows whatever it lists."""
 
 
-def _compile(cues: Sequence[tuple[str, str, int]]) -> re.Pattern[str]:
-    return phrases(
-        r"(?<![\w-])(?:" + "|".join(f"(?P<c{index}>{cue[0]})" for index, cue in enumerate(cues)) + r")(?!\w)"
-    )
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern for text in small letters: it is searched three times as fast as one that ignores case."""
+    return phrases(pattern, re.NOFLAG)
 
 
-_BEFORE: Final = _compile(CUES_BEFORE)
-_AFTER: Final = _compile(CUES_AFTER)
-_FILLER: Final = phrases(rf"\b{FILLER}\b")
-_BREAKER: Final = phrases(BREAKER)
-_CONDITION: Final = phrases(CONDITION)
-_LATER: Final = phrases(LATER)
-_KIN: Final = phrases(rf"\b(?:(?P<with>by|with|from|to|for|via) (?:(?:his|her|their|the) )?)?{KIN}\b")
-_NOT_OF_KIN: Final = phrases(NOT_OF_KIN)
+def _compile_cues(cues: Sequence[tuple[str, str, int]], start: str) -> re.Pattern[str]:
+    return _compile(f"{start}(?:" + "|".join(f"(?P<c{index}>{cue[0]})" for index, cue in enumerate(cues)) + r")(?!\w)")
+
+
+_BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
+_AFTER: Final = _compile_cues(CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:(\u2192\u21d2]|->|=>))")
+_FILLER: Final = _compile(rf"\b{FILLER}\b")
+_BREAKER: Final = _compile(BREAKER)
+_CONDITION: Final = _compile(CONDITION)
+_LATER: Final = _compile(LATER)
+_KIN: Final = _compile(rf"\b(?:(?P<with>by|with|from|to|for|via) (?:(?:his|her|their|the) )?)?{KIN}\b")
+_NOT_OF_KIN: Final = _compile(NOT_OF_KIN)
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _IN_PARENTHESES: Final = re.compile(r"\([^()\n]*\)")
-_JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b", re.IGNORECASE)
-_OF_SEVERAL: Final = re.compile(r"\b(?:were|are|have|both|all)\b", re.IGNORECASE)
-_BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got)\b", re.IGNORECASE)
-_STARTS_ANEW: Final = re.compile(r"[,;(\n]|\band\b|\bbut\b", re.IGNORECASE)
+_JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b")
+_OF_SEVERAL: Final = re.compile(r"\b(?:were|are|have|both|all)\b")
+_BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got)\b")
+_STARTS_ANEW: Final = re.compile(r"[,;(\n]|\band\b|\bbut\b")
+_TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
+_RESTARTED: Final = _compile(
+    r"\b(?:but|and|now|since|then|been|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
+    r" (?:re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))"
+)
 _ASIDE: Final = re.compile(r"[(\u2013|-]")
 
 
@@ -109,7 +117,7 @@ def assert_names(
     """What the statement says of each of its names, None where it says nothing.
 
     Args:
-        text: The whole document.
+        text: The whole document in small letters.
         statement: The statement in it that the names stand in.
         names: The names of drugs in the statement, in their order.
         directions: Its doses, frequencies and so on: a cue reaches across them.
@@ -120,7 +128,7 @@ def assert_names(
     # What says something of the name before it ("lisinopril was stopped and …") says nothing of the next one.
     spoken_for = {index: reached.cue for index, reached in enumerate(after) if reached and not reached.names_passed}
     ends = [cue.end for cue in spoken_for.values()]
-    cues = [cue for cue in _cues_before(text, statement) if not _overlaps_any(cue, list(spoken_for.values()), ends)]
+    cues = [cue for cue in _cues_before(text, statement, names[-1].start) if not _overlaps_any(cue, list(spoken_for.values()), ends)]
     before = _reached_from_before(text, statement, names, directions, cues)
     said = [_stronger(*pair) for pair in zip(before, after, strict=True)]
     return [_said_of_kin(text, statement, name) or assertion for name, assertion in zip(names, said, strict=True)]
@@ -196,8 +204,11 @@ def _reached_from_after(
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
             cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
             if _reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
-                found = _Reached(cue, 0)
+                found = _Reached(_unless_restarted(text, cue, gap_end), 0)
                 break
+        if found is None and gap_end < statement.end and _TURNS.fullmatch(_blank(text, name.end, gap_end, directions)):
+            # "ramipril 5 mg -> losartan 50 mg"
+            found = _Reached(_Cue(Assertion(Status.STOPPED, name.end, gap_end), name.end, name.end, 0), 0)
         carried = reached[-1] if reached else None
         if found is None and carried and gap_end < statement.end:
             is_joined = is_joined or _JOINED.search(text, name.end, gap_end) is not None
@@ -212,6 +223,14 @@ def _reached_from_after(
         reached.append(found)
         gap_end = name.start
     return reached[::-1]
+
+
+def _unless_restarted(text: str, cue: _Cue, end: int) -> _Cue:
+    """The cue, or where it stops what was started again later on ("was held but has been restarted"), that."""
+    if cue.assertion.status is not Status.STOPPED:
+        return cue
+    match = _RESTARTED.search(text, cue.end, min(end, cue.end + _REACH_CHARS))
+    return _Cue(Assertion(Status.ACTIVE, *match.span()), *match.span(), 0) if match else cue
 
 
 def _belongs_to_next(
@@ -236,10 +255,10 @@ def _is_for_later(text: str, start: int, cue: _Cue) -> bool:
     )
 
 
-def _cues_before(text: str, statement: Statement) -> Iterator[_Cue]:
-    """The cues of the statement that can stand before what they speak of."""
+def _cues_before(text: str, statement: Statement, end: int) -> Iterator[_Cue]:
+    """The cues of the statement before `end` that can stand before what they speak of."""
     switches = False
-    for match in _BEFORE.finditer(text, statement.start, statement.end):
+    for match in _BEFORE.finditer(text, statement.start, end):
         if CUES_BEFORE[_line(match)][1] == _SWITCHED:
             # "switched from lisinopril to losartan", "replaced lisinopril with losartan"
             if not switches:
@@ -249,7 +268,7 @@ def _cues_before(text: str, statement: Statement) -> Iterator[_Cue]:
             )
         else:
             cue = _cue(CUES_BEFORE, match, is_before=True)
-        written = match.group().lower()
+        written = match.group()
         switches = written.endswith("from") or written.startswith(("replac", "switch", "swap", "chang", "convert"))
         if not _is_for_later(text, statement.start, cue):
             yield cue

@@ -66,10 +66,10 @@ _LABORATORY_UNITS: Final = frozenset({"ng/mL", "ng", "L/min", "L/day", "mg/day/2
 _SCALE: Final = {("mg", "g"): 0.001, ("mcg", "mg"): 0.001, ("g", "mg"): 1000.0, ("mg", "mcg"): 1000.0}
 _NO_DOSE_BEFORE = re.compile(
     r"\b(?:e?gfr|crcl|cr|clearance|creatinine|urea|bun|output|ferritin|crp|hba1c|a1c|hb|haemoglobin|hemoglobin|hgb|tsh"
-    r"|bilirubin|albumin|troponin|trop|bnp|nt-?probnp|d-?dimer|lactate|glucose|bm|bgl|bsl|cbg|sugars?|cholesterol|ldl|hdl"
-    r"|triglycerides?|sodium|na|potassium|k|calcium|ca|mg|po4|phosphate|levels?|trough|peak|serum|plasma|conc(?:entration)?"
+    r"|bilirubin|troponin|trop|bnp|nt-?probnp|d-?dimer|lactate|bm|bgl|bsl|cbg|sugars?|cholesterol|ldl|hdl"
+    r"|triglycerides?|na|k|ca|po4|phosphate|levels?|trough|peak|serum|plasma|conc(?:entration)?"
     r"|urate|uric\sacid|acr|pcr|proteinuria|psa|inr|esr|weigh(?:t|s|ed|ing)|wt|loss|lost|drain(?:ed|s|age)?|voided|residual"
-    r"|alcohol|etoh|drinks?|drinking|intake|volume|balance|cortisol|b12|folate|vitamin\sd|25-oh)\b"
+    r"|alcohol|etoh|drinks?|drinking|intake|volume|balance|cortisol|25-oh)\b"
     r"[\s:=<>~+\u2248\u2191\u2193-]{0,4}(?:(?:of|was|is|were|at|about|around|approx|approximately|in|up|to|by|from|rose|fell"
     r"|result|now|today|only|about|him|her|total)\b[\s:=<>~]{1,3}){0,3}$",
     re.IGNORECASE,

@@ -31,12 +31,12 @@ _ONE_HALF = re.compile(r"one-half", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
 
 
-def phrases(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern that ignores case and takes a space for any white space, as lines may be wrapped anywhere.
+def phrases(pattern: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
+    """Compile a pattern that takes a space for any white space, as lines may be wrapped anywhere.
 
     White space is bounded, so that a run of it is not gone through once for each of its characters.
     """
-    return re.compile(pattern.replace(" ", r"\s{1,8}"), re.IGNORECASE)
+    return re.compile(pattern.replace(" ", r"\s{1,8}"), flags)
 
 
 def number(written: str) -> float:
