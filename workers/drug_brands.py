@@ -14,7 +14,7 @@ acetaminophen + dihydrocodeine: co-dydramol
 acetaminophen + tramadol: tramacet, ultracet
 oxycodone + acetaminophen: percocet
 hydrocodone + acetaminophen: vicodin, lortab
-acetylcysteine: parvolex, nac infusion
+acetylcysteine: parvolex
 adenosine: adenosine, adenocor, adenoscan
 albuterol: salbutamol, ventolin, asthalin, airomir, salamol, levolin
 albuterol + ipratropium: duolin, duoneb, combivent
@@ -44,7 +44,7 @@ budesonide + formoterol: symbicort, foracort, duoresp, duoresp spiromax, fobumix
 budesonide + formoterol + glycopyrronium: trixeo
 buprenorphine: butec, norspan, butrans, transtec
 calcium carbonate: caltrate, calcichew
-calcium carbonate + cholecalciferol: adcal-d3, adcal d3, calcichew d3, calcichew-d3, accrete d3, shelcal, evacal d3, calceos, natecal d3
+calcium carbonate + cholecalciferol: adcal, adcal-d3, adcal d3, calcichew d3, calcichew-d3, accrete d3, shelcal, evacal d3, calceos, natecal d3
 candesartan + hydrochlorothiazide: atacand plus
 carbimazole: neo-mercazole, neomercazole
 carbidopa + levodopa: sinemet, co-careldopa, syndopa, kinson
@@ -133,7 +133,7 @@ losartan: losar, losacar
 linagliptin: trajenta
 macrogol: movicol, laxido, osmolax, macrogol, cosmocol, restoralax, clearlax, molaxole
 magnesium glycerophosphate: magnesium glycerophosphate
-magnesium sulfate: magnesium sulphate, mgso4
+magnesium sulfate: magnesium sulphate, mgso4, mg sulfate, mag sulfate, mg sulphate
 mesalazine: mesalazine, octasa, mezavant, salofalk, asacol, pentasa
 metformin: glycomet, diabex, diaformin, glucophage, metformin sr, metformin mr
 metformin + sitagliptin: janumet
@@ -177,7 +177,7 @@ sulfamethoxazole: sulfamethoxazole
 clavulanic acid: clavulanic acid, clavulanate
 piperacillin + tazobactam: tazocin, pip-taz, pip-tazo, piptaz, pip taz, pip/taz, zosyn, piptazobactam
 potassium chloride: slow-k, span-k, sando-k, kay-cee-l, kcl, chlorvescent, klor-con, k-dur
-pregabalin: lyrica, alzain
+pregabalin: lyrica, alzain, pregalin, pregalin m, pregeb
 prochlorperazine: stemetil, buccastem
 progesterone: utrogestan, prometrium
 quetiapine: seroquel, seroquel xr
@@ -297,7 +297,11 @@ selective serotonin reuptake inhibitors: ssri, ssris
 corticosteroids: steroids, oral steroids, corticosteroids, steroid
 calcium channel blockers: calcium channel blocker, ccb
 amoxicillin + clavulanic acid: co-amoxi
+acetylcysteine: nac
 bisoprolol: bisop
+nitroglycerin: nitro, sl nitro
+pantoprazole: pan 40, pan 20
+=SGLT2 inhibitors: sglt2i, sglt2 inhibitor, sglt2 inhibitors
 clarithromycin: clarithro, clari
 glycerin: glycerol, glycerin suppositories, glycerol suppositories
 furosemide: furos
@@ -345,6 +349,7 @@ glucose: glucose
 dextrose: dextrose
 albumin: albumin
 nicotine: nicotine
+pantoprazole: pan
 """
 """Names of substances: a medicine only with a pharmaceutical amount."""
 

@@ -31,6 +31,7 @@ LONGEST_NAME_WORDS = 6
 
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _JOINT_IN_A_NAME = re.compile(r"\s|[-\u2010\u2011/]")
+_UNIT = re.compile(r"\s?(?:mgs?|mcg|g|ml|units?|iu)\b", re.IGNORECASE)
 _USABLE_VARIANT = re.compile(r"(?=.*[^\W\d_]{4})[\w'\u2019/ -]+")
 _FORM = re.compile(
     r" ?(?:\([^()]*\)|patch|spray|gel|cream|ointment|inhaler|implant|vaginal|capsules|tablets|gum|buccal|nasal|sublingual|oral inhalation|injection)$"
@@ -159,7 +160,8 @@ class DrugDictionary:
             if count > 1 and not _JOINT_IN_A_NAME.fullmatch(gap):
                 break
             key = f"{key} {word.group().lower()}" if key else word.group().lower()
-            if key in self._drugs:
+            # "Pan 40" is a name, "Pan 40 mg" a name and its dose.
+            if key in self._drugs and not (count > 1 and word.group().isdigit() and _UNIT.match(text, word.end())):
                 longest = count
         return longest
 
@@ -215,6 +217,8 @@ def _drugs_by_name(
             return Ingredient(canonical[1].upper() + canonical[2:], None)
         data = data_by_canonical.get(canonical, {})
         plain = _FORM.sub("", canonical)
+        known = drug_brands.CERTAIN.get(plain, ())
+        plain = known[0] if len(known) == 1 else plain
         if "drugbank_id" not in data and "drugbank_id" in data_by_canonical.get(plain, {}):
             data = data_by_canonical[plain]
         return Ingredient(data.get("name", canonical.capitalize()), data.get("drugbank_id"))

@@ -130,9 +130,9 @@ def _leads_to(
         if other.start >= name.start:
             break
         if not _LEADS_TO_NAME.fullmatch(text, position, other.start):
-            return before < 0
+            return False
         position = other.end
-    return before < 0 or _LEADS_TO_NAME.fullmatch(text, position, name.start) is not None
+    return _LEADS_TO_NAME.fullmatch(text, position, name.start) is not None
 
 
 def _unknown_names(

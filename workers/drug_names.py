@@ -18,7 +18,7 @@ _EVERYDAY_WORDS = """
     psychedelic psychedelics pulsar reagents rela resveratrol rhein safra saha sarin selsun serc serotonin
     silverado sits snares sone strychnine sugarcane sulfate sulfates sulfur sunkist sunscreen sunscreens tannins
     telomerase tetris tetrodotoxin tham thein theon tobi transcriptase tris trna tryptophan tubulin ubiquitin
-    ferritin ferritins transferrin fibrinogen hemoglobin haemoglobin prolactin aldosterone renin thrombin urea creatine
+    dapt pan calprotectin ferritin ferritins transferrin fibrinogen hemoglobin haemoglobin prolactin aldosterone renin thrombin urea creatine
     carnitine vegf vicks vitae watercress wormwood yeasts yuanzhi yunzhi
 """
 EVERYDAY_WORDS: Final = frozenset(_EVERYDAY_WORDS.split()) | {
@@ -37,7 +37,9 @@ Measured: of the dictionary's single-word names, those among the words of genera
 in a million, and the vocabulary of the language model's news text), less those that mean a medicine there too.
 """
 
-NO_NAMES: Final = frozenset({"caps", "eye drop", "eye drops", "nasal spray", "oral spray", "nasal aerosol", "milk powder", "drug", "drugs"})
+NO_NAMES: Final = frozenset(
+    {"caps", "eye drop", "eye drops", "nasal spray", "oral spray", "nasal aerosol", "milk powder", "drug", "drugs"}
+)
 """Words of prescriptions that the dictionary has as names: "2 caps daily"."""
 
 SPOKEN_OF_OUTSIDE_MEDICINE: Final = frozenset(

@@ -71,9 +71,9 @@ class MedicationExtraction(BaseModel):
     counts: dict[Status, int] = Field(description="How many of them have each status.")
 
 
-_LISTS: Final = re.compile(r"(?:[\s,/&+*•-]|\b(?:and|or|with|plus)\b|\d{1,3}\.)*")
+_LISTS: Final = re.compile(r"(?:[\s,/&+*•|-]|\b(?:and|or|with|plus)\b|\d{1,3}\.)*")
 _NOT_AS_A_MEDICINE: Final = re.compile(
-    r"[\s-]+(?:(?:\w+\s)?(?:levels?|troughs?|concentrations?|assay)\b|resistan|sensitiv|susceptib|deficien|dependen|receptor"
+    r"[\s-]+(?:(?:\w+\s)?(?:levels?|troughs?|concentrations?|assay|clinic|monitoring|register)\b|resistan|sensitiv|susceptib|deficien|dependen|receptor"
     r"|synthesis|metabolism|batter|ion\b|ions\b|inhibitor|antagonist|analog|induced|poison)|['\u2019]s\b|[_.@=]\w",
     re.IGNORECASE,
 )
@@ -164,8 +164,8 @@ _OF_SECTION: Final = {
 def _of_section(mention: Mention, assertion: Assertion | None, heading: Heading | None) -> Assertion | None:
     """What the text says of the mention; where the sentence says nothing, what its section says."""
     prescribed = is_prescribed(mention.directions)
-    if assertion is not None and assertion.status is Status.ALLERGY and prescribed:
-        # "Allergic to penicillin, aspirin 81 mg daily": nobody prescribes a dose of an allergy.
+    if assertion is not None and assertion.status is Status.ALLERGY and prescribed and assertion.is_weak:
+        # "Allergic to penicillin, aspirin 81 mg daily", "cetirizine 10 mg - itch": nobody prescribes an allergy.
         return replace(assertion, status=Status.ACTIVE)
     if heading is None or heading.section not in _OF_SECTION:
         return assertion

@@ -88,12 +88,7 @@ def test_a_pattern_takes_twice_the_time_for_twice_the_text(pattern):
             pass
         pattern.fullmatch(text)
 
-    slow = {
-        (unit, end): ratio
-        for unit in UNITS
-        for end in ENDS
-        if (ratio := growth(work, unit, end, CHARS)) > 2.3
-    }
+    slow = {(unit, end): ratio for unit in UNITS for end in ENDS if (ratio := growth(work, unit, end, CHARS)) > 2.3}
     assert slow == {}
 
 

@@ -1,7 +1,7 @@
 """The words by which a clinical text says that a drug is taken, was stopped, is not taken, or is not tolerated.
 
-A line of a table is a pattern, what it says (an exclamation mark: it is said of medicines only), and how many other
-words may stand between the cue and the name. Of two cues at one place the first line counts. A space in a pattern
+A line of a table is a pattern, what it says ("!": it is said of medicines only; "~": it counts only where nothing else
+does), and how many other words may stand between the cue and the name. Of two cues at one place the first line counts. A space in a pattern
 stands for any white space.
 """
 
@@ -103,7 +103,7 @@ CUES_BEFORE: Final = (
         (
             rf"used to (?:{_TAKE}|be on)|(?:formerly|previously|was once|once|was previously|in the past) (?:been )?(?:on|{_TAKE}"
             r"|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt|who) was|was) (?:on|taking|using)"
-            r"|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of|history of (?=\w+ use)|failed|ran out of|run out of"
+            r"|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of|history of (?=\w+ use)|failed(?: on| with)?|(?:has |have |had )?(?:tried|trialled)|(?:un|not )able to get on with|did not get on with|ran out of|run out of"
         ),
         "stopped",
         1,
@@ -139,7 +139,7 @@ CUES_BEFORE: Final = (
             r"|with|to|pros and cons|a trial|trial|the|options?|role|possibility|putting)){0,4}"
             r"|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require"
             r"|try|add|start|use|want|like|be suitable for|switch to|move to|trial|have)"
-            r"|offer(?:ed|s|ing)?|options? (?:of|include[sd]?|would be|are|is|being)|thinking (?:about|of)|wonder(?:ed|ing)? (?:about|whether|if)"
+            r"|offer(?:ed|s|ing)?|options?(?::| (?:of|include[sd]?:?|would be|are|is|being))|thinking (?:about|of)|wonder(?:ed|ing)? (?:about|whether|if)"
             r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)"
             r"|if [^.;\n]{0,60}?(?:then |we |i |would |could |to |please |, ){1,3}(?:start|add|try|give|switch to|use|commence|begin)"
             r"|candidates? for|eligible for|suitable for|asking (?:for|about)|asked (?:for|about)|requesting|wants to (?:try|start)"
@@ -149,7 +149,7 @@ CUES_BEFORE: Final = (
         2,
     ),
     (rf"never (?:been )?(?:on|{_TAKE}|{_START})", "negated", 2),
-    (r"no|nil|without|neither|nor|non", "negated", 2),
+    (r"no|nil|without|neither|nor", "negated", 2),
     (
         (
             rf"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|transition(?:ed|ing)?|convert(?:ed|ing)?|swap(?:ped)?|mov(?:ed|ing)|rotated)"
@@ -164,7 +164,11 @@ CUES_BEFORE: Final = (
         2,
     ),
     (r"(?:replaced|substituted) (?:with|by|for)", "active", 2),
-    (r"replac(?:e|ed|ing)|switch(?:ed|ing)?|swap(?:ped|ping)?|in exchange for", "stopped", 1),
+    (
+        r"replac(?:e|ed|ing)|switch(?:ed|ing)?|narrow(?:ed|ing)?|(?:de-?)?escalat(?:e|ed|ing)|swap(?:ped|ping)?|in exchange for",
+        "stopped",
+        1,
+    ),
     (r"to|with|by|for|onto", "switched", 0),
     (
         rf"(?:taken|taking|wean(?:ed|ing)?|taper(?:ed|ing)?|come|came|coming|gone|went|stay(?:ing|ed)?|been|now|is){_HERS} off(?: of)?"
@@ -201,7 +205,7 @@ CUES_BEFORE: Final = (
     (
         (
             r"prescri(?:bed?|bes|bing|ption for)|administer(?:ed|ing)?|refill(?:s|ed)?(?: (?:of|for))?"
-            r"|dos(?:e|es) of|rx:?|(?:inj|tab|cap|syp|syr|inf)\.?"
+            r"|dos(?:e|es) of|rx:?"
         ),
         "active!",
         1,
@@ -217,9 +221,9 @@ CUES_BEFORE: Final = (
     (
         (
             r"(?:home |current |daily |usual |regular )?(?:medications?|medicines|meds)(?: (?:include[sd]?|including|are|is"
-            r"|of|such as|were|list)){0,2}:?"
+            r"|of|such as|were|list|incl)){0,2}\.?:?"
         ),
-        "active!",
+        "active!~",
         4,
     ),
     (
@@ -267,7 +271,11 @@ CUES_AFTER: Final = (
         "negated",
         2,
     ),
-    (rf"(?:{_BE} |poorly |was poorly )?(?:{_NOT} |badly |poorly )tolerated|could {_NOT} be tolerated", "allergy!", 0),
+    (
+        rf"(?:{_BE} |poorly |was poorly )?(?:{_NOT} |badly |poorly )tolerated|could {_NOT} be tolerated",
+        "allergy!",
+        10,
+    ),
     (r"(?:allergy|label) (?:was )?(?:removed|de-?labelled|refuted|excluded|ruled out|disproved)", "negated!", 0),
     (
         r"(?:to )?(?:->|=>|\u2192|\u21d2)\s?(?:avoid(?:ed)?|do not (?:give|use|prescribe))|avoid(?=\W{0,3}(?:anaph|rash|allerg))",
@@ -277,13 +285,13 @@ CUES_AFTER: Final = (
     (
         (
             rf"{_BE} (?:\w+ly )?(?:contra-?indicated|avoided|declined|refused|denied|offered|discussed|considered|deferred|kept in reserve)"
-            r"|(?:contra-?indicated|declined|refused|offered|considered|avoid(?:ed)?|deferred)\b(?! (?:to|the|for pain|by mouth))"
-            r"|(?:[:\u2013-]\s?)(?:denies|denied|none|no|nil)\b"
+            r"|(?:contra-?indicated|declined|refused|offered|considered|discussed|avoid(?:ed)?|deferred)\b(?! (?:to|the|for pain|by mouth))"
+            r"|(?:[:\u2013-]\s?)(?:denies|denied|none|no|nil)(?=\s{0,4}(?:[.,;|)\n]|$))"
             r"|(?:could|may|might|can|would|to)(?: \w+)? be (?:\w+ )?(?:considered|added|tried|started|offered|an option|needed|used|useful"
             r"|helpful|appropriate|reasonable|the next|introduced|required|suitable|avoided|discussed)"
             r"|would(?: \w+)? be(?: an?| the)? (?:option|next step|alternative|choice|consideration)|be an option|(?:as )?an? (?:option|alternative)"
             r"\b|would be the next|if (?:no (?:better|improvement|response)|this fails|not (?:settling|better|improving))"
-            r"|suggested instead"
+            r"|suggested instead|no (?:role|indication|need|benefit|place|longer an option)\b"
         ),
         "negated",
         1,
@@ -296,12 +304,17 @@ CUES_AFTER: Final = (
         "negated",
         10,
     ),
+    (
+        r"(?:but )?(?:has |have |had )?(?:never|not) (?:filled|picked|collected|started|took|taken|dispensed)(?: it| up)?\b",
+        "negated",
+        10,
+    ),
     (r"[:,>\u2013-]\s?(?:please )?avoid\b(?! (?:\w+ing|the|contact))", "negated", 10),
     (
         (
             r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced|led to|resulted in|with"
             rf"|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate|bad|nasty|widespread|generali[sz]ed"
-            rf"|past|previous|known|\?)){{0,3}}\s?{_REACTION}|do not re-?challenge|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
+            rf"|past|previous|known|\?)){{0,3}}\s?{_REACTION}|do not re-?challenge|upsets? (?:his|her|my|the) (?:stomach|tummy)|makes? (?:him|her|me) (?:sick|ill|vomit|unwell|nauseous|drowsy|itch\w{0, 3})|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
         ),
         "allergy!",
         0,
@@ -313,9 +326,9 @@ CUES_AFTER: Final = (
         4,
     ),
     (
-        rf"(?:and |but |so |then )?(?:i |we |he |she |they )?(?:have |has |had )?{STOP} (?:it|this|them|these|both)\b",
+        rf"(?:and |but |so |then )?(?:i |we |he |she |they )?(?:have |has |had )?{STOP} (?:it|this|them|these|both|herself|himself|themselves)\b",
         "stopped",
-        7,
+        10,
     ),
     (
         # Without "was" it must not have an object of its own ("takes aspirin, stopped smoking").
@@ -333,11 +346,11 @@ CUES_AFTER: Final = (
             r"|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|last|recently|(?:her|his|the) (?:pregnancy|admission"
             r"|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago|this admission)"
             r"|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))"
-            r"|(?:caused|made (?:him|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)|no (?:benefit|effect)\b|ineffective"
+            r"|(?:caused|made (?:him|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)|no (?:benefit|effect)\b|ineffective|(?:secondary )?loss of response|lost response"
             r"|failed\b|without (?:benefit|effect|success))"
         ),
         "stopped",
-        0,
+        1,
     ),
     (
         r"[\s-]?allerg(?:y|ies|ic(?! (?:to|rhinitis)))|[\s-]?(?:hyper-?sensitivity|intoleran(?:ce|t)|anaphylaxis)|allergic reaction",
@@ -354,7 +367,7 @@ CUES_AFTER: Final = (
     ),
     (
         (
-            r"(?:(?:re-?)?started|(?:re-?)?commenced|continued|resumed|increased|decreased|reduced|added|continue|given|unchanged|continues"
+            r"(?:(?:re-?)?started|(?:re-?)?commenced|continued|resumed|increased|decreased|reduced|added|continue|given|unchanged|continues|ok|okay|fine|safe"
             r"|to continue|tolerated)(?=[.,;)|]|\s*$| (?:at|to|today|by|from|unchanged)\b)"
         ),
         "active",
@@ -388,11 +401,9 @@ FILLER: Final = (
     r"(?:a|an|the|his|her|their|my|your|its|any|some|all|both|other|another|each|either|only|also|and|or|of|with|plus|to|on"
     r"|for|such|as|like|e\.?g\.?|including|includ(?:es|ed?)|home|daily|low|high|dose|doses|oral|iv|po|long-term|new|old"
     r"|current(?:ly)?|regular(?:ly)?|agents?|drugs?|medications?|medicines?|meds|tablets?|capsules?|pills?|use|taking"
-    r"|painkillers?|over-the-counter|otc|generic|brand|name|was|were|be|been|him|her|them|patient|pt|tabs?|caps?|inj|syp|sr|mr|xl|er"
+    r"|painkillers?|over-the-counter|otc|generic|brand|name|was|were|be|been|him|her|them|patient|pt|tabs?|caps?|inj|syp|t|c|sr|mr|xl|er"
     r"|cr|la|ec|please|start(?:ing)?|inhalers?|cream|ointment|gel|drops?|patch(?:es)?|spray|infusion|injections?|prophylactic|still"
     r"|temporarily|now|it|which|that|he|she|they|i|we)"
 )
-BREAKER: Final = (
-    r"[;!?]|\b(?:but|however|except|although|though|because|due to|for which|until|despite|while|whereas|who|so|therefore|hence)\b"
-)
+BREAKER: Final = r"[;!?]|\b(?:but|however|except|although|though|because|due to|for which|until|despite|while|whereas|who|so|therefore|hence)\b"
 """What no cue reaches across."""

@@ -54,6 +54,8 @@ class Assertion:
     end: int
     is_formal: bool = False
     is_before: bool = False
+    is_weak: bool = False
+    """It stands before the name, or beside it without a verb, and so may speak of something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ class _Cue:
     start: int
     end: int
     free_words: int
+    is_neutral: bool = False
+    """Any other cue before it that reaches the name says more: "stop all medicines including …"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +90,22 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _compile_cues(cues: Sequence[tuple[str, str, int]], start: str) -> re.Pattern[str]:
-    return _compile(f"{start}(?:" + "|".join(f"(?P<c{index}>{cue[0]})" for index, cue in enumerate(cues)) + r")(?!\w)")
+    return _compile(
+        f"{start}(?:" + "|".join(f"(?P<c{index}>{cue[0]})" for index, cue in enumerate(cues)) + r")(?!\w)"
+    )
 
 
 _BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
-_AFTER: Final = _compile_cues(CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:(\u2192\u21d2]|->|=>))")
+_AFTER: Final = _compile_cues(
+    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:(\u2192\u21d2]|->|=>))"
+)
 _FILLER: Final = _compile(rf"\b{FILLER}\b")
 _BREAKER: Final = _compile(BREAKER)
 _CONDITION: Final = _compile(CONDITION)
 _LATER: Final = _compile(LATER)
 _KIN: Final = _compile(rf"\b(?:(?P<with>by|with|from|to|for|via) (?:(?:his|her|their|the) )?)?{KIN}\b")
 _NOT_OF_KIN: Final = _compile(NOT_OF_KIN)
+_WHO: Final = _compile(r",?\s?who\b")
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _IN_PARENTHESES: Final = re.compile(r"\([^()\n]*\)")
 _JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b")
@@ -128,7 +137,11 @@ def assert_names(
     # What says something of the name before it ("lisinopril was stopped and …") says nothing of the next one.
     spoken_for = {index: reached.cue for index, reached in enumerate(after) if reached and not reached.names_passed}
     ends = [cue.end for cue in spoken_for.values()]
-    cues = [cue for cue in _cues_before(text, statement, names[-1].start) if not _overlaps_any(cue, list(spoken_for.values()), ends)]
+    cues = [
+        cue
+        for cue in _cues_before(text, statement, names[-1].start)
+        if not _overlaps_any(cue, list(spoken_for.values()), ends)
+    ]
     before = _reached_from_before(text, statement, names, directions, cues)
     said = [_stronger(*pair) for pair in zip(before, after, strict=True)]
     return [_said_of_kin(text, statement, name) or assertion for name, assertion in zip(names, said, strict=True)]
@@ -140,7 +153,11 @@ def _said_of_kin(text: str, statement: Statement, name: Place) -> Assertion | No
     kin = None
     for kin in _KIN.finditer(text, start, name.start):
         pass
-    if kin is None or kin["with"] or _NOT_OF_KIN.search(text, kin.end(), name.start):
+    if (
+        kin is None
+        or (kin["with"] and not _WHO.match(text, kin.end()))
+        or _NOT_OF_KIN.search(text, kin.end(), name.start)
+    ):
         return None
     return Assertion(Status.FAMILY, kin.start(), kin.end(), is_formal=True)
 
@@ -175,9 +192,11 @@ def _reached_from_before(
         own = cues[first:last]
         first = last
         carried = reached[-1] if reached else None
-        found = next(
-            (_Reached(cue, 0) for cue in reversed(own) if _reaches(text, cue, cue.end, name.start, directions)), None
-        )
+        reaching = (cue for cue in reversed(own) if _reaches(text, cue, cue.end, name.start, directions))
+        nearest = next(reaching, None)
+        if nearest is not None and nearest.is_neutral:
+            nearest = next(reaching, nearest)
+        found = _Reached(nearest, 0) if nearest else None
         if found is None and carried and not own and _reaches(text, carried.cue, gap_start, name.start, directions):
             found = _Reached(carried.cue, carried.names_passed + 1)
         reached.append(found)
@@ -206,7 +225,11 @@ def _reached_from_after(
             if _reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
                 found = _Reached(_unless_restarted(text, cue, gap_end), 0)
                 break
-        if found is None and gap_end < statement.end and _TURNS.fullmatch(_blank(text, name.end, gap_end, directions)):
+        if (
+            found is None
+            and gap_end < statement.end
+            and _TURNS.fullmatch(_blank(text, name.end, gap_end, directions))
+        ):
             # "ramipril 5 mg -> losartan 50 mg"
             found = _Reached(_Cue(Assertion(Status.STOPPED, name.end, gap_end), name.end, name.end, 0), 0)
         carried = reached[-1] if reached else None
@@ -269,7 +292,9 @@ def _cues_before(text: str, statement: Statement, end: int) -> Iterator[_Cue]:
         else:
             cue = _cue(CUES_BEFORE, match, is_before=True)
         written = match.group()
-        switches = written.endswith("from") or written.startswith(("replac", "switch", "swap", "chang", "convert"))
+        switches = written.endswith("from") or written.startswith(
+            ("replac", "switch", "swap", "chang", "convert", "narrow", "esc", "de")
+        )
         if not _is_for_later(text, statement.start, cue):
             yield cue
 
@@ -320,6 +345,11 @@ def _line(match: re.Match[str]) -> int:
 def _cue(cues: Sequence[tuple[str, str, int]], match: re.Match[str], *, is_before: bool = False) -> _Cue:
     _, said, free_words = cues[_line(match)]
     assertion = Assertion(
-        Status(said.rstrip("!")), match.start(), match.end(), is_formal=said.endswith("!"), is_before=is_before
+        Status(said.rstrip("!~")),
+        match.start(),
+        match.end(),
+        is_formal="!" in said,
+        is_before=is_before,
+        is_weak=is_before or not match.group()[0].isalpha(),
     )
-    return _Cue(assertion, match.start(), match.end(), free_words)
+    return _Cue(assertion, match.start(), match.end(), free_words, is_neutral=said.endswith("~"))

@@ -76,7 +76,7 @@ _NO_DOSE_BEFORE = re.compile(
 )
 """A laboratory's result or another measurement; what stands before its number."""
 _NO_DOSE_AFTER = re.compile(
-    r"\s?/\s?(?:d?l|mm3|mmol|mol|1\.73)\b"
+    r"\s?/\s?(?:d?l|mm3|m?mol|g|1\.73)\b"
     r"|\s(?:of\s)?(?:alcohol|etoh|urine|blood|ascites|ascitic|pus|fluid|packed|prbcs?|rbcs?|red\scells?|ffp|platelets|cryo|stool"
     r"|weight|carbs?|carbohydrates?|fat|protein|salt|beer|wine|water|milk|formula|feed)\b"
     r"|(?:\s?/\s?|\sper\s|\sa\s)(?:week|wk)\b",

@@ -159,7 +159,11 @@ def parse_frequency(match: re.Match[str]) -> Frequency:
 
 def is_weak(match: re.Match[str]) -> bool:
     """Whether a match of FREQUENCY counts only directly after another direction: "40 mg ON", but not "on warfarin"."""
-    return bool(match["low3"] or match["pattern"] or any(match[f"weak{index}"] for index in range(len(_WEAK))))
+    return bool(
+        match["low3"]
+        or (match["pattern"] and "0" not in match["pattern"])
+        or any(match[f"weak{index}"] for index in range(len(_WEAK)))
+    )
 
 
 def is_word(match: re.Match[str]) -> bool:

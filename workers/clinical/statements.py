@@ -102,7 +102,7 @@ _HEADING = re.compile(
 )
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj|syp|syr|inf"
-    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)|\b[A-Za-z])\.$",
+    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)|(?<![\w-])[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _DIRECTION_LINE = re.compile(
@@ -207,11 +207,14 @@ class ClinicalText:
             return False
         if _DIRECTION_LINE.match(self.text, next_start):
             return True
-        if self._starts_lower(next_start):
-            return True
         heading = self._heading_at(start)
-        is_medication_list = heading is not None and heading.section is Section.MEDICATIONS
-        return end - start >= _WRAPPED_AT_LEAST and not is_medication_list
+        is_list = heading is not None and heading.section is not Section.OTHER
+        is_long = end - start >= _WRAPPED_AT_LEAST
+        return (
+            is_long
+            if self._starts_lower(next_start) and is_list
+            else self._starts_lower(next_start) or (is_long and not is_list)
+        )
 
     def _is_row(self, start: int) -> bool:
         """Whether the line is a row of a table."""
