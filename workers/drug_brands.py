@@ -1,8 +1,8 @@
 """Names of medicines that the drug dictionary lacks, or has without what is in them.
 
-A line is "ingredients: names". Ingredients are joined by " + " and written as the dictionary has them; one after "=" is
-not looked up, as the dictionary has it under a name of something else. The names are trade names
-and short forms of the United Kingdom, Ireland, Australia, India and the United States.
+A line is "ingredients: names". Ingredients are joined by " + " and written as the dictionary has them; one after "="
+is not looked up, as the dictionary has it under a name of something else. The names are trade names and short forms
+of the United Kingdom, Ireland, Australia, India and the United States.
 """
 
 from typing import Final
@@ -21,14 +21,12 @@ albuterol + ipratropium: duolin, duoneb, combivent
 alendronic acid: alendronic acid, alendronate
 aluminium hydroxide + magnesium hydroxide: maalox, gelusil
 amiloride + hydrochlorothiazide: moduretic, co-amilozide
-amiloride + furosemide: co-amilofruse, frumil
 amitriptyline: endep
 amlodipine: norvasc, istin, amlong, stamlo
 amlodipine + atorvastatin: caduet
 amlodipine + telmisartan: twynsta, telma am
 amoxicillin: amoxil, amoxycillin, novamox, amox
 amoxicillin + clavulanic acid: augmentin, augmentin duo, augmentin duo forte, co-amoxiclav, clavam, co-amox, curam duo
-ampicillin + cloxacillin: megapen
 apixaban: eliquis
 aspirin: ecosprin, astrix, cardiprin, disprin, nu-seals, micropirin, ecotrin, spren
 atorvastatin: lipitor, atorva, storvas
@@ -38,13 +36,13 @@ beclomethasone + formoterol: fostair, luforbec
 beclomethasone + formoterol + glycopyrronium: trimbow
 betahistine: vertin
 bisoprolol: cardicor, emcor, bicor, concor
-bromelain + trypsin: phlogam
 budesonide: budecort, pulmicort
 budesonide + formoterol: symbicort, foracort, duoresp, duoresp spiromax, fobumix
 budesonide + formoterol + glycopyrronium: trixeo
 buprenorphine: butec, norspan, butrans, transtec
 calcium carbonate: caltrate, calcichew
-calcium carbonate + cholecalciferol: adcal, adcal-d3, adcal d3, calcichew d3, calcichew-d3, accrete d3, shelcal, evacal d3, calceos, natecal d3
+calcium carbonate + cholecalciferol: adcal, adcal-d3, adcal d3, calcichew d3, calcichew-d3
+calcium carbonate + cholecalciferol: accrete d3, shelcal, evacal d3, calceos, natecal d3
 candesartan + hydrochlorothiazide: atacand plus
 carbimazole: neo-mercazole, neomercazole
 carbidopa + levodopa: sinemet, co-careldopa, syndopa, kinson
@@ -56,23 +54,21 @@ ceftriaxone: monocef, rocephin
 cephalexin: sporidex, keflex, cefalexin, ceporex
 chloramphenicol: chlorsig
 chlorpheniramine: piriton, chlorphenamine, chlorpheniramine
-cholecalciferol: colecalciferol, fultium, fultium-d3, ostelin, ostevit, ostevit-d, vitamin d3, vit d3, invita d3, thorens, stexerol, uprise d3, calcirol
+cholecalciferol: colecalciferol, fultium, fultium-d3, ostelin, ostevit, ostevit-d
+cholecalciferol: vitamin d3, vit d3, invita d3, thorens, stexerol, uprise d3, calcirol
 ciprofloxacin: ciplox, ciproxin, cipro
 citalopram: cipramil
 clopidogrel: plavix, clopilet
 colistimethate: colomycin, promixin
 cyanocobalamin: vitamin b12, vit b12, cytamen
-dantron + poloxamer: co-danthramer
 dexamethasone + framycetin + gramicidin: sofradex
 dexamethasone + neomycin: otomize
 diclofenac: voltarol, voltaren, voveran, arthrotec
 dicyclomine: dicycloverine, merbentyl, cyclopam
 digoxin: lanoxin
-diphenoxylate + atropine: lomotil, co-phenotrope
 docusate + senna: coloxyl with senna, coloxyl and senna
 docusate: coloxyl, dioctyl
 doxycycline: vibramycin, doxylin
-drospirenone + ethinylestradiol: yasmin, eloine
 duloxetine: cymbalta
 edoxaban: lixiana
 enoxaparin: clexane, inhixa, lovenox
@@ -127,7 +123,8 @@ lansoprazole: zoton
 leuprorelin: prostap, leuprorelin, lucrin
 levetiracetam: keppra, levipil
 levodopa + benserazide: madopar, co-beneldopa
-levothyroxine: thyroxine, thyroxine sodium, thyronorm, eltroxin, euthyrox, oroxine, synthroid, levoxyl, eutroxsig, levothyroxine sodium, l-thyroxine
+levothyroxine: thyroxine, thyroxine sodium, thyronorm, eltroxin, euthyrox
+levothyroxine: oroxine, synthroid, levoxyl, eutroxsig, levothyroxine sodium, l-thyroxine
 lidocaine: lignocaine, versatis, xylocaine
 losartan: losar, losacar
 linagliptin: trajenta
@@ -142,14 +139,12 @@ metformin + empagliflozin: synjardy, jardiamet
 metformin + linagliptin: jentadueto, trajentamet
 metformin + dapagliflozin: xigduo
 metformin + glimepiride: glycomet gp
-methoxyflurane: penthrox
 metoclopramide: maxolon, perinorm, pramin
 metoprolol: betaloc, lopresor, metolar
 metronidazole: flagyl, metrogyl
 miconazole: daktarin
 miconazole + hydrocortisone: daktacort
 mirtazapine: avanza
-moclobemide: manerix
 morphine: mst, mst continus, oramorph, zomorph, sevredol, ms contin, ordine, morphgesic
 mycophenolate mofetil: mycophenolate, mmf, cellcept
 nicotine: nicorette, nicotinell, niquitin, nicabate
@@ -181,7 +176,6 @@ pregabalin: lyrica, alzain, pregalin, pregalin m, pregeb
 prochlorperazine: stemetil, buccastem
 progesterone: utrogestan, prometrium
 quetiapine: seroquel, seroquel xr
-retinol: retinol
 risperidone: risperdal, risperdal consta
 rivaroxaban: xarelto
 rosuvastatin: crestor, rosuvas
@@ -192,7 +186,6 @@ sertraline: zoloft, lustral
 sodium alginate + potassium bicarbonate: gaviscon advance
 sodium alginate + sodium bicarbonate + calcium carbonate: gaviscon, peptac
 sodium polystyrene sulfonate: resonium
-calcium polystyrene sulfonate: calcium resonium
 sevelamer: renvela, renagel
 calcium acetate: phosex
 trimethoprim + sulfamethoxazole: septrin, co-trimoxazole, bactrim, resprim, septran, cotrimoxazole, tmp-smx, smx-tmp
@@ -204,16 +197,11 @@ thiamine: thiamine, benerva
 thiamine + riboflavin + pyridoxine + nicotinamide + ascorbic acid: pabrinex
 tibolone: livial
 torsemide: torasemide, dytor
-triamterene + hydrochlorothiazide: dyazide, maxzide
 valproic acid: epilim, epilim chrono, sodium valproate, valproate, depakote, valparin
-vildagliptin: galvus
 =zuclopenthixol: zuclopenthixol, clopixol
 zolpidem: stilnoct, stilnox
-agomelatine: valdoxan
 candesartan: amias, atacand
-clobetasone: eumovate
 clobetasol: dermovate
-hypromellose: hypromellose
 aceclofenac: zerodol
 aceclofenac + acetaminophen: zerodol p, zerodol-p
 aceclofenac + acetaminophen + serratiopeptidase: zerodol sp, zerodol-sp
@@ -270,15 +258,11 @@ medroxyprogesterone: depo-provera, provera
 desogestrel: cerazette, cerelle
 levonorgestrel: mirena, levonelle
 etonogestrel: nexplanon, implanon
-buprenorphine + naloxone: suboxone
-varenicline: champix
 alteplase: tpa, actilyse
-tenecteplase: metalyse
 hydrochlorothiazide: hctz
 bendroflumethiazide: bendroflumethiazide, bendrofluazide
 nystatin: nystatin, nystan
 oxytocin: oxytocin, syntocinon
-phenprocoumon: marcumar
 =vitamin B complex: vitamin b co strong, vitamin b compound strong, vit b co strong, vit b co, neurobion, becosules
 """
 """Names that mean a medicine wherever they stand."""
@@ -317,7 +301,6 @@ iron: iron tablets, oral iron, iron infusion, iv iron
 magnesium: iv magnesium
 multivitamin: multivitamin, multivitamins, forceval, multivitamin tablet, zincovit
 emollients: emollient, emollients, epaderm, cetraben, diprobase, dermol, e45, aqueous cream
-glucosamine: glucosamine
 mannitol: mannitol
 niacin: niacin
 nicotine: nicotine patch, nicotine patches, nicotine replacement, nicotine replacement therapy, nrt
@@ -326,15 +309,8 @@ oxygen: home oxygen
 testosterone: testosterone
 progesterone: progesterone
 fluorouracil: 5-fu, 5fu
-turmeric: turmeric
-cannabidiol: cbd oil
-albumin: human albumin solution
-tetanus toxoid: tetanus toxoid, tetanus booster
 immunoglobulin: ivig, anti-d
-dextrose: iv dextrose, iv glucose
 ferrous sulfate: livogen, orofer, orofer xt
-picosulfate: cremaffin, picolax
-lactic acid bacillus: vizylac
 """
 """Names that mean a medicine where the sentence treats them as one."""
 

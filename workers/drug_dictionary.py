@@ -32,12 +32,14 @@ LONGEST_NAME_WORDS = 6
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _JOINT_IN_A_NAME = re.compile(r"\s|[-\u2010\u2011/]")
 _UNIT = re.compile(r"\s?(?:mgs?|mcg|g|ml|units?|iu)\b", re.IGNORECASE)
-_USABLE_VARIANT = re.compile(r"(?=.*[^\W\d_]{4})[\w'\u2019/ -]+")
+_USABLE_VARIANT = re.compile(r"[\w'\u2019/ -]+")
+_FOUR_LETTERS = re.compile(r"[^\W\d_]{4}")
 _FORM = re.compile(
-    r" ?(?:\([^()]*\)|patch|spray|gel|cream|ointment|inhaler|implant|vaginal|capsules|tablets|gum|buccal|nasal|sublingual|oral inhalation|injection)$"
+    r" ?(?:\([^()]*\)|patch|spray|gel|cream|ointment|inhaler|implant|vaginal|capsules|tablets|gum|buccal|nasal"
+    r"|sublingual|oral inhalation|injection)$"
 )
 """What the dictionary adds to some names: "insulin detemir (rdna origin)", "fentanyl patch"."""
-_SEVERAL_DRUGS = re.compile(r"\s*(?:/|,|\band\b)\s*")
+_SEVERAL_DRUGS = re.compile(r"\s{0,2}(?:/|,|\band\b)\s{0,2}")
 
 
 class DictionaryChangedError(RuntimeError):
@@ -52,8 +54,8 @@ class Confidence(IntEnum):
     SUPPORTED = 1
     """A medication where the sentence treats it as one ("takes", "denies", a dose)."""
     CERTAIN = 2
-    """The generic name of a medicine that MedlinePlus or the NHS describes to patients, one that ends as such names do,
-    or a trade name of our list: none is an ordinary word."""
+    """A generic name that MedlinePlus or the NHS describes to patients, one that ends as such names do, or a trade
+    name of our list: none is an ordinary word."""
 
 
 class Match(StrEnum):
@@ -265,6 +267,7 @@ def _is_usable(variant: str) -> bool:
     """
     return (
         _USABLE_VARIANT.fullmatch(variant) is not None
+        and _FOUR_LETTERS.search(variant) is not None
         and " and " not in variant
         and variant not in NO_NAMES
         and len(_WORD.findall(variant)) <= LONGEST_NAME_WORDS

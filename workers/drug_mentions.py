@@ -36,12 +36,18 @@ _UNKNOWN: Final = re.compile(
 )
 """A word that starts something new and has a number after it, as the name of a drug does."""
 _NO_NAME: Final = re.compile(
-    r"\w*(?:ing|ed|ly|day|days|week|weeks)|dose|doses|dosage|total|about|around|approx|maximum|currently|then|tabs?|tablets?"
-    r"|caps?|capsules?|nocte|mane|loading|maintenance|morning|evening|night|lunch|noon|bedtime|breakfast|puffs?|strength|from"
-    r"|take|takes|give|increase|decrease|reduce|titrate|start|until|over|every|once|twice|after|before|another|further|least|only"
-    r"|just|usual|target|max|with|than|under|plus|both|each|this|that|orally|subcut|aged|since|level|week|month|year|january"
-    r"|february|march|april|june|july|august|september|october|november|december|sept|infusion|bolus|injection|patch|patches"
-    r"|spray|drops?|cream|strip|liquid|solution|suspension|syrup|soluble|caplets?|quantity|supply|issue|number|cycle|grade|stage"
+    r"\w{0,30}(?:ing|ed|ly|day|days|week|weeks)|dose|doses|dosage|total|about|around|approx|maximum|currently|then"
+    r"|tabs?|tablets?"
+    r"|caps?|capsules?|nocte|mane|loading|maintenance|morning|evening|night|lunch|noon|bedtime|breakfast|puffs?"
+    r"|strength|from"
+    r"|take|takes|give|increase|decrease|reduce|titrate|start|until|over|every|once|twice|after|before|another"
+    r"|further|least|only"
+    r"|just|usual|target|max|with|than|under|plus|both|each|this|that|orally|subcut|aged|since|level|week|month"
+    r"|year|january"
+    r"|february|march|april|june|july|august|september|october|november|december|sept|infusion|bolus|injection"
+    r"|patch|patches"
+    r"|spray|drops?|cream|strip|liquid|solution|suspension|syrup|soluble|caplets?|quantity|supply|issue|number"
+    r"|cycle|grade|stage"
     r"|type|room|ward|page|phone|pulse|temp|weight|height|sats|repeat|repeats|times|half",
     re.IGNORECASE,
 )

@@ -29,7 +29,7 @@ class Spelling:
         self.correct = lru_cache(maxsize=4096)(self._correct)
 
     def _correct(self, word: str) -> str | None:
-        """The name that a word in small letters stands for; None if none is near, or names of several meanings are."""
+        """The name that a word in small letters stands for; None if none is near, or several of different meaning."""
         if word in NO_MISSPELLINGS or len(word) > _LONGEST:
             return None
         word = _plain(word)

@@ -73,7 +73,8 @@ class MedicationExtraction(BaseModel):
 
 _LISTS: Final = re.compile(r"(?:[\s,/&+*•|-]|\b(?:and|or|with|plus)\b|\d{1,3}\.)*")
 _NOT_AS_A_MEDICINE: Final = re.compile(
-    r"[\s-]+(?:(?:\w+\s)?(?:levels?|troughs?|concentrations?|assay|clinic|monitoring|register)\b|resistan|sensitiv|susceptib|deficien|dependen|receptor"
+    r"[\s-]{1,4}(?:(?:\w{1,30}\s)?(?:levels?|troughs?|concentrations?|assay|clinic|monitoring|register)\b|resistan"
+    r"|sensitiv|susceptib|deficien|dependen|receptor"
     r"|synthesis|metabolism|batter|ion\b|ions\b|inhibitor|antagonist|analog|induced|poison)|['\u2019]s\b|[_.@=]\w",
     re.IGNORECASE,
 )

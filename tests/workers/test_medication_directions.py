@@ -71,7 +71,7 @@ PRESCRIBED = (
     ("bisoprolol 1.25mg od. BP 120/80, HR 60.", "1.25 mg", None, "1"),
     ("warfarin 5 mg, 40 units of alcohol per week", "5 mg", None, None),
     ("levetiracetam 500mg b.d.", "500 mg", None, "2"),
-    ("tramadol 50–100 mg up to QDS", "50-100 mg", None, "4"),
+    ("tramadol 50\u2013100 mg up to QDS", "50-100 mg", None, "4"),
     ("ketamine 0.5 mg/kg IV once", "0.5 mg/kg", "intravenous", "once"),
     ("zoledronic acid 5 mg IV once yearly", "5 mg", "intravenous", "0.0027"),
     ("buprenorphine 10 micrograms/hour patch weekly", "10 mcg/hr", "transdermal", "0.143"),

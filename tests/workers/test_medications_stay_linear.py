@@ -36,23 +36,25 @@ PATTERNS = {
 }
 UNITS = (
     # runs of one character of each class
-    " ", "\n", "\t", "\u00a0", ".", ",", ";", ":", "-", "\u2013", "/", "|", "(", ")", "*", "#", "+", "'", "\u2019", "?", "_",
-    "@", "=", "%", "&", "0", "1", "a", "A", "x", "q", "\u00e9", "\u4e2d", "½", "µ", "\u2192", "\u2191",
+    " ", "\n", "\t", "\u00a0", ".", ",", ";", ":", "-", "\u2013", "/", "|", "(", ")", "*", "#", "+", "'", "\u2019",
+    "?", "_", "@", "=", "%", "&", "0", "1", "a", "A", "x", "q", "\u00e9", "\u4e2d", "½", "µ", "\u2192", "\u2191",
     # alternations
-    ". ", ".\n", "a ", "A ", "a.", "a-", "1 ", "1.", "1,", "1/", "1-", "1 or ", "1 to ", "- ", "\n ", "| ", "( ", "()", "a: ",
-    "A\n", "A:\n", "* ", "1. a\n", "a'", ".5", "1 mg ", "1 mg/", "5 mg to ", "1.1.", ",000", "1,000", "1-0-", "x1 ",
+    ". ", ".\n", "a ", "A ", "a.", "a-", "1 ", "1.", "1,", "1/", "1-", "1 or ", "1 to ", "- ", "\n ", "| ", "( ",
+    "()", "a: ", "A\n", "A:\n", "* ", "1. a\n", "a'", ".5", "1 mg ", "1 mg/", "5 mg to ", "1.1.", ",000", "1,000",
+    "1-0-", "x1 ",
     # what nearly matches
-    "no ", "not ", "no known ", "denies a ", "and ", "and it ", "was ", "which was ", "that and ", "completed a ", "not be ",
-    "if a ", "if we ", "from ", "from 5 ", "stop ", "then stop ", "allergic ", "allergy to ", "reaction a ", "rash ",
-    "aspirin ", "aspirin, ", "aspirin and ", "aspirin 5 mg ", "warfarin (", "mother ", "mother with ", "by mother ", "he ",
-    "prn ", "prn for ", "prn pain ", "as needed for a ", "max 5 ", "daily ", "daily, ", "every ", "every 4 to ", "in the ",
-    "mon ", "mon/", "mon, and ", "for 5 ", "for up to ", "5 days ", "in both ", "via a ", "family history ", "of the ",
-    "Known ", "Family a ", "no allergy a ", "medications a ", "stopped a ", "Drug A ", "# ", "take a ", "one ", "  a", "(a ",
-    "cell | ", "aspirin | ", "aspirin | stopped | ", "metfromin ", "metfromin 5 mg ", "statin 1 ", "zelmotrip 40 mg, ", "e.g.",
+    "no ", "not ", "no known ", "denies a ", "and ", "and it ", "was ", "which was ", "that and ", "completed a ",
+    "not be ", "if a ", "if we ", "from ", "from 5 ", "stop ", "then stop ", "allergic ", "allergy to ",
+    "reaction a ", "rash ", "aspirin ", "aspirin, ", "aspirin and ", "aspirin 5 mg ", "warfarin (", "mother ",
+    "mother with ", "by mother ", "he ", "prn ", "prn for ", "prn pain ", "as needed for a ", "max 5 ", "daily ",
+    "daily, ", "every ", "every 4 to ", "in the ", "mon ", "mon/", "mon, and ", "for 5 ", "for up to ", "5 days ",
+    "in both ", "via a ", "family history ", "of the ", "Known ", "Family a ", "no allergy a ", "medications a ",
+    "stopped a ", "Drug A ", "# ", "take a ", "one ", "  a", "(a ", "cell | ", "aspirin | ",
+    "aspirin | stopped | ", "metfromin ", "metfromin 5 mg ", "statin 1 ", "zelmotrip 40 mg, ", "e.g.",
 )  # fmt: skip
-ENDS = ("x", "!")
-CHARS = 2_500
-LEAST_S = 0.05
+ENDS = ("x",)
+CHARS = 1_500
+LEAST_S = 0.03
 """Less than this for `2 * CHARS` characters is too little to be more than linear, and too little to measure."""
 
 

@@ -12,16 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from workers.clinical.assertion_cues import (
-    BREAKER,
-    CONDITION,
-    CUES_AFTER,
-    CUES_BEFORE,
-    FILLER,
-    KIN,
-    LATER,
-    NOT_OF_KIN,
-)
+from workers.clinical.cue_words import BREAKER, CONDITION, FILLER, KIN, LATER, NOT_OF_KIN
+from workers.clinical.cues_after import CUES_AFTER
+from workers.clinical.cues_before import CUES_BEFORE
 from workers.clinical.quantities import phrases
 from workers.clinical.statements import Statement
 from workers.spans import Place
@@ -150,9 +143,7 @@ def assert_names(
 def _said_of_kin(text: str, statement: Statement, name: Place) -> Assertion | None:
     """That the drug is a relative's: "her mother takes warfarin", "his wife's diazepam"."""
     start = max(statement.start, name.start - _KIN_REACH_CHARS)
-    kin = None
-    for kin in _KIN.finditer(text, start, name.start):
-        pass
+    *_, kin = (None, *_KIN.finditer(text, start, name.start))
     if (
         kin is None
         or (kin["with"] and not _WHO.match(text, kin.end()))

@@ -55,7 +55,8 @@ _HOUR = re.compile(r"(?:hours?|hr|h)$")
 _NUMBER = re.compile(DECIMAL)
 _JOINT = re.compile(rf"(?P<turns>{_TURNS})|\bto\b", re.IGNORECASE)
 _CHANGES = re.compile(
-    r"(?:\bfrom|\b(?:increas|decreas|reduc|titrat|uptitrat|chang|rais|lower|taper|wean|doubl|halv|cut|step|adjust)\w{0,8}"
+    r"(?:\bfrom|\b(?:increas|decreas|reduc|titrat|uptitrat|chang|rais|lower|taper|wean|doubl|halv|cut|step"
+    r"|adjust)\w{0,8}"
     r"|[\u2191\u2193])[^\d;.\n]*$",
     re.IGNORECASE,
 )
@@ -65,25 +66,30 @@ LOOK_BACK: Final = 48
 _LABORATORY_UNITS: Final = frozenset({"ng/mL", "ng", "L/min", "L/day", "mg/day/24h"})
 _SCALE: Final = {("mg", "g"): 0.001, ("mcg", "mg"): 0.001, ("g", "mg"): 1000.0, ("mg", "mcg"): 1000.0}
 _NO_DOSE_BEFORE = re.compile(
-    r"\b(?:e?gfr|crcl|cr|clearance|creatinine|urea|bun|output|ferritin|crp|hba1c|a1c|hb|haemoglobin|hemoglobin|hgb|tsh"
+    r"\b(?:e?gfr|crcl|cr|clearance|creatinine|urea|bun|output|ferritin|crp|hba1c|a1c|hb|haemoglobin|hemoglobin|hgb"
+    r"|tsh"
     r"|bilirubin|troponin|trop|bnp|nt-?probnp|d-?dimer|lactate|bm|bgl|bsl|cbg|sugars?|cholesterol|ldl|hdl"
     r"|triglycerides?|na|k|ca|po4|phosphate|levels?|trough|peak|serum|plasma|conc(?:entration)?"
-    r"|urate|uric\sacid|acr|pcr|proteinuria|psa|inr|esr|weigh(?:t|s|ed|ing)|wt|loss|lost|drain(?:ed|s|age)?|voided|residual"
+    r"|urate|uric\sacid|acr|pcr|proteinuria|psa|inr|esr|weigh(?:t|s|ed|ing)|wt|loss|lost|drain(?:ed|s|age)?|voided"
+    r"|residual"
     r"|alcohol|etoh|drinks?|drinking|intake|volume|balance|cortisol|25-oh)\b"
-    r"[\s:=<>~+\u2248\u2191\u2193-]{0,4}(?:(?:of|was|is|were|at|about|around|approx|approximately|in|up|to|by|from|rose|fell"
+    r"[\s:=<>~+\u2248\u2191\u2193-]{0,4}(?:(?:of|was|is|were|at|about|around|approx|approximately|in|up|to|by|from"
+    r"|rose|fell"
     r"|result|now|today|only|about|him|her|total)\b[\s:=<>~]{1,3}){0,3}$",
     re.IGNORECASE,
 )
 """A laboratory's result or another measurement; what stands before its number."""
 _NO_DOSE_AFTER = re.compile(
     r"\s?/\s?(?:d?l|mm3|m?mol|g|1\.73)\b"
-    r"|\s(?:of\s)?(?:alcohol|etoh|urine|blood|ascites|ascitic|pus|fluid|packed|prbcs?|rbcs?|red\scells?|ffp|platelets|cryo|stool"
+    r"|\s(?:of\s)?(?:alcohol|etoh|urine|blood|ascites|ascitic|pus|fluid|packed|prbcs?|rbcs?|red\scells?|ffp"
+    r"|platelets|cryo|stool"
     r"|weight|carbs?|carbohydrates?|fat|protein|salt|beer|wine|water|milk|formula|feed)\b"
     r"|(?:\s?/\s?|\sper\s|\sa\s)(?:week|wk)\b",
     re.IGNORECASE,
 )
 _LIMIT = phrases(
-    rf"(?<!\w)(?:max(?:imum)?(?: (?:of|dose|daily|daily dose|total))?|not (?:to exceed|more than)|no more than|exceed(?:ing)?"
+    rf"(?<!\w)(?:max(?:imum)?(?: (?:of|dose|daily|daily dose|total))?|not (?:to exceed|more than)|no more than"
+    rf"|exceed(?:ing)?"
     rf"|do not exceed|up to a max(?:imum)? of|total of)"
     rf"[.:]?\s?(?:{_DOSE.pattern}|{COUNT}(?:\s[a-z]{{3,12}})?)"
     r"(?:\s?(?:/|per|a|in|in any)\s?(?:24\s?h(?:ou)?rs?|24h|24|day)|\sdaily|\s(?:od|bd|tds|qds))?"
@@ -91,6 +97,10 @@ _LIMIT = phrases(
 
 
 def find_doses(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+    """The doses in text[start:end]; as plain spans the amounts that are none: a laboratory's results and the like.
+
+    The second of each pair says whether it counts only directly after a name or a direction: never so here.
+    """
     for match in _DOSE.finditer(text, start, end):
         if _NO_DOSE_AFTER.match(text, match.end(), end) or _NO_DOSE_BEFORE.search(
             text, max(start, match.start() - LOOK_BACK), match.start()
@@ -166,5 +176,6 @@ def _unit(written: str) -> str:
 
 
 def find_limits(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+    """The limits in text[start:end] ("max 4 g per day"), as plain spans: they are no doses."""
     for match in _LIMIT.finditer(text, start, end):
         yield Span(**matched(match)), False

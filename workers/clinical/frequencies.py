@@ -24,14 +24,16 @@ _HOURS: Final = {"min": 1 / 60, "h": 1.0, "d": 24.0, "n": 24.0, "w": 168.0, "f":
 _OFTEN: Final[tuple[tuple[str, float | None], ...]] = (
     (
         (
-            r"(?:every )?(?:other|second|alternate) (?:day|night|morning|evening)s?|(?:on )?alternat(?:e|ing) (?:day|night)s?"
+            r"(?:every )?(?:other|second|alternate) (?:day|night|morning|evening)s?|(?:on )?alternat(?:e"
+            r"|ing) (?:day|night)s?"
             r"|alt\.? (?:days?|die)|q\.o\.d\.?|qod|eod"
         ),
         0.5,
     ),
     (
         (
-            r"b\.i\.d\.?|bid|bds?|b\.d\.?(?:s\.?)?|twice|mane (?:and|et|&|\+) nocte|(?:in the )?morning and (?:night|evening)"
+            r"b\.i\.d\.?|bid|bds?|b\.d\.?(?:s\.?)?|twice|mane (?:and|et|&|\+) nocte"
+            r"|(?:in the )?morning and (?:night|evening)"
             r"|morning (?:&|\+) (?:night|evening)|(?:every )?am (?:and|&) pm"
         ),
         2,
@@ -54,8 +56,10 @@ _OFTEN: Final[tuple[tuple[str, float | None], ...]] = (
     ),
     (
         (
-            r"(?:every|each|in the) (?:morning|evening|afternoon)s?|at (?:noon|midday|lunch(?:time)?|teatime|breakfast|dinner"
-            r"|dinnertime)|(?:with|before|after) (?:breakfast|lunch|dinner|supper|tea|(?:the |her |his )?(?:evening|morning"
+            r"(?:every|each|in the) (?:morning|evening|afternoon)s?|at (?:noon|midday|lunch(?:time)?|teatime"
+            r"|breakfast|dinner"
+            r"|dinnertime)|(?:with|before|after) (?:breakfast|lunch|dinner|supper|tea|(?:the |her "
+            r"|his )?(?:evening|morning"
             r"|main|largest) meal)|pre-?(?:breakfast|bed)"
         ),
         1,
@@ -82,8 +86,10 @@ _WEAK: Final = (
 )
 """Taken for a frequency only directly after another direction: the words have other meanings."""
 _NUMBERED = (
-    rf"(?:(?P<once>once|twice|thrice)|(?:x\s?)?(?P<times>{COUNT_RANGE})[\s-]?(?:x|\xd7|times|time|(?:nights|days|mornings)(?=\s(?:a|per|each)\sw)))"
-    r"[\s-]?(?:a|per|each|every|/|in)?\s?(?P<period>dai?ly|day|24\s?h(?:ou)?rs|night|week(?:ly)?|month(?:ly)?|year(?:ly)?)"
+    rf"(?:(?P<once>once|twice|thrice)|(?:x\s?)?(?P<times>{COUNT_RANGE})[\s-]?(?:x|\xd7|times|time|(?:nights|days"
+    rf"|mornings)(?=\s(?:a|per|each)\sw)))"
+    r"[\s-]?(?:a|per|each|every|/|in)?\s?(?P<period>dai?ly|day|24\s?h(?:ou)?rs|night|week(?:ly)?|month(?:ly)?"
+    r"|year(?:ly)?)"
     r"|x\s?(?P<by>\d)(?: |/)(?:a |per )?(?P<by_period>dai?ly|day|week(?:ly)?)"
 )
 _UNIT = (
@@ -158,7 +164,7 @@ def parse_frequency(match: re.Match[str]) -> Frequency:
 
 
 def is_weak(match: re.Match[str]) -> bool:
-    """Whether a match of FREQUENCY counts only directly after another direction: "40 mg ON", but not "on warfarin"."""
+    """Whether a match of FREQUENCY counts only directly after a name or another direction, as "ON" in "40 mg ON"."""
     return bool(
         match["low3"]
         or (match["pattern"] and "0" not in match["pattern"])

@@ -44,8 +44,10 @@ class Duration(Span):
 Direction = Dose | Quantity | Route | Frequency | AsNeeded | Duration
 
 _FORMS: Final = (
-    "tablet|tabs?|tbs?|capsule|caps?|pill|puff|drop|gtt|spray|patch|lozenge|suppositor(?:y|ies)|pessar(?:y|ies)|packet|sachet"
-    "|ampoule|amp|vial|inhalation|application|injection|actuation|nebule|nebs?|pump|scoop|spoonful|squirt|pastille|enema"
+    "tablet|tabs?|tbs?|capsule|caps?|pill|puff|drop|gtt|spray|patch|lozenge|suppositor(?:y|ies)|pessar(?:y|ies)"
+    "|packet|sachet"
+    "|ampoule|amp|vial|inhalation|application|injection|actuation|nebule|nebs?|pump|scoop|spoonful|squirt|pastille"
+    "|enema"
 )
 _SHORT_FORMS: Final = {
     "tab": "tablet", "tb": "tablet", "cap": "capsule", "gtt": "drop", "amp": "ampoule", "neb": "nebule",
@@ -69,8 +71,10 @@ _ROUTES: Final = (
     (
         "inhaled",
         (
-            r"(?:via|with|through)(?: (?:a|the|his|her))? (?:\w+ )?(?:spacer|aerochamber|volumatic|nebuli[sz]er|neb|inhaler)"
-            r"|inhaled|inhalers?|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh|mdi|dpi|accuhaler|turbohaler"
+            r"(?:via|with|through)(?: (?:a|the|his|her))? (?:\w+ )?(?:spacer|aerochamber|volumatic|nebuli[sz]er"
+            r"|neb|inhaler)"
+            r"|inhaled|inhalers?|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh|mdi|dpi|accuhaler"
+            r"|turbohaler"
             r"|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer"
         ),
     ),
@@ -84,14 +88,16 @@ _ROUTES: Final = (
     (
         "ophthalmic",
         (
-            r"ophthalmic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) eyes?|eye[\s-]?drops?"
+            r"ophthalmic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) eyes?"
+            r"|eye[\s-]?drops?"
             r"|eye ointment|(?:both|each|left|right) eyes?|gutt?ae?"
         ),
     ),
     (
         "otic",
         (
-            r"otic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) ears?|ear[\s-]?(?:drops?|spray)"
+            r"otic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) ears?"
+            r"|ear[\s-]?(?:drops?|spray)"
             r"|(?:both|each|left|right) ears?"
         ),
     ),
@@ -131,7 +137,8 @@ _DURATION = phrases(
     rf"(?P<count1>{COUNT_RANGE})(?:\s|-|(?<=\d))?(?:more\s|further\s)?{_SPAN_OF_TIME.format(n=1)}"
     rf"|(?P<count2>{COUNT_RANGE})[\s-]{_SPAN_OF_TIME.format(n=2)}['\u2019]?\s(?:courses?|supply|taper|total)"
     r"|(?:(?:for|x)\s?)?(?P<count3>\d{1,2})/(?P<unit3>7|52|12)(?![\d/])"
-    rf"|(?P<count4>\d{{1,3}})(?:\s|-)?{_SPAN_OF_TIME.format(n=4)}(?!['\u2019]|\s(?:ago|later|earlier|before|after|post|prior|old|hx|history|since)))"
+    rf"|(?P<count4>\d{{1,3}})(?:\s|-)?{_SPAN_OF_TIME.format(n=4)}(?!['\u2019]|\s(?:ago|later|earlier|before|after"
+    rf"|post|prior|old|hx|history|since)))"
 )
 _TIMES: Final = {"d": "day", "n": "day", "w": "week", "m": "month", "y": "year", "7": "day", "5": "week"}
 _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}

@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-from workers.clinical.assertion_cues import ELLIPTIC_WORDS, KIN, STOP
+from workers.clinical.cue_words import ELLIPTIC_WORDS, KIN, STOP
 
 
 class Section(StrEnum):
@@ -53,12 +53,16 @@ _SECTIONS: Final = tuple(
         (Section.OTHER, r".*\b(?:not|no|nil)\b(?: \w+)? \b(?:allerg|adverse|sensitivit).*|.*\bfood allerg.*"),
         (
             Section.FAMILY,
-            rf".*\b(?:family (?:medical )?history|fhx?|fam(?:ily)? hx|family)|(?:paternal |maternal )?{KIN}(?: of .*)?",
+            (
+                rf".*\b(?:family (?:medical )?history|fhx?|fam(?:ily)? hx|family)|(?:paternal "
+                rf"|maternal )?{KIN}(?: of .*)?"
+            ),
         ),
         (
             Section.ALLERGIES,
             (
-                r".*\b(?:allerg(?:y|ies|ic|en)|intoleran(?:ce|ces|t)|adverse (?:drug )?(?:reactions?|events?)|hypersensitivit(?:y|ies)"
+                r".*\b(?:allerg(?:y|ies|ic|en)|intoleran(?:ce|ces|t)|adverse (?:drug )?(?:reactions?|events?)"
+                r"|hypersensitivit(?:y|ies)"
                 r"|drug sensitivit(?:y|ies)|sensitivities|adrs?|drug reactions)\b.*|all|allergen|alerts?"
             ),
         ),
@@ -66,33 +70,42 @@ _SECTIONS: Final = tuple(
         (
             Section.STOPPED_MEDICATIONS,
             (
-                rf"(?:past|previous|former|old|prior|historic(?:al)?|completed|ceased) (?:[a-z-]+ )?{_MEDICINES}(?: tried)?"
-                r"|(?:.* )?(?:stopped|discontinued|ceased|withheld|held|on hold|suspended|paused|no longer (?:taken|taking|on|needed"
-                r"|required)|not to be taken|deprescribed|(?:stop|cease|discontinue|withhold|hold) (?:taking|these|the following).*)"
+                rf"(?:past|previous|former|old|prior|historic(?:al)?|completed"
+                rf"|ceased) (?:[a-z-]+ )?{_MEDICINES}(?: tried)?"
+                r"|(?:.* )?(?:stopped|discontinued|ceased|withheld|held|on hold|suspended|paused"
+                r"|no longer (?:taken|taking|on|needed"
+                r"|required)|not to be taken|deprescribed|(?:stop|cease|discontinue|withhold|hold) (?:taking|these"
+                r"|the following).*)"
                 r"(?: .*)?|stop|cease|hold|withhold|stop taking|tried(?: previously| before)?|previously tried|past"
             ),
         ),
         (
             Section.MEDICATIONS,
             (
-                rf".*\b(?:{_MEDICINES}|rx|dhx?|drug (?:history|chart|hx)|pta|tt[ao]s?|repeats?|analgesia|antiemetics?)\b.*"
-                r"|regular|(?:as|when) required|prn|stat(?: doses)?|once only|supportive|premed(?:ication)?|antibiotics?|continued?|new"
+                rf".*\b(?:{_MEDICINES}|rx|dhx?|drug (?:history|chart|hx)|pta|tt[ao]s?|repeats?|analgesia"
+                rf"|antiemetics?)\b.*"
+                r"|regular|(?:as|when) required|prn|stat(?: doses)?|once only|supportive|premed(?:ication)?"
+                r"|antibiotics?|continued?|new"
                 r"|changed|started|current(?:ly)?|inpatient|infusions?|tx"
             ),
         ),
     )
 )
 _PLAIN_WORDS: Final = frozenset(
-    """
-    a ad active acute admission adr adrs adverse allergies allergy also and as at being by chart current currently daily
-    dhx discharge discontinued do doses drug drugs events existing family fhx following for from given held history home
-    in intolerance intolerances issued known list meds medication medications medicine medicines medical new no now of
-    on once only oral other patient past please pre-admission prescribed prescription prescriptions previous prior prn
-    reactions reconciliation regular repeat repeats required rx sensitivities status stat started stop stopped summary
-    take taking the these this to treatment treatments tto tta unchanged usual what when with withheld your ceased
-    changed continue continued hold allergen social tablets inpatient
-    """.split()
-)
+    {
+        "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "allergen", "allergies", "allergy",
+        "also", "and", "as", "at", "being", "by", "ceased", "changed", "chart", "continue", "continued", "current",
+        "currently", "daily", "dhx", "discharge", "discontinued", "do", "doses", "drug", "drugs", "events",
+        "existing", "family", "fhx", "following", "for", "from", "given", "held", "history", "hold", "home", "in",
+        "inpatient", "intolerance", "intolerances", "issued", "known", "list", "medical", "medication",
+        "medications", "medicine", "medicines", "meds", "new", "no", "now", "of", "on", "once", "only", "oral",
+        "other", "past", "patient", "please", "pre-admission", "prescribed", "prescription", "prescriptions",
+        "previous", "prior", "prn", "reactions", "reconciliation", "regular", "repeat", "repeats", "required", "rx",
+        "sensitivities", "social", "started", "stat", "status", "stop", "stopped", "summary", "tablets", "take",
+        "taking", "the", "these", "this", "to", "treatment", "treatments", "tta", "tto", "unchanged", "usual",
+        "what", "when", "with", "withheld", "your",
+    }
+)  # fmt: skip
 """A line without a colon is a heading of a section if it has no other words: "Penicillin allergy" is none."""
 _HEADING = re.compile(
     r"(?:^|(?<=[.;]\s)|(?<=\s{2}))[ \t]{0,16}(?:#{1,6} |\*{1,2}|[-\u2022] |\d{1,2}[.)] )?"
@@ -101,12 +114,14 @@ _HEADING = re.compile(
     re.MULTILINE,
 )
 _ABBREVIATED = re.compile(
-    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj|syp|syr|inf"
+    r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
+    r"|syp|syr|inf"
     r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)|(?<![\w-])[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _DIRECTION_LINE = re.compile(
-    r"\s{0,16}(?:take|inhale|apply|inject|use|place|instill?|swallow|chew|give|sig:|one|two|half|\d{1,2})\s(?![^\n]{0,200}\bno\b)",
+    r"\s{0,16}(?:take|inhale|apply|inject|use|place|instill?|swallow|chew|give|sig:|one|two|half"
+    r"|\d{1,2})\s(?![^\n]{0,200}\bno\b)",
     re.IGNORECASE,
 )
 _DIRECTION_VERB = re.compile(
@@ -114,8 +129,10 @@ _DIRECTION_VERB = re.compile(
     re.IGNORECASE,
 )
 _ELLIPTIC: Final = re.compile(
-    rf"[ \t]{{1,8}}(?:(?:{ELLIPTIC_WORDS})\s){{0,4}}(?:{STOP}|on hold|declined|refused|not tolerated|no longer \w{{1,12}})"
-    r"(?:\s(?:it|this|these|them|in|on|by|due|because|since|last|at|after|for|today|yesterday)\b[^.\n]{0,60}|\s?\([^()\n]{0,60}\))?(?=\.|\s*\n|\s*$)",
+    rf"[ \t]{{1,8}}(?:(?:{ELLIPTIC_WORDS})\s){{0,4}}(?:{STOP}|on hold|declined|refused|not tolerated"
+    rf"|no longer \w{{1,12}})"
+    r"(?:\s(?:it|this|these|them|in|on|by|due|because|since|last|at|after|for|today|yesterday)\b[^.\n]{0,60}"
+    r"|\s?\([^()\n]{0,60}\))?(?=\.|\s*\n|\s*$)",
     re.IGNORECASE,
 )
 """A sentence without a name of its own, which is said of the drug before: "Stopped in May.", "Agreed to stop."."""

@@ -1,0 +1,178 @@
+"""What says something of the drugs named before it: "was stopped", "declined", "caused a rash".
+
+A line of the table is a pattern, what it says ("!": it is said of medicines only; "~": it counts only where nothing
+else does), and how many other words may stand between the cue and the name. Of two cues at one place the first line
+counts. A space in a pattern stands for any white space; the text is in small letters.
+"""
+
+from typing import Final
+
+from workers.clinical.cue_words import BE, NOT, REACTION, START, STOP, TAKE
+
+_FIRM: Final = r"(?:\w+ly |all |both |then |now |since |already |recently |again ){0,2}"
+CUES_AFTER: Final = (
+    (rf"(?:{BE} )?(?:{NOT}|never)(?: (?:be|been|to be)){{0,2}} {STOP}", "active", 0),
+    (
+        (
+            rf"(?:{BE} )?(?:{NOT}|cannot)(?: (?:be|to be|been)){{0,2}} (?:restart(?:ed)?|resumed|re-?commenced"
+            rf"|continued|to continue"
+            r"|be continued)"
+        ),
+        "stopped",
+        2,
+    ),
+    (
+        (
+            rf"(?:(?:{BE}|do|does|did|has|have|had|could|can|should|must|will|may|would) )?(?:{NOT}|cannot"
+            rf"|never)(?: (?:be|been|to be"
+            rf"|currently|being|yet)){{0,3}} (?:{TAKE}|{START}|(?:clinically )?indicated|on board|recommended"
+            rf"|suitable|appropriate"
+            r"|advised|administered|used|commenced|initiated|keen|wanted|for (?:this|her|him)|an option|collected"
+            r"|dispensed|necessary)"
+        ),
+        "negated",
+        2,
+    ),
+    (
+        rf"(?:{BE} |poorly |was poorly )?(?:{NOT} |badly |poorly )tolerated|could {NOT} be tolerated",
+        "allergy!",
+        10,
+    ),
+    (r"(?:allergy|label) (?:was )?(?:removed|de-?labelled|refuted|excluded|ruled out|disproved)", "negated!", 0),
+    (
+        (
+            r"(?:to )?(?:->|=>|\u2192|\u21d2)\s?(?:avoid(?:ed)?|do not (?:give|use|prescribe))"
+            r"|avoid(?=\W{0,3}(?:anaph"
+            r"|rash|allerg))"
+        ),
+        "allergy!",
+        0,
+    ),
+    (
+        (
+            rf"{BE} (?:\w+ly )?(?:contra-?indicated|avoided|declined|refused|denied|offered|discussed|considered"
+            rf"|deferred|kept in reserve)"
+            r"|(?:contra-?indicated|declined|refused|offered|considered|discussed|avoid(?:ed)?"
+            r"|deferred)\b(?! (?:to|the|for pain|by mouth))"
+            r"|(?:[:\u2013-]\s?)(?:denies|denied|none|no|nil)(?=\s{0,4}(?:[.,;|)\n]|$))"
+            r"|(?:could|may|might|can|would|to)(?: \w+)? be (?:\w+ )?(?:considered|added|tried|started|offered"
+            r"|an option|needed|used|useful"
+            r"|helpful|appropriate|reasonable|the next|introduced|required|suitable|avoided|discussed)"
+            r"|would(?: \w+)? be(?: an?| the)? (?:option|next step|alternative|choice|consideration)|be an option"
+            r"|(?:as )?an? (?:option|alternative)"
+            r"\b|would be the next|if (?:no (?:better|improvement|response)|this fails|not (?:settling|better"
+            r"|improving))"
+            r"|suggested instead|no (?:role|indication|need|benefit|place|longer an option)\b"
+        ),
+        "negated",
+        1,
+    ),
+    (
+        (
+            r"(?:which )?(?:she|he|they) (?:(?:will|would like to|wants? to) (?:think|consider)|would rather|(?:is"
+            r"|are) not keen|prefers? not)"
+            r"|only if (?:\w+ ){1,3}(?:<|>|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?|no )"
+        ),
+        "negated",
+        10,
+    ),
+    (
+        (
+            r"(?:but )?(?:has |have |had )?(?:never|not) (?:filled|picked|collected|started|took|taken"
+            r"|dispensed)(?: it| up)?\b"
+        ),
+        "negated",
+        10,
+    ),
+    (r"[:,>\u2013-]\s?(?:please )?avoid\b(?! (?:\w+ing|the|contact))", "negated", 10),
+    (
+        (
+            r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced"
+            r"|led to|resulted in|with"
+            rf"|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate|bad|nasty|widespread"
+            rf"|generali[sz]ed"
+            rf"|past|previous|known|\?)){{0,3}}\s?{REACTION}|do not re-?challenge|upsets? (?:his|her|my"
+            rf"|the) (?:stomach|tummy)|makes? (?:him|her|me) (?:sick|ill|vomit|unwell|nauseous|drowsy"
+            rf"|itch\w{0, 3})|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
+        ),
+        "allergy!",
+        0,
+    ),
+    (r"no longer (?:needed|required|prescribed|indicated|taken|takes|taking|on it|uses|using)", "stopped", 10),
+    (
+        (
+            rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|tapered(?: off)?|weaned(?: off)?|switched"
+            rf"|replaced|removed|changed to|ended)"
+        ),
+        "stopped",
+        4,
+    ),
+    (
+        (
+            rf"(?:and |but |so |then )?(?:i |we |he |she |they )?(?:have |has |had )?{STOP} (?:it|this|them"
+            rf"|these|both"
+            rf"|herself|himself|themselves)\b"
+        ),
+        "stopped",
+        10,
+    ),
+    (
+        # Without "was" it must not have an object of its own ("takes aspirin, stopped smoking").
+        (
+            rf"(?:now |since |recently |still |temporarily |all |both |to )?(?:{STOP}|on hold)(?! (?:(?!pending"
+            rf"|awaiting|following|owing|during)\w+ing|the|his|her|their|all|any|my|your|if|when|until|once)\b)(?!\w)"
+        ),
+        "stopped",
+        1,
+    ),
+    (
+        (
+            r"(?:now |since |been )?(?:switched|changed|swapped|converted|replaced|substituted|rotated"
+            r"|superseded)(?: over)? (?:to|for|by|with)(?! \d)"
+            r"|(?:course|treatment|therapy) (?:now )?(?:complete[d]?|finished|ended)|complete[d]?\b(?! (?:a|the))"
+            r"|finished\b(?! (?:a|the))"
+            r"|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"
+            rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since|[,.;)]|\s*$)|no longer(?: {TAKE}"
+            rf"| on| needed| required| prescribed| indicated)?"
+            r"|in the past|previously|formerly|at one time|historically|until (?:\d{4}|(?:january|february|march"
+            r"|april|may|june|july|august"
+            r"|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|last|recently"
+            r"|(?:her|his|the) (?:pregnancy|admission"
+            r"|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago|this admission)"
+            r"|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave|with(?:out)? (?:benefit|effect)"
+            r"|no (?:benefit|effect|help)|but|did|failed))"
+            r"|(?:caused|made (?:him|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)"
+            r"|no (?:benefit|effect)\b|ineffective|(?:secondary )?loss of response|lost response"
+            r"|failed\b|without (?:benefit|effect|success))"
+        ),
+        "stopped",
+        1,
+    ),
+    (
+        (
+            r"[\s-]?allerg(?:y|ies|ic(?! (?:to|rhinitis)))|[\s-]?(?:hyper-?sensitivity|intoleran(?:ce|t)|anaphylaxis)"
+            r"|allergic reaction"
+        ),
+        "allergy!",
+        0,
+    ),
+    (
+        (
+            rf"{BE} {_FIRM}(?:(?:re-?)?started|(?:re-?)?commenced|continued|resumed|increased|decreased|reduced"
+            rf"|prescribed|given|added"
+            r"|administered|initiated|titrated|tolerated)(?! on)"
+        ),
+        "active",
+        0,
+    ),
+    (
+        (
+            r"(?:(?:re-?)?started|(?:re-?)?commenced|continued|resumed|increased|decreased|reduced|added|continue"
+            r"|given|unchanged|continues|ok|okay|fine|safe"
+            r"|to continue|tolerated)(?=[.,;)|]|\s*$| (?:at|to|today|by|from|unchanged)\b)"
+        ),
+        "active",
+        0,
+    ),
+    (r"(?:therapy|treatment|prescription|tablets?|capsules?|pills?|injections?)\b", "active", 0),
+)

@@ -1,0 +1,268 @@
+"""What says something of the drugs named after it: "denies", "was switched from", "allergic to".
+
+A line of the table is a pattern, what it says ("!": it is said of medicines only; "~": it counts only where nothing
+else does), and how many other words may stand between the cue and the name. Of two cues at one place the first line
+counts. A space in a pattern stands for any white space; the text is in small letters.
+"""
+
+from typing import Final
+
+from workers.clinical.cue_words import ALLERGY, HERS, NOT, REACTION, START, STOP, TAKE
+
+CUES_BEFORE: Final = (
+    (
+        (
+            rf"(?:do|does|did|should|would|must|will|can|could)(?: {NOT}|n['\u2019]t) (?:{STOP}|skip|miss"
+            rf"|forget)(?: {TAKE})?"
+        ),
+        "active",
+        2,
+    ),
+    (r"not only(?: on)?|without (?:missing|interruption)", "active", 2),
+    (
+        (
+            r"(?:no|without(?: any)?) (?:\w+ )?(?:changes?|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)"
+            r"|complaints?"
+            r"|relief|improvement|response|benefit|reactions?|trouble|doubt|need for dose change)(?: (?:in|to|with"
+            r"|from|on|of|for))?"
+        ),
+        "active",
+        2,
+    ),
+    (
+        (
+            r"not (?:\w+ )?(?:controlled|relieved|improv(?:ed|ing|e)|respond(?:ed|ing)?|helped|settled"
+            r"|settling) (?:on|by|with|to"
+            r"|despite)"
+        ),
+        "active",
+        2,
+    ),
+    (
+        (
+            rf"(?:no|not|nil|denies|denied|without)(?: (?:an?|known|any|prior|history of|drug|medication|true"
+            rf"|is)){{0,4}}"
+            rf" (?:{ALLERGY}|reactions?|sensitivity) to"
+        ),
+        "negated!",
+        3,
+    ),
+    (
+        (
+            r"(?:nkda|nka|no known (?:drug )?allergies|nil known(?: (?:drug )?allergies)?|no(?: drug)? allergies"
+            r"|allerg(?:y|ies|ic)(?: to)?:?\s{0,8}(?:all|everything|nil|none|no))(?: \w+)?,?(?: \(?|-\s?)(?:except"
+            r"|apart from|other than|but)(?: for)?"
+        ),
+        "allergy!",
+        2,
+    ),
+    (rf"not (?:an? |true |drug )?{ALLERGY}(?: to)?:?", "active!", 3),
+    (r"(?:not|denies being|no longer) (?:known to be |thought to be )?allergic to", "negated!", 2),
+    (
+        rf"(?:did|does|could|can|do)(?: {NOT}|n['\u2019]t|not) tolerat(?:e|ing)|(?:un|not )able to tolerate",
+        "allergy!",
+        2,
+    ),
+    (r"tolerat(?:es?|ed|ing)", "active", 2),
+    (
+        (
+            rf"(?:do|should|must|will|would|to)(?: {NOT}|n['\u2019]t)(?: be)? (?:restart(?:ed)?|resum(?:e|ed)"
+            rf"|re-?commence[d]?"
+            r"|re-?start(?:ed)?|continued?)"
+        ),
+        "stopped",
+        2,
+    ),
+    (
+        (
+            r"(?:no longer|not? (?:more|further)|not .{0,12}any\s?more)(?: (?:tak\w+|us\w+|on|need\w*|requir\w+"
+            r"|prescribed"
+            r"|receiv\w+)){0,3}"
+        ),
+        "stopped",
+        1,
+    ),
+    (
+        (
+            rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
+            rf"|in the past) (?:been )?(?:on|{TAKE}"
+            r"|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt|who) was|was) (?:on|taking|using)"
+            r"|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of|history of (?=\w+ use)|failed(?: on| with)?"
+            r"|(?:has |have |had )?(?:tried|trialled)|(?:un|not )able to get on with|did not get on with"
+            r"|ran out of|run out of"
+        ),
+        "stopped",
+        1,
+    ),
+    (
+        (
+            rf"(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may"
+            rf"|ca)\s?)?(?:{NOT}|cannot)"
+            r"(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|regularly|recently|actually"
+            r"|also|formally)){0,4}"
+            rf" (?:{TAKE}|on|for|{START}|want(?: to (?:take|start|have|try))?|keen(?: on| to (?:take|start|have"
+            rf"|try))?"
+            r"|willing to (?:take|start|have|try)|indicated|give|prescribe|recommend(?:ed|ing)?|in favour of"
+            r"|suitable for|advis(?:e|ed)"
+            r"|for|need(?:ing)?|requir(?:e|ing)|tak(?:e|ing))"
+        ),
+        "negated",
+        3,
+    ),
+    (r"(?:yet|still) to (?:start|begin|commence|collect)|hasn['\u2019]t started", "negated", 2),
+    (rf"den(?:ies|ied|ying)(?: (?:\w+ ){{0,4}}?(?:{TAKE}|use of))?", "negated", 12),
+    (
+        (
+            r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|instead of|rather than"
+            r"|in place of|contra-?indicat\w*"
+            r"|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)|(?:would|prefers?"
+            r"|rather) not(?: to)? (?:take|have|start"
+            r"|try)|decid(?:ed|ing) against|against(?: (?:using|taking|starting|the use of|giving|any))?"
+            r"|opted (?:against|out of)"
+            r"|no (?:need|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))"
+            r"|in lieu of"
+            r"|counselled against|precludes?"
+        ),
+        "negated",
+        3,
+    ),
+    (
+        (
+            r"(?:to |will |we |i |and |please |could |would |may |might |should )?(?:also )?(?:consider(?:s|ed|ing"
+            r"|ation)?|discuss(?:ed|ing)?)"
+            r"(?: (?:re-?)?(?:start\w*|add\w*|switch\w*|chang\w*|giv\w*|us\w*|try\w*|trial\w*|of|for|about"
+            r"|introduc\w*|commenc\w*"
+            r"|with|to|pros and cons|a trial|trial|the|options?|role|possibility|putting)){0,4}"
+            r"|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well|then|always|need to"
+            r"|be able to|want to)){0,2} (?:benefit from|need|require"
+            r"|try|add|start|use|want|like|be suitable for|switch to|move to|trial|have)"
+            r"|offer(?:ed|s|ing)?|options?(?::| (?:of|include[sd]?:?|would be|are|is|being))|thinking (?:about|of)"
+            r"|wonder(?:ed|ing)? (?:about|whether|if)"
+            r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)"
+            r"|if [^.;\n]{0,60}?(?:then |we |i |would |could |to |please |, ){1,3}(?:start|add|try|give|switch to"
+            r"|use|commence|begin)"
+            r"|candidates? for|eligible for|suitable for|asking (?:for|about)|asked (?:for|about)|requesting"
+            r"|wants to (?:try|start)"
+            r"|for possible|possible|potential(?:ly)?(?: start\w*)?|in future,?"
+        ),
+        "negated",
+        2,
+    ),
+    (rf"never (?:been )?(?:on|{TAKE}|{START})", "negated", 2),
+    (r"no|nil|without|neither|nor", "negated", 2),
+    (
+        (
+            rf"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|transition(?:ed|ing)?|convert(?:ed|ing)?|swap(?:ped)?"
+            rf"|mov(?:ed|ing)|rotated)"
+            rf"{HERS} (?:over )?from"
+        ),
+        "stopped",
+        0,
+    ),
+    (
+        r"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|convert(?:ed|ing)?|swap(?:ped)?)(?: back| over)? (?:to|for|with)",
+        "active",
+        2,
+    ),
+    (r"(?:replaced|substituted) (?:with|by|for)", "active", 2),
+    (
+        (
+            r"replac(?:e|ed|ing)|switch(?:ed|ing)?|narrow(?:ed|ing)?|(?:de-?)?escalat(?:e|ed|ing)|swap(?:ped|ping)?"
+            r"|in exchange for"
+        ),
+        "stopped",
+        1,
+    ),
+    (r"to|with|by|for|onto", "switched", 0),
+    (
+        (
+            rf"(?:taken|taking|wean(?:ed|ing)?|taper(?:ed|ing)?|come|came|coming|gone|went|stay(?:ing|ed)?|been|now"
+            rf"|is){HERS} off(?: of)?"
+            r"|off(?: of)?(?! the)"
+        ),
+        "stopped",
+        1,
+    ),
+    (
+        (
+            r"(?:complet(?:ed|es|ing)|finish(?:ed|es|ing))(?: (?:a|an|the|his|her|their|full|\S{1,8}[\s-]days?"
+            r"|\S{1,8}[\s-]weeks?|\d/\d{1,2}|short|long|first|second)){0,4}(?: courses?(?: of)?| of)?"
+            r"|(?:status )?post[\s-]courses? of"
+        ),
+        "stopped",
+        2,
+    ),
+    (
+        (
+            rf"{STOP}{HERS}(?: (?:{TAKE}|giving|treatment with|the use of|of))?"
+            r"|(?:discontinuation|cessation|withdrawal|stoppage|omission|suspension) of|wean(?:ed"
+            r"|ing)?(?: down)?(?= and stop)"
+        ),
+        "stopped",
+        3,
+    ),
+    (
+        (
+            rf"(?:known )?(?:severe(?:ly)? )?(?:allergic(?: (?:reactions?|to|with))?(?: to)?:?"
+            rf"|{ALLERGY}(?: (?:to|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?"
+            r"|intolerant (?:of|to)|known sensitivity to|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty "
+            r"|severe )?reactions? (?:\w+ ){0,4}?(?:to|of|with|from))"
+        ),
+        "allergy!",
+        3,
+    ),
+    (rf"{REACTION} (?:to|with|from|after|on|following|secondary to)(?: (?:{TAKE}|receiving))?", "allergy!", 2),
+    (
+        (
+            r"prescri(?:bed?|bes|bing|ption for)|administer(?:ed|ing)?|refill(?:s|ed)?(?: (?:of|for))?"
+            r"|dos(?:e|es) of|rx:?"
+        ),
+        "active!",
+        1,
+    ),
+    (
+        (
+            r"(?:treated|managed|treatment|therapy|maintained|loaded|controlled|anticoagulated|stabili[sz]ed"
+            r"|established|covered) (?:with"
+            r"|on)|courses? of"
+        ),
+        "active!",
+        3,
+    ),
+    (
+        (
+            r"(?:home |current |daily |usual |regular )?(?:medications?|medicines|meds)(?: (?:include[sd]?"
+            r"|including|are|is"
+            r"|of|such as|were|list|incl)){0,2}\.?:?"
+        ),
+        "active!~",
+        4,
+    ),
+    (
+        (
+            r"(?:re-?)?start(?:s|ed|ing)?(?: (?:on|taking|back on))?|(?:re-?)?commenc(?:e|ed|es|ing)(?: on)?"
+            r"|begin(?:s|ning)?|began|begun"
+            r"|initiat(?:e|ed|ing)|resum(?:e|ed|ing)|introduc(?:e|ed|ing)|back on|now on|currently on|remains? on"
+            r"|still (?:on|taking)"
+            r"|swapped onto"
+        ),
+        "active",
+        3,
+    ),
+    (
+        (
+            r"continu(?:e|es|ed|ing)(?: (?:on|to take|taking|with))?|increas(?:e|ed|ing)|decreas(?:e|ed|ing)"
+            r"|reduc(?:e|ed|ing)"
+            r"|(?:up|down)?-?titrat(?:e|ed|ing)|maintain(?:ed)?(?: on)?"
+        ),
+        "active",
+        2,
+    ),
+    (rf"(?<!or\s){TAKE}", "active", 2),
+    (r"on|given|giv(?:e|es|ing)|gave|add(?:ed|ing)?|bought|buys", "active", 0),
+    (
+        (r"requir(?:es|ed|ing)|trial of|apply|inject(?:s|ed)?|inhal(?:e|es)|needs?|uses|using|instil(?:l)?"),
+        "active",
+        2,
+    ),
+)
