@@ -38,7 +38,6 @@ betahistine: vertin
 bisoprolol: cardicor, emcor, bicor, concor
 budesonide: budecort, pulmicort
 budesonide + formoterol: symbicort, foracort, duoresp, duoresp spiromax, fobumix
-budesonide + formoterol + glycopyrronium: trixeo
 buprenorphine: butec, norspan, butrans, transtec
 calcium carbonate: caltrate, calcichew
 calcium carbonate + cholecalciferol: adcal, adcal-d3, adcal d3, calcichew d3, calcichew-d3
@@ -69,6 +68,7 @@ digoxin: lanoxin
 docusate + senna: coloxyl with senna, coloxyl and senna
 docusate: coloxyl, dioctyl
 doxycycline: vibramycin, doxylin
+drospirenone + ethinylestradiol: yasmin
 duloxetine: cymbalta
 edoxaban: lixiana
 enoxaparin: clexane, inhixa, lovenox
@@ -282,6 +282,12 @@ corticosteroids: steroids, oral steroids, corticosteroids, steroid
 calcium channel blockers: calcium channel blocker, ccb
 amoxicillin + clavulanic acid: co-amoxi
 acetylcysteine: nac
+amiodarone: amio
+phytomenadione: vit k, vitamin k
+methylprednisolone: depomedrone, depo-medrone
+piperacillin + tazobactam: taz
+propylthiouracil: ptu
+=botulinum toxin: botulinum toxin, botox
 bisoprolol: bisop
 nitroglycerin: nitro, sl nitro
 pantoprazole: pan 40, pan 20
@@ -302,7 +308,6 @@ magnesium: iv magnesium
 multivitamin: multivitamin, multivitamins, forceval, multivitamin tablet, zincovit
 emollients: emollient, emollients, epaderm, cetraben, diprobase, dermol, e45, aqueous cream
 mannitol: mannitol
-niacin: niacin
 nicotine: nicotine patch, nicotine patches, nicotine replacement, nicotine replacement therapy, nrt
 sodium chloride: normal saline, saline nebs, hypertonic saline, sodium chloride nebules
 oxygen: home oxygen

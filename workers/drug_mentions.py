@@ -23,8 +23,8 @@ class Mention:
     directions: tuple[Direction, ...] = ()
 
 
-_COMBINES: Final = re.compile(r"\s?[/+]\s?|[-\u2010\u2011]")
-_COMBINES_WITH_STRENGTH: Final = re.compile(rf"{_COMBINES.pattern}|\s(?:and|with)\s")
+_COMBINES: Final = re.compile(r"\s?/\s?|\+|[-\u2010\u2011]")
+_COMBINES_WITH_STRENGTH: Final = re.compile(rf"{_COMBINES.pattern}|\s\+\s|\s(?:and|with)\s")
 _STARTS_SOMETHING: Final = re.compile(r"[,;:()]|\b(?:and|or|with|plus|then)\b", re.IGNORECASE)
 _LEADS_TO_NAME: Final = re.compile(
     r"(?:\s|(?:of|the|tablets?|capsules?|doses?|inj|iv|oral|stat|inhaled|soluble|buccal)\b)*+", re.IGNORECASE

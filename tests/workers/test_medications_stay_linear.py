@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from workers import drug_dictionary, drug_mentions, drug_spelling, medications
-from workers.clinical import assertions, doses, frequencies, prescription, quantities, statements
+from workers.clinical import assertions, doses, frequencies, prescription, quantities, relatives, statements
 from workers.medications import extract_medications
 
 MODULES = (
@@ -20,6 +20,7 @@ MODULES = (
     frequencies,
     prescription,
     quantities,
+    relatives,
     statements,
 )
 PATTERNS = {

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from workers.clinical.cue_words import BREAKER, CONDITION, FILLER, KIN, LATER, NOT_OF_KIN
+from workers.clinical.cue_words import BREAKER, CONDITION, FILLER, LATER
 from workers.clinical.cues_after import CUES_AFTER
 from workers.clinical.cues_before import CUES_BEFORE
 from workers.clinical.quantities import phrases
+from workers.clinical.relatives import find_relative
 from workers.clinical.statements import Statement
 from workers.spans import Place
 
@@ -72,7 +73,6 @@ class _Reached:
 _SWITCHED: Final = "switched"
 _REACH_CHARS: Final = 250
 """A cue reaches no further than this from one name to the next."""
-_KIN_REACH_CHARS: Final = 160
 _WHOLE_LIST: Final = 10
 """A cue over as many free words ("denies") covers what follows whatever it lists."""
 
@@ -83,28 +83,25 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _compile_cues(cues: Sequence[tuple[str, str, int]], start: str) -> re.Pattern[str]:
-    return _compile(
-        f"{start}(?:" + "|".join(f"(?P<c{index}>{cue[0]})" for index, cue in enumerate(cues)) + r")(?!\w)"
-    )
+    """Compile a table: the index of the group that matched tells the line, from 1."""
+    return _compile(f"{start}(?:" + "|".join(f"({pattern})" for pattern, _, _ in cues) + r")(?!\w)")
 
 
 _BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
 _AFTER: Final = _compile_cues(
-    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:(\u2192\u21d2]|->|=>))"
+    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:,(\u2192\u21d2]|->|=>))"
 )
 _FILLER: Final = _compile(rf"\b{FILLER}\b")
 _BREAKER: Final = _compile(BREAKER)
 _CONDITION: Final = _compile(CONDITION)
 _LATER: Final = _compile(LATER)
-_KIN: Final = _compile(rf"\b(?:(?P<with>by|with|from|to|for|via) (?:(?:his|her|their|the) )?)?{KIN}\b")
-_NOT_OF_KIN: Final = _compile(NOT_OF_KIN)
-_WHO: Final = _compile(r",?\s?who\b")
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _IN_PARENTHESES: Final = re.compile(r"\([^()\n]*\)")
 _JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b")
 _OF_SEVERAL: Final = re.compile(r"\b(?:were|are|have|both|all)\b")
 _BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got)\b")
-_STARTS_ANEW: Final = re.compile(r"[,;(\n]|\band\b|\bbut\b")
+_STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
+_ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
 _TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
 _RESTARTED: Final = _compile(
     r"\b(?:but|and|now|since|then|been|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
@@ -121,8 +118,8 @@ def assert_names(
     Args:
         text: The whole document in small letters.
         statement: The statement in it that the names stand in.
-        names: The names of drugs in the statement, in their order.
-        directions: Its doses, frequencies and so on: a cue reaches across them.
+        names: Those of drugs, in their order.
+        directions: Doses, frequencies and so on: a cue reaches across them.
     """
     if not names:
         return []
@@ -132,25 +129,16 @@ def assert_names(
     ends = [cue.end for cue in spoken_for.values()]
     cues = [
         cue
-        for cue in _cues_before(text, statement, names[-1].start)
+        for cue in _cues_before(text, statement, names[-1].start, directions)
         if not _overlaps_any(cue, list(spoken_for.values()), ends)
     ]
     before = _reached_from_before(text, statement, names, directions, cues)
     said = [_stronger(*pair) for pair in zip(before, after, strict=True)]
-    return [_said_of_kin(text, statement, name) or assertion for name, assertion in zip(names, said, strict=True)]
-
-
-def _said_of_kin(text: str, statement: Statement, name: Place) -> Assertion | None:
-    """That the drug is a relative's: "her mother takes warfarin", "his wife's diazepam"."""
-    start = max(statement.start, name.start - _KIN_REACH_CHARS)
-    *_, kin = (None, *_KIN.finditer(text, start, name.start))
-    if (
-        kin is None
-        or (kin["with"] and not _WHO.match(text, kin.end()))
-        or _NOT_OF_KIN.search(text, kin.end(), name.start)
-    ):
-        return None
-    return Assertion(Status.FAMILY, kin.start(), kin.end(), is_formal=True)
+    relatives = (find_relative(text, statement.start, name.start) for name in names)
+    return [
+        Assertion(Status.FAMILY, *relative, is_formal=True) if relative else assertion
+        for relative, assertion in zip(relatives, said, strict=True)
+    ]
 
 
 def _stronger(before: _Reached | None, after: _Reached | None) -> Assertion | None:
@@ -180,19 +168,34 @@ def _reached_from_before(
         last = first
         while last < len(cues) and cues[last].end <= name.start:
             last += 1
-        own = cues[first:last]
+        own = [cue for cue in cues[first:last] if not _ENDS_ASIDE.match(text, cue.end, name.start)]
         first = last
         carried = reached[-1] if reached else None
-        reaching = (cue for cue in reversed(own) if _reaches(text, cue, cue.end, name.start, directions))
+        reaching = (cue for cue in reversed(own) if _leads_to(text, cue, name, directions))
         nearest = next(reaching, None)
         if nearest is not None and nearest.is_neutral:
             nearest = next(reaching, nearest)
         found = _Reached(nearest, 0) if nearest else None
-        if found is None and carried and not own and _reaches(text, carried.cue, gap_start, name.start, directions):
+        if found is None and carried and not own and _carries_to(text, carried.cue, gap_start, name, directions):
             found = _Reached(carried.cue, carried.names_passed + 1)
         reached.append(found)
         gap_start = name.end
     return reached
+
+
+def _leads_to(text: str, cue: _Cue, name: Place, directions: Sequence[Place]) -> bool:
+    """Whether a cue reaches the name after it: "no regular medicines, codeine …" does not."""
+    takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
+    if takes_away and "," in _blank(text, cue.end, name.start, directions):
+        return False
+    return _carries_to(text, cue, cue.end, name, directions)
+
+
+def _carries_to(text: str, cue: _Cue, start: int, name: Place, directions: Sequence[Place]) -> bool:
+    """Whether a cue before `start` reaches the name after it; what is said in parentheses ends with them."""
+    return ")" not in _blank(text, start, name.start, directions) and _reaches(
+        text, cue, start, name.start, directions
+    )
 
 
 def _reached_from_after(
@@ -269,11 +272,14 @@ def _is_for_later(text: str, start: int, cue: _Cue) -> bool:
     )
 
 
-def _cues_before(text: str, statement: Statement, end: int) -> Iterator[_Cue]:
+def _cues_before(text: str, statement: Statement, end: int, directions: Sequence[Place]) -> Iterator[_Cue]:
     """The cues of the statement before `end` that can stand before what they speak of."""
     switches = False
+    starts = {direction.start for direction in directions}
     for match in _BEFORE.finditer(text, statement.start, end):
-        if CUES_BEFORE[_line(match)][1] == _SWITCHED:
+        if match.start() in starts:  # "40 mg ON, aspirin"
+            continue
+        if CUES_BEFORE[(match.lastindex or 1) - 1][1] == _SWITCHED:
             # "switched from lisinopril to losartan", "replaced lisinopril with losartan"
             if not switches:
                 continue
@@ -328,13 +334,8 @@ def _overlaps_any(cue: _Cue, others: Sequence[_Cue], ends: Sequence[int]) -> boo
     return index < len(others) and others[index].start < cue.end
 
 
-def _line(match: re.Match[str]) -> int:
-    """Which line of the table matched."""
-    return int((match.lastgroup or "c0")[1:])
-
-
 def _cue(cues: Sequence[tuple[str, str, int]], match: re.Match[str], *, is_before: bool = False) -> _Cue:
-    _, said, free_words = cues[_line(match)]
+    _, said, free_words = cues[(match.lastindex or 1) - 1]
     assertion = Assertion(
         Status(said.rstrip("!~")),
         match.start(),

@@ -10,13 +10,12 @@ from typing import Final
 from workers.clinical.cue_words import BE, NOT, REACTION, START, STOP, TAKE
 
 _FIRM: Final = r"(?:\w+ly |all |both |then |now |since |already |recently |again ){0,2}"
-CUES_AFTER: Final = (
+CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (rf"(?:{BE} )?(?:{NOT}|never)(?: (?:be|been|to be)){{0,2}} {STOP}", "active", 0),
     (
         (
             rf"(?:{BE} )?(?:{NOT}|cannot)(?: (?:be|to be|been)){{0,2}} (?:restart(?:ed)?|resumed|re-?commenced"
-            rf"|continued|to continue"
-            r"|be continued)"
+            r"|continued|to continue|be continued)"
         ),
         "stopped",
         2,
@@ -24,11 +23,9 @@ CUES_AFTER: Final = (
     (
         (
             rf"(?:(?:{BE}|do|does|did|has|have|had|could|can|should|must|will|may|would) )?(?:{NOT}|cannot"
-            rf"|never)(?: (?:be|been|to be"
-            rf"|currently|being|yet)){{0,3}} (?:{TAKE}|{START}|(?:clinically )?indicated|on board|recommended"
-            rf"|suitable|appropriate"
-            r"|advised|administered|used|commenced|initiated|keen|wanted|for (?:this|her|him)|an option|collected"
-            r"|dispensed|necessary)"
+            rf"|never)(?: (?:be|been|to be|currently|being|yet)){{0,3}} (?:{TAKE}|{START}|(?:clinically )?indicated"
+            r"|on board|recommended|suitable|appropriate|advised|administered|used|commenced|initiated|keen|wanted"
+            r"|for (?:this|her|him)|an option|collected|dispensed|necessary)"
         ),
         "negated",
         2,
@@ -42,8 +39,7 @@ CUES_AFTER: Final = (
     (
         (
             r"(?:to )?(?:->|=>|\u2192|\u21d2)\s?(?:avoid(?:ed)?|do not (?:give|use|prescribe))"
-            r"|avoid(?=\W{0,3}(?:anaph"
-            r"|rash|allerg))"
+            r"|avoid(?=\W{0,3}(?:anaph|rash|allerg))"
         ),
         "allergy!",
         0,
@@ -51,18 +47,15 @@ CUES_AFTER: Final = (
     (
         (
             rf"{BE} (?:\w+ly )?(?:contra-?indicated|avoided|declined|refused|denied|offered|discussed|considered"
-            rf"|deferred|kept in reserve)"
-            r"|(?:contra-?indicated|declined|refused|offered|considered|discussed|avoid(?:ed)?"
-            r"|deferred)\b(?! (?:to|the|for pain|by mouth))"
-            r"|(?:[:\u2013-]\s?)(?:denies|denied|none|no|nil)(?=\s{0,4}(?:[.,;|)\n]|$))"
-            r"|(?:could|may|might|can|would|to)(?: \w+)? be (?:\w+ )?(?:considered|added|tried|started|offered"
-            r"|an option|needed|used|useful"
+            r"|deferred|kept in reserve)|(?:contra-?indicated|declined|refused|offered|considered|discussed"
+            r"|avoided|deferred)\b(?! (?:to|the|for pain|by mouth))|(?:[:\u2013-]\s?)(?:denies|denied|none|no"
+            rf"|nil)(?=\s{{0,4}}(?:[.,;|)\n]|$))|(?:could|may|might|can|would"
+            r"|to)(?: \w+)? be (?:\w+ )?(?:considered|added|tried|started|offered|an option|needed|used|useful"
             r"|helpful|appropriate|reasonable|the next|introduced|required|suitable|avoided|discussed)"
             r"|would(?: \w+)? be(?: an?| the)? (?:option|next step|alternative|choice|consideration)|be an option"
-            r"|(?:as )?an? (?:option|alternative)"
-            r"\b|would be the next|if (?:no (?:better|improvement|response)|this fails|not (?:settling|better"
-            r"|improving))"
-            r"|suggested instead|no (?:role|indication|need|benefit|place|longer an option)\b"
+            r"|(?:as )?an? (?:option|alternative)\b|would be the next|if (?:no (?:better|improvement|response)"
+            r"|this fails|not (?:settling|better|improving))|suggested instead|no (?:role|indication|need|place"
+            r"|longer an option)\b"
         ),
         "negated",
         1,
@@ -70,8 +63,8 @@ CUES_AFTER: Final = (
     (
         (
             r"(?:which )?(?:she|he|they) (?:(?:will|would like to|wants? to) (?:think|consider)|would rather|(?:is"
-            r"|are) not keen|prefers? not)"
-            r"|only if (?:\w+ ){1,3}(?:<|>|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?|no )"
+            r"|are) not keen|prefers? not)|only if (?:\w+ ){1,3}(?:<|>|falls?|below|above|rises?|drops?|fails?"
+            r"|recurs?|worsens?|no )"
         ),
         "negated",
         10,
@@ -84,16 +77,17 @@ CUES_AFTER: Final = (
         "negated",
         10,
     ),
+    (rf"[,;:\u2013-]\s?(?:now |since |so )?(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))", "stopped", 10),
     (r"[:,>\u2013-]\s?(?:please )?avoid\b(?! (?:\w+ing|the|contact))", "negated", 10),
     (
         (
             r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced"
-            r"|led to|resulted in|with"
-            rf"|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate|bad|nasty|widespread"
-            rf"|generali[sz]ed"
-            rf"|past|previous|known|\?)){{0,3}}\s?{REACTION}|do not re-?challenge|upsets? (?:his|her|my"
-            rf"|the) (?:stomach|tummy)|makes? (?:him|her|me) (?:sick|ill|vomit|unwell|nauseous|drowsy"
-            rf"|itch\w{0, 3})|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
+            r"|led to|resulted in|with|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate"
+            rf"|bad|nasty|widespread|generali[sz]ed|past|previous|known|\?)){{0,3}}\s?{REACTION}"
+            r"|do not re-?challenge|upsets? (?:his|her|my|the) (?:stomach|tummy)|makes? (?:him|her|me) (?:sick|ill"
+            rf"|vomit|unwell|nauseous|drowsy|itch\w{{0,3}})|(?:adverse |allergic |severe |bad )?reaction\b(?! to)"
+            r"|causes (?:him |her |me )?(?:\w+ )?(?:hallucinations|nausea|vomiting|confusion|wheeze)"
+            r"|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
         ),
         "allergy!",
         0,
@@ -102,16 +96,15 @@ CUES_AFTER: Final = (
     (
         (
             rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|tapered(?: off)?|weaned(?: off)?|switched"
-            rf"|replaced|removed|changed to|ended)"
+            r"|replaced|removed|changed to|ended)"
         ),
         "stopped",
         4,
     ),
     (
         (
-            rf"(?:and |but |so |then )?(?:i |we |he |she |they )?(?:have |has |had )?{STOP} (?:it|this|them"
-            rf"|these|both"
-            rf"|herself|himself|themselves)\b"
+            rf"(?:and |but |so |then )?(?:i |we |he |she |they )?(?:have |has |had )?(?:{STOP} (?:it|this|them"
+            r"|these|both|herself|himself|themselves)|g[ai]ven? (?:it|this|them) up)\b"
         ),
         "stopped",
         10,
@@ -120,7 +113,8 @@ CUES_AFTER: Final = (
         # Without "was" it must not have an object of its own ("takes aspirin, stopped smoking").
         (
             rf"(?:now |since |recently |still |temporarily |all |both |to )?(?:{STOP}|on hold)(?! (?:(?!pending"
-            rf"|awaiting|following|owing|during)\w+ing|the|his|her|their|all|any|my|your|if|when|until|once)\b)(?!\w)"
+            r"|awaiting|following|owing|during)\w+ing|the|his|her|their|all|any|my|your|if|when|until"
+            r"|once)\b)(?!\w)"
         ),
         "stopped",
         1,
@@ -128,30 +122,27 @@ CUES_AFTER: Final = (
     (
         (
             r"(?:now |since |been )?(?:switched|changed|swapped|converted|replaced|substituted|rotated"
-            r"|superseded)(?: over)? (?:to|for|by|with)(?! \d)"
-            r"|(?:course|treatment|therapy) (?:now )?(?:complete[d]?|finished|ended)|complete[d]?\b(?! (?:a|the))"
-            r"|finished\b(?! (?:a|the))"
-            r"|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"
+            r"|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
+            r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|complete[d]?\b(?! (?:a|the))|finished\b(?! (?:a"
+            r"|the))|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"
             rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since|[,.;)]|\s*$)|no longer(?: {TAKE}"
-            rf"| on| needed| required| prescribed| indicated)?"
-            r"|in the past|previously|formerly|at one time|historically|until (?:\d{4}|(?:january|february|march"
-            r"|april|may|june|july|august"
-            r"|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|last|recently"
-            r"|(?:her|his|the) (?:pregnancy|admission"
-            r"|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago|this admission)"
-            r"|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave|with(?:out)? (?:benefit|effect)"
-            r"|no (?:benefit|effect|help)|but|did|failed))"
-            r"|(?:caused|made (?:him|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)"
-            r"|no (?:benefit|effect)\b|ineffective|(?:secondary )?loss of response|lost response"
-            r"|failed\b|without (?:benefit|effect|success))"
+            r"| on| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time"
+            rf"|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august|september"
+            r"|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|last|recently|(?:her|his"
+            r"|the) (?:pregnancy|admission|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago"
+            r"|this admission)|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave"
+            r"|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))|(?:caused|made (?:him"
+            r"|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)|no (?:benefit|effect)\b"
+            r"|ineffective|(?:secondary )?loss of response|lost response|failed\b|without (?:benefit|effect"
+            r"|success))"
         ),
         "stopped",
         1,
     ),
     (
         (
-            r"[\s-]?allerg(?:y|ies|ic(?! (?:to|rhinitis)))|[\s-]?(?:hyper-?sensitivity|intoleran(?:ce|t)|anaphylaxis)"
-            r"|allergic reaction"
+            r"[\s-]?allerg(?:y|ies|ic(?! (?:to|rhinitis)))|[\s-]?(?:hyper-?sensitivity|intoleran(?:ce|t)"
+            r"|anaphylaxis)|allergic reaction"
         ),
         "allergy!",
         0,
@@ -159,8 +150,7 @@ CUES_AFTER: Final = (
     (
         (
             rf"{BE} {_FIRM}(?:(?:re-?)?started|(?:re-?)?commenced|continued|resumed|increased|decreased|reduced"
-            rf"|prescribed|given|added"
-            r"|administered|initiated|titrated|tolerated)(?! on)"
+            r"|prescribed|given|added|administered|initiated|titrated|tolerated)(?! on)"
         ),
         "active",
         0,
@@ -168,8 +158,8 @@ CUES_AFTER: Final = (
     (
         (
             r"(?:(?:re-?)?started|(?:re-?)?commenced|continued|resumed|increased|decreased|reduced|added|continue"
-            r"|given|unchanged|continues|ok|okay|fine|safe"
-            r"|to continue|tolerated)(?=[.,;)|]|\s*$| (?:at|to|today|by|from|unchanged)\b)"
+            r"|given|unchanged|continues|ok|okay|fine|safe|to continue|tolerated)(?=[.,;)|]|\s*$| (?:at|to|today|by"
+            r"|from|unchanged)\b)"
         ),
         "active",
         0,

@@ -9,7 +9,7 @@ from typing import Final
 
 from workers.clinical.cue_words import ALLERGY, HERS, NOT, REACTION, START, STOP, TAKE
 
-CUES_BEFORE: Final = (
+CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?:do|does|did|should|would|must|will|can|could)(?: {NOT}|n['\u2019]t) (?:{STOP}|skip|miss"
@@ -22,9 +22,8 @@ CUES_BEFORE: Final = (
     (
         (
             r"(?:no|without(?: any)?) (?:\w+ )?(?:changes?|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)"
-            r"|complaints?"
-            r"|relief|improvement|response|benefit|reactions?|trouble|doubt|need for dose change)(?: (?:in|to|with"
-            r"|from|on|of|for))?"
+            r"|complaints?|relief|improvement|response|benefit|reactions?|trouble|doubt"
+            r"|need for dose change)(?: (?:in|to|with|from|on|of|for))?"
         ),
         "active",
         2,
@@ -32,17 +31,15 @@ CUES_BEFORE: Final = (
     (
         (
             r"not (?:\w+ )?(?:controlled|relieved|improv(?:ed|ing|e)|respond(?:ed|ing)?|helped|settled"
-            r"|settling) (?:on|by|with|to"
-            r"|despite)"
+            r"|settling) (?:on|by|with|to|despite)"
         ),
         "active",
         2,
     ),
     (
         (
-            rf"(?:no|not|nil|denies|denied|without)(?: (?:an?|known|any|prior|history of|drug|medication|true"
-            rf"|is)){{0,4}}"
-            rf" (?:{ALLERGY}|reactions?|sensitivity) to"
+            r"(?:no|not|nil|denies|denied|without)(?: (?:an?|known|any|prior|history of|drug|medication|true"
+            rf"|is)){{0,4}} (?:{ALLERGY}|reactions?|sensitivity) to"
         ),
         "negated!",
         3,
@@ -67,8 +64,7 @@ CUES_BEFORE: Final = (
     (
         (
             rf"(?:do|should|must|will|would|to)(?: {NOT}|n['\u2019]t)(?: be)? (?:restart(?:ed)?|resum(?:e|ed)"
-            rf"|re-?commence[d]?"
-            r"|re-?start(?:ed)?|continued?)"
+            r"|re-?commence[d]?|re-?start(?:ed)?|continued?)"
         ),
         "stopped",
         2,
@@ -76,8 +72,7 @@ CUES_BEFORE: Final = (
     (
         (
             r"(?:no longer|not? (?:more|further)|not .{0,12}any\s?more)(?: (?:tak\w+|us\w+|on|need\w*|requir\w+"
-            r"|prescribed"
-            r"|receiv\w+)){0,3}"
+            r"|prescribed|receiv\w+)){0,3}"
         ),
         "stopped",
         1,
@@ -85,26 +80,22 @@ CUES_BEFORE: Final = (
     (
         (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
-            rf"|in the past) (?:been )?(?:on|{TAKE}"
-            r"|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt|who) was|was) (?:on|taking|using)"
-            r"|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of|history of (?=\w+ use)|failed(?: on| with)?"
-            r"|(?:has |have |had )?(?:tried|trialled)|(?:un|not )able to get on with|did not get on with"
-            r"|ran out of|run out of"
+            rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
+            r"|who) was|was) (?:on|taking|using)|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of"
+            r"|history of (?=\w+ use)|failed(?: on| with)?|(?:has |have |had )?(?:tried|trialled)|(?:un"
+            r"|not )able to get on with|did not get on with|ran out of|run out of"
         ),
         "stopped",
         1,
     ),
     (
         (
-            rf"(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may"
-            rf"|ca)\s?)?(?:{NOT}|cannot)"
-            r"(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|regularly|recently|actually"
-            r"|also|formally)){0,4}"
-            rf" (?:{TAKE}|on|for|{START}|want(?: to (?:take|start|have|try))?|keen(?: on| to (?:take|start|have"
-            rf"|try))?"
-            r"|willing to (?:take|start|have|try)|indicated|give|prescribe|recommend(?:ed|ing)?|in favour of"
-            r"|suitable for|advis(?:e|ed)"
-            r"|for|need(?:ing)?|requir(?:e|ing)|tak(?:e|ing))"
+            rf"(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca)\s?)?(?:{NOT}"
+            r"|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|regularly|recently"
+            rf"|actually|also|formally)){{0,4}} (?:{TAKE}|on|for|{START}|want(?: to (?:take|start|have|try))?"
+            r"|keen(?: on| to (?:take|start|have|try))?|willing to (?:take|start|have|try)|indicated|give"
+            r"|prescribe|recommend(?:ed|ing)?|in favour of|suitable for|advis(?:e|ed)|for|need(?:ing)?|requir(?:e"
+            r"|ing)|tak(?:e|ing))"
         ),
         "negated",
         3,
@@ -114,13 +105,10 @@ CUES_BEFORE: Final = (
     (
         (
             r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|instead of|rather than"
-            r"|in place of|contra-?indicat\w*"
-            r"|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)|(?:would|prefers?"
-            r"|rather) not(?: to)? (?:take|have|start"
-            r"|try)|decid(?:ed|ing) against|against(?: (?:using|taking|starting|the use of|giving|any))?"
-            r"|opted (?:against|out of)"
-            r"|no (?:need|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))"
-            r"|in lieu of"
+            r"|in place of|contra-?indicat\w*|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
+            r"|(?:would|prefers?|rather) not(?: to)? (?:take|have|start|try)|decid(?:ed|ing) against"
+            r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)|no (?:need"
+            r"|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))|in lieu of"
             r"|counselled against|precludes?"
         ),
         "negated",
@@ -129,21 +117,16 @@ CUES_BEFORE: Final = (
     (
         (
             r"(?:to |will |we |i |and |please |could |would |may |might |should )?(?:also )?(?:consider(?:s|ed|ing"
-            r"|ation)?|discuss(?:ed|ing)?)"
-            r"(?: (?:re-?)?(?:start\w*|add\w*|switch\w*|chang\w*|giv\w*|us\w*|try\w*|trial\w*|of|for|about"
-            r"|introduc\w*|commenc\w*"
-            r"|with|to|pros and cons|a trial|trial|the|options?|role|possibility|putting)){0,4}"
-            r"|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well|then|always|need to"
-            r"|be able to|want to)){0,2} (?:benefit from|need|require"
-            r"|try|add|start|use|want|like|be suitable for|switch to|move to|trial|have)"
-            r"|offer(?:ed|s|ing)?|options?(?::| (?:of|include[sd]?:?|would be|are|is|being))|thinking (?:about|of)"
-            r"|wonder(?:ed|ing)? (?:about|whether|if)"
-            r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)"
-            r"|if [^.;\n]{0,60}?(?:then |we |i |would |could |to |please |, ){1,3}(?:start|add|try|give|switch to"
-            r"|use|commence|begin)"
+            r"|ation)?|discuss(?:ed|ing)?)(?: (?:re-?)?(?:start\w*|add\w*|switch\w*|chang\w*|giv\w*|us\w*|try\w*"
+            r"|trial\w*|of|for|about|introduc\w*|commenc\w*|with|to|pros and cons|a trial|trial|the|options?|role"
+            r"|possibility|putting)){0,4}|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well"
+            r"|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require|try|add|start|use|want"
+            r"|like|be suitable for|switch to|move to|trial|have)|offer(?:ed|s|ing)?|options?(?::| (?:of"
+            r"|include[sd]?:?|would be|are|is|being))|thinking (?:about|of)|wonder(?:ed|ing)? (?:about|whether|if)"
+            r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i "
+            r"|would |could |to |please |, ){1,3}(?:start|add|try|give|switch to|use|commence|begin)"
             r"|candidates? for|eligible for|suitable for|asking (?:for|about)|asked (?:for|about)|requesting"
-            r"|wants to (?:try|start)"
-            r"|for possible|possible|potential(?:ly)?(?: start\w*)?|in future,?"
+            r"|wants to (?:try|start)|for possible|possible|potential(?:ly)?(?: start\w*)?|in future,?"
         ),
         "negated",
         2,
@@ -152,9 +135,8 @@ CUES_BEFORE: Final = (
     (r"no|nil|without|neither|nor", "negated", 2),
     (
         (
-            rf"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|transition(?:ed|ing)?|convert(?:ed|ing)?|swap(?:ped)?"
-            rf"|mov(?:ed|ing)|rotated)"
-            rf"{HERS} (?:over )?from"
+            r"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|transition(?:ed|ing)?|convert(?:ed|ing)?|swap(?:ped)?"
+            rf"|mov(?:ed|ing)|rotated){HERS} (?:over )?from"
         ),
         "stopped",
         0,
@@ -176,9 +158,8 @@ CUES_BEFORE: Final = (
     (r"to|with|by|for|onto", "switched", 0),
     (
         (
-            rf"(?:taken|taking|wean(?:ed|ing)?|taper(?:ed|ing)?|come|came|coming|gone|went|stay(?:ing|ed)?|been|now"
-            rf"|is){HERS} off(?: of)?"
-            r"|off(?: of)?(?! the)"
+            r"(?:taken|taking|wean(?:ed|ing)?|taper(?:ed|ing)?|come|came|coming|gone|went|stay(?:ing|ed)?|been|now"
+            rf"|is){HERS} off(?: of)?|off(?: of)?(?! the)"
         ),
         "stopped",
         1,
@@ -194,19 +175,18 @@ CUES_BEFORE: Final = (
     ),
     (
         (
-            rf"{STOP}{HERS}(?: (?:{TAKE}|giving|treatment with|the use of|of))?"
-            r"|(?:discontinuation|cessation|withdrawal|stoppage|omission|suspension) of|wean(?:ed"
-            r"|ing)?(?: down)?(?= and stop)"
+            rf"{STOP}{HERS}(?: (?:{TAKE}|giving|treatment with|the use of|of))?|(?:discontinuation|cessation"
+            r"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
         ),
         "stopped",
         3,
     ),
     (
         (
-            rf"(?:known )?(?:severe(?:ly)? )?(?:allergic(?: (?:reactions?|to|with))?(?: to)?:?"
-            rf"|{ALLERGY}(?: (?:to|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?"
-            r"|intolerant (?:of|to)|known sensitivity to|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty "
-            r"|severe )?reactions? (?:\w+ ){0,4}?(?:to|of|with|from))"
+            rf"(?:known )?(?:severe(?:ly)? )?(?:allergic(?: (?:reactions?|to|with))?(?: to)?:?|{ALLERGY}(?: (?:to"
+            rf"|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?|intolerant (?:of|to)|known sensitivity to"
+            rf"|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty |severe )?reactions? (?:\w+ ){{0,4}}?(?:to|of"
+            r"|with|from))"
         ),
         "allergy!",
         3,
@@ -214,8 +194,8 @@ CUES_BEFORE: Final = (
     (rf"{REACTION} (?:to|with|from|after|on|following|secondary to)(?: (?:{TAKE}|receiving))?", "allergy!", 2),
     (
         (
-            r"prescri(?:bed?|bes|bing|ption for)|administer(?:ed|ing)?|refill(?:s|ed)?(?: (?:of|for))?"
-            r"|dos(?:e|es) of|rx:?"
+            r"prescri(?:bed?|bes|bing|ption for)|administer(?:ed|ing)?|refill(?:s|ed)?(?: (?:of|for))?|dos(?:e"
+            r"|es) of|rx:?"
         ),
         "active!",
         1,
@@ -223,8 +203,7 @@ CUES_BEFORE: Final = (
     (
         (
             r"(?:treated|managed|treatment|therapy|maintained|loaded|controlled|anticoagulated|stabili[sz]ed"
-            r"|established|covered) (?:with"
-            r"|on)|courses? of"
+            r"|established|covered) (?:with|on)|courses? of"
         ),
         "active!",
         3,
@@ -232,8 +211,7 @@ CUES_BEFORE: Final = (
     (
         (
             r"(?:home |current |daily |usual |regular )?(?:medications?|medicines|meds)(?: (?:include[sd]?"
-            r"|including|are|is"
-            r"|of|such as|were|list|incl)){0,2}\.?:?"
+            r"|including|are|is|of|such as|were|list|incl)){0,2}\.?:?"
         ),
         "active!~",
         4,
@@ -241,10 +219,8 @@ CUES_BEFORE: Final = (
     (
         (
             r"(?:re-?)?start(?:s|ed|ing)?(?: (?:on|taking|back on))?|(?:re-?)?commenc(?:e|ed|es|ing)(?: on)?"
-            r"|begin(?:s|ning)?|began|begun"
-            r"|initiat(?:e|ed|ing)|resum(?:e|ed|ing)|introduc(?:e|ed|ing)|back on|now on|currently on|remains? on"
-            r"|still (?:on|taking)"
-            r"|swapped onto"
+            r"|begin(?:s|ning)?|began|begun|initiat(?:e|ed|ing)|resum(?:e|ed|ing)|introduc(?:e|ed|ing)|back on"
+            r"|now on|currently on|remains? on|still (?:on|taking)|swapped onto"
         ),
         "active",
         3,
@@ -252,8 +228,7 @@ CUES_BEFORE: Final = (
     (
         (
             r"continu(?:e|es|ed|ing)(?: (?:on|to take|taking|with))?|increas(?:e|ed|ing)|decreas(?:e|ed|ing)"
-            r"|reduc(?:e|ed|ing)"
-            r"|(?:up|down)?-?titrat(?:e|ed|ing)|maintain(?:ed)?(?: on)?"
+            r"|reduc(?:e|ed|ing)|(?:up|down)?-?titrat(?:e|ed|ing)|maintain(?:ed)?(?: on)?"
         ),
         "active",
         2,

@@ -41,8 +41,8 @@ _UNIT = "(?:" + "|".join(pattern for _, pattern in _UNITS) + r")(?![^\W\d_])"
 _UNIT_ALONE = re.compile(_UNIT, re.IGNORECASE)
 _PER_WORD = re.compile(r"\sper\s", re.IGNORECASE)
 _PER = (
-    rf"(?:\s?/\s?|\sper\s)(?:{DECIMAL}\s?)?"
-    r"(?:kg|mls?|hours?|hr|h|days?|doses?|min|m2|m²|puff|spray|actuation|drop|tablet|tab|24\s?h(?:ou)?rs?)(?![^\W_])"
+    rf"(?:\s?/\s?|\sper\s)(?:{DECIMAL}\s?)?(?:kg|mls?|hours?|hr|h|days?|doses?|min|m2|m²|puff|spray|actuation|drop"
+    r"|tablet|tab|24\s?h(?:ou)?rs?)(?![^\W_])"
 )
 _TURNS: Final = r"\s?(?:->|-->|=>|\u2192|\u21d2)\s?"
 _DOSE = re.compile(
@@ -67,32 +67,27 @@ _LABORATORY_UNITS: Final = frozenset({"ng/mL", "ng", "L/min", "L/day", "mg/day/2
 _SCALE: Final = {("mg", "g"): 0.001, ("mcg", "mg"): 0.001, ("g", "mg"): 1000.0, ("mg", "mcg"): 1000.0}
 _NO_DOSE_BEFORE = re.compile(
     r"\b(?:e?gfr|crcl|cr|clearance|creatinine|urea|bun|output|ferritin|crp|hba1c|a1c|hb|haemoglobin|hemoglobin|hgb"
-    r"|tsh"
-    r"|bilirubin|troponin|trop|bnp|nt-?probnp|d-?dimer|lactate|bm|bgl|bsl|cbg|sugars?|cholesterol|ldl|hdl"
-    r"|triglycerides?|na|k|ca|po4|phosphate|levels?|trough|peak|serum|plasma|conc(?:entration)?"
-    r"|urate|uric\sacid|acr|pcr|proteinuria|psa|inr|esr|weigh(?:t|s|ed|ing)|wt|loss|lost|drain(?:ed|s|age)?|voided"
-    r"|residual"
-    r"|alcohol|etoh|drinks?|drinking|intake|volume|balance|cortisol|25-oh)\b"
-    r"[\s:=<>~+\u2248\u2191\u2193-]{0,4}(?:(?:of|was|is|were|at|about|around|approx|approximately|in|up|to|by|from"
-    r"|rose|fell"
+    r"|tsh|bilirubin|troponin|trop|bnp|nt-?probnp|d-?dimer|lactate|bm|bgl|bsl|cbg|sugars?|cholesterol|ldl|hdl"
+    r"|triglycerides?|na|k|ca|po4|phosphate|levels?|trough|peak|serum|plasma|conc(?:entration)?|urate|uric\sacid"
+    r"|acr|pcr|proteinuria|psa|inr|esr|weigh(?:t|s|ed|ing)|wt|loss|lost|drain(?:ed|s|age)?|voided|residual|alcohol"
+    r"|etoh|drinks?|drinking|intake|volume|balance|cortisol|25-oh)\b[\s:=<>~+\u2248\u2191\u2193-]{0,4}(?:(?:of|was"
+    r"|is|were|at|about|around|approx|approximately|in|up|to|by|from|rose|fell"
     r"|result|now|today|only|about|him|her|total)\b[\s:=<>~]{1,3}){0,3}$",
     re.IGNORECASE,
 )
 """A laboratory's result or another measurement; what stands before its number."""
 _NO_DOSE_AFTER = re.compile(
-    r"\s?/\s?(?:d?l|mm3|m?mol|g|1\.73)\b"
-    r"|\s(?:of\s)?(?:alcohol|etoh|urine|blood|ascites|ascitic|pus|fluid|packed|prbcs?|rbcs?|red\scells?|ffp"
-    r"|platelets|cryo|stool"
-    r"|weight|carbs?|carbohydrates?|fat|protein|salt|beer|wine|water|milk|formula|feed)\b"
+    r"\s?/\s?(?:d?l|mm3|m?mol|g|1\.73)\b|\s(?:of\s)?(?:alcohol|etoh|urine|blood|ascites|ascitic|pus|fluid|packed"
+    r"|prbcs?|rbcs?|red\scells?|ffp|platelets|cryo|stool|weight|carbs?|carbohydrates?|fat|protein|salt|beer|wine"
+    r"|water|milk|formula|feed)\b"
     r"|(?:\s?/\s?|\sper\s|\sa\s)(?:week|wk)\b",
     re.IGNORECASE,
 )
 _LIMIT = phrases(
-    rf"(?<!\w)(?:max(?:imum)?(?: (?:of|dose|daily|daily dose|total))?|not (?:to exceed|more than)|no more than"
-    rf"|exceed(?:ing)?"
-    rf"|do not exceed|up to a max(?:imum)? of|total of)"
-    rf"[.:]?\s?(?:{_DOSE.pattern}|{COUNT}(?:\s[a-z]{{3,12}})?)"
-    r"(?:\s?(?:/|per|a|in|in any)\s?(?:24\s?h(?:ou)?rs?|24h|24|day)|\sdaily|\s(?:od|bd|tds|qds))?"
+    r"(?<!\w)(?:max(?:imum)?(?: (?:of|dose|daily|daily dose|total))?|not (?:to exceed|more than)|no more than"
+    rf"|exceed(?:ing)?|do not exceed|up to a max(?:imum)? of|total of)[.:]?\s?(?:{_DOSE.pattern}"
+    rf"|{COUNT}(?:\s[a-z]{{3,12}})?)(?:\s?(?:/|per|a|in|in any)\s?(?:24\s?h(?:ou)?rs?|24h|24|day)|\sdaily|\s(?:od"
+    r"|bd|tds|qds))?"
 )
 
 

@@ -25,16 +25,15 @@ _OFTEN: Final[tuple[tuple[str, float | None], ...]] = (
     (
         (
             r"(?:every )?(?:other|second|alternate) (?:day|night|morning|evening)s?|(?:on )?alternat(?:e"
-            r"|ing) (?:day|night)s?"
-            r"|alt\.? (?:days?|die)|q\.o\.d\.?|qod|eod"
+            r"|ing) (?:day|night)s?|alt\.? (?:days?|die)|q\.o\.d\.?|qod|eod"
         ),
         0.5,
     ),
     (
         (
             r"b\.i\.d\.?|bid|bds?|b\.d\.?(?:s\.?)?|twice|mane (?:and|et|&|\+) nocte"
-            r"|(?:in the )?morning and (?:night|evening)"
-            r"|morning (?:&|\+) (?:night|evening)|(?:every )?am (?:and|&) pm"
+            r"|(?:in the )?morning and (?:night|evening)|morning (?:&|\+) (?:night|evening)|(?:every )?am (?:and"
+            r"|&) pm"
         ),
         2,
     ),
@@ -42,8 +41,8 @@ _OFTEN: Final[tuple[tuple[str, float | None], ...]] = (
     (r"q\.i\.d\.?|qid|qds|q\.d\.s\.?", 4),
     (
         (
-            r"q\.d\.?|qd|o\.d\.?|od|qday|(?:once|one)[\s-](?:daily|nightly)|daily|dly|every\s?day|each day"
-            r"|/day|(?:once )?in 24\s?h(?:ou)?rs"
+            r"q\.d\.?|qd|o\.d\.?|od|qday|(?:once|one)[\s-](?:daily|nightly)|daily|dly|every\s?day|each day|/day"
+            r"|(?:once )?in 24\s?h(?:ou)?rs"
         ),
         1,
     ),
@@ -57,10 +56,8 @@ _OFTEN: Final[tuple[tuple[str, float | None], ...]] = (
     (
         (
             r"(?:every|each|in the) (?:morning|evening|afternoon)s?|at (?:noon|midday|lunch(?:time)?|teatime"
-            r"|breakfast|dinner"
-            r"|dinnertime)|(?:with|before|after) (?:breakfast|lunch|dinner|supper|tea|(?:the |her "
-            r"|his )?(?:evening|morning"
-            r"|main|largest) meal)|pre-?(?:breakfast|bed)"
+            r"|breakfast|dinner|dinnertime)|(?:with|before|after) (?:breakfast|lunch|dinner|supper|tea|(?:the |her "
+            r"|his )?(?:evening|morning|main|largest) meal)|pre-?(?:breakfast|bed)"
         ),
         1,
     ),
@@ -87,20 +84,18 @@ _WEAK: Final = (
 """Taken for a frequency only directly after another direction: the words have other meanings."""
 _NUMBERED = (
     rf"(?:(?P<once>once|twice|thrice)|(?:x\s?)?(?P<times>{COUNT_RANGE})[\s-]?(?:x|\xd7|times|time|(?:nights|days"
-    rf"|mornings)(?=\s(?:a|per|each)\sw)))"
-    r"[\s-]?(?:a|per|each|every|/|in)?\s?(?P<period>dai?ly|day|24\s?h(?:ou)?rs|night|week(?:ly)?|month(?:ly)?"
-    r"|year(?:ly)?)"
-    r"|x\s?(?P<by>\d)(?: |/)(?:a |per )?(?P<by_period>dai?ly|day|week(?:ly)?)"
+    r"|mornings)(?=\s(?:a|per|each)\sw)))[\s-]?(?:a|per|each|every|/|in)?\s?(?P<period>dai?ly|day|24\s?h(?:ou)?rs"
+    r"|night|week(?:ly)?|month(?:ly)?|year(?:ly)?)|x\s?(?P<by>\d)(?: |/)(?:a |per )?(?P<by_period>dai?ly|day"
+    r"|week(?:ly)?)"
 )
 _UNIT = (
     r"h(?:ou)?rs?|hrly|hourly|h|days?|d|nights?|w(?:ee)?ks?|weekly|wkly|w|months?|monthly|mthly|mths?|years?|yearly"
     r"|min(?:ute)?s?"
 )
 _INTERVAL = (
-    rf"(?:q\.?|every|each)\s?(?P<low>{DECIMAL}|{COUNT}(?=\s))(?:{TO}(?P<high>{DECIMAL}|{COUNT}))?"
-    rf"[\s-]?(?P<unit>{_UNIT})"
-    rf"|(?P<low2>{COUNT})(?:{TO}(?P<high2>{COUNT}))?[\s-]?(?P<unit2>h(?:ou)?rly|weekly|wkly|monthly|mthly|yearly)"
-    r"|(?P<low3>\d{1,2})/24"
+    rf"(?:q\.?|every|each)\s?(?P<low>{DECIMAL}|{COUNT}(?=\s))(?:{TO}(?P<high>{DECIMAL}"
+    rf"|{COUNT}))?[\s-]?(?P<unit>{_UNIT})|(?P<low2>{COUNT})(?:{TO}(?P<high2>{COUNT}))?[\s-]?(?P<unit2>h(?:ou)?rly"
+    rf"|weekly|wkly|monthly|mthly|yearly)|(?P<low3>\d{{1,2}})/24"
 )
 _PATTERN = r"(?P<pattern>[0-4½](?:\s?[-\u2013+]\s?[0-4½]){2,3})(?!\s?[-\u2013/+]\s?\d)"
 _DAY = r"(?:mon|tue(?:s|r)?|wed(?:nes)?|thu(?:rs?)?|fri|sat(?:ur)?|sun)(?:days?|s)?"

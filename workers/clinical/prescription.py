@@ -71,11 +71,9 @@ _ROUTES: Final = (
     (
         "inhaled",
         (
-            r"(?:via|with|through)(?: (?:a|the|his|her))? (?:\w+ )?(?:spacer|aerochamber|volumatic|nebuli[sz]er"
-            r"|neb|inhaler)"
-            r"|inhaled|inhalers?|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh|mdi|dpi|accuhaler"
-            r"|turbohaler"
-            r"|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer"
+            r"(?:via|with|through)(?: (?:a|the|his|her))? (?:\w+ )?(?:spacer|aerochamber|volumatic|nebuli[sz]er|neb"
+            r"|inhaler)|inhaled|inhalers?|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh|mdi|dpi"
+            r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer"
         ),
     ),
     (
@@ -89,16 +87,14 @@ _ROUTES: Final = (
         "ophthalmic",
         (
             r"ophthalmic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) eyes?"
-            r"|eye[\s-]?drops?"
-            r"|eye ointment|(?:both|each|left|right) eyes?|gutt?ae?"
+            r"|eye[\s-]?drops?|eye ointment|(?:both|each|left|right) eyes?|gutt?ae?"
         ),
     ),
     (
         "otic",
         (
             r"otic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) ears?"
-            r"|ear[\s-]?(?:drops?|spray)"
-            r"|(?:both|each|left|right) ears?"
+            r"|ear[\s-]?(?:drops?|spray)|(?:both|each|left|right) ears?"
         ),
     ),
     ("transdermal", r"transdermal(?:ly)?(?: patch)?|patch(?:es)?|td"),
@@ -125,20 +121,19 @@ _SYMPTOM = (
     "|shortness|agitation|diarrh|breathless|sob|spasm|itch|wheeze|dyspn|seizure|heartburn|angina)"
 )
 _AS_NEEDED = phrases(
-    r"(?<![\w.])(?:(?-i:SOS)|prn\b|p\.r\.n\.?|(?:only )?(?:as and )?(?:as|if|when|whenever)"
-    r" (?:needed|required|necessary|reqd|req\W?d|necc?essary))"
-    rf"(?:(?: for |(?<=[nN.]) (?={_SYMPTOM}))"
-    r"(?P<reason>(?!\d|an? |the |up |(?:one|two|three|four|five|six|seven) )[^\W\d_][^.,;:()|\n\d]{0,80}?)"
-    r"(?=[.,;:()|\n\d]|$| (?:x|for|and|or|but|up|not|by|rather|max\w*) ))?"
+    r"(?<![\w.])(?:(?-i:SOS)|prn\b|p\.r\.n\.?|(?:only )?(?:as and )?(?:as|if|when|whenever) (?:needed|required"
+    rf"|necessary|reqd|req\W?d|necc?essary))(?:(?: for |(?<=[nN.]) (?={_SYMPTOM}))(?P<reason>(?!\d|an? |the |up "
+    rf"|(?:one|two|three|four|five|six|seven) )[^\W\d_][^.,;:()|\n\d]{{0,80}}?)(?=[.,;:()|\n\d]|$| (?:x|for|and|or"
+    r"|but|up|not|by|rather|max\w*) ))?"
 )
 _SPAN_OF_TIME = r"(?P<unit{n}>d(?:ays?)?|w(?:ee)?ks?|months?|mos?|mths?|years?|yrs?|doses|nights?)\b"
 _DURATION = phrases(
-    rf"(?<![\w.])(?:(?:for|x|\xd7|over)\s?(?:(?:up to|the next|a total of|another|about|a further|a|total)\s)?"
-    rf"(?P<count1>{COUNT_RANGE})(?:\s|-|(?<=\d))?(?:more\s|further\s)?{_SPAN_OF_TIME.format(n=1)}"
+    r"(?<![\w.])(?:(?:for|x|\xd7|over)\s?(?:(?:up to|the next|a total of|another|about|a further|a"
+    rf"|total)\s)?(?P<count1>{COUNT_RANGE})(?:\s|-|(?<=\d))?(?:more\s|further\s)?{_SPAN_OF_TIME.format(n=1)}"
     rf"|(?P<count2>{COUNT_RANGE})[\s-]{_SPAN_OF_TIME.format(n=2)}['\u2019]?\s(?:courses?|supply|taper|total)"
-    r"|(?:(?:for|x)\s?)?(?P<count3>\d{1,2})/(?P<unit3>7|52|12)(?![\d/])"
-    rf"|(?P<count4>\d{{1,3}})(?:\s|-)?{_SPAN_OF_TIME.format(n=4)}(?!['\u2019]|\s(?:ago|later|earlier|before|after"
-    rf"|post|prior|old|hx|history|since)))"
+    rf"|(?:(?:for|x)\s?)?(?P<count3>\d{{1,2}})/(?P<unit3>7|52|12)(?![\d/])|(?P<count4>\d{{1,3}})(?:\s"
+    rf"|-)?{_SPAN_OF_TIME.format(n=4)}(?!['\u2019]|\s(?:ago|later|earlier|before|after|post|prior|old|hx|history"
+    r"|since)))"
 )
 _TIMES: Final = {"d": "day", "n": "day", "w": "week", "m": "month", "y": "year", "7": "day", "5": "week"}
 _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}

@@ -48,49 +48,53 @@ class Statement:
 
 _MEDICINES: Final = r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy|inhalers)"
 _SECTIONS: Final = tuple(
-    (section, re.compile(pattern, re.IGNORECASE))
-    for section, pattern in (
-        (Section.OTHER, r".*\b(?:not|no|nil)\b(?: \w+)? \b(?:allerg|adverse|sensitivit).*|.*\bfood allerg.*"),
+    (section, re.compile(rf"\A(?:{whole})\Z|\b(?:{part})", re.IGNORECASE))
+    for section, whole, part in (
+        (
+            Section.OTHER,
+            "none",
+            r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|food allerg",
+        ),
         (
             Section.FAMILY,
-            (
-                rf".*\b(?:family (?:medical )?history|fhx?|fam(?:ily)? hx|family)|(?:paternal "
-                rf"|maternal )?{KIN}(?: of .*)?"
-            ),
+            rf"(?:paternal |maternal )?{KIN}(?: of [a-z ]{{1,60}})?",
+            r"(?:family (?:medical )?history|fhx?|fam(?:ily)? hx|family)\Z",
         ),
         (
             Section.ALLERGIES,
+            r"all|allergen|alerts?",
             (
-                r".*\b(?:allerg(?:y|ies|ic|en)|intoleran(?:ce|ces|t)|adverse (?:drug )?(?:reactions?|events?)"
+                r"(?:allerg(?:y|ies|ic|en)|intoleran(?:ce|ces|t)|adverse (?:drug )?(?:reactions?|events?)"
                 r"|hypersensitivit(?:y|ies)"
-                r"|drug sensitivit(?:y|ies)|sensitivities|adrs?|drug reactions)\b.*|all|allergen|alerts?"
+                r"|drug sensitivit(?:y|ies)|sensitivities|adrs?|drug reactions)\b"
             ),
         ),
-        (Section.AVOIDED, r"(?:.*\b)?(?:avoid|contra-?indicat(?:ed|ions?)|do not (?:give|use|prescribe))\b.*"),
+        (Section.AVOIDED, "avoid", r"(?:avoid|contra-?indicat(?:ed|ions?)|do not (?:give|use|prescribe))\b"),
         (
             Section.STOPPED_MEDICATIONS,
             (
-                rf"(?:past|previous|former|old|prior|historic(?:al)?|completed"
-                rf"|ceased) (?:[a-z-]+ )?{_MEDICINES}(?: tried)?"
-                r"|(?:.* )?(?:stopped|discontinued|ceased|withheld|held|on hold|suspended|paused"
-                r"|no longer (?:taken|taking|on|needed"
-                r"|required)|not to be taken|deprescribed|(?:stop|cease|discontinue|withhold|hold) (?:taking|these"
-                r"|the following).*)"
-                r"(?: .*)?|stop|cease|hold|withhold|stop taking|tried(?: previously| before)?|previously tried|past"
+                r"(?:past|previous|former|old|prior|historic(?:al)?|completed|ceased) (?:[a-z-]{1,30} )?"
+                rf"{_MEDICINES}(?: tried)?|stop|cease|hold|withhold|tried(?: previously| before)?|previously tried"
+                rf"|past"
+            ),
+            (
+                r"(?:stopped|discontinued|ceased|withheld|held|on hold|suspended|paused|not to be taken|deprescribed"
+                r"|no longer (?:taken|taking|on|needed|required)"
+                r"|(?:stop|cease|discontinue|withhold|hold) (?:taking|these|the following))\b"
             ),
         ),
         (
             Section.MEDICATIONS,
             (
-                rf".*\b(?:{_MEDICINES}|rx|dhx?|drug (?:history|chart|hx)|pta|tt[ao]s?|repeats?|analgesia"
-                rf"|antiemetics?)\b.*"
-                r"|regular|(?:as|when) required|prn|stat(?: doses)?|once only|supportive|premed(?:ication)?"
-                r"|antibiotics?|continued?|new"
-                r"|changed|started|current(?:ly)?|inpatient|infusions?|tx"
+                r"regular|(?:as|when) required|prn|stat(?: doses)?|once only|supportive|premed(?:ication)?"
+                r"|antibiotics?"
+                r"|continued?|new|changed|started|current(?:ly)?|inpatient|infusions?|tx"
             ),
+            rf"(?:{_MEDICINES}|rx|dhx?|drug (?:history|chart|hx)|pta|tt[ao]s?|repeats?|analgesia|antiemetics?)\b",
         ),
     )
 )
+"""Each section with its headings: the whole of one, or a part that says it."""
 _PLAIN_WORDS: Final = frozenset(
     {
         "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "allergen", "allergies", "allergy",
@@ -108,15 +112,16 @@ _PLAIN_WORDS: Final = frozenset(
 )  # fmt: skip
 """A line without a colon is a heading of a section if it has no other words: "Penicillin allergy" is none."""
 _HEADING = re.compile(
-    r"(?:^|(?<=[.;]\s)|(?<=\s{2}))[ \t]{0,16}(?:#{1,6} |\*{1,2}|[-\u2022] |\d{1,2}[.)] )?"
-    r"(?P<words>[A-Za-z][A-Za-z/&'-]{0,30}(?:,? [A-Za-z/&'-]{1,30}){0,7}(?: ?\([^()\n]{0,60}\))?)(?:\*{1,2})?"
+    r"(?:^|(?<=[.;]\s)|(?<=\s{2}))[ \t]{0,16}(?:#{1,6} |\*{1,2}|[-\u2022] "
+    r"|\d{1,2}[.)] )?(?P<words>[A-Za-z][A-Za-z/&'-]{0,30}(?:,? [A-Za-z/&'-]{1,30}){0,7}(?:"
+    r" ?\([^()\n]{0,60}\))?)(?:\*{1,2})?"
     r"(?:(?P<colon>[ \t]?:)(?!\d)|(?=[ \t]{0,16}$))",
     re.MULTILINE,
 )
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
     r"|syp|syr|inf"
-    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)|(?<![\w-])[A-Za-z])\.$",
+    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)|(?<![\w/-])[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _DIRECTION_LINE = re.compile(
@@ -130,8 +135,8 @@ _DIRECTION_VERB = re.compile(
 )
 _ELLIPTIC: Final = re.compile(
     rf"[ \t]{{1,8}}(?:(?:{ELLIPTIC_WORDS})\s){{0,4}}(?:{STOP}|on hold|declined|refused|not tolerated"
-    rf"|no longer \w{{1,12}})"
-    r"(?:\s(?:it|this|these|them|in|on|by|due|because|since|last|at|after|for|today|yesterday)\b[^.\n]{0,60}"
+    rf"|no longer \w{{1,12}})(?:\s(?:it|this|these|them|in|on|by|due|because|since|last|at|after|for|today"
+    rf"|yesterday)\b[^.\n]{{0,60}}"
     r"|\s?\([^()\n]{0,60}\))?(?=\.|\s*\n|\s*$)",
     re.IGNORECASE,
 )
@@ -247,7 +252,7 @@ def _headings(text: str) -> Iterator[Heading]:
     """The headings with their places; any "Word:" at the start of a line or sentence ends the section before it."""
     for match in _HEADING.finditer(text):
         words = match["words"].partition("(")[0].strip()
-        section = next((section for section, pattern in _SECTIONS if pattern.fullmatch(words)), Section.OTHER)
+        section = next((section for section, pattern in _SECTIONS if pattern.search(words)), Section.OTHER)
         if match["colon"] is not None:
             if section is not Section.OTHER or words[0].isupper():
                 yield Heading(section, match.start(), match.end())
