@@ -55,14 +55,14 @@ _NO_NAME: Final = re.compile(
 
 
 def find_mentions(
-    text: str, statement: Statement, names: Sequence[NamedDrug]
+    text: str, lowered: str, statement: Statement, names: Sequence[NamedDrug]
 ) -> tuple[list[Mention], list[Direction]]:
     """The drugs of a statement with their directions, and all its directions.
 
     What belongs to a word that is no known name but stands like one ("…, zelmotriptaz 40 mg at night") is given to
     none of them.
     """
-    directions = find_directions(text, statement.start, statement.end, names)
+    directions = find_directions(text, lowered, statement.start, statement.end, names)
     mentions = _combined(text, names, directions)
     return _with_directions(text, statement, mentions, directions), directions
 

@@ -17,7 +17,7 @@ from workers.clinical.statements import ClinicalText, Heading, Section, Statemen
 from workers.drug_dictionary import Confidence, Match, NamedDrug, drug_dictionary
 from workers.drug_mentions import Mention, find_mentions, is_prescribed
 from workers.progress import Track, untracked
-from workers.spans import Span
+from workers.spans import Span, in_small_letters
 
 
 class ActiveIngredient(BaseModel):
@@ -110,7 +110,7 @@ def extract_medications(
 
 def _medications(text: str, track: Track) -> Iterator[Medication]:
     dictionary = drug_dictionary()
-    lowered = _in_small_letters(text)
+    lowered = in_small_letters(text)
     statements = ClinicalText(text).statements
     for statement in track(statements, len(statements), "looking for medications"):
         names = list(dictionary.find(text, statement.start, statement.end))
@@ -118,18 +118,10 @@ def _medications(text: str, track: Track) -> Iterator[Medication]:
             yield from _medications_of_statement(text, lowered, statement, names)
 
 
-def _in_small_letters(text: str) -> str:
-    """The text in small letters with the same offsets: a letter that would become two stays."""
-    lowered = text.lower()
-    if len(lowered) == len(text):
-        return lowered
-    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)
-
-
 def _medications_of_statement(
     text: str, lowered: str, statement: Statement, names: Sequence[NamedDrug]
 ) -> Iterator[Medication]:
-    mentions, directions = find_mentions(text, statement, names)
+    mentions, directions = find_mentions(text, lowered, statement, names)
     assertions = [
         _of_section(mention, assertion, statement.heading)
         for mention, assertion in zip(mentions, assert_names(lowered, statement, mentions, directions), strict=True)

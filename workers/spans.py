@@ -36,6 +36,15 @@ class Written(TypedDict):
     end: int
 
 
-def matched(match: re.Match[str]) -> Written:
-    """The fields of the Span that a pattern matched."""
-    return {"text": match.group(), "start": match.start(), "end": match.end()}
+def matched(match: re.Match[str], text: str | None = None) -> Written:
+    """The fields of the Span that a pattern matched, in `text` if the match is in that in small letters."""
+    start, end = match.span()
+    return {"text": match.group() if text is None else text[start:end], "start": start, "end": end}
+
+
+def in_small_letters(text: str) -> str:
+    """The text in small letters with the same offsets: a letter that would become two stays."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(small if len(small := letter.lower()) == 1 else letter for letter in text)

@@ -97,5 +97,5 @@ def test_a_pattern_takes_twice_the_time_for_twice_the_text(pattern):
 
 def test_an_extraction_takes_twice_the_time_for_twice_the_text():
     extract_medications("aspirin")
-    slow = {unit: ratio for unit in UNITS if (ratio := growth(extract_medications, unit, "x", 4 * CHARS)) > 2.3}
+    slow = {unit: ratio for unit in UNITS if (ratio := growth(extract_medications, unit, "x", 2 * CHARS)) > 2.3}
     assert slow == {}

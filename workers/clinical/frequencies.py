@@ -6,7 +6,7 @@ from typing import Final
 from pydantic import Field
 
 from workers.clinical.quantities import COUNT, COUNT_RANGE, DECIMAL, TO, low_and_high, phrases
-from workers.spans import Span
+from workers.spans import Span, matched
 
 
 class Frequency(Span):
@@ -112,26 +112,29 @@ _ONE = (
 )
 _MORE = re.sub(r"\(\?P<\w+>", "(?:", "|".join((_DAYS, *(pattern for pattern, _ in _OFTEN))))
 
-FREQUENCY: Final = phrases(rf"(?<![\w.'\u2019/-]){_ONE}(?:(?: |, )(?:{_MORE})(?![^\W_])){{0,3}}")
-"""Matches one frequency with what adds to it ("once daily in the morning"): the first part says how often."""
+FREQUENCY: Final = phrases(rf"(?<![\w.'\u2019/-]){_ONE}(?:(?: |, )(?:{_MORE})(?![^\W_])){{0,3}}", re.NOFLAG)
+"""Matches one frequency with what adds to it ("once daily in the morning"): the first part says how often.
+
+For text in small letters.
+"""
 
 
-def parse_frequency(match: re.Match[str]) -> Frequency:
-    """The meaning of a match of FREQUENCY."""
+def parse_frequency(match: re.Match[str], text: str) -> Frequency:
+    """The meaning of a match of FREQUENCY in the text in small letters."""
     times_per_day: float | None
     interval_h = interval_max_h = None
     low, unit = match["low"] or match["low2"] or match["low3"], match["unit"] or match["unit2"]
     if match["period"] or match["by_period"]:
         per_day = {"d": 1.0, "2": 1.0, "n": 1.0, "w": 1 / 7, "m": 1 / 30, "y": 1 / 365}
         if match["once"]:
-            times: float = {"once": 1, "twice": 2, "thrice": 3}[match["once"].lower()]
+            times: float = {"once": 1, "twice": 2, "thrice": 3}[match["once"]]
         else:
             low_times, high_times = low_and_high(match["times"] or match["by"])
             times = high_times or low_times
-        times_per_day = times * per_day[(match["period"] or match["by_period"])[0].lower()]
+        times_per_day = times * per_day[(match["period"] or match["by_period"])[0]]
     elif low:
         hours = next(
-            hours for prefix, hours in _HOURS.items() if (unit or "h").lower().replace("mt", "mo").startswith(prefix)
+            hours for prefix, hours in _HOURS.items() if (unit or "h").replace("mt", "mo").startswith(prefix)
         )
         high = match["high"] or match["high2"]
         interval_h = low_and_high(low)[0] * hours
@@ -140,7 +143,7 @@ def parse_frequency(match: re.Match[str]) -> Frequency:
     elif match["pattern"]:
         times_per_day = float(sum(1 for count in re.findall(r"[0-4½]", match["pattern"]) if count != "0")) or None
     elif match["days"]:
-        times_per_day = len(re.findall(_DAY, match["days"], re.IGNORECASE)) / 7
+        times_per_day = len(re.findall(_DAY, match["days"])) / 7
     else:
         often = [
             *((f"f{i}", value) for i, (_, value) in enumerate(_OFTEN)),
@@ -148,9 +151,7 @@ def parse_frequency(match: re.Match[str]) -> Frequency:
         ]
         times_per_day = next((value for name, value in often if match[name]), None)
     return Frequency(
-        text=match.group(),
-        start=match.start(),
-        end=match.end(),
+        **matched(match, text),
         times_per_day=times_per_day,
         interval_h=interval_h,
         interval_max_h=interval_max_h,
@@ -167,6 +168,10 @@ def is_weak(match: re.Match[str]) -> bool:
     )
 
 
-def is_word(match: re.Match[str]) -> bool:
+def is_word(match: re.Match[str], text: str) -> bool:
     """Whether a match of FREQUENCY is the word "on" rather than "ON", at night."""
-    return bool(match[f"weak{len(_WEAK) - 1}"]) and match.group()[:2] in ("on", "On")
+    return (
+        bool(match[f"weak{len(_WEAK) - 1}"])
+        and match.group().startswith("on")
+        and not text.startswith("ON", match.start())
+    )

@@ -113,7 +113,8 @@ _ROUTES: Final = (
 _ROUTE = phrases(
     r"(?<![\w'\u2019./-])(?:"
     + "|".join(f"(?P<r{i}>{pattern})" for i, (_, pattern) in enumerate(_ROUTES))
-    + r")(?![\w-])"
+    + r")(?![\w-])",
+    re.NOFLAG,
 )
 _NO_ROUTE_BEFORE = re.compile(r"\b(?:stage|class|grade|nyha|type|factor|phase|fiO2|mobitz|killip)\s$", re.IGNORECASE)
 _SYMPTOM = (
@@ -141,13 +142,21 @@ _TOGETHER = re.compile(r"[\s,:(|\u2013-]{0,4}")
 """What stands between two directions of which the second is understood by the first."""
 
 
-def find_directions(text: str, start: int, end: int, names: Sequence[Place] = ()) -> list[Direction]:
+def find_directions(text: str, lowered: str, start: int, end: int, names: Sequence[Place] = ()) -> list[Direction]:
     """The directions in text[start:end] in their order, without overlaps; of two at one place the longer one.
 
     A limit ("not to exceed 4 g per day") is no direction, and what it is made of isn't one either. What is part of a
     name (the names are in their order) is none; some are only directly after a name or another direction.
+
+    Args:
+        text: The document.
+        lowered: The same in small letters.
+        start: Where to begin.
+        end: Where to end.
+        names: The names of drugs.
     """
     candidates = [found for find in _FINDERS for found in find(text, start, end)]
+    candidates += [*_routes(text, lowered, start, end), *_frequencies(text, lowered, start, end)]
     candidates.sort(key=lambda found: (found[0].start, -found[0].end))
     directions: list[Direction] = []
     last_end = start
@@ -176,16 +185,16 @@ def _quantities(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
         yield Quantity(**matched(match), value=low, value_max=high, form=_SHORT_FORMS.get(form, form)), False
 
 
-def _routes(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
-    for match in _ROUTE.finditer(text, start, end):
+def _routes(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+    for match in _ROUTE.finditer(lowered, start, end):
         if not _NO_ROUTE_BEFORE.search(text, max(start, match.start() - LOOK_BACK), match.start()):
-            yield Route(**matched(match), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]), False
+            yield Route(**matched(match, text), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]), False
 
 
-def _frequencies(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
-    for match in FREQUENCY.finditer(text, start, end):
-        if not is_word(match):
-            yield parse_frequency(match), is_weak(match)
+def _frequencies(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+    for match in FREQUENCY.finditer(lowered, start, end):
+        if not is_word(match, text):
+            yield parse_frequency(match, text), is_weak(match)
 
 
 def _as_needed(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
@@ -203,5 +212,5 @@ def _durations(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
 
 
 _FINDERS: Final[tuple[Callable[[str, int, int], Iterator[tuple[Span, bool]]], ...]] = (
-    find_limits, find_doses, _quantities, _routes, _frequencies, _as_needed, _durations,
+    find_limits, find_doses, _quantities, _as_needed, _durations,
 )  # fmt: skip
