@@ -7,8 +7,8 @@ from typing import Any
 
 from bench.gold import Amount, GoldText
 from bench.scoring import FoundDrug, FoundEntity
+from workers.clinical.doses import Dose
 from workers.clinical.frequencies import Frequency
-from workers.clinical.prescription import Dose
 from workers.drug_dictionary import drug_dictionary
 from workers.entities import Conventions, extract_entities
 from workers.medications import extract_medications
@@ -56,7 +56,7 @@ def drugs_by_worker(text: GoldText) -> list[FoundDrug]:
             end=found.drug.end,
             ingredients=_names(found.ingredients),
             status=found.status,
-            dose=_amount(found.dose) if found.dose else None,
+            dose=_amount(found.dose, found.previous_dose) if found.dose else None,
             route=found.route.route if found.route else None,
             frequency=_times_a_day(found.frequency) if found.frequency else None,
         )
@@ -107,12 +107,12 @@ def _one_name(name: str) -> frozenset[str]:
     return frozenset(_SYNONYMS.get(name, name).split("+"))
 
 
-def _amount(dose: Dose) -> Amount:
+def _amount(dose: Dose, previous: Dose | None) -> Amount:
     return Amount(
         values=dose.per_ingredient or (dose.value,),
-        unit=dose.unit,
+        unit=dose.unit.replace("/hr", "/h"),
         value_max=dose.value_max,
-        value_from=getattr(dose, "value_from", None),
+        value_from=previous.value if previous else None,
     )
 
 
