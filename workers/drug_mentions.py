@@ -25,7 +25,10 @@ class Mention:
 
 _COMBINES: Final = re.compile(r"\s?/\s?|\+|[-\u2010\u2011]")
 _COMBINES_WITH_STRENGTH: Final = re.compile(rf"{_COMBINES.pattern}|\s\+\s|\s(?:and|with)\s")
-_STARTS_SOMETHING: Final = re.compile(r"[,;:()]|\b(?:and|or|with|plus|then)\b", re.IGNORECASE)
+_STARTS_SOMETHING: Final = re.compile(
+    r"[,;:()]|\b(?:and|or|with|plus|then|to|from|by|on|given|start(?:ed)?|commenced?|add(?:ed)?|continue[sd]?|needed)\b",
+    re.IGNORECASE,
+)
 _LEADS_TO_NAME: Final = re.compile(
     r"(?:\s|(?:of|the|tablets?|capsules?|doses?|inj|iv|oral|stat|inhaled|soluble|buccal)\b)*+", re.IGNORECASE
 )

@@ -218,7 +218,8 @@ def _reached_from_after(
             cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
             if _reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
                 found = _Reached(_unless_restarted(text, cue, gap_end), 0)
-                break
+                if not cue.is_neutral:
+                    break
         if (
             found is None
             and gap_end < statement.end

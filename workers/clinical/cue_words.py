@@ -12,13 +12,15 @@ STOP: Final = (
     r"(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d"
     r"|(?<!on\s)(?<!at\s)(?<!post\s)(?<!upon\s)(?<!prior\sto\s)d/c(?!\s?[:-]|\s(?:meds?|medications?|summary|home"
     r"|plan|letter|rx)\b)|h[eo]ld(?:s|ing)?|withh[eo]ld(?:ing)?|ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?"
-    r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning)|withdraw[ns]?|withdrew|deprescribe?d?|terminated"
+    r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning)|withdraw[ns]?|withdrew|deprescribe?d?"
+    r"|remove|terminated"
     r"|abandoned)"
 )
 REACTION: Final = (
     r"(?:anaphyla(?:xis|ctic(?: (?:reaction|shock))?|ctoid)|hives|urticaria|(?:\w+ )?rash(?:es)?|angio-?o?edema"
     r"|(?:lip|facial|face|tongue|throat) swelling|stevens[\s-]johnson|sjs|blister(?:ing|s)|wheal|bronchospasm"
-    r"|serum sickness|dress syndrome|itch(?:ing)?|pruritus|erythroderma|anaph)"
+    r"|serum sickness|dress syndrome|itch(?:ing)?|pruritus|swollen (?:lips?|face|tongue)|photosensitivity|red man"
+    r"|erythroderma|anaph)"
 )
 ALLERGY: Final = (
     r"(?:allerg(?:y|ies)|hyper-?sensitivit(?:y|ies)|intolerances?|(?:adverse|allergic|bad|severe|serious"

@@ -92,6 +92,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         "allergy!",
         0,
     ),
+    (r"(?:was |were |been )?(?:tried|trialled)\b", "stopped", 0),
     (r"no longer (?:needed|required|prescribed|indicated|taken|takes|taking|on it|uses|using)", "stopped", 10),
     (
         (
@@ -164,5 +165,5 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         "active",
         0,
     ),
-    (r"(?:therapy|treatment|prescription|tablets?|capsules?|pills?|injections?)\b", "active", 0),
+    (r"(?:therapy|treatment|prescription|tablets?|capsules?|pills?|injections?)\b", "active~", 0),
 )

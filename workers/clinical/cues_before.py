@@ -63,7 +63,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"tolerat(?:es?|ed|ing)", "active", 2),
     (
         (
-            rf"(?:do|should|must|will|would|to)(?: {NOT}|n['\u2019]t)(?: be)? (?:restart(?:ed)?|resum(?:e|ed)"
+            rf"(?:(?:do|should|must|will|would|to)(?: {NOT}|n['\u2019]t)(?: be)?|not to(?: be)?) (?:restart(?:ed)?"
+            rf"|resum(?:e|ed)"
             r"|re-?commence[d]?|re-?start(?:ed)?|continued?)"
         ),
         "stopped",
@@ -82,7 +83,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
             rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
             r"|who) was|was) (?:on|taking|using)|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of"
-            r"|history of (?=\w+ use)|failed(?: on| with)?|(?:has |have |had )?(?:tried|trialled)|(?:un"
+            r"|history of (?=\w+ use)|failed(?: on| with)?|g[ai]ven? up(?: taking| on)?|(?:has |have "
+            r"|had )?(?:tried|trialled)|(?:un"
             r"|not )able to get on with|did not get on with|ran out of|run out of"
         ),
         "stopped",
@@ -92,7 +94,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca)\s?)?(?:{NOT}"
             r"|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|regularly|recently"
-            rf"|actually|also|formally)){{0,4}} (?:{TAKE}|on|for|{START}|want(?: to (?:take|start|have|try))?"
+            rf"|actually|also|formally)){{0,4}} (?:{TAKE}|on|for|{START}|(?:want|wish|like)(?: to (?:take|start"
+            rf"|have|try|continue))?"
             r"|keen(?: on| to (?:take|start|have|try))?|willing to (?:take|start|have|try)|indicated|give"
             r"|prescribe|recommend(?:ed|ing)?|in favour of|suitable for|advis(?:e|ed)|for|need(?:ing)?|requir(?:e"
             r"|ing)|tak(?:e|ing))"
@@ -122,7 +125,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             r"|possibility|putting)){0,4}|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well"
             r"|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require|try|add|start|use|want"
             r"|like|be suitable for|switch to|move to|trial|have)|offer(?:ed|s|ing)?|options?(?::| (?:of"
-            r"|include[sd]?:?|would be|are|is|being))|thinking (?:about|of)|wonder(?:ed|ing)? (?:about|whether|if)"
+            r"|include[sd]?:?|would be|are|is|being))|think(?:ing)? (?:about|of)(?: (?:add|start|try|switch"
+            r"|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)"
             r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i "
             r"|would |could |to |please |, ){1,3}(?:start|add|try|give|switch to|use|commence|begin)"
             r"|candidates? for|eligible for|suitable for|asking (?:for|about)|asked (?:for|about)|requesting"
@@ -131,7 +135,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         "negated",
         2,
     ),
-    (rf"never (?:been )?(?:on|{TAKE}|{START})", "negated", 2),
+    (rf"never (?:been )?(?:on|had|{TAKE}|{START})", "negated", 2),
     (r"no|nil|without|neither|nor", "negated", 2),
     (
         (
@@ -183,7 +187,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:known )?(?:severe(?:ly)? )?(?:allergic(?: (?:reactions?|to|with))?(?: to)?:?|{ALLERGY}(?: (?:to"
+            rf"(?:known )?(?:severe(?:ly)? )?(?:(?:allergic|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
+            rf"|{ALLERGY}(?: (?:to"
             rf"|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?|intolerant (?:of|to)|known sensitivity to"
             rf"|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty |severe )?reactions? (?:\w+ ){{0,4}}?(?:to|of"
             r"|with|from))"
@@ -192,6 +197,16 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         3,
     ),
     (rf"{REACTION} (?:to|with|from|after|on|following|secondary to)(?: (?:{TAKE}|receiving))?", "allergy!", 2),
+    (
+        (
+            r"(?:had|after|following|received|despite|previous|recent|was given|been given|(?:was|been) treated with)"
+            r"(?: (?:a|an|the|two|three|several|multiple|short|long|recent|first|second|\d{1,2}[\s-]days?"
+            r"|\w{1,9}[\s-]days?"
+            r"|\d{1,2}[\s-]weeks?|oral|iv)){0,4} courses? of"
+        ),
+        "stopped",
+        2,
+    ),
     (
         (
             r"prescri(?:bed?|bes|bing|ption for)|administer(?:ed|ing)?|refill(?:s|ed)?(?: (?:of|for))?|dos(?:e"

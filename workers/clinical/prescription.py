@@ -57,29 +57,47 @@ _QUANTITY = re.compile(
     re.IGNORECASE,
 )
 _ROUTES: Final = (
-    ("oral", r"by mouth|orally|oral|per os|p\.o\.?|p/o|po"),
+    (
+        "oral",
+        (
+            r"by mouth|orally|(?:per )?oral(?! (?:cavity|intake|thrush|hygiene|surgery|candida|ulcer|contracept))"
+            r"|per os|p\.o\.?|p/o|po"
+        ),
+    ),
     ("intravenous", r"intravenous(?:ly)?|i\.v\.?|i/v|ivpb|ivp|ivi|iv"),
     ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im"),
-    ("subcutaneous", r"subcutaneous(?:ly)?|sub-?cut\.?|sub-?cutaneously|sub-?q|s\.c\.?|s/c|sc|sq"),
+    (
+        "subcutaneous",
+        (
+            r"subcutaneous(?:ly)?|sub[\s-]?cut\.?|s/cut|via (?:a |the )?syringe driver|csci|sub-?cutaneously|sub-?q"
+            r"|s\.c\.?|s/c|sc|sq"
+        ),
+    ),
     ("sublingual", r"sublingual(?:ly)?|under (?:the|his|her) tongue|s\.l\.?|s/l|sl|subling"),
-    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|pr"),
-    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|pv"),
+    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|enemas?|pr(?! interval)"),
+    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|pessar(?:y|ies)|pv"),
     (
         "topical",
-        r"topical(?:ly)?|to (?:the )?(?:skin|affected areas?)|top|cream|ointment|lotion|gel|shampoo|emollient",
+        (
+            r"topical(?:ly)?|to (?:the )?(?:skin|affected areas?)|cream|foam|scalp application|to (?:the |his "
+            r"|her )?(?:affected (?:skin|parts)|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound)|ointment|lotion"
+            r"|gel|shampoo|emollient"
+        ),
     ),
     (
         "inhaled",
         (
             r"(?:via|with|through)(?: (?:a|the|his|her))? (?:\w+ )?(?:spacer|aerochamber|volumatic|nebuli[sz]er|neb"
-            r"|inhaler)|inhaled|inhalers?|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh|mdi|dpi"
+            r"|inhaler)|inhaled|inhalers?(?! technique)|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh"
+            r"|mdi|dpi"
             r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer"
         ),
     ),
     (
         "nasal",
         (
-            r"intranasal(?:ly)?|nasal(?:ly)?(?: spray)?|(?:in|into|to|up) (?:each|both|the) (?:nostrils?|nares)"
+            r"intranasal(?:ly)?|nasal(?:ly)?(?: spray| drops)?(?! (?:polyp|congestion|obstruction|cannula"
+            r"|discharge|bone|specs))|(?:in|into|to|up) (?:each|both|the) (?:nostrils?|nares)"
             r"|(?:each|both) nostrils?|per nostril"
         ),
     ),
@@ -97,7 +115,7 @@ _ROUTES: Final = (
             r"|ear[\s-]?(?:drops?|spray)|(?:both|each|left|right) ears?"
         ),
     ),
-    ("transdermal", r"transdermal(?:ly)?(?: patch)?|patch(?:es)?|td"),
+    ("transdermal", r"transdermal(?:ly)?(?: patch)?|patch(?:es)?(?! test)"),
     ("buccal", r"buccal(?:ly)?"),
     (
         "enteral tube",
