@@ -38,7 +38,18 @@ in a million, and the vocabulary of the language model's news text), less those 
 """
 
 NO_NAMES: Final = frozenset(
-    {"caps", "eye drop", "eye drops", "nasal spray", "oral spray", "nasal aerosol", "milk powder", "drug", "drugs"}
+    {
+        "caps",
+        "eye drop",
+        "eye drops",
+        "eyedrops",
+        "nasal spray",
+        "oral spray",
+        "nasal aerosol",
+        "milk powder",
+        "drug",
+        "drugs",
+    }
 )
 """Words of prescriptions that the dictionary has as names: "2 caps daily"."""
 

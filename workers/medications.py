@@ -248,7 +248,7 @@ def _medication(text: str, mention: Mention, assertion: Assertion | None) -> Med
         dose=dose,
         previous_dose=previous_dose,
         quantity=_first(mention.directions, Quantity),
-        route=_first(mention.directions, Route),
+        route=_route(mention.directions),
         frequency=frequencies[0] if frequencies else None,
         as_needed=_first(mention.directions, AsNeeded),
         duration=_first(mention.directions, Duration),
@@ -286,6 +286,15 @@ def _dose(text: str, mention: Mention) -> tuple[Dose | None, Dose | None]:
 
 def _span(text: str, start: int, end: int) -> Span:
     return Span(text=text[start:end], start=start, end=end)
+
+
+_FORMS: Final = frozenset({"cream", "ointment", "gel", "lotion", "foam"})
+
+
+def _route(directions: Iterable[Direction]) -> Route | None:
+    """The route that is said, or else the one that the form tells."""
+    routes = [direction for direction in directions if isinstance(direction, Route)]
+    return next((route for route in routes if route.text.lower() not in _FORMS), routes[0] if routes else None)
 
 
 def _first(directions: Iterable[Direction], kind: type[D]) -> D | None:

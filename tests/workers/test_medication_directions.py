@@ -266,3 +266,66 @@ def test_trade_names_of_several_countries_are_known(written, ingredients):
     (found,) = extract_medications(f"{written} as prescribed").medications
 
     assert [ingredient.name for ingredient in found.ingredients] == ingredients
+
+
+@pytest.mark.parametrize(
+    ("text", "route"),
+    [
+        ("Given IV ceftriaxone 2 g", "intravenous"),
+        ("Started oral prednisolone 30 mg", "oral"),
+        ("Eye drops: latanoprost nocte", "ophthalmic"),
+        ("eye drops (latanoprost) nocte", "ophthalmic"),
+        ("nebulised salbutamol 5 mg", "inhaled"),
+        ("salbutamol nebs 5 mg", "inhaled"),
+        ("salbutamol 5 mg via nebuliser", "inhaled"),
+        ("salbutamol pMDI 2 puffs with spacer", "inhaled"),
+        ("insulin glargine 10 units subcutaneously", "subcutaneous"),
+        ("enoxaparin 40 mg subcutaneous injection", "subcutaneous"),
+        ("enoxaparin 40 mg sub cut", "subcutaneous"),
+        ("enoxaparin 40 mg subcut.", "subcutaneous"),
+        ("paracetamol 1 g via PEG", "enteral tube"),
+        ("levetiracetam 500 mg via NG tube", "enteral tube"),
+        ("omeprazole 20 mg via gastrostomy", "enteral tube"),
+        ("diazepam 10 mg rectally", "rectal"),
+        ("estradiol patches 50 mcg twice weekly", "transdermal"),
+        ("fluticasone nasal spray 2 sprays each nostril", "nasal"),
+        ("mometasone 50 mcg intranasally", "nasal"),
+        ("chloramphenicol drops to the right eye QDS", "ophthalmic"),
+        ("Sofradex 3 drops in left ear TDS", "otic"),
+        ("hydrocortisone 1% to affected areas BD", "topical"),
+        ("betnovate ointment thinly BD", "topical"),
+        ("ibuprofen gel TDS", "topical"),
+        ("naloxone 400 mcg IM", "intramuscular"),
+        ("morphine 5 mg intravenously", "intravenous"),
+        ("furosemide 80 mg i.v.", "intravenous"),
+        ("amoxicillin 500 mg p.o. tds", "oral"),
+        ("GTN 400 mcg under the tongue", "sublingual"),
+        ("GTN sublingual spray PRN", "sublingual"),
+        ("midazolam buccally 10 mg", "buccal"),
+        ("clotrimazole 500 mg pessary", "vaginal"),
+        ("estriol cream vaginally", "vaginal"),
+        ("buprenorphine sublingual tablet 2 mg", "sublingual"),
+        ("ondansetron 4 mg by mouth", "oral"),
+        ("ondansetron 4 mg IV/PO", "intravenous"),
+        ("methotrexate 15 mg sc weekly", "subcutaneous"),
+        ("adrenaline auto-injector 300 mcg IM", "intramuscular"),
+        ("tiotropium inhalation powder 18 mcg daily", "inhaled"),
+        ("tobramycin nebules 300 mg BD", "inhaled"),
+        ("vancomycin 125 mg enterally QDS", "enteral tube"),
+        ("lidocaine patch 5%", "transdermal"),
+        ("nicotine 21 mg patch", "transdermal"),
+        ("budesonide rectal foam", "rectal"),
+        ("aciclovir ointment to eye 5x/day", "ophthalmic"),
+        ("cyclopentolate eyedrops", "ophthalmic"),
+        ("latanoprost OU qhs", "ophthalmic"),
+        ("| Heparin | 5000 units | S/C | BD", "subcutaneous"),
+        ("| Salbutamol | 5 mg | Neb | QDS", "inhaled"),
+        ("| Fentanyl | 12 mcg/h | TD | 72 hourly", "transdermal"),
+        ("| Tiotropium | 18 mcg | Inh | OD", "inhaled"),
+    ],
+)
+def test_a_route_is_known_by_what_is_said_or_by_the_form(text, route):
+    (medication,) = extract_medications(text).medications
+
+    assert medication.route
+    assert medication.route.route == route

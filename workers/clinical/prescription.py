@@ -79,7 +79,7 @@ _ROUTES: Final = (
     (
         "topical",
         (
-            r"topical(?:ly)?|to (?:the )?(?:skin|affected areas?)|cream|foam|scalp application|to (?:the |his "
+            r"topical(?:ly)?|to (?:the )?(?:skin|affected areas?)|top|cream|foam|scalp application|to (?:the |his "
             r"|her )?(?:affected (?:skin|parts)|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound)|ointment|lotion"
             r"|gel|shampoo|emollient"
         ),
@@ -88,7 +88,8 @@ _ROUTES: Final = (
         "inhaled",
         (
             r"(?:via|with|through)(?: (?:a|the|his|her))? (?:\w+ )?(?:spacer|aerochamber|volumatic|nebuli[sz]er|neb"
-            r"|inhaler)|inhaled|inhalers?(?! technique)|by inhalation|nebuli[sz]ed|nebuli[sz]er|nebules?|nebs?|inh"
+            r"|inhaler)|inhaled|inhalers?(?! technique)|by inhalation|inhalation powder|nebuli[sz]ed|nebuli[sz]er"
+            r"|nebules?|nebs?|inh"
             r"|mdi|dpi"
             r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer"
         ),
@@ -104,8 +105,9 @@ _ROUTES: Final = (
     (
         "ophthalmic",
         (
-            r"ophthalmic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) eyes?"
-            r"|eye[\s-]?drops?|eye ointment|(?:both|each|left|right) eyes?|gutt?ae?"
+            r"ophthalmic|(?:in|into|to)(?: (?:each|both|the|his|her|left|right|l|r|affected)){0,2} eyes?"
+            r"|eye[\s-]?drops?|eye ointment"
+            r"|(?:both|each|left|right) eyes?|gutt?ae?|ou|os"
         ),
     ),
     (
@@ -115,11 +117,14 @@ _ROUTES: Final = (
             r"|ear[\s-]?(?:drops?|spray)|(?:both|each|left|right) ears?"
         ),
     ),
-    ("transdermal", r"transdermal(?:ly)?(?: patch)?|patch(?:es)?(?! test)"),
+    ("transdermal", r"transdermal(?:ly)?(?: patch)?|td|patch(?:es)?(?! test)"),
     ("buccal", r"buccal(?:ly)?"),
     (
         "enteral tube",
-        r"(?:via |per |by |down )?(?:the )?(?:ngt?|peg|pej|rig|n\.g\.|feeding|nasogastric)(?:[\s-]tube)?",
+        (
+            r"(?:via |per |by |down )?(?:the )?(?:ngt?|peg|pej|rig|n\.g\.|feeding|nasogastric"
+            r"|gastrostomy)(?:[\s-]tube)?|enterally"
+        ),
     ),
     ("intrathecal", r"intrathecal(?:ly)?"),
     ("epidural", r"epidural(?:ly)?"),
@@ -134,6 +139,8 @@ _ROUTE = phrases(
     + r")(?![\w-])",
     re.NOFLAG,
 )
+_WEAK_ROUTES: Final = frozenset({"top", "td", "os", "ou"})
+"""Taken for a route only directly after a name or another direction."""
 _NO_ROUTE_BEFORE = re.compile(r"\b(?:stage|class|grade|nyha|type|factor|phase|fiO2|mobitz|killip)\s$", re.IGNORECASE)
 _SYMPTOM = (
     "(?:chest )?(?:pain|fever|nausea|vomiting|itching|anxiety|insomnia|sleep|headache|cough|constipation|wheezing"
@@ -206,7 +213,10 @@ def _quantities(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
 def _routes(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in _ROUTE.finditer(lowered, start, end):
         if not _NO_ROUTE_BEFORE.search(text, max(start, match.start() - LOOK_BACK), match.start()):
-            yield Route(**matched(match, text), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]), False
+            yield (
+                Route(**matched(match, text), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]),
+                match.group() in _WEAK_ROUTES,
+            )
 
 
 def _frequencies(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
