@@ -127,7 +127,8 @@ class DrugDictionary:
         words = list(_WORD.finditer(text, start, len(text) if end is None else end))
         index = 0
         while index < len(words):
-            count = self._words_of_name_at(text, words, index)
+            is_first = words[index].group().lower() in self._most_words
+            count = self._words_of_name_at(text, words, index) if is_first else 0
             if count:
                 first, last = words[index], words[index + count - 1]
                 yield NamedDrug(self._drugs[_key(text[first.start() : last.end()])], first.start(), last.end())

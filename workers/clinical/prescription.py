@@ -1,7 +1,7 @@
 """The directions of a prescription: dose, quantity, route, frequency, as needed, duration."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from pydantic import Field
@@ -159,7 +159,8 @@ _DURATION = phrases(
     rf"|(?P<count2>{COUNT_RANGE})[\s-]{_SPAN_OF_TIME.format(n=2)}['\u2019]?\s(?:courses?|supply|taper|total)"
     rf"|(?:(?:for|x)\s?)?(?P<count3>\d{{1,2}})/(?P<unit3>7|52|12)(?![\d/])|(?P<count4>\d{{1,3}})(?:\s"
     rf"|-)?{_SPAN_OF_TIME.format(n=4)}(?!['\u2019]|\s(?:ago|later|earlier|before|after|post|prior|old|hx|history"
-    r"|since)))"
+    r"|since)))",
+    re.NOFLAG,
 )
 _TIMES: Final = {"d": "day", "n": "day", "w": "week", "m": "month", "y": "year", "7": "day", "5": "week"}
 _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
@@ -180,8 +181,15 @@ def find_directions(text: str, lowered: str, start: int, end: int, names: Sequen
         end: Where to end.
         names: The names of drugs.
     """
-    candidates = [found for find in _FINDERS for found in find(text, start, end)]
-    candidates += [*_routes(text, lowered, start, end), *_frequencies(text, lowered, start, end)]
+    candidates = [
+        *find_limits(text, start, end),
+        *find_doses(text, start, end),
+        *_quantities(text, start, end),
+        *_as_needed(text, start, end),
+        *_routes(text, lowered, start, end),
+        *_frequencies(text, lowered, start, end),
+        *_durations(text, lowered, start, end),
+    ]
     candidates.sort(key=lambda found: (found[0].start, -found[0].end))
     directions: list[Direction] = []
     last_end = start
@@ -230,15 +238,10 @@ def _as_needed(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
         yield AsNeeded(**matched(match), reason=match["reason"].strip() if match["reason"] else None), False
 
 
-def _durations(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
-    for match in _DURATION.finditer(text, start, end):
+def _durations(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+    for match in _DURATION.finditer(lowered, start, end):
         low, high = low_and_high(next(match[f"count{n}"] for n in range(1, 5) if match[f"count{n}"]))
         written = next(match[f"unit{n}"] for n in range(1, 5) if match[f"unit{n}"]).lower()
         unit = "dose" if written == "doses" else _TIMES[written[0]] if written != "12" else "month"
         days = low * _DAYS[unit] if unit in _DAYS else None
-        yield Duration(**matched(match), value=low, value_max=high, unit=unit, days=days), bool(match["count4"])
-
-
-_FINDERS: Final[tuple[Callable[[str, int, int], Iterator[tuple[Span, bool]]], ...]] = (
-    find_limits, find_doses, _quantities, _as_needed, _durations,
-)  # fmt: skip
+        yield Duration(**matched(match, text), value=low, value_max=high, unit=unit, days=days), bool(match["count4"])
