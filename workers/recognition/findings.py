@@ -27,9 +27,15 @@ class Label(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An entity at [start, end) of the text that was searched."""
+    """An entity at [start, end) of the text that was searched.
+
+    Attributes:
+        value: Normalised, of what has a value.
+        by_form: Whether the text itself says what it is, rather than the language model.
+    """
 
     label: Label
     start: int
     end: int
     value: str | None = None
+    by_form: bool = True

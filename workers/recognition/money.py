@@ -30,7 +30,8 @@ _NUMBER_WORDS: Final = {
     "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
 
-_AMOUNT = r"\d{1,3}(?:[,.'\u2019\u00a0 ]\d{3})+(?:[.,]\d{1,2})?(?!\d)|\d+(?:[.,]\d{1,4})?(?!\d)"
+# Bounded, lest a text of nothing but digits takes time by its square.
+_AMOUNT = r"\d{1,3}(?:[,.'\u2019\u00a0 ]\d{3}){1,5}(?:[.,]\d{1,2})?(?!\d)|\d{1,15}(?:[.,]\d{1,4})?(?!\d)"
 _SCALE = r"(?:[ \u00a0-]?(?P<{0}>thousand|million|mn|billion|bn|trillion|k|m)\b)?"
 _SYMBOL = "|".join(re.escape(symbol) for symbol in sorted(_SYMBOLS, key=len, reverse=True))
 _NAME = "|".join(name.replace(" ", r"\s") + "s?" for name in sorted(_NAMES, key=len, reverse=True))
@@ -39,7 +40,7 @@ _MONEY = re.compile(
     rf"(?<![\w.,$])(?:(?:(?P<symbol>{_SYMBOL})|(?P<code>{_CODES})\b)\s?(?P<amount>{_AMOUNT}){_SCALE.format('scale')}"
     rf"|(?P<amount_before>{_AMOUNT}){_SCALE.format('scale_before')}\s?"
     rf"(?:(?P<symbol_after>€|£|zł)|(?P<code_after>{_CODES})\b|(?:US\s)?(?P<name>{_NAME})\b)"
-    rf"|(?P<words>(?:{_WORDS})(?:[\s-](?:{_WORDS}))?)(?P<word_scales>(?:\s(?:hundred|thousand|million|billion))*)"
+    rf"|(?P<words>(?:{_WORDS})(?:[\s-](?:{_WORDS}))?)(?P<word_scales>(?:\s(?:hundred|thousand|million|billion)){{0,3}})"
     rf"\s(?:US\s)?(?P<name_of_words>{_NAME})\b)(?!\w)",
     re.IGNORECASE,
 )
