@@ -186,23 +186,23 @@ class Evidence:
             if entry["event"] == Event.RELAUNCH:
                 yield entry["run"], entry["at"] / 1000
 
-    def handed_on(self, case: Case) -> int:
-        """How often a process may have died before its worker knew that it had begun the task.
+    def begun_unnoticed(self, case: Case) -> int:
+        """How often it was begun again before anybody knew that its process was lost.
 
-        Celery's pool gives that to another one then, and tells nobody (celery/concurrency/asynpool.py, _put_back): it
-        began again on the same worker, without being given back in between. The history tells of the starts of a run
-        from the second one on.
+        The broker delivers it again then (the visibility timeout, or Celery could not acknowledge it), or Celery's pool
+        gives it to another process and tells nobody (celery/concurrency/asynpool.py, _put_back). The history tells of
+        the starts of a run from the second one on.
         """
-        times, run, at_it = 0, 0, None
+        times, run, is_begun = 0, 0, False
         for entry in map(json.loads, self.history(case.id)):
             if entry["run"] != run:
                 run = entry["run"]
-                at_it = next((f"{line.worker}@chaos" for line in case.begun(run)), None)
+                is_begun = bool(case.begun(run))
             if entry["event"] != Event.START:
-                at_it = None
+                is_begun = False
             elif not entry.get("refused"):
-                times += entry["worker"] == at_it
-                at_it = entry["worker"]
+                times += is_begun
+                is_begun = True
         return times
 
     def has_not_completed(self, case: Case) -> bool:

@@ -27,8 +27,7 @@ What is legal:
 * no sub-job runs whose parent is not recorded;
 * a task that kills its processes is not executed again when it has killed as many as its type bears, in one run or in
   several, until somebody asks for it; it is in quarantine then, and no other job is. Not counted is one that was lost
-  by a worker which has not noticed that, while the broker delivered it again (the visibility timeout), nor one that
-  was lost while the store was away.
+  and began again before anybody had noticed that, nor one that was lost while the store was away.
 """
 
 import json
@@ -292,7 +291,7 @@ def _executions(case: Case, evidence: Evidence) -> Iterator[str]:
     if _is_short(case, evidence):
         yield f"it has {case.record.get('deliveries')} deliveries, and its task has begun more often"
     kills = sum(line.what == KILLS and not evidence.in_outage(line.at_s) for line in case.since_asked)
-    if kills > DEFAULT.max_deliveries + len(case.record.get("displaced", "").split()) + evidence.handed_on(case):
+    if kills > DEFAULT.max_deliveries + evidence.begun_unnoticed(case):
         yield f"it has killed {kills} processes since somebody asked for it, and {DEFAULT.max_deliveries} are borne"
     for run, at_s in evidence.relaunches(case):
         done_s = evidence.success_s(case, run)
