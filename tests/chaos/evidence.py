@@ -189,9 +189,9 @@ class Evidence:
     def begun_unnoticed(self, case: Case) -> int:
         """How often it was begun again before anybody knew that its process was lost.
 
-        The broker delivers it again then (the visibility timeout, or Celery could not acknowledge it), or Celery's pool
-        gives it to another process and tells nobody (celery/concurrency/asynpool.py, _put_back). The history tells of
-        the starts of a run from the second one on.
+        The broker delivers it again then (the visibility timeout, or Celery could not acknowledge it), or Celery's
+        pool gives it to another process and tells nobody (celery/concurrency/asynpool.py, _put_back). The history
+        tells of the starts of a run from the second one on.
         """
         times, run, is_begun = 0, 0, False
         for entry in map(json.loads, self.history(case.id)):
