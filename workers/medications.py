@@ -111,7 +111,7 @@ def extract_medications(
 def _medications(text: str, track: Track) -> Iterator[Medication]:
     dictionary = drug_dictionary()
     lowered = in_small_letters(text)
-    statements = ClinicalText(text).statements
+    statements = ClinicalText(text, lambda words: next(dictionary.find(words), None) is not None).statements
     for statement in track(statements, len(statements), "looking for medications"):
         names = list(dictionary.find(text, statement.start, statement.end))
         if names:
@@ -288,7 +288,7 @@ def _span(text: str, start: int, end: int) -> Span:
     return Span(text=text[start:end], start=start, end=end)
 
 
-_FORMS: Final = frozenset({"cream", "ointment", "gel", "lotion", "foam"})
+_FORMS: Final = frozenset({"cream", "ointment", "gel", "lotion", "foam", "infusion", "depot"})
 
 
 def _route(directions: Iterable[Direction]) -> Route | None:

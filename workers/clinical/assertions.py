@@ -8,16 +8,17 @@ after them ("lisinopril and metoprolol were held") does too, where they are join
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from workers.clinical.cue_words import BREAKER, CONDITION, FILLER, LATER
+from workers.clinical.cue_words import BREAKER, FILLER
 from workers.clinical.cues_after import CUES_AFTER
 from workers.clinical.cues_before import CUES_BEFORE
 from workers.clinical.quantities import phrases
 from workers.clinical.relatives import find_relative
 from workers.clinical.statements import Statement
+from workers.clinical.timing import find_restart, is_for_later, is_not_yet_restarted
 from workers.spans import Place
 
 
@@ -89,12 +90,10 @@ def _compile_cues(cues: Sequence[tuple[str, str, int]], start: str) -> re.Patter
 
 _BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
 _AFTER: Final = _compile_cues(
-    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:,(\u2192\u21d2]|->|=>))"
+    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:,(\u2192\u21d2]|->|=>|~~))"
 )
 _FILLER: Final = _compile(rf"\b{FILLER}\b")
 _BREAKER: Final = _compile(BREAKER)
-_CONDITION: Final = _compile(CONDITION)
-_LATER: Final = _compile(LATER)
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _IN_PARENTHESES: Final = re.compile(r"\([^()\n]*\)")
 _JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b")
@@ -103,10 +102,6 @@ _BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got)\b")
 _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
 _ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
 _TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
-_RESTARTED: Final = _compile(
-    r"\b(?:but|and|now|since|then|been|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
-    r" (?:re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))"
-)
 _ASIDE: Final = re.compile(r"[(\u2013|-]")
 
 
@@ -149,8 +144,10 @@ def _stronger(before: _Reached | None, after: _Reached | None) -> Assertion | No
     if before.names_passed != after.names_passed:
         return min(before, after, key=lambda reached: reached.names_passed).cue.assertion
     said_before, said_after = before.cue.assertion, after.cue.assertion
-    takes_up = said_after.status is Status.ACTIVE or (
-        said_before.status is Status.NEGATED and said_after.status is Status.ALLERGY
+    # "No … allergy"; "ran out of codeine and has not needed it since".
+    takes_up = said_after.status is Status.ACTIVE or (said_before.status, said_after.status) in (
+        (Status.NEGATED, Status.ALLERGY),
+        (Status.STOPPED, Status.NEGATED),
     )
     return said_before if takes_up else said_after
 
@@ -210,8 +207,9 @@ def _reached_from_after(
         found = None
         for match in _AFTER.finditer(text, name.end, min(gap_end, name.end + _REACH_CHARS)):
             cue = _cue(CUES_AFTER, match)
-            if _belongs_to_next(text, name, cue, gap_end, statement, directions) or _is_for_later(
-                text, name.end, cue
+            if _belongs_to_next(text, name, cue, gap_end, statement, directions) or (
+                cue.assertion.status is Status.STOPPED
+                and is_for_later(text, name.end, cue.start, cue.end, gap_end)
             ):
                 continue
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
@@ -247,7 +245,7 @@ def _unless_restarted(text: str, cue: _Cue, end: int) -> _Cue:
     """The cue, or where it stops what was started again later on ("was held but has been restarted"), that."""
     if cue.assertion.status is not Status.STOPPED:
         return cue
-    match = _RESTARTED.search(text, cue.end, min(end, cue.end + _REACH_CHARS))
+    match = find_restart(text, cue.end, min(end, cue.end + _REACH_CHARS))
     return _Cue(Assertion(Status.ACTIVE, *match.span()), *match.span(), 0) if match else cue
 
 
@@ -261,15 +259,6 @@ def _belongs_to_next(
         and _STARTS_ANEW.search(text, name.end, cue.start) is not None
         and not text[cue.end : gap_end].lstrip().startswith((",", ";", ")", ".", "|", "("))
         and _reaches(text, cue, cue.end, gap_end, directions)
-    )
-
-
-def _is_for_later(text: str, start: int, cue: _Cue) -> bool:
-    """Whether a condition before "stop" says that it is for later."""
-    return (
-        cue.assertion.status is Status.STOPPED
-        and _LATER.match(text, cue.start, cue.end) is not None
-        and _CONDITION.search(text, max(start, cue.start - 80), cue.start) is not None
     )
 
 
@@ -293,7 +282,12 @@ def _cues_before(text: str, statement: Statement, end: int, directions: Sequence
         switches = written.endswith("from") or written.startswith(
             ("replac", "switch", "swap", "chang", "convert", "narrow", "esc", "de")
         )
-        if not _is_for_later(text, statement.start, cue):
+        status = cue.assertion.status
+        if status is Status.ACTIVE and is_not_yet_restarted(text, cue.start, cue.end, statement.end):
+            yield replace(cue, assertion=replace(cue.assertion, status=Status.STOPPED))
+        elif status is not Status.STOPPED or not is_for_later(
+            text, statement.start, cue.start, cue.end, statement.end
+        ):
             yield cue
 
 

@@ -10,17 +10,23 @@ START: Final = (
 )
 STOP: Final = (
     r"(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d"
-    r"|(?<!on\s)(?<!at\s)(?<!post\s)(?<!upon\s)(?<!prior\sto\s)d/c(?!\s?[:-]|\s(?:meds?|medications?|summary|home"
-    r"|plan|letter|rx)\b)|h[eo]ld(?:s|ing)?|withh[eo]ld(?:ing)?|ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?"
-    r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning)|withdraw[ns]?|withdrew|deprescribe?d?"
-    r"|remove|terminated"
-    r"|abandoned)"
+    r"|(?<!on\s)(?<!at\s)(?<!for\s)(?<!post\s)(?<!upon\s)(?<!prior\sto\s)d/?c(?!\s?[:-]|\s(?:meds?|medications?"
+    r"|summary|home|plan|letter|rx|cardioversion|shock|on|with|to|today|tomorrow)\b)|h[eo]ld(?:s|ing)?"
+    r"|withh[eo]ld(?:ing)?|w/h(?:eld)?|ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?"
+    r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning)|withdraw[ns]?|withdrew|de-?prescrib(?:ed?|ing)"
+    r"|remove|terminated|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off)"
+)
+MONTH: Final = (
+    r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    r"|nov(?:ember)?|dec(?:ember)?)\b"
 )
 REACTION: Final = (
     r"(?:anaphyla(?:xis|ctic(?: (?:reaction|shock))?|ctoid)|hives|urticaria|(?:\w+ )?rash(?:es)?|angio-?o?edema"
     r"|(?:lip|facial|face|tongue|throat) swelling|stevens[\s-]johnson|sjs|blister(?:ing|s)|wheal|bronchospasm"
     r"|serum sickness|dress syndrome|itch(?:ing)?|pruritus|swollen (?:lips?|face|tongue)|photosensitivity|red man"
-    r"|erythroderma|anaph)"
+    r"|erythroderma|anaph|swelling of (?:the |his |her )?(?:lips?|face|tongue|throat)|wheez(?:e|ing)"
+    r"|dermatitis|steven[s']? johnson|toxic epidermal necrolysis|oculogyric crisis|(?:acute )?dystonia"
+    r"|neuroleptic malignant syndrome)"
 )
 ALLERGY: Final = (
     r"(?:allerg(?:y|ies)|hyper-?sensitivit(?:y|ies)|intolerances?|(?:adverse|allergic|bad|severe|serious"
@@ -34,7 +40,7 @@ BE: Final = (
 
 CONDITION: Final = r"\b(?:if|unless|in case|until|then|when|once|after|before|can|could|may|might)\b[^.;:\n|]{0,60}$"
 """What makes "stop" something for later where it stands before it: "2 tablets daily for 5 days, then stop"."""
-LATER: Final = r"(?:stop|hold|omit|discontinue|withhold|pause|cease|suspend)\b"
+LATER: Final = r"(?:to |can |may )?(?:stop|hold|omit|discontinue|withhold|pause|cease|suspend|wean(?:ing)?|taper(?:ing)?|com(?:e|ing))\b"
 """The cues that a condition before them makes something for later."""
 ELLIPTIC_WORDS: Final = (
     r"now|since|this|it|that|is|was|has|have|had|been|agreed|advised|asked|told|to|be|please|will|i|we|he|she|they"
@@ -55,7 +61,8 @@ FILLER: Final = (
     r"|capsules?|pills?|use|taking|painkillers?|over-the-counter|otc|generic|brand|name|was|were|be|been|him|her"
     r"|them|patient|pt|tabs?|caps?|inj|syp|t|c|sr|mr|xl|er|cr|la|ec|please|start(?:ing)?|inhalers?|cream|ointment"
     r"|gel|drops?|patch(?:es)?|spray|infusion|injections?|prophylactic|still|temporarily|now|it|which|that|he|she"
-    r"|they|i|we)"
+    r"|they|i|we|initially|first|briefly|(?:in|since|from|during) (?:the )?(?:early |late |mid-?)?(?:(?:19|20)\d\ds?"
+    rf"|{MONTH}(?: (?:19|20)\d\d)?))"
 )
 BREAKER: Final = (
     r"[;!?]|\b(?:but|however|except|although|though|because|due to|for which|until|despite|while|whereas|who|so"

@@ -7,10 +7,19 @@ counts. A space in a pattern stands for any white space; the text is in small le
 
 from typing import Final
 
-from workers.clinical.cue_words import BE, NOT, REACTION, START, STOP, TAKE
+from workers.clinical.cue_words import BE, MONTH, NOT, REACTION, START, STOP, TAKE
 
 _FIRM: Final = r"(?:\w+ly |all |both |then |now |since |already |recently |again ){0,2}"
 CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
+    (
+        (
+            rf"{NOT} (?:been )?tak(?:ing|en) (?:it |this )?(?:since|x\s?\d|any\s?more|(?:for|in) (?:the )?(?:last|past|over"
+            r"|several|many|some|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld|w/h|pause[d]?|suspend(?:ed)?"
+            r"|omit(?:ted)?) (?:it )?(?:until|whil(?:e|st)|pending)"
+        ),
+        "stopped",
+        10,
+    ),
     (rf"(?:{BE} )?(?:{NOT}|never)(?: (?:be|been|to be)){{0,2}} {STOP}", "active", 0),
     (
         (
@@ -77,6 +86,35 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         "negated",
         10,
     ),
+    (
+        (
+            rf"(?:has |have )?(?:{NOT}|n['\u2019]t)"
+            r" (?:been )?(?:ordered|renewed|requested|re-?prescribed|re-?ordered|collected|refilled|issued)"
+            r"(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))|not on (?:the )?repeat|lapsed|last issued"
+            r" (?:in )?(?:\w{3,9} )?(?:\d{1,2}/){0,2}(?:19|20)?\d\d|drug holiday|treatment break|inactive\b"
+            r"|(?<=\S)~~(?!\w)"
+        ),
+        "stopped",
+        10,
+    ),
+    (
+        (
+            r"(?:(?:to|for|will|can|should|plan(?:ned)? to|aim to|please|due to) )?(?:be )?(?:re-?start(?:ed)?|resumed?"
+            r"|re-?commenced?|re-?introduced?)(?: (?:it|this))?(?= (?:(?:on )?(?:mon|tue|wed|thu|fri|sat|sun)|on \d|tomorrow"
+            r"|next|in (?:an?|one|two|three|\d)|when|once|if|after|post|following|pending|only))"
+        ),
+        "stopped",
+        6,
+    ),
+    (
+        (
+            rf"(?:in|during) {MONTH},?(?: (?:19|20)\d\d)? for \w{{1,8}} (?:days?|weeks?|months?)|for \w{{1,8}}"
+            rf" (?:days?|weeks?|months?|years?) (?:in|during|last) (?:(?:early |late )?(?:19|20)\d\d|{MONTH}|year|month|week|spring"
+            r"|summer|autumn|winter)|(?:from )?(?:19|20)\d\d\s?(?:-|\u2013|to|until)\s?(?:(?:19|20)\d\d|\d\d(?=\)))"
+        ),
+        "stopped",
+        1,
+    ),
     (rf"[,;:\u2013-]\s?(?:now |since |so )?(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))", "stopped", 10),
     (r"[:,>\u2013-]\s?(?:please )?avoid\b(?! (?:\w+ing|the|contact))", "negated", 10),
     (
@@ -84,7 +122,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced"
             r"|led to|resulted in|with|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate"
             rf"|bad|nasty|widespread|generali[sz]ed|past|previous|known|\?)){{0,3}}\s?{REACTION}"
-            r"|do not re-?challenge|upsets? (?:his|her|my|the) (?:stomach|tummy)|makes? (?:him|her|me) (?:sick|ill"
+            r"|do not re-?challenge|upsets? (?:his|her|my|the) (?:stomach|tummy)|(?:brings?|brought|comes?|came) (?:(?:him|her|me|them) )?(?:up |out )(?:in|with) (?:an? )?"
+            rf"(?:{REACTION}|hives)|(?:triggers?|triggered|exacerbates?|exacerbated|sets? off) (?:his|her|the|an?) (?:\w+ )?"
+            r"(?:asthma|attack|bronchospasm|wheeze)|could(?: not|n['\u2019]t) (?:tolerate|take it)|did(?: not|n['\u2019]t)"
+            r" (?:tolerate|agree with)|makes? (?:him|her|me) (?:sick|ill"
             rf"|vomit|unwell|nauseous|drowsy|itch\w{{0,3}})|(?:adverse |allergic |severe |bad )?reaction\b(?! to)"
             r"|causes (?:him |her |me )?(?:\w+ )?(?:hallucinations|nausea|vomiting|confusion|wheeze)"
             r"|[\s-]induced (?:rash|angio|anaph|hepat|pancrea)"
@@ -96,7 +137,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (r"no longer (?:needed|required|prescribed|indicated|taken|takes|taking|on it|uses|using)", "stopped", 10),
     (
         (
-            rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|tapered(?: off)?|weaned(?: off)?|switched"
+            rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|(?<!being\s)tapered(?: off)?|(?<!being\s)weaned(?: off)?|switched"
             r"|replaced|removed|changed to|ended)"
         ),
         "stopped",
@@ -134,7 +175,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|this admission)|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave"
             r"|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))|(?:caused|made (?:him"
             r"|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)|no (?:benefit|effect)\b"
-            r"|ineffective|(?:secondary )?loss of response|lost response|failed\b|without (?:benefit|effect"
+            r"|ineffective|(?:(?:was |were |of )?(?:little|no|of no|limited) (?:use|help|avail|good|help)\b)|unhelpful|unsuccessful(?:ly)?"
+            r"|(?:lost|losing) (?:its|their) effect|(?:stopped|no longer) work(?:ing|ed|s)|(?:could(?: not|n['\u2019]t)"
+            r"|was unable to|unable to) (?:continue|get on with|manage|persist)|did(?: not|n['\u2019]t) get on with"
+            r"|(?:secondary )?loss of response|lost response|failed\b|without (?:benefit|effect"
             r"|success))"
         ),
         "stopped",

@@ -140,7 +140,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|transition(?:ed|ing)?|convert(?:ed|ing)?|swap(?:ped)?"
-            rf"|mov(?:ed|ing)|rotated){HERS} (?:over )?from"
+            rf"|mov(?:ed|ing)|rotat(?:ed|ing)|cross-?(?:titrat|taper)(?:ed|ing)){HERS} (?:over )?from"
         ),
         "stopped",
         0,

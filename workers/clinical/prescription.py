@@ -64,24 +64,25 @@ _ROUTES: Final = (
             r"|per os|p\.o\.?|p/o|po"
         ),
     ),
-    ("intravenous", r"intravenous(?:ly)?|i\.v\.?|i/v|ivpb|ivp|ivi|iv"),
-    ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im"),
+    ("intravenous", r"intravenous(?:ly)?|i\.v\.?|i/v|ivpb|ivp|ivi|iv|into (?:a|the) vein|infusion|pca"),
+    ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im|into (?:a|the) muscle|depot"),
     (
         "subcutaneous",
         (
-            r"subcutaneous(?:ly)?|sub[\s-]?cut\.?|s/cut|via (?:a |the )?syringe driver|csci|sub-?cutaneously|sub-?q"
+            r"subcutaneous(?:ly)?|sub[\s-]?cut\.?|s/cut|(?:via (?:a |the )?)?syringe (?:driver|pump)|csci|(?:under|beneath) the skin|subcu|t34|sub-?cutaneously|sub-?q"
             r"|s\.c\.?|s/c|sc|sq"
         ),
     ),
     ("sublingual", r"sublingual(?:ly)?|under (?:the|his|her) tongue|s\.l\.?|s/l|sl|subling"),
-    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|enemas?|pr(?! interval)"),
-    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|pessar(?:y|ies)|pv"),
+    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|supps?|enemas?|into the (?:rectum|back passage)|pr(?! interval)"),
+    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|into the vagina|vag|pessar(?:y|ies)|pv"),
     (
         "topical",
         (
             r"topical(?:ly)?|to (?:the )?(?:skin|affected areas?)|top|cream|foam|scalp application|to (?:the |his "
             r"|her )?(?:affected (?:skin|parts)|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound)|ointment|lotion"
-            r"|gel|shampoo|emollient"
+            r"|gel|shampoo|emollient|oint|ung|l/a|(?:for )?local(?:ly)? app(?:lication|ly)|applied locally|apply (?:thinly|sparingly"
+            r"|locally)|(?:to|on) (?:the )?affected (?:area|site|skin)s?|(?:to|on) (?:the )?skin"
         ),
     ),
     (
@@ -91,7 +92,8 @@ _ROUTES: Final = (
             r"|inhaler)|inhaled|inhalers?(?! technique)|by inhalation|inhalation powder|nebuli[sz]ed|nebuli[sz]er"
             r"|nebules?|nebs?|inh"
             r"|mdi|dpi"
-            r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer"
+            r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer|rotahaler|rotacaps?|diskus|nexthaler|genuair|clickhaler|autohaler|forspiro|hfa|respules?"
+            r"|(?:to|be) inhaled?|by nebuli[sz]er|nebuli[sz]e"
         ),
     ),
     (
@@ -99,7 +101,7 @@ _ROUTES: Final = (
         (
             r"intranasal(?:ly)?|nasal(?:ly)?(?: spray| drops)?(?! (?:polyp|congestion|obstruction|cannula"
             r"|discharge|bone|specs))|(?:in|into|to|up) (?:each|both|the) (?:nostrils?|nares)"
-            r"|(?:each|both) nostrils?|per nostril"
+            r"|(?:each|both|either|alternate|left|right) nostrils?|per nostril|nose drops?|(?:in|into|up) (?:the|his|her) nose"
         ),
     ),
     (
@@ -107,14 +109,15 @@ _ROUTES: Final = (
         (
             r"ophthalmic|(?:in|into|to)(?: (?:each|both|the|his|her|left|right|l|r|affected)){0,2} eyes?"
             r"|eye[\s-]?drops?|eye ointment"
-            r"|(?:both|each|left|right) eyes?|gutt?ae?|ou|os"
+            r"|(?:both|each|left|right|l|r|b) eyes?|gutt?ae?|eye (?:gel|oint)|conjunctival(?:ly)?|(?<=gtt\s)o[dsu]|(?<=gtts\s)o[dsu]"
+            r"|(?<=drop\s)o[dsu]|(?<=drops\s)o[dsu]|ou|os"
         ),
     ),
     (
         "otic",
         (
             r"otic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) ears?"
-            r"|ear[\s-]?(?:drops?|spray)|(?:both|each|left|right) ears?"
+            r"|aural(?:ly)?|ear[\s-]?(?:drops?|spray)|(?:both|each|left|right) ears?"
         ),
     ),
     ("transdermal", r"transdermal(?:ly)?(?: patch)?|td|patch(?:es)?(?! test)"),
@@ -122,7 +125,7 @@ _ROUTES: Final = (
     (
         "enteral tube",
         (
-            r"(?:via |per |by |down )?(?:the )?(?:ngt?|peg|pej|rig|n\.g\.|feeding|nasogastric"
+            r"(?:via |per |by |down )?(?:the )?(?:ngt?|ogt|peg|pej|rig|njt?|[gj]-tube|n\.g\.|feeding|nasogastric"
             r"|gastrostomy)(?:[\s-]tube)?|enterally"
         ),
     ),
@@ -131,6 +134,8 @@ _ROUTES: Final = (
     ("intraosseous", r"intraosseous(?:ly)?"),
     ("intravitreal", r"intravitreal(?:ly)?"),
     ("intra-articular", r"intra-?articular(?:ly)?"),
+    ("intravesical", r"intravesical(?:ly)?|into the bladder"),
+    ("intraperitoneal", r"intraperitoneal(?:ly)?"),
     ("intradermal", r"intradermal(?:ly)?"),
 )
 _ROUTE = phrases(

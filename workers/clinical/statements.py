@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -46,7 +46,7 @@ class Statement:
         return self.heading.section if self.heading else Section.OTHER
 
 
-_MEDICINES: Final = r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy|inhalers)"
+_MEDICINES: Final = r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy|therapies|inhalers|dmards?|biologics?|antidepressants?|antipsychotics?|antibiotics?|anti-?epileptics?|aeds|asms|agents)"
 _SECTIONS: Final = tuple(
     (section, re.compile(rf"\A(?:{whole})\Z|\b(?:{part})", re.IGNORECASE))
     for section, whole, part in (
@@ -88,7 +88,7 @@ _SECTIONS: Final = tuple(
             (
                 r"regular|(?:as|when) required|prn|stat(?: doses)?|once only|supportive|premed(?:ication)?"
                 r"|antibiotics?"
-                r"|continued?|new|changed|started|current(?:ly)?|inpatient|infusions?|tx"
+                r"|acutes?|continued?|new|changed|started|current(?:ly)?|inpatient|infusions?|tx"
             ),
             rf"(?:{_MEDICINES}|rx|dhx?|drug (?:history|chart|hx)|pta|tt[ao]s?|repeats?|analgesia|antiemetics?)\b",
         ),
@@ -97,7 +97,7 @@ _SECTIONS: Final = tuple(
 """Each section with its headings: the whole of one, or a part that says it."""
 _PLAIN_WORDS: Final = frozenset(
     {
-        "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "allergen", "allergies", "allergy",
+        "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "allergen", "agent", "allergies", "allergy",
         "also", "and", "as", "at", "being", "by", "ceased", "changed", "chart", "continue", "continued", "current",
         "currently", "daily", "dhx", "discharge", "discontinued", "do", "doses", "drug", "drugs", "events",
         "existing", "family", "fhx", "following", "for", "from", "given", "held", "history", "hold", "home", "in",
@@ -105,7 +105,7 @@ _PLAIN_WORDS: Final = frozenset(
         "medications", "medicine", "medicines", "meds", "new", "no", "now", "of", "on", "once", "only", "oral",
         "other", "past", "patient", "please", "pre-admission", "prescribed", "prescription", "prescriptions",
         "previous", "prior", "prn", "reactions", "reconciliation", "regular", "repeat", "repeats", "required", "rx",
-        "sensitivities", "social", "started", "stat", "status", "stop", "stopped", "summary", "tablets", "take",
+        "sensitivities", "social", "started", "stat", "status", "stop", "stopped", "substance", "summary", "tablets", "take",
         "taking", "the", "these", "this", "to", "treatment", "treatments", "tta", "tto", "unchanged", "usual",
         "what", "when", "with", "withheld", "your",
     }
@@ -118,6 +118,20 @@ _HEADING = re.compile(
     r"(?:(?P<colon>[ \t]?:)(?!\d)|(?=[ \t]{0,16}$))",
     re.MULTILINE,
 )
+_TABLE_HEAD = re.compile(
+    r"^[ \t]{0,8}\|?[ \t*]{0,8}(?P<first>[A-Za-z][A-Za-z&/'-]{0,30}(?: [A-Za-z&/'-]{1,30}){0,4})[ \t*]{0,8}"
+    r"(?:\||\t|[ ]{2})(?P<rest>[^\n\d]{0,160})$",
+    re.MULTILINE,
+)
+"""The head of a table: the name of its first column, and those of the others."""
+_OF_REACTIONS: Final = re.compile(r"\breaction|\bmanifestation|\bnature of allergy", re.IGNORECASE)
+_OF_STOPS: Final = re.compile(r"\breasons? (?:for )?(?:stop|discontin|cess|ceas|withh)", re.IGNORECASE)
+_LABEL: Final = re.compile(
+    r"\s{0,16}(?:(?:pharmac\w{1,8} |discharge |prescriber |admission )?(?:action|status|outcome|decision|change"
+    r"|recommendation)s?(?: taken)?|reason|comments?)[ \t]?:",
+    re.IGNORECASE,
+)
+"""What says something of the drug that stands before it rather than begin a section: "Action: STOP"."""
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
     r"|syp|syr|inf"
@@ -154,9 +168,12 @@ _LINE_CHARS = 400
 class ClinicalText:
     """A text with its statements, in order, which together cover it."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, is_drug: Callable[[str], bool] = lambda words: False) -> None:
+        """Read a text; `is_drug` tells the name of a drug: "Codeine: vomiting" is an item rather than a heading."""
         self.text = text
-        self._headings: list[Heading] = list(_headings(text))
+        self._headings: list[Heading] = sorted(
+            [*_headings(text, is_drug), *_table_heads(text)], key=lambda heading: heading.start
+        )
         self._starts = [heading.start for heading in self._headings]
 
     @cached_property
@@ -175,6 +192,7 @@ class ClinicalText:
                 is_list = False
             elif heading is not None and heading is not ended and self._is_new_line(start):
                 is_item = _LIST_ITEM.match(self.text, start) is not None or self._is_indented(start)
+                is_item = is_item or self._is_row(start)
                 has_content = self.text[heading.end : heading.end + 40].split("\n", 1)[0].strip(" :*\t") != ""
                 after_blank = self.text[max(0, start - 8) : start].rstrip(" \t").endswith("\n\n")
                 if (
@@ -220,6 +238,7 @@ class ClinicalText:
                 _ABBREVIATED.search(self.text, max(0, match.start() - 8), match.start() + 1)
                 or _DIRECTION_VERB.match(self.text, rest_start)
                 or _ELLIPTIC.match(self.text, rest_start)
+                or _LABEL.match(self.text, rest_start)
                 or self._starts_lower(rest_start)
             ):
                 yield rest_start
@@ -227,6 +246,8 @@ class ClinicalText:
     def _goes_on(self, start: int, end: int, next_start: int) -> bool:
         if _LIST_ITEM.match(self.text, next_start) or self._is_row(start) or self._is_row(next_start):
             return False
+        if _LABEL.match(self.text, next_start):
+            return True
         if _DIRECTION_LINE.match(self.text, next_start):
             return True
         heading = self._heading_at(start)
@@ -248,15 +269,40 @@ class ClinicalText:
         return after[:1].islower()
 
 
-def _headings(text: str) -> Iterator[Heading]:
+def _table_heads(text: str) -> Iterator[Heading]:
+    """The heads of tables that list allergies, or what was stopped."""
+    for match in _TABLE_HEAD.finditer(text):
+        words, rest = match["first"], match["rest"]
+        if not _PLAIN_WORDS.issuperset(re.split(r"[ /&,]+", words.lower())):
+            continue
+        section = next((section for section, pattern in _SECTIONS if pattern.search(words)), Section.OTHER)
+        if section in (Section.OTHER, Section.MEDICATIONS):
+            reactions, stops = _OF_REACTIONS.search(rest), _OF_STOPS.search(rest)
+            section = Section.ALLERGIES if reactions else Section.STOPPED_MEDICATIONS if stops else Section.OTHER
+        if section is not Section.OTHER:
+            yield Heading(section, match.start(), match.end())
+
+
+def _headings(text: str, is_drug: Callable[[str], bool]) -> Iterator[Heading]:
     """The headings with their places; any "Word:" at the start of a line or sentence ends the section before it."""
+    last = Section.OTHER
     for match in _HEADING.finditer(text):
+        if match["colon"] is not None and _LABEL.match(text, match.start()):
+            continue
         words = match["words"].partition("(")[0].strip()
         section = next((section for section, pattern in _SECTIONS if pattern.search(words)), Section.OTHER)
         if match["colon"] is not None:
-            if section is not Section.OTHER or words[0].isupper():
+            is_item = (
+                section is Section.OTHER
+                and last not in (Section.OTHER, Section.MEDICATIONS)
+                and not text.startswith("\n", match.start() - 2)
+                and is_drug(words)
+            )
+            if (section is not Section.OTHER or words[0].isupper()) and not is_item:
                 yield Heading(section, match.start(), match.end())
+                last = section
         elif match.start() == 0 or text[match.start() - 1] == "\n":
             is_plain = section is not Section.OTHER and _PLAIN_WORDS.issuperset(re.split(r"[ /&,]+", words.lower()))
             if words.isupper() or (is_plain and words[0].isupper()):
-                yield Heading(section if is_plain else Section.OTHER, match.start(), match.end())
+                last = section if is_plain else Section.OTHER
+                yield Heading(last, match.start(), match.end())
