@@ -162,6 +162,8 @@ def _of_section(mention: Mention, assertion: Assertion | None, heading: Heading 
         return replace(assertion, status=Status.ACTIVE)
     if heading is None or heading.section not in _OF_SECTION:
         return assertion
+    if assertion is not None and assertion.status is Status.ACTIVE and heading.start <= assertion.start < heading.end:
+        assertion = None  # "Past medication: ramipril"
     of_section = Assertion(_OF_SECTION[heading.section], heading.start, heading.end, is_formal=True)
     if assertion is not None and (heading.section, assertion.status, assertion.is_before) in _SECTION_WINS:
         assertion = None

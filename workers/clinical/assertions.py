@@ -18,7 +18,7 @@ from workers.clinical.cues_before import CUES_BEFORE
 from workers.clinical.quantities import phrases
 from workers.clinical.relatives import find_relative
 from workers.clinical.statements import Statement
-from workers.clinical.timing import find_restart, is_for_later, is_not_yet_restarted
+from workers.clinical.timing import find_restart, find_stop, is_for_later, is_not_yet_restarted
 from workers.spans import Place
 
 
@@ -215,7 +215,7 @@ def _reached_from_after(
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
             cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
             if _reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
-                found = _Reached(_unless_restarted(text, cue, gap_end), 0)
+                found = _Reached(_unless_changed_later(text, cue, gap_end), 0)
                 if not cue.is_neutral:
                     break
         if (
@@ -241,12 +241,16 @@ def _reached_from_after(
     return reached[::-1]
 
 
-def _unless_restarted(text: str, cue: _Cue, end: int) -> _Cue:
-    """The cue, or where it stops what was started again later on ("was held but has been restarted"), that."""
-    if cue.assertion.status is not Status.STOPPED:
+def _unless_changed_later(text: str, cue: _Cue, end: int) -> _Cue:
+    """The cue, or what became of it: "was held but has been restarted", "was started but had to be stopped"."""
+    if cue.assertion.status is Status.STOPPED:
+        status, find = Status.ACTIVE, find_restart
+    elif cue.assertion.status is Status.ACTIVE:
+        status, find = Status.STOPPED, find_stop
+    else:
         return cue
-    match = find_restart(text, cue.end, min(end, cue.end + _REACH_CHARS))
-    return _Cue(Assertion(Status.ACTIVE, *match.span()), *match.span(), 0) if match else cue
+    match = find(text, cue.end, min(end, cue.end + _REACH_CHARS))
+    return _Cue(Assertion(status, *match.span()), *match.span(), 0) if match else cue
 
 
 def _belongs_to_next(

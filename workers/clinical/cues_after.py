@@ -15,7 +15,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"{NOT} (?:been )?tak(?:ing|en) (?:it |this )?(?:since|x\s?\d|any\s?more|(?:for|in) (?:the )?(?:last|past|over"
             r"|several|many|some|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld|w/h|pause[d]?|suspend(?:ed)?"
-            r"|omit(?:ted)?) (?:it )?(?:until|whil(?:e|st)|pending)"
+            r"|omit(?:ted)?)(?: it)?(?= (?:until|whil(?:e|st)|pending))"
         ),
         "stopped",
         10,
@@ -91,7 +91,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"(?:has |have )?(?:{NOT}|n['\u2019]t)"
             r" (?:been )?(?:ordered|renewed|requested|re-?prescribed|re-?ordered|collected|refilled|issued)"
             r"(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))|not on (?:the )?repeat|lapsed|last issued"
-            r" (?:in )?(?:\w{3,9} )?(?:\d{1,2}/){0,2}(?:19|20)?\d\d|drug holiday|treatment break|inactive\b"
+            r" (?:in )?(?:\w{3,9} )?(?:\d{1,2}/){0,2}(?:19|20)?\d\d|(?:none|nil|not(?: taken| had| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d"
+            r"|\w+ (?:years?|months?|weeks?) ago)|drug holiday|treatment break|inactive\b"
             r"|(?<=\S)~~(?!\w)"
         ),
         "stopped",
@@ -104,7 +105,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|next|in (?:an?|one|two|three|\d)|when|once|if|after|post|following|pending|only))"
         ),
         "stopped",
-        6,
+        10,
     ),
     (
         (
@@ -115,6 +116,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         "stopped",
         1,
     ),
+    (r"avoid(?=\s?(?:[.,;(\u2013-]|$))|not for (?:now|the moment)|not at (?:present|this time)", "negated", 1),
     (rf"[,;:\u2013-]\s?(?:now |since |so )?(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))", "stopped", 10),
     (r"[:,>\u2013-]\s?(?:please )?avoid\b(?! (?:\w+ing|the|contact))", "negated", 10),
     (
@@ -167,7 +169,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
             r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|complete[d]?\b(?! (?:a|the))|finished\b(?! (?:a"
             r"|the))|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"
-            rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since|[,.;)]|\s*$)|no longer(?: {TAKE}"
+            rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since| until| pending| at present| for now|[,.;)]|\s*$)|no longer(?: {TAKE}"
             r"| on| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time"
             rf"|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august|september"
             r"|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|last|recently|(?:her|his"
@@ -178,7 +180,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|ineffective|(?:(?:was |were |of )?(?:little|no|of no|limited) (?:use|help|avail|good|help)\b)|unhelpful|unsuccessful(?:ly)?"
             r"|(?:lost|losing) (?:its|their) effect|(?:stopped|no longer) work(?:ing|ed|s)|(?:could(?: not|n['\u2019]t)"
             r"|was unable to|unable to) (?:continue|get on with|manage|persist)|did(?: not|n['\u2019]t) get on with"
-            r"|(?:secondary )?loss of response|lost response|failed\b|without (?:benefit|effect"
+            r"|(?:secondary )?loss of response|lost response|failed\b|without (?:any |much )?(?:benefit|effect"
             r"|success))"
         ),
         "stopped",

@@ -83,7 +83,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
             rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
             r"|who) was|was) (?:on|taking|using)|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of"
-            r"|history of (?=\w+ use)|failed(?: on| with)?|g[ai]ven? up(?: taking| on)?|(?:has |have "
+            r"|history of (?=\w+ use)|failed(?: on| with)?|(?:did(?: not|n['\u2019]t)|failed to) respond to|g[ai]ven? up(?: taking| on)?|(?:has |have "
             r"|had )?(?:tried|trialled)|(?:un"
             r"|not )able to get on with|did not get on with|ran out of|run out of"
         ),
@@ -103,7 +103,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         "negated",
         3,
     ),
-    (r"(?:yet|still) to (?:start|begin|commence|collect)|hasn['\u2019]t started", "negated", 2),
+    (r"await(?:s|ing)(?: (?:approval|funding|start|supply) (?:for|of))?|(?:yet|still) to (?:start|begin|commence|collect)|hasn['\u2019]t started", "negated", 2),
     (rf"den(?:ies|ied|ying)(?: (?:\w+ ){{0,4}}?(?:{TAKE}|use of))?", "negated", 12),
     (
         (

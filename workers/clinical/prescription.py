@@ -60,11 +60,12 @@ _ROUTES: Final = (
     (
         "oral",
         (
-            r"by mouth|orally|(?:per )?oral(?! (?:cavity|intake|thrush|hygiene|surgery|candida|ulcer|contracept))"
+            r"by mouth|orally|(?:per )?oral(?! (?:cavity|intake|thrush|hygiene|surgery|candid|ulcer|contracept|fluids?|feed|diet|antibiotics?"
+            r"|steroids?|hypogly|anticoag|medic|mucos|cancer|exam|agents?|therap|rehydration|temp|health|lesion|chemo))"
             r"|per os|p\.o\.?|p/o|po"
         ),
     ),
-    ("intravenous", r"intravenous(?:ly)?|i\.v\.?|i/v|ivpb|ivp|ivi|iv|into (?:a|the) vein|infusion|pca"),
+    ("intravenous", r"intravenous(?:ly|(?! (?:access|fluids?|antibiotics?|therapy|hydration|contrast|line|drug)))|i\.v\.?|i/v|ivpb|ivp|ivi|iv(?! (?:access|lines?|cannula|fluids?|antibiotics?|abx|saline|hydration|site|drug use|contrast|therapy))|into (?:a|the) vein|(?:as an?|by|via) (?:\w+ )?infusion|infusion(?! (?:of|reaction|site|pump|suite|clinic))|drip|pca"),
     ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im|into (?:a|the) muscle|depot"),
     (
         "subcutaneous",
@@ -74,8 +75,8 @@ _ROUTES: Final = (
         ),
     ),
     ("sublingual", r"sublingual(?:ly)?|under (?:the|his|her) tongue|s\.l\.?|s/l|sl|subling"),
-    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|supps?|enemas?|into the (?:rectum|back passage)|pr(?! interval)"),
-    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|into the vagina|vag|pessar(?:y|ies)|pv"),
+    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|supps?|enemas?|into the (?:rectum|back passage)|pr(?! (?:interval|bleed|exam|loss|blood|mucus|segment))"),
+    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|into the vagina|vag|pessar(?:y|ies)|pv(?! (?:bleed|loss|discharge|exam|spotting))"),
     (
         "topical",
         (
@@ -109,8 +110,7 @@ _ROUTES: Final = (
         (
             r"ophthalmic|(?:in|into|to)(?: (?:each|both|the|his|her|left|right|l|r|affected)){0,2} eyes?"
             r"|eye[\s-]?drops?|eye ointment"
-            r"|(?:both|each|left|right|l|r|b) eyes?|gutt?ae?|eye (?:gel|oint)|conjunctival(?:ly)?|(?<=gtt\s)o[dsu]|(?<=gtts\s)o[dsu]"
-            r"|(?<=drop\s)o[dsu]|(?<=drops\s)o[dsu]|ou|os"
+            r"|(?:both|each|left|right|l|r|b) eyes?|gutt?ae?|eye (?:gel|oint)|conjunctival(?:ly)?|(?:(?<=gtt\s)|(?<=gtts\s)|(?<=drop\s)|(?<=drops\s))(?:o[su]|od(?=\s(?:[bt]id|qid|qhs|qpm|q\d)))|ou|os"
         ),
     ),
     (
@@ -144,8 +144,14 @@ _ROUTE = phrases(
     + r")(?![\w-])",
     re.NOFLAG,
 )
-_WEAK_ROUTES: Final = frozenset({"top", "td", "os", "ou"})
+_WEAK_ROUTES: Final = frozenset({"top", "td", "os", "ou", "infusion", "drip", "vag"})
 """Taken for a route only directly after a name or another direction."""
+_BODY_PART: Final = re.compile(r"\b(?:eyes?|ears?|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound|parts|nose)$")
+_IS_APPLIED: Final = re.compile(
+    r"(?:\b(?:drops?|gtts?|oint\w{0,4}|solution|cream|gel|lotion|foam|spray|appl\w{1,5}|instil\w{0,4}|use[ds]?|put|given)"
+    r"|%)\s\S{0,12}\s{0,2}$"
+)
+"""What before a part of the body says that something is put there: "drops to the right eye", not "pain in"."""
 _NO_ROUTE_BEFORE = re.compile(r"\b(?:stage|class|grade|nyha|type|factor|phase|fiO2|mobitz|killip)\s$", re.IGNORECASE)
 _SYMPTOM = (
     "(?:chest )?(?:pain|fever|nausea|vomiting|itching|anxiety|insomnia|sleep|headache|cough|constipation|wheezing"
@@ -220,16 +226,20 @@ def _quantities(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in _QUANTITY.finditer(text, start, end):
         low, high = low_and_high(match["count"])
         form = match["form"].lower().replace("ies", "y").removesuffix("s")
+        if form == "patch" and low > 4:  # its strength: "estradiol 50 patch"
+            continue
         yield Quantity(**matched(match), value=low, value_max=high, form=_SHORT_FORMS.get(form, form)), False
 
 
 def _routes(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     for match in _ROUTE.finditer(lowered, start, end):
         if not _NO_ROUTE_BEFORE.search(text, max(start, match.start() - LOOK_BACK), match.start()):
-            yield (
-                Route(**matched(match, text), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]),
-                match.group() in _WEAK_ROUTES,
+            written = match.group()
+            is_weak_route = written in _WEAK_ROUTES or (
+                _BODY_PART.search(written) is not None
+                and not _IS_APPLIED.search(lowered, max(start, match.start() - LOOK_BACK), match.start())
             )
+            yield Route(**matched(match, text), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]), is_weak_route
 
 
 def _frequencies(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from workers.clinical.cue_words import CONDITION, LATER
+from workers.clinical.cue_words import CONDITION, LATER, STOP
 from workers.clinical.quantities import phrases
 
 _REACH_CHARS: Final = 80
@@ -26,6 +26,11 @@ _ENDS: Final = re.compile(r"[.;!?\n|(]|,\s|\b(?:and|but)\b")
 _RESTARTED: Final = phrases(
     r"\b(?:but|and|now|since|then|been|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
     r" (?:re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))",
+    re.NOFLAG,
+)
+_STOPPED_SINCE: Final = phrases(
+    r"\b(?:but|and|this|it|which|that|then|later|subsequently|;)(?: (?:it|this|has|had|have|was|since|now|later|then"
+    rf"|subsequently|to)){{0,3}} (?:was|been|be)(?: \w{{1,8}}ly)? (?:{STOP}|completed|finished)\b(?! if)",
     re.NOFLAG,
 )
 
@@ -54,6 +59,11 @@ def is_not_yet_restarted(text: str, cue_start: int, cue_end: int, end: int) -> b
 def find_restart(text: str, start: int, end: int) -> re.Match[str] | None:
     """Where text[start:end] says that what was stopped is taken again: "was held but has been restarted"."""
     return _RESTARTED.search(text, start, end)
+
+
+def find_stop(text: str, start: int, end: int) -> re.Match[str] | None:
+    """Where text[start:end] says that what was started is not taken any more: "but had to be stopped"."""
+    return _STOPPED_SINCE.search(text, start, end)
 
 
 def _end_of_clause(text: str, start: int, end: int) -> int:
