@@ -173,11 +173,17 @@ def _reached_from_before(
         if nearest is not None and nearest.is_neutral:
             nearest = next(reaching, nearest)
         found = _Reached(nearest, 0) if nearest else None
-        if found is None and carried and not own and _carries_to(text, carried.cue, gap_start, name, directions):
+        ends = carried and _ends_at_comma(text, carried.cue, gap_start, name)
+        if found is None and carried and not ends and not own and _carries_to(text, carried.cue, gap_start, name, directions):
             found = _Reached(carried.cue, carried.names_passed + 1)
         reached.append(found)
         gap_start = name.end
     return reached
+
+
+def _ends_at_comma(text: str, cue: _Cue, start: int, name: Place) -> bool:
+    """Whether the cue reaches no further than a comma: "rather than codeine, tramadol was used"."""
+    return cue.free_words == 0 and cue.assertion.status is Status.NEGATED and "," in text[start : name.start]
 
 
 def _leads_to(text: str, cue: _Cue, name: Place, directions: Sequence[Place]) -> bool:
@@ -284,7 +290,7 @@ def _cues_before(text: str, statement: Statement, end: int, directions: Sequence
             cue = _cue(CUES_BEFORE, match, is_before=True)
         written = match.group()
         switches = written.endswith("from") or written.startswith(
-            ("replac", "switch", "swap", "chang", "convert", "narrow", "esc", "de")
+            ("replac", "switch", "swap", "chang", "convert", "narrow", "esc", "de", "exchang", "substitut")
         )
         status = cue.assertion.status
         if status is Status.ACTIVE and is_not_yet_restarted(text, cue.start, cue.end, statement.end):

@@ -12,8 +12,8 @@ STOP: Final = (
     r"(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d"
     r"|(?<!on\s)(?<!at\s)(?<!for\s)(?<!post\s)(?<!upon\s)(?<!prior\sto\s)d/?c(?!\s?[:-]|\s(?:meds?|medications?"
     r"|summary|home|plan|letter|rx|cardioversion|shock|on|with|to|today|tomorrow)\b)|h[eo]ld(?:s|ing)?"
-    r"|withh[eo]ld(?:ing)?|w/h(?:eld)?|ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?"
-    r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning)|withdraw[ns]?|withdrew|de-?prescrib(?:ed?|ing)"
+    r"|withh[eo]ld(?:ing)?|w/h(?:eld)?|(?:self-)?ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?"
+    r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning| from)|withdraw[ns]?|withdrew|de-?prescrib(?:ed?|ing)"
     r"|remove|terminated|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off)"
 )
 MONTH: Final = (
@@ -57,7 +57,7 @@ KIN: Final = (
 FILLER: Final = (
     r"(?:a|an|the|his|her|their|my|your|its|any|some|all|both|other|another|each|either|only|also|and|or|of|with"
     r"|plus|to|on|for|such|as|like|e\.?g\.?|including|includ(?:es|ed?)|home|daily|low|high|dose|doses|oral|iv|po"
-    r"|long-term|new|old|current(?:ly)?|regular(?:ly)?|agents?|drugs?|medications?|medicines?|meds|tablets?"
+    r"|long-term|new|old|current(?:ly)?|usual|regular(?:ly)?|agents?|drugs?|medications?|medicines?|meds|tablets?"
     r"|capsules?|pills?|use|taking|painkillers?|over-the-counter|otc|generic|brand|name|was|were|be|been|him|her"
     r"|them|patient|pt|tabs?|caps?|inj|syp|t|c|sr|mr|xl|er|cr|la|ec|please|start(?:ing)?|inhalers?|cream|ointment"
     r"|gel|drops?|patch(?:es)?|spray|infusion|injections?|prophylactic|still|temporarily|now|it|which|that|he|she"

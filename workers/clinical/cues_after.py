@@ -117,12 +117,20 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         1,
     ),
     (r"avoid(?=\s?(?:[.,;(\u2013-]|$))|not for (?:now|the moment)|not at (?:present|this time)", "negated", 1),
-    (rf"[,;:\u2013-]\s?(?:now |since |so )?(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))", "stopped", 10),
+    (
+        (
+            rf"(?:[,;:\u2013-]\s?(?:now |since |so |has |was )?|(?:and|so|but|hence|therefore) (?:(?:was|is|has|this|it|been|i"
+            rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))"
+            r"|(?:took|taken|take) (?:him|her|me|them) off(?: (?:this|it|them))?"
+        ),
+        "stopped",
+        10,
+    ),
     (r"[:,>\u2013-]\s?(?:please )?avoid\b(?! (?:\w+ing|the|contact))", "negated", 10),
     (
         (
             r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced"
-            r"|led to|resulted in|with|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate"
+            r"|led to|resulted in|with\b|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate"
             rf"|bad|nasty|widespread|generali[sz]ed|past|previous|known|\?)){{0,3}}\s?{REACTION}"
             r"|do not re-?challenge|upsets? (?:his|her|my|the) (?:stomach|tummy)|(?:brings?|brought|comes?|came) (?:(?:him|her|me|them) )?(?:up |out )(?:in|with) (?:an? )?"
             rf"(?:{REACTION}|hives)|(?:triggers?|triggered|exacerbates?|exacerbated|sets? off) (?:his|her|the|an?) (?:\w+ )?"
@@ -140,7 +148,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|(?<!being\s)tapered(?: off)?|(?<!being\s)weaned(?: off)?|switched"
-            r"|replaced|removed|changed to|ended)"
+            r"|(?<!has\s)replaced|removed|changed to|ended)"
         ),
         "stopped",
         4,
@@ -167,7 +175,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         (
             r"(?:now |since |been )?(?:switched|changed|swapped|converted|replaced|substituted|rotated"
             r"|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
-            r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|complete[d]?\b(?! (?:a|the))|finished\b(?! (?:a"
+            r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))|finished\b(?! (?:a"
             r"|the))|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"
             rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since| until| pending| at present| for now|[,.;)]|\s*$)|no longer(?: {TAKE}"
             r"| on| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time"

@@ -12,8 +12,8 @@ from workers.clinical.cue_words import ALLERGY, HERS, NOT, REACTION, START, STOP
 CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
-            rf"(?:do|does|did|should|would|must|will|can|could)(?: {NOT}|n['\u2019]t) (?:{STOP}|skip|miss"
-            rf"|forget)(?: {TAKE})?"
+            rf"(?:do|does|did|should|would|must|will|can|could|has|have|had)(?: {NOT}|n['\u2019]t) (?:{STOP}|skip|miss"
+            rf"|forget)(?: {TAKE})?|(?:instead of|rather than|without|never|before) (?:stopp|discontinu|ceas|withhold|paus)\w+"
         ),
         "active",
         2,
@@ -21,7 +21,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"not only(?: on)?|without (?:missing|interruption)", "active", 2),
     (
         (
-            r"(?:no|without(?: any)?) (?:\w+ )?(?:changes?|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)"
+            r"(?:no|without(?: any)?) (?:\w+ )?(?:changes?|rash(?:es)?|bleeding|wheeze|itch(?:ing)?|swelling|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)"
             r"|complaints?|relief|improvement|response|benefit|reactions?|trouble|doubt"
             r"|need for dose change)(?: (?:in|to|with|from|on|of|for))?"
         ),
@@ -82,7 +82,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
             rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
-            r"|who) was|was) (?:on|taking|using)|previous(?:ly)?(?: tried)?|past (?:use|trial|course) of"
+            r"|who) was|was) (?:on|taking|using)|previously(?: tried)?|past (?:use|trial|course) of"
             r"|history of (?=\w+ use)|failed(?: on| with)?|(?:did(?: not|n['\u2019]t)|failed to) respond to|g[ai]ven? up(?: taking| on)?|(?:has |have "
             r"|had )?(?:tried|trialled)|(?:un"
             r"|not )able to get on with|did not get on with|ran out of|run out of"
@@ -107,12 +107,10 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (rf"den(?:ies|ied|ying)(?: (?:\w+ ){{0,4}}?(?:{TAKE}|use of))?", "negated", 12),
     (
         (
-            r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|instead of|rather than"
-            r"|in place of|contra-?indicat\w*|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
+            r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|contra-?indicat\w*|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
             r"|(?:would|prefers?|rather) not(?: to)? (?:take|have|start|try)|decid(?:ed|ing) against"
             r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)|no (?:need"
-            r"|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))|in lieu of"
-            r"|counselled against|precludes?"
+            r"|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))|counselled against|precludes?"
         ),
         "negated",
         3,
@@ -135,6 +133,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         "negated",
         2,
     ),
+    (r"instead of|rather than|in place of|in lieu of", "negated", 0),
     (rf"never (?:been )?(?:on|had|{TAKE}|{START})", "negated", 2),
     (r"no|nil|without|neither|nor", "negated", 2),
     (
@@ -154,23 +153,24 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"replac(?:e|ed|ing)|switch(?:ed|ing)?|narrow(?:ed|ing)?|(?:de-?)?escalat(?:e|ed|ing)|swap(?:ped|ping)?"
-            r"|in exchange for"
+            r"|in exchange for|exchang(?:e|ed|ing)"
         ),
         "stopped",
         1,
     ),
+    (r"previous(?:(?: failed)? (?:use|trials?|treatment|therapy|exposure) (?:of|with|to))?", "stopped", 0),
     (r"to|with|by|for|onto", "switched", 0),
     (
         (
             r"(?:taken|taking|wean(?:ed|ing)?|taper(?:ed|ing)?|come|came|coming|gone|went|stay(?:ing|ed)?|been|now"
-            rf"|is){HERS} off(?: of)?|off(?: of)?(?! the)"
+            rf"|is){HERS} off(?: of)?|off(?: of)?(?! (?:the|by|work|sick))"
         ),
         "stopped",
         1,
     ),
     (
         (
-            r"(?:complet(?:ed|es|ing)|finish(?:ed|es|ing))(?: (?:a|an|the|his|her|their|full|\S{1,8}[\s-]days?"
+            r"(?:complet(?:ed|es|ing)(?! (?:forms?|paperwork|the form|chemo|cycles?|\d cycles))|finish(?:ed|es|ing))(?: (?:a|an|the|his|her|their|full|\S{1,8}[\s-]days?"
             r"|\S{1,8}[\s-]weeks?|\d/\d{1,2}|short|long|first|second)){0,4}(?: courses?(?: of)?| of)?"
             r"|(?:status )?post[\s-]courses? of"
         ),
@@ -179,7 +179,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"{STOP}{HERS}(?: (?:{TAKE}|giving|treatment with|the use of|of))?|(?:discontinuation|cessation"
+            rf"{STOP}{HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving|treatment with|the use of|of))?|(?:discontinuation|cessation"
             r"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
         ),
         "stopped",
@@ -187,7 +187,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:known )?(?:severe(?:ly)? )?(?:(?:allergic|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
+            rf"(?:known )?(?:severe(?:ly)? )?(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)(?<!milk\s)(?<!seasonal\s)"
+            rf"(?!\w+ (?:clinic|service|testing|nurse|specialist|season|symptoms))(?:(?:allergic|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
             rf"|{ALLERGY}(?: (?:to"
             rf"|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?|intolerant (?:of|to)|known sensitivity to"
             rf"|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty |severe )?reactions? (?:\w+ ){{0,4}}?(?:to|of"

@@ -53,7 +53,7 @@ _SECTIONS: Final = tuple(
         (
             Section.OTHER,
             "none",
-            r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|food allerg",
+            r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|(?:food|nut|fever|pollen|egg|milk|seasonal|shellfish) allerg",
         ),
         (
             Section.FAMILY,

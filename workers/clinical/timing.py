@@ -13,7 +13,8 @@ _CONDITION: Final = phrases(CONDITION, re.NOFLAG)
 _STOPS: Final = phrases(LATER, re.NOFLAG)
 _AFTER_A_WHILE: Final = phrases(
     rf"\b(?:in|over|after) (?:about |another |a further )?{_NUMBER}(?:\s?[-\u2013]\s?\d{{1,2}}| to \w{{1,6}})?[\s-]?"
-    r"(?:more |further |/)?(?:days?|weeks?|months?|years?|7|52|12)\b(?! ago)",
+    r"(?:more |further |/)?(?:days?|weeks?|months?|years?|7|52|12)\b(?! ago)|\b(?:if|when|once|unless|in case"
+    r"|for (?:hr|bp|sbp|map|pulse|k|inr|egfr|systolic))\b",
     re.NOFLAG,
 )
 _STARTS_AGAIN: Final = phrases(r"(?:to |can |may |please )?(?:re-?start|resume|re-?commence|re-?introduce)\b", re.NOFLAG)
@@ -24,8 +25,8 @@ _NOT_YET: Final = phrases(
 )
 _ENDS: Final = re.compile(r"[.;!?\n|(]|,\s|\b(?:and|but)\b")
 _RESTARTED: Final = phrases(
-    r"\b(?:but|and|now|since|then|been|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
-    r" (?:re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))",
+    r"\b(?:but|and|now|since|then|been|is|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
+    r" (?:back on|re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))",
     re.NOFLAG,
 )
 _STOPPED_SINCE: Final = phrases(
