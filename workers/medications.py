@@ -290,7 +290,7 @@ def _span(text: str, start: int, end: int) -> Span:
     return Span(text=text[start:end], start=start, end=end)
 
 
-_FORMS: Final = frozenset({"cream", "ointment", "gel", "lotion", "foam", "infusion", "depot"})
+_FORMS: Final = frozenset({"cream", "ointment", "gel", "lotion", "foam"})
 
 
 def _route(directions: Iterable[Direction]) -> Route | None:

@@ -13,8 +13,8 @@ _FIRM: Final = r"(?:\w+ly |all |both |then |now |since |already |recently |again
 CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
-            rf"{NOT} (?:been )?tak(?:ing|en) (?:it |this )?(?:since|x\s?\d|any\s?more|(?:for|in) (?:the )?(?:last|past|over"
-            r"|several|many|some|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld|w/h|pause[d]?|suspend(?:ed)?"
+            rf"{NOT} (?:been )?(?:tak(?:ing|en)|us(?:ed|ing)) (?:it |this )?(?:since|x\s?\d|any\s?more|(?:for|in) (?:the )?(?:last|past|over"
+            r"|several|many|some|months|years|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld|w/h|pause[d]?|suspend(?:ed)?"
             r"|omit(?:ted)?)(?: it)?(?= (?:until|whil(?:e|st)|pending))"
         ),
         "stopped",
@@ -121,6 +121,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"(?:[,;:\u2013-]\s?(?:now |since |so |has |was )?|(?:and|so|but|hence|therefore) (?:(?:was|is|has|this|it|been|i"
             rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))"
+            r"|and (?:was |then |has been )?(?:replaced|switched|changed|swapped|substituted) (?:with|by|to|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?"
             r"|(?:took|taken|take) (?:him|her|me|them) off(?: (?:this|it|them))?"
         ),
         "stopped",
@@ -173,7 +174,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:now |since |been )?(?:switched|changed|swapped|converted|replaced|substituted|rotated"
+            r"(?:now |since |been )?(?:switched|changed|swapped|converted|replaced|substituted|rotated|stepped down|escalated|de-?escalated|narrowed"
             r"|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
             r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))|finished\b(?! (?:a"
             r"|the))|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"

@@ -109,7 +109,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         (
             r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|contra-?indicat\w*|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
             r"|(?:would|prefers?|rather) not(?: to)? (?:take|have|start|try)|decid(?:ed|ing) against"
-            r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)|no (?:need"
+            r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)|h[eo]ld(?:ing)? off(?: on)?(?: (?:start|add|giv|prescrib)ing)?|no (?:need"
             r"|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))|counselled against|precludes?"
         ),
         "negated",
@@ -122,7 +122,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             r"|trial\w*|of|for|about|introduc\w*|commenc\w*|with|to|pros and cons|a trial|trial|the|options?|role"
             r"|possibility|putting)){0,4}|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well"
             r"|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require|try|add|start|use|want"
-            r"|like|be suitable for|switch to|move to|trial|have)|offer(?:ed|s|ing)?|options?(?::| (?:of"
+            r"|like|be suitable for|switch to|move to|trial|have)|talk(?:ed|ing) (?:about|through)|offer(?:ed|s|ing)?|options?(?::| (?:of"
             r"|include[sd]?:?|would be|are|is|being))|think(?:ing)? (?:about|of)(?: (?:add|start|try|switch"
             r"|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)"
             r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i "
@@ -158,7 +158,15 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         "stopped",
         1,
     ),
-    (r"previous(?:(?: failed)? (?:use|trials?|treatment|therapy|exposure) (?:of|with|to))?", "stopped", 0),
+    (
+        (
+            r"previous(?! (?:mi|cva|stroke|tia|pe|dvt|vte|af|nstemi|stemi|history|medical|surgical|surgery|episodes?"
+            r"|admissions?|cancer|cabg|pci|stents?|fractures?|smoker|dose|attacks?|bleed|seizures?|dr?ug)\b)"
+            r"(?:(?: failed)? (?:use|trials?|treatment|therapy|exposure) (?:of|with|to))?"
+        ),
+        "stopped",
+        1,
+    ),
     (r"to|with|by|for|onto", "switched", 0),
     (
         (
@@ -250,7 +258,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         2,
     ),
     (rf"(?<!or\s){TAKE}", "active", 2),
-    (r"on|given|giv(?:e|es|ing)|gave|add(?:ed|ing)?|bought|buys", "active", 0),
+    (r"on|now|given|giv(?:e|es|ing)|gave|add(?:ed|ing)?|bought|buys", "active", 0),
     (
         (r"requir(?:es|ed|ing)|trial of|apply|inject(?:s|ed)?|inhal(?:e|es)|needs?|uses|using|instil(?:l)?"),
         "active",

@@ -65,8 +65,8 @@ _ROUTES: Final = (
             r"|per os|p\.o\.?|p/o|po"
         ),
     ),
-    ("intravenous", r"intravenous(?:ly|(?! (?:access|fluids?|antibiotics?|therapy|hydration|contrast|line|drug)))|i\.v\.?|i/v|ivpb|ivp|ivi|iv(?! (?:access|lines?|cannula|fluids?|antibiotics?|abx|saline|hydration|site|drug use|contrast|therapy))|into (?:a|the) vein|(?:as an?|by|via) (?:\w+ )?infusion|infusion(?! (?:of|reaction|site|pump|suite|clinic))|drip|pca"),
-    ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im|into (?:a|the) muscle|depot"),
+    ("intravenous", r"intravenous(?:ly|(?! (?:access|fluids?|antibiotics?|therapy|hydration|contrast|line|drug)))|i\.v\.?|i/v|ivpb|ivp|ivi|iv(?! (?:access|lines?|cannula|fluids?|antibiotics?|abx|saline|hydration|site|drug use|contrast|therapy))|into (?:a|the) vein"),
+    ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im|into (?:a|the) muscle"),
     (
         "subcutaneous",
         (
@@ -144,7 +144,7 @@ _ROUTE = phrases(
     + r")(?![\w-])",
     re.NOFLAG,
 )
-_WEAK_ROUTES: Final = frozenset({"top", "td", "os", "ou", "infusion", "drip", "vag"})
+_WEAK_ROUTES: Final = frozenset({"top", "td", "os", "ou", "vag"})
 """Taken for a route only directly after a name or another direction."""
 _BODY_PART: Final = re.compile(r"\b(?:eyes?|ears?|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound|parts|nose)$")
 _IS_APPLIED: Final = re.compile(

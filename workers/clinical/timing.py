@@ -23,7 +23,7 @@ _NOT_YET: Final = phrases(
     r"|when|once|if|until|post-?op|at (?:follow|clinic|review|gp))",
     re.NOFLAG,
 )
-_ENDS: Final = re.compile(r"[.;!?\n|(]|,\s|\b(?:and|but)\b")
+_ENDS: Final = re.compile(r"[.;:!?\n|(]|,\s|\s[-\u2013]\s|\b(?:and|but|then|re-?start|resume|re-?commence)\b")
 _RESTARTED: Final = phrases(
     r"\b(?:but|and|now|since|then|been|is|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
     r" (?:back on|re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))",
@@ -31,7 +31,7 @@ _RESTARTED: Final = phrases(
 )
 _STOPPED_SINCE: Final = phrases(
     r"\b(?:but|and|this|it|which|that|then|later|subsequently|;)(?: (?:it|this|has|had|have|was|since|now|later|then"
-    rf"|subsequently|to)){{0,3}} (?:was|been|be)(?: \w{{1,8}}ly)? (?:{STOP}|completed|finished)\b(?! if)",
+    rf"|subsequently|to)){{0,3}} (?:was|been|be)(?: \w{{1,8}}ly)? (?:{STOP}|completed|finished)\b(?! if)|\b(?:and|but) (?:then|later|subsequently|eventually|finally) {STOP}\b",
     re.NOFLAG,
 )
 
