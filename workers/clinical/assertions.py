@@ -174,16 +174,17 @@ def _reached_from_before(
             nearest = next(reaching, nearest)
         found = _Reached(nearest, 0) if nearest else None
         ends = carried and _ends_at_comma(text, carried.cue, gap_start, name)
-        if found is None and carried and not ends and not own and _carries_to(text, carried.cue, gap_start, name, directions):
+        if (
+            found is None
+            and carried
+            and not ends
+            and not own
+            and _carries_to(text, carried.cue, gap_start, name, directions)
+        ):
             found = _Reached(carried.cue, carried.names_passed + 1)
         reached.append(found)
         gap_start = name.end
     return reached
-
-
-def _ends_at_comma(text: str, cue: _Cue, start: int, name: Place) -> bool:
-    """Whether the cue reaches no further than a comma: "rather than codeine, tramadol was used"."""
-    return cue.free_words == 0 and cue.assertion.status is Status.NEGATED and "," in text[start : name.start]
 
 
 def _leads_to(text: str, cue: _Cue, name: Place, directions: Sequence[Place]) -> bool:
@@ -196,6 +197,8 @@ def _leads_to(text: str, cue: _Cue, name: Place, directions: Sequence[Place]) ->
 
 def _carries_to(text: str, cue: _Cue, start: int, name: Place, directions: Sequence[Place]) -> bool:
     """Whether a cue before `start` reaches the name after it; what is said in parentheses ends with them."""
+    if cue.free_words == 0 and cue.assertion.status is Status.NEGATED and "," in text[start : name.start]:
+        return False  # "rather than codeine, tramadol was used"
     return ")" not in _blank(text, start, name.start, directions) and _reaches(
         text, cue, start, name.start, directions
     )
@@ -214,8 +217,7 @@ def _reached_from_after(
         for match in _AFTER.finditer(text, name.end, min(gap_end, name.end + _REACH_CHARS)):
             cue = _cue(CUES_AFTER, match)
             if _belongs_to_next(text, name, cue, gap_end, statement, directions) or (
-                cue.assertion.status is Status.STOPPED
-                and is_for_later(text, name.end, cue.start, cue.end, gap_end)
+                cue.assertion.status is Status.STOPPED and is_for_later(text, name.end, cue.start, cue.end, gap_end)
             ):
                 continue
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.

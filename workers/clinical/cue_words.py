@@ -40,7 +40,10 @@ BE: Final = (
 
 CONDITION: Final = r"\b(?:if|unless|in case|until|then|when|once|after|before|can|could|may|might)\b[^.;:\n|]{0,60}$"
 """What makes "stop" something for later where it stands before it: "2 tablets daily for 5 days, then stop"."""
-LATER: Final = r"(?:to |can |may )?(?:stop|hold|omit|discontinue|withhold|pause|cease|suspend|wean(?:ing)?|taper(?:ing)?|com(?:e|ing))\b"
+LATER: Final = (
+    r"(?:to |can |may )?(?:stop|hold|omit|discontinue|withhold|pause|cease|suspend|wean(?:ing)?"
+    r"|taper(?:ing)?|com(?:e|ing))\b"
+)
 """The cues that a condition before them makes something for later."""
 ELLIPTIC_WORDS: Final = (
     r"now|since|this|it|that|is|was|has|have|had|been|agreed|advised|asked|told|to|be|please|will|i|we|he|she|they"

@@ -13,8 +13,10 @@ _FIRM: Final = r"(?:\w+ly |all |both |then |now |since |already |recently |again
 CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
-            rf"{NOT} (?:been )?(?:tak(?:ing|en)|us(?:ed|ing)) (?:it |this )?(?:since|x\s?\d|any\s?more|(?:for|in) (?:the )?(?:last|past|over"
-            r"|several|many|some|months|years|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld|w/h|pause[d]?|suspend(?:ed)?"
+            rf"{NOT} (?:been )?(?:tak(?:ing|en)|us(?:ed|ing)) (?:it |this )?(?:since|x\s?\d|any\s?more|(?:for"
+            rf"|in) (?:the )?(?:last|past|over"
+            r"|several|many|some|months|years|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld"
+            r"|w/h|pause[d]?|suspend(?:ed)?"
             r"|omit(?:ted)?)(?: it)?(?= (?:until|whil(?:e|st)|pending))"
         ),
         "stopped",
@@ -91,7 +93,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"(?:has |have )?(?:{NOT}|n['\u2019]t)"
             r" (?:been )?(?:ordered|renewed|requested|re-?prescribed|re-?ordered|collected|refilled|issued)"
             r"(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))|not on (?:the )?repeat|lapsed|last issued"
-            r" (?:in )?(?:\w{3,9} )?(?:\d{1,2}/){0,2}(?:19|20)?\d\d|(?:none|nil|not(?: taken| had| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d"
+            r" (?:in )?(?:\w{3,9} )?(?:\d{1,2}/){0,2}(?:19|20)?\d\d|(?:none|nil|not(?: taken| had"
+            r"| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d"
             r"|\w+ (?:years?|months?|weeks?) ago)|drug holiday|treatment break|inactive\b"
             r"|(?<=\S)~~(?!\w)"
         ),
@@ -100,8 +103,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:(?:to|for|will|can|should|plan(?:ned)? to|aim to|please|due to) )?(?:be )?(?:re-?start(?:ed)?|resumed?"
-            r"|re-?commenced?|re-?introduced?)(?: (?:it|this))?(?= (?:(?:on )?(?:mon|tue|wed|thu|fri|sat|sun)|on \d|tomorrow"
+            r"(?:(?:to|for|will|can|should|plan(?:ned)? to|aim to|please|due to) )?(?:be )?(?:re-?start(?:ed)?"
+            r"|resumed?"
+            r"|re-?commenced?|re-?introduced?)(?: (?:it|this))?(?= (?:(?:on )?(?:mon|tue|wed|thu|fri|sat|sun)"
+            r"|on \d|tomorrow"
             r"|next|in (?:an?|one|two|three|\d)|when|once|if|after|post|following|pending|only))"
         ),
         "stopped",
@@ -110,7 +115,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?:in|during) {MONTH},?(?: (?:19|20)\d\d)? for \w{{1,8}} (?:days?|weeks?|months?)|for \w{{1,8}}"
-            rf" (?:days?|weeks?|months?|years?) (?:in|during|last) (?:(?:early |late )?(?:19|20)\d\d|{MONTH}|year|month|week|spring"
+            rf" (?:days?|weeks?|months?|years?) (?:in|during|last) (?:(?:early |late )?(?:19|20)\d\d|{MONTH}"
+            rf"|year|month|week|spring"
             r"|summer|autumn|winter)|(?:from )?(?:19|20)\d\d\s?(?:-|\u2013|to|until)\s?(?:(?:19|20)\d\d|\d\d(?=\)))"
         ),
         "stopped",
@@ -119,9 +125,11 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (r"avoid(?=\s?(?:[.,;(\u2013-]|$))|not for (?:now|the moment)|not at (?:present|this time)", "negated", 1),
     (
         (
-            rf"(?:[,;:\u2013-]\s?(?:now |since |so |has |was )?|(?:and|so|but|hence|therefore) (?:(?:was|is|has|this|it|been|i"
+            rf"(?:[,;:\u2013-]\s?(?:now |since |so |has |was )?|(?:and|so|but|hence|therefore) (?:(?:was|is|has"
+            rf"|this|it|been|i"
             rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))"
-            r"|and (?:was |then |has been )?(?:replaced|switched|changed|swapped|substituted) (?:with|by|to|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?"
+            r"|and (?:was |then |has been )?(?:replaced|switched|changed|swapped|substituted) (?:with|by|to"
+            r"|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?"
             r"|(?:took|taken|take) (?:him|her|me|them) off(?: (?:this|it|them))?"
         ),
         "stopped",
@@ -133,9 +141,12 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"(?:(?:which|that) )?(?:caus(?:es|ed|ing)|g[ai]ve(?:s|n)?|brought (?:him|her|me) out in|produced"
             r"|led to|resulted in|with\b|\u2192|->|=>|[:(\u2013-])(?:\s?(?:him|her|them|me|a|an|severe|mild|moderate"
             rf"|bad|nasty|widespread|generali[sz]ed|past|previous|known|\?)){{0,3}}\s?{REACTION}"
-            r"|do not re-?challenge|upsets? (?:his|her|my|the) (?:stomach|tummy)|(?:brings?|brought|comes?|came) (?:(?:him|her|me|them) )?(?:up |out )(?:in|with) (?:an? )?"
-            rf"(?:{REACTION}|hives)|(?:triggers?|triggered|exacerbates?|exacerbated|sets? off) (?:his|her|the|an?) (?:\w+ )?"
-            r"(?:asthma|attack|bronchospasm|wheeze)|could(?: not|n['\u2019]t) (?:tolerate|take it)|did(?: not|n['\u2019]t)"
+            r"|do not re-?challenge|upsets? (?:his|her|my|the) (?:stomach|tummy)|(?:brings?|brought|comes?"
+            r"|came) (?:(?:him|her|me|them) )?(?:up |out )(?:in|with) (?:an? )?"
+            rf"(?:{REACTION}|hives)|(?:triggers?|triggered|exacerbates?|exacerbated|sets? off) (?:his|her|the"
+            rf"|an?) (?:\w+ )?"
+            r"(?:asthma|attack|bronchospasm|wheeze)|could(?: not|n['\u2019]t) (?:tolerate|take it)|did(?: not"
+            r"|n['\u2019]t)"
             r" (?:tolerate|agree with)|makes? (?:him|her|me) (?:sick|ill"
             rf"|vomit|unwell|nauseous|drowsy|itch\w{{0,3}})|(?:adverse |allergic |severe |bad )?reaction\b(?! to)"
             r"|causes (?:him |her |me )?(?:\w+ )?(?:hallucinations|nausea|vomiting|confusion|wheeze)"
@@ -148,7 +159,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (r"no longer (?:needed|required|prescribed|indicated|taken|takes|taking|on it|uses|using)", "stopped", 10),
     (
         (
-            rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|(?<!being\s)tapered(?: off)?|(?<!being\s)weaned(?: off)?|switched"
+            rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|(?<!being\s)tapered(?: off)?"
+            rf"|(?<!being\s)weaned(?: off)?|switched"
             r"|(?<!has\s)replaced|removed|changed to|ended)"
         ),
         "stopped",
@@ -174,11 +186,14 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:now |since |been )?(?:switched|changed|swapped|converted|replaced|substituted|rotated|stepped down|escalated|de-?escalated|narrowed"
+            r"(?:now |since |been )?(?:switched|changed|swapped|converted|replaced|substituted|rotated"
+            r"|stepped down|escalated|de-?escalated|narrowed"
             r"|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
-            r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))|finished\b(?! (?:a"
+            r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))"
+            r"|finished\b(?! (?:a"
             r"|the))|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"
-            rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since| until| pending| at present| for now|[,.;)]|\s*$)|no longer(?: {TAKE}"
+            rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since| until| pending| at present"
+            rf"| for now|[,.;)]|\s*$)|no longer(?: {TAKE}"
             r"| on| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time"
             rf"|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august|september"
             r"|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|last|recently|(?:her|his"
@@ -186,8 +201,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|this admission)|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave"
             r"|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))|(?:caused|made (?:him"
             r"|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)|no (?:benefit|effect)\b"
-            r"|ineffective|(?:(?:was |were |of )?(?:little|no|of no|limited) (?:use|help|avail|good|help)\b)|unhelpful|unsuccessful(?:ly)?"
-            r"|(?:lost|losing) (?:its|their) effect|(?:stopped|no longer) work(?:ing|ed|s)|(?:could(?: not|n['\u2019]t)"
+            r"|ineffective|(?:(?:was |were |of )?(?:little|no|of no|limited) (?:use|help|avail|good|help)\b)"
+            r"|unhelpful|unsuccessful(?:ly)?"
+            r"|(?:lost|losing) (?:its|their) effect|(?:stopped|no longer) work(?:ing|ed|s)|(?:could(?: not"
+            r"|n['\u2019]t)"
             r"|was unable to|unable to) (?:continue|get on with|manage|persist)|did(?: not|n['\u2019]t) get on with"
             r"|(?:secondary )?loss of response|lost response|failed\b|without (?:any |much )?(?:benefit|effect"
             r"|success))"

@@ -12,8 +12,10 @@ from workers.clinical.cue_words import ALLERGY, HERS, NOT, REACTION, START, STOP
 CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
-            rf"(?:do|does|did|should|would|must|will|can|could|has|have|had)(?: {NOT}|n['\u2019]t) (?:{STOP}|skip|miss"
-            rf"|forget)(?: {TAKE})?|(?:instead of|rather than|without|never|before) (?:stopp|discontinu|ceas|withhold|paus)\w+"
+            rf"(?:do|does|did|should|would|must|will|can|could|has|have|had)(?: {NOT}|n['\u2019]t) (?:{STOP}"
+            rf"|skip|miss"
+            rf"|forget)(?: {TAKE})?|(?:instead of|rather than|without|never|before) (?:stopp|discontinu|ceas"
+            rf"|withhold|paus)\w+"
         ),
         "active",
         2,
@@ -21,7 +23,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"not only(?: on)?|without (?:missing|interruption)", "active", 2),
     (
         (
-            r"(?:no|without(?: any)?) (?:\w+ )?(?:changes?|rash(?:es)?|bleeding|wheeze|itch(?:ing)?|swelling|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)"
+            r"(?:no|without(?: any)?) (?:\w+ )?(?:changes?|rash(?:es)?|bleeding|wheeze|itch(?:ing)?|swelling"
+            r"|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)"
             r"|complaints?|relief|improvement|response|benefit|reactions?|trouble|doubt"
             r"|need for dose change)(?: (?:in|to|with|from|on|of|for))?"
         ),
@@ -83,7 +86,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
             rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
             r"|who) was|was) (?:on|taking|using)|previously(?: tried)?|past (?:use|trial|course) of"
-            r"|history of (?=\w+ use)|failed(?: on| with)?|(?:did(?: not|n['\u2019]t)|failed to) respond to|g[ai]ven? up(?: taking| on)?|(?:has |have "
+            r"|history of (?=\w+ use)|failed(?: on| with)?|(?:did(?: not|n['\u2019]t)|failed to) respond to"
+            r"|g[ai]ven? up(?: taking| on)?|(?:has |have "
             r"|had )?(?:tried|trialled)|(?:un"
             r"|not )able to get on with|did not get on with|ran out of|run out of"
         ),
@@ -103,14 +107,22 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         "negated",
         3,
     ),
-    (r"await(?:s|ing)(?: (?:approval|funding|start|supply) (?:for|of))?|(?:yet|still) to (?:start|begin|commence|collect)|hasn['\u2019]t started", "negated", 2),
+    (
+        r"await(?:s|ing)(?: (?:approval|funding|start|supply) (?:for|of))?|(?:yet|still) to (?:start|begin"
+        r"|commence|collect)|hasn['\u2019]t started",
+        "negated",
+        2,
+    ),
     (rf"den(?:ies|ied|ying)(?: (?:\w+ ){{0,4}}?(?:{TAKE}|use of))?", "negated", 12),
     (
         (
-            r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|contra-?indicat\w*|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
+            r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|contra-?indicat\w*"
+            r"|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
             r"|(?:would|prefers?|rather) not(?: to)? (?:take|have|start|try)|decid(?:ed|ing) against"
-            r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)|h[eo]ld(?:ing)? off(?: on)?(?: (?:start|add|giv|prescrib)ing)?|no (?:need"
-            r"|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))|counselled against|precludes?"
+            r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)"
+            r"|h[eo]ld(?:ing)? off(?: on)?(?: (?:start|add|giv|prescrib)ing)?|no (?:need"
+            r"|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))"
+            r"|counselled against|precludes?"
         ),
         "negated",
         3,
@@ -122,7 +134,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             r"|trial\w*|of|for|about|introduc\w*|commenc\w*|with|to|pros and cons|a trial|trial|the|options?|role"
             r"|possibility|putting)){0,4}|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well"
             r"|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require|try|add|start|use|want"
-            r"|like|be suitable for|switch to|move to|trial|have)|talk(?:ed|ing) (?:about|through)|offer(?:ed|s|ing)?|options?(?::| (?:of"
+            r"|like|be suitable for|switch to|move to|trial|have)|talk(?:ed|ing) (?:about|through)|offer(?:ed|s"
+            r"|ing)?|options?(?::| (?:of"
             r"|include[sd]?:?|would be|are|is|being))|think(?:ing)? (?:about|of)(?: (?:add|start|try|switch"
             r"|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)"
             r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i "
@@ -178,7 +191,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:complet(?:ed|es|ing)(?! (?:forms?|paperwork|the form|chemo|cycles?|\d cycles))|finish(?:ed|es|ing))(?: (?:a|an|the|his|her|their|full|\S{1,8}[\s-]days?"
+            r"(?:complet(?:ed|es|ing)(?! (?:forms?|paperwork|the form|chemo|cycles?|\d cycles))|finish(?:ed|es"
+            r"|ing))(?: (?:a|an|the|his|her|their|full|\S{1,8}[\s-]days?"
             r"|\S{1,8}[\s-]weeks?|\d/\d{1,2}|short|long|first|second)){0,4}(?: courses?(?: of)?| of)?"
             r"|(?:status )?post[\s-]courses? of"
         ),
@@ -187,7 +201,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"{STOP}{HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving|treatment with|the use of|of))?|(?:discontinuation|cessation"
+            rf"{STOP}{HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving"
+            rf"|treatment with|the use of|of))?|(?:discontinuation|cessation"
             r"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
         ),
         "stopped",
@@ -196,7 +211,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?:known )?(?:severe(?:ly)? )?(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)(?<!milk\s)(?<!seasonal\s)"
-            rf"(?!\w+ (?:clinic|service|testing|nurse|specialist|season|symptoms))(?:(?:allergic|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
+            rf"(?!\w+ (?:clinic|service|testing|nurse|specialist|season|symptoms))(?:(?:allergic"
+            rf"|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
             rf"|{ALLERGY}(?: (?:to"
             rf"|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?|intolerant (?:of|to)|known sensitivity to"
             rf"|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty |severe )?reactions? (?:\w+ ){{0,4}}?(?:to|of"
@@ -208,7 +224,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (rf"{REACTION} (?:to|with|from|after|on|following|secondary to)(?: (?:{TAKE}|receiving))?", "allergy!", 2),
     (
         (
-            r"(?:had|after|following|received|despite|previous|recent|was given|been given|(?:was|been) treated with)"
+            r"(?:had|after|following|received|despite|previous|recent|was given|been given|(?:was"
+            r"|been) treated with)"
             r"(?: (?:a|an|the|two|three|several|multiple|short|long|recent|first|second|\d{1,2}[\s-]days?"
             r"|\w{1,9}[\s-]days?"
             r"|\d{1,2}[\s-]weeks?|oral|iv)){0,4} courses? of"

@@ -41,7 +41,8 @@ _OFTEN: Final[tuple[tuple[str, float | None], ...]] = (
     (r"q\.i\.d\.?|qid|qds|q\.d\.s\.?", 4),
     (
         (
-            r"q\.d\.?|qd|o\.d\.?|od(?!\s(?:[bt]id|qid|qhs|qpm|q\d))|qday|(?:once|one)[\s-](?:daily|nightly)|daily|dly|every\s?day|each day|/day"
+            r"q\.d\.?|qd|o\.d\.?|od(?!\s(?:[bt]id|qid|qhs|qpm|q\d))|qday|(?:once|one)[\s-](?:daily|nightly)"
+            r"|daily|dly|every\s?day|each day|/day"
             r"|(?:once )?in 24\s?h(?:ou)?rs"
         ),
         1,

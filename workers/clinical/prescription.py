@@ -60,29 +60,47 @@ _ROUTES: Final = (
     (
         "oral",
         (
-            r"by mouth|orally|(?:per )?oral(?! (?:cavity|intake|thrush|hygiene|surgery|candid|ulcer|contracept|fluids?|feed|diet|antibiotics?"
-            r"|steroids?|hypogly|anticoag|medic|mucos|cancer|exam|agents?|therap|rehydration|temp|health|lesion|chemo))"
+            r"by mouth|orally|(?:per )?oral(?! (?:cavity|intake|thrush|hygiene|surgery|candid|ulcer|contracept"
+            r"|fluids?|feed|diet|antibiotics?"
+            r"|steroids?|hypogly|anticoag|medic|mucos|cancer|exam|agents?|therap|rehydration|temp|health|lesion"
+            r"|chemo))"
             r"|per os|p\.o\.?|p/o|po"
         ),
     ),
-    ("intravenous", r"intravenous(?:ly|(?! (?:access|fluids?|antibiotics?|therapy|hydration|contrast|line|drug)))|i\.v\.?|i/v|ivpb|ivp|ivi|iv(?! (?:access|lines?|cannula|fluids?|antibiotics?|abx|saline|hydration|site|drug use|contrast|therapy))|into (?:a|the) vein"),
+    (
+        "intravenous",
+        r"intravenous(?:ly|(?! (?:access|fluids?|antibiotics?|therapy|hydration|contrast|line|drug)))|i\.v\.?"
+        r"|i/v|ivpb|ivp|ivi|iv(?! (?:access|lines?|cannula|fluids?|antibiotics?|abx|saline|hydration|site"
+        r"|drug use|contrast|therapy))|into (?:a|the) vein",
+    ),
     ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im|into (?:a|the) muscle"),
     (
         "subcutaneous",
         (
-            r"subcutaneous(?:ly)?|sub[\s-]?cut\.?|s/cut|(?:via (?:a |the )?)?syringe (?:driver|pump)|csci|(?:under|beneath) the skin|subcu|t34|sub-?cutaneously|sub-?q"
+            r"subcutaneous(?:ly)?|sub[\s-]?cut\.?|s/cut|(?:via (?:a |the )?)?syringe (?:driver|pump)|csci"
+            r"|(?:under|beneath) the skin|subcu|t34|sub-?cutaneously|sub-?q"
             r"|s\.c\.?|s/c|sc|sq"
         ),
     ),
     ("sublingual", r"sublingual(?:ly)?|under (?:the|his|her) tongue|s\.l\.?|s/l|sl|subling"),
-    ("rectal", r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|supps?|enemas?|into the (?:rectum|back passage)|pr(?! (?:interval|bleed|exam|loss|blood|mucus|segment))"),
-    ("vaginal", r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|into the vagina|vag|pessar(?:y|ies)|pv(?! (?:bleed|loss|discharge|exam|spotting))"),
+    (
+        "rectal",
+        r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|supps?|enemas?|into the (?:rectum"
+        r"|back passage)|pr(?! (?:interval|bleed|exam|loss|blood|mucus|segment))",
+    ),
+    (
+        "vaginal",
+        r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|into the vagina|vag|pessar(?:y|ies)|pv(?! (?:bleed|loss"
+        r"|discharge|exam|spotting))",
+    ),
     (
         "topical",
         (
             r"topical(?:ly)?|to (?:the )?(?:skin|affected areas?)|top|cream|foam|scalp application|to (?:the |his "
-            r"|her )?(?:affected (?:skin|parts)|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound)|ointment|lotion"
-            r"|gel|shampoo|emollient|oint|ung|l/a|(?:for )?local(?:ly)? app(?:lication|ly)|applied locally|apply (?:thinly|sparingly"
+            r"|her )?(?:affected (?:skin|parts)|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound)|ointment"
+            r"|lotion"
+            r"|gel|shampoo|emollient|oint|ung|l/a|(?:for )?local(?:ly)? app(?:lication|ly)|applied locally"
+            r"|apply (?:thinly|sparingly"
             r"|locally)|(?:to|on) (?:the )?affected (?:area|site|skin)s?|(?:to|on) (?:the )?skin"
         ),
     ),
@@ -93,7 +111,8 @@ _ROUTES: Final = (
             r"|inhaler)|inhaled|inhalers?(?! technique)|by inhalation|inhalation powder|nebuli[sz]ed|nebuli[sz]er"
             r"|nebules?|nebs?|inh"
             r"|mdi|dpi"
-            r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer|rotahaler|rotacaps?|diskus|nexthaler|genuair|clickhaler|autohaler|forspiro|hfa|respules?"
+            r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer|rotahaler"
+            r"|rotacaps?|diskus|nexthaler|genuair|clickhaler|autohaler|forspiro|hfa|respules?"
             r"|(?:to|be) inhaled?|by nebuli[sz]er|nebuli[sz]e"
         ),
     ),
@@ -102,7 +121,8 @@ _ROUTES: Final = (
         (
             r"intranasal(?:ly)?|nasal(?:ly)?(?: spray| drops)?(?! (?:polyp|congestion|obstruction|cannula"
             r"|discharge|bone|specs))|(?:in|into|to|up) (?:each|both|the) (?:nostrils?|nares)"
-            r"|(?:each|both|either|alternate|left|right) nostrils?|per nostril|nose drops?|(?:in|into|up) (?:the|his|her) nose"
+            r"|(?:each|both|either|alternate|left|right) nostrils?|per nostril|nose drops?|(?:in|into"
+            r"|up) (?:the|his|her) nose"
         ),
     ),
     (
@@ -110,7 +130,8 @@ _ROUTES: Final = (
         (
             r"ophthalmic|(?:in|into|to)(?: (?:each|both|the|his|her|left|right|l|r|affected)){0,2} eyes?"
             r"|eye[\s-]?drops?|eye ointment"
-            r"|(?:both|each|left|right|l|r|b) eyes?|gutt?ae?|eye (?:gel|oint)|conjunctival(?:ly)?|(?:(?<=gtt\s)|(?<=gtts\s)|(?<=drop\s)|(?<=drops\s))(?:o[su]|od(?=\s(?:[bt]id|qid|qhs|qpm|q\d)))|ou|os"
+            r"|(?:both|each|left|right|l|r|b) eyes?|gutt?ae?|eye (?:gel|oint)|conjunctival(?:ly)?|(?:(?<=gtt\s)"
+            r"|(?<=gtts\s)|(?<=drop\s)|(?<=drops\s))(?:o[su]|od(?=\s(?:[bt]id|qid|qhs|qpm|q\d)))|ou|os"
         ),
     ),
     (
@@ -148,7 +169,8 @@ _WEAK_ROUTES: Final = frozenset({"top", "td", "os", "ou", "vag"})
 """Taken for a route only directly after a name or another direction."""
 _BODY_PART: Final = re.compile(r"\b(?:eyes?|ears?|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound|parts|nose)$")
 _IS_APPLIED: Final = re.compile(
-    r"(?:\b(?:drops?|gtts?|oint\w{0,4}|solution|cream|gel|lotion|foam|spray|appl\w{1,5}|instil\w{0,4}|use[ds]?|put|given)"
+    r"(?:\b(?:drops?|gtts?|oint\w{0,4}|solution|cream|gel|lotion|foam|spray|appl\w{1,5}|instil\w{0,4}|use[ds]?"
+    r"|put|given)"
     r"|%)\s\S{0,12}\s{0,2}$"
 )
 """What before a part of the body says that something is put there: "drops to the right eye", not "pain in"."""

@@ -8,7 +8,11 @@ from workers.clinical.quantities import phrases
 
 _REACH_CHARS: Final = 160
 """A relative is looked for in as many characters before the name of the drug."""
-_RELATIVE: Final = phrases(rf"\b(?:(?P<with>by|with|from|to|for|via) (?:(?:his|her|their|the) )?)?{KIN}\b", re.NOFLAG)
+_RELATIVE: Final = phrases(
+    rf"\b(?:(?P<with>by|with|from|to|for|via) (?:(?:his|her|their"
+    rf"|the) )?)?{KIN}\b",
+    re.NOFLAG,
+)
 _WHO: Final = re.compile(r",?\s{1,8}who\b")
 _OTHERS: Final = phrases(
     r"\b(?:he|him|himself|she|herself|patient|pt|i|we|proband|child|baby|infant|boy|girl|aware|present|reports?"

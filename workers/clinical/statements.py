@@ -46,14 +46,19 @@ class Statement:
         return self.heading.section if self.heading else Section.OTHER
 
 
-_MEDICINES: Final = r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy|therapies|inhalers|dmards?|biologics?|antidepressants?|antipsychotics?|antibiotics?|anti-?epileptics?|aeds|asms|agents)"
+_MEDICINES: Final = (
+    r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy"
+    r"|therapies|inhalers|dmards?|biologics?|antidepressants?|antipsychotics?|antibiotics?|anti-?epileptics?"
+    r"|aeds|asms|agents)"
+)
 _SECTIONS: Final = tuple(
     (section, re.compile(rf"\A(?:{whole})\Z|\b(?:{part})", re.IGNORECASE))
     for section, whole, part in (
         (
             Section.OTHER,
             "none",
-            r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|(?:food|nut|fever|pollen|egg|milk|seasonal|shellfish) allerg",
+            r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|(?:food|nut|fever|pollen|egg|milk"
+            r"|seasonal|shellfish) allerg",
         ),
         (
             Section.FAMILY,
@@ -135,7 +140,8 @@ _LABEL: Final = re.compile(
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
     r"|syp|syr|inf"
-    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)|(?<![\w/-])[A-Za-z])\.$",
+    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)"
+    r"|(?<![\w/-])[A-Za-z])\.$",
     re.IGNORECASE,
 )
 _DIRECTION_LINE = re.compile(

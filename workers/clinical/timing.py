@@ -17,7 +17,9 @@ _AFTER_A_WHILE: Final = phrases(
     r"|for (?:hr|bp|sbp|map|pulse|k|inr|egfr|systolic))\b",
     re.NOFLAG,
 )
-_STARTS_AGAIN: Final = phrases(r"(?:to |can |may |please )?(?:re-?start|resume|re-?commence|re-?introduce)\b", re.NOFLAG)
+_STARTS_AGAIN: Final = phrases(
+    r"(?:to |can |may |please )?(?:re-?start|resume|re-?commence|re-?introduce)\b", re.NOFLAG
+)
 _NOT_YET: Final = phrases(
     rf"\b(?:on (?:mon|tue|wed|thu|fri|sat|sun)|tomorrow|next (?:week|month|clinic|visit|review)|in {_NUMBER}[\s/-]"
     r"|when|once|if|until|post-?op|at (?:follow|clinic|review|gp))",
@@ -25,13 +27,15 @@ _NOT_YET: Final = phrases(
 )
 _ENDS: Final = re.compile(r"[.;:!?\n|(]|,\s|\s[-\u2013]\s|\b(?:and|but|then|re-?start|resume|re-?commence)\b")
 _RESTARTED: Final = phrases(
-    r"\b(?:but|and|now|since|then|been|is|was|subsequently|later)(?: (?:has|was|now|since|been|later|subsequently)){0,3}"
+    r"\b(?:but|and|now|since|then|been|is|was|subsequently|later)(?: (?:has|was|now|since|been|later"
+    r"|subsequently)){0,3}"
     r" (?:back on|re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))",
     re.NOFLAG,
 )
 _STOPPED_SINCE: Final = phrases(
     r"\b(?:but|and|this|it|which|that|then|later|subsequently|;)(?: (?:it|this|has|had|have|was|since|now|later|then"
-    rf"|subsequently|to)){{0,3}} (?:was|been|be)(?: \w{{1,8}}ly)? (?:{STOP}|completed|finished)\b(?! if)|\b(?:and|but) (?:then|later|subsequently|eventually|finally) {STOP}\b",
+    rf"|subsequently|to)){{0,3}} (?:was|been|be)(?: \w{{1,8}}ly)? (?:{STOP}|completed|finished)\b(?! if)"
+    rf"|\b(?:and|but) (?:then|later|subsequently|eventually|finally) {STOP}\b",
     re.NOFLAG,
 )
 
