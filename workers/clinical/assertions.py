@@ -173,14 +173,7 @@ def _reached_from_before(
         if nearest is not None and nearest.is_neutral:
             nearest = next(reaching, nearest)
         found = _Reached(nearest, 0) if nearest else None
-        ends = carried and _ends_at_comma(text, carried.cue, gap_start, name)
-        if (
-            found is None
-            and carried
-            and not ends
-            and not own
-            and _carries_to(text, carried.cue, gap_start, name, directions)
-        ):
+        if found is None and carried and not own and _carries_to(text, carried.cue, gap_start, name, directions):
             found = _Reached(carried.cue, carried.names_passed + 1)
         reached.append(found)
         gap_start = name.end

@@ -108,8 +108,10 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         3,
     ),
     (
-        r"await(?:s|ing)(?: (?:approval|funding|start|supply) (?:for|of))?|(?:yet|still) to (?:start|begin"
-        r"|commence|collect)|hasn['\u2019]t started",
+        (
+            r"await(?:s|ing)(?: (?:approval|funding|start|supply) (?:for|of))?|(?:yet|still) to (?:start|begin"
+            r"|commence|collect)|hasn['\u2019]t started"
+        ),
         "negated",
         2,
     ),
@@ -210,7 +212,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:known )?(?:severe(?:ly)? )?(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)(?<!milk\s)(?<!seasonal\s)"
+            rf"(?:known )?(?:severe(?:ly)? )?(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)(?<!milk\s)"
+            r"(?<!seasonal\s)"
             rf"(?!\w+ (?:clinic|service|testing|nurse|specialist|season|symptoms))(?:(?:allergic"
             rf"|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
             rf"|{ALLERGY}(?: (?:to"
