@@ -69,9 +69,11 @@ _ROUTES: Final = (
     ),
     (
         "intravenous",
-        r"intravenous(?:ly|(?! (?:access|fluids?|antibiotics?|therapy|hydration|contrast|line|drug)))|i\.v\.?"
-        r"|i/v|ivpb|ivp|ivi|iv(?! (?:access|lines?|cannula|fluids?|antibiotics?|abx|saline|hydration|site"
-        r"|drug use|contrast|therapy))|into (?:a|the) vein",
+        (
+            r"intravenous(?:ly|(?! (?:access|fluids?|antibiotics?|therapy|hydration|contrast|line|drug)))|i\.v\.?"
+            r"|i/v|ivpb|ivp|ivi|iv(?! (?:access|lines?|cannula|fluids?|antibiotics?|abx|saline|hydration|site"
+            r"|drug use|contrast|therapy))|into (?:a|the) vein"
+        ),
     ),
     ("intramuscular", r"intramuscular(?:ly)?|i\.m\.?|i/m|im|into (?:a|the) muscle"),
     (
@@ -85,13 +87,17 @@ _ROUTES: Final = (
     ("sublingual", r"sublingual(?:ly)?|under (?:the|his|her) tongue|s\.l\.?|s/l|sl|subling"),
     (
         "rectal",
-        r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|supps?|enemas?|into the (?:rectum"
-        r"|back passage)|pr(?! (?:interval|bleed|exam|loss|blood|mucus|segment))",
+        (
+            r"rectal(?:ly)?|p\.r\.(?!n)|p/r|per rectum|suppositor(?:y|ies)|supps?|enemas?|into the (?:rectum"
+            r"|back passage)|pr(?! (?:interval|bleed|exam|loss|blood|mucus|segment))"
+        ),
     ),
     (
         "vaginal",
-        r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|into the vagina|vag|pessar(?:y|ies)|pv(?! (?:bleed|loss"
-        r"|discharge|exam|spotting))",
+        (
+            r"vaginal(?:ly)?|p\.v\.?|p/v|per vagina|into the vagina|vag|pessar(?:y|ies)|pv(?! (?:bleed|loss"
+            r"|discharge|exam|spotting))"
+        ),
     ),
     (
         "topical",

@@ -57,8 +57,10 @@ _SECTIONS: Final = tuple(
         (
             Section.OTHER,
             "none",
-            r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|(?:food|nut|fever|pollen|egg|milk"
-            r"|seasonal|shellfish) allerg",
+            (
+                r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|(?:food|nut|fever|pollen|egg|milk"
+                r"|seasonal|shellfish) allerg"
+            ),
         ),
         (
             Section.FAMILY,
@@ -102,7 +104,8 @@ _SECTIONS: Final = tuple(
 """Each section with its headings: the whole of one, or a part that says it."""
 _PLAIN_WORDS: Final = frozenset(
     {
-        "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "allergen", "agent", "allergies", "allergy",
+        "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "agent", "allergen", "allergies",
+        "allergy",
         "also", "and", "as", "at", "being", "by", "ceased", "changed", "chart", "continue", "continued", "current",
         "currently", "daily", "dhx", "discharge", "discontinued", "do", "doses", "drug", "drugs", "events",
         "existing", "family", "fhx", "following", "for", "from", "given", "held", "history", "hold", "home", "in",
@@ -110,7 +113,8 @@ _PLAIN_WORDS: Final = frozenset(
         "medications", "medicine", "medicines", "meds", "new", "no", "now", "of", "on", "once", "only", "oral",
         "other", "past", "patient", "please", "pre-admission", "prescribed", "prescription", "prescriptions",
         "previous", "prior", "prn", "reactions", "reconciliation", "regular", "repeat", "repeats", "required", "rx",
-        "sensitivities", "social", "started", "stat", "status", "stop", "stopped", "substance", "summary", "tablets", "take",
+        "sensitivities", "social", "started", "stat", "status", "stop", "stopped", "substance", "summary", "tablets",
+        "take",
         "taking", "the", "these", "this", "to", "treatment", "treatments", "tta", "tto", "unchanged", "usual",
         "what", "when", "with", "withheld", "your",
     }
@@ -174,7 +178,7 @@ _LINE_CHARS = 400
 class ClinicalText:
     """A text with its statements, in order, which together cover it."""
 
-    def __init__(self, text: str, is_drug: Callable[[str], bool] = lambda words: False) -> None:
+    def __init__(self, text: str, is_drug: Callable[[str], bool] = lambda _: False) -> None:
         """Read a text; `is_drug` tells the name of a drug: "Codeine: vomiting" is an item rather than a heading."""
         self.text = text
         self._headings: list[Heading] = sorted(
