@@ -193,7 +193,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:complet(?:ed|es|ing)(?! (?:forms?|paperwork|the form|chemo|cycles?|\d cycles))|finish(?:ed|es"
+            r"(?:complet(?:ed|es|ing)(?! (?:the |his |her )?(?:forms?|paperwork))|finish(?:ed|es"
             r"|ing))(?: (?:a|an|the|his|her|their|full|\S{1,8}[\s-]days?"
             r"|\S{1,8}[\s-]weeks?|\d/\d{1,2}|short|long|first|second)){0,4}(?: courses?(?: of)?| of)?"
             r"|(?:status )?post[\s-]courses? of"
