@@ -12,6 +12,7 @@ from jobtracker.logs import json_handler
 from workers import running
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle
+from workers.limits import DocumentSettings
 from workers.tables.settings import TableSettings
 
 settings = Settings.of_process()
@@ -50,7 +51,7 @@ def log_json(logger: logging.Logger, **_: Any) -> None:
 
 
 running.install(app, running.RunSettings.of_process())
-for each in (Budget, TableSettings):
+for each in (Budget, DocumentSettings, TableSettings):
     each.of_process()  # a bad value is told now, not by each job
 
 

@@ -6,6 +6,7 @@ from io import StringIO
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workers.encoding import Text
 from workers.errors import TooLargeError
 from workers.limits import check_characters, document_max_characters
 
@@ -22,7 +23,7 @@ class Heading(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     level: int = Field(description="1 for the topmost level.")
-    text: str = Field(description="The heading's own text.")
+    text: Text = Field(description="The heading's own text.")
     start: int = Field(description="Index of its first character in the document's text.")
     end: int = Field(description="Index behind its last character.")
 

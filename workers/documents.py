@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workers.content import Heading
+from workers.encoding import Text
 from workers.folder import documents_dir, find_file, read_file
 from workers.formats import MEDIA_TYPES, PLAIN, read_content
 from workers.limits import check_characters, check_size
@@ -23,8 +24,8 @@ class Document(BaseModel):
 
     id: str | None = Field(description="The id it was asked for by; null for inline text.")
     media_type: str = Field(description="For example application/pdf.")
-    text: str = Field(description="The whole text: the pages, joined by an empty line.")
-    pages: tuple[str, ...] = Field(description="The text of each page; one entry for a format without pages.")
+    text: Text = Field(description="The whole text: the pages, joined by an empty line.")
+    pages: tuple[Text, ...] = Field(description="The text of each page; one entry for a format without pages.")
     headings: tuple[Heading, ...] = Field(default=(), description="The headings that the format marks as such.")
 
     def __str__(self) -> str:

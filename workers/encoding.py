@@ -1,6 +1,10 @@
 """Turn the bytes of a text file into text."""
 
 import codecs
+import re
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator
 
 from workers.errors import UnreadableError
 
@@ -34,3 +38,14 @@ def _decode_bytes(data: bytes) -> str:
         if encoding != "utf-8":
             raise UnreadableError(f"the file is marked as {encoding} but is not") from error
         return data.decode("cp1252", errors="replace")
+
+
+def without_surrogates(text: str) -> str:
+    """Put U+FFFD in the place of each half of a character: a PDF may have one, and JSON; no library takes it."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+Text: TypeAlias = Annotated[str, AfterValidator(without_surrogates)]
+"""The field of a model that is text for libraries."""

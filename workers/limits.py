@@ -1,27 +1,34 @@
 """How much of a document a worker reads: settings, and the errors that name them."""
 
-import os
+from pydantic import Field
 
+from jobtracker.settings import EnvironmentSettings
 from workers.errors import TooLargeError
 
-_DEFAULT_MAX_BYTES = 64 * 1024 * 1024
-_DEFAULT_MAX_UNPACKED_BYTES = 128 * 1024 * 1024
-_DEFAULT_MAX_CHARACTERS = 32 * 1024 * 1024
+
+class DocumentSettings(EnvironmentSettings):
+    """How much of a document is read."""
+
+    document_max_bytes: int = Field(64 * 1024**2, ge=0, description="The largest input, in bytes.")
+    document_max_unpacked_bytes: int = Field(
+        128 * 1024**2, ge=0, description="How many bytes of a packed file are unpacked."
+    )
+    document_max_characters: int = Field(2**25, ge=0, description="The longest text that is taken out of a document.")
 
 
 def document_max_bytes() -> int:
     """Give the largest input that is read, in bytes: the setting DOCUMENT_MAX_BYTES, by default 64 MiB."""
-    return _setting("DOCUMENT_MAX_BYTES", _DEFAULT_MAX_BYTES)
+    return DocumentSettings.from_env().document_max_bytes
 
 
 def document_max_unpacked_bytes() -> int:
     """Give how many bytes of a packed file are unpacked: DOCUMENT_MAX_UNPACKED_BYTES, by default 128 MiB."""
-    return _setting("DOCUMENT_MAX_UNPACKED_BYTES", _DEFAULT_MAX_UNPACKED_BYTES)
+    return DocumentSettings.from_env().document_max_unpacked_bytes
 
 
 def document_max_characters() -> int:
     """Give the longest text that is taken out of a document: DOCUMENT_MAX_CHARACTERS, by default 32 Mi (2**25)."""
-    return _setting("DOCUMENT_MAX_CHARACTERS", _DEFAULT_MAX_CHARACTERS)
+    return DocumentSettings.from_env().document_max_characters
 
 
 def check_size(size_bytes: int) -> None:
@@ -41,7 +48,3 @@ def check_characters(characters: int, limit: int | None = None) -> None:
     limit = document_max_characters() if limit is None else limit
     if characters > limit:
         raise TooLargeError(f"the text has more characters than DOCUMENT_MAX_CHARACTERS allows: {limit:,}")
-
-
-def _setting(name: str, default: int) -> int:
-    return int(os.environ.get(name) or default)

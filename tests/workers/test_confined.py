@@ -1,5 +1,6 @@
 """Work in a process of its own: what comes back of it, and that no input takes more than its budget."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -55,12 +56,28 @@ def test_a_payload_that_does_not_fit_is_refused_without_its_values():
 
 
 def test_what_nobody_foresaw_is_raised_with_its_traceback():
-    with pytest.raises(WorkFailedError, match="ValueError: unsupported hash type rot13") as caught:
+    with pytest.raises(
+        WorkFailedError, match=r"\AValueError"
+    ) as caught:  # what it says may be of somebody's document
         checksum(algorithm="rot13")
     assert "workers/work/checksum.py" in caught.value.__notes__[0]
+    assert "rot13" not in str(caught.value.__notes__)
+    assert confined_processes() == set()
 
 
-@pytest.mark.parametrize("text", ["", "\ud800", "a\0b", "naïve 日本語 🎈", "x" * 3_000_000])
+def test_a_process_that_can_not_be_started_leaves_nothing(folder, monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(subprocess, "Popen", fail)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(OSError, match="Too many open files"):
+        checksum()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["", "\ud800", "a\0b", "naïve 日本語 🎈", "a\ud83d " * 200, "x" * 3_000_000])
 def test_any_text_gets_there_and_back(text):
     found = run_confined("document_analysis:run", payload={"text": text}, results=None)
     assert found["statistics"]["characters"] == len(text)

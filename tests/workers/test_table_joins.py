@@ -196,3 +196,17 @@ def test_the_joins_of_a_job_are_few():
     steps = [join({"rows": [{"id": 1}]})] * 9
     with pytest.raises(ValidationError, match="9 joins; at most 8"):
         DataProcessingPayload.model_validate({"rows": [{"id": 1}], "steps": steps})
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "right", "full", "semi", "anti"])
+@pytest.mark.parametrize("empty", ["neither", "first", "second"])
+def test_a_join_in_which_nothing_matches_counts_nobody_twice(how, empty):
+    none = {"step": "filter", "where": {"column": "k", "op": "lt", "value": 0}}
+    tables = {"first": {"rows": [{"k": 1}]}, "second": {"rows": [{"k": 2}]}}
+    if empty == "second":
+        tables["second"] = {"text": "k\n", "format": "csv", "csv": {"types": {"k": "integer"}}}
+    steps = [none] if empty == "first" else []
+    joined = {"step": "join", "table": tables["second"], "on": ["k"], "how": how}
+    outcome = process([*steps, joined], **tables["first"]).steps[-1].joined
+    assert outcome is not None
+    assert (outcome.unmatched, outcome.repeated) == (0 if empty == "first" else 1, 0)

@@ -4,6 +4,7 @@ On Linux the kernel keeps it to its budget (setrlimit(2)): an allocation beyond 
 `RLIMIT_CPU` the process is killed by SIGXCPU. macOS does not enforce a limit of the address space.
 """
 
+import errno
 import importlib
 import logging
 import os
@@ -15,10 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
 from workers.confined.frames import read_message, write_message
-from workers.errors import InputError
+from workers.errors import InputError, OverBudgetError
 
 T = TypeVar("T")
 
@@ -27,8 +26,6 @@ _MIB = 1024**2
 _PROGRESS_S = 0.2
 _MOST_LOG_LINES = 100
 """Lines of the libraries' own logs for each job: a damaged file may give one for each of its objects."""
-_MOST_TOLD = 5
-"""Reasons why a payload does not fit."""
 _MOST_KEPT = 0.25
 """The share of a job's memory that may stay in use after it; with more the process ends, and that is free again."""
 
@@ -86,17 +83,18 @@ def main() -> None:
     while is_light and (request := read_message(requests)) is not None:
         answer = _answer(request, outbox)
         is_light = _kept_bytes() <= answer.pop("before") + _MOST_KEPT * request["memory_mb"] * _MIB
-        is_light &= answer["kind"] != "memory"
+        is_light &= answer["kind"] in {"result", "refused"}  # after anything else nobody knows what state it is in
         outbox.send(**answer, is_last=not is_light)
 
 
 def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
     """What the work ends with, and how much memory was in use `before`."""
     outbox.lines_left = _MOST_LOG_LINES
-    before = 0
+    before = None
     try:
         function = _prepared(request["work"])
         before = _kept_bytes()
+        outbox.send("prepared")
         _limit(request["memory_mb"], request["cpu_s"])
         try:
             answer = {"kind": "result", "result": function(_Job(outbox), **request["arguments"])}
@@ -105,20 +103,28 @@ def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
     except MemoryError:
         answer = {"kind": "memory"}
     except InputError as error:
-        answer = {"kind": "refused", "error": type(error).__name__, "message": str(error)}
-    except ValidationError as error:  # without the values, which may be nobody's business
-        answer = {"kind": "refused", "error": InputError.__name__, "message": _what_does_not_fit(error)}
+        answer = _refusal(error)
     except Exception as error:  # noqa: BLE001 -- whatever it is, it is the worker's to tell
-        message = f"{type(error).__name__}: {error}"
-        answer = {"kind": "failed", "message": message, "traceback": traceback.format_exc()}
-    return {**answer, "before": before}
+        if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            answer = _refusal(OverBudgetError("the disk of the worker's temporary files is full: make room there"))
+        else:
+            answer = _failure(error, says_why=before is None)
+    return {**answer, "before": before or 0}
 
 
-def _what_does_not_fit(error: ValidationError) -> str:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    places = [f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in found[:_MOST_TOLD]]
-    more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
-    return f"the payload does not fit. {'; '.join(places)}{more}"
+def _refusal(error: InputError) -> dict[str, Any]:
+    return {"kind": "refused", "error": type(error).__name__, "message": str(error)}
+
+
+def _failure(error: Exception, *, says_why: bool) -> dict[str, Any]:
+    """What nobody foresaw; not what it says of the input, which may be a part of somebody's document."""
+    name = type(error).__name__
+    message = f"{name}: {error}" if says_why else name
+    return {
+        "kind": "failed",
+        "message": message,
+        "traceback": "".join([*traceback.format_tb(error.__traceback__), name]),
+    }
 
 
 def _prepared(work: str) -> Any:

@@ -19,6 +19,9 @@ from workers.errors import OverBudgetError, WorkFailedError
 _TICK_S = 0.2
 """How often a task that waits looks whether its job was cancelled; that asks Redis once a second at most."""
 
+_LOADING_S = 120
+"""How long a process may take to load what the work needs, before it looks at the input."""
+
 _idle: list[ConfinedProcess] = []
 """Kept, for what a process loads takes seconds. No more than there are tasks at a time."""
 os.register_at_fork(after_in_child=_idle.clear)
@@ -88,17 +91,21 @@ def _ask(
         "work": work, "arguments": arguments, "memory_mb": budget.job_memory_mb, "cpu_s": budget.job_cpu_s
     }  # fmt: skip
     takes: dict[str, Callable[..., object]] = {"progress": job.progress, "log": job.log, "logged": _log}
-    until = time.monotonic() + budget.job_wall_s
+    until, limit = time.monotonic() + _LOADING_S, f"its models took longer than {_LOADING_S} s to load"
     for message in process.exchange(request, _TICK_S):
         if message is not None:
             kind = message.pop("kind")
-            if kind not in takes:
+            if kind == "prepared":
+                until = time.monotonic() + budget.job_wall_s
+                limit = f"took longer than {budget.job_wall_s:g} s (JOB_WALL_S)"
+            elif kind in takes:
+                takes[kind](**message)
+            else:
                 return {"kind": kind, **message}
-            takes[kind](**message)
         if job.cancel_requested:
             return None
         if time.monotonic() > until:
-            raise OverBudgetError(f"took longer than {budget.job_wall_s:g} s (JOB_WALL_S)")
+            raise OverBudgetError(limit)
     raise AssertionError  # an exchange does not end by itself
 
 

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,26 +49,21 @@ class ConfinedProcess:
 
     def __init__(self) -> None:
         _remove_left_folders()
-        self._folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
-        self._lock = os.open(self._folder, os.O_RDONLY)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        command = [sys.executable, "-m", "workers.confined"]
-        if sys.platform == "linux":
-            command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
-        its_requests, self._requests = os.pipe()
-        self._answers, its_answers = os.pipe()
-        try:
-            self._process = subprocess.Popen(  # noqa: S603 -- no shell, and nothing of a job
-                command,
-                stdin=its_requests,
-                stdout=its_answers,
-                pass_fds=[self._lock],  # locked as long as either of both is there
-                env=_environment(self._folder),
-                start_new_session=True,  # a terminal's Ctrl-C is for the worker, which ends when its jobs are done
-            )
-        finally:
-            os.close(its_requests)
-            os.close(its_answers)
+        with ExitStack() as undo:  # where one of these fails
+            self._folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
+            undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            self._lock = os.open(self._folder, os.O_RDONLY)
+            undo.callback(os.close, self._lock)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            with ExitStack() as its:
+                its_requests, self._requests = os.pipe()
+                its.callback(os.close, its_requests)
+                undo.callback(os.close, self._requests)
+                self._answers, its_answers = os.pipe()
+                its.callback(os.close, its_answers)
+                undo.callback(os.close, self._answers)
+                self._process = _start(its_requests, its_answers, self._lock, self._folder)
+            self._undo = undo.pop_all()
         for fd in (self._requests, self._answers):
             os.set_blocking(fd, False)
         self._inbox = Inbox(MAX_ANSWER_BYTES)
@@ -123,15 +118,31 @@ class ConfinedProcess:
         """Kill it, wait until it is gone, and remove its folder."""
         self._process.kill()
         self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
-        for fd in (self._requests, self._answers, self._lock):
-            os.close(fd)
+        self._undo.close()
+
+
+def _start(requests: int, answers: int, lock: int, folder: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "-m", "workers.confined"]
+    if sys.platform == "linux":
+        command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
+    return subprocess.Popen(  # noqa: S603 -- no shell, and nothing of a job
+        command,
+        stdin=requests,
+        stdout=answers,
+        pass_fds=[lock],  # locked as long as either of both is there
+        env=_environment(folder),
+        start_new_session=True,  # a terminal's Ctrl-C is for the worker, which ends when its jobs are done
+    )
 
 
 def _environment(folder: Path) -> dict[str, str]:
     """This process's environment, without what a job has no use for: where Redis is, and its password."""
     own = {name.upper() for name in Settings.model_fields}
-    kept = {name: value for name, value in os.environ.items() if name.upper() not in own}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() not in own and not name.upper().startswith(("CELERY_", "FLOWER_", "REDIS_"))
+    }
     path = os.pathsep.join(filter(None, [str(_ROOT), kept.get("PYTHONPATH")]))
     # Each further arena and thread takes 64 MiB of addresses, used or not (mallopt(3)).
     return {**kept, "PYTHONPATH": path, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}

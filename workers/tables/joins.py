@@ -119,7 +119,7 @@ class _Join:
         keys = [quote(key) for _, key in self.keys]
         count = quote(free_name("count", self.right_columns))
         return (
-            "SELECT count_if(n IS NULL), count_if(n > 1), coalesce(sum(n), 0)::HUGEINT FROM "  # noqa: S608 (quoted)
+            "SELECT count(*) - count(n), count(*) FILTER (n > 1), coalesce(sum(n), 0)::HUGEINT FROM "  # noqa: S608 (quoted)
             f"(SELECT r.{count} AS n FROM {self.left} l LEFT JOIN (SELECT {', '.join(keys)}, count(*) AS {count} "
             f"FROM {self.right} GROUP BY {', '.join(keys)}) r ON {self.equal()})"
         )

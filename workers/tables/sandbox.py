@@ -133,7 +133,10 @@ class Sandbox:
             yield
         except duckdb.OutOfMemoryException as error:
             memory_mb = TableSettings.from_env().table_memory_mb
-            raise OverBudgetError(f"used more than {memory_mb} MB of memory for tables (TABLE_MEMORY_MB)") from error
+            message = (
+                f"used more than {memory_mb} MB of memory for tables (TABLE_MEMORY_MB), or than JOB_MEMORY_MB allows"
+            )
+            raise OverBudgetError(message) from error
         except duckdb.Error as error:
             raise InputError(self._explain(error)) from error
         except (OverflowError, UnicodeError) as error:

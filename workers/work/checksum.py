@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from workers.documents import DocumentInput
+from workers.payloads import read_payload
 from workers.progress import Job
 
 
@@ -15,6 +16,6 @@ def run(job: Job, payload: dict[str, Any], algorithm: str) -> dict[str, Any]:
         payload: The fields of DocumentInput.
         algorithm: Its name in hashlib.
     """
-    document = DocumentInput.model_validate(payload).read(job.track)
+    document = read_payload(DocumentInput, payload).read(job.track)
     digest = hashlib.new(algorithm, document.text.encode()).hexdigest()
     return {"kind": "checksum", "algorithm": algorithm, "digest": digest, "characters": len(document.text)}

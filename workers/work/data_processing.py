@@ -3,8 +3,10 @@
 import json
 from typing import Any, Self
 
+import duckdb
 from pydantic import Field, model_validator
 
+from workers.payloads import read_payload
 from workers.progress import Job
 from workers.tables.output import MAX_ROWS, Delivery
 from workers.tables.processing import process_table
@@ -36,6 +38,11 @@ class DataProcessingPayload(TableInput):
         return self
 
 
+def prepare() -> None:
+    """Load what all tables need."""
+    duckdb.connect(":memory:").execute("SELECT 1").close()
+
+
 def run(job: Job, payload: dict[str, Any], record: dict[str, Any] | None = None) -> dict[str, Any]:
     """Run declared steps over a table.
 
@@ -47,7 +54,7 @@ def run(job: Job, payload: dict[str, Any], record: dict[str, Any] | None = None)
     Returns:
         A ProcessedTable as JSON.
     """
-    request = DataProcessingPayload.model_validate(payload)
+    request = read_payload(DataProcessingPayload, payload)
     format_ = request.output.format if request.output else None
     delivery = Delivery(max_rows=request.max_rows, format=format_, **(record or {}))
     table = process_table(request, request.steps, delivery, progress=job.progress)

@@ -5,8 +5,10 @@ from typing import Any
 from pydantic import Field
 
 from workers.analysis.findings import Report, merge_findings
+from workers.analysis.language import detect_language
 from workers.analysis.report import AnalysisType, analyse
 from workers.documents import DocumentInput
+from workers.payloads import read_payload
 from workers.progress import Job
 
 
@@ -17,6 +19,11 @@ class DocumentAnalysisPayload(DocumentInput):
         default=AnalysisType.FULL, description="summary gives statistics and language only, and is faster."
     )
     max_key_phrases: int = Field(default=15, ge=0, le=100, description="How many key phrases to give at most.")
+
+
+def prepare() -> None:
+    """Load what all documents need: that of the language has the greatest part."""
+    detect_language("Ferries leave the harbour at noon.")
 
 
 def run(job: Job, payload: dict[str, Any], results: list[Any] | None) -> dict[str, Any]:
@@ -30,7 +37,7 @@ def run(job: Job, payload: dict[str, Any], results: list[Any] | None) -> dict[st
     Returns:
         A Report as JSON.
     """
-    request = DocumentAnalysisPayload.model_validate(payload)
+    request = read_payload(DocumentAnalysisPayload, payload)
     document = request.read(job.track)
     job.log(f"read {document}")
     analysis = analyse(document, request.analysis_type, request.max_key_phrases)

@@ -9,6 +9,7 @@ from workers.counts import told
 from workers.documents import DocumentInput
 from workers.drug_dictionary import drug_dictionary
 from workers.entities import Conventions, extract_entities
+from workers.payloads import read_payload
 from workers.progress import Job
 from workers.recognition.dates import DateOrder
 from workers.recognition.language_model import language_model
@@ -46,7 +47,7 @@ def run(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
     Returns:
         An EntityExtraction as JSON.
     """
-    request = EntityExtractionPayload.model_validate(payload)
+    request = read_payload(EntityExtractionPayload, payload)
     document = request.read(job.track)
     job.log(f"read {document}")
     found = extract_entities(

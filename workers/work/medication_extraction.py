@@ -6,6 +6,7 @@ from workers.counts import told
 from workers.documents import DocumentInput
 from workers.drug_dictionary import drug_dictionary
 from workers.medications import extract_medications
+from workers.payloads import read_payload
 from workers.progress import Job
 
 
@@ -28,7 +29,7 @@ def run(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
     Returns:
         A MedicationExtraction as JSON.
     """
-    request = MedicationExtractionPayload.model_validate(payload)
+    request = read_payload(MedicationExtractionPayload, payload)
     document = request.read(job.track)
     job.log(f"read {document}")
     found = extract_medications(document.text, document_id=document.id, track=job.track)
