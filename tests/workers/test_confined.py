@@ -56,9 +56,7 @@ def test_a_payload_that_does_not_fit_is_refused_without_its_values():
 
 
 def test_what_nobody_foresaw_is_raised_with_its_traceback():
-    with pytest.raises(
-        WorkFailedError, match=r"\AValueError"
-    ) as caught:
+    with pytest.raises(WorkFailedError, match=r"\AValueError") as caught:
         checksum(algorithm="rot13")
     assert "workers/work/checksum.py" in caught.value.__notes__[0]
     assert "rot13" not in str(caught.value.__notes__)  # it may be of somebody's document
