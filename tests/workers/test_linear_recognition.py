@@ -24,6 +24,7 @@ from workers.recognition.places import PlaceFinder
 from workers.recognition.register import is_clinical
 from workers.recognition.words import words
 
+pytestmark = pytest.mark.thorough
 CHARS = 5_000
 NOTICEABLE_S = 0.05
 NOTICEABLE_OF_A_RECOGNISER_S = 0.4

@@ -25,6 +25,9 @@ from workers.tables.compiler import compile_step
 from workers.tables.steps import Dedupe
 
 
+pytestmark = pytest.mark.thorough
+
+
 def reader(suffix):
     def read(data: bytes) -> None:
         with suppress(InputError):  # a refusal takes its time too

@@ -10,6 +10,7 @@ from workers import drug_dictionary, drug_mentions, drug_spelling, medications
 from workers.clinical import assertions, doses, frequencies, prescription, quantities, relatives, statements
 from workers.medications import extract_medications
 
+pytestmark = pytest.mark.thorough
 MODULES = (
     medications,
     drug_dictionary,
