@@ -24,7 +24,6 @@ from workers.formats import read_content
 from workers.tables.compiler import compile_step
 from workers.tables.steps import Dedupe
 
-
 pytestmark = pytest.mark.thorough
 
 
