@@ -91,7 +91,7 @@ password:
 test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-thorough: $(INSTALLED) ## Run the tests that take a minute or more, too (ARGS="-k name")
+test-thorough: $(INSTALLED) ## Run the long tests, and those of what fails meanwhile (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m thorough $(ARGS)
 
 test-bench: $(INSTALLED) ## Run each part of the benchmark once, small

@@ -113,6 +113,9 @@ _LONGEST_FIRST = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the files that take longest first."""
+    """Run the files that take longest first, and keep the tests of a thorough one together, but for the longest."""
+    for item in items:
+        if item.get_closest_marker("thorough") and item.path.stem != "test_on_a_cluster":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     places = {name: place for place, name in enumerate(_LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))

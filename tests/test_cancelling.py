@@ -5,6 +5,8 @@ from workers_under_test import BROKERS, broker_settings, eventually, every_broke
 
 from jobtracker import Status
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 COUNTDOWN_S = 1.5
 """Quorum queues take none below a second."""

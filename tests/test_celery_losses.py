@@ -21,6 +21,8 @@ from jobtracker.history import Step
 from jobtracker.keys import PROCESS_GONE
 from jobtracker.lifecycle import Event
 
+pytestmark = pytest.mark.thorough
+
 
 @every_broker
 def test_a_task_that_passes_its_hard_time_limit_is_a_failure(project):

@@ -11,6 +11,8 @@ from jobtracker import Status
 from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
 from jobtracker.lists import JobFilter
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 
 

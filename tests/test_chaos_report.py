@@ -18,6 +18,8 @@ from redis.retry import Retry
 from jobtracker.embedded import EmbeddedRedis, free_port, is_port_free
 from jobtracker.processes import ChildProcess
 
+pytestmark = pytest.mark.thorough
+
 # In a process of its own: the tasks of a chaos run have names that the tests' own have too.
 PROGRAM = """
 from chaos.report import Report

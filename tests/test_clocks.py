@@ -8,6 +8,8 @@ from workers_under_test import eventually
 from jobtracker import Status
 from jobtracker.lifecycle import Event, Outcome
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("ahead_s", [-3600, 3600])
 def test_a_worker_whose_clock_is_wrong_lives_and_works(own_project, monkeypatch, ahead_s):

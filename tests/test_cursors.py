@@ -16,6 +16,8 @@ from jobtracker.lists import BadCursorError, JobFilter, Sort
 from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore
 
+pytestmark = pytest.mark.thorough
+
 
 def encode(text):
     return base64.urlsafe_b64encode(text.encode()).decode()

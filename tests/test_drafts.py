@@ -21,6 +21,8 @@ from jobtracker.lifecycle import Outcome
 from jobtracker.queries import JobQueries
 from jobtracker.repartition import RepartitionError
 
+pytestmark = pytest.mark.thorough
+
 SOON = {"lease_lost_s": 2, "lease_renew_s": 0.4, "reap_interval_s": 0.3}
 
 

@@ -37,7 +37,6 @@ from jobtracker.testing.apps import disconnect
 
 pytestmark = [
     pytest.mark.thorough,
-    pytest.mark.xdist_group("dying"),
     pytest.mark.timeout(300),  # of which the first test waits for all the others
 ]
 

@@ -9,6 +9,8 @@ from jobtracker import Status
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.reaper import Reaper
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
 EXPIRED = "it expired before it was started"

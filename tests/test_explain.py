@@ -28,6 +28,8 @@ from jobtracker.reasons import REASON_CHARS
 from jobtracker.store import now_ms
 from jobtracker.whereabouts import SCAN_LIMIT
 
+pytestmark = pytest.mark.thorough
+
 QUICK_S = 5
 """A second look at most, and a worker that does not answer, on a machine that is busy."""
 ON_RABBITMQ = pytest.mark.parametrize("single", ["rabbitmq-classic", "rabbitmq-quorum"], indirect=True)

@@ -18,6 +18,8 @@ from jobtracker.models import from_ms
 from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore
 
+pytestmark = pytest.mark.thorough
+
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
 WHAT = ("created", "completed", "failed", "cancelled")
 

@@ -13,6 +13,8 @@ from jobtracker.findings import Findings, Job
 from jobtracker.inspection import Inspection
 from jobtracker.reports import Holding
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
 

@@ -9,6 +9,8 @@ from jobtracker.errors import IllegalTransitionError, JobNotFoundError
 from jobtracker.lifecycle import Event
 from jobtracker.models import JobUpdate
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 
 

@@ -11,6 +11,8 @@ from workers_under_test import eventually, new_project
 from jobtracker import Status
 from jobtracker.lists import JobFilter, Sort
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 HERE = f"gen{os.getpid()}@{socket.gethostname()}"
 

@@ -17,6 +17,8 @@ from jobtracker.lifecycle import Event, OnLost, Outcome
 from jobtracker.reaper import Reaper
 from jobtracker.reports import JobType
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def long_ago_ms():

@@ -19,6 +19,8 @@ from jobtracker.reaper import Reaper
 from jobtracker.settlement import MOST_RELAUNCHES
 from jobtracker.whereabouts import SCAN_LIMIT, look_for
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
 

@@ -18,7 +18,20 @@ pytestmark = pytest.mark.thorough
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_tests_of_store_and_queries_pass_on_a_cluster_with_several_partitions(file):
-    arguments = ["-q", "--cluster", "--partitions", "4", "-n", "0", "-p", "no:cacheprovider", "--maxfail", "10"]
+    arguments = [
+        "-q",
+        "--cluster",
+        "--partitions",
+        "4",
+        "-n",
+        "0",
+        "-p",
+        "no:cacheprovider",
+        "--maxfail",
+        "10",
+        "-m",
+        "",
+    ]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *arguments, str(file)],
         cwd=HERE.parent,

@@ -15,6 +15,8 @@ from jobtracker.models import SubJobCreate
 from jobtracker.outbox import Outbox
 from jobtracker.store import new_execution
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 LONG_AGO_MS = 60_000
 

@@ -18,6 +18,8 @@ from jobtracker.models import TimeRange, from_ms
 from jobtracker.queries import JobQueries
 from jobtracker.store import JobStore
 
+pytestmark = pytest.mark.thorough
+
 JOBS = 240
 TYPES = ["custom", "data_processing", "type:with:colons"]
 GROUPS = ["first", "second"]

@@ -14,7 +14,7 @@ from servers import RabbitMQ
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.settings import Settings
 
-pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("parity")]
+pytestmark = pytest.mark.thorough
 HERE = Path(__file__).parent
 SEED = 11
 LEASES = {"lease_renew_s": 0.5, "lease_lost_s": 2.0, "reap_interval_s": 0.5, "tracking_timeout_s": 5}

@@ -6,7 +6,7 @@ import pytest
 
 from jobtracker import Status
 
-pytestmark = pytest.mark.parametrize("project", ["rabbitmq-quorum"], indirect=True)
+pytestmark = [pytest.mark.thorough, pytest.mark.parametrize("project", ["rabbitmq-quorum"], indirect=True)]
 
 
 def test_a_countdown_passes_at_the_broker_and_the_job_knows_its_queue(project):

@@ -27,6 +27,8 @@ from jobtracker.lists import JobFilter
 from jobtracker.reaper import Reaper
 from jobtracker.scripts import FencedError
 
+pytestmark = pytest.mark.thorough
+
 DAY_MS = 86_400_000
 
 

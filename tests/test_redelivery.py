@@ -16,6 +16,8 @@ from jobtracker.inspection import Inspection
 from jobtracker.reaper import Reaper
 from jobtracker.whereabouts import Taken, find_taken
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
 AHEAD = {"worker_prefetch_multiplier": 8}

@@ -21,6 +21,8 @@ from jobtracker.inspection import Inspection
 from jobtracker.lists import JobFilter
 from jobtracker.models import SubJobCounts
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 TIMEOUT_S = 0.2
 

@@ -10,6 +10,8 @@ from jobtracker.explanations import Code
 from jobtracker.inspection import Inspection
 from jobtracker.lifecycle import Event
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 SETTINGS = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2, "jobtracker_resend": "never"}
 

@@ -25,6 +25,8 @@ from jobtracker.reaper import Reaper
 from jobtracker.reports import JobType
 from jobtracker.testing.apps import disconnect
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 LEASE = {"lease_lost_s": 2, "lease_renew_s": 0.3, "reap_interval_s": 0.2}
 IMPATIENT = {

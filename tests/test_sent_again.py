@@ -18,6 +18,8 @@ from jobtracker.lifecycle import Event, Outcome
 from jobtracker.lineage import sent
 from jobtracker.models import task_id_in
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 
 

@@ -28,6 +28,8 @@ from jobtracker.queries import JobQueries, as_told
 from jobtracker.records import fetch
 from jobtracker.store import JobStore
 
+pytestmark = pytest.mark.thorough
+
 IDS = ("a", "b", "c", "d", "e")
 """A job's parent comes before it, so that no tree bites its tail."""
 

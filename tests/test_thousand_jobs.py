@@ -14,7 +14,7 @@ from jobtracker.errors import IllegalTransitionError
 from jobtracker.lifecycle import SETTLED
 from jobtracker.models import task_of
 
-pytestmark = [pytest.mark.thorough, pytest.mark.xdist_group("thousand_jobs")]
+pytestmark = pytest.mark.thorough
 GATE = "mended"
 
 PLAIN = {

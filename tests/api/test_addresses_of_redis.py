@@ -16,6 +16,8 @@ from jobtracker.connection import connect
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.errors import BrokerUnavailableError
 
+pytestmark = pytest.mark.thorough
+
 DB = 3
 
 

@@ -12,7 +12,10 @@ from api.settings import ApiSettings
 from jobtracker.embedded import free_port
 from jobtracker.flower import FlowerSettings
 from jobtracker.settings import SettingsError
+from workers.confined.budget import Budget
+from workers.limits import DocumentSettings
 from workers.running import RunSettings
+from workers.tables.settings import TableSettings
 
 AS_MODULE = ["api.main"]
 AS_FACTORY = ["uvicorn", "api.main:create_app", "--factory", "--port", "0"]
@@ -44,7 +47,7 @@ def outcome(command: list[str], **settings: str) -> subprocess.CompletedProcess[
 
 def test_every_documented_variable_is_a_setting_of_the_api_of_flower_or_of_the_workers():
     workers = "".join(path.read_text() for path in (ROOT / "workers").rglob("*.py"))
-    models = (ApiSettings, FlowerSettings, RunSettings)
+    models = (ApiSettings, FlowerSettings, RunSettings, Budget, DocumentSettings, TableSettings)
     others = documented().keys() - {name.upper() for model in models for name in model.model_fields}
     assert {name for name in others if f'"{name}"' not in workers} == set()
 

@@ -19,6 +19,8 @@ from serving import Api, Json, fields_of, job, problem_of
 from jobtracker.lifecycle import Status
 from jobtracker.models import JSON_DEPTH_LIMIT, TREE_LIMIT
 
+pytestmark = pytest.mark.thorough
+
 QUICK_S = 5
 AS_JSON = {"Content-Type": "application/json"}
 TEXT_JOB = job("document_analysis", {"text": "x"})

@@ -20,6 +20,8 @@ from jobtracker.registry import Registry
 from jobtracker.reports import JobType
 from workers.app import app
 
+pytestmark = pytest.mark.thorough
+
 AS_JSON = {"Content-Type": "application/json"}
 LARGE_BYTES = 9_900_000
 PATIENCE_S = 1.5

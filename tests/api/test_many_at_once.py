@@ -16,6 +16,8 @@ from workers_under_test import Project, new_project
 
 from jobtracker.models import job_and_run_of
 
+pytestmark = pytest.mark.thorough
+
 REQUESTS = 200
 BROKER_DB = 12
 LEGAL = {200, 204, 404, 409}

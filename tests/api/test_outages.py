@@ -20,6 +20,8 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.inspection import Inspection
 from jobtracker.tracking import Tracking
 
+pytestmark = pytest.mark.thorough
+
 QUICK_S = 2.0
 
 READS = [

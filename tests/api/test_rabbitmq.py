@@ -19,6 +19,8 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.processes import ChildProcess
 from jobtracker.registry import JobType, Registry
 
+pytestmark = pytest.mark.thorough
+
 QUICK_S = 2.0
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loopback interface has one address")
 ARGUMENTS = {

@@ -9,6 +9,8 @@ from serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, runnin
 
 from jobtracker.processes import ChildProcess
 
+pytestmark = pytest.mark.thorough
+
 REDIS_DB = 10
 
 

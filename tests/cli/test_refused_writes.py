@@ -14,6 +14,8 @@ from serving import Api, Json, eventually, job, problem_of, running_api
 from jobtracker.embedded import EmbeddedRedis
 from jobtracker.refusals import find_refusal, refusal_of
 
+pytestmark = pytest.mark.thorough
+
 FULL = r"its memory is full: \d\.\d of 1\.0 MB; raise maxmemory"
 REPLICA = r"it is a read-only replica; name the primary"
 

@@ -17,6 +17,8 @@ from jobtracker.client.calls import Call
 from jobtracker.embedded import free_port
 from jobtracker.models import Job
 
+pytestmark = pytest.mark.thorough
+
 TEXT = {"text": "Ferries leave the harbour at noon."}
 NO_ANSWER = b""
 EMPTY_LIST = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"

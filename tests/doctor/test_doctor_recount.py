@@ -19,6 +19,8 @@ from jobtracker.settings import Settings
 from jobtracker.store import now_ms
 from jobtracker.tracking import Tracking
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def url(redis_server: EmbeddedRedis) -> str:

@@ -22,6 +22,8 @@ from jobtracker.lifecycle import Event
 from jobtracker.reports import JobType
 from jobtracker.store import now_ms
 
+pytestmark = pytest.mark.thorough
+
 HOUR_MS = 3_600_000
 
 
