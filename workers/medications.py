@@ -14,6 +14,7 @@ from workers.clinical.doses import Dose
 from workers.clinical.frequencies import Frequency
 from workers.clinical.prescription import AsNeeded, Direction, Duration, Quantity, Route
 from workers.clinical.statements import ClinicalText, Heading, Section, Statement
+from workers.clinical.tables import Tables
 from workers.drug_dictionary import Confidence, Match, NamedDrug, drug_dictionary
 from workers.drug_mentions import Mention, find_mentions, is_prescribed
 from workers.progress import Track, untracked
@@ -111,19 +112,20 @@ def extract_medications(
 def _medications(text: str, track: Track) -> Iterator[Medication]:
     dictionary = drug_dictionary()
     lowered = in_small_letters(text)
+    tables = Tables(lowered)
     statements = ClinicalText(text, lambda words: next(dictionary.find(words), None) is not None).statements
     for statement in track(statements, len(statements), "looking for medications"):
         names = list(dictionary.find(text, statement.start, statement.end))
         if names:
-            yield from _medications_of_statement(text, lowered, statement, names)
+            yield from _medications_of_statement(text, lowered, tables, statement, names)
 
 
 def _medications_of_statement(
-    text: str, lowered: str, statement: Statement, names: Sequence[NamedDrug]
+    text: str, lowered: str, tables: Tables, statement: Statement, names: Sequence[NamedDrug]
 ) -> Iterator[Medication]:
     mentions, directions = find_mentions(text, lowered, statement, names)
     assertions = [
-        _of_section(mention, assertion, statement.heading)
+        _of_section(mention, tables.assertion(mention, assertion), statement.heading)
         for mention, assertion in zip(mentions, assert_names(lowered, statement, mentions, directions), strict=True)
     ]
     is_medication = [

@@ -25,6 +25,35 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (rf"(?:{BE} )?(?:{NOT}|never)(?: (?:be|been|to be)){{0,2}} {STOP}", "active", 0),
     (
         (
+            r"(?:but |so |and |hence )?(?:has |have |had |was |were )?(?:never|not) (?:(?:filled|picked|collected|took"
+            r"|dispensed)(?: it| up)?|started|taken)\b|[,;\u2013-]\s?(?:pt |patient |but |currently ){0,2}not"
+            r" (?:currently )?(?:taking|using)(?: (?:it|this))?(?=\s{0,3}(?:[.,;:)|\n]|$))|(?:kept|held) in reserve"
+        ),
+        "negated",
+        10,
+    ),
+    (
+        (
+            rf"(?:continue[d]?|prescribed|ordered|charted|resume[d]?|re-?started)(?: (?:on|at) \w{{1,12}})?\s?[?:]\s?"
+            r"(?:no?|[\u2717\u2718\u274c])(?=\s{0,3}(?:[.,;:)(|\n\u2013-]|$))"
+            rf"|[\u2717\u2718\u274c](?!\s?[^\W\d_])|(?:->|=>|[\u2192\u21d2])\s?(?:nil|none|off|zero|0(?!\s?[\d.m])"
+            rf"|{STOP}|complete[d]?)(?=\s{{0,3}}(?:[.,;:)(|\n]|$))"
+            rf"|(?:{STOP}) (?:taking|using)(?: (?:it|this|them))?(?= (?:in|on|since|because|due|last|after|as|about|around"
+            r"|over|\d|an?|two|three|few|several|himself|herself)\b|\s{0,3}(?:[.,;)|\n]|$))"
+            r"|(?:has |have )?agreed to (?:stop|cease|come off|discontinue)(?: (?:it|them|this))?"
+            r"(?=\s{0,3}(?:[.,;)|\n]|$))"
+        ),
+        "stopped",
+        10,
+    ),
+    (
+        r"(?:still |currently )?(?:taking|using|given)(?: (?:it|now))?\s?[?:]\s?"
+        r"(?:no?|[\u2717\u2718\u274c])(?=\s{0,3}(?:[.,;:)(|\n\u2013-]|$))",
+        "negated",
+        10,
+    ),
+    (
+        (
             rf"(?:{BE} )?(?:{NOT}|cannot)(?: (?:be|to be|been)){{0,2}} (?:restart(?:ed)?|resumed|re-?commenced"
             r"|continued|to continue|be continued)"
         ),
@@ -82,14 +111,6 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:but )?(?:has |have |had )?(?:never|not) (?:filled|picked|collected|started|took|taken"
-            r"|dispensed)(?: it| up)?\b"
-        ),
-        "negated",
-        10,
-    ),
-    (
-        (
             rf"(?:has |have )?(?:{NOT}|n['\u2019]t)"
             r" (?:been )?(?:ordered|renewed|requested|re-?prescribed|re-?ordered|collected|refilled|issued)"
             r"(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))|not on (?:the )?repeat|lapsed|last issued"
@@ -127,7 +148,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"(?:[,;:\u2013-]\s?(?:now |since |so |has |was )?|(?:and|so|but|hence|therefore) (?:(?:was|is|has"
             rf"|this|it|been|i"
-            rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?=\s{{0,3}}(?:[.;)|\n]|$))"
+            rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?: (?:today|tonight|now|from today))?(?=\s{{0,3}}(?:[.;)|\n]|$))"
             r"|and (?:was |then |has been )?(?:replaced|switched|changed|swapped|substituted) (?:with|by|to"
             r"|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?"
             r"|(?:took|taken|take) (?:him|her|me|them) off(?: (?:this|it|them))?"
@@ -196,7 +217,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"| for now|[,.;)]|\s*$)|no longer(?: {TAKE}"
             r"| on| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time"
             rf"|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august|september"
-            r"|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b|last|recently|(?:her|his"
+            r"|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b(?! (?:\d{4} )?(?:and )?then\b)|last|recently|(?:her|his"
             r"|the) (?:pregnancy|admission|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago"
             r"|this admission)|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave"
             r"|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))|(?:caused|made (?:him"

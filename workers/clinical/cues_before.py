@@ -9,7 +9,36 @@ from typing import Final
 
 from workers.clinical.cue_words import ALLERGY, HERS, NOT, REACTION, START, STOP, TAKE
 
+_ALL: Final = (
+    r"(?:all|everything|(?:all )?(?:of )?(?:the |his |her |your |their )?(?:other |usual |regular |home |current ){0,2}"
+    r"(?:meds|medications?|medicines|drugs|tablets))(?: (?:as|usual|normal|before|else)){0,3}"
+)
+_EXCEPT: Final = r",? (?:except|apart from|other than|bar|but not|excluding|save)(?: for)?"
+_PROPOSE: Final = (
+    r"(?:recommend|suggest|propos|consider|discuss)(?:e|s|ed|ing|ation)?(?: (?:to|that|for|you|we|he|she|gp|pt|patient"
+    r"|the|a|an|trial|of|about|please|possible|possibly|now)){0,4}"
+)
 CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
+    (rf"{STOP}(?: taking)? {_ALL}{_EXCEPT}", "active", 2),
+    (
+        rf"(?:continu\w{{1,3}}|take|taking|takes|re-?start\w{{0,3}}|resum\w{{1,3}}|keep|keeps|give|prescribe[d]?)"
+        rf"(?: (?:on|with|taking|to take))? {_ALL}{_EXCEPT}",
+        "stopped",
+        2,
+    ),
+    (
+        # Only proposed: taken until somebody does it.
+        rf"{_PROPOSE} (?:{STOP}|(?:discontinuation|cessation|withdrawal|deprescription) of)(?: (?:the use of|taking))?",
+        "active",
+        3,
+    ),
+    (r"[\u2717\u2718\u274c]", "stopped", 0),
+    (
+        r"(?:pa|prior auth(?:ori[sz]ation)?|funding|insurance|approval)(?: request)? (?:was |has been )?(?:denied"
+        r"|declined|refused|rejected|not approved) for",
+        "negated",
+        1,
+    ),
     (
         (
             rf"(?:do|does|did|should|would|must|will|can|could|has|have|had)(?: {NOT}|n['\u2019]t) (?:{STOP}"
@@ -85,7 +114,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
             rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
-            r"|who) was|was) (?:on|taking|using)|previously(?: tried)?|past (?:use|trial|course) of"
+            r"|who) was|was) (?:on|taking|using)|previously(?: tried)?|(?:past|adequate|unsuccessful|failed|prior|earlier) (?:use|trials?|courses?) of"
             r"|history of (?=\w+ use)|failed(?: on| with)?|(?:did(?: not|n['\u2019]t)|failed to) respond to"
             r"|g[ai]ven? up(?: taking| on)?|(?:has |have "
             r"|had )?(?:tried|trialled)|(?:un"
@@ -96,9 +125,9 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca)\s?)?(?:{NOT}"
-            r"|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|regularly|recently"
-            rf"|actually|also|formally)){{0,4}} (?:{TAKE}|on|for|{START}|(?:want|wish|like)(?: to (?:take|start"
+            rf"(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca|wo)\s?)?(?:{NOT}"
+            r"|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|having|regularly|recently"
+            rf"|actually|also|formally)){{0,4}} (?:{TAKE}|had(?= (?:his|her|their|my|the|any|an?)\b)|accept|on|for|{START}|(?:want|wish|like)(?: to (?:take|start"
             rf"|have|try|continue))?"
             r"|keen(?: on| to (?:take|start|have|try))?|willing to (?:take|start|have|try)|indicated|give"
             r"|prescribe|recommend(?:ed|ing)?|in favour of|suitable for|advis(?:e|ed)|for|need(?:ing)?|requir(?:e"
@@ -119,6 +148,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|contra-?indicat\w*"
+            r"|(?:stay(?:s|ed|ing)?|steer|keep) (?:well )?(?:away|clear|off)(?: (?:from|of))?"
             r"|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
             r"|(?:would|prefers?|rather) not(?: to)? (?:take|have|start|try)|decid(?:ed|ing) against"
             r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)"
@@ -203,7 +233,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"{STOP}{HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving"
+            rf"(?:{STOP}|skip|cut(?:ting)? out|cancel(?:led|s|ling)?|threw (?:away|out)|thrown away|binned){HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving"
             rf"|treatment with|the use of|of))?|(?:discontinuation|cessation"
             r"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
         ),
@@ -271,7 +301,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"continu(?:e|es|ed|ing)(?: (?:on|to take|taking|with))?|increas(?:e|ed|ing)|decreas(?:e|ed|ing)"
+            r"continu(?:e|es|ed|ing)(?: (?:on|to take|taking|with))?|incr|decr|increas(?:e|ed|ing)|decreas(?:e|ed|ing)"
             r"|reduc(?:e|ed|ing)|(?:up|down)?-?titrat(?:e|ed|ing)|maintain(?:ed)?(?: on)?"
         ),
         "active",

@@ -49,7 +49,8 @@ class Statement:
 _MEDICINES: Final = (
     r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy"
     r"|therapies|inhalers|dmards?|biologics?|antidepressants?|antipsychotics?|antibiotics?|anti-?epileptics?"
-    r"|aeds|asms|agents)"
+    r"|aeds|asms|agents|psychotropics?|anticonvulsants?|antihypertensives?|anticoagulants?|hypnotics?|analgesics?"
+    r"|opioids?)"
 )
 _SECTIONS: Final = tuple(
     (section, re.compile(rf"\A(?:{whole})\Z|\b(?:{part})", re.IGNORECASE))
@@ -85,7 +86,8 @@ _SECTIONS: Final = tuple(
                 rf"|past"
             ),
             (
-                r"(?:stopped|discontinued|ceased|withheld|held|on hold|suspended|paused|not to be taken|deprescribed"
+                r"(?:not (?:to be )?(?:ordered|continued|prescribed|restarted|resumed|given)|omitted|stopped|discontinued"
+                r"|ceased|withheld|held|on hold|suspended|paused|not to be taken|deprescribed"
                 r"|no longer (?:taken|taking|on|needed|required)"
                 r"|(?:stop|cease|discontinue|withhold|hold) (?:taking|these|the following))\b"
             ),
@@ -137,10 +139,14 @@ _OF_REACTIONS: Final = re.compile(r"\breaction|\bmanifestation|\bnature of aller
 _OF_STOPS: Final = re.compile(r"\breasons? (?:for )?(?:stop|discontin|cess|ceas|withh)", re.IGNORECASE)
 _LABEL: Final = re.compile(
     r"\s{0,16}(?:(?:pharmac\w{1,8} |discharge |prescriber |admission )?(?:action|status|outcome|decision|change"
-    r"|recommendation)s?(?: taken)?|reason|comments?)[ \t]?:",
+    r"|recommendation)s?(?: taken)?|reason|comments?|dose|strength|route|frequency|(?:still |currently )?taking"
+    r"|(?:to be )?(?:continued?|prescribed|ordered|re-?started|resumed?)(?: (?:on|at) \w{1,12})?)[ \t]?"
+    r"(?::|\?(?=\s{0,4}(?:y|yes|no?)\b))",
     re.IGNORECASE,
 )
 """What says something of the drug that stands before it rather than begin a section: "Action: STOP"."""
+_ANSWER: Final = re.compile(r"\s{1,4}(?:y|yes|no?)(?=\s{0,3}(?:[.,;:(\n\u2013-]|$))", re.IGNORECASE)
+"""What belongs to the question before it: "Continue? No"."""
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
     r"|syp|syr|inf"
@@ -249,6 +255,7 @@ class ClinicalText:
                 or _DIRECTION_VERB.match(self.text, rest_start)
                 or _ELLIPTIC.match(self.text, rest_start)
                 or _LABEL.match(self.text, rest_start)
+                or (mark == "?" and _ANSWER.match(self.text, rest_start))
                 or self._starts_lower(rest_start)
             ):
                 yield rest_start
