@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from bench.gold import Amount, GoldDrug, GoldEntity
-from workers.clinical.assertions import Status
+from workers.clinical.cues import Status
 from workers.recognition.findings import Label
 
 ATTRIBUTES = ("dose", "route", "frequency")

@@ -162,6 +162,7 @@ pantoprazole + domperidone: pan-d, pantocid-d, pantocid dsr, pan d
 rabeprazole + domperidone: razo d, razo-d
 rabeprazole: razo, pariet
 ranitidine: rantac, zantac
+phenoxymethylpenicillin: pen v, pen vk, pen-vk, penicillin v, penicillin vk
 perindopril: coversyl
 perindopril + amlodipine: coveram
 phenytoin: dilantin, epanutin, eptoin

@@ -87,11 +87,19 @@ def _combined(text: str, names: Sequence[NamedDrug], directions: Sequence[Direct
         joint = _COMBINES_WITH_STRENGTH if named.end + 1 in starts_of_two_parts else _COMBINES
         if last and _is_explanation(text, last, named):
             mentions[-1] = replace(last, end=named.end + 1)
-        elif last and joint.fullmatch(text, last.end, named.start):
+        elif (
+            last
+            and joint.fullmatch(text, last.end, named.start)
+            and not (_is_class(last.drug) or _is_class(named.drug))  # "NSAIDs/ibuprofen"
+        ):
             mentions[-1] = Mention(_combination(last.drug, named.drug), last.start, named.end)
         else:
             mentions.append(Mention(named.drug, named.start, named.end, named.match))
     return mentions
+
+
+def _is_class(drug: Drug) -> bool:
+    return drug.drugbank_id is None and len(drug.ingredients) == 1
 
 
 def _is_explanation(text: str, last: Mention, named: NamedDrug) -> bool:

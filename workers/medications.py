@@ -9,7 +9,8 @@ from typing import Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workers.clinical.assertions import Assertion, Status, assert_names
+from workers.clinical.assertions import assert_names
+from workers.clinical.cues import Assertion, Status
 from workers.clinical.doses import Dose
 from workers.clinical.frequencies import Frequency
 from workers.clinical.prescription import AsNeeded, Direction, Duration, Quantity, Route

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workers.clinical.assertions import Status
+from workers.clinical.cues import Status
 from workers.medications import extract_medications
 
 _DRUG = re.compile(r"\{([^{}|]+)(?:\|([^{}]*))?\}")

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from workers.clinical.assertions import Status
+from workers.clinical.cues import Status
 from workers.documents import DocumentInput
 from workers.drug_dictionary import (
     Confidence,

@@ -7,7 +7,17 @@ from collections.abc import Callable
 import pytest
 
 from workers import drug_dictionary, drug_mentions, drug_spelling, medications
-from workers.clinical import assertions, doses, frequencies, prescription, quantities, relatives, statements
+from workers.clinical import (
+    assertions,
+    doses,
+    frequencies,
+    prescription,
+    quantities,
+    relatives,
+    statements,
+    tables,
+    timing,
+)
 from workers.medications import extract_medications
 
 pytestmark = pytest.mark.thorough
@@ -23,6 +33,8 @@ MODULES = (
     quantities,
     relatives,
     statements,
+    tables,
+    timing,
 )
 PATTERNS = {
     pattern: f"{module.__name__.removeprefix('workers.')}.{name}"
@@ -53,6 +65,8 @@ UNITS = (
     "in both ", "via a ", "family history ", "of the ", "Known ", "Family a ", "no allergy a ", "medications a ",
     "stopped a ", "Drug A ", "# ", "take a ", "one ", "  a", "(a ", "cell | ", "aspirin | ",
     "aspirin | stopped | ", "metfromin ", "metfromin 5 mg ", "statin 1 ", "zelmotrip 40 mg, ", "e.g.",
+    "drug | stop | continue\n", "drug | stop\taspirin | x\n", "drug,dose,stop\n", "aspirin,x,", "aspirin  x  ",
+    "stop all ", "continue all the ", "suggest to ", "not taking, ", ", pt says ", "aspirin 5 mg daily\n",
 )  # fmt: skip
 ENDS = ("x",)
 CHARS = 1_500

@@ -8,11 +8,11 @@ after them ("lisinopril and metoprolol were held") does too, where they are join
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import Final
 
 from workers.clinical.cue_words import BREAKER, FILLER
+from workers.clinical.cues import Assertion, Cue, Reached, Status, stronger
 from workers.clinical.cues_after import CUES_AFTER
 from workers.clinical.cues_before import CUES_BEFORE
 from workers.clinical.quantities import phrases
@@ -20,56 +20,6 @@ from workers.clinical.relatives import find_relative
 from workers.clinical.statements import Statement
 from workers.clinical.timing import find_restart, find_stop, is_for_later, is_not_yet_restarted
 from workers.spans import Place
-
-
-class Status(StrEnum):
-    """What the document says of a medication."""
-
-    ACTIVE = "active"
-    """It is taken, prescribed or given; also where nothing else is said of it."""
-    STOPPED = "stopped"
-    """It was taken and is not any more, or is held."""
-    NEGATED = "negated"
-    """It is not taken, denied, declined, only considered, or to be avoided."""
-    ALLERGY = "allergy"
-    """It is not tolerated."""
-    FAMILY = "family"
-    """It is a relative's, who takes it or doesn't tolerate it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Assertion:
-    """What the words at [start, end) say of a name.
-
-    A formal one ("prescribed", "allergic to") is not said of anything but medicines.
-    """
-
-    status: Status
-    start: int
-    end: int
-    is_formal: bool = False
-    is_before: bool = False
-    is_weak: bool = False
-    """It stands before the name, or beside it without a verb, and so may speak of something else."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cue:
-    assertion: Assertion
-    start: int
-    end: int
-    free_words: int
-    is_neutral: bool = False
-    """Any other cue before it that reaches the name says more: "stop all medicines including …"."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """A cue that reaches a name, and how many other names it passes on its way."""
-
-    cue: _Cue
-    names_passed: int
-
 
 _SWITCHED: Final = "switched"
 _REACH_CHARS: Final = 250
@@ -90,7 +40,7 @@ def _compile_cues(cues: Sequence[tuple[str, str, int]], start: str) -> re.Patter
 
 _BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
 _AFTER: Final = _compile_cues(
-    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:,(\u2192\u21d2]|->|=>|~~))"
+    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:;,(\u2192\u21d2]|->|=>|~~))"
 )
 _FILLER: Final = _compile(rf"\b{FILLER}\b")
 _BREAKER: Final = _compile(BREAKER)
@@ -102,6 +52,10 @@ _BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got)\b")
 _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
 _ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
 _TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
+_BESIDE: Final = _compile(
+    r"\s?(?:tablets? |at the same time )?(?:(?:together |along |while |when |whilst |as )?(?:on|taking|with))"
+    r"(?: (?:the|his|her|your|their|my))? "
+)
 _ASIDE: Final = re.compile(r"[(\u2013|-]")
 
 
@@ -128,7 +82,7 @@ def assert_names(
         if not _overlaps_any(cue, list(spoken_for.values()), ends)
     ]
     before = _reached_from_before(text, statement, names, directions, cues)
-    said = [_stronger(*pair) for pair in zip(before, after, strict=True)]
+    said = [stronger(text, *pair) for pair in zip(before, after, strict=True)]
     relatives = (find_relative(text, statement.start, name.start) for name in names)
     return [
         Assertion(Status.FAMILY, *relative, is_formal=True) if relative else assertion
@@ -136,27 +90,11 @@ def assert_names(
     ]
 
 
-def _stronger(before: _Reached | None, after: _Reached | None) -> Assertion | None:
-    """The nearer one; at the same distance what follows, unless it merely takes up what was said ("no … allergy")."""
-    if before is None or after is None:
-        reached = before or after
-        return reached.cue.assertion if reached else None
-    if before.names_passed != after.names_passed:
-        return min(before, after, key=lambda reached: reached.names_passed).cue.assertion
-    said_before, said_after = before.cue.assertion, after.cue.assertion
-    # "No … allergy"; "ran out of codeine and has not needed it since".
-    takes_up = said_after.status is Status.ACTIVE or (said_before.status, said_after.status) in (
-        (Status.NEGATED, Status.ALLERGY),
-        (Status.STOPPED, Status.NEGATED),
-    )
-    return said_before if takes_up else said_after
-
-
 def _reached_from_before(
-    text: str, statement: Statement, names: Sequence[Place], directions: Sequence[Place], cues: Sequence[_Cue]
-) -> list[_Reached | None]:
+    text: str, statement: Statement, names: Sequence[Place], directions: Sequence[Place], cues: Sequence[Cue]
+) -> list[Reached | None]:
     """For each name the cue before it that reaches it: after the last name, or carried over a list from there."""
-    reached: list[_Reached | None] = []
+    reached: list[Reached | None] = []
     gap_start = statement.start
     first = 0
     for name in names:
@@ -168,19 +106,31 @@ def _reached_from_before(
         own = [cue for cue in cues[first:last] if not _ENDS_ASIDE.match(text, cue.end, name.start)]
         first = last
         carried = reached[-1] if reached else None
+        if carried and _is_beside(text, carried.cue, gap_start, name.start, directions):
+            carried = None
         reaching = (cue for cue in reversed(own) if _leads_to(text, cue, name, directions))
         nearest = next(reaching, None)
         if nearest is not None and nearest.is_neutral:
             nearest = next(reaching, nearest)
-        found = _Reached(nearest, 0) if nearest else None
+        found = Reached(nearest, 0) if nearest else None
         if found is None and carried and not own and _carries_to(text, carried.cue, gap_start, name, directions):
-            found = _Reached(carried.cue, carried.names_passed + 1)
+            found = Reached(carried.cue, carried.names_passed + 1)
         reached.append(found)
         gap_start = name.end
     return reached
 
 
-def _leads_to(text: str, cue: _Cue, name: Place, directions: Sequence[Place]) -> bool:
+def _is_beside(text: str, cue: Cue, start: int, end: int, directions: Sequence[Place]) -> bool:
+    """Whether the next name is what is taken instead or beside: "no ibuprofen with warfarin", "stop A -> B"."""
+    takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
+    return (
+        takes_away
+        and (_BESIDE.fullmatch(text, start, end) or _TURNS.fullmatch(_blank(text, start, end, directions)))
+        is not None
+    )
+
+
+def _leads_to(text: str, cue: Cue, name: Place, directions: Sequence[Place]) -> bool:
     """Whether a cue reaches the name after it: "no regular medicines, codeine …" does not."""
     takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
     if takes_away and "," in _blank(text, cue.end, name.start, directions):
@@ -188,7 +138,7 @@ def _leads_to(text: str, cue: _Cue, name: Place, directions: Sequence[Place]) ->
     return _carries_to(text, cue, cue.end, name, directions)
 
 
-def _carries_to(text: str, cue: _Cue, start: int, name: Place, directions: Sequence[Place]) -> bool:
+def _carries_to(text: str, cue: Cue, start: int, name: Place, directions: Sequence[Place]) -> bool:
     """Whether a cue before `start` reaches the name after it; what is said in parentheses ends with them."""
     if cue.free_words == 0 and cue.assertion.status is Status.NEGATED and "," in text[start : name.start]:
         return False  # "rather than codeine, tramadol was used"
@@ -199,9 +149,9 @@ def _carries_to(text: str, cue: _Cue, start: int, name: Place, directions: Seque
 
 def _reached_from_after(
     text: str, statement: Statement, names: Sequence[Place], directions: Sequence[Place]
-) -> list[_Reached | None]:
+) -> list[Reached | None]:
     """For each name the cue after it that reaches it: before the next name, or carried back over a list."""
-    reached: list[_Reached | None] = []
+    reached: list[Reached | None] = []
     gap_end = statement.end
     is_joined = False
     is_row = text.count("|", statement.start, statement.end) > 1
@@ -216,7 +166,7 @@ def _reached_from_after(
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
             cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
             if _reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
-                found = _Reached(_unless_changed_later(text, cue, gap_end), 0)
+                found = Reached(_unless_changed_later(text, cue, gap_end), 0)
                 if not cue.is_neutral:
                     break
         if (
@@ -225,7 +175,7 @@ def _reached_from_after(
             and _TURNS.fullmatch(_blank(text, name.end, gap_end, directions))
         ):
             # "ramipril 5 mg -> losartan 50 mg"
-            found = _Reached(_Cue(Assertion(Status.STOPPED, name.end, gap_end), name.end, name.end, 0), 0)
+            found = Reached(Cue(Assertion(Status.STOPPED, name.end, gap_end), name.end, name.end, 0), 0)
         carried = reached[-1] if reached else None
         if found is None and carried and gap_end < statement.end:
             is_joined = is_joined or _JOINED.search(text, name.end, gap_end) is not None
@@ -234,7 +184,7 @@ def _reached_from_after(
                 and not (_ASIDE.search(text, max(name.end, carried.cue.start - 3), carried.cue.start + 1))
                 and _reaches(text, carried.cue, name.end, gap_end, directions)
             ):
-                found = _Reached(carried.cue, carried.names_passed + 1)
+                found = Reached(carried.cue, carried.names_passed + 1)
         else:
             is_joined = False
         reached.append(found)
@@ -242,7 +192,7 @@ def _reached_from_after(
     return reached[::-1]
 
 
-def _unless_changed_later(text: str, cue: _Cue, end: int) -> _Cue:
+def _unless_changed_later(text: str, cue: Cue, end: int) -> Cue:
     """The cue, or what became of it: "was held but has been restarted", "was started but had to be stopped"."""
     if cue.assertion.status is Status.STOPPED:
         status, find = Status.ACTIVE, find_restart
@@ -251,11 +201,11 @@ def _unless_changed_later(text: str, cue: _Cue, end: int) -> _Cue:
     else:
         return cue
     match = find(text, cue.end, min(end, cue.end + _REACH_CHARS))
-    return _Cue(Assertion(status, *match.span()), *match.span(), 0) if match else cue
+    return Cue(Assertion(status, *match.span()), *match.span(), 0) if match else cue
 
 
 def _belongs_to_next(
-    text: str, name: Place, cue: _Cue, gap_end: int, statement: Statement, directions: Sequence[Place]
+    text: str, name: Place, cue: Cue, gap_end: int, statement: Statement, directions: Sequence[Place]
 ) -> bool:
     """Whether a cue between two names speaks of the second: "takes aspirin, stopped ramipril"."""
     return (
@@ -267,7 +217,7 @@ def _belongs_to_next(
     )
 
 
-def _cues_before(text: str, statement: Statement, end: int, directions: Sequence[Place]) -> Iterator[_Cue]:
+def _cues_before(text: str, statement: Statement, end: int, directions: Sequence[Place]) -> Iterator[Cue]:
     """The cues of the statement before `end` that can stand before what they speak of."""
     switches = False
     starts = {direction.start for direction in directions}
@@ -278,7 +228,7 @@ def _cues_before(text: str, statement: Statement, end: int, directions: Sequence
             # "switched from lisinopril to losartan", "replaced lisinopril with losartan"
             if not switches:
                 continue
-            cue = _Cue(
+            cue = Cue(
                 Assertion(Status.ACTIVE, match.start(), match.end(), is_before=True), match.start(), match.end(), 0
             )
         else:
@@ -296,7 +246,7 @@ def _cues_before(text: str, statement: Statement, end: int, directions: Sequence
             yield cue
 
 
-def _reaches(text: str, cue: _Cue, start: int, end: int, directions: Sequence[Place]) -> bool:
+def _reaches(text: str, cue: Cue, start: int, end: int, directions: Sequence[Place]) -> bool:
     """Whether what stands at [start, end), between a cue and a name, lets the cue reach the name."""
     if end - start > _REACH_CHARS:
         return False
@@ -328,13 +278,13 @@ def _blank(text: str, start: int, end: int, directions: Sequence[Place]) -> str:
     return _IN_PARENTHESES.sub(" ", " ".join(pieces))
 
 
-def _overlaps_any(cue: _Cue, others: Sequence[_Cue], ends: Sequence[int]) -> bool:
+def _overlaps_any(cue: Cue, others: Sequence[Cue], ends: Sequence[int]) -> bool:
     """Whether the cue overlaps one of the others, which stand in their order and end at `ends`."""
     index = bisect_left(ends, cue.start + 1)
     return index < len(others) and others[index].start < cue.end
 
 
-def _cue(cues: Sequence[tuple[str, str, int]], match: re.Match[str], *, is_before: bool = False) -> _Cue:
+def _cue(cues: Sequence[tuple[str, str, int]], match: re.Match[str], *, is_before: bool = False) -> Cue:
     _, said, free_words = cues[(match.lastindex or 1) - 1]
     assertion = Assertion(
         Status(said.rstrip("!~")),
@@ -344,4 +294,4 @@ def _cue(cues: Sequence[tuple[str, str, int]], match: re.Match[str], *, is_befor
         is_before=is_before,
         is_weak=is_before or not match.group()[0].isalpha(),
     )
-    return _Cue(assertion, match.start(), match.end(), free_words, is_neutral=said.endswith("~"))
+    return Cue(assertion, match.start(), match.end(), free_words, is_neutral=said.endswith("~"))

@@ -9,12 +9,13 @@ START: Final = (
     r"|picked up|filled|needed|required)"
 )
 STOP: Final = (
-    r"(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d"
+    # Its first letters are looked at first: it is looked for everywhere, and most words are none of it.
+    r"(?:(?=[acdhiopqrstw])(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d"
     r"|(?<!on\s)(?<!at\s)(?<!for\s)(?<!post\s)(?<!upon\s)(?<!prior\sto\s)d/?c(?!\s?[:-]|\s(?:meds?|medications?"
     r"|summary|home|plan|letter|rx|cardioversion|shock|on|with|to|today|tomorrow)\b)|h[eo]ld(?:s|ing)?"
     r"|withh[eo]ld(?:ing)?|w/h(?:eld)?|(?:self-)?ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?"
     r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning| from)|withdraw[ns]?|withdrew|de-?prescrib(?:ed?|ing)"
-    r"|remove|terminated|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off)"
+    r"|remove|terminated|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off))"
 )
 MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -34,8 +35,9 @@ ALLERGY: Final = (
 )
 HERS: Final = r"(?: (?:him|her|them|the patient|patient|pt|his|their|me|my))?"
 BE: Final = (
+    r"(?:(?=[abghimstw])"
     r"(?:(?:which|that|but|and|it|this|we|has|have|had|also|both) ){0,3}(?:(?:was|were) then|was|were|is|are"
-    r"|has been|have been|had been|been|be|being|to be|will be|should be|must be|got|getting)"
+    r"|has been|have been|had been|been|be|being|to be|will be|should be|must be|got|getting))"
 )
 
 CONDITION: Final = r"\b(?:if|unless|in case|until|then|when|once|after|before|can|could|may|might)\b[^.;:\n|]{0,60}$"

@@ -22,12 +22,15 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         "stopped",
         10,
     ),
-    (rf"(?:{BE} )?(?:{NOT}|never)(?: (?:be|been|to be)){{0,2}} {STOP}", "active", 0),
+    (rf"(?:{BE} )?(?:{NOT}|never)(?: (?:to|be|been)){{0,2}} {STOP}", "active", 0),
     (
         (
-            r"(?:but |so |and |hence )?(?:has |have |had |was |were )?(?:never|not) (?:(?:filled|picked|collected|took"
-            r"|dispensed)(?: it| up)?|started|taken)\b|[,;\u2013-]\s?(?:pt |patient |but |currently ){0,2}not"
-            r" (?:currently )?(?:taking|using)(?: (?:it|this))?(?=\s{0,3}(?:[.,;:)|\n]|$))|(?:kept|held) in reserve"
+            r"(?:but |so |and |hence )?(?:has |have |had |was |were )?(?:never|not) (?:(?:filled|picked|collected"
+            r"|took"
+            r"|dispensed)(?: it| up)?|started|taken)\b|(?:[,;\u2013-]\s?|but )(?:pt |patient |but |currently |has "
+            r"|does |do ){0,2}(?:not|(?:does|do)n['\u2019]t)"
+            r" (?:currently |been )?(?:taking|using|take|use)(?: (?:it|this|them|these"
+            r"|any))?(?=\s{0,3}(?:[.,;:)|\n]|$))|(?:kept|held) in reserve|not safe\b"
         ),
         "negated",
         10,
@@ -38,23 +41,28 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"(?:no?|[\u2717\u2718\u274c])(?=\s{0,3}(?:[.,;:)(|\n\u2013-]|$))"
             rf"|[\u2717\u2718\u274c](?!\s?[^\W\d_])|(?:->|=>|[\u2192\u21d2])\s?(?:nil|none|off|zero|0(?!\s?[\d.m])"
             rf"|{STOP}|complete[d]?)(?=\s{{0,3}}(?:[.,;:)(|\n]|$))"
-            rf"|(?:{STOP}) (?:taking|using)(?: (?:it|this|them))?(?= (?:in|on|since|because|due|last|after|as|about|around"
+            rf"|(?:{STOP}) (?:taking|using)(?: (?:it|this|them))?(?= (?:in|on|since|because|due|last|after|as|about"
+            rf"|around"
             r"|over|\d|an?|two|three|few|several|himself|herself)\b|\s{0,3}(?:[.,;)|\n]|$))"
-            r"|(?:has |have )?agreed to (?:stop|cease|come off|discontinue)(?: (?:it|them|this))?"
+            r"|not for re-?start(?:ing)?|(?:has |have )?agreed to (?:stop|cease|come off|discontinue)(?: (?:it|them"
+            r"|this))?"
             r"(?=\s{0,3}(?:[.,;)|\n]|$))"
         ),
         "stopped",
         10,
     ),
     (
-        r"(?:still |currently )?(?:taking|using|given)(?: (?:it|now))?\s?[?:]\s?"
-        r"(?:no?|[\u2717\u2718\u274c])(?=\s{0,3}(?:[.,;:)(|\n\u2013-]|$))",
+        (
+            r"(?:still |currently )?(?:taking|using|given)(?: (?:it|now))?\s?[?:]\s?"
+            r"(?:no?|[\u2717\u2718\u274c])(?=\s{0,3}(?:[.,;:)(|\n\u2013-]|$))"
+        ),
         "negated",
         10,
     ),
     (
         (
-            rf"(?:{BE} )?(?:{NOT}|cannot)(?: (?:be|to be|been)){{0,2}} (?:restart(?:ed)?|resumed|re-?commenced"
+            rf"(?:(?:{BE}|should|must|will|would|do|to) )?(?:{NOT}|cannot)(?: (?:be|to be"
+            rf"|been)){{0,2}} (?:restart(?:ed)?|resumed|re-?commenced"
             r"|continued|to continue|be continued)"
         ),
         "stopped",
@@ -146,9 +154,11 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (r"avoid(?=\s?(?:[.,;(\u2013-]|$))|not for (?:now|the moment)|not at (?:present|this time)", "negated", 1),
     (
         (
-            rf"(?:[,;:\u2013-]\s?(?:now |since |so |has |was )?|(?:and|so|but|hence|therefore) (?:(?:was|is|has"
+            rf"(?:[,;:\u2013-]\s?(?:(?:now|since|so|has|was|been|patient|pt|he|she|gp|wife|family|reports?"
+            rf"|says?|states?|self|that|by) ){{0,5}}|(?:and|so|but|hence|therefore) (?:(?:was|is|has"
             rf"|this|it|been|i"
-            rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?: (?:today|tonight|now|from today))?(?=\s{{0,3}}(?:[.;)|\n]|$))"
+            rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?: (?:today|tonight|now|from today))?"
+            rf"(?=\s{{0,3}}(?:[.;)|\n]|$)| (?:by|since|due to|because|last|in (?:{MONTH}|(?:19|20)\d\d)|\d\d?/\d)\b)"
             r"|and (?:was |then |has been )?(?:replaced|switched|changed|swapped|substituted) (?:with|by|to"
             r"|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?"
             r"|(?:took|taken|take) (?:him|her|me|them) off(?: (?:this|it|them))?"
@@ -217,11 +227,13 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"| for now|[,.;)]|\s*$)|no longer(?: {TAKE}"
             r"| on| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time"
             rf"|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august|september"
-            r"|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b(?! (?:\d{4} )?(?:and )?then\b)|last|recently|(?:her|his"
+            r"|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov"
+            r"|dec)\b(?! (?:\d{4} )?(?:and )?then\b)|last|recently|(?:her|his"
             r"|the) (?:pregnancy|admission|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago"
             r"|this admission)|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave"
             r"|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))|(?:caused|made (?:him"
-            r"|her|them|me)|did not (?:help|work|suit)|didn['\u2019]t (?:help|work|suit)|no (?:benefit|effect)\b"
+            r"|her|them|me)|did(?: not|n['\u2019]t) (?:help|work|suit|touch|do (?:much|anything))|no (?:benefit"
+            r"|effect)\b"
             r"|ineffective|(?:(?:was |were |of )?(?:little|no|of no|limited) (?:use|help|avail|good|help)\b)"
             r"|unhelpful|unsuccessful(?:ly)?"
             r"|(?:lost|losing) (?:its|their) effect|(?:stopped|no longer) work(?:ing|ed|s)|(?:could(?: not"

@@ -10,32 +10,47 @@ from typing import Final
 from workers.clinical.cue_words import ALLERGY, HERS, NOT, REACTION, START, STOP, TAKE
 
 _ALL: Final = (
-    r"(?:all|everything|(?:all )?(?:of )?(?:the |his |her |your |their )?(?:other |usual |regular |home |current ){0,2}"
+    r"(?:all|everything|(?:all )?(?:of )?(?:the |his |her |your |their )?(?:other |usual |regular |home "
+    r"|current ){0,2}"
     r"(?:meds|medications?|medicines|drugs|tablets))(?: (?:as|usual|normal|before|else)){0,3}"
 )
 _EXCEPT: Final = r",? (?:except|apart from|other than|bar|but not|excluding|save)(?: for)?"
 _PROPOSE: Final = (
-    r"(?:recommend|suggest|propos|consider|discuss)(?:e|s|ed|ing|ation)?(?: (?:to|that|for|you|we|he|she|gp|pt|patient"
+    r"(?:recommend|suggest|propos|consider|discuss)(?:e|s|ed|ing|ation)?(?: (?:to|that|for|you|we|he|she|gp|pt"
+    r"|patient"
     r"|the|a|an|trial|of|about|please|possible|possibly|now)){0,4}"
 )
 CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (rf"{STOP}(?: taking)? {_ALL}{_EXCEPT}", "active", 2),
     (
-        rf"(?:continu\w{{1,3}}|take|taking|takes|re-?start\w{{0,3}}|resum\w{{1,3}}|keep|keeps|give|prescribe[d]?)"
-        rf"(?: (?:on|with|taking|to take))? {_ALL}{_EXCEPT}",
+        (
+            rf"(?:continu\w{{1,3}}|take|taking|takes|re-?start\w{{0,3}}|resum\w{{1,3}}|keep|keeps|give|prescribe[d]?)"
+            rf"(?: (?:on|with|taking|to take))? {_ALL}{_EXCEPT}"
+        ),
         "stopped",
         2,
     ),
     (
         # Only proposed: taken until somebody does it.
-        rf"{_PROPOSE} (?:{STOP}|(?:discontinuation|cessation|withdrawal|deprescription) of)(?: (?:the use of|taking))?",
+        (
+            rf"{_PROPOSE} (?:{STOP}|(?:discontinuation|cessation|withdrawal|deprescription) of)(?: (?:the use of"
+            rf"|taking))?"
+        ),
         "active",
         3,
     ),
     (r"[\u2717\u2718\u274c]", "stopped", 0),
+    (r"not on (?:(?:the|his|her|gp|repeat|current) ){0,3}(?:list|record|scr|chart|summary|system)", "active", 2),
     (
-        r"(?:pa|prior auth(?:ori[sz]ation)?|funding|insurance|approval)(?: request)? (?:was |has been )?(?:denied"
-        r"|declined|refused|rejected|not approved) for",
+        rf"(?:ask(?:s|ed|ing)?|wants to know|enquir(?:es|ed|ing)) (?:if|whether)(?: \w+){{0,5}}? {TAKE}",
+        "negated",
+        1,
+    ),
+    (
+        (
+            r"(?:pa|prior auth(?:ori[sz]ation)?|funding|insurance|approval)(?: request)? (?:was |has been )?(?:denied"
+            r"|declined|refused|rejected|not approved) for"
+        ),
         "negated",
         1,
     ),
@@ -43,8 +58,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"(?:do|does|did|should|would|must|will|can|could|has|have|had)(?: {NOT}|n['\u2019]t) (?:{STOP}"
             rf"|skip|miss"
-            rf"|forget)(?: {TAKE})?|(?:instead of|rather than|without|never|before) (?:stopp|discontinu|ceas"
-            rf"|withhold|paus)\w+"
+            rf"|forget)(?: {TAKE})?|(?:instead of|rather than|without|never|before|against) (?:stopp|discontinu|ceas"
+            rf"|withhold|paus)\w+|(?:no (?:need|reason|plans?|intention) to|not to|need not) {STOP}"
         ),
         "active",
         2,
@@ -114,7 +129,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
             rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
-            r"|who) was|was) (?:on|taking|using)|previously(?: tried)?|(?:past|adequate|unsuccessful|failed|prior|earlier) (?:use|trials?|courses?) of"
+            r"|who) was|was) (?:on|taking|using)|previously(?: tried)?|(?:past|adequate|unsuccessful|failed|prior"
+            r"|earlier) (?:use|trials?|courses?) of"
             r"|history of (?=\w+ use)|failed(?: on| with)?|(?:did(?: not|n['\u2019]t)|failed to) respond to"
             r"|g[ai]ven? up(?: taking| on)?|(?:has |have "
             r"|had )?(?:tried|trialled)|(?:un"
@@ -125,10 +141,13 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca|wo)\s?)?(?:{NOT}"
+            rf"(?=[acdhimnsw])(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca"
+            rf"|wo)\s?)?(?:{NOT}"
             r"|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|having|regularly|recently"
-            rf"|actually|also|formally)){{0,4}} (?:{TAKE}|had(?= (?:his|her|their|my|the|any|an?)\b)|accept|on|for|{START}|(?:want|wish|like)(?: to (?:take|start"
-            rf"|have|try|continue))?"
+            rf"|actually|also|formally)){{0,4}} (?:{TAKE}(?: (?:(?:his|her|their|the|any) )?prescribed)?"
+            rf"|had|accept|pick up|fill|collect|get|obtain|discharged on|on"
+            rf"|for"
+            rf"|{START}|(?:want|wish|like)(?: to (?:take|start|have|try|continue))?"
             r"|keen(?: on| to (?:take|start|have|try))?|willing to (?:take|start|have|try)|indicated|give"
             r"|prescribe|recommend(?:ed|ing)?|in favour of|suitable for|advis(?:e|ed)|for|need(?:ing)?|requir(?:e"
             r"|ing)|tak(?:e|ing))"
@@ -179,6 +198,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         2,
     ),
     (r"instead of|rather than|in place of|in lieu of", "negated", 0),
+    (r"no (?:previous|prior|past) (?:trials?|use|exposure|treatment|courses?)(?: (?:of|to|with))?", "negated", 2),
     (rf"never (?:been )?(?:on|had|{TAKE}|{START})", "negated", 2),
     (r"no|nil|without|neither|nor", "negated", 2),
     (
@@ -197,7 +217,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"(?:replaced|substituted) (?:with|by|for)", "active", 2),
     (
         (
-            r"replac(?:e|ed|ing)|switch(?:ed|ing)?|narrow(?:ed|ing)?|(?:de-?)?escalat(?:e|ed|ing)|swap(?:ped|ping)?"
+            r"replac(?:es?|ed|ing)|switch(?:ed|ing)?|narrow(?:ed|ing)?|(?:de-?)?escalat(?:e|ed|ing)|swap(?:ped|ping)?"
             r"|in exchange for|exchang(?:e|ed|ing)"
         ),
         "stopped",
@@ -233,7 +253,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:{STOP}|skip|cut(?:ting)? out|cancel(?:led|s|ling)?|threw (?:away|out)|thrown away|binned){HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving"
+            rf"(?:{STOP}|skip|cut(?:ting)? out|cancel(?:led|s|ling)?|threw (?:away|out)|thrown away"
+            rf"|binned){HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving"
             rf"|treatment with|the use of|of))?|(?:discontinuation|cessation"
             r"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
         ),
@@ -242,7 +263,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:known )?(?:severe(?:ly)? )?(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)(?<!milk\s)"
+            r"(?=[abhiknprs])(?:known )?(?:severe(?:ly)? )?"
+            r"(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)(?<!milk\s)"
             r"(?<!seasonal\s)"
             rf"(?!\w+ (?:clinic|service|testing|nurse|specialist|season|symptoms))(?:(?:allergic"
             rf"|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
@@ -301,7 +323,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"continu(?:e|es|ed|ing)(?: (?:on|to take|taking|with))?|incr|decr|increas(?:e|ed|ing)|decreas(?:e|ed|ing)"
+            r"continu(?:e|es|ed|ing)(?: (?:on|to take|taking|with))?|incr|decr|increas(?:e|ed|ing)|decreas(?:e|ed"
+            r"|ing)"
             r"|reduc(?:e|ed|ing)|(?:up|down)?-?titrat(?:e|ed|ing)|maintain(?:ed)?(?: on)?"
         ),
         "active",

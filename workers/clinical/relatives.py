@@ -18,7 +18,9 @@ _OTHERS: Final = phrases(
     r"\b(?:he|him|himself|she|herself|patient|pt|i|we|proband|child|baby|infant|boy|girl|aware|present|reports?"
     r"|reported|says?|said|states?|stated|told|tells|thinks?|concerned|worried|noticed|notes?|gave|gives?|giving"
     r"|brought|brings|call(?:s|ed)|rang|phoned|informed|confirms?|confirmed|helps?|administers?|manages?"
-    r"|supervises?|prompts?|asks?|asked|wants?|bought|buys|collects?|found|attended|accompanied|who gave|mentioned"
+    r"|supervises?|prompts?|asks?|asked|wants?|bought|buys|collects?|found|attended|accompanied|who gave|to (?:give"
+    r"|stop|discontinue"
+    r"|hold|start|continue|avoid|use|skip|withhold|restart|bring|make|ensure)|mentioned"
     r"|describes?|described|recalls?|stopped giving|mr|mrs|ms|miss)\b|[;!?]",
     re.NOFLAG,
 )

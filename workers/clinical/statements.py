@@ -77,7 +77,14 @@ _SECTIONS: Final = tuple(
                 r"|drug sensitivit(?:y|ies)|sensitivities|adrs?|drug reactions)\b"
             ),
         ),
-        (Section.AVOIDED, "avoid", r"(?:avoid|contra-?indicat(?:ed|ions?)|do not (?:give|use|prescribe))\b"),
+        (
+            Section.AVOIDED,
+            "avoid",
+            (
+                r"(?:not (?:being |currently )?(?:taking|taken|using|used|given)|avoid|contra-?indicat(?:ed|ions?)"
+                r"|do not (?:give|use|prescribe))\b"
+            ),
+        ),
         (
             Section.STOPPED_MEDICATIONS,
             (
@@ -86,7 +93,8 @@ _SECTIONS: Final = tuple(
                 rf"|past"
             ),
             (
-                r"(?:not (?:to be )?(?:ordered|continued|prescribed|restarted|resumed|given)|omitted|stopped|discontinued"
+                r"(?:not (?:to be )?(?:ordered|continued|prescribed|restarted|resumed)|omitted|stopped"
+                r"|discontinued|removed from|deletion|cancelled"
                 r"|ceased|withheld|held|on hold|suspended|paused|not to be taken|deprescribed"
                 r"|no longer (?:taken|taking|on|needed|required)"
                 r"|(?:stop|cease|discontinue|withhold|hold) (?:taking|these|the following))\b"
@@ -107,18 +115,17 @@ _SECTIONS: Final = tuple(
 _PLAIN_WORDS: Final = frozenset(
     {
         "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "agent", "allergen", "allergies",
-        "allergy",
-        "also", "and", "as", "at", "being", "by", "ceased", "changed", "chart", "continue", "continued", "current",
-        "currently", "daily", "dhx", "discharge", "discontinued", "do", "doses", "drug", "drugs", "events",
+        "allergy", "also", "and", "as", "at", "being", "by", "ceased", "changed", "chart", "continue", "continued",
+        "current", "currently", "daily", "dhx", "discharge", "discontinued", "do", "doses", "drug", "drugs", "events",
         "existing", "family", "fhx", "following", "for", "from", "given", "held", "history", "hold", "home", "in",
         "inpatient", "intolerance", "intolerances", "issued", "known", "list", "medical", "medication",
         "medications", "medicine", "medicines", "meds", "new", "no", "now", "of", "on", "once", "only", "oral",
         "other", "past", "patient", "please", "pre-admission", "prescribed", "prescription", "prescriptions",
         "previous", "prior", "prn", "reactions", "reconciliation", "regular", "repeat", "repeats", "required", "rx",
         "sensitivities", "social", "started", "stat", "status", "stop", "stopped", "substance", "summary", "tablets",
-        "take",
-        "taking", "the", "these", "this", "to", "treatment", "treatments", "tta", "tto", "unchanged", "usual",
-        "what", "when", "with", "withheld", "your",
+        "take", "taking", "the", "these", "this", "to", "treatment", "treatments", "tta", "tto", "unchanged", "usual",
+        "what", "why", "during", "hospital", "stay", "not", "ordered", "omitted", "paused", "suspended", "off",
+        "longer", "when", "with", "withheld", "your",
     }
 )  # fmt: skip
 """A line without a colon is a heading of a section if it has no other words: "Penicillin allergy" is none."""
@@ -140,17 +147,21 @@ _OF_STOPS: Final = re.compile(r"\breasons? (?:for )?(?:stop|discontin|cess|ceas|
 _LABEL: Final = re.compile(
     r"\s{0,16}(?:(?:pharmac\w{1,8} |discharge |prescriber |admission )?(?:action|status|outcome|decision|change"
     r"|recommendation)s?(?: taken)?|reason|comments?|dose|strength|route|frequency|(?:still |currently )?taking"
-    r"|(?:to be )?(?:continued?|prescribed|ordered|re-?started|resumed?)(?: (?:on|at) \w{1,12})?)[ \t]?"
+    r"|(?:to be )?(?:continued?|prescribed|ordered|re-?started|resumed?)(?: (?:on|at) \w{1,12})?"
+    rf"|plan(?=[ \t]?:\s?(?:{STOP}|continued?|not (?:to be )?continued)\s{{0,3}}(?:[.,;(\n\u2013-]|$)))[ \t]?"
     r"(?::|\?(?=\s{0,4}(?:y|yes|no?)\b))",
     re.IGNORECASE,
 )
 """What says something of the drug that stands before it rather than begin a section: "Action: STOP"."""
+_WORD: Final = re.compile(r"[ \t]{0,16}(?P<word>[^\W\d_][\w-]{2,40})")
+_GOES_ON: Final = re.compile(r"(?:[,&+/(]|\b(?:and|or|with|to|by|for|on|of))\s{0,3}$", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\Wno\.\s\d", re.IGNORECASE)
 _ANSWER: Final = re.compile(r"\s{1,4}(?:y|yes|no?)(?=\s{0,3}(?:[.,;:(\n\u2013-]|$))", re.IGNORECASE)
 """What belongs to the question before it: "Continue? No"."""
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
     r"|syp|syr|inf"
-    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|no|dept|hosp)"
+    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|dept|hosp)"
     r"|(?<![\w/-])[A-Za-z])\.$",
     re.IGNORECASE,
 )
@@ -187,6 +198,7 @@ class ClinicalText:
     def __init__(self, text: str, is_drug: Callable[[str], bool] = lambda _: False) -> None:
         """Read a text; `is_drug` tells the name of a drug: "Codeine: vomiting" is an item rather than a heading."""
         self.text = text
+        self._is_drug = is_drug
         self._headings: list[Heading] = sorted(
             [*_headings(text, is_drug), *_table_heads(text)], key=lambda heading: heading.start
         )
@@ -250,8 +262,12 @@ class ClinicalText:
                 line_start = rest_start
                 if mark.count("\n") > 1 or not self._goes_on(*line, rest_start):
                     yield rest_start
-            elif mark == ";" or not (
+            elif mark == ";":
+                if not _ELLIPTIC.match(self.text, rest_start):
+                    yield rest_start
+            elif not (
                 _ABBREVIATED.search(self.text, max(0, match.start() - 8), match.start() + 1)
+                or _NUMBER.match(self.text, max(0, match.start() - 3))
                 or _DIRECTION_VERB.match(self.text, rest_start)
                 or _ELLIPTIC.match(self.text, rest_start)
                 or _LABEL.match(self.text, rest_start)
@@ -270,16 +286,24 @@ class ClinicalText:
         heading = self._heading_at(start)
         is_list = heading is not None and heading.section is not Section.OTHER
         is_long = end - start >= _WRAPPED_AT_LEAST
-        return (
-            is_long
-            if self._starts_lower(next_start) and is_list
-            else self._starts_lower(next_start) or (is_long and not is_list)
-        )
+        is_lower = self._starts_lower(next_start)
+        goes_on = is_long if is_lower and is_list else is_lower or (is_long and not is_list)
+        return goes_on and not self._are_two_items(start, end, next_start)
+
+    def _are_two_items(self, start: int, end: int, next_start: int) -> bool:
+        """Whether the lines at both places begin with a drug, and the first doesn't go on with another name."""
+        is_row = self.text.count(",", start, end) > 2 and self.text[end - 1] == ","
+        is_open = not is_row and _GOES_ON.search(self.text, max(start, end - 8), end) is not None
+        return not is_open and self._starts_with_drug(next_start) and self._starts_with_drug(start)
 
     def _is_row(self, start: int) -> bool:
         """Whether the line is a row of a table."""
         line = self.text[start : start + _LINE_CHARS].split("\n", 1)[0]
         return line.count("|") > 1 or line.count("\t") > 1
+
+    def _starts_with_drug(self, start: int) -> bool:
+        word = _WORD.match(self.text, start)
+        return word is not None and self._is_drug(word["word"])
 
     def _starts_lower(self, position: int) -> bool:
         after = self.text[position : position + 40].lstrip(" \t")

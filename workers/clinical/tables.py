@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
-from workers.clinical.assertions import Assertion, Status
 from workers.clinical.cue_words import STOP
+from workers.clinical.cues import Assertion, Status
 from workers.spans import Place
 
 
@@ -38,7 +38,16 @@ class _Cell:
 _LINE_CHARS: Final = 400
 """As much of a line is read."""
 _NAME_CHARS: Final = 40
-_DELIMITERS: Final = (re.compile(r"\|"), re.compile(r"\t"), re.compile(r"[ ]{2,40}"), re.compile(r","))
+_DELIMITERS: Final = (
+    re.compile(r"\|"),
+    re.compile(r"\t"),
+    re.compile(r"[ ]{2,40}"),
+    re.compile(r","),
+    re.compile(r" / "),
+)
+_MAY_BE_HEAD: Final = re.compile(
+    r"^[^\n\d]{0,40}\b(?:medi|meds?\b|drug|name|item|product|preparation|agent)", re.MULTILINE
+)
 _FIXED_WIDTH: Final = _DELIMITERS[2]
 _OF_DRUGS: Final = re.compile(
     r"(?:(?:name of |home |regular |pre-?admission |current )?(?:medicines?|medications?|meds?|drugs?|item|product"
@@ -49,7 +58,7 @@ _COLUMNS: Final = (
     (
         _Column.STOPPED,
         re.compile(
-            r"(?:stop(?:ped)?|discontinued?|ceased?|d/c['\u2019]?d?|(?:on )?(?:hold|held)|withh[eo]ld|suspend(?:ed)?"
+            r"(?:stop(?:ped)?|discontinued?|ceased?|d/c['\u2019]?d|(?:on )?(?:hold|held)|withh[eo]ld|suspend(?:ed)?"
             rf"|paused?|omit(?:ted)?|not continued){_AT}"
         ),
     ),
@@ -63,25 +72,28 @@ _COLUMNS: Final = (
     (
         _Column.KEPT,
         re.compile(
-            r"(?:to )?(?:be )?(?:continued?|prescribed|ordered|re-?ordered|charted|supplied|resumed?|re-?start(?:ed)?"
+            r"(?:to )?(?:be )?(?:continued?|prescribed|order(?:ed)?|re-?ordered|charted|supplied|resumed?"
+            r"|re-?start(?:ed)?"
             rf"|keep){_AT}"
         ),
     ),
     (
         _Column.LATER,
         re.compile(
-            r"(?:(?:on|at|after|in|upon) )?(?:admission|discharge|transfer|hospital|after|now|inpatient|tt[ao])"
+            r"(?:(?:on|at|after|in|upon) )?(?:admission|discharge|d/c|transfer|hospital|after|now|inpatient|tt[ao])"
             r"(?: (?:dose|order|list|prescription|meds|medicines|medication|regimen))?\??"
         ),
     ),
     (
         _Column.ACTION,
         re.compile(
-            r"(?:pharmac\w{1,8} |prescriber |discharge |admission |medication )?(?:action|status|outcome|decision|plan"
-            rf"|change|recommendation|disposition|continued?/\w{{1,12}}(?:/\w{{1,12}}){{0,3}})s?(?: taken)?{_AT}"
+            r"(?:pharmac\w{1,8} |prescriber |discharge |admission |medication )?(?:action|status|outcome|decision"
+            r"|plan"
+            rf"|code|change|recommendation|disposition|continued?/\w{{1,12}}(?:/\w{{1,12}}){{0,3}})s?(?: taken)?{_AT}"
         ),
     ),
 )
+_YES_OR_NO: Final = re.compile(r"\s?\(?y(?:es)?/no?\)?\s?\??$")
 _ANSWER_ENDS: Final = r"(?=\s{0,8}(?:$|[-\u2013\u2014:;,(.]))"
 _NO: Final = re.compile(
     rf"(?:no?|nil|none|not (?:taken|taking|given|prescribed|ordered|continued|required)|[\u2717\u2718\u274c])"
@@ -90,7 +102,7 @@ _NO: Final = re.compile(
 _DASH: Final = re.compile(r"[-\u2013\u2014]{1,3}$")
 _TICKED: Final = re.compile(rf"[(\[]?(?:x|y|yes|1|[\u2713\u2714\u221a\u2611\u2612\u2705\u25cf])[)\]]?{_ANSWER_ENDS}")
 _STOPS: Final = re.compile(
-    rf"(?:{STOP}|on hold|not (?:to be )?continued|inactive|historic(?:al)?|expired|complete[d]?|ended)"
+    rf"(?:{STOP}|[sh]|on hold|not (?:to be )?continued|inactive|historic(?:al)?|expired|complete[d]?|ended)"
     r"(?=\s{0,8}(?:$|[-\u2013\u2014:;,(.\d]))"
 )
 _RULE: Final = re.compile(r"[\s|:+=-]*")
@@ -128,12 +140,13 @@ def _rows(text: str) -> Iterator[_Row]:
     columns: list[_Column] = []
     head: list[_Cell] = []
     delimiter = _FIXED_WIDTH
-    start = 0
+    heads = {match.start() for match in _MAY_BE_HEAD.finditer(text)}
+    start = min(heads, default=len(text))
     while start < len(text):
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
         line_end = min(end, start + _LINE_CHARS)
-        found = _head(text, start, line_end)
+        found = _head(text, start, line_end) if start in heads else None
         if found is not None:
             delimiter, head, columns = found
         elif columns and not _RULE.fullmatch(text, start, line_end):
@@ -158,8 +171,8 @@ def _head(text: str, start: int, end: int) -> tuple[re.Pattern[str], list[_Cell]
         ):
             return None
         columns = [
-            next((column for column, pattern in _COLUMNS if pattern.fullmatch(cell.words)), _Column.OTHER)
-            for cell in cells
+            next((column for column, pattern in _COLUMNS if pattern.fullmatch(name)), _Column.OTHER)
+            for name in (_YES_OR_NO.sub("", cell.words) for cell in cells)
         ]
         return (delimiter, cells, columns) if set(columns) != {_Column.OTHER} else None
     return None
