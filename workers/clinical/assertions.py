@@ -53,8 +53,10 @@ _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
 _ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
 _TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
 _BESIDE: Final = _compile(
-    r"\s?(?:tablets? |at the same time )?(?:(?:together |along |while |when |whilst |as )?(?:on|taking|with))"
-    r"(?: (?:the|his|her|your|their|my))? "
+    r"[\s,(\u2013-]{0,4}(?:tablets? |at the same time )?(?:(?:told|advised|warned) )?(?:(?:not|never) )?"
+    r"(?:(?:together|along|while|when|whilst|as|if|because|since|given|interacts|interaction) )?"
+    r"(?:(?:he|she|pt|patient|you)(?: is|['\u2019]s)? )?(?:on|taking|takes|with|alongside)(?: (?:the|his|her|your"
+    r"|their|my))? "
 )
 _ASIDE: Final = re.compile(r"[(\u2013|-]")
 

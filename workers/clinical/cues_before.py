@@ -159,6 +159,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
         (
             r"await(?:s|ing)(?: (?:approval|funding|start|supply) (?:for|of))?|(?:yet|still) to (?:start|begin"
             r"|commence|collect)|hasn['\u2019]t started"
+            r"|(?:never|not) got a?round to(?: (?:taking|starting|trying))?"
         ),
         "negated",
         2,
@@ -253,7 +254,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:{STOP}|skip|cut(?:ting)? out|cancel(?:led|s|ling)?|threw (?:away|out)|thrown away"
+            rf"(?:{STOP}|skip|miss out|cut(?:ting)? out|cancel(?:led|s|ling)?|threw (?:away|out)|thrown away"
             rf"|binned){HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving"
             rf"|treatment with|the use of|of))?|(?:discontinuation|cessation"
             r"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
