@@ -157,6 +157,9 @@ class RabbitMQ:
         self._add(ChildProcess("epmd", [epmd, "-port", str(epmd_port), "-address", _HOST], **self._how(env)))
         node = self._add(ChildProcess("RabbitMQ", [server], **self._how(env)))
         node.wait_until_ready(lambda: self._takes_connections(port), timeout_s=_START_TIMEOUT_S)
+        if self._certificate:  # it opens its listeners one after the other
+            hosts = [_HOST, *([OTHER_HOST] if sys.platform == "linux" else [])]
+            node.wait_until_ready(lambda: all(_listens(host, tls_port) for host in hosts), timeout_s=_START_TIMEOUT_S)
 
     def _add(self, process: ChildProcess) -> ChildProcess:
         process.start()
@@ -182,6 +185,12 @@ class RabbitMQ:
                 return True
         except (OSError, amqp.AMQPError):
             return False
+
+
+def _listens(host: str, port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
+        return True
+    return False
 
 
 class Certificate:
