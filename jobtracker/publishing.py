@@ -231,7 +231,8 @@ class Publishing:
 def _is_body(current: Any, task_id: str) -> bool:
     """Whether a task is the body of the chord in whose header the task is that runs here."""
     body = current.request.chord
-    return bool(body) and steps_of(body)[0]["options"].get("task_id") == task_id
+    first = steps_of(body)[:1] if body else []  # a group has no one task that comes first
+    return any(step["options"].get("task_id") == task_id for step in first)
 
 
 def _is_next(current: Any, body: Any) -> bool:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from celery import Celery
-from celery.canvas import chain, chord
+from celery.canvas import chain, chord, group
 from recount import recount
 from redis import Redis
 from sample_jobs import START_MS
@@ -16,6 +16,7 @@ from jobtracker.changes import NewJob
 from jobtracker.dispatch import SENT_HEADER
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.lineage import sent
+from jobtracker.lists import JobFilter
 from jobtracker.models import task_id_in
 
 pytestmark = pytest.mark.thorough
@@ -95,6 +96,16 @@ def test_a_chords_body_that_celery_sends_twice_is_a_double_run(own_project):
     whole = own_project.job(f"{name}-whole")
     assert (whole.status, whole.run, whole.deliveries, whole.result) == (Status.COMPLETED, 1, 2, [1])
     assert recount(own_project.client, own_project.keys) == []
+
+
+def test_what_a_task_sends_is_recorded_also_where_a_group_follows_its_chord(own_project):
+    """A group is no one task: it must not be in the way of what the header's tasks send."""
+    task = own_project.signature
+    sender = task("sends", "task").set(task_id=f"{own_project.name}-sender")
+    following = group([task("ok", 1), task("ok", 2)], app=own_project.app)
+    with own_project.worker(concurrency=1):
+        chord([sender], following, app=own_project.app).apply_async()
+        eventually(lambda: own_project.queries.page(JobFilter(sent_by=f"{own_project.name}-sender")).jobs)
 
 
 def test_an_id_that_is_sent_twice_before_it_runs_runs_twice_and_says_so(own_project):
