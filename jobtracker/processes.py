@@ -25,6 +25,11 @@ def never() -> bool:
     return False
 
 
+def ending_of(status: int) -> str:
+    """An exit status in words; negative: the signal that killed the process."""
+    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
 def go_on() -> None:
     """Nothing: what is waited for may take its time."""
 
@@ -117,7 +122,7 @@ class ChildProcess:
         """
         status = self.exit_status()
         if status is not None:
-            ending = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+            ending = ending_of(status)
             raise ProcessError(f"The {self.name} {ending}.\n{self.log_tail()}")
 
     def wait_until_ready(

@@ -118,7 +118,7 @@ class Publishing:
             return
         goes_on = current is not None and _is_next(get_current_task(), body)
         sent = at_ms
-        if current is not None and isinstance(current.sent, int) and _is_body(get_current_task(), task_id):
+        if current is not None and isinstance(current.sent, int) and is_body_of(get_current_task(), task_id):
             sent = current.sent  # where its message is delivered again, Celery sends the body again: no new run
         jobs = self.reader.jobs(
             *(sender, headers, properties or {}, queue, body, sent or at_ms),
@@ -228,7 +228,7 @@ class Publishing:
             )
 
 
-def _is_body(current: Any, task_id: str) -> bool:
+def is_body_of(current: Any, task_id: str) -> bool:
     """Whether a task is the body of the chord in whose header the task is that runs here."""
     body = current.request.chord
     first = steps_of(body)[:1] if body else []  # a group has no one task that comes first

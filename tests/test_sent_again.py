@@ -16,8 +16,8 @@ from jobtracker.changes import NewJob
 from jobtracker.dispatch import SENT_HEADER
 from jobtracker.lifecycle import Event, Outcome
 from jobtracker.lineage import sent
-from jobtracker.lists import JobFilter
 from jobtracker.models import task_id_in
+from jobtracker.publishing import is_body_of
 
 pytestmark = pytest.mark.thorough
 
@@ -98,14 +98,16 @@ def test_a_chords_body_that_celery_sends_twice_is_a_double_run(own_project):
     assert recount(own_project.client, own_project.keys) == []
 
 
-def test_what_a_task_sends_is_recorded_also_where_a_group_follows_its_chord(own_project):
-    """A group is no one task: it must not be in the way of what the header's tasks send."""
-    task = own_project.signature
-    sender = task("sends", "task").set(task_id=f"{own_project.name}-sender")
-    following = group([task("ok", 1), task("ok", 2)], app=own_project.app)
-    with own_project.worker(concurrency=1):
-        chord([sender], following, app=own_project.app).apply_async()
-        eventually(lambda: own_project.queries.page(JobFilter(sent_by=f"{own_project.name}-sender")).jobs)
+@pytest.mark.parametrize(("task_id", "is_body"), [("whole", True), ("other", False)])
+def test_the_body_of_the_chord_that_a_task_is_in_is_told_by_its_id(own_project, task_id, is_body):
+    whole = own_project.signature("collect").set(task_id="whole")
+    for following, found in ((whole, is_body), (group([whole, whole], app=own_project.app), False), (None, False)):
+        task = own_project.app.tasks["ok"]
+        task.push_request(id="part", chord=following)
+        try:
+            assert is_body_of(task, task_id) == found
+        finally:
+            task.pop_request()
 
 
 def test_an_id_that_is_sent_twice_before_it_runs_runs_twice_and_says_so(own_project):

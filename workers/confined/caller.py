@@ -10,10 +10,11 @@ from typing import Any
 
 from jobtracker import current_job
 from jobtracker.current import CurrentJob
+from jobtracker.processes import ending_of
 from workers import errors
 from workers.confined.budget import Budget
 from workers.confined.frames import FrameTooLargeError
-from workers.confined.process import MAX_ANSWER_BYTES, ConfinedProcess, ProcessGoneError, name_of
+from workers.confined.process import MAX_ANSWER_BYTES, ConfinedProcess, ProcessGoneError
 from workers.errors import OverBudgetError, WorkFailedError
 
 _TICK_S = 0.2
@@ -64,7 +65,7 @@ def run_confined(work: str, /, *, budget: Budget | None = None, **arguments: Any
     except FrameTooLargeError as error:
         raise OverBudgetError(f"the result has more than {MAX_ANSWER_BYTES // 1024**2} MiB of JSON") from error
     finally:
-        if answer is None or answer["is_last"]:
+        if answer is None or answer.get("is_last", True):
             process.close()
         else:
             _idle.append(process)
@@ -137,6 +138,6 @@ def _why_gone(status: int, budget: Budget) -> Exception:
     if status == -signal.SIGXCPU:
         return OverBudgetError(f"used more than {budget.job_cpu_s} s of CPU time (JOB_CPU_S)")
     return WorkFailedError(
-        f"the process that did the work {name_of(status)}; it may have needed more than {budget.job_memory_mb} MB of"
-        " memory (JOB_MEMORY_MB), or the system had none left"
+        f"the process that did the work {ending_of(status)}; it may have needed more than {budget.job_memory_mb} MB"
+        " of memory (JOB_MEMORY_MB), or the system had none left"
     )

@@ -4,7 +4,6 @@ import fcntl
 import os
 import selectors
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -164,8 +163,3 @@ def _is_unlocked(folder: Path) -> bool:
     finally:
         os.close(fd)
     return True
-
-
-def name_of(status: int) -> str:
-    """An exit status in words."""
-    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
