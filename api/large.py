@@ -95,7 +95,7 @@ class _Helper:
         theirs.close()
 
     def ask(self, scope: dict[str, Any], body: bytearray, request_id: str | None) -> Answer:
-        """Have a request answered. The process is killed where it takes longer than `_LONGEST_S`, at whatever step.
+        """Answer a request. The process is killed if any step takes longer than `_LONGEST_S`.
 
         Raises:
             OSError: The process ended while it was told of the request.

@@ -1,4 +1,4 @@
-"""What reading a document gives, whatever its format: pages, and the headings that it marks as such."""
+"""What every reader gives of a document: its pages and headings."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

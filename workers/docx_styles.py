@@ -40,7 +40,7 @@ class _Style:
 class Styles(XmlTarget):
     """Reads word/styles.xml: a heading's style has the name of one, an outline level, or is based on such a style.
 
-    The names are English in the file whatever the language of Word; only the ids are not ("berschrift1").
+    Names are in English in every language version of Word; ids are localized ("berschrift1").
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Whatever bytes come as a table: the result is a table or an InputError."""
+"""Any bytes give a table or an InputError."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""Twice the text takes twice the time, whatever it is: each pattern alone, and the whole extraction."""
+"""Twice the text takes twice the time, for each pattern alone and for the whole extraction."""
 
 import re
 import time

@@ -104,7 +104,7 @@ def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
         answer = {"kind": "memory"}
     except InputError as error:
         answer = _refusal(error)
-    except Exception as error:  # noqa: BLE001 -- whatever it is, it is the worker's to tell
+    except Exception as error:  # noqa: BLE001 -- the worker raises it
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
             answer = _refusal(OverBudgetError("the disk of the worker's temporary files is full: make room there"))
         else:

@@ -47,19 +47,21 @@ def with_short_forms(text: str, findings: Sequence[Finding], lexicon: Lexicon) -
     persons |= _person_words(text, findings) - bodies
     seats = _seats(text, findings, lexicon)
     sure = {text[finding.start : finding.end]: finding.label for finding in findings if finding.by_form}
-    kept = []
-    for finding in findings:
+
+    def label_of(finding: Finding) -> Label:
         name = text[finding.start : finding.end]
-        if not finding.by_form and finding.label in _NAMES:
-            if name in persons or (" " in name and _last_word(name) in persons):
-                finding = replace(finding, label=Label.PERSON)  # noqa: PLW2901
-            elif name in bodies:
-                finding = replace(finding, label=Label.ORGANISATION)  # noqa: PLW2901
-            elif name in KNOWN_PLACES or name in seats:
-                finding = replace(finding, label=Label.PLACE)  # noqa: PLW2901
-            elif (label := sure.get(name)) in _NAMES:
-                finding = replace(finding, label=label)  # noqa: PLW2901
-        kept.append(finding)
+        if finding.by_form or finding.label not in _NAMES:
+            return finding.label
+        if name in persons or (" " in name and _last_word(name) in persons):
+            return Label.PERSON
+        if name in bodies:
+            return Label.ORGANISATION
+        if name in KNOWN_PLACES or name in seats:
+            return Label.PLACE
+        label = sure.get(name)
+        return label if label in _NAMES else finding.label
+
+    kept = [replace(finding, label=label_of(finding)) for finding in findings]
     taken = sorted((finding.start, finding.end) for finding in kept)
     places = {name for name, label in sure.items() if label is Label.PLACE and " " not in name} - persons - bodies
     added = _added(text, persons, bodies, places, taken, lexicon)
