@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import TypeAdapter
+
+from workers.recognition.dates import DateOrder
 from workers.recognition.findings import Label
 
 CORPUS = Path(__file__).with_name("corpus")
 HALVES = ("open", "held_out")
 
 Half = Literal["open", "held_out"]
+_HALF: TypeAdapter[Half] = TypeAdapter(Half)
+_DATE_ORDER: TypeAdapter[DateOrder] = TypeAdapter(DateOrder)
 
 STATUSES = ("active", "stopped", "negated", "declined", "considered", "avoid", "family", "allergy")
 """What a text may say of a drug; finer than what the worker answers."""
@@ -104,7 +109,7 @@ class GoldText:
     half: Half
     kind: str
     phone_region: str
-    date_order: Literal["DMY", "MDY", "YMD"]
+    date_order: DateOrder
     text: str
     drugs: tuple[GoldDrug, ...] = field(repr=False)
     entities: tuple[GoldEntity, ...] = field(repr=False)
@@ -130,10 +135,10 @@ def read(file: Path) -> GoldText:
         raise ValueError(f"{file.name}: {error}") from error
     return GoldText(
         name=file.stem,
-        half=file.parent.name,  # type: ignore[arg-type]  # a test compares it
+        half=_HALF.validate_python(file.parent.name),
         kind=about["kind"],
         phone_region=about["phone_region"],
-        date_order=about["date_order"],  # type: ignore[arg-type]
+        date_order=_DATE_ORDER.validate_python(about["date_order"]),
         text=text,
         drugs=drugs,
         entities=entities,
