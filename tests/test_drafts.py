@@ -139,32 +139,57 @@ def killed_amid(api, subs, condition):
     posting.join()
 
 
-def test_what_a_killed_api_was_about_to_record_never_runs_and_what_it_had_decided_runs(
-    redis_server, tmp_path, documents
-):
-    namespace, database = f"drafts-{uuid.uuid4().hex[:8]}", {"redis_url": redis_server.url, "redis_db": 10}
-    shared = {"tracking_namespace": namespace, **database, **SOON}
+def drafts_of(api):
+    [part] = api.keys.parts
+    return list(api.client.scan_iter(f"{part.prefix}draft:*", count=10_000))
+
+
+def has_decided(api):
+    [part] = api.keys.parts
+    return api.client.exists(part("drafts"), part("kinds"))
+
+
+@pytest.fixture
+def shared(redis_server):
+    """Settings of an API and its workers, in a namespace of their own."""
+    return {
+        "redis_url": redis_server.url,
+        "redis_db": 10,
+        "tracking_namespace": f"drafts-{uuid.uuid4().hex[:8]}",
+        **SOON,
+    }
+
+
+def test_what_a_killed_api_was_about_to_record_never_runs(shared, tmp_path, documents):
+    for _ in range(10):  # on a busy machine the API may decide before it is killed
+        with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
+            killed_amid(api, 5000, lambda api=api: drafts_of(api))
+            is_undecided = not has_decided(api)
+            if is_undecided:
+                [draft] = drafts_of(api)
+                assert 0 < api.client.pttl(draft) <= store_module.DRAFT_MS
+                assert JobQueries(api.client, api.keys).counts() == []
+                api.client.pexpire(draft, 1)
+                time.sleep(2 * SOON["lease_lost_s"])  # what is lost would have been sent again by now
+                names = names_of(api.client, api.keys)
+                assert [name for name in names if name.startswith(("job:", "draft", "untold"))] == []
+        if is_undecided:
+            assert recount(api.client, api.keys) == []
+            return
+        api.client.flushdb()  # this file's own database
+    pytest.fail("each API was killed too late")
+
+
+def test_what_a_killed_api_had_decided_to_record_runs(shared, tmp_path, documents):
     with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
-        client, part = api.client, api.keys.parts[0]
-
-        def drafts():
-            return list(client.scan_iter(f"{part.prefix}draft:*", count=10_000))
-
-        killed_amid(api, 5000, drafts)
-        assert not client.exists(part("drafts"), part("kinds")), "it was killed too late for this test"
-        [draft] = drafts()
-        assert 0 < client.pttl(draft) <= store_module.DRAFT_MS
-        assert JobQueries(client, api.keys).counts() == []
-        client.pexpire(draft, 1)
-        time.sleep(2 * SOON["lease_lost_s"])  # what is lost would have been sent again by now
-        assert [name for name in names_of(client, api.keys) if name.startswith(("job:", "draft", "untold"))] == []
-        assert recount(client, api.keys) == []
+        killed_amid(api, 300, lambda: has_decided(api))
         with running_api(tmp_path, **shared) as second:
-            killed_amid(second, 300, lambda: client.exists(part("kinds")))
-        with running_api(tmp_path, **shared) as third:
-            [root] = third.get("/api/jobs/", job_type="document_analysis")["jobs"]
-            done = third.expect(root["id"], "completed")
+            [root] = second.get("/api/jobs/", job_type="document_analysis")["jobs"]
+            done = second.expect(root["id"], "completed")
             assert done["sub_job_counts"]["completed"] == 300
-            assert {each["run"] for each in third.get("/api/jobs/", page_size=100)["jobs"]} == {1}
-            eventually(lambda: not client.exists(part("drafts"), part("unsent"), part("unconfirmed"), part("untold")))
-    assert recount(client, api.keys) == []
+            assert {each["run"] for each in second.get("/api/jobs/", page_size=100)["jobs"]} == {1}
+            [part] = api.keys.parts
+            eventually(
+                lambda: not api.client.exists(part("drafts"), part("unsent"), part("unconfirmed"), part("untold"))
+            )
+    assert recount(api.client, api.keys) == []

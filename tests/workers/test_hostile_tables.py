@@ -4,6 +4,8 @@ import json
 import math
 import random
 import string
+import subprocess
+import sys
 
 import duckdb
 import pytest
@@ -26,6 +28,27 @@ def folder(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def documents(folder, monkeypatch):
     monkeypatch.setenv("DOCUMENTS_DIR", str(folder))
+
+
+NO_ROOM_FOR_A_THREAD = """
+import resource, sys
+from pathlib import Path
+from workers.tables.sandbox import Sandbox
+with Sandbox([], Path(sys.argv[1])) as sandbox:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**20, resource.RLIM_INFINITY))
+    try:
+        sandbox.execute("SELECT 1", check=lambda: None)
+    except MemoryError as error:
+        print(error.__cause__)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS is kept on Linux only")
+def test_memory_that_does_not_suffice_for_a_thread_is_short_memory(tmp_path):
+    command = [sys.executable, "-c", NO_ROOM_FOR_A_THREAD, str(tmp_path)]
+    child = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert child.stdout == "can't start new thread\n", child.stderr[-2000:]
 
 
 def read(folder, format_, data, **options):

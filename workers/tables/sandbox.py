@@ -93,14 +93,15 @@ class Sandbox:
 
         Raises:
             InputError: DuckDB refuses: a type or value does not fit, the file is damaged.
-            OverBudgetError: Memory is short.
+            OverBudgetError: DuckDB's memory is short.
+            MemoryError: The process's is.
             BaseException: What the check raised, once the statement has stopped.
         """
         with self._errors():
             if check is None:
                 return self._connection.execute(sql, list(values)).fetchall()
             with ThreadPoolExecutor(max_workers=1, thread_name_prefix="duckdb") as thread:
-                running = thread.submit(lambda: self._connection.execute(sql, list(values)).fetchall())
+                running = self._begin(thread, sql, values)
                 try:
                     return self._watched(running, check)
                 except BaseException:
@@ -117,6 +118,12 @@ class Sandbox:
             result = self._connection.execute(sql)
             while batch := result.fetchmany(rows):
                 yield batch
+
+    def _begin(self, thread: ThreadPoolExecutor, sql: str, values: Sequence[Any]) -> Future[list[tuple[Any, ...]]]:
+        try:
+            return thread.submit(lambda: self._connection.execute(sql, list(values)).fetchall())
+        except RuntimeError as error:  # "can't start new thread": there is no memory left for its stack
+            raise MemoryError from error
 
     @staticmethod
     def _watched(running: Future[T], check: Callable[[], object]) -> T:
