@@ -42,7 +42,7 @@ worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCUR
 	    $(if $(QUEUES),--queues '$(QUEUES)') $(ARGS)
 
 flower: $(INSTALLED) ## Run Flower alone, against REDIS_URL (FLOWER_PORT=5555 FLOWER_BASIC_AUTH=user:password)
-	@$(BIN)/python -m jobtracker.flower
+	@$(BIN)/python -m jobtracker.local.flower
 
 # -- with Docker: these need nothing else. Flower's password is needed to start only.
 

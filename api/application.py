@@ -19,13 +19,13 @@ from api.routers import health, jobs, tracking
 from api.sending import celery_app
 from api.settings import ApiSettings
 from api.threads import use_threads
-from jobtracker.circuit import Circuit
-from jobtracker.inspection import Inspection
-from jobtracker.leases import Repeater
-from jobtracker.logs import json_handler
-from jobtracker.reaper import Reaper
-from jobtracker.tracking import Tracking
-from jobtracker.version import package_version
+from jobtracker.connection.circuit_breaker import Circuit
+from jobtracker.core.version import package_version
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.logging import json_handler
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.runtime import Tracking
+from jobtracker.store.leases import Repeater
 
 
 def log_json(settings: ApiSettings) -> None:

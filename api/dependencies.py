@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, BeforeValidator
 
 from api.paths import with_slashes
 from api.settings import ApiSettings
-from jobtracker.explain import Explainer
-from jobtracker.inspection import Inspection
-from jobtracker.tracking import Tracking
+from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.runtime import Tracking
 
 
 async def _tracking(request: Request) -> Tracking:

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from api.paths import path_as_asked
-from jobtracker import reports
+from jobtracker.connection.write_rejection import refusal_of
 from jobtracker.errors import (
     ArgumentsGoneError,
     BeingMovedError,
@@ -30,9 +30,9 @@ from jobtracker.errors import (
     UnknownJobTypeError,
     without_prefix,
 )
-from jobtracker.logs import request_id_var
-from jobtracker.refusals import refusal_of
-from jobtracker.reports import FieldProblem, Problem
+from jobtracker.logging import request_id_var
+from jobtracker.schemas import reports
+from jobtracker.schemas.reports import FieldProblem, Problem
 
 logger = logging.getLogger("api")
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.application import answering_app, log_json
 from api.errors import problem, unexpected
 from api.settings import ApiSettings
-from jobtracker.logs import request_id_var
+from jobtracker.logging import request_id_var
 
 logger = logging.getLogger("api")
 

@@ -10,8 +10,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import unexpected
 from api.paths import decoded, path_as_asked
-from jobtracker.logs import request_id_var
-from jobtracker.reports import REQUEST_ID
+from jobtracker.logging import request_id_var
+from jobtracker.schemas.reports import REQUEST_ID
 
 logger = logging.getLogger("api")
 access_logger = logging.getLogger("api.access")

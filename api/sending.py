@@ -6,8 +6,8 @@ from celery import Celery
 
 from api.settings import ApiSettings
 from api.threads import THREADS
-from jobtracker.brokers import configure
-from jobtracker.dispatch import AT_ONCE
+from jobtracker.broker.config import configure
+from jobtracker.jobs.dispatcher import AT_ONCE
 
 
 class SendingCelery(Celery):  # type: ignore[misc] # Celery has no types

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from jobtracker.connection import RedisClient
+from jobtracker.connection.client import RedisClient
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 """In so many seconds the kernel counts, so a difference says something from about a second on."""

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.pipelining import NotSentError, Packer, send
-from jobtracker.changes import NewJob
-from jobtracker.connection import connect
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import Event
-from jobtracker.store import JobStore, now_ms
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Event
+from jobtracker.store.changes import NewJob
+from jobtracker.store.keys import Keys
+from jobtracker.store.writer import JobStore, now_ms
 
 TYPES = {
     "shop.tasks.send_invoice": 30,

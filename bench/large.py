@@ -17,12 +17,12 @@ from typing import Any
 import httpx
 
 from bench.serving import Connection, serving_api
-from jobtracker.connection import connect
-from jobtracker.declarations import payload_schema
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.keys import Keys
-from jobtracker.registry import Registry
-from jobtracker.reports import JobType
+from jobtracker.connection.client import connect
+from jobtracker.core.declarations import payload_schema
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.job_types import Registry
+from jobtracker.store.keys import Keys
 from workers.app import app
 
 TITLE = "answers to others while large requests are under way; so many of these at once"

@@ -22,9 +22,9 @@ from pathlib import Path
 from bench.asking import JOB_TYPE
 from bench.filling import Plan, fill
 from bench.serving import ROOT, Connection, serving_api
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.keys import Keys
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.store.keys import Keys
 
 TITLE = "requests per second of a mixed load, and their latency at 70 % of the most; so many requests are made"
 SIZE = 5000

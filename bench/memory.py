@@ -19,10 +19,10 @@ from celery.app.task import Context
 
 from bench.filling import TYPES, Plan, fill
 from bench.peers import python_of_peers
-from jobtracker.connection import RedisClient, connect
-from jobtracker.embedded import EmbeddedRedis, free_port
-from jobtracker.keys import Keys
-from jobtracker.processes import ChildProcess
+from jobtracker.connection.client import RedisClient, connect
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.store.keys import Keys
 
 TITLE = "bytes in Redis for each of that many settled jobs"
 SIZE = 1_000_000

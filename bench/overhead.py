@@ -24,7 +24,7 @@ from typing import Any
 from redis import Redis
 
 from bench import cpu
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "no-op tasks per second, what a task costs each process, and the ratio to plain Celery"

@@ -22,8 +22,8 @@ from celery import Celery
 
 from bench.filling import TYPES, Plan, fill
 from bench.serving import Connection, serving, serving_api
-from jobtracker.embedded import EmbeddedRedis, free_port
-from jobtracker.keys import Keys
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.store.keys import Keys
 
 TITLE = "milliseconds that questions take over HTTP; that many jobs are the most there are"
 SIZE = 1_000_000

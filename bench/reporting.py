@@ -10,9 +10,9 @@ import threading
 import time
 
 from bench.filling import Plan, courses
-from jobtracker.connection import connect
-from jobtracker.keys import Keys
-from jobtracker.store import JobStore
+from jobtracker.connection.client import connect
+from jobtracker.store.keys import Keys
+from jobtracker.store.writer import JobStore
 
 WARM_UP = 100
 

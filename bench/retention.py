@@ -18,12 +18,12 @@ from typing import Any
 from celery import Celery
 
 from bench.filling import Plan, fill
-from jobtracker.connection import RedisClient
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.keys import Keys
-from jobtracker.reaper import Reaper
+from jobtracker.connection.client import RedisClient
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
-from jobtracker.tracking import Tracking
+from jobtracker.store.keys import Keys
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "removed jobs per second while others report, of so many jobs whose time is over"

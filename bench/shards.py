@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.cluster import Cluster
-from jobtracker.changes import NewJob
-from jobtracker.connection import connect
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import Event, Status
-from jobtracker.lists import JobFilter
-from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore, now_ms
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.store.changes import NewJob
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore, now_ms
 
 TITLE = "that many jobs on one, two and three partitions"
 SIZE = 20_000

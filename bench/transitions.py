@@ -18,13 +18,13 @@ from typing import Any
 
 from bench.filling import Plan, courses
 from bench.pipelining import NotSentError, Packer, send
-from jobtracker.changes import NewJob
-from jobtracker.connection import RedisClient, connect
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import Status
-from jobtracker.scripts import Library
-from jobtracker.store import JobStore
+from jobtracker.connection.client import RedisClient, connect
+from jobtracker.core.lifecycle import Status
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.store.changes import NewJob
+from jobtracker.store.functions import Library
+from jobtracker.store.keys import Keys
+from jobtracker.store.writer import JobStore
 
 TITLE = "calls of the store, each of them for that many jobs"
 SIZE = 20_000

@@ -23,11 +23,11 @@ from typing import Any
 from redis import Redis
 
 from bench import cpu
-from jobtracker.connection import RedisClient, connect
-from jobtracker.embedded import EmbeddedRedis, free_port
-from jobtracker.keys import Keys
-from jobtracker.processes import ChildProcess
-from jobtracker.records import fetch
+from jobtracker.connection.client import RedisClient, connect
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.store.keys import Keys
+from jobtracker.store.records import fetch
 
 ROOT = Path(__file__).resolve().parent.parent
 TITLE = "parents with many sub-jobs, and a tree 6 deep"

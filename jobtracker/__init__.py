@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from jobtracker.client import AsyncClient as AsyncClient
     from jobtracker.client import Client as Client
     from jobtracker.client import JobTimeoutError as JobTimeoutError
-    from jobtracker.current import CurrentJob, JobCancelledError, current_job
-    from jobtracker.declarations import tracked
+    from jobtracker.core.declarations import tracked
+    from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
     from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
-    from jobtracker.lifecycle import FailurePolicy, Priority, Status
-    from jobtracker.models import SubJobCreate
+    from jobtracker.instrumentation.current_job import CurrentJob, JobCancelledError, current_job
+    from jobtracker.instrumentation.tracker import Tracker
+    from jobtracker.schemas.jobs import SubJobCreate
     from jobtracker.settings import Settings
-    from jobtracker.tracker import Tracker
 
 __all__ = [
     "CurrentJob",
@@ -40,13 +40,13 @@ __all__ = [
 
 _NAMES = {
     "jobtracker.client": {"ApiError", "ApiUnavailableError", "AsyncClient", "Client", "JobTimeoutError"},
-    "jobtracker.current": {"CurrentJob", "JobCancelledError", "current_job"},
-    "jobtracker.declarations": {"tracked"},
+    "jobtracker.instrumentation.current_job": {"CurrentJob", "JobCancelledError", "current_job"},
+    "jobtracker.core.declarations": {"tracked"},
     "jobtracker.errors": {"IllegalTransitionError", "InvalidJobError", "JobNotFoundError", "JobTrackerError"},
-    "jobtracker.lifecycle": {"FailurePolicy", "Priority", "Status"},
-    "jobtracker.models": {"SubJobCreate"},
+    "jobtracker.core.lifecycle": {"FailurePolicy", "Priority", "Status"},
+    "jobtracker.schemas.jobs": {"SubJobCreate"},
     "jobtracker.settings": {"Settings"},
-    "jobtracker.tracker": {"Tracker"},
+    "jobtracker.instrumentation.tracker": {"Tracker"},
 }
 _MODULES = {name: module for module, names in _NAMES.items() for name in names}
 

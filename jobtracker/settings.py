@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from jobtracker.errors import JobTrackerError, without_prefix
-from jobtracker.urls import (
+from jobtracker.connection.urls import (
     AMQP_SCHEMES,
     REDIS_SCHEMES,
     celery_url,
@@ -17,6 +16,7 @@ from jobtracker.urls import (
     scheme_of,
     with_database,
 )
+from jobtracker.errors import JobTrackerError, without_prefix
 
 
 class SettingsError(JobTrackerError):

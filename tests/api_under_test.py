@@ -7,8 +7,8 @@ from shutil import copytree
 import pytest
 from serving import SHIPPED_DOCUMENTS, Api, Json, job, running_api, running_worker
 
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 WORKED_DB = 8
 """Database of the API with workers: their broker's keys have no namespace."""

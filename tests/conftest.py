@@ -9,11 +9,11 @@ from hypothesis import settings
 from recount import keys_of
 
 from bench.cluster import Cluster
-from jobtracker.connection import RedisClient, connect
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.keys import Keys
-from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore
+from jobtracker.connection.client import RedisClient, connect
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
 
 pytest_plugins = ["workers_under_test", "api_under_test", "tables_under_test", "pytester"]
 

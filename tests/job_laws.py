@@ -1,7 +1,7 @@
 """What comes next for a job, and what holds of every change."""
 
-from jobtracker.changes import Change
-from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import EVIDENCE, SETTLED, Event, Outcome, Status
+from jobtracker.store.changes import Change
 
 LIKELY = {
     Status.PENDING: [

@@ -5,11 +5,11 @@ from typing import Any
 
 from redis.client import NEVER_DECODE
 
-from jobtracker.connection import RedisClient
-from jobtracker.keys import PREFIXES, Keys
-from jobtracker.lists import JobFilter, Sort
-from jobtracker.models import TimeRange
-from jobtracker.records import read
+from jobtracker.connection.client import RedisClient
+from jobtracker.schemas.filters import JobFilter, Sort
+from jobtracker.schemas.jobs import TimeRange
+from jobtracker.store.keys import PREFIXES, Keys
+from jobtracker.store.records import read
 
 Place = tuple[int, bytes]
 """Where an entry stands in its index: score, then id."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobtracker.models import JobTree
+from jobtracker.schemas.jobs import JobTree
 
 
 def job(name: str, status: str = "completed", **fields: Any) -> JobTree:

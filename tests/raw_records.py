@@ -6,9 +6,9 @@ from typing import Any
 import msgpack
 from redis.client import NEVER_DECODE
 
-from jobtracker.connection import RedisClient
-from jobtracker.keys import RECORD_FIELDS, Keys, Partition
-from jobtracker.records import fetch
+from jobtracker.connection.client import RedisClient
+from jobtracker.store.keys import RECORD_FIELDS, Keys, Partition
+from jobtracker.store.records import fetch
 
 
 def stored(client: RedisClient, keys: Keys, job_id: str) -> dict[str, str]:

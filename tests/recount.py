@@ -6,9 +6,9 @@ from typing import Any
 
 from raw_records import name_of, places
 
-from jobtracker.connection import RedisClient
-from jobtracker.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys, Partition
-from jobtracker.lifecycle import SETTLED
+from jobtracker.connection.client import RedisClient
+from jobtracker.core.lifecycle import SETTLED
+from jobtracker.store.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys, Partition
 
 MOST_EXECUTIONS = 100
 INDEXES = ("type", "entered")

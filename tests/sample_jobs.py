@@ -3,10 +3,10 @@
 import itertools
 from typing import Any
 
-from jobtracker.changes import NewJob
-from jobtracker.lifecycle import Event, Status
-from jobtracker.reports import Worker
-from jobtracker.store import JobStore
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.schemas.reports import Worker
+from jobtracker.store.changes import NewJob
+from jobtracker.store.writer import JobStore
 
 START_MS = 1_790_000_000_000
 """A time to begin with: 2026-09-21, in milliseconds."""

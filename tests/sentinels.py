@@ -12,8 +12,8 @@ from redis import Redis, RedisError
 from servers import PASSWORD
 from serving import eventually
 
-from jobtracker.embedded import EmbeddedRedis, find_binary, free_port
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis, find_binary, free_port
 
 _HOST = "127.0.0.1"
 _SERVICE = "shop"

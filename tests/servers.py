@@ -19,9 +19,9 @@ import amqp
 import pytest
 from redis.exceptions import RedisError
 
-from jobtracker.connection import connect
-from jobtracker.embedded import EmbeddedRedis, free_port
-from jobtracker.processes import ChildProcess, ProcessError
+from jobtracker.connection.client import connect
+from jobtracker.local.child_process import ChildProcess, ProcessError
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
 
 PASSWORD = "p@ss/w:rd%&ö"
 """What servers of tests want to hear: all that has to be quoted in a URL."""

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from api.settings import ApiSettings
-from jobtracker.connection import RedisClient, connect
-from jobtracker.embedded import free_port
-from jobtracker.keys import Keys
-from jobtracker.processes import ChildProcess
-from jobtracker.store import JobStore
+from jobtracker.connection.client import RedisClient, connect
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.store.keys import Keys
+from jobtracker.store.writer import JobStore
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 40

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, RootModel, SecretStr
 
 from jobtracker import tracked
-from jobtracker.arguments import ALL, MASK, ArgumentRule, stored_when_begun, stored_when_sent, without
-from jobtracker.declarations import argument_rule
+from jobtracker.core.declarations import argument_rule
+from jobtracker.core.masking import ALL, MASK, ArgumentRule, stored_when_begun, stored_when_sent, without
 
 app = Celery("arguments", set_as_current=False)
 SECRET = "hunter2-hunter2"

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from workers_under_test import new_project
 
 from jobtracker import Settings, Status, Tracker, tracked
-from jobtracker.declarations import declaration_of
-from jobtracker.lists import JobFilter
+from jobtracker.core.declarations import declaration_of
+from jobtracker.schemas.filters import JobFilter
 
 ALL_SIGNALS = [
     signals.before_task_publish,

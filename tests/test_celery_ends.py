@@ -9,7 +9,7 @@ from workers_under_test import (
 )
 
 from jobtracker import Status
-from jobtracker.lifecycle import Event
+from jobtracker.core.lifecycle import Event
 
 
 @every_pool_and_broker

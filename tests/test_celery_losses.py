@@ -16,10 +16,10 @@ from workers_under_test import (
 )
 
 from jobtracker import Status
-from jobtracker.current import JobQuarantinedError
-from jobtracker.history import Step
-from jobtracker.keys import PROCESS_GONE
-from jobtracker.lifecycle import Event
+from jobtracker.core.lifecycle import Event
+from jobtracker.instrumentation.current_job import JobQuarantinedError
+from jobtracker.schemas.history import Step
+from jobtracker.store.keys import PROCESS_GONE
 
 pytestmark = pytest.mark.thorough
 

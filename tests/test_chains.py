@@ -9,7 +9,7 @@ from workers_under_test import eventually
 
 from jobtracker import Status
 from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
-from jobtracker.lists import JobFilter
+from jobtracker.schemas.filters import JobFilter
 
 pytestmark = pytest.mark.thorough
 

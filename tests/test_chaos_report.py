@@ -15,8 +15,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 from redis.retry import Retry
 
-from jobtracker.embedded import EmbeddedRedis, free_port, is_port_free
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port, is_port_free
 
 pytestmark = pytest.mark.thorough
 

@@ -11,9 +11,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from jobtracker.circuit import Circuit
-from jobtracker.connection import connect
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker.connection.circuit_breaker import Circuit
+from jobtracker.connection.client import connect
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 TIMEOUT_S = 0.5
 

@@ -6,7 +6,7 @@ from sample_jobs import START_MS, create_job, create_parent
 from workers_under_test import eventually
 
 from jobtracker import Status
-from jobtracker.lifecycle import Event, Outcome
+from jobtracker.core.lifecycle import Event, Outcome
 
 pytestmark = pytest.mark.thorough
 

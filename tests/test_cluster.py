@@ -8,16 +8,16 @@ from sample_jobs import a_worker, create_in, new_job
 from workers_under_test import eventually, job, new_project
 
 from bench.cluster import Cluster
-from jobtracker.circuit import Circuit
-from jobtracker.connection import connect, is_away, is_unreachable
-from jobtracker.embedded import free_port
-from jobtracker.keys import Keys
-from jobtracker.leases import Leases
-from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.lists import JobFilter
-from jobtracker.queries import JobQueries
-from jobtracker.reaper import Reaper
-from jobtracker.store import JobStore, now_ms
+from jobtracker.connection.circuit_breaker import Circuit
+from jobtracker.connection.client import connect, is_away, is_unreachable
+from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.store.keys import Keys
+from jobtracker.store.leases import Leases
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore, now_ms
 
 AWAY = (exceptions.ClusterDownError, exceptions.ConnectionError, exceptions.TimeoutError)
 RAN = ["began", "returned"]

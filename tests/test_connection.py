@@ -8,9 +8,9 @@ import time
 from sample_jobs import new_job
 from workers_under_test import eventually
 
-from jobtracker.connection import connect
-from jobtracker.keys import Keys
-from jobtracker.store import JobStore
+from jobtracker.connection.client import connect
+from jobtracker.store.keys import Keys
+from jobtracker.store.writer import JobStore
 
 
 def connections(client, name="jobtracker"):
@@ -58,10 +58,10 @@ def test_connections_that_nobody_uses_are_let_go(redis_server, keys):
 def test_a_process_that_was_forked_does_not_speak_on_its_parents_connection(redis_server, keys: Keys):
     script = f"""
     import os
-    from jobtracker.connection import connect
+    from jobtracker.connection.client import connect
     client = connect({redis_server.url!r}, 10)
-    from jobtracker.keys import Keys
-    from jobtracker.store import JobStore
+    from jobtracker.store.keys import Keys
+    from jobtracker.store.writer import JobStore
     store = JobStore(client, Keys({keys.namespace!r}))
     store.log("none", [(1, "info", "parent")])
     number = client.client_id()

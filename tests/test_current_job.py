@@ -14,9 +14,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from workers_under_test import Project, eventually, new_project
 
 from jobtracker import CurrentJob, JobCancelledError, Settings, Status, current_job
-from jobtracker.embedded import free_port
-from jobtracker.models import JobUpdate
-from jobtracker.tracking import Tracking
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.jobs import JobUpdate
 
 RAN = ["began", "returned"]
 

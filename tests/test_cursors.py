@@ -8,13 +8,13 @@ import subprocess
 import pytest
 from sample_jobs import START_MS, create_job
 
-from jobtracker.connection import connect
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import Status
-from jobtracker.lists import BadCursorError, JobFilter, Sort
-from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Status
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.schemas.filters import BadCursorError, JobFilter, Sort
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
 
 pytestmark = pytest.mark.thorough
 

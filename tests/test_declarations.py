@@ -4,7 +4,7 @@ import pytest
 from celery import Celery, Task
 
 from jobtracker import Tracker
-from jobtracker.declarations import needs_results, payload_schema, takes_results
+from jobtracker.core.declarations import needs_results, payload_schema, takes_results
 
 app = Celery("declarations", set_as_current=False)
 

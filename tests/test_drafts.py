@@ -15,11 +15,11 @@ from sample_jobs import START_MS, new_job
 from serving import eventually, job, parent, running_api, running_worker
 from test_repartition import move
 
-from jobtracker import store as store_module
+from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import TreeNotRecordedError
-from jobtracker.lifecycle import Outcome
-from jobtracker.queries import JobQueries
-from jobtracker.repartition import RepartitionError
+from jobtracker.store import writer as store_module
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.repartition import RepartitionError
 
 pytestmark = pytest.mark.thorough
 

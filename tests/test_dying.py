@@ -26,13 +26,13 @@ from redis.connection import Connection
 from workers_under_test import PATIENCE_S, Project, job, new_project
 
 from jobtracker import Status
+from jobtracker.core.lifecycle import SETTLED, Event
 from jobtracker.doctor.recount import Recount
-from jobtracker.embedded import free_port
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.lifecycle import SETTLED, Event
-from jobtracker.models import task_id_of
-from jobtracker.outbox import Outbox
-from jobtracker.reaper import Reaper
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.maintenance.outbox_relay import Outbox
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.schemas.jobs import task_id_of
 from jobtracker.testing.apps import disconnect
 
 pytestmark = [
@@ -207,7 +207,7 @@ def large(act):
         with pytest.MonkeyPatch.context() as patch:
             for number in ("launcher.AT_ONCE", "dispatch.HANDED_OVER", "outbox.HANDED_OVER", "store._PLANTED"):
                 patch.setattr(f"jobtracker.{number}", 1)
-            patch.setattr("jobtracker.scripts._BUNDLE", 1)
+            patch.setattr("jobtracker.store.functions._BUNDLE", 1)
             act()
 
     return act_so

@@ -11,8 +11,8 @@ import pytest
 import redis
 from liveness import is_alive, wait_until
 
-from jobtracker.embedded import EmbeddedRedis, free_port
-from jobtracker.processes import ProcessError
+from jobtracker.local.child_process import ProcessError
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
 
 
 def connect(server: EmbeddedRedis) -> redis.Redis:
@@ -99,7 +99,7 @@ def test_its_allocator_is_tuned_unless_the_environment_says_how(tmp_path, monkey
     binary = tmp_path / "server"
     binary.write_text('#!/bin/sh\necho "has $GLIBC_TUNABLES"\nexit 1\n')
     binary.chmod(0o700)
-    monkeypatch.setattr("jobtracker.embedded.find_binary", lambda: binary)
+    monkeypatch.setattr("jobtracker.local.embedded_redis.find_binary", lambda: binary)
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
     with pytest.raises(ProcessError, match=r"has glibc\.malloc\.tcache_count=1000"):
         EmbeddedRedis(tmp_path / "tuned").start()
@@ -203,7 +203,7 @@ def test_an_unsupported_platform_is_told_to_bring_its_own_server(tmp_path, monke
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
 def test_no_server_outlives_its_parent(tmp_path, signal_number):
     program = (
-        "import sys, time; from jobtracker.embedded import EmbeddedRedis\n"
+        "import sys, time; from jobtracker.local.embedded_redis import EmbeddedRedis\n"
         "server = EmbeddedRedis(sys.argv[1]); server.start(); print(server.pid, flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

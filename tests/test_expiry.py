@@ -6,8 +6,8 @@ import pytest
 from workers_under_test import broker_settings, new_project
 
 from jobtracker import Status
-from jobtracker.lifecycle import Event, Outcome
-from jobtracker.reaper import Reaper
+from jobtracker.core.lifecycle import Event, Outcome
+from jobtracker.maintenance.runner import Reaper
 
 pytestmark = pytest.mark.thorough
 

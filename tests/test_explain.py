@@ -15,18 +15,18 @@ from sample_jobs import a_worker
 from workers_under_test import Project, eventually, job, new_project
 
 from jobtracker import Status
-from jobtracker.embedded import free_port
+from jobtracker.broker.message_search import SCAN_LIMIT
+from jobtracker.core.lifecycle import Event
+from jobtracker.core.reasons import REASON_CHARS
+from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import ArgumentsGoneError, JobNotFoundError
-from jobtracker.explain import Explainer
-from jobtracker.explanations import Code, Explanation, Whereabouts
-from jobtracker.inspection import Inspection
-from jobtracker.keys import LET_GO
-from jobtracker.lifecycle import Event
-from jobtracker.models import JobUpdate, ProgressUpdate
-from jobtracker.reaper import Reaper
-from jobtracker.reasons import REASON_CHARS
-from jobtracker.store import now_ms
-from jobtracker.whereabouts import SCAN_LIMIT
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.schemas.explanation import Code, Explanation, Whereabouts
+from jobtracker.schemas.jobs import JobUpdate, ProgressUpdate
+from jobtracker.store.keys import LET_GO
+from jobtracker.store.writer import now_ms
 
 pytestmark = pytest.mark.thorough
 

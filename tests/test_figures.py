@@ -11,12 +11,12 @@ from recount import keys_of
 from sample_jobs import START_MS, create_in, create_job
 from time_series import counters
 
-from jobtracker.histograms import ERROR, GAMMA, Histogram
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import Event, Status
-from jobtracker.models import from_ms
-from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.schemas.jobs import from_ms
+from jobtracker.store.histograms import ERROR, GAMMA, Histogram
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
 
 pytestmark = pytest.mark.thorough
 

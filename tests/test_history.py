@@ -8,9 +8,9 @@ from sample_jobs import START_MS, create_in, create_job, create_parent, report
 from workers_under_test import eventually, every_broker, every_broker_but_quorum
 
 from jobtracker import Status
+from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.errors import JobNotFoundError
-from jobtracker.history import HistoryEntry, Step
-from jobtracker.lifecycle import Event, Outcome
+from jobtracker.schemas.history import HistoryEntry, Step
 
 
 def steps(entries: list[HistoryEntry]) -> list[str]:

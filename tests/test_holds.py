@@ -7,11 +7,11 @@ from sample_jobs import a_worker
 from workers_under_test import broker_settings, eventually, new_project
 
 from jobtracker import Status
-from jobtracker.explain import Explainer
-from jobtracker.explanations import Code
-from jobtracker.findings import Findings, Job
-from jobtracker.inspection import Inspection
-from jobtracker.reports import Holding
+from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.observations import Findings, Job
+from jobtracker.schemas.explanation import Code
+from jobtracker.schemas.reports import Holding
 
 pytestmark = pytest.mark.thorough
 

@@ -5,9 +5,9 @@ from sample_jobs import create_parent
 from workers_under_test import eventually, every_broker, job
 
 from jobtracker import Status
+from jobtracker.core.lifecycle import Event
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
-from jobtracker.lifecycle import Event
-from jobtracker.models import JobUpdate
+from jobtracker.schemas.jobs import JobUpdate
 
 pytestmark = pytest.mark.thorough
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobtracker.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Event, Outcome, Status
 
 P, R, C = Status.PENDING, Status.RUNNING, Status.COMPLETED
 F, X, T = Status.FAILED, Status.CANCELLED, Status.RETRYING

@@ -9,7 +9,7 @@ from celery import chain, chord, group
 from workers_under_test import eventually, new_project
 
 from jobtracker import Status
-from jobtracker.lists import JobFilter, Sort
+from jobtracker.schemas.filters import JobFilter, Sort
 
 pytestmark = pytest.mark.thorough
 

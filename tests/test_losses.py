@@ -11,11 +11,11 @@ from sample_jobs import a_worker, create_in, create_parent, new_job
 from test_reaper import begin, kept
 
 from jobtracker import Status, tracked
-from jobtracker.keys import LET_GO, PROCESS_GONE
-from jobtracker.leases import Leases
-from jobtracker.lifecycle import Event, OnLost, Outcome
-from jobtracker.reaper import Reaper
-from jobtracker.reports import JobType
+from jobtracker.core.lifecycle import Event, OnLost, Outcome
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.keys import LET_GO, PROCESS_GONE
+from jobtracker.store.leases import Leases
 
 pytestmark = pytest.mark.thorough
 

@@ -11,13 +11,13 @@ from sample_jobs import create_in, new_job
 from workers_under_test import LONG_AGO_MS, age, broker_settings, eventually, job, new_project
 
 from jobtracker import Status
-from jobtracker.keys import LET_GO, NOBODY
-from jobtracker.lifecycle import Event, Outcome
-from jobtracker.lineage import SENT_HEADER
-from jobtracker.missing import MissingMessages
-from jobtracker.reaper import Reaper
-from jobtracker.settlement import MOST_RELAUNCHES
-from jobtracker.whereabouts import SCAN_LIMIT, look_for
+from jobtracker.broker.headers import SENT_HEADER
+from jobtracker.broker.message_search import SCAN_LIMIT, look_for
+from jobtracker.core.lifecycle import Event, Outcome
+from jobtracker.jobs.propagation import MOST_RELAUNCHES
+from jobtracker.maintenance.missing_messages import MissingMessages
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.store.keys import LET_GO, NOBODY
 
 pytestmark = pytest.mark.thorough
 

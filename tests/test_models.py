@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from jobtracker.lifecycle import Priority
-from jobtracker.models import (
+from jobtracker.core.lifecycle import Priority
+from jobtracker.schemas.jobs import (
     Job,
     JobCreate,
     JobSummary,

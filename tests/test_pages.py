@@ -10,13 +10,13 @@ from job_lists import JobLists
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 
-from jobtracker import paging
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import SETTLED, Event, Priority, Status
-from jobtracker.lists import JobFilter, Sort, UnsupportedSortError
-from jobtracker.models import TimeRange, from_ms
-from jobtracker.queries import JobQueries
-from jobtracker.store import JobStore
+from jobtracker.core.lifecycle import SETTLED, Event, Priority, Status
+from jobtracker.schemas.filters import JobFilter, Sort, UnsupportedSortError
+from jobtracker.schemas.jobs import TimeRange, from_ms
+from jobtracker.store import lists as paging
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
 
 pytestmark = pytest.mark.thorough
 

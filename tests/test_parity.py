@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from servers import RabbitMQ
 
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.settings import Settings
 
 pytestmark = pytest.mark.thorough

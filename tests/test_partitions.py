@@ -11,18 +11,18 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from sample_jobs import START_MS, a_worker, create_in, new_job
 
 import jobtracker
-from jobtracker import paging
-from jobtracker.changes import SettledIndex
+from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.errors import EarlierStoreError, PartitionsError
-from jobtracker.keys import OF_ONE_JOB, OF_THE_STORE, Keys
-from jobtracker.leases import Leases
-from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.lists import JobFilter, Sort
-from jobtracker.models import TimeRange, from_ms
-from jobtracker.partitions import expect_partitions
-from jobtracker.queries import JobQueries
-from jobtracker.scripts import FencedError
-from jobtracker.store import JobStore, now_ms
+from jobtracker.schemas.filters import JobFilter, Sort
+from jobtracker.schemas.jobs import TimeRange, from_ms
+from jobtracker.store import lists as paging
+from jobtracker.store.changes import SettledIndex
+from jobtracker.store.functions import FencedError
+from jobtracker.store.keys import OF_ONE_JOB, OF_THE_STORE, Keys
+from jobtracker.store.leases import Leases
+from jobtracker.store.partitions import expect_partitions
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore, now_ms
 
 PARTITIONS = 5
 LONG_AFTER_MS = 2**53

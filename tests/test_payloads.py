@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import TypeAdapter
 
-from jobtracker.arguments import MASK, ArgumentRule
-from jobtracker.declarations import payload_schema
-from jobtracker.payloads import PayloadCheck
+from jobtracker.core.declarations import payload_schema
+from jobtracker.core.masking import MASK, ArgumentRule
+from jobtracker.schemas.payload_check import PayloadCheck
 from workers.app import app
 
 OPEN = ArgumentRule()

@@ -6,9 +6,9 @@ from kombu.exceptions import EncodeError, OperationalError
 from workers_under_test import eventually, every_broker, job, new_project
 
 from jobtracker import Status
-from jobtracker.embedded import free_port
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.lists import JobFilter
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.schemas.filters import JobFilter
 
 AT_ONCE = {"retry_policy": {"max_retries": 0}}
 

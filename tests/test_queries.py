@@ -3,11 +3,11 @@
 import pytest
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
-from jobtracker.changes import NewJob
+from jobtracker.core.lifecycle import Event, Priority, Status
 from jobtracker.errors import JobNotFoundError
-from jobtracker.figures import JobCount
-from jobtracker.lifecycle import Event, Priority, Status
-from jobtracker.models import from_ms
+from jobtracker.schemas.jobs import from_ms
+from jobtracker.schemas.metrics import JobCount
+from jobtracker.store.changes import NewJob
 
 
 @pytest.fixture
@@ -58,8 +58,8 @@ def test_the_jobs_of_a_tree_are_whole_jobs_with_their_parents_in_figures(store, 
 
 
 def test_the_json_of_a_tree_is_that_of_its_model(store, queries, tree, monkeypatch):
-    monkeypatch.setattr("jobtracker.queries._BATCH", 2)
-    monkeypatch.setattr("jobtracker.queries._PIECE_BYTES", 1000)
+    monkeypatch.setattr("jobtracker.store.reader._BATCH", 2)
+    monkeypatch.setattr("jobtracker.store.reader._PIECE_BYTES", 1000)
     store.delete("leaf0", mode="trash")
     store.apply(Event.START, "twig3", data={"result": '{"found": [3, 1e999]}'})
     pieces = list(queries.tree_json(tree))

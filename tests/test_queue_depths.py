@@ -7,12 +7,12 @@ from sample_jobs import new_job
 from workers_under_test import BROKERS, Project, broker_settings, eventually, new_project
 
 from jobtracker import Status
+from jobtracker.core.lifecycle import Event
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.examine import examine
-from jobtracker.inspection import Inspection
-from jobtracker.keys import MOST_QUEUES
-from jobtracker.lifecycle import Event
-from jobtracker.reaper import Reaper
-from jobtracker.reports import QueueDepth
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.schemas.reports import QueueDepth
+from jobtracker.store.keys import MOST_QUEUES
 
 
 def depth(project: Project, queue: str) -> QueueDepth | None:

@@ -15,17 +15,17 @@ from sample_jobs import a_worker, create_in, create_job, create_parent, new_job
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
-from jobtracker import reaper as reaper_module
-from jobtracker.backend import stored_result
-from jobtracker.changes import NewJob
-from jobtracker.current import CurrentJob
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.keys import LET_GO
-from jobtracker.leases import Leases
-from jobtracker.lifecycle import SETTLED, Event, Outcome
-from jobtracker.lists import JobFilter
-from jobtracker.reaper import Reaper
-from jobtracker.scripts import FencedError
+from jobtracker.core.lifecycle import SETTLED, Event, Outcome
+from jobtracker.instrumentation.current_job import CurrentJob
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.maintenance import runner as reaper_module
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.unreported_ends import stored_result
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.store.changes import NewJob
+from jobtracker.store.functions import FencedError
+from jobtracker.store.keys import LET_GO
+from jobtracker.store.leases import Leases
 
 pytestmark = pytest.mark.thorough
 
@@ -230,7 +230,7 @@ def take_over(store):
 def test_a_reaper_that_was_paused_does_not_carry_out_what_it_decided_before(own_project, store, reaper, now_ms):
     own_project.client.set(own_project.keys("watched"), now_ms - 60_000)
     jobs = [begin(store, "dead", now_ms - 60_000 + n) for n in range(2)]
-    with paused_when_logging("jobtracker.losses", reaper.step) as has_ended:  # the first one is settled
+    with paused_when_logging("jobtracker.jobs.lost_executions", reaper.step) as has_ended:  # the first one is settled
         take_over(store)
     assert has_ended()
     assert [own_project.job(each).status for each in jobs] == [Status.FAILED, Status.RUNNING]

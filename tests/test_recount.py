@@ -5,8 +5,8 @@ from raw_records import alter, stored
 from recount import recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
-from jobtracker.keys import RECORD_FIELDS
-from jobtracker.lifecycle import Event, Status
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.store.keys import RECORD_FIELDS
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pytest
 from workers_under_test import BROKERS, Project, age, broker_settings, eventually, new_project
 
 from jobtracker import Status
-from jobtracker.embedded import free_port
-from jobtracker.explain import Explainer
-from jobtracker.explanations import Code, Explanation
-from jobtracker.history import Step
-from jobtracker.inspection import Inspection
-from jobtracker.reaper import Reaper
-from jobtracker.whereabouts import Taken, find_taken
+from jobtracker.broker.message_search import Taken, find_taken
+from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.schemas.explanation import Code, Explanation
+from jobtracker.schemas.history import Step
 
 pytestmark = pytest.mark.thorough
 

@@ -15,11 +15,11 @@ from servers import away
 from workers_under_test import ROOT, eventually, new_project
 
 from jobtracker import Status
-from jobtracker.connection import connect
-from jobtracker.embedded import EmbeddedRedis, free_port
-from jobtracker.inspection import Inspection
-from jobtracker.lists import JobFilter
-from jobtracker.models import SubJobCounts
+from jobtracker.connection.client import connect
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.jobs import SubJobCounts
 
 pytestmark = pytest.mark.thorough
 

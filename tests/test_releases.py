@@ -9,15 +9,15 @@ from raw_records import alter, places, stored
 from recount import recount
 from sample_jobs import START_MS, a_worker, create_in, create_job, create_parent
 
-from jobtracker.arguments import ArgumentRule
-from jobtracker.figures import JobCount
-from jobtracker.keys import RECORD_FIELDS, SCHEMA
-from jobtracker.leases import Leases
-from jobtracker.lifecycle import Event, Outcome, Priority, Status
-from jobtracker.lists import JobFilter
-from jobtracker.registry import Registry
-from jobtracker.reports import JobType
-from jobtracker.store import JobStore
+from jobtracker.core.lifecycle import Event, Outcome, Priority, Status
+from jobtracker.core.masking import ArgumentRule
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.metrics import JobCount
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.job_types import Registry
+from jobtracker.store.keys import RECORD_FIELDS, SCHEMA
+from jobtracker.store.leases import Leases
+from jobtracker.store.writer import JobStore
 
 SHINE = len(RECORD_FIELDS) + 3
 """The place of a field that this release does not know."""

@@ -8,13 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sample_jobs import create_in, create_job
 
-from jobtracker.keys import DATA_FIELDS, RECORD_FIELDS
-from jobtracker.lifecycle import FailurePolicy, Priority, Status
-from jobtracker.lists import JobFilter
-from jobtracker.models import Job, JobSummary
-from jobtracker.records import Row, record_of
-from jobtracker.rendering import summary_json, to_json
-from jobtracker.reports import ActiveJobs
+from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.jobs import Job, JobSummary
+from jobtracker.schemas.reports import ActiveJobs
+from jobtracker.store.job_json import summary_json, to_json
+from jobtracker.store.keys import DATA_FIELDS, RECORD_FIELDS
+from jobtracker.store.records import Row, record_of
 
 TEXT = st.text()
 COUNT = st.integers(0, 2**53).map(str)

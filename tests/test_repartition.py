@@ -7,18 +7,18 @@ import pytest
 from recount import keys_of, recount
 from sample_jobs import START_MS, a_worker, new_job
 
-from jobtracker.connection import connect
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Event
 from jobtracker.errors import BeingMovedError, PartitionsError
-from jobtracker.keys import Keys
-from jobtracker.leases import Leases
-from jobtracker.lifecycle import Event
-from jobtracker.lists import JobFilter
-from jobtracker.partitions import expect_partitions
-from jobtracker.queries import JobQueries
-from jobtracker.registry import Registry
-from jobtracker.repartition import Repartition, RepartitionError
-from jobtracker.reports import JobType
-from jobtracker.store import JobStore
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.job_types import Registry
+from jobtracker.store.keys import Keys
+from jobtracker.store.leases import Leases
+from jobtracker.store.partitions import expect_partitions
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.repartition import Repartition, RepartitionError
+from jobtracker.store.writer import JobStore
 
 HOUR_MS = 3_600_000
 LATER_MS = 2**53
@@ -192,7 +192,7 @@ def test_it_does_not_begin_while_workers_are_at_work(client, keys):
 
 
 def test_who_has_worked_on_it_all_the_time_is_refused_from_then_on(client, keys, monkeypatch):
-    monkeypatch.setattr("jobtracker.scripts.CHECKED_EVERY_S", 0.2)
+    monkeypatch.setattr("jobtracker.store.functions.CHECKED_EVERY_S", 0.2)
     old = JobStore(client, keys, check=lambda: expect_partitions(client, keys))
     reading = JobQueries(client, keys, check=lambda: expect_partitions(client, keys))
     old.create(new_job("before"))

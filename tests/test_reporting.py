@@ -17,19 +17,19 @@ from redis.exceptions import ResponseError
 from sample_jobs import create_in
 from workers_under_test import eventually
 
-from jobtracker.applying import Applier
-from jobtracker.changes import NewJob, Notice, Rank, Report
-from jobtracker.connection import connect
-from jobtracker.dispatch import Dispatcher
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.errors import BrokerUnavailableError, PartitionsError
-from jobtracker.leases import Leases
-from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.queries import JobQueries
-from jobtracker.reporting import Reporting
-from jobtracker.settlement import Settlement
-from jobtracker.spool import Spool
-from jobtracker.store import JobStore, now_ms
+from jobtracker.jobs.dispatcher import Dispatcher
+from jobtracker.jobs.propagation import Settlement
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.reporting.applier import Applier
+from jobtracker.reporting.journal import Spool
+from jobtracker.reporting.reporter import Reporting
+from jobtracker.store.changes import NewJob, Notice, Rank, Report
+from jobtracker.store.leases import Leases
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore, now_ms
 
 TIMEOUT_S = 0.2
 
@@ -349,16 +349,16 @@ def test_reports_that_go_together_wait_together_where_the_server_does_not_answer
 
 SCRIPT = """
     import os, sys, threading, time
-    from jobtracker.connection import connect
+    from jobtracker.connection.client import connect
     from types import SimpleNamespace
-    from jobtracker.applying import Applier
-    from jobtracker.changes import Notice, Report
-    from jobtracker.keys import Keys
-    from jobtracker.lifecycle import Event
-    from jobtracker.queries import JobQueries
-    from jobtracker.reporting import Reporting
-    from jobtracker.spool import Spool
-    from jobtracker.store import JobStore
+    from jobtracker.reporting.applier import Applier
+    from jobtracker.store.changes import Notice, Report
+    from jobtracker.store.keys import Keys
+    from jobtracker.core.lifecycle import Event
+    from jobtracker.store.reader import JobQueries
+    from jobtracker.reporting.reporter import Reporting
+    from jobtracker.reporting.journal import Spool
+    from jobtracker.store.writer import JobStore
 
     url, namespace, job, folder, limit = sys.argv[1:]
     client, keys = connect(url, {timeout_s}), Keys(namespace)

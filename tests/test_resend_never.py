@@ -4,11 +4,11 @@ import pytest
 from workers_under_test import eventually, new_project
 
 from jobtracker import Status
+from jobtracker.core.lifecycle import Event
+from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import ResendingDisabledError
-from jobtracker.explain import Explainer
-from jobtracker.explanations import Code
-from jobtracker.inspection import Inspection
-from jobtracker.lifecycle import Event
+from jobtracker.schemas.explanation import Code
 
 pytestmark = pytest.mark.thorough
 

@@ -12,17 +12,18 @@ from servers import Relay, away
 from test_reaper import begin, kept
 from workers_under_test import eventually, job, new_project
 
-from jobtracker import Status, asking
-from jobtracker.asking import AskingThread, ResultAsker, Silence
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker import Status
+from jobtracker.core.lifecycle import Event, OnLost
+from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import ResultGoneError
-from jobtracker.explain import Explainer
-from jobtracker.inspection import Inspection
-from jobtracker.keys import LET_GO
-from jobtracker.lifecycle import Event, OnLost
-from jobtracker.losses import UNANSWERED
-from jobtracker.reaper import Reaper
-from jobtracker.reports import JobType
+from jobtracker.jobs import result_backend as asking
+from jobtracker.jobs.lost_executions import UNANSWERED
+from jobtracker.jobs.result_backend import AskingThread, ResultAsker, Silence
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.maintenance.runner import Reaper
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.keys import LET_GO
 from jobtracker.testing.apps import disconnect
 
 pytestmark = pytest.mark.thorough

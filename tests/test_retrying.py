@@ -8,9 +8,9 @@ from celery import chain
 from workers_under_test import every_broker, job
 
 from jobtracker import Status
+from jobtracker.core.lifecycle import Event
 from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
-from jobtracker.lifecycle import Event
-from jobtracker.reports import JobType
+from jobtracker.schemas.reports import JobType
 
 RAN = ["began", "returned"]
 

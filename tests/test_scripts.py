@@ -8,12 +8,12 @@ from redis.client import Pipeline
 from redis.exceptions import ResponseError
 from sample_jobs import create_in, create_job, new_job
 
-from jobtracker.connection import connect
-from jobtracker.keys import Keys, Partition
-from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.lists import JobFilter
-from jobtracker.scripts import lua_table
-from jobtracker.store import JobStore
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.store.functions import lua_table
+from jobtracker.store.keys import Keys, Partition
+from jobtracker.store.writer import JobStore
 
 
 def test_every_verb_survives_a_server_that_has_forgotten_its_functions(client, keys, store, queries):

@@ -12,12 +12,11 @@ from sample_jobs import START_MS
 from workers_under_test import eventually, every_broker
 
 from jobtracker import Status
-from jobtracker.changes import NewJob
-from jobtracker.dispatch import SENT_HEADER
-from jobtracker.lifecycle import Event, Outcome
-from jobtracker.lineage import sent
-from jobtracker.models import task_id_in
-from jobtracker.publishing import is_body_of
+from jobtracker.broker.headers import SENT_HEADER, sent
+from jobtracker.core.lifecycle import Event, Outcome
+from jobtracker.instrumentation.publish_signals import is_body_of
+from jobtracker.schemas.jobs import task_id_in
+from jobtracker.store.changes import NewJob
 
 pytestmark = pytest.mark.thorough
 

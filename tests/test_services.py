@@ -15,11 +15,11 @@ import redis
 from liveness import is_alive, wait_until
 
 import workers
-from jobtracker import services
-from jobtracker.embedded import free_port
-from jobtracker.processes import ProcessError
-from jobtracker.services import LocalStack, find_applications_dir
-from jobtracker.supervisor import StopRequestedError
+from jobtracker.local import stack as services
+from jobtracker.local.child_process import ProcessError
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.stack import LocalStack, find_applications_dir
+from jobtracker.local.supervisor import StopRequestedError
 
 API = '''
 """Says that the worker consumes once it is ready."""
@@ -225,7 +225,7 @@ def test_the_applications_of_the_current_folder_are_found(applications_dir, monk
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
 def test_nothing_outlives_a_killed_parent(tmp_path, applications_dir):
     program = (
-        "import sys; from pathlib import Path; from jobtracker.services import LocalStack\n"
+        "import sys; from pathlib import Path; from jobtracker.local.stack import LocalStack\n"
         "stack = LocalStack(sys.argv[1], applications_dir=Path(sys.argv[2])); stack.start()\n"
         "print(stack.redis.url, flush=True); stack.supervisor.watch()"
     )

@@ -8,9 +8,9 @@ from celery import Celery
 from pydantic import ValidationError
 from redis import Redis
 
-from jobtracker.brokers import configure
+from jobtracker.broker.config import configure
+from jobtracker.connection.urls import SentinelAddress, celery_url, with_database
 from jobtracker.settings import Settings, SettingsError, is_loopback
-from jobtracker.urls import SentinelAddress, celery_url, with_database
 
 
 def test_nothing_set_means_the_documented_defaults():

@@ -5,8 +5,8 @@ from raw_records import stored
 from recount import keys_of, recount
 from sample_jobs import START_MS, bring_to, create_in, create_job
 
-from jobtracker.changes import NewJob
-from jobtracker.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
+from jobtracker.store.changes import NewJob
 
 LATER_MS = START_MS + 5_000
 

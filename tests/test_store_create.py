@@ -9,10 +9,10 @@ from redis.exceptions import ResponseError
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 from time_series import stored_series
 
-from jobtracker.changes import NewJob
-from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.lists import JobFilter
-from jobtracker.models import from_ms
+from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.jobs import from_ms
+from jobtracker.store.changes import NewJob
 
 
 def test_a_new_job_is_pending_never_sent_and_in_every_index(client, keys, store, queries):

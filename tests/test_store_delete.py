@@ -4,10 +4,10 @@ import pytest
 from recount import keys_of, names_of, recount
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
-from jobtracker.changes import NewJob, SettledIndex
-from jobtracker.keys import PREFIXES
-from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.store import REMOVED_AT_ONCE
+from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.store.changes import NewJob, SettledIndex
+from jobtracker.store.keys import PREFIXES
+from jobtracker.store.writer import REMOVED_AT_ONCE
 
 LATER_MS = START_MS + 1000
 MODES = ["delete", "expire", "trash", "undo"]

@@ -5,9 +5,9 @@ from raw_records import stored
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
-from jobtracker.figures import JobCount
-from jobtracker.lifecycle import Event, Outcome, Status
-from jobtracker.store import JobStore
+from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.schemas.metrics import JobCount
+from jobtracker.store.writer import JobStore
 
 
 def test_an_edit_changes_the_record_and_the_data(client, keys, store, queries):

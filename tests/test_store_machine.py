@@ -20,13 +20,13 @@ from recount import keys_of, recount
 from sample_jobs import START_MS, new_job
 from time_series import Settled, expected_series, stored_series
 
-from jobtracker.changes import Change, NewJob, News, Verdict
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
-from jobtracker.models import task_id_of
-from jobtracker.queries import JobQueries, as_told
-from jobtracker.records import fetch
-from jobtracker.store import JobStore
+from jobtracker.core.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
+from jobtracker.schemas.jobs import task_id_of
+from jobtracker.store.changes import Change, NewJob, News, Verdict
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries, as_told
+from jobtracker.store.records import fetch
+from jobtracker.store.writer import JobStore
 
 pytestmark = pytest.mark.thorough
 

@@ -6,7 +6,7 @@ from recount import recount
 from sample_jobs import START_MS, create_in, create_parent, report
 from time_series import Settled, expected_series, stored_series
 
-from jobtracker.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
 
 HOUR_MS = 3_600_000
 LOST_MS = START_MS + 3 * HOUR_MS

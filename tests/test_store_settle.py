@@ -7,9 +7,9 @@ from raw_records import stored
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 
-from jobtracker.changes import NewJob, Verdict
-from jobtracker.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.queries import as_told
+from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.store.changes import NewJob, Verdict
+from jobtracker.store.reader import as_told
 
 FINAL = {Event.COMPLETE: Status.COMPLETED, Event.FAIL: Status.FAILED, Event.CANCELLED: Status.CANCELLED}
 WAITING = "waiting"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from liveness import is_alive, wait_until
 
-from jobtracker import tether as tether_module
-from jobtracker.processes import ChildProcess, ProcessError
-from jobtracker.supervisor import StopRequestedError, Supervisor, stop_on_signals
+from jobtracker.local import exec_with_parent as tether_module
+from jobtracker.local.child_process import ChildProcess, ProcessError
+from jobtracker.local.supervisor import StopRequestedError, Supervisor, stop_on_signals
 
 READY = "print('ready', flush=True)\n"
 SLEEP = f"import time\n{READY}time.sleep(60)"

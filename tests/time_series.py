@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from recount import keys_of
 
-from jobtracker.connection import RedisClient
-from jobtracker.histograms import GAMMA
-from jobtracker.keys import PREFIXES, Keys
+from jobtracker.connection.client import RedisClient
+from jobtracker.store.histograms import GAMMA
+from jobtracker.store.keys import PREFIXES, Keys
 
 TOTALS = (
     "completed", "failed", "cancelled", "deliveries", "redeliveries", "double_runs", "wasted_ms",

@@ -7,8 +7,8 @@ from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger, worker_process_shutdown
 
 from jobtracker import Settings, Tracker
-from jobtracker.brokers import configure
-from jobtracker.logs import json_handler
+from jobtracker.broker.config import configure
+from jobtracker.logging import json_handler
 from workers import running
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle

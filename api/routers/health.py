@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 from api.dependencies import UseInspection, UseSettings
 from api.errors import TO_EXPECT
 from api.threads import ThreadRoute
-from jobtracker.logs import request_id_var
-from jobtracker.reports import Component, Health
-from jobtracker.version import package_version
+from jobtracker.core.version import package_version
+from jobtracker.logging import request_id_var
+from jobtracker.schemas.reports import Component, Health
 
 router = APIRouter(route_class=ThreadRoute, tags=["health"], responses=TO_EXPECT)
 

@@ -9,12 +9,12 @@ from api.answers import WrittenJson, written
 from api.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
 from api.errors import RESPONSES, TO_EXPECT
 from api.threads import ThreadRoute
-from jobtracker.explanations import Explanation
-from jobtracker.history import HistoryEntry
-from jobtracker.lifecycle import Priority, Status
-from jobtracker.lists import JobFilter, Sort
-from jobtracker.logs import request_id_var
-from jobtracker.models import (
+from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.logging import request_id_var
+from jobtracker.schemas.explanation import Explanation
+from jobtracker.schemas.filters import JobFilter, Sort
+from jobtracker.schemas.history import HistoryEntry
+from jobtracker.schemas.jobs import (
     Job,
     JobCreate,
     JobPage,

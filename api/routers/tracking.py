@@ -10,11 +10,10 @@ from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseT
 from api.errors import RESPONSES, TO_EXPECT
 from api.routers.health import health_of
 from api.threads import ThreadRoute
-from jobtracker.figures import JobCount
-from jobtracker.lifecycle import Priority, Status
-from jobtracker.models import FailedJobPage, JobTree, from_ms
-from jobtracker.queries import HOUR_MS, MINUTE_MS
-from jobtracker.reports import (
+from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.schemas.jobs import FailedJobPage, JobTree, from_ms
+from jobtracker.schemas.metrics import JobCount
+from jobtracker.schemas.reports import (
     ActiveJobs,
     Group,
     Health,
@@ -25,7 +24,8 @@ from jobtracker.reports import (
     Throughput,
     WorkerStats,
 )
-from jobtracker.store import now_ms
+from jobtracker.store.reader import HOUR_MS, MINUTE_MS
+from jobtracker.store.writer import now_ms
 
 router = APIRouter(
     route_class=ThreadRoute,

@@ -30,8 +30,8 @@ from jobtracker.cli import (
 from jobtracker.cli.consoles import print_error
 from jobtracker.cli.outcomes import ExitStatus
 from jobtracker.client import JobTimeoutError
+from jobtracker.core.version import package_version
 from jobtracker.errors import JobTrackerError, without_prefix
-from jobtracker.version import package_version
 
 _RUN = "Run it"
 _JOBS = "Jobs"

@@ -10,11 +10,11 @@ from jobtracker.cli.consoles import error_console, output_console
 from jobtracker.cli.trees import draw_tree, outcome, walk
 from jobtracker.cli.watching import tree_view
 from jobtracker.client import ApiUnavailableError, Client
+from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.errors import JobTrackerError
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.models import JobTree
-from jobtracker.services import LocalStack
-from jobtracker.supervisor import StopRequestedError, stop_on_signals
+from jobtracker.local.stack import LocalStack
+from jobtracker.local.supervisor import StopRequestedError, stop_on_signals
+from jobtracker.schemas.jobs import JobTree
 
 _INTERRUPTED = 130
 _PAYLOAD = {"document_id": "doc456"}

@@ -8,7 +8,7 @@ from jobtracker.cli.tables import print_json, time_of
 from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import STYLES
 from jobtracker.client import Client
-from jobtracker.explanations import Code, Estimate, Explanation, SubJobState
+from jobtracker.schemas.explanation import Code, Estimate, Explanation, SubJobState
 
 _WIDTH = len("not before  ")
 

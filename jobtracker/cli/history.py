@@ -4,7 +4,7 @@ from jobtracker.cli.consoles import output_console
 from jobtracker.cli.options import AsJson, JobId, Url
 from jobtracker.cli.tables import Cell, Column, print_json, print_table
 from jobtracker.client import Client
-from jobtracker.history import HistoryEntry, Step
+from jobtracker.schemas.history import HistoryEntry, Step
 
 _COLUMNS = [
     Column("AT"),

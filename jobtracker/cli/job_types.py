@@ -12,9 +12,9 @@ from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.tables import Column, print_json, print_table
 from jobtracker.cli.texts import one_line
 from jobtracker.client import Client
+from jobtracker.core.lifecycle import OnLost
 from jobtracker.errors import JobTrackerError
-from jobtracker.lifecycle import OnLost
-from jobtracker.reports import JobType
+from jobtracker.schemas.reports import JobType
 
 _TYPES = [Column("TYPE"), Column("QUEUE", may_shrink=True), Column("DESCRIPTION", may_shrink=True)]
 _FIELDS = [

@@ -11,7 +11,7 @@ from jobtracker.cli.options import AsJson, JobId, Url
 from jobtracker.cli.tables import print_json, print_json_line
 from jobtracker.cli.texts import plain
 from jobtracker.client import Client
-from jobtracker.models import LogLine
+from jobtracker.schemas.jobs import LogLine
 
 _STYLES = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bold red"}
 _LEVEL_WIDTH = len("warning")

@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from jobtracker.lifecycle import Status
+from jobtracker.core.lifecycle import Status
 
 
 class ExitStatus(IntEnum):

@@ -21,9 +21,9 @@ def repartition(
     Stop the workers, the API and whoever sends tasks before, and start them with TRACKING_PARTITIONS afterwards. May
     be broken off at any moment: called again it goes on. It needs the API's environment (REDIS_URL and so on).
     """
-    from jobtracker.connection import connect
-    from jobtracker.repartition import Repartition
+    from jobtracker.connection.client import connect
     from jobtracker.settings import Settings
+    from jobtracker.store.repartition import Repartition
 
     settings = Settings.from_env()
     target = connect(settings.tracking_url, _TIMEOUT_S)

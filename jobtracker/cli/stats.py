@@ -8,7 +8,7 @@ from jobtracker.cli.consoles import output_console
 from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.tables import Column, print_json, print_table
 from jobtracker.client import Client
-from jobtracker.lifecycle import Status
+from jobtracker.core.lifecycle import Status
 
 
 def stats(

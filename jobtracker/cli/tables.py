@@ -12,7 +12,7 @@ from rich.text import Text
 
 from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import STYLES
-from jobtracker.models import JobSummary
+from jobtracker.schemas.jobs import JobSummary
 
 _GAP = "  "
 _NARROWEST = 6

@@ -7,8 +7,8 @@ from rich.tree import Tree
 
 from jobtracker.cli.summaries import summarize
 from jobtracker.cli.texts import one_line
-from jobtracker.lifecycle import Status
-from jobtracker.models import JobTree
+from jobtracker.core.lifecycle import Status
+from jobtracker.schemas.jobs import JobTree
 
 STYLES = {
     Status.PENDING: "dim",

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from jobtracker.cli.consoles import output_console
-from jobtracker.services import LocalStack
-from jobtracker.supervisor import StopRequestedError, stop_on_signals
+from jobtracker.local.stack import LocalStack
+from jobtracker.local.supervisor import StopRequestedError, stop_on_signals
 
 _PORT = {"min": 1, "max": 65535}
 

@@ -9,8 +9,8 @@ from jobtracker.cli.tables import print_json_line
 from jobtracker.cli.trees import draw_tree
 from jobtracker.cli.watching import tree_view
 from jobtracker.client import Client
-from jobtracker.lifecycle import Status
-from jobtracker.models import JobTree
+from jobtracker.core.lifecycle import Status
+from jobtracker.schemas.jobs import JobTree
 
 
 def wait_for(client: Client, job_id: str, timeout_s: float | None, *, as_json: bool) -> None:

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import NAME_WIDTH, STATUS_WIDTH, STYLES, walk
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.models import JobTree
+from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.schemas.jobs import JobTree
 
 _BAR_WIDTH = 12
 _TELLING = (Status.RUNNING, Status.RETRYING, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.COMPLETED)

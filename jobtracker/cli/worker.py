@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from jobtracker.cli.running import RedisUrl, become
-from jobtracker.services import find_applications_dir
+from jobtracker.local.stack import find_applications_dir
 
 
 def worker(

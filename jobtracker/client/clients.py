@@ -16,8 +16,8 @@ from jobtracker.client.endpoints import Asynchronous, Blocking, Endpoints
 from jobtracker.client.errors import ApiError, ApiUnavailableError
 from jobtracker.client.flows import Flow, Found, Patience, Pause, Streams, until_settled
 from jobtracker.errors import JobTrackerError
-from jobtracker.models import Job
-from jobtracker.reports import REQUEST_ID
+from jobtracker.schemas.jobs import Job
+from jobtracker.schemas.reports import REQUEST_ID
 from jobtracker.settings import is_loopback
 
 T = TypeVar("T")

@@ -7,11 +7,20 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, cast, overload
 
 from jobtracker.client.calls import Call, job_path
-from jobtracker.explanations import Explanation
-from jobtracker.history import HistoryEntry
-from jobtracker.lifecycle import FailurePolicy, Priority, Status
-from jobtracker.models import FailedJobPage, Job, JobError, JobPage, JobTree, LogLine, ProgressUpdate, SubJobCreate
-from jobtracker.reports import (
+from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
+from jobtracker.schemas.explanation import Explanation
+from jobtracker.schemas.history import HistoryEntry
+from jobtracker.schemas.jobs import (
+    FailedJobPage,
+    Job,
+    JobError,
+    JobPage,
+    JobTree,
+    LogLine,
+    ProgressUpdate,
+    SubJobCreate,
+)
+from jobtracker.schemas.reports import (
     ActiveJobs,
     Group,
     Health,
@@ -53,7 +62,7 @@ class JobFilters(TypedDict, total=False):
 
 
 class JobChanges(TypedDict, total=False):
-    """What is to change of a job; see `jobtracker.models.JobUpdate`."""
+    """What is to change of a job; see `jobtracker.schemas.jobs.JobUpdate`."""
 
     name: str
     tags: Sequence[str]

@@ -1,8 +1,8 @@
 """What can go wrong between a program and the API. What the library raises itself is raised over HTTP as well."""
 
+from jobtracker.core.lifecycle import Status
 from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
-from jobtracker.lifecycle import Status
-from jobtracker.reports import ILLEGAL_TRANSITION, JOB_NOT_FOUND, Problem
+from jobtracker.schemas.reports import ILLEGAL_TRANSITION, JOB_NOT_FOUND, Problem
 
 
 class ApiError(JobTrackerError):

@@ -13,8 +13,8 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overlo
 from jobtracker.client.calls import Call
 from jobtracker.client.endpoints import Asynchronous, Blocking, Endpoints, JobFilters
 from jobtracker.client.errors import ApiUnavailableError, JobTimeoutError
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.models import Job, JobPage, JobSummary, JobTree, LogLine
+from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.schemas.jobs import Job, JobPage, JobSummary, JobTree, LogLine
 
 P = ParamSpec("P")
 T = TypeVar("T")

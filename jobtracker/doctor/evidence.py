@@ -11,23 +11,23 @@ from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
 
-from jobtracker.brokers import is_amqp
-from jobtracker.connection import RedisClient, connect
+from jobtracker.broker.config import is_amqp
+from jobtracker.broker.message_search import Taken
+from jobtracker.connection.client import RedisClient, connect
+from jobtracker.connection.urls import AMQP_SCHEMES, is_sentinel, scheme_of
+from jobtracker.connection.write_rejection import Refusal, find_refusal, in_words
+from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.answers import ASKED_OF_TASKS, ASKED_SETTINGS, TaskInfo, seconds
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.figures import Performance
-from jobtracker.inspection import Inspection
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.lists import JobFilter
-from jobtracker.models import job_and_run_of, task_id_in
-from jobtracker.partitions import servers_of
-from jobtracker.queries import HOUR_MS
-from jobtracker.refusals import Refusal, find_refusal, in_words
-from jobtracker.reports import JobType, QueueDepths
-from jobtracker.store import now_ms
-from jobtracker.tracking import Tracking
-from jobtracker.urls import AMQP_SCHEMES, is_sentinel, scheme_of
-from jobtracker.whereabouts import Taken
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.jobs import job_and_run_of, task_id_in
+from jobtracker.schemas.metrics import Performance
+from jobtracker.schemas.reports import JobType, QueueDepths
+from jobtracker.store.partitions import servers_of
+from jobtracker.store.reader import HOUR_MS
+from jobtracker.store.writer import now_ms
 
 _MOST_JOBS = 5000
 """Waiting jobs, and open parents, that are looked at."""

@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from celery import Celery
 from redis.exceptions import RedisError
 
-from jobtracker.audit import Difference, Flaw
-from jobtracker.brokers import configure
-from jobtracker.connection import is_unreachable
+from jobtracker.broker.config import configure
+from jobtracker.connection.client import is_unreachable
+from jobtracker.connection.write_rejection import find_refusal, in_words
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.evidence import gather
 from jobtracker.doctor.findings import DifferenceGroup, Examination
 from jobtracker.doctor.recount import Recount
 from jobtracker.doctor.server_traps import SERVER_TRAPS
 from jobtracker.doctor.traps import TRAPS
 from jobtracker.errors import JobTrackerError
-from jobtracker.inspection import Inspection
-from jobtracker.models import from_ms
-from jobtracker.partitions import expect_partitions, servers_of
-from jobtracker.refusals import find_refusal, in_words
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.jobs import from_ms
 from jobtracker.settings import Settings
-from jobtracker.tracking import Tracking
+from jobtracker.store.audit import Difference, Flaw
+from jobtracker.store.partitions import expect_partitions, servers_of
 
 _EXAMPLES = 5
 

@@ -8,13 +8,13 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from jobtracker.audit import Audit, Audited, Difference, Flaw, Unlisted
-from jobtracker.changes import NewJob, News
-from jobtracker.keys import Partition
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.queries import as_told
-from jobtracker.records import ask, read
-from jobtracker.tracking import Tracking
+from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.runtime import Tracking
+from jobtracker.store.audit import Audit, Audited, Difference, Flaw, Unlisted
+from jobtracker.store.changes import NewJob, News
+from jobtracker.store.keys import Partition
+from jobtracker.store.reader import as_told
+from jobtracker.store.records import ask, read
 
 _BATCH = 200
 

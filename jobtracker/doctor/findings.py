@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from jobtracker.audit import Flaw
+from jobtracker.store.audit import Flaw
 
 
 class DifferenceGroup(BaseModel):

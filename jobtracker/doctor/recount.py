@@ -9,11 +9,11 @@ import re
 import time
 from collections.abc import Iterator
 
-from jobtracker.audit import Audit, Difference, Flaw
-from jobtracker.connection import server_of
+from jobtracker.connection.client import server_of
 from jobtracker.doctor.families import Families
-from jobtracker.keys import PREFIXES, Partition
-from jobtracker.tracking import Tracking
+from jobtracker.runtime import Tracking
+from jobtracker.store.audit import Audit, Difference, Flaw
+from jobtracker.store.keys import PREFIXES, Partition
 
 PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""

@@ -93,7 +93,7 @@ def clock_skew(found: Evidence) -> Iterator[Trap]:
                 "of the tracking Redis.",
                 consequence="Times, waits and run times of what it reports are wrong by that much.",
                 change="synchronise the clocks (NTP, chrony) on its host",
-                source="jobtracker/leases.py",
+                source="jobtracker/store/leases.py",
             )
 
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from celery import Celery
 
 from jobtracker.errors import JobTrackerError
+from jobtracker.instrumentation.tracker import Tracker
 from jobtracker.settings import Settings
-from jobtracker.tracker import Tracker
 
 _VARIABLES = ("CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL", "CELERY_RESULT_BACKEND")
 """They stand above an app's configuration (celery/app/utils.py)."""

@@ -11,14 +11,14 @@ import pytest
 from celery import Celery, Signature
 from celery.result import AsyncResult
 
+from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.errors import IllegalTransitionError
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.lists import JobFilter
-from jobtracker.models import Job, JobTree, SubJobCreate
+from jobtracker.instrumentation.tracker import Tracker
+from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.jobs import Job, JobTree, SubJobCreate
 from jobtracker.settings import Settings
 from jobtracker.testing import workers
 from jobtracker.testing.apps import redirected
-from jobtracker.tracker import Tracker
 
 _POLL_S = 0.005
 _LOG_LINES = 5

@@ -64,8 +64,8 @@ def jobtracker_redis_url(request: pytest.FixtureRequest, tmp_path_factory: pytes
     if url:
         yield url
         return
-    from jobtracker.embedded import EmbeddedRedis
-    from jobtracker.processes import ProcessError
+    from jobtracker.local.child_process import ProcessError
+    from jobtracker.local.embedded_redis import EmbeddedRedis
 
     server = EmbeddedRedis(tmp_path_factory.mktemp("jobtracker"), config={"appendfsync": "no"})
     try:

@@ -13,7 +13,7 @@ from celery.result import _set_task_join_will_block
 from celery.worker import WorkController
 
 from jobtracker.errors import JobTrackerError
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
 from jobtracker.settings import Settings
 
 START_TIMEOUT_S = 30

@@ -11,10 +11,10 @@ from servers import PASSWORD, Certificate, TlsRedis
 from serving import Api, job, parent, running_api, running_worker
 
 from jobtracker import Settings
-from jobtracker.brokers import SHIPPED_QUEUE, broker_errors, configure
-from jobtracker.connection import connect
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker.broker.config import SHIPPED_QUEUE, broker_errors, configure
+from jobtracker.connection.client import connect
 from jobtracker.errors import BrokerUnavailableError
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 pytestmark = pytest.mark.thorough
 

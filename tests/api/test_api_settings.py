@@ -9,8 +9,8 @@ import pytest
 from serving import ROOT, environment, lines_of, running_api
 
 from api.settings import ApiSettings
-from jobtracker.embedded import free_port
-from jobtracker.flower import FlowerSettings
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.flower import FlowerSettings
 from jobtracker.settings import SettingsError
 from workers.confined.budget import Budget
 from workers.limits import DocumentSettings
@@ -94,7 +94,7 @@ def test_a_taken_port_ends_the_process_with_one_line(redis_server):
 
 @pytest.mark.parametrize(
     "command",
-    [AS_MODULE, ["celery", "-A", "workers.app", "worker"], ["jobtracker.flower"]],
+    [AS_MODULE, ["celery", "-A", "workers.app", "worker"], ["jobtracker.local.flower"]],
     ids=["api", "worker", "flower"],
 )
 def test_of_a_bad_setting_api_worker_and_flower_say_one_line(command):

@@ -11,8 +11,8 @@ from confined_work import LONG_TEXT, confined_processes
 from liveness import is_alive, wait_until
 from serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker
 
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 CONFINED_DB = 14
 LONG_JOB = job("entity_extraction", {"text": LONG_TEXT})

@@ -12,13 +12,13 @@ import pytest
 from serving import PATIENCE_S, ROOT, Api, Json, environment, eventually, job, running, running_api
 from workers_under_test import broker_settings
 
-from jobtracker.brokers import SHIPPED_QUEUE
-from jobtracker.embedded import EmbeddedRedis, free_port
-from jobtracker.flower import FlowerSettings
-from jobtracker.processes import ChildProcess
-from jobtracker.registry import Registry
-from jobtracker.reports import JobType
+from jobtracker.broker.config import SHIPPED_QUEUE
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.flower import FlowerSettings
+from jobtracker.schemas.reports import JobType
 from jobtracker.settings import SettingsError
+from jobtracker.store.job_types import Registry
 
 USER = ("operator", "a password")
 POOLS = {"celery.concurrency.thread:TaskPool": "threads", "celery.concurrency.prefork:TaskPool": "prefork"}
@@ -47,7 +47,7 @@ def running_flower(api: Api) -> Iterator[httpx.Client]:
     log_path = api.process.log_path.with_name(f"flower-{port}.log")
     with (
         httpx.Client(base_url=f"http://127.0.0.1:{port}", auth=USER, timeout=PATIENCE_S) as http,
-        running("Flower", ["jobtracker.flower"], log_path, settings) as process,
+        running("Flower", ["jobtracker.local.flower"], log_path, settings) as process,
     ):
 
         def answers() -> bool:
@@ -243,7 +243,7 @@ def test_a_password_that_flower_can_not_use_is_refused_and_not_shown(users):
 
 def test_a_taken_port_is_a_message_and_no_traceback(server):
     ended = subprocess.run(
-        [sys.executable, "-m", "jobtracker.flower"],
+        [sys.executable, "-m", "jobtracker.local.flower"],
         cwd=ROOT,
         env={**environment({"redis_url": server.url}), "FLOWER_PORT": str(server.port)},
         capture_output=True,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 from serving import PATIENCE_S, ROOT, Api, environment, eventually, fields_of, running, running_api
 
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 FOREIGN = ROOT / "tests" / "foreign"
 BOOKSHOP_DB, MYSITE_DB = 10, 11

@@ -16,8 +16,8 @@ from recount import recount
 from sample_jobs import create_in
 from serving import Api, Json, fields_of, job, problem_of
 
-from jobtracker.lifecycle import Status
-from jobtracker.models import JSON_DEPTH_LIMIT, TREE_LIMIT
+from jobtracker.core.lifecycle import Status
+from jobtracker.schemas.jobs import JSON_DEPTH_LIMIT, TREE_LIMIT
 
 pytestmark = pytest.mark.thorough
 

@@ -15,9 +15,9 @@ import httpx
 import pytest
 from serving import Api, eventually, fields_of, job, problem_of, running_api
 
-from jobtracker.declarations import payload_schema
-from jobtracker.registry import Registry
-from jobtracker.reports import JobType
+from jobtracker.core.declarations import payload_schema
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.job_types import Registry
 from workers.app import app
 
 pytestmark = pytest.mark.thorough

@@ -16,8 +16,8 @@ from serving import Api, Json, fields_of, job, running_api
 from workers_under_test import Project, eventually, new_project
 
 from jobtracker import Status, Tracker
-from jobtracker.arguments import MASK
-from jobtracker.embedded import EmbeddedRedis
+from jobtracker.core.masking import MASK
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 BROKER_DB, RESULTS_DB = 11, 12
 

@@ -9,7 +9,7 @@ from sample_jobs import create_in
 from serving import Api, problem_of, running_api
 
 from api.settings import ApiSettings
-from jobtracker.lifecycle import Status
+from jobtracker.core.lifecycle import Status
 from jobtracker.settings import SettingsError
 
 

@@ -15,10 +15,10 @@ from serving import Api, Json, eventually, job, parent, problem_of, running_api,
 from api.sending import celery_app
 from api.settings import ApiSettings
 from jobtracker import ApiUnavailableError, Client
-from jobtracker.embedded import EmbeddedRedis, free_port
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.inspection import Inspection
-from jobtracker.tracking import Tracking
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.runtime import Tracking
 
 pytestmark = pytest.mark.thorough
 

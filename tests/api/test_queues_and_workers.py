@@ -14,11 +14,11 @@ from serving import SHIPPED_DOCUMENTS, Api, Json, eventually, job, running_api, 
 from typer.testing import CliRunner
 
 from jobtracker import Tracker
-from jobtracker.brokers import SHIPPED_QUEUE
+from jobtracker.broker.config import SHIPPED_QUEUE
 from jobtracker.cli.app import app
-from jobtracker.processes import ChildProcess
-from jobtracker.registry import Registry
-from jobtracker.reports import JobType
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.job_types import Registry
 
 SOLO_DB = 13
 """Database of the API whose worker is solo."""

@@ -14,10 +14,10 @@ from servers import OTHER_HOST, PASSWORD, USER, Certificate, RabbitMQ
 from serving import Api, Json, eventually, job, parent, problem_of, running_api, running_worker, waiting
 
 from jobtracker import Settings
-from jobtracker.brokers import SHIPPED_QUEUE, broker_errors, configure
+from jobtracker.broker.config import SHIPPED_QUEUE, broker_errors, configure
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.processes import ChildProcess
-from jobtracker.registry import JobType, Registry
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.store.job_types import JobType, Registry
 
 pytestmark = pytest.mark.thorough
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from serving import eventually, job, lines_of, problem_of, running_api, waiting
 
-from jobtracker.version import package_version
+from jobtracker.core.version import package_version
 
 REFUSED = [
     ("GET", "/api/jobs/no-such-job", 404),

@@ -7,7 +7,7 @@ import time
 import pytest
 from serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker, waiting
 
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
 
 pytestmark = pytest.mark.thorough
 

@@ -6,7 +6,7 @@ import pytest
 from sample_jobs import create_in
 from serving import fields_of, job, problem_of
 
-from jobtracker.lifecycle import Status
+from jobtracker.core.lifecycle import Status
 
 AS_JSON = {"Content-Type": "application/json"}
 TEXT_JOB = job("document_analysis", {"text": "x"})

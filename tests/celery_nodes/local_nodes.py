@@ -10,8 +10,8 @@ from typing import Any
 
 from pytest_celery import CeleryWorkerContainer
 
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 _PATIENCE_S = 30
 

@@ -16,7 +16,7 @@ from servers import RABBITMQ_PATH
 from chaos.run import Wanted, run
 from chaos.stack import BROKERS, Broker, clock_library
 from chaos.trouble import WEIGHTS
-from jobtracker.supervisor import StopRequestedError, Supervisor, stop_on_signals
+from jobtracker.local.supervisor import StopRequestedError, Supervisor, stop_on_signals
 
 
 def main() -> int:

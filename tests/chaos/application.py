@@ -6,7 +6,7 @@ from celery import Celery
 
 from chaos import tasks  # noqa: F401 (shared tasks: they join every app that is made after them)
 from jobtracker import Settings, Tracker
-from jobtracker.brokers import configure
+from jobtracker.broker.config import configure
 
 QUEUE = "chaos"
 DEADLY_QUEUE = "deadly"

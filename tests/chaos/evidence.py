@@ -13,9 +13,9 @@ from chaos.journal import BEGAN, KILLS, Line
 from chaos.load import Act, Book
 from chaos.orders import Node, Order
 from chaos.stack import BEHIND_S, WORKERS, Harm, Hit, consumers_of
-from jobtracker.lifecycle import Event, Status
-from jobtracker.models import task_id_of
-from jobtracker.queries import JobQueries
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.schemas.jobs import task_id_of
+from jobtracker.store.reader import JobQueries
 
 _NOTICE_S = 4.0
 """So long after it is back a process may still think that the store is away (`reporting._LONGEST_PAUSE_S`, and what a

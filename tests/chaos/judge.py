@@ -41,9 +41,9 @@ from chaos.evidence import Case, Evidence
 from chaos.journal import ASKED_TO_RETRY, BEGAN, KILLS, RAISED, REPLACED, RETURNED, Line
 from chaos.stack import BEHIND_S
 from chaos.tasks import RUN_AGAIN
-from jobtracker.declarations import DEFAULT
-from jobtracker.lifecycle import SETTLED, Event, FailurePolicy, Status
-from jobtracker.settlement import MOST_RELAUNCHES
+from jobtracker.core.declarations import DEFAULT
+from jobtracker.core.lifecycle import SETTLED, Event, FailurePolicy, Status
+from jobtracker.jobs.propagation import MOST_RELAUNCHES
 
 _CLOCK_S = 0.005
 """Records have whole milliseconds."""

@@ -17,12 +17,12 @@ from celery import Celery, Signature, chain, chord
 from chaos.application import CALLED_QUEUE, DEADLY_QUEUE, NOBODYS_QUEUE, QUEUE
 from chaos.orders import Node, Order, Orders
 from jobtracker import Client
-from jobtracker.brokers import ask_broker, backlog
+from jobtracker.broker.config import ask_broker, backlog
 from jobtracker.client import ApiError, ApiUnavailableError
 from jobtracker.client.calls import Call, job_path
+from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.errors import BrokerUnavailableError, JobNotFoundError
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.models import Job, JobTree, SubJobCreate
+from jobtracker.schemas.jobs import Job, JobTree, SubJobCreate
 
 T = TypeVar("T")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chaos.application import CALLED_QUEUE, NOBODYS_QUEUE
-from jobtracker.lifecycle import FailurePolicy
+from jobtracker.core.lifecycle import FailurePolicy
 
 Way = Literal["api", "api in two steps", "celery"]
 Shape = Literal["single", "tree", "chain", "burst"]

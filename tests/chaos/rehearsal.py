@@ -16,13 +16,13 @@ from chaos.judge import judge
 from chaos.load import Act, Book
 from chaos.orders import Node, Order
 from chaos.stack import BEHIND_S, Harm, Hit, Outage, WrongClock
-from jobtracker.changes import NewJob
-from jobtracker.connection import connect
-from jobtracker.keys import Keys
-from jobtracker.lifecycle import Event, Status
-from jobtracker.queries import JobQueries
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Event, Status
 from jobtracker.settings import Settings
-from jobtracker.store import JobStore
+from jobtracker.store.changes import NewJob
+from jobtracker.store.keys import Keys
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
 
 T0 = 1_800_000_000.0
 """When all begins, in seconds since the epoch."""

@@ -10,7 +10,7 @@ from chaos.evidence import Evidence
 from chaos.journal import BEGAN, RETURNED
 from chaos.judge import EXTRA, Finding, is_only_created, was_lost
 from chaos.trouble import LABELS
-from jobtracker.lifecycle import Status
+from jobtracker.core.lifecycle import Status
 
 KINDS = ("wrong", EXTRA, "stuck", "lost", "counters off")
 _SHOWN = 25

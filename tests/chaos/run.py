@@ -22,9 +22,9 @@ from chaos.stack import LEASE_LOST_S, Broker, Stack
 from chaos.tasks import LIMIT_S
 from chaos.trouble import Trouble, plan
 from jobtracker import Client, Tracker
-from jobtracker.lifecycle import SETTLED, Status
-from jobtracker.queries import JobQueries
-from jobtracker.supervisor import Supervisor
+from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.local.supervisor import Supervisor
+from jobtracker.store.reader import JobQueries
 
 logger = logging.getLogger(__name__)
 

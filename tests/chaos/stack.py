@@ -16,12 +16,12 @@ from servers import RabbitMQ
 from chaos.application import CALLED_QUEUE, DEADLY_QUEUE, LIMITED_QUEUE, PREFETCH_VARIABLE, QUEUE
 from chaos.journal import EPOCH_VARIABLE, VARIABLE, epoch_s
 from chaos.proxy import Mood, put_into
-from jobtracker.connection import connect
-from jobtracker.embedded import EmbeddedRedis, free_port, is_port_free
-from jobtracker.keys import Keys
-from jobtracker.leases import Leases
-from jobtracker.processes import ChildProcess, ProcessError
+from jobtracker.connection.client import connect
+from jobtracker.local.child_process import ChildProcess, ProcessError
+from jobtracker.local.embedded_redis import EmbeddedRedis, free_port, is_port_free
 from jobtracker.settings import Settings
+from jobtracker.store.keys import Keys
+from jobtracker.store.leases import Leases
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -7,10 +7,10 @@ from commands import run
 from recount import recount
 from sample_jobs import create_in
 
-from jobtracker.connection import connect
-from jobtracker.embedded import free_port
-from jobtracker.lifecycle import Status
-from jobtracker.store import JobStore
+from jobtracker.connection.client import connect
+from jobtracker.core.lifecycle import Status
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.store.writer import JobStore
 
 NO_API = "http://127.0.0.1:9"
 

@@ -7,8 +7,8 @@ import pytest
 from commands import document, lines, refusal
 from serving import Api, job, parent
 
-from jobtracker.changes import NewJob
-from jobtracker.lifecycle import Event
+from jobtracker.core.lifecycle import Event
+from jobtracker.store.changes import NewJob
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 

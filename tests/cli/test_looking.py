@@ -12,8 +12,8 @@ from sample_jobs import START_MS, create_job
 from serving import Api, Json, job, parent, waiting
 
 from jobtracker.cli.jobs import list_
-from jobtracker.embedded import free_port
-from jobtracker.lifecycle import Event
+from jobtracker.core.lifecycle import Event
+from jobtracker.local.embedded_redis import free_port
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 LONG = "A name that is much longer than a terminal is wide, " * 3

@@ -11,8 +11,8 @@ from redis import Redis
 from redis.exceptions import ResponseError
 from serving import Api, Json, eventually, job, problem_of, running_api
 
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.refusals import find_refusal, refusal_of
+from jobtracker.connection.write_rejection import find_refusal, refusal_of
+from jobtracker.local.embedded_redis import EmbeddedRedis
 
 pytestmark = pytest.mark.thorough
 

@@ -7,7 +7,7 @@ from job_trees import job
 from rich.console import Console
 
 from jobtracker.cli.trees import draw_tree, outcome, walk
-from jobtracker.models import JobTree
+from jobtracker.schemas.jobs import JobTree
 
 TIMES = {"started_at": "2026-03-01T12:00:00.000Z", "finished_at": "2026-03-01T12:00:01.250Z"}
 

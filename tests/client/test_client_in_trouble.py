@@ -14,8 +14,8 @@ from serving import running_api
 from jobtracker import ApiError, ApiUnavailableError, JobNotFoundError, JobTimeoutError
 from jobtracker.client import flows
 from jobtracker.client.calls import Call
-from jobtracker.embedded import free_port
-from jobtracker.models import Job
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.schemas.jobs import Job
 
 pytestmark = pytest.mark.thorough
 

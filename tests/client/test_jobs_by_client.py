@@ -16,7 +16,7 @@ from jobtracker import (
     SubJobCreate,
 )
 from jobtracker.client import flows
-from jobtracker.explanations import Code
+from jobtracker.schemas.explanation import Code
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 

@@ -21,9 +21,9 @@ from serving import ROOT, waiting
 
 from api.settings import ApiSettings
 from jobtracker import Client, Status
-from jobtracker.embedded import free_port
-from jobtracker.keys import Keys
-from jobtracker.models import Job
+from jobtracker.local.embedded_redis import free_port
+from jobtracker.schemas.jobs import Job
+from jobtracker.store.keys import Keys
 
 pytestmark = pytest.mark.timeout(1200)
 

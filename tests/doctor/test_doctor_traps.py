@@ -10,17 +10,17 @@ from redis import Redis
 from sample_jobs import a_worker, create_job, new_job
 from workers_under_test import Project, broker_settings, eventually, new_project
 
+from jobtracker.core.lifecycle import Event
+from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.answers import TaskInfo, seconds
 from jobtracker.doctor.evidence import Evidence, Server
 from jobtracker.doctor.examine import examine
 from jobtracker.doctor.findings import Examination
 from jobtracker.doctor.server_traps import persistence_fails
 from jobtracker.doctor.traps import visibility_timeouts_differ
-from jobtracker.embedded import EmbeddedRedis
-from jobtracker.inspection import Inspection
-from jobtracker.lifecycle import Event
-from jobtracker.reports import JobType
-from jobtracker.store import now_ms
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.writer import now_ms
 
 pytestmark = pytest.mark.thorough
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from celery import Signature, chain, chord, states
 from celery.result import AsyncResult
 
-from jobtracker.processes import ChildProcess
+from jobtracker.local.child_process import ChildProcess
 from parity import application as project
 
 app = project.app

@@ -6,7 +6,7 @@ from typing import Any
 from celery import Celery
 
 from jobtracker import Settings
-from jobtracker.brokers import configure
+from jobtracker.broker.config import configure
 from project import tasks  # noqa: F401 (shared tasks: they join every app that is made after them)
 
 

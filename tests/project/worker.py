@@ -8,7 +8,7 @@ from typing import Any
 from celery.signals import after_setup_logger, after_setup_task_logger
 
 from jobtracker import Settings, Tracker
-from jobtracker.logs import json_handler
+from jobtracker.logging import json_handler
 from project.application import create_app
 
 settings = Settings.from_env()

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from jobtracker import current_job
-from jobtracker.current import CurrentJob
-from jobtracker.processes import ending_of
+from jobtracker.instrumentation.current_job import CurrentJob
+from jobtracker.local.child_process import ending_of
 from workers import errors
 from workers.confined.budget import Budget
 from workers.confined.frames import FrameTooLargeError

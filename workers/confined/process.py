@@ -13,7 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from jobtracker import tether
+from jobtracker.local import exec_with_parent as tether
 from jobtracker.settings import Settings
 from workers.confined.frames import Inbox, packed
 

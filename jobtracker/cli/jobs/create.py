@@ -13,8 +13,8 @@ from jobtracker.cli.tables import print_json
 from jobtracker.cli.waiting import wait_for
 from jobtracker.client import Client
 from jobtracker.client.calls import Call
-from jobtracker.lifecycle import Priority
-from jobtracker.models import Job, JobTree
+from jobtracker.core.lifecycle import Priority
+from jobtracker.schemas.jobs import Job, JobTree
 
 
 def create(

@@ -7,7 +7,7 @@ from jobtracker.cli.texts import one_line
 from jobtracker.cli.trees import walk
 from jobtracker.client import Client
 from jobtracker.errors import JobNotFoundError
-from jobtracker.models import JobTree
+from jobtracker.schemas.jobs import JobTree
 
 
 def delete(job_ids: JobIds, yes: Yes = False, url: Url = None, as_json: AsJson = False) -> None:

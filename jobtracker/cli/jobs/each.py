@@ -13,7 +13,7 @@ from jobtracker.cli.tables import print_json, status_text
 from jobtracker.cli.texts import one_line
 from jobtracker.client import ApiUnavailableError
 from jobtracker.errors import JobTrackerError
-from jobtracker.models import Job
+from jobtracker.schemas.jobs import Job
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from jobtracker.cli.options import AsJson, Url, read_time
 from jobtracker.cli.tables import Column, age, print_json, print_table, status_text
 from jobtracker.client import Client
 from jobtracker.client.flows import PAGE_SIZE
-from jobtracker.lifecycle import Priority, Status
-from jobtracker.lists import Sort
-from jobtracker.models import JobPage, JobSummary
+from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.schemas.filters import Sort
+from jobtracker.schemas.jobs import JobPage, JobSummary
 
 Time = Annotated[
     datetime | None,

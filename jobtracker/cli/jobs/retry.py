@@ -7,7 +7,7 @@ import typer
 from jobtracker.cli.jobs.each import for_each, print_status
 from jobtracker.cli.options import AsJson, JobIds, Url
 from jobtracker.client import Client
-from jobtracker.models import Job
+from jobtracker.schemas.jobs import Job
 
 
 def retry(

@@ -12,7 +12,7 @@ from jobtracker.cli.options import AsJson, JobIds, Url
 from jobtracker.cli.tables import status_text, time_of
 from jobtracker.cli.texts import one_line, plain
 from jobtracker.client import Client
-from jobtracker.models import Job
+from jobtracker.schemas.jobs import Job
 
 _MOST_LINES = 20
 

@@ -1,0 +1,79 @@
+"""Where a task comes from, and as what it was called: what the headers of its message tell.
+
+The same is in a worker's request of the task; the functions here read either, by `get`.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from jobtracker.schemas.jobs import job_and_run_of
+
+SENT_HEADER = "jobtracker_sent"
+"""Message header: when (ms) Celery code has sent it, under an id that it may send again; 0: a dispatcher of ours has,
+and gives each run an id of its own."""
+
+REQUEST_ID_HEADER = "jobtracker_request_id"
+"""Message header with the id of the HTTP request that made the job."""
+
+MAPS = {"celery.map": "map", "celery.starmap": "starmap"}
+"""Celery's own tasks that call another task for each of many arguments, and the methods that make them."""
+
+
+def sender(headers: Any) -> tuple[dict[str, str | int], dict[str, str]]:
+    """Who sends a task, as fields of record and data.
+
+    The job whose task does (Celery's `parent_id`), or else a process (`origin`): one that runs beat says so.
+    """
+    if headers.get("parent_id"):
+        job_id = job_and_run_of(headers.get("parent_id"))[0]
+        itself = job_id == job_and_run_of(headers.get("id"))[0]  # it has replaced itself, under its own id
+        return {} if itself else {"sent_by": job_id}, {}
+    fields: dict[str, str | int] = {"origin": "beat"} if headers.get("celery_beat_task") else {}
+    return fields, {"sent_from": str(headers.get("origin"))} if headers.get("origin") else {}
+
+
+UNKNOWN = "?"
+"""In the place of when a message was sent: nobody knows."""
+
+
+def sent(headers: Any, delivery: Any = None) -> str | int:
+    """When a task's message was sent, as it says; "new" where it does not and was not delivered before; else "?".
+
+    What has replaced a task under its id (`Task.replace`) is of the same run, whenever it was sent.
+
+    Args:
+        headers: Of the message, or a request of it.
+        delivery: The request's `delivery_info`, where that is known.
+    """
+    if headers.get("replaced_task_nesting"):
+        return UNKNOWN
+    at_ms = headers.get(SENT_HEADER)
+    if isinstance(at_ms, int) and at_ms >= 0:
+        return at_ms
+    return "new" if delivery and not delivery.get("redelivered") else UNKNOWN
+
+
+def terms(headers: Any) -> dict[str, str | int]:
+    """From when on a task is to run and until when it has to begin, as fields of the record."""
+    return {name: _to_ms(datetime.fromisoformat(text)) for name in ("eta", "expires") if (text := headers.get(name))}
+
+
+def called(name: str, kwargs: Any) -> str:
+    """A task as the code that calls it names it: `add`, or `add.map` where Celery's own task maps `add`."""
+    mapped = mapped_task(name, kwargs)
+    return f"{mapped}.{MAPS[name]}" if mapped else name
+
+
+def mapped_task(name: str, kwargs: Any) -> str | None:
+    """The name of the task that one of `MAPS` maps."""
+    if name not in MAPS:
+        return None
+    try:
+        return str(kwargs["task"]["task"])
+    except (KeyError, TypeError):  # not what Celery's own methods send
+        return None
+
+
+def _to_ms(moment: datetime) -> int:
+    """Celery's workers take a time without a zone for UTC (celery/utils/time.py, maybe_make_aware)."""
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

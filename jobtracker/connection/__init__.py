@@ -1,0 +1,1 @@
+"""Connections to Redis: a server, Sentinels, a cluster."""

@@ -1,0 +1,186 @@
+"""Why is a job not done? Asks the record, the leases, the broker and the workers, as far as each has to be asked.
+
+Bounded, whatever the broker holds and whoever does not answer: some thousand messages, ten sub-jobs, the workers'
+time limit. What can't be found out is said, and is no error.
+"""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+
+from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.diagnosis.collector import Enquiry
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.observations import Findings, Job
+from jobtracker.diagnosis.rules import Verdict, verdict_of
+from jobtracker.jobs.propagation import NEVER
+from jobtracker.jobs.resend_policy import resending_of
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.explanation import Code, Estimate, Explanation, SubJobState
+from jobtracker.schemas.jobs import from_ms, name_of
+from jobtracker.schemas.metrics import Performance
+from jobtracker.store.reader import HOUR_MS
+from jobtracker.store.writer import now_ms
+
+_NAMED = 10
+"""Sub-jobs that are named."""
+_SECOND_LOOK_S = 0.2
+"""After so long it is looked again for a message that was on its way from one place to another, perhaps."""
+_QUICK_S = 0.5
+"""Workers that took so long to answer are not asked twice."""
+_WINDOW_HOURS = 24
+_FEWEST = 5
+"""Jobs that have to have settled before an estimate is made of them."""
+_MOST_TYPES = 20
+"""Types of jobs ahead whose figures are read for an estimate."""
+
+
+class Explainer:
+    """Explains jobs.
+
+    Args:
+        tracking: Whose.
+        inspection: Asks their workers.
+    """
+
+    def __init__(self, tracking: Tracking, inspection: Inspection) -> None:
+        self.tracking = tracking
+        self.enquiry = Enquiry(tracking, inspection)
+
+    def explain(self, job_id: str) -> Explanation:
+        """Why a job is not done, or why it ended as it did.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        began = time.monotonic()
+        found = self._look(job_id, fresh=False)
+        if found.code is Code.MESSAGE_MISSING:
+            took_s = time.monotonic() - began  # long where a worker did not answer, and would not do so again
+            time.sleep(_SECOND_LOOK_S)
+            found = self._look(job_id, fresh=took_s < _QUICK_S)
+        return found
+
+    def _look(self, job_id: str, *, fresh: bool) -> Explanation:
+        queries = self.tracking.queries
+        job = self._job(queries.record(job_id))
+        subs = [self._job(record) for record in self._subs_that_matter(job)]
+        found = self.enquiry.find_out([job, *subs], fresh=fresh)
+        states = [self._state(sub, found) for sub in subs]
+        verdict = self._verdict(job, found, states)
+        not_before_ms = job.ms("eta")
+        return Explanation(
+            job_id=job_id,
+            status=job.status,
+            at=from_ms(found.now_ms),
+            not_before=from_ms(not_before_ms) if not_before_ms and not_before_ms > found.now_ms else None,
+            sub_jobs_open=job.subs_open,
+            sub_jobs=states,
+            finish=self._estimate(job, verdict, found),
+            unknown=found.unknown,
+            **vars(verdict),
+        )
+
+    def _job(self, record: Mapping[str, str]) -> Job:
+        default = self.tracking.registry.queue_of(record, self.tracking.app.conf.task_default_queue)
+        return Job(record, default)
+
+    def _subs_that_matter(self, job: Job) -> list[dict[str, str]]:
+        if not job.record.get("subs") or job.status is Status.COMPLETED:
+            return []
+        statuses = {Status.FAILED, Status.CANCELLED} if job.is_settled else set(Status) - SETTLED
+        return self.tracking.queries.some_subs(job.id, statuses, _NAMED)
+
+    def _verdict(self, job: Job, found: Findings, subs: Sequence[SubJobState] = ()) -> Verdict:
+        """What a job waits for and, where nobody can run it, what is done about it or helps."""
+        verdict = verdict_of(job, found, subs)
+        if verdict.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
+            [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
+            by_itself = verdict.code is Code.MESSAGE_MISSING or not job.has_begun
+            if self.tracking.settlement.resends and _is_given_back(job, verdict):
+                verdict.sentence += " Before that it is given back to its queue, within seconds."
+                return verdict
+            advice = resending_of(self.tracking.settlement, record, data).advice(verdict.code, by_itself=by_itself)
+            verdict.sentence += f" {advice}"
+        elif verdict.code is Code.BEING_SENT and not self.tracking.settlement.resends:
+            since_ms = max(job.ms("queued") or 0, job.ms("entered") or 0)
+            if found.now_ms - since_ms > self.tracking.settings.lease_lost_s * 1000:
+                verdict.code = Code.UNKNOWN
+                verdict.sentence = (
+                    f"It was recorded as sent to queue {job.queue!r}, and whether it was is not known: "
+                    f"its sender has died. It is not sent again: {NEVER}. To have it run, cancel it, then retry it."
+                )
+        return verdict
+
+    def _state(self, sub: Job, found: Findings) -> SubJobState:
+        verdict = self._verdict(sub, found)
+        name = name_of(sub.record)
+        return SubJobState(id=sub.id, name=name, status=sub.status, code=verdict.code, sentence=verdict.sentence)
+
+    # -- when it may be done ----------------------------------------------------------------------------------------
+
+    def _estimate(self, job: Job, verdict: Verdict, found: Findings) -> Estimate | None:
+        """By the run times of its type; of a job without sub-jobs only, for those of parents contain theirs."""
+        if job.is_settled or job.record.get("subs"):
+            return None
+        match verdict.code:
+            case Code.RUNNING if began_ms := job.began_ms:
+                return self._finish(job, began_ms, found.now_ms)
+            case Code.QUEUED:
+                return self._finish_of_queued(job, found)
+            case Code.WAITING_FOR_ETA if eta_ms := job.ms("eta"):
+                return self._finish_of_waiting(eta_ms, self._performance([job.record["type"]])[job.record["type"]])
+        return None
+
+    def _finish(self, job: Job, began_ms: int, now: int) -> Estimate | None:
+        """Of one that runs: by the median, or now where that is over. None where p95 is over too."""
+        figures = self._performance([job.record["type"]])[job.record["type"]]
+        times = [figures.run.p50_s, figures.run.p95_s]
+        if figures.count < _FEWEST or None in times:
+            return None
+        ends = [began_ms + int(seconds * 1000) for seconds in times if seconds is not None]
+        if ends[1] < now:
+            return None
+        return Estimate(at=from_ms(max(ends[0], now)), late_at=from_ms(ends[1]), based_on=figures.count)
+
+    def _finish_of_queued(self, job: Job, found: Findings) -> Estimate | None:
+        """Of one that waits: the work ahead, by the mean run times of its types, on all slots that consume the queue.
+
+        What runs now, and what the workers have fetched, is not counted.
+        """
+        queue = found.broker.queues.get(job.queue) if found.broker else None
+        waiting = queue.waiting.get(job.task_id) if queue else None
+        slots = found.slots_of(job.queue)
+        if waiting is None or waiting.tasks_ahead is None or not slots or len(waiting.tasks_ahead) > _MOST_TYPES:
+            return None
+        types = {task: self._type_of(task) for task in waiting.tasks_ahead}
+        figures = self._performance([job.record["type"], *types.values()])
+        ahead_s = 0.0
+        for task, number in waiting.tasks_ahead.items():
+            run = figures[types[task]].run.mean_s
+            if run is None or figures[types[task]].count < _FEWEST:
+                return None
+            ahead_s += number * run
+        return self._finish_of_waiting(found.now_ms + int(ahead_s * 1000 / slots), figures[job.record["type"]])
+
+    @staticmethod
+    def _finish_of_waiting(start_ms: int, figures: Performance) -> Estimate | None:
+        if figures.count < _FEWEST or figures.run.p50_s is None:
+            return None
+        at = from_ms(start_ms + int(figures.run.p50_s * 1000))
+        return Estimate(at=at, late_at=None, started_at=from_ms(start_ms), based_on=figures.count)
+
+    def _type_of(self, task: str) -> str:
+        announced = self.tracking.registry.type_of_task(task)
+        return announced.name if announced else task
+
+    def _performance(self, job_types: Iterable[str]) -> dict[str, Performance]:
+        now = now_ms()
+        return self.tracking.queries.performance(now - (_WINDOW_HOURS - 1) * HOUR_MS, now, sorted(set(job_types)))
+
+
+def _is_given_back(job: Job, verdict: Verdict) -> bool:
+    """Whether the reaper gives the message of a lost execution back, as `requeueing.AbandonedMessages` does."""
+    if not job.has_begun or job.status is not Status.PENDING or not job.record.get("execution"):
+        return False
+    taken_at, began_ms = verdict.message.taken_at if verdict.message else None, job.attempt_began_ms
+    return taken_at is not None and began_ms is not None and taken_at.timestamp() * 1000 <= began_ms

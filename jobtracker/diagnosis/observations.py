@@ -1,0 +1,163 @@
+"""What was found out about jobs that are not done: by their records, the leases, the broker and the workers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from jobtracker.broker.message_search import Sightings
+from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.schemas.jobs import status_of, task_id_in, task_of
+from jobtracker.schemas.reports import Holding, Worker, WorkerStats
+
+
+class Holder(NamedTuple):
+    """The worker that says that it has a message."""
+
+    worker: str
+    """Its name."""
+    where: str
+    """As `reports.Holding.held` has it."""
+
+
+@dataclass
+class Findings:
+    """What was found out.
+
+    Attributes:
+        now_ms: When.
+        leases: The live workers by incarnation.
+        lease_ends_ms: When the leases ran out that the jobs have, by incarnation; of those that did lately.
+        silent_ms: How long nothing was heard of workers that should have said by now that they live, by incarnation.
+        fates: What will become of jobs whose worker is lost, by id: "the job …".
+        broker: What was seen there; None: it was not asked, or does not answer.
+        last_lost_ms: When the last lease ran out that a worker did not give back; None: none did lately.
+        workers: What they say; None likewise.
+        holdings: What those that live say of the jobs' messages, by incarnation; of those that answered.
+        unconfirmed: Task ids of runs that somebody is about to send.
+        unsent: Task ids of runs that wait for a worker to send them.
+        unknown: What could not be found out, and why.
+    """
+
+    now_ms: int
+    leases: dict[str, Worker]
+    lease_ends_ms: dict[str, int] = field(default_factory=dict)
+    silent_ms: dict[str, int] = field(default_factory=dict)
+    fates: dict[str, str] = field(default_factory=dict)
+    broker: Sightings | None = None
+    last_lost_ms: int | None = None
+    workers: list[WorkerStats] | None = None
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    unconfirmed: set[str] = field(default_factory=set)
+    unsent: set[str] = field(default_factory=set)
+    unknown: list[str] = field(default_factory=list)
+
+    @property
+    def workers_answered(self) -> bool:
+        """All that live have said what they hold. Of two that have one name nobody knows whose answer is known."""
+        if self.workers is None or len({lease.name for lease in self.leases.values()}) < len(self.leases):
+            return False
+        return all(worker.online for worker in self.workers) and self.leases.keys() <= self.holdings.keys()
+
+    def holder_of(self, task_id: str) -> Holder | None:
+        """Who says that it has a task's message."""
+        for incarnation, holding in self.holdings.items():
+            if where := holding.held.get(task_id):
+                return Holder(self.leases[incarnation].name, where)
+        # Those of an older release, and those that are not tracked.
+        for worker in self.workers or []:
+            if any(task.get("id") == task_id for task in worker.active):
+                return Holder(worker.name, "active")
+            if any(task.get("id") == task_id for task in worker.reserved):
+                return Holder(worker.name, "reserved")
+            if any((task.get("request") or {}).get("id") == task_id for task in worker.scheduled):
+                return Holder(worker.name, "scheduled")
+        return None
+
+    def ended_by(self, job: "Job") -> str | None:
+        """The worker that has acknowledged a job's message and does not have it any more, by its name."""
+        record = job.record
+        if record.get("replaced") or record.get("also_sent") or record.get("reused", "") == record.get("run"):
+            return None  # it may be another message with the same id
+        attempt = int(record.get("attempt") or 0) + (job.status is Status.RETRYING)
+        for incarnation, holding in self.holdings.items():
+            if holding.ended.get(job.task_id, -1) >= attempt:
+                return self.leases[incarnation].name
+        return None
+
+    def is_opaque(self, job: "Job") -> bool:
+        """Some worker can't tell whether it has a job's message."""
+        return any(task_of(job.record) in holding.opaque for holding in self.holdings.values())
+
+    def consumers_of(self, queue: str) -> list[str]:
+        """The live workers that consume a queue: what they say counts, or what they said when they started."""
+        said = {worker.name: worker.queues for worker in self.workers or [] if worker.online}
+        said = {lease.name: lease.queues for lease in self.leases.values()} | said
+        return sorted(name for name, queues in said.items() if queue in queues)
+
+    def slots_of(self, queue: str) -> int:
+        """How many tasks those run at once."""
+        names = set(self.consumers_of(queue))
+        return sum(lease.concurrency for lease in self.leases.values() if lease.name in names)
+
+    def visibility_ms(self) -> float | None:
+        """After how long messages come back: by what the workers say, which counts, or this process's settings."""
+        if self.broker is None or self.broker.visibility_timeout_s is None:
+            return None
+        for worker in self.workers or []:
+            options = ((worker.stats or {}).get("broker") or {}).get("transport_options") or {}
+            if options.get("visibility_timeout"):
+                return float(options["visibility_timeout"]) * 1000
+        return self.broker.visibility_timeout_s * 1000
+
+
+class Job:
+    """A record, read for this purpose.
+
+    Args:
+        record: Its fields (`keys.RECORD_FIELDS`), and the id.
+        default_queue: Where it is sent if it does not say.
+    """
+
+    def __init__(self, record: Mapping[str, str], default_queue: str) -> None:
+        self.record = record
+        self.id = record["id"]
+        self.status = status_of(record)
+        self.run = int(record.get("run") or 0)
+        self.task_id = task_id_in(record)
+        self.queue = record.get("via") or record.get("queue") or default_queue
+        self.subs_settled = sum(int(record.get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
+        self.subs_open = int(record.get("subs") or 0) - self.subs_settled
+        self.is_settled = self.status in SETTLED
+        self.is_executing = bool(record.get("executing")) and not self.is_settled
+
+    @property
+    def waits_for_a_chain(self) -> bool:
+        """It was announced ahead by the job before it, and not sent yet."""
+        return not self.record.get("queued") and self.run > 0
+
+    @property
+    def has_message(self) -> bool:
+        """It matters where its message is."""
+        if self.is_settled or not self.run or self.waits_for_a_chain or self.subs_open > 0:
+            return False
+        return not self.is_executing
+
+    @property
+    def began_ms(self) -> int | None:
+        """Since when it has been running: not what was lost before."""
+        return self.ms("began") or self.ms("started")
+
+    @property
+    def attempt_began_ms(self) -> int | None:
+        """When the attempt began that runs, or ran at last."""
+        execution = self.record.get("execution")  # its id begins so: lua/ledger.lua
+        return int(execution.partition("-")[0]) if execution else self.began_ms
+
+    @property
+    def has_begun(self) -> bool:
+        """A worker has begun its task in this run, perhaps an attempt before this one."""
+        return bool(self.record.get("worker"))
+
+    def ms(self, name: str) -> int | None:
+        """One of its times."""
+        return int(self.record[name]) if self.record.get(name) else None

@@ -1,0 +1,1 @@
+"""Celery's side: what its signals and messages tell."""

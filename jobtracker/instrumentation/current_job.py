@@ -1,0 +1,250 @@
+"""The job that the running task is, from the inside: progress, log, cancellation."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from celery import Task
+from celery._state import get_current_task
+from celery.exceptions import Ignore, SoftTimeLimitExceeded
+from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
+
+from jobtracker.core.lifecycle import Event
+from jobtracker.core.masking import NOTHING, Covered, Secret
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.jobs import Job
+from jobtracker.store.changes import NewJob, Notice, Report
+from jobtracker.store.writer import now_ms
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+_CANCEL_CHECK_S = 1.0
+"""A loop may ask for cancellation as often as it likes; Redis is asked at most this often."""
+
+
+class JobCancelledError(Ignore):  # type: ignore[misc] # Celery has no types
+    """Stops a task that was cancelled. Let it pass: it leaves Celery's state REVOKED and the job cancelled."""
+
+
+class JobQuarantinedError(Exception):
+    """What Celery's result backend keeps of a task that is not started: its job is in quarantine."""
+
+
+class CurrentJob:
+    """The job whose task runs here. Outside a tracked task an inert one, so that tasks can be called directly.
+
+    While Redis is away what it reports waits (`reporting`), and nobody has asked for its cancellation.
+
+    Attributes:
+        id: The job's id; empty outside a tracked task.
+        run: Its run, by its task id: of the job's own id the first, though that may have been sent again.
+        sent: When its message was sent, as that says (`lineage.sent`): it tells such runs apart.
+        reused: Celery code has sent the job's own id again, as far as is known: a later run has that task id.
+        attempt: Celery's retries count.
+        execution: Which execution of it this is; None where it is not to run.
+        stopped: Why it was stopped, once it was, or is to be before it begins.
+        quarantined: Why it must not begin, where it is in quarantine.
+        alone: It began as recorded, and nobody waits for its end (`Change.waited_for`).
+        resent: The task has sent itself again under its own id: it goes on (retry, replace).
+        record: How it is recorded where nobody has done so, once that was needed.
+        start: While its task runs: the report of its start, with which the job is recorded where it is not.
+        arguments: Its arguments as they may be shown, where some are masked: texts must not tell these either.
+        untold: What its record must say of its arguments, until it does.
+    """
+
+    def __init__(
+        self,
+        tracking: Tracking | None,
+        task: Task | None,
+        job_id: str,
+        run: int,
+        attempt: int,
+        sent: str | int = "",
+    ) -> None:
+        self.sent = sent
+        self.reused = False
+        self.id = job_id
+        self.run = run
+        self.attempt = attempt
+        self.execution: str | None = None
+        self.stopped: str | None = None
+        self.quarantined: str | None = None
+        self.alone = False
+        self.resent = False
+        self.record: NewJob | None = None
+        self.start: Report | None = None
+        self.arguments: Covered | None = None
+        self.untold = NOTHING
+        self._tracking = tracking
+        self._task = task
+        self._cancelled = False
+        self._asked_at = self._reported_at = float("-inf")
+
+    def is_of(self, tracking: Tracking) -> bool:
+        """Whether it is tracked there; another app of this process may have a tracker of its own."""
+        return self._tracking is tracking
+
+    def progress(self, done: float, total: float, note: str = "") -> None:
+        """Report how far the task is; written at most every `PROGRESS_INTERVAL_S` seconds, and when it is done.
+
+        Args:
+            done: Units that are done, from 0.
+            total: Units in all, above 0.
+            note: Where it is, for people; up to 200 characters.
+        """
+        if self._tracking is None:
+            return
+        now = time.monotonic()
+        if done < total and now - self._reported_at < self._tracking.settings.progress_interval_s:
+            return
+        self._reported_at = now
+        fields = {"done": str(done), "total": str(total), "note": note[:200]}
+        report = Report(
+            Event.PROGRESS,
+            self.id,
+            run=self.run,
+            attempt=self.attempt,
+            execution=self.execution,
+            fields=fields,
+            at_ms=now_ms(),
+            start=self.start,
+            sent=self.sent,
+        )
+        with _forgiven(f"Progress of job {self.id} was not recorded"):
+            change = self._tracking.reporting.report(report)
+            self._cancelled = self._cancelled or (change is not None and change.cancel_requested)
+            self._asked_at = now
+
+    def track(self, items: Iterable[T], total: int | None = None, note: str = "") -> Iterator[T]:
+        """Iterate, reporting progress after each item and stopping where a cancel was asked for.
+
+        Args:
+            items: What to go through.
+            total: How many there are; default: its length, and no progress where it has none.
+            note: What the progress says.
+
+        Raises:
+            JobCancelledError: A cancel was asked for.
+        """
+        if total is None and isinstance(items, Sized):
+            total = len(items)
+        for done, item in enumerate(items, start=1):
+            self.raise_if_cancelled()
+            yield item
+            if total:
+                self.progress(done, total, note)
+
+    def log(self, message: str, level: str = "info") -> None:
+        """Write a line into the job's own log, which the API serves; up to 2,000 characters."""
+        if self._tracking is None:
+            return
+        line = {"level": level, "message": message[:2000]}
+        with _forgiven(f"A log line of job {self.id} was not recorded"):
+            self._tracking.reporting.report(Report(Notice.LOG, self.id, data=line, at_ms=now_ms(), start=self.start))
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Somebody asked that the job be called off; Redis is asked at most once a second."""
+        if self._tracking is None or self._cancelled:
+            return self._cancelled
+        now = time.monotonic()
+        if now - self._asked_at >= _CANCEL_CHECK_S:
+            self._asked_at = now
+            queries = self._tracking.queries
+            with _forgiven(f"Whether job {self.id} is cancelled is not known"):
+                mark = self._tracking.reporting.ask(lambda: queries.field(self.id, "cancel"), None)
+                self._cancelled = mark is not None
+        return self._cancelled
+
+    def raise_if_cancelled(self) -> None:
+        """Stop the task here if a cancel was asked for.
+
+        Raises:
+            JobCancelledError: It was.
+        """
+        if self.cancel_requested:
+            self.stop("stopped as asked")
+
+    def stop(self, reason: str) -> None:
+        """End the task here as cancelled; Celery sees it as revoked, and a chord that waits for it gets to know.
+
+        Raises:
+            JobCancelledError: Always.
+        """
+        self.stopped = reason
+        if self._task is not None:
+            # As Celery's own worker does it for a revoked task (celery/worker/request.py, _announce_revoked).
+            request = self._task.request
+            with _forgiven(f"Celery's result backend was not told that job {self.id} is cancelled"):
+                self._task.backend.mark_as_revoked(
+                    request.id, reason, request=request, store_result=not self._task.ignore_result
+                )
+        raise JobCancelledError(reason)
+
+    def refuse(self) -> None:
+        """End the task before it begins, where it must not; called by the task itself.
+
+        Celery sees one in quarantine as failed, and a chord that waits for it, an errback, a caller get to know.
+
+        Raises:
+            JobCancelledError: It was cancelled, or does not count any more.
+            Ignore: It is in quarantine.
+        """
+        if self.stopped:
+            self.stop(self.stopped)
+        if self.quarantined and self._task is not None:
+            task, request, error = self._task, self._task.request, JobQuarantinedError(self.quarantined)
+            is_kept = not task.ignore_result or task.store_errors_even_if_ignored
+            with _forgiven(f"Celery's result backend was not told that job {self.id} is in quarantine"):
+                task.backend.mark_as_failure(request.id, error, request=request, store_result=is_kept)
+            raise Ignore(self.quarantined)
+
+    def sub_jobs(self) -> list[Job]:
+        """The sub-jobs of a parent, in order, with their results and errors; empty where there are none.
+
+        Raises:
+            redis.exceptions.RedisError: The tracking Redis does not answer; at once where that is known.
+        """
+        if self._tracking is None:
+            return []
+        if self._tracking.reporting.away:
+            raise ConnectionError("The tracking Redis is away.")
+        return self._tracking.queries.get_many(self._tracking.queries.sub_ids(self.id))
+
+
+@contextmanager
+def _forgiven(what: str) -> Iterator[None]:
+    """Log a failure of the tracker, which must not fail the task; its time limit may come here, and goes on."""
+    try:
+        yield
+    except SoftTimeLimitExceeded:
+        raise
+    except Exception as error:  # noqa: BLE001
+        logger.warning("%s: %s", what, error)
+
+
+_INERT = CurrentJob(None, None, "", 0, 0)
+
+
+def secrets_of(job: CurrentJob | None) -> Sequence[Secret]:
+    """What texts about a job must not tell: the values of its masked arguments."""
+    return job.arguments.secrets if job is not None and job.arguments is not None else ()
+
+
+def job_of(task: Task | None) -> CurrentJob | None:
+    """The job that a task is running as, None where it is not tracked."""
+    return job_in(task.request) if task is not None else None
+
+
+def job_in(request: Any) -> CurrentJob | None:
+    """The job that `Hooks.on_prerun` has put into a task's request."""
+    job = getattr(request, "jobtracker", None)
+    return job if isinstance(job, CurrentJob) else None  # a header of that name gets there too
+
+
+def current_job() -> CurrentJob:
+    """The job whose task runs here; an inert one outside a tracked task."""
+    return job_of(get_current_task()) or _INERT

@@ -1,0 +1,112 @@
+"""What a worker holds: its main process knows each message that it has received and not finished.
+
+Celery's inspect shows a part of that: a request that waits for its rate limit is in none of Celery's own sets
+(celery/worker/consumer/consumer.py, _limit_task), nor is one that a pool still has after the connection to the broker
+was lost (on_close). So the requests of tracked tasks register themselves here, and a remote control command answers
+for them.
+"""
+
+import weakref
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from celery.worker import state
+from celery.worker.control import Panel, inspect_command
+from celery.worker.request import Request
+
+from jobtracker.schemas.reports import HOLDS_COMMAND, Holding
+
+MARK = "__jobtracker_tells__"
+"""What a request class of ours has."""
+
+RATE_LIMITED = "rate_limited"
+RECEIVED = "received"
+
+_REMEMBERED = 10_000
+"""Messages that a worker has acknowledged lately, and can say so of: about a megabyte."""
+
+_USUAL_STRATEGY = "celery.worker.strategy:default"
+"""One of its own, as celery-batches has, makes requests of its own."""
+
+_FEW = 1000
+"""So many requests that are gone are kept before those are looked for."""
+
+_ORDER = ("active", RATE_LIMITED, "reserved", "scheduled", RECEIVED)
+"""Of two messages with one id the first of these counts."""
+
+
+class Holds:
+    """The requests of a worker's main process that are not finished, and the ids of those that were lately."""
+
+    def __init__(self) -> None:
+        # No WeakSet: it would be the most expensive part of receiving a message.
+        self._requests: list[weakref.ref[Request]] = []
+        self._most = _FEW
+        self._ended: deque[tuple[str, int]] = deque(maxlen=_REMEMBERED)
+
+    def add(self, request: Request) -> None:
+        """Note a request that was received; by the thread that receives all of them."""
+        self._requests.append(weakref.ref(request))
+        if len(self._requests) > self._most:
+            self._requests = [each for each in self._requests if each() is not None]
+            self._most = 2 * len(self._requests) + _FEW
+
+    def end(self, request: Request) -> None:
+        """Note that a request's message is acknowledged: its task has begun, or will not. From any thread."""
+        self._ended.append((request.id, request.request_dict.get("retries") or 0))
+
+    def answer(self, lease: str, consumer: Any, task_ids: Iterable[str]) -> Holding:
+        """What this worker says of tasks.
+
+        Args:
+            lease: Its incarnation.
+            consumer: Celery's consumer.
+            task_ids: The tasks.
+        """
+        wanted = set(task_ids)
+        limited = {
+            id(entry[0]) for bucket in consumer.task_buckets.values() if bucket for entry in [*bucket.contents]
+        }
+        held: dict[str, str] = {}
+        for each in self._requests:
+            request = each()
+            if request is not None and request.id in wanted and (where := _where(request, limited)):
+                held[request.id] = min(where, held.get(request.id, where), key=_ORDER.index)
+        ended = {task_id: retries for task_id, retries in [*self._ended] if task_id in wanted and task_id not in held}
+        opaque = [name for name, task in consumer.app.tasks.items() if not _is_seen(task)]
+        return Holding(lease=lease, held=held, ended=ended, opaque=sorted(opaque))
+
+
+def _where(request: Request, limited: set[int]) -> str | None:
+    """Where a request is; None where it is finished, though something keeps it."""
+    if request in state.active_requests:
+        return "active"
+    if request.acknowledged:
+        return None
+    if id(request) in limited:
+        return RATE_LIMITED
+    if request in state.reserved_requests:
+        return "reserved"
+    return "scheduled" if request in state.scheduled_requests else RECEIVED
+
+
+def _is_seen(task: Any) -> bool:
+    return hasattr(task.Request, MARK) and task.Strategy == _USUAL_STRATEGY
+
+
+def register(answer: Any) -> None:
+    """Give the workers of this process the command; `answer` gets the state of Celery's panel, and task ids."""
+
+    def jobtracker_holds(state: Any, task_ids: Iterable[str] = (), **_: Any) -> dict[str, Any]:
+        """Say which of some tasks this worker has received and not finished."""
+        found: Holding = answer(state, task_ids)
+        return found.model_dump()
+
+    inspect_command(name=HOLDS_COMMAND, visible=False)(jobtracker_holds)
+
+
+def unregister() -> None:
+    """Take it back."""
+    Panel.data.pop(HOLDS_COMMAND, None)
+    Panel.meta.pop(HOLDS_COMMAND, None)

@@ -1,0 +1,215 @@
+"""What a Celery message about to be published tells: the job it is, and the tree it belongs to.
+
+A message carries its chord's body signature and what is left of its chain, with their ids (protocol 2: body[2]).
+So a tree that plain Celery code builds is known from the messages alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from jobtracker.broker.headers import REQUEST_ID_HEADER, called, sender, terms
+from jobtracker.core.lifecycle import Priority
+from jobtracker.core.masking import ArgumentRule, stored_when_sent
+from jobtracker.jobs.chains import in_order, is_body, kept, kept_options, rest_in, steps_of
+from jobtracker.jobs.dispatcher import withheld
+from jobtracker.schemas.jobs import job_and_run_of
+from jobtracker.store.changes import NewJob
+
+ACCUMULATE = "celery.accumulate"
+"""Celery's own task that ends a group which has replaced a task, under that task's id."""
+
+
+class Known(NamedTuple):
+    """What this process knows of a task by its name."""
+
+    job_type: str
+    arguments: ArgumentRule
+
+
+class _Sending(NamedTuple):
+    """What the jobs that one message tells of have in common."""
+
+    at_ms: int
+    priority: Priority
+    fields: dict[str, str | int]
+    data: dict[str, str]
+    header: str | None = None
+    """The group of the sub-jobs on the way to here; Celery names it on a chord's body too, which is no part of it."""
+
+
+class MessageReader:
+    """Makes records of messages.
+
+    Args:
+        know: Tells the job type of a task by its name and keyword arguments, and what may be kept of these; None: it
+            is not tracked.
+        priority_of: Maps a broker's number (or None) to a priority.
+    """
+
+    def __init__(
+        self, know: Callable[[str, Any], Known | None], priority_of: Callable[[int | None], Priority]
+    ) -> None:
+        self.know = know
+        self.priority_of = priority_of
+
+    def jobs(
+        self,
+        name: str,
+        headers: Mapping[str, Any],
+        properties: Mapping[str, Any],
+        queue: str,
+        body: Any,
+        at_ms: int,
+        *,
+        options: Mapping[str, Any] | None = None,
+        goes_on: bool = False,
+    ) -> list[NewJob]:
+        """The jobs that a message tells of: itself, the parents it is a sub-job of, what its chain still holds.
+
+        Args:
+            name: The task's name.
+            headers: Of the message.
+            properties: Of the message.
+            queue: Where it goes.
+            body: Of the message.
+            at_ms: When it is sent.
+            options: With which it is called; default: not known.
+            goes_on: The job before it in its chain sends it. What follows it is kept with the first job of the chain.
+        """
+        args, kwargs, embedded = body
+        found: list[NewJob] = []
+        known = self.know(name, kwargs)
+        if known is None:
+            return found
+        job_id, run = job_and_run_of(headers["id"])
+        sending = _Sending(at_ms, self.priority_of(properties.get("priority")), *sender(headers))
+        fields: dict[str, str | int] = {
+            "name": headers.get("shadow") or called(name, kwargs),
+            "type": known.job_type,
+            "task": name,
+            "queue": queue,
+            "priority": sending.priority,
+            "run": run,
+            "queued": at_ms,
+            **sending.fields,
+            **terms(headers),
+        }
+        if embedded.get("callbacks") or embedded.get("errbacks"):
+            fields["linked"] = "1"
+        if headers.get(REQUEST_ID_HEADER):
+            fields["request_id"] = headers[REQUEST_ID_HEADER]
+        place = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
+        following = in_order(embedded)
+        around = self._around(job_id, fields, place, [step for each in following for step in steps_of(each)], sending)
+        covered = known.arguments.cover(args, kwargs)
+        stored = stored_when_sent(known.arguments, covered, headers.get("argsrepr"), headers.get("kwargsrepr"))
+        data = stored.data | sending.data
+        if following and not goes_on:
+            data["chain"] = kept(following, self.may_be_stored)
+        if options and (text := kept_options(options, self.may_be_stored)):
+            told = {name: str(value) for name, value in (fields | stored.fields).items()}
+            data |= {} if withheld(told, data) else {"options": text}
+        return [NewJob(id=job_id, fields=fields | stored.fields, data=data), *around]
+
+    def may_be_stored(self, signature: Mapping[str, Any]) -> bool:
+        """Whether the arguments of a task that is yet to be sent may be stored."""
+        args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
+        if not args and not kwargs:
+            return True
+        known = self.know(signature["task"], kwargs)
+        if known is None or known.arguments.keep != "full":
+            return False
+        return not known.arguments.cover(args, kwargs, ahead=0 if signature.get("immutable") else 1).hidden
+
+    @staticmethod
+    def task_ids_ahead(body: Any) -> set[str]:
+        """The task ids of a message's chord and of what its chain still holds."""
+        embedded = body[2]
+        signatures = [*([embedded["chord"]] if embedded.get("chord") else []), *in_order(embedded)]
+        return {step["options"].get("task_id") for each in signatures for step in steps_of(each)}
+
+    def _around(
+        self,
+        job_id: str,
+        fields: dict[str, str | int],
+        options: Mapping[str, Any],
+        following: Sequence[Mapping[str, Any]],
+        sending: _Sending,
+    ) -> list[NewJob]:
+        """The parents of a job and the jobs after it in its chain; `fields` are told of the nearest of both.
+
+        A chord is sent as a whole, by whoever sends its header; what follows in a chain is sent by what it follows.
+        """
+        parents: list[NewJob] = []
+        group, chord = options.get("group_id"), options.get("chord")
+        if chord:
+            subs = {options.get("group_index") or 0: job_id}
+            parents = self._job(steps_of(chord), sending._replace(header=group), subs=subs, whole=chord)
+        elif group and group != sending.header:
+            fields["group"] = str(group)
+        if parents:
+            fields["parent"] = parents[0].id
+        chain = self._job(following, sending, after=job_id)
+        if chain:
+            fields["next"] = chain[0].id
+        return [*parents, *chain]
+
+    def _job(
+        self,
+        steps: Sequence[Mapping[str, Any]],
+        sending: _Sending,
+        *,
+        after: str | None = None,
+        subs: Mapping[int, str] | None = None,
+        whole: Mapping[str, Any] | None = None,
+    ) -> list[NewJob]:
+        """The job of the first step, and all that are around it; none where it is not tracked.
+
+        Args:
+            steps: It, and what follows it.
+            sending: What they have in common.
+            after: The job that sends it, where it is the next of a chain.
+            subs: Its sub-jobs, where it is the body of a chord.
+            whole: The signature of that body.
+        """
+        if not steps or not steps[0]["options"].get("task_id"):
+            return []
+        options = steps[0]["options"]
+        known = self.know(steps[0]["task"], steps[0]["kwargs"])
+        if known is None and steps[0]["task"] != ACCUMULATE:
+            return []
+        job_id, run = job_and_run_of(options["task_id"])
+        fields, data = self._described(steps[0], known or Known(ACCUMULATE, ArgumentRule()), sending.priority)
+        fields["run"] = run
+        if after is not None:
+            fields |= {"sent_by": after, "link": "body" if is_body(steps[0]) else "announced"}
+        else:
+            fields |= {"queued": sending.at_ms, **sending.fields}
+            data |= sending.data
+        if whole is not None and (following := rest_in(whole, job_id)):
+            data["chain"] = kept(following, self.may_be_stored)
+        around = self._around(job_id, fields, options, steps[1:], sending)
+        return [NewJob(id=job_id, fields=fields, data=data, subs=subs or {}), *around]
+
+    def _described(
+        self, signature: Mapping[str, Any], known: Known, priority: Priority
+    ) -> tuple[dict[str, str | int], dict[str, str]]:
+        name, options = signature["task"], signature["options"]
+        args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
+        number = options.get("priority")
+        fields: dict[str, str | int] = {
+            "name": options.get("shadow") or called(name, kwargs),
+            "type": known.job_type,
+            "task": name,
+            "priority": priority if number is None else self.priority_of(number),
+        }
+        if options.get("queue"):
+            fields["queue"] = str(options["queue"])
+        if options.get("link") or options.get("link_error"):
+            fields["linked"] = "1"
+        if signature.get("immutable"):
+            fields["immutable"] = "1"
+        ahead = 0 if signature.get("immutable") else 1  # what the tasks before it return
+        covered = known.arguments.cover(args, kwargs, ahead)
+        stored = stored_when_sent(known.arguments, covered, options.get("argsrepr"), options.get("kwargsrepr"))
+        return fields | stored.fields, stored.data

@@ -1,0 +1,242 @@
+"""Publishing a task → the record of its job."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from celery import Celery
+from celery._state import get_current_task
+from kombu.utils.json import dumps
+
+from jobtracker.broker.config import queue_of
+from jobtracker.broker.headers import SENT_HEADER
+from jobtracker.core.lifecycle import Event, Outcome
+from jobtracker.core.reasons import as_reason
+from jobtracker.instrumentation.beat import due_entry
+from jobtracker.instrumentation.current_job import CurrentJob, job_of
+from jobtracker.instrumentation.message_parser import MessageReader
+from jobtracker.instrumentation.signal_handlers import RecentIds, never_raises
+from jobtracker.instrumentation.task_filter import Scope
+from jobtracker.jobs.chains import steps_of
+from jobtracker.jobs.dispatcher import being_sent, priority_of
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.jobs import job_and_run_of, task_id_of
+from jobtracker.store.changes import NewJob, Notice, Report
+from jobtracker.store.writer import now_ms
+
+
+@dataclass
+class Publication:
+    """The sending of one message by an app.
+
+    Attributes:
+        app: The app that sends it; Celery's signal does not say.
+        options: With which the task was called.
+        jobs: The jobs that the message tells of, its own first.
+        outcomes: Waits for what became of recording them, unless that has to wait; None once that was called.
+        created: Ids of the jobs that were recorded because of it.
+    """
+
+    app: Celery
+    options: dict[str, Any] = field(default_factory=dict)
+    jobs: list[NewJob] = field(default_factory=list)
+    outcomes: Callable[[], list[Outcome] | None] | None = None
+    created: list[str] = field(default_factory=list)
+
+    def note(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Note what became of recording its jobs; returns that."""
+        self.created = [
+            job.id for job, outcome in zip(self.jobs, outcomes, strict=True) if outcome is Outcome.APPLIED
+        ]
+        return outcomes
+
+
+_publication: ContextVar[Publication | None] = ContextVar("jobtracker_publication", default=None)
+"""The publishing that is under way."""
+
+
+class Publishing:
+    """Records what an app publishes.
+
+    Args:
+        tracking: Where to.
+        scope: Which tasks.
+
+    Attributes:
+        resent: Ids of tasks that this process has sent again under their own ids, on behalf of a lost child.
+    """
+
+    def __init__(self, tracking: Tracking, scope: Scope) -> None:
+        self.tracking = tracking
+        self.app = tracking.app
+        self.scope = scope
+        self.resent = RecentIds()
+        self._parents = RecentIds()  # with their runs, of chords that this process sends
+        self.reader = MessageReader(scope.know, functools.partial(priority_of, self.app))
+
+    @never_raises
+    def on_publish(
+        self,
+        sender: str,
+        body: Any = None,
+        headers: dict[str, Any] | None = None,
+        properties: dict[str, Any] | None = None,
+        routing_key: str = "",
+        declare: list[Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """before_task_publish: record the job, its parents, what its chain holds.
+
+        Before, not after: a worker may report first otherwise. What became of it is asked after the message is sent,
+        so that the two travel at the same time. A task that sends itself again under its own id (retry, replace) is
+        no new job.
+        """
+        publication = _publication.get()
+        if publication is None or publication.app is not self.app:
+            return
+        if not headers or not headers.get("id"):  # protocol 1 has no headers
+            return
+        if being_sent.get() is not None:
+            headers[SENT_HEADER] = 0
+            return
+        task_id, at_ms = headers["id"], now_ms()
+        job_id, run = job_and_run_of(task_id)
+        queue = declare[0].name if declare else queue_of(routing_key)
+        current = job_of(get_current_task())
+        if current is not None and (current.id, current.run) == (job_id, run):
+            if isinstance(current.sent, int):  # Celery does not hand it on
+                headers[SENT_HEADER] = current.sent
+            if not headers.get("retries"):
+                self._replaced(current, {"replaced": "1", "via": queue})
+            current.resent = True
+            return
+        if headers.get("retries"):  # by the main process, for a child that was lost
+            self.resent.add(task_id)
+            return
+        goes_on = current is not None and _is_next(get_current_task(), body)
+        sent = at_ms
+        if current is not None and isinstance(current.sent, int) and is_body_of(get_current_task(), task_id):
+            sent = current.sent  # where its message is delivered again, Celery sends the body again: no new run
+        jobs = self.reader.jobs(
+            *(sender, headers, properties or {}, queue, body, sent or at_ms),
+            options=publication.options,
+            goes_on=goes_on,
+        )
+        if jobs:
+            headers[SENT_HEADER] = sent
+            if entry := due_entry.get():
+                jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
+            chained_anew = current is not None and current.reused
+            is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
+            jobs[0] = dataclasses.replace(jobs[0], published=not is_own_run, chained_anew=chained_anew)
+            publication.jobs = jobs
+            told = self._told_once(jobs)
+            publication.outcomes = self.tracking.reporting.begin(
+                lambda: self.tracking.store.begin_create(*told, at_ms=at_ms),
+                Report(Notice.BIRTH, jobs[0].id, jobs=jobs, at_ms=at_ms),
+            )
+        if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
+            self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
+
+    @never_raises
+    def hide(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
+        """Set what Celery shows of a message's arguments, where some are masked and the call does not set it.
+
+        It puts that into the message's headers (celery/app/amqp.py, as_task_v2), from which workers log it, and tell
+        it in their events. `inspect active` and `result_extended` show the arguments themselves.
+        """
+        known = self.scope.know(name, kwargs)
+        if known is None or not known.arguments.hides:
+            return
+        covered = known.arguments.cover(args or (), kwargs or {})
+        if covered.hidden:
+            options["argsrepr"] = options.get("argsrepr") or covered.args_repr
+            options["kwargsrepr"] = options.get("kwargsrepr") or covered.kwargs_repr
+
+    @contextmanager
+    def sending(self, options: dict[str, Any]) -> Iterator[None]:
+        """Around Celery's sending of one message: where it fails, what `on_publish` has recorded is taken back.
+
+        Args:
+            options: With which the task is called.
+        """
+        publication = Publication(self.app, options)
+        token = _publication.set(publication)
+        try:
+            yield
+        except Exception as error:
+            self._note_created(publication)
+            self._report_failure(publication, error)
+            raise
+        finally:
+            self._note_created(publication)
+            _publication.reset(token)
+
+    @never_raises
+    def _note_created(self, publication: Publication) -> None:
+        outcomes, publication.outcomes = publication.outcomes, None
+        if outcomes is not None and (known := outcomes()) is not None:
+            if Outcome.MISSING in known:  # the store has lost what it was told of a parent
+                known = self.tracking.store.create(*publication.jobs)
+            self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
+
+    def _told_once(self, jobs: list[NewJob]) -> list[NewJob]:
+        """The jobs of a message; of a parent that the one before told of too, only that it has one more sub-job."""
+        told = [jobs[0]]
+        for job in jobs[1:]:
+            is_told = self._parents.discard(task_id := f"{job.id} {job.fields['run']}")
+            told.append(dataclasses.replace(job, fields={}, data={}) if is_told else job)
+            if job.subs:
+                self._parents.add(task_id)
+        return told
+
+    @never_raises
+    def _report_failure(self, publication: Publication, error: Exception) -> None:
+        if not publication.jobs:
+            return
+        job = publication.jobs[0]
+        self.tracking.reporting.report(
+            Report(
+                Notice.UNPUBLISHED,
+                job.id,
+                run=int(job.fields["run"]),
+                fields={"reason": as_reason(f"it could not be sent: {error}")},
+                data={"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})},
+                at_ms=now_ms(),
+                jobs=publication.jobs,
+                created=publication.created,
+                sent=job.fields["queued"],
+            )
+        )
+
+    def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
+        if not current.resent:
+            current.resent = True
+            self.tracking.reporting.report(
+                Report(
+                    Event.REPLACE,
+                    current.id,
+                    run=current.run,
+                    execution=current.execution,
+                    fields=fields,
+                    at_ms=now_ms(),
+                    sent=current.sent,
+                )
+            )
+
+
+def is_body_of(current: Any, task_id: str) -> bool:
+    """Whether a task is the body of the chord in whose header the task is that runs here."""
+    body = current.request.chord
+    first = steps_of(body)[:1] if body else []  # a group has no one task that comes first
+    return any(step["options"].get("task_id") == task_id for step in first)
+
+
+def _is_next(current: Any, body: Any) -> bool:
+    """Whether a message is sent for the chain of the task that runs here, whose request holds what is left of it."""
+    left = body[2].get("chain")
+    return bool(left) and left == current.request.chain

@@ -1,0 +1,66 @@
+"""Which tasks of an app are tracked, and as what."""
+
+from typing import Any
+
+from celery import Task
+
+from jobtracker.broker.headers import MAPS, mapped_task
+from jobtracker.core.declarations import argument_rule, declaration_of
+from jobtracker.core.masking import NOT_KNOWN
+from jobtracker.instrumentation.message_parser import ACCUMULATE, Known
+from jobtracker.jobs.dispatcher import SEND
+from jobtracker.runtime import Tracking
+
+
+class Scope:
+    """The tracked tasks of one app.
+
+    Args:
+        tracking: Its app, and the types that workers announced.
+        only_declared: Declared tasks only, not all tasks of the app.
+    """
+
+    def __init__(self, tracking: Tracking, *, only_declared: bool) -> None:
+        self.app = tracking.app
+        self.registry = tracking.registry
+        self.reporting = tracking.reporting
+        self.only_declared = only_declared
+        self._known: dict[Task, Known] = {}  # of the tasks that are here
+
+    def know(self, name: str, kwargs: Any = None) -> Known | None:
+        """The job type of a task, and what may be kept of its arguments; None where it is not tracked.
+
+        Celery's own tasks are not, nor is the tracker's, but for those that map a task: they are tracked where it
+        is, as a type of its own.
+
+        Args:
+            name: The task's name.
+            kwargs: Its keyword arguments; they tell which task is mapped.
+        """
+        task = self.app.tasks.get(name)
+        if (known := self._known.get(task)) is not None:
+            return known
+        if mapped := mapped_task(name, kwargs):
+            known = self.know(mapped)
+            return known and Known(f"{known.job_type}.{MAPS[name]}", known.arguments.of_map())
+        if name.startswith("celery.") or name == SEND:
+            return None
+        declared = declaration_of(task) if task is not None else None
+        if declared is None and self.only_declared:
+            return None
+        if task is None:  # this process only sends it: the workers have announced what it is
+            announced = self.reporting.ask(lambda: self.registry.type_of_task(name), None)
+            announced = announced or self.registry.remembered_type_of_task(name)
+            return Known(announced.name, announced.arguments) if announced else Known(name, NOT_KNOWN)
+        known = Known((declared.job_type if declared else None) or name, argument_rule(task))
+        self._known[task] = known
+        return known
+
+    def covers(self, task: Task, request: Any) -> bool:
+        """Whether a task's signals concern us; one that replaced a declared task goes on as that task's job."""
+        if task.app is not self.app or task.name == SEND:
+            return False
+        if task.name == ACCUMULATE or task.name in MAPS:
+            return True
+        replaces = (getattr(request, "replaced_task_nesting", None) or 0) > 0
+        return replaces or not self.only_declared or declaration_of(task) is not None

@@ -1,0 +1,182 @@
+"""What becomes of a job whose execution was lost, with its process or its whole worker."""
+
+import logging
+
+from kombu.utils.json import dumps
+
+from jobtracker.core.lifecycle import Event, OnLost
+from jobtracker.core.reasons import and_also, as_reason
+from jobtracker.jobs.dispatcher import unrepeatable
+from jobtracker.jobs.propagation import MOST_RELAUNCHES, Settlement
+from jobtracker.jobs.result_backend import NOT_ASKED
+from jobtracker.schemas.jobs import task_of
+from jobtracker.schemas.reports import JobType
+from jobtracker.store.changes import Change
+from jobtracker.store.job_types import Registry
+from jobtracker.store.keys import LET_GO, PROCESS_GONE
+from jobtracker.store.leases import Leases
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
+
+logger = logging.getLogger(__name__)
+
+UNANSWERED = "whether it ended is not known while Celery's result backend does not answer"
+"""Why a job of a lost worker is not settled."""
+
+
+class Losses:
+    """Settles lost executions: the job waits for its message, runs again, or has failed."""
+
+    def __init__(
+        self, store: JobStore, queries: JobQueries, registry: Registry, leases: Leases, settlement: Settlement
+    ) -> None:
+        self.store = store
+        self.queries = queries
+        self.registry = registry
+        self.leases = leases
+        self.settlement = settlement
+
+    def settle(
+        self,
+        record: dict[str, str],
+        happened: str,
+        kind: str,
+        *,
+        comes_back: bool,
+        is_counted: bool = True,
+        is_unanswered: bool = False,
+    ) -> Change | None:
+        """Settle the execution that a job's record speaks of.
+
+        A job that comes back or runs again does so until its type's `max_deliveries` have been lost; then it has
+        failed, and is not started any more. All verdicts are presumptions. Each new run counts as a loss.
+
+        Args:
+            record: The job.
+            happened: How it was lost, the beginning of a sentence: "celery@host was lost".
+            kind: The type of the error, where it fails.
+            comes_back: The broker delivers its message again.
+            is_counted: It may be the job's own fault; asked of one that comes back.
+            is_unanswered: Celery's result backend did not answer: a job that has failed is asked about again, and
+                none runs again that may have completed.
+
+        Returns:
+            What became of it; None where its record speaks of none.
+        """
+        lease, run, job_id = record.get("lease"), int(record["run"]), record["id"]
+        if not lease or not record.get("executing"):
+            return None
+        fields = self._counted(record, is_counted=is_counted or not comes_back)
+        losses = int(fields.get("losses", 0))
+        event, why = self._fate(record, losses, comes_back=comes_back)
+        if is_unanswered:
+            fields["unanswered"] = "1"
+            if event is Event.RELAUNCH:
+                event, why = Event.LOSE, "whether it ended is not known"
+        data: dict[str, str] = {}
+        reason = _reason(event, happened, losses, why)
+        if event is Event.QUARANTINE:
+            kind = "JobQuarantinedError"
+        if is_unanswered and event is not Event.REQUEUE:
+            reason = and_also(reason, NOT_ASKED)
+        if event is Event.RELAUNCH:
+            change = self.settlement.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
+        else:
+            if event is Event.LOSE and kind != "WorkerLost":
+                fields["presumed"] = Event.FAIL
+            if event is not Event.REQUEUE:
+                data["error"] = dumps({"type": kind, "message": reason})
+            change = self.store.apply(
+                event,
+                job_id,
+                run=run,
+                attempt=int(record.get("attempt") or 0),
+                lease=lease,
+                fields={**fields, "reason": as_reason(reason)},
+                data=data,
+            )
+            self.settlement.follow(job_id, change)
+        if change.applied:
+            logger.warning("Job %s: %s", job_id, reason)
+        return change
+
+    @staticmethod
+    def comes_back(record: dict[str, str]) -> bool:
+        """Whether the broker delivers a lost job's message again.
+
+        Not where its worker has let it go: Celery acknowledges a message when a process is lost, and when its own
+        worker has failed with the task.
+        """
+        return bool(record.get("acks_late")) and record.get("lease") not in {LET_GO, PROCESS_GONE}
+
+    def outlook(self, record: dict[str, str]) -> str:
+        """What will become of a job whose worker is lost, once that is settled: "the job …"."""
+        if UNANSWERED in record.get("reason", ""):
+            return f"stays as it is: {UNANSWERED}"
+        comes_back = self.comes_back(record)
+        losses = int(self._counted(record, is_counted=True).get("losses", 0))
+        event, why = self._fate(record, losses, comes_back=comes_back)
+        if event is Event.QUARANTINE:
+            times = "once" if losses == 1 else f"{losses} times"
+            return f"will be taken for failed and not run again, for its worker or process was lost with it {times}"
+        if event is Event.REQUEUE:
+            return "will wait for its message to come back"
+        if event is Event.RELAUNCH:
+            return "will be cancelled, as was asked for" if record.get("cancel") else "will run again, in a new run"
+        return f"will be taken for failed; it can't run again: {why}" if why else "will be taken for failed"
+
+    def _fate(self, record: dict[str, str], losses: int, *, comes_back: bool) -> tuple[Event, str | None]:
+        """What becomes of a job whose execution was lost; where it was to run again and can't, why."""
+        job_type = self.registry.type_of(record) or JobType(name=record["type"], task=task_of(record))
+        runs_again = comes_back or job_type.on_lost is OnLost.RERUN
+        # With JOBTRACKER_RESEND=never a message that comes back is run as often as it does: as by Celery alone.
+        if runs_again and losses >= job_type.max_deliveries and (self.settlement.resends or not comes_back):
+            return Event.QUARANTINE, None
+        if comes_back:
+            return Event.REQUEUE, None
+        why = self._hindrance(record, job_type.max_deliveries) if runs_again else None
+        return (Event.RELAUNCH if runs_again and why is None else Event.LOSE), why
+
+    def _hindrance(self, record: dict[str, str], max_deliveries: int) -> str | None:
+        """Why a job can't be sent again as it was; None where it can."""
+        if why := self.settlement.why_no_relaunch(record, most=max(MOST_RELAUNCHES, max_deliveries)):
+            return why
+        if record.get("next"):  # the message that is gone had it in it, with its arguments
+            return f"in its chain {record['next']} waits for it, and nobody else would send that"
+        return unrepeatable(*self.queries.load([record["id"]])[0])
+
+    def runs_again(self, record: dict[str, str]) -> bool:
+        """Whether a job whose message was acknowledged is to run again where its execution is lost."""
+        job_type = self.registry.type_of(record)
+        return job_type is not None and job_type.on_lost is OnLost.RERUN
+
+    def _counted(self, record: dict[str, str], *, is_counted: bool) -> dict[str, str | int]:
+        """The fields that count the workers which were lost with the job."""
+        displaced = (record.get("displaced") or "").split()
+        living = self.leases.held(displaced)
+        losses = int(record.get("losses") or 0) + is_counted + len(displaced) - len(living)
+        fields: dict[str, str | int] = {"losses": losses} if losses else {}
+        if displaced:
+            fields["displaced"] = " ".join(sorted(living))
+        return fields
+
+
+def quarantined(losses: int, happened: str) -> str:
+    """Why a job is in quarantine, a sentence."""
+    times = "once" if losses == 1 else f"{losses} times"
+    return (
+        f"its worker or process was lost with it {times}, at last so: {happened}. It is not run again by itself; "
+        "retry it once what kills its workers is mended"
+    )
+
+
+def _reason(event: Event, happened: str, losses: int, why_not: str | None) -> str:
+    """Why a job is where its loss has led it, a sentence."""
+    if event is Event.QUARANTINE:
+        return quarantined(losses, happened)
+    if event is Event.REQUEUE:
+        return f"{happened}; the broker will deliver the message again"
+    reason = f"{happened} while it ran the task"
+    if event is Event.RELAUNCH:
+        return f"{reason}; it runs again"
+    return f"{reason}; it can't run again: {why_not}" if why_not else reason

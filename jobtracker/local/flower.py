@@ -1,0 +1,72 @@
+"""Flower over Celery's broker as the environment names it, without task code: `python -m jobtracker.local.flower`.
+
+Flower reads its options from the environment variables that begin with FLOWER_ (flower/command.py,
+apply_env_options). Here are the few whose defaults are others, or that must not be forgotten.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+
+from celery import Celery
+from pydantic import Field, ValidationInfo, field_validator
+
+from jobtracker.broker.config import configure
+from jobtracker.errors import JobTrackerError
+from jobtracker.local.child_process import ProcessError
+from jobtracker.local.embedded_redis import need_free_port
+from jobtracker.settings import Settings, is_loopback
+
+
+class FlowerSettings(Settings):
+    """Where Flower listens, and who may use it."""
+
+    flower_address: str = Field("127.0.0.1", description="Where Flower listens.")
+    flower_port: int = Field(5555, ge=1, le=65535, description="The port it listens on.")
+    flower_auth: str | None = Field(None, description="Flower's pattern of OAuth users.")
+    flower_basic_auth: str | None = Field(
+        None, validate_default=True, description="user:password, or several separated by commas."
+    )
+
+    @field_validator("flower_basic_auth")
+    @classmethod
+    def _protects(cls, users: str | None, info: ValidationInfo) -> str | None:
+        if users is None:
+            if not (info.data.get("flower_auth") or is_loopback(info.data.get("flower_address", ""))):
+                raise ValueError("must be user:password where others can reach Flower, which shows what workers run")
+        elif not all(all(user.partition(":")) for user in users.split(",")):
+            raise ValueError("must be user:password, or several of them separated by commas")
+        elif not users.isascii():  # Flower compares texts, which Python does in constant time for ASCII only
+            raise ValueError("must be ASCII")
+        return users
+
+
+def run(settings: FlowerSettings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        ProcessError: It is not installed, or its port is taken.
+    """
+    if find_spec("flower") is None:
+        raise ProcessError("Flower is not installed: pip install 'celery-jobtracker[flower]'")
+    need_free_port(settings.flower_port, settings.flower_address, instead="set FLOWER_PORT")
+    for name in [name for name in os.environ if name.startswith("FLOWER_") and not os.environ[name]]:
+        del os.environ[name]  # Flower takes an empty password for one
+    os.environ["FLOWER_ADDRESS"] = settings.flower_address
+    # By default Flower switches task events on at all workers, every five seconds (flower/events.py).
+    os.environ["FLOWER_ENABLE_EVENTS"] = str(settings.task_events)
+    app = Celery("flower")
+    configure(app, settings)
+    app.start(["flower"])
+
+
+def main() -> None:
+    """Serve by the environment's settings; an error of ours ends the process with a message and no traceback."""
+    try:
+        run(FlowerSettings.from_env())
+    except JobTrackerError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

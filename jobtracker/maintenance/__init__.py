@@ -1,0 +1,1 @@
+"""Background services, of which one process at a time runs each."""

@@ -1,0 +1,200 @@
+"""Gives messages of lost workers back to their queues, on Redis, which would do so after `visibility_timeout` only.
+
+A message that is given back is the same message: the same task id, arguments, links and chain. It is taken from where
+kombu keeps what is not acknowledged and put into its queue in one step of the server, and only if it is still as it
+was seen: a message that another worker has fetched meanwhile stays with that worker.
+
+It gets a new delivery tag. The worker that had it may live after all (it was stopped, or cut off): what it says of
+the old tag, an acknowledgement or that it gives the message back when it stops, then concerns no other delivery.
+"""
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from jobtracker.broker.config import connected, is_amqp
+from jobtracker.broker.message_search import Taken, TakenMessages, unacked_keys
+from jobtracker.core.lifecycle import Status
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.errors import BrokerUnavailableError
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.jobs import job_and_run_of, task_id_in
+from jobtracker.store.keys import Partition
+
+logger = logging.getLogger(__name__)
+
+_BROKER_S = 1.0
+"""How long the broker may take to connect, and to answer."""
+
+_HELD_FOR = 3
+"""After so many times as long as a lease the workers are asked again whether one of them has a message."""
+
+_CLOCK_MS = 1000
+"""By so much the clock of a worker may differ that does not say what it has."""
+
+_GIVE_BACK = """
+local unacked, index, queue, tag, score, seen, message = KEYS[1], KEYS[2], KEYS[3], unpack(ARGV)
+local now_at = tonumber(redis.call('ZSCORE', index, tag) or '')
+if redis.call('HGET', unacked, tag) ~= seen or now_at ~= tonumber(score) then return 0 end
+redis.call('HDEL', unacked, tag)
+redis.call('ZREM', index, tag)
+redis.call('RPUSH', queue, message)
+return 1
+"""
+"""As kombu does it (kombu/transport/redis.py, restore_by_tag), where the message is still as it was seen."""
+
+
+def requeue_unacked(connection: Any, taken: Iterable[Taken]) -> set[str]:
+    """Give messages that were fetched and not acknowledged back to their queues, where they are taken next.
+
+    One whose queue can't be told from here, as that of an exchange without a binding, stays where it is.
+
+    Args:
+        connection: To the broker, Redis.
+        taken: The messages, as they were seen (`whereabouts.find_taken`).
+
+    Returns:
+        The task ids of those that went back: not of one that was acknowledged, given back or fetched anew meanwhile.
+    """
+    channel = connection.default_channel
+    client: Any = Redis(connection_pool=channel.pool)  # its commands know of no prefix: kombu's own do
+    unacked, index = unacked_keys(channel)
+    given_back: set[str] = set()
+    for each in taken:
+        seen, score = client.hget(unacked, each.tag), client.zscore(index, each.tag)
+        if seen is None or score is None or int(score * 1000) != each.taken_ms:
+            continue
+        message, exchange, routing_key = json.loads(seen)
+        queues = _queues_of(channel, exchange, routing_key)
+        if len(queues) != 1:  # a broadcast leaves a copy in each: nobody knows which of them this one is
+            continue
+        properties = message["properties"]
+        properties["delivery_tag"] = str(uuid.uuid4())
+        message["headers"]["redelivered"] = True
+        properties.setdefault("delivery_info", {})["redelivered"] = True
+        priority = channel._get_message_priority(message)  # noqa: SLF001 (kombu has nothing public for either)
+        queue = channel.global_keyprefix + channel._q_for_pri(queues[0], priority)  # noqa: SLF001
+        args = (each.tag, repr(score), seen, json.dumps(message))
+        if client.eval(_GIVE_BACK, 3, unacked, index, queue, *args):
+            given_back.add(each.task_id)
+    return given_back
+
+
+def _queues_of(channel: Any, exchange: str, routing_key: str) -> list[str]:
+    """The queues of an exchange that get such a message, by what kombu keeps of its bindings in Redis.
+
+    A process that has not declared the exchange does not know its type; bindings of topics have a pattern.
+    """
+    if not exchange:
+        return [routing_key] if routing_key else []
+    table = channel.get_table(exchange)
+    found = {queue for key, _, queue in table if key == routing_key}
+    if not found:
+        patterns = [entry for entry in table if entry[1]]
+        found = channel.exchange_types["topic"](channel).lookup(patterns, exchange, routing_key, None)
+    return sorted(found)
+
+
+class AbandonedMessages:
+    """Gives back the messages of executions that were lost with their worker.
+
+    Args:
+        tracking: Whose.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._app = tracking.app
+        self._inspection = Inspection(tracking)
+        self._seen = TakenMessages()
+        self._held: dict[str, float] = {}  # task ids that a worker has, until when (time.monotonic)
+        self._level = logging.WARNING
+        self._held_s = _HELD_FOR * tracking.settings.lease_lost_s
+
+    def give_back(self, tracking: Tracking, parts: Sequence[Partition]) -> int:
+        """Give back what lost workers had begun and not acknowledged; returns how many messages.
+
+        A message goes back where all of this is so, and else stays until kombu gives it back:
+
+        * its job waits for it: the execution that began last was lost or given up, and the run has not ended;
+        * it is the message of that execution: it was fetched before that began, by clocks that agree or of a worker
+          that says what it has;
+        * the lease of the worker that ran it is over;
+        * no worker says that it has it, not even one that is not tracked or has lost its lease.
+
+        Args:
+            tracking: Where the jobs are.
+            parts: Partitions in which a worker without a lease is a lost one.
+        """
+        if not parts or not tracking.settlement.resends or is_amqp(self._app):
+            return 0
+        try:
+            with connected(self._app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+                abandoned = self._abandoned(tracking, parts, self._seen.look(connection))
+            if not abandoned:
+                self._level = logging.WARNING
+                return 0
+            abandoned = self._unless_held(abandoned)
+            with connected(self._app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+                given_back = requeue_unacked(connection, abandoned)
+        except (BrokerUnavailableError, ResponseError) as error:  # an ACL may forbid it: the rest goes on
+            logger.log(self._level, "What lost workers hold could not be given back: %s", error)
+            self._level = logging.DEBUG  # once per trouble, not every few seconds
+            return 0
+        self._level = logging.WARNING
+        for each in abandoned:
+            if each.task_id in given_back:
+                job_id, _ = job_and_run_of(each.task_id)
+                logger.warning(
+                    "Job %s: its message was with a lost worker: it is in queue %r again", job_id, each.queue
+                )
+        return len(given_back)
+
+    def _abandoned(self, tracking: Tracking, parts: Collection[Partition], taken: list[Taken]) -> list[Taken]:
+        now = time.monotonic()
+        self._held = {task_id: until for task_id, until in self._held.items() if until > now}
+        taken = [each for each in taken if each.task_id not in self._held]
+        jobs = [job_and_run_of(each.task_id)[0] for each in taken]
+        records = tracking.queries.records(jobs) if jobs else []
+        found = [
+            (worker, each)
+            for each, record in zip(taken, records, strict=True)
+            if tracking.keys.of(record["id"]) in parts and (worker := lost_worker_of(each, record))
+        ]
+        live = tracking.leases.held({worker for worker, _ in found})
+        return [each for worker, each in found if worker not in live]
+
+    def _unless_held(self, abandoned: list[Taken]) -> list[Taken]:
+        messages = {each.task_id: each.queue for each in abandoned}
+        live = self._inspection.leases.live()
+        tracked = self._inspection.holdings(live, messages)
+        silent = [worker for worker in live if worker.incarnation not in tracked]
+        if any(abs(worker.clock_ahead_ms) > _CLOCK_MS for worker in silent):
+            return []  # it may have fetched one, and by its clock that was before the execution began
+        held = {task_id for holding in tracked.values() for task_id in holding.held}
+        held |= self._inspection.told_by_anyone(messages)
+        until = time.monotonic() + self._held_s
+        self._held |= dict.fromkeys(held, until)
+        return [each for each in abandoned if each.task_id not in held]
+
+
+def lost_worker_of(taken: Taken, record: Mapping[str, str]) -> str | None:
+    """The incarnation of the worker that began a message's task and does not run it any more, by the job's record.
+
+    None where the record says nothing of the kind, and where the message was fetched later than that: by another
+    worker, then. Whether the worker's lease is over is not looked at.
+    """
+    execution = record.get("execution")
+    if record.get("status") != Status.PENDING or record.get("executing") or not execution:
+        return None
+    if task_id_in(record) != taken.task_id:
+        return None
+    if int(record.get("attempt") or 0) != taken.attempt:
+        return None
+    began_ms, worker, _ = execution.split("-", 2)  # lua/ledger.lua
+    return worker if taken.taken_ms <= int(began_ms) else None

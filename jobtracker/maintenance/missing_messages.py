@@ -1,0 +1,291 @@
+"""Finds jobs whose message is nowhere: recorded and never sent, purged, or gone with who held it.
+
+And jobs that nobody has begun, whose message is with a worker that is gone: Redis would deliver it again in an hour.
+And jobs that nobody runs, though their worker lives: the process that did has ended, and its last report with it.
+
+A job is judged after two looks only, and where all who could know have answered: its queue was looked at as a whole,
+or is empty; a worker consumes it at this very broker; and every worker that lives says that it has not got it. Where
+that can't be had, nothing is done. A verdict can be wrong all the same, and does no harm: what can be sent again is,
+as another run, so that the message is refused when it turns up; anything else waits for its message, or is taken for
+lost by presumption, which its start would correct.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kombu.utils.json import dumps
+
+from jobtracker.core.lifecycle import SETTLED, Event
+from jobtracker.core.reasons import as_reason
+from jobtracker.diagnosis.collector import Enquiry
+from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.observations import Findings, Job
+from jobtracker.diagnosis.rules import verdict_of
+from jobtracker.errors import BrokerUnavailableError
+from jobtracker.jobs.resend_policy import resending_of
+from jobtracker.maintenance.unreported_ends import Ending
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.explanation import Code
+from jobtracker.store.keys import LET_GO, NOBODY
+
+logger = logging.getLogger(__name__)
+
+_HELD_FOR = 3
+"""After so many times as long as a lease a worker is asked again whether it still has a job."""
+
+_OPEN = {Code.MESSAGE_MISSING, Code.UNKNOWN}
+"""What the broker alone leaves open."""
+
+
+@dataclass(frozen=True)
+class _Suspect:
+    """A job whose message was not found.
+
+    Attributes:
+        since: When it was looked for first (time.monotonic).
+        consumers: The incarnations of the workers that consumed its queue then.
+    """
+
+    since: float
+    consumers: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Hold:
+    """A worker has said that it has a job.
+
+    Attributes:
+        until: For so long it need not be asked again (time.monotonic), ...
+        lease: ... as long as this lease is there; None: it has none.
+    """
+
+    until: float
+    lease: str | None
+
+
+class Astray(NamedTuple):
+    """A job that nobody runs, nor will in a while."""
+
+    job: Job
+    comes_back: bool
+    """Its message is with a worker that is gone, and nobody has begun it: the broker will deliver it again."""
+    ended_by: str | None = None
+    """The worker that has acknowledged its message, does not run it any more, and has not said how it ended."""
+
+
+class MissingMessages:
+    """Looks for the messages of jobs that have not been heard of for long.
+
+    Args:
+        tracking: Whose.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._inspection = Inspection(tracking)
+        self._enquiry = Enquiry(tracking, self._inspection)
+        self._app = tracking.app
+        self._registry = tracking.registry
+        self._queries = tracking.queries
+        self._settlement = tracking.settlement
+        self._lost_ms = int(tracking.settings.lease_lost_s * 1000)
+        self._suspects: dict[str, _Suspect] = {}  # by task id
+        self._holds: dict[str, _Hold] = {}  # likewise
+
+    @property
+    def suspects(self) -> list[str]:
+        """Task ids of the jobs that are to be looked at again in the next round."""
+        return list(self._suspects)
+
+    def look(self, records: Iterable[Mapping[str, str]]) -> list[Astray]:
+        """Look for the messages of jobs; returns those whose message is nowhere, as a look before this one found too.
+
+        Likewise those whose message is with a worker that is gone, where they can be sent again, and those that run
+        as far as their records say, and that their workers do not run.
+
+        Args:
+            records: The records of the jobs, with their ids; the suspects among them.
+        """
+        known, self._suspects = self._suspects, {}
+        now_ms = self._queries.server_ms()
+        jobs = [job for record in records if self._is_overdue(job := self._job(record), now_ms)]
+        if not jobs:
+            return []
+        found = self._enquiry.look_at_broker(jobs, whole_only=True)
+        if not found.leases:
+            return []
+        now = time.monotonic()
+        self._holds = {
+            task_id: hold
+            for task_id, hold in self._holds.items()
+            if hold.until > now and (hold.lease is None or hold.lease in found.leases)
+        }
+        jobs = [job for job in jobs if job.task_id not in self._holds and self._is_open(job, found)]
+        if not jobs:
+            return []
+        self._enquiry.ask_workers(found, jobs, fresh=True)
+        missing = [
+            Astray(
+                job,
+                comes_back=not job.is_executing and _was_taken(job, found),
+                ended_by=None if job.is_executing else found.ended_by(job),
+            )
+            for job in jobs
+            if self._is_missing(job, found, known.get(job.task_id))
+        ]
+        return self._unless_held(missing, found)
+
+    def _is_open(self, job: Job, found: Findings) -> bool:
+        """Whether it takes the workers to tell what a job waits for, and something can be done about it."""
+        if job.is_executing:
+            return True
+        if not found.broker:
+            return False
+        code = verdict_of(job, found).code
+        if code is Code.PREFETCHED and _was_taken(job, found) and not job.has_begun:
+            [(record, data)] = self._queries.load([job.id], missing_ok=True)
+            return resending_of(self._settlement, record, data).why_not is None
+        return code in _OPEN
+
+    def _is_missing(self, job: Job, found: Findings, before: _Suspect | None) -> bool:
+        if holder := found.holder_of(job.task_id):
+            leases = [lease.incarnation for lease in found.leases.values() if lease.name == holder.worker]
+            self._hold(job.task_id, leases[0] if len(leases) == 1 else None)
+            return False
+        ended = not job.is_executing and found.ended_by(job) is not None
+        if not ended and not (_runs_nowhere(job, found) if job.is_executing else _is_nowhere(job, found)):
+            return False
+        consumers = frozenset(_consumers(job, found))
+        now = time.monotonic()
+        if before is None or not consumers <= before.consumers:  # who has come meanwhile may have got it
+            before = _Suspect(now, consumers)
+        self._suspects[job.task_id] = before
+        # Of a parent nobody knows since when its task is due; and a report that waits may come.
+        wait_s = self._lost_ms / 1000 if ended or job.record.get("subs") else 0.0
+        return before.since < now and now - before.since >= wait_s
+
+    def _unless_held(self, missing: list[Astray], found: Findings) -> list[Astray]:
+        """Without those whose messages a worker may have that has no lease: it is not tracked, or was cut off."""
+        queues = {
+            each.job.task_id: each.job.queue for each in missing if not each.job.is_executing and not each.ended_by
+        }
+        if not queues:
+            return missing
+        try:
+            held = self._inspection.perhaps_held_untracked(queues, found.leases.values())
+        except BrokerUnavailableError as error:
+            logger.debug("Who else may have messages could not be asked: %s", error)
+            held = set(queues)
+        else:
+            for task_id in held:
+                self._hold(task_id, None)
+        return [each for each in missing if each.job.task_id not in held]
+
+    def _hold(self, task_id: str, lease: str | None) -> None:
+        self._holds[task_id] = _Hold(time.monotonic() + _HELD_FOR * self._lost_ms / 1000, lease)
+
+    def _job(self, record: Mapping[str, str]) -> Job:
+        return Job(record, self._registry.queue_of(record, self._app.conf.task_default_queue))
+
+    def _is_overdue(self, job: Job, now_ms: int) -> bool:
+        last_ms = max(job.ms(name) or 0 for name in ("queued", "entered", "eta"))
+        if not job.is_executing and (job.ms("expires") or now_ms) < now_ms:
+            return False  # nobody begins it: the reaper cancels it
+        return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms - self._lost_ms
+
+
+def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) -> bool:
+    """Send a job whose message is nowhere again or, where it can't be, take it for lost; returns whether it was done.
+
+    One whose message comes back is sent again, or left alone. Of one that nobody runs its worker has let go. A job
+    that has been heard of since it was looked at is left alone.
+
+    Args:
+        tracking: Where it is.
+        astray: The job.
+        ending: How it has ended, as Celery's result backend says. Of a parent that is the end of Celery's chord: it
+            counts where we can't call its task either.
+    """
+    job = astray.job
+    [(record, data)] = tracking.queries.load([job.id], missing_ok=True)
+    if "status" not in record or record["status"] in SETTLED:
+        return False
+    if job.is_executing:
+        reason = "it does not run it any more, and has not said how it ended"
+        change = tracking.store.apply(
+            Event.PROGRESS,
+            job.id,
+            run=job.run,
+            attempt=int(job.record.get("attempt") or 0),
+            lease=job.record["lease"],
+            fields={"lease": LET_GO, "reason": reason},
+        )
+        return change.applied
+    what = f"its message is neither in queue {job.queue!r} nor with a worker"
+    if astray.comes_back:
+        what = "the worker that had fetched its message is gone"
+    if astray.ended_by:
+        what = f"{astray.ended_by} took its message, does not run it any more, and has not said how it ended"
+    resending = resending_of(tracking.settlement, record, data)
+    why_not = "it may have run" if astray.ended_by else resending.why_not
+    if ending is not None and (why_not or not record.get("subs")):
+        reason = f"{what}; it has ended, as Celery's result backend says"
+        change = tracking.store.apply(
+            ending.event, job.id, run=job.run, lease=NOBODY, fields=ending.fields, data=ending.data
+        )
+        tracking.settlement.follow(job.id, change)
+    elif why_not is None:
+        reason = f"{what}: it was sent again"
+        change = tracking.settlement.relaunch(job.id, run=job.run, lease=NOBODY, reason=reason)
+    elif astray.comes_back:
+        return False
+    else:
+        reason = f"{what}, and it can't be sent again: {why_not}. {resending.when_lost}"
+        if record.get("subs"):
+            reason = f"all its sub-jobs have ended, and Celery has not called its task; {reason}"
+        change = tracking.store.apply(
+            Event.LOSE,
+            job.id,
+            run=job.run,
+            attempt=int(record.get("attempt") or 0),
+            lease=NOBODY,
+            fields={"reason": as_reason(reason)},
+            data={"error": dumps({"type": "MessageLost", "message": reason})},
+        )
+        tracking.settlement.follow(job.id, change)
+    if change.applied:
+        logger.warning("Job %s: %s", job.id, reason)
+    return change.applied
+
+
+def _runs_nowhere(job: Job, found: Findings) -> bool:
+    lease = found.leases.get(job.record.get("lease", ""))
+    if lease is None or sum(other.name == lease.name for other in found.leases.values()) > 1:
+        return False  # who of them has answered?
+    if lease.incarnation not in found.holdings or found.is_opaque(job):
+        return False
+    return any(worker.online and worker.lease == lease for worker in found.workers or [])
+
+
+def _was_taken(job: Job, found: Findings) -> bool:
+    return found.broker is not None and job.task_id in found.broker.taken_ms
+
+
+def _is_nowhere(job: Job, found: Findings) -> bool:
+    """Whether nobody who lives has a job's message, nor its queue."""
+    if not found.workers_answered:
+        return False
+    code = verdict_of(job, found).code
+    if code is not Code.MESSAGE_MISSING and (code is not Code.WAITING_FOR_REDELIVERY or job.has_begun):
+        return False
+    consumers = _consumers(job, found)
+    queue = found.broker.queues.get(job.queue) if found.broker else None
+    others = queue is not None and (queue.consumers or 0) > len(consumers)
+    return bool(consumers) and not others
+
+
+def _consumers(job: Job, found: Findings) -> list[str]:
+    """The incarnations of the workers that say, at this broker, that they consume a job's queue."""
+    return [w.lease.incarnation for w in found.workers or [] if w.online and w.lease and job.queue in w.queues]

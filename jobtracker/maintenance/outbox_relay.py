@@ -1,0 +1,163 @@
+"""Sends what was recorded as sent, and was not as far as is known: whoever was about to send it has died.
+
+The record of a run and the note that it is unconfirmed are written in one step, the note is removed when the message
+is with the broker. What is left of such notes after a while is sent here, as another run: where the first message is
+out after all, it is refused when it turns up.
+
+What nobody is about to send is noted as unsent: large trees, which workers send (`dispatch.SEND`). Who does so claims
+it first, and it is unconfirmed from then on. What no worker has claimed after a while is sent by the reaper.
+"""
+
+import logging
+from collections.abc import Collection, Sequence
+
+from jobtracker.broker.config import connected
+from jobtracker.core.lifecycle import SETTLED, Event, Status
+from jobtracker.core.reasons import as_reason
+from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultGoneError
+from jobtracker.jobs.dispatcher import HANDED_OVER
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.jobs import job_and_run_of
+from jobtracker.store.functions import batched
+from jobtracker.store.keys import NOBODY
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 200
+"""Runs that are looked at in a round."""
+_ROUNDS = 10
+"""Rounds of what was handed over and nobody has claimed, each with as many jobs as one message: some seconds."""
+_CONNECT_S = 1.0
+_REASON = "whoever was about to send it has died: it was sent again"
+
+
+class Outbox:
+    """The runs that are about to be sent.
+
+    Args:
+        tracking: Whose.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self.tracking = tracking
+
+    def send(self) -> int:
+        """Send what has waited for so long that nobody is at it any more; returns how many jobs.
+
+        With JOBTRACKER_RESEND=never nothing is: `explain` says of each such job what helps.
+        """
+        if not self.tracking.settlement.resends:
+            return 0
+        queries = self.tracking.queries
+        before_ms = queries.server_ms() - int(self.tracking.settings.lease_lost_s * 1000)
+        task_ids, unsent = queries.unconfirmed(before_ms, _BATCH), queries.unsent(before_ms, _ROUNDS * HANDED_OVER)
+        if not task_ids and not unsent:
+            return 0
+        try:
+            with connected(self.tracking.app, _CONNECT_S):
+                pass
+        except BrokerUnavailableError as error:
+            logger.debug("What is unconfirmed is sent later: %s", error)
+            return 0
+        return sum(map(self._send, task_ids)) + sum(map(self.send_claimed, batched(unsent, HANDED_OVER)))
+
+    def send_claimed(self, task_ids: Sequence[str]) -> int:
+        """Send those of the runs that were handed over and nobody else has claimed; returns how many jobs.
+
+        What was cancelled, taken back or deleted meanwhile is not sent.
+        """
+        store, queries = self.tracking.store, self.tracking.queries
+        claimed = store.claim(task_ids)
+        runs = dict(map(job_and_run_of, claimed))
+        loaded = queries.load(list(runs), missing_ok=True)
+        records = {record["id"]: record for record, _ in loaded}
+        waiting = {each: run for each, run in runs.items() if _is_waiting(records[each], run)}
+        parents = {each: record["parent"] for each, record in records.items() if record.get("parent")}
+        above = self._above(set(parents.values()))
+        whole = {each for each in waiting if each not in parents or parents[each] in above}
+        off = {each for each in whole if above.get(parents.get(each, "")) == Status.CANCELLED}
+        for each in off:  # whoever has cancelled its parent has died before it came to this one
+            self.tracking.settlement.cancel_trees([each], reason=f"its parent {parents[each]} was cancelled")
+        # What is left has lost a parent since: it was deleted, and goes with it.
+        runs = {each: run for each, run in waiting.items() if each in whole - off}
+        store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
+        self.tracking.settlement.send(runs, [each for each in loaded if each[0]["id"] in runs])
+        return len(runs)
+
+    def _send(self, task_id: str) -> bool:
+        job_id, run = job_and_run_of(task_id)
+        [(record, _)] = self.tracking.queries.load([job_id], missing_ok=True)
+        if _is_waiting(record, run):
+            subs = self.tracking.queries.sub_ids(job_id)
+            if self._is_called_off(record):
+                reason = f"its parent {record['parent']} was cancelled"
+                self.tracking.settlement.cancel_trees([job_id], reason=reason)
+            elif self.tracking.settlement.why_no_relaunch(record):
+                pass  # whether its message is out is found out by those who look for missing ones
+            elif subs and record.get("body") == "called" and not self._can_call(subs):
+                return False
+            elif not subs or record.get("body") == "called":
+                change = self.tracking.settlement.relaunch(job_id, run=run, lease=NOBODY, reason=_REASON)
+                if change.applied:
+                    logger.warning("Job %s: %s", job_id, _REASON)
+                return change.applied
+            else:
+                self._record_rest(job_id, subs)
+        elif record.get("next") and record.get("status") in SETTLED:
+            self.tracking.settlement.catch_up(job_id)  # what follows it may have got a new run when it had ended
+        self.tracking.store.confirm(task_id)
+        return False
+
+    def _can_call(self, subs: Sequence[str]) -> bool:
+        """Whether a parent's task can be called now; not while only Celery's result backend has what it takes."""
+        try:
+            self.tracking.dispatcher.results(subs)
+        except BrokerUnavailableError as error:
+            logger.debug("A parent's task is called later: %s", error)
+            return False
+        except ResultGoneError:
+            pass  # its parent has to fail, and says so
+        return True
+
+    def _above(self, parents: Collection[str]) -> dict[str, str]:
+        """The statuses of those of parents that are recorded, as are theirs."""
+        records = {record["id"]: record for record in self.tracking.queries.records(sorted(parents))}
+        there = {each: record for each, record in records.items() if "status" in record}
+        further = {record["parent"] for record in there.values() if record.get("parent")}
+        above = self._above(further) if further else {}
+        return {
+            each: record["status"]
+            for each, record in there.items()
+            if not record.get("parent") or record["parent"] in above
+        }
+
+    def _record_rest(self, parent_id: str, subs: list[str]) -> None:
+        """Go on where a process died between the record of a parent's run and those of its sub-jobs'.
+
+        They are unconfirmed then, and sent in a later round.
+        """
+        queries, store = self.tracking.queries, self.tracking.store
+        runs = dict(zip(subs, queries.fields(subs, "run"), strict=True))
+        rest = [sub for sub, run in runs.items() if run == "0"]
+        try:
+            store.apply_many(Event.ENQUEUE, self.tracking.launcher.places(rest))
+        except InvalidJobError as error:
+            self.tracking.settlement.cancel_trees(
+                [parent_id], reason=as_reason(f"it could not be sent whole: {error}")
+            )
+        else:
+            self.tracking.settlement.look_again(parent_id, subs)
+
+    def _is_called_off(self, record: dict[str, str]) -> bool:
+        """Whether somebody died who had cancelled its parent, and was about to cancel it too."""
+        parent = record.get("parent")
+        return parent is not None and self.tracking.queries.field(parent, "status") == Status.CANCELLED
+
+
+def _is_waiting(record: dict[str, str], run: int) -> bool:
+    """Whether that run of a job has not begun, as far as is known."""
+    if "status" not in record or int(record["run"]) != run or record["status"] in SETTLED:
+        return False
+    if record.get("executing") or record.get("execution"):  # or did: it waits for its next attempt
+        return False
+    return not record.get("started") or bool(record.get("subs"))

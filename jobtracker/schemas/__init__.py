@@ -1,0 +1,1 @@
+"""Models at the edge, which server, client and command line share."""

@@ -1,0 +1,500 @@
+"""What goes in and out at the edge: jobs as people and programs see them."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
+from jobtracker.core.masking import ArgumentRule
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def _check_portable(value: JsonValue) -> JsonValue:
+    """Refuse what Python reads and no other JSON parser does: NaN, Infinity, half a surrogate pair."""
+    try:
+        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise ValueError(
+            "it has a number or a text that JSON can't carry (NaN, Infinity, half a character)"
+        ) from error
+    return value
+
+
+def _check_depth(value: Any) -> Any:
+    if _nests_too_deep(value):
+        raise ValueError(f"it nests deeper than {JSON_DEPTH_LIMIT} levels")
+    return value
+
+
+def _nests_too_deep(value: Any) -> bool:
+    level: list[Any] = [[value]]
+    for _ in range(JSON_DEPTH_LIMIT + 1):
+        inside = (each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer))
+        level = [each for each in inside if isinstance(each, dict | list)]
+    return bool(level)
+
+
+Portable = Annotated[JsonValue, BeforeValidator(_check_depth), AfterValidator(_check_portable)]
+JsonObject = Annotated[dict[str, JsonValue], BeforeValidator(_check_depth), AfterValidator(_check_portable)]
+
+DEPTH_LIMIT = 50
+"""How many levels of sub-jobs a job may have; Celery's own work on chords in chords grows with the third power."""
+
+TREE_LIMIT = 20_000
+"""How many jobs one request may create: the store needs a tenth of a millisecond to record each, the caller waits."""
+
+JSON_DEPTH_LIMIT = 100
+"""How deep payloads and results may nest. Together with the deepest tree of jobs an answer stays below the 255 levels
+at which pydantic's serializer gives up (pydantic-core, src/recursion_guard.rs)."""
+
+
+def from_ms(value: str | int | None) -> datetime | None:
+    """An aware datetime from milliseconds since the epoch."""
+    return datetime.fromtimestamp(int(value) / 1000, UTC) if value not in {None, ""} else None
+
+
+class Progress(BaseModel):
+    """How far a job is. A parent's counts its settled sub-jobs."""
+
+    done: float = Field(description="Units that are done.")
+    total: float = Field(description="Units in all.")
+    percent: float = Field(description="done / total, 0 to 100.")
+    note: str = Field("", description="What the task says about where it is.")
+
+
+class SubJobCounts(BaseModel):
+    """A parent's sub-jobs in figures; what is left has not settled."""
+
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    type: str = Field(description="The exception's class.")
+    message: str
+    traceback: str | None = Field(None, description="As Python prints it; a long one has lost its middle.")
+
+
+class JobSummary(BaseModel):
+    """A job as lists show it: all but its payload, result and traceback."""
+
+    id: str = Field(description="For life. For a task that plain Celery code sent it is that task's id.")
+    name: str
+    job_type: str
+    status: Status
+    priority: Priority
+    reason: str | None = Field(None, description="Why it is where it is, a sentence.")
+    progress: Progress | None = None
+    sub_job_counts: SubJobCounts | None = Field(None, description="Only on a parent.")
+    failure_policy: FailurePolicy | None = Field(None, description="Only on a parent.")
+    parent_id: str | None = None
+    sent_by: str | None = Field(None, description="The task that sent it (Celery's parent_id); null: none did.")
+    next_id: str | None = Field(None, description="The next job of its chain.")
+    group_id: str | None = Field(None, description="Celery's id of the group it was sent in, if it has no parent.")
+    tags: list[str] = []
+    created_at: datetime
+    queued_at: datetime | None = Field(None, description="When this run was sent to Celery; null: not started yet.")
+    started_at: datetime | None = Field(
+        None,
+        description="When this run's first attempt began, or what took its place when that was lost; a parent's: its "
+        "first sub-job.",
+    )
+    finished_at: datetime | None = None
+    status_changed_at: datetime
+    not_before: datetime | None = Field(None, description="When the next attempt is due, or its ETA.")
+    expires_at: datetime | None = Field(None, description="Cancelled where it has not begun by then.")
+    cancel_requested_at: datetime | None = None
+    run: int = Field(description="Dispatches to Celery so far; 0: not started yet.")
+    attempt: int = Field(description="Celery's retries within this run.")
+    deliveries: int = Field(description="How often a worker began it.")
+    redeliveries: int = Field(0, description="How many of them were once more what had begun before.")
+    double_runs: int = Field(0, description="Executions that came to an end of their own which did not count.")
+    losses: int = Field(0, description="How often its worker or process was lost with it, since a start by hand.")
+    wasted_s: float = Field(0.0, description="Time in vain: of double runs and of what was lost, as far as known.")
+    task: str | None = Field(None, description="The Celery task's name.")
+    task_id: str | None = Field(None, description="Celery's id of the current run.")
+    queue: str | None = None
+    worker: str | None = Field(None, description="The Celery worker that runs or ran it.")
+    origin: Literal["api", "celery", "beat"] = Field(
+        description="api; celery: sent by plain Celery code; beat: by Celery's scheduler."
+    )
+    request_id: str | None = Field(None, description="Of the HTTP request that made it.")
+
+    @staticmethod
+    def values_of(record: Mapping[str, str]) -> dict[str, Any]:
+        """What a record of the store tells, by the names of the fields.
+
+        They are what pydantic makes of them, or plain JSON of the same: an answer of the API is written from them
+        without making a job of each.
+        """
+        get = record.get
+        job_id, run = record["id"], int(get("run") or 0)
+        subs = int(get("subs") or 0)
+        counts = progress = None
+        if subs:
+            completed, failed, cancelled = (int(get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
+            counts = SubJobCounts(total=subs, completed=completed, failed=failed, cancelled=cancelled)
+            progress = _progress(completed + failed + cancelled, subs, get("note") or "")
+        elif total := get("total"):
+            progress = _progress(float(get("done") or 0), float(total), get("note") or "")
+        redeliveries, double_runs, wasted_ms = ledger.split() if (ledger := get("ledger")) else (0, 0, 0)
+        tags = get("tags")
+        return {
+            "id": job_id,
+            "name": name_of(record),
+            "job_type": record["type"],
+            "status": status_of(record),
+            "priority": _known(Priority, get("priority"), Priority.NORMAL),
+            "reason": get("reason"),
+            "progress": progress,
+            "sub_job_counts": counts,
+            "failure_policy": _known(FailurePolicy, get("policy"), FailurePolicy.FAIL) if subs else None,
+            "parent_id": get("parent"),
+            "sent_by": get("sent_by"),
+            "next_id": get("next"),
+            "group_id": get("group"),
+            "tags": json.loads(tags) if tags else [],
+            "created_at": from_ms(record["created"]),
+            "queued_at": from_ms(get("queued")),
+            "started_at": from_ms(get("began") or get("started")),
+            "finished_at": from_ms(get("finished")),
+            "status_changed_at": from_ms(record["entered"]),
+            "not_before": from_ms(get("eta")),
+            "expires_at": from_ms(get("expires")),
+            "cancel_requested_at": from_ms(get("cancel")),
+            "run": run,
+            "attempt": int(get("attempt") or 0),
+            "deliveries": int(get("deliveries") or 0),
+            "redeliveries": int(redeliveries),
+            "double_runs": int(double_runs),
+            "losses": int(get("losses") or 0),
+            "wasted_s": int(wasted_ms) / 1000,
+            "task": task_of(record),
+            "task_id": task_id_in(record) if run else None,
+            "queue": get("queue"),
+            "worker": get("worker"),
+            "origin": origin if (origin := get("origin")) in {"api", "beat"} else "celery",
+            "request_id": get("request_id"),
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, str]) -> Self:
+        """The job that a record of the store tells of."""
+        return cls.model_validate(cls.values_of(record))
+
+
+class Job(JobSummary):
+    """A job with all that is known of it."""
+
+    payload: JsonValue = Field(None, description='The task\'s keyword arguments; "***" stands for what is masked.')
+    args: list[JsonValue] | None = Field(None, description="The task's positional arguments, where they are stored.")
+    arguments_repr: str | None = Field(None, description="Both as text, shortened, where they are not stored.")
+    result: JsonValue = Field(None, description="What the task returned.")
+    result_omitted_bytes: int | None = Field(
+        None, description="The result's size, where it is too large to be stored here: Celery's backend has it."
+    )
+    error: JobError | None = None
+    schedule: str | None = Field(None, description="Name of the entry in beat's schedule.")
+    sent_from: str | None = Field(
+        None, description="The process that sent it, as Celery names it: gen<pid>@<host>; null: another job did."
+    )
+
+    @classmethod
+    def all_values_of(
+        cls, record: Mapping[str, str], data: Mapping[str, str], rule: ArgumentRule | None = None
+    ) -> dict[str, Any]:
+        """What a record and its bulky part tell, as `values_of`; the arguments are those of `from_store`."""
+        payload, args, result, error = (
+            stored_json(text) if (text := data.get(name)) else None for name in ("payload", "args", "result", "error")
+        )
+        if rule:
+            covered = rule.cover(args or [], payload or {}, ahead=1 if record.get("subs") else 0)
+            if covered.hidden:
+                payload = None if rule.keep == "none" else covered.kwargs
+                args = list(covered.args) or None
+        if data.get("custom_task"):
+            payload = custom_payload(data["custom_task"], args, payload)
+        omitted_bytes = data.get("result_omitted")
+        return cls.values_of(record) | {
+            "payload": payload,
+            "args": args,
+            "arguments_repr": data.get("arguments_repr") or None,
+            "result": result,
+            "result_omitted_bytes": int(omitted_bytes) if omitted_bytes else None,
+            "error": JobError.model_validate(error) if error else None,
+            "schedule": data.get("schedule") or None,
+            "sent_from": data.get("sent_from") or None,
+        }
+
+    @classmethod
+    def from_store(cls, record: Mapping[str, str], data: Mapping[str, str], rule: ArgumentRule | None = None) -> Self:
+        """The job that a record and its bulky part tell of.
+
+        Args:
+            record: By `keys.RECORD_FIELDS`, with the id.
+            data: By `keys.DATA_FIELDS`.
+            rule: What may be shown of its arguments, where what is stored may be more.
+        """
+        return cls.model_validate(cls.all_values_of(record, data, rule))
+
+
+class JobTree(Job):
+    """A job with its sub-jobs, to any depth."""
+
+    sub_jobs: list["JobTree"] = []
+
+
+class FailedJob(JobSummary):
+    """A job as the list of failed ones shows it."""
+
+    error: JobError | None = Field(None, description="Without its traceback, which the job itself has.")
+
+
+class JobPage(BaseModel):
+    """One page of a list."""
+
+    jobs: list[JobSummary]
+    total: int | None = Field(description="How many jobs match; null where no index counts them.")
+    page: int | None = Field(description="The page's number; null on pages reached by a cursor.")
+    page_size: int
+    next_cursor: str | None = Field(description="Goes on after this page; null: that was all.")
+
+
+class FailedJobPage(JobPage):
+    """One page of the list of failed jobs."""
+
+    jobs: list[FailedJob]  # type: ignore[assignment] # a page is only read, and these say more
+
+
+class LogLine(BaseModel):
+    """A line of a job's own log."""
+
+    id: str = Field(description="Later lines have greater ones; `after` goes on from it.")
+    at: datetime
+    level: str
+    message: str
+
+
+class JobCreate(BaseModel):
+    """A job to be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field("", description="For people; default: the job type.")
+    job_type: TypeName = Field(description="One of the documented types, or one that a worker announced.")
+    priority: Priority = Priority.NORMAL
+    payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
+    tags: list[Tag] = Field(default_factory=list, max_length=20)
+
+    @model_validator(mode="after")
+    def _bears_a_name(self) -> Self:
+        self.name = self.name or self.job_type
+        return self
+
+
+class SubJobCreate(JobCreate):
+    """A job to be that may have sub-jobs. Its own task runs after them and gets their results."""
+
+    priority: Priority | None = Field(None, description="Default: the parent's.")  # type: ignore[assignment]
+    failure_policy: FailurePolicy = FailurePolicy.FAIL
+    sub_jobs: list["SubJobCreate"] = []
+
+    @field_validator("sub_jobs", mode="before")
+    @classmethod
+    def _limit_depth(cls, sub_jobs: Any) -> Any:
+        """Refuse what nests too deep, or is too many, as a whole, before anything goes into it."""
+        level, depth, jobs = sub_jobs, 0, 1
+        while level and isinstance(level, list):
+            depth += 1
+            if depth > DEPTH_LIMIT:
+                raise ValueError(f"sub-jobs nest deeper than {DEPTH_LIMIT} levels")
+            jobs += len(level)
+            if jobs > TREE_LIMIT:
+                raise ValueError(f"it has more than {TREE_LIMIT} jobs. Create several trees")
+            below = [_sub_jobs_of(job) for job in level]
+            level = [job for family in below if isinstance(family, list) for job in family]
+        return sub_jobs
+
+
+class JobUpdate(BaseModel):
+    """What may be changed of a job. Status, progress, result and error: of a job that runs outside of Celery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    priority: Priority | None = Field(None, description="Before it is started.")
+    tags: list[Tag] | None = Field(None, max_length=20)
+    payload: JsonObject | None = Field(None, description="Before it is started.")
+    status: Literal[Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED] | None = None
+    progress: "ProgressUpdate | None" = None
+    result: Portable = Field(None, description="With status completed.")
+    error: "FailureReport | None" = Field(None, description="With status failed.")
+
+    @model_validator(mode="after")
+    def _fits_its_status(self) -> Self:
+        for field, status in (("result", Status.COMPLETED), ("error", Status.FAILED)):
+            if getattr(self, field) is not None and self.status is not status:
+                raise ValueError(f"{field} goes with status {status}")
+        if (self.priority or self.payload is not None) and (self.status or self.progress):
+            raise ValueError("priority and payload are changed before the job begins: by a request of their own")
+        return self
+
+
+class FailureReport(JobError):  # noqa: N818 (a model, as its base is)
+    """Why a job failed that runs outside of Celery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProgressUpdate(BaseModel):
+    """How far an outside worker is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    done: float = Field(ge=0, allow_inf_nan=False, strict=True)
+    total: float = Field(gt=0, allow_inf_nan=False, strict=True)
+    note: str = Field("", max_length=200)
+
+
+def custom_payload(task: str, args: list[Any] | None, kwargs: JsonValue) -> dict[str, Any]:
+    """The payload of a custom job, of what is stored of it.
+
+    Args:
+        task: What it calls its task.
+        args: The task's positional arguments.
+        kwargs: Its keyword arguments.
+    """
+    return {"task": task} | ({"args": args} if args else {}) | ({"kwargs": kwargs} if kwargs is not None else {})
+
+
+_EPOCH, _MS = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
+
+
+class TimeRange(BaseModel):
+    """From (inclusive) to (inclusive); either may be open."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+    def __bool__(self) -> bool:
+        return self.since is not None or self.until is not None
+
+    @property
+    def low_ms(self) -> int | None:
+        """The first whole millisecond of it."""
+        return None if self.since is None else -((_EPOCH - self.since) // _MS)
+
+    @property
+    def high_ms(self) -> int | None:
+        """The last whole millisecond of it."""
+        return None if self.until is None else (self.until - _EPOCH) // _MS
+
+
+RUN_MARK = "~"
+"""Stands between a job's id and its run in the task ids of later runs."""
+
+_LATER_RUN = re.compile("[1-9][0-9]{0,8}")
+"""One spelling for each run: no two task ids mean the same run of the same job."""
+
+
+def task_id_of(job_id: str, run: int) -> str:
+    """The Celery task id of a job's run: the job's own id, from the second run on with the run behind it.
+
+    So every process, whatever it gets to see of a message, knows the job and the run from the task id alone.
+    """
+    return job_id if run <= 1 else f"{job_id}{RUN_MARK}{run}"
+
+
+def task_id_in(record: Mapping[str, str]) -> str:
+    """The Celery task id of a job's current run. Where Celery code has sent the job's own id again, it is that."""
+    run = int(record.get("run") or 0)
+    return record["id"] if record.get("reused") == str(run) else task_id_of(record["id"], run)
+
+
+def job_and_run_of(task_id: str) -> tuple[str, int]:
+    """The job and the run that a Celery task id belongs to; of the job's own id the first run (`task_id_in`)."""
+    job_id, mark, run = task_id.rpartition(RUN_MARK)
+    if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
+        return job_id, int(run)
+    return task_id, 1
+
+
+def name_of(record: Mapping[str, str]) -> str:
+    """The name of a record, for people."""
+    return record.get("name") or record.get("type") or record["id"]
+
+
+def task_of(record: Mapping[str, str]) -> str:
+    """The name of the Celery task of a record."""
+    return record.get("task", record.get("type", ""))
+
+
+def status_of(record: Mapping[str, str]) -> Status:
+    """The status of a record; of one that a newer release has introduced, what is nearest."""
+    nearest = Status.FAILED if record.get("finished") else Status.RUNNING if record.get("started") else Status.PENDING
+    return _known(Status, record["status"], nearest)
+
+
+_Known = TypeVar("_Known", bound=StrEnum)
+
+
+def _known(kind: type[_Known], value: str | None, otherwise: _Known) -> _Known:
+    try:
+        return kind(value or "")
+    except ValueError:
+        return otherwise
+
+
+def _sub_jobs_of(job: Any) -> Any:
+    return job.get("sub_jobs") if isinstance(job, dict) else getattr(job, "sub_jobs", None)
+
+
+def stored_json(text: str) -> Any:
+    """Stored JSON as people want it, and as an answer can carry it.
+
+    Half a surrogate pair becomes a question mark; what a task was given or has returned and nests too deep, its text.
+    """
+    try:
+        value = json.loads(text, object_hook=_plain if '"__type__"' in text else None)  # a hook takes twice as long
+        if "\\ud" in text:
+            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+        too_deep = text.count("[") + text.count("{") > JSON_DEPTH_LIMIT and _nests_too_deep(value)
+    except RecursionError:
+        too_deep = True
+    return text if too_deep else value
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    """Kombu writes dates, UUIDs and decimals as {"__type__": …, "__value__": …}; people want the value."""
+    return value["__value__"] if value.keys() == {"__type__", "__value__"} else value
+
+
+def _progress(done: float, total: float, note: str) -> Progress | None:
+    if not math.isfinite(done) or not math.isfinite(total):  # a task may report anything
+        return None
+    percent = round(100 * min(done / total, 1), 1) if total > 0 else 0.0
+    return Progress(done=done, total=total, percent=percent, note=note)

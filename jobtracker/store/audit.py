@@ -1,0 +1,121 @@
+"""The store's own check: verbs that compare what it keeps beside its records with them, and mend it.
+
+Each call looks at a bounded number of jobs at one moment (`lua/audit_*.lua`), so it may run beside anything: nothing
+differs only because it moved meanwhile, and what is mended is right when it is mended.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from jobtracker.connection.client import RedisClient
+from jobtracker.store.functions import Library
+from jobtracker.store.keys import Partition
+
+
+class Flaw(StrEnum):
+    """How something beside the records can differ from them."""
+
+    MISSING = "missing"
+    """An index lacks a job."""
+    STRAY = "stray"
+    """An index has a job that does not belong there, or is none."""
+    SCORE = "score"
+    """An index has a job at a wrong place."""
+    RECORD = "record"
+    """A field of a record contradicts its status."""
+    BROKEN = "broken"
+    """A record lacks what every record has: status, type, priority, times. Nobody can tell what it was."""
+    LEFT_OVER = "left_over"
+    """A key of a job that is gone, or the tombstone of one that is there."""
+    FAMILY = "family"
+    """A parent's counter of its sub-jobs is wrong."""
+    STRANGER = "stranger"
+    """A parent was told of a job that is none of its sub-jobs."""
+    UNTOLD = "untold"
+    """What a parent and a sub-job know of each other does not fit, or a parent's status does not follow from it."""
+    UNKNOWN = "unknown"
+    """A key that this release does not know."""
+
+
+class Difference(NamedTuple):
+    """Something beside a record that is not as the record says."""
+
+    flaw: Flaw
+    where: str
+    """The index, field or key."""
+    subject: str
+    """The job, or the counter."""
+    found: str
+    wanted: str
+    is_repaired: bool
+
+
+class Family(NamedTuple):
+    """What holds of a parent at one moment."""
+
+    parent_id: str
+    follows: str
+    """What follows for it by what it was told, and has not come about; "" where nothing does."""
+
+
+class Unlisted(NamedTuple):
+    """A sub-job that names a parent which does not list it."""
+
+    job_id: str
+    parent_id: str
+
+
+class Audited(NamedTuple):
+    """What one look at some jobs has found."""
+
+    differences: list[Difference]
+    families: list[Family]
+    unlisted: list[Unlisted]
+    apart: list[Unlisted]
+    """Sub-jobs whose parent is not in their partition: whether it is there and lists them was not looked at."""
+
+
+class Audit:
+    """Compares and mends what one partition holds.
+
+    Args:
+        client: A Redis client that decodes responses.
+        part: The partition that is looked at.
+    """
+
+    def __init__(self, client: RedisClient, part: Partition) -> None:
+        self.client = client
+        self.part = part
+        self._verbs = Library(("audit_jobs", "audit_index"))
+
+    def jobs(self, named: Iterable[tuple[str, str]], *, repair: bool, shrink: bool = False) -> Audited:
+        """Look at keys that belong to jobs, each given by its name in `keys.PREFIXES` and the job's id.
+
+        Args:
+            named: The keys.
+            repair: Mend what differs.
+            shrink: So too a parent that counts more sub-jobs than it lists: they are nowhere else.
+        """
+        args: list[Any] = [
+            self.part.prefix,
+            2 if repair and shrink else int(repair),
+            *(part for pair in named for part in pair),
+        ]
+        differences, families = self._verbs.call(self.client, "audit_jobs", self.part("kinds"), args)
+        return Audited(
+            [
+                Difference(Flaw(flaw), where, subject, found, wanted, bool(repaired))
+                for flaw, where, subject, found, wanted, repaired in differences
+            ],
+            [Family(*entry) for entry in families if len(entry) == 2],
+            [Unlisted(entry[0], entry[2]) for entry in families if entry[1:2] == ["unlisted"] and len(entry) > 2],
+            [Unlisted(entry[0], entry[2]) for entry in families if entry[1:2] == ["apart"] and len(entry) > 2],
+        )
+
+    def index(self, parts: Sequence[str], job_ids: Sequence[str], *, repair: bool) -> list[Difference]:
+        """Look at entries of an index, which is given as for `Keys`: ("entered", "failed", "low", "custom")."""
+        status, priority, job_type = parts[1:] if parts[0] == "entered" else ("", "", "".join(parts[1:]))
+        args: list[Any] = [self.part.prefix, int(repair), status, priority, job_type, *job_ids]
+        strays, repaired = self._verbs.call(self.client, "audit_index", self.part(*parts), args)
+        return [Difference(Flaw.STRAY, ":".join(parts), job_id, "there", "", bool(repaired)) for job_id in strays]

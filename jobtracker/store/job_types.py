@@ -1,0 +1,173 @@
+"""Job types: workers announce theirs in Redis, the API validates against them and sends jobs by task name."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from jobtracker.connection.client import RedisClient
+from jobtracker.core.masking import ALL, MASK, ArgumentRule
+from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
+from jobtracker.schemas.jobs import task_of
+from jobtracker.schemas.reports import JobType, read
+from jobtracker.store.keys import Keys
+
+CUSTOM = "custom"
+DOCUMENTED = ("data_processing", "document_analysis", "entity_extraction", "medication_extraction", CUSTOM)
+"""Types that are accepted before any worker has announced them; their tasks have the types' own names."""
+
+_CACHE_S = 1.0
+
+_HIDDEN = ArgumentRule(keep="none")
+"""What may be shown of the arguments of a type that says so in a way that is not known."""
+
+
+class CustomPayload(BaseModel, extra="forbid"):
+    """The payload of a `custom` job: a task that a worker has announced, and what to call it with."""
+
+    task: str = Field(min_length=1, description="Name of an announced task or job type.")
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+
+
+_CUSTOM_TYPE = JobType(
+    name=CUSTOM,
+    task="",
+    payload_schema=CustomPayload.model_json_schema(),
+    description="Runs the announced task that its payload names.",
+)
+
+
+class Registry:
+    """The job types that are known.
+
+    Args:
+        client: A Redis client that decodes responses.
+        keys: The names of its keys.
+    """
+
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self.client = client
+        self.keys = keys
+        self._cached: dict[str, JobType] = {}
+        self._cached_at = -_CACHE_S
+
+    def announce(self, *types: JobType) -> None:
+        """Make job types known. The last word on a name counts."""
+        if types:
+            self.client.hset(self.keys("types"), mapping={t.name: t.model_dump_json() for t in types})
+
+    def all(self, *, fresh: bool = False) -> dict[str, JobType]:
+        """The announced types by name, at most a second old, or read anew."""
+        if fresh or time.monotonic() - self._cached_at >= _CACHE_S:
+            announced = self.client.hgetall(self.keys("types"))
+            found = {name: read(JobType, text, arguments=_HIDDEN) for name, text in sorted(announced.items())}
+            self._cached = {name: job_type for name, job_type in found.items() if job_type}
+            self._cached_at = time.monotonic()
+        return self._cached
+
+    def names(self) -> list[str]:
+        """All names that a job may bear."""
+        return sorted({*self.all(), *DOCUMENTED})
+
+    def listed(self) -> list[JobType]:
+        """All types that a job may have, by name; of a documented one that nobody has announced only the name."""
+        known = {CUSTOM: _CUSTOM_TYPE, **self.all(fresh=True)}
+        return [known.get(name) or JobType(name=name, task=name) for name in self.names()]
+
+    def type_of_task(self, task: str) -> JobType | None:
+        """The job type of a Celery task; None where nobody announced one."""
+        return _of_task(task, self.all())
+
+    def remembered_type_of_task(self, task: str) -> JobType | None:
+        """The same without asking Redis, as it was when somebody asked last."""
+        return _of_task(task, self._cached)
+
+    def type_of(self, record: Mapping[str, str]) -> JobType | None:
+        """The type of a job, of a custom one that of its task; None where nobody has announced it."""
+        announced = self.all().get(record["type"]) if record["type"] != CUSTOM else None
+        return announced or self.type_of_task(task_of(record))
+
+    def queue_of(self, record: Mapping[str, str], default: str) -> str:
+        """Where a job is sent whose record does not say, as a chord's body; the default where no worker says it.
+
+        That is the default of whoever asks, an API say, and may not be that of the workers.
+        """
+        announced = self.type_of(record)
+        return (announced and announced.queue) or default
+
+    def rule_of(self, record: Mapping[str, str]) -> ArgumentRule | None:
+        """What may be shown of a job's arguments; None where nobody has announced its type."""
+        announced = self.type_of(record)
+        return announced.arguments if announced else None
+
+    def resolve(
+        self, job_type: str, payload: dict[str, Any], *, has_sub_jobs: bool
+    ) -> tuple[JobType, list[Any], dict[str, Any]]:
+        """The type to send a job to, the positional and the keyword arguments; both have been checked.
+
+        Raises:
+            UnknownJobTypeError: Nobody has announced it and it is not documented.
+            InvalidPayloadError: The payload does not fit its schema.
+            SubJobsError: The job has sub-jobs and its task takes no results, or the other way round.
+        """
+        found, args, kwargs = self._find(job_type, payload)
+        if found.needs_results > has_sub_jobs or has_sub_jobs > found.takes_results:
+            # Celery would find out when all sub-jobs have completed, and tell nobody but its log.
+            raise SubJobsError(found.name, has_sub_jobs=has_sub_jobs)
+        return found, args, kwargs
+
+    def _find(self, job_type: str, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
+        if job_type == CUSTOM:
+            return self._resolve_custom(payload)
+        announced = self.all().get(job_type) or self.all(fresh=True).get(job_type)
+        if announced is None:
+            if job_type not in DOCUMENTED:
+                raise UnknownJobTypeError(job_type, self.names())
+            announced = JobType(name=job_type, task=job_type)
+        _refuse_mask(announced.name, announced.arguments, [], payload)
+        self._check(announced, payload)
+        return announced, [], payload
+
+    def _resolve_custom(self, payload: dict[str, Any]) -> tuple[JobType, list[Any], dict[str, Any]]:
+        self._check(_CUSTOM_TYPE, payload)
+        wanted = CustomPayload.model_validate(payload)
+        found = _named(wanted.task, self.all()) or _named(wanted.task, self.all(fresh=True))
+        if found is None:
+            tasks = ", ".join(sorted(t.task for t in self.all().values())) or "none so far: start a worker"
+            raise InvalidPayloadError(
+                CUSTOM, [(["task"], f"no worker has announced {wanted.task!r}; known: {tasks}")]
+            )
+        _refuse_mask(CUSTOM, found.arguments, wanted.args, wanted.kwargs)
+        if not wanted.args:  # a schema says nothing of positional arguments
+            self._check(found, wanted.kwargs, CUSTOM, "kwargs")
+        return found, wanted.args, wanted.kwargs
+
+    @staticmethod
+    def _check(job_type: JobType, payload: dict[str, Any], name: str = "", *within: str) -> None:
+        problems = job_type.check.problems(payload, job_type.arguments)
+        if problems:
+            raise InvalidPayloadError(
+                name or job_type.name, [([*within, *path], reason) for path, reason in problems]
+            )
+
+
+def _of_task(task: str, types: dict[str, JobType]) -> JobType | None:
+    return next((t for t in types.values() if t.task == task), None)
+
+
+def _named(name: str, types: dict[str, JobType]) -> JobType | None:
+    """The type of that name, or of a task of that name."""
+    return next((t for t in types.values() if name in {t.task, t.name}), None)
+
+
+def _refuse_mask(name: str, rule: ArgumentRule, args: list[Any], kwargs: dict[str, Any]) -> None:
+    """Refuse what came from an answer of ours: the mask would be taken for the value."""
+    hidden = rule.cover(args, kwargs).hidden
+    echoed = [each for each, values in hidden.items() if each != ALL and MASK in values]
+    if echoed:
+        text = (
+            f"{MASK!r} stands for the masked value of {', '.join(echoed)}: send the value, or leave the payload out"
+        )
+        raise InvalidPayloadError(name, [([], text)])

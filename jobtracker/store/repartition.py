@@ -1,0 +1,264 @@
+"""Moves a store to another number of partitions, and if wanted to another server or cluster.
+
+Nobody may work on it meanwhile: it bears a mark (`keys.PREFIXES["partitions"]`), and whoever wants to work on it is
+refused, be it that he has done so all the time (`scripts.CHECKED_EVERY_S`). What has to move is copied first,
+partition by partition, and removed when all of a partition is copied; so it can be ended at any moment, and begun
+again, and goes on.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from redis.client import NEVER_DECODE
+
+from jobtracker.connection.client import RedisClient, server_of
+from jobtracker.errors import BeingMovedError, JobTrackerError
+from jobtracker.schemas.jobs import job_and_run_of
+from jobtracker.store.functions import CHECKED_EVERY_S, batched
+from jobtracker.store.histograms import merged
+from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
+from jobtracker.store.leases import Leases
+from jobtracker.store.partitions import partitions_of
+
+_SCANNED = 1000
+_AT_ONCE = 200
+"""Keys, or entries, of one round trip."""
+
+_OF_JOBS = {"type", "entered", "untold", "unsent", "unconfirmed", "expiring", "unanswered"}
+"""Sorted sets of jobs, or of their runs."""
+
+_SERIES = {"flow", "settled"}
+_OF_PROCESSES = {"leases", "lease", "reaper", "turns", "watched"}
+"""What whoever works on the store next writes anew."""
+
+_NAMES = {prefix: name for name, prefix in PREFIXES.items()}
+
+
+class RepartitionError(JobTrackerError):
+    """The store can't be moved now; the message says what to do first."""
+
+
+class Repartition:
+    """The move of one store.
+
+    Args:
+        source: A client of where it is.
+        target: A client of where it is to be; the same one where only the number of partitions changes.
+        namespace: What its keys begin with.
+        to: How many partitions it is to have.
+        is_elsewhere: The target is another server, or another database.
+        patience_s: How long after the store is marked somebody may work on it who has not looked at the mark again.
+    """
+
+    def __init__(
+        self,
+        source: RedisClient,
+        target: RedisClient,
+        namespace: str,
+        to: int,
+        *,
+        is_elsewhere: bool,
+        patience_s: float = CHECKED_EVERY_S + 1,
+    ) -> None:
+        self.source = source
+        self.target = target
+        self.to = Keys(namespace, to)
+        self.is_elsewhere = is_elsewhere
+        self.patience_s = patience_s
+        self._mark = Keys(namespace)("partitions")
+        self.of = Keys(namespace, self._find_out())
+
+    def _find_out(self) -> int:
+        try:
+            return partitions_of(self.source, self.to) or 1
+        except BeingMovedError as error:
+            if error.wanted != len(self.to.parts):
+                raise
+            return error.was
+
+    def run(self, tell: Callable[[str], None]) -> int:
+        """Move it; returns how many keys of jobs were moved.
+
+        Args:
+            tell: Is told of each partition, a sentence.
+
+        Raises:
+            RepartitionError: Workers are at work on it, or there is another store where it is to be.
+        """
+        if len(self.of.parts) == len(self.to.parts) and not self.is_elsewhere:
+            tell(f"The store has {len(self.to.parts)} partitions already.")
+            return 0
+        self._expect_nobody()
+        mark = f"{len(self.of.parts)}>{len(self.to.parts)}"
+        for client in (self.source, self.target):
+            client.set(self._mark, mark)
+        time.sleep(self.patience_s)
+        moved = 0
+        for part in self.of.parts:
+            count = self._move(part)
+            moved += count
+            tell(f"Partition {part.number}: {count:,} keys of jobs moved.")
+        if self.is_elsewhere:
+            self._copy_as_is([self.of.parts[0](name) for name in ("types", "dropped")], self.to.parts[0].prefix)
+            self.source.unlink(self._mark, *(self.of.parts[0](name) for name in ("types", "dropped")))
+        for part in self.to.parts:
+            self.target.unlink(part("moved"))
+        self.target.set(self._mark, len(self.to.parts))
+        return moved
+
+    def _expect_nobody(self) -> None:
+        workers = [each.name for each in Leases(self.source, self.of, 1).live()]
+        if workers:
+            named = ", ".join(workers[:5]) + (f" and {len(workers) - 5} more" if len(workers) > 5 else "")
+            raise RepartitionError(
+                f"Workers are at work on the store: {named}. Stop them, the API and whoever sends tasks, and wait "
+                "until their leases have run out (LEASE_LOST_S)."
+            )
+        if any(self.source.exists(part("drafts")) for part in self.of.parts):
+            raise RepartitionError(
+                "A large tree is not recorded to the end: its process has died. Start the API or a worker, which "
+                "does the rest, stop it after `REAP_INTERVAL_S`, and begin again."
+            )
+        if not self.is_elsewhere:
+            return
+        there = self.target.get(self._mark)
+        if ">" not in (there or ">") or (there is None and self.target.exists(self.to.parts[0]("kinds"))):
+            raise RepartitionError(f"There is a store already where {self.to.namespace!r} is to be: move that first.")
+
+    # -- one partition ----------------------------------------------------------------------------------------------
+
+    def _move(self, part: Partition) -> int:
+        keys: dict[str, list[str]] = {}  # what belongs to jobs that move, and everything else, by name
+        for key in self._keys(part):
+            head, colon, rest = key.removeprefix(part.prefix).partition(":")
+            name = _NAMES.get(head + colon, "")
+            if name not in OF_ONE_JOB or self._goes(part, rest):
+                keys.setdefault(name, []).append(key)
+        of_jobs = [key for name in OF_ONE_JOB for key in keys.get(name, ())]
+        self._copy_as_is(of_jobs, None)
+        indexes = [key for name in _OF_JOBS for key in keys.get(name, ())]
+        for index in indexes:
+            self._copy_index(part, index)
+        for name in ("trash", "kinds"):
+            for key in keys.get(name, ()):
+                self._copy_set(name, key)
+        for key in keys.get("queues", ()):
+            self._copy_queues(key)
+        if self.is_elsewhere or part.number >= len(self.to.parts):
+            for key in (key for name in _SERIES for key in keys.get(name, ())):
+                self._merge_series(part, key)
+        self._remove(part, of_jobs, indexes, keys)
+        return len(of_jobs)
+
+    def _keys(self, part: Partition) -> Iterator[str]:
+        match = re.sub(r"([*?\[\]\\^])", r"\\\1", part.prefix) + "*"
+        server, cursor = server_of(self.source, part.prefix), 0
+        seen: set[str] = set()
+        while True:
+            cursor, found = server.scan(cursor, match=match, count=_SCANNED)
+            yield from (key for key in found if key not in seen)
+            seen.update(found)
+            if not cursor:
+                return
+
+    def _goes(self, part: Partition, job_id: str) -> bool:
+        return self.is_elsewhere or self.to.of(job_id).number != part.number
+
+    def _copy_as_is(self, keys: Iterable[str], prefix: str | None) -> None:
+        """Copy keys, into the partition of the job that each belongs to, or into one with that prefix."""
+        for some in batched(keys, _AT_ONCE):
+            pipe = self.source.pipeline(transaction=False)
+            for key in some:
+                pipe.execute_command("DUMP", key, **{NEVER_DECODE: True})
+                pipe.pttl(key)
+            answers = pipe.execute()
+            pipe = self.target.pipeline(transaction=False)
+            for key, content, ttl_ms in zip(some, answers[::2], answers[1::2], strict=True):
+                name = key.partition("}:")[2]
+                where = prefix or self.to.of(name.partition(":")[2]).prefix
+                if content is not None:
+                    pipe.restore(where + name, max(ttl_ms, 0), content, replace=True)
+            pipe.execute()
+
+    def _copy_index(self, part: Partition, index: str) -> None:
+        for some in self._entries(part, index):
+            pipe = self.target.pipeline(transaction=False)
+            for member, score in some:
+                place = self.to.of(job_and_run_of(member)[0] if _is_of_runs(index) else member)
+                pipe.zadd(place.prefix + index.partition("}:")[2], {member: score})
+            pipe.execute()
+
+    def _entries(self, part: Partition, index: str) -> Iterator[list[tuple[str, float]]]:
+        """The entries of an index that move, some at a time."""
+        cursor = 0
+        while True:
+            cursor, found = self.source.zscan(index, cursor, count=_AT_ONCE)
+            yield [
+                (member, score)
+                for member, score in found
+                if self._goes(part, job_and_run_of(member)[0] if _is_of_runs(index) else member)
+            ]
+            if not cursor:
+                return
+
+    def _copy_set(self, name: str, key: str) -> None:
+        members = list(self.source.smembers(key))
+        shares = dict.fromkeys(self.to.parts, members) if name == "kinds" else self.to.share_out(members)
+        pipe = self.target.pipeline(transaction=False)
+        for place, own in shares.items():
+            if own:
+                pipe.sadd(place(name), *own)
+        pipe.execute()
+
+    def _copy_queues(self, key: str) -> None:
+        """Let each partition know the names that one knew: those of its jobs are among them."""
+        names = dict(self.source.zrange(key, 0, -1, withscores=True))
+        pipe = self.target.pipeline(transaction=False)
+        for place in self.to.parts:
+            if names:
+                pipe.zadd(place("queues"), names, gt=True)
+        pipe.execute()
+
+    def _merge_series(self, part: Partition, key: str) -> None:
+        """Add what a partition has counted to what another one has, once."""
+        place = self.to.parts[part.number % len(self.to.parts)]
+        name = key.partition("}:")[2]
+        wanted, mark = place.prefix + name, f"{part.number}:{name}"
+        if self.target.sismember(place("moved"), mark):
+            return
+        ttl_ms = self.source.pttl(key)
+        pipe = self.target.pipeline(transaction=True)  # of one partition, so of one slot
+        pipe.sadd(place("moved"), mark)
+        if name.startswith(PREFIXES["flow"]):
+            for field, count in self.source.hgetall(key).items():
+                pipe.hincrby(wanted, field, int(count))
+        else:
+            both = [_bytes(self.source, key), _bytes(self.target, wanted)]
+            pipe.set(wanted, merged([each for each in both if each]))
+        if ttl_ms > 0:
+            pipe.pexpire(wanted, ttl_ms)
+        pipe.execute()
+
+    def _remove(self, part: Partition, of_jobs: list[str], indexes: list[str], keys: dict[str, list[str]]) -> None:
+        for index in indexes:
+            for some in self._entries(part, index):
+                if some:
+                    self.source.zrem(index, *(member for member, _ in some))
+        rest = list(of_jobs)
+        goes_whole = self.is_elsewhere or part.number >= len(self.to.parts)
+        if trash := {each for each in self.source.smembers(part("trash")) if self._goes(part, each)}:
+            self.source.srem(part("trash"), *trash)
+        if goes_whole:
+            rest += [key for name in (*_SERIES, *_OF_PROCESSES, "kinds", "queues") for key in keys.get(name, ())]
+        for gone in batched(rest, _AT_ONCE):
+            self.source.unlink(*gone)
+
+
+def _is_of_runs(index: str) -> bool:
+    return index.partition("}:")[2] in {"unsent", "unconfirmed"}
+
+
+def _bytes(client: RedisClient, key: str) -> Any:
+    return client.execute_command("GET", key, **{NEVER_DECODE: True})
