@@ -20,12 +20,12 @@ from api.sending import celery_app
 from api.settings import ApiSettings
 from api.threads import use_threads
 from jobtracker.connection.circuit_breaker import Circuit
+from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.logging import json_handler
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.runtime import Tracking
-from jobtracker.store.leases import Repeater
 
 
 def log_json(settings: ApiSettings) -> None:

@@ -31,8 +31,8 @@ from jobtracker.errors import (
     without_prefix,
 )
 from jobtracker.logging import request_id_var
-from jobtracker.schemas import reports
-from jobtracker.schemas.reports import FieldProblem, Problem
+from jobtracker.schemas import problems
+from jobtracker.schemas.problems import FieldProblem, Problem
 
 logger = logging.getLogger("api")
 
@@ -42,15 +42,15 @@ _MOST_FIELDS = 50
 """How many fields that are to blame an answer names: a request of ten megabytes may have a million."""
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
-    JobNotFoundError: (404, reports.JOB_NOT_FOUND, "No such job"),
-    IllegalTransitionError: (409, reports.ILLEGAL_TRANSITION, "Not in this status"),
-    ArgumentsGoneError: (409, reports.ARGUMENTS_GONE, "Its arguments are gone"),
-    QueueMissingError: (409, reports.QUEUE_MISSING, "No such queue"),
-    ResultGoneError: (409, reports.RESULT_GONE, "A result is gone"),
-    UnknownJobTypeError: (422, reports.UNKNOWN_JOB_TYPE, "Unknown job type"),
-    InvalidPayloadError: (422, reports.INVALID_PAYLOAD, "The payload does not fit"),
-    InvalidJobError: (422, reports.INVALID_JOB, "The job can't be"),
-    BrokerUnavailableError: (503, reports.BROKER_AWAY, "The broker is away"),
+    JobNotFoundError: (404, problems.JOB_NOT_FOUND, "No such job"),
+    IllegalTransitionError: (409, problems.ILLEGAL_TRANSITION, "Not in this status"),
+    ArgumentsGoneError: (409, problems.ARGUMENTS_GONE, "Its arguments are gone"),
+    QueueMissingError: (409, problems.QUEUE_MISSING, "No such queue"),
+    ResultGoneError: (409, problems.RESULT_GONE, "A result is gone"),
+    UnknownJobTypeError: (422, problems.UNKNOWN_JOB_TYPE, "Unknown job type"),
+    InvalidPayloadError: (422, problems.INVALID_PAYLOAD, "The payload does not fit"),
+    InvalidJobError: (422, problems.INVALID_JOB, "The job can't be"),
+    BrokerUnavailableError: (503, problems.BROKER_AWAY, "The broker is away"),
     TreeNotRecordedError: (503, "about:blank", "The tree was not recorded"),
     PartitionsError: (503, "about:blank", "The store has other partitions"),
     BeingMovedError: (503, "about:blank", "The store is being moved"),

@@ -9,7 +9,7 @@ from api.origins import KnownOrigins
 from api.settings import ApiSettings
 from jobtracker.core.version import package_version
 from jobtracker.local.child_process import ProcessError
-from jobtracker.local.embedded_redis import need_free_port
+from jobtracker.local.ports import need_free_port
 
 _STOP_S = 5
 """How long requests that are under way may take when the API is told to stop. Else one slow client would keep it."""

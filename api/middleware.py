@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.errors import unexpected
 from api.paths import decoded, path_as_asked
 from jobtracker.logging import request_id_var
-from jobtracker.schemas.reports import REQUEST_ID
+from jobtracker.schemas.problems import REQUEST_ID
 
 logger = logging.getLogger("api")
 access_logger = logging.getLogger("api.access")

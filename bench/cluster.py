@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import Self
 
 from jobtracker.connection.client import RedisClient, connect
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 
 _HOST = "127.0.0.1"
 _TOGETHER_WITHIN_S = 60

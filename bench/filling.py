@@ -12,10 +12,11 @@ from typing import Any
 
 from bench.pipelining import NotSentError, Packer, send
 from jobtracker.connection.client import connect
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.store.changes import NewJob
 from jobtracker.store.keys import Keys
-from jobtracker.store.writer import JobStore, now_ms
+from jobtracker.store.writer import JobStore
 
 TYPES = {
     "shop.tasks.send_invoice": 30,

@@ -20,7 +20,7 @@ from bench.serving import Connection, serving_api
 from jobtracker.connection.client import connect
 from jobtracker.core.declarations import payload_schema
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import Keys
 from workers.app import app

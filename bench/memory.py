@@ -21,7 +21,8 @@ from bench.filling import TYPES, Plan, fill
 from bench.peers import python_of_peers
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.local.child_process import ChildProcess
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 from jobtracker.store.keys import Keys
 
 TITLE = "bytes in Redis for each of that many settled jobs"

@@ -22,7 +22,8 @@ from celery import Celery
 
 from bench.filling import TYPES, Plan, fill
 from bench.serving import Connection, serving, serving_api
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 from jobtracker.store.keys import Keys
 
 TITLE = "milliseconds that questions take over HTTP; that many jobs are the most there are"

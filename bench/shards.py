@@ -15,12 +15,13 @@ from typing import Any
 
 from bench.cluster import Cluster
 from jobtracker.connection.client import connect
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.store.changes import NewJob
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries
-from jobtracker.store.writer import JobStore, now_ms
+from jobtracker.store.writer import JobStore
 
 TITLE = "that many jobs on one, two and three partitions"
 SIZE = 20_000

@@ -25,7 +25,8 @@ from redis import Redis
 from bench import cpu
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.local.child_process import ChildProcess
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 from jobtracker.store.keys import Keys
 from jobtracker.store.records import fetch
 

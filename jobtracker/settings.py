@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -203,11 +202,3 @@ class Settings(EnvironmentSettings):
     def retention_ms(self) -> int:
         """How long settled jobs stay, in milliseconds."""
         return int(self.job_retention_days * 86_400_000)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, a name or an IP address, is this machine as only it can reach itself."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

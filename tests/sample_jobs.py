@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from jobtracker.core.lifecycle import Event, Status
-from jobtracker.schemas.reports import Worker
+from jobtracker.schemas.workers import Worker
 from jobtracker.store.changes import NewJob
 from jobtracker.store.writer import JobStore
 

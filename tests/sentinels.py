@@ -13,7 +13,8 @@ from servers import PASSWORD
 from serving import eventually
 
 from jobtracker.local.child_process import ChildProcess
-from jobtracker.local.embedded_redis import EmbeddedRedis, find_binary, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis, find_binary
+from jobtracker.local.ports import free_port
 
 _HOST = "127.0.0.1"
 _SERVICE = "shop"

@@ -21,7 +21,8 @@ from redis.exceptions import RedisError
 
 from jobtracker.connection.client import connect
 from jobtracker.local.child_process import ChildProcess, ProcessError
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 
 PASSWORD = "p@ss/w:rd%&ö"
 """What servers of tests want to hear: all that has to be quoted in a URL."""

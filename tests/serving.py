@@ -16,7 +16,7 @@ import pytest
 from api.settings import ApiSettings
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.local.child_process import ChildProcess
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.store.keys import Keys
 from jobtracker.store.writer import JobStore
 

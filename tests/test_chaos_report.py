@@ -16,7 +16,8 @@ from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 from redis.retry import Retry
 
 from jobtracker.local.child_process import ChildProcess
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port, is_port_free
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port, is_port_free
 
 pytestmark = pytest.mark.thorough
 

@@ -10,14 +10,15 @@ from workers_under_test import eventually, job, new_project
 from bench.cluster import Cluster
 from jobtracker.connection.circuit_breaker import Circuit
 from jobtracker.connection.client import connect, is_away, is_unreachable
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Outcome, Status
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.store.keys import Keys
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
-from jobtracker.store.writer import JobStore, now_ms
+from jobtracker.store.writer import JobStore
 
 AWAY = (exceptions.ClusterDownError, exceptions.ConnectionError, exceptions.TimeoutError)
 RAN = ["began", "returned"]

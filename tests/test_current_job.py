@@ -14,7 +14,7 @@ from celery.exceptions import SoftTimeLimitExceeded
 from workers_under_test import Project, eventually, new_project
 
 from jobtracker import CurrentJob, JobCancelledError, Settings, Status, current_job
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.jobs import JobUpdate
 

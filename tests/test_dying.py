@@ -26,13 +26,13 @@ from redis.connection import Connection
 from workers_under_test import PATIENCE_S, Project, job, new_project
 
 from jobtracker import Status
+from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import SETTLED, Event
 from jobtracker.doctor.recount import Recount
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import Outbox
 from jobtracker.maintenance.runner import Reaper
-from jobtracker.schemas.jobs import task_id_of
 from jobtracker.testing.apps import disconnect
 
 pytestmark = [

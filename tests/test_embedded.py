@@ -12,7 +12,8 @@ import redis
 from liveness import is_alive, wait_until
 
 from jobtracker.local.child_process import ProcessError
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 
 
 def connect(server: EmbeddedRedis) -> redis.Redis:

@@ -16,17 +16,17 @@ from workers_under_test import Project, eventually, job, new_project
 
 from jobtracker import Status
 from jobtracker.broker.message_search import SCAN_LIMIT
+from jobtracker.core.clock import now_ms
+from jobtracker.core.job import REASON_CHARS
 from jobtracker.core.lifecycle import Event
-from jobtracker.core.reasons import REASON_CHARS
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import ArgumentsGoneError, JobNotFoundError
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.schemas.explanation import Code, Explanation, Whereabouts
 from jobtracker.schemas.jobs import JobUpdate, ProgressUpdate
 from jobtracker.store.keys import LET_GO
-from jobtracker.store.writer import now_ms
 
 pytestmark = pytest.mark.thorough
 

@@ -11,8 +11,8 @@ from recount import keys_of
 from sample_jobs import START_MS, create_in, create_job
 from time_series import counters
 
+from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Event, Status
-from jobtracker.schemas.jobs import from_ms
 from jobtracker.store.histograms import ERROR, GAMMA, Histogram
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries

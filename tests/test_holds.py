@@ -11,7 +11,7 @@ from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.diagnosis.observations import Findings, Job
 from jobtracker.schemas.explanation import Code
-from jobtracker.schemas.reports import Holding
+from jobtracker.schemas.workers import Holding
 
 pytestmark = pytest.mark.thorough
 

@@ -10,14 +10,14 @@ from servers import Relay
 from workers_under_test import BROKERS, eventually, job, new_project
 
 from jobtracker import Status
+from jobtracker.core.job import job_and_run_of
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.jobs.dispatcher import AT_ONCE, SEND
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import Outbox
 from jobtracker.schemas.explanation import Code
-from jobtracker.schemas.jobs import job_and_run_of
 
 RAN = ["began", "returned"]
 

@@ -7,10 +7,10 @@ from recount import keys_of, recount
 from sample_jobs import START_MS, create_job
 from time_series import Settled, counters, expected_series, stored_series
 
+from jobtracker.core.job import new_execution
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.schemas.history import Step
 from jobtracker.store.changes import NewJob
-from jobtracker.store.writer import new_execution
 
 HOUR_MS = 3_600_000
 

@@ -13,7 +13,7 @@ from test_reaper import begin, kept
 from jobtracker import Status, tracked
 from jobtracker.core.lifecycle import Event, OnLost, Outcome
 from jobtracker.maintenance.runner import Reaper
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO, PROCESS_GONE
 from jobtracker.store.leases import Leases
 

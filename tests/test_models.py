@@ -7,19 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from jobtracker.core.clock import from_ms
+from jobtracker.core.job import job_and_run_of, task_id_of
 from jobtracker.core.lifecycle import Priority
-from jobtracker.schemas.jobs import (
-    Job,
-    JobCreate,
-    JobSummary,
-    JobUpdate,
-    ProgressUpdate,
-    SubJobCreate,
-    TimeRange,
-    from_ms,
-    job_and_run_of,
-    task_id_of,
-)
+from jobtracker.schemas.jobs import Job, JobCreate, JobSummary, JobUpdate, ProgressUpdate, SubJobCreate, TimeRange
 
 RECORD = {"id": "j", "type": "custom", "status": "pending", "priority": "normal", "created": "0", "entered": "0"}
 IDS = st.one_of(st.uuids().map(str), st.text(min_size=1), st.text("~0123456789ab", min_size=1))

@@ -8,12 +8,12 @@ from servers import Relay
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
+from jobtracker.core.job import new_execution
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import BrokerUnavailableError, PartlySentError
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import Outbox
 from jobtracker.schemas.jobs import SubJobCreate
-from jobtracker.store.writer import new_execution
 
 pytestmark = pytest.mark.thorough
 

@@ -10,9 +10,10 @@ from job_lists import JobLists
 from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 
+from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import SETTLED, Event, Priority, Status
 from jobtracker.schemas.filters import JobFilter, Sort, UnsupportedSortError
-from jobtracker.schemas.jobs import TimeRange, from_ms
+from jobtracker.schemas.jobs import TimeRange
 from jobtracker.store import lists as paging
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries

@@ -11,10 +11,11 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from sample_jobs import START_MS, a_worker, create_in, new_job
 
 import jobtracker
+from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.errors import EarlierStoreError, PartitionsError
 from jobtracker.schemas.filters import JobFilter, Sort
-from jobtracker.schemas.jobs import TimeRange, from_ms
+from jobtracker.schemas.jobs import TimeRange
 from jobtracker.store import lists as paging
 from jobtracker.store.changes import SettledIndex
 from jobtracker.store.functions import FencedError
@@ -22,7 +23,7 @@ from jobtracker.store.keys import OF_ONE_JOB, OF_THE_STORE, Keys
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import expect_partitions
 from jobtracker.store.reader import JobQueries
-from jobtracker.store.writer import JobStore, now_ms
+from jobtracker.store.writer import JobStore
 
 PARTITIONS = 5
 LONG_AFTER_MS = 2**53

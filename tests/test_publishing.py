@@ -7,7 +7,7 @@ from workers_under_test import eventually, every_broker, job, new_project
 
 from jobtracker import Status
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.schemas.filters import JobFilter
 
 AT_ONCE = {"retry_policy": {"max_retries": 0}}

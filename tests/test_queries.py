@@ -3,10 +3,10 @@
 import pytest
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
+from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Event, Priority, Status
 from jobtracker.errors import JobNotFoundError
-from jobtracker.schemas.jobs import from_ms
-from jobtracker.schemas.metrics import JobCount
+from jobtracker.schemas.stats import JobCount
 from jobtracker.store.changes import NewJob
 
 

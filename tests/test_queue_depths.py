@@ -11,7 +11,7 @@ from jobtracker.core.lifecycle import Event
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.examine import examine
 from jobtracker.maintenance.runner import Reaper
-from jobtracker.schemas.reports import QueueDepth
+from jobtracker.schemas.workers import QueueDepth
 from jobtracker.store.keys import MOST_QUEUES
 
 

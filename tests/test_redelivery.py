@@ -11,7 +11,7 @@ from jobtracker import Status
 from jobtracker.broker.message_search import Taken, find_taken
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspection
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.schemas.explanation import Code, Explanation
 from jobtracker.schemas.history import Step

@@ -17,7 +17,8 @@ from workers_under_test import ROOT, eventually, new_project
 from jobtracker import Status
 from jobtracker.connection.client import connect
 from jobtracker.diagnosis.inspector import Inspection
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.jobs import SubJobCounts
 

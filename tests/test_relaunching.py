@@ -5,9 +5,9 @@ from sample_jobs import create_parent, new_job
 from workers_under_test import job
 
 from jobtracker import Status
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.jobs.resend_policy import resending_of
-from jobtracker.store.writer import now_ms
 
 RAN = ["began", "returned"]
 GONE = "its message is gone"

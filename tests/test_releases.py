@@ -12,8 +12,8 @@ from sample_jobs import START_MS, a_worker, create_in, create_job, create_parent
 from jobtracker.core.lifecycle import Event, Outcome, Priority, Status
 from jobtracker.core.masking import ArgumentRule
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.schemas.metrics import JobCount
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
+from jobtracker.schemas.stats import JobCount
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import RECORD_FIELDS, SCHEMA
 from jobtracker.store.leases import Leases

@@ -11,7 +11,7 @@ from sample_jobs import create_in, create_job
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.jobs import Job, JobSummary
-from jobtracker.schemas.reports import ActiveJobs
+from jobtracker.schemas.stats import ActiveJobs
 from jobtracker.store.job_json import summary_json, to_json
 from jobtracker.store.keys import DATA_FIELDS, RECORD_FIELDS
 from jobtracker.store.records import Row, record_of

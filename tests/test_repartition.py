@@ -11,7 +11,7 @@ from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import BeingMovedError, PartitionsError
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import Keys
 from jobtracker.store.leases import Leases

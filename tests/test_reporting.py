@@ -18,6 +18,7 @@ from sample_jobs import create_in
 from workers_under_test import eventually
 
 from jobtracker.connection.client import connect
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.errors import BrokerUnavailableError, PartitionsError
 from jobtracker.jobs.dispatcher import Dispatcher
@@ -29,7 +30,7 @@ from jobtracker.reporting.reporter import Reporting
 from jobtracker.store.changes import NewJob, Notice, Rank, Report
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
-from jobtracker.store.writer import JobStore, now_ms
+from jobtracker.store.writer import JobStore
 
 TIMEOUT_S = 0.2
 

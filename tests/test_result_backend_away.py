@@ -22,7 +22,7 @@ from jobtracker.jobs.lost_executions import UNANSWERED
 from jobtracker.jobs.result_backend import AskingThread, ResultAsker, Silence
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.maintenance.runner import Reaper
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO
 from jobtracker.testing.apps import disconnect
 

@@ -10,7 +10,7 @@ from workers_under_test import every_broker, job
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 
 RAN = ["began", "returned"]
 

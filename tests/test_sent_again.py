@@ -13,9 +13,9 @@ from workers_under_test import eventually, every_broker
 
 from jobtracker import Status
 from jobtracker.broker.headers import SENT_HEADER, sent
+from jobtracker.core.job import task_id_in
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.instrumentation.publish_signals import is_body_of
-from jobtracker.schemas.jobs import task_id_in
 from jobtracker.store.changes import NewJob
 
 pytestmark = pytest.mark.thorough

@@ -17,7 +17,7 @@ from liveness import is_alive, wait_until
 import workers
 from jobtracker.local import stack as services
 from jobtracker.local.child_process import ProcessError
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.local.stack import LocalStack, find_applications_dir
 from jobtracker.local.supervisor import StopRequestedError
 

@@ -10,7 +10,8 @@ from redis import Redis
 
 from jobtracker.broker.config import configure
 from jobtracker.connection.urls import SentinelAddress, celery_url, with_database
-from jobtracker.settings import Settings, SettingsError, is_loopback
+from jobtracker.core.net import is_loopback
+from jobtracker.settings import Settings, SettingsError
 
 
 def test_nothing_set_means_the_documented_defaults():

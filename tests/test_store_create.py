@@ -9,9 +9,9 @@ from redis.exceptions import ResponseError
 from sample_jobs import START_MS, create_in, create_job, create_parent, new_job, report
 from time_series import stored_series
 
+from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.schemas.jobs import from_ms
 from jobtracker.store.changes import NewJob
 
 

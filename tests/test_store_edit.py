@@ -6,7 +6,7 @@ from recount import keys_of, recount
 from sample_jobs import START_MS, create_in, create_job, create_parent, report
 
 from jobtracker.core.lifecycle import Event, Outcome, Status
-from jobtracker.schemas.metrics import JobCount
+from jobtracker.schemas.stats import JobCount
 from jobtracker.store.writer import JobStore
 
 

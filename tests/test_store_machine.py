@@ -20,8 +20,8 @@ from recount import keys_of, recount
 from sample_jobs import START_MS, new_job
 from time_series import Settled, expected_series, stored_series
 
+from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
-from jobtracker.schemas.jobs import task_id_of
 from jobtracker.store.changes import Change, NewJob, News, Verdict
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries, as_told

@@ -10,9 +10,9 @@ from recount import recount
 from workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
+from jobtracker.core.job import task_of
 from jobtracker.core.lifecycle import SETTLED
 from jobtracker.errors import IllegalTransitionError
-from jobtracker.schemas.jobs import task_of
 
 pytestmark = pytest.mark.thorough
 GATE = "mended"

@@ -24,11 +24,12 @@ from recount import recount
 from servers import RabbitMQ
 
 from jobtracker import Settings, Status, Tracker
+from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import SETTLED
 from jobtracker.local.child_process import ChildProcess
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.schemas.jobs import Job, SubJobCreate, task_id_of
-from jobtracker.schemas.reports import Worker as Lease
+from jobtracker.schemas.jobs import Job, SubJobCreate
+from jobtracker.schemas.workers import Worker as Lease
 from jobtracker.testing.apps import disconnect
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,7 +10,7 @@ from api.errors import TO_EXPECT
 from api.threads import ThreadRoute
 from jobtracker.core.version import package_version
 from jobtracker.logging import request_id_var
-from jobtracker.schemas.reports import Component, Health
+from jobtracker.schemas.health import Component, Health
 
 router = APIRouter(route_class=ThreadRoute, tags=["health"], responses=TO_EXPECT)
 

@@ -10,22 +10,14 @@ from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseT
 from api.errors import RESPONSES, TO_EXPECT
 from api.routers.health import health_of
 from api.threads import ThreadRoute
+from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Priority, Status
-from jobtracker.schemas.jobs import FailedJobPage, JobTree, from_ms
-from jobtracker.schemas.metrics import JobCount
-from jobtracker.schemas.reports import (
-    ActiveJobs,
-    Group,
-    Health,
-    JobType,
-    PerformanceReport,
-    QueueReport,
-    Stats,
-    Throughput,
-    WorkerStats,
-)
+from jobtracker.schemas.health import Health
+from jobtracker.schemas.job_types import JobType
+from jobtracker.schemas.jobs import FailedJobPage, JobTree
+from jobtracker.schemas.stats import ActiveJobs, Group, JobCount, PerformanceReport, Stats, Throughput
+from jobtracker.schemas.workers import QueueReport, WorkerStats
 from jobtracker.store.reader import HOUR_MS, MINUTE_MS
-from jobtracker.store.writer import now_ms
 
 router = APIRouter(
     route_class=ThreadRoute,

@@ -6,7 +6,7 @@ The same is in a worker's request of the task; the functions here read either, b
 from datetime import UTC, datetime
 from typing import Any
 
-from jobtracker.schemas.jobs import job_and_run_of
+from jobtracker.core.job import job_and_run_of
 
 SENT_HEADER = "jobtracker_sent"
 """Message header: when (ms) Celery code has sent it, under an id that it may send again; 0: a dispatcher of ours has,

@@ -14,7 +14,7 @@ from jobtracker.cli.texts import one_line
 from jobtracker.client import Client
 from jobtracker.core.lifecycle import OnLost
 from jobtracker.errors import JobTrackerError
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 
 _TYPES = [Column("TYPE"), Column("QUEUE", may_shrink=True), Column("DESCRIPTION", may_shrink=True)]
 _FIELDS = [

@@ -6,7 +6,7 @@ from jobtracker.cli.consoles import output_console
 from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.tables import Column, print_json, print_table
 from jobtracker.client import Client
-from jobtracker.schemas.reports import QueueDepth
+from jobtracker.schemas.workers import QueueDepth
 
 _COLUMNS = [Column("QUEUE", may_shrink=True), Column("MESSAGES", is_number=True), Column("WORKERS", may_shrink=True)]
 

@@ -8,7 +8,7 @@ from jobtracker.cli.consoles import error_console, output_console
 from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.tables import Cell, Column, age, print_json, print_table
 from jobtracker.client import Client
-from jobtracker.schemas.reports import WorkerStats
+from jobtracker.schemas.workers import WorkerStats
 
 _COLUMNS = [
     Column("NAME", may_shrink=True),

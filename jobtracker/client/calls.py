@@ -11,7 +11,7 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 
 from jobtracker.client.errors import ApiError, ApiUnavailableError, error_of
 from jobtracker.errors import InvalidJobError, JobNotFoundError
-from jobtracker.schemas.reports import Problem
+from jobtracker.schemas.problems import Problem
 
 T = TypeVar("T")
 

@@ -15,10 +15,10 @@ from jobtracker.client.calls import Call
 from jobtracker.client.endpoints import Asynchronous, Blocking, Endpoints
 from jobtracker.client.errors import ApiError, ApiUnavailableError
 from jobtracker.client.flows import Flow, Found, Patience, Pause, Streams, until_settled
+from jobtracker.core.net import is_loopback
 from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.jobs import Job
-from jobtracker.schemas.reports import REQUEST_ID
-from jobtracker.settings import is_loopback
+from jobtracker.schemas.problems import REQUEST_ID
 
 T = TypeVar("T")
 

@@ -9,7 +9,9 @@ from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypedDic
 from jobtracker.client.calls import Call, job_path
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.explanation import Explanation
+from jobtracker.schemas.health import Health
 from jobtracker.schemas.history import HistoryEntry
+from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import (
     FailedJobPage,
     Job,
@@ -20,17 +22,8 @@ from jobtracker.schemas.jobs import (
     ProgressUpdate,
     SubJobCreate,
 )
-from jobtracker.schemas.reports import (
-    ActiveJobs,
-    Group,
-    Health,
-    JobType,
-    PerformanceReport,
-    QueueReport,
-    Stats,
-    Throughput,
-    WorkerStats,
-)
+from jobtracker.schemas.stats import ActiveJobs, Group, PerformanceReport, Stats, Throughput
+from jobtracker.schemas.workers import QueueReport, WorkerStats
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 
 from jobtracker.core.lifecycle import Status
 from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
-from jobtracker.schemas.reports import ILLEGAL_TRANSITION, JOB_NOT_FOUND, Problem
+from jobtracker.schemas.problems import ILLEGAL_TRANSITION, JOB_NOT_FOUND, Problem
 
 
 class ApiError(JobTrackerError):

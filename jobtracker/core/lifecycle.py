@@ -14,6 +14,7 @@ A relaunch is a new run too: of what is pending, running or retrying, and pendin
 """
 
 from enum import StrEnum
+from typing import TypeVar
 
 
 class Status(StrEnum):
@@ -189,3 +190,14 @@ Some rules stand above it, in `apply` of `lua/record.lua`:
 * a job is enqueued once, and not relaunched before; a start or a relaunch that finds a cancel mark is a cancel;
 * a cancel of a running job ends it at once only where no task of Celery's would see the mark.
 """
+
+
+_Member = TypeVar("_Member", bound=StrEnum)
+
+
+def member_or(kind: type[_Member], value: str | None, otherwise: _Member) -> _Member:
+    """The member of an enum with this value; `otherwise` where there is none: a newer release may have more."""
+    try:
+        return kind(value or "")
+    except ValueError:
+        return otherwise

@@ -7,6 +7,8 @@ time limit. What can't be found out is said, and is no error.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 
+from jobtracker.core.clock import from_ms, now_ms
+from jobtracker.core.job import name_of
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.diagnosis.collector import Enquiry
 from jobtracker.diagnosis.inspector import Inspection
@@ -16,10 +18,8 @@ from jobtracker.jobs.propagation import NEVER
 from jobtracker.jobs.resend_policy import resending_of
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.explanation import Code, Estimate, Explanation, SubJobState
-from jobtracker.schemas.jobs import from_ms, name_of
-from jobtracker.schemas.metrics import Performance
+from jobtracker.schemas.stats import Performance
 from jobtracker.store.reader import HOUR_MS
-from jobtracker.store.writer import now_ms
 
 _NAMED = 10
 """Sub-jobs that are named."""

@@ -23,7 +23,8 @@ from jobtracker.broker.message_search import Taken, find_taken
 from jobtracker.connection.write_rejection import find_refusal, in_words
 from jobtracker.errors import BrokerUnavailableError, UnfitStoreError
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.reports import HOLDS_COMMAND, Component, Holding, QueueDepth, QueueDepths, Worker, WorkerStats
+from jobtracker.schemas.health import Component
+from jobtracker.schemas.workers import HOLDS_COMMAND, Holding, QueueDepth, QueueDepths, Worker, WorkerStats
 from jobtracker.store.functions import batched
 from jobtracker.store.partitions import expect_partitions, servers_of
 

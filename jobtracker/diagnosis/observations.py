@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from jobtracker.broker.message_search import Sightings
+from jobtracker.core.job import status_of, task_id_in, task_of
 from jobtracker.core.lifecycle import SETTLED, Status
-from jobtracker.schemas.jobs import status_of, task_id_in, task_of
-from jobtracker.schemas.reports import Holding, Worker, WorkerStats
+from jobtracker.schemas.workers import Holding, Worker, WorkerStats
 
 
 class Holder(NamedTuple):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jobtracker.broker.message_search import Queue, Sightings
+from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.diagnosis.observations import Findings, Holder, Job
 from jobtracker.jobs.dispatcher import AT_ONCE
@@ -18,7 +19,6 @@ from jobtracker.schemas.explanation import (
     Whereabouts,
     WorkerPlace,
 )
-from jobtracker.schemas.jobs import from_ms
 from jobtracker.store.keys import LET_GO, PROCESS_GONE
 
 _NEW_MS = 3000

@@ -16,18 +16,19 @@ from jobtracker.broker.message_search import Taken
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.connection.urls import AMQP_SCHEMES, is_sentinel, scheme_of
 from jobtracker.connection.write_rejection import Refusal, find_refusal, in_words
+from jobtracker.core.clock import now_ms
+from jobtracker.core.job import job_and_run_of, task_id_in
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.answers import ASKED_OF_TASKS, ASKED_SETTINGS, TaskInfo, seconds
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.schemas.jobs import job_and_run_of, task_id_in
-from jobtracker.schemas.metrics import Performance
-from jobtracker.schemas.reports import JobType, QueueDepths
+from jobtracker.schemas.job_types import JobType
+from jobtracker.schemas.stats import Performance
+from jobtracker.schemas.workers import QueueDepths
 from jobtracker.store.partitions import servers_of
 from jobtracker.store.reader import HOUR_MS
-from jobtracker.store.writer import now_ms
 
 _MOST_JOBS = 5000
 """Waiting jobs, and open parents, that are looked at."""

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from jobtracker.broker.config import configure
 from jobtracker.connection.client import is_unreachable
 from jobtracker.connection.write_rejection import find_refusal, in_words
+from jobtracker.core.clock import from_ms
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.evidence import gather
 from jobtracker.doctor.findings import DifferenceGroup, Examination
@@ -18,7 +19,6 @@ from jobtracker.doctor.server_traps import SERVER_TRAPS
 from jobtracker.doctor.traps import TRAPS
 from jobtracker.errors import JobTrackerError
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import from_ms
 from jobtracker.settings import Settings
 from jobtracker.store.audit import Difference, Flaw
 from jobtracker.store.partitions import expect_partitions, servers_of

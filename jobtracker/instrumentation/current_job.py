@@ -11,12 +11,12 @@ from celery._state import get_current_task
 from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.core.masking import NOTHING, Covered, Secret
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.jobs import Job
 from jobtracker.store.changes import NewJob, Notice, Report
-from jobtracker.store.writer import now_ms
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")

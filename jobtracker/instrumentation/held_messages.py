@@ -15,7 +15,7 @@ from celery.worker import state
 from celery.worker.control import Panel, inspect_command
 from celery.worker.request import Request
 
-from jobtracker.schemas.reports import HOLDS_COMMAND, Holding
+from jobtracker.schemas.workers import HOLDS_COMMAND, Holding
 
 MARK = "__jobtracker_tells__"
 """What a request class of ours has."""

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from jobtracker.broker.headers import REQUEST_ID_HEADER, called, sender, terms
+from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import Priority
 from jobtracker.core.masking import ArgumentRule, stored_when_sent
 from jobtracker.jobs.chains import in_order, is_body, kept, kept_options, rest_in, steps_of
 from jobtracker.jobs.dispatcher import withheld
-from jobtracker.schemas.jobs import job_and_run_of
 from jobtracker.store.changes import NewJob
 
 ACCUMULATE = "celery.accumulate"

@@ -14,8 +14,9 @@ from kombu.utils.json import dumps
 
 from jobtracker.broker.config import queue_of
 from jobtracker.broker.headers import SENT_HEADER
+from jobtracker.core.clock import now_ms
+from jobtracker.core.job import as_reason, job_and_run_of, task_id_of
 from jobtracker.core.lifecycle import Event, Outcome
-from jobtracker.core.reasons import as_reason
 from jobtracker.instrumentation.beat import due_entry
 from jobtracker.instrumentation.current_job import CurrentJob, job_of
 from jobtracker.instrumentation.message_parser import MessageReader
@@ -24,9 +25,7 @@ from jobtracker.instrumentation.task_filter import Scope
 from jobtracker.jobs.chains import steps_of
 from jobtracker.jobs.dispatcher import being_sent, priority_of
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import job_and_run_of, task_id_of
 from jobtracker.store.changes import NewJob, Notice, Report
-from jobtracker.store.writer import now_ms
 
 
 @dataclass

@@ -24,10 +24,11 @@ from redis.exceptions import RedisError
 
 from jobtracker.broker.headers import UNKNOWN, called, sender, sent, terms
 from jobtracker.broker.process_exit import end_of_process
+from jobtracker.core.clock import now_ms
 from jobtracker.core.declarations import DEFAULT, declaration_of, takes_results
+from jobtracker.core.job import and_also, as_reason, job_and_run_of, new_execution
 from jobtracker.core.lifecycle import Event, OnLost, Outcome, Status
 from jobtracker.core.masking import MASK, NOTHING, Secret, shortened, stored_when_begun, stored_when_sent, without
-from jobtracker.core.reasons import and_also, as_reason
 from jobtracker.instrumentation.current_job import CurrentJob, job_in, job_of, secrets_of
 from jobtracker.instrumentation.message_parser import Known
 from jobtracker.instrumentation.publish_signals import Publishing
@@ -40,10 +41,8 @@ from jobtracker.jobs.lost_executions import quarantined
 from jobtracker.jobs.result_backend import NOT_ASKED, Kept, ResultAsker, Silence, is_of_run_before
 from jobtracker.maintenance.unreported_ends import stored_result
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import job_and_run_of
 from jobtracker.store.changes import Change, NewJob, Notice, Report
 from jobtracker.store.keys import LET_GO, PROCESS_GONE
-from jobtracker.store.writer import new_execution, now_ms
 
 logger = logging.getLogger(__name__)
 

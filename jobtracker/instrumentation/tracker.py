@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from jobtracker.broker.config import queue_of_route
 from jobtracker.connection.client import connect
+from jobtracker.core.clock import now_ms
 from jobtracker.core.declarations import (
     DEFAULT,
     declaration_of,
@@ -25,6 +26,7 @@ from jobtracker.core.declarations import (
     tracked,
 )
 from jobtracker.core.masking import Keep
+from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
 from jobtracker.instrumentation.beat import Beat
 from jobtracker.instrumentation.held_messages import Holds, register, unregister
@@ -34,12 +36,12 @@ from jobtracker.jobs.dispatcher import SEND
 from jobtracker.maintenance.outbox_relay import Outbox
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.reports import Holding, JobType, Worker
+from jobtracker.schemas.job_types import JobType
+from jobtracker.schemas.workers import Holding, Worker
 from jobtracker.settings import Settings
 from jobtracker.store.job_types import Registry
-from jobtracker.store.leases import Leases, Repeater
+from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import expect_partitions
-from jobtracker.store.writer import now_ms
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kombu.utils.json import dumps, loads
 
-from jobtracker.schemas.jobs import job_and_run_of
+from jobtracker.core.job import job_and_run_of
 from jobtracker.store.reader import JobQueries, Loaded
 
 Signature = Mapping[str, Any]

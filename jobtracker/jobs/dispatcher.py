@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 from jobtracker.broker.config import broker_errors, broker_priorities, expect_queues, sent_together
 from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
 from jobtracker.connection.client import is_away
+from jobtracker.core.job import task_id_in, task_id_of, task_of
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.core.masking import ALL
 from jobtracker.errors import (
@@ -26,7 +27,6 @@ from jobtracker.errors import (
 )
 from jobtracker.jobs import chains
 from jobtracker.jobs.result_backend import ResultAsker, Silence, is_of_run_before
-from jobtracker.schemas.jobs import task_id_in, task_id_of, task_of
 from jobtracker.store.reader import JobQueries, Loaded
 
 SEND = "jobtracker.send"

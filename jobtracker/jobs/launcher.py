@@ -6,9 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jobtracker.core.clock import now_ms
+from jobtracker.core.job import as_reason, task_id_of
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Priority, Status
 from jobtracker.core.masking import NOTHING, stored_when_begun
-from jobtracker.core.reasons import as_reason
 from jobtracker.errors import (
     ArgumentsGoneError,
     IllegalTransitionError,
@@ -21,11 +22,11 @@ from jobtracker.errors import (
 from jobtracker.jobs import chains
 from jobtracker.jobs.dispatcher import AT_ONCE, Dispatcher, unrepeatable, withheld
 from jobtracker.jobs.propagation import Settlement
-from jobtracker.schemas.jobs import JobUpdate, SubJobCreate, custom_payload, task_id_of
+from jobtracker.schemas.jobs import JobUpdate, SubJobCreate, custom_payload
 from jobtracker.store.changes import Change, NewJob, News
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries, Loaded
-from jobtracker.store.writer import JobStore, now_ms
+from jobtracker.store.writer import JobStore
 
 _TRASH_BATCH = 500
 

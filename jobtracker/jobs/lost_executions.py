@@ -4,13 +4,12 @@ import logging
 
 from kombu.utils.json import dumps
 
+from jobtracker.core.job import and_also, as_reason, task_of
 from jobtracker.core.lifecycle import Event, OnLost
-from jobtracker.core.reasons import and_also, as_reason
 from jobtracker.jobs.dispatcher import unrepeatable
 from jobtracker.jobs.propagation import MOST_RELAUNCHES, Settlement
 from jobtracker.jobs.result_backend import NOT_ASKED
-from jobtracker.schemas.jobs import task_of
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 from jobtracker.store.changes import Change
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import LET_GO, PROCESS_GONE

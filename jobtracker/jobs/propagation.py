@@ -7,12 +7,11 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
+from jobtracker.core.job import as_reason, status_of, task_id_of
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.core.reasons import as_reason
 from jobtracker.errors import ArgumentsGoneError, BrokerUnavailableError, ResendingDisabledError, ResultGoneError
 from jobtracker.jobs import chains
 from jobtracker.jobs.dispatcher import Dispatcher, withheld
-from jobtracker.schemas.jobs import status_of, task_id_of
 from jobtracker.store.changes import Change, News, Verdict
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries, Loaded

@@ -1,10 +1,8 @@
 """A Redis-compatible server in a child process, for a first try and for tests: no installation, no container."""
 
-import errno
 import importlib
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -13,8 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from jobtracker.local.child_process import ChildProcess, ProcessError, go_on, never
+from jobtracker.local.ports import LOOPBACK, free_port, is_port_free, need_free_port
 
-_HOST = "127.0.0.1"
 _PORT_ATTEMPTS = 5
 _LOCK_PATIENCE_S = 1.0
 _ALLOCATOR = "glibc.malloc.tcache_count=1000"
@@ -22,42 +20,6 @@ _ALLOCATOR = "glibc.malloc.tcache_count=1000"
 at hand, and a script frees hundreds: with so many (34 MB at most) a call of a script takes a fifth less time.
 https://sourceware.org/glibc/manual/latest/html_node/Memory-Allocation-Tunables.html"""
 _ADVICE = "Point REDIS_URL at a Redis or Valkey server of your own instead."
-
-
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
-def is_port_free(port: int, host: str = _HOST) -> bool:
-    """Whether nobody listens on that port now; another hindrance is for the server itself to report."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        # As servers do: connections of an earlier server that are still closing don't hold the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error.errno != errno.EADDRINUSE
-    return True
-
-
-def need_free_port(port: int, host: str = _HOST, *, instead: str) -> None:
-    """Do nothing where that port is free.
-
-    Args:
-        port: The port.
-        host: Where somebody is to listen on it.
-        instead: What to do rather than to stop who listens there.
-
-    Raises:
-        ProcessError: It is taken; the error says what to do.
-    """
-    if not is_port_free(port, host):
-        raise ProcessError(f"Port {port} on {host} is taken: stop what listens there, or {instead}.")
 
 
 class EmbeddedRedis:
@@ -116,7 +78,7 @@ class EmbeddedRedis:
     @property
     def url(self) -> str:
         """The address for Redis clients, without a database number."""
-        return f"redis://{_HOST}:{self.port}"
+        return f"redis://{LOOPBACK}:{self.port}"
 
     @property
     def pid(self) -> int | None:
@@ -212,7 +174,7 @@ class EmbeddedRedis:
     def _start_on(self, port: int, binary: Path, lock_fd: int, on_wait: Callable[[], None]) -> ChildProcess:
         need_free_port(port, instead="choose another one for Redis")
         settings = {
-            "bind": _HOST,
+            "bind": LOOPBACK,
             "port": str(port),
             "protected-mode": "yes",
             "dir": str(self.data_dir),
@@ -284,7 +246,7 @@ def _answers(port: int, pid: int | None) -> bool:
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    client = redis.Redis(host=_HOST, port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
+    client = redis.Redis(host=LOOPBACK, port=port, socket_timeout=1, retry=Retry(NoBackoff(), 0))
     try:
         with client:
             info = client.info()

@@ -12,10 +12,11 @@ from celery import Celery
 from pydantic import Field, ValidationInfo, field_validator
 
 from jobtracker.broker.config import configure
+from jobtracker.core.net import is_loopback
 from jobtracker.errors import JobTrackerError
 from jobtracker.local.child_process import ProcessError
-from jobtracker.local.embedded_redis import need_free_port
-from jobtracker.settings import Settings, is_loopback
+from jobtracker.local.ports import need_free_port
+from jobtracker.settings import Settings
 
 
 class FlowerSettings(Settings):

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self
 
 from jobtracker.local.child_process import ChildProcess, ProcessError
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port, need_free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port, need_free_port
 from jobtracker.local.supervisor import Supervisor
 
 _APPLICATIONS = ("api/main.py", "workers/app.py")

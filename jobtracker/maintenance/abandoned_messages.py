@@ -20,11 +20,11 @@ from redis.exceptions import ResponseError
 
 from jobtracker.broker.config import connected, is_amqp
 from jobtracker.broker.message_search import Taken, TakenMessages, unacked_keys
+from jobtracker.core.job import job_and_run_of, task_id_in
 from jobtracker.core.lifecycle import Status
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import job_and_run_of, task_id_in
 from jobtracker.store.keys import Partition
 
 logger = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 from kombu.utils.json import dumps
 
+from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import SETTLED, Event
-from jobtracker.core.reasons import as_reason
 from jobtracker.diagnosis.collector import Enquiry
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.diagnosis.observations import Findings, Job

@@ -12,12 +12,11 @@ import logging
 from collections.abc import Collection, Sequence
 
 from jobtracker.broker.config import connected
+from jobtracker.core.job import as_reason, job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Event, Status
-from jobtracker.core.reasons import as_reason
 from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultGoneError
 from jobtracker.jobs.dispatcher import HANDED_OVER
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import job_and_run_of
 from jobtracker.store.functions import batched
 from jobtracker.store.keys import NOBODY
 

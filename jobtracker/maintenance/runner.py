@@ -16,8 +16,9 @@ from redis.exceptions import ResponseError
 
 from jobtracker.broker.config import backlogs, connected
 from jobtracker.connection.client import is_away
+from jobtracker.core.clock import now_ms
+from jobtracker.core.job import and_also, job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.core.reasons import and_also
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.jobs.lost_executions import UNANSWERED
 from jobtracker.jobs.result_backend import Silence
@@ -26,11 +27,10 @@ from jobtracker.maintenance.missing_messages import Astray, MissingMessages, set
 from jobtracker.maintenance.outbox_relay import Outbox
 from jobtracker.maintenance.unreported_ends import Ending, ResultBackend
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import job_and_run_of
 from jobtracker.store.changes import SettledIndex
 from jobtracker.store.functions import FencedError, batched
 from jobtracker.store.keys import LET_GO, NOBODY, PROCESS_GONE, Partition
-from jobtracker.store.writer import REMOVED_AT_ONCE, now_ms
+from jobtracker.store.writer import REMOVED_AT_ONCE
 
 logger = logging.getLogger(__name__)
 

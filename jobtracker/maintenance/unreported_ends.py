@@ -10,11 +10,10 @@ from kombu.utils.json import JSONEncoder, dumps
 
 from jobtracker.broker.process_exit import end_of_process
 from jobtracker.core.declarations import DEFAULT, declaration_of
+from jobtracker.core.job import as_reason, task_id_in, task_of
 from jobtracker.core.lifecycle import Event
-from jobtracker.core.reasons import as_reason
 from jobtracker.jobs.result_backend import ResultAsker, Silence, is_of_run_before
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import task_id_in, task_of
 
 logger = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import SETTLED, Event
-from jobtracker.schemas.jobs import from_ms
 
 
 class Step(StrEnum):

@@ -2,11 +2,9 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -21,7 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
+from jobtracker.core.clock import from_ms
+from jobtracker.core.job import name_of, status_of, task_id_in, task_of
+from jobtracker.core.lifecycle import FailurePolicy, Priority, Status, member_or
 from jobtracker.core.masking import ArgumentRule
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
@@ -66,11 +66,6 @@ TREE_LIMIT = 20_000
 JSON_DEPTH_LIMIT = 100
 """How deep payloads and results may nest. Together with the deepest tree of jobs an answer stays below the 255 levels
 at which pydantic's serializer gives up (pydantic-core, src/recursion_guard.rs)."""
-
-
-def from_ms(value: str | int | None) -> datetime | None:
-    """An aware datetime from milliseconds since the epoch."""
-    return datetime.fromtimestamp(int(value) / 1000, UTC) if value not in {None, ""} else None
 
 
 class Progress(BaseModel):
@@ -168,11 +163,11 @@ class JobSummary(BaseModel):
             "name": name_of(record),
             "job_type": record["type"],
             "status": status_of(record),
-            "priority": _known(Priority, get("priority"), Priority.NORMAL),
+            "priority": member_or(Priority, get("priority"), Priority.NORMAL),
             "reason": get("reason"),
             "progress": progress,
             "sub_job_counts": counts,
-            "failure_policy": _known(FailurePolicy, get("policy"), FailurePolicy.FAIL) if subs else None,
+            "failure_policy": member_or(FailurePolicy, get("policy"), FailurePolicy.FAIL) if subs else None,
             "parent_id": get("parent"),
             "sent_by": get("sent_by"),
             "next_id": get("next"),
@@ -412,61 +407,6 @@ class TimeRange(BaseModel):
     def high_ms(self) -> int | None:
         """The last whole millisecond of it."""
         return None if self.until is None else (self.until - _EPOCH) // _MS
-
-
-RUN_MARK = "~"
-"""Stands between a job's id and its run in the task ids of later runs."""
-
-_LATER_RUN = re.compile("[1-9][0-9]{0,8}")
-"""One spelling for each run: no two task ids mean the same run of the same job."""
-
-
-def task_id_of(job_id: str, run: int) -> str:
-    """The Celery task id of a job's run: the job's own id, from the second run on with the run behind it.
-
-    So every process, whatever it gets to see of a message, knows the job and the run from the task id alone.
-    """
-    return job_id if run <= 1 else f"{job_id}{RUN_MARK}{run}"
-
-
-def task_id_in(record: Mapping[str, str]) -> str:
-    """The Celery task id of a job's current run. Where Celery code has sent the job's own id again, it is that."""
-    run = int(record.get("run") or 0)
-    return record["id"] if record.get("reused") == str(run) else task_id_of(record["id"], run)
-
-
-def job_and_run_of(task_id: str) -> tuple[str, int]:
-    """The job and the run that a Celery task id belongs to; of the job's own id the first run (`task_id_in`)."""
-    job_id, mark, run = task_id.rpartition(RUN_MARK)
-    if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
-        return job_id, int(run)
-    return task_id, 1
-
-
-def name_of(record: Mapping[str, str]) -> str:
-    """The name of a record, for people."""
-    return record.get("name") or record.get("type") or record["id"]
-
-
-def task_of(record: Mapping[str, str]) -> str:
-    """The name of the Celery task of a record."""
-    return record.get("task", record.get("type", ""))
-
-
-def status_of(record: Mapping[str, str]) -> Status:
-    """The status of a record; of one that a newer release has introduced, what is nearest."""
-    nearest = Status.FAILED if record.get("finished") else Status.RUNNING if record.get("started") else Status.PENDING
-    return _known(Status, record["status"], nearest)
-
-
-_Known = TypeVar("_Known", bound=StrEnum)
-
-
-def _known(kind: type[_Known], value: str | None, otherwise: _Known) -> _Known:
-    try:
-        return kind(value or "")
-    except ValueError:
-        return otherwise
 
 
 def _sub_jobs_of(job: Any) -> Any:

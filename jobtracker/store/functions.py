@@ -19,8 +19,8 @@ from redis.exceptions import ConnectionError, MovedError, ResponseError, Timeout
 
 from jobtracker.connection.client import RedisClient, give_back, is_away
 from jobtracker.connection.cluster import ClusterClient
+from jobtracker.core.job import RUN_MARK
 from jobtracker.core.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Priority
-from jobtracker.schemas.jobs import RUN_MARK
 from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.store.keys import LET_GO, MOST_QUEUES, NOBODY, PREFIXES, RECORD_FIELDS, SCHEMA
 

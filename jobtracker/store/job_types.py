@@ -7,10 +7,11 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jobtracker.connection.client import RedisClient
+from jobtracker.core.job import task_of
 from jobtracker.core.masking import ALL, MASK, ArgumentRule
 from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
-from jobtracker.schemas.jobs import task_of
-from jobtracker.schemas.reports import JobType, read
+from jobtracker.schemas.job_types import JobType
+from jobtracker.store.decode import read
 from jobtracker.store.keys import Keys
 
 CUSTOM = "custom"

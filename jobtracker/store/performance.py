@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from jobtracker.schemas.metrics import Durations, Performance
+from jobtracker.schemas.stats import Durations, Performance
 from jobtracker.store.histograms import Histogram, Settled
 
 

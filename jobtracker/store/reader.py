@@ -10,13 +10,15 @@ import msgpack
 from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient, server_ms
+from jobtracker.core.clock import from_ms
+from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Priority, Status
 from jobtracker.core.masking import ArgumentRule
 from jobtracker.errors import JobNotFoundError
 from jobtracker.schemas.filters import Cursor, JobFilter, Plan, Sort, plan
 from jobtracker.schemas.history import HistoryEntry, history_of
-from jobtracker.schemas.jobs import Job, JobPage, JobSummary, JobTree, LogLine, from_ms, job_and_run_of
-from jobtracker.schemas.metrics import FlowPoint, JobCount, Performance
+from jobtracker.schemas.jobs import Job, JobPage, JobSummary, JobTree, LogLine
+from jobtracker.schemas.stats import FlowPoint, JobCount, Performance
 from jobtracker.store.functions import Library, batched
 from jobtracker.store.job_json import failed_page_json, page_json, to_json
 from jobtracker.store.job_types import Registry

@@ -14,8 +14,8 @@ from typing import Any
 from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient, server_of
+from jobtracker.core.job import job_and_run_of
 from jobtracker.errors import BeingMovedError, JobTrackerError
-from jobtracker.schemas.jobs import job_and_run_of
 from jobtracker.store.functions import CHECKED_EVERY_S, batched
 from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition

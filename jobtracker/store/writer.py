@@ -5,17 +5,16 @@ The tables of `lifecycle` and `keys` are rendered into them: Lua and Python can'
 
 import copy
 import json
-import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 from jobtracker.connection.client import RedisClient
+from jobtracker.core.clock import now_ms
+from jobtracker.core.job import job_and_run_of, name_of
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.errors import TreeNotRecordedError
-from jobtracker.schemas.jobs import job_and_run_of, name_of
 from jobtracker.store.changes import Change, Expired, NewJob, News, SettledIndex, Turn, Verdict
 from jobtracker.store.functions import Call, Library, PendingCalls, batched
 from jobtracker.store.keys import Keys, Partition
@@ -44,16 +43,6 @@ _VERBS = (
     "commit",
     "many",
 )
-
-
-def now_ms() -> int:
-    """The time, in milliseconds since the epoch (UTC)."""
-    return time.time_ns() // 1_000_000
-
-
-def new_execution(incarnation: str) -> str:
-    """The id of an execution that begins now, on a worker; the store reads when and where in it (lua/ledger.lua)."""
-    return f"{now_ms()}-{incarnation}-{os.urandom(4).hex()}"
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,10 @@ from workers_under_test import broker_settings
 
 from jobtracker.broker.config import SHIPPED_QUEUE
 from jobtracker.local.child_process import ChildProcess
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.local.flower import FlowerSettings
-from jobtracker.schemas.reports import JobType
+from jobtracker.local.ports import free_port
+from jobtracker.schemas.job_types import JobType
 from jobtracker.settings import SettingsError
 from jobtracker.store.job_types import Registry
 

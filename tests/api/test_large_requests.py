@@ -16,7 +16,7 @@ import pytest
 from serving import Api, eventually, fields_of, job, problem_of, running_api
 
 from jobtracker.core.declarations import payload_schema
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 from jobtracker.store.job_types import Registry
 from workers.app import app
 

@@ -9,9 +9,9 @@ import pytest
 from sample_jobs import create_in, create_parent, report
 from serving import Api, fields_of, running_api
 
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.store.writer import now_ms
 
 BEGAN_MS = now_ms() - 3_600_000
 """When the first job was created; each further one a minute later, and settled another thirty seconds later."""

@@ -14,7 +14,7 @@ from recount import keys_of, recount
 from serving import SETTLED, Api, Json, eventually, job, running_api
 from workers_under_test import Project, new_project
 
-from jobtracker.schemas.jobs import job_and_run_of
+from jobtracker.core.job import job_and_run_of
 
 pytestmark = pytest.mark.thorough
 

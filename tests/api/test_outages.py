@@ -17,7 +17,8 @@ from api.settings import ApiSettings
 from jobtracker import ApiUnavailableError, Client
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 from jobtracker.runtime import Tracking
 
 pytestmark = pytest.mark.thorough

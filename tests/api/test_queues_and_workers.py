@@ -17,7 +17,7 @@ from jobtracker import Tracker
 from jobtracker.broker.config import SHIPPED_QUEUE
 from jobtracker.cli.app import app
 from jobtracker.local.child_process import ChildProcess
-from jobtracker.schemas.reports import JobType
+from jobtracker.schemas.job_types import JobType
 from jobtracker.store.job_types import Registry
 
 SOLO_DB = 13

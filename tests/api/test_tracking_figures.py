@@ -9,8 +9,8 @@ from recount import recount
 from sample_jobs import create_job
 from serving import Api, Json, fields_of, job, parent, waiting
 
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
-from jobtracker.store.writer import now_ms
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

@@ -13,7 +13,7 @@ from pytest_celery import DEFAULT_WORKER_CONTAINER_TIMEOUT, DEFAULT_WORKER_VOLUM
 from pytest_docker_tools import container, fxtr
 
 from jobtracker import Settings, Tracker
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.testing.apps import disconnect
 
 WORKER_SETTINGS = {"LEASE_LOST_S": "1.5", "LEASE_RENEW_S": "0.3", "REAP_INTERVAL_S": "0.2"}

@@ -13,8 +13,8 @@ from chaos.journal import BEGAN, KILLS, Line
 from chaos.load import Act, Book
 from chaos.orders import Node, Order
 from chaos.stack import BEHIND_S, WORKERS, Harm, Hit, consumers_of
+from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import Event, Status
-from jobtracker.schemas.jobs import task_id_of
 from jobtracker.store.reader import JobQueries
 
 _NOTICE_S = 4.0

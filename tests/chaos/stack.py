@@ -18,7 +18,8 @@ from chaos.journal import EPOCH_VARIABLE, VARIABLE, epoch_s
 from chaos.proxy import Mood, put_into
 from jobtracker.connection.client import connect
 from jobtracker.local.child_process import ChildProcess, ProcessError
-from jobtracker.local.embedded_redis import EmbeddedRedis, free_port, is_port_free
+from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port, is_port_free
 from jobtracker.settings import Settings
 from jobtracker.store.keys import Keys
 from jobtracker.store.leases import Leases

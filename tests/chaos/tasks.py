@@ -9,7 +9,7 @@ from celery import Task, chain, chord, group, shared_task
 
 from chaos.journal import ASKED_TO_RETRY, BEGAN, KILLS, RAISED, REPLACED, RETURNED, STOPPED, did, executions_of
 from jobtracker import current_job, tracked
-from jobtracker.schemas.jobs import job_and_run_of
+from jobtracker.core.job import job_and_run_of
 
 RETRY_S = 0.2
 _STEP_S = 0.05

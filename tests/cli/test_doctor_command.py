@@ -9,7 +9,7 @@ from sample_jobs import create_in
 
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Status
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.store.writer import JobStore
 
 NO_API = "http://127.0.0.1:9"

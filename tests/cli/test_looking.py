@@ -13,7 +13,7 @@ from serving import Api, Json, job, parent, waiting
 
 from jobtracker.cli.jobs import list_
 from jobtracker.core.lifecycle import Event
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 LONG = "A name that is much longer than a terminal is wide, " * 3

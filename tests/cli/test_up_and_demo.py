@@ -12,7 +12,7 @@ import httpx
 import pytest
 from liveness import is_alive, processes_below, wait_until
 
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

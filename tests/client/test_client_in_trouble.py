@@ -14,7 +14,7 @@ from serving import running_api
 from jobtracker import ApiError, ApiUnavailableError, JobNotFoundError, JobTimeoutError
 from jobtracker.client import flows
 from jobtracker.client.calls import Call
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import Job
 
 pytestmark = pytest.mark.thorough

@@ -21,7 +21,7 @@ from serving import ROOT, waiting
 
 from api.settings import ApiSettings
 from jobtracker import Client, Status
-from jobtracker.local.embedded_redis import free_port
+from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import Job
 from jobtracker.store.keys import Keys
 

@@ -12,12 +12,12 @@ from recount import recount
 from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
 from jobtracker.connection.client import connect
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Priority, Status
 from jobtracker.doctor.recount import Recount
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
-from jobtracker.store.writer import now_ms
 
 pytestmark = pytest.mark.thorough
 

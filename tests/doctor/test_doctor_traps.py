@@ -10,6 +10,7 @@ from redis import Redis
 from sample_jobs import a_worker, create_job, new_job
 from workers_under_test import Project, broker_settings, eventually, new_project
 
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.doctor.answers import TaskInfo, seconds
@@ -19,8 +20,7 @@ from jobtracker.doctor.findings import Examination
 from jobtracker.doctor.server_traps import persistence_fails
 from jobtracker.doctor.traps import visibility_timeouts_differ
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.schemas.reports import JobType
-from jobtracker.store.writer import now_ms
+from jobtracker.schemas.job_types import JobType
 
 pytestmark = pytest.mark.thorough
 

@@ -1,4 +1,4 @@
-"""Figures of many jobs: how many there are, how long they take, how they flow."""
+"""Figures of many jobs, by group and by time."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.schemas.jobs import JobSummary
 
 
 @dataclass(slots=True)
@@ -58,3 +59,42 @@ class FlowPoint(BaseModel):
     completed: int = 0
     failed: int = 0
     cancelled: int = 0
+
+
+class Group(BaseModel):
+    """The jobs of one type or priority."""
+
+    total: int
+    by_status: dict[Status, int]
+
+
+class Stats(BaseModel):
+    """All jobs in figures; exact."""
+
+    total: int
+    by_status: dict[Status, int]
+    by_type: dict[str, int]
+    by_priority: dict[Priority, int]
+
+
+class PerformanceReport(BaseModel):
+    """How the jobs did that settled in a window."""
+
+    since: datetime = Field(description="The window begins with this hour.")
+    until: datetime
+    overall: Performance
+    by_type: dict[str, Performance]
+
+
+class Throughput(BaseModel):
+    """What happened, bucket by bucket, the empty ones too."""
+
+    bucket_minutes: int
+    points: list[FlowPoint]
+
+
+class ActiveJobs(BaseModel):
+    """Jobs that run or wait for their next attempt, the longest first."""
+
+    total: int
+    jobs: list[JobSummary]

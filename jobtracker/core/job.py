@@ -1,0 +1,72 @@
+"""What a job is called: its id, its task ids, its names; and the reasons that it gives."""
+
+import os
+import re
+from collections.abc import Mapping
+
+from jobtracker.core.clock import now_ms
+from jobtracker.core.lifecycle import Status, member_or
+
+RUN_MARK = "~"
+"""Stands between a job's id and its run in the task ids of later runs."""
+
+
+_LATER_RUN = re.compile("[1-9][0-9]{0,8}")
+"""One spelling for each run: no two task ids mean the same run of the same job."""
+
+
+def task_id_of(job_id: str, run: int) -> str:
+    """The Celery task id of a job's run: the job's own id, from the second run on with the run behind it.
+
+    So every process, whatever it gets to see of a message, knows the job and the run from the task id alone.
+    """
+    return job_id if run <= 1 else f"{job_id}{RUN_MARK}{run}"
+
+
+def task_id_in(record: Mapping[str, str]) -> str:
+    """The Celery task id of a job's current run. Where Celery code has sent the job's own id again, it is that."""
+    run = int(record.get("run") or 0)
+    return record["id"] if record.get("reused") == str(run) else task_id_of(record["id"], run)
+
+
+def job_and_run_of(task_id: str) -> tuple[str, int]:
+    """The job and the run that a Celery task id belongs to; of the job's own id the first run (`task_id_in`)."""
+    job_id, mark, run = task_id.rpartition(RUN_MARK)
+    if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
+        return job_id, int(run)
+    return task_id, 1
+
+
+def name_of(record: Mapping[str, str]) -> str:
+    """The name of a record, for people."""
+    return record.get("name") or record.get("type") or record["id"]
+
+
+def task_of(record: Mapping[str, str]) -> str:
+    """The name of the Celery task of a record."""
+    return record.get("task", record.get("type", ""))
+
+
+def status_of(record: Mapping[str, str]) -> Status:
+    """The status of a record; of one that a newer release has introduced, what is nearest."""
+    nearest = Status.FAILED if record.get("finished") else Status.RUNNING if record.get("started") else Status.PENDING
+    return member_or(Status, record["status"], nearest)
+
+
+def new_execution(incarnation: str) -> str:
+    """The id of an execution that begins now, on a worker; the store reads when and where in it (lua/ledger.lua)."""
+    return f"{now_ms()}-{incarnation}-{os.urandom(4).hex()}"
+
+
+REASON_CHARS = 300
+
+
+def as_reason(text: str) -> str:
+    """A text as a reason; one that is too long ends with "…"."""
+    return text if len(text) <= REASON_CHARS else text[: REASON_CHARS - 1].rstrip() + "…"
+
+
+def and_also(text: str, more: str) -> str:
+    """A reason that says one thing more, for which a text that is too long is cut."""
+    room = REASON_CHARS - len(more) - 2
+    return f"{text if len(text) <= room else text[: room - 1].rstrip() + '…'}; {more}"
