@@ -95,7 +95,7 @@ test-thorough: $(INSTALLED) ## Run the long tests, and those of what fails meanw
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m thorough $(ARGS)
 
 test-bench: $(INSTALLED) ## Run each part of the benchmark once, small
-	@$(BIN)/python -m pytest -n 2 tests/check_bench.py $(ARGS)
+	@$(BIN)/python -m pytest -n 2 tests/bench/check_bench.py $(ARGS)
 
 test-compose: $(INSTALLED) engine ## Build the image and try it in containers of its own, which it removes in the end
 	@COMPOSE='$(COMPOSE)' $(BIN)/python -m pytest -v tests/compose/check_stack.py $(ARGS)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from recount import keys_of
+from support.recount import keys_of
 
 from bench.cluster import Cluster
 from jobtracker.connection.client import RedisClient, connect
@@ -15,7 +15,7 @@ from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 
-pytest_plugins = ["workers_under_test", "api_under_test", "tables_under_test", "pytester"]
+pytest_plugins = ["support.workers_under_test", "support.api_under_test", "support.tables_under_test", "pytester"]
 
 settings.register_profile("local", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, database=None, print_blob=True)
@@ -82,27 +82,27 @@ def queries(client: RedisClient, keys: Keys) -> JobQueries:
 
 
 _LONGEST_FIRST = (
-    "tests/test_parity.py",
-    "tests/test_celery_losses.py",
-    "tests/test_dying.py",
-    "tests/test_services.py",
+    "tests/instrumentation/test_parity.py",
+    "tests/instrumentation/test_celery_losses.py",
+    "tests/instrumentation/test_dying.py",
+    "tests/local/test_services.py",
     "tests/api/test_flower.py",
     "tests/api/test_openapi_conformance.py",
-    "tests/test_redis_away.py",
+    "tests/reporting/test_redis_away.py",
     "tests/cli/test_up_and_demo.py",
-    "tests/test_celery_ends.py",
-    "tests/test_missing.py",
+    "tests/instrumentation/test_celery_ends.py",
+    "tests/maintenance/test_missing.py",
     "tests/api/test_rabbitmq.py",
-    "tests/test_thousand_jobs.py",
+    "tests/jobs/test_thousand_jobs.py",
     "tests/api/test_hostile_input.py",
-    "tests/test_explain.py",
+    "tests/diagnosis/test_explain.py",
     "tests/api/test_many_at_once.py",
     "tests/api/test_outages.py",
-    "tests/test_redelivery.py",
+    "tests/broker/test_redelivery.py",
     "tests/api/test_api_settings.py",
-    "tests/test_pools.py",
-    "tests/test_pages.py",
-    "tests/test_store_machine.py",
+    "tests/instrumentation/test_pools.py",
+    "tests/store/test_pages.py",
+    "tests/store/test_store_machine.py",
     "tests/doctor/test_doctor_recount.py",
     "tests/workers/test_document_analysis.py",
     "tests/cli/test_api_and_worker.py",

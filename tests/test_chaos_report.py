@@ -50,14 +50,14 @@ def test_every_kind_of_fault_is_listed_whether_it_occurred_or_not():
     }
 
 
-HERE = Path(__file__).parent
-ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])}
+TESTS = Path(__file__).parent
+ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
 
 
 def test_the_judge_finds_what_can_not_be_and_nothing_else(redis_server: EmbeddedRedis):
     told = subprocess.run(
         [sys.executable, "-m", "chaos.rehearsal", redis_server.url],
-        cwd=HERE,
+        cwd=TESTS,
         env=ENV,
         capture_output=True,
         text=True,

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import pytest
 from celery import Celery
 from redis.exceptions import ConnectionError as RedisConnectionError
-from servers import PASSWORD, Certificate, TlsRedis
-from serving import Api, job, parent, running_api, running_worker
+from support.servers import PASSWORD, Certificate, TlsRedis
+from support.serving import Api, job, parent, running_api, running_worker
 
 from jobtracker import Settings
 from jobtracker.broker.config import SHIPPED_QUEUE, broker_errors, configure

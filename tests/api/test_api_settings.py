@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from serving import ROOT, environment, lines_of, running_api
+from support.serving import ROOT, environment, lines_of, running_api
 
 from api.settings import ApiSettings
 from jobtracker.local.flower import FlowerSettings

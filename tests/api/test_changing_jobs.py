@@ -1,7 +1,7 @@
 """PUT /api/jobs/{id}: changing a job, and reporting on one that runs outside of Celery."""
 
 import pytest
-from serving import Api, Json, fields_of, job, parent
+from support.serving import Api, Json, fields_of, job, parent
 
 RUNNING = {"status": "running"}
 COMPLETED = {"status": "completed", "result": {"pages": 3}}

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confined_work import LONG_TEXT, confined_processes
-from liveness import is_alive, wait_until
-from serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker
+from support.confined_work import LONG_TEXT, confined_processes
+from support.liveness import is_alive, wait_until
+from support.serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker
 
 from jobtracker.local.child_process import ChildProcess
 from jobtracker.local.embedded_redis import EmbeddedRedis

@@ -1,7 +1,7 @@
 """POST /api/jobs/ and /api/jobs/with-subjobs."""
 
 import pytest
-from serving import Json, fields_of, job, parent, problem_of
+from support.serving import Json, fields_of, job, parent, problem_of
 
 from jobtracker.schemas.jobs import DEPTH_LIMIT
 

@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-from documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
-from serving import SHIPPED_DOCUMENTS, Api, Json
+from support.documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
+from support.serving import SHIPPED_DOCUMENTS, Api, Json
 
 
 def curl(api: Api, command: str) -> httpx.Response:

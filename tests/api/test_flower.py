@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import PATIENCE_S, ROOT, Api, Json, environment, eventually, job, running, running_api
-from workers_under_test import broker_settings
+from support.serving import PATIENCE_S, ROOT, Api, Json, environment, eventually, job, running, running_api
+from support.workers_under_test import broker_settings
 
 from jobtracker.broker.config import SHIPPED_QUEUE
 from jobtracker.local.child_process import ChildProcess

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from serving import PATIENCE_S, ROOT, Api, environment, eventually, fields_of, running, running_api
+from support.serving import PATIENCE_S, ROOT, Api, environment, eventually, fields_of, running, running_api
 
 from jobtracker.local.embedded_redis import EmbeddedRedis
 

@@ -12,9 +12,9 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recount import recount
-from sample_jobs import create_in
-from serving import Api, Json, fields_of, job, problem_of
+from support.recount import recount
+from support.sample_jobs import create_in
+from support.serving import Api, Json, fields_of, job, problem_of
 
 from jobtracker.core.lifecycle import Status
 from jobtracker.schemas.jobs import JSON_DEPTH_LIMIT, TREE_LIMIT

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import Api, eventually, fields_of, job, problem_of, running_api
+from support.serving import Api, eventually, fields_of, job, problem_of, running_api
 
 from jobtracker.core.declarations import payload_schema
 from jobtracker.schemas.job_types import JobType

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_jobs import create_in, create_parent, report
-from serving import Api, fields_of, running_api
+from support.sample_jobs import create_in, create_parent, report
+from support.serving import Api, fields_of, running_api
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Status

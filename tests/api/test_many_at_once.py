@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from raw_records import stored
-from recount import keys_of, recount
-from serving import SETTLED, Api, Json, eventually, job, running_api
-from workers_under_test import Project, new_project
+from support.raw_records import stored
+from support.recount import keys_of, recount
+from support.serving import SETTLED, Api, Json, eventually, job, running_api
+from support.workers_under_test import Project, new_project
 
 from jobtracker.core.job import job_and_run_of
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from celery import Celery, chain, chord, group
-from recount import keys_of
 from redis.client import NEVER_DECODE
-from serving import Api, Json, fields_of, job, running_api
-from workers_under_test import Project, eventually, new_project
+from support.recount import keys_of
+from support.serving import Api, Json, fields_of, job, running_api
+from support.workers_under_test import Project, eventually, new_project
 
 from jobtracker import Status, Tracker
 from jobtracker.core.masking import MASK

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from serving import ROOT, Json
+from support.serving import ROOT, Json
 
 DOCUMENTED = {
     ("POST", "/api/jobs/"),

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from recount import recount
+from support.recount import recount
 
 pytestmark = pytest.mark.thorough
 CONFIG = Path(__file__).with_name("schemathesis.toml")

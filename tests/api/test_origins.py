@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from sample_jobs import create_in
-from serving import Api, problem_of, running_api
+from support.sample_jobs import create_in
+from support.serving import Api, problem_of, running_api
 
 from api.settings import ApiSettings
 from jobtracker.core.lifecycle import Status

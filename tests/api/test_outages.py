@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from recount import recount
-from serving import Api, Json, eventually, job, parent, problem_of, running_api, waiting
+from support.recount import recount
+from support.serving import Api, Json, eventually, job, parent, problem_of, running_api, waiting
 
 from api.sending import celery_app
 from api.settings import ApiSettings

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from serving import eventually, fields_of, job, problem_of, running_api
+from support.serving import eventually, fields_of, job, problem_of, running_api
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
-from serving import SHIPPED_DOCUMENTS, Api, Json, eventually, job, running_api, running_worker, waiting
+from support.serving import SHIPPED_DOCUMENTS, Api, Json, eventually, job, running_api, running_worker, waiting
 from typer.testing import CliRunner
 
 from jobtracker import Tracker

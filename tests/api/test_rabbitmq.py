@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import amqp
 import pytest
 from celery import Celery
-from servers import OTHER_HOST, PASSWORD, USER, Certificate, RabbitMQ
-from serving import Api, Json, eventually, job, parent, problem_of, running_api, running_worker, waiting
+from support.servers import OTHER_HOST, PASSWORD, USER, Certificate, RabbitMQ
+from support.serving import Api, Json, eventually, job, parent, problem_of, running_api, running_worker, waiting
 
 from jobtracker import Settings
 from jobtracker.broker.config import SHIPPED_QUEUE, broker_errors, configure

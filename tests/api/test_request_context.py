@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from serving import eventually, job, lines_of, problem_of, running_api, waiting
+from support.serving import eventually, job, lines_of, problem_of, running_api, waiting
 
 from jobtracker.core.version import package_version
 

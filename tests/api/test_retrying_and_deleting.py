@@ -3,7 +3,7 @@
 import uuid
 
 import pytest
-from serving import Api, Json, job, parent, waiting
+from support.serving import Api, Json, job, parent, waiting
 
 
 @pytest.fixture

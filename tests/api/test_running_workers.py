@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker, waiting
+from support.serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api, running_worker, waiting
 
 from jobtracker.local.child_process import ChildProcess
 

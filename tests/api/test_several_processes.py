@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from liveness import is_alive, processes_below
-from sample_jobs import create_job
-from serving import Api, eventually, lines_of, running_api
+from support.liveness import is_alive, processes_below
+from support.sample_jobs import create_job
+from support.serving import Api, eventually, lines_of, running_api
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells in /proc whose child a process is")
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
-from api_under_test import QUIET_DB
-from serving import Api, Json, eventually, fields_of, job, parent, waiting
+from support.api_under_test import QUIET_DB
+from support.serving import Api, Json, eventually, fields_of, job, parent, waiting
 
 ENDLESS = {"task": "workers.wait", "kwargs": {"seconds": 60, "steps": 1200}}
 DEAF = {"task": "workers.wait", "kwargs": {"seconds": 60, "steps": 1}}

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from sample_jobs import create_in
-from serving import fields_of, job, problem_of
+from support.sample_jobs import create_in
+from support.serving import fields_of, job, problem_of
 
 from jobtracker.core.lifecycle import Status
 

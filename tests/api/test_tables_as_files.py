@@ -2,7 +2,7 @@
 
 import hashlib
 
-from serving import job
+from support.serving import job
 
 ROWS = [{"n": number, "text": "x" * 20} for number in range(3_000)]
 

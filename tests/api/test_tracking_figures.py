@@ -5,9 +5,9 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from recount import recount
-from sample_jobs import create_job
-from serving import Api, Json, fields_of, job, parent, waiting
+from support.recount import recount
+from support.sample_jobs import create_job
+from support.serving import Api, Json, fields_of, job, parent, waiting
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event

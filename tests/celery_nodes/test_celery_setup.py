@@ -1,7 +1,7 @@
 """Tracking in a setup of pytest-celery's: the same suite on local processes and on containers."""
 
 from celery import chord
-from workers_under_test import eventually
+from support.workers_under_test import eventually
 
 from jobtracker import JobNotFoundError, Status
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
-from servers import RABBITMQ_PATH
+from support.servers import RABBITMQ_PATH
 
 from chaos.run import Wanted, run
 from chaos.stack import BROKERS, Broker, clock_library

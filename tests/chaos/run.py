@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recount import recount
 from redis import RedisError
+from support.recount import recount
 
 from api.sending import SendingCelery
 from chaos import journal

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
-from servers import RabbitMQ
+from support.servers import RabbitMQ
 
 from chaos.application import CALLED_QUEUE, DEADLY_QUEUE, LIMITED_QUEUE, PREFETCH_VARIABLE, QUEUE
 from chaos.journal import EPOCH_VARIABLE, VARIABLE, epoch_s

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from commands import lines
-from liveness import wait_until
-from serving import Api, environment, job, running, running_api
+from support.commands import lines
+from support.liveness import wait_until
+from support.serving import Api, environment, job, running, running_api
 
 OWN_APP = """
 from celery import Celery

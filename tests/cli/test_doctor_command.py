@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from commands import run
-from recount import recount
-from sample_jobs import create_in
+from support.commands import run
+from support.recount import recount
+from support.sample_jobs import create_in
 
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Status

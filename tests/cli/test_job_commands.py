@@ -4,8 +4,8 @@ import json
 import uuid
 
 import pytest
-from commands import document, lines, refusal
-from serving import Api, job, parent
+from support.commands import document, lines, refusal
+from support.serving import Api, job, parent
 
 from jobtracker.core.lifecycle import Event
 from jobtracker.store.changes import NewJob

@@ -6,10 +6,10 @@ import re
 import time
 
 import pytest
-from commands import WIDTH, document, lines, refusal, run
 from rich.cells import cell_len
-from sample_jobs import START_MS, create_job
-from serving import Api, Json, job, parent, waiting
+from support.commands import WIDTH, document, lines, refusal, run
+from support.sample_jobs import START_MS, create_job
+from support.serving import Api, Json, job, parent, waiting
 
 from jobtracker.cli.jobs import list_
 from jobtracker.core.lifecycle import Event

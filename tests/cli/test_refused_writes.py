@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from commands import run
 from redis import Redis
 from redis.exceptions import ResponseError
-from serving import Api, Json, eventually, job, problem_of, running_api
+from support.commands import run
+from support.serving import Api, Json, eventually, job, problem_of, running_api
 
 from jobtracker.connection.write_rejection import find_refusal, refusal_of
 from jobtracker.local.embedded_redis import EmbeddedRedis

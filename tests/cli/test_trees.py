@@ -3,8 +3,8 @@
 import io
 
 import pytest
-from job_trees import job
 from rich.console import Console
+from support.job_trees import job
 
 from jobtracker.cli.trees import draw_tree, outcome, walk
 from jobtracker.schemas.jobs import JobTree

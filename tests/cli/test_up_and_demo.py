@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from liveness import is_alive, processes_below, wait_until
+from support.liveness import is_alive, processes_below, wait_until
 
 from jobtracker.local.ports import free_port
 

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from commands import lines, refusal, run
-from liveness import wait_until
-from serving import Api, job, parent, waiting
+from support.commands import lines, refusal, run
+from support.liveness import wait_until
+from support.serving import Api, job, parent, waiting
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 

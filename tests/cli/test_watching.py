@@ -2,8 +2,8 @@
 
 import io
 
-from job_trees import job
 from rich.console import Console
+from support.job_trees import job
 
 from jobtracker.cli.watching import LiveBars, StatusLines, tree_view
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from clients_under_test import KINDS, AnyClient
-from serving import Api
+from support.clients_under_test import KINDS, AnyClient
+from support.serving import Api
 
 Connect = Callable[..., AnyClient]
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Self
 
 import pytest
-from serving import running_api
+from support.serving import running_api
 
 from jobtracker import ApiError, ApiUnavailableError, JobNotFoundError, JobTimeoutError
 from jobtracker.client import flows

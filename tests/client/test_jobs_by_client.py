@@ -4,7 +4,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from serving import ROOT, Json, waiting
+from support.serving import ROOT, Json, waiting
 
 from jobtracker import (
     IllegalTransitionError,

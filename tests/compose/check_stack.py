@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 import pytest
-from documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
-from liveness import wait_until
-from serving import ROOT, waiting
+from support.documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
+from support.liveness import wait_until
+from support.serving import ROOT, waiting
 
 from api.settings import ApiSettings
 from jobtracker import Client, Status

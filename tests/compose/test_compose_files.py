@@ -6,7 +6,7 @@ import stat
 import subprocess
 
 import pytest
-from serving import ROOT
+from support.serving import ROOT
 
 README = (ROOT / "README.md").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()

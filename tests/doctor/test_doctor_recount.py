@@ -7,9 +7,9 @@ from typing import Self
 
 import pytest
 from celery import Celery
-from raw_records import alter, stored
-from recount import recount
-from sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
+from support.raw_records import alter, stored
+from support.recount import recount
+from support.sample_jobs import START_MS, bring_to, create_in, create_job, create_parent, new_job, report
 
 from jobtracker.connection.client import connect
 from jobtracker.core.clock import now_ms

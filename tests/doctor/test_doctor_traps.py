@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 from redis import Redis
-from sample_jobs import a_worker, create_job, new_job
-from workers_under_test import Project, broker_settings, eventually, new_project
+from support.sample_jobs import a_worker, create_job, new_job
+from support.workers_under_test import Project, broker_settings, eventually, new_project
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from confined_work import LONG_TEXT, confined_processes
-from liveness import is_alive, wait_until
+from support.confined_work import LONG_TEXT, confined_processes
+from support.liveness import is_alive, wait_until
 
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle, run_confined

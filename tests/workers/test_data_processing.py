@@ -5,7 +5,7 @@ from tempfile import gettempdir
 
 import pytest
 from pydantic import ValidationError
-from tables_under_test import ROWS, STEPS, process, rows
+from support.tables_under_test import ROWS, STEPS, process, rows
 
 from workers.errors import (
     InputError,

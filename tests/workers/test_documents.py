@@ -1,9 +1,9 @@
 import os
 
 import pytest
-from docx_files import archive, document, paragraph
 from pydantic import ValidationError
 from pypdf import PdfReader, PdfWriter
+from support.docx_files import archive, document, paragraph
 
 from workers.documents import Document, DocumentInput
 from workers.errors import InputError, NameRefusedError, NotFoundError, TooLargeError, UnreadableError

@@ -4,7 +4,7 @@ from zipfile import ZIP_BZIP2
 
 import docx
 import pytest
-from docx_files import STRICT, archive, cell, document, docx_file, paragraph
+from support.docx_files import STRICT, archive, cell, document, docx_file, paragraph
 
 from workers.errors import TooLargeError, UnreadableError
 from workers.folder import SAMPLE_DOCUMENTS_DIR

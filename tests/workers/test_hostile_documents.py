@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from docx_files import archive, document, docx_file, paragraph, styles
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from small_bombs import BOMBS, pdf_file
+from support.docx_files import archive, document, docx_file, paragraph, styles
+from support.small_bombs import BOMBS, pdf_file
 
 from workers.analysis.report import AnalysisType, analyse
 from workers.documents import Document

@@ -4,8 +4,8 @@ import json
 from contextlib import suppress
 
 import pytest
-from confined_work import confined_processes
-from small_bombs import BOMBS
+from support.confined_work import confined_processes
+from support.small_bombs import BOMBS
 
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle, run_confined

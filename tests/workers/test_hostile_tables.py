@@ -11,7 +11,7 @@ import duckdb
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tables_under_test import process, rows
+from support.tables_under_test import process, rows
 
 from workers.errors import InputError, UnreadableError
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from doubling import MAX_RATIO, doubling_ratio
+from support.doubling import MAX_RATIO, doubling_ratio
 
 import workers.entities
 import workers.recognition

@@ -9,9 +9,9 @@ from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
-from doubling import MAX_RATIO, doubling_ratio
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+from support.doubling import MAX_RATIO, doubling_ratio
 
 from workers.analysis.findings import merge_findings
 from workers.analysis.key_phrases import find_key_phrases

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from pydantic import ValidationError
-from tables_under_test import process, rows
+from support.tables_under_test import process, rows
 
 from jobtracker.settings import SettingsError
 from workers.confined.caller import close_idle

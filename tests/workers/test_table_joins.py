@@ -1,6 +1,6 @@
 import pytest
 from pydantic import ValidationError
-from tables_under_test import STEPS, process, rows
+from support.tables_under_test import STEPS, process, rows
 
 from workers.errors import InputError, NotFoundError, TooLargeError
 from workers.tables import joins

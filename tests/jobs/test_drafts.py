@@ -1,0 +1,194 @@
+"""A large tree is recorded as a whole or not at all, whatever becomes of the process that records it."""
+
+import os
+import signal
+import threading
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import replace
+
+import httpx
+import pytest
+from support.recount import keys_of, names_of, recount
+from support.sample_jobs import START_MS, move, new_job
+from support.serving import eventually, job, parent, running_api, running_worker
+
+from jobtracker.core.lifecycle import Outcome
+from jobtracker.errors import TreeNotRecordedError
+from jobtracker.store import writer as store_module
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.repartition import RepartitionError
+
+pytestmark = pytest.mark.thorough
+
+SOON = {"lease_lost_s": 2, "lease_renew_s": 0.4, "reap_interval_s": 0.3}
+
+
+def tree(keys, subs=7):
+    """A started tree in which a parent has a parent, each job after its sub-jobs."""
+    ids = ["root"]
+    while len(ids) < subs + 2:
+        ids.append(keys.new_id(beside="root"))
+    root, inner, *leaves = ids
+    sent = {"run": 1, "queued": START_MS}
+    jobs = [new_job(each, parent=inner if n < 4 else root) for n, each in enumerate(leaves)]
+    jobs.insert(4, new_job(inner, parent=root, subs=leaves[:4], **sent))
+    return [*jobs, new_job(root, subs=[inner, *leaves[4:]], **sent)], leaves
+
+
+@pytest.fixture
+def piecemeal(monkeypatch):
+    """Each job is a part of its own."""
+    monkeypatch.setattr(store_module, "_PLANTED", 1)
+
+
+def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, piecemeal, monkeypatch):
+    jobs, leaves = tree(keys)
+    call, seen = store._verbs.call, []
+
+    def look(*args):
+        answer = call(*args)
+        records = queries.records([each.id for each in jobs])
+        there = {record["id"] for record in records if "status" in record}
+        assert {record.get("parent", "root") for record in records if "status" in record} <= there | {"root"}
+        assert recount(client, keys) == []
+        assert {*queries.unsent(2**53, 100)} == there & {*leaves}
+        seen.append(len(there))
+        return answer
+
+    monkeypatch.setattr(store._verbs, "call_all", lambda client, verb, calls: [look(client, verb, *c) for c in calls])
+    store.plant(jobs, at_ms=START_MS, started=True)
+    assert seen == [0] * 9 + [*range(2, 10)]
+    assert [name for name in names_of(client, keys) if name.startswith("draft")] == []
+
+
+def test_a_draft_that_has_expired_is_not_recorded(client, keys, store, queries, piecemeal, monkeypatch):
+    call_all = store._verbs.call_all
+
+    def slowly(client, verb, calls):
+        call_all(client, verb, calls)
+        eventually(lambda: not client.exists(keys.parts[0]("draft", "root")) or len(keys.parts) > 1)
+
+    monkeypatch.setattr(store_module, "DRAFT_MS", 1)
+    monkeypatch.setattr(store._verbs, "call_all", slowly)
+    jobs, _ = tree(keys)
+    with pytest.raises(TreeNotRecordedError, match="Nothing of it is there"):
+        store.plant(jobs, at_ms=START_MS, started=True)
+    eventually(lambda: keys_of(client, keys) == [])
+
+
+def test_any_number_of_processes_record_the_rest_once(client, keys, store, queries, piecemeal, monkeypatch):
+    jobs, leaves = tree(keys, subs=60)
+    monkeypatch.setattr(store._verbs, "call_all", drafts_only(store._verbs.call_all))
+    store.plant(jobs, at_ms=START_MS, started=True)
+    assert queries.drafts(10) == ["root"]
+    if len(keys.parts) == 1:
+        with pytest.raises(RepartitionError, match="not recorded to the end"):
+            move(client, keys, 2)
+    others = [
+        threading.Thread(target=lambda: [None for _ in iter(lambda: store.plant_next("root"), 0)]) for _ in "123"
+    ]
+    for each in others:
+        each.start()
+    for each in others:
+        each.join()
+    assert store.plant_next("root") == 0
+    assert {*queries.unsent(2**53, 100)} == {*leaves}
+    assert [count.count for count in queries.counts()] == [62]
+    assert (queries.drafts(10), recount(client, keys)) == ([], [])
+
+
+def test_a_tree_that_is_deleted_while_it_is_recorded_leaves_nothing(
+    client, keys, store, queries, piecemeal, monkeypatch
+):
+    jobs, _ = tree(keys)
+    jobs = [replace(each, fields={**each.fields, "run": 0, "queued": 0}) for each in jobs]
+    monkeypatch.setattr(store._verbs, "call_all", drafts_only(store._verbs.call_all))
+    store.plant(jobs, at_ms=START_MS, started=False)
+    store.plant_next("root")
+    assert store.delete("root") == [Outcome.APPLIED]
+    for _ in iter(lambda: store.plant_next("root"), 0):
+        pass
+    while ids := queries.trash(100):
+        store.delete(*ids, mode="trash")
+    assert sum(count.count for count in queries.counts()) == 0
+    assert (queries.drafts(10), recount(client, keys)) == ([], [])
+
+
+def drafts_only(call_all):
+    """The process dies when it has decided."""
+    return lambda client, verb, calls: call_all(client, verb, calls) if verb == "draft" else None
+
+
+def killed_amid(api, subs, condition):
+    """POST a tree with so many sub-jobs, started, and kill the API as soon as a condition holds."""
+    body = parent(*[job(name=str(n)) for n in range(subs)], start=True)
+
+    def post():
+        with suppress(httpx.TransportError):
+            api.http.post("/api/jobs/with-subjobs", json=body)
+
+    posting = threading.Thread(target=post)
+    posting.start()
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+    os.killpg(api.process.pid, signal.SIGKILL)
+    posting.join()
+
+
+def drafts_of(api):
+    [part] = api.keys.parts
+    return list(api.client.scan_iter(f"{part.prefix}draft:*", count=10_000))
+
+
+def has_decided(api):
+    [part] = api.keys.parts
+    return api.client.exists(part("drafts"), part("kinds"))
+
+
+@pytest.fixture
+def shared(redis_server):
+    """Settings of an API and its workers, in a namespace of their own."""
+    return {
+        "redis_url": redis_server.url,
+        "redis_db": 10,
+        "tracking_namespace": f"drafts-{uuid.uuid4().hex[:8]}",
+        **SOON,
+    }
+
+
+def test_what_a_killed_api_was_about_to_record_never_runs(shared, tmp_path, documents):
+    for _ in range(10):  # on a busy machine the API may decide before it is killed
+        with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
+            killed_amid(api, 5000, lambda api=api: drafts_of(api))
+            is_undecided = not has_decided(api)
+            if is_undecided:
+                [draft] = drafts_of(api)
+                assert 0 < api.client.pttl(draft) <= store_module.DRAFT_MS
+                assert JobQueries(api.client, api.keys).counts() == []
+                api.client.pexpire(draft, 1)
+                time.sleep(2 * SOON["lease_lost_s"])  # what is lost would have been sent again by now
+                names = names_of(api.client, api.keys)
+                assert [name for name in names if name.startswith(("job:", "draft", "untold"))] == []
+        if is_undecided:
+            assert recount(api.client, api.keys) == []
+            return
+        api.client.flushdb()  # this file's own database
+    pytest.fail("each API was killed too late")
+
+
+def test_what_a_killed_api_had_decided_to_record_runs(shared, tmp_path, documents):
+    with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
+        killed_amid(api, 300, lambda: has_decided(api))
+        with running_api(tmp_path, **shared) as second:
+            [root] = second.get("/api/jobs/", job_type="document_analysis")["jobs"]
+            done = second.expect(root["id"], "completed")
+            assert done["sub_job_counts"]["completed"] == 300
+            assert {each["run"] for each in second.get("/api/jobs/", page_size=100)["jobs"]} == {1}
+            [part] = api.keys.parts
+            eventually(
+                lambda: not api.client.exists(part("drafts"), part("unsent"), part("unconfirmed"), part("untold"))
+            )
+    assert recount(api.client, api.keys) == []

@@ -1,0 +1,44 @@
+"""Commands run in this process against an API under test."""
+
+import json
+from typing import Any
+
+from typer.testing import CliRunner, Result
+
+from jobtracker.cli.app import app
+from support.serving import Api
+
+WIDTH = 80
+
+
+def run(api: Api | str, *arguments: str, stdin: str | None = None) -> Result:
+    """Run a command against an API, on a screen of 80 columns that is no terminal."""
+    url = api if isinstance(api, str) else str(api.http.base_url)
+    return CliRunner().invoke(app, list(arguments), env={"JOBTRACKER_URL": url, "COLUMNS": str(WIDTH)}, input=stdin)
+
+
+def said(api: Api, *arguments: str, status: int = 0, stdin: str | None = None) -> str:
+    """What a command prints, which must end with that status, and without a traceback or colours."""
+    result = run(api, *arguments, stdin=stdin)
+    assert result.exit_code == status, result.output
+    assert "Traceback" not in result.stderr
+    assert "\x1b" not in result.output
+    return result.stdout
+
+
+def lines(api: Api, *arguments: str, **options: Any) -> list[str]:
+    """The lines that a command prints."""
+    return said(api, *arguments, **options).splitlines()
+
+
+def document(api: Api, *arguments: str, status: int = 0) -> Any:
+    """The JSON that a command prints, one document."""
+    return json.loads(said(api, *arguments, "--json", status=status))
+
+
+def refusal(api: Api | str, *arguments: str, status: int = 1) -> str:
+    """What a command says on stderr, on one line, as it ends with that status."""
+    result = run(api, *arguments)
+    assert result.exit_code == status, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.stderr.replace("│", " ").split())

@@ -1,0 +1,33 @@
+"""The curl examples of the README's section on the API, as they stand there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import httpx
+
+_README = Path(__file__).resolve().parents[2] / "README.md"
+_DOCUMENTED_URL = "http://localhost:19000"
+
+_SECTION = _README.read_text().partition("\n## The API\n")[2].partition("\n## ")[0]
+EXAMPLES = re.findall(r"^ {4}(curl .+)$", _SECTION, re.MULTILINE)
+DOCUMENT, TREE, STATS, PENDING, ENTITIES, PAGE = EXAMPLES
+
+
+def send(http: httpx.Client, command: str) -> httpx.Response:
+    """Send what curl would send, to where a client's base URL says."""
+    method, url, headers, body = "GET", "", {}, None
+    words = iter(shlex.split(command)[1:])
+    for word in words:
+        match word:
+            case "-X":
+                method = next(words)
+            case "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            case "-d":
+                body = next(words)
+            case _:
+                url = word
+    assert url.startswith(_DOCUMENTED_URL)
+    return http.request(method, url.removeprefix(_DOCUMENTED_URL), headers=headers, content=body)
