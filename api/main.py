@@ -1,60 +1,9 @@
-"""The API application: `uvicorn api.main:create_app --factory`, or `python -m api.main`."""
+"""The API as this repository deploys it: `python -m api.main`, or `uvicorn api.main:create_app --factory`."""
 
-from fastapi import FastAPI
+from jobtracker.server import create_app
+from jobtracker.server.__main__ import main
 
-from api.application import answering_app, log_json
-from api.bodies import Bodies
-from api.middleware import RequestContext
-from api.origins import KnownOrigins
-from api.settings import ApiSettings
-from jobtracker.core.version import package_version
-from jobtracker.local.child_process import ProcessError
-from jobtracker.local.ports import need_free_port
-
-_STOP_S = 5
-"""How long requests that are under way may take when the API is told to stop. Else one slow client would keep it."""
-
-_START_S = 60
-"""How long one of several processes may take until it says that it lives. Then it is killed and replaced."""
-
-
-def create_app(settings: ApiSettings | None = None) -> FastAPI:
-    """The application; settings come from the environment unless they are given."""
-    settings = settings or ApiSettings.of_process()
-    log_json(settings)
-    app = answering_app(settings, reaps=True)
-    app.add_middleware(Bodies, settings=settings)
-    app.add_middleware(KnownOrigins, allowed=settings.allowed_hosts)
-    app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)
-    return app
-
-
-def main() -> None:
-    """Serve on API_HOST and API_PORT, in API_WORKERS processes.
-
-    Of several, this one only watches over the others: it replaces one that dies, and hands signals on. They share the
-    port, and nothing else: what there is to know is in Redis.
-    """
-    import uvicorn
-
-    settings = ApiSettings.of_process()
-    try:
-        need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
-    except ProcessError as error:
-        raise SystemExit(str(error)) from error
-    log_json(settings)
-    uvicorn.run(
-        "api.main:create_app",
-        factory=True,
-        http="api.connections:PatientProtocol",
-        host=settings.api_host,
-        port=settings.api_port,
-        workers=settings.api_workers,
-        log_config=None,
-        timeout_graceful_shutdown=_STOP_S,
-        timeout_worker_healthcheck=_START_S,
-    )
-
+__all__ = ["create_app"]
 
 if __name__ == "__main__":
     main()

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from jobtracker.cli.running import RedisUrl, become
-from jobtracker.local.stack import find_applications_dir
 
 
 def api(
@@ -22,9 +21,9 @@ def api(
     ] = None,
     redis_url: RedisUrl = None,
 ) -> None:
-    """Run the API alone, in a checkout of the repository. Its settings come from the environment."""
+    """Run the API alone. Its settings come from the environment."""
     become(
-        ["-m", "api.main"],
+        ["-m", "jobtracker.server"],
         {"API_HOST": host, "API_PORT": port, "API_WORKERS": workers, "REDIS_URL": redis_url},
-        directory=find_applications_dir(),
+        directory=None,
     )

@@ -116,7 +116,7 @@ class LocalStack:
         own = {"API_HOST": self._api_host, "API_PORT": str(self._api_port)}
         return ChildProcess(
             "API",
-            [sys.executable, "-m", "api.main"],
+            [sys.executable, "-m", "jobtracker.server"],
             log_path=self.logs_dir / "api.log",
             cwd=directory,
             env={**self._environment(), **own},

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api import main
+from jobtracker.server import __main__ as main
 
 
 def create_app() -> FastAPI:

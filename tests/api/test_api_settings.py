@@ -8,9 +8,9 @@ import sys
 import pytest
 from support.serving import ROOT, environment, lines_of, running_api
 
-from api.settings import ApiSettings
 from jobtracker.local.flower import FlowerSettings
 from jobtracker.local.ports import free_port
+from jobtracker.server.settings import ApiSettings
 from jobtracker.settings import SettingsError
 from workers.confined.budget import Budget
 from workers.limits import DocumentSettings

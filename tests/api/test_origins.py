@@ -8,8 +8,8 @@ import pytest
 from support.sample_jobs import create_in
 from support.serving import Api, problem_of, running_api
 
-from api.settings import ApiSettings
 from jobtracker.core.lifecycle import Status
+from jobtracker.server.settings import ApiSettings
 from jobtracker.settings import SettingsError
 
 

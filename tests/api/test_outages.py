@@ -12,14 +12,14 @@ import pytest
 from support.recount import recount
 from support.serving import Api, Json, eventually, job, parent, problem_of, running_api, waiting
 
-from api.sending import celery_app
-from api.settings import ApiSettings
 from jobtracker import ApiUnavailableError, Client
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.local.ports import free_port
 from jobtracker.runtime import Tracking
+from jobtracker.server.celery_app import celery_app
+from jobtracker.server.settings import ApiSettings
 
 pytestmark = pytest.mark.thorough
 

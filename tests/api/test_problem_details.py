@@ -87,7 +87,7 @@ def test_an_unexpected_error_is_logged_with_its_request_and_traceback(failing_ap
         lines = [json.loads(line) for line in failing_api.log_lines()]
         ours = [line for line in lines if line.get("request_id") == "logged-failure"]
         error[:] = [line for line in ours if line["level"] == "ERROR"]
-        access[:] = [line for line in ours if line["logger"] == "api.access"]
+        access[:] = [line for line in ours if line["logger"] == "jobtracker.server.access"]
         return bool(access)  # which is written last
 
     eventually(is_logged)

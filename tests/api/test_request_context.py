@@ -97,7 +97,7 @@ def test_each_request_has_one_line_in_the_log(quiet_api):
     eventually(found)  # it is written once the answer has gone
     [line] = found()
     assert (line["logger"], line["method"], line["path"], line["status"]) == (
-        "api.access", "GET", "/api/jobs/no-such-job", 404,
+        "jobtracker.server.access", "GET", "/api/jobs/no-such-job", 404,
     )  # fmt: skip
     assert line["duration_ms"] > 0
     assert line["service"] == "distributed_job_tracking"

@@ -10,7 +10,6 @@ from pathlib import Path
 from redis import RedisError
 from support.recount import recount
 
-from api.sending import SendingCelery
 from chaos import journal
 from chaos.application import create_app
 from chaos.evidence import Evidence
@@ -24,6 +23,7 @@ from chaos.trouble import Trouble, plan
 from jobtracker import Client, Tracker
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.local.supervisor import Supervisor
+from jobtracker.server.celery_app import SendingCelery
 from jobtracker.store.reader import JobQueries
 
 logger = logging.getLogger(__name__)

@@ -48,7 +48,7 @@ def test_the_api_is_the_process_itself_so_that_signals_reach_it(own_api):
     command = subprocess.run(
         ["ps", "-o", "args=", "-p", str(own_api.process.pid)], check=True, capture_output=True, text=True
     )
-    assert "api.main" in command.stdout
+    assert "jobtracker.server" in command.stdout
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ from support.documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS
 from support.liveness import wait_until
 from support.serving import ROOT, waiting
 
-from api.settings import ApiSettings
 from jobtracker import Client, Status
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import Job
+from jobtracker.server.settings import ApiSettings
 from jobtracker.store.keys import Keys
 
 pytestmark = pytest.mark.timeout(1200)

@@ -205,7 +205,12 @@ def large(act):
 
     def act_so():
         with pytest.MonkeyPatch.context() as patch:
-            for number in ("launcher.AT_ONCE", "dispatch.HANDED_OVER", "outbox.HANDED_OVER", "store._PLANTED"):
+            for number in (
+                "jobs.launcher.AT_ONCE",
+                "jobs.dispatcher.HANDED_OVER",
+                "maintenance.outbox_relay.HANDED_OVER",
+                "store.writer._PLANTED",
+            ):
                 patch.setattr(f"jobtracker.{number}", 1)
             patch.setattr("jobtracker.store.functions._BUNDLE", 1)
             act()

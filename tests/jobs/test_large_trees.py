@@ -31,7 +31,7 @@ def family(project, subs, **fields):
 @pytest.fixture
 def small(monkeypatch):
     """Two jobs are many."""
-    for number in ("launcher.AT_ONCE", "dispatch.HANDED_OVER", "outbox.HANDED_OVER"):
+    for number in ("jobs.launcher.AT_ONCE", "jobs.dispatcher.HANDED_OVER", "maintenance.outbox_relay.HANDED_OVER"):
         monkeypatch.setattr(f"jobtracker.{number}", 2)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api.settings import ApiSettings
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.local.child_process import ChildProcess
 from jobtracker.local.ports import free_port
+from jobtracker.server.settings import ApiSettings
 from jobtracker.store.keys import Keys
 from jobtracker.store.writer import JobStore
 

@@ -5,10 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.answers import WrittenJson, written
-from api.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
-from api.errors import RESPONSES, TO_EXPECT
-from api.threads import ThreadRoute
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.explanation import Explanation
@@ -25,6 +21,10 @@ from jobtracker.schemas.jobs import (
     Tag,
     TimeRange,
 )
+from jobtracker.server.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
+from jobtracker.server.problems import RESPONSES, TO_EXPECT
+from jobtracker.server.responses import WrittenJson, written
+from jobtracker.server.thread_route import ThreadRoute
 
 router = APIRouter(
     route_class=ThreadRoute,

@@ -11,7 +11,6 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from api.paths import path_as_asked
 from jobtracker.connection.write_rejection import refusal_of
 from jobtracker.errors import (
     ArgumentsGoneError,
@@ -33,8 +32,9 @@ from jobtracker.errors import (
 from jobtracker.logging import request_id_var
 from jobtracker.schemas import problems
 from jobtracker.schemas.problems import FieldProblem, Problem
+from jobtracker.server.encoded_paths import path_as_asked
 
-logger = logging.getLogger("api")
+logger = logging.getLogger("jobtracker.server")
 
 RETRY_AFTER_S = 5
 

@@ -5,11 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.answers import WrittenJson, written
-from api.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
-from api.errors import RESPONSES, TO_EXPECT
-from api.routers.health import health_of
-from api.threads import ThreadRoute
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.schemas.health import Health
@@ -17,6 +12,11 @@ from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
 from jobtracker.schemas.stats import ActiveJobs, Group, JobCount, PerformanceReport, Stats, Throughput
 from jobtracker.schemas.workers import QueueReport, WorkerStats
+from jobtracker.server.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
+from jobtracker.server.problems import RESPONSES, TO_EXPECT
+from jobtracker.server.responses import WrittenJson, written
+from jobtracker.server.routers.health import health_of
+from jobtracker.server.thread_route import ThreadRoute
 from jobtracker.store.reader import HOUR_MS, MINUTE_MS
 
 router = APIRouter(

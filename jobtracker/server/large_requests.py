@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.application import answering_app, log_json
-from api.errors import problem, unexpected
-from api.settings import ApiSettings
 from jobtracker.logging import request_id_var
+from jobtracker.server.answering import answering_app, log_json
+from jobtracker.server.problems import problem, unexpected
+from jobtracker.server.settings import ApiSettings
 
-logger = logging.getLogger("api")
+logger = logging.getLogger("jobtracker.server")
 
 _IDLE_S = 60
 """How long the other process is kept without a request."""

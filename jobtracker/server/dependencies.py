@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
 
-from api.paths import with_slashes
-from api.settings import ApiSettings
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.runtime import Tracking
+from jobtracker.server.encoded_paths import with_slashes
+from jobtracker.server.settings import ApiSettings
 
 
 async def _tracking(request: Request) -> Tracking:

@@ -8,13 +8,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import unexpected
-from api.paths import decoded, path_as_asked
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.problems import REQUEST_ID
+from jobtracker.server.encoded_paths import decoded, path_as_asked
+from jobtracker.server.problems import unexpected
 
-logger = logging.getLogger("api")
-access_logger = logging.getLogger("api.access")
+logger = logging.getLogger("jobtracker.server")
+access_logger = logging.getLogger("jobtracker.server.access")
 
 
 class RequestContext:

@@ -4,10 +4,10 @@ from typing import Any
 
 from celery import Celery
 
-from api.settings import ApiSettings
-from api.threads import THREADS
 from jobtracker.broker.config import configure
 from jobtracker.jobs.dispatcher import AT_ONCE
+from jobtracker.server.settings import ApiSettings
+from jobtracker.server.thread_route import THREADS
 
 
 class SendingCelery(Celery):  # type: ignore[misc] # Celery has no types

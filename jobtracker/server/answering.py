@@ -13,12 +13,6 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors
-from api.middleware import EncodedSlashes, HeadAsGet
-from api.routers import health, jobs, tracking
-from api.sending import celery_app
-from api.settings import ApiSettings
-from api.threads import use_threads
 from jobtracker.connection.circuit_breaker import Circuit
 from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
@@ -26,6 +20,12 @@ from jobtracker.diagnosis.inspector import Inspection
 from jobtracker.logging import json_handler
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.runtime import Tracking
+from jobtracker.server import problems as errors
+from jobtracker.server.celery_app import celery_app
+from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
+from jobtracker.server.routers import health, jobs, tracking
+from jobtracker.server.settings import ApiSettings
+from jobtracker.server.thread_route import use_threads
 
 
 def log_json(settings: ApiSettings) -> None:

@@ -5,12 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import APIRouter, Response
 
-from api.dependencies import UseInspection, UseSettings
-from api.errors import TO_EXPECT
-from api.threads import ThreadRoute
 from jobtracker.core.version import package_version
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.health import Component, Health
+from jobtracker.server.dependencies import UseInspection, UseSettings
+from jobtracker.server.problems import TO_EXPECT
+from jobtracker.server.thread_route import ThreadRoute
 
 router = APIRouter(route_class=ThreadRoute, tags=["health"], responses=TO_EXPECT)
 

@@ -6,9 +6,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import problem
-from api.large import LargeRequests
-from api.settings import ApiSettings
+from jobtracker.server.large_requests import LargeRequests
+from jobtracker.server.problems import problem
+from jobtracker.server.settings import ApiSettings
 
 LARGE_BYTES = 64 * 1024
 """From this size on a body is large: what Python does with a smaller one takes milliseconds."""

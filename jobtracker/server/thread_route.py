@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, create_model
 
-from api.strict import Utf8Request, check_no_body, check_query
+from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_query
 
 THREADS = 40
 """Requests that are worked on at once; others wait."""

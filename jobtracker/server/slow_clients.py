@@ -18,7 +18,7 @@ class PatientProtocol(Protocol):
     """HTTP whose clients have API_CLIENT_TIMEOUT_S: to send the head of a request, and to read some of an answer.
 
     Each connection is looked at from time to time, so that requests cost nothing. How long a body may take is
-    `api.bodies`' concern.
+    `jobtracker.server.bodies`' concern.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it

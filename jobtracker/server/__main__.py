@@ -1,0 +1,43 @@
+"""Serves the API: `python -m jobtracker.server`."""
+
+from jobtracker.local.child_process import ProcessError
+from jobtracker.local.ports import need_free_port
+from jobtracker.server.answering import log_json
+from jobtracker.server.settings import ApiSettings
+
+_STOP_S = 5
+"""How long requests that are under way may take when the API is told to stop. Else one slow client would keep it."""
+
+_START_S = 60
+"""How long one of several processes may take until it says that it lives. Then it is killed and replaced."""
+
+
+def main() -> None:
+    """Serve on API_HOST and API_PORT, in API_WORKERS processes.
+
+    Of several, this one only watches over the others: it replaces one that dies, and hands signals on. They share the
+    port, and nothing else: what there is to know is in Redis.
+    """
+    import uvicorn
+
+    settings = ApiSettings.of_process()
+    try:
+        need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
+    except ProcessError as error:
+        raise SystemExit(str(error)) from error
+    log_json(settings)
+    uvicorn.run(
+        "jobtracker.server:create_app",
+        factory=True,
+        http="jobtracker.server.slow_clients:PatientProtocol",
+        host=settings.api_host,
+        port=settings.api_port,
+        workers=settings.api_workers,
+        log_config=None,
+        timeout_graceful_shutdown=_STOP_S,
+        timeout_worker_healthcheck=_START_S,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+"""The API as it is served: the application that answers, behind what each request passes first."""
+
+from fastapi import FastAPI
+
+from jobtracker.core.version import package_version
+from jobtracker.server.answering import answering_app, log_json
+from jobtracker.server.bodies import Bodies
+from jobtracker.server.middleware import RequestContext
+from jobtracker.server.origins import KnownOrigins
+from jobtracker.server.settings import ApiSettings
+
+
+def create_app(settings: ApiSettings | None = None) -> FastAPI:
+    """The application; settings come from the environment unless they are given."""
+    settings = settings or ApiSettings.of_process()
+    log_json(settings)
+    app = answering_app(settings, reaps=True)
+    app.add_middleware(Bodies, settings=settings)
+    app.add_middleware(KnownOrigins, allowed=settings.allowed_hosts)
+    app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)
+    return app
