@@ -22,7 +22,7 @@ def explain(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
         return
     console = output_console()
     console.print(
-        Text(found.status, STYLES[found.status]).append(f"  {one_line(found.sentence)}", "not bold default"),
+        Text(found.status, STYLES[found.status]).append(f"  {one_line(found.summary)}", "not bold default"),
         soft_wrap=True,
     )
     for name, value in _facts(found):
@@ -30,7 +30,7 @@ def explain(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
 
 
 def _facts(found: Explanation) -> list[tuple[str, str]]:
-    """What the sentence does not say."""
+    """What the summary does not say."""
     facts = [_sub_job(sub) for sub in found.sub_jobs]
     more = found.sub_jobs_open - len(found.sub_jobs)
     if more > 0:
@@ -39,14 +39,14 @@ def _facts(found: Explanation) -> list[tuple[str, str]]:
         facts.append(("not before", str(time_of(found.not_before))))
     if found.finish:
         facts.append(("may be done", _outlook(found.finish)))
-    return facts + [("unknown", what) for what in found.unknown]
+    return facts + [("not known", what) for what in found.unavailable]
 
 
 def _sub_job(sub: SubJobState) -> tuple[str, str]:
     """One that its parent waits for, or because of which that did not complete."""
     if sub.code is Code.SETTLED:
-        return str(sub.status), f"{sub.name} ({sub.id}): {sub.sentence}"
-    return "waits for", f"{sub.name} ({sub.id}): {sub.code}. {sub.sentence}"
+        return str(sub.status), f"{sub.name} ({sub.id}): {sub.summary}"
+    return "waits for", f"{sub.name} ({sub.id}): {sub.code}. {sub.summary}"
 
 
 def _outlook(finish: Estimate) -> str:

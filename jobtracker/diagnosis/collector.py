@@ -6,8 +6,9 @@ from redis.exceptions import RedisError
 
 from jobtracker.broker.config import connected
 from jobtracker.broker.message_search import look_for
-from jobtracker.diagnosis.inspector import Inspection
-from jobtracker.diagnosis.observations import Findings, Job
+from jobtracker.diagnosis.held_messages import HeldMessages
+from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.observations import Job, Observations
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
 
@@ -19,19 +20,20 @@ _LATE_RENEWALS = 2
 """A worker that has missed so many renewals of its lease is said to be silent."""
 
 
-class Enquiry:
+class Collector:
     """Finds out about jobs that are not done.
 
     Args:
         tracking: Whose.
-        inspection: Asks their workers.
+        inspector: Asks their workers.
     """
 
-    def __init__(self, tracking: Tracking, inspection: Inspection) -> None:
+    def __init__(self, tracking: Tracking, inspector: Inspector) -> None:
         self.tracking = tracking
-        self.inspection = inspection
+        self.inspector = inspector
+        self._held = HeldMessages(inspector)
 
-    def find_out(self, jobs: Iterable[Job], *, fresh: bool) -> Findings:
+    def collect(self, jobs: Iterable[Job], *, fresh: bool) -> Observations:
         """Look at the broker and, where that leaves something open, ask the workers.
 
         Args:
@@ -46,7 +48,7 @@ class Enquiry:
             self.ask_workers(found, jobs, fresh=fresh)
         return found
 
-    def look_at_broker(self, jobs: Iterable[Job], *, whole_only: bool = False) -> Findings:
+    def look_at_broker(self, jobs: Iterable[Job], *, whole_only: bool = False) -> Observations:
         """Look for the leases of jobs, and for their messages at the broker.
 
         Args:
@@ -56,7 +58,8 @@ class Enquiry:
         open_jobs = [job for job in jobs if not job.is_settled]
         leases = self.tracking.leases
         live = {worker.incarnation: worker for worker in leases.live()} if open_jobs else {}
-        found = Findings(self.tracking.queries.server_ms(), live)  # after that: whose lease has ended, did so before
+        # The time is asked after the leases: a lease that is not among them ended before it.
+        found = Observations(self.tracking.queries.server_ms(), live)
         lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
         found.lease_ends_ms = leases.ends_ms(lost)
         found.last_lost_ms = leases.last_lost_ms() if open_jobs else None
@@ -68,10 +71,10 @@ class Enquiry:
                 with connected(self.tracking.app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
                     found.broker = look_for(connection, wanted, _SCAN_S, whole_only=whole_only)
             except BrokerUnavailableError as error:
-                found.unknown.append(f"where its message is: {error}")
+                found.unavailable.append(f"where its message is: {error}")
         return found
 
-    def ask_workers(self, found: Findings, jobs: Iterable[Job], *, fresh: bool) -> None:
+    def ask_workers(self, found: Observations, jobs: Iterable[Job], *, fresh: bool) -> None:
         """Ask the workers what they hold.
 
         Args:
@@ -81,20 +84,20 @@ class Enquiry:
         """
         task_ids = [job.task_id for job in jobs if job.has_message or job.is_executing]
         try:
-            found.workers = self.inspection.workers(fresh=fresh)
+            found.workers = self.inspector.workers(fresh=fresh)
             answering = {worker.lease.incarnation for worker in found.workers if worker.online and worker.lease}
             asked = [lease for incarnation, lease in found.leases.items() if incarnation in answering]
-            holdings = self.inspection.holdings(asked, task_ids)
+            holdings = self._held.of_workers(asked, task_ids)
         except (BrokerUnavailableError, RedisError) as error:
-            found.unknown.append(f"what the workers hold: {error}")
+            found.unavailable.append(f"what the workers hold: {error}")
         else:
             found.holdings = {each: holding for each, holding in holdings.items() if each in found.leases}
             told = {found.leases[incarnation].name for incarnation in found.holdings}
             silent = sorted({w.name for w in found.workers if not w.online} | {w.name for w in asked} - told)
             if silent:
-                found.unknown.append(f"what these workers hold, which do not say it: {', '.join(silent)}")
+                found.unavailable.append(f"what these workers hold, which do not say it: {', '.join(silent)}")
 
-    def _look_at_workers(self, found: Findings, running: Iterable[Job]) -> None:
+    def _look_at_workers(self, found: Observations, running: Iterable[Job]) -> None:
         """Look which workers of running jobs are silent, and what follows for the jobs of those that are lost."""
         workers = {job.record["lease"] for job in running}
         silent_ms = self.tracking.leases.silent_ms(workers & found.leases.keys())
@@ -104,7 +107,7 @@ class Enquiry:
         found.fates = {job.id: self.tracking.losses.outlook(dict(job.record)) for job in lost}
 
     @staticmethod
-    def _needs_workers(found: Findings, wanted: dict[str, set[str]]) -> bool:
+    def _needs_workers(found: Observations, wanted: dict[str, set[str]]) -> bool:
         """A message does not wait in its queue, or does so where nobody seems to come for it."""
         for name, ids in wanted.items():
             queue = found.broker.queues[name] if found.broker else None

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.job import name_of
 from jobtracker.core.lifecycle import SETTLED, Status
-from jobtracker.diagnosis.collector import Enquiry
-from jobtracker.diagnosis.inspector import Inspection
-from jobtracker.diagnosis.observations import Findings, Job
-from jobtracker.diagnosis.rules import Verdict, verdict_of
+from jobtracker.diagnosis.collector import Collector
+from jobtracker.diagnosis.conclusions import Conclusion
+from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.observations import Job, Observations
+from jobtracker.diagnosis.rules import conclude
 from jobtracker.jobs.propagation import NEVER
 from jobtracker.jobs.resend_policy import resending_of
 from jobtracker.runtime import Tracking
@@ -39,12 +40,12 @@ class Explainer:
 
     Args:
         tracking: Whose.
-        inspection: Asks their workers.
+        inspector: Asks their workers.
     """
 
-    def __init__(self, tracking: Tracking, inspection: Inspection) -> None:
+    def __init__(self, tracking: Tracking, inspector: Inspector) -> None:
         self.tracking = tracking
-        self.enquiry = Enquiry(tracking, inspection)
+        self.collector = Collector(tracking, inspector)
 
     def explain(self, job_id: str) -> Explanation:
         """Why a job is not done, or why it ended as it did.
@@ -64,9 +65,9 @@ class Explainer:
         queries = self.tracking.queries
         job = self._job(queries.record(job_id))
         subs = [self._job(record) for record in self._subs_that_matter(job)]
-        found = self.enquiry.find_out([job, *subs], fresh=fresh)
+        found = self.collector.collect([job, *subs], fresh=fresh)
         states = [self._state(sub, found) for sub in subs]
-        verdict = self._verdict(job, found, states)
+        conclusion = self._conclusion(job, found, states)
         not_before_ms = job.ms("eta")
         return Explanation(
             job_id=job_id,
@@ -75,9 +76,9 @@ class Explainer:
             not_before=from_ms(not_before_ms) if not_before_ms and not_before_ms > found.now_ms else None,
             sub_jobs_open=job.subs_open,
             sub_jobs=states,
-            finish=self._estimate(job, verdict, found),
-            unknown=found.unknown,
-            **vars(verdict),
+            finish=self._estimate(job, conclusion, found),
+            unavailable=found.unavailable,
+            **vars(conclusion),
         )
 
     def _job(self, record: Mapping[str, str]) -> Job:
@@ -90,39 +91,39 @@ class Explainer:
         statuses = {Status.FAILED, Status.CANCELLED} if job.is_settled else set(Status) - SETTLED
         return self.tracking.queries.some_subs(job.id, statuses, _NAMED)
 
-    def _verdict(self, job: Job, found: Findings, subs: Sequence[SubJobState] = ()) -> Verdict:
+    def _conclusion(self, job: Job, found: Observations, subs: Sequence[SubJobState] = ()) -> Conclusion:
         """What a job waits for and, where nobody can run it, what is done about it or helps."""
-        verdict = verdict_of(job, found, subs)
-        if verdict.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
+        conclusion = conclude(job, found, subs)
+        if conclusion.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
             [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
-            by_itself = verdict.code is Code.MESSAGE_MISSING or not job.has_begun
-            if self.tracking.settlement.resends and _is_given_back(job, verdict):
-                verdict.sentence += " Before that it is given back to its queue, within seconds."
-                return verdict
-            advice = resending_of(self.tracking.settlement, record, data).advice(verdict.code, by_itself=by_itself)
-            verdict.sentence += f" {advice}"
-        elif verdict.code is Code.BEING_SENT and not self.tracking.settlement.resends:
+            by_itself = conclusion.code is Code.MESSAGE_MISSING or not job.has_begun
+            if self.tracking.settlement.resends and _is_given_back(job, conclusion):
+                conclusion.summary += " Before that it is given back to its queue, within seconds."
+                return conclusion
+            advice = resending_of(self.tracking.settlement, record, data).advice(conclusion.code, by_itself=by_itself)
+            conclusion.summary += f" {advice}"
+        elif conclusion.code is Code.BEING_SENT and not self.tracking.settlement.resends:
             since_ms = max(job.ms("queued") or 0, job.ms("entered") or 0)
             if found.now_ms - since_ms > self.tracking.settings.lease_lost_s * 1000:
-                verdict.code = Code.UNKNOWN
-                verdict.sentence = (
+                conclusion.code = Code.UNKNOWN
+                conclusion.summary = (
                     f"It was recorded as sent to queue {job.queue!r}, and whether it was is not known: "
                     f"its sender has died. It is not sent again: {NEVER}. To have it run, cancel it, then retry it."
                 )
-        return verdict
+        return conclusion
 
-    def _state(self, sub: Job, found: Findings) -> SubJobState:
-        verdict = self._verdict(sub, found)
+    def _state(self, sub: Job, found: Observations) -> SubJobState:
+        conclusion = self._conclusion(sub, found)
         name = name_of(sub.record)
-        return SubJobState(id=sub.id, name=name, status=sub.status, code=verdict.code, sentence=verdict.sentence)
+        return SubJobState(id=sub.id, name=name, status=sub.status, code=conclusion.code, summary=conclusion.summary)
 
     # -- when it may be done ----------------------------------------------------------------------------------------
 
-    def _estimate(self, job: Job, verdict: Verdict, found: Findings) -> Estimate | None:
+    def _estimate(self, job: Job, conclusion: Conclusion, found: Observations) -> Estimate | None:
         """By the run times of its type; of a job without sub-jobs only, for those of parents contain theirs."""
         if job.is_settled or job.record.get("subs"):
             return None
-        match verdict.code:
+        match conclusion.code:
             case Code.RUNNING if began_ms := job.began_ms:
                 return self._finish(job, began_ms, found.now_ms)
             case Code.QUEUED:
@@ -142,7 +143,7 @@ class Explainer:
             return None
         return Estimate(at=from_ms(max(ends[0], now)), late_at=from_ms(ends[1]), based_on=figures.count)
 
-    def _finish_of_queued(self, job: Job, found: Findings) -> Estimate | None:
+    def _finish_of_queued(self, job: Job, found: Observations) -> Estimate | None:
         """Of one that waits: the work ahead, by the mean run times of its types, on all slots that consume the queue.
 
         What runs now, and what the workers have fetched, is not counted.
@@ -178,9 +179,9 @@ class Explainer:
         return self.tracking.queries.performance(now - (_WINDOW_HOURS - 1) * HOUR_MS, now, sorted(set(job_types)))
 
 
-def _is_given_back(job: Job, verdict: Verdict) -> bool:
+def _is_given_back(job: Job, conclusion: Conclusion) -> bool:
     """Whether the reaper gives the message of a lost execution back, as `requeueing.AbandonedMessages` does."""
     if not job.has_begun or job.status is not Status.PENDING or not job.record.get("execution"):
         return False
-    taken_at, began_ms = verdict.message.taken_at if verdict.message else None, job.attempt_began_ms
+    taken_at, began_ms = conclusion.message.taken_at if conclusion.message else None, job.attempt_began_ms
     return taken_at is not None and began_ms is not None and taken_at.timestamp() * 1000 <= began_ms

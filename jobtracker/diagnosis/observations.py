@@ -20,7 +20,7 @@ class Holder(NamedTuple):
 
 
 @dataclass
-class Findings:
+class Observations:
     """What was found out.
 
     Attributes:
@@ -35,7 +35,7 @@ class Findings:
         holdings: What those that live say of the jobs' messages, by incarnation; of those that answered.
         unconfirmed: Task ids of runs that somebody is about to send.
         unsent: Task ids of runs that wait for a worker to send them.
-        unknown: What could not be found out, and why.
+        unavailable: What could not be found out, and why.
     """
 
     now_ms: int
@@ -49,7 +49,7 @@ class Findings:
     holdings: dict[str, Holding] = field(default_factory=dict)
     unconfirmed: set[str] = field(default_factory=set)
     unsent: set[str] = field(default_factory=set)
-    unknown: list[str] = field(default_factory=list)
+    unavailable: list[str] = field(default_factory=list)
 
     @property
     def workers_answered(self) -> bool:

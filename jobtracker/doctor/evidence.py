@@ -19,7 +19,9 @@ from jobtracker.connection.write_rejection import Refusal, find_refusal, in_word
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import job_and_run_of, task_id_in
 from jobtracker.core.lifecycle import SETTLED, Status
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.health import HealthCheck
+from jobtracker.diagnosis.held_messages import HeldMessages
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.answers import ASKED_OF_TASKS, ASKED_SETTINGS, TaskInfo, seconds
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
@@ -124,7 +126,7 @@ class Evidence:
         return {worker: conf.get(name) for worker, conf in self.settings.items()}
 
 
-def gather(tracking: Tracking, inspection: Inspection) -> Evidence:
+def gather(tracking: Tracking, inspector: Inspector) -> Evidence:
     """Find out what there is to know.
 
     Raises:
@@ -133,9 +135,9 @@ def gather(tracking: Tracking, inspection: Inspection) -> Evidence:
     found = Evidence(now_ms(), is_amqp(tracking.app), types=tracking.registry.all(fresh=True))
     _read_jobs(found, tracking)
     found.skews_ms = tracking.leases.skews_ms()
-    _ask_workers(found, tracking, inspection)
-    _ask_broker(found, inspection)
-    _find_abandoned(found, tracking, inspection)
+    _ask_workers(found, tracking, inspector)
+    _ask_broker(found, inspector)
+    _find_abandoned(found, tracking, inspector)
     _ask_servers(found, tracking)
     return found
 
@@ -164,9 +166,9 @@ def _read_jobs(found: Evidence, tracking: Tracking) -> None:
             found.sub_job_types.add(name)
 
 
-def _ask_workers(found: Evidence, tracking: Tracking, inspection: Inspection) -> None:
+def _ask_workers(found: Evidence, tracking: Tracking, inspector: Inspector) -> None:
     with found.trying("the workers' settings"):
-        workers = inspection.workers(fresh=True)
+        workers = inspector.workers(fresh=True)
         found.workers = [worker.name for worker in workers if worker.online or worker.lease]
         online = [worker.name for worker in workers if worker.online]
         found.silent = [worker.name for worker in workers if not worker.online]
@@ -175,7 +177,7 @@ def _ask_workers(found: Evidence, tracking: Tracking, inspection: Inspection) ->
         if not found.workers:
             found.unchecked.append("the workers' settings: no worker runs")
         if online:
-            found.settings, answers = inspection.configurations(online, ASKED_SETTINGS, ASKED_OF_TASKS)
+            found.settings, answers = inspector.configurations(online, ASKED_SETTINGS, ASKED_OF_TASKS)
             found.tasks = {name: TaskInfo.read(told) for name, told in answers.items()}
     if not found.broker_is_amqp:
         options = tracking.app.conf.broker_transport_options or {}
@@ -185,19 +187,19 @@ def _ask_workers(found: Evidence, tracking: Tracking, inspection: Inspection) ->
             found.visibility_s[name] = seconds(told) or DEFAULT_VISIBILITY_S
 
 
-def _ask_broker(found: Evidence, inspection: Inspection) -> None:
+def _ask_broker(found: Evidence, inspector: Inspector) -> None:
     with found.trying("the queues"):
-        found.queues = inspection.queue_depths()
-        found.unconsumed = inspection.unconsumed()
+        found.queues = inspector.queue_depths()
+        found.unconsumed = HealthCheck(inspector).unconsumed()
         if found.queues.some_left_out:
             found.unchecked.append("all queues: calls have named more of them than are kept")
 
 
-def _find_abandoned(found: Evidence, tracking: Tracking, inspection: Inspection) -> None:
+def _find_abandoned(found: Evidence, tracking: Tracking, inspector: Inspector) -> None:
     if found.silent:
         return  # they may have them
     with found.trying("who holds what is not acknowledged"):
-        taken = [each for each in inspection.abandoned() if found.now_ms - each.taken_ms > _NEW_MS]
+        taken = [each for each in HeldMessages(inspector).abandoned() if found.now_ms - each.taken_ms > _NEW_MS]
         records = tracking.queries.records([job_and_run_of(each.task_id)[0] for each in taken])
         found.abandoned = [
             each

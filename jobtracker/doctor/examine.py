@@ -11,7 +11,7 @@ from jobtracker.broker.config import configure
 from jobtracker.connection.client import is_unreachable
 from jobtracker.connection.write_rejection import find_refusal, in_words
 from jobtracker.core.clock import from_ms
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.evidence import gather
 from jobtracker.doctor.findings import DifferenceGroup, Examination
 from jobtracker.doctor.recount import Recount
@@ -33,7 +33,7 @@ class StoreAwayError(JobTrackerError):
     """The tracking Redis does not answer, or refuses."""
 
 
-def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False) -> Examination:
+def examine(tracking: Tracking, inspector: Inspector, *, repair: bool = False) -> Examination:
     """Recount the store and look for traps; may run while everything else does.
 
     It takes a second or two for each ten thousand jobs; no call holds up the server for more than some milliseconds,
@@ -42,7 +42,7 @@ def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False)
 
     Args:
         tracking: The store, and the Celery app whose broker is looked at.
-        inspection: Asks the workers and the broker.
+        inspector: Asks the workers and the broker.
         repair: Mend what differs from the records. Traps are settings: people change them.
 
     Raises:
@@ -62,7 +62,7 @@ def examine(tracking: Tracking, inspection: Inspection, *, repair: bool = False)
             f"indexes: what looks at them is there to mend them, and the tracking Redis takes no writes "
             f"({refusal.problem})"
         )
-    found = gather(tracking, inspection)
+    found = gather(tracking, inspector)
     traps = [trap for look in (*TRAPS, *SERVER_TRAPS) for trap in look(found)]
     differences = _grouped(recount.differences.values())
     return Examination(
@@ -91,7 +91,7 @@ def examine_here(*, repair: bool = False) -> Examination:
     tracking = Tracking.connect(settings, app)
     try:
         tracking.client.ping()
-        return examine(tracking, Inspection(tracking), repair=repair)
+        return examine(tracking, Inspector(tracking), repair=repair)
     except RedisError as error:
         raise StoreAwayError(_said_by(error)) from error
     finally:

@@ -22,7 +22,8 @@ from jobtracker.broker.config import connected, is_amqp
 from jobtracker.broker.message_search import Taken, TakenMessages, unacked_keys
 from jobtracker.core.job import job_and_run_of, task_id_in
 from jobtracker.core.lifecycle import Status
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.held_messages import HeldMessages
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
 from jobtracker.store.keys import Partition
@@ -110,7 +111,8 @@ class AbandonedMessages:
 
     def __init__(self, tracking: Tracking) -> None:
         self._app = tracking.app
-        self._inspection = Inspection(tracking)
+        self._leases = tracking.leases
+        self._asked = HeldMessages(Inspector(tracking))
         self._seen = TakenMessages()
         self._held: dict[str, float] = {}  # task ids that a worker has, until when (time.monotonic)
         self._level = logging.WARNING
@@ -171,13 +173,13 @@ class AbandonedMessages:
 
     def _unless_held(self, abandoned: list[Taken]) -> list[Taken]:
         messages = {each.task_id: each.queue for each in abandoned}
-        live = self._inspection.leases.live()
-        tracked = self._inspection.holdings(live, messages)
+        live = self._leases.live()
+        tracked = self._asked.of_workers(live, messages)
         silent = [worker for worker in live if worker.incarnation not in tracked]
         if any(abs(worker.clock_ahead_ms) > _CLOCK_MS for worker in silent):
             return []  # it may have fetched one, and by its clock that was before the execution began
         held = {task_id for holding in tracked.values() for task_id in holding.held}
-        held |= self._inspection.told_by_anyone(messages)
+        held |= self._asked.told_by_anyone(messages)
         until = time.monotonic() + self._held_s
         self._held |= dict.fromkeys(held, until)
         return [each for each in abandoned if each.task_id not in held]

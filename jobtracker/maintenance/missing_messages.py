@@ -3,11 +3,15 @@
 And jobs that nobody has begun, whose message is with a worker that is gone: Redis would deliver it again in an hour.
 And jobs that nobody runs, though their worker lives: the process that did has ended, and its last report with it.
 
-A job is judged after two looks only, and where all who could know have answered: its queue was looked at as a whole,
-or is empty; a worker consumes it at this very broker; and every worker that lives says that it has not got it. Where
-that can't be had, nothing is done. A verdict can be wrong all the same, and does no harm: what can be sent again is,
-as another run, so that the message is refused when it turns up; anything else waits for its message, or is taken for
-lost by presumption, which its start would correct.
+A job is judged after two looks only, and where all who could know have answered:
+
+* its queue was looked at as a whole, or is empty;
+* a worker consumes it at this very broker;
+* every live worker says that it does not have the message.
+
+Otherwise nothing is done. A conclusion can be wrong all the same, and does no harm. What can be sent again is sent as
+another run, so that the message is refused when it turns up. Anything else waits for its message, or is taken for
+lost by inference, which its start would correct.
 """
 
 import logging
@@ -20,10 +24,11 @@ from kombu.utils.json import dumps
 
 from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import SETTLED, Event
-from jobtracker.diagnosis.collector import Enquiry
-from jobtracker.diagnosis.inspector import Inspection
-from jobtracker.diagnosis.observations import Findings, Job
-from jobtracker.diagnosis.rules import verdict_of
+from jobtracker.diagnosis.collector import Collector
+from jobtracker.diagnosis.held_messages import HeldMessages
+from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.observations import Job, Observations
+from jobtracker.diagnosis.rules import conclude
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.jobs.resend_policy import resending_of
 from jobtracker.maintenance.unreported_ends import Ending
@@ -84,8 +89,9 @@ class MissingMessages:
     """
 
     def __init__(self, tracking: Tracking) -> None:
-        self._inspection = Inspection(tracking)
-        self._enquiry = Enquiry(tracking, self._inspection)
+        inspector = Inspector(tracking)
+        self._held = HeldMessages(inspector)
+        self._collector = Collector(tracking, inspector)
         self._app = tracking.app
         self._registry = tracking.registry
         self._queries = tracking.queries
@@ -113,7 +119,7 @@ class MissingMessages:
         jobs = [job for record in records if self._is_overdue(job := self._job(record), now_ms)]
         if not jobs:
             return []
-        found = self._enquiry.look_at_broker(jobs, whole_only=True)
+        found = self._collector.look_at_broker(jobs, whole_only=True)
         if not found.leases:
             return []
         now = time.monotonic()
@@ -125,7 +131,7 @@ class MissingMessages:
         jobs = [job for job in jobs if job.task_id not in self._holds and self._is_open(job, found)]
         if not jobs:
             return []
-        self._enquiry.ask_workers(found, jobs, fresh=True)
+        self._collector.ask_workers(found, jobs, fresh=True)
         missing = [
             Astray(
                 job,
@@ -137,19 +143,19 @@ class MissingMessages:
         ]
         return self._unless_held(missing, found)
 
-    def _is_open(self, job: Job, found: Findings) -> bool:
+    def _is_open(self, job: Job, found: Observations) -> bool:
         """Whether it takes the workers to tell what a job waits for, and something can be done about it."""
         if job.is_executing:
             return True
         if not found.broker:
             return False
-        code = verdict_of(job, found).code
+        code = conclude(job, found).code
         if code is Code.PREFETCHED and _was_taken(job, found) and not job.has_begun:
             [(record, data)] = self._queries.load([job.id], missing_ok=True)
             return resending_of(self._settlement, record, data).why_not is None
         return code in _OPEN
 
-    def _is_missing(self, job: Job, found: Findings, before: _Suspect | None) -> bool:
+    def _is_missing(self, job: Job, found: Observations, before: _Suspect | None) -> bool:
         if holder := found.holder_of(job.task_id):
             leases = [lease.incarnation for lease in found.leases.values() if lease.name == holder.worker]
             self._hold(job.task_id, leases[0] if len(leases) == 1 else None)
@@ -166,7 +172,7 @@ class MissingMessages:
         wait_s = self._lost_ms / 1000 if ended or job.record.get("subs") else 0.0
         return before.since < now and now - before.since >= wait_s
 
-    def _unless_held(self, missing: list[Astray], found: Findings) -> list[Astray]:
+    def _unless_held(self, missing: list[Astray], found: Observations) -> list[Astray]:
         """Without those whose messages a worker may have that has no lease: it is not tracked, or was cut off."""
         queues = {
             each.job.task_id: each.job.queue for each in missing if not each.job.is_executing and not each.ended_by
@@ -174,7 +180,7 @@ class MissingMessages:
         if not queues:
             return missing
         try:
-            held = self._inspection.perhaps_held_untracked(queues, found.leases.values())
+            held = self._held.perhaps_held_untracked(queues, found.leases.values())
         except BrokerUnavailableError as error:
             logger.debug("Who else may have messages could not be asked: %s", error)
             held = set(queues)
@@ -260,7 +266,7 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
     return change.applied
 
 
-def _runs_nowhere(job: Job, found: Findings) -> bool:
+def _runs_nowhere(job: Job, found: Observations) -> bool:
     lease = found.leases.get(job.record.get("lease", ""))
     if lease is None or sum(other.name == lease.name for other in found.leases.values()) > 1:
         return False  # who of them has answered?
@@ -269,15 +275,15 @@ def _runs_nowhere(job: Job, found: Findings) -> bool:
     return any(worker.online and worker.lease == lease for worker in found.workers or [])
 
 
-def _was_taken(job: Job, found: Findings) -> bool:
+def _was_taken(job: Job, found: Observations) -> bool:
     return found.broker is not None and job.task_id in found.broker.taken_ms
 
 
-def _is_nowhere(job: Job, found: Findings) -> bool:
+def _is_nowhere(job: Job, found: Observations) -> bool:
     """Whether nobody who lives has a job's message, nor its queue."""
     if not found.workers_answered:
         return False
-    code = verdict_of(job, found).code
+    code = conclude(job, found).code
     if code is not Code.MESSAGE_MISSING and (code is not Code.WAITING_FOR_REDELIVERY or job.has_begun):
         return False
     consumers = _consumers(job, found)
@@ -286,6 +292,6 @@ def _is_nowhere(job: Job, found: Findings) -> bool:
     return bool(consumers) and not others
 
 
-def _consumers(job: Job, found: Findings) -> list[str]:
+def _consumers(job: Job, found: Observations) -> list[str]:
     """The incarnations of the workers that say, at this broker, that they consume a job's queue."""
     return [w.lease.incarnation for w in found.workers or [] if w.online and w.lease and job.queue in w.queues]

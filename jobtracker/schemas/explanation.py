@@ -1,4 +1,4 @@
-"""Why a job is not done, as the API answers it: a code for programs, a sentence for people, the facts behind both."""
+"""Why a job is not done, as the API answers it: a code for programs, a summary for people, the facts behind both."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Code(StrEnum):
     """Whoever fetched its message is gone: the broker will deliver it again."""
     WAITING_FOR_SUB_JOBS = "waiting_for_sub_jobs"
     """Not all of its sub-jobs have settled."""
-    WAITING_FOR_JOB_BEFORE = "waiting_for_job_before"
+    WAITING_FOR_PREVIOUS_JOB = "waiting_for_previous_job"
     """The job before it in its chain has not completed."""
     RUNNING = "running"
     """A worker runs its task."""
@@ -44,12 +44,12 @@ class Code(StrEnum):
     MESSAGE_MISSING = "message_missing"
     """Its message is nowhere: neither at the broker nor with a worker. Nobody will run it."""
     UNKNOWN = "unknown"
-    """Who would know did not answer; `unknown` says who."""
+    """Who would know did not answer; `unavailable` says who."""
     SETTLED = "settled"
     """It has completed, failed, or was cancelled."""
 
 
-class Whereabouts(StrEnum):
+class Location(StrEnum):
     """Where a job's message is."""
 
     QUEUE = "queue"
@@ -64,10 +64,10 @@ class Whereabouts(StrEnum):
     """It was not found, and not everybody who might have it could be asked."""
 
 
-class MessagePlace(BaseModel):
+class MessageLocation(BaseModel):
     """Where a job's message is."""
 
-    where: Whereabouts
+    where: Location
     position: int | None = Field(
         None, description="In its queue, 1 is taken next; null where it is not there, too far back, or on RabbitMQ."
     )
@@ -80,7 +80,7 @@ class MessagePlace(BaseModel):
     )
 
 
-class QueuePlace(BaseModel):
+class QueueState(BaseModel):
     """The queue that a job is sent to."""
 
     name: str
@@ -89,7 +89,7 @@ class QueuePlace(BaseModel):
     consumer_count: int | None = Field(description="How many the broker counts; null where it does not tell.")
 
 
-class WorkerPlace(BaseModel):
+class WorkerState(BaseModel):
     """The worker that has a job."""
 
     name: str
@@ -129,27 +129,29 @@ class SubJobState(BaseModel):
     name: str
     status: Status
     code: Code
-    sentence: str
+    summary: str
 
 
 class Explanation(BaseModel):
-    """Why a job is not done, or why it ended so. What could not be found out is null, and named in `unknown`."""
+    """Why a job is not done, or why it ended so. What could not be found out is null, and named in `unavailable`."""
 
     job_id: str
     status: Status
     code: Code
-    sentence: str = Field(description="The same for people.")
+    summary: str = Field(description="The same for people.")
     at: datetime = Field(description="When this was so.")
-    message: MessagePlace | None = Field(None, description="Where its message is; null where that does not matter.")
-    queue: QueuePlace | None = Field(None, description="The queue it is sent to, likewise.")
-    worker: WorkerPlace | None = Field(None, description="The worker that runs it or holds its message.")
+    message: MessageLocation | None = Field(
+        None, description="Where its message is; null where that does not matter."
+    )
+    queue: QueueState | None = Field(None, description="The queue it is sent to, likewise.")
+    worker: WorkerState | None = Field(None, description="The worker that runs it or holds its message.")
     not_before: datetime | None = Field(None, description="Its ETA, or when its next attempt is due.")
     cancel: CancelRequest | None = None
-    job_before: str | None = Field(None, description="The job before it in its chain, which it waits for.")
+    previous_job_id: str | None = Field(None, description="The job before it in its chain, which it waits for.")
     sub_jobs_open: int = Field(0, description="So many of its sub-jobs have not settled.")
     sub_jobs: list[SubJobState] = Field(
         [],
         description="The first ten of them; of a job that has failed or was cancelled those that did not complete.",
     )
     finish: Estimate | None = Field(None, description="Null where there are not enough figures for one.")
-    unknown: list[str] = Field([], description="What could not be found out, and why.")
+    unavailable: list[str] = Field([], description="What could not be found out, and why.")

@@ -16,7 +16,7 @@ from fastapi_offline import FastAPIOffline
 from jobtracker.connection.circuit_breaker import Circuit
 from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.logging import json_handler
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.runtime import Tracking
@@ -50,7 +50,7 @@ def answering_app(settings: ApiSettings, *, reaps: bool) -> FastAPI:
         use_threads()
         app.state.settings = settings
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
-        app.state.inspection = Inspection(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
+        app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         reaper = Repeater("reaper", settings.reap_interval_s, Reaper(app.state.tracking).step)
         if reaps:
             reaper.start()

@@ -9,7 +9,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
 
 from jobtracker.diagnosis.explainer import Explainer
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.runtime import Tracking
 from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.settings import ApiSettings
@@ -20,9 +20,9 @@ async def _tracking(request: Request) -> Tracking:
     return tracking
 
 
-async def _inspection(request: Request) -> Inspection:
-    inspection: Inspection = request.app.state.inspection
-    return inspection
+async def _inspector(request: Request) -> Inspector:
+    inspector: Inspector = request.app.state.inspector
+    return inspector
 
 
 async def _settings(request: Request) -> ApiSettings:
@@ -31,11 +31,11 @@ async def _settings(request: Request) -> ApiSettings:
 
 
 async def _explainer(request: Request) -> Explainer:
-    return Explainer(await _tracking(request), await _inspection(request))
+    return Explainer(await _tracking(request), await _inspector(request))
 
 
 UseTracking = Annotated[Tracking, Depends(_tracking)]
-UseInspection = Annotated[Inspection, Depends(_inspection)]
+UseInspector = Annotated[Inspector, Depends(_inspector)]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseSettings = Annotated[ApiSettings, Depends(_settings)]
 JobId = Annotated[

@@ -13,7 +13,7 @@ from support.recount import recount
 from support.serving import Api, Json, eventually, job, parent, problem_of, running_api, waiting
 
 from jobtracker import ApiUnavailableError, Client
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.local.ports import free_port
@@ -200,14 +200,14 @@ def test_those_who_wait_for_a_silent_broker_do_not_wait_one_after_the_other(own_
     with socket.create_server(("127.0.0.1", 0)) as silent:
         broker = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
         settings = ApiSettings(redis_url=own_server.url, celery_broker_url=broker)
-        inspection = Inspection(Tracking.connect(settings, celery_app(settings)), cache_s=60)
+        inspector = Inspector(Tracking.connect(settings, celery_app(settings)), cache_s=60)
         with pytest.raises(BrokerUnavailableError):
-            inspection.workers()
+            inspector.workers()
         began = time.monotonic()
         with pytest.raises(BrokerUnavailableError):
-            inspection.workers()
+            inspector.workers()
         assert time.monotonic() - began < 1
-        inspection.tracking.client.close()
+        inspector.tracking.client.close()
 
 
 def test_jobs_can_be_created_read_and_deleted_without_the_broker(brokerless):

@@ -8,7 +8,9 @@ from support.workers_under_test import BROKERS, Project, broker_settings, eventu
 
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.health import HealthCheck
+from jobtracker.diagnosis.held_messages import HeldMessages
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.examine import examine
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.schemas.workers import QueueDepth
@@ -16,7 +18,7 @@ from jobtracker.store.keys import MOST_QUEUES
 
 
 def depth(project: Project, queue: str) -> QueueDepth | None:
-    found = Inspection(project.tracking).queue_depths().queues
+    found = Inspector(project.tracking).queue_depths().queues
     return next((each for each in found if each.queue == queue), None)
 
 
@@ -24,17 +26,17 @@ def test_what_waits_is_counted_under_a_key_prefix_and_at_any_priority(own_projec
     own_project.announce()
     for priority in (0, 6, 9):
         own_project.send("ok", priority=priority)
-    [depth] = Inspection(own_project.tracking).queue_depths().queues
+    [depth] = Inspector(own_project.tracking).queue_depths().queues
     assert (depth.queue, depth.messages, depth.consumer_count) == (own_project.queue, 3, None)
 
 
 def test_who_asks_again_opens_no_connection(own_project):
-    inspection = Inspection(own_project.tracking)
-    inspection.queue_depths()
+    inspector = Inspector(own_project.tracking)
+    inspector.queue_depths()
 
     def opened_meanwhile():
         opened = own_project.client.info("stats")["total_connections_received"]
-        inspection.queue_depths()
+        inspector.queue_depths()
         return own_project.client.info("stats")["total_connections_received"] - opened
 
     assert min(opened_meanwhile() for _ in range(5)) == 0  # others may connect just then
@@ -48,22 +50,22 @@ def test_a_queue_that_only_a_call_names_is_seen_until_somebody_consumes_it(
         new_project(redis_server, worker_log_dir, **broker_settings(broker, rabbitmq)) as project,
         project.worker() as worker,
     ):
-        mail, inspection = f"{project.name}-mail", Inspection(project.tracking, cache_s=0)
-        assert inspection.workers_health().healthy
+        mail, inspector = f"{project.name}-mail", Inspector(project.tracking, cache_s=0)
+        assert HealthCheck(inspector).workers().healthy
         job_id = project.send("ok", queue=mail, priority=9)
         found = depth(project, mail)
         assert found is not None
         assert (found.messages, found.consumers, found.exists) == (1, [], True)
         assert found.consumer_count in {None, 0}
-        health = inspection.workers_health()
+        health = HealthCheck(inspector).workers()
         assert not health.healthy
         assert health.facts["unconsumed"] == {mail: 1}
         assert f"{mail} (1)" in health.detail
-        [trap] = [each for each in examine(project.tracking, inspection).traps if each.where == mail]
+        [trap] = [each for each in examine(project.tracking, inspector).traps if each.where == mail]
         assert trap.name == "queue_without_consumer"
         project.consume(mail)
         project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
-        assert inspection.workers_health().healthy
+        assert HealthCheck(inspector).workers().healthy
         eventually(lambda: depth(project, mail) is None or not depth(project, mail).messages)
         assert worker.lease
 
@@ -91,8 +93,8 @@ def test_what_is_no_queue_and_what_no_broker_would_take_does_no_harm(own_project
     with own_project.app.connection_for_write() as connection:
         connection.default_channel.client.hset("unacked", "tag", "not JSON")
         connection.default_channel.client.zadd("unacked_index", {"tag": time.time()})
-    assert Inspection(own_project.tracking).unconsumed() == {}
-    assert Inspection(own_project.tracking).abandoned() == []
+    assert HealthCheck(Inspector(own_project.tracking)).unconsumed() == {}
+    assert HeldMessages(Inspector(own_project.tracking)).abandoned() == []
     assert Reaper(own_project.tracking).give_back(own_project.keys.parts) == 0
     assert own_project.queries.queues() == (["unacked"], True)
 

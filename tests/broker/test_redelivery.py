@@ -10,7 +10,7 @@ from support.workers_under_test import BROKERS, Project, age, broker_settings, e
 from jobtracker import Status
 from jobtracker.broker.message_search import Taken, find_taken
 from jobtracker.diagnosis.explainer import Explainer
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.schemas.explanation import Code, Explanation
@@ -34,11 +34,11 @@ def reaped(redis_server, worker_log_dir) -> Iterator[Project]:
 def explained(project: Project, job_id: str, code: Code) -> str:
     """The sentence that explains a job, once it is explained so."""
     eventually(lambda: explain(project, job_id).code is code, lambda: repr(explain(project, job_id)))
-    return explain(project, job_id).sentence
+    return explain(project, job_id).summary
 
 
 def explain(project: Project, job_id: str) -> Explanation:
-    return Explainer(project.tracking, Inspection(project.tracking, cache_s=0.1)).explain(job_id)
+    return Explainer(project.tracking, Inspector(project.tracking, cache_s=0.1)).explain(job_id)
 
 
 def steps(project: Project, job_id: str) -> list[tuple[Step, int | None]]:

@@ -20,11 +20,11 @@ from jobtracker.core.clock import now_ms
 from jobtracker.core.job import REASON_CHARS
 from jobtracker.core.lifecycle import Event
 from jobtracker.diagnosis.explainer import Explainer
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import ArgumentsGoneError, JobNotFoundError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import Reaper
-from jobtracker.schemas.explanation import Code, Explanation, Whereabouts
+from jobtracker.schemas.explanation import Code, Explanation, Location
 from jobtracker.schemas.jobs import JobUpdate, ProgressUpdate
 from jobtracker.store.keys import LET_GO
 
@@ -38,7 +38,7 @@ ON_BOTH = pytest.mark.parametrize("single", ["redis", "rabbitmq-classic"], indir
 
 @functools.cache
 def explainer_of(project: Project) -> Explainer:
-    return Explainer(project.tracking, Inspection(project.tracking, cache_s=0.5))
+    return Explainer(project.tracking, Inspector(project.tracking, cache_s=0.5))
 
 
 def explain(project: Project, job_id: str) -> Explanation:
@@ -46,8 +46,8 @@ def explain(project: Project, job_id: str) -> Explanation:
     began = time.monotonic()
     found = explainer_of(project).explain(job_id)
     assert time.monotonic() - began < QUICK_S
-    assert found.sentence.endswith(".")
-    assert "  " not in found.sentence
+    assert found.summary.endswith(".")
+    assert "  " not in found.summary
     return found
 
 
@@ -89,10 +89,10 @@ def test_a_job_that_nobody_has_started(own_project):
     tree = own_project.create("collect", sub_jobs=[job("ok")])
     found = explain(own_project, tree)
     assert (found.code, found.status, found.sub_jobs_open) == (Code.NOT_STARTED, Status.PENDING, 1)
-    assert "start it" in found.sentence
+    assert "start it" in found.summary
     [sub] = found.sub_jobs
-    assert (sub.code, tree in sub.sentence) == (Code.NOT_STARTED, True)
-    assert (found.message, found.queue, found.worker, found.unknown) == (None, None, None, [])
+    assert (sub.code, tree in sub.summary) == (Code.NOT_STARTED, True)
+    assert (found.message, found.queue, found.worker, found.unavailable) == (None, None, None, [])
 
 
 def test_a_job_that_an_outside_worker_drives(own_project):
@@ -102,7 +102,7 @@ def test_a_job_that_an_outside_worker_drives(own_project):
     own_project.launcher.update(job_id, JobUpdate(status="running", progress=progress))
     found = explain(own_project, job_id)
     assert found.code is Code.OUTSIDE_WORKER
-    assert "25% are done, a quarter" in found.sentence
+    assert "25% are done, a quarter" in found.summary
 
 
 def test_what_is_no_job_is_not_explained(own_project):
@@ -131,7 +131,7 @@ def test_a_message_has_its_place_among_those_of_all_priorities(own_project):
     last = found[-1]
     assert last.queue is not None
     assert (last.queue.name, last.queue.messages, last.queue.consumers) == (own_project.queue, 8, [])
-    assert f"start a worker with --queues {own_project.queue}" in last.sentence
+    assert f"start a worker with --queues {own_project.queue}" in last.summary
 
 
 def test_a_long_queue_is_not_searched_to_its_end(own_project):
@@ -141,7 +141,7 @@ def test_a_long_queue_is_not_searched_to_its_end(own_project):
     job_id = own_project.send("ok", queue="long", priority=6)
     found = explain(own_project, job_id)
     assert found.message is not None
-    assert (found.code, found.message.where) == (Code.NO_CONSUMER, Whereabouts.QUEUE)
+    assert (found.code, found.message.where) == (Code.NO_CONSUMER, Location.QUEUE)
     assert (found.message.position, found.message.further_back_than) == (None, SCAN_LIMIT)
 
 
@@ -189,9 +189,9 @@ def test_a_task_that_was_delivered_again_began_when_that_did(own_project, attemp
     found = explain(own_project, job_id)
     task = "attempt 2 of its task" if attempt else "its task"
     assert found.code is Code.RUNNING
-    assert re.match(f"second@h runs {task}, which began 3[0-9] s ago [^;]*$", found.sentence)
+    assert re.match(f"second@h runs {task}, which began 3[0-9] s ago [^;]*$", found.summary)
     store.apply(Event.COMPLETE, job_id, run=1, attempt=attempt, execution=f"{now - 30_000}-second-1", at_ms=now)
-    assert "30 s after it began" in explain(own_project, job_id).sentence
+    assert "30 s after it began" in explain(own_project, job_id).summary
 
 
 def test_an_attempt_says_when_it_began_and_when_the_first_one_did(own_project):
@@ -206,7 +206,7 @@ def test_an_attempt_says_when_it_began_and_when_the_first_one_did(own_project):
         store.apply(Event.START, job_id, fields=fields, **by)
         if attempt == 0:
             store.apply(Event.RETRY, job_id, **by)
-    sentence = explain(own_project, job_id).sentence
+    sentence = explain(own_project, job_id).summary
     assert re.search(r"attempt 2 of its task, which began 3[0-9] s ago .*; the first began 15 min ago", sentence)
 
 
@@ -233,7 +233,7 @@ def test_what_runs_what_is_fetched_and_what_waits_behind_it(single):
         found = expect(single, fetched, Code.PREFETCHED)
         assert found.worker is not None
         assert found.message is not None
-        assert (found.worker.name, found.message.where) == (lease.name, Whereabouts.WORKER)
+        assert (found.worker.name, found.message.where) == (lease.name, Location.WORKER)
         if not single.settings.broker_is_amqp:
             assert found.message.taken_at is not None
             assert found.message.redelivered_at is not None
@@ -243,11 +243,11 @@ def test_what_runs_what_is_fetched_and_what_waits_behind_it(single):
             found = explain(single, each)
             assert found.queue is not None
             assert found.message is not None
-            assert (found.code, found.message.where) == (Code.QUEUED, Whereabouts.QUEUE)
+            assert (found.code, found.message.where) == (Code.QUEUED, Location.QUEUE)
             assert (found.queue.messages, found.queue.consumers) == (3, [lease.name])
             if single.settings.broker_is_amqp:
                 assert (found.message.position, found.queue.consumer_count) == (None, 1)
-                assert "one of 3" in found.sentence
+                assert "one of 3" in found.summary
             else:
                 assert found.message.position == position
     single.expect_settled(running, fetched, *waiting)
@@ -273,8 +273,8 @@ def test_the_next_attempt(single):
     single.expect_status(job_id, Status.RETRYING)
     found = expect(single, job_id, Code.WAITING_FOR_RETRY)
     assert found.not_before is not None
-    assert "Attempt 1 did not succeed" in found.sentence
-    assert "not yet" in found.sentence
+    assert "Attempt 1 did not succeed" in found.summary
+    assert "not yet" in found.summary
     single.launcher.cancel(job_id)
 
 
@@ -321,7 +321,7 @@ def test_a_parent_names_the_sub_jobs_that_it_waits_for_and_what_each_waits_for(s
             ("behind", Code.PREFETCHED),
         ]
         assert {sub.code for sub in found.sub_jobs[2:]} == {Code.QUEUED}
-        assert "14 of its 15 sub-jobs" in found.sentence
+        assert "14 of its 15 sub-jobs" in found.summary
     single.expect_settled(tree)
 
 
@@ -332,16 +332,16 @@ def test_a_parent_that_failed_names_what_did_not_complete(single):
     found = explain(single, tree)
     assert (found.code, found.status) == (Code.SETTLED, Status.FAILED)
     assert [(sub.name, sub.status) for sub in found.sub_jobs] == [("culprit", Status.FAILED)]
-    assert "ValueError: as asked" in found.sub_jobs[0].sentence
-    assert "culprit" in found.sentence
+    assert "ValueError: as asked" in found.sub_jobs[0].summary
+    assert "culprit" in found.summary
 
 
 def test_the_next_of_a_chain_names_the_job_before_it(single):
     with gate_of(single) as gate:
         last = (single.signature("hold", gate, 1) | single.signature("ok")).apply_async()
         found = explain(single, last.id)
-        assert (found.code, found.job_before) == (Code.WAITING_FOR_JOB_BEFORE, last.parent.id)
-        assert last.parent.id in found.sentence
+        assert (found.code, found.previous_job_id) == (Code.WAITING_FOR_PREVIOUS_JOB, last.parent.id)
+        assert last.parent.id in found.summary
     single.expect_settled(last.id)
 
 
@@ -358,17 +358,17 @@ def test_a_cancel_that_the_task_has_not_seen_yet(pooled, can_be_killed):
         assert found.cancel is not None
         assert (found.code, found.status) == (Code.CANCEL_REQUESTED, Status.RUNNING)
         assert (found.cancel.reason, found.cancel.can_be_killed) == ("no longer wanted", can_be_killed)
-        assert ("can't kill" in found.sentence) is not can_be_killed
+        assert ("can't kill" in found.summary) is not can_be_killed
     pooled.expect_settled(job_id)
 
 
 def test_what_has_ended_says_when_and_why(single):
     failed, done = single.send("fail", "on purpose"), single.send("ok")
     single.expect_settled(failed, done)
-    assert "ValueError: on purpose" in explain(single, failed).sentence
+    assert "ValueError: on purpose" in explain(single, failed).summary
     found = explain(single, done)
     assert (found.code, found.status, found.finish) == (Code.SETTLED, Status.COMPLETED, None)
-    assert found.sentence.startswith("It completed at 2")
+    assert found.summary.startswith("It completed at 2")
 
 
 QUARANTINED = "will be taken for failed and not run again, for its worker or process was lost with it 3 times."
@@ -394,7 +394,7 @@ def test_what_will_become_of_a_job_whose_worker_is_lost_is_said_before(own_proje
     own_project.tracking.store.apply(Event.START, job_id, run=1, attempt=0, fields=begun)
     found = explain(own_project, job_id)
     assert found.code is Code.WORKER_LOST
-    assert f"the job {fate}" in found.sentence
+    assert f"the job {fate}" in found.summary
     [record] = own_project.queries.records([job_id])
     own_project.tracking.losses.settle(record, "w@h was lost", "WorkerLost", comes_back="acks_late" in fields)
     job = own_project.job(job_id)
@@ -409,7 +409,7 @@ def test_a_worker_that_has_let_a_job_go_is_not_said_to_be_dead(own_project):
     own_project.tracking.store.apply(Event.START, job_id, run=1, attempt=0, fields=fields)
     found = explain(own_project, job_id)
     assert (found.code, found.worker.alive) == (Code.WORKER_LOST, None)
-    assert found.sentence.startswith("w@h ran it, and let it go (Celery could not store how it ended): the job will")
+    assert found.summary.startswith("w@h ran it, and let it go (Celery could not store how it ended): the job will")
 
 
 def test_a_worker_that_falls_silent_is_said_to_be_before_it_is_taken_for_lost(redis_server, worker_log_dir):
@@ -422,16 +422,16 @@ def test_a_worker_that_falls_silent_is_said_to_be_before_it_is_taken_for_lost(re
         project.expect_status(running, Status.RUNNING)
         found = explain(project, running)
         assert (found.worker.alive, found.worker.last_heard_at) == (True, None)
-        assert "last heard of" not in found.sentence
+        assert "last heard of" not in found.summary
         worker.signal(signal.SIGSTOP)
         try:
-            eventually(lambda: "; the worker was last heard of 2." in explain(project, running).sentence)
+            eventually(lambda: "; the worker was last heard of 2." in explain(project, running).summary)
             found = explain(project, running)
             assert (found.code, found.worker.alive) == (Code.RUNNING, True)
             assert timedelta(seconds=2) < found.at - found.worker.last_heard_at < timedelta(seconds=10)
         finally:
             worker.signal(signal.SIGCONT)
-        eventually(lambda: "last heard of" not in explain(project, running).sentence)
+        eventually(lambda: "last heard of" not in explain(project, running).summary)
         project.diary.open_gate(gate)
         project.expect_settled(running)
 
@@ -452,14 +452,14 @@ def test_only_what_its_worker_has_not_told_is_said_to_be_presumed(own_project, e
     for each in (Event.ENQUEUE, Event.START):
         store.apply(each, job_id)
     store.apply(event, job_id, run=1, fields={"reason": "it was lost", **fields})
-    assert ("presumed" in explain(own_project, job_id).sentence) is presumed
+    assert ("presumed" in explain(own_project, job_id).summary) is presumed
 
 
 def test_a_reason_that_is_cut_does_not_end_like_a_sentence(single):
     job_id = single.send("fail", "on and on " * 100)
     single.expect_settled(job_id)
     assert len(single.job(job_id).reason) <= REASON_CHARS
-    assert explainer_of(single).explain(job_id).sentence.endswith("…")
+    assert explainer_of(single).explain(job_id).summary.endswith("…")
 
 
 # -- trouble ------------------------------------------------------------------------------------------------------
@@ -493,16 +493,16 @@ def test_the_message_of_a_lost_worker_comes_back_at_a_time_that_is_known(redis_s
         eventually(lambda: settled.append(Reaper(project.tracking).settle_lost()) or sum(settled) == 2)
         found = expect(project, late, Code.WAITING_FOR_REDELIVERY)
         assert found.message is not None
-        assert found.message.where is Whereabouts.UNACKNOWLEDGED
+        assert found.message.where is Location.UNACKNOWLEDGED
         assert found.message.taken_at is not None
         assert found.message.redelivered_at is not None
         assert (found.message.redelivered_at - found.message.taken_at).total_seconds() == 300
-        assert "none lives" in found.sentence
-        assert "Before that it is given back to its queue" in found.sentence
+        assert "none lives" in found.summary
+        assert "Before that it is given back to its queue" in found.summary
         assert explain(project, fetched).code is Code.WAITING_FOR_REDELIVERY
         found = explain(project, early)
         assert (found.code, found.status) == (Code.SETTLED, Status.FAILED)
-        assert "presumed" in found.sentence
+        assert "presumed" in found.summary
 
 
 def test_a_message_that_is_lost_is_missed_once_it_is_not_new_any_more(own_project):
@@ -512,8 +512,8 @@ def test_a_message_that_is_lost_is_missed_once_it_is_not_new_any_more(own_projec
     assert explain(own_project, job_id).code is Code.BEING_SENT
     found = expect(own_project, job_id, Code.MESSAGE_MISSING)
     assert found.message is not None
-    assert found.message.where is Whereabouts.NOWHERE
-    assert "cancel it, then retry it" in found.sentence
+    assert found.message.where is Location.NOWHERE
+    assert "cancel it, then retry it" in found.summary
     own_project.launcher.cancel(job_id)
     own_project.launcher.retry(job_id)
     assert explain(own_project, job_id).message.position == 1
@@ -539,7 +539,7 @@ def test_what_helps_a_job_without_a_message_is_what_a_retry_would_do(own_project
         sub: f"else cancel it, then retry it, or its parent {tree} where that has ended too.",
     }
     for job_id, words in helps.items():
-        assert words in expect(own_project, job_id, Code.MESSAGE_MISSING).sentence
+        assert words in expect(own_project, job_id, Code.MESSAGE_MISSING).summary
     for job_id in (stored, sub, of_chord):
         own_project.launcher.cancel(job_id)
     own_project.launcher.retry(stored)
@@ -560,7 +560,7 @@ def test_a_message_that_is_purged_is_missed_on_rabbitmq_too(single, other_queue_
     expect(single, job_id, Code.MESSAGE_MISSING)
     with single.app.connection_for_write() as connection:
         connection.default_channel.queue_delete(other_queue_of_single)
-    assert f"no queue '{other_queue_of_single}'" in expect(single, job_id, Code.MESSAGE_MISSING).sentence
+    assert f"no queue '{other_queue_of_single}'" in expect(single, job_id, Code.MESSAGE_MISSING).summary
 
 
 def test_a_worker_that_does_not_answer_may_hold_what_was_fetched(redis_server, worker_log_dir):
@@ -576,10 +576,10 @@ def test_a_worker_that_does_not_answer_may_hold_what_was_fetched(redis_server, w
         worker.signal(signal.SIGSTOP)
         try:
             assert worker.lease is not None
-            eventually(lambda: worker.lease.name in str(explain(project, fetched).unknown))
+            eventually(lambda: worker.lease.name in str(explain(project, fetched).unavailable))
             found = expect(project, fetched, Code.PREFETCHED)
             assert found.message is not None
-            assert (found.message.where, found.worker) == (Whereabouts.UNACKNOWLEDGED, None)
+            assert (found.message.where, found.worker) == (Location.UNACKNOWLEDGED, None)
         finally:
             worker.signal(signal.SIGCONT)
         project.diary.open_gate(gate)
@@ -595,6 +595,6 @@ def test_a_broker_that_is_away_is_said_and_no_error(redis_server, worker_log_dir
         project.tracking.store.apply("enqueue", job_id)
         found = explain(project, job_id)
         assert found.message is not None
-        assert (found.code, found.message.where) == (Code.UNKNOWN, Whereabouts.UNKNOWN)
-        assert "The broker does not answer" in found.unknown[0]
-        assert "the broker does not answer" in found.sentence
+        assert (found.code, found.message.where) == (Code.UNKNOWN, Location.UNKNOWN)
+        assert "The broker does not answer" in found.unavailable[0]
+        assert "the broker does not answer" in found.summary

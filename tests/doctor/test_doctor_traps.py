@@ -12,7 +12,7 @@ from support.workers_under_test import Project, broker_settings, eventually, new
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.answers import TaskInfo, seconds
 from jobtracker.doctor.evidence import Evidence, Server
 from jobtracker.doctor.examine import examine
@@ -53,7 +53,7 @@ def config(server: EmbeddedRedis) -> Iterator[Redis]:
 
 
 def examined(project: Project) -> Examination:
-    return examine(project.tracking, Inspection(project.tracking, timeout_s=0.3))
+    return examine(project.tracking, Inspector(project.tracking, timeout_s=0.3))
 
 
 def traps(project: Project) -> dict[str, str]:
@@ -185,7 +185,7 @@ def test_what_a_killed_worker_holds_is_a_trap_while_another_one_lives(server, wo
     ):
         begun = project.send("hold_late", "shut")
         project.expect_did(begun, "began")
-        eventually(lambda: Inspection(project.tracking).queue_depths().unacknowledged == 1)
+        eventually(lambda: Inspector(project.tracking).queue_depths().unacknowledged == 1)
         time.sleep(3.1)  # what was fetched a moment ago is not judged
         assert "unacknowledged_without_worker" not in traps(project)
         dying.kill()

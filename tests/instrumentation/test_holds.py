@@ -8,7 +8,7 @@ from support.workers_under_test import broker_settings, eventually, new_project
 
 from jobtracker import Status
 from jobtracker.diagnosis.explainer import Explainer
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.observations import Findings, Job
 from jobtracker.schemas.explanation import Code
 from jobtracker.schemas.workers import Holding
@@ -20,7 +20,7 @@ SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
 
 
 def explain(project, job_id):
-    return Explainer(project.tracking, Inspection(project.tracking, cache_s=0)).explain(job_id)
+    return Explainer(project.tracking, Inspector(project.tracking, cache_s=0)).explain(job_id)
 
 
 @pytest.mark.parametrize("broker", ["redis", "rabbitmq-classic"])

@@ -12,7 +12,7 @@ from support.workers_under_test import BROKERS, eventually, job, new_project
 from jobtracker import Status
 from jobtracker.core.job import job_and_run_of
 from jobtracker.diagnosis.explainer import Explainer
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.jobs.dispatcher import AT_ONCE, SEND
 from jobtracker.local.ports import free_port
@@ -203,7 +203,7 @@ def test_it_is_explained_what_a_job_waits_for_that_a_worker_is_to_send(own_proje
     own_project.announce()
     root, *subs = family(own_project, 3)
     own_project.launcher.start(root)
-    explainer = Explainer(own_project.tracking, Inspection(own_project.tracking))
+    explainer = Explainer(own_project.tracking, Inspector(own_project.tracking))
     found = explainer.explain(subs[0])
     assert found.code is Code.BEING_SENT
     assert "a worker, of which none lives" in found.sentence

@@ -6,7 +6,7 @@ from support.workers_under_test import eventually, new_project
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
 from jobtracker.diagnosis.explainer import Explainer
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import ResendingDisabledError
 from jobtracker.schemas.explanation import Code
 
@@ -47,7 +47,7 @@ def test_what_was_recorded_and_perhaps_not_sent_waits_for_a_person(project):
     job_id = project.create("kept", {"value": 7})
     project.tracking.store.apply(Event.ENQUEUE, job_id)
     with project.worker():
-        explainer = Explainer(project.tracking, Inspection(project.tracking, cache_s=0))
+        explainer = Explainer(project.tracking, Inspector(project.tracking, cache_s=0))
         eventually(lambda: explainer.explain(job_id).code is Code.UNKNOWN)
         assert "cancel it, then retry it" in explainer.explain(job_id).sentence
         assert (project.job(job_id).status, project.job(job_id).run) == (Status.PENDING, 1)

@@ -14,7 +14,7 @@ from support.workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event, OnLost
 from jobtracker.diagnosis.explainer import Explainer
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import ResultGoneError
 from jobtracker.jobs import result_backend as asking
 from jobtracker.jobs.lost_executions import UNANSWERED
@@ -156,7 +156,7 @@ def test_what_a_lost_worker_ran_waits_until_the_backend_answers(project, results
         with results.away():
             victim.kill()
             eventually(lambda: all(UNANSWERED in (project.job(job_id).reason or "") for job_id in jobs))
-            explained = Explainer(project.tracking, Inspection(project.tracking)).explain(jobs[0])
+            explained = Explainer(project.tracking, Inspector(project.tracking)).explain(jobs[0])
             assert explained.sentence.endswith(f"the job stays as it is: {UNANSWERED}.")
             assert [project.job(job_id).status for job_id in jobs] == [Status.RUNNING] * 2
         assert project.expect_status(jobs[0], Status.FAILED).error.type == "WorkerLost"

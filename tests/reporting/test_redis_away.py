@@ -16,7 +16,7 @@ from support.workers_under_test import ROOT, eventually, new_project
 
 from jobtracker import Status
 from jobtracker.connection.client import connect
-from jobtracker.diagnosis.inspector import Inspection
+from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.filters import JobFilter
@@ -210,7 +210,7 @@ def test_a_full_buffer_drops_reports_that_are_counted_and_made_up_for_by_the_res
             assert project.expect(task_id, Status.COMPLETED, "SUCCESS", RAN).result == value
         assert project.expect(failed, Status.FAILED, "FAILURE", ["began"]).error.message == "as asked"
         eventually(lambda: project.queries.dropped() == 26 - 6)
-        assert Inspection(project.tracking).redis_health().facts["dropped_reports"] == 20
+        assert Inspector(project.tracking).redis_health().facts["dropped_reports"] == 20
 
 
 def executions(project):

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from fastapi import APIRouter, Response
 
 from jobtracker.core.version import package_version
+from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.health import Component, Health
-from jobtracker.server.dependencies import UseInspection, UseSettings
+from jobtracker.server.dependencies import UseInspector, UseSettings
 from jobtracker.server.problems import TO_EXPECT
 from jobtracker.server.thread_route import ThreadRoute
 
@@ -33,10 +34,11 @@ def health_of(service: str, checks: Mapping[str, Callable[[], Component]], respo
 
 
 @router.get("/api/health", responses={503: {"model": Health, "description": "Not healthy."}})
-def health(settings: UseSettings, inspection: UseInspection, response: Response) -> Health:
+def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
     """Whether the API can do its work: Redis and the broker answer. For load balancers and container health checks.
 
     Whether anybody does the jobs is asked at `/api/tracking/health`.
     """
-    checks = {"redis": inspection.redis_health, "broker": inspection.broker_health}
+    check = HealthCheck(inspector)
+    checks = {"redis": check.redis, "broker": check.broker}
     return health_of(settings.service_name, checks, response)

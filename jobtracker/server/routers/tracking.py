@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Response
 
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
 from jobtracker.schemas.stats import ActiveJobs, Group, JobCount, PerformanceReport, Stats, Throughput
 from jobtracker.schemas.workers import QueueReport, WorkerStats
-from jobtracker.server.dependencies import JobId, PageNumber, UseInspection, UseSettings, UseTracking
+from jobtracker.server.dependencies import JobId, PageNumber, UseInspector, UseSettings, UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
 from jobtracker.server.routers.health import health_of
@@ -121,9 +122,9 @@ def failed_jobs(
 
 
 @router.get("/queue-depth", response_model=QueueReport)
-def queue_depth(tracking: UseTracking, inspection: UseInspection) -> WrittenJson:
+def queue_depth(tracking: UseTracking, inspector: UseInspector) -> WrittenJson:
     """Messages per queue, from the broker itself, beside the number of pending jobs."""
-    depths = inspection.queue_depths()
+    depths = inspector.queue_depths()
     pending = sum(count.count for count in tracking.queries.counts() if count.status is Status.PENDING)
     return WrittenJson.of(QueueReport(**depths.model_dump(), pending=pending))
 
@@ -141,9 +142,9 @@ def throughput(
 
 
 @router.get("/worker-stats")
-def worker_stats(inspection: UseInspection) -> list[WorkerStats]:
+def worker_stats(inspector: UseInspector) -> list[WorkerStats]:
     """Workers: what they say of themselves, what they run, hold and know. At most a few seconds old."""
-    return inspection.workers()
+    return inspector.workers()
 
 
 @router.get("/job-types")
@@ -159,11 +160,8 @@ def job_tree(job_id: JobId, tracking: UseTracking) -> Response:
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
-def health(settings: UseSettings, inspection: UseInspection, response: Response) -> Health:
+def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
     """Whether jobs get done: Redis and the broker answer, and workers consume every queue in which messages wait."""
-    checks = {
-        "redis": inspection.redis_health,
-        "broker": inspection.broker_health,
-        "workers": inspection.workers_health,
-    }
+    check = HealthCheck(inspector)
+    checks = {"redis": check.redis, "broker": check.broker, "workers": check.workers}
     return health_of(settings.service_name, checks, response)
