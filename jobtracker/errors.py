@@ -154,7 +154,7 @@ class BrokerUnavailableError(JobTrackerError):
 
 
 class NotKilledError(BrokerUnavailableError):
-    """A cancel by force is recorded, and the message that would kill the task was not sent."""
+    """A cancel with terminate is recorded, and the message that would kill the task was not sent."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(

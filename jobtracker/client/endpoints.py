@@ -175,18 +175,18 @@ class Endpoints:
         return Call("POST", job_path(job_id, "/start"), Job)
 
     @Endpoint
-    def cancel(self, job_id: str, *, reason: str | None = None, force: bool = False) -> Call[Job]:
+    def cancel(self, job_id: str, *, reason: str | None = None, terminate: bool = False) -> Call[Job]:
         """Cancel a job and its sub-jobs: what waits at once, what runs when its task looks.
 
         Args:
             job_id: The job.
             reason: For those who wonder later.
-            force: Kill a running task instead of asking it to stop.
+            terminate: Kill a running task instead of asking it to stop.
 
         Raises:
             IllegalTransitionError: It has ended already.
         """
-        body = {"force": force} if reason is None else {"force": force, "reason": reason}
+        body = {"terminate": terminate} if reason is None else {"terminate": terminate, "reason": reason}
         return Call("POST", job_path(job_id, "/cancel"), Job, body=body)
 
     @Endpoint

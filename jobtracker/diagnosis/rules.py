@@ -39,7 +39,7 @@ def conclude(job: Job, found: Observations, subs: Sequence[SubJobState] = ()) ->
             can_be_killed=None if pool is None else pool not in CAN_NOT_KILL,
         )
         stops = (
-            "The task stops when it looks (current_job()); a cancel with force would kill it."
+            "The task stops when it looks (current_job()); a cancel with terminate would kill it."
             if conclusion.cancel.can_be_killed
             else "The task stops when it looks (current_job())."
         )

@@ -344,7 +344,7 @@ class Launcher:
             if record.get("cancel"):
                 why = (
                     "it, or one of its sub-jobs, has not ended, though its cancel was asked for. Wait until its "
-                    "tasks have stopped, or cancel it by force where its worker's pool can kill."
+                    "tasks have stopped, or cancel it with terminate where its worker's pool can kill."
                 )
             raise IllegalTransitionError(job_id, record["status"], "delete", why)
         self.empty_trash()

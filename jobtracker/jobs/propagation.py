@@ -183,7 +183,7 @@ class Settlement:
         # From the leaves to the roots: where this dies amidst it, nothing is cancelled whose sub-jobs are not.
         ids = [each for root in roots for each in reversed(self.queries.families(root))]
         spared = self._beyond_killing(ids) if terminate else {}
-        reason = f"{reason}, by force" if terminate else reason
+        reason = f"{reason}, with terminate" if terminate else reason
         reasons = {each: f"{reason}; {spared[each]}" if each in spared else reason for each in ids}
         changes = self.store.apply_many(Event.CANCEL, {each: {"reason": text} for each, text in reasons.items()})
         # What had ended may run again since, by a retry that came before its root was cancelled.

@@ -109,7 +109,7 @@ class CancelRequest(BaseModel):
     requested_at: datetime
     reason: str | None
     can_be_killed: bool | None = Field(
-        description='Whether `"force": true` can end the task; null: its pool is not known.'
+        description='Whether `"terminate": true` can end the task; null: its pool is not known.'
     )
 
 

@@ -137,9 +137,9 @@ class TrackedJobs:
         """The messages of a job's own log."""
         return [line.message for line in self._queries.log(_id(job))]
 
-    def cancel(self, job: HasId | str, *, reason: str = "cancelled by the test", force: bool = False) -> JobTree:
+    def cancel(self, job: HasId | str, *, reason: str = "cancelled by the test", terminate: bool = False) -> JobTree:
         """Cancel a job, as the API does; returns it as it is then: a running task has to look first."""
-        self._launcher.cancel(_id(job), reason=reason, terminate=force)
+        self._launcher.cancel(_id(job), reason=reason, terminate=terminate)
         return self.get(job)
 
     def retry(self, job: HasId | str, *, from_failed: bool = False, timeout_s: float | None = None) -> JobTree:

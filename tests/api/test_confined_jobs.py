@@ -59,7 +59,7 @@ def test_a_cancelled_job_has_stopped(confined_api, worker_of_one, after_s):
 def test_a_job_that_is_cancelled_by_force_has_stopped(confined_api, worker_of_one):
     job_id, process = launched(confined_api, worker_of_one)
     confined_api.expect(job_id, "running")
-    confined_api.post(job_id, "cancel", json={"force": True})
+    confined_api.post(job_id, "cancel", json={"terminate": True})
     confined_api.expect(job_id, "cancelled")
     wait_until(lambda: not is_alive(process), timeout_s=2)  # it gets its SIGKILL when the process above it has ended
 
@@ -85,4 +85,4 @@ def test_the_work_ends_with_its_worker(confined_api, worker_of_one):
     assert worker_of_one.pid is not None
     os.kill(worker_of_one.pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(process))
-    confined_api.post(job_id, "cancel", json={"force": True})
+    confined_api.post(job_id, "cancel", json={"terminate": True})

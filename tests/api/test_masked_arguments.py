@@ -391,7 +391,7 @@ def test_a_running_job_that_is_killed_leaves_no_card(shop):
     gate = f"gate {uuid.uuid4().hex[:6]}"
     job_id = shop.launch("payment", {"card": shop.secret(), "how": gate})
     shop.project.expect_status(job_id, Status.RUNNING)
-    shop.api.post(job_id, "cancel", json={"force": True})
+    shop.api.post(job_id, "cancel", json={"terminate": True})
     shop.api.expect(job_id, "cancelled")
     shop.expect_nowhere(job_id)
 

@@ -122,7 +122,7 @@ def test_what_a_route_may_answer_is_described(openapi):
 def test_every_field_of_what_is_sent_is_described(openapi):
     for name in ("CreateJob", "CreateJobTree", "Cancel"):
         fields = openapi["components"]["schemas"][name]["properties"]
-        assert {"reason", "force"} == set(fields) or {"name", "job_type", "priority", "payload"} <= set(fields)
+        assert {"reason", "terminate"} == set(fields) or {"name", "job_type", "priority", "payload"} <= set(fields)
 
 
 def test_the_documentation_page_loads_nothing_from_elsewhere(quiet_api):

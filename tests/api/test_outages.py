@@ -253,7 +253,7 @@ def test_a_retry_that_could_not_be_sent_leaves_the_job_failed(api, brokerless):
 def test_a_cancel_that_reaches_no_worker_is_carried_out_all_the_same(api, brokerless):
     job_id = api.launch(payload=waiting(60, steps=600))
     api.expect(job_id, "running")
-    by_force = brokerless.problem("POST", f"/api/jobs/{job_id}/cancel", 503, json={"force": True})
+    by_force = brokerless.problem("POST", f"/api/jobs/{job_id}/cancel", 503, json={"terminate": True})
     assert f"The cancel of job {job_id} is recorded" in by_force["detail"]
     assert brokerless.post(job_id, "cancel")["cancel_requested_at"]  # recorded, so it is a success
     api.expect(job_id, "cancelled")

@@ -201,7 +201,7 @@ def test_a_job_that_has_ended_can_not_be_cancelled(api):
     [
         ({"reason": ""}, "body.reason"),
         ({"reason": "x" * 301}, "body.reason"),
-        ({"force": "hard"}, "body.force"),
+        ({"terminate": "hard"}, "body.terminate"),
         ({"gently": True}, "body.gently"),
         ([], "body"),
     ],
@@ -223,9 +223,9 @@ def test_a_running_job_that_never_looks_is_killed_by_force(api):
     api.expect(job_id, "running")
     api.post(job_id, "cancel", json={"reason": "it hangs"})
     waits = api.problem("DELETE", f"/api/jobs/{job_id}", 409)["detail"]
-    assert "Wait until its tasks have stopped, or cancel it by force" in waits
-    api.post(job_id, "cancel", json={"force": True, "reason": "it hangs"})
+    assert "Wait until its tasks have stopped, or cancel it with terminate" in waits
+    api.post(job_id, "cancel", json={"terminate": True, "reason": "it hangs"})
     api.expect(job_id, "cancelled")
     asked = [e for e in api.get(f"/api/jobs/{job_id}/history") if e["step"] in {"cancel_requested", "cancelled"}]
-    assert [each.get("reason") for each in asked[:2]] == ["it hangs", "it hangs, by force"]
+    assert [each.get("reason") for each in asked[:2]] == ["it hangs", "it hangs, with terminate"]
     assert api.expect(api.launch(), "completed")  # the worker has another process for it

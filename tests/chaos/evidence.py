@@ -259,7 +259,7 @@ class Evidence:
         found += [Hit(line.at_s, line.at_s, line.worker, line.pid) for line in self.lines if line.what == KILLS]
         for case in self.cases.values():
             for act in case.acts:
-                if act.force and act.may_have_been_done:
+                if act.terminate and act.may_have_been_done:
                     jobs = {node.id for node in case.order.all()} if case.order else {case.id}
                     for line in self.lines:
                         if line.task_id.partition("~")[0] in jobs:

@@ -54,7 +54,7 @@ class Act:
         status: The job's status by the answer; None where there was no answer, or a refusal.
         run: Its run, likewise.
         refused: It was refused.
-        force: It was asked to kill the task.
+        terminate: It was asked to kill the task.
     """
 
     verb: str
@@ -64,7 +64,7 @@ class Act:
     status: Status | None = None
     run: int | None = None
     refused: bool = False
-    force: bool = False
+    terminate: bool = False
 
     @property
     def may_have_been_done(self) -> bool:
@@ -245,7 +245,7 @@ class Load:
     def _plan(self, order: Order) -> None:
         job_id = str(order.target.id)
         if order.cancel_after_s is not None:
-            self._after(order.cancel_after_s, lambda: self._act("cancel", job_id, force=order.force))
+            self._after(order.cancel_after_s, lambda: self._act("cancel", job_id, terminate=order.terminate))
         if order.retries:
             self._after(_RETRY_LOOK_S, lambda: self._retry(order, order.retries, _RETRY_LOOKS))
 
@@ -287,13 +287,13 @@ class Load:
 
     def _act(self, verb: str, job_id: str, *, in_the_end: bool = False, **options: Any) -> bool:
         """Ask something of a job, again and again until there is an answer; returns whether it was done."""
-        force = bool(options.get("force"))
+        terminate = bool(options.get("terminate"))
         for _ in range(100):
             asked_s = time.time()
             try:
                 job = self._client.send(Call("POST", job_path(job_id, f"/{verb}"), Job, body=options or None))
             except ApiUnavailableError:
-                self.book.acts.append(Act(verb, job_id, asked_s, time.time(), force=force))
+                self.book.acts.append(Act(verb, job_id, asked_s, time.time(), terminate=terminate))
                 if in_the_end:
                     time.sleep(4 * _PAUSE_S)
                 elif self._is_over.wait(4 * _PAUSE_S):
@@ -304,7 +304,9 @@ class Load:
                 self.book.acts.append(Act(verb, job_id, asked_s, time.time(), refused=True))
                 return False
             else:
-                self.book.acts.append(Act(verb, job.id, asked_s, time.time(), job.status, job.run, force=force))
+                self.book.acts.append(
+                    Act(verb, job.id, asked_s, time.time(), job.status, job.run, terminate=terminate)
+                )
                 return True
         return False
 

@@ -76,7 +76,7 @@ class Order:
         expires_s: Not later, likewise.
         queue: Where it is sent to, likewise; None: where its task's route leads.
         cancel_after_s: It is cancelled after so many seconds; None: not.
-        force: It is killed then, if it runs.
+        terminate: It is killed then, if it runs.
         retries: How often it is run again where it has not completed.
         from_failed: Of a chain its last job is retried, from the one on that has failed; else that one is.
         acknowledged: Somebody was told that it was accepted.
@@ -90,7 +90,7 @@ class Order:
     expires_s: float | None = None
     queue: str | None = None
     cancel_after_s: float | None = None
-    force: bool = False
+    terminate: bool = False
     retries: int = 0
     from_failed: bool = False
     acknowledged: bool = False
@@ -142,7 +142,7 @@ class Orders:
             return order
         if dice.random() < 0.12:
             order.cancel_after_s = round(dice.uniform(0, 1.5), 2)
-            order.force = dice.random() < 0.3
+            order.terminate = dice.random() < 0.3
         if dice.random() < 0.7:
             order.retries = dice.randint(1, 2)
             order.from_failed = dice.random() < 0.5

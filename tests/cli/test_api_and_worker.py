@@ -70,7 +70,7 @@ def test_the_shipped_tasks_are_worked_on_in_the_pool_that_is_asked_for(own_api):
 def test_where_the_pool_can_not_kill_a_cancel_by_force_says_so(own_api):
     job_id = own_api.launch(job("workers.wait", {"seconds": 60, "steps": 60}))
     own_api.expect(job_id, "running")
-    [line] = lines(own_api, "jobs", "cancel", job_id, "--force")
+    [line] = lines(own_api, "jobs", "cancel", job_id, "--terminate")
     assert "a solo pool can't kill a task" in line
     assert "told to kill" not in line
     own_api.expect(job_id, "cancelled")

@@ -158,9 +158,9 @@ def test_a_running_job_says_that_it_was_asked_to_stop_and_force_ends_it(api):
     api.expect(job_id, "running")
     [line] = lines(api, "jobs", "cancel", job_id)
     assert "asked to stop" in line or "cancelled" in line
-    [line] = lines(api, "jobs", "cancel", job_id, "--force", "--reason", "enough; it hangs")
+    [line] = lines(api, "jobs", "cancel", job_id, "--terminate", "--reason", "enough; it hangs")
     assert "told to kill it" in line or "cancelled" in line
-    assert "--force" not in line
+    assert "--terminate" not in line
     api.expect(job_id, "cancelled")
 
 

@@ -90,9 +90,9 @@ def test_the_log_of_a_settled_job_ends_at_its_last_line(working):
 def test_a_running_job_is_cancelled_by_force_and_retried(working):
     job_id = working.create("custom", waiting(60), start=True).id
     next(tree for tree in working.watch(job_id, timeout_s=15) if tree.status is Status.RUNNING)
-    working.cancel(job_id, reason="too long", force=True)
+    working.cancel(job_id, reason="too long", terminate=True)
     cancelled = working.wait(job_id, timeout_s=15)
-    assert (cancelled.status, cancelled.reason) == (Status.CANCELLED, "too long, by force")
+    assert (cancelled.status, cancelled.reason) == (Status.CANCELLED, "too long, with terminate")
     assert working.retry(job_id).run == 2
     working.cancel(job_id)
     assert working.wait(job_id, timeout_s=15).reason == "cancelled by request"

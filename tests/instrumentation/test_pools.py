@@ -91,12 +91,13 @@ def test_a_running_task_is_killed_where_the_pool_can_and_where_not_the_job_says_
     job_id, gate = hold(pooled, "hold", request)
     pooled.launcher.cancel(job_id, reason="too late", terminate=True)
     if pool in {"prefork", "gevent"}:
-        assert pooled.expect(job_id, Status.CANCELLED, "REVOKED", ["began"]).reason == "too late, by force"
+        assert pooled.expect(job_id, Status.CANCELLED, "REVOKED", ["began"]).reason == "too late, with terminate"
         return
     asked = pooled.job(job_id)
     assert (asked.status, asked.cancel_requested_at is not None) == (Status.RUNNING, True)
     assert (
-        asked.reason == f"too late, by force; a {pool} pool can't kill a task, it stops when it looks (current_job())"
+        asked.reason
+        == f"too late, with terminate; a {pool} pool can't kill a task, it stops when it looks (current_job())"
     )
     pooled.diary.open_gate(gate)
     assert pooled.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).reason is None

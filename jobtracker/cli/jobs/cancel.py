@@ -13,8 +13,8 @@ from jobtracker.schemas.jobs import Job
 def cancel(
     job_ids: JobIds,
     reason: Annotated[str, typer.Option(help="For those who wonder later.")] = "cancelled by request",
-    force: Annotated[
-        bool, typer.Option("--force", help="Kill running tasks instead of asking them to stop.")
+    terminate: Annotated[
+        bool, typer.Option("--terminate", help="Kill running tasks instead of asking them to stop.")
     ] = False,
     yes: Yes = False,
     url: Url = None,
@@ -26,18 +26,18 @@ def cancel(
     with Client(url) as client:
         for_each(
             job_ids,
-            lambda job_id: client.cancel(job_id, reason=reason, force=force),
-            lambda job: print_status(job, _what_happens(job, reason, force=force)),
+            lambda job_id: client.cancel(job_id, reason=reason, terminate=terminate),
+            lambda job: print_status(job, _what_happens(job, reason, terminate=terminate)),
             as_json=as_json,
         )
 
 
-def _what_happens(job: Job, reason: str, *, force: bool) -> str:
+def _what_happens(job: Job, reason: str, *, terminate: bool) -> str:
     """What becomes of a job that still runs."""
     if job.cancel_requested_at is None or job.finished_at is not None:
         return ""
-    if not force:
-        return "asked to stop: its task looks now and then; --force kills it"
+    if not terminate:
+        return "asked to stop: its task looks now and then; --terminate kills it"
     # What follows the reason that was given is why it can't be killed: the pool is one of threads, or solo.
     told = job.reason or ""
     return told if "; " in told.removeprefix(reason) else "its worker was told to kill it"

@@ -93,7 +93,7 @@ class Cancel(BaseModel):
     reason: str = Field(
         "cancelled by request", min_length=1, max_length=300, description="For those who wonder later."
     )
-    force: bool = Field(False, strict=True, description="Kill a running task instead of asking it to stop.")
+    terminate: bool = Field(False, strict=True, description="Kill a running task instead of asking it to stop.")
 
 
 class Retry(BaseModel):
@@ -249,11 +249,11 @@ def start_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
 def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> WrittenJson:
     """Cancel a job and its sub-jobs. What waits is cancelled at once.
 
-    A running task is asked to stop (`cancel_requested_at`), or killed with `"force": true`. A pool of threads, and
-    solo, can't kill a task: `reason` says so then, and it is asked.
+    A running task is asked to stop (`cancel_requested_at`), or killed with `"terminate": true`. The pools `threads`
+    and `solo` can't kill a task: it is asked, and `reason` says so.
     """
     how = how or Cancel()
-    tracking.launcher.cancel(job_id, reason=how.reason, terminate=how.force)
+    tracking.launcher.cancel(job_id, reason=how.reason, terminate=how.terminate)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 

@@ -94,6 +94,6 @@ def test_the_app_is_as_it_was_where_the_fixture_is_not_used():
 def test_a_process_can_be_killed(tracked_jobs):
     job = tracked_jobs.send(wait.s(looks=False))
     tracked_jobs.wait(job, until="running")
-    tracked_jobs.cancel(job, force=True)
+    tracked_jobs.cancel(job, terminate=True)
     assert tracked_jobs.wait(job).status == "cancelled"
     assert tracked_jobs.run(report.s([1, 2])).result == {"title": "", "total": 3}
