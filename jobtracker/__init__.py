@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
     from jobtracker.instrumentation.current_job import CurrentJob, JobCancelledError, current_job
     from jobtracker.instrumentation.tracker import Tracker
-    from jobtracker.schemas.jobs import SubJobCreate
+    from jobtracker.schemas.requests import SubJobCreate
     from jobtracker.settings import Settings
 
 __all__ = [
@@ -44,7 +44,7 @@ _NAMES = {
     "jobtracker.core.declarations": {"tracked"},
     "jobtracker.errors": {"IllegalTransitionError", "InvalidJobError", "JobNotFoundError", "JobTrackerError"},
     "jobtracker.core.lifecycle": {"FailurePolicy", "Priority", "Status"},
-    "jobtracker.schemas.jobs": {"SubJobCreate"},
+    "jobtracker.schemas.requests": {"SubJobCreate"},
     "jobtracker.settings": {"Settings"},
     "jobtracker.instrumentation.tracker": {"Tracker"},
 }

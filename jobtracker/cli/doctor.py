@@ -13,7 +13,7 @@ from jobtracker.cli.tables import Cell, Column, print_json, print_table
 from jobtracker.cli.texts import one_line
 
 if TYPE_CHECKING:
-    from jobtracker.doctor.findings import DifferenceGroup, Examination
+    from jobtracker.doctor.report import DifferenceGroup, Examination
 
 _COLUMNS = [
     Column("DIFFERS"),

@@ -12,16 +12,8 @@ from jobtracker.schemas.explanation import Explanation
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.job_types import JobType
-from jobtracker.schemas.jobs import (
-    FailedJobPage,
-    Job,
-    JobError,
-    JobPage,
-    JobTree,
-    LogLine,
-    ProgressUpdate,
-    SubJobCreate,
-)
+from jobtracker.schemas.jobs import FailedJobPage, Job, JobError, JobPage, JobTree, LogLine
+from jobtracker.schemas.requests import ProgressUpdate, SubJobCreate
 from jobtracker.schemas.stats import ActiveJobs, Group, PerformanceReport, Stats, Throughput
 from jobtracker.schemas.workers import QueueReport, WorkerStats
 
@@ -55,7 +47,7 @@ class JobFilters(TypedDict, total=False):
 
 
 class JobChanges(TypedDict, total=False):
-    """What is to change of a job; see `jobtracker.schemas.jobs.JobUpdate`."""
+    """What is to change of a job; see `jobtracker.schemas.requests.JobUpdate`."""
 
     name: str
     tags: Sequence[str]

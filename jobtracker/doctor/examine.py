@@ -12,11 +12,11 @@ from jobtracker.connection.client import is_unreachable
 from jobtracker.connection.write_rejection import find_refusal, in_words
 from jobtracker.core.clock import from_ms
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.doctor.evidence import gather
-from jobtracker.doctor.findings import DifferenceGroup, Examination
+from jobtracker.doctor.collect import gather
+from jobtracker.doctor.config_checks import TRAPS
 from jobtracker.doctor.recount import Recount
-from jobtracker.doctor.server_traps import SERVER_TRAPS
-from jobtracker.doctor.traps import TRAPS
+from jobtracker.doctor.report import DifferenceGroup, Examination
+from jobtracker.doctor.server_checks import SERVER_TRAPS
 from jobtracker.errors import JobTrackerError
 from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings

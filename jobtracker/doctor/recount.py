@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 from jobtracker.connection.client import server_of
-from jobtracker.doctor.families import Families
+from jobtracker.doctor.tree_check import TreeCheck
 from jobtracker.runtime import Tracking
 from jobtracker.store.audit import Audit, Difference, Flaw
 from jobtracker.store.keys import PREFIXES, Partition
@@ -46,7 +46,7 @@ class Recount:
         self.jobs = 0
         self.unchecked: list[str] = []
         self._audits = {part: Audit(tracking.client, part) for part in tracking.keys.parts}
-        self._families = Families(tracking, self._audits, repair=repair)
+        self._families = TreeCheck(tracking, self._audits, repair=repair)
 
     def run(self) -> None:
         """Look at everything."""

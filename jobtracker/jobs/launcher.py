@@ -22,7 +22,8 @@ from jobtracker.errors import (
 from jobtracker.jobs import chains
 from jobtracker.jobs.dispatcher import AT_ONCE, Dispatcher, unrepeatable, withheld
 from jobtracker.jobs.propagation import Settlement
-from jobtracker.schemas.jobs import JobUpdate, SubJobCreate, custom_payload
+from jobtracker.schemas.jobs import custom_payload
+from jobtracker.schemas.requests import JobUpdate, SubJobCreate
 from jobtracker.store.changes import Change, NewJob, News
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries, Loaded

@@ -14,9 +14,9 @@ import msgpack
 
 from jobtracker.connection.client import RedisClient
 from jobtracker.core.lifecycle import Priority
-from jobtracker.schemas.filters import Plan
 from jobtracker.store.functions import Library, batched
 from jobtracker.store.keys import Keys, Partition
+from jobtracker.store.list_plan import Plan
 from jobtracker.store.records import Row, ask, fields_of
 
 SCAN_BUDGET = 5000

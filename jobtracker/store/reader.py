@@ -15,7 +15,7 @@ from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Priority, Status
 from jobtracker.core.masking import ArgumentRule
 from jobtracker.errors import JobNotFoundError
-from jobtracker.schemas.filters import Cursor, JobFilter, Plan, Sort, plan
+from jobtracker.schemas.filters import JobFilter, Sort
 from jobtracker.schemas.history import HistoryEntry, history_of
 from jobtracker.schemas.jobs import Job, JobPage, JobSummary, JobTree, LogLine
 from jobtracker.schemas.stats import FlowPoint, JobCount, Performance
@@ -23,6 +23,7 @@ from jobtracker.store.functions import Library, batched
 from jobtracker.store.job_json import failed_page_json, page_json, to_json
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import MOST_QUEUES, Keys, Partition
+from jobtracker.store.list_plan import Cursor, Plan, plan
 from jobtracker.store.lists import SCAN_BUDGET, Pages, Place
 from jobtracker.store.performance import performance_of
 from jobtracker.store.records import Row, ask, fetch, read, record_of

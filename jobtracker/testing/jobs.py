@@ -15,7 +15,8 @@ from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.errors import IllegalTransitionError
 from jobtracker.instrumentation.tracker import Tracker
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.schemas.jobs import Job, JobTree, SubJobCreate
+from jobtracker.schemas.jobs import Job, JobTree
+from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.settings import Settings
 from jobtracker.testing import workers
 from jobtracker.testing.apps import redirected

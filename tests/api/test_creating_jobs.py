@@ -3,7 +3,7 @@
 import pytest
 from support.serving import Json, fields_of, job, parent, problem_of
 
-from jobtracker.schemas.jobs import DEPTH_LIMIT
+from jobtracker.schemas.requests import DEPTH_LIMIT
 
 DOCUMENTED_TYPES = [
     ("data_processing", {"text": "a,b\n1,2\n", "format": "csv"}),

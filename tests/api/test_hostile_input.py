@@ -17,7 +17,8 @@ from support.sample_jobs import create_in
 from support.serving import Api, Json, fields_of, job, problem_of
 
 from jobtracker.core.lifecycle import Status
-from jobtracker.schemas.jobs import JSON_DEPTH_LIMIT, TREE_LIMIT
+from jobtracker.schemas.jobs import JSON_DEPTH_LIMIT
+from jobtracker.schemas.requests import TREE_LIMIT
 
 pytestmark = pytest.mark.thorough
 

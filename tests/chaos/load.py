@@ -22,7 +22,8 @@ from jobtracker.client import ApiError, ApiUnavailableError
 from jobtracker.client.calls import Call, job_path
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.errors import BrokerUnavailableError, JobNotFoundError
-from jobtracker.schemas.jobs import Job, JobTree, SubJobCreate
+from jobtracker.schemas.jobs import Job, JobTree
+from jobtracker.schemas.requests import SubJobCreate
 
 T = TypeVar("T")
 

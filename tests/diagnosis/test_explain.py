@@ -25,7 +25,7 @@ from jobtracker.errors import ArgumentsGoneError, JobNotFoundError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.schemas.explanation import Code, Explanation, Location
-from jobtracker.schemas.jobs import JobUpdate, ProgressUpdate
+from jobtracker.schemas.requests import JobUpdate, ProgressUpdate
 from jobtracker.store.keys import LET_GO
 
 pytestmark = pytest.mark.thorough

@@ -13,12 +13,12 @@ from support.workers_under_test import Project, broker_settings, eventually, new
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.doctor.answers import TaskInfo, seconds
-from jobtracker.doctor.evidence import Evidence, Server
+from jobtracker.doctor.collect import Evidence, Server
+from jobtracker.doctor.config_checks import visibility_timeouts_differ
 from jobtracker.doctor.examine import examine
-from jobtracker.doctor.findings import Examination
-from jobtracker.doctor.server_traps import persistence_fails
-from jobtracker.doctor.traps import visibility_timeouts_differ
+from jobtracker.doctor.inspect_parsing import TaskInfo, seconds
+from jobtracker.doctor.report import Examination
+from jobtracker.doctor.server_checks import persistence_fails
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.schemas.job_types import JobType
 

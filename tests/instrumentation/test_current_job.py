@@ -16,7 +16,7 @@ from support.workers_under_test import Project, eventually, new_project
 from jobtracker import CurrentJob, JobCancelledError, Settings, Status, current_job
 from jobtracker.local.ports import free_port
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.jobs import JobUpdate
+from jobtracker.schemas.requests import JobUpdate
 
 RAN = ["began", "returned"]
 

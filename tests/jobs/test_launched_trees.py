@@ -7,7 +7,7 @@ from support.workers_under_test import eventually, every_broker, job
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
-from jobtracker.schemas.jobs import JobUpdate
+from jobtracker.schemas.requests import JobUpdate
 
 pytestmark = pytest.mark.thorough
 

@@ -13,7 +13,7 @@ from jobtracker.core.lifecycle import Event
 from jobtracker.errors import BrokerUnavailableError, PartlySentError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import Outbox
-from jobtracker.schemas.jobs import SubJobCreate
+from jobtracker.schemas.requests import SubJobCreate
 
 pytestmark = pytest.mark.thorough
 

@@ -10,7 +10,9 @@ from pydantic import ValidationError
 from jobtracker.core.clock import from_ms
 from jobtracker.core.job import job_and_run_of, task_id_of
 from jobtracker.core.lifecycle import Priority
-from jobtracker.schemas.jobs import Job, JobCreate, JobSummary, JobUpdate, ProgressUpdate, SubJobCreate, TimeRange
+from jobtracker.schemas.filters import TimeRange
+from jobtracker.schemas.jobs import Job, JobSummary
+from jobtracker.schemas.requests import JobCreate, JobUpdate, ProgressUpdate, SubJobCreate
 
 RECORD = {"id": "j", "type": "custom", "status": "pending", "priority": "normal", "created": "0", "entered": "0"}
 IDS = st.one_of(st.uuids().map(str), st.text(min_size=1), st.text("~0123456789ab", min_size=1))

@@ -11,8 +11,9 @@ from support.sample_jobs import START_MS, create_job
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Status
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.schemas.filters import BadCursorError, JobFilter, Sort
+from jobtracker.schemas.filters import JobFilter, Sort
 from jobtracker.store.keys import Keys
+from jobtracker.store.list_plan import BadCursorError
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 

@@ -14,8 +14,7 @@ import jobtracker
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.errors import EarlierStoreError, PartitionsError
-from jobtracker.schemas.filters import JobFilter, Sort
-from jobtracker.schemas.jobs import TimeRange
+from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.store import lists as paging
 from jobtracker.store.changes import SettledIndex
 from jobtracker.store.functions import FencedError

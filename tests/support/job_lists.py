@@ -6,8 +6,7 @@ from typing import Any
 from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient
-from jobtracker.schemas.filters import JobFilter, Sort
-from jobtracker.schemas.jobs import TimeRange
+from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.store.keys import PREFIXES, Keys
 from jobtracker.store.records import read
 

@@ -25,7 +25,8 @@ from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import SETTLED
 from jobtracker.local.child_process import ChildProcess
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.schemas.jobs import Job, SubJobCreate
+from jobtracker.schemas.jobs import Job
+from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.schemas.workers import Worker as Lease
 from jobtracker.testing.apps import disconnect
 from support.raw_records import alter, stored

@@ -8,19 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.explanation import Explanation
-from jobtracker.schemas.filters import JobFilter, Sort
+from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.schemas.history import HistoryEntry
-from jobtracker.schemas.jobs import (
-    Job,
-    JobCreate,
-    JobPage,
-    JobTree,
-    JobUpdate,
-    LogLine,
-    SubJobCreate,
-    Tag,
-    TimeRange,
-)
+from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
+from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate, Tag
 from jobtracker.server.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from jobtracker.doctor.evidence import Evidence, Server
-from jobtracker.doctor.findings import Trap
+from jobtracker.doctor.collect import Evidence, Server
+from jobtracker.doctor.report import Trap
 
 _PERSISTENCE = "https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/"
 _EVICTION = "https://redis.io/docs/latest/develop/reference/eviction/"

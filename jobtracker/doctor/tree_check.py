@@ -19,7 +19,7 @@ from jobtracker.store.records import ask, read
 _BATCH = 200
 
 
-class Families:
+class TreeCheck:
     """The families of one recount.
 
     Args:

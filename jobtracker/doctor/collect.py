@@ -22,7 +22,7 @@ from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.diagnosis.held_messages import HeldMessages
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.doctor.answers import ASKED_OF_TASKS, ASKED_SETTINGS, TaskInfo, seconds
+from jobtracker.doctor.inspect_parsing import ASKED_OF_TASKS, ASKED_SETTINGS, TaskInfo, seconds
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.filters import JobFilter

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from jobtracker.doctor.answers import seconds
-from jobtracker.doctor.evidence import DEFAULT_VISIBILITY_S, Evidence
-from jobtracker.doctor.findings import Trap
+from jobtracker.doctor.collect import DEFAULT_VISIBILITY_S, Evidence
+from jobtracker.doctor.inspect_parsing import seconds
+from jobtracker.doctor.report import Trap
 
 _CELERY = "https://docs.celeryq.dev/en/stable"
 _VISIBILITY = (

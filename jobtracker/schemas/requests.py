@@ -1,0 +1,116 @@
+"""What programs ask for: jobs to create, and changes of a job."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
+from jobtracker.schemas.jobs import JobError, JsonObject, Portable
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+
+
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+
+
+TypeName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+DEPTH_LIMIT = 50
+"""How many levels of sub-jobs a job may have; Celery's own work on chords in chords grows with the third power."""
+
+
+TREE_LIMIT = 20_000
+"""How many jobs one request may create: the store needs a tenth of a millisecond to record each, the caller waits."""
+
+
+class JobCreate(BaseModel):
+    """A job to be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name = Field("", description="For people; default: the job type.")
+    job_type: TypeName = Field(description="One of the documented types, or one that a worker announced.")
+    priority: Priority = Priority.NORMAL
+    payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
+    tags: list[Tag] = Field(default_factory=list, max_length=20)
+
+    @model_validator(mode="after")
+    def _bears_a_name(self) -> Self:
+        self.name = self.name or self.job_type
+        return self
+
+
+class SubJobCreate(JobCreate):
+    """A job to be that may have sub-jobs. Its own task runs after them and gets their results."""
+
+    priority: Priority | None = Field(None, description="Default: the parent's.")  # type: ignore[assignment]
+    failure_policy: FailurePolicy = FailurePolicy.FAIL
+    sub_jobs: list["SubJobCreate"] = []
+
+    @field_validator("sub_jobs", mode="before")
+    @classmethod
+    def _limit_depth(cls, sub_jobs: Any) -> Any:
+        """Refuse what nests too deep, or is too many, as a whole, before anything goes into it."""
+        level, depth, jobs = sub_jobs, 0, 1
+        while level and isinstance(level, list):
+            depth += 1
+            if depth > DEPTH_LIMIT:
+                raise ValueError(f"sub-jobs nest deeper than {DEPTH_LIMIT} levels")
+            jobs += len(level)
+            if jobs > TREE_LIMIT:
+                raise ValueError(f"it has more than {TREE_LIMIT} jobs. Create several trees")
+            below = [_sub_jobs_of(job) for job in level]
+            level = [job for family in below if isinstance(family, list) for job in family]
+        return sub_jobs
+
+
+class JobUpdate(BaseModel):
+    """What may be changed of a job. Status, progress, result and error: of a job that runs outside of Celery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Name | None = None
+    priority: Priority | None = Field(None, description="Before it is started.")
+    tags: list[Tag] | None = Field(None, max_length=20)
+    payload: JsonObject | None = Field(None, description="Before it is started.")
+    status: Literal[Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED] | None = None
+    progress: "ProgressUpdate | None" = None
+    result: Portable = Field(None, description="With status completed.")
+    error: "FailureReport | None" = Field(None, description="With status failed.")
+
+    @model_validator(mode="after")
+    def _fits_its_status(self) -> Self:
+        for field, status in (("result", Status.COMPLETED), ("error", Status.FAILED)):
+            if getattr(self, field) is not None and self.status is not status:
+                raise ValueError(f"{field} goes with status {status}")
+        if (self.priority or self.payload is not None) and (self.status or self.progress):
+            raise ValueError("priority and payload are changed before the job begins: by a request of their own")
+        return self
+
+
+class FailureReport(JobError):  # noqa: N818 (a model, as its base is)
+    """Why a job failed that runs outside of Celery."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ProgressUpdate(BaseModel):
+    """How far an outside worker is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    done: float = Field(ge=0, allow_inf_nan=False, strict=True)
+    total: float = Field(gt=0, allow_inf_nan=False, strict=True)
+    note: str = Field("", max_length=200)
+
+
+def _sub_jobs_of(job: Any) -> Any:
+    return job.get("sub_jobs") if isinstance(job, dict) else getattr(job, "sub_jobs", None)
