@@ -20,7 +20,7 @@ BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower build run dev stop clean logs test test-thorough test-bench test-compose chaos lint format bench quality lock
+.PHONY: help install demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -93,6 +93,8 @@ test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k 
 
 test-thorough: $(INSTALLED) ## Run the long tests, and those of what fails meanwhile (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m thorough $(ARGS)
+
+test-all: test test-thorough ## Run all tests
 
 test-bench: $(INSTALLED) ## Run each part of the benchmark once, small
 	@$(BIN)/python -m pytest -n 2 tests/bench/check_bench.py $(ARGS)

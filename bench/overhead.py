@@ -108,8 +108,14 @@ def _work_off(celery_db: "Redis", environ: dict[str, str], tasks: int) -> dict[s
     """Start a worker, and time its results, once it has warmed up."""
     command = [sys.executable, "-m", "celery", "-A", "bench.noop", "worker"]
     command += ["-P", "prefork", "-c", "1", "-l", "ERROR", "--without-gossip", "--without-mingle"]
-    silence = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=ROOT, env=environ, start_new_session=True, **silence)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environ,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         began_at = _wait_for_results(celery_db, WARM_UP)
         first, began = _results(celery_db), _cpu_times(process.pid, celery_db)
@@ -148,4 +154,4 @@ def _wait_for_results(celery_db: "Redis", count: int) -> float:
 
 
 def _median(values: Any) -> float:
-    return round(statistics.median(values), 3)
+    return round(float(statistics.median(values)), 3)

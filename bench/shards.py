@@ -98,7 +98,13 @@ def _work(store: JobStore, ids: list[str]) -> None:
     started, at_once = now_ms(), _AT_ONCE * len(store.keys.parts)
     for first in range(0, len(ids), at_once):
         some, at_ms = ids[first : first + at_once], started + first
-        fields = {"type": "bench", "priority": "normal", "name": "a job of the benchmark", "run": 1, "queued": at_ms}
+        fields: dict[str, str | int] = {
+            "type": "bench",
+            "priority": "normal",
+            "name": "a job",
+            "run": 1,
+            "queued": at_ms,
+        }
         store.begin_create(*(NewJob(id=each, fields=fields) for each in some), at_ms=at_ms)()
         for event in (Event.START, Event.COMPLETE):
             store.report_all([store.call_of(event, each, 1, 0, at_ms=at_ms + 1000) for each in some])

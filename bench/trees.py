@@ -50,13 +50,13 @@ def run(size: int, rounds: int) -> dict[str, Any]:
         server = stack.enter_context(EmbeddedRedis(Path(folder)))
         plain = Plain(server, Path(folder), stack)
         tracked = Tracked(server, Path(folder), stack)
-        for each in (plain, tracked):
+        sides: list[Plain | Tracked] = [plain, tracked]
+        for each in sides:
             each.measure(10)
         measured: dict[str, list[dict[str, float]]] = {}
         for number in range(rounds):
             for jobs in sizes:
-                pair = [plain, tracked] if number % 2 else [tracked, plain]
-                found = {type(each): each.measure(jobs) for each in pair}
+                found = {type(each): each.measure(jobs) for each in (sides if number % 2 else reversed(sides))}
                 ours, theirs = found[Tracked], {f"plain_{name}": value for name, value in found[Plain].items()}
                 ratio = {"ratio": ours["finished_s"] / theirs["plain_finished_s"]}
                 measured.setdefault(str(jobs), []).append(ours | theirs | ratio)
@@ -154,7 +154,7 @@ class Tracked:
         found["answered_s"] = time.perf_counter() - began
         _wait(lambda: not self._client.exists(self._keys("unsent"), self._keys("unconfirmed")))
         found["dispatched_s"] = time.perf_counter() - began
-        _wait(lambda: fetch(self._client, self._keys, [root])[0].get("status") == "completed")
+        _wait(lambda: fetch(self._client, Keys("bench"), [root])[0].get("status") == "completed")
         found["finished_s"] = time.perf_counter() - began
         return root, found
 

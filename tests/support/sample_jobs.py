@@ -4,9 +4,11 @@ import itertools
 import warnings
 from typing import Any
 
+from jobtracker.connection.client import RedisClient
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.schemas.workers import Worker
 from jobtracker.store.changes import NewJob
+from jobtracker.store.keys import Keys
 from jobtracker.store.repartition import Repartition
 from jobtracker.store.writer import JobStore
 
@@ -85,14 +87,14 @@ def a_worker(incarnation: str = "i", **fields: Any) -> Worker:
     )
 
 
-def begin(store, lease, at_ms, **fields):
+def begin(store: JobStore, lease: str, at_ms: int, **fields: str | int) -> str:
     """A job that a worker has begun."""
     job_id = create_in(store, Status.PENDING, at_ms=at_ms)
     store.apply(Event.START, job_id, at_ms=at_ms, fields={"lease": lease, "worker": "w@test", **fields})
     return job_id
 
 
-def kept(project, job_id, result, state, **options):
+def kept(project: Any, job_id: str, result: object, state: str, **options: Any) -> str:
     """What Celery has stored of a job."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of redis-py, about a command that Celery uses
@@ -100,7 +102,8 @@ def kept(project, job_id, result, state, **options):
     return job_id
 
 
-def move(client, keys, to, **how):
+def move(client: RedisClient, keys: Keys, to: int, **how: Any) -> int:
+    """Move a store to another number of partitions; returns how many jobs were moved."""
     target = how.pop("target", client)
     repartition = Repartition(client, target, keys.namespace, to, is_elsewhere=target is not client, patience_s=0)
     return repartition.run(lambda _: None)

@@ -92,7 +92,7 @@ class Project:
         conf: dict[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        self.name = like.name if like else f"project-{uuid.uuid4().hex[:12]}"
+        self.name: str = like.name if like else f"project-{uuid.uuid4().hex[:12]}"
         self.queue = f"{self.name}-queue"
         self.log_dir = log_dir
         self.settings = Settings.model_validate(
