@@ -11,10 +11,11 @@ import importlib.util
 import io
 import pickle
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
-from functools import cache
+from functools import cache, lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -22,6 +23,7 @@ from workers import drug_brands
 from workers.drug_names import EVERYDAY_WORDS, NAME_ENDINGS, NO_NAMES, SPOKEN_OF_OUTSIDE_MEDICINE
 from workers.drug_spelling import LEAST_LETTERS, Spelling
 from workers.extras import MissingExtraError
+from workers.spans import in_small_letters
 
 DICTIONARY_SHA256 = "ec10a1c7b633fc4bae8d0eecff053892c0e37f49e18eaf59c8a1e9f40fc80d9d"
 """SHA-256 of `drug_ner_dictionary.pkl.bz2` in drug-named-entity-recognition 2.0.9."""
@@ -29,9 +31,10 @@ DICTIONARY_SHA256 = "ec10a1c7b633fc4bae8d0eecff053892c0e37f49e18eaf59c8a1e9f40fc
 LONGEST_NAME_WORDS = 6
 """Longer variants in the dictionary are chemical descriptions, not names that anyone prescribes by."""
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_WORD = re.compile(r"([^\W_]+(?:['\u2019][^\W_]+)*)")
+_SPACE = re.compile(" ")
 _JOINT_IN_A_NAME = re.compile(r"\s|[-\u2010\u2011/]")
-_UNIT = re.compile(r"\s?(?:mgs?|mcg|g|ml|units?|iu)\b", re.IGNORECASE)
+_UNITS = frozenset({"mg", "mgs", "mcg", "g", "ml", "unit", "units", "iu"})
 _USABLE_VARIANT = re.compile(r"[\w'\u2019/ -]+")
 _FOUR_LETTERS = re.compile(r"[^\W\d_]{4}")
 _FORM = re.compile(
@@ -102,10 +105,8 @@ class DrugDictionary:
 
     def __init__(self, drugs_by_name: Mapping[str, Drug]) -> None:
         self._drugs = {_key(name): drug for name, drug in drugs_by_name.items()}
-        self._most_words: dict[str, int] = {}
-        for key in self._drugs:
-            words = key.split(" ")
-            self._most_words[words[0]] = max(len(words), self._most_words.get(words[0], 0))
+        self._beginnings = {key[: space.start()] for key in self._drugs for space in _SPACE.finditer(key)}
+        self._unlisted = lru_cache(maxsize=4096)(self._guess)
         self._spelling = Spelling(
             {
                 name: drug.ingredients
@@ -124,49 +125,51 @@ class DrugDictionary:
 
     def find(self, text: str, start: int = 0, end: int | None = None) -> Iterator[NamedDrug]:
         """Yield the names in text[start:end] from left to right, the longest at each place, without overlaps."""
-        words = list(_WORD.finditer(text, start, len(text) if end is None else end))
-        index = 0
-        while index < len(words):
-            is_first = words[index].group().lower() in self._most_words
-            count = self._words_of_name_at(text, words, index) if is_first else 0
-            if count:
-                first, last = words[index], words[index + count - 1]
-                yield NamedDrug(self._drugs[_key(text[first.start() : last.end()])], first.start(), last.end())
-            elif len(words[index].group()) >= LEAST_LETTERS:
-                unlisted = self._unlisted(words[index])
-                if unlisted:
-                    yield unlisted
-            index += count or 1
+        pieces = _WORD.split(in_small_letters(text[start:end]))
+        gaps, words = pieces[::2], pieces[1::2]
+        places = list(accumulate(map(len, pieces), initial=start))
+        starts, ends = places[1::2], places[2::2]
+        next_index = 0
+        for index, word in enumerate(words):
+            if index < next_index:
+                continue
+            name = ""
+            if word in self._drugs or word in self._beginnings:
+                name = self._longest_name(words, gaps, index)
+            if name:
+                next_index = index + name.count(" ") + 1
+                yield NamedDrug(self._drugs[name], starts[index], ends[next_index - 1])
+            elif len(word) >= LEAST_LETTERS and (unlisted := self._unlisted(word)):
+                yield NamedDrug(unlisted[0], starts[index], ends[index], unlisted[1])
 
-    def _unlisted(self, word: re.Match[str]) -> NamedDrug | None:
-        """A name that the dictionary lacks: one that is misspelt, or that ends like the name of a medicine."""
-        written = word.group().lower()
-        name = self._spelling.correct(written)
+    def _longest_name(self, words: Sequence[str], gaps: Sequence[str], index: int) -> str:
+        """The longest name that begins with words[index]; empty if none does. The gap before a word has its index."""
+        name = words[index]
+        longest = name if name in self._drugs else ""
+        while name in self._beginnings:
+            index += 1
+            if index == len(words) or not _JOINT_IN_A_NAME.fullmatch(gaps[index]):
+                break
+            name = f"{name} {words[index]}"
+            if name in self._drugs and not _is_dose(words, gaps, index):
+                longest = name
+        return longest
+
+    def _guess(self, word: str) -> tuple[Drug, Match] | None:
+        """What a word in small letters means that is no name: a misspelt one, or one that ends as names do."""
+        name = self._spelling.correct(word)
         if name:
-            drug = replace(self._drugs[name], confidence=Confidence.SUPPORTED)
-            return NamedDrug(drug, word.start(), word.end(), Match.SPELLING)
-        if written.endswith(NAME_ENDINGS):
-            unknown = Ingredient(written.capitalize(), None)
-            drug = Drug(unknown.name, None, (unknown,), Confidence.EVERYDAY)
-            return NamedDrug(drug, word.start(), word.end(), Match.ENDING)
+            return replace(self._drugs[name], confidence=Confidence.SUPPORTED), Match.SPELLING
+        if word.endswith(NAME_ENDINGS):
+            unknown = Ingredient(word.capitalize(), None)
+            return Drug(unknown.name, None, (unknown,), Confidence.EVERYDAY), Match.ENDING
         return None
 
-    def _words_of_name_at(self, text: str, words: list[re.Match[str]], index: int) -> int:
-        """The number of words of the longest name that begins with words[index]; 0 if none does."""
-        longest = 0
-        key = ""
-        for count in range(1, self._most_words.get(words[index].group().lower(), 0) + 1):
-            if index + count > len(words):
-                break
-            word = words[index + count - 1]
-            gap = text[words[index + count - 2].end() : word.start()] if count > 1 else ""
-            if count > 1 and not _JOINT_IN_A_NAME.fullmatch(gap):
-                break
-            key = f"{key} {word.group().lower()}" if key else word.group().lower()
-            # "Pan 40" is a name, "Pan 40 mg" a name and its dose.
-            if key in self._drugs and not (count > 1 and word.group().isdigit() and _UNIT.match(text, word.end())):
-                longest = count
-        return longest
+
+def _is_dose(words: Sequence[str], gaps: Sequence[str], index: int) -> bool:
+    """Whether words[index] is an amount: "Pan 40" is a name, "Pan 40 mg" a name and its dose."""
+    is_followed = index + 1 < len(words) and len(gaps[index + 1]) == 1 and gaps[index + 1].isspace()
+    return is_followed and words[index].isdigit() and words[index + 1] in _UNITS
 
 
 @cache

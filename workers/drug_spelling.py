@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Final
 
 from workers.drug_names import NO_MISSPELLINGS
@@ -26,9 +25,8 @@ class Spelling:
         for name in meanings:
             for key in _keys(_plain(name)):
                 self._names.setdefault(key, []).append(name)
-        self.correct = lru_cache(maxsize=4096)(self._correct)
 
-    def _correct(self, word: str) -> str | None:
+    def correct(self, word: str) -> str | None:
         """The name that a word in small letters stands for; None if none is near, or several of different meaning."""
         if word in NO_MISSPELLINGS or len(word) > _LONGEST:
             return None
