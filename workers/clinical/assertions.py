@@ -34,13 +34,16 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 def _compile_cues(cues: Sequence[tuple[str, str, int]], start: str) -> re.Pattern[str]:
-    """Compile a table: the index of the group that matched tells the line, from 1."""
-    return _compile(f"{start}(?:" + "|".join(f"({pattern})" for pattern, _, _ in cues) + r")(?!\w)")
+    """Compile a table: the index of the group that matched tells the line, from 1.
+
+    The groups are empty and end the lines: `re` passes over a line by its first letter if no group begins there.
+    """
+    return _compile(f"{start}(?:" + "|".join(f"(?:{pattern})()" for pattern, _, _ in cues) + r")(?!\w)")
 
 
 _BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
 _AFTER: Final = _compile_cues(
-    CUES_AFTER, r"(?:(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:;,(\u2192\u21d2]|->|=>|~~))"
+    CUES_AFTER, r"(?>(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:;,(\u2192\u21d2]|->|=>|~~))"
 )
 _FILLER: Final = _compile(rf"\b{FILLER}\b")
 _BREAKER: Final = _compile(BREAKER)

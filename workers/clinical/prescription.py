@@ -167,7 +167,7 @@ _ROUTES: Final = (
 )
 _ROUTE = phrases(
     r"(?<![\w'\u2019./-])(?:"
-    + "|".join(f"(?P<r{i}>{pattern})" for i, (_, pattern) in enumerate(_ROUTES))
+    + "|".join(f"(?:{pattern})(?P<r{i}>)" for i, (_, pattern) in enumerate(_ROUTES))
     + r")(?![\w-])",
     re.NOFLAG,
 )

@@ -10,15 +10,15 @@ _WORDS: Final = {
 _FRACTIONS: Final = {"½": 0.5, "¼": 0.25, "¾": 0.75}
 
 DECIMAL: Final = (
-    r"(?:\d{1,3}(?:[,\u00a0\u202f]\d{3}){1,3}(?!\d)(?:\.\d{1,9})?|\d{1,9}(?!\d)(?:[.,\xb7]\d{1,9})?|[.\xb7]\d{1,9})"
+    r"(?=[\d.\xb7])(?:\d{1,3}(?:[,\u00a0\u202f]\d{3}){1,3}(?!\d)(?:\.\d{1,9})?|\d{1,9}(?!\d)(?:[.,\xb7]\d{1,9})?|[.\xb7]\d{1,9})"
 )
 """A pattern for a number in digits: 5, 0.5, .5, 0,5, 1,000."""
 
 COUNT: Final = (
-    rf"(?:\d{{1,3}}\s\d/\d|\d/\d|\d?[½¼¾]|{DECIMAL}"
+    rf"(?=[\d.\xb7½¼¾aefhnost])(?:\d{{1,3}}\s\d/\d|\d/\d|\d?[½¼¾]|{DECIMAL}"
     r"|one[\s-]half|half(?:\sa)?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fourteen|an?)"
 )
-"""A pattern for a number in digits, as a fraction or in words."""
+"""A pattern for a number in digits, as a fraction or in words; its first letter is looked at first."""
 
 TO: Final = r"\s?(?:-|\u2013|\u2014|\bto\b|\bor\b)\s?"
 """A pattern for what stands between the two ends of a range."""
