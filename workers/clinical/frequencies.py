@@ -104,11 +104,17 @@ _DAYS = (
     rf"(?P<days>(?:(?:every|each) )?{_DAY}(?:(?:\s?[,/&]\s?| and |, and ){_DAY}){{1,6}}|(?:every|each) {_DAY}"
     r"|(?:on (?:a )?)?(?:mon|tues|wednes|thurs|fri|satur|sun)days)"
 )
+_NAMED: Final = {
+    "single": (_SINGLE, None),
+    **{f"f{index}": said for index, said in enumerate(_OFTEN)},
+    **{f"weak{index}": said for index, said in enumerate(_WEAK)},
+}
+"""What is said in words, by the name of the group that ends it."""
+_ONCE: Final = frozenset({"single", "weak0"})
+_ON: Final = f"weak{len(_WEAK) - 1}"
 _ONE = (
-    f"(?:{_NUMBERED}|{_INTERVAL}|{_PATTERN}|{_DAYS}|(?P<single>{_SINGLE})|"
-    + "|".join(f"(?P<f{index}>{pattern})" for index, (pattern, _) in enumerate(_OFTEN))
-    + "|"
-    + "|".join(f"(?P<weak{index}>{pattern})" for index, (pattern, _) in enumerate(_WEAK))
+    f"(?:{_NUMBERED}|{_INTERVAL}|{_PATTERN}|{_DAYS}|"
+    + "|".join(f"(?:{pattern})(?P<{name}>)" for name, (pattern, _) in _NAMED.items())
     + r")(?![^\W_])"
 )
 _MORE = re.sub(r"\(\?P<\w+>", "(?:", "|".join((_DAYS, *(pattern for pattern, _ in _OFTEN))))
@@ -146,17 +152,13 @@ def parse_frequency(match: re.Match[str], text: str) -> Frequency:
     elif match["days"]:
         times_per_day = len(re.findall(_DAY, match["days"])) / 7
     else:
-        often = [
-            *((f"f{i}", value) for i, (_, value) in enumerate(_OFTEN)),
-            *((f"weak{i}", v) for i, (_, v) in enumerate(_WEAK)),
-        ]
-        times_per_day = next((value for name, value in often if match[name]), None)
+        _, times_per_day = _NAMED[match.lastgroup or "single"]
     return Frequency(
         **matched(match, text),
         times_per_day=times_per_day,
         interval_h=interval_h,
         interval_max_h=interval_max_h,
-        once=bool(match["single"] or match["weak0"]),
+        once=match.lastgroup in _ONCE,
     )
 
 
@@ -165,14 +167,12 @@ def is_weak(match: re.Match[str]) -> bool:
     return bool(
         match["low3"]
         or (match["pattern"] and "0" not in match["pattern"])
-        or any(match[f"weak{index}"] for index in range(len(_WEAK)))
+        or (match.lastgroup or "").startswith("weak")
     )
 
 
 def is_word(match: re.Match[str], text: str) -> bool:
     """Whether a match of FREQUENCY is the word "on" rather than "ON", at night."""
     return (
-        bool(match[f"weak{len(_WEAK) - 1}"])
-        and match.group().startswith("on")
-        and not text.startswith("ON", match.start())
+        match.lastgroup == _ON and match.group().startswith("on") and not text.startswith("ON", match.start())
     )
