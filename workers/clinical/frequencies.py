@@ -173,6 +173,4 @@ def is_weak(match: re.Match[str]) -> bool:
 
 def is_word(match: re.Match[str], text: str) -> bool:
     """Whether a match of FREQUENCY is the word "on" rather than "ON", at night."""
-    return (
-        match.lastgroup == _ON and match.group().startswith("on") and not text.startswith("ON", match.start())
-    )
+    return match.lastgroup == _ON and match.group().startswith("on") and not text.startswith("ON", match.start())

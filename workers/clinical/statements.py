@@ -40,11 +40,6 @@ class Statement:
     end: int
     heading: Heading | None
 
-    @property
-    def section(self) -> Section:
-        """What the section lists that it stands in."""
-        return self.heading.section if self.heading else Section.OTHER
-
 
 _MEDICINES: Final = (
     r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy"
@@ -53,7 +48,7 @@ _MEDICINES: Final = (
     r"|opioids?)"
 )
 _SECTIONS: Final = tuple(
-    (section, re.compile(rf"\A(?:{whole})\Z|\b(?:{part})", re.IGNORECASE))
+    (section, re.compile(rf"\A(?:{whole})\Z|\b(?:{part})"))
     for section, whole, part in (
         (
             Section.OTHER,
@@ -111,7 +106,7 @@ _SECTIONS: Final = tuple(
         ),
     )
 )
-"""Each section with its headings: the whole of one, or a part that says it."""
+"""Each section with its headings in small letters: the whole of one, or a part that says it."""
 _PLAIN_WORDS: Final = frozenset(
     {
         "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "agent", "allergen", "allergies",
@@ -130,12 +125,13 @@ _PLAIN_WORDS: Final = frozenset(
 )  # fmt: skip
 """A line without a colon is a heading of a section if it has no other words: "Penicillin allergy" is none."""
 _HEADING = re.compile(
-    r"(?:^|(?<=[.;]\s)|(?<=\s{2}))[ \t]{0,16}(?:#{1,6} |\*{1,2}|[-\u2022] "
-    r"|\d{1,2}[.)] )?(?P<words>[A-Za-z][A-Za-z/&'-]{0,30}(?:,? [A-Za-z/&'-]{1,30}){0,7}(?:"
+    r"(?<!\S)(?:^|(?<=[.;]\s)|(?<=\s{2}))[ \t]{0,16}(?:#{1,6} |\*{1,2}|[-\u2022] "
+    r"|\d{1,2}[.)] )?(?P<words>[A-Za-z][A-Za-z/&'-]{0,30}+(?:,? [A-Za-z/&'-]{1,30}+){0,7}+(?:"
     r" ?\([^()\n]{0,60}\))?)(?:\*{1,2})?"
     r"(?:(?P<colon>[ \t]?:)(?!\d)|(?=[ \t]{0,16}$))",
     re.MULTILINE,
 )
+"""What may be a heading. The repetitions are possessive: nothing that ends a heading is a part of its words."""
 _TABLE_HEAD = re.compile(
     r"^[ \t]{0,8}\|?[ \t*]{0,8}(?P<first>[A-Za-z][A-Za-z&/'-]{0,30}(?: [A-Za-z&/'-]{1,30}){0,4})[ \t*]{0,8}"
     r"(?:\||\t|[ ]{2})(?P<rest>[^\n\d]{0,160})$",
@@ -160,20 +156,15 @@ _ANSWER: Final = re.compile(r"\s{1,4}(?:y|yes|no?)(?=\s{0,3}(?:[.,;:(\n\u2013-]|
 """What belongs to the question before it: "Continue? No"."""
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
-    r"|syp|syr|inf"
-    r"|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|dept|hosp)"
+    r"|syp|syr|inf|b\.d|t\.d\.s|q\.d\.s|o\.d|p\.r\.n|q\.h\.s|h\.s|i\.v|i\.m|s\.c|s\.l|p\.r|dept|hosp)"
     r"|(?<![\w/-])[A-Za-z])\.$",
     re.IGNORECASE,
 )
+_VERBS: Final = "take|inhale|apply|inject|use|place|instill?|swallow|chew|give|sig:"
 _DIRECTION_LINE = re.compile(
-    r"\s{0,16}(?:take|inhale|apply|inject|use|place|instill?|swallow|chew|give|sig:|one|two|half"
-    r"|\d{1,2})\s(?![^\n]{0,200}\bno\b)",
-    re.IGNORECASE,
+    rf"\s{{0,16}}(?:{_VERBS}|one|two|half|\d{{1,2}})\s(?![^\n]{{0,200}}\bno\b)", re.IGNORECASE
 )
-_DIRECTION_VERB = re.compile(
-    r"\s{0,16}(?:take|inhale|apply|inject|use|place|instill?|swallow|chew|give|sig:)\s(?![^\n]{0,200}\bno\b)",
-    re.IGNORECASE,
-)
+_DIRECTION_VERB = re.compile(rf"\s{{0,16}}(?:{_VERBS})\s(?![^\n]{{0,200}}\bno\b)", re.IGNORECASE)
 _ELLIPTIC: Final = re.compile(
     rf"[ \t]{{1,8}}(?:(?:{ELLIPTIC_WORDS})\s){{0,4}}(?:{STOP}|on hold|declined|refused|not tolerated"
     rf"|no longer \w{{1,12}})(?:\s(?:it|this|these|them|in|on|by|due|because|since|last|at|after|for|today"
@@ -183,7 +174,8 @@ _ELLIPTIC: Final = re.compile(
 )
 """A sentence without a name of its own, which is said of the drug before: "Stopped in May.", "Agreed to stop."."""
 _LIST_ITEM = re.compile(r"\s{0,16}(?:[-*•‣\u2013>]|\d{1,3}[.)]|\([a-z\d]\))\s")
-_BREAK = re.compile(r"(?<![.!?])[.!?]{1,3}[)\"'\u201d\u2019]?(?=\s|$)|;|\n(?:[ \t]{0,40}\n){0,2}")
+_BREAK = re.compile(r"[.!?](?<![.!?].)[.!?]{0,2}[)\"'\u201d\u2019]?(?=\s|$)|;|\n(?:[ \t]{0,40}\n){0,2}")
+"""What may end a statement. It begins with the mark itself, so that `re` passes over all other letters."""
 _LONGEST_STATEMENT = 2_000
 """A text without sentences (a table, a dump) is cut into pieces of this many characters: work stays linear."""
 _WRAPPED_AT_LEAST = 60
@@ -316,12 +308,18 @@ def _table_heads(text: str) -> Iterator[Heading]:
         words, rest = match["first"], match["rest"]
         if not _PLAIN_WORDS.issuperset(re.split(r"[ /&,]+", words.lower())):
             continue
-        section = next((section for section, pattern in _SECTIONS if pattern.search(words)), Section.OTHER)
+        section = _section_of(words)
         if section in (Section.OTHER, Section.MEDICATIONS):
             reactions, stops = _OF_REACTIONS.search(rest), _OF_STOPS.search(rest)
             section = Section.ALLERGIES if reactions else Section.STOPPED_MEDICATIONS if stops else Section.OTHER
         if section is not Section.OTHER:
             yield Heading(section, match.start(), match.end())
+
+
+def _section_of(words: str) -> Section:
+    """What stands under a heading of these words."""
+    words = words.lower()
+    return next((section for section, pattern in _SECTIONS if pattern.search(words)), Section.OTHER)
 
 
 def _headings(text: str, is_drug: Callable[[str], bool]) -> Iterator[Heading]:
@@ -331,7 +329,7 @@ def _headings(text: str, is_drug: Callable[[str], bool]) -> Iterator[Heading]:
         if match["colon"] is not None and _LABEL.match(text, match.start()):
             continue
         words = match["words"].partition("(")[0].strip()
-        section = next((section for section, pattern in _SECTIONS if pattern.search(words)), Section.OTHER)
+        section = _section_of(words)
         if match["colon"] is not None:
             is_item = (
                 section is Section.OTHER
