@@ -38,8 +38,10 @@ _UNITS: Final = (
     ("tbsp", r"tbsp|tablespoons?(?:fuls?)?"),
 )
 _UNIT = "(?:" + "|".join(pattern for _, pattern in _UNITS) + r")(?![^\W\d_])"
-_UNIT_ALONE = re.compile(_UNIT, re.IGNORECASE)
-_PER_WORD = re.compile(r"\sper\s", re.IGNORECASE)
+_UNIT_ALONE = re.compile(_UNIT)
+_UNIT_NAME = re.compile("|".join(f"(?:{pattern})()" for _, pattern in _UNITS))
+"""The index of the group that ends a unit tells its line in _UNITS, from 1."""
+_PER_WORD = re.compile(r"\sper\s")
 _PER = (
     rf"(?:\s?/\s?|\sper\s)(?:{DECIMAL}\s?)?(?:kg|mls?|hours?|hr|h|days?|doses?|min|m2|m²|puff|spray|actuation|drop"
     r"|tablet|tab|24\s?h(?:ou)?rs?)(?![^\W_])"
@@ -47,18 +49,17 @@ _PER = (
 _TURNS: Final = r"\s?(?:->|-->|=>|\u2192|\u21d2)\s?"
 _DOSE = re.compile(
     rf"(?<![\w.,/\xb7-])(?P<numbers>{DECIMAL}(?:\s?(?:{_UNIT})?(?:\s?/\s?|{_TURNS}|{TO}){DECIMAL}){{0,3}})[\s-]?"
-    rf"(?P<unit>{_UNIT})(?P<per>(?:{_PER}){{0,2}})(?!\s?/\s?\d)(?!\d)",
-    re.IGNORECASE,
+    rf"(?P<unit>{_UNIT})(?P<per>(?:{_PER}){{0,2}})(?!\s?/\s?\d)(?!\d)"
 )
+"""A dose, as all patterns here for text in small letters."""
 _PER_SPACE = re.compile(r"\s")
 _HOUR = re.compile(r"(?:hours?|hr|h)$")
 _NUMBER = re.compile(DECIMAL)
-_JOINT = re.compile(rf"(?P<turns>{_TURNS})|\bto\b", re.IGNORECASE)
+_JOINT = re.compile(rf"(?P<turns>{_TURNS})|\bto\b")
 _CHANGES = re.compile(
     r"(?:\bfrom|\b(?:increas|decreas|reduc|titrat|uptitrat|chang|rais|lower|taper|wean|doubl|halv|cut|step"
     r"|adjust)\w{0,8}"
-    r"|[\u2191\u2193])[^\d;.\n]*$",
-    re.IGNORECASE,
+    r"|[\u2191\u2193])[^\d;.\n]*$"
 )
 """What makes the two amounts after it a change: "increased from", "reduce bisoprolol"."""
 LOOK_BACK: Final = 48
@@ -72,50 +73,49 @@ _NO_DOSE_BEFORE = re.compile(
     r"|acr|pcr|proteinuria|psa|inr|esr|weigh(?:t|s|ed|ing)|wt|loss|lost|drain(?:ed|s|age)?|voided|residual|alcohol"
     r"|etoh|drinks?|drinking|intake|volume|balance|cortisol|25-oh)\b[\s:=<>~+\u2248\u2191\u2193-]{0,4}(?:(?:of|was"
     r"|is|were|at|about|around|approx|approximately|in|up|to|by|from|rose|fell"
-    r"|result|now|today|only|about|him|her|total)\b[\s:=<>~]{1,3}){0,3}$",
-    re.IGNORECASE,
+    r"|result|now|today|only|about|him|her|total)\b[\s:=<>~]{1,3}){0,3}$"
 )
 """A laboratory's result or another measurement; what stands before its number."""
 _NO_DOSE_AFTER = re.compile(
     r"\s?/\s?(?:d?l|mm3|m?mol|g|1\.73)\b|\s(?:of\s)?(?:alcohol|etoh|urine|blood|ascites|ascitic|pus|fluid|packed"
     r"|prbcs?|rbcs?|red\scells?|ffp|platelets|cryo|stool|weight|carbs?|carbohydrates?|fat|protein|salt|beer|wine"
     r"|water|milk|formula|feed)\b"
-    r"|(?:\s?/\s?|\sper\s|\sa\s)(?:week|wk)\b",
-    re.IGNORECASE,
+    r"|(?:\s?/\s?|\sper\s|\sa\s)(?:week|wk)\b"
 )
 _LIMIT = phrases(
     r"(?<!\w)(?:max(?:imum)?(?: (?:of|dose|daily|daily dose|total))?|not (?:to exceed|more than)|no more than"
     rf"|exceed(?:ing)?|do not exceed|up to a max(?:imum)? of|total of)[.:]?\s?(?:{_DOSE.pattern}"
     rf"|{COUNT}(?:\s[a-z]{{3,12}})?)(?:\s?(?:/|per|a|in|in any)\s?(?:24\s?h(?:ou)?rs?|24h|24|day)|\sdaily|\s(?:od"
-    r"|bd|tds|qds))?"
+    r"|bd|tds|qds))?",
+    re.NOFLAG,
 )
 
 
-def find_doses(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+def find_doses(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     """The doses in text[start:end]; as plain spans the amounts that are none: a laboratory's results and the like.
 
     The second of each pair says whether it counts only directly after a name or a direction: never so here.
     """
-    for match in _DOSE.finditer(text, start, end):
-        if _NO_DOSE_AFTER.match(text, match.end(), end) or _NO_DOSE_BEFORE.search(
-            text, max(start, match.start() - LOOK_BACK), match.start()
+    for match in _DOSE.finditer(lowered, start, end):
+        if _NO_DOSE_AFTER.match(lowered, match.end(), end) or _NO_DOSE_BEFORE.search(
+            lowered, max(start, match.start() - LOOK_BACK), match.start()
         ):
-            yield Span(**matched(match)), False
+            yield Span(**matched(match, text)), False
             continue
         unit = _unit(match["unit"]) + _per(match["per"])
         if unit in _LABORATORY_UNITS:
-            yield Span(**matched(match)), False
-        elif _is_change(text, start, match):
-            yield from ((dose, False) for dose in _changed(match, unit))
+            yield Span(**matched(match, text)), False
+        elif _is_change(start, match):
+            yield from ((dose, False) for dose in _changed(text, match, unit))
         else:
-            yield _dose(match, unit), False
+            yield _dose(text, match, unit), False
 
 
-def _dose(match: re.Match[str], unit: str) -> Dose:
+def _dose(text: str, match: re.Match[str], unit: str) -> Dose:
     written = match["numbers"]
     values = tuple(number(value) for value in _NUMBER.findall(written))
-    units = [_unit(unit) for unit in (*_UNIT_ALONE.findall(written), match["unit"])]
-    if units[0] != units[-1] and len(values) > 1:
+    units = [_unit(unit) for unit in (*_UNIT_ALONE.findall(written), match["unit"])] if len(values) > 1 else []
+    if units and units[0] != units[-1]:
         if "/" in written:  # a concentration: 250 mg/5 mL
             unit, values = f"{units[0]}/{values[-1]:g} {units[-1]}", values[:1]
         else:  # 500 mg to 1 g
@@ -123,7 +123,7 @@ def _dose(match: re.Match[str], unit: str) -> Dose:
             values = (values[0] * scale, values[1]) if scale else values[1:2]
     is_combination = len(values) > 1 and ("/" in written or len(values) > 2)
     return Dose(
-        **matched(match),
+        **matched(match, text),
         value=values[0],
         value_max=values[1] if len(values) == 2 and not is_combination else None,
         unit=unit,
@@ -131,17 +131,17 @@ def _dose(match: re.Match[str], unit: str) -> Dose:
     )
 
 
-def _is_change(text: str, start: int, match: re.Match[str]) -> bool:
+def _is_change(start: int, match: re.Match[str]) -> bool:
     """Whether two amounts in a match of _DOSE are an earlier and a later one, not the ends of a range."""
     joint = _JOINT.search(match["numbers"])
     if joint is None:
         return False
     if joint["turns"]:
         return True
-    return _CHANGES.search(text, max(start, match.start() - LOOK_BACK), match.start()) is not None
+    return _CHANGES.search(match.string, max(start, match.start() - LOOK_BACK), match.start()) is not None
 
 
-def _changed(match: re.Match[str], unit: str) -> Iterator[Dose]:
+def _changed(text: str, match: re.Match[str], unit: str) -> Iterator[Dose]:
     """The amounts of a change, each as a dose of its own."""
     numbers = list(_NUMBER.finditer(match["numbers"]))
     for index, found in enumerate(numbers):
@@ -152,7 +152,7 @@ def _changed(match: re.Match[str], unit: str) -> Iterator[Dose]:
         if own:
             end += len(rest) - len(rest.lstrip()) + own.end()
         yield Dose(
-            text=match.string[start:end],
+            text=text[start:end],
             start=start,
             end=end,
             value=number(found.group()),
@@ -162,15 +162,16 @@ def _changed(match: re.Match[str], unit: str) -> Iterator[Dose]:
 
 def _per(written: str) -> str:
     """What an amount is given for, such as /kg/day; that it is for one dose goes without saying."""
-    parts = _PER_SPACE.sub("", _PER_WORD.sub("/", written)).lower().replace("ml", "mL").split("/")[1:]
+    parts = _PER_SPACE.sub("", _PER_WORD.sub("/", written)).replace("ml", "mL").split("/")[1:]
     return "".join(f"/{_HOUR.sub('hr', part)}" for part in parts if not part.startswith("dose"))
 
 
 def _unit(written: str) -> str:
-    return next(name for name, pattern in _UNITS if re.fullmatch(pattern, written, re.IGNORECASE))
+    match = _UNIT_NAME.fullmatch(written)
+    return _UNITS[(match.lastindex or 1) - 1][0] if match else written
 
 
-def find_limits(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+def find_limits(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
     """The limits in text[start:end] ("max 4 g per day"), as plain spans: they are no doses."""
-    for match in _LIMIT.finditer(text, start, end):
-        yield Span(**matched(match)), False
+    for match in _LIMIT.finditer(lowered, start, end):
+        yield Span(**matched(match, text)), False

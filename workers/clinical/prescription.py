@@ -53,8 +53,7 @@ _SHORT_FORMS: Final = {
     "tab": "tablet", "tb": "tablet", "cap": "capsule", "gtt": "drop", "amp": "ampoule", "neb": "nebule",
 }  # fmt: skip
 _QUANTITY = re.compile(
-    rf"(?<![\w.,/-])(?P<count>{COUNT_RANGE})(?:\s?x\s?|[\s-]|(?<=\d)(?=[a-z]))(?P<form>{_FORMS})(?:e?s)?(?![\w-])",
-    re.IGNORECASE,
+    rf"(?<![\w.,/-])(?P<count>{COUNT_RANGE})(?:\s?x\s?|[\s-]|(?<=\d)(?=[a-z]))(?P<form>{_FORMS})(?:e?s)?(?![\w-])"
 )
 _ROUTES: Final = (
     (
@@ -221,9 +220,9 @@ def find_directions(text: str, lowered: str, start: int, end: int, names: Sequen
         names: The names of drugs.
     """
     candidates = [
-        *find_limits(text, start, end),
-        *find_doses(text, start, end),
-        *_quantities(text, start, end),
+        *find_limits(text, lowered, start, end),
+        *find_doses(text, lowered, start, end),
+        *_quantities(text, lowered, start, end),
         *_as_needed(text, start, end),
         *_routes(text, lowered, start, end),
         *_frequencies(text, lowered, start, end),
@@ -250,13 +249,13 @@ def find_directions(text: str, lowered: str, start: int, end: int, names: Sequen
     return directions
 
 
-def _quantities(text: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
-    for match in _QUANTITY.finditer(text, start, end):
+def _quantities(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
+    for match in _QUANTITY.finditer(lowered, start, end):
         low, high = low_and_high(match["count"])
-        form = match["form"].lower().replace("ies", "y").removesuffix("s")
+        form = match["form"].replace("ies", "y").removesuffix("s")
         if form == "patch" and low > 4:  # its strength: "estradiol 50 patch"
             continue
-        yield Quantity(**matched(match), value=low, value_max=high, form=_SHORT_FORMS.get(form, form)), False
+        yield Quantity(**matched(match, text), value=low, value_max=high, form=_SHORT_FORMS.get(form, form)), False
 
 
 def _routes(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:
