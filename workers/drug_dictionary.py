@@ -11,7 +11,8 @@ import importlib.util
 import io
 import pickle
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from functools import cache, lru_cache
@@ -100,6 +101,38 @@ class NamedDrug:
     match: Match = Match.NAME
 
 
+class Words:
+    """The words of a text in small letters.
+
+    Attributes:
+        written: The words.
+        starts: Where each begins.
+        ends: Where each ends.
+        gaps: What stands before each, and after the last one.
+    """
+
+    def __init__(self, text: str) -> None:
+        pieces = _WORD.split(in_small_letters(text))
+        places = list(accumulate(map(len, pieces)))
+        self.written, self.gaps = pieces[1::2], pieces[::2]
+        self.starts, self.ends = places[:-1:2], places[1::2]
+
+    def between(self, start: int, end: int | None) -> tuple[int, int]:
+        """The index of the first word in text[start:end], and the one after the last."""
+        last = len(self.ends) if end is None else bisect_right(self.ends, end)
+        return bisect_left(self.starts, start), last
+
+    def is_dose(self, index: int) -> bool:
+        """Whether a word is an amount: "Pan 40" is a name, "Pan 40 mg" a name and its dose."""
+        gap = self.gaps[index + 1]
+        return (
+            self.written[index].isdigit()
+            and len(gap) == 1
+            and gap.isspace()
+            and not _UNITS.isdisjoint(self.written[index + 1 : index + 2])
+        )
+
+
 class DrugDictionary:
     """Finds the names of drugs in a text; names are compared by their words, whatever their case."""
 
@@ -123,35 +156,33 @@ class DrugDictionary:
         """What the name stands for; None if it is not in the dictionary."""
         return self._drugs.get(_key(name))
 
-    def find(self, text: str, start: int = 0, end: int | None = None) -> Iterator[NamedDrug]:
+    def find(self, text: str | Words, start: int = 0, end: int | None = None) -> Iterator[NamedDrug]:
         """Yield the names in text[start:end] from left to right, the longest at each place, without overlaps."""
-        pieces = _WORD.split(in_small_letters(text[start:end]))
-        gaps, words = pieces[::2], pieces[1::2]
-        places = list(accumulate(map(len, pieces), initial=start))
-        starts, ends = places[1::2], places[2::2]
-        next_index = 0
-        for index, word in enumerate(words):
-            if index < next_index:
-                continue
+        words = text if isinstance(text, Words) else Words(text)
+        first, last = words.between(start, end)
+        index = first
+        while index < last:
+            word = words.written[index]
             name = ""
             if word in self._drugs or word in self._beginnings:
-                name = self._longest_name(words, gaps, index)
+                name = self._longest_name(words, index, last)
+            after = index + name.count(" ") + 1
             if name:
-                next_index = index + name.count(" ") + 1
-                yield NamedDrug(self._drugs[name], starts[index], ends[next_index - 1])
+                yield NamedDrug(self._drugs[name], words.starts[index], words.ends[after - 1])
             elif len(word) >= LEAST_LETTERS and (unlisted := self._unlisted(word)):
-                yield NamedDrug(unlisted[0], starts[index], ends[index], unlisted[1])
+                yield NamedDrug(unlisted[0], words.starts[index], words.ends[index], unlisted[1])
+            index = after
 
-    def _longest_name(self, words: Sequence[str], gaps: Sequence[str], index: int) -> str:
-        """The longest name that begins with words[index]; empty if none does. The gap before a word has its index."""
-        name = words[index]
+    def _longest_name(self, words: Words, index: int, last: int) -> str:
+        """The longest name that begins with the word at index and ends before last; empty if none does."""
+        name = words.written[index]
         longest = name if name in self._drugs else ""
         while name in self._beginnings:
             index += 1
-            if index == len(words) or not _JOINT_IN_A_NAME.fullmatch(gaps[index]):
+            if index == last or not _JOINT_IN_A_NAME.fullmatch(words.gaps[index]):
                 break
-            name = f"{name} {words[index]}"
-            if name in self._drugs and not _is_dose(words, gaps, index):
+            name = f"{name} {words.written[index]}"
+            if name in self._drugs and not words.is_dose(index):
                 longest = name
         return longest
 
@@ -164,12 +195,6 @@ class DrugDictionary:
             unknown = Ingredient(word.capitalize(), None)
             return Drug(unknown.name, None, (unknown,), Confidence.EVERYDAY), Match.ENDING
         return None
-
-
-def _is_dose(words: Sequence[str], gaps: Sequence[str], index: int) -> bool:
-    """Whether words[index] is an amount: "Pan 40" is a name, "Pan 40 mg" a name and its dose."""
-    is_followed = index + 1 < len(words) and len(gaps[index + 1]) == 1 and gaps[index + 1].isspace()
-    return is_followed and words[index].isdigit() and words[index + 1] in _UNITS
 
 
 @cache

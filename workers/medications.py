@@ -16,7 +16,7 @@ from workers.clinical.frequencies import Frequency
 from workers.clinical.prescription import AsNeeded, Direction, Duration, Quantity, Route
 from workers.clinical.statements import ClinicalText, Heading, Section, Statement
 from workers.clinical.tables import Tables
-from workers.drug_dictionary import Confidence, Match, NamedDrug, drug_dictionary
+from workers.drug_dictionary import Confidence, Match, NamedDrug, Words, drug_dictionary
 from workers.drug_mentions import Mention, find_mentions, is_prescribed
 from workers.progress import Track, untracked
 from workers.spans import Span, in_small_letters
@@ -113,10 +113,11 @@ def extract_medications(
 def _medications(text: str, track: Track) -> Iterator[Medication]:
     dictionary = drug_dictionary()
     lowered = in_small_letters(text)
+    words = Words(lowered)
     tables = Tables(lowered)
-    statements = ClinicalText(text, lambda words: next(dictionary.find(words), None) is not None).statements
+    statements = ClinicalText(text, lambda name: next(dictionary.find(name), None) is not None).statements
     for statement in track(statements, len(statements), "looking for medications"):
-        names = list(dictionary.find(text, statement.start, statement.end))
+        names = list(dictionary.find(words, statement.start, statement.end))
         if names:
             yield from _medications_of_statement(text, lowered, tables, statement, names)
 
