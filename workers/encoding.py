@@ -12,6 +12,9 @@ from workers.errors import UnreadableError
 def decode(data: bytes) -> str:
     r"""Decode text: by its byte order mark, else as UTF-8, else as Windows-1252, the usual legacy of Western files.
 
+    A text file declares no encoding. ISO 8859-1 and ASCII need no case of their own: Windows-1252 has all that they
+    have. Its five bytes without a meaning become U+FFFD. What HTML declares, `decode_html` looks at.
+
     Line ends become "\n", as Python's own open() makes them.
 
     Raises:

@@ -4,23 +4,23 @@ The page is read as a stream of tags, as the HTML standard's tokenizer reads it,
 one takes a time that grows with the square of the page's depth, and a small page can ask for millions of elements.
 """
 
-import codecs
 import re
 from collections.abc import Iterator
 from html import unescape
 from io import StringIO
 
 from workers.content import Block, Content, content_of
-from workers.encoding import decode
+from workers.html_encoding import decode_html
+from workers.html_shown import shown
 
 # fmt: off
 _INLINE = frozenset({
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins",
-    "kbd", "label", "mark", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "td", "th", "time",
-    "tt", "u", "var", "wbr",
+    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i",
+    "img", "input", "ins", "kbd", "label", "map", "mark", "nobr", "output", "picture", "q", "rp", "rt", "ruby", "s",
+    "samp", "small", "source", "span", "strike", "strong", "sub", "sup", "td", "th", "time", "tt", "u", "var", "wbr",
 })
 # fmt: on
-_UNSEEN = frozenset({"noscript", "template", "svg", "select"})
+_UNSEEN = frozenset({"noscript", "svg", "select"})
 _UNSEEN_RAW = frozenset({"script", "style", "title", "iframe", "noembed", "noframes"})
 _RAW = frozenset({"xmp", "textarea"}) | _UNSEEN_RAW
 """In these a tag is text."""
@@ -28,22 +28,23 @@ _RAW = frozenset({"xmp", "textarea"}) | _UNSEEN_RAW
 # Possessive throughout: what has matched is never tried again in another way. Without its ">" a tag lasts to the end.
 _TAG = re.compile(
     r"<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)"
-    r"""(?:[^>=]++|=\s*+(?:"[^"]*+"?+|'[^']*+'?+|[^\s>"'][^\s>]*+)?+)*+(?P<close>>?)"""
+    r"""(?P<attributes>(?:[^>=]++|=\s*+(?:"[^"]*+"?+|'[^']*+'?+|[^\s>"'][^\s>]*+)?+)*+)(?P<close>>?)"""
 )
 _UNSEEN_END = re.compile(f"</({'|'.join(_UNSEEN)})", re.IGNORECASE)
 _HEADING = re.compile("h[1-6]")
 _SPACE = re.compile(r"\s+")
-_CHARSET = re.compile(rb"<meta[^>]{1,200}charset\s*=\s*[\"']?\s*([\w.:-]{1,40})", re.IGNORECASE)
-_LEGACY_CODECS = ("iso8859", "cp", "koi8", "shift_jis", "euc_", "gb", "big5", "mac-")
 
 
 def read_html(data: bytes) -> Content:
     """Read a page: its headings, and its blocks with white space collapsed; the cells of a table row share one.
 
+    What is hidden is no part of the text: see `workers.html_shown.shown`.
+
     Raises:
+        UnreadableError: The bytes are not text.
         TooLargeError: Its text is too long.
     """
-    return content_of(_blocks(_decode_html(data)))
+    return content_of(_blocks(decode_html(data)))
 
 
 class _Line:
@@ -83,7 +84,7 @@ class _Line:
 
 def _blocks(html: str) -> Iterator[Block]:
     line = _Line()
-    for tag, text in _seen(html):
+    for tag, text in shown(_seen(html)):
         name = tag.removeprefix("/")
         if not tag:
             line.add(_SPACE.sub(" ", text))
@@ -112,7 +113,7 @@ def _seen(html: str) -> Iterator[tuple[str, str]]:
 
 
 def _tokens(html: str) -> Iterator[tuple[int, str, str]]:
-    """Split a page; gives the place, the tag ("/p" for one that ends an element), or else the text."""
+    """Split a page: the place, and a tag ("/p" ends an element) with its attributes, or "" and a text."""
     position = 0
     while position < len(html):
         start = html.find("<", position)
@@ -131,7 +132,7 @@ def _tokens(html: str) -> Iterator[tuple[int, str, str]]:
             return
         name, position = match["name"].lower(), match.end()
         if name != "svg" or html[position - 2] != "/":
-            yield start, match["end"] + name, ""
+            yield start, match["end"] + name, match["attributes"]
         if name in _RAW and not match["end"]:
             start, position = position, _raw_end(html, name, position)
             if name not in _UNSEEN_RAW:
@@ -156,15 +157,3 @@ def _raw_end(html: str, name: str, position: int) -> int:
             return position
         position += 2
     return len(html)
-
-
-def _decode_html(data: bytes) -> str:
-    declared = _CHARSET.search(data[:4096])
-    if declared and not data.startswith(codecs.BOM_UTF8):
-        try:
-            encoding = codecs.lookup(declared[1].decode("ascii", errors="replace")).name
-            if encoding.startswith(_LEGACY_CODECS):
-                return data.decode(encoding)
-        except (LookupError, UnicodeError):  # a page may be wrong about itself
-            pass
-    return decode(data)

@@ -201,7 +201,39 @@ def test_html_is_decoded_as_it_declares(folder, encoding):
     assert read("a").text == word
 
 
-@pytest.mark.parametrize("declared", ["nonsense", "unicode_escape", "zlib", "utf-16"])
+@pytest.mark.parametrize(
+    ("declaration", "as_it_is"),
+    [
+        ('<meta charset="iso-8859-1">', "cp1252"),
+        ("<meta charset=latin1>", "cp1252"),
+        ("<meta charset=US-ASCII>", "cp1252"),
+        ('<meta http-equiv="Content-Type" content="text/html; charset=ISO-8859-1">', "cp1252"),
+        ('<?xml version="1.0" encoding="iso-8859-1"?>', "cp1252"),
+        ("<!-- <meta charset=koi8-r> --><meta charset=windows-1252>", "cp1252"),
+        ("<meta charset=iso-8859-9>", "cp1254"),
+    ],
+)
+def test_html_of_a_latin_alphabet_is_decoded_as_the_encoding_standard_says(folder, declaration, as_it_is):
+    text = "€5 \N{EN DASH} “naïve” café…"
+    (folder / "a.html").write_bytes(f"{declaration}<p>{text}</p>".encode(as_it_is))
+    assert read("a").text == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"), [("gb2312", "镕和你好"), ("shift_jis", "①髙橋"), ("euc-kr", "똠방각하")]
+)
+def test_html_that_uses_more_than_its_declared_encoding_has_is_read(folder, encoding, text):
+    wider = {"gb2312": "gb18030", "shift_jis": "cp932", "euc-kr": "cp949"}[encoding]
+    (folder / "a.html").write_bytes(f"<meta charset={encoding}><p>{text}</p>".encode(wider))
+    assert read("a").text == text
+
+
+def test_one_damaged_character_leaves_the_rest_of_a_page_as_it_declares(folder):
+    (folder / "a.html").write_bytes("<meta charset=euc-jp><p>日本語".encode("euc-jp") + b"\xff</p>")
+    assert read("a").text == "日本語\ufffd"
+
+
+@pytest.mark.parametrize("declared", ["nonsense", "unicode_escape", "zlib", "utf-16", "cp037"])
 def test_html_that_declares_a_wrong_encoding_is_read_as_utf_8(folder, declared):
     (folder / "a.html").write_bytes(f'<meta charset="{declared}"><p>\\x41é</p>'.encode())
     assert read("a").text == "\\x41é"
@@ -326,6 +358,63 @@ def test_a_document_of_more_headings_than_anyone_writes_is_refused(folder, mark)
 def test_html_is_read_as_a_browser_reads_it(folder, page, text):
     (folder / "a.html").write_text(page)
     assert read("a").text == text
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("a<div hidden>x<div>y</div>z</div>b", "ab"),
+        ("<p>a<DIV HIDDEN=''>x</DIV>b", "a\n\nb"),
+        ("a<p style='color:red; DISPLAY : None !important; display:block'>x</p>b", "ab"),
+        ("a<b style='display&#58;/* */none'>x</b>b", "ab"),
+        ("<div style='visibility:hidden'>x<b style='visibility: visible'>a</b>y</div>b", "a\n\nb"),
+        ("a<template>x<template>y</template>z</template>b", "ab"),
+        ("a<template>x", "a"),
+        ("a<datalist><option>x</datalist><dialog>y</dialog>b", "ab"),
+        ("<div hidden>x", ""),
+        # without an end of its own
+        ("<p hidden>x<p>a", "a"),
+        ("<section><div hidden>x</section>a", "a"),
+        ("<ul><li hidden>x<ul><li>y</ul>z<li>a</ul>", "a"),
+        ("<dl><dt hidden>x<dd>a</dl>", "a"),
+        ("<table><tr hidden><td>x<tr><td>a<td style='display:none'>y<td>b</table>", "a | b"),
+        ("<table><thead hidden><tr><td>x<tbody><tr><td>a</table>", "a"),
+        ("<h2 hidden>x</h3>a", "a"),
+        # ends that are none
+        ("<div hidden><table><tr><td>x</div>y</table>z</div>a", "a"),
+        ("<span hidden>x</b>y</span>a", "a"),
+        ("<span hidden />x</span>a", "a"),
+        ("<br hidden>a<input hidden>b", "ab"),
+        ("<div>" * 3_000 + "a<p hidden>x</p>b", "ab"),
+        ("<div hidden>" + "<b>" * 3_000 + "x", ""),
+    ],
+)
+def test_what_a_page_hides_is_no_part_of_its_text(folder, page, text):
+    (folder / "a.html").write_text(page)
+    assert read("a").text == text
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<div hidden style='display:block'>a</div>",
+        "<div hidden='until-found'>a</div>",
+        "<details>a</details>",
+        "<dialog open>a</dialog>",
+        "<div title=hidden data-hidden class='style' style='displaying:none;x:display:none'>a</div>",
+        "<div style='display:none; display:block'>a</div>",
+        "<body style='visibility:hidden'><p>a</body>",
+        "<html hidden><p>a",
+    ],
+)
+def test_what_a_reader_can_see_or_open_is_a_part_of_a_page(folder, page):
+    (folder / "a.html").write_text(page)
+    assert read("a").text == "a"
+
+
+def test_a_picture_or_an_input_does_not_end_a_paragraph(folder):
+    (folder / "a.html").write_text("<p>warfarin <img src=a.png> 5 mg <input> at night")
+    assert read("a").text == "warfarin 5 mg at night"
 
 
 def test_the_first_block_in_a_heading_is_the_heading(folder):
