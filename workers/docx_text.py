@@ -1,7 +1,7 @@
-"""Read the text of a DOCX file: its paragraphs and table rows, and which of them are headings."""
+"""Read the text of a DOCX file: its paragraphs, table rows and notes, and which of them are headings."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from zipfile import BadZipFile
@@ -10,8 +10,8 @@ from lxml import etree
 
 from workers.content import Block, Content, content_of
 from workers.docx_package import Package, XmlTarget
-from workers.docx_styles import NAMESPACES, Styles, attribute, outline_level
-from workers.errors import UnreadableError, unreadable_if_damaged
+from workers.docx_styles import NAMESPACES, Styles, attribute, is_on, outline_level
+from workers.errors import TooLargeError, UnreadableError, unreadable_if_damaged
 from workers.limits import check_characters, document_max_characters
 
 _CELL_BREAK = " | "
@@ -23,6 +23,15 @@ _UNSEEN = frozenset(
     for name in ("del", "moveFrom", "pPrChange", "tcPrChange", "rPr", "tabs", "rt")
 ) | {"{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"}  # says the same as the Choice before it
 """Elements that are left out with all that is in them."""
+
+_PROPERTIES = frozenset(f"{namespace}rPr" for namespace in NAMESPACES)
+_FORMULAS = (
+    "{http://schemas.openxmlformats.org/officeDocument/2006/math}oMath",
+    "{http://purl.oclc.org/ooxml/officeDocument/math}oMath",
+)
+_NOTES = ("footnote", "endnote")
+_NOTE_TAGS = frozenset(f"{namespace}{kind}" for namespace in NAMESPACES for kind in _NOTES)
+_MAX_NOTES = 100_000
 
 _SYMBOLS = {
     0x44: "\N{GREEK CAPITAL LETTER DELTA}",
@@ -42,7 +51,11 @@ _SYMBOLS = {
 
 
 def read_docx(data: bytes) -> Content:
-    """Read the paragraphs, and the rows of tables with their cells in one line.
+    """Read the paragraphs, and the rows of tables with their cells in one line; then the footnotes and the endnotes.
+
+    These stand behind the whole document, and without their numbers: "5 mg" with a note 1 is not "5 mg1". What Word
+    does not show is left out: text that is formatted as hidden, and notes that nothing refers to. A formula is
+    U+FFFD. Headers and footers are not read.
 
     Raises:
         UnreadableError: Not a DOCX file, damaged, or encrypted.
@@ -61,8 +74,16 @@ def _blocks(package: Package) -> Iterator[Block]:
     if styles_part in package:
         for _ in package.parse(styles_part, styles):
             pass
-    body = _Body(styles)
-    for _ in package.parse(main, body):
+    body = _Body(styles, "document")
+    yield from _taken(package, main, body)
+    for kind in _NOTES:
+        part = package.related(main, f"{kind}s") or f"word/{kind}s.xml"
+        if body.notes[kind] and part in package:
+            yield from _taken(package, part, _Body(styles, f"{kind}s", body.notes[kind]))
+
+
+def _taken(package: Package, part: str, body: "_Body") -> Iterator[Block]:
+    for _ in package.parse(part, body):
         yield from body.blocks
         body.blocks.clear()
 
@@ -82,23 +103,51 @@ class _Cell:
     """It is a further part of a merged cell: what it holds is not shown."""
 
 
-class _Body(XmlTarget):
-    """Makes blocks of the document; tables may lie in cells, and text boxes in paragraphs."""
+@dataclass(slots=True)
+class _Run:
+    """Formatted text. Where two styles hide it, the one undoes the other (ECMA-376 part 1, 17.7.3)."""
 
-    def __init__(self, styles: Styles) -> None:
+    is_in_hidden: bool
+    is_hidden_by_styles: bool
+    says: bool | None = None
+
+    @property
+    def is_hidden(self) -> bool:
+        return self.is_in_hidden or (self.is_hidden_by_styles if self.says is None else self.says)
+
+
+class _Body(XmlTarget):
+    """Makes blocks of a part; tables may lie in cells, and text boxes in paragraphs.
+
+    Args:
+        styles: Those of the document.
+        root: What the part consists of.
+        wanted: The ids of the notes to read, where it consists of notes.
+    """
+
+    def __init__(self, styles: Styles, root: str, wanted: Collection[str] = ()) -> None:
         self.blocks: list[Block] = []
         """Those that are complete. The caller takes them out."""
+        self.notes: dict[str, set[str]] = {kind: set() for kind in _NOTES}
+        """The ids of the footnotes and endnotes that are referred to."""
         self._styles = styles
+        self._wanted = wanted
+        self._runs: list[_Run] = []
+        self._is_run_new = False
+        self._is_in_run_properties = False
         self._paragraphs: list[_Paragraph] = []
         self._rows: list[list[str]] = []
         self._cells: list[_Cell] = []
-        self._is_document = False
+        self._has_root = False
         self._is_text = False
         self._unseen_depth = 0
         self._characters = 0
         self._max_characters = document_max_characters()
         self._starts = _by_tag(
-            document=self._start_document,
+            **{root: self._start_root},
+            r=self._start_run,
+            footnoteReference=lambda attributes: self._refer("footnote", attributes),
+            endnoteReference=lambda attributes: self._refer("endnote", attributes),
             p=lambda _: self._paragraphs.append(_Paragraph()),
             pStyle=self._start_style,
             outlineLvl=self._start_outline_level,
@@ -114,14 +163,26 @@ class _Body(XmlTarget):
             vMerge=self._start_merge,
             hMerge=self._start_merge,
         )
-        self._ends = _by_tag(t=self._end_text, p=self._end_paragraph, tc=self._end_cell, tr=self._end_row)
+        # One half is not 1 2: of a formula it is said that something is there.
+        self._starts |= dict.fromkeys(_FORMULAS, lambda _: self._add("\ufffd"))
+        self._ends = _by_tag(
+            t=self._end_text, r=self._end_run, p=self._end_paragraph, tc=self._end_cell, tr=self._end_row
+        )
+        self._run_properties = _by_tag(rStyle=self._style_run, vanish=self._hide_run)
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if self._unseen_depth or tag in _UNSEEN:
+        # Properties come first in a run; elsewhere they are those of the end of a paragraph.
+        is_first_in_run, self._is_run_new = self._is_run_new, False
+        if self._unseen_depth:
+            if self._is_in_run_properties and self._unseen_depth == 1 and (handle := self._run_properties.get(tag)):
+                handle(attributes)
             self._unseen_depth += 1
+        elif tag in _UNSEEN or (tag in _NOTE_TAGS and not self._is_wanted(attributes)):
+            self._unseen_depth = 1
+            self._is_in_run_properties = is_first_in_run and tag in _PROPERTIES
         elif handle := self._starts.get(tag):
             handle(attributes)
-        if not self._is_document:
+        if not self._has_root:
             raise UnreadableError("not a Word document")
 
     def end(self, tag: str) -> None:
@@ -134,8 +195,37 @@ class _Body(XmlTarget):
         if self._is_text:
             self._add(text)
 
-    def _start_document(self, _: Mapping[str, str]) -> None:
-        self._is_document = True
+    def _start_root(self, _: Mapping[str, str]) -> None:
+        self._has_root = True
+
+    def _is_wanted(self, attributes: Mapping[str, str]) -> bool:
+        return attribute(attributes, "id") in self._wanted
+
+    def _refer(self, kind: str, attributes: Mapping[str, str]) -> None:
+        if self._is_hidden():
+            return
+        self.notes[kind].add(attribute(attributes, "id"))
+        if len(self.notes[kind]) > _MAX_NOTES:
+            raise TooLargeError(f"the document has more than {_MAX_NOTES:,} {kind}s")
+
+    def _is_hidden(self) -> bool:
+        return bool(self._runs) and self._runs[-1].is_hidden
+
+    def _start_run(self, _: Mapping[str, str]) -> None:
+        style = self._paragraphs[-1].style if self._paragraphs else ""
+        self._runs.append(_Run(self._is_hidden(), self._styles.hides(style)))
+        self._is_run_new = True
+
+    def _style_run(self, attributes: Mapping[str, str]) -> None:
+        self._runs[-1].is_hidden_by_styles ^= self._styles.hides(attribute(attributes, "val"))
+
+    def _hide_run(self, attributes: Mapping[str, str]) -> None:
+        self._runs[-1].says = is_on(attributes)
+
+    def _end_run(self) -> None:
+        self._is_run_new = False
+        if self._runs:
+            self._runs.pop()
 
     def _start_style(self, attributes: Mapping[str, str]) -> None:
         if self._paragraphs:
@@ -163,7 +253,7 @@ class _Body(XmlTarget):
             self._cells[-1].continues = True
 
     def _add(self, text: str) -> None:
-        if self._paragraphs:
+        if self._paragraphs and not self._is_hidden():
             self._count(len(text))
             self._paragraphs[-1].text.write(text)
 

@@ -13,6 +13,15 @@ def document(body: str, namespace: str = TRANSITIONAL) -> str:
     return f'<w:document xmlns:w="{namespace}" xmlns:mc="{_COMPATIBILITY}"><w:body>{body}</w:body></w:document>'
 
 
+def notes(kind: str, *entries: str, namespace: str = TRANSITIONAL) -> str:
+    """word/footnotes.xml or word/endnotes.xml with these notes, numbered from 1."""
+    numbered = "".join(
+        f'<w:{kind} w:id="{number}">{entry}</w:{kind}>' for number, entry in enumerate(entries, start=1)
+    )
+    separator = f'<w:{kind} w:id="0" w:type="separator">{paragraph("none")}</w:{kind}>'
+    return f'<w:{kind}s xmlns:w="{namespace}">{separator}{numbered}</w:{kind}s>'
+
+
 def styles(*entries: str) -> str:
     """word/styles.xml with these entries."""
     return f'<w:styles xmlns:w="{TRANSITIONAL}">{"".join(entries)}</w:styles>'

@@ -4,7 +4,7 @@ from zipfile import ZIP_BZIP2
 
 import docx
 import pytest
-from support.docx_files import STRICT, archive, cell, document, docx_file, paragraph
+from support.docx_files import STRICT, TRANSITIONAL, archive, cell, document, docx_file, notes, paragraph
 
 from workers.errors import TooLargeError, UnreadableError
 from workers.folder import SAMPLE_DOCUMENTS_DIR
@@ -129,6 +129,128 @@ def test_text_is_found_wherever_it_is_nested_and_what_was_deleted_is_not():
         f"<w:sdt><w:sdtContent>{paragraph('in a control')}</w:sdtContent></w:sdt>"
     )
     assert text_of(body) == "link new field\n\nin a control"
+
+
+VANISH = "<w:rPr><w:vanish/></w:rPr>"
+
+
+@pytest.mark.parametrize(
+    ("run", "text"),
+    [
+        (f"<w:r>{VANISH}<w:t>x</w:t><w:tab/><w:sym w:font='Symbol' w:char='F06D'/></w:r>", "a b"),
+        ('<w:r><w:rPr><w:b/><w:vanish w:val="1"/></w:rPr><w:t>x</w:t></w:r>', "a b"),
+        ('<w:r><w:rPr><w:vanish w:val="0"/></w:rPr><w:t>x</w:t></w:r>', "a xb"),
+        ('<w:r><w:rPr><w:vanish w:val="false"/></w:rPr><w:t>x</w:t></w:r>', "a xb"),
+        ("<w:r><w:rPr><w:webHidden/><w:specVanish/></w:rPr><w:t>x</w:t></w:r>", "a xb"),
+        ("<w:r><w:rPr><w:rPrChange><w:rPr><w:vanish/></w:rPr></w:rPrChange></w:rPr><w:t>x</w:t></w:r>", "a xb"),
+        (f"<w:r>{VANISH}<w:txbxContent><w:p><w:r><w:t>x</w:t></w:r></w:p></w:txbxContent></w:r>", "a b"),
+        (f"<w:r/>{VANISH}<w:del><w:r/></w:del>{VANISH}<w:r><w:t>x</w:t></w:r>", "a xb"),
+    ],
+)
+def test_a_run_that_is_formatted_as_hidden_is_left_out(run, text):
+    assert text_of(f"<w:p><w:r><w:t>a </w:t></w:r>{run}<w:r><w:t>b</w:t></w:r></w:p>") == text
+
+
+def test_the_hidden_end_of_a_paragraph_hides_no_text():
+    assert text_of(paragraph("a", VANISH)) == "a"
+
+
+@pytest.mark.parametrize(
+    ("paragraph_style", "run_properties", "is_read"),
+    [
+        ("", '<w:rStyle w:val="Secret"/>', False),
+        ("", '<w:rStyle w:val="Based"/>', False),
+        ("", '<w:rStyle w:val="Shown"/>', True),
+        ("", '<w:rStyle w:val="Former"/>', True),
+        ("Hidden", "", False),
+        ("Hidden", '<w:vanish w:val="0"/>', True),
+        ("Hidden", '<w:rStyle w:val="Secret"/>', True),
+    ],
+)
+def test_a_style_may_hide_text(paragraph_style, run_properties, is_read):
+    style = '<w:style w:styleId="{}"><w:basedOn w:val="{}"/><w:rPr>{}</w:rPr></w:style>'
+    body = (
+        f'<w:p><w:pPr><w:pStyle w:val="{paragraph_style}"/></w:pPr>'
+        f"<w:r><w:rPr>{run_properties}</w:rPr><w:t>x</w:t></w:r></w:p>"
+    )
+    styles = (
+        style.format("Hidden", "", "<w:vanish/>"),
+        style.format("Secret", "", "<w:vanish/>"),
+        style.format("Based", "Secret", ""),
+        style.format("Shown", "Secret", '<w:vanish w:val="off"/>'),
+        style.format("Former", "", "<w:rPrChange><w:rPr><w:vanish/></w:rPr></w:rPrChange>"),
+    )
+    assert read(docx_file(body, *styles)).text == ("x" if is_read else "")
+
+
+def refer(kind: str, note_id: int) -> str:
+    return f'<w:r><w:t>text</w:t><w:{kind}Reference w:id="{note_id}"/></w:r>'
+
+
+@pytest.mark.parametrize("namespace", [STRICT, TRANSITIONAL])
+def test_footnotes_and_endnotes_stand_behind_the_document(namespace):
+    endnote = paragraph("First") + paragraph("second")
+    parts = {
+        "word/document.xml": document(
+            f"<w:p>{refer('endnote', 1)}{refer('footnote', 2)}</w:p>{paragraph('end')}", namespace
+        ),
+        "word/footnotes.xml": notes("footnote", paragraph("not shown"), paragraph("Stop it."), namespace=namespace),
+        "word/endnotes.xml": notes("endnote", endnote, namespace=namespace),
+    }
+    assert read(archive(parts)).text == "texttext\n\nend\n\nStop it.\n\nFirst\n\nsecond"
+
+
+def test_a_note_is_read_where_the_document_says_that_it_is():
+    relation = '<Relationships xmlns="r"><Relationship Type="http://x/footnotes" Target="notes.xml"/></Relationships>'
+    parts = {
+        "word/_rels/document.xml.rels": relation,
+        "word/document.xml": document(f"<w:p>{refer('footnote', 1)}</w:p>"),
+        "word/footnotes.xml": notes("footnote", paragraph("not this")),
+        "word/notes.xml": notes("footnote", paragraph("this")),
+    }
+    assert read(archive(parts)).text == "text\n\nthis"
+
+
+def test_a_note_whose_reference_is_hidden_or_deleted_is_left_out():
+    hidden = refer("footnote", 1).replace("<w:r>", f"<w:r>{VANISH}")
+    body = document(f"<w:p>{hidden}<w:del>{refer('footnote', 2)}</w:del></w:p>")
+    footnotes = notes("footnote", paragraph("one"), paragraph("two"))
+    assert read(archive({"word/document.xml": body, "word/footnotes.xml": footnotes})).text == ""
+
+
+def test_notes_count_towards_what_is_unpacked_and_kept(monkeypatch):
+    parts = {
+        "word/document.xml": document(f"<w:p>{refer('footnote', 1)}</w:p>"),
+        "word/footnotes.xml": notes("footnote", paragraph("a" * 995)),
+    }
+    monkeypatch.setenv("DOCUMENT_MAX_CHARACTERS", "1000")
+    with pytest.raises(TooLargeError, match="DOCUMENT_MAX_CHARACTERS"):
+        read(archive(parts))
+    monkeypatch.delenv("DOCUMENT_MAX_CHARACTERS")
+    monkeypatch.setenv("DOCUMENT_MAX_UNPACKED_BYTES", "1000")
+    with pytest.raises(TooLargeError, match="DOCUMENT_MAX_UNPACKED_BYTES"):
+        read(archive(parts))
+
+
+def test_more_notes_than_anyone_writes_are_refused():
+    references = "".join(f'<w:endnoteReference w:id="{number}"/>' for number in range(100_001))
+    with pytest.raises(TooLargeError, match="100,000 endnotes"):
+        text_of(f"<w:p><w:r>{references}</w:r></w:p>")
+
+
+def test_a_part_of_notes_that_is_none_is_refused():
+    parts = {"word/document.xml": document(f"<w:p>{refer('footnote', 1)}</w:p>"), "word/footnotes.xml": "<a/>"}
+    with pytest.raises(UnreadableError):
+        read(archive(parts))
+
+
+def test_of_a_formula_it_is_said_that_something_is_there():
+    half = "<m:f><m:num><m:r><m:t>1</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f>"
+    math = "http://schemas.openxmlformats.org/officeDocument/2006/math"
+    formula = f'<m:oMathPara xmlns:m="{math}"><m:oMath>{half}</m:oMath></m:oMathPara>'
+    assert text_of(f"<w:p><w:r><w:t>take </w:t></w:r>{formula}<w:r><w:t> tablet</w:t></w:r></w:p>") == (
+        "take \ufffd tablet"
+    )
 
 
 def test_a_text_box_is_read_once():

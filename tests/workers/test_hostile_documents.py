@@ -45,13 +45,14 @@ HTML = built_of(
 WORD_XML = built_of(
     "<w:p>", "</w:p>", "<w:r>", "</w:r>", "<w:t>", "</w:t>", "<w:tc>", "</w:tc>", "<w:tr>", "</w:tr>", "<w:del>",
     "</w:del>", "<w:br/>", "<w:tab/>", "<w:vMerge/>", "<w:txbxContent>", "</w:txbxContent>", "a", "&amp;", "&#0;",
-    '<w:pStyle w:val="Heading1"/>', '<w:outlineLvl w:val="x"/>', '<w:sym w:char="zz"/>', '<w:sym w:char="D800"/>',
+    '<w:pStyle w:val="Heading1"/>', "<w:rPr>", "</w:rPr>", "<w:vanish/>", '<w:rStyle w:val="a"/>',
+    '<w:outlineLvl w:val="x"/>', '<w:sym w:char="zz"/>', '<w:sym w:char="D800"/>',
 )  # fmt: skip
 ELEMENTS = st.recursive(
     st.sampled_from(["a", "<w:br/>", "<w:vMerge/>", '<w:outlineLvl w:val="3"/>', '<w:sym w:char="D800"/>', ""]),
     lambda inner: st.builds(
         "<w:{0}>{1}</w:{0}>".format,
-        st.sampled_from(["p", "r", "t", "tc", "tr", "tbl", "del", "txbxContent", "pPr", "tabs"]),
+        st.sampled_from(["p", "r", "t", "tc", "tr", "tbl", "del", "txbxContent", "pPr", "rPr", "vanish", "tabs"]),
         st.lists(inner, max_size=4).map("".join),
     ),
 )

@@ -195,6 +195,18 @@ ROWS = {
     "charset": (reader(".html"), repeated("<meta charset "), 40_000),
     # DOCX
     "paragraphs": (reader(".docx"), docx_of(repeated("<w:p><w:r><w:t>ab</w:t></w:r></w:p>")), 5_000),
+    "hidden runs in one another": (
+        reader(".docx"),
+        docx_of(
+            repeated("<w:r><w:rPr><w:vanish/></w:rPr><w:t>a</w:t></w:r>", before="<w:p><w:r>", after="</w:r></w:p>")
+        ),
+        3_000,
+    ),
+    "references to notes": (
+        reader(".docx"),
+        docx_of(numbered('<w:footnoteReference w:id="{}"/>', before="<w:p><w:r>", after="</w:r></w:p>")),
+        5_000,
+    ),
     "runs of one paragraph": (
         reader(".docx"),
         docx_of(repeated("<w:r><w:t>ab</w:t></w:r>", before="<w:p>", after="</w:p>")),
