@@ -34,6 +34,14 @@ class ResultNotKeptError(InputError):
     """The result of a job can't be kept where the settings say; the message says which setting to change."""
 
 
+class ValueRefusedError(InputError):
+    """A value does not fit the type that it must have; the message does not quote it, for it may be a patient's."""
+
+
+DISK_FULL = "the disk of the worker's temporary files is full: make room there"
+"""What an OverBudgetError says where that is so."""
+
+
 class WorkFailedError(RuntimeError):
     """The work failed in a way that nobody foresaw, of which a note has the traceback, or its process was killed."""
 
@@ -56,10 +64,10 @@ _DAMAGE: tuple[type[Exception], ...] = (
 
 @contextmanager
 def unreadable_if_damaged(message: str, *errors: type[Exception]) -> Iterator[None]:
-    """Turn what a parser raises into an UnreadableError.
+    """Turn what a parser raises into an UnreadableError, without its own words: they quote the document.
 
     Args:
-        message: What it says then, before the parser's own words.
+        message: What it says then, before the name of the parser's error.
         errors: The parser's own errors.
     """
     try:
@@ -67,4 +75,4 @@ def unreadable_if_damaged(message: str, *errors: type[Exception]) -> Iterator[No
     except InputError:
         raise
     except errors + _DAMAGE as error:
-        raise UnreadableError(f"{message}: {error}") from error
+        raise UnreadableError(f"{message} ({type(error).__name__})") from error

@@ -14,8 +14,10 @@ from workers.errors import (
     OverBudgetError,
     TooLargeError,
     UnreadableError,
+    ValueRefusedError,
 )
 from workers.folder import SAMPLE_DOCUMENTS_DIR
+from workers.payloads import read_payload
 from workers.tables import sandbox as sandboxes
 from workers.tables.csv_table import CsvOptions, load_csv
 from workers.tables.output import Delivery
@@ -23,6 +25,7 @@ from workers.tables.processing import process_table
 from workers.tables.sandbox import Sandbox
 from workers.tables.source import TableInput
 from workers.tasks.data_processing import data_processing
+from workers.work.data_processing import DataProcessingPayload
 
 pytestmark = pytest.mark.usefixtures("results_dir")
 
@@ -164,9 +167,80 @@ def test_days_between_two_dates_are_counted():
     assert derived(value, rows=[{"a": "2031-02-27", "b": "2031-03-02"}]) == [3]
 
 
-def test_a_cast_that_fails_names_the_step_and_the_value():
-    with pytest.raises(InputError, match=r"step 2 \(cast\).*'Ann'"):
-        process([{"step": "limit", "rows": 1}, {"step": "cast", "columns": {"name": "integer"}}])
+def test_a_cast_that_fails_names_the_step_the_row_the_column_and_the_type():
+    steps = [{"step": "limit", "rows": 3}, {"step": "cast", "columns": {"n": "number", "v": "integer"}}]
+    table = {"text": "n,v\n1,7\n,seven\n3,eight\n4,nine\n", "format": "csv"}
+    named = r"step 2 \(cast\): row 2 of the column 'v' can't be read as integer, nor can 1 more$"
+    with pytest.raises(ValueRefusedError, match=named):
+        process(steps, **table)
+
+
+SECRET = "Jo Bloggs 1931"
+WITH_SECRET = {"rows": [{"v": SECRET, "n": 9_223_372_036_854_775_807, "d": "2024-01-01", "f": 1.5}]}
+
+
+@pytest.mark.parametrize(
+    ("step", "table"),
+    [
+        *[
+            ({"step": "cast", "columns": {"v": type_}}, WITH_SECRET)
+            for type_ in ("integer", "number", "decimal", "boolean", "date", "timestamp")
+        ],
+        ({"step": "filter", "where": {"column": "v", "op": "gt", "value": 5}}, WITH_SECRET),
+        ({"step": "filter", "where": {"column": "v", "op": "in", "value": [5, 6]}}, WITH_SECRET),
+        ({"step": "filter", "where": {"column": "d", "op": "eq", "value": SECRET}}, WITH_SECRET),
+        ({"step": "filter", "where": {"column": "n", "op": "eq", "value": SECRET}}, WITH_SECRET),
+        *[
+            ({"step": "derive", "column": "x", "value": {"op": op, "args": [{"column": column}, other]}}, WITH_SECRET)
+            for op, column, other in (
+                ("add", "n", {"column": "n"}),
+                ("multiply", "n", {"value": 1931}),
+                ("add", "d", {"value": SECRET}),
+                ("round", "f", {"value": SECRET}),
+                ("days_between", "d", {"value": SECRET}),
+            )
+        ],
+        ({"step": "cast", "columns": {"n": "decimal"}}, WITH_SECRET),
+        *[
+            (None, {"text": f"v\n{SECRET}\n", "format": "csv", "csv": {"types": {"v": type_}}})
+            for type_ in ("integer", "number", "decimal", "boolean", "date", "timestamp")
+        ],
+        (
+            None,
+            {
+                "text": f"v\n{SECRET}\n",
+                "format": "csv",
+                "csv": {"types": {"v": "date"}, "date_format": "%d/%m/%Y"},
+            },
+        ),
+        (None, {"text": f'v,w\n"{SECRET},2\n', "format": "csv"}),
+        (None, {"text": f"v,w\n{SECRET}\n", "format": "csv"}),
+        (None, {"text": '{"v": ' + SECRET + "}", "format": "jsonl"}),
+        (None, {"text": f'{{"v": "{SECRET}", "v": 1}}', "format": "jsonl"}),
+        (None, {"text": f'{{"v": {{"x": "{SECRET}", "x": "{SECRET}"}}}}', "format": "jsonl"}),
+        (None, {"text": f'"{SECRET}"', "format": "jsonl"}),
+        (None, {"text": f'{{"v": "{SECRET}\x01"}}', "format": "jsonl"}),
+    ],
+)
+def test_no_error_quotes_a_value(step, table):
+    with pytest.raises(InputError) as caught:
+        process([step] if step else [], **table)
+    said = str(caught.value)
+    assert not any(part in said for part in (*SECRET.split(), "9223372036854775807"))
+
+
+def test_a_step_that_there_is_not_is_refused_without_what_it_was_called():
+    with pytest.raises(InputError, match=r"steps\.0: 'step' is none of 'filter', ") as caught:
+        read_payload(DataProcessingPayload, {"rows": ROWS, "steps": [{"step": SECRET}]})
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a disk that is always full is Linux's")
+def test_a_full_disk_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "full.csv").symlink_to("/dev/full")
+    with Sandbox([tmp_path / "full.csv"], tmp_path / "spill") as sandbox, pytest.raises(OverBudgetError) as caught:
+        sandbox.execute(f"COPY (SELECT 1) TO '{tmp_path / 'full.csv'}' (FORMAT csv)")
+    assert str(caught.value) == "the disk of the worker's temporary files is full: make room there"
 
 
 def test_a_cast_may_give_null_instead():
@@ -325,8 +399,8 @@ def test_a_type_is_found_only_where_every_value_is_sure_to_be_of_it(values, sql_
 def test_a_type_that_the_caller_names_counts():
     said = {"types": {"d": "date", "code": "integer"}, "date_format": "%d/%m/%Y"}
     assert rows(text="d,code\n01/02/2024,007\n", format="csv", csv=said) == [{"d": "2024-02-01", "code": 7}]
-    with pytest.raises(InputError, match="13/13/2024"):
-        process(text="d,code\n13/13/2024,7\n", format="csv", csv=said)
+    with pytest.raises(ValueRefusedError, match=r"row 2 of the column 'd' can't be read as date, as types says"):
+        process(text="d,code\n,7\n13/13/2024,7\n", format="csv", csv=said)
     with pytest.raises(InputError, match="'e' that is not there; there are 'd', 'code'"):
         process(text="d,code\n01/02/2024,7\n", format="csv", csv={"types": {"e": "date"}})
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from workers.confined.frames import read_message, write_message
-from workers.errors import InputError, OverBudgetError
+from workers.errors import DISK_FULL, InputError, OverBudgetError
 
 T = TypeVar("T")
 
@@ -106,7 +106,7 @@ def _answer(request: Mapping[str, Any], outbox: _Outbox) -> dict[str, Any]:
         answer = _refusal(error)
     except Exception as error:  # noqa: BLE001 -- the worker raises it
         if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            answer = _refusal(OverBudgetError("the disk of the worker's temporary files is full: make room there"))
+            answer = _refusal(OverBudgetError(DISK_FULL))
         else:
             answer = _failure(error, says_why=before is None)
     return {**answer, "before": before or 0}

@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from workers.errors import InputError, UnreadableError
+from workers.errors import InputError, UnreadableError, ValueRefusedError
 from workers.tables.columns import TYPES, ColumnType, literal, quote
 from workers.tables.csv_dialect import Dialect, find_dialect
 from workers.tables.found_types import VALUES, find_types
+from workers.tables.misfits import Attempt, misfits
 from workers.tables.sandbox import Sandbox
 
 BadRows: TypeAlias = Literal["fail", "skip", "pad"]
@@ -100,8 +101,13 @@ def load_csv(sandbox: Sandbox, path: Path, table: str, options: CsvOptions) -> C
     values = ", ".join(f"{_cast(name, types[name], options)} AS {quote(name)}" for name in names)
     try:
         sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {values} FROM {text}")  # noqa: S608 (quoted names)
-    except InputError as error:
-        raise InputError(f"a value is not of the type that types says: {error}") from error
+    except ValueRefusedError as error:
+        attempts = [
+            Attempt(name, said, quote(name), _cast(name, TYPES[said], options))
+            for name, said in options.types.items()
+        ]
+        complaint = misfits(sandbox, text, attempts) or str(error)
+        raise ValueRefusedError(f"{complaint}, as types says: mend the file, or call the column text") from error
     for used in (text, "reject_errors", "reject_scans"):
         sandbox.execute(f"DROP TABLE {used}")
     return CsvFacts(

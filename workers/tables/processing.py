@@ -9,16 +9,18 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, JsonValue
 
-from workers.errors import InputError
+from workers.errors import InputError, ValueRefusedError
+from workers.tables.columns import TYPES, quote
 from workers.tables.compiler import compile_step
 from workers.tables.csv_table import CsvFacts, CsvOptions, load_csv
 from workers.tables.joins import join_tables
 from workers.tables.json_table import load_json
+from workers.tables.misfits import Attempt, misfits
 from workers.tables.output import Delivery, Result, copies
 from workers.tables.results import ResultFile
 from workers.tables.sandbox import Sandbox
 from workers.tables.source import Format, TableInput
-from workers.tables.steps import Join, Step
+from workers.tables.steps import Cast, Join, Step
 
 
 class Column(BaseModel):
@@ -163,8 +165,19 @@ def _run(sandbox: Sandbox, step: Step, second: Iterator[_Table], table: str, res
         joined = JoinedTable(**facts.model_dump(), **matches._asdict())
     else:
         sql, values = compile_step(step, table, list(sandbox.columns(table)))
-        sandbox.execute(f"CREATE TEMP TABLE {result} AS {sql}", values)
+        try:
+            sandbox.execute(f"CREATE TEMP TABLE {result} AS {sql}", values)
+        except ValueRefusedError as error:
+            complaint = misfits(sandbox, table, _attempts(step)) if isinstance(step, Cast) else None
+            raise ValueRefusedError(complaint or str(error)) from error
     return StepOutcome(step=step.step, rows=sandbox.count(result), joined=joined)
+
+
+def _attempts(step: Cast) -> list[Attempt]:
+    return [
+        Attempt(name, type_, quote(name), f"CAST({quote(name)} AS {TYPES[type_]})")
+        for name, type_ in step.columns.items()
+    ]
 
 
 def _described(columns: dict[str, str]) -> list[Column]:

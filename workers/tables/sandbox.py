@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 
 import duckdb
 
-from workers.errors import InputError, NameRefusedError, OverBudgetError
+from workers.errors import InputError, NameRefusedError
+from workers.tables.refusals import refusal
 from workers.tables.settings import TableSettings
 
 SPILL_LIMIT_BYTES = 2 * 1024**3
@@ -92,8 +93,9 @@ class Sandbox:
             check: Called about five times a second while the statement runs; what it raises stops that.
 
         Raises:
-            InputError: DuckDB refuses: a type or value does not fit, the file is damaged.
-            OverBudgetError: DuckDB's memory is short.
+            InputError: DuckDB refuses: a type does not fit, the file is damaged.
+            ValueRefusedError: A value does not fit its type.
+            OverBudgetError: DuckDB's memory, or the disk, is short.
             MemoryError: The process's is.
             BaseException: What the check raised, once the statement has stopped.
         """
@@ -138,26 +140,13 @@ class Sandbox:
         """Say what DuckDB refuses as an error of ours."""
         try:
             yield
-        except duckdb.OutOfMemoryException as error:
-            memory_mb = TableSettings.from_env().table_memory_mb
-            message = (
-                f"used more than {memory_mb} MB of memory for tables (TABLE_MEMORY_MB), or than JOB_MEMORY_MB allows"
-            )
-            raise OverBudgetError(message) from error
         except duckdb.Error as error:
-            raise InputError(self._explain(error)) from error
+            raise refusal(error, self._files) from error
         except (OverflowError, UnicodeError) as error:
-            raise InputError(f"a value or name cannot be used in the database: {error}") from error
+            raise InputError(f"a value or name cannot be used in the database ({type(error).__name__})") from error
 
     def _stop(self, is_done: Callable[[], bool]) -> None:
         """Interrupt until the query has ended: an interrupt that comes before it began does nothing."""
         while not is_done():
             self._connection.interrupt()
             time.sleep(0.01)
-
-    def _explain(self, error: duckdb.Error) -> str:
-        """Say what is wrong in DuckDB's words, without the paths of files and the query."""
-        message = str(error).split("\n\nLINE ")[0].split("\n")[0]
-        for file in self._files:
-            message = message.replace(str(file), file.name)
-        return message
