@@ -1,11 +1,12 @@
 """Read JSON objects into a table: no number loses a digit, and no text is guessed to be something else."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from workers.errors import InputError, UnreadableError
+from workers.errors import InputError, UnreadableError, ValueRefusedError
 from workers.tables.columns import literal, quote
 from workers.tables.csv_dialect import MAX_COLUMNS, MAX_NAME_CHARS
 from workers.tables.found_types import TEXT, TIMES, find_types
@@ -85,7 +86,15 @@ def load_json(sandbox: Sandbox, path: Path, format_: Literal["json", "jsonl"], t
         else f"{_mixed(sandbox, raw, name, sql_type)} AS {quote(name)}"
         for name, sql_type in columns.items()
     )
-    sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {values} FROM {raw}")  # noqa: S608 (quoted names)
+    try:
+        sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {values} FROM {raw}")  # noqa: S608 (quoted names)
+    except ValueRefusedError:
+        for name in columns.keys() - types.keys():
+            _check_nested_names(sandbox, raw, name)
+        raise
+    for name, sql_type in sandbox.columns(table).items():
+        if sql_type == "JSON":
+            _check_nested_names(sandbox, raw, name)
     sandbox.execute(f"DROP TABLE {raw}")
 
 
@@ -135,6 +144,37 @@ def _check_names(sandbox: Sandbox, table: str, columns: Mapping[str, str]) -> No
     for name in doubtful:
         if not sandbox.execute(f"SELECT count({quote(name)}) FROM {table}")[0][0]:  # noqa: S608 (quoted)
             raise UnreadableError(f"two names in the objects differ by capitals only; DuckDB calls one {name!r}")
+
+
+def _check_nested_names(sandbox: Sandbox, table: str, name: str) -> None:
+    """Raise UnreadableError where an object within a row has a name twice: a reader of JSON takes the last value."""
+    column, row = quote(name), 0
+    for batch in sandbox.batches(f"SELECT CAST({column} AS VARCHAR) FROM {table}", _BATCH_ROWS):  # noqa: S608 (quoted)
+        for (value,) in batch:
+            row += 1
+            try:
+                if value is not None:
+                    _DECODER.decode(value)
+            except _TwiceError as error:
+                raise UnreadableError(f"row {row:,}: an object in the column {name!r} has a name twice") from error
+
+
+class _TwiceError(Exception):
+    """A name is there twice."""
+
+
+def _distinct_names(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise _TwiceError
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_distinct_names,
+    parse_int=str,  # Python refuses to make a number of thousands of digits
+    parse_float=str,
+    strict=False,
+)
+_BATCH_ROWS = 1_000
 
 
 def _mixed(sandbox: Sandbox, table: str, name: str, sql_type: str) -> str:
