@@ -396,6 +396,17 @@ def test_a_type_is_found_only_where_every_value_is_sure_to_be_of_it(values, sql_
         assert [row["v"] for row in table.rows] == values
 
 
+def test_a_field_that_is_empty_in_quotes_is_an_empty_text_and_else_null():
+    text = 't,n,d\n"","",""\n,,\n"x","1","2024-01-01"\n'
+    nothing = {"n": None, "d": None}
+    table = process(text=text, format="csv")
+    assert [column.type for column in table.input_columns] == ["VARCHAR", "BIGINT", "DATE"]
+    assert table.rows == [{"t": "", **nothing}, {"t": None, **nothing}, {"t": "x", "n": 1, "d": "2024-01-01"}]
+    said = {"types": {"t": "text", "n": "integer", "d": "date"}, "date_format": "%Y-%m-%d"}
+    assert rows(text=text, format="csv", csv=said) == table.rows
+    assert process(text='t\n""\n', format="csv").input_columns[0].type == "VARCHAR"
+
+
 def test_a_type_that_the_caller_names_counts():
     said = {"types": {"d": "date", "code": "integer"}, "date_format": "%d/%m/%Y"}
     assert rows(text="d,code\n01/02/2024,007\n", format="csv", csv=said) == [{"d": "2024-02-01", "code": 7}]

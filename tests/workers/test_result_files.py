@@ -7,11 +7,14 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.tables_under_test import process, rows
 
 from jobtracker.settings import SettingsError
 from workers.confined.caller import close_idle
+from workers.encoding import without_surrogates
 from workers.errors import InputError, NameRefusedError, NotFoundError, ResultNotKeptError, TooLargeError
 from workers.tables import output
 from workers.tables.results import ResultFolder
@@ -137,6 +140,37 @@ def test_csv_has_names_and_values_that_any_program_reads(results_dir):
     assert second == ("second", *[None] * 9)
     back = rows({"step": "select", "columns": ["day", "at", "zoned", "flag"]}, document_id=file.document_id)
     assert back[0] == {name: VALUES[name] for name in ("day", "at", "zoned", "flag")}
+
+
+def reread(table: list, **csv) -> list:
+    """The rows, read again from the CSV file of a job that gave them."""
+    file = process(rows=table, output="csv").file
+    return rows(document_id=file.document_id, csv=csv) if csv else rows(document_id=file.document_id)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        [{"a": None}, {"a": "x"}, {"a": ""}, {"a": None}],
+        [{"a": "", "b": None}, {"a": None, "b": ""}],
+        [{"2024": "x", "b": 1}],
+        [{"a;b": "x;y"}],
+        [{"a": "x\ry"}, {"a": "\r\n"}],
+        [{"a,b": 1, 'c"d': 2, "e\nf": 3}],
+    ],
+)
+def test_a_job_reads_the_csv_file_of_another_as_it_was_written(table):
+    assert reread(table) == table
+
+
+@pytest.mark.thorough
+@given(
+    st.lists(st.fixed_dictionaries({name: st.none() | st.text(max_size=5) for name in "ab"}), min_size=1, max_size=5)
+)
+@example([{"a": "\0", "b": "\ufeff"}, {"a": "\\", "b": "'"}])
+def test_any_text_in_a_csv_file_is_read_again_as_it_is(table):
+    written = [{name: value and without_surrogates(value) for name, value in row.items()} for row in table]
+    assert reread(written, types={"a": "text", "b": "text"}) == written
 
 
 @pytest.mark.parametrize("format_", ["csv", "parquet"])

@@ -96,7 +96,8 @@ def load_csv(sandbox: Sandbox, path: Path, table: str, options: CsvOptions) -> C
     if count and options.on_bad_rows == "pad":
         sandbox.execute(f"DROP TABLE {text}")
         _load_text(sandbox, path, text, dialect, names, skipped, padded=True)
-    found = find_types(sandbox, text, {name: VALUES for name in names if name not in options.types})
+    tests = {name: VALUES for name in names if name not in options.types}
+    found = find_types(sandbox, text, tests, is_given="@v <> ''")
     types = {name: TYPES[said] for name, said in options.types.items()} | found
     values = ", ".join(f"{_cast(name, types[name], options)} AS {quote(name)}" for name in names)
     try:
@@ -135,7 +136,8 @@ def _load_text(
         f"CREATE TEMP TABLE {table} AS FROM read_csv(?, auto_detect = false, delim = {literal(dialect.delimiter)}, "
         f"quote = '\"', escape = '\"', header = {dialect.header}, skip = {skipped}, columns = {{{columns}}}, "
         f"max_line_size = {longest}, buffer_size = {max(longest, 2**25)}, hive_partitioning = false, "
-        f"store_rejects = true, rejects_limit = 0, null_padding = {padded}, parallel = {not padded})",
+        f"store_rejects = true, rejects_limit = 0, null_padding = {padded}, parallel = {not padded}, "
+        "allow_quoted_nulls = false)",  # empty in quotes is an empty text, without quotes null
         [str(path)],
     )
 
@@ -167,7 +169,9 @@ def _complaint(count: int, lines: Sequence[tuple[int, str]], columns: int, diale
 
 
 def _cast(name: str, sql_type: str, options: CsvOptions) -> str:
-    column = quote(name)
+    if sql_type == TYPES[ColumnType.TEXT]:
+        return quote(name)
+    column = f"nullif({quote(name)}, '')"  # whoever quotes all fields has no other way to leave one out
     if options.date_format and options.types.get(name) in {ColumnType.DATE, ColumnType.TIMESTAMP}:
         column = f"strptime({column}, {literal(options.date_format)})"
     return f"CAST({column} AS {sql_type})"

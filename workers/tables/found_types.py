@@ -44,13 +44,16 @@ VALUES = {
 """By what all values of a column of a CSV file are of a type; of those that fit the first one is taken."""
 
 
-def find_types(sandbox: Sandbox, table: str, tests: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def find_types(
+    sandbox: Sandbox, table: str, tests: Mapping[str, Mapping[str, str]], is_given: str = "@v IS NOT NULL"
+) -> dict[str, str]:
     """Find the first type that all values of each text column are of.
 
     Args:
         sandbox: It has the table.
         table: The name of the table.
         tests: For each column the SQL types to try, each with a condition on a value @v.
+        is_given: The condition by which there is a value to look at.
 
     Returns:
         For each column its SQL type; text where none fits, or no value is there.
@@ -60,25 +63,29 @@ def find_types(sandbox: Sandbox, table: str, tests: Mapping[str, Mapping[str, st
     for start in range(0, len(columns), _COLUMNS):
         some = columns[start : start + _COLUMNS]
         pairs = [(column, sql_type) for column in some for sql_type in tests[column]]
-        fitting = _all_of(sandbox, f"(FROM {table} LIMIT {_SAMPLE_ROWS})", pairs, tests)
+        fitting = _all_of(sandbox, f"(FROM {table} LIMIT {_SAMPLE_ROWS})", pairs, tests, is_given)
         # Of each column the first type that is left, until one of all its values is found.
         while fitting:
             first = dict(reversed(fitting))
-            certain = dict(_all_of(sandbox, table, list(first.items()), tests))
+            certain = dict(_all_of(sandbox, table, list(first.items()), tests, is_given))
             found |= certain
             fitting = [pair for pair in fitting if pair[0] not in certain and pair not in first.items()]
     return found
 
 
 def _all_of(
-    sandbox: Sandbox, table: str, pairs: Sequence[tuple[str, str]], tests: Mapping[str, Mapping[str, str]]
+    sandbox: Sandbox,
+    table: str,
+    pairs: Sequence[tuple[str, str]],
+    tests: Mapping[str, Mapping[str, str]],
+    is_given: str,
 ) -> list[tuple[str, str]]:
     """Those of the pairs of a column and a type where all values of the column are of the type, and one is there."""
     if not pairs:
         return []
     conditions = []
     for column, sql_type in pairs:
-        test = tests[column][sql_type].replace("@v", quote(column))
-        conditions.append(f"bool_and(coalesce({test}, false)) FILTER ({quote(column)} IS NOT NULL)")
+        test, given = (each.replace("@v", quote(column)) for each in (tests[column][sql_type], is_given))
+        conditions.append(f"bool_and(coalesce({test}, false)) FILTER ({given})")
     [fits] = sandbox.execute(f"SELECT {', '.join(conditions)} FROM {table}")  # noqa: S608 (quoted names, our own words)
     return [pair for pair, fit in zip(pairs, fits, strict=True) if fit]

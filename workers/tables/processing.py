@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, JsonValue
 from workers.errors import InputError, ValueRefusedError
 from workers.tables.columns import TYPES, quote
 from workers.tables.compiler import compile_step
-from workers.tables.csv_table import CsvFacts, CsvOptions, load_csv
+from workers.tables.csv_table import CsvFacts, load_csv
 from workers.tables.joins import join_tables
 from workers.tables.json_table import load_json
 from workers.tables.misfits import Attempt, misfits
@@ -144,7 +144,7 @@ class _Table:
         facts = None
         match self.format:
             case "csv":
-                facts = load_csv(sandbox, self.path, table, self.source.csv or CsvOptions())
+                facts = load_csv(sandbox, self.path, table, self.source.csv_options)
             case "json" | "jsonl":
                 load_json(sandbox, self.path, self.format, table)
             case "parquet":

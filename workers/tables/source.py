@@ -78,12 +78,25 @@ class TableInput(BaseModel):
             raise ValueError("csv says how a CSV file is written; this is none")
         return self
 
+    @property
+    def csv_options(self) -> CsvOptions:
+        """How its CSV file is written: of a result of ours that is known, where the payload does not say it."""
+        options = self.csv or CsvOptions()
+        if not self._is_result:
+            return options
+        known = {"delimiter": options.delimiter or ",", "header": options.header is not False}
+        return options.model_copy(update=known)
+
+    @property
+    def _is_result(self) -> bool:
+        return self.document_id is not None and self.document_id.startswith(SCHEME)
+
     def save(self, folder: Path, stem: str, results: ResultFolder) -> tuple[Path, Format]:
         """Put the table into a file of its own.
 
         The database gets this copy under a name that we chose: what the payload calls it can then mean nothing, and
         nobody can replace it between the check and the reading. Text is UTF-8 afterwards, and has line ends of one
-        kind.
+        kind; a result of ours stays as it is.
 
         Args:
             folder: Where to put it.
@@ -115,7 +128,8 @@ class TableInput(BaseModel):
                 raise UnreadableError(f"a table ends in {', '.join(FORMATS)}, not in {suffix!r}: say its format")
             data, format_ = read_file(path), found
         check_size(len(data))
-        return (data if format_ == "parquet" else _as_text(data)), format_
+        # What we have written ourselves is UTF-8, and a carriage return in it a part of a value.
+        return (data if format_ == "parquet" or self._is_result else _as_text(data)), format_
 
 
 def _find(document_id: str, results: ResultFolder) -> Path:
