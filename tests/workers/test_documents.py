@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 from pypdf import PdfReader, PdfWriter
 from support.docx_files import archive, document, paragraph
+from support.small_bombs import pdf_file
 
 from workers.documents import Document, DocumentInput
 from workers.errors import InputError, NameRefusedError, NotFoundError, TooLargeError, UnreadableError
@@ -256,6 +257,22 @@ def test_what_is_not_a_readable_document_is_refused(folder, name):
     with pytest.raises(UnreadableError) as caught:
         read(name)
     assert str(folder) not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.pdf", pdf_file([b"<< /Type /Catalog /Pages (Bloggs) >>"])),
+        ("a.pdf", pdf_file([b"Bloggs"])),
+        ("a.docx", archive({"word/document.xml": document("<Bloggs><w:p/>")})),
+        ("a.docx", archive({"word/document.xml": document("<w:p>&Bloggs;</w:p>")})),
+    ],
+)
+def test_what_is_damaged_is_refused_without_the_parsers_words_which_quote_it(folder, name, data):
+    (folder / name).write_bytes(data)
+    with pytest.raises(UnreadableError) as caught:
+        read("a")
+    assert "Bloggs" not in str(caught.value)
 
 
 def test_a_pdf_that_is_cut_anywhere_is_read_in_part_or_refused(folder):

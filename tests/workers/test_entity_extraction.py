@@ -327,7 +327,15 @@ def test_the_task_reads_its_document_and_answers_in_json(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "field", [{"phone_region": "usa"}, {"date_order": "YDM"}, {"reference_date": "soon"}, {"colour": "red"}]
+    "field",
+    [
+        {"phone_region": "usa"},
+        {"phone_region": "ZZ"},
+        {"phone_region": "UK"},
+        {"date_order": "YDM"},
+        {"reference_date": "soon"},
+        {"colour": "red"},
+    ],
 )
 def test_a_payload_that_does_not_fit_is_refused(field):
     from workers.tasks.entity_extraction import EntityExtractionPayload

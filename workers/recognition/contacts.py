@@ -30,6 +30,19 @@ _TRAILING_PUNCTUATION = ".,;:!?*_"
 _BRACKETS = {")": "(", "]": "["}
 
 
+def check_region(code: str) -> str:
+    """Give the code of a region back.
+
+    Raises:
+        ValueError: It is none that telephone numbers are known of.
+    """
+    import phonenumbers
+
+    if code not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("no country with telephone numbers has this ISO 3166 code; the United Kingdom is GB")
+    return code
+
+
 def find_contacts(text: str, phone_region: str) -> Iterator[Finding]:
     """Yield the contact data in the text, URLs first.
 

@@ -1,9 +1,9 @@
 """entity_extraction: persons, organisations, places, dates, money and contact data in a document."""
 
 from datetime import date
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from workers.counts import told
 from workers.documents import DocumentInput
@@ -11,6 +11,7 @@ from workers.drug_dictionary import drug_dictionary
 from workers.entities import Conventions, extract_entities
 from workers.payloads import read_payload
 from workers.progress import Job
+from workers.recognition.contacts import check_region
 from workers.recognition.dates import DateOrder
 from workers.recognition.language_model import language_model
 
@@ -18,7 +19,7 @@ from workers.recognition.language_model import language_model
 class EntityExtractionPayload(DocumentInput):
     """A document, and how what can be read in more than one way is read."""
 
-    phone_region: str = Field(
+    phone_region: Annotated[str, AfterValidator(check_region)] = Field(
         default="US",
         pattern="^[A-Z]{2}$",
         description="ISO 3166 code of the country whose telephone numbers may lack the country code.",
