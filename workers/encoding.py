@@ -12,6 +12,9 @@ from workers.errors import UnreadableError
 def decode(data: bytes) -> str:
     r"""Decode text: by its byte order mark, else as UTF-8, else as Windows-1252, the usual legacy of Western files.
 
+    Text that is damaged UTF-8, of which more characters beyond ASCII can be decoded than can't, is read as such, with
+    U+FFFD in the place of the others: all of them would be wrong in Windows-1252.
+
     A text file declares no encoding. ISO 8859-1 and ASCII need no case of their own: Windows-1252 has all that they
     have. Its five bytes without a meaning become U+FFFD. What HTML declares, `decode_html` looks at.
 
@@ -40,6 +43,11 @@ def _decode_bytes(data: bytes) -> str:
     except UnicodeDecodeError as error:
         if encoding != "utf-8":
             raise UnreadableError(f"the file is marked as {encoding} but is not") from error
+        text = data.decode("utf-8", errors="replace")
+        damaged = text.count("\ufffd")
+        beyond_ascii = len(text) - len(text.encode("ascii", errors="ignore"))
+        if beyond_ascii > 2 * damaged:
+            return text
         return data.decode("cp1252", errors="replace")
 
 

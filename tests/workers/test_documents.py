@@ -195,6 +195,14 @@ def test_text_is_decoded_whatever_common_encoding_it_has(folder, encoding):
     assert read("a").text == "Größe: 5 µg, naïve café\nnext"
 
 
+def test_damaged_utf_8_is_read_as_such_where_most_of_it_is_whole(folder):
+    for name in ("a.txt", "a.html"):
+        (folder / name).write_bytes("Größe: 5 µg, é".encode()[:-1])
+        assert read(name).text == "Größe: 5 µg, \ufffd"
+    (folder / "b.txt").write_bytes("Müller".encode() + " naïve café €".encode("cp1252"))
+    assert read("b").text == "MÃ¼ller naïve café €"
+
+
 @pytest.mark.parametrize("encoding", ["windows-1251", "shift_jis", "utf-8"])
 def test_html_is_decoded_as_it_declares(folder, encoding):
     word = "Привет"
