@@ -218,6 +218,30 @@ def test_a_job_that_runs_again_replaces_its_file_and_leaves_no_other(results_dir
     assert process(document_id="result:job").total_rows == 2
 
 
+def test_a_job_that_runs_again_and_needs_no_file_leaves_none_of_its_earlier_run(results_dir):
+    process(output="csv")
+    process(output="csv", job_id="other")
+    process([{"step": "limit", "rows": 1}])
+    assert left_in(results_dir) == ["other.result.csv"]
+    with pytest.raises(NotFoundError):
+        process(document_id="result:job")
+
+
+def test_a_result_that_needs_no_file_needs_no_folder_that_can_be_written_to(tmp_path, monkeypatch):
+    monkeypatch.delenv("RESULTS_DIR")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    process(output="csv")
+    [folder] = tmp_path.glob("jobtracker-*/results")
+    folder.chmod(0o777)
+    assert process().total_rows == 4
+
+
+def test_an_earlier_result_that_cannot_be_removed_is_an_error_that_names_the_setting(results_dir):
+    (results_dir / "job.result.csv").mkdir()
+    with pytest.raises(ResultNotKeptError, match="what an earlier run left in RESULTS_DIR"):
+        process()
+
+
 def test_readers_see_the_old_file_or_the_new_one_while_jobs_replace_it():
     process(rows=MANY, output="jsonl")
     errors = []
@@ -234,7 +258,7 @@ def test_readers_see_the_old_file_or_the_new_one_while_jobs_replace_it():
         writer.start()
     seen = set()
     while any(writer.is_alive() for writer in writers):
-        seen.add(process(document_id="result:job", max_rows=0).total_rows)
+        seen.add(process(document_id="result:job", max_rows=0, job_id="reader").total_rows)
     for writer in writers:
         writer.join()
     assert errors == []

@@ -88,7 +88,7 @@ class Result:
 
         Raises:
             TooLargeError: A file is needed and would be too large to be read again.
-            ResultNotKeptError: A file is needed and can't be written.
+            ResultNotKeptError: A file is needed and can't be written, or that of an earlier run can't be removed.
         """
         wanted = min(self.count, MAX_ROWS if delivery.max_rows is None else delivery.max_rows)
         left_bytes = delivery.max_bytes - rest_bytes
@@ -96,6 +96,7 @@ class Result:
         is_all = len(rows) == (self.count if delivery.max_rows is None else wanted)
         format_ = delivery.format or (None if is_all else _AUTOMATIC)
         if format_ is None:
+            delivery.folder.forget(delivery.job_id)
             return Given(rows, None)
         chunks = self._lines() if format_ == "jsonl" else self._copied(format_, delivery.folder.max_file_bytes)
         file = delivery.folder.write(delivery.job_id, format_, self.count, chunks)

@@ -112,8 +112,7 @@ class ResultFolder(BaseModel):
             try:
                 size_bytes, sha256 = self._fill(part, chunks, left_bytes)
                 part.replace(self.path / name)
-                for other in set(get_args(FileFormat)) - {format_}:  # a job has one result
-                    (self.path / f"{stem}{_MARK}{other}").unlink(missing_ok=True)
+                self._remove(stem, but_for=format_)  # a job has one result
             finally:
                 part.unlink(missing_ok=True)
         except OSError as error:
@@ -129,6 +128,32 @@ class ResultFolder(BaseModel):
             rows=rows,
             sha256=sha256,
         )
+
+    def forget(self, job_id: str) -> None:
+        """Remove what an earlier run of a job has left: its last one leaves nothing.
+
+        Raises:
+            ResultNotKeptError: It can't be removed.
+        """
+        if not job_id or not self.path.exists():
+            return
+        with suppress(OSError):  # in a folder that is not ours alone nobody finds it
+            self._open()
+            try:
+                self._remove(_file_stem(job_id))
+            except OSError as error:
+                raise ResultNotKeptError(
+                    f"what an earlier run left in RESULTS_DIR can't be removed ({error.strerror or error}): set "
+                    "it to a folder that all workers can write to"
+                ) from error
+
+    def _remove(self, stem: str, but_for: FileFormat | None = None) -> None:
+        for format_ in set(get_args(FileFormat)) - {but_for}:
+            path = self.path / f"{stem}{_MARK}{format_}"
+            if (
+                path.is_symlink() or path.exists()
+            ):  # a folder that can only be read refuses to remove what is not there
+                path.unlink(missing_ok=True)
 
     def find(self, document_id: str) -> Path:
         """Find the file of a result by its document_id, with or without its suffix.
