@@ -379,7 +379,11 @@ def test_how_a_csv_is_written_is_as_said_or_told_as_detected(text, said, delimit
         (["2024-02-01 10:00:00", "2024-02-01T10:00:00.5"], "TIMESTAMP"),
         (["007", "123"], "VARCHAR"),
         (["0", "-12", "+3"], "BIGINT"),
-        (["1.50", "2", ".5", "1e3"], "DOUBLE"),
+        (["1.50", "2", ".5", "1.0e3", "1e+3", "-2E-05"], "DOUBLE"),
+        (["1E5", "12E4"], "VARCHAR"),
+        (["+447911123456", "+4915112345678"], "VARCHAR"),
+        (["+1234567.5", "1"], "VARCHAR"),
+        (["+123456", "-1234567"], "BIGINT"),
         (["12345678901234567890", "1"], "VARCHAR"),
         (["0,125", "1,5"], "VARCHAR"),
         (["true", "FALSE"], "BOOLEAN"),
@@ -414,6 +418,38 @@ def test_a_type_that_the_caller_names_counts():
         process(text="d,code\n,7\n13/13/2024,7\n", format="csv", csv=said)
     with pytest.raises(InputError, match="'e' that is not there; there are 'd', 'code'"):
         process(text="d,code\n01/02/2024,7\n", format="csv", csv={"types": {"e": "date"}})
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("01/02/24", {"types": {"d": "date"}, "date_format": "%d/%m/%Y"}),
+        ("24-02-01", {"types": {"d": "date"}}),
+        ("24-02-01 10:00:00", {"types": {"d": "timestamp"}}),
+    ],
+)
+def test_a_year_of_two_digits_is_none_of_the_first_century(value, said):
+    with pytest.raises(ValueRefusedError, match=f"row 1 of the column 'd' can't be read as {said['types']['d']}"):
+        process(text=f"d\n{value}\n", format="csv", csv=said)
+    two_digits = {"types": {"d": "date"}, "date_format": "%d/%m/%y"}
+    assert rows(text="d\n01/02/24\n", format="csv", csv=two_digits) == [{"d": "2024-02-01"}]
+
+
+def test_the_line_by_which_excel_says_the_delimiter_is_no_header():
+    for start in ("sep=;\n", "\ufeffSEP=;\r\n", "\nsep=;\n\n"):
+        table = process(text=start + "a;b\n1;2\n", format="csv")
+        assert table.rows == [{"a": 1, "b": 2}]
+        assert (table.csv.delimiter, table.csv.detected) == (";", ["header"])
+
+
+def test_a_tsv_file_is_separated_by_tabs(folder):
+    (folder / "tabs.tsv").write_text("a,b\tc\n1,2\t3\n")
+    assert rows(document_id="tabs") == [{"a,b": "1,2", "c": 3}]
+    assert rows(document_id="tabs.tsv", csv={"delimiter": ","}) == [{"a": 1, "b\tc": "2\t3"}]
+
+
+def test_half_a_character_in_a_text_is_marked():
+    assert rows(text="a\n\ud800x\n", format="csv") == [{"a": "\ufffdx"}]
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "a,A\n1,2\n", "x" * 200_000 + ",b\n1,2\n"])
@@ -477,6 +513,7 @@ def test_an_input_that_is_not_exactly_one_table_is_refused(table):
         {"step": "filter", "where": {"column": "age", "op": "eq", "value": None}},
         {"step": "filter", "where": {"column": "age", "op": "eq", "value": [1]}},
         {"step": "filter", "where": {"column": "age", "op": "in", "value": 1}},
+        {"step": "filter", "where": {"column": "age", "op": "not_in", "value": [1, None]}},
         {"step": "filter", "where": {"column": "age", "op": "eq", "value": {"sql": "1"}}},
         {"step": "filter", "where": {"column": "age", "op": "is_null", "value": 1}},
         {"step": "filter", "where": {"all": []}},

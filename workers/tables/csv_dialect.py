@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,6 +17,7 @@ from workers.errors import UnreadableError
 DELIMITERS = (",", ";", "\t", "|")
 """What is tried where the caller does not name one; of those that fit alike the first wins."""
 
+_SAID = re.compile(r"[\r\n]*sep=(?P<delimiter>[^\r\n\"])\r?\n(?P<empty>[\r\n]*)", re.IGNORECASE)
 _SAMPLE_CHARS = 2**18
 _SAMPLE_RECORDS = 200
 MAX_NAME_CHARS = 1_000
@@ -41,7 +43,8 @@ def find_dialect(path: Path, delimiter: str | None, header: bool | None) -> tupl
             all are empty.
 
     Returns:
-        The dialect, the names of the columns, and how many empty lines stand before the first one.
+        The dialect, the names of the columns, and how many lines stand before the first one: empty ones, and the one
+        by which Excel says the delimiter (sep=;).
 
     Raises:
         UnreadableError: The file has no line, a quoted field that does not end, too many columns, or two of one name.
@@ -49,6 +52,11 @@ def find_dialect(path: Path, delimiter: str | None, header: bool | None) -> tupl
     with path.open(encoding="utf-8", newline="") as file:
         sample = file.read(_SAMPLE_CHARS)
     sample = sample.removeprefix("\ufeff")
+    empty_lines = sample[: len(sample) - len(sample.lstrip("\r\n"))].count("\n")
+    if said := _SAID.match(sample):
+        delimiter = delimiter or said["delimiter"]
+        empty_lines += 1 + said["empty"].count("\n")
+        sample = sample[said.end() :]
     found = [(each, _records(sample, each)) for each in ([delimiter] if delimiter else DELIMITERS)]
     fitting = [(each, records) for each, records in found if records and len(records[0]) > 1]
     chosen, records = max(fitting or found[:1], key=lambda pair: _fit(pair[1]))
@@ -59,10 +67,9 @@ def find_dialect(path: Path, delimiter: str | None, header: bool | None) -> tupl
         raise UnreadableError(f"the first line has {len(first):,} fields; at most {MAX_COLUMNS:,} are read")
     has_header = _names_columns(first) if header is None else header
     names = first if has_header else [f"column{number}" for number in range(len(first))]
-    said = {"delimiter": delimiter, "header": header}
-    detected = [name for name in ("delimiter", "header") if said[name] is None]
+    given = {"delimiter": delimiter, "header": header}
+    detected = [name for name in ("delimiter", "header") if given[name] is None]
     dialect = Dialect.model_validate({"delimiter": chosen, "header": has_header, "detected": detected})
-    empty_lines = sample[: len(sample) - len(sample.lstrip("\r\n"))].count("\n")
     return dialect, _distinct(names), empty_lines
 
 

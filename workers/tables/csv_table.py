@@ -18,6 +18,9 @@ BadRows: TypeAlias = Literal["fail", "skip", "pad"]
 _NAMED = 10
 """So many bad lines an error names."""
 
+_FIRST_YEAR = 1000
+"""An earlier year is taken for one of two digits."""
+
 _BORNE: dict[BadRows, tuple[str, ...]] = {
     "fail": (),
     "skip": ("MISSING COLUMNS", "TOO MANY COLUMNS"),
@@ -41,8 +44,8 @@ class CsvOptions(BaseModel):
     date_format: str | None = Field(
         None,
         max_length=50,
-        description="How dates are written in the columns whose type is given as date or timestamp, e.g. %d/%m/%Y; "
-        "by default ISO 8601.",
+        description="How dates are written in the columns whose type is given as date or timestamp, e.g. %d/%m/%Y, "
+        "or %d/%m/%y where years have two digits; by default ISO 8601.",
     )
     on_bad_rows: BadRows = Field(
         "fail",
@@ -57,6 +60,14 @@ class CsvOptions(BaseModel):
         if self.date_format is not None and not {ColumnType.DATE, ColumnType.TIMESTAMP} & set(self.types.values()):
             raise ValueError("date_format needs a column in types that is a date or a timestamp")
         return self
+
+    def with_known(self, suffix: str, *, is_result: bool) -> Self:
+        """These options, with what the name of a file tells where they say nothing: of .tsv, and a result of ours."""
+        if is_result:
+            known = {"delimiter": self.delimiter or ",", "header": self.header is not False}
+        else:
+            known = {"delimiter": self.delimiter or ("\t" if suffix == ".tsv" else None)}
+        return self.model_copy(update=known)
 
 
 class CsvFacts(Dialect):
@@ -172,6 +183,13 @@ def _cast(name: str, sql_type: str, options: CsvOptions) -> str:
     if sql_type == TYPES[ColumnType.TEXT]:
         return quote(name)
     column = f"nullif({quote(name)}, '')"  # whoever quotes all fields has no other way to leave one out
-    if options.date_format and options.types.get(name) in {ColumnType.DATE, ColumnType.TIMESTAMP}:
-        column = f"strptime({column}, {literal(options.date_format)})"
-    return f"CAST({column} AS {sql_type})"
+    if options.types.get(name) not in {ColumnType.DATE, ColumnType.TIMESTAMP}:
+        return f"CAST({column} AS {sql_type})"
+
+    def read(value: str) -> str:
+        format_ = options.date_format
+        return f"strptime({value}, {literal(format_)})" if format_ else f"CAST({value} AS {sql_type})"
+
+    # 01/02/24 is a day of the year 24 for %Y: what can't be read takes its place.
+    certain = f"CASE WHEN year(TRY({read(column)})) < {_FIRST_YEAR} THEN 'two digits' ELSE {column} END"
+    return f"CAST({read(certain)} AS {sql_type})"

@@ -42,6 +42,8 @@ class Comparison(Declared):
             raise ValueError(f"{self.op} takes no value")
         if self.op in MANY_VALUES and not isinstance(self.value, list):
             raise ValueError(f"{self.op} takes a list of values")
+        if isinstance(self.value, list) and None in self.value:
+            raise ValueError(f"{self.op} takes no null, which is equal to nothing: ask for it with is_null")
         if self.op not in NO_VALUE | MANY_VALUES and (self.value is None or isinstance(self.value, list)):
             raise ValueError(f"{self.op} takes one value")
         return self

@@ -31,12 +31,15 @@ TIMES = {
 """By what all values of a column, @v, are of a type of times."""
 
 VALUES = {
-    # A number with leading zeros is a code, one of more than 18 digits does not stay exact.
-    "BIGINT": "regexp_full_match(@v, '\\s*[+-]?(0|[1-9][0-9]{0,17})\\s*')",
-    # The exponent keeps it finite.
+    # A number with leading zeros is a code, one of more than 18 digits does not stay exact, and one with a plus and
+    # many digits is a telephone's.
+    "BIGINT": "regexp_full_match(@v, '\\s*(-?(0|[1-9][0-9]{0,17})|\\+(0|[1-9][0-9]{0,5}))\\s*')",
+    # The exponent keeps it finite. Without a point and a sign it may be a code: 2E10.
     "DOUBLE": (
-        "regexp_full_match(@v, '\\s*[+-]?((0|[1-9][0-9]{0,14})(\\.[0-9]*)?|\\.[0-9]+)"
-        "([eE][+-]?0*([0-9]{1,2}|1[0-9]{2}|2[0-8][0-9]))?\\s*')"
+        "regexp_full_match(@v, '\\s*(-?((0|[1-9][0-9]{0,14})(\\.[0-9]*)?|\\.[0-9]+)|"
+        "\\+((0|[1-9][0-9]{0,5})(\\.[0-9]*)?|\\.[0-9]+))"
+        "([eE][+-]?0*([0-9]{1,2}|1[0-9]{2}|2[0-8][0-9]))?\\s*') "
+        "AND NOT regexp_full_match(@v, '\\s*[+-]?[0-9]+[eE][0-9]+\\s*')"
     ),
     "BOOLEAN": "lower(@v) IN ('true', 'false')",
     **TIMES,

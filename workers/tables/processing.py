@@ -19,7 +19,7 @@ from workers.tables.misfits import Attempt, misfits
 from workers.tables.output import Delivery, Result, copies
 from workers.tables.results import ResultFile
 from workers.tables.sandbox import Sandbox
-from workers.tables.source import Format, TableInput
+from workers.tables.source import SavedTable, TableInput
 from workers.tables.steps import Cast, Join, Step
 
 
@@ -96,12 +96,12 @@ def process_table(
     with TemporaryDirectory(prefix="data-processing-") as work:
         folder = Path(work)
         tables = [
-            _Table(source, *source.save(folder, f"input{number}", delivery.folder))
+            _Table(source, source.save(folder, f"input{number}", delivery.folder))
             for number, source in enumerate(sources)
         ]
-        files = [*(table.path for table in tables), *copies(folder)]
+        files = [*(table.file.path for table in tables), *copies(folder)]
         with Sandbox(files, folder / "spill") as sandbox:
-            progress(0, total, f"reading {tables[0].format}")
+            progress(0, total, f"reading {tables[0].file.format}")
             read = tables[0].load(sandbox, "t0")
             outcomes, second = [], iter(tables[1:])
             for number, step in enumerate(steps, start=1):
@@ -137,19 +137,18 @@ class _Table:
     """A table of the payload in its own file."""
 
     source: TableInput
-    path: Path
-    format: Format
+    file: SavedTable
 
     def load(self, sandbox: Sandbox, table: str) -> TableFacts:
         facts = None
-        match self.format:
+        match self.file.format:
             case "csv":
-                facts = load_csv(sandbox, self.path, table, self.source.csv_options)
+                facts = load_csv(sandbox, self.file.path, table, self.file.csv)
             case "json" | "jsonl":
-                load_json(sandbox, self.path, self.format, table)
+                load_json(sandbox, self.file.path, self.file.format, table)
             case "parquet":
                 read = "read_parquet(?, hive_partitioning = false)"
-                sandbox.execute(f"CREATE TEMP TABLE {table} AS FROM {read}", [str(self.path)])
+                sandbox.execute(f"CREATE TEMP TABLE {table} AS FROM {read}", [str(self.file.path)])
         columns = _described(sandbox.columns(table))
         rows = sandbox.count(table)
         return TableFacts(document_id=self.source.document_id, columns=columns, rows=rows, csv=facts)

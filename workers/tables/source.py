@@ -3,11 +3,11 @@
 import json
 import os
 from pathlib import Path
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from workers.encoding import decode
+from workers.encoding import decode, without_surrogates
 from workers.errors import UnreadableError
 from workers.folder import documents_dir, find_file, read_file
 from workers.limits import check_size
@@ -79,19 +79,10 @@ class TableInput(BaseModel):
         return self
 
     @property
-    def csv_options(self) -> CsvOptions:
-        """How its CSV file is written: of a result of ours that is known, where the payload does not say it."""
-        options = self.csv or CsvOptions()
-        if not self._is_result:
-            return options
-        known = {"delimiter": options.delimiter or ",", "header": options.header is not False}
-        return options.model_copy(update=known)
-
-    @property
     def _is_result(self) -> bool:
         return self.document_id is not None and self.document_id.startswith(SCHEME)
 
-    def save(self, folder: Path, stem: str, results: ResultFolder) -> tuple[Path, Format]:
+    def save(self, folder: Path, stem: str, results: ResultFolder) -> "SavedTable":
         """Put the table into a file of its own.
 
         The database gets this copy under a name that we chose: what the payload calls it can then mean nothing, and
@@ -103,23 +94,21 @@ class TableInput(BaseModel):
             stem: What to call it, without a suffix.
             results: The folder of the results of other jobs.
 
-        Returns:
-            The path and its format.
-
         Raises:
             InputError: Its subclasses in workers.errors say whether the name is refused or unknown, the table is too
                 large, or it has a format that is not read here.
         """
-        data, format_ = self._read(results)
+        data, format_, csv = self._read(results)
         path = folder / f"{stem}.{format_}"
         path.write_bytes(data)
-        return path, format_
+        return SavedTable(path, format_, csv)
 
-    def _read(self, results: ResultFolder) -> tuple[bytes, Format]:
+    def _read(self, results: ResultFolder) -> tuple[bytes, Format, CsvOptions]:
+        csv = self.csv or CsvOptions()
         if self.rows is not None:
             data, format_ = "\n".join(map(json.dumps, self.rows)).encode(), FORMATS[".jsonl"]
         elif self.text is not None:
-            data, format_ = self.text.encode(errors="replace"), self.format or "csv"
+            data, format_ = without_surrogates(self.text).encode(), self.format or "csv"
         else:
             path = _find(self.document_id or "", results)
             suffix = path.suffix.lower()
@@ -127,9 +116,19 @@ class TableInput(BaseModel):
             if found is None:
                 raise UnreadableError(f"a table ends in {', '.join(FORMATS)}, not in {suffix!r}: say its format")
             data, format_ = read_file(path), found
+            csv = csv.with_known(suffix, is_result=self._is_result)
         check_size(len(data))
         # What we have written ourselves is UTF-8, and a carriage return in it a part of a value.
-        return (data if format_ == "parquet" or self._is_result else _as_text(data)), format_
+        return (data if format_ == "parquet" or self._is_result else _as_text(data)), format_, csv
+
+
+class SavedTable(NamedTuple):
+    """A table in a file of its own."""
+
+    path: Path
+    format: Format
+    csv: CsvOptions
+    """What is known of a CSV file: what the payload says, and what its name does."""
 
 
 def _find(document_id: str, results: ResultFolder) -> Path:
