@@ -3,6 +3,7 @@ import time
 from pathlib import Path
 from tempfile import gettempdir
 
+import duckdb
 import pytest
 from pydantic import ValidationError
 from support.tables_under_test import ROWS, STEPS, process, rows
@@ -305,6 +306,27 @@ def test_infinite_and_undefined_numbers_are_null():
     cast = {"step": "cast", "columns": {"v": "number"}}
     table = process([cast], text="v\ninf\nnan\n1.5\n", format="csv")
     assert table.rows == [{"v": None}, {"v": None}, {"v": 1.5}]
+
+
+def test_infinite_times_are_null_and_others_are_given_as_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("DOCUMENTS_DIR", str(tmp_path))
+    columns = (
+        "DATE 'infinity' AS d, '-infinity'::TIMESTAMP AS t, 'infinity'::TIMESTAMPTZ AS z, DATE '2024-01-01' AS day, "
+        "'2024-01-01 10:00:00.123456789'::TIMESTAMP_NS AS ns, INTERVAL '1 year 2 days' AS i, [DATE '2024-01-01'] AS l"
+    )
+    duckdb.sql(f"SELECT {columns}").write_parquet(str(tmp_path / "times.parquet"))
+    [row] = rows(document_id="times")
+    assert row == {
+        "d": None,
+        "t": None,
+        "z": None,
+        "day": "2024-01-01",
+        "ns": "2024-01-01T10:00:00.123456789",
+        "i": "1 year 2 days",
+        "l": ["2024-01-01"],
+    }
+    said = {"types": {"d": "date"}}
+    assert rows(text="d\ninfinity\n", format="csv", csv=said) == [{"d": None}]
 
 
 def test_large_sums_stay_exact():

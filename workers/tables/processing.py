@@ -65,7 +65,8 @@ class ProcessedTable(BaseModel):
     steps: list[StepOutcome] = Field(description="One entry for each step, in order.")
     columns: list[Column] = Field(description="The columns of the result.")
     rows: list[dict[str, JsonValue]] = Field(
-        description="The result: times as ISO 8601, decimals as text, infinite numbers as null, bytes as base64."
+        description="The result: times as ISO 8601, durations and decimals as text, what is infinite as null, bytes "
+        "as base64."
     )
     total_rows: int = Field(description="How many rows the result has, given here or not.")
     truncated: bool = Field(description="True when not all of them are given here.")
