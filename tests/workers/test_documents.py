@@ -9,6 +9,8 @@ from support.small_bombs import pdf_file
 from workers.documents import Document, DocumentInput
 from workers.errors import InputError, NameRefusedError, NotFoundError, TooLargeError, UnreadableError
 from workers.folder import SAMPLE_DOCUMENTS_DIR
+from workers.progress import untracked
+from workers.work.reading import read_document
 
 
 @pytest.fixture
@@ -297,6 +299,37 @@ def test_a_pdf_that_is_cut_anywhere_is_read_in_part_or_refused(folder):
 def read_sample_pages() -> list[str]:
     reader = PdfReader(SAMPLE_DOCUMENTS_DIR / "doc123.pdf")
     return [page.extract_text().strip() for page in reader.pages]
+
+
+class LoggedJob:
+    """A job that keeps what is logged."""
+
+    def __init__(self):
+        self.logged = []
+
+    track = staticmethod(untracked)
+
+    def log(self, message, level="info"):
+        self.logged.append((level, message))
+
+
+def test_a_page_without_a_text_is_a_warning_for_it_may_be_a_picture_of_one(folder):
+    writer = PdfWriter(clone_from=SAMPLE_DOCUMENTS_DIR / "doc123.pdf")
+    writer.insert_blank_page(index=1)
+    writer.write(folder / "partly.pdf")
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.write(folder / "scan.pdf")
+    for name, warnings in (
+        ("partly", ["pages without a text: 2 (1 in all); pictures of text are not read"]),
+        ("scan", ["the document has no text; pictures of text are not read"]),
+    ):
+        job = LoggedJob()
+        read_document(job, DocumentInput(document_id=name))
+        assert [message for level, message in job.logged if level == "warning"] == warnings
+    job = LoggedJob()
+    read_document(job, DocumentInput(text="text"))
+    assert job.logged == [("info", "read the text itself: text/plain, 4 characters")]
 
 
 def test_reading_a_pdf_can_be_stopped_between_two_pages():

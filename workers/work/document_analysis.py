@@ -10,6 +10,7 @@ from workers.analysis.report import AnalysisType, analyse
 from workers.documents import DocumentInput
 from workers.payloads import read_payload
 from workers.progress import Job
+from workers.work.reading import read_document
 
 
 class DocumentAnalysisPayload(DocumentInput):
@@ -38,8 +39,7 @@ def run(job: Job, payload: dict[str, Any], results: list[Any] | None) -> dict[st
         A Report as JSON.
     """
     request = read_payload(DocumentAnalysisPayload, payload)
-    document = request.read(job.track)
-    job.log(f"read {document}")
+    document = read_document(job, request)
     analysis = analyse(document, request.analysis_type, request.max_key_phrases)
     language = analysis.language.code if analysis.language else "not told by the text"
     job.log(f"language {language}; words {analysis.statistics.words}, key phrases {len(analysis.key_phrases)}")

@@ -14,6 +14,7 @@ from workers.progress import Job
 from workers.recognition.contacts import check_region
 from workers.recognition.dates import DateOrder
 from workers.recognition.language_model import language_model
+from workers.work.reading import read_document
 
 
 class EntityExtractionPayload(DocumentInput):
@@ -49,8 +50,7 @@ def run(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
         An EntityExtraction as JSON.
     """
     request = read_payload(EntityExtractionPayload, payload)
-    document = request.read(job.track)
-    job.log(f"read {document}")
+    document = read_document(job, request)
     found = extract_entities(
         document.text,
         document_id=document.id,

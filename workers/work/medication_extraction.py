@@ -8,6 +8,7 @@ from workers.drug_dictionary import drug_dictionary
 from workers.medications import extract_medications
 from workers.payloads import read_payload
 from workers.progress import Job
+from workers.work.reading import read_document
 
 
 class MedicationExtractionPayload(DocumentInput):
@@ -30,8 +31,7 @@ def run(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
         A MedicationExtraction as JSON.
     """
     request = read_payload(MedicationExtractionPayload, payload)
-    document = request.read(job.track)
-    job.log(f"read {document}")
+    document = read_document(job, request)
     found = extract_medications(document.text, document_id=document.id, track=job.track)
     job.log(f"medications: {told(found.counts)}")
     return found.model_dump(mode="json")
