@@ -137,6 +137,7 @@ COLUMN = {"column": "age"}
         ({"op": "replace", "args": [{"column": "name"}, {"value": ""}, {"value": "m"}]}, "Ann"),
         ({"op": "replace", "args": [{"value": None}, {"value": "n"}, {"value": "m"}]}, None),
         ({"op": "upper", "args": [{"column": "name"}]}, "ANN"),
+        ({"op": "trim", "args": [{"value": "\u00a0\t x y \r\n"}]}, "x y"),
         ({"op": "length", "args": [{"column": "name"}]}, 3),
         ({"op": "substring", "args": [{"column": "name"}, {"value": 2}, {"value": 1}]}, "n"),
         ({"op": "replace", "args": [{"column": "name"}, {"value": "n"}, {"value": "m"}]}, "Amm"),
@@ -468,6 +469,12 @@ def test_a_tsv_file_is_separated_by_tabs(folder):
     (folder / "tabs.tsv").write_text("a,b\tc\n1,2\t3\n")
     assert rows(document_id="tabs") == [{"a,b": "1,2", "c": 3}]
     assert rows(document_id="tabs.tsv", csv={"delimiter": ","}) == [{"a": 1, "b\tc": "2\t3"}]
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.json", '[{"a": 1}]'), ("a.jsonl", '{"a": 1}'), ("a.csv", "a\n1\n")])
+def test_a_table_may_begin_with_a_byte_order_mark(folder, name, text):
+    (folder / name).write_bytes(text.encode("utf-8-sig"))
+    assert rows(document_id=name) == rows(text="\ufeff" + text, format=name.partition(".")[2]) == [{"a": 1}]
 
 
 def test_half_a_character_in_a_text_is_marked():

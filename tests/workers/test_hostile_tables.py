@@ -220,6 +220,8 @@ def test_a_csv_that_is_not_sure_to_be_understood_is_refused(text, named):
         ([{"v": None}, {"v": 1}], "BIGINT", [None, 1]),
         ([{"v": None}, {"v": "2024-01-01"}], "DATE", [None, "2024-01-01"]),
         ([{"v": [["", 1]]}], "JSON", [[["", 1]]]),
+        ([{"v": {"x": 1}}, {"v": {"y": 2}}, {"v": None}], "JSON", [{"x": 1}, {"y": 2}, None]),
+        ([{"v": [{"x": 1}, {"x": 1, "y": {"z": []}}]}], "JSON", [[{"x": 1}, {"x": 1, "y": {"z": []}}]]),
         ([{"v": []}], "JSON", [[]]),
     ],
 )
@@ -243,6 +245,10 @@ def test_objects_of_different_names_have_all_columns_in_the_order_in_which_they_
     ("text", "named"),
     [
         ("1\n2\n", "row 1 is no object"),
+        (
+            '{"a": 1}\n{"a":',
+            r'Malformed JSON in file "input0.jsonl", at byte \d+ in line \d+: unexpected end of data',
+        ),
         ('{"a": 1}\n[1]\n', "row 2 is no object"),
         ('[{"a": 1}]', "row 1 is no object"),
         ("", "no row"),

@@ -62,7 +62,7 @@ _CALLS = {
     "ceiling": "ceil({0})",
     "lower": "lower({0})",
     "upper": "upper({0})",
-    "trim": "trim({0})",
+    "trim": "trim({0}, ' \t\n\r\v\f\u00a0')",
     "length": "length({0})",
     "substring": "substring({0}, {1}, {2})",
     "year": "year({0})",

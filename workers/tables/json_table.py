@@ -60,7 +60,7 @@ def load_json(sandbox: Sandbox, path: Path, format_: Literal["json", "jsonl"], t
     """Read a JSON file into a table.
 
     A column has one of the types of JSON, or is a date or timestamp where all its texts are ISO 8601. Where types are
-    mixed it is text, and where they are mixed with lists or objects JSON.
+    mixed it is text, and where they are mixed with lists or objects, or objects do not all have the same names, JSON.
 
     Args:
         sandbox: It may read the file.
@@ -80,22 +80,31 @@ def load_json(sandbox: Sandbox, path: Path, format_: Literal["json", "jsonl"], t
     )
     _check_names(sandbox, raw, columns)
     types = find_types(sandbox, raw, {name: each.tests for name, each in found.items()})
-    values = ", ".join(
-        f"CAST({quote(name)} AS {types[name]}) AS {quote(name)}"
-        if name in types
-        else f"{_mixed(sandbox, raw, name, sql_type)} AS {quote(name)}"
+    values = {
+        name: f"CAST({quote(name)} AS {types[name]})" if name in types else _mixed(sandbox, raw, name, sql_type)
         for name, sql_type in columns.items()
-    )
+    }
     try:
-        sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {values} FROM {raw}")  # noqa: S608 (quoted names)
-    except ValueRefusedError:
+        _make(sandbox, table, values, raw)
+    except ValueRefusedError:  # objects that do not all have the same names
         for name in columns.keys() - types.keys():
-            _check_nested_names(sandbox, raw, name)
-        raise
+            if not _all_fit(sandbox, raw, name, values[name]):
+                values[name] = quote(name)
+        _make(sandbox, table, values, raw)
     for name, sql_type in sandbox.columns(table).items():
         if sql_type == "JSON":
             _check_nested_names(sandbox, raw, name)
     sandbox.execute(f"DROP TABLE {raw}")
+
+
+def _make(sandbox: Sandbox, table: str, values: Mapping[str, str], raw: str) -> None:
+    named = ", ".join(f"{value} AS {quote(name)}" for name, value in values.items())
+    sandbox.execute(f"CREATE TEMP TABLE {table} AS SELECT {named} FROM {raw}")  # noqa: S608 (quoted names)
+
+
+def _all_fit(sandbox: Sandbox, raw: str, name: str, value: str) -> bool:
+    misfit = f"{quote(name)} IS NOT NULL AND TRY({value}) IS NULL"
+    return not sandbox.execute(f"SELECT count(*) FROM {raw} WHERE {misfit}")[0][0]  # noqa: S608 (quoted names)
 
 
 def _options(path: Path, format_: str) -> str:

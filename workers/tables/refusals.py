@@ -24,7 +24,9 @@ _SPEAKING = (
 _OWN = re.compile(r"Invalid Input Error: ((?:concat|replace) would make a text of more than [\d,]+ bytes)")
 """What a compiled step says itself."""
 
-_MALFORMED = re.compile(r"Invalid Input Error: (Malformed JSON in file \"[^\"]*\", at byte \d+ in line \d+: [\w -]+)")
+_MALFORMED = re.compile(
+    r"Invalid Input Error: (Malformed JSON in file \"[^\"]*\", at byte \d+ in [a-z/]+ \d+: [\w -]+)"
+)
 _TWICE = re.compile(
     r"Invalid Input Error: JSON transform error in file .*, in line (\d+): .* has duplicate key \"(.*)\""
 )

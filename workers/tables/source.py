@@ -1,5 +1,6 @@
 """The tables that jobs work on, and how a payload names one."""
 
+import codecs
 import json
 import os
 from pathlib import Path
@@ -138,7 +139,7 @@ def _find(document_id: str, results: ResultFolder) -> Path:
 
 
 def _as_text(data: bytes) -> bytes:
-    """Text as UTF-8; where its lines end in several ways, or as on an old Macintosh, all end in a line feed.
+    """Text as UTF-8 without a mark; where lines end in several ways, or as on an old Macintosh, in a line feed.
 
     Raises:
         UnreadableError: It is not text.
@@ -147,6 +148,7 @@ def _as_text(data: bytes) -> bytes:
         data.decode()
     except UnicodeDecodeError:
         return decode(data).encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
     if b"\0" in data:
         raise UnreadableError("the table is not text: it holds NUL bytes. UTF-16 needs its byte order mark")
     if b"\r" in data and not data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n"):
