@@ -71,6 +71,10 @@ class Styles(XmlTarget):
 
     def hides(self, style_id: str) -> bool:
         """Give whether the text of a style is hidden."""
+        if style_id not in self._styles:
+            return False
+        if style_id in self._hidden:
+            return self._hidden[style_id] or False
         return self._inherited(style_id, lambda style: style.is_hidden, self._hidden) or False
 
     def _inherited(self, style_id: str, own: Callable[[_Style], T | None], known: dict[str, T | None]) -> T | None:

@@ -202,18 +202,16 @@ class _Body(XmlTarget):
         return attribute(attributes, "id") in self._wanted
 
     def _refer(self, kind: str, attributes: Mapping[str, str]) -> None:
-        if self._is_hidden():
+        if self._runs and self._runs[-1].is_hidden:
             return
         self.notes[kind].add(attribute(attributes, "id"))
         if len(self.notes[kind]) > _MAX_NOTES:
             raise TooLargeError(f"the document has more than {_MAX_NOTES:,} {kind}s")
 
-    def _is_hidden(self) -> bool:
-        return bool(self._runs) and self._runs[-1].is_hidden
-
     def _start_run(self, _: Mapping[str, str]) -> None:
         style = self._paragraphs[-1].style if self._paragraphs else ""
-        self._runs.append(_Run(self._is_hidden(), self._styles.hides(style)))
+        is_in_hidden = bool(self._runs) and self._runs[-1].is_hidden
+        self._runs.append(_Run(is_in_hidden, bool(style) and self._styles.hides(style)))
         self._is_run_new = True
 
     def _style_run(self, attributes: Mapping[str, str]) -> None:
@@ -253,7 +251,7 @@ class _Body(XmlTarget):
             self._cells[-1].continues = True
 
     def _add(self, text: str) -> None:
-        if self._paragraphs and not self._is_hidden():
+        if self._paragraphs and not (self._runs and self._runs[-1].is_hidden):
             self._count(len(text))
             self._paragraphs[-1].text.write(text)
 
