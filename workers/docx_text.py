@@ -105,15 +105,19 @@ class _Cell:
 
 @dataclass(slots=True)
 class _Run:
-    """Formatted text. Where two styles hide it, the one undoes the other (ECMA-376 part 1, 17.7.3)."""
+    """Formatted text. Where two styles hide it, the one undoes the other (ECMA-376 part 1, 17.7.3).
+
+    What is struck through by its own format does not stand any more, and is left out likewise.
+    """
 
     is_in_hidden: bool
     is_hidden_by_styles: bool
     says: bool | None = None
+    is_struck: bool = False
 
     @property
     def is_hidden(self) -> bool:
-        return self.is_in_hidden or (self.is_hidden_by_styles if self.says is None else self.says)
+        return self.is_in_hidden or self.is_struck or (self.is_hidden_by_styles if self.says is None else self.says)
 
 
 class _Body(XmlTarget):
@@ -168,7 +172,9 @@ class _Body(XmlTarget):
         self._ends = _by_tag(
             t=self._end_text, r=self._end_run, p=self._end_paragraph, tc=self._end_cell, tr=self._end_row
         )
-        self._run_properties = _by_tag(rStyle=self._style_run, vanish=self._hide_run)
+        self._run_properties = _by_tag(
+            rStyle=self._style_run, vanish=self._hide_run, strike=self._strike_run, dstrike=self._strike_run
+        )
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         # Properties come first in a run; elsewhere they are those of the end of a paragraph.
@@ -219,6 +225,9 @@ class _Body(XmlTarget):
 
     def _hide_run(self, attributes: Mapping[str, str]) -> None:
         self._runs[-1].says = is_on(attributes)
+
+    def _strike_run(self, attributes: Mapping[str, str]) -> None:
+        self._runs[-1].is_struck |= is_on(attributes)
 
     def _end_run(self) -> None:
         self._is_run_new = False

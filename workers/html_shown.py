@@ -1,4 +1,4 @@
-"""Which parts of a page are shown: what lies in an element that is hidden is not."""
+"""Which parts of a page are shown, and stand: what is hidden is left out, and what is struck through."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,7 +39,7 @@ _ENDS: dict[str, _Ends] = {
 """What an element ends that has not been ended, and within what."""
 # fmt: on
 
-_NEVER_SHOWN = frozenset({"template", "datalist"})
+_NEVER_READ = frozenset({"template", "datalist", "del", "s", "strike"})
 _WHOLE_PAGE = frozenset({"html", "body"})
 _MAX_DEPTH = 1_000
 """Of what is nested deeper the innermost element only is known; no page that people write is."""
@@ -50,20 +50,23 @@ _ATTRIBUTE = re.compile(
 )
 _CSS_COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.DOTALL)
 _DECLARATION = re.compile(
-    r"(?:^|;)\s*+(?P<name>display|visibility)\s*+:(?P<value>[^;!]*+)(?P<important>!\s*+important)?+"
+    r"(?:^|;)\s*+(?P<name>display|visibility|text-decoration(?:-line)?+)\s*+:(?P<value>[^;!]*+)(?P<important>!\s*+important)?+"
 )
 _TELLING = frozenset({"hidden", "open", "style"})
 _VISIBILITIES = {"visible": _SHOWN, "hidden": _INVISIBLE, "collapse": _INVISIBLE}
 
 
 def shown(tokens: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Leave out of a page what is hidden.
+    """Leave out of a page what is hidden or struck through.
 
-    That is an element with the attribute hidden, with display: none or visibility: hidden in its style, a template,
+    Hidden is an element with the attribute hidden, with display: none or visibility: hidden in its style, a template,
     a datalist, and a dialog that is not open. Without an end tag it ends as in a browser: with what it lies in, or
     where a paragraph, list item or cell follows that can't lie in it. Style sheets and scripts are not looked at. The
     page as a whole is never hidden: a script will show the body that is. What readers can open is shown: details, and
     hidden="until-found".
+
+    Struck through is what is marked so (del, s, strike), or has that text decoration in its style: a drug that is
+    crossed out is not taken.
 
     Args:
         tokens: The tag ("/p" for one that ends an element) with its attributes as they are written; or no tag, and
@@ -162,7 +165,7 @@ class _OpenElements:
 
 def _own_state(name: str, attributes: str, outer: int) -> int:
     """What becomes of an element in one that is not gone."""
-    if name in _NEVER_SHOWN:
+    if name in _NEVER_READ:
         return _GONE
     if not attributes and name != "dialog":
         return outer
@@ -173,6 +176,8 @@ def _own_state(name: str, attributes: str, outer: int) -> int:
     style = _declarations(values.get("style", ""))
     is_hidden = "hidden" in values and values["hidden"].strip().lower() != "until-found"
     is_closed = name == "dialog" and "open" not in values
+    if "line-through" in style.get("text-decoration", "") + style.get("text-decoration-line", ""):
+        return _GONE
     if style.get("display", "none" if is_hidden or is_closed else "") == "none":
         return _GONE
     return _VISIBILITIES.get(style.get("visibility", ""), outer)

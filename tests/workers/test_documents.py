@@ -430,6 +430,11 @@ def test_html_is_read_as_a_browser_reads_it(folder, page, text):
         ("a<template>x", "a"),
         ("a<datalist><option>x</datalist><dialog>y</dialog>b", "ab"),
         ("<div hidden>x", ""),
+        ("a<del>x</del>b<s>y<b>z</b></s>c<strike>x</strike>", "abc"),
+        (
+            "a<span style='text-decoration: line-through red'>x</span>b<i style='text-decoration:underline'>c</i>",
+            "abc",
+        ),
         # without an end of its own
         ("<p hidden>x<p>a", "a"),
         ("<section><div hidden>x</section>a", "a"),

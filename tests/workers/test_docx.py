@@ -144,10 +144,13 @@ VANISH = "<w:rPr><w:vanish/></w:rPr>"
         ("<w:r><w:rPr><w:webHidden/><w:specVanish/></w:rPr><w:t>x</w:t></w:r>", "a xb"),
         ("<w:r><w:rPr><w:rPrChange><w:rPr><w:vanish/></w:rPr></w:rPrChange></w:rPr><w:t>x</w:t></w:r>", "a xb"),
         (f"<w:r>{VANISH}<w:txbxContent><w:p><w:r><w:t>x</w:t></w:r></w:p></w:txbxContent></w:r>", "a b"),
+        ("<w:r><w:rPr><w:strike/></w:rPr><w:t>x</w:t></w:r>", "a b"),
+        ('<w:r><w:rPr><w:dstrike/><w:strike w:val="0"/></w:rPr><w:t>x</w:t></w:r>', "a b"),
+        ('<w:r><w:rPr><w:strike w:val="off"/></w:rPr><w:t>x</w:t></w:r>', "a xb"),
         (f"<w:r/>{VANISH}<w:del><w:r/></w:del>{VANISH}<w:r><w:t>x</w:t></w:r>", "a xb"),
     ],
 )
-def test_a_run_that_is_formatted_as_hidden_is_left_out(run, text):
+def test_a_run_that_is_hidden_or_struck_through_is_left_out(run, text):
     assert text_of(f"<w:p><w:r><w:t>a </w:t></w:r>{run}<w:r><w:t>b</w:t></w:r></w:p>") == text
 
 
