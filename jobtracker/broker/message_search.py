@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kombu.utils.json import dumps
 from redis import Redis
 
-from jobtracker.broker.config import backlog, queue_of
+from jobtracker.broker.queues import backlog, queue_of
 
 SCAN_LIMIT = 1000
 """Messages that are looked at in each list, from the end where they are taken."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from redis.exceptions import RedisError
 
-from jobtracker.broker.config import connected
+from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.broker.message_search import look_for
 from jobtracker.diagnosis.held_messages import HeldMessages
 from jobtracker.diagnosis.inspector import Inspector
@@ -12,8 +12,6 @@ from jobtracker.diagnosis.observations import Job, Observations
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
 
-_BROKER_S = 1.0
-"""How long the broker may take to connect, and to answer."""
 _SCAN_S = 0.3
 """How long messages are looked for at the broker."""
 _LATE_RENEWALS = 2
@@ -68,7 +66,7 @@ class Collector:
             found.unsent = self.tracking.queries.are_unsent(task_ids)  # which may be claimed just now
             found.unconfirmed = self.tracking.queries.are_unconfirmed(task_ids)
             try:
-                with connected(self.tracking.app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+                with connected(self.tracking.app, BROKER_TIMEOUT_S, read_timeout_s=BROKER_TIMEOUT_S) as connection:
                     found.broker = look_for(connection, wanted, _SCAN_S, whole_only=whole_only)
             except BrokerUnavailableError as error:
                 found.unavailable.append(f"where its message is: {error}")

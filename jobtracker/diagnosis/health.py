@@ -5,10 +5,8 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobtracker.broker.config import (
-    broker_refusal,
-    connected,
-)
+from jobtracker.broker.connection import connected
+from jobtracker.broker.queues import broker_refusal
 from jobtracker.connection.write_rejection import find_refusal, in_words
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError, UnfitStoreError

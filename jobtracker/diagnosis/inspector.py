@@ -9,15 +9,10 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobtracker.broker.config import (
-    Backlog,
-    ask_broker,
-    backlogs,
-    connected,
-    unacknowledged,
-    without_secrets,
-)
+from jobtracker.broker.config import without_secrets
+from jobtracker.broker.connection import ask_broker, connected
 from jobtracker.broker.headers import mapped_task
+from jobtracker.broker.queues import Backlog, backlogs, unacknowledged
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.workers import QueueDepth, QueueDepths, WorkerStats

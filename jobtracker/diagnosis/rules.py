@@ -14,10 +14,7 @@ from jobtracker.schemas.explanation import (
     SubJobState,
     WorkerState,
 )
-from jobtracker.store.keys import LET_GO, PROCESS_GONE
-
-_LET_GO = {LET_GO, PROCESS_GONE}
-"""What stands for the lease of a worker that lives and does not run the job any more."""
+from jobtracker.store.keys import RELEASED
 
 
 def conclude(job: Job, found: Observations, subs: Sequence[SubJobState] = ()) -> Conclusion:
@@ -86,7 +83,7 @@ def _executing(job: Job, found: Observations) -> Conclusion:
     name = job.record.get("worker") or "a worker"
     lease = found.leases.get(incarnation or "")
     ended_ms = found.lease_ends_ms.get(incarnation or "")
-    alive = None if not incarnation or incarnation in _LET_GO else lease is not None
+    alive = None if not incarnation or incarnation in RELEASED else lease is not None
     silent_ms = found.silent_ms.get(incarnation or "")
     heard_ms = found.now_ms - silent_ms if silent_ms is not None else None
     worker = WorkerState(
@@ -97,7 +94,7 @@ def _executing(job: Job, found: Observations) -> Conclusion:
         pool=lease.pool if lease else None,
     )
     fate = found.fates.get(job.id, "will be settled")
-    if incarnation in _LET_GO:
+    if incarnation in RELEASED:
         why = f" ({job.record['reason']})" if job.record.get("reason") else ""
         return Conclusion(Code.WORKER_LOST, f"{name} ran it, and let it go{why}: the job {fate}.", worker=worker)
     if alive is False:

@@ -12,8 +12,9 @@ from celery import Celery
 from celery._state import get_current_task
 from kombu.utils.json import dumps
 
-from jobtracker.broker.config import queue_of
+from jobtracker.broker.config import priority_of
 from jobtracker.broker.headers import SENT_HEADER
+from jobtracker.broker.queues import queue_of
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import as_reason, job_and_run_of, task_id_of
 from jobtracker.core.lifecycle import Event, Outcome
@@ -23,7 +24,7 @@ from jobtracker.instrumentation.message_parser import MessageReader
 from jobtracker.instrumentation.signal_handlers import RecentIds, never_raises
 from jobtracker.instrumentation.task_filter import Scope
 from jobtracker.jobs.chains import steps_of
-from jobtracker.jobs.dispatcher import being_sent, priority_of
+from jobtracker.jobs.dispatcher import being_sent
 from jobtracker.runtime import Tracking
 from jobtracker.store.changes import NewJob, Notice, Report
 

@@ -22,6 +22,7 @@ from celery.worker import state as worker_state
 from kombu.utils.json import dumps
 from redis.exceptions import RedisError
 
+from jobtracker.broker.config import priority_of
 from jobtracker.broker.headers import UNKNOWN, called, sender, sent, terms
 from jobtracker.broker.process_exit import end_of_process
 from jobtracker.core.clock import now_ms
@@ -36,7 +37,6 @@ from jobtracker.instrumentation.signal_handlers import RecentIds, never_raises
 from jobtracker.instrumentation.task_filter import Scope
 from jobtracker.instrumentation.unstored_end import UnstoredEnd, unstored_end
 from jobtracker.jobs.chains import ids_of, in_order, kept
-from jobtracker.jobs.dispatcher import priority_of
 from jobtracker.jobs.lost_executions import quarantined
 from jobtracker.jobs.result_backend import NOT_ASKED, Kept, ResultAsker, Silence, is_of_run_before
 from jobtracker.maintenance.unreported_ends import stored_result

@@ -14,7 +14,7 @@ from celery import Celery, Task, signals
 from celery.local import Proxy
 from pydantic import BaseModel
 
-from jobtracker.broker.config import queue_of_route
+from jobtracker.broker.queues import queue_of_route
 from jobtracker.connection.client import connect
 from jobtracker.core.clock import now_ms
 from jobtracker.core.declarations import (

@@ -12,8 +12,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 from kombu.utils.json import loads
 from redis.exceptions import ResponseError
 
-from jobtracker.broker.config import broker_errors, broker_priorities, expect_queues, sent_together
+from jobtracker.broker.config import broker_priorities
+from jobtracker.broker.connection import sent_together
+from jobtracker.broker.errors import broker_errors
 from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
+from jobtracker.broker.queues import expect_queues
 from jobtracker.connection.client import is_away
 from jobtracker.core.job import task_id_in, task_id_of, task_of
 from jobtracker.core.lifecycle import Priority, Status
@@ -44,14 +47,6 @@ being_sent: ContextVar[list[str] | None] = ContextVar("jobtracker_being_sent", d
 
 _RETRY_POLICY = {"max_retries": 1, "interval_start": 0}
 """For a connection that has gone stale. Without a policy (`retry=False`) kombu itself reconnects for six seconds."""
-
-
-def priority_of(app: Celery, number: int | None) -> Priority:
-    """The priority that is nearest to a broker's number; normal where the message has none."""
-    if number is None:
-        return Priority.NORMAL
-    numbers = broker_priorities(app)
-    return min(numbers, key=lambda priority: abs(numbers[priority] - number))
 
 
 class Dispatcher:

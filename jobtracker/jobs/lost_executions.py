@@ -12,7 +12,7 @@ from jobtracker.jobs.result_backend import NOT_ASKED
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.changes import Change
 from jobtracker.store.job_types import Registry
-from jobtracker.store.keys import LET_GO, PROCESS_GONE
+from jobtracker.store.keys import RELEASED
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
@@ -106,7 +106,7 @@ class Losses:
         Not where its worker has let it go: Celery acknowledges a message when a process is lost, and when its own
         worker has failed with the task.
         """
-        return bool(record.get("acks_late")) and record.get("lease") not in {LET_GO, PROCESS_GONE}
+        return bool(record.get("acks_late")) and record.get("lease") not in RELEASED
 
     def outlook(self, record: dict[str, str]) -> str:
         """What will become of a job whose worker is lost, once that is settled: "the job …"."""

@@ -18,7 +18,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from jobtracker.broker.config import connected, is_amqp
+from jobtracker.broker.config import is_amqp
+from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.broker.message_search import Taken, TakenMessages, unacked_keys
 from jobtracker.core.job import job_and_run_of, task_id_in
 from jobtracker.core.lifecycle import Status
@@ -29,9 +30,6 @@ from jobtracker.runtime import Tracking
 from jobtracker.store.keys import Partition
 
 logger = logging.getLogger(__name__)
-
-_BROKER_S = 1.0
-"""How long the broker may take to connect, and to answer."""
 
 _HELD_FOR = 3
 """After so many times as long as a lease the workers are asked again whether one of them has a message."""
@@ -136,13 +134,13 @@ class AbandonedMessages:
         if not parts or not tracking.settlement.resends or is_amqp(self._app):
             return 0
         try:
-            with connected(self._app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+            with connected(self._app, BROKER_TIMEOUT_S, read_timeout_s=BROKER_TIMEOUT_S) as connection:
                 abandoned = self._abandoned(tracking, parts, self._seen.look(connection))
             if not abandoned:
                 self._level = logging.WARNING
                 return 0
             abandoned = self._unless_held(abandoned)
-            with connected(self._app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+            with connected(self._app, BROKER_TIMEOUT_S, read_timeout_s=BROKER_TIMEOUT_S) as connection:
                 given_back = requeue_unacked(connection, abandoned)
         except (BrokerUnavailableError, ResponseError) as error:  # an ACL may forbid it: the rest goes on
             logger.log(self._level, "What lost workers hold could not be given back: %s", error)

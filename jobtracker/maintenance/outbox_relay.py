@@ -11,7 +11,7 @@ it first, and it is unconfirmed from then on. What no worker has claimed after a
 import logging
 from collections.abc import Collection, Sequence
 
-from jobtracker.broker.config import connected
+from jobtracker.broker.connection import connected
 from jobtracker.core.job import as_reason, job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultGoneError

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from redis.exceptions import ResponseError
 
-from jobtracker.broker.config import backlogs, connected
+from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
+from jobtracker.broker.queues import backlogs
 from jobtracker.connection.client import is_away
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import and_also, job_and_run_of
@@ -29,7 +30,7 @@ from jobtracker.maintenance.unreported_ends import Ending, ResultBackend
 from jobtracker.runtime import Tracking
 from jobtracker.store.changes import SettledIndex
 from jobtracker.store.functions import FencedError, batched
-from jobtracker.store.keys import LET_GO, NOBODY, PROCESS_GONE, Partition
+from jobtracker.store.keys import NOBODY, PROCESS_GONE, RELEASED, Partition
 from jobtracker.store.writer import REMOVED_AT_ONCE
 
 logger = logging.getLogger(__name__)
@@ -56,11 +57,6 @@ _SHORTEST_TURN_S = 2.0
 
 _EXPIRED_FOR_MS = 3000
 """For so long the report of a start may be on its way, or a clock be wrong."""
-
-_LET_GO = {LET_GO, PROCESS_GONE}
-"""What stands for the lease of a worker that lives and does not run a job any more."""
-_BROKER_S = 1.0
-"""How long the broker may take to connect, and to answer."""
 
 _ASKED = 100
 """About how many unsettled jobs of each status Celery's result backend is asked in a round."""
@@ -255,7 +251,7 @@ class Reaper:
         """Say, once, what a lost job waits for."""
         if UNANSWERED in record.get("reason", ""):
             return
-        why = record.get("reason", "") if record["lease"] in _LET_GO else happened
+        why = record.get("reason", "") if record["lease"] in RELEASED else happened
         self.tracking.store.apply(
             Event.PROGRESS,
             record["id"],
@@ -453,7 +449,7 @@ class Reaper:
         if old:
             asked = sorted({name for names in old.values() for name in names} - {""})
             try:
-                with connected(self.tracking.app, _BROKER_S, read_timeout_s=_BROKER_S) as connection:
+                with connected(self.tracking.app, BROKER_TIMEOUT_S, read_timeout_s=BROKER_TIMEOUT_S) as connection:
                     found = backlogs(connection, asked)
             except (BrokerUnavailableError, ResponseError) as error:
                 logger.debug("Which queues are empty could not be asked: %s", error)
@@ -512,6 +508,6 @@ def _waits_for_more(record: dict[str, str]) -> bool:
 
 def _fate(record: dict[str, str]) -> str:
     """What has become of the worker that had a job."""
-    if record.get("lease") not in _LET_GO:
+    if record.get("lease") not in RELEASED:
         return "was lost"
     return f"let it go ({record.get('reason', '').removesuffix(f'; {UNANSWERED}')})"

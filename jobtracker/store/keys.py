@@ -205,6 +205,9 @@ LET_GO = "none"
 PROCESS_GONE = "gone"
 """Likewise, but for that the process which ran it was lost."""
 
+RELEASED = frozenset({LET_GO, PROCESS_GONE})
+"""What stands for the lease of a worker that lives and does not run the job any more."""
+
 NOBODY = "nobody"
 """In the place of a lease that must still hold a job: none does."""
 

@@ -11,7 +11,8 @@ from support.servers import PASSWORD, Certificate, TlsRedis
 from support.serving import Api, job, parent, running_api, running_worker
 
 from jobtracker import Settings
-from jobtracker.broker.config import SHIPPED_QUEUE, broker_errors, configure
+from jobtracker.broker.config import SHIPPED_QUEUE, configure
+from jobtracker.broker.errors import broker_errors
 from jobtracker.connection.client import connect
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.local.embedded_redis import EmbeddedRedis

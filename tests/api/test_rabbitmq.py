@@ -14,7 +14,8 @@ from support.servers import OTHER_HOST, PASSWORD, USER, Certificate, RabbitMQ
 from support.serving import Api, Json, eventually, job, parent, problem_of, running_api, running_worker, waiting
 
 from jobtracker import Settings
-from jobtracker.broker.config import SHIPPED_QUEUE, broker_errors, configure
+from jobtracker.broker.config import SHIPPED_QUEUE, configure
+from jobtracker.broker.errors import broker_errors
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.local.child_process import ChildProcess
 from jobtracker.store.job_types import JobType, Registry

@@ -17,7 +17,8 @@ from celery import Celery, Signature, chain, chord
 from chaos.application import CALLED_QUEUE, DEADLY_QUEUE, NOBODYS_QUEUE, QUEUE
 from chaos.orders import Node, Order, Orders
 from jobtracker import Client
-from jobtracker.broker.config import ask_broker, backlog
+from jobtracker.broker.connection import ask_broker
+from jobtracker.broker.queues import backlog
 from jobtracker.client import ApiError, ApiUnavailableError
 from jobtracker.client.calls import Call, job_path
 from jobtracker.core.lifecycle import SETTLED, Status

@@ -4,7 +4,7 @@ import pytest
 from celery import Celery
 from kombu import Exchange, Queue
 
-from jobtracker.broker.config import queue_of_route
+from jobtracker.broker.queues import queue_of_route
 
 MEDIA, NEWS = Exchange("media", type="topic"), Exchange("news", type="direct")
 
