@@ -9,9 +9,13 @@ from celery import Celery
 from jobtracker.connection.circuit_breaker import Circuit
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.jobs.dispatcher import Dispatcher
-from jobtracker.jobs.launcher import Launcher
-from jobtracker.jobs.lost_executions import Losses
-from jobtracker.jobs.propagation import Settlement
+from jobtracker.jobs.lost_executions import LostExecutions
+from jobtracker.jobs.propagation import Propagation
+from jobtracker.jobs.relaunch import Relauncher
+from jobtracker.jobs.result_backend import ResultBackend
+from jobtracker.jobs.results import JobResults
+from jobtracker.jobs.service import JobService
+from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.reporting.applier import Applier
 from jobtracker.reporting.journal import Spool
 from jobtracker.reporting.reporter import Reporting
@@ -37,9 +41,11 @@ class Tracking:
     registry: Registry
     leases: Leases
     dispatcher: Dispatcher
-    settlement: Settlement
-    launcher: Launcher
-    losses: Losses
+    result_backend: ResultBackend
+    propagation: Propagation
+    relauncher: Relauncher
+    jobs: JobService
+    lost_executions: LostExecutions
     applier: Applier
     reporting: Reporting
 
@@ -65,12 +71,15 @@ class Tracking:
         )
         registry = Registry(client, keys)
         queries = JobQueries(client, keys, registry, check=expect)
-        dispatcher = Dispatcher(app, queries)
+        result_backend = ResultBackend(app)
+        signatures = SignatureBuilder(app, queries, JobResults(queries, result_backend))
+        dispatcher = Dispatcher(app, queries, signatures)
         leases = Leases(client, keys, settings.lease_lost_s)
-        settlement = Settlement(store, queries, dispatcher, leases, resends=settings.jobtracker_resend == "auto")
-        launcher = Launcher(store, queries, registry, dispatcher, settlement)
-        losses = Losses(store, queries, registry, leases, settlement)
-        applier = Applier(store, queries, settlement, losses)
+        propagation = Propagation(store, queries, dispatcher, leases)
+        relauncher = Relauncher(store, queries, propagation, resends=settings.jobtracker_resend == "auto")
+        jobs = JobService(store, queries, registry, dispatcher, propagation)
+        lost_executions = LostExecutions(store, queries, registry, leases, propagation, relauncher)
+        applier = Applier(store, queries, propagation, relauncher, lost_executions)
         spool = Spool(settings.report_spool_dir, f"{settings.tracking_url} {settings.tracking_namespace}")
         reporting = Reporting(store, applier, settings.tracking_timeout_s, settings.report_buffer_size, spool)
         return cls(
@@ -83,18 +92,26 @@ class Tracking:
             registry,
             leases,
             dispatcher,
-            settlement,
-            launcher,
-            losses,
+            result_backend,
+            propagation,
+            relauncher,
+            jobs,
+            lost_executions,
             applier,
             reporting,
         )
 
     def fenced(self, fences: Mapping[Partition, str]) -> "Tracking":
-        """The same for a reaper of some partitions, each with the fence of its turn (`JobStore.fenced`)."""
+        """The same for the leader of some partitions: its writes bear the fences of its term (`JobStore.fenced`)."""
         store, queries = self.store.fenced(fences), self.queries.within([*fences])
-        resends = self.settlement.resends
-        settlement = Settlement(store, queries, self.dispatcher, self.leases, resends=resends)
-        launcher = Launcher(store, queries, self.registry, self.dispatcher, settlement)
-        losses = Losses(store, queries, self.registry, self.leases, settlement)
-        return replace(self, store=store, queries=queries, settlement=settlement, launcher=launcher, losses=losses)
+        propagation = Propagation(store, queries, self.dispatcher, self.leases)
+        relauncher = Relauncher(store, queries, propagation, resends=self.relauncher.resends)
+        return replace(
+            self,
+            store=store,
+            queries=queries,
+            propagation=propagation,
+            relauncher=relauncher,
+            jobs=JobService(store, queries, self.registry, self.dispatcher, propagation),
+            lost_executions=LostExecutions(store, queries, self.registry, self.leases, propagation, relauncher),
+        )

@@ -38,7 +38,7 @@ SETTLED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
 
 class Priority(StrEnum):
-    """How urgent a job is. The launcher maps it to the broker's own numbers."""
+    """How urgent a job is. The dispatcher maps it to the broker's own numbers."""
 
     LOW = "low"
     NORMAL = "normal"
@@ -70,7 +70,7 @@ class Event(StrEnum):
     """What can happen to a job."""
 
     ENQUEUE = "enqueue"
-    """The launcher is about to publish the job's first run."""
+    """The job's first run is about to be published."""
     UNENQUEUE = "unenqueue"
     """Publishing failed: the enqueue is taken back."""
     START = "start"

@@ -15,7 +15,7 @@ from jobtracker.diagnosis.conclusions import Conclusion
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.observations import Job, Observations
 from jobtracker.diagnosis.rules import conclude
-from jobtracker.jobs.propagation import NEVER
+from jobtracker.jobs.relaunch import NEVER
 from jobtracker.jobs.resend_policy import resending_of
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.explanation import Code, Estimate, Explanation, SubJobState
@@ -97,12 +97,12 @@ class Explainer:
         if conclusion.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
             [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
             by_itself = conclusion.code is Code.MESSAGE_MISSING or not job.has_begun
-            if self.tracking.settlement.resends and _is_given_back(job, conclusion):
+            if self.tracking.relauncher.resends and _is_given_back(job, conclusion):
                 conclusion.summary += " Before that it is given back to its queue, within seconds."
                 return conclusion
-            advice = resending_of(self.tracking.settlement, record, data).advice(conclusion.code, by_itself=by_itself)
+            advice = resending_of(self.tracking.relauncher, record, data).advice(conclusion.code, by_itself=by_itself)
             conclusion.summary += f" {advice}"
-        elif conclusion.code is Code.BEING_SENT and not self.tracking.settlement.resends:
+        elif conclusion.code is Code.BEING_SENT and not self.tracking.relauncher.resends:
             since_ms = max(job.ms("queued") or 0, job.ms("entered") or 0)
             if found.now_ms - since_ms > self.tracking.settings.lease_lost_s * 1000:
                 conclusion.code = Code.UNKNOWN

@@ -7,7 +7,7 @@ from jobtracker.core.lifecycle import Status
 from jobtracker.diagnosis.conclusions import Conclusion, end_of, listed, moment, progress_of, time_in_words
 from jobtracker.diagnosis.message_rules import conclude_by_message
 from jobtracker.diagnosis.observations import Job, Observations
-from jobtracker.jobs.propagation import CAN_NOT_KILL
+from jobtracker.jobs.cancel import CAN_NOT_KILL
 from jobtracker.schemas.explanation import (
     CancelRequest,
     Code,

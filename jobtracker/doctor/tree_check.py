@@ -180,7 +180,7 @@ class TreeCheck:
 
     def _tell(self, parent: str, sub: str) -> None:
         if state := self.tracking.queries.state(sub):
-            self.tracking.settlement.tell(News(parent, sub, *state))
+            self.tracking.propagation.notify_parent(News(parent, sub, *state))
 
     def _mend_short(self, each: Difference) -> Difference:
         """Its sub-jobs are neither listed nor there: what it lists is all there is."""

@@ -12,7 +12,7 @@ from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import Priority
 from jobtracker.core.masking import ArgumentRule, stored_when_sent
 from jobtracker.jobs.chains import in_order, is_body, kept, kept_options, rest_in, steps_of
-from jobtracker.jobs.dispatcher import withheld
+from jobtracker.jobs.stored_calls import why_not_sendable
 from jobtracker.store.changes import NewJob
 
 ACCUMULATE = "celery.accumulate"
@@ -108,7 +108,7 @@ class MessageReader:
             data["chain"] = kept(following, self.may_be_stored)
         if options and (text := kept_options(options, self.may_be_stored)):
             told = {name: str(value) for name, value in (fields | stored.fields).items()}
-            data |= {} if withheld(told, data) else {"options": text}
+            data |= {} if why_not_sendable(told, data) else {"options": text}
         return [NewJob(id=job_id, fields=fields | stored.fields, data=data), *around]
 
     def may_be_stored(self, signature: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from jobtracker.broker.headers import MAPS, mapped_task
 from jobtracker.core.declarations import argument_rule, declaration_of
 from jobtracker.core.masking import NOT_KNOWN
 from jobtracker.instrumentation.message_parser import ACCUMULATE, Known
-from jobtracker.jobs.dispatcher import SEND
+from jobtracker.jobs.signatures import SEND
 from jobtracker.runtime import Tracking
 
 

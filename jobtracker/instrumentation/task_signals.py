@@ -38,8 +38,8 @@ from jobtracker.instrumentation.task_filter import Scope
 from jobtracker.instrumentation.unstored_end import UnstoredEnd, unstored_end
 from jobtracker.jobs.chains import ids_of, in_order, kept
 from jobtracker.jobs.lost_executions import quarantined
-from jobtracker.jobs.result_backend import NOT_ASKED, Kept, ResultAsker, Silence, is_of_run_before
-from jobtracker.maintenance.unreported_ends import stored_result
+from jobtracker.jobs.result_backend import NOT_ASKED, Kept, Silence, is_of_run_before
+from jobtracker.jobs.results import stored_result
 from jobtracker.runtime import Tracking
 from jobtracker.store.changes import Change, NewJob, Notice, Report
 from jobtracker.store.keys import LET_GO, PROCESS_GONE
@@ -65,7 +65,7 @@ class Hooks:
         self.scope = Scope(tracking, only_declared=only_declared)
         self.publishing = Publishing(tracking, self.scope)
         self._told = RecentIds()  # tasks whose end Celery could not store, and of which it was reported
-        self._results = ResultAsker(tracking.app)
+        self._results = tracking.result_backend
         self._signals = {
             signals.before_task_publish: self.publishing.on_publish,
             signals.task_prerun: self.on_prerun,
@@ -133,7 +133,7 @@ class Hooks:
 
     def _loses_too_many(self, task: Task, losses: int) -> bool:
         # With JOBTRACKER_RESEND=never it runs as often as its message comes: as by Celery alone.
-        return self.tracking.settlement.resends and losses >= (declaration_of(task) or DEFAULT).max_deliveries
+        return self.tracking.relauncher.resends and losses >= (declaration_of(task) or DEFAULT).max_deliveries
 
     def _quarantine(self, task: Task, job: CurrentJob, losses: int) -> None:
         """Workers were lost with it so often; it shows only now, for their leases had not run out."""

@@ -32,7 +32,7 @@ from jobtracker.instrumentation.beat import Beat
 from jobtracker.instrumentation.held_messages import Holds, register, unregister
 from jobtracker.instrumentation.task_signals import Hooks
 from jobtracker.instrumentation.worker_requests import telling_losses
-from jobtracker.jobs.dispatcher import SEND
+from jobtracker.jobs.signatures import SEND
 from jobtracker.maintenance.outbox_relay import Outbox
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.runtime import Tracking

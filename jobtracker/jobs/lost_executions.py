@@ -6,9 +6,10 @@ from kombu.utils.json import dumps
 
 from jobtracker.core.job import and_also, as_reason, task_of
 from jobtracker.core.lifecycle import Event, OnLost
-from jobtracker.jobs.dispatcher import unrepeatable
-from jobtracker.jobs.propagation import MOST_RELAUNCHES, Settlement
+from jobtracker.jobs.propagation import Propagation
+from jobtracker.jobs.relaunch import MOST_RELAUNCHES, Relauncher
 from jobtracker.jobs.result_backend import NOT_ASKED
+from jobtracker.jobs.stored_calls import why_not_repeatable
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.changes import Change
 from jobtracker.store.job_types import Registry
@@ -23,17 +24,24 @@ UNANSWERED = "whether it ended is not known while Celery's result backend does n
 """Why a job of a lost worker is not settled."""
 
 
-class Losses:
+class LostExecutions:
     """Settles lost executions: the job waits for its message, runs again, or has failed."""
 
     def __init__(
-        self, store: JobStore, queries: JobQueries, registry: Registry, leases: Leases, settlement: Settlement
+        self,
+        store: JobStore,
+        queries: JobQueries,
+        registry: Registry,
+        leases: Leases,
+        propagation: Propagation,
+        relauncher: Relauncher,
     ) -> None:
         self.store = store
         self.queries = queries
         self.registry = registry
         self.leases = leases
-        self.settlement = settlement
+        self.propagation = propagation
+        self.relauncher = relauncher
 
     def settle(
         self,
@@ -79,7 +87,7 @@ class Losses:
         if is_unanswered and event is not Event.REQUEUE:
             reason = and_also(reason, NOT_ASKED)
         if event is Event.RELAUNCH:
-            change = self.settlement.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
+            change = self.relauncher.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
         else:
             if event is Event.LOSE and kind != "WorkerLost":
                 fields["presumed"] = Event.FAIL
@@ -94,7 +102,7 @@ class Losses:
                 fields={**fields, "reason": as_reason(reason)},
                 data=data,
             )
-            self.settlement.follow(job_id, change)
+            self.propagation.propagate(job_id, change)
         if change.applied:
             logger.warning("Job %s: %s", job_id, reason)
         return change
@@ -129,7 +137,7 @@ class Losses:
         job_type = self.registry.type_of(record) or JobType(name=record["type"], task=task_of(record))
         runs_again = comes_back or job_type.on_lost is OnLost.RERUN
         # With JOBTRACKER_RESEND=never a message that comes back is run as often as it does: as by Celery alone.
-        if runs_again and losses >= job_type.max_deliveries and (self.settlement.resends or not comes_back):
+        if runs_again and losses >= job_type.max_deliveries and (self.relauncher.resends or not comes_back):
             return Event.QUARANTINE, None
         if comes_back:
             return Event.REQUEUE, None
@@ -138,11 +146,11 @@ class Losses:
 
     def _hindrance(self, record: dict[str, str], max_deliveries: int) -> str | None:
         """Why a job can't be sent again as it was; None where it can."""
-        if why := self.settlement.why_no_relaunch(record, most=max(MOST_RELAUNCHES, max_deliveries)):
+        if why := self.relauncher.why_not(record, most=max(MOST_RELAUNCHES, max_deliveries)):
             return why
         if record.get("next"):  # the message that is gone had it in it, with its arguments
             return f"in its chain {record['next']} waits for it, and nobody else would send that"
-        return unrepeatable(*self.queries.load([record["id"]])[0])
+        return why_not_repeatable(*self.queries.load([record["id"]])[0])
 
     def runs_again(self, record: dict[str, str]) -> bool:
         """Whether a job whose message was acknowledged is to run again where its execution is lost."""

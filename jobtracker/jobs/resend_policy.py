@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from jobtracker.jobs.dispatcher import unrepeatable, withheld
-from jobtracker.jobs.propagation import Settlement
+from jobtracker.jobs.relaunch import Relauncher
+from jobtracker.jobs.stored_calls import why_not_repeatable, why_not_sendable
 from jobtracker.schemas.explanation import Code
 from jobtracker.store.reader import JobQueries, Loaded
 
@@ -53,28 +53,28 @@ class Resending:
         return f"It will be taken for lost, if a worker consumes the queue. To have it run, {by_hand}."
 
 
-def resending_of(settlement: Settlement, record: Mapping[str, str], data: Mapping[str, str]) -> Resending:
+def resending_of(relauncher: Relauncher, record: Mapping[str, str], data: Mapping[str, str]) -> Resending:
     """What can be done for a job.
 
     Args:
-        settlement: Would send it; its parents are read there.
+        relauncher: Would send it; its parents are read there.
         record: The job.
         data: Its bulky part.
     """
-    above = _ancestors(settlement.queries, record)
+    above = _ancestors(relauncher.queries, record)
     retry = "retry it"
     if above:
         retry += f", or its parent {record['parent']} where that has ended too"
     return Resending(
         root=above[-1][0]["id"] if above else record["id"],
-        why_not=settlement.why_no_relaunch(record) or _why_not(record, data, above),
+        why_not=relauncher.why_not(record) or _why_not(record, data, above),
         why_no_retry=_why_no_retry(record, data, above),
         retry=retry,
     )
 
 
 def _why_not(record: Mapping[str, str], data: Mapping[str, str], above: list[Loaded]) -> str | None:
-    if why := unrepeatable(record, data):
+    if why := why_not_repeatable(record, data):
         return why
     if record.get("next") or record.get("linked") or record.get("expires"):
         return "what was to follow it, or when it was to expire, is not stored"
@@ -87,10 +87,10 @@ def _why_not(record: Mapping[str, str], data: Mapping[str, str], above: list[Loa
 
 
 def _why_no_retry(record: Mapping[str, str], data: Mapping[str, str], above: list[Loaded]) -> str | None:
-    if why := unrepeatable(record, data):
+    if why := why_not_repeatable(record, data):
         return f"its arguments are not stored: {why}"
     for parent, bulk in above:
-        if why := withheld(parent, bulk):
+        if why := why_not_sendable(parent, bulk):
             return f"the arguments of its parent {parent['id']} are not stored: {why}"
     return None
 

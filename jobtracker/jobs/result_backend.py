@@ -1,10 +1,11 @@
-"""Asks Celery's result backend, which may not answer for long: in a thread, so that nobody waits as long as that."""
+"""Celery's result backend, asked in a thread: it may not answer for long, and nobody should wait that long."""
 
 import logging
 import os
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -20,37 +21,39 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 NOT_ASKED = "Celery's result backend did not answer, and is asked again"
-"""What a reason says of a verdict that was come to without it."""
+"""What a reason says of an outcome that was inferred without it."""
 
 _PATIENCE_S = 2.0
 """How long to wait for an answer; the backend's own timeouts may be longer."""
 
 _STUCK_S, _MOST_STUCK = 15.0, 3
-"""A question that has not returned after so long keeps its thread, and the next ones get a new thread, so often."""
+"""A question that has not returned after so many seconds keeps its thread. So often the next ones get a new one."""
 
 _PAUSES, _LONGEST_PAUSE_S = 5, 10.0
-"""One that does not answer is left alone for so many times as long as that took to show."""
+"""A backend that does not answer is left alone for a multiple of the time that the question took, at most so long."""
 
 _UNREADABLE = (SerializationError, ContentDisallowed, SecurityError, ValueError, TypeError, LookupError)
-"""It has answered, and what it keeps can't be read."""
+"""Errors of a backend that has answered with something that can't be read."""
 
 
 class Silence(Enum):
     """Why there is no answer."""
 
     NOTHING_KNOWN = auto()
-    """The backend says nothing of the task: it has none, or none any more, or what it has can't be read; or it keeps
-    no results, or for their sender only."""
+    """The backend says nothing of the task: it knows no outcome, or not any more, or one that can't be read; or it
+    keeps no results, or for their sender only."""
     NO_ANSWER = auto()
-    """The backend does not answer: what it knows is not known."""
+    """The backend does not answer."""
 
 
 Kept = Mapping[str, Any]
 """What a backend keeps of a task: Celery's meta data, as `status` and `result`."""
 
 
-class ResultAsker:
-    """Asks the result backend of an app, or of a task. One that does not answer in time is left alone for a while.
+class ResultBackend:
+    """Asks the result backend of an app, and of tasks with a backend of their own.
+
+    Each backend is asked one question at a time. One that does not answer in time is left alone for a while.
 
     Args:
         app: The app.
@@ -58,22 +61,48 @@ class ResultAsker:
 
     def __init__(self, app: Celery) -> None:
         self._app = app
-        self._thread = AskingThread("results")
-        self._left_alone_until = float("-inf")
-        self._silent_since: float | None = None
+        self._line = _Line("results")
+        self._others: dict[str, _Line] = {}  # of tasks with a backend of their own, by their names
 
     def kept_of(self, task_id: str, task: Task | None = None) -> Kept | Silence:
-        """What is kept of a call of a task; where the task is given, by its own backend."""
-        if time.monotonic() < self._left_alone_until:
-            return Silence.NO_ANSWER
+        """What is kept of a call of a task.
+
+        Args:
+            task_id: Of the call.
+            task: The task, if its own backend is to be asked.
+        """
 
         def ask() -> Kept | None:
             backend = (task or self._app).backend  # each thread has its own
             return None if isinstance(backend, DisabledBackend | RPCBackend) else backend.get_task_meta(task_id)
 
+        return self._line_of(task).ask(task_id, ask)
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the app's backend has not answered, in seconds; 0: it did when it was asked last."""
+        return self._line.silent_s
+
+    def _line_of(self, task: Task | None) -> "_Line":
+        if task is None or task.backend is self._app.backend:
+            return self._line
+        return self._others.setdefault(task.name, _Line(f"results-{task.name}"))
+
+
+class _Line:
+    """Questions to one backend, and whether it answers."""
+
+    def __init__(self, name: str) -> None:
+        self._thread = AskingThread(name)
+        self._left_alone_until = float("-inf")
+        self._silent_since: float | None = None
+
+    def ask(self, task_id: str, question: Callable[[], Kept | None]) -> Kept | Silence:
+        if time.monotonic() < self._left_alone_until:
+            return Silence.NO_ANSWER
         began = time.monotonic()
         try:
-            kept = self._thread.ask(ask, _PATIENCE_S)
+            kept = self._thread.ask(question, _PATIENCE_S)
         except _UNREADABLE as error:
             logger.debug("What Celery keeps of task %s can't be read: %s", task_id, type(error).__name__)
             kept = None
@@ -88,14 +117,13 @@ class ResultAsker:
 
     @property
     def silent_s(self) -> float:
-        """For how long it has not answered, in seconds; 0 where it did when it was asked last."""
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
 
 def is_of_run_before(record: Mapping[str, str], kept: Kept) -> bool:
     """Whether a stored outcome is that of an earlier run with the same task id.
 
-    The runs share that id, for it was sent again. And Celery does not put another outcome in the place of a success
+    Runs share a task id if Celery code has sent it again, and Celery does not replace the outcome of a success
     (celery/backends/base.py, KeyValueStoreBackend._store_result).
 
     Args:
@@ -124,6 +152,30 @@ class _Question:
         self.asked_at = time.monotonic()
 
 
+class _Turns:
+    """A lock that is taken in the order in which it was asked for: many questions in a row keep no other one out."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[object] = deque()
+        self._taken = False
+
+    def acquire(self, timeout_s: float) -> bool:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            is_mine = self._changed.wait_for(lambda: not self._taken and self._waiting[0] is ticket, timeout_s)
+            self._waiting.remove(ticket)
+            self._taken = self._taken or is_mine
+            self._changed.notify_all()  # the next one may be first now
+        return is_mine
+
+    def release(self) -> None:
+        with self._changed:
+            self._taken = False
+            self._changed.notify_all()
+
+
 class AskingThread:
     """A thread that asks one question after the other. It begins with the first, and ends with its process.
 
@@ -137,7 +189,7 @@ class AskingThread:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._turn = threading.Lock()
+        self._turn = _Turns()
         self._stuck = 0
         self._renew()
 
@@ -147,19 +199,22 @@ class AskingThread:
         self._has_begun = False
 
     def ask(self, question: Callable[[], T], patience_s: float) -> T:
-        """The answer to a question.
+        """Ask a question.
 
         Args:
             question: Called in the thread, once.
             patience_s: How long the answer may take, in seconds.
 
+        Returns:
+            The answer.
+
         Raises:
-            TimeoutError: It has not come by then, or that to an earlier one has not come yet.
+            TimeoutError: It did not come in time, or an earlier question has no answer yet.
             Exception: What the question has raised.
         """
         if self._pid != os.getpid():  # forked: the thread is the parent's
             self._begin()
-        if not self._turn.acquire(timeout=patience_s):
+        if not self._turn.acquire(patience_s):
             raise TimeoutError
         try:
             asked = self._ask(question)

@@ -131,7 +131,7 @@ class AbandonedMessages:
             tracking: Where the jobs are.
             parts: Partitions in which a worker without a lease is a lost one.
         """
-        if not parts or not tracking.settlement.resends or is_amqp(self._app):
+        if not parts or not tracking.relauncher.resends or is_amqp(self._app):
             return 0
         try:
             with connected(self._app, BROKER_TIMEOUT_S, read_timeout_s=BROKER_TIMEOUT_S) as connection:

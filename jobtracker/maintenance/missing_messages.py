@@ -95,7 +95,7 @@ class MissingMessages:
         self._app = tracking.app
         self._registry = tracking.registry
         self._queries = tracking.queries
-        self._settlement = tracking.settlement
+        self._relauncher = tracking.relauncher
         self._lost_ms = int(tracking.settings.lease_lost_s * 1000)
         self._suspects: dict[str, _Suspect] = {}  # by task id
         self._holds: dict[str, _Hold] = {}  # likewise
@@ -152,7 +152,7 @@ class MissingMessages:
         code = conclude(job, found).code
         if code is Code.PREFETCHED and _was_taken(job, found) and not job.has_begun:
             [(record, data)] = self._queries.load([job.id], missing_ok=True)
-            return resending_of(self._settlement, record, data).why_not is None
+            return resending_of(self._relauncher, record, data).why_not is None
         return code in _OPEN
 
     def _is_missing(self, job: Job, found: Observations, before: _Suspect | None) -> bool:
@@ -234,17 +234,17 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
         what = "the worker that had fetched its message is gone"
     if astray.ended_by:
         what = f"{astray.ended_by} took its message, does not run it any more, and has not said how it ended"
-    resending = resending_of(tracking.settlement, record, data)
+    resending = resending_of(tracking.relauncher, record, data)
     why_not = "it may have run" if astray.ended_by else resending.why_not
     if ending is not None and (why_not or not record.get("subs")):
         reason = f"{what}; it has ended, as Celery's result backend says"
         change = tracking.store.apply(
             ending.event, job.id, run=job.run, lease=NOBODY, fields=ending.fields, data=ending.data
         )
-        tracking.settlement.follow(job.id, change)
+        tracking.propagation.propagate(job.id, change)
     elif why_not is None:
         reason = f"{what}: it was sent again"
-        change = tracking.settlement.relaunch(job.id, run=job.run, lease=NOBODY, reason=reason)
+        change = tracking.relauncher.relaunch(job.id, run=job.run, lease=NOBODY, reason=reason)
     elif astray.comes_back:
         return False
     else:
@@ -260,7 +260,7 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
             fields={"reason": as_reason(reason)},
             data={"error": dumps({"type": "MessageLost", "message": reason})},
         )
-        tracking.settlement.follow(job.id, change)
+        tracking.propagation.propagate(job.id, change)
     if change.applied:
         logger.warning("Job %s: %s", job.id, reason)
     return change.applied

@@ -16,6 +16,7 @@ from jobtracker.core.job import as_reason, job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultGoneError
 from jobtracker.jobs.dispatcher import HANDED_OVER
+from jobtracker.jobs.tree_sender import changed_places
 from jobtracker.runtime import Tracking
 from jobtracker.store.functions import batched
 from jobtracker.store.keys import NOBODY
@@ -45,7 +46,7 @@ class Outbox:
 
         With JOBTRACKER_RESEND=never nothing is: `explain` says of each such job what helps.
         """
-        if not self.tracking.settlement.resends:
+        if not self.tracking.relauncher.resends:
             return 0
         queries = self.tracking.queries
         before_ms = queries.server_ms() - int(self.tracking.settings.lease_lost_s * 1000)
@@ -76,11 +77,13 @@ class Outbox:
         whole = {each for each in waiting if each not in parents or parents[each] in above}
         off = {each for each in whole if above.get(parents.get(each, "")) == Status.CANCELLED}
         for each in off:  # whoever has cancelled its parent has died before it came to this one
-            self.tracking.settlement.cancel_trees([each], reason=f"its parent {parents[each]} was cancelled")
+            self.tracking.propagation.cancellation.cancel_trees(
+                [each], reason=f"its parent {parents[each]} was cancelled"
+            )
         # What is left has lost a parent since: it was deleted, and goes with it.
         runs = {each: run for each, run in waiting.items() if each in whole - off}
         store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
-        self.tracking.settlement.send(runs, [each for each in loaded if each[0]["id"] in runs])
+        self.tracking.propagation.send(runs, [each for each in loaded if each[0]["id"] in runs])
         return len(runs)
 
     def _send(self, task_id: str) -> bool:
@@ -90,27 +93,27 @@ class Outbox:
             subs = self.tracking.queries.sub_ids(job_id)
             if self._is_called_off(record):
                 reason = f"its parent {record['parent']} was cancelled"
-                self.tracking.settlement.cancel_trees([job_id], reason=reason)
-            elif self.tracking.settlement.why_no_relaunch(record):
+                self.tracking.propagation.cancellation.cancel_trees([job_id], reason=reason)
+            elif self.tracking.relauncher.why_not(record):
                 pass  # whether its message is out is found out by those who look for missing ones
             elif subs and record.get("body") == "called" and not self._can_call(subs):
                 return False
             elif not subs or record.get("body") == "called":
-                change = self.tracking.settlement.relaunch(job_id, run=run, lease=NOBODY, reason=_REASON)
+                change = self.tracking.relauncher.relaunch(job_id, run=run, lease=NOBODY, reason=_REASON)
                 if change.applied:
                     logger.warning("Job %s: %s", job_id, _REASON)
                 return change.applied
             else:
                 self._record_rest(job_id, subs)
         elif record.get("next") and record.get("status") in SETTLED:
-            self.tracking.settlement.catch_up(job_id)  # what follows it may have got a new run when it had ended
+            self.tracking.propagation.catch_up(job_id)  # what follows it may have got a new run when it had ended
         self.tracking.store.confirm(task_id)
         return False
 
     def _can_call(self, subs: Sequence[str]) -> bool:
         """Whether a parent's task can be called now; not while only Celery's result backend has what it takes."""
         try:
-            self.tracking.dispatcher.results(subs)
+            self.tracking.dispatcher.signatures.results.of(subs)
         except BrokerUnavailableError as error:
             logger.debug("A parent's task is called later: %s", error)
             return False
@@ -139,13 +142,13 @@ class Outbox:
         runs = dict(zip(subs, queries.fields(subs, "run"), strict=True))
         rest = [sub for sub, run in runs.items() if run == "0"]
         try:
-            store.apply_many(Event.ENQUEUE, self.tracking.launcher.places(rest))
+            store.apply_many(Event.ENQUEUE, changed_places(queries, self.tracking.registry, rest))
         except InvalidJobError as error:
-            self.tracking.settlement.cancel_trees(
+            self.tracking.propagation.cancellation.cancel_trees(
                 [parent_id], reason=as_reason(f"it could not be sent whole: {error}")
             )
         else:
-            self.tracking.settlement.look_again(parent_id, subs)
+            self.tracking.propagation.recheck_parent(parent_id, subs)
 
     def _is_called_off(self, record: dict[str, str]) -> bool:
         """Whether somebody died who had cancelled its parent, and was about to cancel it too."""

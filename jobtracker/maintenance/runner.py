@@ -26,7 +26,7 @@ from jobtracker.jobs.result_backend import Silence
 from jobtracker.maintenance.abandoned_messages import AbandonedMessages
 from jobtracker.maintenance.missing_messages import Astray, MissingMessages, settle_missing
 from jobtracker.maintenance.outbox_relay import Outbox
-from jobtracker.maintenance.unreported_ends import Ending, ResultBackend
+from jobtracker.maintenance.unreported_ends import Ending, UnreportedEnds
 from jobtracker.runtime import Tracking
 from jobtracker.store.changes import SettledIndex
 from jobtracker.store.functions import FencedError, batched
@@ -99,7 +99,7 @@ class Reaper:
         self._forgotten_at = float("-inf")  # queues
         self._missing = MissingMessages(tracking)
         self._abandoned = AbandonedMessages(tracking)
-        self._backend = ResultBackend(tracking)
+        self._backend = UnreportedEnds(tracking)
         self._was_away_at = float("-inf")
 
     def step(self) -> None:
@@ -222,7 +222,7 @@ class Reaper:
             for record in queries.records(own)
             if record.get("status") == Status.RUNNING
             and record.get("lease") == incarnation
-            and (record.get("acks_late") or not self.tracking.losses.runs_again(record))
+            and (record.get("acks_late") or not self.tracking.lost_executions.runs_again(record))
         ]
         return sum(self._settle(record, "WorkerShutdown", "has shut down") for record in left)
 
@@ -232,12 +232,15 @@ class Reaper:
         ending = self._backend.ending_of(record)
         if isinstance(ending, Ending):
             return self._settle_as(record, ending)
-        happened, comes_back = f"{record.get('worker', 'its worker')} {fate}", self.tracking.losses.comes_back(record)
+        happened, comes_back = (
+            f"{record.get('worker', 'its worker')} {fate}",
+            self.tracking.lost_executions.comes_back(record),
+        )
         is_unanswered = ending is Silence.NO_ANSWER
         if is_unanswered and not comes_back and not self._backend.is_given_up:
             self._await_answer(record, happened)
             return False
-        change = self.tracking.losses.settle(
+        change = self.tracking.lost_executions.settle(
             record,
             happened,
             kind,
@@ -324,11 +327,11 @@ class Reaper:
         )
         if change.applied:
             logger.warning("Job %s is %s, as Celery's result backend says", record["id"], change.after)
-            self.tracking.settlement.follow(record["id"], change)
+            self.tracking.propagation.propagate(record["id"], change)
         return change.applied
 
     def _runs_again(self, record: dict[str, str], ending: Ending) -> bool:
-        return ending.lost_by is not None and self.tracking.losses.runs_again(record)
+        return ending.lost_by is not None and self.tracking.lost_executions.runs_again(record)
 
     def _was_before(self, record: dict[str, str]) -> bool:
         """Whether a failure is that of the job before it in its chain.
@@ -347,7 +350,7 @@ class Reaper:
             self.tracking.store.apply(Event.START, record["id"], run=int(record["run"]), lease=NOBODY, fields=fields)
             [(record, _)] = self.tracking.queries.load([record["id"]], missing_ok=True)
         happened = f"its process was lost: {ending.lost_by}"
-        change = self.tracking.losses.settle(record, happened, "WorkerLostError", comes_back=False)
+        change = self.tracking.lost_executions.settle(record, happened, "WorkerLostError", comes_back=False)
         return change is not None and change.applied
 
     def _overdue(self) -> list[dict[str, str]]:
@@ -384,7 +387,7 @@ class Reaper:
             run = int(record["run"])
             change = tracking.store.apply(Event.CANCELLED, record["id"], run=run, lease=NOBODY, fields=fields)
             settled += change.applied
-            tracking.settlement.follow(record["id"], change)
+            tracking.propagation.propagate(record["id"], change)
         never = sorted(set(ids) - set(later))
         tracking.store.look_at_expiry(later, never, at_ms=now + int(tracking.settings.lease_lost_s * 1000))
         return settled
@@ -407,7 +410,7 @@ class Reaper:
         queries = self.tracking.queries
         untold = queries.records(queries.untold(self._long_ago_ms(), _BATCH))
         for record in untold:
-            self.tracking.settlement.catch_up(record["id"])
+            self.tracking.propagation.catch_up(record["id"])
         return len(untold)
 
     def send_unconfirmed(self) -> int:

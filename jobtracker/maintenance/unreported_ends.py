@@ -4,15 +4,15 @@ import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from celery import Task, states
+from celery import states
 from celery.exceptions import ChordError
-from kombu.utils.json import JSONEncoder, dumps
+from kombu.utils.json import dumps
 
 from jobtracker.broker.process_exit import end_of_process
-from jobtracker.core.declarations import DEFAULT, declaration_of
 from jobtracker.core.job import as_reason, task_id_in, task_of
 from jobtracker.core.lifecycle import Event
-from jobtracker.jobs.result_backend import ResultAsker, Silence, is_of_run_before
+from jobtracker.jobs.result_backend import Silence, is_of_run_before
+from jobtracker.jobs.results import as_stored
 from jobtracker.runtime import Tracking
 
 logger = logging.getLogger(__name__)
@@ -30,16 +30,15 @@ class Ending(NamedTuple):
     """What ended its process, where it has failed by that."""
 
 
-class ResultBackend:
-    """The result backend of an app, for somebody who asks about many jobs and has no time to wait for each."""
+class UnreportedEnds:
+    """Finds out from Celery's result backend how jobs have ended."""
 
     def __init__(self, tracking: Tracking) -> None:
         self.tracking = tracking
-        self._asker = ResultAsker(tracking.app)
 
     def ending_of(self, record: Mapping[str, str]) -> Ending | Silence:
         """How the current run of a recorded job has ended."""
-        kept = self._asker.kept_of(task_id_in(record))
+        kept = self.tracking.result_backend.kept_of(task_id_in(record))
         if isinstance(kept, Silence):
             return kept
         try:
@@ -51,7 +50,7 @@ class ResultBackend:
     @property
     def is_given_up(self) -> bool:
         """It has not answered for so long that jobs are settled without it."""
-        return self._asker.silent_s > self.tracking.settings.result_backend_wait_s
+        return self.tracking.result_backend.silent_s > self.tracking.settings.result_backend_wait_s
 
     def _read(self, record: Mapping[str, str], kept: Mapping[str, Any]) -> Ending | None:
         event = _EVENTS.get(kept["status"])
@@ -67,27 +66,10 @@ class ResultBackend:
         return Ending(event, fields, data, end_of_process(kept.get("result")))
 
 
-def stored_result(task: Task, result: object, most_bytes: int) -> dict[str, str]:
-    """What is recorded of a task's result, as fields of the data: JSON, or only its size beyond `most_bytes`."""
-    return _stored(result, most_bytes) if (declaration_of(task) or DEFAULT).store_result else {}
-
-
-def _stored(result: object, most_bytes: int) -> dict[str, str]:
-    try:
-        text = _as_json(result)
-    except Exception:  # noqa: BLE001 (whatever a result's own code raises, the task has completed)
-        return {}  # another serializer carries what JSON can't; Celery's backend has it
-    return {"result": text} if len(text) <= most_bytes else {"result_omitted": str(len(text))}
-
-
-_as_json = JSONEncoder().encode
-"""As `dumps`, which makes an encoder for each text; these are ASCII: a character is a byte."""
-
-
 def _result(tracking: Tracking, record: Mapping[str, str], result: object) -> dict[str, str]:
     # Where nobody has announced the task it is not known whether its results may be stored; the backend has it.
     announced = tracking.registry.type_of_task(task_of(record))
-    return _stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
+    return as_stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
 
 
 def _error(

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.jobs.lost_executions import Losses
-from jobtracker.jobs.propagation import Settlement
+from jobtracker.jobs.lost_executions import LostExecutions
+from jobtracker.jobs.propagation import Propagation
+from jobtracker.jobs.relaunch import Relauncher
 from jobtracker.store.changes import Change, NewJob, Notice, Report
 from jobtracker.store.keys import LET_GO, NOBODY, PROCESS_GONE
 from jobtracker.store.reader import JobQueries
@@ -23,11 +24,19 @@ _REMEMBERED = 1_000
 class Applier:
     """Writes reports. What it does may be done again, by another process too."""
 
-    def __init__(self, store: JobStore, queries: JobQueries, settlement: Settlement, losses: Losses) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        queries: JobQueries,
+        propagation: Propagation,
+        relauncher: Relauncher,
+        lost_executions: LostExecutions,
+    ) -> None:
         self.store = store
         self.queries = queries
-        self.settlement = settlement
-        self.losses = losses
+        self.propagation = propagation
+        self.relauncher = relauncher
+        self.lost_executions = lost_executions
         self._created: OrderedDict[str, list[str]] = OrderedDict()  # jobs, by the job whose message they came with
 
     def apply(self, report: Report, again: bool) -> Change | list[Outcome] | None:
@@ -49,7 +58,7 @@ class Applier:
         elif report.event is Notice.LOG:
             self._log(report, again)
         elif report.event is Notice.CHORD_UNSTORED:
-            self.settlement.disown_chord(report.job_id)
+            self.relauncher.take_over_chord(report.job_id)
         elif report.event is Notice.CELERY_FAILED:
             self._fail_by_celery(report, again)
         else:
@@ -77,7 +86,7 @@ class Applier:
             change = self.store.report(self.call(report))
         if report.event is Event.START and change.applied and change.reused and change.before in SETTLED:
             self._tell_of_run(report)
-        return self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)
+        return self.propagation.propagate(report.job_id, change, again=again, at_ms=report.at_ms)
 
     def _record(self, report: Report, again: bool) -> bool:
         """Record the job that a report is about, and its start; False where nobody knows how."""
@@ -108,7 +117,7 @@ class Applier:
             self._created.popitem(last=False)
         for job, outcome in pairs:
             if outcome is Outcome.DUPLICATE:
-                self.settlement.catch_up(job.id)
+                self.propagation.catch_up(job.id)
         self.begin_anew(report.jobs, outcomes)
         return outcomes
 
@@ -124,8 +133,8 @@ class Applier:
         for job, outcome in zip(jobs[1:], outcomes[1:], strict=True):
             if outcome is Outcome.DUPLICATE:
                 fields = {"queued": at_ms} if (at_ms := job.fields.get("queued")) else {}
-                self.settlement.follow(job.id, self.store.apply(Event.SEND_AGAIN, job.id, fields=fields))
-        self.settlement.catch_up(jobs[0].id)
+                self.propagation.propagate(job.id, self.store.apply(Event.SEND_AGAIN, job.id, fields=fields))
+        self.propagation.catch_up(jobs[0].id)
 
     def _not_published(self, report: Report, again: bool) -> None:
         created = self._created.pop(report.job_id, None) or report.created
@@ -146,7 +155,7 @@ class Applier:
             at_ms=report.at_ms,
             sent=report.sent,
         )
-        self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)
+        self.propagation.propagate(report.job_id, change, again=again, at_ms=report.at_ms)
 
     def _log(self, report: Report, again: bool) -> None:
         line = report.at_ms, report.data["level"], report.data["message"]
@@ -160,7 +169,7 @@ class Applier:
         run = record.get("run")
         is_its_run = run == str(report.run) or (report.run == 1 and record.get("reused") == run)
         if record.get("lease") == report.lease and is_its_run:
-            self.losses.settle(
+            self.lost_executions.settle(
                 record,
                 str(report.fields["happened"]),
                 str(report.fields["kind"]),
@@ -184,4 +193,4 @@ class Applier:
                 at_ms=report.at_ms,
                 sent=report.sent,
             )
-            self.settlement.follow(report.job_id, change, again=again, at_ms=report.at_ms)
+            self.propagation.propagate(report.job_id, change, again=again, at_ms=report.at_ms)

@@ -54,7 +54,7 @@ class Notice(StrEnum):
     LOG = "log"
     """A line for the job's own log: `at_ms`, and the data `level` and `message`."""
     LOSS = "loss"
-    """An execution was lost: the fields `happened`, `kind`, `comes_back` and `is_counted` of `Losses.settle`."""
+    """An execution was lost: `happened`, `kind`, `comes_back` and `is_counted` of `LostExecutions.settle`."""
     CHORD_UNSTORED = "chord_unstored"
     """Celery could not store a sub-job's part of its chord."""
     CELERY_FAILED = "celery_failed"

@@ -54,7 +54,7 @@ class TrackedJobs:
         self.tracker = tracker
         self.timeout_s = 10.0
         self._queries = tracker.tracking.queries
-        self._launcher = tracker.tracking.launcher
+        self._service = tracker.tracking.jobs
         self._log_path = log_path
 
     def run(
@@ -105,7 +105,7 @@ class TrackedJobs:
             InvalidPayloadError: The payload does not fit the type.
         """
         job = SubJobCreate(name=fields.pop("name", job_type), job_type=job_type, payload=payload or {}, **fields)
-        return self.get(self._launcher.submit(job))
+        return self.get(self._service.submit(job))
 
     def wait(self, job: HasId | str, *, until: Status | str | None = None, timeout_s: float | None = None) -> JobTree:
         """Wait until a job has settled, or is in a status; returns it. Fails the test where it takes too long."""
@@ -140,7 +140,7 @@ class TrackedJobs:
 
     def cancel(self, job: HasId | str, *, reason: str = "cancelled by the test", terminate: bool = False) -> JobTree:
         """Cancel a job, as the API does; returns it as it is then: a running task has to look first."""
-        self._launcher.cancel(_id(job), reason=reason, terminate=terminate)
+        self._service.cancel(_id(job), reason=reason, terminate=terminate)
         return self.get(job)
 
     def retry(self, job: HasId | str, *, from_failed: bool = False, timeout_s: float | None = None) -> JobTree:
@@ -151,7 +151,7 @@ class TrackedJobs:
             from_failed: Where a job before it in its chain did not complete, run that one again, and so the rest.
             timeout_s: How long to wait.
         """
-        self._launcher.retry(_id(job), from_failed=from_failed)
+        self._service.retry(_id(job), from_failed=from_failed)
         return self.wait(job, timeout_s=timeout_s)
 
     def describe(self, job: HasId | str | None = None) -> str:

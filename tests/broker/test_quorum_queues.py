@@ -41,5 +41,5 @@ def test_a_task_that_is_revoked_while_it_waits_at_the_broker_is_cancelled_when_i
 def test_a_job_that_is_cancelled_while_it_waits_at_the_broker_never_runs(project):
     job_id = project.send("flaky", 1, 1.2)
     project.expect(job_id, Status.RETRYING, "RETRY", ["began attempt 0"])
-    project.launcher.cancel(job_id)
+    project.jobs.cancel(job_id)
     project.expect(job_id, Status.CANCELLED, "REVOKED", ["began attempt 0"])

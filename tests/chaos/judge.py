@@ -43,7 +43,7 @@ from chaos.stack import BEHIND_S
 from chaos.tasks import RUN_AGAIN
 from jobtracker.core.declarations import DEFAULT
 from jobtracker.core.lifecycle import SETTLED, Event, FailurePolicy, Status
-from jobtracker.jobs.propagation import MOST_RELAUNCHES
+from jobtracker.jobs.relaunch import MOST_RELAUNCHES
 
 _CLOCK_S = 0.005
 """Records have whole milliseconds."""

@@ -114,7 +114,7 @@ def test_real_workers_run_chords_and_trees_that_lie_anywhere(clustered_project):
         sig = project.signature
         good = project.chord([sig("ok", n) for n in range(8)], sig("collect"))
         bad = project.chord([sig("ok"), sig("fail", "no ink"), sig("ok")], sig("collect"))
-        tree = project.launcher.submit(job("collect", sub_jobs=[job("ok", {"value": n}) for n in range(6)]))
+        tree = project.jobs.submit(job("collect", sub_jobs=[job("ok", {"value": n}) for n in range(6)]))
         project.expect(good, Status.COMPLETED, "SUCCESS", RAN)
         project.expect(bad, Status.FAILED, "FAILURE", [])
         project.expect(tree, Status.COMPLETED, "SUCCESS", RAN)

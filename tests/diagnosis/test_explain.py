@@ -99,7 +99,7 @@ def test_a_job_that_an_outside_worker_drives(own_project):
     own_project.announce()
     job_id = own_project.create("ok")
     progress = ProgressUpdate(done=1, total=4, note="a quarter")
-    own_project.launcher.update(job_id, JobUpdate(status="running", progress=progress))
+    own_project.jobs.update(job_id, JobUpdate(status="running", progress=progress))
     found = explain(own_project, job_id)
     assert found.code is Code.OUTSIDE_WORKER
     assert "25% are done, a quarter" in found.summary
@@ -265,7 +265,7 @@ def test_an_eta(single):
     assert 40 < (found.not_before - found.at).total_seconds() <= 50
     if single.settings.celery_queue_type == "classic":
         eventually(lambda: explain(single, job_id).worker is not None)
-    single.launcher.cancel(job_id)
+    single.jobs.cancel(job_id)
 
 
 def test_the_next_attempt(single):
@@ -275,7 +275,7 @@ def test_the_next_attempt(single):
     assert found.not_before is not None
     assert "Attempt 1 did not succeed" in found.summary
     assert "not yet" in found.summary
-    single.launcher.cancel(job_id)
+    single.jobs.cancel(job_id)
 
 
 def test_an_estimate_comes_from_the_times_of_its_type(own_project):
@@ -353,7 +353,7 @@ def test_a_cancel_that_the_task_has_not_seen_yet(pooled, can_be_killed):
     with gate_of(pooled) as gate:
         job_id = pooled.send("hold", gate)
         pooled.expect_status(job_id, Status.RUNNING)
-        pooled.launcher.cancel(job_id, reason="no longer wanted")
+        pooled.jobs.cancel(job_id, reason="no longer wanted")
         found = explain(pooled, job_id)
         assert found.cancel is not None
         assert (found.code, found.status) == (Code.CANCEL_REQUESTED, Status.RUNNING)
@@ -396,7 +396,9 @@ def test_what_will_become_of_a_job_whose_worker_is_lost_is_said_before(own_proje
     assert found.code is Code.WORKER_LOST
     assert f"the job {fate}" in found.summary
     [record] = own_project.queries.records([job_id])
-    own_project.tracking.losses.settle(record, "w@h was lost", "WorkerLost", comes_back="acks_late" in fields)
+    own_project.tracking.lost_executions.settle(
+        record, "w@h was lost", "WorkerLost", comes_back="acks_late" in fields
+    )
     job = own_project.job(job_id)
     assert (job.status, job.run) == becomes
 
@@ -514,8 +516,8 @@ def test_a_message_that_is_lost_is_missed_once_it_is_not_new_any_more(own_projec
     assert found.message is not None
     assert found.message.where is Location.NOWHERE
     assert "cancel it, then retry it" in found.summary
-    own_project.launcher.cancel(job_id)
-    own_project.launcher.retry(job_id)
+    own_project.jobs.cancel(job_id)
+    own_project.jobs.retry(job_id)
     assert explain(own_project, job_id).message.position == 1
 
 
@@ -541,14 +543,14 @@ def test_what_helps_a_job_without_a_message_is_what_a_retry_would_do(own_project
     for job_id, words in helps.items():
         assert words in expect(own_project, job_id, Code.MESSAGE_MISSING).summary
     for job_id in (stored, sub, of_chord):
-        own_project.launcher.cancel(job_id)
-    own_project.launcher.retry(stored)
-    own_project.launcher.retry(tree)
-    own_project.launcher.retry(of_chord)
+        own_project.jobs.cancel(job_id)
+    own_project.jobs.retry(stored)
+    own_project.jobs.retry(tree)
+    own_project.jobs.retry(of_chord)
     assert {own_project.job(each).run for each in (stored, tree, sub, of_chord)} == {2}
-    own_project.launcher.cancel(plain)
+    own_project.jobs.cancel(plain)
     with pytest.raises(ArgumentsGoneError):
-        own_project.launcher.retry(plain)
+        own_project.jobs.retry(plain)
 
 
 @ON_RABBITMQ

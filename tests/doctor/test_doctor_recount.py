@@ -309,11 +309,11 @@ class Traffic:
             store.apply(Event.START, sub, at_ms=START_MS)
             store.apply(Event.SUB_START, parent, at_ms=START_MS)
             change = store.apply(dice.choice([Event.COMPLETE, Event.FAIL]), sub, at_ms=START_MS)
-            self.tracking.settlement.follow(sub, change)
+            self.tracking.propagation.propagate(sub, change)
         old = self.tracking.client.zrandmember(self.tracking.keys("type", "custom"))
         store.apply(dice.choice([Event.START, Event.COMPLETE, Event.FAIL]), old)
         store.delete(old)
-        self.tracking.launcher.empty_trash()
+        self.tracking.jobs.empty_trash()
 
 
 @pytest.fixture

@@ -222,7 +222,7 @@ def test_a_revoke_that_no_worker_heard_is_lost_but_a_cancel_is_not(own_project):
     revoked = own_project.send("ok")
     own_project.app.control.revoke(revoked)
     cancelled = own_project.launch("ok")
-    own_project.launcher.cancel(cancelled)
+    own_project.jobs.cancel(cancelled)
     own_project.expect(cancelled, Status.CANCELLED, "PENDING", [])
     with own_project.worker():
         own_project.expect(revoked, Status.COMPLETED, "SUCCESS", ["began", "returned"])

@@ -43,7 +43,7 @@ def test_progress_is_written_at_most_every_so_often_and_at_the_end(own_project):
     """Redis itself counts the commands of the connection that writes it."""
     own_project.announce()
     job_id = own_project.create("ok")
-    own_project.launcher.update(job_id, JobUpdate(status=Status.RUNNING))
+    own_project.jobs.update(job_id, JobUpdate(status=Status.RUNNING))
     seldom = own_project.settings.model_copy(update={"progress_interval_s": 3600})
     job = CurrentJob(replace(own_project.tracking, settings=seldom), None, job_id, run=0, attempt=0)
     job.progress(1, 1)

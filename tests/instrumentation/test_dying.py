@@ -190,14 +190,14 @@ TREE_RESULT = [[1], 2]
 @operation()
 def start_a_job(living, mortal):
     root = living.create("ok", {"value": 7})
-    return Case(lambda: mortal.launcher.start(root), root, result=7)
+    return Case(lambda: mortal.jobs.start(root), root, result=7)
 
 
 @operation()
 def start_a_tree_of_which_a_part_was_cancelled(living, mortal):
-    root = living.launcher.create(tree())
-    living.launcher.cancel(living.subs(root)[1])
-    return Case(lambda: mortal.launcher.start(root), root, SETTLED)
+    root = living.jobs.create(tree())
+    living.jobs.cancel(living.subs(root)[1])
+    return Case(lambda: mortal.jobs.start(root), root, SETTLED)
 
 
 def large(act):
@@ -206,7 +206,7 @@ def large(act):
     def act_so():
         with pytest.MonkeyPatch.context() as patch:
             for number in (
-                "jobs.launcher.AT_ONCE",
+                "jobs.dispatcher.AT_ONCE",
                 "jobs.dispatcher.HANDED_OVER",
                 "maintenance.outbox_relay.HANDED_OVER",
                 "store.writer._PLANTED",
@@ -220,65 +220,65 @@ def large(act):
 
 @operation()
 def start_a_large_tree(living, mortal):
-    root = living.launcher.create(tree())
-    return Case(large(lambda: mortal.launcher.start(root)), root, result=TREE_RESULT)
+    root = living.jobs.create(tree())
+    return Case(large(lambda: mortal.jobs.start(root)), root, result=TREE_RESULT)
 
 
 @operation()
 def submit_a_large_tree(living, mortal):
-    return Case(large(lambda: mortal.launcher.submit(tree())), None, COMPLETED, result=TREE_RESULT)
+    return Case(large(lambda: mortal.jobs.submit(tree())), None, COMPLETED, result=TREE_RESULT)
 
 
 @operation()
 def send_what_was_handed_over(living, mortal):
-    root = living.launcher.create(tree())
-    large(lambda: living.launcher.start(root))()
+    root = living.jobs.create(tree())
+    large(lambda: living.jobs.start(root))()
     leaves = [each for each, subs in living.queries.families(root).items() if not subs]
     return Case(lambda: Outbox(mortal.tracking).send_claimed(leaves), root, result=TREE_RESULT)
 
 
 @operation()
 def cancel_a_tree_that_was_handed_over(living, mortal):
-    root = living.launcher.create(tree())
-    large(lambda: living.launcher.start(root))()
-    return Case(large(lambda: mortal.launcher.cancel(root)), root, SETTLED)
+    root = living.jobs.create(tree())
+    large(lambda: living.jobs.start(root))()
+    return Case(large(lambda: mortal.jobs.cancel(root)), root, SETTLED)
 
 
 @operation()
 def submit_a_tree(living, mortal):
-    return Case(lambda: mortal.launcher.submit(tree()), None, COMPLETED | {"pending"}, result=TREE_RESULT)
+    return Case(lambda: mortal.jobs.submit(tree()), None, COMPLETED | {"pending"}, result=TREE_RESULT)
 
 
 @operation(**AWAY)
 def submit_a_tree_while_the_broker_is_away(living, mortal):
     def submit():
         with suppress(BrokerUnavailableError):
-            mortal.launcher.submit(tree())
+            mortal.jobs.submit(tree())
 
     return Case(submit, None, COMPLETED | MISSING | {"pending"}, result=TREE_RESULT)
 
 
 @operation()
 def cancel_a_tree_that_was_not_started(living, mortal):
-    root = living.launcher.create(tree())
-    return Case(lambda: mortal.launcher.cancel(root), root, {"cancelled", "failed"})
+    root = living.jobs.create(tree())
+    return Case(lambda: mortal.jobs.cancel(root), root, {"cancelled", "failed"})
 
 
 @operation()
 def cancel_a_tree_that_waits(living, mortal):
-    root = living.launcher.create(tree())
-    living.launcher.start(root)
-    return Case(lambda: mortal.launcher.cancel(root), root, SETTLED)
+    root = living.jobs.create(tree())
+    living.jobs.start(root)
+    return Case(lambda: mortal.jobs.cancel(root), root, SETTLED)
 
 
 @operation()
 def cancel_a_tree_of_which_a_lost_worker_runs_a_part(living, mortal):
-    root = living.launcher.create(tree())
-    living.launcher.start(root)
+    root = living.jobs.create(tree())
+    living.jobs.start(root)
     leaf = living.subs(living.subs(root)[0])[0]
     take(living, leaf)
     begin(living, leaf)
-    return Case(lambda: mortal.launcher.cancel(root), root, SETTLED)
+    return Case(lambda: mortal.jobs.cancel(root), root, SETTLED)
 
 
 @operation()
@@ -286,7 +286,7 @@ def retry_a_job(living, mortal):
     root = living.create("mended", {"name": OPEN, "value": 7})
     sent(living, root)
     end(living, root, Event.FAIL)
-    return Case(lambda: mortal.launcher.retry(root), root, result=7)
+    return Case(lambda: mortal.jobs.retry(root), root, result=7)
 
 
 RETRIED_RESULT = [[1, 2], 3]
@@ -309,13 +309,13 @@ def failed_tree(living):
 @operation()
 def retry_a_tree(living, mortal):
     root = failed_tree(living)
-    return Case(lambda: mortal.launcher.retry(root), root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
+    return Case(lambda: mortal.jobs.retry(root), root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
 
 
 @operation()
 def retry_a_large_tree(living, mortal):
     root = failed_tree(living)
-    return Case(large(lambda: mortal.launcher.retry(root)), root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
+    return Case(large(lambda: mortal.jobs.retry(root)), root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
 
 
 @operation(**AWAY)
@@ -324,7 +324,7 @@ def retry_a_tree_while_the_broker_is_away(living, mortal):
 
     def retry():
         with suppress(BrokerUnavailableError):
-            mortal.launcher.retry(root)
+            mortal.jobs.retry(root)
 
     return Case(retry, root, COMPLETED | {"failed"}, result=RETRIED_RESULT)
 
@@ -346,7 +346,7 @@ def failed_chain(living, *following):
 def retry_a_chain(living, mortal):
     first, second, last = failed_chain(living, living.signature("collect", "a"), living.signature("collect", "b"))
     whole = {"label": "b", "results": {"label": "a", "results": 1}}
-    return Case(lambda: mortal.launcher.retry(first), last, result=whole, others=[first, second], together=True)
+    return Case(lambda: mortal.jobs.retry(first), last, result=whole, others=[first, second], together=True)
 
 
 @operation()
@@ -363,13 +363,13 @@ def retry_a_chord_of_which_a_chain_has_failed(living, mortal):
     end(living, other, Event.COMPLETE, "2")
     assert living.job(last).status is Status.CANCELLED
     whole = [{"label": "a", "results": 1}, 2]
-    return Case(lambda: mortal.launcher.retry(root), root, COMPLETED | {"failed"}, whole, others=[first, last])
+    return Case(lambda: mortal.jobs.retry(root), root, COMPLETED | {"failed"}, whole, others=[first, last])
 
 
 @operation()
 def delete_a_tree(living, mortal):
     root = failed_tree(living)
-    return Case(lambda: mortal.launcher.delete(root), root, MISSING)
+    return Case(lambda: mortal.jobs.delete(root), root, MISSING)
 
 
 # -- in a worker ----------------------------------------------------------------------------------------------------
@@ -408,7 +408,7 @@ def run_a_job(living, mortal):
 def run_a_job_that_is_to_run_again_where_it_is_lost(living, mortal):
     root = living.launch("lost_once_rerun", {"how": "_exit"})
     alter(living.client, living.keys, root, {"relaunched": 0})
-    living.tracking.settlement.relaunch(root, run=1, reason="a second run returns")
+    living.tracking.relauncher.relaunch(root, run=1, reason="a second run returns")
     take(living, root)
     return Case(run_of(living, mortal, f"{root}~2"), root, COMPLETED, result="second run", begins=2)
 
@@ -430,7 +430,7 @@ def run_the_last_sub_job(living, mortal):
 def run_the_last_sub_job_of_a_parent_that_takes_failures(living, mortal):
     inner = job("collect", sub_jobs=[job("fail"), job("ok", {"value": 1})], failure_policy="continue")
     root = living.create("collect", sub_jobs=[inner], failure_policy="continue")
-    living.launcher.start(root)
+    living.jobs.start(root)
     (inner,) = living.subs(root)
     bad, last = living.subs(inner)
     perform = run_of(living, mortal, last)
@@ -441,7 +441,7 @@ def run_the_last_sub_job_of_a_parent_that_takes_failures(living, mortal):
 @operation()
 def run_the_last_sub_job_of_a_parent_that_is_retried(living, mortal):
     root = failed_tree(living)
-    living.launcher.retry(root)
+    living.jobs.retry(root)
     first, second = living.subs(root)
     last = f"{living.subs(first)[1]}~2"
     run_of(living, living, f"{second}~2")()
@@ -452,15 +452,15 @@ def run_the_last_sub_job_of_a_parent_that_is_retried(living, mortal):
 def run_the_first_sub_job_that_fails_fast(living, mortal):
     inner = job("collect", sub_jobs=[job("fail"), job("ok", {"value": 1})], failure_policy="fail_fast")
     root = living.create("collect", sub_jobs=[inner])
-    living.launcher.start(root)
+    living.jobs.start(root)
     (inner,) = living.subs(root)
     return Case(run_of(living, mortal, living.subs(inner)[0]), root, SETTLED)
 
 
 @operation()
 def run_a_sub_job_that_was_taken_for_lost(living, mortal):
-    root = living.launcher.create(tree())
-    living.launcher.start(root)
+    root = living.jobs.create(tree())
+    living.jobs.start(root)
     leaf = living.subs(living.subs(root)[0])[0]
     perform = run_of(living, mortal, leaf)
     begin(living, leaf)
@@ -478,7 +478,7 @@ def run_a_job_that_breaks_a_chain(living, mortal):
 @operation()
 def run_a_job_of_a_chain_that_is_retried(living, mortal):
     first, last = failed_chain(living, living.signature("collect", "a"))
-    living.launcher.retry(first)
+    living.jobs.retry(first)
     perform = run_of(living, mortal, task_id_of(first, 2))
     return Case(perform, last, SETTLED, result={"label": "a", "results": 1}, others=[first])
 
@@ -491,7 +491,7 @@ def run_the_last_sub_job_of_a_chord_in_a_chain_that_is_retried(living, mortal):
     (sub,) = living.subs(root)
     take(living, sub)
     end(living, sub, Event.FAIL)
-    living.launcher.retry(root)
+    living.jobs.retry(root)
     perform = run_of(living, mortal, task_id_of(sub, 2))
     whole = {"label": "b", "results": {"label": "a", "results": [1]}}
     return Case(perform, last, SETTLED, result=whole, others=[root, sub])
@@ -555,7 +555,7 @@ def settle_a_lost_sub_job_of_a_parent_that_takes_failures(living, mortal):
 
 @operation()
 def send_what_is_unconfirmed(living, mortal):
-    root = living.launcher.create(tree())
+    root = living.jobs.create(tree())
     families = list(living.queries.families(root))
     for each in families[:2]:
         living.tracking.store.apply(Event.ENQUEUE, each)
@@ -572,17 +572,17 @@ def send_what_is_unconfirmed(living, mortal):
 def relaunch_a_job(living, mortal):
     root = living.launch("ok", {"value": 7})
     take(living, root)
-    relaunch = mortal.tracking.settlement.relaunch
+    relaunch = mortal.tracking.relauncher.relaunch
     return Case(lambda: relaunch(root, run=1, reason="its message is gone"), root, result=7)
 
 
 @operation()
 def relaunch_a_sub_job(living, mortal):
-    root = living.launcher.create(tree())
-    living.launcher.start(root)
+    root = living.jobs.create(tree())
+    living.jobs.start(root)
     leaf = living.subs(living.subs(root)[0])[0]
     take(living, leaf)
-    relaunch = mortal.tracking.settlement.relaunch
+    relaunch = mortal.tracking.relauncher.relaunch
     return Case(lambda: relaunch(leaf, run=1, reason="its message is gone"), root, result=TREE_RESULT)
 
 
@@ -613,7 +613,7 @@ def sent(project, root):
 def begin(project, job_id):
     """Begin a job on a worker that has no lease."""
     store, fields = project.tracking.store, {"lease": "gone", "worker": "gone@test"}
-    project.tracking.settlement.follow(job_id, store.apply(Event.START, job_id, run=1, attempt=0, fields=fields))
+    project.tracking.propagation.propagate(job_id, store.apply(Event.START, job_id, run=1, attempt=0, fields=fields))
 
 
 def end(project, job_id, event, result=None):
@@ -621,7 +621,7 @@ def end(project, job_id, event, result=None):
     store = project.tracking.store
     store.apply(Event.START, job_id, run=1, attempt=0)
     change = store.apply(event, job_id, run=1, attempt=0, data={"result": result} if result else {})
-    project.tracking.settlement.follow(job_id, change)
+    project.tracking.propagation.propagate(job_id, change)
 
 
 def take(project, task_id):

@@ -348,7 +348,7 @@ def test_a_job_that_is_run_again_keeps_its_sender_and_is_one_to_what_it_sends(pr
     result = chain(sig("ok", gate), project.app.signature("sends_then_fails")).apply_async()
     project.expect(result.id, Status.FAILED, "FAILURE", [])
     project.diary.open_gate(gate)
-    project.launcher.retry(result.id)
+    project.jobs.retry(result.id)
     job = project.expect(result.id, Status.COMPLETED, "SUCCESS", [])
     assert (job.run, job.sent_by) == (2, result.parent.id)
     assert len(sent_by(project, result.id)) == 2

@@ -40,7 +40,7 @@ def test_a_tree_of_jobs_whose_sub_job_fails_is_failed_and_its_retry_completes_it
     )
     pooled.expect_status(parent, Status.FAILED)
     pooled.diary.open_gate(gate)
-    pooled.launcher.retry(parent)
+    pooled.jobs.retry(parent)
     assert pooled.expect(parent, Status.COMPLETED, "SUCCESS", RAN).result == [1, 2]
 
 
@@ -81,7 +81,7 @@ def test_jobs_that_run_at_the_same_time_in_one_process_each_keep_their_own(own_p
 def test_a_running_task_that_looks_stops_when_it_is_cancelled(pooled, request):
     pooled.announce()
     job_id, _ = hold(pooled, "hold_and_look", request)
-    pooled.launcher.cancel(job_id, reason="no longer wanted")
+    pooled.jobs.cancel(job_id, reason="no longer wanted")
     done = pooled.expect(job_id, Status.CANCELLED, "REVOKED", ["began", "stopped"])
     assert done.reason == "no longer wanted"
 
@@ -89,7 +89,7 @@ def test_a_running_task_that_looks_stops_when_it_is_cancelled(pooled, request):
 def test_a_running_task_is_killed_where_the_pool_can_and_where_not_the_job_says_so(pooled, request):
     (pool,) = {lease.pool for lease in pooled.leases.live()}
     job_id, gate = hold(pooled, "hold", request)
-    pooled.launcher.cancel(job_id, reason="too late", terminate=True)
+    pooled.jobs.cancel(job_id, reason="too late", terminate=True)
     if pool in {"prefork", "gevent"}:
         assert pooled.expect(job_id, Status.CANCELLED, "REVOKED", ["began"]).reason == "too late, with terminate"
         return

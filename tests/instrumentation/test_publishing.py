@@ -60,7 +60,7 @@ def test_what_could_not_be_published_can_be_published_later_under_the_same_id(ow
     assert stored(own_project) == 0
     header[0].args = (0,)
     parent = chord(header, body, app=own_project.app).apply_async().id
-    own_project.launcher.empty_trash()
+    own_project.jobs.empty_trash()
     assert len(own_project.queries.tree(parent).sub_jobs) == 2
 
 
@@ -109,6 +109,6 @@ def test_a_job_whose_broker_does_not_answer_is_as_it_was_before_it_was_started(u
     unplugged.announce()
     tree = unplugged.create("collect", sub_jobs=[job("ok"), job("collect", sub_jobs=[job("ok")])])
     with pytest.raises(BrokerUnavailableError):
-        unplugged.launcher.start(tree)
+        unplugged.jobs.start(tree)
     for job_id in unplugged.queries.families(tree):
         assert unplugged.expect(job_id, Status.PENDING, "PENDING", []).run == 0

@@ -54,7 +54,7 @@ def test_a_settled_job_whose_id_is_sent_again_runs_again(project):
     project.send("flaky", 1, 1, task_id=one)  # a whole second, for a quorum queue
     assert settled(project, one, Status.COMPLETED, 3).attempt == 1
     assert project.did(one) == ["began", *RAN, "began attempt 0", "began attempt 1", "returned"]
-    project.launcher.retry(two)
+    project.jobs.retry(two)
     settled(project, two, Status.FAILED, 3)
     project.send("ok", 4, task_id=two)
     assert settled(project, two, Status.COMPLETED, 4).result == 4

@@ -18,7 +18,7 @@ each_single = pytest.mark.parametrize("single", BROKERS, indirect=True)
 def test_what_nobody_consumes_never_begins_when_somebody_does(project, other_queue):
     job_id = project.send("ok", queue=other_queue)
     project.expect(job_id, Status.PENDING, "PENDING", [])
-    project.launcher.cancel(job_id)
+    project.jobs.cancel(job_id)
     after = project.send("ok", queue=other_queue)
     project.consume(other_queue)
     project.expect(after, Status.COMPLETED, "SUCCESS", RAN)
@@ -33,8 +33,8 @@ def test_what_a_worker_has_fetched_never_begins_and_a_retry_of_it_runs_once(sing
     waiting, again = single.launch("ok"), single.launch("ok")
     single.expect_reserved(waiting)
     for each in (waiting, again):
-        single.launcher.cancel(each)
-    single.launcher.retry(again)
+        single.jobs.cancel(each)
+    single.jobs.retry(again)
     assert single.expect_status(waiting, Status.CANCELLED)
     single.diary.open_gate(gate)
     single.expect(again, Status.COMPLETED, "SUCCESS", RAN)
@@ -47,9 +47,9 @@ def test_what_waits_for_its_eta_never_begins_and_a_retry_of_it_does_not_wait(pro
     waiting, again = (project.send("ok", countdown=COUNTDOWN_S) for _ in range(2))
     for each in (waiting, again):
         assert project.expect(each, Status.PENDING, "PENDING", []).not_before is not None
-        project.launcher.cancel(each)
+        project.jobs.cancel(each)
         assert project.job(each).status is Status.CANCELLED
-    project.launcher.retry(again)
+    project.jobs.retry(again)
     assert project.expect(again, Status.COMPLETED, "SUCCESS", RAN).run == 2
     # The worker says so when the ETA comes, and not before.
     eventually(lambda: project.state(again, run=1) == "REVOKED")
@@ -62,7 +62,7 @@ def test_what_waits_for_its_eta_never_begins_and_a_retry_of_it_does_not_wait(pro
 def test_what_waits_for_its_next_attempt_has_no_more_of_them(project):
     job_id = project.launch("flaky", {"failures": 1, "countdown": COUNTDOWN_S})
     project.expect(job_id, Status.RETRYING, "RETRY", ["began attempt 0"])
-    project.launcher.cancel(job_id)
+    project.jobs.cancel(job_id)
     assert project.job(job_id).status is Status.CANCELLED
     project.expect(job_id, Status.CANCELLED, "REVOKED", ["began attempt 0"])
 
@@ -76,7 +76,7 @@ def test_a_parent_whose_own_task_waits_never_begins(single):
     single.diary.open_gate(first)
     single.expect(blocker, Status.RUNNING, "STARTED", ["began"])
     single.expect_reserved(root)
-    single.launcher.cancel(root)
+    single.jobs.cancel(root)
     single.expect_status(root, Status.CANCELLED)
     single.diary.open_gate(second)
     single.expect(single.launch("ok"), Status.COMPLETED, "SUCCESS", RAN)
@@ -88,7 +88,7 @@ def test_a_parent_whose_own_task_waits_never_begins(single):
 def test_a_running_task_stops_when_it_looks(project):
     job_id = project.launch("hold_and_look", {"gate": "never opened"})
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
-    project.launcher.cancel(job_id)
+    project.jobs.cancel(job_id)
     project.expect(job_id, Status.CANCELLED, "REVOKED", ["began", "stopped"])
 
 
@@ -103,7 +103,7 @@ def test_a_worker_that_comes_after_the_one_that_heard_the_revoke_does_not_begin_
             project.expect(blocker, Status.RUNNING, "STARTED", ["began"])
             fetched = project.launch("ok")
             project.expect_reserved(fetched)
-            project.launcher.cancel(fetched)
+            project.jobs.cancel(fetched)
             first.kill()
             first.wait_for_exit()
         with project.worker():
@@ -114,7 +114,7 @@ def test_of_a_cancel_and_an_end_at_the_same_moment_one_wins_and_both_can_be_seen
     gate = f"{project.name}-{request.node.name}"
     job_id = project.launch("hold", {"gate": gate})
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
-    project.launcher.cancel(job_id, reason="no longer wanted")
+    project.jobs.cancel(job_id, reason="no longer wanted")
     project.diary.open_gate(gate)
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert [entry.step for entry in project.queries.history(job_id)][-2:] == ["cancel_requested", "completed"]
@@ -141,13 +141,13 @@ def test_a_task_that_is_killed_when_its_result_is_stored_has_completed(single):
     job_id = single.launch("hold", {"gate": f"{single.name} stored"})
     single.expect(job_id, Status.RUNNING, "STARTED", ["began"])
     single.app.backend.store_result(job_id, 5, "SUCCESS")  # as its process does, just before it would tell us
-    single.launcher.cancel(job_id, terminate=True)
+    single.jobs.cancel(job_id, terminate=True)
     assert single.expect_status(job_id, Status.COMPLETED).result == 5
 
 
 def test_a_task_that_is_killed_is_cancelled_as_the_result_backend_confirms(single):
     job_id = single.launch("hold", {"gate": f"{single.name} killed"})
     single.expect(job_id, Status.RUNNING, "STARTED", ["began"])
-    single.launcher.cancel(job_id, terminate=True)
+    single.jobs.cancel(job_id, terminate=True)
     single.expect(job_id, Status.CANCELLED, "REVOKED", ["began"])
     eventually(lambda: not single.queries.history(job_id)[-1].presumed)

@@ -59,10 +59,10 @@ def stopped(project, failed, *after, before=()):
 def test_a_chain_goes_on_from_the_job_that_has_failed(project, sig, gate):
     first, second, last = broken(project, sig, gate)
     with pytest.raises(IllegalTransitionError, match=f"the job before it in its chain, {second}, did not complete"):
-        project.launcher.retry(last)
+        project.jobs.retry(last)
     assert (project.job(last).run, project.did(last)) == (1, [])
     project.diary.open_gate(gate)
-    assert project.launcher.retry(second) == second
+    assert project.jobs.retry(second) == second
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.run) == ("thumbs:doc.pdf@50", 2)
     assert project.expect(second, Status.COMPLETED, "SUCCESS", RAN).result == "doc.pdf@50"
@@ -72,11 +72,11 @@ def test_a_chain_goes_on_from_the_job_that_has_failed(project, sig, gate):
 
 def test_a_chain_goes_on_from_any_of_its_jobs_where_that_is_asked_for(project, sig, gate):
     _, second, last = broken(project, sig, gate)
-    assert project.launcher.retry(last, from_failed=True) == second
+    assert project.jobs.retry(last, from_failed=True) == second
     project.expect_did(second, "began", run=2)
     stopped(project, second, last)
     project.diary.open_gate(gate)
-    assert project.launcher.retry(last, from_failed=True) == second
+    assert project.jobs.retry(last, from_failed=True) == second
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.run) == ("thumbs:doc.pdf@50", 3)
 
@@ -89,7 +89,7 @@ def test_of_several_retries_of_a_chain_at_once_one_wins(project, sig, gate):
     def retry(job_id):
         start.wait()
         with contextlib.suppress(IllegalTransitionError):
-            retried.append(project.launcher.retry(job_id, from_failed=True))
+            retried.append(project.jobs.retry(job_id, from_failed=True))
 
     threads = [threading.Thread(target=retry, args=[each]) for each in (second, last, second, last)]
     for thread in threads:
@@ -107,11 +107,11 @@ def test_what_waits_for_the_job_before_it_says_so_and_is_not_retried_twice(proje
     first, second, last = ids_of(result)
     stopped(project, first, second, last)
     project.diary.open_gate(gate)
-    project.launcher.retry(first)
+    project.jobs.retry(first)
     project.expect(second, Status.RUNNING, "STARTED", ["began"])
     for from_failed in (False, True):
         with pytest.raises(IllegalTransitionError, match=f"it waits for the job before it in its chain, {second}"):
-            project.launcher.retry(last, from_failed=from_failed)
+            project.jobs.retry(last, from_failed=from_failed)
     project.diary.open_gate(held)
     project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     assert [project.job(each).run for each in (first, second, last)] == [2, 2, 2]
@@ -125,7 +125,7 @@ def test_a_link_that_was_sent_gets_what_it_had_got_and_the_rest_runs(project, si
     stopped(project, third, last, before=before)
     assert project.job(third).args == ["in:doc.pdf", 50, gate]
     project.diary.open_gate(gate)
-    project.launcher.retry(third)
+    project.jobs.retry(third)
     assert project.expect(last, Status.COMPLETED, "SUCCESS", RAN).result == "thumbs:in:doc.pdf@50"
 
 
@@ -135,7 +135,7 @@ def test_an_immutable_link_gets_no_result(project, sig, gate):
     first, second, last = ids_of(result)
     stopped(project, first, second, last)
     project.diary.open_gate(gate)
-    project.launcher.retry(first)
+    project.jobs.retry(first)
     assert project.expect(last, Status.COMPLETED, "SUCCESS", RAN).result == {"label": "all", "results": 2}
     assert project.job(second).args == [2]
 
@@ -147,7 +147,7 @@ def test_a_chain_in_a_group_goes_on(project, sig, gate):
     first = project.job(last).sent_by
     stopped(project, first, last)
     project.diary.open_gate(gate)
-    project.launcher.retry(first)
+    project.jobs.retry(first)
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.group_id) == ({"label": "end", "results": 1}, result.id)
 
@@ -157,7 +157,7 @@ def test_a_group_at_the_end_of_a_chain_is_sent_anew(project, sig, gate):
     first = chain(*steps).apply_async().parent.id
     stopped(project, first)
     project.diary.open_gate(gate)
-    project.launcher.retry(first)
+    project.jobs.retry(first)
     project.expect_status(first, Status.COMPLETED)
     sent = eventually_sent(project, first, 2)
     project.expect_settled(*(each.id for each in sent))
@@ -187,9 +187,9 @@ def test_a_chain_in_the_header_of_a_chord_goes_on_and_the_body_gets_its_results(
     first = project.job(last).sent_by
     stopped(project, first, last)
     with pytest.raises(IllegalTransitionError, match=f"its parent {parent} has ended too"):
-        project.launcher.retry(first)
+        project.jobs.retry(first)
     project.diary.open_gate(gate)
-    project.launcher.retry(parent)
+    project.jobs.retry(parent)
     done = project.expect(parent, Status.COMPLETED, "SUCCESS", RAN)
     assert done.result == [{"label": "end", "results": 1}, 2]
     assert [project.job(each).run for each in (first, last, other, parent)] == [2, 2, 1, 2]
@@ -203,7 +203,7 @@ def test_a_chain_in_the_header_of_a_chord_goes_on_while_the_chord_waits(project,
     first = project.job(last).sent_by
     stopped(project, first, last)
     project.diary.open_gate(gate)
-    assert project.launcher.retry(last, from_failed=True) == first
+    assert project.jobs.retry(last, from_failed=True) == first
     project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     project.diary.open_gate(held)
     done = project.expect(parent, Status.COMPLETED, "SUCCESS", RAN)
@@ -220,7 +220,7 @@ def test_a_chain_of_chords_goes_on_from_its_first_job(project, sig, gate):
     first = project.job(x).sent_by
     stopped(project, first, x, y, last)
     project.diary.open_gate(gate)
-    project.launcher.retry(first)
+    project.jobs.retry(first)
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     in_x = {"label": "x", "results": [{"label": "a", "results": 1}, {"label": "b", "results": 1}]}
     in_y = {"label": "y", "results": [{"label": "a", "results": in_x}, {"label": "b", "results": in_x}]}
@@ -237,7 +237,7 @@ def test_a_chain_goes_on_behind_a_chord_of_which_a_sub_job_has_failed(project, s
     x = project.job(y).sent_by
     stopped(project, x, y, last, before=[ids_of(result)[0]])
     project.diary.open_gate(gate)
-    assert project.launcher.retry(last, from_failed=True) == x
+    assert project.jobs.retry(last, from_failed=True) == x
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     inner = {"label": "x", "results": ["a:doc.pdf", "doc.pdf@50"]}
     assert done.result == {"label": "end", "results": {"label": "y", "results": inner}}
@@ -262,7 +262,7 @@ def test_a_chord_in_a_chain_in_a_chord_in_a_chain_goes_on(project, sig, gate):
     stopped(project, first, a)
     stopped(project, b, c)
     project.diary.open_gate(gate)
-    assert project.launcher.retry(last, from_failed=True) == d
+    assert project.jobs.retry(last, from_failed=True) == d
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     expected = 1
     for name, other in (("a", 2), ("b", None), ("c", 3), ("d", None), ("e", None), ("f", None)):
@@ -279,7 +279,7 @@ def test_a_chain_behind_the_body_of_a_chord_goes_on(project, sig, gate):
     second = project.job(last).sent_by
     stopped(project, second, last, before=[project.job(second).sent_by])
     project.diary.open_gate(gate)
-    project.launcher.retry(second)
+    project.jobs.retry(second)
     done = project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
     assert done.result == "thumbs:{'label': 'x', 'results': [1, 2]}@50"
 
@@ -292,7 +292,7 @@ def test_what_a_job_calls_at_its_end_is_called_after_a_retry_too(project, sig, g
     stopped(project, job_id.id)
     project.expect_status(errback, Status.COMPLETED)
     project.diary.open_gate(gate)
-    project.launcher.retry(job_id.id)
+    project.jobs.retry(job_id.id)
     project.expect_status(job_id.id, Status.COMPLETED)
     done = project.expect(link, Status.COMPLETED, "SUCCESS", RAN)
     assert done.result == {"label": "linked", "results": 1}
@@ -302,7 +302,7 @@ def test_a_job_whose_links_are_not_stored_is_not_retried_without_them(project, s
     job_id = sig("mended_and_kept", gate).set(link=sig("add", 1)).apply_async().id
     stopped(project, job_id)
     with pytest.raises(ArgumentsGoneError, match="link_error"):
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
     assert project.job(job_id).run == 1
 
 
@@ -311,12 +311,12 @@ def test_what_follows_is_named_where_it_is_not_stored(project, sig, gate):
     first, second, last = ids_of(result)
     stopped(project, first, second, last)
     with pytest.raises(ArgumentsGoneError, match=f"{second} .declare its task add "):
-        project.launcher.retry(last, from_failed=True)
+        project.jobs.retry(last, from_failed=True)
     untracked_end = chain(sig("mended_and_kept", gate, 1), group([sig("add", 1), sig("add", 2)], app=project.app))
     alone = untracked_end.apply_async().parent.id
     stopped(project, alone)
     with pytest.raises(ArgumentsGoneError, match="what follows it in its chain is not stored"):
-        project.launcher.retry(alone)
+        project.jobs.retry(alone)
     assert [project.job(each).run for each in (first, second, last, alone)] == [1, 1, 1, 1]
 
 
@@ -327,16 +327,16 @@ def test_the_result_of_the_job_before_is_that_of_celery_s_backend_where_only_tha
         result = chain(sig("hold", held, large), sig("resize", 50), sig("keep", "thumbs")).apply_async()
         first, second, last = ids_of(result)
         project.expect_did(first, "began")
-        project.launcher.cancel(second)
+        project.jobs.cancel(second)
         project.expect_status(last, Status.CANCELLED)
         project.diary.open_gate(held)
         assert project.expect_status(first, Status.COMPLETED).result_omitted_bytes > 70_000
         if is_there:
-            project.launcher.retry(second)
+            project.jobs.retry(second)
             project.expect(last, Status.COMPLETED, "SUCCESS", RAN)
             assert project.app.AsyncResult(f"{last}~2").result == f"thumbs:{large}@50"
             continue
         project.app.AsyncResult(first).forget()
         with pytest.raises(ResultGoneError, match=first):
-            project.launcher.retry(second)
+            project.jobs.retry(second)
         assert project.job(second).run == 1

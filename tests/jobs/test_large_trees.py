@@ -14,7 +14,8 @@ from jobtracker.core.job import job_and_run_of
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.jobs.dispatcher import AT_ONCE, SEND
+from jobtracker.jobs.dispatcher import AT_ONCE
+from jobtracker.jobs.signatures import SEND
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import Outbox
 from jobtracker.schemas.explanation import Code
@@ -31,7 +32,7 @@ def family(project, subs, **fields):
 @pytest.fixture
 def small(monkeypatch):
     """Two jobs are many."""
-    for number in ("jobs.launcher.AT_ONCE", "jobs.dispatcher.HANDED_OVER", "maintenance.outbox_relay.HANDED_OVER"):
+    for number in ("jobs.dispatcher.AT_ONCE", "jobs.dispatcher.HANDED_OVER", "maintenance.outbox_relay.HANDED_OVER"):
         monkeypatch.setattr(f"jobtracker.{number}", 2)
 
 
@@ -54,7 +55,7 @@ def test_a_large_tree_is_sent_by_workers_and_runs_once(project):
     width = AT_ONCE // 2 + 5
     inner = job("collect", sub_jobs=[job("ok", {"value": n}) for n in range(width)])
     root = project.create("collect", sub_jobs=[inner, job("ok", {"value": -1}), inner])
-    project.launcher.start(root)
+    project.jobs.start(root)
     first, single, last = project.subs(root)
     below = list(range(width))
     done = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
@@ -69,7 +70,7 @@ def test_who_sends_a_large_tree_is_no_job(own_project, small):
     own_project.announce()
     root, *_ = family(own_project, 3)
     with own_project.worker():
-        own_project.launcher.start(root)
+        own_project.jobs.start(root)
         own_project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
         assert SEND not in own_project.tracking.registry.all(fresh=True)
         assert {count.job_type for count in own_project.queries.counts()} == {"collect", "ok"}
@@ -78,7 +79,7 @@ def test_who_sends_a_large_tree_is_no_job(own_project, small):
 def test_what_was_handed_over_is_sent_by_the_reaper_where_no_worker_does(own_project, small):
     own_project.announce()
     root, *subs = family(own_project, 5)
-    own_project.launcher.start(root)
+    own_project.jobs.start(root)
     assert unsent(own_project) == sorted(subs, key=unsent(own_project).index)
     purge(own_project)
     outbox = Outbox(own_project.tracking)
@@ -94,7 +95,7 @@ def test_what_was_handed_over_is_sent_by_the_reaper_where_no_worker_does(own_pro
 def test_what_is_handed_over_twice_is_sent_once(own_project, small):
     own_project.announce()
     root, *subs = family(own_project, 40)
-    own_project.launcher.start(root)
+    own_project.jobs.start(root)
     purge(own_project)
     sent = []
     senders = [
@@ -114,8 +115,8 @@ def test_what_is_handed_over_twice_is_sent_once(own_project, small):
 def test_of_a_tree_that_is_cancelled_before_it_is_sent_nothing_runs(own_project, small):
     own_project.announce()
     root, *subs = ids = family(own_project, 5)
-    own_project.launcher.start(root)
-    own_project.launcher.cancel(root)
+    own_project.jobs.start(root)
+    own_project.jobs.cancel(root)
     assert Outbox(own_project.tracking).send_claimed(subs[:2]) == 0
     with own_project.worker():
         eventually(lambda: not own_project.client.exists(own_project.keys("unsent")))
@@ -128,7 +129,7 @@ def test_of_a_tree_that_is_cancelled_before_it_is_sent_nothing_runs(own_project,
 def test_what_is_left_of_a_tree_whose_canceller_died_is_cancelled_not_sent(own_project, small):
     own_project.announce()
     root, *subs = family(own_project, 3)
-    own_project.launcher.start(root)
+    own_project.jobs.start(root)
     own_project.tracking.store.apply("cancel", root)
     assert Outbox(own_project.tracking).send_claimed(subs) == 0
     assert {own_project.job(each).status for each in subs} == {Status.CANCELLED}
@@ -137,9 +138,9 @@ def test_what_is_left_of_a_tree_whose_canceller_died_is_cancelled_not_sent(own_p
 def test_a_large_tree_that_was_deleted_before_it_was_sent_leaves_nothing(own_project, small):
     own_project.announce()
     root, *subs = family(own_project, 3)
-    own_project.launcher.start(root)
-    own_project.launcher.cancel(root)
-    own_project.launcher.delete(root)
+    own_project.jobs.start(root)
+    own_project.jobs.cancel(root)
+    own_project.jobs.delete(root)
     assert Outbox(own_project.tracking).send_claimed(subs) == 0
     assert not own_project.client.exists(own_project.keys("unsent"), own_project.keys("unconfirmed"))
 
@@ -150,7 +151,7 @@ def test_a_large_tree_whose_broker_is_away_is_as_it_was(redis_server, worker_log
         project.announce()
         ids = family(project, 5)
         with pytest.raises(BrokerUnavailableError):
-            project.launcher.start(ids[0])
+            project.jobs.start(ids[0])
         assert {(project.job(each).status, project.job(each).run) for each in ids} == {(Status.PENDING, 0)}
         assert Outbox(project.tracking).send_claimed(ids) == 0
         assert not project.client.exists(project.keys("unconfirmed"))
@@ -166,7 +167,7 @@ def test_what_a_broker_that_goes_away_may_have_taken_is_sent_again_and_runs_once
     ):
         project.announce()
         root, *subs = family(project, 6)
-        project.launcher.start(root)
+        project.jobs.start(root)
         purge(project)
         relay.loses = subs[2].encode()
         Outbox(project.tracking).send_claimed(subs)
@@ -187,7 +188,7 @@ def test_what_a_broker_that_goes_away_may_have_taken_is_sent_again_and_runs_once
 def test_what_redis_does_not_take_has_failed(own_project, small):
     own_project.announce()
     root, *subs = ids = family(own_project, 3)
-    own_project.launcher.start(root)
+    own_project.jobs.start(root)
     purge(own_project)
     queue = f"{own_project.name}:{own_project.queue}\x06\x166"  # as kombu names it, of normal priority
     with Redis.from_url(own_project.settings.broker_url) as broker:
@@ -202,7 +203,7 @@ def test_what_redis_does_not_take_has_failed(own_project, small):
 def test_it_is_explained_what_a_job_waits_for_that_a_worker_is_to_send(own_project, small):
     own_project.announce()
     root, *subs = family(own_project, 3)
-    own_project.launcher.start(root)
+    own_project.jobs.start(root)
     explainer = Explainer(own_project.tracking, Inspector(own_project.tracking))
     found = explainer.explain(subs[0])
     assert found.code is Code.BEING_SENT
@@ -216,10 +217,10 @@ def test_a_large_tree_is_retried_by_workers_too(project, small, request):
     gate = request.node.name
     subs = [job("mended", {"name": gate, "value": n}) for n in range(5)]
     root = project.create("collect", sub_jobs=subs)
-    project.launcher.start(root)
+    project.jobs.start(root)
     project.expect_settled(root, *project.subs(root))
     project.diary.open_gate(gate)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2, 3, 4]
     assert {project.job(each).run for each in project.subs(root)} == {2}
 
@@ -227,7 +228,7 @@ def test_a_large_tree_is_retried_by_workers_too(project, small, request):
 def test_a_job_that_can_not_be_sent_has_failed_and_the_others_run(own_project, small):
     own_project.announce()
     root, *subs = family(own_project, 3, failure_policy="continue")
-    own_project.launcher.start(root)
+    own_project.jobs.start(root)
     alter(own_project.client, own_project.keys, subs[1], {"masked": '["value"]'})
     with own_project.worker():
         done = own_project.expect(root, Status.COMPLETED, "SUCCESS", RAN)

@@ -1,4 +1,4 @@
-"""Jobs and trees that are sent through the launcher: how they run, and how they are called off."""
+"""Jobs and trees that are sent by the service: how they run, and how they are called off."""
 
 import pytest
 from support.sample_jobs import create_parent
@@ -7,6 +7,7 @@ from support.workers_under_test import eventually, every_broker, job
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
+from jobtracker.jobs.tree_sender import changed_places
 from jobtracker.schemas.requests import JobUpdate
 
 pytestmark = pytest.mark.thorough
@@ -28,7 +29,7 @@ def test_a_job_waits_until_it_is_started(project):
     job_id = project.create("ok", {"value": 7}, name="Seven", tags=["a"], priority="high")
     created = project.expect(job_id, Status.PENDING, "PENDING", [])
     assert (created.run, created.queued_at, created.task_id) == (0, None, None)
-    project.launcher.start(job_id)
+    project.jobs.start(job_id)
     done = project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.name, done.tags, done.priority) == (7, "Seven", ["a"], "high")
     assert (done.run, done.task_id, done.queue) == (1, job_id, project.queue)
@@ -41,8 +42,8 @@ def test_a_parent_gets_the_results_of_its_sub_jobs_in_order_however_deep_they_ne
             return job("ok", {"value": value})
         return job("collect", {"label": f"{depth}.{value}"}, sub_jobs=[level(depth - 1, n) for n in range(2)])
 
-    root = project.launcher.create(level(3, 0))
-    project.launcher.start(root)
+    root = project.jobs.create(level(3, 0))
+    project.jobs.start(root)
     pairs = [{"label": f"1.{n}", "results": [0, 1]} for n in range(2)]
     halves = [{"label": f"2.{n}", "results": pairs} for n in range(2)]
     done = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
@@ -54,23 +55,23 @@ def test_a_parent_gets_the_results_of_its_sub_jobs_in_order_however_deep_they_ne
 def test_a_job_is_started_once(project, gate):
     job_id = project.launch("hold", {"gate": gate})
     with pytest.raises(IllegalTransitionError, match="started already"):
-        project.launcher.start(job_id)
+        project.jobs.start(job_id)
     project.diary.open_gate(gate)
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     with pytest.raises(IllegalTransitionError, match="retry"):
-        project.launcher.start(job_id)
+        project.jobs.start(job_id)
 
 
 def test_a_sub_job_is_started_by_its_parent_only(project):
     root = project.create("collect", sub_jobs=[job("ok")])
     (sub,) = project.subs(root)
     with pytest.raises(IllegalTransitionError, match="start its parent"):
-        project.launcher.start(sub)
+        project.jobs.start(sub)
     project.expect(sub, Status.PENDING, "PENDING", [])
 
 
 def test_a_job_that_is_not_there_can_not_be_started(project):
-    for action in (project.launcher.start, project.launcher.cancel, project.launcher.retry, project.launcher.delete):
+    for action in (project.jobs.start, project.jobs.cancel, project.jobs.retry, project.jobs.delete):
         with pytest.raises(JobNotFoundError):
             action("nobody")
 
@@ -167,18 +168,18 @@ def test_a_tree_fails_up_to_its_root(project):
 
 def test_a_tree_that_is_cancelled_before_it_is_started_can_not_be_started(project):
     root = project.create("collect", sub_jobs=[job("ok"), job("ok")])
-    project.launcher.cancel(root, reason="changed my mind")
+    project.jobs.cancel(root, reason="changed my mind")
     for each in project.queries.families(root):
         assert project.expect(each, Status.CANCELLED, "PENDING", []).reason == "changed my mind"
     with pytest.raises(IllegalTransitionError):
-        project.launcher.start(root)
+        project.jobs.start(root)
 
 
 def test_a_tree_that_is_cancelled_while_it_is_queued_never_runs(single):
     blocker = single.send("hold", "queued tree")
     single.expect(blocker, Status.RUNNING, "STARTED", ["began"])
     root = single.launch("collect", sub_jobs=[job("ok"), job("collect", sub_jobs=[job("ok")])])
-    single.launcher.cancel(root)
+    single.jobs.cancel(root)
     for each in single.queries.families(root):
         single.expect_status(each, Status.CANCELLED)
     single.diary.open_gate("queued tree")
@@ -190,8 +191,8 @@ def test_a_worker_that_starts_after_the_cancel_does_not_run_it_either(own_projec
     own_project.announce()
     root = own_project.launch("collect", sub_jobs=[job("ok"), job("ok")])
     alone = own_project.launch("ok")
-    own_project.launcher.cancel(root)
-    own_project.launcher.cancel(alone)
+    own_project.jobs.cancel(root)
+    own_project.jobs.cancel(alone)
     with own_project.worker():
         for each in [alone, *own_project.subs(root)]:
             own_project.expect(each, Status.CANCELLED, "REVOKED", [])
@@ -205,7 +206,7 @@ def test_a_tree_that_is_cancelled_while_sub_jobs_run_stops_when_they_have(projec
     for each in project.subs(inner):
         project.expect(each, Status.RUNNING, "STARTED", ["began"])
     project.expect(done, Status.COMPLETED, "SUCCESS", RAN)
-    project.launcher.cancel(root)
+    project.jobs.cancel(root)
     assert project.job(root).cancel_requested_at is not None
     for each in project.subs(inner):
         project.expect(each, Status.CANCELLED, "REVOKED", ["began", "stopped"])
@@ -217,14 +218,14 @@ def test_a_tree_that_is_cancelled_while_sub_jobs_run_stops_when_they_have(projec
 def test_a_parent_whose_own_task_runs_is_cancelled_when_it_looks(project):
     root = project.launch("hold_and_look_as_parent", {"gate": "never opened"}, sub_jobs=[job("ok")])
     project.expect(root, Status.RUNNING, "STARTED", ["began"])
-    project.launcher.cancel(root)
+    project.jobs.cancel(root)
     project.expect(root, Status.CANCELLED, "REVOKED", ["began", "stopped"])
 
 
 def test_a_task_that_does_not_look_completes_in_spite_of_the_cancel(project, gate):
     job_id = project.launch("hold", {"gate": gate})
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
-    project.launcher.cancel(job_id)
+    project.jobs.cancel(job_id)
     assert project.job(job_id).status is Status.RUNNING
     project.diary.open_gate(gate)
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
@@ -236,7 +237,7 @@ def test_termination_kills_what_runs(project):
     root = project.launch("collect", sub_jobs=[held, held])
     for each in project.subs(root):
         project.expect(each, Status.RUNNING, "STARTED", ["began"])
-    project.launcher.cancel(root, terminate=True)
+    project.jobs.cancel(root, terminate=True)
     for each in project.subs(root):
         project.expect(each, Status.CANCELLED, "REVOKED", ["began"])
     project.expect_status(root, Status.CANCELLED)
@@ -247,7 +248,7 @@ def test_one_sub_job_that_is_cancelled_fails_its_parent(project, gate):
     root = project.launch("collect", sub_jobs=[looking, job("ok")])
     sub = project.subs(root)[0]
     project.expect(sub, Status.RUNNING, "STARTED", ["began"])
-    project.launcher.cancel(sub, reason="not this one")
+    project.jobs.cancel(sub, reason="not this one")
     project.expect(sub, Status.CANCELLED, "REVOKED", ["began", "stopped"])
     project.expect_status(root, Status.FAILED)
     eventually(lambda: "cancelled" in project.job(root).error.message)
@@ -257,10 +258,10 @@ def test_what_has_ended_can_not_be_cancelled_and_what_is_cancelled_stays_so(proj
     done = project.launch("ok")
     project.expect(done, Status.COMPLETED, "SUCCESS", RAN)
     with pytest.raises(IllegalTransitionError, match="has ended"):
-        project.launcher.cancel(done)
+        project.jobs.cancel(done)
     cancelled = project.create("ok")
-    project.launcher.cancel(cancelled, reason="first")
-    project.launcher.cancel(cancelled, reason="second")
+    project.jobs.cancel(cancelled, reason="first")
+    project.jobs.cancel(cancelled, reason="second")
     assert project.job(cancelled).reason == "first"
 
 
@@ -271,33 +272,33 @@ def test_a_tree_is_deleted_whole_once_it_has_ended(project, gate):
     root = project.launch("collect", sub_jobs=[job("hold", {"gate": gate}), job("ok")])
     everything = list(project.queries.families(root))
     with pytest.raises(IllegalTransitionError, match="Cancel it first"):
-        project.launcher.delete(root)
+        project.jobs.delete(root)
     project.diary.open_gate(gate)
     project.expect_settled(*everything)
     with pytest.raises(IllegalTransitionError, match="delete its parent"):
-        project.launcher.delete(everything[1])
-    project.launcher.delete(root)
+        project.jobs.delete(everything[1])
+    project.jobs.delete(root)
     for each in everything:
         assert project.account(each).status == "missing"
 
 
 def test_a_tree_is_not_deleted_while_a_task_deep_in_it_runs(own_project):
-    store, settlement = own_project.tracking.store, own_project.tracking.settlement
+    store, propagation = own_project.tracking.store, own_project.tracking.propagation
     root, (inner,) = create_parent(store, 1)
     inner, (leaf,) = create_parent(store, 1, name=inner)
     store.apply(Event.START, leaf, run=1, attempt=0)  # and before the news of it, a cancel
-    settlement.cancel_trees([root], reason="not any more")
+    propagation.cancellation.cancel_trees([root], reason="not any more")
     assert [own_project.job(each).status for each in (root, inner)] == [Status.CANCELLED] * 2
     with pytest.raises(IllegalTransitionError, match="has not ended"):
-        own_project.launcher.delete(root)
-    settlement.follow(leaf, store.apply(Event.CANCELLED, leaf, run=1, attempt=0))
-    own_project.launcher.delete(root)
+        own_project.jobs.delete(root)
+    propagation.propagate(leaf, store.apply(Event.CANCELLED, leaf, run=1, attempt=0))
+    own_project.jobs.delete(root)
     assert {own_project.account(each).status for each in (root, inner, leaf)} == {"missing"}
 
 
 def test_a_job_that_was_never_started_is_deleted_at_once(project):
     root = project.create("collect", sub_jobs=[job("ok")])
-    project.launcher.delete(root)
+    project.jobs.delete(root)
     with pytest.raises(JobNotFoundError):
         project.job(root)
 
@@ -306,7 +307,7 @@ def test_a_job_that_was_never_started_is_deleted_at_once(project):
 
 
 def report(project, job_id, **fields):
-    project.launcher.update(job_id, JobUpdate.model_validate(fields))
+    project.jobs.update(job_id, JobUpdate.model_validate(fields))
     return project.job(job_id)
 
 
@@ -325,7 +326,7 @@ def test_a_job_that_an_outside_worker_has_begun_can_not_be_started(project):
     job_id = project.create("ok")
     report(project, job_id, status="running")
     with pytest.raises(IllegalTransitionError):
-        project.launcher.start(job_id)
+        project.jobs.start(job_id)
 
 
 def test_a_job_that_celery_runs_takes_no_reports(project):
@@ -357,8 +358,8 @@ def test_a_cancelled_outside_job_takes_no_more_reports(project):
 
 def test_a_payload_that_changes_while_its_job_is_being_started_is_sent_with_its_own_task(project):
     job_id = project.create("custom", {"task": "ok", "kwargs": {"value": 1}})
-    places = project.launcher.places([job_id])
-    project.launcher.update(job_id, JobUpdate(payload={"task": "add", "args": [3], "kwargs": {"other": 4}}))
+    places = changed_places(project.queries, project.tracking.registry, [job_id])
+    project.jobs.update(job_id, JobUpdate(payload={"task": "add", "args": [3], "kwargs": {"other": 4}}))
     project.tracking.store.apply(Event.ENQUEUE, job_id, fields=places[job_id])
     project.tracking.dispatcher.publish({job_id: []}, {job_id: 1})
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).result == 7
@@ -368,7 +369,7 @@ def test_priority_and_payload_are_changed_before_the_start_only(project):
     job_id = project.create("ok", {"value": 1})
     changed = report(project, job_id, priority="critical", payload={"value": 2}, name="Two")
     assert (changed.priority, changed.payload, changed.name) == ("critical", {"value": 2}, "Two")
-    project.launcher.start(job_id)
+    project.jobs.start(job_id)
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).result == 2
     with pytest.raises(IllegalTransitionError, match="before it is started"):
         report(project, job_id, priority="low")
@@ -381,11 +382,11 @@ def test_priority_and_payload_are_changed_before_the_start_only(project):
 def test_a_sub_job_that_was_cancelled_before_the_start_gets_no_message_and_runs_once_by_a_retry(project):
     root = project.create("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
     off, on = project.subs(root)
-    project.launcher.cancel(off)
-    project.launcher.start(root)
+    project.jobs.cancel(off)
+    project.jobs.start(root)
     project.expect(on, Status.COMPLETED, "SUCCESS", RAN)
     project.expect_status(root, Status.FAILED)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [1, 2]
     project.expect(off, Status.COMPLETED, "SUCCESS", RAN)
 
@@ -394,8 +395,8 @@ def test_a_sub_job_that_an_outside_worker_has_done_before_the_start_is_not_done_
     inner = job("collect", {"label": "inner"}, sub_jobs=[job("ok", {"value": 2})])
     root = project.create("collect", {"label": "root"}, sub_jobs=[job("ok", {"value": 1}), inner])
     outside, inside = project.subs(root)
-    project.launcher.update(outside, JobUpdate(status=Status.COMPLETED, result="from outside"))
-    project.launcher.start(root)
+    project.jobs.update(outside, JobUpdate(status=Status.COMPLETED, result="from outside"))
+    project.jobs.start(root)
     done = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
     assert done.result == {"label": "root", "results": ["from outside", {"label": "inner", "results": [2]}]}
     project.expect(outside, Status.COMPLETED, "PENDING", [])
@@ -405,9 +406,9 @@ def test_a_sub_job_that_an_outside_worker_has_done_before_the_start_is_not_done_
 def test_a_sub_job_that_an_outside_worker_does_meanwhile_is_waited_for(project):
     root = project.create("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
     outside, inside = project.subs(root)
-    project.launcher.update(outside, JobUpdate(status=Status.RUNNING))
-    project.launcher.start(root)
+    project.jobs.update(outside, JobUpdate(status=Status.RUNNING))
+    project.jobs.start(root)
     project.expect(inside, Status.COMPLETED, "SUCCESS", RAN)
     assert project.job(root).status is not Status.COMPLETED
-    project.launcher.update(outside, JobUpdate(status=Status.COMPLETED, result="at last"))
+    project.jobs.update(outside, JobUpdate(status=Status.COMPLETED, result="at last"))
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == ["at last", 2]

@@ -190,7 +190,7 @@ def test_the_next_of_a_chain_goes_on_where_the_worker_before_it_was_only_cut_off
 def test_the_next_of_a_chain_does_not_begin_where_the_job_before_it_has_failed(own_project, store):
     following = create_in(store, Status.PENDING)
     job_id = create_in(store, Status.RUNNING, next=following)
-    own_project.tracking.settlement.follow(job_id, store.apply(Event.FAIL, job_id))
+    own_project.tracking.propagation.propagate(job_id, store.apply(Event.FAIL, job_id))
     assert store.apply(Event.START, following, run=1, attempt=0).after is Status.CANCELLED
 
 

@@ -14,8 +14,8 @@ GONE = "its message is gone"
 
 
 @pytest.fixture
-def settlement(project):
-    return project.tracking.settlement
+def relauncher(project):
+    return project.tracking.relauncher
 
 
 def without_message(project, *job_ids):
@@ -23,10 +23,10 @@ def without_message(project, *job_ids):
     project.tracking.store.apply_many(Event.ENQUEUE, {each: {"queue": project.queue} for each in job_ids})
 
 
-def test_a_job_without_a_message_runs_once_it_is_relaunched(project, settlement):
+def test_a_job_without_a_message_runs_once_it_is_relaunched(project, relauncher):
     job_id = project.create("ok", {"value": 7})
     without_message(project, job_id)
-    assert settlement.relaunch(job_id, run=1, reason=GONE).applied
+    assert relauncher.relaunch(job_id, run=1, reason=GONE).applied
     done = project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.run, done.result, done.reason) == (2, 7, None)
     found = project.queries.history(job_id)
@@ -40,7 +40,7 @@ def test_the_message_of_the_run_before_is_refused_when_it_turns_up(single):
     blocker = single.send("hold", "relaunch")
     single.expect(blocker, Status.RUNNING, "STARTED", RAN[:1])
     job_id = single.launch("ok")
-    single.tracking.settlement.relaunch(job_id, run=1, reason=GONE)
+    single.tracking.relauncher.relaunch(job_id, run=1, reason=GONE)
     single.diary.open_gate("relaunch")
     single.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert single.did(job_id, run=1) == []
@@ -48,53 +48,53 @@ def test_the_message_of_the_run_before_is_refused_when_it_turns_up(single):
     assert ("refused", 1) in steps
 
 
-def test_a_job_is_relaunched_once(project, settlement, other_queue):
+def test_a_job_is_relaunched_once(project, relauncher, other_queue):
     job_id = project.create("ok")
     project.tracking.store.apply(Event.ENQUEUE, job_id)
     project.tracking.store.edit(job_id, fields={"queue": other_queue})
-    assert settlement.relaunch(job_id, run=1, reason=GONE).applied
-    assert settlement.relaunch(job_id, run=1, reason=GONE).outcome is Outcome.STALE
+    assert relauncher.relaunch(job_id, run=1, reason=GONE).applied
+    assert relauncher.relaunch(job_id, run=1, reason=GONE).outcome is Outcome.STALE
     assert project.job(job_id).run == 2
 
 
-def test_a_job_that_another_worker_has_taken_on_is_not_relaunched(project, settlement):
+def test_a_job_that_another_worker_has_taken_on_is_not_relaunched(project, relauncher):
     job_id = project.create("ok")
     without_message(project, job_id)
     project.tracking.store.apply(Event.START, job_id, run=1, attempt=0, fields={"lease": "second"})
-    assert settlement.relaunch(job_id, run=1, reason=GONE, lease="first").outcome is Outcome.STALE
-    assert settlement.relaunch(job_id, run=1, reason=GONE, lease="second").applied
+    assert relauncher.relaunch(job_id, run=1, reason=GONE, lease="first").outcome is Outcome.STALE
+    assert relauncher.relaunch(job_id, run=1, reason=GONE, lease="second").applied
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
 
 
-def test_a_job_whose_cancel_was_asked_for_is_cancelled_instead(project, settlement):
+def test_a_job_whose_cancel_was_asked_for_is_cancelled_instead(project, relauncher):
     root = project.create("collect", sub_jobs=[job("ok")])
     (sub,) = project.subs(root)
     without_message(project, root, sub)
     project.tracking.store.apply(Event.START, sub, run=1, attempt=0, fields={"lease": "dead"})
     project.tracking.store.apply(Event.CANCEL, sub, fields={"reason": "changed my mind"})
-    assert settlement.relaunch(sub, run=1, reason=GONE).after is Status.CANCELLED
+    assert relauncher.relaunch(sub, run=1, reason=GONE).after is Status.CANCELLED
     assert (project.job(sub).run, project.job(sub).reason) == (1, "changed my mind")
     assert project.job(root).status is Status.FAILED
 
 
-def test_a_parent_gets_the_results_of_all_its_sub_jobs_when_one_is_relaunched(project, settlement):
+def test_a_parent_gets_the_results_of_all_its_sub_jobs_when_one_is_relaunched(project, relauncher):
     inner = job("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
     root = project.create("collect", sub_jobs=[inner, job("ok", {"value": 3})])
     without_message(project, *project.queries.families(root))
     for each, subs in project.queries.families(root).items():
         if not subs:
-            settlement.relaunch(each, run=1, reason=GONE)
+            relauncher.relaunch(each, run=1, reason=GONE)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [[1, 2], 3]
 
 
-def test_a_parent_whose_sub_jobs_have_all_completed_is_called_when_it_is_relaunched(project, settlement):
+def test_a_parent_whose_sub_jobs_have_all_completed_is_called_when_it_is_relaunched(project, relauncher):
     root = project.create("collect", sub_jobs=[job("ok", {"value": 1})])
     (sub,) = project.subs(root)
     without_message(project, root, sub)
     store = project.tracking.store
-    project.tracking.settlement.follow(sub, store.apply(Event.COMPLETE, sub, run=1, data={"result": "7"}))
+    project.tracking.propagation.propagate(sub, store.apply(Event.COMPLETE, sub, run=1, data={"result": "7"}))
     store.apply(Event.START, root, run=1, attempt=0, fields={"lease": "dead"})
-    settlement.relaunch(root, run=1, reason=GONE, lease="dead")
+    relauncher.relaunch(root, run=1, reason=GONE, lease="dead")
     done = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.run) == ([7], 2)
 
@@ -105,7 +105,7 @@ def test_a_body_that_we_can_not_call_has_failed_until_celerys_chord_does_after_a
     parent, [sub] = create_parent(tracking.store, 1, name=f"{own_project.name}-parent", replaced="1")
     tracking.store.edit(parent, fields={"body": "own"})
     change = tracking.store.apply(Event.COMPLETE, sub, run=1, data=data)
-    tracking.settlement.follow(sub, change)
+    tracking.propagation.propagate(sub, change)
     failed = own_project.job(parent)
     assert (failed.status, own_project.queries.history(parent)[-1].presumed) == (Status.FAILED, True)
     assert gone in failed.reason
@@ -130,5 +130,5 @@ def test_a_body_that_we_have_called_is_sent_again_though_celery_built_its_chord(
     whole = new_job(f"{name}-outer", subs=[f"{name}-inner"], **({"body": outer} if outer else {}))
     tracking.store.create(whole)
     [loaded] = tracking.queries.load([f"{name}-inner"])
-    found = resending_of(tracking.settlement, *loaded).why_not
+    found = resending_of(tracking.relauncher, *loaded).why_not
     assert (why_not in found) if why_not else found is None

@@ -38,7 +38,7 @@ def test_a_killed_workers_jobs_and_a_purged_queues_are_lost_and_say_why(project)
             assert "JOBTRACKER_RESEND is never" in lost.reason
             assert lost.run == 1
         assert (project.did(held), project.did(purged)) == (["began"], [])
-        project.launcher.retry(purged)  # a person's own
+        project.jobs.retry(purged)  # a person's own
         assert project.expect(purged, Status.COMPLETED, "SUCCESS", RAN).run == 2
 
 
@@ -51,8 +51,8 @@ def test_what_was_recorded_and_perhaps_not_sent_waits_for_a_person(project):
         eventually(lambda: explainer.explain(job_id).code is Code.UNKNOWN)
         assert "cancel it, then retry it" in explainer.explain(job_id).sentence
         assert (project.job(job_id).status, project.job(job_id).run) == (Status.PENDING, 1)
-        project.launcher.cancel(job_id)
-        project.launcher.retry(job_id)
+        project.jobs.cancel(job_id)
+        project.jobs.retry(job_id)
         assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 2
 
 
@@ -60,4 +60,4 @@ def test_no_way_leads_to_a_new_run_that_nobody_asked_for(project):
     project.announce()
     job_id = project.launch("kept", {"value": 7})
     with pytest.raises(ResendingDisabledError, match="Retry it"):
-        project.tracking.settlement.relaunch(job_id, run=1, reason="it was lost")
+        project.tracking.relauncher.relaunch(job_id, run=1, reason="it was lost")

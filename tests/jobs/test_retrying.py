@@ -32,7 +32,7 @@ def test_a_retry_is_a_new_run_of_the_same_job(project, gate):
     job_id = project.launch("mended", {"name": gate, "value": 7})
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
     project.diary.open_gate(gate)
-    project.launcher.retry(job_id)
+    project.jobs.retry(job_id)
     done = project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.run, done.task_id, done.result, done.error) == (2, f"{job_id}~2", 7, None)
     assert project.did(job_id, run=1) == ["began"]
@@ -43,11 +43,11 @@ def test_a_retry_may_fail_and_be_retried_again(project, gate):
     job_id = project.launch("mended", {"name": gate})
     for run in (1, 2):
         assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).run == run
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
         project.expect_did(job_id, "began", run=run + 1)
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
     project.diary.open_gate(gate)
-    project.launcher.retry(job_id)
+    project.jobs.retry(job_id)
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 4
 
 
@@ -60,7 +60,7 @@ def test_of_a_tree_only_what_did_not_complete_runs_again(project, gate):
     root = project.launch("collect", sub_jobs=[whole, inner, good])
     failed(project, root)
     project.diary.open_gate(gate)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     done = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
     assert done.result == [["old", "old"], ["old", "new"], "old"]
     inner_id = project.subs(root)[1]
@@ -80,7 +80,7 @@ def test_a_parent_whose_own_task_failed_runs_again_alone(project, gate):
     root = project.launch("mended_parent", {"name": gate}, sub_jobs=[job("ok", {"value": n}) for n in range(3)])
     project.expect(root, Status.FAILED, "FAILURE", ["began"])
     project.diary.open_gate(gate)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2]
     assert [project.job(sub).run for sub in project.subs(root)] == [1, 1, 1]
 
@@ -88,14 +88,14 @@ def test_a_parent_whose_own_task_failed_runs_again_alone(project, gate):
 def test_a_retry_that_fails_again_fails_the_tree_again(project, gate):
     root = project.launch("collect", sub_jobs=[job("collect", sub_jobs=[job("mended", {"name": gate})]), job("ok")])
     failed(project, root)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     inner = project.subs(root)[0]
     (leaf,) = project.subs(inner)
     project.expect_did(leaf, "began", run=2)
     failed(project, root)
     assert [project.job(each).run for each in (root, inner, leaf)] == [2, 2, 2]
     project.diary.open_gate(gate)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [[None], None]
 
 
@@ -103,8 +103,8 @@ def test_a_cancelled_tree_runs_again_from_where_it_was(single):
     blocker = single.send("hold", "cancelled tree")
     single.expect(blocker, Status.RUNNING, "STARTED", ["began"])
     root = single.launch("collect", sub_jobs=[job("ok", {"value": n}) for n in range(2)])
-    single.launcher.cancel(root)
-    single.launcher.retry(root)
+    single.jobs.cancel(root)
+    single.jobs.retry(root)
     single.diary.open_gate("cancelled tree")
     done = single.expect(root, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.result, done.cancel_requested_at) == ([0, 1], None)
@@ -114,8 +114,8 @@ def test_a_cancelled_tree_runs_again_from_where_it_was(single):
 
 def test_a_tree_that_was_cancelled_before_it_was_started_runs_by_a_retry(project):
     root = project.create("collect", sub_jobs=[job("ok", {"value": 1})])
-    project.launcher.cancel(root)
-    project.launcher.retry(root)
+    project.jobs.cancel(root)
+    project.jobs.retry(root)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [1]
 
 
@@ -128,7 +128,7 @@ def test_of_two_retries_at_once_one_wins(project, gate):
     def retry():
         start.wait()
         try:
-            project.launcher.retry(root)
+            project.jobs.retry(root)
         except IllegalTransitionError as error:
             refused.append(error)
 
@@ -146,17 +146,17 @@ def test_of_two_retries_at_once_one_wins(project, gate):
 
 def test_a_cancel_that_comes_amidst_a_retry_leaves_nothing_running(project, monkeypatch):
     root = project.create("collect", sub_jobs=[job("collect", sub_jobs=[job("ok")]), job("ok")])
-    project.launcher.cancel(root)
+    project.jobs.cancel(root)
     store, families = project.tracking.store, project.queries.families(root)
     apply_many = store.apply_many
 
     def cancel_first(event, *args):
         if event is Event.RERUN:  # of all but the root, which comes before
-            project.launcher.cancel(root)
+            project.jobs.cancel(root)
         return apply_many(event, *args)
 
     monkeypatch.setattr(store, "apply_many", cancel_first)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     project.expect(project.send("ok"), Status.COMPLETED, "SUCCESS", RAN)
     assert [project.account(each)[::2] for each in families] == [(Status.CANCELLED, [])] * len(families)
 
@@ -164,7 +164,7 @@ def test_a_cancel_that_comes_amidst_a_retry_leaves_nothing_running(project, monk
 def test_a_retry_that_comes_amidst_a_cancel_leaves_nothing_running(project, monkeypatch):
     looking = job("hold_and_look", {"gate": "never opened"})
     root = project.create("collect", sub_jobs=[looking, looking])
-    project.launcher.cancel(root)
+    project.jobs.cancel(root)
     store, families = project.tracking.store, project.queries.families(root)
     apply_many = store.apply_many
 
@@ -173,11 +173,11 @@ def test_a_retry_that_comes_amidst_a_cancel_leaves_nothing_running(project, monk
             return apply_many(event, jobs, *args)
         monkeypatch.undo()
         changes = apply_many(event, {each: jobs[each] for each in project.subs(root)})
-        project.launcher.retry(root)
+        project.jobs.retry(root)
         return changes | apply_many(event, {root: jobs[root]})
 
     monkeypatch.setattr(store, "apply_many", retry_amidst)
-    project.launcher.cancel(root)
+    project.jobs.cancel(root)
     assert project.expect_settled(*families) == [Status.CANCELLED] * 3
 
 
@@ -187,7 +187,7 @@ def test_a_sub_job_is_retried_while_its_parent_still_waits(project, gate):
     bad = project.subs(root)[0]
     project.expect(bad, Status.FAILED, "FAILURE", ["began"])
     project.diary.open_gate(gate)
-    project.launcher.retry(bad)
+    project.jobs.retry(bad)
     project.expect(bad, Status.COMPLETED, "SUCCESS", RAN)
     assert project.job(root).status is Status.RUNNING
     project.diary.open_gate(f"{gate} 2")
@@ -202,7 +202,7 @@ def test_a_sub_job_deep_down_is_retried_while_the_root_still_waits(project, gate
     inner_id, _ = project.subs(root)
     failed(project, inner_id)
     project.diary.open_gate(gate)
-    project.launcher.retry(inner_id)
+    project.jobs.retry(inner_id)
     project.expect(inner_id, Status.COMPLETED, "SUCCESS", RAN)
     project.diary.open_gate(f"{gate} 2")
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [[1, 2], 3]
@@ -212,28 +212,28 @@ def test_a_sub_job_whose_parent_has_ended_is_retried_through_its_parent(project)
     root = project.launch("collect", sub_jobs=[job("fail")])
     failed(project, root)
     with pytest.raises(IllegalTransitionError, match="Retry that"):
-        project.launcher.retry(project.subs(root)[0])
+        project.jobs.retry(project.subs(root)[0])
 
 
 def test_what_is_on_its_way_or_completed_can_not_be_retried(project, gate):
     job_id = project.create("hold", {"gate": gate})
     with pytest.raises(IllegalTransitionError, match="failed or cancelled"):
-        project.launcher.retry(job_id)
-    project.launcher.start(job_id)
+        project.jobs.retry(job_id)
+    project.jobs.start(job_id)
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
     with pytest.raises(IllegalTransitionError, match="failed or cancelled"):
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
     project.diary.open_gate(gate)
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
     with pytest.raises(IllegalTransitionError, match="failed or cancelled"):
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
 
 
 def test_a_plain_celery_job_is_retried_where_its_arguments_are_stored(project, gate):
     parent = project.chord([project.signature("mended_and_kept", gate, 1)], project.signature("collect"))
     failed(project, parent)
     project.diary.open_gate(gate)
-    project.launcher.retry(parent)
+    project.jobs.retry(parent)
     assert project.expect(parent, Status.COMPLETED, "SUCCESS", RAN).result == [1]
 
 
@@ -241,19 +241,19 @@ def test_a_job_whose_arguments_are_not_stored_can_not_be_retried(project):
     job_id = project.send("fail", "secret")
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
     with pytest.raises(ArgumentsGoneError, match="store_arguments"):
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
     header = [project.signature("fail", "secret") for _ in range(2)]
     parent = project.chord(header, project.signature("collect"))
     failed(project, parent)
     with pytest.raises(ArgumentsGoneError) as refused:
-        project.launcher.retry(parent)
+        project.jobs.retry(parent)
     assert all(sub in str(refused.value) for sub in project.subs(parent))
 
 
 def test_a_plain_celery_job_without_arguments_is_retried_though_none_are_stored(project):
     job_id = project.send("fail")
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
-    project.launcher.retry(job_id)
+    project.jobs.retry(job_id)
     project.expect_did(job_id, "began", run=2)
     project.expect_status(job_id, Status.FAILED)
 
@@ -266,7 +266,7 @@ def test_a_large_result_comes_from_celery_s_backend_and_when_that_has_lost_it_to
     assert project.job(sub).result_omitted_bytes > 70_000
     project.app.AsyncResult(sub).forget()
     with pytest.raises(ResultGoneError):
-        project.launcher.retry(root)
+        project.jobs.retry(root)
     assert project.job(root).run == 1
     project.verdicts.pop(sub, None)
 
@@ -276,7 +276,7 @@ def test_a_large_result_goes_into_the_second_run_of_its_parent(project, gate):
     root = project.launch("collect", sub_jobs=[large, job("mended", {"name": gate, "value": 1})])
     failed(project, root)
     project.diary.open_gate(gate)
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
     assert project.app.AsyncResult(f"{root}~2").result == ["x" * 70_000, 1]
 
@@ -285,7 +285,7 @@ def test_a_job_whose_task_was_replaced_runs_anew_as_what_it_was(project):
     did = ["replaced by failing task", "began"]
     job_id = project.send("replaced", "failing task")
     project.expect(job_id, Status.FAILED, "FAILURE", did)
-    project.launcher.retry(job_id)
+    project.jobs.retry(job_id)
     assert project.expect(job_id, Status.FAILED, "FAILURE", did).run == 2
 
 
@@ -293,15 +293,15 @@ def test_a_job_whose_task_was_replaced_by_a_group_can_not_run_anew(project):
     job_id = project.send("replaced", "failing group")
     failed(project, job_id)
     with pytest.raises(ArgumentsGoneError, match="put a group or chord into its place"):
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
 
 
 def test_a_late_report_of_an_earlier_run_changes_nothing(project, gate):
     job_id = project.launch("hold", {"gate": gate})
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
-    project.launcher.cancel(job_id, terminate=True)
+    project.jobs.cancel(job_id, terminate=True)
     project.expect(job_id, Status.CANCELLED, "REVOKED", ["began"])
-    project.launcher.retry(job_id)
+    project.jobs.retry(job_id)
     project.diary.open_gate(gate)
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
 
@@ -312,20 +312,20 @@ def test_a_retry_of_a_parent_with_policy_continue_runs_what_failed_and_the_paren
     project.expect(root, Status.FAILED, "FAILURE", ["began"])
     project.diary.open_gate(gate)
     project.diary.open_gate(f"{gate} 2")
-    project.launcher.retry(root)
+    project.jobs.retry(root)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [1, 2]
 
 
 def test_the_next_of_a_chain_that_was_never_sent_goes_to_the_queue_of_its_type(own_project):
     result = chain(own_project.signature("ok"), own_project.signature("mended_and_kept", "gate")).apply_async()
     first, following = result.parent.id, result.id
-    own_project.launcher.cancel(following)
+    own_project.jobs.cancel(following)
     own_project.tracking.store.apply(Event.COMPLETE, first, data={"result": "1"})
     cancelled = own_project.job(following)
     assert (cancelled.status, cancelled.queue, cancelled.queued_at) == (Status.CANCELLED, None, None)
     announced = JobType(name="mended_and_kept", task="mended_and_kept", queue="routed")
     own_project.tracking.registry.announce(announced)
-    own_project.launcher.retry(following)
+    own_project.jobs.retry(following)
     assert own_project.job(following).queue == "routed"
 
 
@@ -337,4 +337,4 @@ def test_a_message_that_does_not_show_its_arguments_has_some_all_the_same(projec
         project.app.amqp.send_task_message(producer, "fail", message, queue=project.queue)
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).arguments_repr == "('no ink',) {}"
     with pytest.raises(ArgumentsGoneError):
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)

@@ -98,22 +98,22 @@ class Mix:
         self.launch(job("collect", failure_policy=outer_policy, sub_jobs=[inner, self.wanted(), inner]))
 
     def launch(self, wanted):
-        job_id = self.project.launcher.create(wanted)
-        self.project.launcher.start(job_id)
+        job_id = self.project.jobs.create(wanted)
+        self.project.jobs.start(job_id)
         self.launched.append(job_id)
         if self.random.random() < 0.15:
             self.call_off(job_id)
 
     def call_off(self, job_id):
         with suppress(IllegalTransitionError):  # it was faster
-            self.project.launcher.cancel(job_id)
+            self.project.jobs.cancel(job_id)
             self.called_off |= self.project.queries.families(job_id).keys()
 
     def retry(self):
         """Run again all launched jobs that failed or were cancelled; they are forgotten as called off."""
         for job_id in self.launched:
             if self.project.job(job_id).status in {Status.FAILED, Status.CANCELLED}:
-                self.project.launcher.retry(job_id)
+                self.project.jobs.retry(job_id)
                 self.called_off -= self.project.queries.families(job_id).keys()
 
 

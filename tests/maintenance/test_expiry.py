@@ -61,7 +61,7 @@ def test_another_run_of_what_has_expired_has_no_such_time(own_project):
     own_project.client.zadd(own_project.keys("expiring"), {job_id: 1})
     reaper = Reaper(own_project.tracking)
     assert reaper.settle_expired() == 1
-    own_project.launcher.retry(job_id)
+    own_project.jobs.retry(job_id)
     assert own_project.job(job_id).expires_at is None
     own_project.client.zadd(own_project.keys("expiring"), {job_id: 1})
     assert reaper.settle_expired() == 0

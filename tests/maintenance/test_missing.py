@@ -14,7 +14,7 @@ from jobtracker import Status
 from jobtracker.broker.headers import SENT_HEADER
 from jobtracker.broker.message_search import SCAN_LIMIT, look_for
 from jobtracker.core.lifecycle import Event, Outcome
-from jobtracker.jobs.propagation import MOST_RELAUNCHES
+from jobtracker.jobs.relaunch import MOST_RELAUNCHES
 from jobtracker.maintenance.missing_messages import MissingMessages
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.store.keys import LET_GO, NOBODY
@@ -117,7 +117,7 @@ def test_a_chord_whose_task_celery_never_calls_is_called_where_it_is_ours(reaped
         store.confirm(each)
     for n, sub in enumerate(reaped.subs(root)):
         change = store.apply(Event.COMPLETE, sub, run=1, data={"result": str(n)})
-        reaped.tracking.settlement.follow(sub, change)
+        reaped.tracking.propagation.propagate(sub, change)
     done = reaped.expect(root, Status.COMPLETED, "SUCCESS", RAN)
     assert (done.run, done.result) == (2, [0, 1])
 

@@ -141,7 +141,7 @@ def test_a_tree_whose_sender_died_when_it_had_submitted_it_runs_whole(project, m
     tree = SubJobCreate.model_validate(job("collect", sub_jobs=[inner, job("ok", {"value": 3})]))
     before = set(project.queries.unconfirmed(2**53, 100))
     with pytest.raises(KeyboardInterrupt):
-        project.launcher.submit(tree)
+        project.jobs.submit(tree)
     recorded = {*project.queries.unconfirmed(2**53, 100)} - before
     [root] = (each for each in recorded if project.queries.field(each, "parent") is None)
     assert recorded == {*project.queries.families(root)}
@@ -214,7 +214,7 @@ def test_a_job_that_was_sent_without_the_sender_getting_to_know_does_not_run(uns
     job_id = project.create("ok")
     relay.loses = job_id.encode()
     with pytest.raises(BrokerUnavailableError):
-        project.launcher.start(job_id)
+        project.jobs.start(job_id)
     relay.loses = None
     assert (project.job(job_id).status, project.job(job_id).run) == (Status.PENDING, 0)
     with project.worker(concurrency=1):
@@ -222,7 +222,7 @@ def test_a_job_that_was_sent_without_the_sender_getting_to_know_does_not_run(uns
         assert project.did(job_id) == []
         assert (project.job(job_id).status, project.job(job_id).run) == (Status.PENDING, 0)
         assert project.state(job_id) == "REVOKED"  # so it was there
-        project.launcher.start(job_id)
+        project.jobs.start(job_id)
         assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 2
 
 
@@ -231,28 +231,28 @@ def test_of_a_tree_that_was_sent_in_part_nothing_runs_until_it_is_retried(unsure
     root = project.create("collect", sub_jobs=[job("ok", {"value": n}) for n in range(3)])
     relay.loses = project.subs(root)[1].encode()
     with pytest.raises(PartlySentError):
-        project.launcher.start(root)
+        project.jobs.start(root)
     relay.loses = None
     assert {project.job(each).status for each in project.queries.families(root)} == {Status.CANCELLED}
     with project.worker(concurrency=1):
         project.expect(project.send("ok"), Status.COMPLETED, "SUCCESS", RAN)
         assert [project.did(each) for each in project.queries.families(root)] == [[]] * 4
-        project.launcher.retry(root)
+        project.jobs.retry(root)
         assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2]
 
 
 def test_a_retry_that_was_sent_without_the_sender_getting_to_know_does_not_run(unsure):
     project, relay = unsure
     job_id = project.create("ok")
-    project.launcher.cancel(job_id)
+    project.jobs.cancel(job_id)
     relay.loses = job_id.encode()
     with pytest.raises(BrokerUnavailableError):
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
     relay.loses = None
     failed = project.job(job_id)
     assert (failed.status, "could not be sent again" in failed.reason) == (Status.FAILED, True)
     with project.worker(concurrency=1):
         project.expect(project.send("ok"), Status.COMPLETED, "SUCCESS", RAN)
         assert (project.did(job_id), project.state(job_id)) == ([], "REVOKED")
-        project.launcher.retry(job_id)
+        project.jobs.retry(job_id)
         assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == failed.run + 1

@@ -16,10 +16,10 @@ from support.workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome
 from jobtracker.instrumentation.current_job import CurrentJob
+from jobtracker.jobs.results import stored_result
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.maintenance import runner as reaper_module
 from jobtracker.maintenance.runner import Reaper
-from jobtracker.maintenance.unreported_ends import stored_result
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.store.changes import NewJob
 from jobtracker.store.functions import FencedError
@@ -278,8 +278,8 @@ def test_every_write_is_refused_and_changes_nothing_when_the_turn_is_over(own_pr
         lambda: fenced.store.edit(job_id, fields={"name": "newer"}),
         lambda: fenced.store.delete(job_id, mode="trash"),
         lambda: fenced.store.log(job_id, [(1, "info", "hello")]),
-        lambda: fenced.settlement.cancel_trees([job_id], reason="late"),
-        lambda: fenced.launcher.cancel(job_id),
+        lambda: fenced.propagation.cancellation.cancel_trees([job_id], reason="late"),
+        lambda: fenced.jobs.cancel(job_id),
     ):
         own_project.client.function_flush()  # nor may it pass where the verbs have to be loaded first
         with pytest.raises(FencedError):
@@ -378,7 +378,7 @@ def test_a_worker_that_was_only_silent_corrects_the_presumption(own_project, sto
 def test_a_parent_is_open_again_as_soon_as_its_lost_sub_job_turns_out_to_run(own_project, store, sign):
     root, (inner,) = create_parent(store, 1)
     inner, (sub,) = create_parent(store, 1, name=inner)
-    follow = own_project.tracking.settlement.follow
+    follow = own_project.tracking.propagation.propagate
     store.apply(Event.START, sub, run=1)
     follow(sub, store.apply(Event.LOSE, sub, run=1, fields={"reason": "its worker was lost"}))
     assert [own_project.job(each).status for each in (root, inner)] == [Status.FAILED, Status.FAILED]
@@ -606,7 +606,7 @@ def test_a_parent_is_open_again_where_nobody_told_it_that_its_lost_sub_job_runs(
     root, sub = begun_parent(own_project, now_ms)
     start = {"run": 1, "attempt": 0, "at_ms": now_ms - 60_000}
     store.apply(Event.START, sub, **start)
-    own_project.tracking.settlement.follow(sub, store.apply(Event.LOSE, sub, run=1))
+    own_project.tracking.propagation.propagate(sub, store.apply(Event.LOSE, sub, run=1))
     assert own_project.job(root).status is Status.FAILED
     store.apply(Event.START, sub, **start)  # and then the process died
     assert reaper.tell_waiting() == 1

@@ -18,7 +18,7 @@ from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import ResultGoneError
 from jobtracker.jobs import result_backend as asking
 from jobtracker.jobs.lost_executions import UNANSWERED
-from jobtracker.jobs.result_backend import AskingThread, ResultAsker, Silence
+from jobtracker.jobs.result_backend import AskingThread, ResultBackend, Silence
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.maintenance.runner import Reaper
 from jobtracker.schemas.job_types import JobType
@@ -86,7 +86,7 @@ def test_a_task_that_has_ended_while_that_can_not_be_stored_has_ended_so_and_run
         project.expect_did(job_id, "began")
     not_begun = project.send("begun_aloud")  # behind them
     with results.away(how):
-        project.launcher.cancel(jobs["hold_and_look"])
+        project.jobs.cancel(jobs["hold_and_look"])
         project.expect_status(jobs["hold_and_look"], Status.CANCELLED)
         project.diary.open_gate(gate)
         for name in ("hold_late", "hold_rerun"):
@@ -162,7 +162,7 @@ def test_what_a_lost_worker_ran_waits_until_the_backend_answers(project, results
         assert project.expect_status(jobs[0], Status.FAILED).error.type == "WorkerLost"
         again = project.expect_status(jobs[1], Status.PENDING)
         assert (again.run, again.losses) == (2, 1)
-    project.launcher.cancel(jobs[1])
+    project.jobs.cancel(jobs[1])
 
 
 # -- a chord that was told after all --------------------------------------------------------------------------------
@@ -200,11 +200,11 @@ def test_a_parent_whose_value_is_nowhere_says_which(own_project):
     root, (sub,) = create_parent(store, 1, body="own", type="collect", task="collect")
     reason = f"{UNSTORED}ConnectionError: refused"
     change = store.apply(Event.COMPLETE, sub, run=1, fields={"reason": reason})
-    own_project.tracking.settlement.follow(sub, change)
+    own_project.tracking.propagation.propagate(sub, change)
     found = own_project.job(root)
     assert found.reason == f"The result of job {sub} is gone: {reason}. Create the job anew."
     with pytest.raises(ResultGoneError, match=sub):
-        own_project.launcher.retry(root)
+        own_project.jobs.retry(root)
 
 
 # -- what a lost worker's job waits for -----------------------------------------------------------------------------
@@ -287,7 +287,7 @@ def test_a_verdict_without_the_backend_is_corrected_when_it_is_back(lost_project
 def test_a_backend_that_retries_for_ever_holds_nobody_up(lost_project, results):
     with lost_project() as project:
         project.app.conf.result_backend_always_retry = True
-        asker = ResultAsker(project.app)
+        asker = ResultBackend(project.app)
         with results.away():
             began = time.monotonic()
             assert [asker.kept_of("x") for _ in range(3)] == [Silence.NO_ANSWER] * 3

@@ -22,7 +22,9 @@ from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.errors import BrokerUnavailableError, PartitionsError
 from jobtracker.jobs.dispatcher import Dispatcher
-from jobtracker.jobs.propagation import Settlement
+from jobtracker.jobs.propagation import Propagation
+from jobtracker.jobs.relaunch import Relauncher
+from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.reporting.applier import Applier
 from jobtracker.reporting.journal import Spool
@@ -62,13 +64,16 @@ def queries(client, keys):
 def applier(client, keys, store, queries):
     """Writes reports, and what a test wants to happen in their place."""
     app = Celery()
-    settlement = Settlement(store, queries, Dispatcher(app, queries), Leases(client, keys, 20), resends=True)
+    propagation = Propagation(
+        store, queries, Dispatcher(app, queries, SignatureBuilder(app, queries, None)), Leases(client, keys, 20)
+    )
+    relauncher = Relauncher(store, queries, propagation, resends=True)
 
     class Own(Applier):
         def apply(self, report, again):
             return report.write(again) if isinstance(report, Written) else super().apply(report, again)
 
-    return Own(store, queries, settlement, None)
+    return Own(store, queries, propagation, relauncher, None)
 
 
 OF_RANK = {
@@ -364,8 +369,8 @@ SCRIPT = """
     url, namespace, job, folder, limit = sys.argv[1:]
     client, keys = connect(url, {timeout_s}), Keys(namespace)
     store = JobStore(client, keys)
-    settlement = SimpleNamespace(follow=lambda job_id, change, **_: change)
-    applier = Applier(store, JobQueries(client, keys), settlement, None)
+    propagation = SimpleNamespace(propagate=lambda job_id, change, **_: change)
+    applier = Applier(store, JobQueries(client, keys), propagation, None, None)
     spool = Spool(folder, namespace) if folder else None
     reporting = Reporting(store, applier, {timeout_s}, int(limit), spool)
 
@@ -414,7 +419,7 @@ def test_a_process_ends_in_time_where_the_last_attempt_fails(server, keys, job):
 
 LEAVE = """
     def leave(text):
-        settlement.follow = lambda _, change, **__: follow(change)
+        propagation.propagate = lambda _, change, **__: follow(change)
         reporting.leave(Report(Event.PROGRESS, job, data={text: text}, at_ms=1))
 """
 

@@ -59,10 +59,10 @@ def test_who_cancelled_and_what_came_of_an_earlier_run_are_kept(project):
     gate = uuid.uuid4().hex
     job_id = project.launch("hold_and_look", {"gate": gate})
     project.expect_status(job_id, Status.RUNNING)
-    project.launcher.cancel(job_id, reason="Ada does not want it any more")
+    project.jobs.cancel(job_id, reason="Ada does not want it any more")
     project.expect_settled(job_id)
     project.diary.open_gate(gate)
-    project.launcher.retry(job_id)
+    project.jobs.retry(job_id)
     project.expect_status(job_id, Status.COMPLETED)
     found = project.queries.history(job_id)
     assert [(entry.step, entry.run) for entry in found] == [
@@ -77,7 +77,7 @@ def test_who_cancelled_and_what_came_of_an_earlier_run_are_kept(project):
 def test_what_waited_when_it_was_cancelled_has_one_entry_for_it(own_project):
     own_project.announce()
     job_id = own_project.launch("ok")
-    own_project.launcher.cancel(job_id, reason="too late")
+    own_project.jobs.cancel(job_id, reason="too late")
     found = own_project.queries.history(job_id)
     assert steps(found) == ["created", "queued", "cancelled"]
     assert found[-1].reason == "too late"

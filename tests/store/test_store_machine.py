@@ -57,7 +57,7 @@ Records = dict[str, dict[str, str]]
 
 
 class JobMachine(RuleBasedStateMachine):
-    """Drives the store as hooks, launcher and reaper do, but in any order."""
+    """Drives the store as workers, people and maintenance do, but in any order."""
 
     def __init__(self, client: Any, partitions: int) -> None:
         super().__init__()
@@ -276,7 +276,7 @@ class JobMachine(RuleBasedStateMachine):
     # -- means -------------------------------------------------------------------------------------------------------
 
     def _retry(self, root: str) -> None:
-        """As the launcher does: the job and what did not complete below it, then the parents are told one by one."""
+        """As a retry does: the job and what did not complete below it, then the parents are told one by one."""
         changes = {}
         for job in self.queries.families(root):
             if self.records.get(job, {}).get("status") in {Status.FAILED, Status.CANCELLED}:

@@ -121,7 +121,7 @@ class Project:
         self.app = create_app(self.settings, self.conf)
         self.tracker = Tracker(self.app, self.settings, track=track)
         self.tracking = self.tracker.tracking
-        self.launcher = self.tracking.launcher
+        self.jobs = self.tracking.jobs
         self.queries = self.tracking.queries
         self.client, self.keys = self.tracking.client, self.tracking.keys
         self.diary = Diary(self.app)
@@ -258,16 +258,16 @@ class Project:
         inspect = self.app.control.inspect(destination=[lease.name for lease in self.leases.live()])
         eventually(lambda: task_id in str(inspect.reserved()))
 
-    # -- jobs through the launcher ----------------------------------------------------------------------------------
+    # -- jobs through the service -----------------------------------------------------------------------------------
 
     def create(self, job_type: str, payload: dict[str, Any] | None = None, **fields: Any) -> str:
         """Record a job, or with `sub_jobs=[job(…), …]` a tree; returns its id."""
-        return self.launcher.create(job(job_type, payload, **fields))
+        return self.jobs.create(job(job_type, payload, **fields))
 
     def launch(self, job_type: str, payload: dict[str, Any] | None = None, **fields: Any) -> str:
         """Record a job or a tree and start it; returns its id."""
         job_id = self.create(job_type, payload, **fields)
-        self.launcher.start(job_id)
+        self.jobs.start(job_id)
         return job_id
 
     # -- witnesses --------------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Wri
     The payload is checked against the job type's schema, once a worker has announced it.
     """
     wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
-    record, data = tracking.launcher.create_one(wanted, start=job.start, request_id=request_id_var.get())
+    record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get())
     response.headers["Location"] = f"/api/jobs/{record['id']}"
     return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)
 
@@ -116,7 +116,7 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Wri
 @router.post("/with-subjobs/", status_code=201, include_in_schema=False)
 def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> Response:
     """Create a parent with sub-jobs, nested to any depth. Started, it is a Celery chord; workers send large ones."""
-    create = tracking.launcher.submit if job.start else tracking.launcher.create
+    create = tracking.jobs.submit if job.start else tracking.jobs.create
     job_id = create(job, request_id=request_id_var.get())
     response.headers["Location"] = f"/api/jobs/{job_id}"
     return written(tracking.queries.tree_json(job_id), 201, response.headers)
@@ -219,20 +219,20 @@ def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> Writt
     A job that nobody starts can be driven from outside: report status running, progress, then completed with a
     result or failed with an error.
     """
-    tracking.launcher.update(job_id, wanted)
+    tracking.jobs.update(job_id, wanted)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
 @router.delete("/{job_id}", status_code=204, responses=NOT_ALLOWED)
 def delete_job(job_id: JobId, tracking: UseTracking) -> None:
     """Remove a job with its sub-jobs: one that has ended, or was never started."""
-    tracking.launcher.delete(job_id)
+    tracking.jobs.delete(job_id)
 
 
 @router.post("/{job_id}/start", response_model=Job, responses=NOT_ALLOWED)
 def start_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
     """Send a job, with its sub-jobs, to Celery. A second time is a 409."""
-    tracking.launcher.start(job_id)
+    tracking.jobs.start(job_id)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
@@ -244,7 +244,7 @@ def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | Non
     and `solo` can't kill a task: it is asked, and `reason` says so.
     """
     how = how or Cancel()
-    tracking.launcher.cancel(job_id, reason=how.reason, terminate=how.terminate)
+    tracking.jobs.cancel(job_id, reason=how.reason, terminate=how.terminate)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
@@ -257,5 +257,5 @@ def retry_job(job_id: JobId, tracking: UseTracking, what: Annotated[Retry | None
     `"from_failed": true` that one runs again. The answer is the job that runs again.
     """
     what = what or Retry()
-    retried = tracking.launcher.retry(job_id, from_failed=what.from_failed)
+    retried = tracking.jobs.retry(job_id, from_failed=what.from_failed)
     return WrittenJson(tracking.queries.get_json(retried))

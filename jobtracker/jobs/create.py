@@ -1,0 +1,176 @@
+"""Creates jobs: records a job with all its sub-jobs, and sends them if they are to start at once."""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jobtracker.core.clock import now_ms
+from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.errors import InvalidJobError, JobTrackerError
+from jobtracker.jobs.dispatcher import is_large
+from jobtracker.jobs.tree_sender import TreeSender
+from jobtracker.schemas.requests import SubJobCreate
+from jobtracker.store.changes import NewJob
+from jobtracker.store.job_types import Registry
+from jobtracker.store.reader import Loaded
+from jobtracker.store.writer import JobStore
+
+
+@dataclass(frozen=True)
+class Creation:
+    """Creates jobs."""
+
+    store: JobStore
+    registry: Registry
+    sender: TreeSender
+    delete: Callable[[str], None]
+    """Deletes a tree that could not be sent."""
+
+    def create(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
+        """Record a job and all its sub-jobs, pending; returns its id.
+
+        Raises:
+            UnknownJobTypeError: A type is neither documented nor announced.
+            InvalidPayloadError: A payload does not fit its type.
+            SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
+        """
+        records = self._records_of(job, request_id)
+        if is_large(records):
+            self.store.plant(records, at_ms=now_ms(), started=False)
+        else:
+            self.store.create(*records)  # one call: all of them or none
+        return records[-1].id
+
+    def submit(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
+        """Create a job and start it; returns its id. If it can't be sent, nothing of it stays.
+
+        Raises:
+            UnknownJobTypeError: A type is neither documented nor announced.
+            InvalidPayloadError: A payload does not fit its type.
+            SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
+            BrokerUnavailableError: The broker does not answer.
+        """
+        records = self._records_of(job, request_id)
+        self._submit(records, now_ms())
+        return records[-1].id
+
+    def create_one(self, job: SubJobCreate, *, start: bool, request_id: str | None = None) -> Loaded:
+        """Create a job without sub-jobs, and start it as `submit` does; returns what is stored of it then.
+
+        That is known, and not read: its task may have begun meanwhile.
+
+        Raises:
+            UnknownJobTypeError: Its type is neither documented nor announced.
+            InvalidPayloadError: Its payload does not fit its type.
+            SubJobsError: Its type takes the results of sub-jobs.
+            BrokerUnavailableError: The broker does not answer.
+        """
+        records, at_ms = self._records_of(job, request_id), now_ms()
+        if start:
+            self._submit(records, at_ms)
+        else:
+            self.store.create(*records, at_ms=at_ms)
+        record, data = _as_recorded(*records)
+        at = str(at_ms)
+        record |= {"status": Status.PENDING, "created": at, "entered": at, "run": "0"}
+        return record | ({"run": "1", "queued": at} if start else {}), data
+
+    def _submit(self, records: list[NewJob], at_ms: int) -> None:
+        root = records[-1].id
+        try:
+            if is_large(records):
+                self._submit_large(root, records, at_ms)
+            else:
+                self._submit_at_once(records, at_ms)
+        except Exception:
+            with suppress(JobTrackerError):  # if part of a tree has begun: it is cancelled then, and says why
+                self.delete(root)
+            raise
+
+    def _submit_at_once(self, records: list[NewJob], at_ms: int) -> None:
+        """Record jobs as started, in one step, and send them as they were recorded."""
+        self.store.create(*(replace(job, sends=True) for job in records), at_ms=at_ms)
+        above_first = records[::-1]
+        trees = {job.id: [*job.subs.values()] for job in above_first}
+        self.sender.send(trees, dict.fromkeys(trees, 1), [_as_recorded(job) for job in above_first])
+
+    def _submit_large(self, root: str, records: list[NewJob], at_ms: int) -> None:
+        """Record a large tree as started, and let workers send it.
+
+        The runs to be sent are noted as they are recorded: if this process dies, workers or the outbox relay send
+        them.
+        """
+        leaves = [job for job in records if not job.subs]
+        own = [replace(job, fields={**job.fields, "body": "own"}) if job.subs else job for job in records]
+        self.store.plant(own, at_ms=at_ms, started=True)
+        try:
+            self.sender.dispatcher.hand_over([job.id for job in leaves], [job.fields for job in leaves])
+        except Exception as error:
+            runs = {job.id: 1 for job in reversed(records)}  # parents before their sub-jobs
+            self.sender.take_back(root, runs, error)
+            raise
+
+    def _records_of(self, job: SubJobCreate, request_id: str | None) -> list[NewJob]:
+        """The records of a job and all its sub-jobs, each after those of its own."""
+        records: list[NewJob] = []
+        self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
+        return records
+
+    def _collect(
+        self,
+        job: SubJobCreate,
+        into: list[NewJob],
+        *,
+        request_id: str | None,
+        inherited: Priority,
+        parent: str | None,
+    ) -> str:
+        job_id = self.store.keys.new_id(beside=parent)
+        job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload, has_sub_jobs=bool(job.sub_jobs))
+        priority = job.priority or inherited
+        subs = {}
+        for position, sub in enumerate(job.sub_jobs):
+            try:
+                subs[position] = self._collect(sub, into, request_id=request_id, inherited=priority, parent=job_id)
+            except InvalidJobError as error:
+                raise error.under("sub_jobs", position) from None
+        fields: dict[str, str | int] = {
+            "name": job.name,
+            "type": job.job_type,
+            "task": job_type.task,
+            "priority": priority,
+            "origin": "api",
+        }
+        if parent:
+            fields["parent"] = parent
+        if job_type.queue:
+            fields["queue"] = job_type.queue
+        if job.tags:
+            fields["tags"] = json.dumps(job.tags)
+        if request_id:
+            fields["request_id"] = request_id
+        if subs:
+            fields["policy"] = job.failure_policy
+        into.append(NewJob(id=job_id, fields=fields, data=stored_payload(job.payload, args, kwargs), subs=subs))
+        return job_id
+
+
+def stored_payload(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:
+    """A payload as fields of a job's data.
+
+    Args:
+        payload: As the client gave it.
+        args: The positional arguments that the task gets of it (`Registry.resolve`).
+        kwargs: Its keyword arguments; the payload itself, unless it is that of a custom job.
+    """
+    if kwargs is payload:
+        return {"payload": json.dumps(payload)}
+    return {"payload": json.dumps(kwargs), "args": json.dumps(args), "custom_task": payload["task"]}
+
+
+def _as_recorded(job: NewJob) -> Loaded:
+    """What is stored of a job that was just recorded, as far as it is needed to send it."""
+    record = {name: str(value) for name, value in job.fields.items()}
+    return {**record, "id": job.id, "subs": str(len(job.subs) or "")}, dict(job.data)

@@ -1,0 +1,41 @@
+"""Why a job's status or place does not allow what was asked for."""
+
+from collections.abc import Mapping
+
+from jobtracker.core.lifecycle import Outcome
+from jobtracker.errors import IllegalTransitionError, JobNotFoundError, JobTrackerError
+from jobtracker.store.changes import Change
+from jobtracker.store.reader import JobQueries
+
+
+def not_allowed(job_id: str, change: Change, action: str, why: str) -> JobTrackerError:
+    """The error for an event that was not applied: the job does not exist, or its status does not allow the action.
+
+    Args:
+        job_id: The job.
+        change: What became of the event.
+        action: What was asked for, a verb.
+        why: A sentence: why not, and what to do instead.
+    """
+    if change.after is None or change.outcome is Outcome.DELETED:
+        return JobNotFoundError(job_id)
+    return IllegalTransitionError(job_id, change.after, action, why)
+
+
+def parent_of(queries: JobQueries, record: Mapping[str, str]) -> dict[str, str] | None:
+    """The record of a job's parent; None: it has none, or that was deleted."""
+    if not record.get("parent"):
+        return None
+    [parent] = queries.records([record["parent"]])
+    return parent if "status" in parent else None
+
+
+def check_has_no_parent(queries: JobQueries, record: Mapping[str, str], action: str, instead: str) -> None:
+    """Check that a job is not part of another one.
+
+    Raises:
+        IllegalTransitionError: It is a sub-job; says what to do `instead`.
+    """
+    if parent_of(queries, record):
+        why = f"it is a sub-job of {record['parent']}; {instead}."
+        raise IllegalTransitionError(record["id"], record["status"], action, why)

@@ -1,0 +1,47 @@
+"""What people do with jobs: one use case a module, named here."""
+
+from jobtracker.jobs.create import Creation
+from jobtracker.jobs.delete import Deletion
+from jobtracker.jobs.dispatcher import Dispatcher
+from jobtracker.jobs.propagation import Propagation
+from jobtracker.jobs.retry import Retrying
+from jobtracker.jobs.start import Starting
+from jobtracker.jobs.tree_sender import TreeSender
+from jobtracker.jobs.update import Updating
+from jobtracker.store.job_types import Registry
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
+
+
+class JobService:
+    """Creates jobs, starts, cancels, retries, changes and deletes them.
+
+    Args:
+        store: Where jobs are changed.
+        queries: Where they are read.
+        registry: The job types that workers announced.
+        dispatcher: Sends them.
+        propagation: Propagates the outcomes.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        queries: JobQueries,
+        registry: Registry,
+        dispatcher: Dispatcher,
+        propagation: Propagation,
+    ) -> None:
+        sender = TreeSender(store, queries, dispatcher, propagation)
+        deletion = Deletion(store, queries)
+        creation = Creation(store, registry, sender, deletion.delete)
+
+        self.create = creation.create
+        self.create_one = creation.create_one
+        self.submit = creation.submit
+        self.start = Starting(store, queries, registry, sender).start
+        self.cancel = propagation.cancellation.cancel
+        self.retry = Retrying(store, queries, registry, sender).retry
+        self.update = Updating(store, queries, registry, propagation).update
+        self.delete = deletion.delete
+        self.empty_trash = deletion.empty_trash

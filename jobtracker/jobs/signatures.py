@@ -1,0 +1,138 @@
+"""From records to Celery's signatures: a job's own task, a tree as chords, and where each is sent."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from celery import Celery, Signature, chord
+from kombu.utils.json import loads
+
+from jobtracker.broker.config import broker_priorities
+from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
+from jobtracker.core.job import task_id_in, task_id_of, task_of
+from jobtracker.core.lifecycle import Priority
+from jobtracker.errors import ArgumentsGoneError
+from jobtracker.jobs import chains
+from jobtracker.jobs.results import JobResults
+from jobtracker.jobs.stored_calls import why_not_sendable
+from jobtracker.store.reader import JobQueries, Loaded
+
+SEND = "jobtracker.send"
+"""The task that sends what was handed over. Every tracked worker has it, and no job is made of it."""
+
+
+class SignatureBuilder:
+    """Builds the signatures of jobs.
+
+    Args:
+        app: The Celery app that sends them. It need not know the tasks.
+        queries: Where the jobs are read.
+        results: Where the results are read that a task takes.
+    """
+
+    def __init__(self, app: Celery, queries: JobQueries, results: JobResults) -> None:
+        self.app = app
+        self.queries = queries
+        self.results = results
+
+    @cached_property
+    def _priorities(self) -> dict[Priority, int]:
+        return broker_priorities(self.app)
+
+    def tree(
+        self, job_id: str, trees: Mapping[str, list[str]], jobs: Mapping[str, Loaded], runs: Mapping[str, int]
+    ) -> Signature:
+        """A job; a parent as a chord, its sub-jobs as the header and its own task as the body.
+
+        Args:
+            job_id: The job.
+            trees: The sub-jobs of the job and of each one below it.
+            jobs: What is stored of them.
+            runs: The run of each.
+
+        Raises:
+            ArgumentsGoneError: The arguments of one are not stored.
+        """
+        signature = self._signature(*jobs[job_id], runs.get(job_id, 1))
+        if not trees[job_id]:
+            return signature
+        header = [self.tree(sub, trees, jobs, runs) for sub in trees[job_id]]
+        return chord(header, signature, app=self.app).set(task_id=signature.options["task_id"])
+
+    def own_task(self, record: dict[str, str], data: dict[str, str], run: int) -> Signature:
+        """A job's own task, with the results that it takes and with what follows it in its chain.
+
+        Raises:
+            ResultGoneError: A result that it takes is neither stored nor in Celery's result backend.
+            BrokerUnavailableError: Only Celery's result backend has one, and does not answer.
+            ArgumentsGoneError: Its arguments are not stored.
+        """
+        signature = self._signature(record, data, run, self._results_for(record))
+        if rest := self._rest(record, data):
+            signature.set(chain=rest[::-1])
+        return signature
+
+    def handover(self, task_ids: Sequence[str], record: Mapping[str, Any]) -> Signature:
+        """The task by which a worker that consumes the queue of a job sends these runs."""
+        options = {
+            "priority": self._priorities[Priority.CRITICAL],
+            "ignore_result": True,
+            "kwargsrepr": "{}",
+            "argsrepr": f"[{len(task_ids)} runs]",
+            **self._route(record),
+        }
+        return self.app.signature(SEND, [task_ids], options=options)
+
+    def is_foreign(self, record: Mapping[str, Any]) -> bool:
+        """Whether only its own workers know what the queue of a job has to be declared with."""
+        return bool(record.get("queue")) and task_of(record) not in self.app.tasks
+
+    def _signature(
+        self, record: dict[str, str], data: dict[str, str], run: int, ahead: Sequence[Any] = ()
+    ) -> Signature:
+        if why := why_not_sendable(record, data):
+            raise ArgumentsGoneError({record["id"]: why})
+        args = loads(data.get("args") or "[]")
+        kwargs = loads(data.get("payload") or "{}")
+        rule = self.queries.registry.rule_of(record)
+        passed_on = 1 if record.get("subs") and not record.get("immutable") else len(ahead)
+        covered = rule.cover(args, kwargs, ahead=passed_on) if rule else None
+        args = [*ahead, *args]
+        options: dict[str, Any] = {
+            **loads(data.get("options") or "{}"),
+            "task_id": task_id_of(record["id"], run),
+            "priority": self._priorities[Priority(record.get("priority", Priority.NORMAL))],
+        }
+        options |= self._route(record)
+        options["headers"] = {**options.get("headers", {}), SENT_HEADER: 0}
+        if record.get("request_id"):
+            options["headers"][REQUEST_ID_HEADER] = record["request_id"]
+        if covered and covered.hidden:  # in what Celery shows of a message
+            options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
+        return self.app.signature(task_of(record), args=args, kwargs=kwargs, options=options)
+
+    def _route(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        if not record.get("queue"):
+            return {}
+        if self.is_foreign(record):
+            # Straight into the queue, wherever this is sent from: in a chord, by another worker.
+            return {"queue": record["queue"], "declare": [], "exchange_type": "direct"}
+        return {"queue": record["queue"]}
+
+    def _results_for(self, record: Mapping[str, str]) -> list[Any]:
+        """What comes before a job's stored arguments: the results of its sub-jobs, or that of the job before it."""
+        if record.get("immutable"):
+            return []
+        if record.get("subs"):
+            return [self.results.of(self.queries.sub_ids(record["id"]))]
+        return [self.results.before(record)] if chains.takes_result(record) else []
+
+    def _rest(self, record: Mapping[str, str], data: Mapping[str, str]) -> list[dict[str, Any]]:
+        """What follows a job in its chain, as it is sent with the message of that job.
+
+        It is empty if the rest is not stored; a retry checks that before (jobs/retry.py).
+        """
+        rest = chains.rest_of(self.queries, record, data) or []
+        ids = [each for signature in rest for each in chains.ids_of(signature)]
+        task_ids = {record["id"]: task_id_in(record) for record in self.queries.records(ids)} if ids else {}
+        return [chains.renewed(signature, task_ids) for signature in rest]

@@ -1,0 +1,64 @@
+"""Starts jobs that were created without being started."""
+
+from dataclasses import dataclass
+
+from jobtracker.core.lifecycle import Event
+from jobtracker.jobs.dispatcher import is_large
+from jobtracker.jobs.guards import check_has_no_parent, not_allowed
+from jobtracker.jobs.tree_sender import TreeSender, changed_places, parents_in
+from jobtracker.store.job_types import Registry
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
+
+_WHY_NOT = "it was started already. To run it again when it has failed or was cancelled, retry it."
+
+
+@dataclass(frozen=True)
+class Starting:
+    """Starts jobs."""
+
+    store: JobStore
+    queries: JobQueries
+    registry: Registry
+    sender: TreeSender
+
+    def start(self, job_id: str) -> None:
+        """Send a job, with all its sub-jobs, to Celery.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: It was started already, or is part of another job.
+            InvalidPayloadError: Its type was announced meanwhile, and its payload does not fit.
+            BrokerUnavailableError: The broker does not answer; the job is as it was, or cancelled if part of its
+                tree had been sent.
+            QueueMissingError: It has no queue for one of them; the job is as it was.
+        """
+        record = self.queries.record(job_id)
+        check_has_no_parent(self.queries, record, "start", "start its parent")
+        trees = self.queries.families(job_id)
+        places = changed_places(self.queries, self.registry, list(trees))
+        if is_large(trees):
+            for each in parents_in(trees):
+                places[each]["body"] = "own"
+        root = self.store.apply(Event.ENQUEUE, job_id, fields=places.pop(job_id))
+        if not root.applied:
+            raise not_allowed(job_id, root, "start", _WHY_NOT)
+        changes = {job_id: root, **self.store.apply_many(Event.ENQUEUE, places)}
+        runs = {each: change.run for each, change in changes.items() if change.applied}
+        if runs.keys() != trees.keys():
+            self._start_in_part(trees, runs)
+        else:
+            self.sender.send(trees, runs)
+
+    def _start_in_part(self, trees: dict[str, list[str]], runs: dict[str, int]) -> None:
+        """Send a tree in which some jobs had ended, or had begun elsewhere, before it was started.
+
+        These get no message, so no chord of Celery's would complete: we call the parents' tasks.
+        """
+        parents = parents_in(trees)
+        for each in parents:
+            self.store.edit(each, fields={"body": "own"})
+        self.sender.send_ready([each for each in runs if not trees[each]], runs)
+        for each in reversed(parents):
+            if not runs.keys() >= set(trees[each]):
+                self.sender.propagation.recheck_parent(each, trees[each])

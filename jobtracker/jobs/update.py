@@ -1,0 +1,104 @@
+"""Changes jobs, and takes the reports of outside workers on jobs that Celery does not run."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from jobtracker.core.job import as_reason
+from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.core.masking import NOTHING, stored_when_begun
+from jobtracker.errors import IllegalTransitionError, JobNotFoundError
+from jobtracker.jobs.create import stored_payload
+from jobtracker.jobs.guards import not_allowed
+from jobtracker.jobs.propagation import Propagation
+from jobtracker.schemas.requests import JobUpdate
+from jobtracker.store.job_types import Registry
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
+
+
+@dataclass(frozen=True)
+class Updating:
+    """Changes jobs."""
+
+    store: JobStore
+    queries: JobQueries
+    registry: Registry
+    propagation: Propagation
+
+    def update(self, job_id: str, wanted: JobUpdate) -> None:
+        """Change a job, or report on one that Celery does not run.
+
+        Name and tags may be changed at any time, priority and payload before the job is started.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: Its status does not allow it, or Celery runs it.
+            InvalidPayloadError: The payload does not fit its type.
+        """
+        [(record, data)] = self.queries.load([job_id])
+        reports = wanted.status is not None or wanted.progress is not None
+        if reports and int(record["run"]) > 0:
+            raise IllegalTransitionError(job_id, record["status"], "report on", "Celery runs it, and reports itself.")
+        if wanted.status is Status.CANCELLED:
+            self.propagation.cancellation.cancel(job_id, reason="cancelled by its outside worker")
+        elif reports:
+            self._report(record, data, wanted)
+        self._edit(record, wanted)
+
+    def _report(self, record: dict[str, str], data: dict[str, str], wanted: JobUpdate) -> None:
+        job_id, rule = record["id"], self.registry.rule_of(record)
+        stored = NOTHING
+        if rule and not record.get("masked"):
+            args, kwargs = (
+                json.loads(data.get(name) or empty) for name, empty in (("args", "[]"), ("payload", "{}"))
+            )
+            stored = stored_when_begun(rule, args, kwargs, ahead=1 if record.get("subs") else 0)
+        event, target, fields, bulk = _report_of(wanted)
+        # Run 0: if it has been started meanwhile, this is stale.
+        change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
+        if change.after is not target:
+            raise not_allowed(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
+        self.propagation.propagate(job_id, change)
+
+    def _edit(self, record: dict[str, str], wanted: JobUpdate) -> None:
+        fields: dict[str, str | int] = {}
+        data: dict[str, str] = {}
+        if wanted.name is not None:
+            fields["name"] = wanted.name
+        if wanted.tags is not None:
+            fields["tags"] = json.dumps(wanted.tags)
+        if wanted.priority is not None:
+            fields["priority"] = wanted.priority
+        if wanted.payload is not None:
+            job_type, args, kwargs = self.registry.resolve(
+                record["type"], wanted.payload, has_sub_jobs=bool(record.get("subs"))
+            )
+            fields["task"] = job_type.task
+            if job_type.queue:
+                fields["queue"] = job_type.queue
+            data = stored_payload(wanted.payload, args, kwargs)
+        if not fields and not data:
+            return
+        unsent_only = wanted.priority is not None or wanted.payload is not None
+        outcome = self.store.edit(record["id"], fields=fields, data=data, unsent_only=unsent_only)
+        if outcome is Outcome.ILLEGAL:
+            why = "priority and payload can be changed only before it is started."
+            raise IllegalTransitionError(record["id"], record["status"], "change", why)
+        if outcome is not Outcome.APPLIED:
+            raise JobNotFoundError(record["id"])
+
+
+def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], dict[str, str]]:
+    """An outside worker's report: the event, the status it leads to, and the fields of record and data."""
+    fields: dict[str, str | int] = {}
+    if wanted.progress:
+        done, total = (str(number) for number in (wanted.progress.done, wanted.progress.total))
+        fields = {"done": done, "total": total, "note": wanted.progress.note}
+    if wanted.status is Status.COMPLETED:
+        return Event.COMPLETE, Status.COMPLETED, fields, {"result": json.dumps(wanted.result)}
+    if wanted.status is Status.FAILED:
+        error: dict[str, Any] = wanted.error.model_dump() if wanted.error else {"type": "Error", "message": "failed"}
+        reason = as_reason(f"{error['type']}: {error['message']}")
+        return Event.FAIL, Status.FAILED, {**fields, "reason": reason}, {"error": json.dumps(error)}
+    return (Event.START if wanted.status else Event.PROGRESS), Status.RUNNING, fields, {}
