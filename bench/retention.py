@@ -1,7 +1,7 @@
 """How fast settled jobs leave whose time is over, and what it is to those who report meanwhile.
 
 Reporters, each a process, take jobs through their course at a steady pace, each report one call. In turns nothing is
-removed, and a reaper removes from a backlog as fast as it can; how long the reports took is told of both.
+removed, and the pruner removes from a backlog as fast as it can; how long the reports took is told of both.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from celery import Celery
 from bench.filling import Plan, fill
 from jobtracker.connection.client import RedisClient
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
 from jobtracker.store.keys import Keys
@@ -50,9 +50,9 @@ def run(jobs: int, rounds: int) -> Figures:
             }
         )
         tracking = Tracking.connect(settings, Celery("bench", broker="memory://"))
-        reaper = Reaper(tracking)
+        runner = MaintenanceRunner(tracking)
         with tracking.client as client, _reporting(server.url, keys) as reporters:
-            measured = [_round(client, reaper, reporters, settings.reap_interval_s) for _ in range(rounds)]
+            measured = [_round(client, runner, reporters, settings.reap_interval_s) for _ in range(rounds)]
     return {name: round(statistics.median(found[name] for found in measured), 3) for name in measured[0]}
 
 
@@ -77,14 +77,14 @@ def rows(figures: Figures) -> list[tuple[str, ...]]:
     return [head, *body]
 
 
-def _round(client: RedisClient, reaper: Reaper, reporters: "_Reporters", span_s: float) -> Figures:
+def _round(client: RedisClient, runner: MaintenanceRunner, reporters: "_Reporters", span_s: float) -> Figures:
     reporters.begin()
     cpu_s = _cpu_s(client)
     time.sleep(span_s)
     alone_cpu_s, alone = _cpu_s(client) - cpu_s, reporters.end()
     reporters.begin()
     cpu_s, began = _cpu_s(client), time.perf_counter()
-    removed = reaper.remove_expired()
+    removed = runner.pruner.prune()
     took_s = time.perf_counter() - began
     cpu_s, beside = _cpu_s(client) - cpu_s, reporters.end()
     of_reports_s = alone_cpu_s * len(beside) / max(len(alone), 1)

@@ -33,8 +33,8 @@ from jobtracker.instrumentation.held_messages import Holds, register, unregister
 from jobtracker.instrumentation.task_signals import Hooks
 from jobtracker.instrumentation.worker_requests import telling_losses
 from jobtracker.jobs.signatures import SEND
-from jobtracker.maintenance.outbox_relay import Outbox
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.outbox_relay import OutboxRelay
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.workers import Holding, Worker
@@ -242,7 +242,7 @@ class Tracker:
         """Give the worker the task that sends what was handed over: of large trees."""
 
         def send(task_ids: list[str]) -> None:
-            Outbox(self.tracking).send_claimed(task_ids)
+            OutboxRelay(self.tracking).send_claimed(task_ids)
 
         if SEND not in self.app.tasks:
             self.app.task(send, name=SEND, shared=False, ignore_result=True)
@@ -279,14 +279,15 @@ class Tracker:
             leases.renew(worker)
 
         lease = Repeater("lease", settings.lease_renew_s, renew, system_thread=True)
-        reaper = Repeater("reaper", settings.reap_interval_s, Reaper(Tracking.connect(settings, self.app)).step)
+        runner = MaintenanceRunner(Tracking.connect(settings, self.app))
+        maintenance = Repeater("maintenance", settings.reap_interval_s, runner.step)
         reporting = self.tracking.reporting
         if pool == "prefork":
             reporting.most *= controller.concurrency  # its children leave to it what they have not written
         spool = Repeater("spool", _TAKE_OVER_S, reporting.take_over)
-        self._repeaters = [lease, reaper, spool]
+        self._repeaters = [lease, maintenance, spool]
         lease.start(settings.tracking_timeout_s)  # Celery says "ready" after this: the types are known by then
-        reaper.start()
+        maintenance.start()
         spool.start()
 
     def _on_worker_shutting_down(self, sender: str, how: str, **_: Any) -> None:
@@ -315,7 +316,7 @@ class Tracker:
             # The connections of this process may be held by what a signal has interrupted.
             own = Tracking.connect(self.tracking.settings, self.app)
             with own.client:
-                Reaper(own).settle_stopped(worker.incarnation)
+                MaintenanceRunner(own).rescuer.rescue_stopped(worker.incarnation)
                 own.leases.release(worker.incarnation)
         except Exception as error:  # noqa: BLE001 (the lease runs out by itself, and somebody else settles the rest)
             logger.warning("jobtracker: the worker's lease was not given back: %s", error)

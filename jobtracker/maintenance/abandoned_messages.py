@@ -26,6 +26,7 @@ from jobtracker.core.lifecycle import Status
 from jobtracker.diagnosis.held_messages import HeldMessages
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError
+from jobtracker.maintenance.leadership import Leadership
 from jobtracker.runtime import Tracking
 from jobtracker.store.keys import Partition
 
@@ -104,10 +105,11 @@ class AbandonedMessages:
     """Gives back the messages of executions that were lost with their worker.
 
     Args:
-        tracking: Whose.
+        leadership: Tells the store.
     """
 
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, leadership: Leadership) -> None:
+        self._leadership, tracking = leadership, leadership.tracking
         self._app = tracking.app
         self._leases = tracking.leases
         self._asked = HeldMessages(Inspector(tracking))
@@ -116,7 +118,7 @@ class AbandonedMessages:
         self._level = logging.WARNING
         self._held_s = _HELD_FOR * tracking.settings.lease_lost_s
 
-    def give_back(self, tracking: Tracking, parts: Sequence[Partition]) -> int:
+    def give_back(self, parts: Sequence[Partition]) -> int:
         """Give back what lost workers had begun and not acknowledged; returns how many messages.
 
         A message goes back where all of this is so, and else stays until kombu gives it back:
@@ -128,9 +130,9 @@ class AbandonedMessages:
         * no worker says that it has it, not even one that is not tracked or has lost its lease.
 
         Args:
-            tracking: Where the jobs are.
             parts: Partitions in which a worker without a lease is a lost one.
         """
+        tracking = self._leadership.tracking
         if not parts or not tracking.relauncher.resends or is_amqp(self._app):
             return 0
         try:

@@ -71,7 +71,7 @@ class _Hold:
     lease: str | None
 
 
-class Astray(NamedTuple):
+class StrandedJob(NamedTuple):
     """A job that nobody runs, nor will in a while."""
 
     job: Job
@@ -105,7 +105,7 @@ class MissingMessages:
         """Task ids of the jobs that are to be looked at again in the next round."""
         return list(self._suspects)
 
-    def look(self, records: Iterable[Mapping[str, str]]) -> list[Astray]:
+    def look(self, records: Iterable[Mapping[str, str]]) -> list[StrandedJob]:
         """Look for the messages of jobs; returns those whose message is nowhere, as a look before this one found too.
 
         Likewise those whose message is with a worker that is gone, where they can be sent again, and those that run
@@ -133,7 +133,7 @@ class MissingMessages:
             return []
         self._collector.ask_workers(found, jobs, fresh=True)
         missing = [
-            Astray(
+            StrandedJob(
                 job,
                 comes_back=not job.is_executing and _was_taken(job, found),
                 ended_by=None if job.is_executing else found.ended_by(job),
@@ -172,7 +172,7 @@ class MissingMessages:
         wait_s = self._lost_ms / 1000 if ended or job.record.get("subs") else 0.0
         return before.since < now and now - before.since >= wait_s
 
-    def _unless_held(self, missing: list[Astray], found: Observations) -> list[Astray]:
+    def _unless_held(self, missing: list[StrandedJob], found: Observations) -> list[StrandedJob]:
         """Without those whose messages a worker may have that has no lease: it is not tracked, or was cut off."""
         queues = {
             each.job.task_id: each.job.queue for each in missing if not each.job.is_executing and not each.ended_by
@@ -202,7 +202,7 @@ class MissingMessages:
         return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms - self._lost_ms
 
 
-def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) -> bool:
+def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | None) -> bool:
     """Send a job whose message is nowhere again or, where it can't be, take it for lost; returns whether it was done.
 
     One whose message comes back is sent again, or left alone. Of one that nobody runs its worker has let go. A job
@@ -210,11 +210,11 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
 
     Args:
         tracking: Where it is.
-        astray: The job.
+        stranded: The job.
         ending: How it has ended, as Celery's result backend says. Of a parent that is the end of Celery's chord: it
             counts where we can't call its task either.
     """
-    job = astray.job
+    job = stranded.job
     [(record, data)] = tracking.queries.load([job.id], missing_ok=True)
     if "status" not in record or record["status"] in SETTLED:
         return False
@@ -230,12 +230,12 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
         )
         return change.applied
     what = f"its message is neither in queue {job.queue!r} nor with a worker"
-    if astray.comes_back:
+    if stranded.comes_back:
         what = "the worker that had fetched its message is gone"
-    if astray.ended_by:
-        what = f"{astray.ended_by} took its message, does not run it any more, and has not said how it ended"
+    if stranded.ended_by:
+        what = f"{stranded.ended_by} took its message, does not run it any more, and has not said how it ended"
     resending = resending_of(tracking.relauncher, record, data)
-    why_not = "it may have run" if astray.ended_by else resending.why_not
+    why_not = "it may have run" if stranded.ended_by else resending.why_not
     if ending is not None and (why_not or not record.get("subs")):
         reason = f"{what}; it has ended, as Celery's result backend says"
         change = tracking.store.apply(
@@ -245,7 +245,7 @@ def settle_missing(tracking: Tracking, astray: Astray, ending: Ending | None) ->
     elif why_not is None:
         reason = f"{what}: it was sent again"
         change = tracking.relauncher.relaunch(job.id, run=job.run, lease=NOBODY, reason=reason)
-    elif astray.comes_back:
+    elif stranded.comes_back:
         return False
     else:
         reason = f"{what}, and it can't be sent again: {why_not}. {resending.when_lost}"

@@ -9,14 +9,16 @@ it first, and it is unconfirmed from then on. What no worker has claimed after a
 """
 
 import logging
+import time
 from collections.abc import Collection, Sequence
 
-from jobtracker.broker.connection import connected
+from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.core.job import as_reason, job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultGoneError
 from jobtracker.jobs.dispatcher import HANDED_OVER
 from jobtracker.jobs.tree_sender import changed_places
+from jobtracker.maintenance.pacing import pause_after
 from jobtracker.runtime import Tracking
 from jobtracker.store.functions import batched
 from jobtracker.store.keys import NOBODY
@@ -27,12 +29,13 @@ _BATCH = 200
 """Runs that are looked at in a round."""
 _ROUNDS = 10
 """Rounds of what was handed over and nobody has claimed, each with as many jobs as one message: some seconds."""
-_CONNECT_S = 1.0
+_DRAFTS = 500
+"""Trees that are recorded in a round, at most."""
 _REASON = "whoever was about to send it has died: it was sent again"
 
 
-class Outbox:
-    """The runs that are about to be sent.
+class OutboxRelay:
+    """Sends the runs in the outbox: recorded as sent, and not yet confirmed.
 
     Args:
         tracking: Whose.
@@ -54,12 +57,23 @@ class Outbox:
         if not task_ids and not unsent:
             return 0
         try:
-            with connected(self.tracking.app, _CONNECT_S):
+            with connected(self.tracking.app, BROKER_TIMEOUT_S):
                 pass
         except BrokerUnavailableError as error:
             logger.debug("What is unconfirmed is sent later: %s", error)
             return 0
         return sum(map(self._send, task_ids)) + sum(map(self.send_claimed, batched(unsent, HANDED_OVER)))
+
+    def record_drafts(self) -> int:
+        """Record the rest of large trees that are decided on, whose process may have died; returns how many trees."""
+        roots = self.tracking.queries.drafts(_DRAFTS)
+        ends_at = time.monotonic() + self.tracking.settings.reap_interval_s
+        for root in roots:
+            began = time.monotonic()
+            while self.tracking.store.plant_next(root) and began < ends_at:
+                pause_after(began)
+                began = time.monotonic()
+        return len(roots)
 
     def send_claimed(self, task_ids: Sequence[str]) -> int:
         """Send those of the runs that were handed over and nobody else has claimed; returns how many jobs.

@@ -1,4 +1,4 @@
-"""What Celery's result backend says of a job whose end was not reported."""
+"""Ends that were not reported: what Celery's result backend says of a job, and settling it so."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,9 @@ from jobtracker.core.job import as_reason, task_id_in, task_of
 from jobtracker.core.lifecycle import Event
 from jobtracker.jobs.result_backend import Silence, is_of_run_before
 from jobtracker.jobs.results import as_stored
+from jobtracker.maintenance.leadership import Leadership
 from jobtracker.runtime import Tracking
+from jobtracker.store.keys import NOBODY, PROCESS_GONE
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +33,18 @@ class Ending(NamedTuple):
 
 
 class UnreportedEnds:
-    """Finds out from Celery's result backend how jobs have ended."""
+    """Finds out from Celery's result backend how jobs have ended, and settles them.
 
-    def __init__(self, tracking: Tracking) -> None:
-        self.tracking = tracking
+    Args:
+        leadership: Tells the store.
+    """
+
+    def __init__(self, leadership: Leadership) -> None:
+        self._leadership = leadership
 
     def ending_of(self, record: Mapping[str, str]) -> Ending | Silence:
         """How the current run of a recorded job has ended."""
-        kept = self.tracking.result_backend.kept_of(task_id_in(record))
+        kept = self._leadership.tracking.result_backend.kept_of(task_id_in(record))
         if isinstance(kept, Silence):
             return kept
         try:
@@ -50,14 +56,48 @@ class UnreportedEnds:
     @property
     def is_given_up(self) -> bool:
         """It has not answered for so long that jobs are settled without it."""
-        return self.tracking.result_backend.silent_s > self.tracking.settings.result_backend_wait_s
+        tracking = self._leadership.tracking
+        return tracking.result_backend.silent_s > tracking.settings.result_backend_wait_s
+
+    def settle(self, record: dict[str, str], ending: Ending) -> bool:
+        """Settle a job as it has ended, or let it run again if that is for its loss; returns whether it was done."""
+        if self.runs_again(record, ending):
+            return self._run_again(record, ending)
+        tracking = self._leadership.tracking
+        change = tracking.store.apply(
+            ending.event,
+            record["id"],
+            run=int(record["run"]),
+            execution=record.get("execution"),
+            fields=ending.fields,
+            data=ending.data,
+        )
+        if change.applied:
+            logger.warning("Job %s is %s, as Celery's result backend says", record["id"], change.after)
+            tracking.propagation.propagate(record["id"], change)
+        return change.applied
+
+    def runs_again(self, record: dict[str, str], ending: Ending) -> bool:
+        """Whether a job whose process was lost is to run again."""
+        return ending.lost_by is not None and self._leadership.tracking.lost_executions.runs_again(record)
+
+    def _run_again(self, record: dict[str, str], ending: Ending) -> bool:
+        """Settle the loss of a process: whoever was about to report it has died too, or could not, nor the start."""
+        tracking = self._leadership.tracking
+        if not record.get("executing"):
+            fields = {"lease": PROCESS_GONE}
+            tracking.store.apply(Event.START, record["id"], run=int(record["run"]), lease=NOBODY, fields=fields)
+            [(record, _)] = tracking.queries.load([record["id"]], missing_ok=True)
+        happened = f"its process was lost: {ending.lost_by}"
+        change = tracking.lost_executions.settle(record, happened, "WorkerLostError", comes_back=False)
+        return change is not None and change.applied
 
     def _read(self, record: Mapping[str, str], kept: Mapping[str, Any]) -> Ending | None:
         event = _EVENTS.get(kept["status"])
         if event is None or is_of_run_before(record, kept):
             return None
         if event is Event.COMPLETE:
-            return Ending(event, {}, _result(self.tracking, record, kept.get("result")))
+            return Ending(event, {}, _result(self._leadership.tracking, record, kept.get("result")))
         if event is Event.CANCELLED:
             return Ending(event, {"reason": "revoked"}, {})
         if record.get("subs") and isinstance(kept.get("result"), ChordError):

@@ -18,7 +18,7 @@ from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.logging import json_handler
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
 from jobtracker.server.celery_app import celery_app
@@ -51,16 +51,16 @@ def answering_app(settings: ApiSettings, *, reaps: bool) -> FastAPI:
         app.state.settings = settings
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
-        reaper = Repeater("reaper", settings.reap_interval_s, Reaper(app.state.tracking).step)
+        maintenance = Repeater("maintenance", settings.reap_interval_s, MaintenanceRunner(app.state.tracking).step)
         if reaps:
-            reaper.start()
+            maintenance.start()
         end_with_parent()
         gc.collect()
         gc.freeze()  # what stays for good is not looked through again: it takes as long as a large request does
         yield {"client_timeout_s": settings.api_client_timeout_s}
         gc.unfreeze()
         if reaps:
-            reaper.stop()
+            maintenance.stop()
         app.state.tracking.client.close()
 
     app = FastAPIOffline(  # its documentation pages load nothing from elsewhere

@@ -12,7 +12,7 @@ from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.diagnosis.held_messages import HeldMessages
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.examine import examine
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.workers import QueueDepth
 from jobtracker.store.keys import MOST_QUEUES
 
@@ -95,7 +95,7 @@ def test_what_is_no_queue_and_what_no_broker_would_take_does_no_harm(own_project
         connection.default_channel.client.zadd("unacked_index", {"tag": time.time()})
     assert HealthCheck(Inspector(own_project.tracking)).unconsumed() == {}
     assert HeldMessages(Inspector(own_project.tracking)).abandoned() == []
-    assert Reaper(own_project.tracking).give_back(own_project.keys.parts) == 0
+    assert MaintenanceRunner(own_project.tracking).abandoned.give_back(own_project.keys.parts) == 0
     assert own_project.queries.queues() == (["unacked"], True)
 
 
@@ -106,7 +106,7 @@ def test_a_queue_is_forgotten_when_nothing_was_sent_there_for_long_and_nothing_w
     with own_project.app.connection_for_write() as connection:
         connection.default_channel.queue_purge(empty)
     assert {full, empty} <= set(own_project.queries.queues().names)
-    assert Reaper(own_project.tracking).forget_queues() == 0  # so lately
+    assert MaintenanceRunner(own_project.tracking).pruner.forget_queues() == 0  # so lately
     own_project.client.zadd(own_project.keys("queues"), {full: 1, empty: 1, "": 1})
-    assert Reaper(own_project.tracking).forget_queues() == 2
+    assert MaintenanceRunner(own_project.tracking).pruner.forget_queues() == 2
     assert (own_project.queries.queues().names, own_project.queries.queues().some_left_out) == ([full], False)

@@ -12,7 +12,7 @@ from jobtracker.broker.message_search import Taken, find_taken
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.ports import free_port
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.explanation import Code, Explanation
 from jobtracker.schemas.history import Step
 
@@ -116,7 +116,7 @@ def test_what_a_cut_off_worker_runs_is_left_to_it(redis_server, worker_log_dir, 
         project.leases.release(cut_off.lease.incarnation)
         project.expect_status(job_id, Status.PENDING)  # its worker's lease is over
         project.consume(project.queue)
-        assert Reaper(project.tracking).give_back(project.keys.parts) == 0
+        assert MaintenanceRunner(project.tracking).abandoned.give_back(project.keys.parts) == 0
         project.diary.open_gate(gate)
         done = project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
         assert (done.deliveries, done.worker != beside.lease.name) == (1, True)
@@ -128,7 +128,9 @@ def test_what_a_worker_could_not_give_back_when_it_stopped_goes_back(reaped, req
         job_id = reaped.send("hold_late", gate)
         reaped.expect_did(job_id, "began")
         stopping.kill()
-        Reaper(reaped.tracking).settle_stopped(stopping.lease.incarnation)  # as it does before it gives back
+        MaintenanceRunner(reaped.tracking).rescuer.rescue_stopped(
+            stopping.lease.incarnation
+        )  # as it does before it gives back
         reaped.leases.release(stopping.lease.incarnation)
         reaped.consume(reaped.queue)
         reaped.expect_did(job_id, "began", "began")
@@ -183,12 +185,12 @@ def test_what_a_worker_without_a_lease_holds_is_left_to_it(redis_server, worker_
         age(project, fetched)
         with project.worker("beside", reap_interval_s=3600):
             explained(project, fetched, Code.UNKNOWN)
-            reaper = Reaper(project.tracking)
-            assert [look(reaper) for _ in range(3)] == [0, 0, 0]
+            runner = MaintenanceRunner(project.tracking)
+            assert [look(runner) for _ in range(3)] == [0, 0, 0]
             apart.kill()
             apart.wait_for_exit()
             # It had no lease, so nobody knows that it is gone: the broker delivers its message again.
-            assert [look(Reaper(project.tracking)) for _ in range(2)] == [0, 0]
+            assert [look(MaintenanceRunner(project.tracking)) for _ in range(2)] == [0, 0]
             assert project.job(fetched).status is Status.PENDING
 
 
@@ -198,7 +200,7 @@ def unacknowledged(project: Project) -> list[Taken]:
         return find_taken(connection)
 
 
-def look(reaper: Reaper) -> int:
-    """A round of a reaper; returns how many jobs it sent again."""
-    reaper.settle_finished()
-    return reaper.settle_missing()
+def look(runner: MaintenanceRunner) -> int:
+    """A round of a runner; returns how many jobs it sent again."""
+    runner.overdue.settle_finished()
+    return runner.overdue.rescue_missing()

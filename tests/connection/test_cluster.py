@@ -13,7 +13,7 @@ from jobtracker.connection.client import connect, is_away, is_unreachable
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.local.ports import free_port
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.store.keys import Keys
 from jobtracker.store.leases import Leases
@@ -133,7 +133,7 @@ def test_a_worker_of_a_clustered_project_that_is_lost_has_its_job_settled(cluste
     project.tracking.store.apply(Event.START, lost, at_ms=now_ms() - 60_000, fields={"lease": "x", "worker": "w"})
     for part in project.keys.parts:
         project.client.set(part("watched"), now_ms() - 60_000)
-    Reaper(project.tracking).step()
+    MaintenanceRunner(project.tracking).step()
     assert project.job(lost).status is Status.FAILED
 
 

@@ -23,7 +23,7 @@ from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import ArgumentsGoneError, JobNotFoundError
 from jobtracker.local.ports import free_port
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.explanation import Code, Explanation, Location
 from jobtracker.schemas.requests import JobUpdate, ProgressUpdate
 from jobtracker.store.keys import LET_GO
@@ -492,7 +492,9 @@ def test_the_message_of_a_lost_worker_comes_back_at_a_time_that_is_known(redis_s
                 assert found.worker.lease_ended_at is not None
                 assert found.worker.lease_ended_at <= found.at
         settled: list[int] = []
-        eventually(lambda: settled.append(Reaper(project.tracking).settle_lost()) or sum(settled) == 2)
+        eventually(
+            lambda: settled.append(MaintenanceRunner(project.tracking).rescuer.rescue_lost()) or sum(settled) == 2
+        )
         found = expect(project, late, Code.WAITING_FOR_REDELIVERY)
         assert found.message is not None
         assert found.message.where is Location.UNACKNOWLEDGED

@@ -1,8 +1,8 @@
 """Whatever step a process dies at, the rest is mended.
 
 Each operation is made to die before its first command to a Redis, the broker's included, before its second, and so on
-until it comes to its end, each time with jobs of its own. Then a worker, with its reaper, goes on with what all of
-them have left. To die is to have nothing to do with any server from then on: what was sent has arrived, and nobody
+until it comes to its end, each time with jobs of its own. Then a worker, with its maintenance, goes on with what all
+of them have left. To die is to have nothing to do with any server from then on: what was sent has arrived, and nobody
 reads the answers.
 """
 
@@ -31,8 +31,8 @@ from jobtracker.core.lifecycle import SETTLED, Event
 from jobtracker.doctor.recount import Recount
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.local.ports import free_port
-from jobtracker.maintenance.outbox_relay import Outbox
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.outbox_relay import OutboxRelay
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.testing.apps import disconnect
 
 pytestmark = [
@@ -234,7 +234,7 @@ def send_what_was_handed_over(living, mortal):
     root = living.jobs.create(tree())
     large(lambda: living.jobs.start(root))()
     leaves = [each for each, subs in living.queries.families(root).items() if not subs]
-    return Case(lambda: Outbox(mortal.tracking).send_claimed(leaves), root, result=TREE_RESULT)
+    return Case(lambda: OutboxRelay(mortal.tracking).send_claimed(leaves), root, result=TREE_RESULT)
 
 
 @operation()
@@ -464,7 +464,7 @@ def run_a_sub_job_that_was_taken_for_lost(living, mortal):
     leaf = living.subs(living.subs(root)[0])[0]
     perform = run_of(living, mortal, leaf)
     begin(living, leaf)
-    settle_lost(living, leaf)
+    lose_worker(living, leaf)
     return Case(perform, root, SETTLED, result=TREE_RESULT)
 
 
@@ -505,14 +505,14 @@ def run_the_task_of_a_parent(living, mortal):
     return Case(run_of(living, mortal, root), root, SETTLED, result=[1])
 
 
-# -- in a reaper ----------------------------------------------------------------------------------------------------
+# -- in maintenance -------------------------------------------------------------------------------------------------
 
 
-def settle_lost(project, job_id):
-    """What a reaper does with a job whose worker has let its lease run out."""
-    reaper = Reaper(project.tracking)
+def lose_worker(project, job_id):
+    """What maintenance does with a job whose worker has let its lease run out."""
+    runner = MaintenanceRunner(project.tracking)
     [record] = project.queries.records([job_id])
-    return reaper._settle(record, "WorkerLost", "was lost")
+    return runner.rescuer._settle(record, "WorkerLost", "was lost")
 
 
 @operation()
@@ -520,7 +520,7 @@ def settle_a_lost_job(living, mortal):
     root = living.launch("ok")
     take(living, root)
     begin(living, root)
-    return Case(lambda: settle_lost(mortal, root), root, {"failed"})
+    return Case(lambda: lose_worker(mortal, root), root, {"failed"})
 
 
 @operation()
@@ -528,7 +528,7 @@ def settle_a_lost_job_that_is_to_run_again(living, mortal):
     root = living.launch("hold_rerun", {"gate": OPEN})
     take(living, root)
     begin(living, root)
-    return Case(lambda: settle_lost(mortal, root), root, COMPLETED, result=OPEN)
+    return Case(lambda: lose_worker(mortal, root), root, COMPLETED, result=OPEN)
 
 
 @operation()
@@ -539,7 +539,7 @@ def settle_a_lost_sub_job(living, mortal):
     (leaf,) = living.subs(inner)
     take(living, leaf)
     begin(living, leaf)
-    return Case(lambda: settle_lost(mortal, leaf), root, {"failed"})
+    return Case(lambda: lose_worker(mortal, leaf), root, {"failed"})
 
 
 @operation()
@@ -550,7 +550,7 @@ def settle_a_lost_sub_job_of_a_parent_that_takes_failures(living, mortal):
     (leaf,) = living.subs(inner)
     take(living, leaf)
     begin(living, leaf)
-    return Case(lambda: settle_lost(mortal, leaf), root, COMPLETED | {"failed"}, result=[[None]])
+    return Case(lambda: lose_worker(mortal, leaf), root, COMPLETED | {"failed"}, result=[[None]])
 
 
 @operation()
@@ -559,7 +559,7 @@ def send_what_is_unconfirmed(living, mortal):
     families = list(living.queries.families(root))
     for each in families[:2]:
         living.tracking.store.apply(Event.ENQUEUE, each)
-    outbox = Outbox(mortal.tracking)
+    outbox = OutboxRelay(mortal.tracking)
 
     def send():
         for each in families:

@@ -17,7 +17,7 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.jobs.dispatcher import AT_ONCE
 from jobtracker.jobs.signatures import SEND
 from jobtracker.local.ports import free_port
-from jobtracker.maintenance.outbox_relay import Outbox
+from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.schemas.explanation import Code
 
 RAN = ["began", "returned"]
@@ -82,7 +82,7 @@ def test_what_was_handed_over_is_sent_by_the_reaper_where_no_worker_does(own_pro
     own_project.jobs.start(root)
     assert unsent(own_project) == sorted(subs, key=unsent(own_project).index)
     purge(own_project)
-    outbox = Outbox(own_project.tracking)
+    outbox = OutboxRelay(own_project.tracking)
     assert outbox.send() == 0
     let_time_pass(own_project)
     assert outbox.send() == 5
@@ -99,7 +99,7 @@ def test_what_is_handed_over_twice_is_sent_once(own_project, small):
     purge(own_project)
     sent = []
     senders = [
-        threading.Thread(target=lambda: sent.append(Outbox(own_project.tracking).send_claimed(subs)))
+        threading.Thread(target=lambda: sent.append(OutboxRelay(own_project.tracking).send_claimed(subs)))
         for _ in range(4)
     ]
     for each in senders:
@@ -117,7 +117,7 @@ def test_of_a_tree_that_is_cancelled_before_it_is_sent_nothing_runs(own_project,
     root, *subs = ids = family(own_project, 5)
     own_project.jobs.start(root)
     own_project.jobs.cancel(root)
-    assert Outbox(own_project.tracking).send_claimed(subs[:2]) == 0
+    assert OutboxRelay(own_project.tracking).send_claimed(subs[:2]) == 0
     with own_project.worker():
         eventually(lambda: not own_project.client.exists(own_project.keys("unsent")))
         own_project.expect(own_project.send("ok"), Status.COMPLETED, "SUCCESS", RAN)
@@ -131,7 +131,7 @@ def test_what_is_left_of_a_tree_whose_canceller_died_is_cancelled_not_sent(own_p
     root, *subs = family(own_project, 3)
     own_project.jobs.start(root)
     own_project.tracking.store.apply("cancel", root)
-    assert Outbox(own_project.tracking).send_claimed(subs) == 0
+    assert OutboxRelay(own_project.tracking).send_claimed(subs) == 0
     assert {own_project.job(each).status for each in subs} == {Status.CANCELLED}
 
 
@@ -141,7 +141,7 @@ def test_a_large_tree_that_was_deleted_before_it_was_sent_leaves_nothing(own_pro
     own_project.jobs.start(root)
     own_project.jobs.cancel(root)
     own_project.jobs.delete(root)
-    assert Outbox(own_project.tracking).send_claimed(subs) == 0
+    assert OutboxRelay(own_project.tracking).send_claimed(subs) == 0
     assert not own_project.client.exists(own_project.keys("unsent"), own_project.keys("unconfirmed"))
 
 
@@ -153,7 +153,7 @@ def test_a_large_tree_whose_broker_is_away_is_as_it_was(redis_server, worker_log
         with pytest.raises(BrokerUnavailableError):
             project.jobs.start(ids[0])
         assert {(project.job(each).status, project.job(each).run) for each in ids} == {(Status.PENDING, 0)}
-        assert Outbox(project.tracking).send_claimed(ids) == 0
+        assert OutboxRelay(project.tracking).send_claimed(ids) == 0
         assert not project.client.exists(project.keys("unconfirmed"))
 
 
@@ -170,14 +170,14 @@ def test_what_a_broker_that_goes_away_may_have_taken_is_sent_again_and_runs_once
         project.jobs.start(root)
         purge(project)
         relay.loses = subs[2].encode()
-        Outbox(project.tracking).send_claimed(subs)
+        OutboxRelay(project.tracking).send_claimed(subs)
         relay.loses = None
         if loses == "the messages":
             purge(project)
         assert unsent(project) == []
         assert project.queries.are_unconfirmed(subs) == {*subs}
         project.client.zadd(project.keys("unconfirmed"), dict.fromkeys(subs, 1))
-        Outbox(project.tracking).send()
+        OutboxRelay(project.tracking).send()
         with project.worker():
             assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2, 3, 4, 5]
             assert [project.job(each).run for each in subs] == [2] * 6
@@ -193,7 +193,7 @@ def test_what_redis_does_not_take_has_failed(own_project, small):
     queue = f"{own_project.name}:{own_project.queue}\x06\x166"  # as kombu names it, of normal priority
     with Redis.from_url(own_project.settings.broker_url) as broker:
         broker.set(queue, "no list")
-        Outbox(own_project.tracking).send_claimed(subs)
+        OutboxRelay(own_project.tracking).send_claimed(subs)
         broker.delete(queue)
     assert {own_project.job(each).status for each in ids} == {Status.FAILED}
     assert "WRONGTYPE" in own_project.job(subs[1]).reason
@@ -207,7 +207,7 @@ def test_it_is_explained_what_a_job_waits_for_that_a_worker_is_to_send(own_proje
     explainer = Explainer(own_project.tracking, Inspector(own_project.tracking))
     found = explainer.explain(subs[0])
     assert found.code is Code.BEING_SENT
-    assert "a worker, of which none lives" in found.sentence
+    assert "a worker, of which none lives" in found.summary
     assert explainer.explain(root).code is Code.WAITING_FOR_SUB_JOBS
     with own_project.worker(queues=["another"]):
         assert explainer.explain(subs[1]).code is Code.BEING_SENT

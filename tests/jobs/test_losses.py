@@ -11,7 +11,7 @@ from support.sample_jobs import a_worker, begin, create_in, create_parent, kept,
 
 from jobtracker import Status, tracked
 from jobtracker.core.lifecycle import Event, OnLost, Outcome
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO, PROCESS_GONE
 from jobtracker.store.leases import Leases
@@ -30,8 +30,8 @@ def store(own_project):
 
 
 @pytest.fixture
-def reaper(own_project):
-    return Reaper(own_project.tracking)
+def runner(own_project):
+    return MaintenanceRunner(own_project.tracking)
 
 
 @pytest.fixture
@@ -44,17 +44,17 @@ def begin_again(store, job_id, lease, at_ms, **fields):
     return store.apply(Event.START, job_id, run=1, attempt=0, at_ms=at_ms, fields=fields)
 
 
-def lose_again_and_again(project, reaper, at_ms, leases, **fields):
+def lose_again_and_again(project, runner, at_ms, leases, **fields):
     """A job that a worker after the other begins and is lost with; returns it as it is after each."""
     job_id = create_in(project.tracking.store, Status.PENDING, at_ms=at_ms, **fields)
     for lease in leases:
         begin_again(project.tracking.store, job_id, lease, at_ms)
-        reaper.settle_lost()
+        runner.rescuer.rescue_lost()
         yield project.job(job_id)
 
 
-def test_a_job_is_not_delivered_again_when_its_worker_was_lost_with_it_three_times(own_project, reaper, long_ago_ms):
-    *waits, job = lose_again_and_again(own_project, reaper, long_ago_ms, "abc")
+def test_a_job_is_not_delivered_again_when_its_worker_was_lost_with_it_three_times(own_project, runner, long_ago_ms):
+    *waits, job = lose_again_and_again(own_project, runner, long_ago_ms, "abc")
     assert [(each.status, each.losses) for each in waits] == [(Status.PENDING, 1), (Status.PENDING, 2)]
     assert (job.status, job.deliveries, job.error.type) == (Status.FAILED, 3, "JobQuarantinedError")
     assert job.reason == (
@@ -67,20 +67,20 @@ def test_a_job_is_not_delivered_again_when_its_worker_was_lost_with_it_three_tim
 
 
 @pytest.mark.parametrize("most", [1, 2])
-def test_how_many_losses_are_borne_is_the_types_own(own_project, reaper, long_ago_ms, most):
+def test_how_many_losses_are_borne_is_the_types_own(own_project, runner, long_ago_ms, most):
     own_project.tracking.registry.announce(JobType(name="deadly", task="deadly", max_deliveries=most))
-    jobs = lose_again_and_again(own_project, reaper, long_ago_ms, "ab", type="deadly")
+    jobs = lose_again_and_again(own_project, runner, long_ago_ms, "ab", type="deadly")
     assert next(job for job in jobs if job.status is Status.FAILED).deliveries == most
 
 
-def quarantined(project, reaper, at_ms):
-    *_, job = lose_again_and_again(project, reaper, at_ms, "abc")
+def quarantined(project, runner, at_ms):
+    *_, job = lose_again_and_again(project, runner, at_ms, "abc")
     assert job.status is Status.FAILED
     return job.id
 
 
-def test_a_job_in_quarantine_is_not_started(own_project, store, reaper, long_ago_ms):
-    job_id = quarantined(own_project, reaper, long_ago_ms)
+def test_a_job_in_quarantine_is_not_started(own_project, store, runner, long_ago_ms):
+    job_id = quarantined(own_project, runner, long_ago_ms)
     before = stored(own_project.client, own_project.keys, job_id)
     change = begin_again(store, job_id, "d", long_ago_ms)
     assert (change.outcome, change.after, change.losses) == (Outcome.REFUSED, Status.FAILED, 3)
@@ -88,41 +88,41 @@ def test_a_job_in_quarantine_is_not_started(own_project, store, reaper, long_ago
 
 
 @pytest.mark.parametrize("event", [Event.PROGRESS, Event.COMPLETE, Event.FAIL])
-def test_a_worker_that_was_only_cut_off_corrects_the_quarantine(own_project, store, reaper, long_ago_ms, event):
-    job_id = quarantined(own_project, reaper, long_ago_ms)
+def test_a_worker_that_was_only_cut_off_corrects_the_quarantine(own_project, store, runner, long_ago_ms, event):
+    job_id = quarantined(own_project, runner, long_ago_ms)
     assert store.apply(event, job_id, run=1, attempt=0).applied
     assert "presumed" not in stored(own_project.client, own_project.keys, job_id)
     assert recount(own_project.client, own_project.keys) == []
 
 
-def test_a_retry_by_hand_begins_to_count_anew(own_project, store, reaper, long_ago_ms):
-    job_id = quarantined(own_project, reaper, long_ago_ms)
+def test_a_retry_by_hand_begins_to_count_anew(own_project, store, runner, long_ago_ms):
+    job_id = quarantined(own_project, runner, long_ago_ms)
     assert store.apply(Event.RERUN, job_id).losses == 0
     change = store.apply(Event.START, job_id, run=2, attempt=0)
     assert (change.after, change.losses) == (Status.RUNNING, 0)
 
 
-def test_a_shutdown_is_not_the_jobs_fault(own_project, store, reaper, long_ago_ms):
+def test_a_shutdown_is_not_the_jobs_fault(own_project, store, runner, long_ago_ms):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for lease in "abcd":
         begin_again(store, job_id, lease, long_ago_ms)
-        assert reaper.settle_stopped(lease) == 1
+        assert runner.rescuer.rescue_stopped(lease) == 1
         assert own_project.job(job_id).status is Status.PENDING
 
 
-def test_workers_that_run_a_job_at_the_same_time_are_not_lost(own_project, store, reaper, leases, long_ago_ms):
+def test_workers_that_run_a_job_at_the_same_time_are_not_lost(own_project, store, runner, leases, long_ago_ms):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for lease in "abcda":
         leases.renew(a_worker(lease))
         assert begin_again(store, job_id, lease, long_ago_ms).losses == 0
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     assert own_project.job(job_id).status is Status.RUNNING
     assert store.apply(Event.COMPLETE, job_id, run=1, attempt=0).applied
     assert "displaced" not in stored(own_project.client, own_project.keys, job_id)
 
 
 def test_workers_whose_leases_run_out_after_others_have_begun_the_job_are_counted_once(
-    own_project, store, reaper, leases, long_ago_ms
+    own_project, store, runner, leases, long_ago_ms
 ):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for lease in "abc":
@@ -133,25 +133,25 @@ def test_workers_whose_leases_run_out_after_others_have_begun_the_job_are_counte
     assert begin_again(store, job_id, "c", long_ago_ms).losses == 1
     leases.release("b")
     leases.release("c")
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     assert own_project.job(job_id).reason.startswith("its worker or process was lost with it 3 times")
 
 
 def test_a_job_that_its_worker_has_let_go_of_is_lost_once_it_is_settled(
-    own_project, store, reaper, leases, long_ago_ms
+    own_project, store, runner, leases, long_ago_ms
 ):
     leases.renew(a_worker("a"))
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for _ in range(4):
         assert begin_again(store, job_id, "a", long_ago_ms).losses == 0
         store.apply(Event.PROGRESS, job_id, run=1, lease="a", fields={"lease": LET_GO})
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     assert own_project.job(job_id).status is Status.FAILED
     assert own_project.queries.field(job_id, "losses") == "1"
 
 
 def test_a_job_whose_process_is_gone_counts_it_whether_it_is_delivered_again_or_settled_first(
-    own_project, store, reaper, leases, long_ago_ms
+    own_project, store, runner, leases, long_ago_ms
 ):
     leases.renew(a_worker("a"))
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
@@ -159,28 +159,28 @@ def test_a_job_whose_process_is_gone_counts_it_whether_it_is_delivered_again_or_
         assert begin_again(store, job_id, "a", long_ago_ms).losses == losses
         store.apply(Event.PROGRESS, job_id, run=1, lease="a", fields={"lease": PROCESS_GONE, "reason": "no backend"})
         if losses == 1:
-            reaper.settle_lost()
+            runner.rescuer.rescue_lost()
             reason = own_project.job(job_id).reason
             assert reason == "a@test let it go (no backend) while it ran the task"  # Celery has acknowledged it
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     assert own_project.job(job_id).status is Status.FAILED
     assert begin_again(store, job_id, "a", long_ago_ms).losses == 3  # at which its worker does not begin it
 
 
-def test_a_parent_that_runs_by_its_sub_jobs_has_no_worker_to_be_lost(own_project, store, reaper, long_ago_ms):
+def test_a_parent_that_runs_by_its_sub_jobs_has_no_worker_to_be_lost(own_project, store, runner, long_ago_ms):
     parent, _ = create_parent(store, 1)
     store.apply(Event.SUB_START, parent, at_ms=long_ago_ms)
-    assert reaper.settle_lost() == 0
+    assert runner.rescuer.rescue_lost() == 0
     assert own_project.job(parent).status is Status.RUNNING
 
 
 def test_the_next_of_a_chain_goes_on_where_the_worker_before_it_was_only_cut_off(
-    own_project, store, reaper, long_ago_ms
+    own_project, store, runner, long_ago_ms
 ):
     following = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, next=following)
     begin_again(store, job_id, "a", long_ago_ms, acks_late="")
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     assert own_project.job(following).status is Status.CANCELLED
     assert store.apply(Event.COMPLETE, job_id, run=1, attempt=0).applied  # and then Celery sends the next one
     assert store.apply(Event.START, following, run=1, attempt=0).after is Status.RUNNING
@@ -201,9 +201,9 @@ def test_an_attempt_that_celery_retries_is_not_lost(own_project, store, long_ago
     assert (change.after, change.losses) == (Status.RUNNING, 0)
 
 
-def test_what_is_lost_without_coming_back_is_not_in_quarantine(own_project, store, reaper, long_ago_ms):
+def test_what_is_lost_without_coming_back_is_not_in_quarantine(own_project, store, runner, long_ago_ms):
     job_id = begin(store, "a", long_ago_ms)
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     assert own_project.job(job_id).error.type == "WorkerLost"
     assert begin_again(store, job_id, "b", long_ago_ms).after is Status.RUNNING
 
@@ -233,11 +233,11 @@ def rerun_type(own_project):
 
 
 def test_a_lost_job_runs_again_and_what_its_first_worker_says_after_all_does_not_count(
-    own_project, store, reaper, rerun_type, long_ago_ms
+    own_project, store, runner, rerun_type, long_ago_ms
 ):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
     begin_again(store, job_id, "a", long_ago_ms, acks_late="")
-    assert reaper.settle_lost() == 1
+    assert runner.rescuer.rescue_lost() == 1
     job = own_project.job(job_id)
     assert (job.status, job.run) == (Status.PENDING, 2)
     assert job.reason == "a@test was lost while it ran the task; it runs again"
@@ -248,39 +248,39 @@ def test_a_lost_job_runs_again_and_what_its_first_worker_says_after_all_does_not
     assert steps == ["created", "queued", "started", "relaunched", "queued", "started", "completed"]
 
 
-def test_a_job_runs_again_as_often_as_its_type_bears(own_project, store, reaper, rerun_type, long_ago_ms):
+def test_a_job_runs_again_as_often_as_its_type_bears(own_project, store, runner, rerun_type, long_ago_ms):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
     for run in (1, 2):
         store.apply(Event.START, job_id, run=run, attempt=0, at_ms=long_ago_ms, fields={"lease": f"w{run}"})
-        reaper.settle_lost()
+        runner.rescuer.rescue_lost()
     job = own_project.job(job_id)
     assert (job.status, job.run, job.error.type) == (Status.FAILED, 2, "JobQuarantinedError")
 
 
-def test_a_job_whose_arguments_are_not_stored_can_not_run_again(own_project, store, reaper, rerun_type, long_ago_ms):
+def test_a_job_whose_arguments_are_not_stored_can_not_run_again(own_project, store, runner, rerun_type, long_ago_ms):
     job = new_job(type="fragile", task="ok", run=1, queued=long_ago_ms)
     store.create(replace(job, data={"arguments_repr": "(1,) {}"}), at_ms=long_ago_ms)
     begin_again(store, job.id, "a", long_ago_ms, acks_late="")
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     lost = own_project.job(job.id)
     assert (lost.status, lost.error.type) == (Status.FAILED, "WorkerLost")
     assert lost.reason.endswith('it can\'t run again: declare its task ok with @tracked(store_arguments="full")')
 
 
 def test_a_job_for_which_the_next_of_its_chain_waits_does_not_run_again_without_it(
-    own_project, store, reaper, rerun_type, long_ago_ms
+    own_project, store, runner, rerun_type, long_ago_ms
 ):
     following = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, next=following, **rerun_type)
     begin_again(store, job_id, "a", long_ago_ms, acks_late="")
-    reaper.settle_lost()
+    runner.rescuer.rescue_lost()
     assert [own_project.job(each).status for each in (job_id, following)] == [Status.FAILED, Status.CANCELLED]
     assert f"it can't run again: in its chain {following} waits for it" in own_project.job(job_id).reason
 
 
 @pytest.mark.parametrize("lease", [None, "dead", "alive"])
 def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
-    own_project, store, reaper, leases, rerun_type, long_ago_ms, lease
+    own_project, store, runner, leases, rerun_type, long_ago_ms, lease
 ):
     leases.renew(a_worker("alive"))
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
@@ -288,7 +288,7 @@ def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
         begin_again(store, job_id, lease, long_ago_ms, acks_late="1")
     error = WorkerLostError("Worker exited prematurely: signal 9 (SIGKILL) Job: 7.")
     kept(own_project, job_id, error, "FAILURE")
-    assert reaper.settle_lost() + reaper.settle_finished() == 1
+    assert runner.rescuer.rescue_lost() + runner.overdue.settle_finished() == 1
     job = own_project.job(job_id)
     reason = "its process was lost: signal 9 (SIGKILL) while it ran the task; it runs again"
     assert (job.status, job.run, job.deliveries, job.reason) == (Status.PENDING, 2, 1, reason)
@@ -298,20 +298,20 @@ def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
 
 @pytest.mark.parametrize("is_done", [False, True])
 def test_the_failure_of_a_job_is_not_that_of_the_next_of_its_chain_for_which_celery_stores_it_too(
-    own_project, store, reaper, rerun_type, long_ago_ms, is_done
+    own_project, store, runner, rerun_type, long_ago_ms, is_done
 ):
     before = create_in(store, Status.COMPLETED if is_done else Status.RUNNING, at_ms=long_ago_ms)
     job = new_job(**rerun_type, run=1, sent_by=before)  # announced, and not sent as far as is known
     store.create(job, at_ms=long_ago_ms)
     kept(own_project, job.id, ValueError("no ink"), "FAILURE")
-    reaper.settle_finished()
+    runner.overdue.settle_finished()
     assert own_project.job(job.id).status is (Status.FAILED if is_done else Status.PENDING)
 
 
 def test_a_worker_that_stops_leaves_it_to_others_to_run_a_job_again(
-    own_project, store, reaper, rerun_type, long_ago_ms
+    own_project, store, runner, rerun_type, long_ago_ms
 ):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
     begin_again(store, job_id, "a", long_ago_ms, acks_late="")
-    assert reaper.settle_stopped("a") == 0
+    assert runner.rescuer.rescue_stopped("a") == 0
     assert own_project.job(job_id).status is Status.RUNNING

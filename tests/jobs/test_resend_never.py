@@ -49,7 +49,7 @@ def test_what_was_recorded_and_perhaps_not_sent_waits_for_a_person(project):
     with project.worker():
         explainer = Explainer(project.tracking, Inspector(project.tracking, cache_s=0))
         eventually(lambda: explainer.explain(job_id).code is Code.UNKNOWN)
-        assert "cancel it, then retry it" in explainer.explain(job_id).sentence
+        assert "cancel it, then retry it" in explainer.explain(job_id).summary
         assert (project.job(job_id).status, project.job(job_id).run) == (Status.PENDING, 1)
         project.jobs.cancel(job_id)
         project.jobs.retry(job_id)

@@ -7,7 +7,7 @@ from support.workers_under_test import broker_settings, new_project
 
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event, Outcome
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 
 pytestmark = pytest.mark.thorough
 
@@ -43,13 +43,13 @@ def test_a_start_that_is_reported_late_takes_the_verdict_back(own_project):
     store = own_project.tracking.store
     job_id = own_project.send("kept", 7, expires=0.01)
     own_project.client.zadd(own_project.keys("expiring"), {job_id: 1})
-    reaper = Reaper(own_project.tracking)
-    assert [reaper.settle_expired(), reaper.settle_expired()] == [1, 0]
+    runner = MaintenanceRunner(own_project.tracking)
+    assert [runner.overdue.cancel_expired(), runner.overdue.cancel_expired()] == [1, 0]
     assert own_project.job(job_id).status is Status.CANCELLED
     assert store.apply(Event.CANCELLED, job_id, run=1).outcome is Outcome.DUPLICATE
     other = own_project.send("kept", 7, expires=0.01)
     own_project.client.zadd(own_project.keys("expiring"), {other: 1})
-    assert reaper.settle_expired() == 1
+    assert runner.overdue.cancel_expired() == 1
     store.apply(Event.START, other, run=1, attempt=0, fields={"worker": "w@h", "lease": "w"})
     assert own_project.job(other).status is Status.RUNNING
     store.apply(Event.COMPLETE, other, run=1, attempt=0)
@@ -59,10 +59,10 @@ def test_a_start_that_is_reported_late_takes_the_verdict_back(own_project):
 def test_another_run_of_what_has_expired_has_no_such_time(own_project):
     job_id = own_project.send("kept", 7, expires=0.01)
     own_project.client.zadd(own_project.keys("expiring"), {job_id: 1})
-    reaper = Reaper(own_project.tracking)
-    assert reaper.settle_expired() == 1
+    runner = MaintenanceRunner(own_project.tracking)
+    assert runner.overdue.cancel_expired() == 1
     own_project.jobs.retry(job_id)
     assert own_project.job(job_id).expires_at is None
     own_project.client.zadd(own_project.keys("expiring"), {job_id: 1})
-    assert reaper.settle_expired() == 0
+    assert runner.overdue.cancel_expired() == 0
     assert own_project.job(job_id).status is Status.PENDING

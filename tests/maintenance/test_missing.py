@@ -16,7 +16,7 @@ from jobtracker.broker.message_search import SCAN_LIMIT, look_for
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.jobs.relaunch import MOST_RELAUNCHES
 from jobtracker.maintenance.missing_messages import MissingMessages
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.store.keys import LET_GO, NOBODY
 
 pytestmark = pytest.mark.thorough
@@ -153,7 +153,7 @@ def test_a_job_whose_queue_its_record_does_not_say_is_looked_for_where_its_worke
 @on_redis
 def test_a_lost_message_of_a_header_fails_the_parent(reaped, store):
     root, sub, at_ms = uuid.uuid4().hex, uuid.uuid4().hex, time.time_ns() // 1_000_000
-    sent = {"queue": reaped.queue, "run": 1, "queued": at_ms}  # the reaper looks on: sent from the beginning
+    sent = {"queue": reaped.queue, "run": 1, "queued": at_ms}  # the runner looks on: sent from the beginning
     store.create(new_job(sub, parent=root, **sent), new_job(root, subs=[sub], **sent), at_ms=at_ms)
     reaped.expect_status(root, Status.FAILED)
     eventually(lambda: "neither in queue" in reaped.job(root).error.message, lambda: str(reaped.job(root)))
@@ -183,14 +183,14 @@ def test_a_job_that_was_revoked_while_nobody_told_is_cancelled(reaped):
 
 @pytest.fixture
 def look(own_project):
-    """Rounds of a reaper, as if what is recorded had been there for long."""
-    reaper = Reaper(own_project.tracking)
+    """Rounds of a runner, as if what is recorded had been there for long."""
+    runner = MaintenanceRunner(own_project.tracking)
 
     def look(rounds):
         done = 0
         for _ in range(rounds):
-            reaper.settle_finished()
-            done += reaper.settle_missing()
+            runner.overdue.settle_finished()
+            done += runner.overdue.rescue_missing()
         return done
 
     return look
@@ -205,10 +205,10 @@ def old_job(project, **fields):
 def test_a_message_that_waits_where_nobody_comes_for_it_waits(project, other_queue):
     job_id = project.send("ok", queue=other_queue)
     age(project, job_id)
-    reaper = Reaper(project.tracking)
+    runner = MaintenanceRunner(project.tracking)
     for _ in range(3):
-        reaper.settle_finished()
-        assert reaper.settle_missing() == 0
+        runner.overdue.settle_finished()
+        assert runner.overdue.rescue_missing() == 0
     assert project.job(job_id).status is Status.PENDING
 
 
@@ -251,7 +251,7 @@ def test_a_job_that_its_worker_does_not_run_any_more_is_let_go(own_project, look
         own_project.leases.release("another")
         assert [look(1), look(1), look(1)] == [0, 1, 0]
         assert [own_project.queries.field(each, "lease") for each in (held, left)] == [lease, LET_GO]
-        Reaper(own_project.tracking).settle_lost()
+        MaintenanceRunner(own_project.tracking).rescuer.rescue_lost()
         reason = "w@h let it go (it does not run it any more, and has not said how it ended) while it ran the task"
         assert (own_project.job(left).status, own_project.job(left).reason) == (Status.FAILED, reason)
         own_project.diary.open_gate(gate)

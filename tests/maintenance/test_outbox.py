@@ -12,7 +12,7 @@ from jobtracker.core.job import new_execution
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import BrokerUnavailableError, PartlySentError
 from jobtracker.local.ports import free_port
-from jobtracker.maintenance.outbox_relay import Outbox
+from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.schemas.requests import SubJobCreate
 
 pytestmark = pytest.mark.thorough
@@ -39,7 +39,7 @@ def send_unconfirmed(project):
 
     def nothing_left():
         let_time_pass(project)
-        Outbox(project.tracking).send()
+        OutboxRelay(project.tracking).send()
         return not project.client.exists(project.keys("unconfirmed"))
 
     eventually(nothing_left)
@@ -87,7 +87,7 @@ def test_a_job_that_begins_while_it_is_looked_at_is_left_alone(own_project, monk
         return found
 
     monkeypatch.setattr(queries, "load", load_and_begin)
-    assert Outbox(own_project.tracking).send() == 0
+    assert OutboxRelay(own_project.tracking).send() == 0
     assert (own_project.job(job_id).status, own_project.job(job_id).run) == (Status.RUNNING, 1)
 
 
@@ -98,7 +98,7 @@ def test_a_parent_whose_task_waits_for_its_next_attempt_is_left_alone(own_projec
     for event in (Event.START, Event.RETRY):
         store.apply(event, root, run=1, attempt=0, execution=new_execution("worker"))
     let_time_pass(own_project)
-    assert Outbox(own_project.tracking).send() == 0
+    assert OutboxRelay(own_project.tracking).send() == 0
     assert (own_project.job(root).status, own_project.job(root).run) == (Status.RETRYING, 1)
     assert own_project.queries.are_unconfirmed([root]) == set()
 
@@ -114,7 +114,7 @@ def test_several_reapers_send_a_job_once(project, store, other_queue):
     store.apply(Event.ENQUEUE, job_id)
     store.edit(job_id, fields={"queue": other_queue})
     let_time_pass(project)
-    outboxes = [Outbox(project.tracking) for _ in range(2)]
+    outboxes = [OutboxRelay(project.tracking) for _ in range(2)]
     assert sum(outbox.send() for outbox in outboxes) <= 1  # the project's own worker has a reaper too
     eventually(lambda: not project.queries.are_unconfirmed([job_id, f"{job_id}~2"]))
     assert project.job(job_id).run == 2
@@ -190,7 +190,7 @@ def test_what_is_unconfirmed_waits_for_the_broker(redis_server, worker_log_dir):
         job_id = project.create("ok")
         project.tracking.store.apply(Event.ENQUEUE, job_id)
         let_time_pass(project)
-        assert Outbox(project.tracking).send() == 0
+        assert OutboxRelay(project.tracking).send() == 0
         assert project.queries.are_unconfirmed([job_id]) == {job_id}
         assert project.job(job_id).run == 1
 

@@ -20,7 +20,7 @@ from jobtracker.jobs import result_backend as asking
 from jobtracker.jobs.lost_executions import UNANSWERED
 from jobtracker.jobs.result_backend import AskingThread, ResultBackend, Silence
 from jobtracker.local.embedded_redis import EmbeddedRedis
-from jobtracker.maintenance.runner import Reaper
+from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO
 from jobtracker.testing.apps import disconnect
@@ -72,7 +72,7 @@ def project(results, redis_server, worker_log_dir, request):
 
 
 def expect_rounds(project):
-    """Wait until the reaper has looked at all that nobody runs: it has settled a job of a worker that is gone."""
+    """Wait until the runner has looked at all that nobody runs: it has settled a job of a worker that is gone."""
     long_ago_ms = time.time_ns() // 1_000_000 - 60_000
     project.expect_status(begin(project.tracking.store, "dead", long_ago_ms), Status.FAILED)
 
@@ -157,7 +157,7 @@ def test_what_a_lost_worker_ran_waits_until_the_backend_answers(project, results
             victim.kill()
             eventually(lambda: all(UNANSWERED in (project.job(job_id).reason or "") for job_id in jobs))
             explained = Explainer(project.tracking, Inspector(project.tracking)).explain(jobs[0])
-            assert explained.sentence.endswith(f"the job stays as it is: {UNANSWERED}.")
+            assert explained.summary.endswith(f"the job stays as it is: {UNANSWERED}.")
             assert [project.job(job_id).status for job_id in jobs] == [Status.RUNNING] * 2
         assert project.expect_status(jobs[0], Status.FAILED).error.type == "WorkerLost"
         again = project.expect_status(jobs[1], Status.PENDING)
@@ -237,7 +237,7 @@ def long_ago_ms():
 @pytest.mark.parametrize("how", ["stopped", "silent"])
 def test_a_lost_workers_job_is_not_settled_before_the_backend_answers(lost_project, results, long_ago_ms, how):
     with lost_project() as project:
-        reaper, store = Reaper(project.tracking), project.tracking.store
+        runner, store = MaintenanceRunner(project.tracking), project.tracking.store
         done, unknown = (begin(store, "dead", long_ago_ms, task="ok") for _ in range(2))
         let_go = begin(store, LET_GO, long_ago_ms, reason="Celery could not store how it ended: OSError")
         late = begin(store, "dead", long_ago_ms, acks_late="1")
@@ -245,13 +245,13 @@ def test_a_lost_workers_job_is_not_settled_before_the_backend_answers(lost_proje
         disconnect(project.app)
         with results.away(how):
             began = time.monotonic()
-            assert [reaper.settle_lost() for _ in range(2)] == [1, 0]
+            assert [runner.rescuer.rescue_lost() for _ in range(2)] == [1, 0]
             assert time.monotonic() - began < 5
             assert project.job(done).reason == f"w@test was lost; {UNANSWERED}"
             assert project.job(let_go).reason == f"Celery could not store how it ended: OSError; {UNANSWERED}"
             assert project.job(late).status is Status.PENDING
-        eventually(lambda: reaper.settle_lost() + (project.job(done).status is Status.COMPLETED))
-        eventually(lambda: reaper.settle_lost() + (project.job(unknown).status is Status.FAILED))
+        eventually(lambda: runner.rescuer.rescue_lost() + (project.job(done).status is Status.COMPLETED))
+        eventually(lambda: runner.rescuer.rescue_lost() + (project.job(unknown).status is Status.FAILED))
         assert (project.job(done).status, project.job(done).result) == (Status.COMPLETED, 7)
         assert project.job(unknown).reason == "w@test was lost while it ran the task"
         assert "let it go (Celery could not store how it ended: OSError) while" in project.job(let_go).reason
@@ -260,7 +260,7 @@ def test_a_lost_workers_job_is_not_settled_before_the_backend_answers(lost_proje
 
 def test_a_verdict_without_the_backend_is_corrected_when_it_is_back(lost_project, results, long_ago_ms):
     with lost_project(result_backend_wait_s=0) as project:
-        reaper, store = Reaper(project.tracking), project.tracking.store
+        runner, store = MaintenanceRunner(project.tracking), project.tracking.store
         root, (sub,) = create_parent(store, 1)
         fields = {"lease": "dead", "worker": "w@test"}
         store.apply(Event.START, sub, at_ms=long_ago_ms, fields=fields)
@@ -269,14 +269,14 @@ def test_a_verdict_without_the_backend_is_corrected_when_it_is_back(lost_project
         store.apply(Event.START, again.id, at_ms=long_ago_ms, fields=fields)
         kept(project, sub, 7, "SUCCESS")
         with results.away():
-            eventually(lambda: reaper.settle_lost() and project.job(sub).status is Status.FAILED)
-            eventually(lambda: reaper.settle_lost() or project.job(again.id).status is Status.FAILED)
+            eventually(lambda: runner.rescuer.rescue_lost() and project.job(sub).status is Status.FAILED)
+            eventually(lambda: runner.rescuer.rescue_lost() or project.job(again.id).status is Status.FAILED)
             assert [project.job(each).status for each in (root, sub, again.id)] == [Status.FAILED] * 3
             assert project.job(again.id).run == 1  # it may have completed
             assert "Celery's result backend did not answer" in project.job(sub).reason
-            assert reaper.correct_unanswered() == 0
+            assert runner.rescuer.correct_unanswered() == 0
             assert set(project.queries.unanswered(10)) == {sub, again.id}
-        eventually(reaper.correct_unanswered)
+        eventually(runner.rescuer.correct_unanswered)
         assert project.job(sub).status is Status.COMPLETED
         assert project.job(root).status is not Status.FAILED  # Celery's chord calls it
         assert project.job(again.id).status is Status.FAILED
@@ -297,14 +297,14 @@ def test_a_backend_that_retries_for_ever_holds_nobody_up(lost_project, results):
 
 
 def test_a_job_that_its_worker_lets_go_again_and_again_is_not_run_for_ever(own_project, long_ago_ms):
-    reaper, store = Reaper(own_project.tracking), own_project.tracking.store
+    runner, store = MaintenanceRunner(own_project.tracking), own_project.tracking.store
     own_project.tracking.registry.announce(JobType(name="again", task="kept", on_lost=OnLost.RERUN, max_deliveries=3))
     new = new_job(type="again", task="kept", run=1)
     store.create(new)
     for run in (1, 2, 3):
         fields = {"lease": LET_GO, "worker": "w@test", "reason": "it has not said how it ended", "acks_late": "1"}
         store.apply(Event.START, new.id, run=run, at_ms=long_ago_ms, fields=fields)
-        reaper.settle_lost()
+        runner.rescuer.rescue_lost()
     found = own_project.job(new.id)
     assert (found.status, found.run, found.losses) == (Status.FAILED, 3, 3)
     assert found.error.type == "JobQuarantinedError"

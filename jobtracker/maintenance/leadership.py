@@ -1,0 +1,60 @@
+"""Elects the leader of maintenance: one process at a time acts, and only its writes are accepted.
+
+A lock in Redis, one for each partition, lasts for a term and is renewed by each step. The leader's writes bear the
+fence of its term, and are rejected once another process leads: a process may be stopped for minutes between a look
+and what follows from it.
+"""
+
+import time
+import uuid
+
+from jobtracker.runtime import Tracking
+from jobtracker.store.functions import FencedError
+from jobtracker.store.keys import Partition
+
+_SHORTEST_TERM_S = 2.0
+"""A term lasts for two rounds or, if they follow each other faster, so long: a round should not outlast it."""
+
+
+class Leadership:
+    """The leadership of maintenance, as far as this process has it.
+
+    Attributes:
+        tracking: What maintenance works on; during a term its writes bear the fences of that.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self.tracking = tracking
+        self._unfenced = tracking
+        self._me = uuid.uuid4().hex
+        self._fences: dict[Partition, str] = {}
+        self._was_away_at = float("-inf")
+
+    def renew(self) -> list[Partition]:
+        """Take the locks, or keep them; returns the partitions in which a worker without a lease is a lost one.
+
+        A worker without a lease may be one that could not renew it, unless the store has been there for long enough:
+        each process leaves a mark that lasts for a little less than a lease, and there is none if the store was away.
+
+        Each partition has a lock of its own, so that what is written in it bears what it holds. Whoever is first has
+        them all.
+
+        Raises:
+            FencedError: Another process leads.
+        """
+        settings = self._unfenced.settings
+        mark_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.reap_interval_s)
+        lock_s = max(2 * settings.reap_interval_s, _SHORTEST_TERM_S)
+        turns = self._unfenced.store.reap(self._me, lock_ms=int(lock_s * 1000), mark_ms=int(mark_s * 1000))
+        fences = {part: turn.fence for part, turn in turns.items() if turn.fence is not None}
+        if not fences:
+            raise FencedError("Another process leads maintenance.")
+        if fences != self._fences:
+            self._fences, self.tracking = fences, self._unfenced.fenced(fences)
+        if time.monotonic() - self._was_away_at <= settings.lease_lost_s:
+            return []
+        return [part for part in fences if turns[part].watched_ms >= settings.lease_lost_s * 1000]
+
+    def note_outage(self) -> None:
+        """The store was found away: for as long as a lease no worker is taken for lost."""
+        self._was_away_at = time.monotonic()

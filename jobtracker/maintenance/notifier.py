@@ -1,0 +1,27 @@
+"""Notifies parents, and the next of chains, if the process that was about to do so has died."""
+
+from jobtracker.maintenance.leadership import Leadership
+
+_BATCH = 500
+"""Jobs of one round."""
+
+
+class ParentNotifier:
+    """Notifies those who wait for jobs.
+
+    Args:
+        leadership: Tells the store.
+    """
+
+    def __init__(self, leadership: Leadership) -> None:
+        self._leadership = leadership
+
+    def notify(self) -> int:
+        """Propagate the state of jobs of which nobody was notified for as long as a lease; returns how many."""
+        tracking = self._leadership.tracking
+        queries = tracking.queries
+        before_ms = queries.server_ms() - int(tracking.settings.lease_lost_s * 1000)
+        unnotified = queries.records(queries.untold(before_ms, _BATCH))
+        for record in unnotified:
+            tracking.propagation.catch_up(record["id"])
+        return len(unnotified)
