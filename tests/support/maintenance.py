@@ -24,7 +24,7 @@ def create_old_tree(store: JobStore, name: str, settled_at_ms: int) -> list[str]
 
 def left(project: Project) -> int:
     """How many jobs there are."""
-    return project.queries.page(JobFilter()).total
+    return project.queries.page(JobFilter()).total or 0
 
 
 def begun_parent(project: Project, now_ms: int, **fields: Any) -> tuple[str, str]:
