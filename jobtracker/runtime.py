@@ -18,7 +18,7 @@ from jobtracker.jobs.service import JobService
 from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.reporting.applier import Applier
 from jobtracker.reporting.journal import Spool
-from jobtracker.reporting.reporter import Reporting
+from jobtracker.reporting.reporter import Reporter
 from jobtracker.settings import Settings
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import Keys, Partition
@@ -47,7 +47,7 @@ class Tracking:
     jobs: JobService
     lost_executions: LostExecutions
     applier: Applier
-    reporting: Reporting
+    reporter: Reporter
 
     @classmethod
     def connect(cls, settings: Settings, app: Celery, *, circuit: Circuit | None = None) -> "Tracking":
@@ -81,7 +81,7 @@ class Tracking:
         lost_executions = LostExecutions(store, queries, registry, leases, propagation, relauncher)
         applier = Applier(store, queries, propagation, relauncher, lost_executions)
         spool = Spool(settings.report_spool_dir, f"{settings.tracking_url} {settings.tracking_namespace}")
-        reporting = Reporting(store, applier, settings.tracking_timeout_s, settings.report_buffer_size, spool)
+        reporter = Reporter(store, applier, settings.tracking_timeout_s, settings.report_buffer_size, spool)
         return cls(
             settings,
             app,
@@ -98,7 +98,7 @@ class Tracking:
             jobs,
             lost_executions,
             applier,
-            reporting,
+            reporter,
         )
 
     def fenced(self, fences: Mapping[Partition, str]) -> "Tracking":

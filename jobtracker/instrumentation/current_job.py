@@ -12,11 +12,13 @@ from celery.exceptions import Ignore, SoftTimeLimitExceeded
 from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.core.clock import now_ms
+from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import Event
 from jobtracker.core.masking import NOTHING, Covered, Secret
+from jobtracker.reporting.report import Notice, Report
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.jobs import Job
-from jobtracker.store.changes import NewJob, Notice, Report
+from jobtracker.store.changes import NewJob
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -36,12 +38,12 @@ class JobQuarantinedError(Exception):
 class CurrentJob:
     """The job whose task runs here. Outside a tracked task an inert one, so that tasks can be called directly.
 
-    While Redis is away what it reports waits (`reporting`), and nobody has asked for its cancellation.
+    While Redis is away its reports wait (`Reporter`), and `cancel_requested` is False.
 
     Attributes:
         id: The job's id; empty outside a tracked task.
         run: Its run, by its task id: of the job's own id the first, though that may have been sent again.
-        sent: When its message was sent, as that says (`lineage.sent`): it tells such runs apart.
+        sent: When its message was sent, as that says (`broker.headers.sent`): it tells such runs apart.
         reused: Celery code has sent the job's own id again, as far as is known: a later run has that task id.
         attempt: Celery's retries count.
         execution: Which execution of it this is; None where it is not to run.
@@ -52,7 +54,7 @@ class CurrentJob:
         record: How it is recorded where nobody has done so, once that was needed.
         start: While its task runs: the report of its start, with which the job is recorded where it is not.
         arguments: Its arguments as they may be shown, where some are masked: texts must not tell these either.
-        untold: What its record must say of its arguments, until it does.
+        unrecorded: What its record must say of its arguments, until it does.
     """
 
     def __init__(
@@ -63,13 +65,14 @@ class CurrentJob:
         run: int,
         attempt: int,
         sent: str | int = "",
+        execution: str | None = None,
     ) -> None:
         self.sent = sent
         self.reused = False
         self.id = job_id
         self.run = run
         self.attempt = attempt
-        self.execution: str | None = None
+        self.execution = execution
         self.stopped: str | None = None
         self.quarantined: str | None = None
         self.alone = False
@@ -77,11 +80,15 @@ class CurrentJob:
         self.record: NewJob | None = None
         self.start: Report | None = None
         self.arguments: Covered | None = None
-        self.untold = NOTHING
+        self.unrecorded = NOTHING
         self._tracking = tracking
         self._task = task
         self._cancelled = False
         self._asked_at = self._reported_at = float("-inf")
+
+    def is_job_of(self, task_id: str) -> bool:
+        """Whether a task id is one of its own."""
+        return job_and_run_of(task_id)[0] == self.id
 
     def is_of(self, tracking: Tracking) -> bool:
         """Whether it is tracked there; another app of this process may have a tracker of its own."""
@@ -114,7 +121,7 @@ class CurrentJob:
             sent=self.sent,
         )
         with _forgiven(f"Progress of job {self.id} was not recorded"):
-            change = self._tracking.reporting.report(report)
+            change = self._tracking.reporter.report(report)
             self._cancelled = self._cancelled or (change is not None and change.cancel_requested)
             self._asked_at = now
 
@@ -143,7 +150,7 @@ class CurrentJob:
             return
         line = {"level": level, "message": message[:2000]}
         with _forgiven(f"A log line of job {self.id} was not recorded"):
-            self._tracking.reporting.report(Report(Notice.LOG, self.id, data=line, at_ms=now_ms(), start=self.start))
+            self._tracking.reporter.report(Report(Notice.LOG, self.id, data=line, at_ms=now_ms(), start=self.start))
 
     @property
     def cancel_requested(self) -> bool:
@@ -155,7 +162,7 @@ class CurrentJob:
             self._asked_at = now
             queries = self._tracking.queries
             with _forgiven(f"Whether job {self.id} is cancelled is not known"):
-                mark = self._tracking.reporting.ask(lambda: queries.field(self.id, "cancel"), None)
+                mark = self._tracking.reporter.ask(lambda: queries.field(self.id, "cancel"), None)
                 self._cancelled = mark is not None
         return self._cancelled
 
@@ -210,7 +217,7 @@ class CurrentJob:
         """
         if self._tracking is None:
             return []
-        if self._tracking.reporting.away:
+        if self._tracking.reporter.away:
             raise ConnectionError("The tracking Redis is away.")
         return self._tracking.queries.get_many(self._tracking.queries.sub_ids(self.id))
 
@@ -240,7 +247,7 @@ def job_of(task: Task | None) -> CurrentJob | None:
 
 
 def job_in(request: Any) -> CurrentJob | None:
-    """The job that `Hooks.on_prerun` has put into a task's request."""
+    """The job in a task's request, where `TaskReports.begin` has put it."""
     job = getattr(request, "jobtracker", None)
     return job if isinstance(job, CurrentJob) else None  # a header of that name gets there too
 

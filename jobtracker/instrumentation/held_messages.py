@@ -17,7 +17,7 @@ from celery.worker.request import Request
 
 from jobtracker.schemas.workers import HOLDS_COMMAND, Holding
 
-MARK = "__jobtracker_tells__"
+MARK = "__jobtracker_tracks__"
 """What a request class of ours has."""
 
 RATE_LIMITED = "rate_limited"
@@ -36,7 +36,7 @@ _ORDER = ("active", RATE_LIMITED, "reserved", "scheduled", RECEIVED)
 """Of two messages with one id the first of these counts."""
 
 
-class Holds:
+class HeldMessages:
     """The requests of a worker's main process that are not finished, and the ids of those that were lately."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ ACCUMULATE = "celery.accumulate"
 """Celery's own task that ends a group which has replaced a task, under that task's id."""
 
 
-class Known(NamedTuple):
+class TrackedTask(NamedTuple):
     """What this process knows of a task by its name."""
 
     job_type: str
@@ -41,15 +41,15 @@ class MessageReader:
     """Makes records of messages.
 
     Args:
-        know: Tells the job type of a task by its name and keyword arguments, and what may be kept of these; None: it
+        find: Tells the job type of a task by its name and keyword arguments, and what may be kept of these; None: it
             is not tracked.
         priority_of: Maps a broker's number (or None) to a priority.
     """
 
     def __init__(
-        self, know: Callable[[str, Any], Known | None], priority_of: Callable[[int | None], Priority]
+        self, find: Callable[[str, Any], TrackedTask | None], priority_of: Callable[[int | None], Priority]
     ) -> None:
-        self.know = know
+        self.find = find
         self.priority_of = priority_of
 
     def jobs(
@@ -78,7 +78,7 @@ class MessageReader:
         """
         args, kwargs, embedded = body
         found: list[NewJob] = []
-        known = self.know(name, kwargs)
+        known = self.find(name, kwargs)
         if known is None:
             return found
         job_id, run = job_and_run_of(headers["id"])
@@ -116,7 +116,7 @@ class MessageReader:
         args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
         if not args and not kwargs:
             return True
-        known = self.know(signature["task"], kwargs)
+        known = self.find(signature["task"], kwargs)
         if known is None or known.arguments.keep != "full":
             return False
         return not known.arguments.cover(args, kwargs, ahead=0 if signature.get("immutable") else 1).hidden
@@ -175,11 +175,11 @@ class MessageReader:
         if not steps or not steps[0]["options"].get("task_id"):
             return []
         options = steps[0]["options"]
-        known = self.know(steps[0]["task"], steps[0]["kwargs"])
+        known = self.find(steps[0]["task"], steps[0]["kwargs"])
         if known is None and steps[0]["task"] != ACCUMULATE:
             return []
         job_id, run = job_and_run_of(options["task_id"])
-        fields, data = self._described(steps[0], known or Known(ACCUMULATE, ArgumentRule()), sending.priority)
+        fields, data = self._described(steps[0], known or TrackedTask(ACCUMULATE, ArgumentRule()), sending.priority)
         fields["run"] = run
         if after is not None:
             fields |= {"sent_by": after, "link": "body" if is_body(steps[0]) else "announced"}
@@ -192,7 +192,7 @@ class MessageReader:
         return [NewJob(id=job_id, fields=fields, data=data, subs=subs or {}), *around]
 
     def _described(
-        self, signature: Mapping[str, Any], known: Known, priority: Priority
+        self, signature: Mapping[str, Any], known: TrackedTask, priority: Priority
     ) -> tuple[dict[str, str | int], dict[str, str]]:
         name, options = signature["task"], signature["options"]
         args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}

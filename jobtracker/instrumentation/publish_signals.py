@@ -1,4 +1,4 @@
-"""Publishing a task → the record of its job."""
+"""PublishSignals a task → the record of its job."""
 
 import dataclasses
 import functools
@@ -22,11 +22,12 @@ from jobtracker.instrumentation.beat import due_entry
 from jobtracker.instrumentation.current_job import CurrentJob, job_of
 from jobtracker.instrumentation.message_parser import MessageReader
 from jobtracker.instrumentation.signal_handlers import RecentIds, never_raises
-from jobtracker.instrumentation.task_filter import Scope
+from jobtracker.instrumentation.task_filter import TaskFilter
 from jobtracker.jobs.chains import steps_of
 from jobtracker.jobs.dispatcher import being_sent
+from jobtracker.reporting.report import Notice, Report
 from jobtracker.runtime import Tracking
-from jobtracker.store.changes import NewJob, Notice, Report
+from jobtracker.store.changes import NewJob
 
 
 @dataclass
@@ -59,24 +60,24 @@ _publication: ContextVar[Publication | None] = ContextVar("jobtracker_publicatio
 """The publishing that is under way."""
 
 
-class Publishing:
+class PublishSignals:
     """Records what an app publishes.
 
     Args:
         tracking: Where to.
-        scope: Which tasks.
+        task_filter: Which tasks.
 
     Attributes:
         resent: Ids of tasks that this process has sent again under their own ids, on behalf of a lost child.
     """
 
-    def __init__(self, tracking: Tracking, scope: Scope) -> None:
+    def __init__(self, tracking: Tracking, task_filter: TaskFilter) -> None:
         self.tracking = tracking
         self.app = tracking.app
-        self.scope = scope
+        self.task_filter = task_filter
         self.resent = RecentIds()
         self._parents = RecentIds()  # with their runs, of chords that this process sends
-        self.reader = MessageReader(scope.know, functools.partial(priority_of, self.app))
+        self.reader = MessageReader(task_filter.find, functools.partial(priority_of, self.app))
 
     @never_raises
     def on_publish(
@@ -134,22 +135,20 @@ class Publishing:
             is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
             jobs[0] = dataclasses.replace(jobs[0], published=not is_own_run, chained_anew=chained_anew)
             publication.jobs = jobs
-            told = self._told_once(jobs)
-            publication.outcomes = self.tracking.reporting.begin(
-                lambda: self.tracking.store.begin_create(*told, at_ms=at_ms),
-                Report(Notice.BIRTH, jobs[0].id, jobs=jobs, at_ms=at_ms),
+            publication.outcomes = self.tracking.reporter.begin_create(
+                self._told_once(jobs), Report(Notice.PUBLISHED, jobs[0].id, jobs=jobs, at_ms=at_ms)
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
 
     @never_raises
-    def hide(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
+    def mask_arguments(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
         """Set what Celery shows of a message's arguments, where some are masked and the call does not set it.
 
         It puts that into the message's headers (celery/app/amqp.py, as_task_v2), from which workers log it, and tell
         it in their events. `inspect active` and `result_extended` show the arguments themselves.
         """
-        known = self.scope.know(name, kwargs)
+        known = self.task_filter.find(name, kwargs)
         if known is None or not known.arguments.hides:
             return
         covered = known.arguments.cover(args or (), kwargs or {})
@@ -199,9 +198,9 @@ class Publishing:
         if not publication.jobs:
             return
         job = publication.jobs[0]
-        self.tracking.reporting.report(
+        self.tracking.reporter.report(
             Report(
-                Notice.UNPUBLISHED,
+                Notice.NOT_PUBLISHED,
                 job.id,
                 run=int(job.fields["run"]),
                 fields={"reason": as_reason(f"it could not be sent: {error}")},
@@ -216,7 +215,7 @@ class Publishing:
     def _replaced(self, current: CurrentJob, fields: dict[str, str | int]) -> None:
         if not current.resent:
             current.resent = True
-            self.tracking.reporting.report(
+            self.tracking.reporter.report(
                 Report(
                     Event.REPLACE,
                     current.id,

@@ -7,12 +7,12 @@ from celery import Task
 from jobtracker.broker.headers import MAPS, mapped_task
 from jobtracker.core.declarations import argument_rule, declaration_of
 from jobtracker.core.masking import NOT_KNOWN
-from jobtracker.instrumentation.message_parser import ACCUMULATE, Known
+from jobtracker.instrumentation.message_parser import ACCUMULATE, TrackedTask
 from jobtracker.jobs.signatures import SEND
 from jobtracker.runtime import Tracking
 
 
-class Scope:
+class TaskFilter:
     """The tracked tasks of one app.
 
     Args:
@@ -23,11 +23,11 @@ class Scope:
     def __init__(self, tracking: Tracking, *, only_declared: bool) -> None:
         self.app = tracking.app
         self.registry = tracking.registry
-        self.reporting = tracking.reporting
+        self.reporter = tracking.reporter
         self.only_declared = only_declared
-        self._known: dict[Task, Known] = {}  # of the tasks that are here
+        self._known: dict[Task, TrackedTask] = {}  # of the tasks that are here
 
-    def know(self, name: str, kwargs: Any = None) -> Known | None:
+    def find(self, name: str, kwargs: Any = None) -> TrackedTask | None:
         """The job type of a task, and what may be kept of its arguments; None where it is not tracked.
 
         Celery's own tasks are not, nor is the tracker's, but for those that map a task: they are tracked where it
@@ -41,18 +41,18 @@ class Scope:
         if (known := self._known.get(task)) is not None:
             return known
         if mapped := mapped_task(name, kwargs):
-            known = self.know(mapped)
-            return known and Known(f"{known.job_type}.{MAPS[name]}", known.arguments.of_map())
+            known = self.find(mapped)
+            return known and TrackedTask(f"{known.job_type}.{MAPS[name]}", known.arguments.of_map())
         if name.startswith("celery.") or name == SEND:
             return None
         declared = declaration_of(task) if task is not None else None
         if declared is None and self.only_declared:
             return None
         if task is None:  # this process only sends it: the workers have announced what it is
-            announced = self.reporting.ask(lambda: self.registry.type_of_task(name), None)
+            announced = self.reporter.ask(lambda: self.registry.type_of_task(name), None)
             announced = announced or self.registry.remembered_type_of_task(name)
-            return Known(announced.name, announced.arguments) if announced else Known(name, NOT_KNOWN)
-        known = Known((declared.job_type if declared else None) or name, argument_rule(task))
+            return TrackedTask(announced.name, announced.arguments) if announced else TrackedTask(name, NOT_KNOWN)
+        known = TrackedTask((declared.job_type if declared else None) or name, argument_rule(task))
         self._known[task] = known
         return known
 

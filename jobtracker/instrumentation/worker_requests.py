@@ -7,15 +7,15 @@ from celery.worker.request import Request
 from kombu.utils.imports import symbol_by_name
 
 from jobtracker.broker.process_exit import end_of_process, error_of_task
-from jobtracker.instrumentation.held_messages import MARK, Holds
+from jobtracker.instrumentation.held_messages import MARK, HeldMessages
 
 
-def telling_losses(
+def tracked_request(
     base: type[Request] | str,
     on_requeue: Callable[[Request, str], None],
-    on_untold: Callable[[Request, BaseException | None, Exception], None],
+    on_failure_not_stored: Callable[[Request, BaseException | None, Exception], None],
     mask: Callable[[Request, str], str],
-    holds: Holds,
+    holds: HeldMessages,
 ) -> type[Request]:
     """A request class that tells what its worker holds, and what becomes of a task whose process was lost.
 
@@ -28,7 +28,7 @@ def telling_losses(
     Args:
         base: The class, or its name, that the task has so far.
         on_requeue: Called with the request and what ended the process.
-        on_untold: Called with the request, what its task ended by, and what Celery broke off by.
+        on_failure_not_stored: Called with the request, what its task ended by, and what Celery broke off by.
         mask: Called with the request and a text; returns the text without the values of its masked arguments.
         holds: Where each request notes that it was received, and acknowledged.
     """
@@ -40,7 +40,7 @@ def telling_losses(
     acknowledge: Any = known.acknowledge
     note, end = holds.add, holds.end
 
-    class TellingRequest(known):  # type: ignore[misc] # Celery has no types
+    class TrackedRequest(known):  # type: ignore[misc] # Celery has no types
         lost_by: str | None = None
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,7 +56,7 @@ def telling_losses(
             try:
                 return super().on_failure(exc_info, send_failed_event, return_ok)
             except Exception as error:
-                on_untold(self, error_of_task(exc_info.exception), error)
+                on_failure_not_stored(self, error_of_task(exc_info.exception), error)
                 raise
             finally:
                 self.lost_by = None
@@ -73,5 +73,5 @@ def telling_losses(
             if not requeue:
                 end(self)
 
-    setattr(TellingRequest, MARK, True)
-    return TellingRequest
+    setattr(TrackedRequest, MARK, True)
+    return TrackedRequest

@@ -50,6 +50,11 @@ Kept = Mapping[str, Any]
 """What a backend keeps of a task: Celery's meta data, as `status` and `result`."""
 
 
+def keeps_results(backend: Any) -> bool:
+    """Whether a backend keeps results for anybody who asks; some keep none, or for their sender only."""
+    return not isinstance(backend, DisabledBackend | RPCBackend)
+
+
 class ResultBackend:
     """Asks the result backend of an app, and of tasks with a backend of their own.
 
@@ -74,7 +79,7 @@ class ResultBackend:
 
         def ask() -> Kept | None:
             backend = (task or self._app).backend  # each thread has its own
-            return None if isinstance(backend, DisabledBackend | RPCBackend) else backend.get_task_meta(task_id)
+            return backend.get_task_meta(task_id) if keeps_results(backend) else None
 
         return self._line_of(task).ask(task_id, ask)
 

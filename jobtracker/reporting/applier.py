@@ -9,7 +9,8 @@ from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.jobs.lost_executions import LostExecutions
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.relaunch import Relauncher
-from jobtracker.store.changes import Change, NewJob, Notice, Report
+from jobtracker.reporting.report import Notice, Report
+from jobtracker.store.changes import Change, NewJob
 from jobtracker.store.keys import LET_GO, NOBODY, PROCESS_GONE
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
@@ -39,33 +40,33 @@ class Applier:
         self.lost_executions = lost_executions
         self._created: OrderedDict[str, list[str]] = OrderedDict()  # jobs, by the job whose message they came with
 
-    def apply(self, report: Report, again: bool) -> Change | list[Outcome] | None:
+    def apply(self, report: Report, is_repeat: bool) -> Change | list[Outcome] | None:
         """Write a report, with all that follows from it.
 
         Args:
             report: The report.
-            again: It may have been written before, in part or as a whole.
+            is_repeat: It may have been written before, in part or as a whole.
 
         Returns:
             What became of an event; of each job of a message.
         """
         if isinstance(report.event, Event):
-            return self.follow(report, self.store.report(self.call(report)), again)
-        if report.event is Notice.BIRTH:
+            return self.follow(report, self.store.report(self.call_of(report)), is_repeat)
+        if report.event is Notice.PUBLISHED:
             return self._create(report)
-        if report.event is Notice.UNPUBLISHED:
-            self._not_published(report, again)
+        if report.event is Notice.NOT_PUBLISHED:
+            self._not_published(report, is_repeat)
         elif report.event is Notice.LOG:
-            self._log(report, again)
-        elif report.event is Notice.CHORD_UNSTORED:
+            self._log(report, is_repeat)
+        elif report.event is Notice.CHORD_NOT_STORED:
             self.relauncher.take_over_chord(report.job_id)
         elif report.event is Notice.CELERY_FAILED:
-            self._fail_by_celery(report, again)
+            self._fail_by_celery(report, is_repeat)
         else:
             self._lose(report)
         return None
 
-    def call(self, report: Report) -> "Call":
+    def call_of(self, report: Report) -> "Call":
         """What is sent of an event (`JobStore.report`)."""
         return self.store.call_of(
             cast("Event", report.event),
@@ -80,25 +81,25 @@ class Applier:
             report.sent,
         )
 
-    def follow(self, report: Report, change: Change, again: bool) -> Change:
+    def follow(self, report: Report, change: Change, is_repeat: bool) -> Change:
         """Do what follows from the answer to an event; returns what became of it in the end."""
-        if change.outcome is Outcome.MISSING and self._record(report, again):
-            change = self.store.report(self.call(report))
+        if change.outcome is Outcome.MISSING and self._record(report, is_repeat):
+            change = self.store.report(self.call_of(report))
         if report.event is Event.START and change.applied and change.reused and change.before in SETTLED:
-            self._tell_of_run(report)
-        return self.propagation.propagate(report.job_id, change, again=again, at_ms=report.at_ms)
+            self._record_new_run(report)
+        return self.propagation.propagate(report.job_id, change, again=is_repeat, at_ms=report.at_ms)
 
-    def _record(self, report: Report, again: bool) -> bool:
+    def _record(self, report: Report, is_repeat: bool) -> bool:
         """Record the job that a report is about, and its start; False where nobody knows how."""
         if report.start is not None:
-            self.apply(report.start, again)
+            self.apply(report.start, is_repeat)
             return True
         report.prepare()
         if report.jobs:
             self.store.create(*report.jobs, at_ms=report.at_ms)
         return bool(report.jobs)
 
-    def _tell_of_run(self, report: Report) -> None:
+    def _record_new_run(self, report: Report) -> None:
         """Record what a message says whose task has begun a new run: what is stored of its arguments is gone."""
         report.prepare()
         if report.jobs:
@@ -136,7 +137,7 @@ class Applier:
                 self.propagation.propagate(job.id, self.store.apply(Event.SEND_AGAIN, job.id, fields=fields))
         self.propagation.catch_up(jobs[0].id)
 
-    def _not_published(self, report: Report, again: bool) -> None:
+    def _not_published(self, report: Report, is_repeat: bool) -> None:
         created = self._created.pop(report.job_id, None) or report.created
         parents = {each.fields.get("parent") for each in report.jobs if each.id in created}
         if report.job_id in created and parents <= {None, *created}:
@@ -155,13 +156,13 @@ class Applier:
             at_ms=report.at_ms,
             sent=report.sent,
         )
-        self.propagation.propagate(report.job_id, change, again=again, at_ms=report.at_ms)
+        self.propagation.propagate(report.job_id, change, again=is_repeat, at_ms=report.at_ms)
 
-    def _log(self, report: Report, again: bool) -> None:
+    def _log(self, report: Report, is_repeat: bool) -> None:
         line = report.at_ms, report.data["level"], report.data["message"]
-        if again and self.queries.has_logged(report.job_id, *line):
+        if is_repeat and self.queries.has_logged(report.job_id, *line):
             return
-        if self.store.log(report.job_id, [line]) is Outcome.MISSING and self._record(report, again):
+        if self.store.log(report.job_id, [line]) is Outcome.MISSING and self._record(report, is_repeat):
             self.store.log(report.job_id, [line])
 
     def _lose(self, report: Report) -> None:
@@ -177,7 +178,7 @@ class Applier:
                 is_counted=bool(report.fields["is_counted"]),
             )
 
-    def _fail_by_celery(self, report: Report, again: bool) -> None:
+    def _fail_by_celery(self, report: Report, is_repeat: bool) -> None:
         [record] = self.queries.records([report.job_id])
         lease = record.get("lease")
         is_new = not lease and record.get("status") == Status.PENDING
@@ -193,4 +194,4 @@ class Applier:
                 at_ms=report.at_ms,
                 sent=report.sent,
             )
-            self.propagation.propagate(report.job_id, change, again=again, at_ms=report.at_ms)
+            self.propagation.propagate(report.job_id, change, again=is_repeat, at_ms=report.at_ms)

@@ -1,23 +1,20 @@
-"""Reports on disk: what a process keeps in memory while the tracking Redis is away outlives it here.
+"""Reports on disk: what a process keeps in its outage buffer outlives the process here.
 
 Each process that has reports waiting has a file of its own, a journal of what came and went, and holds a lock on it
-as long as it lives. A journal that nobody holds was left by a process that has ended: the next one takes it over. The
+as long as it lives. A journal without a lock belonged to a process that has ended: the next one takes it over. The
 folder is its user's alone. Nothing is synchronised with the disk: this is for processes that die, not for machines.
 """
 
 import hashlib
-import json
 import os
 import stat
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
 
-from jobtracker.core.lifecycle import Event
-from jobtracker.store.changes import NewJob, Notice, Rank, Report
+from jobtracker.reporting.journal_entries import Unwritten, read_entries
 
 try:
     import fcntl
@@ -28,21 +25,12 @@ _SUFFIX = ".reports"
 _MODE = 0o600
 
 
-class Left(NamedTuple):
-    """What a process has left behind."""
-
-    reports: list[tuple[bytes, Report]]
-    """In the order in which they came, each also as text."""
-    dropped: int
-    """So many more were given up, and nobody was told."""
-
-
 class Spool:
-    """The folder of all processes of one user on one machine that report to one store.
+    """The folder of journals of all processes of one user on one machine that report to one store.
 
     Args:
-        folder: Where it is to be; None: in the system's temporary folder.
-        store: What tells the store from others.
+        folder: Its parent folder; None: the system's temporary folder.
+        store: A text that tells the store from others.
     """
 
     def __init__(self, folder: str | None, store: str) -> None:
@@ -56,7 +44,7 @@ class Spool:
         return Path(self._base or tempfile.gettempdir()) / owner / self._store
 
     def new_file(self) -> tuple[int, Path]:
-        """A new file, held by this process; it is there for others from `publish` on.
+        """Make a new file and lock it. Others see it once its name ends with the suffix of journals.
 
         Raises:
             OSError: It can't be made, or the folder is not this user's alone.
@@ -79,14 +67,14 @@ class Spool:
             raise
         return fd, path
 
-    def somebody_waits(self) -> bool:
+    def has_journals(self) -> bool:
         """Whether reports of any process wait here: the store was away a moment ago."""
         return next(self._files(), None) is not None
 
-    def left(self) -> Iterator["LeftFile"]:
-        """What processes have left that have ended, the oldest first, each held while it is looked at."""
+    def abandoned(self) -> Iterator["AbandonedJournal"]:
+        """The journals of processes that have ended, the oldest first, each locked while it is looked at."""
         for path in sorted(self._files(), key=_changed_at):
-            found = LeftFile.take(path)
+            found = AbandonedJournal.take(path)
             if found is not None:
                 try:
                     yield found
@@ -98,21 +86,21 @@ class Spool:
         try:
             _expect_private(folder)
             paths = list(folder.iterdir())
-        except OSError:  # nothing has had to wait so far
+        except OSError:  # no report has had to wait yet
             return
         yield from (path for path in paths if path.suffix == _SUFFIX)
 
 
-class LeftFile:
-    """A journal that its process has left."""
+class AbandonedJournal:
+    """A journal whose process has ended."""
 
     def __init__(self, fd: int, path: Path) -> None:
         self._fd = fd
         self._path = path
 
     @classmethod
-    def take(cls, path: Path) -> "LeftFile | None":
-        """Take a journal over; None where its process lives, or another one is faster."""
+    def take(cls, path: Path) -> "AbandonedJournal | None":
+        """Lock a journal; None where its process lives, or another process was faster."""
         try:
             fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError:
@@ -127,33 +115,33 @@ class LeftFile:
         os.close(fd)
         return None
 
-    def read(self) -> Left:
-        """What is left of it."""
+    def read(self) -> Unwritten:
+        """What was not written to the store."""
         with open(self._fd, "rb", closefd=False) as file:
-            return _read(file)
+            return read_entries(file)
 
     def remove(self) -> None:
-        """It was taken over, or written."""
+        """Remove it: its reports were taken over or written."""
         self._path.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Unlock it."""
         os.close(self._fd)
 
 
 class Journal:
-    """What waits in a process, on disk. Where that can't be written the reports are in memory only.
+    """What waits in one process, on disk. Where that can't be written the reports are in memory only.
 
     Args:
         spool: The folder.
 
     Attributes:
-        trouble: Why nothing can be written, since the last time that nothing was left.
-        size: So many bytes were written.
+        error: Why nothing can be written, since the last `clear`.
+        size: Bytes that were written.
     """
 
     def __init__(self, spool: Spool) -> None:
-        self.trouble: Exception | None = None
+        self.error: Exception | None = None
         self.size = 0
         self._spool = spool
         self._fd = -1
@@ -165,19 +153,19 @@ class Journal:
             return True
         try:
             if self._fd < 0:
-                if self.trouble is not None:
+                if self.error is not None:
                     return False
                 self._open(b"".join(entries))
             else:
                 _write(self._fd, b"".join(entries), self.size)
         except OSError as error:
-            self.trouble = error
+            self.error = error
             return False
         self.size += sum(map(len, entries))
         return True
 
     def rewrite(self, *entries: bytes) -> bool:
-        """Put these entries in the place of all that was written; False where that failed."""
+        """Replace all that was written by these entries; False where that failed."""
         fd, path, size = self._fd, self._path, self.size
         self._fd, self.size = -1, 0
         if not self.append(*entries):
@@ -201,120 +189,17 @@ class Journal:
         self._fd, self._path = fd, path
 
     def clear(self) -> None:
-        """Nothing waits any more."""
+        """Remove the file: nothing waits any more."""
         if self._fd >= 0:
             self._path.unlink(missing_ok=True)
-        self.leave()
-        self.trouble = None
+        self.release()
+        self.error = None
 
-    def leave(self) -> None:
-        """Leave what was written to others; in a process that was forked it is its parent's."""
+    def release(self) -> None:
+        """Leave the file to other processes; in a process that was forked it is its parent's."""
         fd, self._fd, self.size = self._fd, -1, 0
         if fd >= 0:
             os.close(fd)
-
-
-# -- the entries of a journal: lines of JSON ------------------------------------------------------------------------
-
-
-def entry_of(number: int, report: bytes) -> bytes:
-    """That a report waits, under a number of its own."""
-    return b'["report",%d,%s]\n' % (number, report)
-
-
-def entry_of_end(number: int) -> bytes:
-    """That it does not wait any more: it was written or given up."""
-    return b'["end",%d]\n' % number
-
-
-def entry_of_dropped(count: int) -> bytes:
-    """That so many reports were given up; below 0, that so many were counted in the store."""
-    return b'["dropped",%d]\n' % count
-
-
-def _read(lines: Any) -> Left:
-    reports: dict[int, tuple[bytes, Report]] = {}
-    dropped = 0
-    for line in lines:
-        try:
-            kind, value, *rest = json.loads(line)
-            if kind == "report":
-                text = line[line.index(b",", line.index(b",") + 1) + 1 : line.rindex(b"]")]
-                reports[value] = text, _decoded(*rest)
-            elif kind == "end":
-                reports.pop(value, None)
-            elif kind == "dropped":
-                dropped += value
-        except (ValueError, TypeError, KeyError, AttributeError):
-            # Cut off where the process was killed; or of another release, and nobody here can write it.
-            dropped += line.startswith(b'["report"')
-    return Left(list(reports.values()), max(0, dropped))
-
-
-_PLAIN = ("run", "attempt", "execution", "lease", "fields", "data", "created", "sent")
-
-
-def encoded(report: Report) -> bytes:
-    """A report as JSON; with how its job is recorded, where that is not on disk already, and of an end always."""
-    start = report.start if report.start is not None else report
-    whole: dict[str, Any] = {}
-    if report.rank >= Rank.END or not start.is_kept:
-        whole["jobs"] = [_of_job(job) for job in report.jobs]
-        whole["start"] = None if report.start is None else _of_report(report.start, {"jobs": _jobs_of(report.start)})
-    return json.dumps(_of_report(report, whole), separators=(",", ":")).encode()
-
-
-def _jobs_of(report: Report) -> list[Any]:
-    return [_of_job(job) for job in report.jobs]
-
-
-def _of_report(report: Report, more: Mapping[str, Any]) -> dict[str, Any]:
-    said = {name: value for name in _PLAIN if (value := getattr(report, name)) not in (None, "", (), {}, [])}
-    more = {name: value for name, value in more.items() if value}
-    return {"event": report.event, "job": report.job_id, "at": report.at_ms, **said, **more}
-
-
-def _of_job(job: NewJob) -> list[Any]:
-    return [
-        job.id,
-        dict(job.fields),
-        dict(job.data),
-        list(job.subs.items()),
-        job.sends,
-        job.published,
-        job.chained_anew,
-    ]
-
-
-def _decoded(said: dict[str, Any]) -> Report:
-    event, start = said["event"], said.get("start")
-    return Report(
-        Notice(event) if event in _NOTICES else Event(event),
-        said["job"],
-        at_ms=said["at"],
-        jobs=[_job(*each) for each in said.get("jobs", ())],
-        start=None if start is None else _decoded(start),
-        **{name: said[name] for name in _PLAIN if name in said},
-    )
-
-
-_NOTICES = frozenset(map(str, Notice))
-
-
-def _job(job_id: str, fields: Any, data: Any, subs: Sequence[tuple[int, str]], *flags: bool) -> NewJob:
-    sends, published, chained_anew = (*flags, False, False)[:3]
-    return NewJob(
-        id=job_id,
-        fields=fields,
-        data=data,
-        subs=dict(subs),
-        sends=sends,
-        published=published,
-        chained_anew=chained_anew,
-    )
-
-
-# -- files ----------------------------------------------------------------------------------------------------------
 
 
 def _write(fd: int, text: bytes, size: int) -> None:
@@ -329,7 +214,7 @@ def _write(fd: int, text: bytes, size: int) -> None:
 
 
 def _expect_private(folder: Path) -> None:
-    """Go on only with a folder that is this user's alone: what is in it is believed, and may be confidential.
+    """Check that a folder is this user's alone: what is in it is believed, and may be confidential.
 
     Raises:
         OSError: It is not.

@@ -1,11 +1,10 @@
 """What is written, and what became of it: the words in which `JobStore` is asked and answers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
-from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import SETTLED, Outcome, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,95 +28,6 @@ class NewJob:
     sends: bool = False
     published: bool = False
     chained_anew: bool = False
-
-
-class Rank(IntEnum):
-    """What a full buffer gives up first: the oldest report of the lowest rank."""
-
-    NOTE = 0
-    """Progress and log lines."""
-    COURSE = 1
-    """Starts and retries: the end of the job says most of it."""
-    END = 2
-    """Ends: Celery's result backend may know them too."""
-    BIRTH = 3
-    """New jobs, with their place in a tree: nobody else knows that."""
-
-
-class Notice(StrEnum):
-    """What can be reported beside the events of a job."""
-
-    BIRTH = "birth"
-    """A message is being sent: its `jobs` are to be recorded."""
-    UNPUBLISHED = "unpublished"
-    """That message could not be sent."""
-    LOG = "log"
-    """A line for the job's own log: `at_ms`, and the data `level` and `message`."""
-    LOSS = "loss"
-    """An execution was lost: `happened`, `kind`, `comes_back` and `is_counted` of `LostExecutions.settle`."""
-    CHORD_UNSTORED = "chord_unstored"
-    """Celery could not store a sub-job's part of its chord."""
-    CELERY_FAILED = "celery_failed"
-    """Celery itself has failed with a task of the worker `lease`: it has failed, unless its process has told more."""
-
-
-_RANKS: dict[str, Rank] = {
-    Event.PROGRESS: Rank.NOTE,
-    Notice.LOG: Rank.NOTE,
-    Event.START: Rank.COURSE,
-    Event.RETRY: Rank.COURSE,
-    Event.REQUEUE: Rank.COURSE,
-    Event.REPLACE: Rank.COURSE,
-    Notice.CHORD_UNSTORED: Rank.COURSE,
-    Notice.BIRTH: Rank.BIRTH,
-    Notice.UNPUBLISHED: Rank.BIRTH,
-}
-"""Of what is no end."""
-
-
-@dataclass(slots=True, eq=False)
-class Report:
-    """That something happened to a job. It is data: any process of the app can write it (`Applier`), now or later."""
-
-    event: Event | Notice
-    """What happened."""
-    job_id: str
-    run: int | None = None
-    attempt: int | None = None
-    execution: str | None = None
-    """Which execution reports (`JobStore.apply`)."""
-    lease: str | None = None
-    """The worker that must still hold the job."""
-    fields: Mapping[str, str | int] = field(default_factory=dict)
-    data: Mapping[str, str] = field(default_factory=dict)
-    """The bulky part of what it holds."""
-    at_ms: int = 0
-    """When it happened."""
-    jobs: Sequence[NewJob] = ()
-    """The jobs of a message; else how the job is recorded where it is not, if that is known."""
-    created: Sequence[str] = ()
-    """Those of the message's jobs that were recorded because of it, as far as the reporter knows."""
-    start: "Report | None" = None
-    """The start of the execution, as it was: it is written first where the job is not recorded."""
-    record: Callable[[], NewJob | None] | None = None
-    """Finds out how the job is recorded, while its task runs; None where that is known."""
-    sent: str | int = ""
-    """Where the run is that of a task id: when its message was sent, as that says (`lineage.sent`)."""
-    is_kept: bool = False
-    """Of a start: it is on disk, with how its job is recorded."""
-
-    @property
-    def rank(self) -> Rank:
-        """What it is worth; that a worker has let a job go is an end too."""
-        return Rank.END if self.lease else _RANKS.get(self.event, Rank.END)
-
-    def prepare(self) -> None:
-        """Find out now how its job is recorded: what that needs may be gone later."""
-        if self.record is not None:
-            new, self.record = self.record(), None
-            self.jobs = (new,) if new is not None else ()
-        if self.start is not None:
-            self.start.prepare()
 
 
 class Change(NamedTuple):

@@ -29,7 +29,7 @@ def test_workers_and_reaper_go_on_with_the_new_master(sentinels, redis_server, w
         sentinels.kill_master()
         meanwhile = [project.send("ok", n) for n in range(5)]
         eventually(lambda: [project.state(each) for each in meanwhile] == ["SUCCESS"] * 5)
-        eventually(lambda: not project.tracking.reporting.away)
+        eventually(lambda: not project.tracking.reporter.away)
         project.diary.open_gate("gate")
         ran = [*meanwhile, held]
         for each in ran:

@@ -164,7 +164,7 @@ def test_a_tracker_of_a_proxy_tracks_the_app_behind_it(app, settings):
 
 
 @pytest.mark.parametrize("attached_first", [True, False])
-def test_shared_tasks_are_tracked_whether_they_come_before_or_after_the_tracker(settings, attached_first):
+def test_shared_tasks_are_tracked_before_and_after_the_tracker_is_made(settings, attached_first):
     app = Celery("shared", broker="memory://", set_as_current=False)
 
     def work():
@@ -308,7 +308,7 @@ def test_the_decorator_of_a_tracker_names_the_task_after_its_type(app, settings)
         assert declaration_of(app.tasks["report"]).job_type == "report"
 
 
-def test_arguments_are_stored_as_a_bounded_text_unless_a_task_wants_them_kept(app, settings):
+def test_arguments_are_stored_as_a_bounded_repr_unless_a_task_says_full(app, settings):
     app.task(lines, name="plain", shared=False)
     with attached(app, settings) as tracker:
         job_id = app.send_task("plain", args=["x" * 5000], kwargs={"key": 1}).id

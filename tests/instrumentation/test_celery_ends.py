@@ -46,13 +46,13 @@ def test_wrong_arguments_are_a_failure_of_a_task_that_never_began(pooled):
 
 
 @every_pool_and_broker
-def test_a_result_that_can_not_be_serialised_is_a_failure_of_a_task_that_ran(pooled):
+def test_a_result_that_can_not_be_serialised_fails_its_task(pooled):
     job = pooled.expect(pooled.send("unserialisable"), Status.FAILED, "FAILURE", ["began", "returned"])
     assert job.error.type == "EncodeError"
 
 
 @every_broker
-def test_a_task_has_completed_where_its_result_can_not_be_stored_and_celery_calls_that_a_failure(project):
+def test_a_task_completes_though_celery_can_not_store_its_result(project):
     job = project.expect(project.send("unstorable"), Status.COMPLETED, "FAILURE", ["began", "returned"])
     assert job.result == "lost"
     told = "its result could not be stored in Celery's result backend: OSError: the result can't be stored"
@@ -65,7 +65,7 @@ def test_a_task_has_completed_where_celery_can_store_no_end_of_it(project):
 
 
 @pytest.mark.parametrize("task", ["broken_behind", "away_behind"])
-def test_a_task_that_failed_in_celery_after_its_success_was_stored_is_completed(project, task):
+def test_a_task_whose_success_was_stored_is_completed_though_celery_failed(project, task):
     job = project.expect(project.send(task), Status.COMPLETED, "SUCCESS", ["began", "returned"])
     assert job.result == 7
 
@@ -104,7 +104,7 @@ def test_ignore_is_an_end_where_no_backend_keeps_results_too(project):
 
 
 @pytest.mark.parametrize(("state", "status"), [("SUCCESS", Status.COMPLETED), ("FAILURE", Status.FAILED)])
-def test_ignore_after_an_outcome_that_the_task_stored_itself_is_that_outcome(pooled, state, status):
+def test_ignore_after_a_task_stored_its_own_outcome_is_that_outcome(pooled, state, status):
     job = pooled.expect(pooled.send("ignored_with_outcome", state), status, state, ["began"])
     assert "by hand" in (job.result if state == "SUCCESS" else job.error.message)
 
@@ -152,7 +152,7 @@ def test_a_task_that_is_revoked_before_a_worker_gets_it_is_cancelled(project, ot
 
 
 @every_pool_and_broker_but_quorum
-def test_a_task_that_is_revoked_while_it_waits_for_its_eta_is_cancelled_when_that_comes(pooled):
+def test_a_task_that_is_revoked_before_its_eta_is_cancelled_at_its_eta(pooled):
     job_id = pooled.send("ok", countdown=0.8)
     assert pooled.expect(job_id, Status.PENDING, "PENDING", []).not_before is not None
     pooled.revoke(job_id)
@@ -160,7 +160,7 @@ def test_a_task_that_is_revoked_while_it_waits_for_its_eta_is_cancelled_when_tha
 
 
 @pytest.mark.parametrize("single", BROKERS[:2], indirect=True)
-def test_a_task_that_is_revoked_while_it_waits_for_a_process_is_cancelled_when_one_is_free(single):
+def test_a_revoked_prefetched_task_is_cancelled_when_a_process_is_free(single):
     blocker = single.send("hold", f"{single.name}-blocker")
     waiting = single.send("ok")
     single.expect(blocker, Status.RUNNING, "STARTED", ["began"])
@@ -182,7 +182,7 @@ def test_a_running_task_that_is_terminated_is_cancelled(project, signal):
 
 
 @every_broker
-def test_a_running_task_that_is_revoked_without_termination_goes_on_to_success(project):
+def test_a_running_task_that_is_revoked_without_terminate_completes(project):
     job_id = project.send("hold", "revoked while running")
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])
     project.revoke(job_id)

@@ -31,7 +31,7 @@ def test_a_task_that_passes_its_hard_time_limit_is_a_failure(project):
 
 
 @every_broker
-def test_a_task_whose_message_goes_back_at_its_hard_time_limit_is_delivered_again(project):
+def test_a_task_is_delivered_again_where_its_hard_time_limit_requeues_it(project):
     job = project.expect(project.send("late_once"), Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.error) == (0, 2, None)
 
@@ -46,14 +46,14 @@ def test_a_task_whose_process_ends_is_a_failure(project, how):
     assert project.queries.field(job.id, "presumed") == Event.FAIL
 
 
-def test_a_task_whose_process_ends_while_celery_can_not_store_that_is_let_go(project):
+def test_a_task_is_released_where_celery_can_not_store_its_lost_process(project):
     job_id = project.send("lost_untold")
     eventually(lambda: project.queries.field(job_id, "lease") == PROCESS_GONE)
     assert "the result can't be stored" in project.expect(job_id, Status.RUNNING, "STARTED", ["began"]).reason
 
 
 @every_broker
-def test_a_task_that_is_rejected_when_its_process_is_lost_is_delivered_again(project):
+def test_a_task_with_reject_on_worker_lost_is_delivered_again(project):
     job_id = project.send("lost_once_rejected")
     job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "began", "returned"])
     assert (job.attempt, job.deliveries, job.result) == (0, 2, "second delivery")
@@ -64,7 +64,7 @@ def test_a_task_that_is_rejected_when_its_process_is_lost_is_delivered_again(pro
 
 @every_broker
 @pytest.mark.parametrize("how", ["SIGKILL", "sys.exit"])
-def test_a_task_whose_process_is_lost_again_and_again_is_not_delivered_for_ever(project, how):
+def test_a_task_that_always_loses_its_process_is_not_delivered_for_ever(project, how):
     job_id = project.send("deadly", how)
     job = project.expect(job_id, Status.FAILED, "FAILURE", ["began", "began"])
     assert (job.deliveries, job.error.type) == (2, "JobQuarantinedError")
@@ -82,7 +82,7 @@ def test_a_chord_learns_that_a_task_of_its_header_is_not_started_any_more(projec
 
 @every_broker
 @pytest.mark.parametrize("how", ["SIGKILL", "sys.exit"])
-def test_a_job_of_a_type_that_is_to_run_again_does_when_its_process_is_lost(project, how):
+def test_a_job_whose_type_says_rerun_runs_again_when_its_process_is_lost(project, how):
     job_id = project.send("lost_once_rerun", how)
     job = project.expect(job_id, Status.COMPLETED, "SUCCESS", ["began", "returned"])
     assert (job.run, job.deliveries, job.result) == (2, 2, "second run")
@@ -92,7 +92,7 @@ def test_a_job_of_a_type_that_is_to_run_again_does_when_its_process_is_lost(proj
     assert entry.reason.endswith(" while it ran the task; it runs again")
 
 
-def test_a_job_that_is_to_run_again_does_so_no_more_often_than_its_type_bears(project):
+def test_a_job_runs_again_at_most_max_deliveries_times(project):
     job = project.expect(project.send("deadly_rerun"), Status.FAILED, "FAILURE", ["began"])
     assert (job.run, job.deliveries, job.error.type) == (2, 2, "JobQuarantinedError")
 
@@ -112,7 +112,7 @@ def test_what_follows_a_chord_goes_on_where_its_body_is_called_by_us(project):
     assert (job.result, job.run) == ({"label": "a", "results": ["second run", 1]}, 1)
 
 
-def test_what_follows_a_chord_whose_body_is_called_by_us_is_cancelled_where_it_is_not_stored(project):
+def test_a_chain_behind_a_body_that_we_call_is_cancelled_where_not_stored(project):
     header = [project.signature("lost_once_rerun", "SIGKILL"), project.signature("ok", 1)]
     body = chord(header, project.signature("collect"), app=project.app)
     result = chain(body, project.signature("add", 1), project.signature("ok")).apply_async()
@@ -125,7 +125,7 @@ def test_what_follows_a_chord_whose_body_is_called_by_us_is_cancelled_where_it_i
 
 
 @every_broker_but_quorum
-def test_a_task_that_is_retried_when_its_process_is_lost_is_attempted_again(project):
+def test_a_task_with_retry_on_worker_lost_gets_another_attempt(project):
     job_id = project.send("lost_once_retried")
     did = ["began attempt 0", "began attempt 1", "returned"]
     job = project.expect(job_id, Status.COMPLETED, "SUCCESS", did)
@@ -185,7 +185,7 @@ def test_a_warm_shutdown_waits_for_what_runs_and_gives_the_lease_back(survivor, 
     assert victim.lease.name not in [lease.name for lease in survivor.leases.live()]
 
 
-def test_a_cold_shutdown_fails_what_was_acknowledged_and_gives_back_what_was_not(survivor, victim):
+def test_a_cold_shutdown_fails_acknowledged_tasks_and_requeues_the_others(survivor, victim):
     (queue,) = victim.lease.queues
     early, early_gate = running(survivor, "hold", queue)
     late, gate = running(survivor, "hold_late", queue)
@@ -222,7 +222,7 @@ def test_a_worker_that_can_not_wait_says_what_it_gives_back_before_it_ends(survi
     assert victim.lease.incarnation not in [lease.incarnation for lease in survivor.leases.live()]
 
 
-def test_a_worker_that_is_killed_fails_what_was_acknowledged_and_the_broker_delivers_the_rest_again(survivor, victim):
+def test_a_killed_worker_fails_acknowledged_tasks_and_the_rest_comes_back(survivor, victim):
     (queue,) = victim.lease.queues
     header = [survivor.signature("hold", "never opened", queue=queue), survivor.signature("ok")]
     parent = survivor.chord(header, survivor.signature("collect"))

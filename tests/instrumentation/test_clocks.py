@@ -71,9 +71,7 @@ def test_a_job_that_ended_after_its_cancel_stays_cancelled(client, keys, store, 
     assert recount(client, keys) == []
 
 
-def test_of_a_cancelled_tree_a_sub_job_that_had_ended_before_has_completed_and_the_parent_stays_cancelled(
-    client, keys, store, queries
-):
+def test_a_sub_job_that_ended_before_the_cancel_of_its_tree_is_completed(client, keys, store, queries):
     parent, subs = create_parent(store, 2)
     for each in [*subs, parent]:
         store.apply(Event.CANCEL, each, at_ms=CANCELLED)
@@ -89,7 +87,7 @@ def test_of_a_cancelled_tree_a_sub_job_that_had_ended_before_has_completed_and_t
     assert recount(client, keys) == []
 
 
-def test_a_body_that_began_before_it_was_sent_and_is_delivered_again_is_the_same(client, keys, store, queries):
+def test_a_chord_body_that_begins_before_it_was_sent_keeps_its_run(client, keys, store, queries):
     parent, _ = create_parent(store, 1)
     sent = START_MS + 90_000  # by a clock that is right
     for n, ended in ((1, Outcome.APPLIED), (2, Outcome.STALE)):

@@ -106,7 +106,7 @@ def test_a_tracker_that_does_not_answer_delays_a_task_by_its_timeout_only(redis_
 @pytest.mark.parametrize(
     "ask", [lambda job: job.progress(1, 2), CurrentJob.raise_if_cancelled, lambda job: job.log("")]
 )
-def test_the_soft_time_limit_of_a_task_comes_through_while_it_waits_for_the_tracker(ask):
+def test_a_soft_time_limit_reaches_a_task_that_waits_for_the_tracker(ask):
     usual = signal.signal(signal.SIGUSR1, soft_timeout_sighandler)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"

@@ -377,7 +377,7 @@ def delete_a_tree(living, mortal):
 
 def run_of(living, mortal, task_id):
     """What a worker's child does with a message that the worker has acknowledged; the worker has no lease."""
-    mortal.tracker._on_worker_init(mortal.tracker)
+    mortal.tracker.worker.on_init(mortal.tracker)
     message = take(living, task_id)
     headers, properties = message["headers"], message["properties"]
     request = {
@@ -393,7 +393,7 @@ def run_of(living, mortal, task_id):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of redis-py, about a command that Celery uses
             trace_task_ret(headers["task"], headers["id"], request, body, *encoded, app=mortal.app)
-        mortal.tracking.reporting.send_left()  # as its own thread would a moment later
+        mortal.tracking.reporter.flush()  # as its own thread would a moment later
 
     return run
 
@@ -659,8 +659,8 @@ def die(server, living, make, settings):
 
 def hang_up(project, options):
     """Let go of all that has to do with servers, and of what is known of them."""
-    project.tracking.reporting._left.clear()
-    project.tracking.reporting._is_sent_soon = True
+    project.tracking.reporter._batch._reports.clear()
+    project.tracking.reporter._batch._has_thread = True
     project.client.connection_pool.disconnect()
     app = project.app
     disconnect(app)

@@ -9,7 +9,7 @@ from support.workers_under_test import broker_settings, eventually, new_project
 from jobtracker import Status
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.diagnosis.observations import Findings, Job
+from jobtracker.diagnosis.observations import Job, Observations
 from jobtracker.schemas.explanation import Code
 from jobtracker.schemas.workers import Holding
 
@@ -73,8 +73,8 @@ def test_a_paused_consumer_and_a_long_eta_leave_messages_where_they_are(redis_se
 
 
 @pytest.mark.parametrize(("fields", "name"), [({}, "w@test"), ({"reused": "1"}, None), ({"also_sent": "5"}, None)])
-def test_what_a_worker_has_ended_tells_nothing_of_another_message_with_that_id(fields, name):
+def test_an_ended_message_tells_nothing_of_another_one_with_its_id(fields, name):
     worker = a_worker()
-    found = Findings(1, {"i": worker}, holdings={"i": Holding(lease="i", ended={"x": 0})})
+    found = Observations(1, {"i": worker}, holdings={"i": Holding(lease="i", ended={"x": 0})})
     record = {"id": "x", "run": "1", "status": "pending", "type": "t", "task": "t", **fields}
     assert found.ended_by(Job(record, "q")) == name

@@ -207,14 +207,14 @@ def test_a_countdown_is_a_time_before_which_it_does_not_begin(project):
 
 
 @pytest.mark.parametrize("zone", [UTC, None])
-def test_an_eta_is_the_time_that_was_asked_for_of_which_one_without_a_zone_is_utc(project, zone):
+def test_an_eta_is_the_time_that_was_asked_for_in_utc_where_no_zone_is_set(project, zone):
     soon = datetime.now(UTC) + timedelta(seconds=0.4)
     job_id = project.send("ok", eta=soon.replace(tzinfo=zone))
     assert abs(project.job(job_id).not_before - soon) < timedelta(milliseconds=1)
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).started_at >= soon
 
 
-def test_a_time_by_which_it_has_to_begin_is_told_and_past_that_it_is_cancelled(project, other_queue):
+def test_an_expiry_time_is_recorded_and_the_job_is_cancelled_after_it(project, other_queue):
     job_id = project.send("ok", expires=0.2, queue=other_queue)
     waiting = project.job(job_id)
     assert abs(waiting.expires_at - waiting.created_at - timedelta(seconds=0.2)) < timedelta(seconds=0.1)
@@ -260,7 +260,7 @@ def test_an_errback_of_a_chord_was_sent_by_its_body_where_a_sub_job_fails(projec
     assert project.expect(errback, Status.COMPLETED, "SUCCESS", RAN).result == parent
 
 
-def test_an_errback_that_takes_the_exception_is_called_by_the_worker_and_is_no_job(project, sig):
+def test_an_errback_that_the_worker_calls_itself_is_no_job(project, sig):
     job_id = sig("fail").set(link_error=[sig("note_exception")]).apply_async().id
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
     eventually(lambda: project.diary.read(f"errback of {job_id}") == ["ValueError"])
@@ -343,7 +343,7 @@ def test_a_task_that_is_retried_keeps_its_lineage(project, sig):
     assert lineage(project, result.id) == {"sent_by": result.parent.id}
 
 
-def test_a_job_that_is_run_again_keeps_its_sender_and_is_one_to_what_it_sends(project, sig):
+def test_a_job_in_a_new_run_keeps_its_sender_and_sends_as_itself(project, sig):
     gate = f"{project.name}-runs-again"
     result = chain(sig("ok", gate), project.app.signature("sends_then_fails")).apply_async()
     project.expect(result.id, Status.FAILED, "FAILURE", [])

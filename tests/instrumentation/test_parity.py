@@ -53,7 +53,7 @@ def outcome_of(side: subprocess.Popen[str]) -> dict[str, Any]:
 # On each broker; and once each where what waits for a token, a slot or its time waits in the worker's own process.
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("broker", "pool"), [("redis", "prefork"), ("rabbitmq", "threads")])
-def test_the_same_workload_is_executed_equally_often_with_the_tracker_and_without(
+def test_a_workload_runs_as_often_with_the_tracker_as_without_it(
     broker: str, pool: str, rabbitmq: RabbitMQ, tmp_path: Path
 ):
     with ExitStack() as endings:

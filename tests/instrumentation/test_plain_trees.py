@@ -67,7 +67,7 @@ def _commands(monitor):
     return (each["command"] for each in monitor.listen() if each["client_type"] != "lua")
 
 
-def test_a_parent_runs_from_the_start_of_its_first_sub_job_and_shows_how_many_have_settled(project, sig):
+def test_a_parent_runs_from_its_first_sub_job_on_and_counts_settled_ones(project, sig):
     gate = f"{project.name}-running-parent"
     parent = project.chord([sig("ok"), sig("hold", gate)], sig("collect"))
     project.expect(parent, Status.RUNNING, "PENDING", [])
@@ -88,7 +88,7 @@ def test_a_sub_job_that_fails_fails_the_parent_with_a_reason_that_names_it(proje
 
 @every_broker
 @pytest.mark.parametrize("task", ["ignored", "unheard_of", "unreadable"])
-def test_a_sub_job_after_which_celery_leaves_the_chord_for_ever_settles_the_parent_all_the_same(project, sig, task):
+def test_a_parent_settles_though_celery_never_completes_its_chord(project, sig, task):
     lost = sig("ok").set(serializer="pickle") if task == "unreadable" else project.app.signature(task)
     parent = project.chord([sig("ok"), lost], sig("collect"))
     project.expect(parent, Status.FAILED, "PENDING", [])
@@ -112,7 +112,7 @@ def test_a_chord_in_a_chord(project, sig):
 
 
 @every_broker
-def test_a_failure_in_a_chord_in_a_chord_fails_both_though_celery_leaves_the_outer_one_for_ever(project, sig):
+def test_a_failure_in_an_inner_chord_fails_both_chords(project, sig):
     inner = chord([sig("fail"), sig("ok", 2)], sig("collect"), app=project.app)
     parent = project.chord([inner, sig("ok", 3)], sig("collect"))
     project.expect(parent, Status.FAILED, "PENDING", [])
@@ -128,7 +128,7 @@ def test_a_chain_as_a_sub_job_is_known_by_its_last_task(project, sig):
 
 
 @every_broker
-def test_a_chain_whose_first_task_fails_cancels_its_last_and_fails_the_parent(project, sig):
+def test_a_failed_first_task_cancels_its_chain_and_fails_the_parent(project, sig):
     parent = project.chord([chain(sig("fail"), sig("add", 2), sig("add", 3)), sig("ok", 3)], sig("collect"))
     project.expect(parent, Status.FAILED, "FAILURE", [])
     last = project.subs(parent)[0]
@@ -153,7 +153,7 @@ def test_a_chord_in_a_chain(project, sig):
     expect_tree(project, result.parent.id, ("collect completed", ["add completed", "add completed"]))
 
 
-def test_a_chord_in_a_chain_whose_first_task_fails_is_cancelled_with_all_that_follows(project, sig):
+def test_a_chord_is_cancelled_with_its_chain_whose_first_task_fails(project, sig):
     middle = chord([sig("add", 2), sig("add", 3)], sig("collect"), app=project.app)
     result = chain(sig("fail"), middle, sig("collect")).apply_async()
     project.expect_settled(result.id)

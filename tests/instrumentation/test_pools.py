@@ -33,7 +33,7 @@ def test_a_plain_chord_is_a_tree(pooled):
         assert pooled.expect(sub, Status.COMPLETED, "SUCCESS", RAN).result == value
 
 
-def test_a_tree_of_jobs_whose_sub_job_fails_is_failed_and_its_retry_completes_it(pooled, request):
+def test_a_tree_whose_sub_job_fails_is_failed_and_a_retry_completes_it(pooled, request):
     gate = f"{pooled.name}-{request.node.name}"
     parent = pooled.launch(
         "collect", sub_jobs=[job("ok", {"value": 1}), job("mended_and_kept", {"name": gate, "value": 2})]
@@ -44,7 +44,7 @@ def test_a_tree_of_jobs_whose_sub_job_fails_is_failed_and_its_retry_completes_it
     assert pooled.expect(parent, Status.COMPLETED, "SUCCESS", RAN).result == [1, 2]
 
 
-def test_the_current_job_is_the_one_of_the_task_itself_not_of_one_that_it_applies_in_place(pooled):
+def test_a_task_applied_in_place_does_not_become_the_current_job(pooled):
     job_id = pooled.send("apply_another")
     eventually(lambda: pooled.job(job_id).status is Status.COMPLETED)
     assert pooled.job(job_id).result == [job_id, "", "", job_id]
@@ -86,7 +86,7 @@ def test_a_running_task_that_looks_stops_when_it_is_cancelled(pooled, request):
     assert done.reason == "no longer wanted"
 
 
-def test_a_running_task_is_killed_where_the_pool_can_and_where_not_the_job_says_so(pooled, request):
+def test_a_running_task_is_terminated_or_its_job_says_why_not(pooled, request):
     (pool,) = {lease.pool for lease in pooled.leases.live()}
     job_id, gate = hold(pooled, "hold", request)
     pooled.jobs.cancel(job_id, reason="too late", terminate=True)

@@ -50,7 +50,7 @@ def test_of_an_argument_that_can_not_be_serialised_nothing_is_left(own_project):
     assert stored(own_project) == 0
 
 
-def test_what_could_not_be_published_can_be_published_later_under_the_same_id(own_project):
+def test_an_unpublished_task_can_be_published_later_under_the_same_id(own_project):
     header = [own_project.signature("ok", object()), own_project.signature("ok", 1)]
     body = own_project.signature("collect")
     tasks = chord(header, body, app=own_project.app)
@@ -65,7 +65,7 @@ def test_what_could_not_be_published_can_be_published_later_under_the_same_id(ow
 
 
 @every_broker
-def test_a_sub_job_that_can_not_be_published_after_its_siblings_fails_their_parent(project):
+def test_a_sub_job_that_can_not_be_published_fails_its_parent(project):
     header = [project.signature("ok", 1), project.signature("ok", object()), project.signature("ok", 3)]
     body = project.signature("collect").set(task_id=f"{project.name}-half-a-chord")
     with pytest.raises(EncodeError):
@@ -77,7 +77,7 @@ def test_a_sub_job_that_can_not_be_published_after_its_siblings_fails_their_pare
     project.expect(second.id, Status.FAILED, "PENDING", [])
 
 
-def test_a_chord_in_a_chord_that_can_not_be_published_after_its_siblings_fails_their_parent(project):
+def test_an_inner_chord_that_can_not_be_published_fails_its_parent(project):
     inner = chord([project.signature("ok", object())], project.signature("collect"), app=project.app)
     body = project.signature("collect").set(task_id=f"{project.name}-half-a-nested-chord")
     with pytest.raises(EncodeError):
@@ -96,7 +96,7 @@ def test_a_parent_that_its_worker_can_not_publish_is_failed(project):
 
 
 @every_broker
-def test_a_task_whose_worker_can_not_publish_the_next_of_its_chain_is_failed_and_the_rest_cancelled(project):
+def test_a_task_fails_whose_worker_can_not_publish_the_next_of_its_chain(project):
     tasks = [project.signature("ok", 1), project.signature("ok").set(serializer="no such serializer")]
     result = chain(tasks).apply_async()
     first = project.expect(result.parent.id, Status.FAILED, "FAILURE", ["began", "returned"])
@@ -105,7 +105,7 @@ def test_a_task_whose_worker_can_not_publish_the_next_of_its_chain_is_failed_and
     project.expect(result.id, Status.CANCELLED, "FAILURE", [])
 
 
-def test_a_job_whose_broker_does_not_answer_is_as_it_was_before_it_was_started(unplugged):
+def test_a_start_without_an_answer_from_the_broker_is_taken_back(unplugged):
     unplugged.announce()
     tree = unplugged.create("collect", sub_jobs=[job("ok"), job("collect", sub_jobs=[job("ok")])])
     with pytest.raises(BrokerUnavailableError):

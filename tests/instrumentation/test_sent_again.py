@@ -161,7 +161,7 @@ def test_a_chord_and_a_chain_with_fixed_ids_can_be_sent_again(project):
         assert settled(project, f"{name}-link-1", Status.COMPLETED, run).result == run + 1
 
 
-def test_a_chain_that_had_failed_and_is_sent_again_with_its_ids_runs_to_its_end(project):
+def test_a_failed_chain_that_is_sent_again_with_its_ids_completes(project):
     name = project.name
     for run, first in ((1, "fail"), (2, "ok")):
         links = [project.signature(first, 5), project.signature("add", 1)]
@@ -263,7 +263,7 @@ LINK = {"type": "custom", "priority": "normal", "task": "ok", "run": 1, "sent_by
 """The next of a chain, as its first message and its own tell of it."""
 
 
-def test_what_waits_in_a_chain_and_was_cancelled_stays_so_when_the_chain_sends_it(store, queries):
+def test_a_cancelled_step_of_a_chain_stays_cancelled_when_it_is_sent(store, queries):
     store.create(NewJob(id="x", fields={**LINK, "link": "announced"}), at_ms=FIRST)
     store.apply(Event.CANCEL, "x", at_ms=FIRST)
     sent = NewJob(id="x", fields={**LINK, "queued": SECOND}, published=True)
@@ -285,7 +285,7 @@ def test_what_waits_in_a_chain_and_was_cancelled_stays_so_when_the_chain_sends_i
     )
 
 
-def test_what_waits_in_a_chain_that_is_sent_again_gets_the_arguments_of_its_own_message(client, keys, store, queries):
+def test_a_chain_that_is_sent_again_runs_with_its_new_arguments(client, keys, store, queries):
     link, old, new = {**LINK, "link": "announced"}, {"args": "[1, 2]"}, {"args": "[3, 2]"}
     store.create(NewJob(id="x", fields=link, data={"args": "[2]"}), at_ms=FIRST)
     store.create(NewJob(id="x", fields={**LINK, "queued": FIRST}, data=old, published=True), at_ms=FIRST)

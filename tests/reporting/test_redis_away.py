@@ -73,7 +73,7 @@ def expect_state(project, task_id, state):
 
 def expect_back(project):
     """Wait until this process's own reports go straight through again."""
-    eventually(lambda: not project.tracking.reporting.away)
+    eventually(lambda: not project.tracking.reporter.away)
 
 
 @pytest.mark.parametrize(
@@ -161,11 +161,11 @@ def test_trees_that_ran_meanwhile_are_what_they_would_have_been(tracked, trackin
         project.expect_status(broken.id, Status.CANCELLED)
 
 
-def test_a_job_that_ran_while_nothing_was_recorded_of_it_finds_its_parent_later(tracked, tracking):
+def test_a_job_that_ran_unrecorded_is_given_its_parent_later(tracked, tracking):
     """The publisher alone can't reach the store: the workers record its jobs first, which know of no tree."""
     with tracked() as project, project.worker():
-        project.tracking.reporting.away = True  # it believes so, and nobody looks
-        project.tracking.reporting._is_looked_for = True
+        project.tracking.reporter.outage.away = True  # it believes so, and nobody looks
+        project.tracking.reporter.outage._probe.is_running = True
         parents = [
             project.chord([project.signature("ok", n) for n in range(2)], project.signature("collect")),
             project.chord([project.signature("fail"), project.signature("ok", 1)], project.signature("collect")),
@@ -175,8 +175,8 @@ def test_a_job_that_ran_while_nothing_was_recorded_of_it_finds_its_parent_later(
         expect_state(project, parents[1], "FAILURE")
         project.expect_status(broken.parent.id, Status.FAILED)
         assert [sub.status for sub in project.queries.page(JobFilter(status=Status.FAILED)).jobs] == ["failed"] * 2
-        project.tracking.reporting._is_looked_for = False
-        project.tracking.reporting._look()
+        project.tracking.reporter.outage._probe.is_running = False
+        project.tracking.reporter.outage.probe()
         project.expect(parents[0], Status.COMPLETED, "SUCCESS", RAN)
         project.expect(parents[1], Status.FAILED, "FAILURE", [])
         project.expect_status(broken.id, Status.CANCELLED)
@@ -196,7 +196,7 @@ def test_a_call_that_timed_out_counts_once_though_it_was_carried_out(tracked, tr
         assert project.expect(held, Status.COMPLETED, "SUCCESS", RAN).deliveries == 1
 
 
-def test_a_full_buffer_drops_reports_that_are_counted_and_made_up_for_by_the_result_backend(tracked, tracking):
+def test_dropped_reports_are_counted_and_the_result_backend_fills_the_gap(tracked, tracking):
     soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
     with tracked(**soon) as project, project.worker(concurrency=1, report_buffer_size=6):
         project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
@@ -227,7 +227,7 @@ def expect_all_known(project):
     assert project.queries.dropped() == 0
 
 
-def test_nothing_is_lost_with_children_that_run_a_few_tasks_each_or_are_killed(tracked, tracking):
+def test_nothing_is_lost_with_children_that_end_or_are_killed(tracked, tracking):
     with (
         tracked(conf={"worker_max_tasks_per_child": 2}, reap_interval_s=3600) as project,
         project.worker(concurrency=2) as worker,
@@ -249,7 +249,7 @@ def test_nothing_is_lost_with_children_that_run_a_few_tasks_each_or_are_killed(t
         assert len(executions(project)) == jobs
 
 
-def test_what_a_worker_and_a_publisher_have_left_is_written_by_the_next_worker(tracked, tracking):
+def test_the_next_worker_writes_what_a_worker_and_a_publisher_left(tracked, tracking):
     with tracked(reap_interval_s=3600) as project:
         with project.worker(concurrency=2) as worker:
             project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
@@ -291,9 +291,7 @@ def test_a_store_that_comes_back_empty_is_told_of_what_runs(tracked, tracking):
 
 
 @pytest.mark.parametrize("pool", ["prefork", "gevent", "solo"])
-def test_an_end_that_was_refused_or_of_a_job_that_was_lost_is_told_again_though_no_further_task_comes(
-    tracked, tracking, pool
-):
+def test_a_rejected_end_is_reported_again_though_no_further_task_comes(tracked, tracking, pool):
     conf = {"task_ignore_result": True}  # else Celery's result backend would know it too
     with (
         tracked(conf=conf, reap_interval_s=3600) as project,
@@ -327,7 +325,7 @@ def test_an_end_that_was_refused_or_of_a_job_that_was_lost_is_told_again_though_
         assert project.queries.dropped() == 0
 
 
-def test_a_store_that_was_emptied_gets_to_know_a_task_by_whatever_it_reports(tracked, tracking):
+def test_an_emptied_store_records_a_running_task_by_any_of_its_reports(tracked, tracking):
     kinds = {
         "progress": lambda job: job.progress is not None,
         "log": lambda job: project.queries.log(job.id),
@@ -377,7 +375,7 @@ def test_a_worker_ends_in_time_while_the_store_is_away(tracked, tracking, signal
             assert took_s - (BILLIARD_WAITS_S if took_s > BILLIARD_WAITS_S else 0) < 8
 
 
-def test_a_job_is_not_stuck_whose_process_died_with_its_last_report_and_whose_result_nobody_keeps(tracking, tracked):
+def test_a_job_settles_whose_process_died_with_its_last_report(tracking, tracked):
     soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
     soon["report_spool_dir"] = os.devnull  # where nothing can be kept
     with tracked(conf={"task_ignore_result": True}, **soon) as project, project.worker(concurrency=1) as worker:

@@ -28,8 +28,9 @@ from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.reporting.applier import Applier
 from jobtracker.reporting.journal import Spool
-from jobtracker.reporting.reporter import Reporting
-from jobtracker.store.changes import NewJob, Notice, Rank, Report
+from jobtracker.reporting.report import Importance, Notice, Report
+from jobtracker.reporting.reporter import Reporter
+from jobtracker.store.changes import NewJob
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
@@ -70,54 +71,52 @@ def applier(client, keys, store, queries):
     relauncher = Relauncher(store, queries, propagation, resends=True)
 
     class Own(Applier):
-        def apply(self, report, again):
-            return report.write(again) if isinstance(report, Written) else super().apply(report, again)
+        def apply(self, report, is_repeat):
+            return report.write(is_repeat) if isinstance(report, Written) else super().apply(report, is_repeat)
 
     return Own(store, queries, propagation, relauncher, None)
 
 
-OF_RANK = {
-    Rank.NOTE: Notice.LOG,
-    Rank.COURSE: Event.START,
-    Rank.END: Event.COMPLETE,
-    Rank.BIRTH: Notice.UNPUBLISHED,
+EVENTS = {
+    Importance.PROGRESS: Notice.LOG,
+    Importance.STEP: Event.START,
+    Importance.END: Event.COMPLETE,
+    Importance.NEW_JOB: Notice.NOT_PUBLISHED,
 }
 
 
 class Written(Report):
     """A report that is written as a test says."""
 
-    def __init__(self, write, rank):
-        super().__init__(OF_RANK[rank], "a job")
+    def __init__(self, write, importance):
+        super().__init__(EVENTS[importance], "a job", at_ms=now_ms())
         self.write = write
 
 
 @pytest.fixture
-def reporting(store, applier):
-    reporting = Reporting(store, applier, TIMEOUT_S, 10_000)
-    yield reporting
-    eventually(lambda: not reporting.away)
+def reporter(store, applier):
+    reporter = Reporter(store, applier, TIMEOUT_S, 10_000)
+    yield reporter
+    eventually(lambda: not reporter.away)
 
 
-def log(job, reporting, text):
+def log(job, reporter, text):
     """Report a log line as a task does."""
     data = {"level": "info", "message": text}
-    reporting.report(Report(Notice.LOG, job, data=data, at_ms=int(text)))
+    reporter.report(Report(Notice.LOG, job, data=data, at_ms=int(text)))
 
 
 def lines(queries, job):
     return [int(line.message) for line in queries.log(job, most=10_000)]
 
 
-def test_reports_are_written_once_and_in_order_however_often_the_server_goes_away(
-    server, store, queries, job, reporting
-):
+def test_reports_are_written_once_and_in_order_through_many_outages(server, store, queries, job, reporter):
     done = threading.Event()
     written = []
 
     def report():
         while not done.is_set():
-            log(job, reporting, str(len(written)))
+            log(job, reporter, str(len(written)))
             written.append(1)
             time.sleep(0.002)  # as a task would work; a busy machine keeps up with it
 
@@ -137,28 +136,28 @@ def test_reports_are_written_once_and_in_order_however_often_the_server_goes_awa
             server.start()
         else:
             os.kill(server.pid, signal.SIGCONT)
-        eventually(lambda: not reporting.away)
+        eventually(lambda: not reporter.away)
     done.set()
     thread.join()
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert lines(queries, job) == list(range(len(written)))
 
 
-def test_only_the_first_call_waits_for_a_server_that_hangs(server, store, queries, job, reporting):
+def test_only_the_first_call_waits_for_a_server_that_hangs(server, store, queries, job, reporter):
     os.kill(server.pid, signal.SIGSTOP)
     try:
         began = time.monotonic()
-        log(job, reporting, "0")
+        log(job, reporter, "0")
         first_s = time.monotonic() - began
         for n in range(1, 1001):
-            log(job, reporting, str(n))
+            log(job, reporter, str(n))
         rest_s = time.monotonic() - began - first_s
-        assert reporting.ask(lambda: queries.field(job, "cancel"), "unknown") == "unknown"
+        assert reporter.ask(lambda: queries.field(job, "cancel"), "unknown") == "unknown"
     finally:
         os.kill(server.pid, signal.SIGCONT)
     assert TIMEOUT_S <= first_s < TIMEOUT_S + 0.5
     assert rest_s < 0.5
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert lines(queries, job) == list(range(1001))
 
 
@@ -170,80 +169,78 @@ def test_only_the_first_call_waits_for_a_server_that_hangs(server, store, querie
     ],
     ids=["a replica", "full"],
 )
-def test_reports_wait_for_a_server_that_does_not_write(client, store, queries, job, reporting, begin, end):
+def test_reports_wait_for_a_server_that_does_not_write(client, store, queries, job, reporter, begin, end):
     client.execute_command(*begin)
     for n in range(10):
-        log(job, reporting, str(n))
-    assert reporting.away
+        log(job, reporter, str(n))
+    assert reporter.away
     client.execute_command(*end)
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert lines(queries, job) == list(range(10))
     assert queries.dropped() == 0
 
 
-def test_functions_that_were_flushed_are_loaded_again(client, store, queries, job, reporting):
+def test_functions_that_were_flushed_are_loaded_again(client, store, queries, job, reporter):
     client.function_flush()
     client.script_flush()
-    log(job, reporting, "0")
-    assert not reporting.away
+    log(job, reporter, "0")
+    assert not reporter.away
     assert lines(queries, job) == [0]
 
 
-def test_a_full_buffer_gives_up_notes_first_then_starts_and_keeps_the_order(server, store, queries, applier):
-    reporting = Reporting(store, applier, TIMEOUT_S, 4)
+def test_a_full_buffer_drops_the_least_important_and_keeps_the_order(server, store, queries, applier):
+    reporter = Reporter(store, applier, TIMEOUT_S, 4)
     wrote = []
     server.stop()
     for name, rank in [
-        ("birth", Rank.BIRTH),
-        ("start", Rank.COURSE),
-        ("note", Rank.NOTE),
-        ("end", Rank.END),
-        ("start 2", Rank.COURSE),
-        ("note 2", Rank.NOTE),
-        ("end 2", Rank.END),
-        ("birth 2", Rank.BIRTH),
-        ("start 3", Rank.COURSE),
+        ("birth", Importance.NEW_JOB),
+        ("start", Importance.STEP),
+        ("note", Importance.PROGRESS),
+        ("end", Importance.END),
+        ("start 2", Importance.STEP),
+        ("note 2", Importance.PROGRESS),
+        ("end 2", Importance.END),
+        ("birth 2", Importance.NEW_JOB),
+        ("start 3", Importance.STEP),
     ]:
-        reporting.report(Written(lambda _, name=name: (store.client.ping(), wrote.append(name)), rank))
+        reporter.report(Written(lambda _, name=name: (store.client.ping(), wrote.append(name)), rank))
     server.start()
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert wrote == ["birth", "end", "end 2", "birth 2"]
     assert queries.dropped() == 5
 
 
-def test_what_would_fail_for_ever_is_given_up_and_counted_and_holds_nothing_up(
-    server, client, keys, store, queries, job, reporting
-):
+def test_a_report_that_always_fails_is_dropped_and_counted(server, client, keys, store, queries, job, reporter):
     client.hset(keys("job", "bad"), "not", "a record")
     with pytest.raises(ResponseError, match="WRONGTYPE"):
-        reporting.report(Written(lambda _: store.apply(Event.START, "bad"), Rank.COURSE))
-    assert (reporting.away, queries.dropped()) == (False, 1)
+        reporter.report(Written(lambda _: store.apply(Event.START, "bad"), Importance.STEP))
+    assert (reporter.away, queries.dropped()) == (False, 1)
     server.stop()
-    reporting.report(Written(lambda _: store.apply(Event.START, "bad"), Rank.COURSE))
-    log(job, reporting, "0")
+    reporter.report(Written(lambda _: store.apply(Event.START, "bad"), Importance.STEP))
+    log(job, reporter, "0")
     server.start()
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert lines(queries, job) == [0]
     assert queries.dropped() == 2
     client.delete(keys("job", "bad"))
 
 
-def test_a_report_that_waits_for_somebody_else_is_given_up_in_the_end(queries, job, reporting):
+def test_a_report_that_waits_for_somebody_else_is_given_up_in_the_end(queries, job, reporter):
     tries = []
 
     def ask_another_server(again):
         tries.append(again)
         raise RedisConnectionError("the result backend, say")
 
-    reporting.report(Written(ask_another_server, Rank.END))
-    log(job, reporting, "0")
-    eventually(lambda: not reporting.away)
+    reporter.report(Written(ask_another_server, Importance.END))
+    log(job, reporter, "0")
+    eventually(lambda: not reporter.away)
     assert tries == [False, *[True] * 5]
     assert lines(queries, job) == [0]
     assert queries.dropped() == 1
 
 
-def test_a_report_that_the_tasks_time_limit_cuts_off_is_written_all_the_same(store, queries, job, reporting):
+def test_a_report_that_a_time_limit_cuts_off_is_written_later(store, queries, job, reporter):
     tries = []
 
     def write(again):
@@ -253,43 +250,43 @@ def test_a_report_that_the_tasks_time_limit_cuts_off_is_written_all_the_same(sto
         store.log(job, [(1, "info", "1")])
 
     with pytest.raises(SoftTimeLimitExceeded):
-        reporting.report(Written(write, Rank.NOTE))
-    eventually(lambda: not reporting.away)
+        reporter.report(Written(write, Importance.PROGRESS))
+    eventually(lambda: not reporter.away)
     assert (tries, lines(queries, job), queries.dropped()) == ([False, True], [1], 0)
 
 
-def test_what_celery_could_not_do_is_no_report_that_was_given_up(store, queries, reporting):
+def test_what_celery_could_not_do_is_no_report_that_was_given_up(store, queries, reporter):
     def publish(again):
         raise BrokerUnavailableError("away")
 
     with pytest.raises(BrokerUnavailableError):
-        reporting.report(Written(publish, Rank.END))
-    assert (reporting.away, queries.dropped()) == (False, 0)
+        reporter.report(Written(publish, Importance.END))
+    assert (reporter.away, queries.dropped()) == (False, 0)
 
 
-def record_again(store, reporting, job):
+def record_again(store, reporter, job):
     """Record a job as a publisher does, whose message is on its way meanwhile: here one that is there."""
 
     new = NewJob(id=job, fields={"type": "custom", "priority": "normal"})
-    return reporting.begin(lambda: store.begin_create(new), Written(lambda _: store.create(new), Rank.BIRTH))
+    return reporter.begin_create([new], Written(lambda _: store.create(new), Importance.NEW_JOB))
 
 
-def test_of_calls_under_way_that_are_not_answered_one_is_waited_for_and_all_are_made_again(
-    server, client, keys, store, queries, reporting
+def test_of_many_unanswered_calls_one_is_waited_for_and_all_are_repeated(
+    server, client, keys, store, queries, reporter
 ):
     jobs = [create_in(store, Status.RUNNING) for _ in range(20)]
-    idle = [record_again(store, reporting, job) for job in jobs]
+    idle = [record_again(store, reporter, job) for job in jobs]
     assert all(finish() == [Outcome.DUPLICATE] for finish in idle)  # as many connections are open now
     os.kill(server.pid, signal.SIGSTOP)
     try:
-        finishes = [record_again(store, reporting, f"new-{n}") for n in range(20)]
-        assert not reporting.away
+        finishes = [record_again(store, reporter, f"new-{n}") for n in range(20)]
+        assert not reporter.away
         began = time.monotonic()
         assert [finish() for finish in finishes] == [None] * 20
         assert time.monotonic() - began < TIMEOUT_S + 0.5
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert {queries.get(f"new-{n}").status for n in range(20)} == {Status.PENDING}
     assert recount(client, keys) == []
 
@@ -300,55 +297,53 @@ def end(job, result="7"):
 
 
 def no_thread_sends():
-    return not [thread for thread in threading.enumerate() if thread.name == "jobtracker-left"]
+    return not [thread for thread in threading.enumerate() if thread.name == "jobtracker-batch"]
 
 
-def test_a_report_that_is_left_goes_with_the_next_one(store, queries, reporting):
+def test_an_enqueued_report_goes_with_the_next_one(store, queries, reporter):
     first, second, third = (create_in(store, Status.RUNNING) for _ in range(3))
-    reporting._is_sent_soon = True  # as if its thread was late
-    reporting.leave(end(first, "1"))
-    reporting.leave(end(second, "2"))
+    reporter._batch._has_thread = True  # as if its thread was late
+    reporter.enqueue(end(first, "1"))
+    reporter.enqueue(end(second, "2"))
     assert {queries.get(job).status for job in (first, second)} == {Status.RUNNING}
-    assert reporting.send(end(third, "3")).applied
+    assert reporter.send(end(third, "3")).applied
     assert [queries.get(job).result for job in (first, second, third)] == [1, 2, 3]
 
 
-def test_a_report_that_is_left_alone_is_sent_soon_by_a_thread_that_is_there_only_meanwhile(store, queries, reporting):
+def test_an_enqueued_report_is_flushed_by_a_thread_that_then_ends(store, queries, reporter):
     for _ in range(2):
         job = create_in(store, Status.RUNNING)
-        reporting.leave(end(job))
+        reporter.enqueue(end(job))
         eventually(lambda job=job: queries.get(job).status is Status.COMPLETED)
     eventually(no_thread_sends)
 
 
-def test_what_fails_of_the_reports_that_go_together_is_none_of_the_others_concern(store, queries, reporting, caplog):
+def test_a_report_that_fails_in_a_batch_does_not_harm_the_others(store, queries, reporter, caplog):
     good, last = create_in(store, Status.RUNNING), create_in(store, Status.RUNNING)
-    reporting._is_sent_soon = True
+    reporter._batch._has_thread = True
     bad = end(good)
     bad.event = "no such event"
-    reporting.leave(bad)
-    reporting.leave(end(good))
-    assert reporting.send(end(last)).applied
+    reporter.enqueue(bad)
+    reporter.enqueue(end(good))
+    assert reporter.send(end(last)).applied
     assert queries.get(good).status is Status.COMPLETED
     assert "a report was not written" in caplog.text
     assert queries.dropped() == 1
 
 
-def test_reports_that_go_together_wait_together_where_the_server_does_not_answer(
-    server, client, keys, store, queries, reporting
-):
+def test_the_reports_of_a_batch_wait_where_the_server_does_not_answer(server, client, keys, store, queries, reporter):
     jobs = [create_in(store, Status.RUNNING) for _ in range(3)]
-    reporting._is_sent_soon = True
+    reporter._batch._has_thread = True
     os.kill(server.pid, signal.SIGSTOP)
     try:
         for job in jobs[:2]:
-            reporting.leave(end(job))
+            reporter.enqueue(end(job))
         began = time.monotonic()
-        assert reporting.send(end(jobs[2])) is None
+        assert reporter.send(end(jobs[2])) is None
         assert time.monotonic() - began < TIMEOUT_S + 0.5
     finally:
         os.kill(server.pid, signal.SIGCONT)
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert {(queries.get(job).status, queries.get(job).result) for job in jobs} == {(Status.COMPLETED, 7)}
     assert recount(client, keys) == []
 
@@ -358,11 +353,11 @@ SCRIPT = """
     from jobtracker.connection.client import connect
     from types import SimpleNamespace
     from jobtracker.reporting.applier import Applier
-    from jobtracker.store.changes import Notice, Report
+    from jobtracker.reporting.report import Notice, Report
     from jobtracker.store.keys import Keys
     from jobtracker.core.lifecycle import Event
     from jobtracker.store.reader import JobQueries
-    from jobtracker.reporting.reporter import Reporting
+    from jobtracker.reporting.reporter import Reporter
     from jobtracker.reporting.journal import Spool
     from jobtracker.store.writer import JobStore
 
@@ -372,10 +367,10 @@ SCRIPT = """
     propagation = SimpleNamespace(propagate=lambda job_id, change, **_: change)
     applier = Applier(store, JobQueries(client, keys), propagation, None, None)
     spool = Spool(folder, namespace) if folder else None
-    reporting = Reporting(store, applier, {timeout_s}, int(limit), spool)
+    reporter = Reporter(store, applier, {timeout_s}, int(limit), spool)
 
     def report(text):
-        reporting.report(Report(Notice.LOG, job, data=dict(level="info", message=text), at_ms=1))
+        reporter.report(Report(Notice.LOG, job, data=dict(level="info", message=text), at_ms=1))
 """
 
 
@@ -393,7 +388,7 @@ def run(server, keys, job, script, timeout_s=TIMEOUT_S, folder="", limit=100):
 def test_a_process_that_ends_makes_a_last_attempt(server, keys, queries, job):
     server.stop()
     script = """
-        reporting._is_looked_for = True  # as if its thread was in a pause
+        reporter.outage._probe.is_running = True  # as if its thread was in a pause
         report("1")
         print("reported", flush=True)
         sys.stdin.readline()
@@ -420,11 +415,11 @@ def test_a_process_ends_in_time_where_the_last_attempt_fails(server, keys, job):
 LEAVE = """
     def leave(text):
         propagation.propagate = lambda _, change, **__: follow(change)
-        reporting.leave(Report(Event.PROGRESS, job, data={text: text}, at_ms=1))
+        reporter.enqueue(Report(Event.PROGRESS, job, data={text: text}, at_ms=1))
 """
 
 
-def test_a_process_that_ends_sends_what_is_left(server, keys, queries, job):
+def test_a_process_that_ends_flushes_its_batch(server, keys, queries, job):
     script = """
     def follow(change):
         if "b" in sys.argv:
@@ -445,7 +440,7 @@ def test_a_process_that_ends_sends_what_is_left(server, keys, queries, job):
     assert (data["1"], data["2"], lines(queries, job)) == ("1", "2", [1])
 
 
-def test_a_process_that_was_forked_sends_its_own_and_not_its_parents(server, keys, queries, job):
+def test_a_forked_process_flushes_its_own_batch_and_not_its_parents(server, keys, queries, job):
     script = """
     def follow(change):
         report(str(os.getpid()))
@@ -453,7 +448,7 @@ def test_a_process_that_was_forked_sends_its_own_and_not_its_parents(server, key
         return change
 
     done = threading.Event()
-    reporting._is_sent_soon = True  # as if its thread was late
+    reporter._batch._has_thread = True  # as if its thread was late
     leave("1")
     if os.fork() == 0:
         done.clear()
@@ -469,18 +464,18 @@ def test_a_process_that_was_forked_sends_its_own_and_not_its_parents(server, key
     assert sorted(lines(queries, job)) == sorted(map(int, (child, parent, parent)))
 
 
-def test_a_process_that_was_forked_writes_its_own_reports_and_not_its_parents(server, keys, queries, job):
+def test_a_forked_process_writes_its_own_reports_and_not_its_parents(server, keys, queries, job):
     server.stop()
     script = """
         report("1")
         if os.fork() == 0:
             report("2")
             print("reported", flush=True)
-            while reporting.away:
+            while reporter.away:
                 time.sleep(0.01)
             os._exit(0)
         os.wait()
-        while reporting.away:
+        while reporter.away:
             time.sleep(0.01)
     """
     process = run(server, keys, job, script)
@@ -490,15 +485,15 @@ def test_a_process_that_was_forked_writes_its_own_reports_and_not_its_parents(se
     assert sorted(lines(queries, job)) == [1, 2]
 
 
-def test_a_report_to_a_store_that_has_been_moved_is_lost_and_counted(client, keys, queries, applier):
+def test_a_report_to_a_store_that_has_moved_is_lost_and_counted(client, keys, queries, applier):
     def refuse():
         raise PartitionsError(3, 1)
 
     moved = JobStore(client, keys, check=refuse)
-    reporting = Reporting(moved, applier, TIMEOUT_S, 10_000)
+    reporter = Reporter(moved, applier, TIMEOUT_S, 10_000)
     with pytest.raises(PartitionsError):
-        reporting.report(Written(lambda _: moved.apply(Event.START, "x"), Rank.COURSE))
-    assert (reporting.away, queries.dropped()) == (False, 1)
+        reporter.report(Written(lambda _: moved.apply(Event.START, "x"), Importance.STEP))
+    assert (reporter.away, queries.dropped()) == (False, 1)
 
 
 # -- what outlives a process ----------------------------------------------------------------------------------------
@@ -507,9 +502,9 @@ def test_a_report_to_a_store_that_has_been_moved_is_lost_and_counted(client, key
 @pytest.fixture
 def heir(store, applier, keys, tmp_path):
     """The reports of another process, which goes on with what is left in the folder."""
-    reporting = Reporting(store, applier, TIMEOUT_S, 10_000, Spool(tmp_path, keys.namespace))
-    yield reporting
-    eventually(lambda: not reporting.away)
+    reporter = Reporter(store, applier, TIMEOUT_S, 10_000, Spool(tmp_path, keys.namespace))
+    yield reporter
+    eventually(lambda: not reporter.away)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -529,7 +524,7 @@ def kill(process):
     process.communicate(timeout=20)
 
 
-def test_what_waits_outlives_its_process_and_what_was_too_much_is_counted(server, keys, queries, job, heir, tmp_path):
+def test_waiting_reports_outlive_their_process_and_drops_are_counted(server, keys, queries, job, heir, tmp_path):
     server.stop()
     processes = [reports(server, keys, job, tmp_path, first, limit) for first, limit in [(0, 100), (100, 5)] * 2]
     processes.insert(0, reports(server, keys, job, tmp_path, 200, limit=5, count=60, chars=500_000))
@@ -550,9 +545,7 @@ def test_what_waits_outlives_its_process_and_what_was_too_much_is_counted(server
     assert queries.dropped() == 55 + 7 + 7
 
 
-def test_an_heir_that_dies_leaves_what_it_has_taken_over_within_its_own_limit(
-    server, keys, queries, job, heir, tmp_path
-):
+def test_a_process_that_took_reports_over_leaves_them_when_it_dies(server, keys, queries, job, heir, tmp_path):
     server.stop()
     first = reports(server, keys, job, tmp_path, 0)
     assert first.stdout.readline() == "reported\n"
@@ -568,7 +561,7 @@ def test_an_heir_that_dies_leaves_what_it_has_taken_over_within_its_own_limit(
     assert queries.dropped() == 4
 
 
-def test_a_process_that_begins_to_send_goes_on_with_what_others_have_left(
+def test_a_process_that_begins_to_send_takes_over_abandoned_reports(
     server, keys, store, queries, job, heir, tmp_path
 ):
     server.stop()
@@ -584,19 +577,19 @@ def test_a_process_that_begins_to_send_goes_on_with_what_others_have_left(
     eventually(lambda: queries.dropped() == 1)
 
 
-def test_a_process_that_is_forked_knows_from_what_waits_that_the_server_is_away(server, keys, queries, job, tmp_path):
+def test_a_forked_process_knows_from_waiting_reports_of_an_outage(server, keys, queries, job, tmp_path):
     server.stop()
     others = reports(server, keys, job, tmp_path, 100)
     script = """
     sys.stdin.readline()
     if os.fork() == 0:
         report("1")
-        print(reporting.away, flush=True)
-        reporting.close(is_followed=True)
+        print(reporter.away, flush=True)
+        reporter.close(is_followed=True)
         os._exit(0)
     os.wait()
-    reporting.take_over()
-    while reporting.away:
+    reporter.take_over()
+    while reporter.away:
         time.sleep(0.01)
     """
     process = run(server, keys, job, script, folder=tmp_path)
@@ -610,9 +603,7 @@ def test_a_process_that_is_forked_knows_from_what_waits_that_the_server_is_away(
     assert sorted(lines(queries, job)) == [1, *range(100, 112)]
 
 
-def test_a_process_that_is_forked_does_not_take_what_another_one_holds_for_an_outage(
-    server, keys, queries, job, tmp_path
-):
+def test_a_forked_process_checks_whether_there_still_is_an_outage(server, keys, queries, job, tmp_path):
     server.stop()
     others = reports(server, keys, job, tmp_path, 100)
     assert others.stdout.readline() == "reported\n"
@@ -621,7 +612,7 @@ def test_a_process_that_is_forked_does_not_take_what_another_one_holds_for_an_ou
     script = """
     if os.fork() == 0:
         report("1")
-        print(reporting.away, flush=True)
+        print(reporter.away, flush=True)
         os._exit(0)
     os.wait()
     """
@@ -632,16 +623,16 @@ def test_a_process_that_is_forked_does_not_take_what_another_one_holds_for_an_ou
     others.communicate("end\n", timeout=20)
 
 
-def test_where_nothing_can_be_kept_on_disk_reports_wait_in_memory(
+def test_reports_wait_in_memory_where_the_disk_can_not_be_written(
     server, keys, store, queries, applier, job, tmp_path, caplog
 ):
     (tmp_path / f"jobtracker-{os.geteuid()}").mkdir(mode=0o755)  # anybody may look into it
-    reporting = Reporting(store, applier, TIMEOUT_S, 10_000, Spool(tmp_path, keys.namespace))
+    reporter = Reporter(store, applier, TIMEOUT_S, 10_000, Spool(tmp_path, keys.namespace))
     server.stop()
     for n in range(12):
-        log(job, reporting, str(n))
+        log(job, reporter, str(n))
     assert len([line for line in caplog.messages if "in memory only" in line]) == 1
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     server.start()
-    eventually(lambda: not reporting.away)
+    eventually(lambda: not reporter.away)
     assert lines(queries, job) == list(range(12))

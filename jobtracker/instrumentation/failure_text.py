@@ -1,0 +1,64 @@
+"""Texts about failures: what a record says of an exception, without the values of masked arguments."""
+
+import os
+from collections.abc import Sequence
+
+from kombu.utils.json import dumps
+
+from jobtracker.core.job import as_reason
+from jobtracker.core.masking import Secret, without
+
+_MESSAGE_CHARS = 2000
+
+Failure = tuple[dict[str, str | int], dict[str, str]]
+"""What is written of a failure: fields of the record and of the data."""
+
+
+def text_of(error: BaseException | None) -> str:
+    """An exception's own text."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 (it has failed all the same, and Celery stores it)
+        return f"its text can't be told: {type(second).__name__}"
+
+
+def sentence_of(error: BaseException | None, secrets: Sequence[Secret] = ()) -> str:
+    """An exception as "Type: text"."""
+    return without(f"{type(error).__name__}: {text_of(error)}", secrets)
+
+
+def retry_reason(why: object, secrets: Sequence[Secret]) -> str:
+    """Why a task asked to be retried."""
+    text = sentence_of(why, secrets) if isinstance(why, BaseException) else without(str(why or ""), secrets)
+    return as_reason(text) or "the task asked to be retried"
+
+
+def failure(
+    exception: BaseException | None,
+    traceback: str | None = None,
+    *,
+    kind: str | None = None,
+    secrets: Sequence[Secret] = (),
+    most_chars: int,
+) -> Failure:
+    """What is written of a failure.
+
+    Args:
+        exception: What the task failed with.
+        traceback: Its traceback.
+        kind: What to call it; default: the exception's type.
+        secrets: The values of masked arguments.
+        most_chars: How long the traceback may be; the middle of a longer one is left out.
+    """
+    kind, message = kind or type(exception).__name__, without(text_of(exception), secrets)
+    error = {"type": kind, "message": message[:_MESSAGE_CHARS]}
+    if traceback:
+        error["traceback"] = _without_middle(without(str(traceback), secrets), most_chars)
+    return {"reason": as_reason(f"{kind}: {message}")}, {"error": dumps(error)}
+
+
+def _without_middle(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}{os.linesep}[… {len(text) - 2 * half} characters …]{os.linesep}{text[-half:]}"
