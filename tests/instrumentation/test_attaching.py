@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from celery import Celery, Task, chain, shared_task, signals
 from celery.local import Proxy
-from project import tasks
+from project.tasks.outcomes import ok
+from project.tasks.self_reports import Declared
 from pydantic import BaseModel
 from support.workers_under_test import new_project
 
@@ -278,11 +279,11 @@ def test_a_declaration_above_app_task_is_refused_with_a_sentence(app):
     with pytest.raises(TypeError, match="below"):
         tracked("invoice")(app.task(lines, shared=False))
     with pytest.raises(TypeError, match="below"):
-        tracked("invoice")(tasks.ok)
+        tracked("invoice")(ok)
 
 
 def test_a_class_based_task_is_declared_on_its_class(app, settings):
-    app.register_task(tracked("by_class", store_arguments="full")(tasks.Declared)())
+    app.register_task(tracked("by_class", store_arguments="full")(Declared)())
     with attached(app, settings) as tracker:
         job_id = app.tasks["declared_class"].apply_async(kwargs={"value": 3}).id
         job = tracker.tracking.queries.get(job_id)

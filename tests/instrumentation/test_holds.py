@@ -40,7 +40,7 @@ def test_what_waits_for_its_rate_limit_is_not_missing_and_runs_once(
         eventually(lambda: explain(project, jobs[2]).code is Code.RATE_LIMITED)
         found = explain(project, jobs[2])
         assert (
-            found.sentence == f"{name} has fetched its message, and holds it until its task's rate limit lets it go."
+            found.summary == f"{name} has fetched its message, and holds it until its task's rate limit lets it go."
         )
         assert found.worker.name == name
         eventually(lambda: explain(project, late).code is Code.RATE_LIMITED)

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from celery import Celery, current_task
 from redis import Redis
 
+SOON_S = 0.15
+"""When a retry comes. Without a pause its attempt may be done before Celery stores RETRY, a state that then stays."""
+
 _POLL_S = 0.01
 _PATIENCE_S = 30
 

@@ -16,6 +16,7 @@ from support.workers_under_test import ROOT, eventually, new_project
 
 from jobtracker import Status
 from jobtracker.connection.client import connect
+from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.local.ports import free_port
@@ -210,7 +211,7 @@ def test_dropped_reports_are_counted_and_the_result_backend_fills_the_gap(tracke
             assert project.expect(task_id, Status.COMPLETED, "SUCCESS", RAN).result == value
         assert project.expect(failed, Status.FAILED, "FAILURE", ["began"]).error.message == "as asked"
         eventually(lambda: project.queries.dropped() == 26 - 6)
-        assert Inspector(project.tracking).redis_health().facts["dropped_reports"] == 20
+        assert HealthCheck(Inspector(project.tracking)).redis().facts["dropped_reports"] == 20
 
 
 def executions(project):
