@@ -1,6 +1,6 @@
-"""Structured logs: a JSON object a line, with the job and the HTTP request that a line belongs to.
+"""Structured logs: one JSON object a line, with the job and the HTTP request that a line belongs to.
 
-Needs python-json-logger, which the extras `api` and `workers` bring.
+Needs python-json-logger: the extras `server` and `workers` have it.
 """
 
 import logging
@@ -22,7 +22,7 @@ request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 _RESULT = "(the result is not logged)"
 _OF_A_TASK = {"args", "kwargs", "return_value"}
-"""What Celery adds to its own lines as `data`, and must not be read there."""
+"""Keys that Celery adds to its own lines as `data`; their values must not be logged."""
 
 _FIELDS = ["levelname", "name", "message"]
 _NAMES = {"levelname": "level", "name": "logger"}
@@ -30,18 +30,18 @@ _LEFT_OUT = [*RESERVED_ATTRS, "color_message"]  # uvicorn's second copy of its m
 
 
 class _Formatter(JsonFormatter):
-    """Writes no arguments and results of tasks: Celery adds them to its own lines, and errors may tell them."""
+    """Writes no arguments and results of tasks: Celery adds them to its own lines, and errors may show them."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Format a record; in Celery's line about a success (celery/app/trace.py, LOG_SUCCESS) without the result."""
-        told = record.args
-        if isinstance(told, Mapping) and "return_value" in told:
+        args = record.args
+        if isinstance(args, Mapping) and "return_value" in args:
             record = copy(record)  # other handlers have it as it is
-            record.args = {**told, "return_value": _RESULT}
+            record.args = {**args, "return_value": _RESULT}
         return super().format(record)
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """Leave out what must not be read."""
+        """Leave out arguments, results and masked values."""
         data = log_data.get("data")
         if isinstance(data, dict):
             log_data["data"] = {name: value for name, value in data.items() if name not in _OF_A_TASK}
@@ -51,7 +51,7 @@ class _Formatter(JsonFormatter):
 
 
 def _without(value: Any, secrets: Sequence[Secret]) -> Any:
-    """What is to be logged, with the mask for each secret in its texts."""
+    """A value with the mask for each secret in its texts."""
     if isinstance(value, str):
         return without(value, secrets)
     if isinstance(value, Mapping):
@@ -62,7 +62,7 @@ def _without(value: Any, secrets: Sequence[Secret]) -> Any:
 
 
 class ContextFilter(logging.Filter):
-    """Adds `request_id`, and inside a task `job_id`, `run` and `task`, to each log record."""
+    """Adds `request_id` to each log record, and inside a task `job_id`, `run` and `task`."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Add what is known; keeps every record."""

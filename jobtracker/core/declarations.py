@@ -1,4 +1,4 @@
-"""What a task says about itself: its job type, its payload, and what of it may be stored."""
+"""What a task declares: its job type, its payload, and what of it may be stored."""
 
 import functools
 import inspect
@@ -32,10 +32,10 @@ class Declaration:
         mask: Names of parameters whose values are not stored, shown or logged: "***" stands for them. A name also
             counts as a key inside of other arguments, at any depth. None is shown as it is.
         store_result: Keep the result.
-        on_lost: What becomes of a job whose worker or process dies when its message is acknowledged: "fail", or
-            "rerun", in a new run. Of a plain Celery call that needs `store_arguments="full"`.
-        max_deliveries: A job whose workers or processes die with it, time and again, fails at this one; 1 or more.
-            It is not started again then, until somebody retries it.
+        on_lost: What becomes of a job whose worker or process dies after its message is acknowledged: "fail", or
+            "rerun" in a new run. A plain Celery call needs `store_arguments="full"` for that.
+        max_deliveries: A job fails when so many workers or processes have died with it; 1 or more. It is not started
+            again then, until somebody retries it.
     """
 
     job_type: str | None = None
@@ -75,8 +75,8 @@ def tracked(
     A class-based task takes it on its class. The arguments are those of `Declaration`.
 
     Raises:
-        TypeError: It stands above `@app.task`: Celery's task would have to be built now, before the app is set up.
-            Or `mask` is one text instead of a set of names.
+        TypeError: The decorator stands above `@app.task`: Celery's task would have to be built now, before the app is
+            set up. Or `mask` is one text instead of a set of names.
         ValueError: There is no such `store_arguments` or `on_lost`, or `max_deliveries` is below 1.
     """
     if isinstance(mask, str):
@@ -138,7 +138,7 @@ def _parameters(task: Task) -> list[inspect.Parameter]:
 
 
 def payload_schema(task: Task) -> dict[str, Any] | None:
-    """The JSON Schema of a task's keyword arguments, or None where its signature does not tell."""
+    """The JSON Schema of a task's keyword arguments; None where its signature does not say."""
     declared = declaration_of(task)
     if declared and declared.payload:
         return _schema_of(declared.payload)
@@ -150,8 +150,8 @@ def payload_schema(task: Task) -> dict[str, Any] | None:
 def argument_rule(task: Task) -> ArgumentRule:
     """What may be kept and shown of a task's arguments.
 
-    Masked is what the task declares, and what is secret by its type: pydantic's `SecretStr`, a field with
-    `json_schema_extra={"writeOnly": True}`.
+    Masked are the names that the task declares, and those whose type is secret: pydantic's `SecretStr`, a field
+    with `json_schema_extra={"writeOnly": True}`.
     """
     declaration = declaration_of(task) or DEFAULT
     by_kind: dict[Any, list[str]] = {}
@@ -181,7 +181,7 @@ def _secret_by_type(task: Task, declaration: Declaration) -> set[str]:
 
 
 def _hints(task: Task) -> dict[str, Any]:
-    """The types of a task's parameters. One that can't be found out, there for type checkers only, hides no other."""
+    """The types of a task's parameters, without those that exist for type checkers only."""
     function = inspect.unwrap(task.run)
     scope = getattr(function, "__globals__", {})
     hints: dict[str, Any] = {}

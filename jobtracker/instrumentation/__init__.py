@@ -1,1 +1,1 @@
-"""Celery's side: what its signals and messages tell."""
+"""Celery's side: its signals, messages and requests become reports."""

@@ -36,24 +36,24 @@ class JobQuarantinedError(Exception):
 
 
 class CurrentJob:
-    """The job whose task runs here. Outside a tracked task an inert one, so that tasks can be called directly.
+    """The job whose task runs here. Outside a tracked task it does nothing, so that tasks can be called directly.
 
     While Redis is away its reports wait (`Reporter`), and `cancel_requested` is False.
 
     Attributes:
         id: The job's id; empty outside a tracked task.
         run: Its run, by its task id: of the job's own id the first, though that may have been sent again.
-        sent: When its message was sent, as that says (`broker.headers.sent`): it tells such runs apart.
-        reused: Celery code has sent the job's own id again, as far as is known: a later run has that task id.
+        sent: When its message was sent, as that says (`broker.headers.sent`): it tells runs of one task id apart.
+        reused: Celery code sent the job's own id again, as far as is known: a later run has that task id.
         attempt: Celery's retries count.
-        execution: Which execution of it this is; None where it is not to run.
-        stopped: Why it was stopped, once it was, or is to be before it begins.
+        execution: The id of this execution; None where it is not to run.
+        stopped: Why it was stopped, or is not to begin.
         quarantined: Why it must not begin, where it is in quarantine.
-        alone: It began as recorded, and nobody waits for its end (`Change.waited_for`).
-        resent: The task has sent itself again under its own id: it goes on (retry, replace).
-        record: How it is recorded where nobody has done so, once that was needed.
+        alone: Its start was applied, and nobody waits for its end (`Change.waited_for`).
+        resent: The task sent itself again under its own id: it goes on (retry, replace).
+        record: How to record it where nobody has done so, once that was needed.
         start: While its task runs: the report of its start, with which the job is recorded where it is not.
-        arguments: Its arguments as they may be shown, where some are masked: texts must not tell these either.
+        arguments: Its arguments as they may be shown, where some are masked: texts must not show the masked ones.
         unrecorded: What its record must say of its arguments, until it does.
     """
 
@@ -154,7 +154,7 @@ class CurrentJob:
 
     @property
     def cancel_requested(self) -> bool:
-        """Somebody asked that the job be called off; Redis is asked at most once a second."""
+        """Somebody asked to cancel the job. Redis is asked at most once a second."""
         if self._tracking is None or self._cancelled:
             return self._cancelled
         now = time.monotonic()
@@ -176,7 +176,7 @@ class CurrentJob:
             self.stop("stopped as asked")
 
     def stop(self, reason: str) -> None:
-        """End the task here as cancelled; Celery sees it as revoked, and a chord that waits for it gets to know.
+        """End the task here as cancelled; Celery sees it as revoked, and reports it to a chord that waits for it.
 
         Raises:
             JobCancelledError: Always.
@@ -194,10 +194,10 @@ class CurrentJob:
     def refuse(self) -> None:
         """End the task before it begins, where it must not; called by the task itself.
 
-        Celery sees one in quarantine as failed, and a chord that waits for it, an errback, a caller get to know.
+        Celery sees a job in quarantine as failed: a chord that waits for it, an errback and a caller learn of it.
 
         Raises:
-            JobCancelledError: It was cancelled, or does not count any more.
+            JobCancelledError: It was cancelled, or a later run has taken its place.
             Ignore: It is in quarantine.
         """
         if self.stopped:
@@ -224,7 +224,7 @@ class CurrentJob:
 
 @contextmanager
 def _forgiven(what: str) -> Iterator[None]:
-    """Log a failure of the tracker, which must not fail the task; its time limit may come here, and goes on."""
+    """Log a failure of the tracker, which must not fail the task. The task's own time limit is raised again."""
     try:
         yield
     except SoftTimeLimitExceeded:
@@ -237,7 +237,7 @@ _INERT = CurrentJob(None, None, "", 0, 0)
 
 
 def secrets_of(job: CurrentJob | None) -> Sequence[Secret]:
-    """What texts about a job must not tell: the values of its masked arguments."""
+    """The values of a job's masked arguments: texts about it must not show them."""
     return job.arguments.secrets if job is not None and job.arguments is not None else ()
 
 
@@ -253,5 +253,5 @@ def job_in(request: Any) -> CurrentJob | None:
 
 
 def current_job() -> CurrentJob:
-    """The job whose task runs here; an inert one outside a tracked task."""
+    """The job whose task runs here; outside a tracked task one that does nothing."""
     return job_of(get_current_task()) or _INERT

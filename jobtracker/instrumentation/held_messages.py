@@ -1,4 +1,4 @@
-"""What a worker holds: its main process knows each message that it has received and not finished.
+"""The messages that a worker holds: its main process knows those that it has received and not finished.
 
 Celery's inspect shows a part of that: a request that waits for its rate limit is in none of Celery's own sets
 (celery/worker/consumer/consumer.py, _limit_task), nor is one that a pool still has after the connection to the broker
@@ -18,19 +18,19 @@ from celery.worker.request import Request
 from jobtracker.schemas.workers import HOLDS_COMMAND, Holding
 
 MARK = "__jobtracker_tracks__"
-"""What a request class of ours has."""
+"""An attribute of our request classes."""
 
 RATE_LIMITED = "rate_limited"
 RECEIVED = "received"
 
 _REMEMBERED = 10_000
-"""Messages that a worker has acknowledged lately, and can say so of: about a megabyte."""
+"""So many acknowledged messages a worker remembers: about a megabyte."""
 
 _USUAL_STRATEGY = "celery.worker.strategy:default"
-"""One of its own, as celery-batches has, makes requests of its own."""
+"""Another strategy, as that of celery-batches, makes requests of its own."""
 
 _FEW = 1000
-"""So many requests that are gone are kept before those are looked for."""
+"""So many references to requests that are gone are kept before they are removed."""
 
 _ORDER = ("active", RATE_LIMITED, "reserved", "scheduled", RECEIVED)
 """Of two messages with one id the first of these counts."""

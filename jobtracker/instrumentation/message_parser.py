@@ -1,4 +1,4 @@
-"""What a Celery message about to be published tells: the job it is, and the tree it belongs to.
+"""Reads a Celery message that is about to be published: its job, and the tree that the job belongs to.
 
 A message carries its chord's body signature and what is left of its chain, with their ids (protocol 2: body[2]).
 So a tree that plain Celery code builds is known from the messages alone.
@@ -27,7 +27,7 @@ class TrackedTask(NamedTuple):
 
 
 class _Sending(NamedTuple):
-    """What the jobs that one message tells of have in common."""
+    """What the jobs of one message have in common."""
 
     at_ms: int
     priority: Priority
@@ -38,10 +38,10 @@ class _Sending(NamedTuple):
 
 
 class MessageReader:
-    """Makes records of messages.
+    """Makes new jobs of messages.
 
     Args:
-        find: Tells the job type of a task by its name and keyword arguments, and what may be kept of these; None: it
+        find: Finds the job type of a task by its name and keyword arguments, and what may be kept of these; None: it
             is not tracked.
         priority_of: Maps a broker's number (or None) to a priority.
     """
@@ -64,7 +64,7 @@ class MessageReader:
         options: Mapping[str, Any] | None = None,
         goes_on: bool = False,
     ) -> list[NewJob]:
-        """The jobs that a message tells of: itself, the parents it is a sub-job of, what its chain still holds.
+        """The jobs of a message: its own, the parents of that, and what its chain still holds.
 
         Args:
             name: The task's name.
@@ -136,9 +136,9 @@ class MessageReader:
         following: Sequence[Mapping[str, Any]],
         sending: _Sending,
     ) -> list[NewJob]:
-        """The parents of a job and the jobs after it in its chain; `fields` are told of the nearest of both.
+        """The parents of a job and the jobs after it in its chain; `fields` get the ids of the nearest of both.
 
-        A chord is sent as a whole, by whoever sends its header; what follows in a chain is sent by what it follows.
+        A chord is sent as a whole, with its header. What follows in a chain is sent by the task before it.
         """
         parents: list[NewJob] = []
         group, chord = options.get("group_id"), options.get("chord")

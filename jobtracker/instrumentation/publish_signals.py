@@ -37,8 +37,8 @@ class Publication:
     Attributes:
         app: The app that sends it; Celery's signal does not say.
         options: With which the task was called.
-        jobs: The jobs that the message tells of, its own first.
-        outcomes: Waits for what became of recording them, unless that has to wait; None once that was called.
+        jobs: The jobs of the message, its own first.
+        outcomes: Returns what became of recording them, or None where that waits; None once it was called.
         created: Ids of the jobs that were recorded because of it.
     """
 
@@ -49,7 +49,7 @@ class Publication:
     created: list[str] = field(default_factory=list)
 
     def note(self, outcomes: list[Outcome]) -> list[Outcome]:
-        """Note what became of recording its jobs; returns that."""
+        """Note what became of recording its jobs, and return it."""
         self.created = [
             job.id for job, outcome in zip(self.jobs, outcomes, strict=True) if outcome is Outcome.APPLIED
         ]
@@ -92,8 +92,8 @@ class PublishSignals:
     ) -> None:
         """before_task_publish: record the job, its parents, what its chain holds.
 
-        Before, not after: a worker may report first otherwise. What became of it is asked after the message is sent,
-        so that the two travel at the same time. A task that sends itself again under its own id (retry, replace) is
+        Before, not after: a worker may report first otherwise. The answer is read after the message is sent, so that
+        the two travel at the same time. A task that sends itself again under its own id (retry, replace) is
         no new job.
         """
         publication = _publication.get()
@@ -136,17 +136,17 @@ class PublishSignals:
             jobs[0] = dataclasses.replace(jobs[0], published=not is_own_run, chained_anew=chained_anew)
             publication.jobs = jobs
             publication.outcomes = self.tracking.reporter.begin_create(
-                self._told_once(jobs), Report(Notice.PUBLISHED, jobs[0].id, jobs=jobs, at_ms=at_ms)
+                self._without_repetition(jobs), Report(Notice.PUBLISHED, jobs[0].id, jobs=jobs, at_ms=at_ms)
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
 
     @never_raises
     def mask_arguments(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
-        """Set what Celery shows of a message's arguments, where some are masked and the call does not set it.
+        """Mask what Celery shows of a message's arguments, unless the call sets it.
 
-        It puts that into the message's headers (celery/app/amqp.py, as_task_v2), from which workers log it, and tell
-        it in their events. `inspect active` and `result_extended` show the arguments themselves.
+        It puts that into the message's headers (celery/app/amqp.py, as_task_v2), from which workers log it and
+        send it in their events. `inspect active` and `result_extended` show the arguments themselves.
         """
         known = self.task_filter.find(name, kwargs)
         if known is None or not known.arguments.hides:
@@ -158,7 +158,7 @@ class PublishSignals:
 
     @contextmanager
     def sending(self, options: dict[str, Any]) -> Iterator[None]:
-        """Around Celery's sending of one message: where it fails, what `on_publish` has recorded is taken back.
+        """Around Celery's sending of one message: where it fails, what `on_publish` recorded is taken back.
 
         Args:
             options: With which the task is called.
@@ -179,19 +179,19 @@ class PublishSignals:
     def _note_created(self, publication: Publication) -> None:
         outcomes, publication.outcomes = publication.outcomes, None
         if outcomes is not None and (known := outcomes()) is not None:
-            if Outcome.MISSING in known:  # the store has lost what it was told of a parent
+            if Outcome.MISSING in known:  # the store has lost a parent
                 known = self.tracking.store.create(*publication.jobs)
             self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
 
-    def _told_once(self, jobs: list[NewJob]) -> list[NewJob]:
-        """The jobs of a message; of a parent that the one before told of too, only that it has one more sub-job."""
-        told = [jobs[0]]
+    def _without_repetition(self, jobs: list[NewJob]) -> list[NewJob]:
+        """The jobs of a message; a parent that the message before had too only gets one more sub-job."""
+        new = [jobs[0]]
         for job in jobs[1:]:
-            is_told = self._parents.discard(task_id := f"{job.id} {job.fields['run']}")
-            told.append(dataclasses.replace(job, fields={}, data={}) if is_told else job)
+            is_known = self._parents.discard(task_id := f"{job.id} {job.fields['run']}")
+            new.append(dataclasses.replace(job, fields={}, data={}) if is_known else job)
             if job.subs:
                 self._parents.add(task_id)
-        return told
+        return new
 
     @never_raises
     def _report_failure(self, publication: Publication, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""What the request of a running task tells: how to record its job, where nobody has done so."""
+"""Reads the request of a running task: how to record its job, where nobody has done so."""
 
 from collections.abc import Callable
 from typing import Any
@@ -29,7 +29,7 @@ def job_of_request(
         job: The job.
         tracked: As what the task is tracked.
         priority_of: Maps a broker's number (or None) to a priority.
-        reader: Tells what may be stored of the tasks that follow in its chain.
+        reader: Says what may be stored of the tasks that follow in its chain.
     """
     delivery = request.delivery_info or {}
     sent_by, sent_from = sender(request)

@@ -1,4 +1,4 @@
-"""What the end of a task means, where no signal of its own tells it: in the process that runs the task."""
+"""What the end of a task means, in the process that runs it, where only task_postrun comes."""
 
 from traceback import format_exception
 
@@ -17,11 +17,11 @@ from jobtracker.instrumentation.worker_ends import WorkerEnds, runs_again
 from jobtracker.jobs.result_backend import NOT_ASKED, Silence
 
 _WHY_CHARS = 150
-"""Characters of a reason for what keeps Celery from storing an end: the end itself has to be told too."""
+"""Characters of a reason for what keeps Celery from storing an end: the end itself must fit too."""
 
 
 class TaskEnds:
-    """Reports ends that task_postrun alone tells.
+    """Reports the ends for which only task_postrun comes.
 
     Args:
         reports: Sends the reports.

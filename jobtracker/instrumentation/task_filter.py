@@ -30,12 +30,12 @@ class TaskFilter:
     def find(self, name: str, kwargs: Any = None) -> TrackedTask | None:
         """The job type of a task, and what may be kept of its arguments; None where it is not tracked.
 
-        Celery's own tasks are not, nor is the tracker's, but for those that map a task: they are tracked where it
-        is, as a type of its own.
+        Not tracked are the tracker's own task and those of Celery, except the ones that map a task: they are tracked
+        where that is, as a type of their own.
 
         Args:
             name: The task's name.
-            kwargs: Its keyword arguments; they tell which task is mapped.
+            kwargs: Its keyword arguments; they say which task is mapped.
         """
         task = self.app.tasks.get(name)
         if (known := self._known.get(task)) is not None:

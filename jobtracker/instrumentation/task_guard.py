@@ -14,7 +14,7 @@ _MARK = "__jobtracker_guard__"
 class TaskGuard:
     """Gives the task classes of one app a `before_start` that refuses cancelled jobs, and a `Request` of ours.
 
-    A signal can do neither: Celery swallows what a handler raises, and tells no signal of some losses.
+    A signal can do neither: Celery swallows what a handler raises, and has no signal for some losses.
 
     Args:
         app: The app.

@@ -1,6 +1,7 @@
 """Reports on tasks: made from Celery's requests of them, and sent.
 
-`TaskReports` reports from the process that runs a task, which knows its job. Its main process knows a task id only.
+`TaskReports` reports from the process that runs a task, which knows its job, and from the main process, which knows
+only the task's id.
 """
 
 import functools

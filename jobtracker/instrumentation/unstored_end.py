@@ -1,8 +1,8 @@
-"""How a task's own code has ended, where Celery could not store that.
+"""How a task's own code ended, where Celery could not store that.
 
-No signal tells it. What is known is the error that Celery breaks off by, and with it the calls that it was amidst
-(celery/app/trace.py, trace_task): `mark_as_done` comes after the code has returned and what follows it was sent,
-`on_error` has what the code raised, or what could not be sent.
+Celery has no signal for it. What is known is the error that Celery breaks off by, and its traceback: the functions
+that were running (celery/app/trace.py, trace_task). `mark_as_done` is called after the code returned and what follows
+it was sent; `on_error` gets what the code raised, or what could not be sent.
 """
 
 from types import FrameType
@@ -29,11 +29,11 @@ class UnstoredEnd(NamedTuple):
 
 
 def unstored_end(error: BaseException, state: str | None) -> UnstoredEnd | None:
-    """How the code of a task has ended of which Celery could not store it; None where that can't be told.
+    """How the code of a task ended, where Celery could not store that; None where it can't be found out.
 
     Args:
         error: What Celery breaks off by, as it is when task_postrun comes.
-        state: The state that task_postrun tells.
+        state: The state that task_postrun gives.
     """
     tracer, frame = _frames(error)
     if tracer is None or frame is None:

@@ -1,4 +1,4 @@
-"""What the end of a task means where its worker's main process tells it: what its child could not say.
+"""What the end of a task means, where its worker's main process sees it: its child could not report.
 
 The main process knows the task's id, but neither the attempt nor whether a success was stored. It may say an end
 twice.
@@ -26,7 +26,7 @@ from jobtracker.store.keys import LET_GO, PROCESS_GONE
 
 
 class WorkerEnds:
-    """Reports ends that the main process tells, or any process of a worker.
+    """Reports the ends that the main process sees, and failures and retries of any process.
 
     Args:
         reports: Sends the reports.

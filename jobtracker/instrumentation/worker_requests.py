@@ -1,4 +1,4 @@
-"""What a worker's main process knows of a task, and no signal of Celery's tells."""
+"""What a worker's main process knows of a task, and for which Celery has no signal: its requests report it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,16 +17,19 @@ def tracked_request(
     mask: Callable[[Request, str], str],
     holds: HeldMessages,
 ) -> type[Request]:
-    """A request class that tells what its worker holds, and what becomes of a task whose process was lost.
+    """A request class that notes what its worker holds, and reports what becomes of a task whose process was lost.
 
-    No signal tells the latter. Its message goes back to the queue with `reject_on_worker_lost`
-    (celery/worker/request.py, on_failure). That is told before the message goes: another worker may begin the task at
-    once. And while the result backend is away Celery breaks off before it sends its signal, with the message
-    acknowledged. Its events about an error, which Flower shows, tell none of its masked arguments. A task's class has
-    its own in `Request`.
+    Celery has no signal for the latter:
+
+    * With `reject_on_worker_lost` the message goes back to the queue (celery/worker/request.py, on_failure). That is
+      reported before the message goes: another worker may begin the task at once.
+    * While the result backend is away Celery breaks off before it sends its signal, with the message acknowledged.
+
+    Events about an error, which Flower shows, get no masked arguments. A task class has its request class in
+    `Request`.
 
     Args:
-        base: The class, or its name, that the task has so far.
+        base: The class that the task has now, or its name.
         on_requeue: Called with the request and what ended the process.
         on_failure_not_stored: Called with the request, what its task ended by, and what Celery broke off by.
         mask: Called with the request and a text; returns the text without the values of its masked arguments.

@@ -1,1 +1,1 @@
-"""Reports on their way to the store."""
+"""Sends reports to the store: at once, in batches, or after an outage."""

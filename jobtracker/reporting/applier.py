@@ -1,4 +1,4 @@
-"""What a report leads to: one way for every process that writes it, now or later."""
+"""Applies a report, with all that follows from it: the same way in every process, now or later."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from jobtracker.store.functions import Call
 
 _REMEMBERED = 1_000
-"""Messages whose failure may follow."""
+"""So many messages are remembered, of which Celery may say later that they could not be sent."""
 
 
 class Applier:
-    """Writes reports. What it does may be done again, by another process too."""
+    """Applies reports. Every step can be repeated, by another process too."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Applier:
         self._created: OrderedDict[str, list[str]] = OrderedDict()  # jobs, by the job whose message they came with
 
     def apply(self, report: Report, is_repeat: bool) -> Change | list[Outcome] | None:
-        """Write a report, with all that follows from it.
+        """Apply a report, with all that follows from it.
 
         Args:
             report: The report.
@@ -67,7 +67,7 @@ class Applier:
         return None
 
     def call_of(self, report: Report) -> "Call":
-        """What is sent of an event (`JobStore.report`)."""
+        """The call of the store for an event (`JobStore.report`)."""
         return self.store.call_of(
             cast("Event", report.event),
             report.job_id,
@@ -100,7 +100,7 @@ class Applier:
         return bool(report.jobs)
 
     def _record_new_run(self, report: Report) -> None:
-        """Record what a message says whose task has begun a new run: what is stored of its arguments is gone."""
+        """Record what the message of a new run says: the stored arguments of the run before are gone."""
         report.prepare()
         if report.jobs:
             [new] = report.jobs
@@ -123,7 +123,7 @@ class Applier:
         return outcomes
 
     def begin_anew(self, jobs: Sequence[NewJob], outcomes: Sequence[Outcome]) -> None:
-        """Where a settled job was sent again, let what its message tells of begin anew too.
+        """Where a settled job was sent again, reopen the other jobs of its message too.
 
         Args:
             jobs: The jobs of a message, its own first.
