@@ -10,7 +10,7 @@ from jobtracker.connection.client import RedisClient
 
 logger = logging.getLogger(__name__)
 
-_FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 2.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 """Between two attempts; the pause doubles up to the second value."""
 
 
@@ -72,7 +72,7 @@ class RedisProbe:
             if self._stop.wait(pause_s):
                 self.is_running = False
                 return
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
         if is_logged:
             logger.warning("jobtracker: the tracking Redis was away for %.1f s", time.monotonic() - began)
 

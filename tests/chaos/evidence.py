@@ -18,8 +18,8 @@ from jobtracker.core.lifecycle import Event, Status
 from jobtracker.store.reader import JobQueries
 
 _NOTICE_S = 4.0
-"""So long after it is back a process may still think that the store is away (`reporting._LONGEST_PAUSE_S`, and what a
-call may take)."""
+"""How long after it is back a process may still think that the store is away: `redis_probe._LONGEST_PAUSE_S`, and
+what a call may take."""
 
 _TELL_S = 5.0
 """So long a process may take to tell what its task did, where Celery can't store the result."""
