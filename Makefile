@@ -105,11 +105,12 @@ test-compose: $(INSTALLED) engine ## Build the image and try it in containers of
 chaos: $(INSTALLED) ## Kill and pause all of it at random, then compare each job with what its task wrote down (ARGS="--seed 1")
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)
 
-lint: $(INSTALLED) ## Check style, types and the direction of imports
+lint: $(INSTALLED) ## Check style, types, the direction of imports, and the Lua (with luacheck, Debian's lua-check)
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python .ci/lint_lua.py
 
 format: $(INSTALLED) ## Put the code into the house style
 	@$(BIN)/ruff check --fix

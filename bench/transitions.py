@@ -82,7 +82,7 @@ class _Empty(Library):
     ANSWERS = (
         ("create", "'applied'"),
         ("transition", "'applied pending running 1 0 0 0 0 0'"),
-        ("settle", "{'waiting', '', 1, 'pending'}"),
+        ("notify_parent", "{'waiting', '', 1, 'pending'}"),
     )
 
     def __init__(self) -> None:

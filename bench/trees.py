@@ -154,7 +154,7 @@ class Tracked:
         found["answered_s"] = time.perf_counter() - began
         _wait(lambda: not self._client.exists(self._keys("unsent"), self._keys("unconfirmed")))
         found["dispatched_s"] = time.perf_counter() - began
-        _wait(lambda: fetch(self._client, Keys("bench"), [root])[0].get("status") == "completed")
+        _wait(lambda: fetch(self._client, Keys("bench"), [root])[0].status == "completed")
         found["finished_s"] = time.perf_counter() - began
         return root, found
 

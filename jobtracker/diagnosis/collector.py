@@ -102,7 +102,7 @@ class Collector:
         late_ms = _LATE_RENEWALS * self.tracking.settings.lease_renew_s * 1000
         found.silent_ms = {worker: ms for worker, ms in silent_ms.items() if ms > late_ms}
         lost = [job for job in running if job.record["lease"] not in found.leases]
-        found.fates = {job.id: self.tracking.lost_executions.outlook(dict(job.record)) for job in lost}
+        found.fates = {job.id: self.tracking.lost_executions.outlook(job.record) for job in lost}
 
     @staticmethod
     def _needs_workers(found: Observations, wanted: dict[str, set[str]]) -> bool:

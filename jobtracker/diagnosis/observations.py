@@ -1,8 +1,7 @@
 """What was found out about jobs that are not done: by their records, the leases, the broker and the workers."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jobtracker.broker.message_search import Sightings
 from jobtracker.core.job import status_of, task_id_in, task_of
@@ -118,7 +117,7 @@ class Job:
         default_queue: Where it is sent if it does not say.
     """
 
-    def __init__(self, record: Mapping[str, str], default_queue: str) -> None:
+    def __init__(self, record: Any, default_queue: str) -> None:
         self.record = record
         self.id = record["id"]
         self.status = status_of(record)

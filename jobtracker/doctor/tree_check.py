@@ -14,7 +14,8 @@ from jobtracker.store.audit import Audit, Audited, Difference, Flaw, Unlisted
 from jobtracker.store.changes import NewJob, News
 from jobtracker.store.keys import Partition
 from jobtracker.store.reader import as_told
-from jobtracker.store.records import ask, read
+from jobtracker.store.records import ask
+from jobtracker.store.schema import decode
 
 _BATCH = 200
 
@@ -83,12 +84,13 @@ class TreeCheck:
             for family in subs.values():
                 for sub in family:
                     ask(pipe, keys, sub)
-            records = map(read, pipe.execute() if subs else [])
+            ids = [sub for family in subs.values() for sub in family]
+            records = map(decode, ids, pipe.execute() if subs else [])
             for parent, family in subs.items():
                 for sub in family:
                     record = next(records)
-                    run, status, names, entered = map(record.get, ("run", "status", "parent", "entered"))
-                    if status is None or not entered or int(entered) > long_ago_ms:
+                    run, status, names = record.run, record.status, record.parent
+                    if status is None or record.status_changed_at > long_ago_ms:
                         continue  # a sub-job may be announced before it is recorded
                     if names != parent:
                         yield Difference(

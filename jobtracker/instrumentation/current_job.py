@@ -108,7 +108,7 @@ class CurrentJob:
         if done < total and now - self._reported_at < self._tracking.settings.progress_interval_s:
             return
         self._reported_at = now
-        fields = {"done": str(done), "total": str(total), "note": note[:200]}
+        fields = {"progress_done": str(done), "progress_total": str(total), "progress_message": note[:200]}
         report = Report(
             Event.PROGRESS,
             self.id,

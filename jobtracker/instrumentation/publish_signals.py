@@ -112,7 +112,7 @@ class PublishSignals:
             if isinstance(current.sent, int):  # Celery does not hand it on
                 headers[SENT_HEADER] = current.sent
             if not headers.get("retries"):
-                self._replaced(current, {"replaced": "1", "via": queue})
+                self._replaced(current, {"replaced": "1", "actual_queue": queue})
             current.resent = True
             return
         if headers.get("retries"):  # by the main process, for a child that was lost

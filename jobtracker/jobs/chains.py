@@ -205,16 +205,16 @@ def renewed(signature: Signature, task_ids: Mapping[str, str]) -> dict[str, Any]
     return {**signature, "kwargs": kwargs, "options": options}
 
 
-def following(queries: JobQueries, record: Mapping[str, str]) -> list[dict[str, str]]:
+def following(queries: JobQueries, record: Any) -> list[Any]:
     """The records of the jobs that follow one in its chain, in order, as far as they are recorded."""
-    found: list[dict[str, str]] = []
+    found: list[Any] = []
     seen = {record["id"]}
     while (next_id := record.get("next")) and next_id not in seen:
         seen.add(next_id)
         [record] = queries.records([next_id])
         if "status" not in record:
             break
-        found.append(dict(record))
+        found.append(record)
     return found
 
 

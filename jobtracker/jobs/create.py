@@ -15,6 +15,7 @@ from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.store.changes import NewJob
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import Loaded
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 
@@ -72,10 +73,8 @@ class Creation:
             self._submit(records, at_ms)
         else:
             self.store.create(*records, at_ms=at_ms)
-        record, data = _as_recorded(*records)
-        at = str(at_ms)
-        record |= {"status": Status.PENDING, "created": at, "entered": at, "run": "0"}
-        return record | ({"run": "1", "queued": at} if start else {}), data
+        fields: dict[str, Any] = {"status": Status.PENDING, "created": at_ms, "status_changed_at": at_ms, "run": 0}
+        return _as_recorded(*records, **fields | ({"run": 1, "queued": at_ms} if start else {}))
 
     def _submit(self, records: list[NewJob], at_ms: int) -> None:
         root = records[-1].id
@@ -103,7 +102,7 @@ class Creation:
         them.
         """
         leaves = [job for job in records if not job.subs]
-        own = [replace(job, fields={**job.fields, "body": "own"}) if job.subs else job for job in records]
+        own = [replace(job, fields={**job.fields, "callback_mode": "own"}) if job.subs else job for job in records]
         self.store.plant(own, at_ms=at_ms, started=True)
         try:
             self.sender.dispatcher.hand_over([job.id for job in leaves], [job.fields for job in leaves])
@@ -170,7 +169,6 @@ def stored_payload(payload: dict[str, Any], args: list[Any], kwargs: dict[str, A
     return {"payload": json.dumps(kwargs), "args": json.dumps(args), "custom_task": payload["task"]}
 
 
-def _as_recorded(job: NewJob) -> Loaded:
+def _as_recorded(job: NewJob, **more: Any) -> Loaded:
     """What is stored of a job that was just recorded, as far as it is needed to send it."""
-    record = {name: str(value) for name, value in job.fields.items()}
-    return {**record, "id": job.id, "subs": str(len(job.subs) or "")}, dict(job.data)
+    return JobRecord.of(job.id, {**job.fields, "subs": len(job.subs) or None, **more}), dict(job.data)

@@ -207,7 +207,7 @@ class Propagation:
             record = [record, *chains.following(self.queries, record)][-1]
             if not (parent := record.get("parent")):
                 return
-            self.store.edit(parent, fields={"body": "own"})  # unless it is called, or being called
+            self.store.edit(parent, fields={"callback_mode": "own"})  # unless it is called, or being called
             [record] = self.queries.records([parent])
 
     def renew_chain(self, job_id: str, runs: Mapping[str, int] | None = None, *, cancelled_too: bool = True) -> None:

@@ -77,7 +77,7 @@ class Relauncher:
         subs = self.queries.sub_ids(job_id)
         fields = {**(fields or {}), "reason": reason}
         if subs:
-            fields["body"] = "own"
+            fields["callback_mode"] = "own"
         change = self.store.apply(Event.RELAUNCH, job_id, run=run, lease=lease, fields=fields)
         self.propagation.propagate(job_id, change)
         if not change.applied or change.settled:
@@ -106,4 +106,4 @@ class Relauncher:
         if "status" not in record or self.why_not(record):
             return
         if not (why_not_sendable(record, data) or record.get("next") or record.get("linked")):
-            self.store.edit(parent, fields={"body": "anew"})  # unless it is called, or being called
+            self.store.edit(parent, fields={"callback_mode": "anew"})  # unless it is called, or being called

@@ -62,7 +62,7 @@ class Retrying:
         places = changed_places(self.queries, self.registry, [*plan.trees])
         for each, subs in plan.trees.items():
             if subs:
-                places[each] = {**places[each], "body": "called" if each in plan.ready else "own"}
+                places[each] = {**places[each], "callback_mode": "called" if each in plan.ready else "own"}
         # Of the runs that were read: a job that has run again meanwhile may not have to once more.
         root = self.store.apply(Event.RERUN, job_id, run=plan.runs[job_id], fields=places.pop(job_id))
         if not root.applied:

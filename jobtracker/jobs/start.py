@@ -39,7 +39,7 @@ class Starting:
         places = changed_places(self.queries, self.registry, list(trees))
         if is_large(trees):
             for each in parents_in(trees):
-                places[each]["body"] = "own"
+                places[each]["callback_mode"] = "own"
         root = self.store.apply(Event.ENQUEUE, job_id, fields=places.pop(job_id))
         if not root.applied:
             raise not_allowed(job_id, root, "start", _WHY_NOT)
@@ -57,7 +57,7 @@ class Starting:
         """
         parents = parents_in(trees)
         for each in parents:
-            self.store.edit(each, fields={"body": "own"})
+            self.store.edit(each, fields={"callback_mode": "own"})
         self.sender.send_ready([each for each in runs if not trees[each]], runs)
         for each in reversed(parents):
             if not runs.keys() >= set(trees[each]):

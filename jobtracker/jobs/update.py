@@ -94,7 +94,7 @@ def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], 
     fields: dict[str, str | int] = {}
     if wanted.progress:
         done, total = (str(number) for number in (wanted.progress.done, wanted.progress.total))
-        fields = {"done": done, "total": total, "note": wanted.progress.note}
+        fields = {"progress_done": done, "progress_total": total, "progress_message": wanted.progress.note}
     if wanted.status is Status.COMPLETED:
         return Event.COMPLETE, Status.COMPLETED, fields, {"result": json.dumps(wanted.result)}
     if wanted.status is Status.FAILED:

@@ -1,10 +1,8 @@
 """What goes in and out at the edge: jobs as people and programs see them."""
 
 import json
-import math
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -14,10 +12,7 @@ from pydantic import (
     JsonValue,
 )
 
-from jobtracker.core.clock import from_ms
-from jobtracker.core.job import name_of, status_of, task_id_in, task_of
-from jobtracker.core.lifecycle import FailurePolicy, Priority, Status, member_or
-from jobtracker.core.masking import ArgumentRule
+from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 
 
 def _check_portable(value: JsonValue) -> JsonValue:
@@ -32,12 +27,13 @@ def _check_portable(value: JsonValue) -> JsonValue:
 
 
 def _check_depth(value: Any) -> Any:
-    if _nests_too_deep(value):
+    if nests_too_deep(value):
         raise ValueError(f"it nests deeper than {JSON_DEPTH_LIMIT} levels")
     return value
 
 
-def _nests_too_deep(value: Any) -> bool:
+def nests_too_deep(value: Any) -> bool:
+    """Whether a value nests deeper than `JSON_DEPTH_LIMIT` levels."""
     level: list[Any] = [[value]]
     for _ in range(JSON_DEPTH_LIMIT + 1):
         inside = (each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer))
@@ -125,68 +121,6 @@ class JobSummary(BaseModel):
     )
     request_id: str | None = Field(None, description="Of the HTTP request that made it.")
 
-    @staticmethod
-    def values_of(record: Mapping[str, str]) -> dict[str, Any]:
-        """What a record of the store tells, by the names of the fields.
-
-        They are what pydantic makes of them, or plain JSON of the same: an answer of the API is written from them
-        without making a job of each.
-        """
-        get = record.get
-        job_id, run = record["id"], int(get("run") or 0)
-        subs = int(get("subs") or 0)
-        counts = progress = None
-        if subs:
-            completed, failed, cancelled = (int(get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
-            counts = SubJobCounts(total=subs, completed=completed, failed=failed, cancelled=cancelled)
-            progress = _progress(completed + failed + cancelled, subs, get("note") or "")
-        elif total := get("total"):
-            progress = _progress(float(get("done") or 0), float(total), get("note") or "")
-        redeliveries, double_runs, wasted_ms = ledger.split() if (ledger := get("ledger")) else (0, 0, 0)
-        tags = get("tags")
-        return {
-            "id": job_id,
-            "name": name_of(record),
-            "job_type": record["type"],
-            "status": status_of(record),
-            "priority": member_or(Priority, get("priority"), Priority.NORMAL),
-            "reason": get("reason"),
-            "progress": progress,
-            "sub_job_counts": counts,
-            "failure_policy": member_or(FailurePolicy, get("policy"), FailurePolicy.FAIL) if subs else None,
-            "parent_id": get("parent"),
-            "sent_by": get("sent_by"),
-            "next_id": get("next"),
-            "group_id": get("group"),
-            "tags": json.loads(tags) if tags else [],
-            "created_at": from_ms(record["created"]),
-            "queued_at": from_ms(get("queued")),
-            "started_at": from_ms(get("began") or get("started")),
-            "finished_at": from_ms(get("finished")),
-            "status_changed_at": from_ms(record["entered"]),
-            "not_before": from_ms(get("eta")),
-            "expires_at": from_ms(get("expires")),
-            "cancel_requested_at": from_ms(get("cancel")),
-            "run": run,
-            "attempt": int(get("attempt") or 0),
-            "deliveries": int(get("deliveries") or 0),
-            "redeliveries": int(redeliveries),
-            "double_runs": int(double_runs),
-            "losses": int(get("losses") or 0),
-            "wasted_s": int(wasted_ms) / 1000,
-            "task": task_of(record),
-            "task_id": task_id_in(record) if run else None,
-            "queue": get("queue"),
-            "worker": get("worker"),
-            "origin": origin if (origin := get("origin")) in {"api", "beat"} else "celery",
-            "request_id": get("request_id"),
-        }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, str]) -> Self:
-        """The job that a record of the store tells of."""
-        return cls.model_validate(cls.values_of(record))
-
 
 class Job(JobSummary):
     """A job with all that is known of it."""
@@ -203,44 +137,6 @@ class Job(JobSummary):
     sent_from: str | None = Field(
         None, description="The process that sent it, as Celery names it: gen<pid>@<host>; null: another job did."
     )
-
-    @classmethod
-    def all_values_of(
-        cls, record: Mapping[str, str], data: Mapping[str, str], rule: ArgumentRule | None = None
-    ) -> dict[str, Any]:
-        """What a record and its bulky part tell, as `values_of`; the arguments are those of `from_store`."""
-        payload, args, result, error = (
-            stored_json(text) if (text := data.get(name)) else None for name in ("payload", "args", "result", "error")
-        )
-        if rule:
-            covered = rule.cover(args or [], payload or {}, ahead=1 if record.get("subs") else 0)
-            if covered.hidden:
-                payload = None if rule.keep == "none" else covered.kwargs
-                args = list(covered.args) or None
-        if data.get("custom_task"):
-            payload = custom_payload(data["custom_task"], args, payload)
-        omitted_bytes = data.get("result_omitted")
-        return cls.values_of(record) | {
-            "payload": payload,
-            "args": args,
-            "arguments_repr": data.get("arguments_repr") or None,
-            "result": result,
-            "result_omitted_bytes": int(omitted_bytes) if omitted_bytes else None,
-            "error": JobError.model_validate(error) if error else None,
-            "schedule": data.get("schedule") or None,
-            "sent_from": data.get("sent_from") or None,
-        }
-
-    @classmethod
-    def from_store(cls, record: Mapping[str, str], data: Mapping[str, str], rule: ArgumentRule | None = None) -> Self:
-        """The job that a record and its bulky part tell of.
-
-        Args:
-            record: By `keys.RECORD_FIELDS`, with the id.
-            data: By `keys.DATA_FIELDS`.
-            rule: What may be shown of its arguments, where what is stored may be more.
-        """
-        return cls.model_validate(cls.all_values_of(record, data, rule))
 
 
 class JobTree(Job):
@@ -278,33 +174,6 @@ class LogLine(BaseModel):
     at: datetime
     level: str
     message: str
-
-
-def stored_json(text: str) -> Any:
-    """Stored JSON as people want it, and as an answer can carry it.
-
-    Half a surrogate pair becomes a question mark; what a task was given or has returned and nests too deep, its text.
-    """
-    try:
-        value = json.loads(text, object_hook=_plain if '"__type__"' in text else None)  # a hook takes twice as long
-        if "\\ud" in text:
-            value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
-        too_deep = text.count("[") + text.count("{") > JSON_DEPTH_LIMIT and _nests_too_deep(value)
-    except RecursionError:
-        too_deep = True
-    return text if too_deep else value
-
-
-def _plain(value: dict[str, Any]) -> Any:
-    """Kombu writes dates, UUIDs and decimals as {"__type__": …, "__value__": …}; people want the value."""
-    return value["__value__"] if value.keys() == {"__type__", "__value__"} else value
-
-
-def _progress(done: float, total: float, note: str) -> Progress | None:
-    if not math.isfinite(done) or not math.isfinite(total):  # a task may report anything
-        return None
-    percent = round(100 * min(done / total, 1), 1) if total > 0 else 0.0
-    return Progress(done=done, total=total, percent=percent, note=note)
 
 
 def custom_payload(task: str, args: list[Any] | None, kwargs: JsonValue) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from typing import Any
 
 import pydantic_core
 
-from jobtracker.schemas.jobs import JobError, JobSummary, stored_json
-from jobtracker.store.records import Row, record_of
+from jobtracker.schemas.jobs import JobError
+from jobtracker.store.decode import stored_json, summary_values
+from jobtracker.store.records import Row
 
 _KEPT = 5000
 """Records whose JSON is kept: about as many megabytes."""
@@ -21,7 +22,7 @@ def to_json(value: Any) -> bytes:
 @lru_cache(_KEPT)
 def summary_json(row: Row) -> bytes:
     """The JSON of a `JobSummary`. Lists are asked for again and again, and most jobs in them have settled."""
-    return to_json(JobSummary.values_of(record_of(row)))
+    return to_json(summary_values(row.record))
 
 
 def page_json(rows: Iterable[Row], about: Mapping[str, Any]) -> bytes:

@@ -1,13 +1,11 @@
 """Job types: workers announce theirs in Redis, the API validates against them and sends jobs by task name."""
 
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, Field
 
 from jobtracker.connection.client import RedisClient
-from jobtracker.core.job import task_of
 from jobtracker.core.masking import ALL, MASK, ArgumentRule
 from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
 from jobtracker.schemas.job_types import JobType
@@ -85,12 +83,12 @@ class Registry:
         """The same without asking Redis, as it was when somebody asked last."""
         return _of_task(task, self._cached)
 
-    def type_of(self, record: Mapping[str, str]) -> JobType | None:
+    def type_of(self, record: Any) -> JobType | None:
         """The type of a job, of a custom one that of its task; None where nobody has announced it."""
-        announced = self.all().get(record["type"]) if record["type"] != CUSTOM else None
-        return announced or self.type_of_task(task_of(record))
+        announced = self.all().get(record.type) if record.type != CUSTOM else None
+        return announced or self.type_of_task(record.task)
 
-    def queue_of(self, record: Mapping[str, str], default: str) -> str:
+    def queue_of(self, record: Any, default: str) -> str:
         """Where a job is sent whose record does not say, as a chord's body; the default where no worker says it.
 
         That is the default of whoever asks, an API say, and may not be that of the workers.
@@ -98,7 +96,7 @@ class Registry:
         announced = self.type_of(record)
         return (announced and announced.queue) or default
 
-    def rule_of(self, record: Mapping[str, str]) -> ArgumentRule | None:
+    def rule_of(self, record: Any) -> ArgumentRule | None:
         """What may be shown of a job's arguments; None where nobody has announced its type."""
         announced = self.type_of(record)
         return announced.arguments if announced else None

@@ -1,22 +1,10 @@
-"""Every Redis key of jobtracker: name, type, writer, lifetime. Names of keys and fields stand here only.
+"""Every Redis key of jobtracker: name, type, writer, lifetime. Names of keys stand here only.
 
 All keys begin with `<namespace>:{<partition>}:`, by default `jobtracker:{0}:`. The braces are a hash tag: on a
 Redis Cluster a partition lies in one slot, so a script may touch any key of its own partition, and touches no other.
 What else stands in them beside its number, as in `{1.234}`, chooses the slot (`tag_of`).
 A partition is a whole store: records, indexes, counters, series, leases, its own reaper's lock. A job's id says in
 which of them it lies, whatever its parent's says. What is there once for the whole store lies in the first one.
-
-Two releases may work on one store at the same time, each with its own function library (`scripts.py`). A record says
-by which schema it was made, `SCHEMA`; one without a number by the first. Within one number changes only add: fields,
-events, kinds of history entries, fields of leases and of announced types, each with a default. So
-
-* who reads ignores what it does not know, and shows a value of a list that it does not know by the nearest it does;
-* who writes keeps what it does not know: scripts set and clear the fields that they name, nothing else;
-* a field keeps its meaning, and so do statuses, their indexes and counters, for whatever number.
-
-The scripts look at no number. A record of a newer or an older one goes through the same course: it is indexed,
-counted and settled; what the newer schema adds to that, it lacks from there on. A status that a script does not know
-makes every event illegal, and stays. A change that can't keep to this takes a new number, and a namespace of its own.
 """
 
 import functools
@@ -26,9 +14,6 @@ from binascii import crc32
 from collections.abc import Callable, Sequence
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
-
-SCHEMA = 1
-"""What a record is like."""
 
 PREFIXES: dict[str, str] = {
     # one job ---------------------------------------------------------------------------------------------------
@@ -116,85 +101,6 @@ PREFIXES: dict[str, str] = {
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
-
-RECORD_FIELDS = (
-    # A field's place here is its name in the store: new ones are added at the end, and none is removed.
-    "status",  # see lifecycle.Status
-    "schema",  # by which it was made: SCHEMA of that release; not set: the first
-    "name",  # for people; not set: as the type
-    "type",  # the job type
-    "task",  # the Celery task's name, likewise
-    "queue",  # where it is sent to
-    "replaced",  # "1": in this run its task has put other tasks into its place
-    "via",  # the queue of its message where that is another one, of the task that replaced its own
-    "priority",  # low | high | critical; not set: normal
-    "run",  # dispatches so far; 0: never sent to Celery
-    "relaunched",  # how many of its runs, since it was started or retried, replace one that was gone
-    "void",  # the last run that was taken back, for it could not be sent: what turns up of it is refused
-    "attempt",  # Celery's retries count within the run
-    "deliveries",  # how often a worker began it, all runs and attempts together
-    "ledger",  # "<redeliveries> <double runs> <ms in vain>", likewise; not set: none
-    "ledger_before",  # both, as they were when it had settled and got a new run: so much is in the time series
-    "execution",  # id of the execution that began last or whose report counted, of this run: see lua/ledger.lua
-    "created",  # ms
-    "queued",  # ms, this run
-    "started",  # ms, this run's first attempt (a parent: its first sub-job)
-    "began",  # ms, where in this run another execution took the place of one: when that one began which counts
-    "finished",  # ms, when it settled; not set: where it has, `entered`
-    "entered",  # ms, when it came to its status; the score in the status indexes
-    "eta",  # ms, not before: the next attempt, or the ETA it was sent with
-    "expires",  # ms: where it has not begun by then, a worker discards it
-    "worker",  # name of the Celery worker that runs or ran it
-    "lease",  # incarnation of that worker; not set of a settled job: that in `execution`
-    "losses",  # how often its worker or process was lost with it, since somebody started or retried it
-    "displaced",  # leases of workers that had begun this attempt too, and may be lost; separated by spaces
-    "acks_late",  # "1": its message comes back when its worker dies
-    "executing",  # "1": its own task runs (a parent may be running through its sub-jobs only)
-    "parent",  # id
-    "next",  # the job that Celery sends when this one has completed: the next of a chain
-    "left",  # how often it has left a terminal status: by that a parent in another partition tells old news from new
-    "linked",  # "1": its message bears calls for its end (link, link_error)
-    "sent_by",  # the job whose task sent it; not set: a process that runs no task did
-    "group",  # Celery's id of the group it was sent in; not set on sub-jobs, whose parent says it
-    "policy",  # a parent's failure policy
-    "subs",  # a parent's number of sub-jobs …
-    "subs_completed",
-    "subs_failed",
-    "subs_cancelled",
-    "body",  # a parent's task: "" Celery's chord calls it | "own" we | "anew" both may: we as another run | "called"
-    "halted",  # "1": fail_fast has begun to cancel the sub-jobs that are left
-    "done",  # progress …
-    "total",
-    "note",
-    "cancel",  # ms, when a cancel was asked for
-    "presumed",  # the presuming event, or "fail" where its worker told of it: the verdict gives way to evidence
-    "reason",  # why it is where it is, a sentence
-    "origin",  # api | beat; not set: plain Celery code
-    "request_id",  # of the HTTP request that made it
-    "tags",  # JSON list
-    "masked",  # JSON list: names of the arguments whose values are not stored; "*": of all
-    "link",  # set where the job before it in its chain sends it. "announced": its stored arguments lack the result of
-    # that one | "sent": they have it, as its message had | "outdated": they have that of an earlier run | "body": it
-    # is the body of a chord, whose header that job sends
-    "immutable",  # "1": its task takes no results of other jobs, neither of the one before it nor of its sub-jobs
-    "reused",  # the last run that Celery code sent under the job's own id, where that is not the first one
-    "also_sent",  # by such code, under that id: when (ms), the messages beside the run's own; separated by spaces
-)
-
-DATA_FIELDS = (
-    "payload",  # JSON object: the task's keyword arguments, "" where they are not to be kept
-    "args",  # JSON list: its positional arguments, where they are stored, likewise
-    "custom_task",  # what a custom job calls its task
-    "arguments_repr",  # bounded repr of both, where they are not stored
-    "result",  # JSON
-    "result_omitted",  # bytes of a result that was too large to be stored here
-    "error",  # JSON: type, message, traceback
-    "schedule",  # name of the entry in beat's schedule
-    "sent_from",  # the process that sent it, as Celery names it; not set where a job did
-    "chain",  # JSON list of Celery's signatures: what follows the first job of a chain, as far as it may be stored;
-    # in the place of what may not a list of the ids of its jobs
-    "options",  # JSON object: further options of its call, as far as they may be stored: link, headers, time limits …
-)
 
 MOST_QUEUES = 500
 """So many names of queues a partition knows: a project may have one for each of its customers."""

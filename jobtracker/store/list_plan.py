@@ -1,6 +1,7 @@
 """How a list is answered: the index that covers most of its filter, and its cursor."""
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from pydantic import (
 from jobtracker.core.lifecycle import SETTLED
 from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.filters import JobFilter, Sort, TimeRange, UnsupportedSortError
+from jobtracker.store.fields import Field as JobField
+from jobtracker.store.schema import FIELDS
 
 
 class BadCursorError(JobTrackerError):
@@ -80,46 +83,42 @@ def plan(wanted: JobFilter) -> Plan:
     Raises:
         UnsupportedSortError: By change of status, without a status.
     """
-    checks: list[list[Any]] = []
-    scored: TimeRange = TimeRange()
     by_status = wanted.sort in {Sort.STATUS_CHANGED, Sort.STATUS_CHANGED_DESC}
     if by_status and wanted.status is None:
         raise UnsupportedSortError("Sorting by status_changed_at needs a status to filter by.")
     ascending = wanted.sort in {Sort.CREATED, Sort.STATUS_CHANGED}
-    created, finished, job_type, status, priority, parent = (
-        wanted.created, wanted.finished, wanted.job_type, wanted.status, wanted.priority, wanted.parent,
-    )  # fmt: skip
-    if parent is not None and wanted.sort is None:
-        index: tuple[str, ...] = ("subs", parent)
-        parent, ascending = None, True
-    elif status is not None and (by_status or wanted.sort is None):
-        index = ("entered", status, priority or "", job_type or "")
-        if status in SETTLED and finished:  # a settled job entered its status when it finished
-            scored, finished = finished, TimeRange()
-        status = priority = job_type = None
+    scored: TimeRange = TimeRange()
+    if wanted.parent is not None and wanted.sort is None:
+        index: tuple[str, ...] = ("subs", wanted.parent)
+        covered, ascending = {"parent"}, True
+    elif wanted.status is not None and (by_status or wanted.sort is None):
+        index = ("entered", wanted.status, wanted.priority or "", wanted.job_type or "")
+        covered = {"status", "priority", "type"}
+        if wanted.status in SETTLED and wanted.finished:  # a settled job entered its status when it finished
+            scored, covered = wanted.finished, covered | {"finished"}
     else:
-        index = ("type", job_type or "")
-        scored, created, job_type = created, TimeRange(), None
-    equal = {
-        "type": job_type, "status": status, "priority": priority, "parent": parent,
-        "sent_by": wanted.sent_by, "group": wanted.group,
-    }  # fmt: skip
-    for field, value in equal.items():
-        if value is not None:
-            checks.append(["eq", field, str(value)])
-    for field, times in (("created", created), ("finished", finished)):
-        if times:
-            low = times.low_ms if times.low_ms is not None else 0
-            high = times.high_ms if times.high_ms is not None else 2**53
-            checks.append(["between", field, [low, high]])
-    if wanted.tag is not None:
-        checks.append(["tag", "tags", wanted.tag])
-    if wanted.name is not None:
-        checks.append(["contains", "name", wanted.name])
+        index = ("type", wanted.job_type or "")
+        scored, covered = wanted.created, {"type", "created"}
     return Plan(
         index,
         "asc" if ascending else "desc",
         "-inf" if scored.low_ms is None else str(scored.low_ms),
         "+inf" if scored.high_ms is None else str(scored.high_ms),
-        checks,
+        [check for field in FIELDS if field.name not in covered for check in _checks(field, wanted)],
     )
+
+
+_NAMES_IN_FILTER = {"type": "job_type", "tags": "tag"}
+"""Those of fields that have another name there."""
+
+
+def _checks(field: JobField[Any], wanted: JobFilter) -> Iterator[list[Any]]:
+    """What is left to check of a field: an operator, its name, a value."""
+    operator = field.traits.get("filter")
+    value = getattr(wanted, _NAMES_IN_FILTER.get(field.name, field.name)) if operator else None
+    if isinstance(value, TimeRange):
+        if value:
+            low, high = value.low_ms, value.high_ms
+            yield [operator, field.name, [0 if low is None else low, 2**53 if high is None else high]]
+    elif value is not None:
+        yield [operator, field.name, str(value)]

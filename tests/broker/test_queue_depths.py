@@ -73,7 +73,7 @@ def test_a_queue_that_only_a_call_names_is_seen_until_somebody_consumes_it(
 def test_what_replaces_a_task_or_tries_it_again_may_go_elsewhere(store, queries):
     store.create(new_job("one", run=1, queue="first"))
     store.apply(Event.START, "one", run=1)
-    store.apply(Event.REPLACE, "one", run=1, fields={"via": "second"})
+    store.apply(Event.REPLACE, "one", run=1, fields={"actual_queue": "second"})
     store.create(new_job("two", run=0, queue="third"))
     assert queries.queues().names == ["first", "second"]
     store.apply(Event.ENQUEUE, "two", fields={"queue": "fourth"})

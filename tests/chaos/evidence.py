@@ -295,7 +295,8 @@ class Evidence:
         if self.in_outage(since_s, until_s):
             return True
         who = consumers_of(case.record.get("queue", "")) | {"api"}
-        is_sent_by_worker = {"parent", "sent_by", "replaced", "subs", "via"} & set(case.record) or self.before(case)
+        of_a_worker = {"parent", "sent_by", "replaced", "subs", "actual_queue"}
+        is_sent_by_worker = of_a_worker & set(case.record) or self.before(case)
         if is_sent_by_worker or not case.order:
             who |= {kind.name for kind in WORKERS}
             if self.backend_away(since_s, until_s):  # Celery counts the sub-jobs there

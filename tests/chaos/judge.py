@@ -449,7 +449,7 @@ def _noted_s(record: dict[str, str], name: str) -> float:
 
 def _finished_s(case: Case, evidence: Evidence) -> tuple[float, ...]:
     """When it may have settled."""
-    return evidence.times(_noted_s(case.record, "finished") or _noted_s(case.record, "entered"))
+    return evidence.times(_noted_s(case.record, "finished") or _noted_s(case.record, "status_changed_at"))
 
 
 def _ended_in_outage(case: Case, evidence: Evidence) -> bool:

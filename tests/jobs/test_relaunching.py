@@ -103,7 +103,7 @@ def test_a_parent_whose_sub_jobs_have_all_completed_is_called_when_it_is_relaunc
 def test_a_body_that_we_can_not_call_has_failed_until_celerys_chord_does_after_all(own_project, data, gone):
     tracking = own_project.tracking
     parent, [sub] = create_parent(tracking.store, 1, name=f"{own_project.name}-parent", replaced="1")
-    tracking.store.edit(parent, fields={"body": "own"})
+    tracking.store.edit(parent, fields={"callback_mode": "own"})
     change = tracking.store.apply(Event.COMPLETE, sub, run=1, data=data)
     tracking.propagation.propagate(sub, change)
     failed = own_project.job(parent)
@@ -125,9 +125,9 @@ def test_a_body_that_we_can_not_call_has_failed_until_celerys_chord_does_after_a
 def test_a_body_that_we_have_called_is_sent_again_though_celery_built_its_chord(own_project, outer, inner, why_not):
     tracking, name = own_project.tracking, own_project.name
     create_parent(
-        tracking.store, 1, name=f"{name}-inner", parent=f"{name}-outer", **({"body": inner} if inner else {})
+        tracking.store, 1, name=f"{name}-inner", parent=f"{name}-outer", **({"callback_mode": inner} if inner else {})
     )
-    whole = new_job(f"{name}-outer", subs=[f"{name}-inner"], **({"body": outer} if outer else {}))
+    whole = new_job(f"{name}-outer", subs=[f"{name}-inner"], **({"callback_mode": outer} if outer else {}))
     tracking.store.create(whole)
     [loaded] = tracking.queries.load([f"{name}-inner"])
     found = resending_of(tracking.relauncher, *loaded).why_not

@@ -18,6 +18,7 @@ from jobtracker.jobs.relaunch import MOST_RELAUNCHES
 from jobtracker.maintenance.missing_messages import MissingMessages
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.store.keys import LET_GO, NOBODY
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -142,10 +143,11 @@ def test_a_chord_of_celery_code_whose_task_is_never_called_is_lost(reaped):
 def test_a_job_whose_queue_its_record_does_not_say_is_looked_for_where_its_workers_say(reaped, monkeypatch):
     monkeypatch.setitem(reaped.app.conf, "task_default_queue", "that of an API")
     long_ago_ms = str(time.time_ns() // 1_000_000 - 60_000)
-    about = {"id": uuid.uuid4().hex, "name": "body", "type": "ok", "task": "ok", "priority": "normal"}
+    about = {"name": "body", "type": "ok", "task": "ok", "priority": "normal"}
     missing = MissingMessages(reaped.tracking)
     found = []
-    record = {**about, "status": "pending", "run": "1", "queued": long_ago_ms, "entered": long_ago_ms}
+    where = {"status": "pending", "run": "1", "queued": long_ago_ms, "status_changed_at": long_ago_ms}
+    record = JobRecord.of(uuid.uuid4().hex, about | where)
     eventually(lambda: found.extend(missing.look([record])) or found)
     assert found[0].job.queue == reaped.queue
 

@@ -167,7 +167,7 @@ def test_a_retry_whose_sender_died_runs_what_it_has_recorded(project, store, req
     bad, _ = project.subs(root)
     project.expect_settled(root, *project.subs(root))
     project.diary.open_gate(request.node.name)
-    store.apply(Event.RERUN, root, fields={"body": "own"})
+    store.apply(Event.RERUN, root, fields={"callback_mode": "own"})
     store.apply(Event.RERUN, bad)
     send_unconfirmed(project)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [1, None]

@@ -184,7 +184,7 @@ def test_a_body_that_celery_calls_after_all_runs_once(results, redis_server, wor
         relay.loses = b"EVALSHA"  # the part is counted, and nobody gets to know
         project.diary.open_gate("first")
         assert project.expect_status(first, Status.COMPLETED).reason.startswith(UNSTORED)
-        eventually(lambda: stored(project.client, project.keys, root)["body"] == "anew")
+        eventually(lambda: stored(project.client, project.keys, root)["callback_mode"] == "anew")
         relay.loses = None
         project.diary.open_gate("second")
         eventually(lambda: project.queries.field(root, "run") == "2")
@@ -197,7 +197,7 @@ def test_a_body_that_celery_calls_after_all_runs_once(results, redis_server, wor
 
 def test_a_parent_whose_value_is_nowhere_says_which(own_project):
     store = own_project.tracking.store
-    root, (sub,) = create_parent(store, 1, body="own", type="collect", task="collect")
+    root, (sub,) = create_parent(store, 1, callback_mode="own", type="collect", task="collect")
     reason = f"{UNSTORED}ConnectionError: refused"
     change = store.apply(Event.COMPLETE, sub, run=1, fields={"reason": reason})
     own_project.tracking.propagation.propagate(sub, change)

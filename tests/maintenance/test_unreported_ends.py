@@ -97,7 +97,7 @@ def test_that_celery_gave_up_a_chord_says_nothing_of_the_parents_task_that_we_ha
     own_project, store, runner, leases, now_ms
 ):
     leases.renew(a_worker("alive"))
-    root, (sub,) = create_parent(store, 1, policy="continue", body="called")
+    root, (sub,) = create_parent(store, 1, policy="continue", callback_mode="called")
     store.apply(Event.FAIL, sub, at_ms=now_ms - 60_000)
     store.apply(Event.START, root, at_ms=now_ms - 60_000, fields={"lease": "alive", "worker": "w@test"})
     kept(own_project, root, ChordError("Dependency raised"), "FAILURE")

@@ -11,10 +11,8 @@ from jobtracker.core.clock import from_ms
 from jobtracker.core.job import job_and_run_of, task_id_of
 from jobtracker.core.lifecycle import Priority
 from jobtracker.schemas.filters import TimeRange
-from jobtracker.schemas.jobs import Job, JobSummary
 from jobtracker.schemas.requests import JobCreate, JobUpdate, ProgressUpdate, SubJobCreate
 
-RECORD = {"id": "j", "type": "custom", "status": "pending", "priority": "normal", "created": "0", "entered": "0"}
 IDS = st.one_of(st.uuids().map(str), st.text(min_size=1), st.text("~0123456789ab", min_size=1))
 
 
@@ -90,50 +88,6 @@ def test_a_time_of_the_store_is_an_aware_time(value, year):
 @pytest.mark.parametrize("value", [None, ""])
 def test_no_time_of_the_store_is_none(value):
     assert from_ms(value) is None
-
-
-# -- records ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_bare_record_is_a_job():
-    job = JobSummary.from_record(RECORD)
-    assert (job.id, job.name, job.task, job.run, job.tags, job.origin) == ("j", "custom", "custom", 0, [], "celery")
-    assert job.progress is job.sub_job_counts is job.failure_policy is job.started_at is job.task_id is None
-
-
-@pytest.mark.parametrize(
-    ("done", "total", "percent"),
-    [("0", "4", 0), ("1", "3", 33.3), ("7", "4", 100), ("0.5", "0.5", 100), ("3", "0", 0)],
-)
-def test_progress_is_in_percent_and_never_more_than_all(done, total, percent):
-    job = JobSummary.from_record(RECORD | {"done": done, "total": total})
-    assert job.progress.percent == percent
-
-
-def test_a_parents_progress_is_that_of_its_sub_jobs_whatever_its_task_says():
-    job = JobSummary.from_record(
-        RECORD
-        | {"subs": "4", "subs_failed": "1", "subs_cancelled": "2", "done": "9", "total": "9", "note": "merging"}
-    )
-    assert job.progress.model_dump() == {"done": 3, "total": 4, "percent": 75, "note": "merging"}
-    assert job.failure_policy == "fail"
-
-
-def test_results_of_every_json_kind_come_back():
-    for text, value in [
-        ("null", None),
-        ("0", 0),
-        ("false", False),
-        ('""', ""),
-        ("[]", []),
-        ('{"a": [1]}', {"a": [1]}),
-    ]:
-        assert Job.from_store(RECORD, {"result": text}).result == value
-
-
-def test_a_job_without_data_has_none():
-    job = Job.from_store(RECORD, {})
-    assert (job.payload, job.args, job.result, job.error, job.arguments_repr) == (None, None, None, None, None)
 
 
 # -- requests --------------------------------------------------------------------------------------------------------

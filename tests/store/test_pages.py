@@ -13,7 +13,7 @@ from support.sample_jobs import START_MS, create_in, create_job, create_parent, 
 from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import SETTLED, Event, Priority, Status
 from jobtracker.schemas.filters import JobFilter, Sort, TimeRange, UnsupportedSortError
-from jobtracker.store import lists as paging
+from jobtracker.store import merge as paging
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore

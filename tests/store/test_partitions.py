@@ -15,7 +15,7 @@ from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.errors import EarlierStoreError, PartitionsError
 from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
-from jobtracker.store import lists as paging
+from jobtracker.store import merge as paging
 from jobtracker.store.changes import SettledIndex
 from jobtracker.store.functions import FencedError
 from jobtracker.store.keys import OF_ONE_JOB, OF_THE_STORE, Keys
@@ -106,13 +106,13 @@ def test_what_was_read_before_a_correction_and_told_after_it_changes_nothing(cli
         store.apply(Event.COMPLETE, sub)
         tell(store, sub)
     assert store.apply(Event.LOSE, first).after is Status.FAILED
-    was = [stored(store.client, keys, first).get(field) for field in ("run", "status", "left")]
+    was = [stored(store.client, keys, first).get(field) for field in ("run", "status", "reopen_count")]
     assert store.apply(Event.COMPLETE, first).after is Status.COMPLETED
     tell(store, first)
     told = client.hgetall(keys("outcomes", "parent"))
     part = keys.of("parent")
     late = [part.prefix, "parent", first, was[0], was[1], 1, was[2] or "0"]
-    assert store._verbs.call(client, "settle", part("job", "parent"), late)[0] == "waiting"
+    assert store._verbs.call(client, "notify_parent", part("job", "parent"), late)[0] == "waiting"
     assert client.hgetall(keys("outcomes", "parent")) == told
     assert queries.get("parent").sub_job_counts.completed == len(family)
 

@@ -8,6 +8,7 @@ from jobtracker.core.lifecycle import Event, Priority, Status
 from jobtracker.errors import JobNotFoundError
 from jobtracker.schemas.stats import JobCount
 from jobtracker.store.changes import NewJob
+from jobtracker.store.schema import JobRecord
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def test_the_jobs_of_a_tree_are_whole_jobs_with_their_parents_in_figures(store, 
 
 
 def test_the_json_of_a_tree_is_that_of_its_model(store, queries, tree, monkeypatch):
-    monkeypatch.setattr("jobtracker.store.reader._BATCH", 2)
-    monkeypatch.setattr("jobtracker.store.reader._PIECE_BYTES", 1000)
+    monkeypatch.setattr("jobtracker.store.trees._BATCH", 2)
+    monkeypatch.setattr("jobtracker.store.trees._PIECE_BYTES", 1000)
     store.delete("leaf0", mode="trash")
     store.apply(Event.START, "twig3", data={"result": '{"found": [3, 1e999]}'})
     pieces = list(queries.tree_json(tree))
@@ -103,7 +104,7 @@ def test_one_missing_job_among_many_is_an_error_unless_it_may_be_missing(store, 
     job = create_job(store)
     with pytest.raises(JobNotFoundError, match="nobody"):
         queries.load([job, "nobody"])
-    assert queries.load(["nobody"], missing_ok=True) == [({"id": "nobody"}, {})]
+    assert queries.load(["nobody"], missing_ok=True) == [(JobRecord("nobody", {}), {})]
 
 
 def test_a_job_shows_all_that_was_recorded_of_it(store, queries):
@@ -120,7 +121,12 @@ def test_a_job_shows_all_that_was_recorded_of_it(store, queries):
     )  # fmt: skip
     store.apply(Event.ENQUEUE, "j", at_ms=START_MS + 1)
     store.apply(Event.START, "j", fields={"worker": "w@h"}, at_ms=START_MS + 2)
-    store.apply(Event.PROGRESS, "j", fields={"done": "2.5", "total": "10", "note": "page 2"}, at_ms=START_MS + 3)
+    store.apply(
+        Event.PROGRESS,
+        "j",
+        fields={"progress_done": "2.5", "progress_total": "10", "progress_message": "page 2"},
+        at_ms=START_MS + 3,
+    )
     store.apply(Event.CANCEL, "j", fields={"reason": "enough"}, at_ms=START_MS + 4)
     store.apply(Event.COMPLETE, "j", data={"result": "[null]"}, at_ms=START_MS + 5)
     job = queries.get("j").model_dump(exclude_none=True)

@@ -15,11 +15,11 @@ from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.stats import JobCount
 from jobtracker.store.job_types import Registry
-from jobtracker.store.keys import RECORD_FIELDS, SCHEMA
 from jobtracker.store.leases import Leases
+from jobtracker.store.schema import FIELDS, PLACES, SCHEMA
 from jobtracker.store.writer import JobStore
 
-SHINE = len(RECORD_FIELDS) + 3
+SHINE = len(FIELDS) + 3
 """The place of a field that this release does not know."""
 NEWER: dict[Any, Any] = {"schema": 2, SHINE: "very"}
 COURSE = [
@@ -37,7 +37,7 @@ def other_store(client, keys, store):
 
 
 def test_a_record_says_which_schema_it_has(store, queries):
-    assert int(queries.record(create_job(store)).get("schema", 1)) == SCHEMA
+    assert queries.record(create_job(store)).schema == SCHEMA
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -75,7 +75,7 @@ def test_a_record_of_another_schema_takes_the_same_course_and_keeps_what_is_unkn
         assert store.apply(event, job, at_ms=START_MS + n).applied, event
     store.edit(job, fields={"name": "edited"})
     kept = places(client, keys, job)
-    assert (kept.get(RECORD_FIELDS.index("schema")), kept.get(SHINE)) == (fields.get("schema"), fields.get(SHINE))
+    assert (kept.get(PLACES.get("schema")), kept.get(SHINE)) == (fields.get("schema"), fields.get(SHINE))
     assert queries.record(job)["status"] == "completed"
     assert [found.id for found in queries.page(JobFilter(status=Status.COMPLETED)).jobs] == [job]
     assert queries.get(job).status is Status.COMPLETED
@@ -89,7 +89,7 @@ def test_a_record_that_says_what_follows_is_read_as_one_that_does_not(client, ke
     known = {"run": 0, "attempt": 0, "execution": f"{START_MS}-w-1"}
     store.apply(Event.START, job, **known, at_ms=START_MS, fields={"lease": "w"})
     store.apply(Event.LOSE, job, run=0, at_ms=now)
-    record, place = queries.record(job), RECORD_FIELDS.index(field)
+    record, place = queries.record(job), PLACES.get(field)
     assert place not in places(client, keys, job)
     alter(client, keys, job, {field: {"finished": str(now), "lease": "w"}[field]})
     assert (queries.record(job)["finished"], record["finished"]) == (str(now), str(now))

@@ -10,11 +10,11 @@ from support.sample_jobs import create_in, create_job
 
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.schemas.jobs import Job, JobSummary
 from jobtracker.schemas.stats import ActiveJobs
+from jobtracker.store.decode import job_of, job_values, summary_of
 from jobtracker.store.job_json import summary_json, to_json
-from jobtracker.store.keys import DATA_FIELDS, RECORD_FIELDS
-from jobtracker.store.records import Row, record_of
+from jobtracker.store.records import Row
+from jobtracker.store.schema import DATA_FIELDS, FIELDS, PLACES, JobRecord
 
 TEXT = st.text()
 COUNT = st.integers(0, 2**53).map(str)
@@ -30,18 +30,22 @@ KINDS = {
     "policy": st.sampled_from([*FailurePolicy, "of a newer release"]),
     "origin": st.sampled_from(["api", "beat", "of a newer release"]),
     "tags": st.lists(TEXT).map(json.dumps),
+    "masked": st.lists(TEXT).map(json.dumps),
     "ledger": st.tuples(COUNT, COUNT, COUNT).map(" ".join),
-    **dict.fromkeys(
-        ["created", "queued", "started", "began", "finished", "entered", "eta", "expires", "cancel"], TIME
-    ),
-    **dict.fromkeys(["run", "attempt", "deliveries", "losses"], COUNT),
+    **{field.name: TIME for field in FIELDS if (field.is_number and field.default is None) or field.is_required},
+    **{field.name: COUNT for field in FIELDS if field.is_number and field.default is not None},
+    **dict.fromkeys(["created", "status_changed_at"], TIME),
     **dict.fromkeys(["subs", "subs_completed", "subs_failed", "subs_cancelled"], st.integers(0, 10**6).map(str)),
-    **dict.fromkeys(["done", "total"], NUMBER),
+    **dict.fromkeys(["progress_done", "progress_total"], NUMBER),
 }
-NEEDED = {"id", "type", "status", "created", "entered"}
-RECORDS = st.fixed_dictionaries(
-    {name: KINDS.get(name, TEXT) for name in NEEDED},
-    optional={name: KINDS.get(name, TEXT) for name in RECORD_FIELDS if name not in NEEDED},
+NEEDED = {"type", "status", "created", "status_changed_at"}
+RECORDS = st.builds(
+    JobRecord.of,
+    TEXT,
+    st.fixed_dictionaries(
+        {name: KINDS.get(name, TEXT) for name in NEEDED},
+        optional={field.name: KINDS.get(field.name, TEXT) for field in FIELDS if field.name not in NEEDED},
+    ),
 )
 ERRORS = st.fixed_dictionaries({"type": TEXT, "message": TEXT}, optional={"traceback": TEXT})
 BULK = {
@@ -52,15 +56,14 @@ BULK = {
     "error": ERRORS.map(json.dumps),
 }
 DATA = st.fixed_dictionaries({}, optional={name: BULK.get(name, TEXT) for name in DATA_FIELDS})
-BARE = {"id": "j", "type": "custom", "status": "pending", "created": "0", "entered": "0"}
+BARE = JobRecord.of("j", {"type": "custom", "status": "pending", "created": 0, "status_changed_at": 0})
 
 
 @given(RECORDS)
 @example(BARE)
 def test_a_summary_is_what_the_model_would_say(record):
-    fields = {RECORD_FIELDS.index(name): value for name, value in record.items() if name != "id"}
-    row = Row(record["id"], msgpack.packb(fields))
-    assert summary_json(row) == JobSummary.from_record(record_of(row)).model_dump_json().encode()
+    row = Row(record.id, msgpack.packb({PLACES[name]: value for name, value in record.as_texts().items()}))
+    assert summary_json(row) == summary_of(row.record).model_dump_json().encode()
 
 
 @given(RECORDS, DATA)
@@ -70,7 +73,7 @@ def test_a_summary_is_what_the_model_would_say(record):
 @example(BARE, {"result": f"{'[' * 300}{']' * 300}"})
 @example(BARE, {"payload": '{"b": 1}', "args": "[1]", "custom_task": "app.task"})
 def test_a_job_is_what_the_model_would_say(record, data):
-    assert to_json(Job.all_values_of(record, data)) == Job.from_store(record, data).model_dump_json().encode()
+    assert to_json(job_values(record, data)) == job_of(record, data).model_dump_json().encode()
 
 
 @pytest.mark.parametrize("text", ["", "a\nb", "\x00\x1f\x7f", 'quo"te\\', "/ < & '", "größe \u2028 \U0001f6a2", "[]"])
@@ -101,10 +104,10 @@ def test_what_is_under_way_comes_in_the_order_in_which_it_came_there(store, quer
     active = ActiveJobs.model_validate_json(queries.active_json(3))
     assert [job.id for job in active.jobs] == ["job-4", "job-3", "job-1"]
     assert active.total == 4
-    assert active.jobs == [JobSummary.from_record(queries.record(job.id)) for job in active.jobs]
+    assert active.jobs == [summary_of(queries.record(job.id)) for job in active.jobs]
 
 
 def test_a_row_is_the_record_with_its_id(store, queries):
     job_id = create_job(store)
     rows, _ = queries._page(JobFilter(), 10, None, None)
-    assert [record_of(row) for row in rows] == [queries.record(job_id)]
+    assert [row.record for row in rows] == [queries.record(job_id)]

@@ -11,8 +11,8 @@ from support.sample_jobs import create_in, create_job, new_job
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.schemas.filters import JobFilter
-from jobtracker.store.functions import lua_table
 from jobtracker.store.keys import Keys, Partition
+from jobtracker.store.lua_source import lua_table, parts, render
 from jobtracker.store.writer import JobStore
 
 
@@ -135,3 +135,21 @@ def test_every_key_begins_with_the_prefix_of_its_partition(client, keys, store):
 def test_tables_of_python_become_tables_of_lua(client, value, literal):
     assert lua_table(value) == literal
     assert client.eval(f"local t = {literal} return type(t)", 0) in {"table", "string", "number"}
+
+
+def test_a_library_has_what_its_commands_include_once_and_nothing_else():
+    names = [name for name, _ in parts(["get_history", "mark_parent_notified"], reads_only=True) if name]
+    assert names == ["lib/keys", "lib/record", "lib/indexes", "commands/get_history", "commands/mark_parent_notified"]
+
+
+def test_a_library_that_writes_has_each_command_for_a_leader_too():
+    source = render(["append_log"])
+    assert "fenced(COMMANDS.append_log)" in source
+    assert "lib/parents" not in [name for name, _ in parts(["append_log"])]
+
+
+def test_what_a_file_includes_stands_before_it():
+    files = [(name, text) for name, text in parts(["transition_and_notify"]) if name]
+    for place, (_, text) in enumerate(files):
+        included = [line.split()[-1] for line in text.splitlines() if line.startswith("--- @include")]
+        assert set(included) <= {name for name, _ in files[:place]}

@@ -37,7 +37,7 @@ def expected_of(event, status, *, sent):
 def test_an_event_does_in_the_store_what_the_table_says(client, keys, store, event, status, sent):
     job = create_in(store, status, sent=sent)
     record = stored(client, keys, job)
-    change = store.apply(event, job, fields={"note": "written"}, data={"result": "1"}, at_ms=LATER_MS)
+    change = store.apply(event, job, fields={"progress_message": "written"}, data={"result": "1"}, at_ms=LATER_MS)
     outcome, after = expected_of(event, status, sent=sent)
     assert (change.outcome, change.before, change.after) == (outcome, status, after)
     assert change.settled == (after in SETTLED)
@@ -45,9 +45,11 @@ def test_an_event_does_in_the_store_what_the_table_says(client, keys, store, eve
     assert now["status"] == after
     assert change.run == int(now["run"])
     if outcome is Outcome.APPLIED:
-        assert now["note"] == "written"
+        assert now["progress_message"] == "written"
         assert client.hget(keys("data", job), "result") == "1"
-        assert now["entered"] == str(START_MS if after == status and event is not Event.RELAUNCH else LATER_MS)
+        assert now["status_changed_at"] == str(
+            START_MS if after == status and event is not Event.RELAUNCH else LATER_MS
+        )
     else:
         assert now == record
         assert client.exists(keys("data", job)) == 0
@@ -82,7 +84,7 @@ def test_a_start_that_finds_a_cancel_leaves_the_arguments_for_a_retry(client, ke
 
 @pytest.mark.parametrize("event", Event)
 def test_an_event_for_an_unknown_job_is_missing_and_leaves_nothing(client, keys, store, event):
-    change = store.apply(event, "nobody", fields={"note": "x"}, data={"result": "1"})
+    change = store.apply(event, "nobody", fields={"progress_message": "x"}, data={"result": "1"})
     assert change == (Outcome.MISSING, None, None, 0, 0, None, False, None, 0, False, False, False, None)
     assert keys_of(client, keys) == []
 
@@ -142,13 +144,25 @@ def test_each_start_counts_as_a_delivery_and_the_first_one_is_kept_as_the_start(
 
 def test_a_new_run_forgets_how_the_last_one_went(client, keys, store, queries):
     job = create_in(store, Status.RUNNING)
-    store.apply(Event.PROGRESS, job, fields={"done": 1, "total": 2, "note": "half"})
+    store.apply(Event.PROGRESS, job, fields={"progress_done": 1, "progress_total": 2, "progress_message": "half"})
     store.apply(Event.CANCEL, job, fields={"reason": "asked"})
     store.apply(Event.FAIL, job, fields={"worker": "w", "lease": "l"}, data={"error": "{}", "result": "1"})
     store.apply(Event.RERUN, job, at_ms=LATER_MS)
     record = queries.record(job)
     assert record["queued"] == str(LATER_MS)
-    gone = {"started", "finished", "executing", "eta", "worker", "lease", "cancel", "reason", "done", "total", "note"}
+    gone = {
+        "started",
+        "finished",
+        "executing",
+        "eta",
+        "worker",
+        "lease",
+        "cancel",
+        "reason",
+        "progress_done",
+        "progress_total",
+        "progress_message",
+    }
     assert not gone & record.keys()
     assert not client.hkeys(keys("data", job))
 
@@ -165,7 +179,7 @@ def test_an_enqueue_that_is_taken_back_leaves_the_job_as_it_was(client, keys, st
     store.apply(Event.ENQUEUE, job)
     assert client.zrange(keys.of(job)("unconfirmed"), 0, -1) == [job]
     assert store.apply(Event.UNENQUEUE, job, run=1).run == 0
-    assert stored(client, keys, job) == record | {"void": "1"}
+    assert stored(client, keys, job) == record | {"voided_run": "1"}
     assert client.zrange(keys.of(job)("unconfirmed"), 0, -1) == []
 
 

@@ -29,7 +29,7 @@ def test_a_change_of_priority_moves_the_job_in_the_counters(client, keys, store,
 def test_a_parent_whose_task_was_called_is_not_called_again_because_somebody_else_is_to_call_it(store):
     parent, (sub,) = create_parent(store, 1, policy="continue")
     assert report(store, parent, sub, Event.FAIL).verdict == "due"
-    store.edit(parent, fields={"body": "own"})
+    store.edit(parent, fields={"callback_mode": "own"})
     assert store.settle(parent, sub, 1, Status.FAILED).verdict == "waiting"
 
 

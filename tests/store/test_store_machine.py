@@ -46,7 +46,7 @@ kinds = st.fixed_dictionaries(
         "policy": st.sampled_from(FailurePolicy),
         "run": st.sampled_from([1, 1, 0]),
     },
-    optional={"body": st.just("own")},
+    optional={"callback_mode": st.just("own")},
 )
 forests = st.tuples(*(st.sampled_from([None, *IDS[:n], *IDS[:n]]) for n in range(len(IDS))))
 
@@ -221,7 +221,7 @@ class JobMachine(RuleBasedStateMachine):
     ) -> Change:
         """Apply an event; where it tells the parent with the same call, carry on what that makes of it."""
         record, before = self.records.get(job), self.records
-        fields = {"body": "own"} if event is Event.RELAUNCH and record and record.get("subs") else None
+        fields = {"callback_mode": "own"} if event is Event.RELAUNCH and record and record.get("subs") else None
         note(f"{job}: by {execution}")
         given = {"run": run, "attempt": attempt, "execution": execution, "fields": fields, "at_ms": START_MS + tick}
         if tells:
@@ -265,12 +265,12 @@ class JobMachine(RuleBasedStateMachine):
             return
         # What is not settled waits for its own task: Celery's chord calls that, or we have.
         assert "cancel" not in record
-        called = record.get("body") == "called"
+        called = record.get("callback_mode") == "called"
         if unhappy:
             assert called
             assert record.get("policy") == FailurePolicy.CONTINUE
             assert record["run"] != "0"
-        elif record.get("body") == "own":
+        elif record.get("callback_mode") == "own":
             assert record["run"] == "0"
 
     # -- means -------------------------------------------------------------------------------------------------------
@@ -329,8 +329,8 @@ class JobMachine(RuleBasedStateMachine):
         return job
 
     def _read(self) -> Records:
-        found = zip(IDS, fetch(self.client, self.keys, IDS), strict=True)
-        return {job: record for job, record in found if record}
+        found = fetch(self.client, self.keys, IDS)
+        return {record.id: record.as_texts() for record in found if record.exists}
 
     def _tell_some(self, dice: random.Random) -> None:
         """Tell a parent what was just heard or, as often, something from a while ago."""
@@ -354,7 +354,7 @@ class JobMachine(RuleBasedStateMachine):
         if verdict.verdict == "due":
             assert "executing" not in was
             assert was["status"] not in SETTLED
-            assert was.get("body") != "called"
+            assert was.get("callback_mode") != "called"
             assert int(was["run"]) > 0
             assert self._is_unconfirmed(parent)
         elif verdict.verdict == "halt":

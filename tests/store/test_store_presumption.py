@@ -39,7 +39,7 @@ def test_evidence_is_applied_as_if_the_job_still_ran(client, keys, store, querie
     record = queries.record(lost)
     assert "presumed" not in record
     assert "reason" not in record
-    assert record["entered"] == str(TRUE_MS)
+    assert record["status_changed_at"] == str(TRUE_MS)
     assert record.get("finished") == (str(TRUE_MS) if after in SETTLED else None)
     assert client.hget(keys("data", lost), "error") is None
     assert recount(client, keys) == []

@@ -49,7 +49,7 @@ def test_a_job_that_is_none_of_its_sub_jobs_counts_for_nothing(client, keys, sto
 def test_a_report_makes_of_the_parent_what_event_and_telling_make_of_it(client, keys, store, policy, body, ends):
     found = []
     for at_once in (True, False):
-        fields = {"policy": policy, **({"body": body} if body else {})}
+        fields = {"policy": policy, **({"callback_mode": body} if body else {})}
         parent, subs = create_parent(store, 2, name=keys.new_id(), **fields)
         store.apply_many(Event.START, {sub: {} for sub in subs})
         # Each ends; what was presumed is corrected at last.
@@ -212,7 +212,7 @@ def test_continue_calls_the_parents_task_once_when_nothing_is_left(client, keys,
     ends = [Event.COMPLETE, Event.FAIL, Event.CANCELLED]
     verdicts = [report(store, parent, subs[n], ends[n]).verdict for n in order]
     assert verdicts == [WAITING, WAITING, "due"]
-    assert queries.record(parent)["body"] == "called"
+    assert queries.record(parent)["callback_mode"] == "called"
     again = [store.settle(parent, sub, 1, status_of(queries, sub)).verdict for sub in subs]
     assert again == [WAITING] * 3
     assert queries.unconfirmed(2**53, 10)[-1] == parent
@@ -226,7 +226,7 @@ def test_a_task_that_was_called_is_not_due_again(store, queries):
 
 
 def test_a_parent_whose_task_we_call_ourselves_is_due_when_all_have_completed(client, keys, store, queries):
-    parent, subs = create_parent(store, 2, body="own")
+    parent, subs = create_parent(store, 2, callback_mode="own")
     assert [report(store, parent, sub, Event.COMPLETE).verdict for sub in subs] == [WAITING, "due"]
     assert store.settle(parent, subs[1], 1, Status.COMPLETED).verdict == WAITING
     assert recount(client, keys) == []
@@ -234,7 +234,7 @@ def test_a_parent_whose_task_we_call_ourselves_is_due_when_all_have_completed(cl
 
 @pytest.mark.parametrize("policy", ["fail", "continue"])
 def test_a_parent_that_was_never_sent_has_no_task_to_be_called(store, queries, policy):
-    parent, subs = create_parent(store, 1, sent=False, policy=policy, body="own")
+    parent, subs = create_parent(store, 1, sent=False, policy=policy, callback_mode="own")
     assert report(store, parent, subs[0], Event.COMPLETE).verdict == WAITING
     parent, subs = create_parent(store, 1, name="another", sent=False, policy=policy)
     assert report(store, parent, subs[0], Event.FAIL).status is Status.FAILED
@@ -303,7 +303,9 @@ def test_a_parent_whose_own_task_runs_is_left_to_it(client, keys, store, queries
     assert recount(client, keys) == []
 
 
-@pytest.mark.parametrize("fields", [{}, {"policy": "continue"}, {"policy": "fail_fast"}, {"body": "own"}], ids=str)
+@pytest.mark.parametrize(
+    "fields", [{}, {"policy": "continue"}, {"policy": "fail_fast"}, {"callback_mode": "own"}], ids=str
+)
 @pytest.mark.parametrize("event", FINAL)
 def test_a_parent_that_its_own_task_settled_stays_so(client, keys, store, queries, event, fields):
     parent, subs = create_parent(store, 2, **fields)
@@ -316,7 +318,7 @@ def test_a_parent_that_its_own_task_settled_stays_so(client, keys, store, querie
     assert recount(client, keys) == []
 
 
-@pytest.mark.parametrize("fields", [{}, {"policy": "continue"}, {"body": "own"}], ids=str)
+@pytest.mark.parametrize("fields", [{}, {"policy": "continue"}, {"callback_mode": "own"}], ids=str)
 def test_the_task_of_a_parent_that_was_cancelled_is_never_due(store, queries, fields):
     parent, subs = create_parent(store, 2, **fields)
     store.apply(Event.CANCEL, parent)
@@ -324,14 +326,14 @@ def test_the_task_of_a_parent_that_was_cancelled_is_never_due(store, queries, fi
     assert status_of(queries, parent) is Status.CANCELLED
 
 
-@pytest.mark.parametrize("fields", [{}, {"body": "own"}, {"body": "called"}], ids=str)
+@pytest.mark.parametrize("fields", [{}, {"callback_mode": "own"}, {"callback_mode": "called"}], ids=str)
 def test_the_end_of_a_sub_job_is_waited_for_in_a_chord_of_celerys_and_at_the_end_of_a_tree(keys, store, fields):
     parent, subs = create_parent(store, 30, **fields)
     waited_for = []
     for sub in subs:
         waited_for.append(store.apply(Event.START, sub, run=1, attempt=0).waited_for)
         report(store, parent, sub, Event.COMPLETE)
-    is_own = [fields == {"body": "own"} and keys.are_together(parent, sub) for sub in subs]
+    is_own = [fields == {"callback_mode": "own"} and keys.are_together(parent, sub) for sub in subs]
     assert waited_for == [not own or ended >= 10 for ended, own in enumerate(is_own)]
 
 
@@ -423,7 +425,7 @@ def test_a_sub_job_that_runs_again_opens_its_parent_until_it_settles_again(clien
 def test_a_parent_that_is_open_again_with_nothing_left_has_its_task_called_at_the_next_telling(
     client, keys, store, queries
 ):
-    parent, subs = create_parent(store, 1, body="own")
+    parent, subs = create_parent(store, 1, callback_mode="own")
     store.apply(Event.START, subs[0])
     report(store, parent, subs[0], Event.LOSE)
     assert report(store, parent, subs[0], Event.COMPLETE).status is Status.RUNNING
@@ -445,9 +447,9 @@ def test_a_parent_that_runs_again_halts_and_calls_its_task_anew(client, keys, st
     parent, subs = create_parent(store, 2, policy="fail_fast")
     assert report(store, parent, subs[0], Event.FAIL).verdict == "halt"
     report(store, parent, subs[1], Event.CANCEL)
-    store.edit(parent, fields={"body": "called"})
+    store.edit(parent, fields={"callback_mode": "called"})
     store.apply(Event.RERUN, parent)
-    assert not {"halted", "body"} & queries.record(parent).keys()
+    assert not {"halted", "callback_mode"} & queries.record(parent).keys()
     assert [report(store, parent, sub, Event.RERUN).verdict for sub in subs] == [WAITING, WAITING]
     assert report(store, parent, subs[0], Event.FAIL).verdict == "halt"
 
@@ -456,7 +458,7 @@ def test_a_parent_that_runs_again_waits_for_the_sub_jobs_that_run_again(client, 
     parent, subs = create_parent(store, 3)
     for sub, event in zip(subs, FINAL, strict=True):
         report(store, parent, sub, event)
-    store.apply(Event.RERUN, parent, fields={"body": "own"})
+    store.apply(Event.RERUN, parent, fields={"callback_mode": "own"})
     for sub in subs[1:]:
         report(store, parent, sub, Event.RERUN)
     assert counts_of(queries, parent) == (1, 0, 0)

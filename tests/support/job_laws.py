@@ -60,10 +60,10 @@ def check_change(
     if event is Event.ENQUEUE:
         assert was_run == 0
     if event is Event.UNENQUEUE:
-        assert (was_run, now["run"], now["void"]) == (place[0], "0", str(place[0]))
+        assert (was_run, now["run"], now["voided_run"]) == (place[0], "0", str(place[0]))
     if event is Event.SEND_AGAIN:
         assert change.after is Status.PENDING
-        assert now["run"] == now["reused"] == str(max(was_run, int(was.get("void", 0))) + 1)
+        assert now["run"] == now["reused"] == str(max(was_run, int(was.get("voided_run", 0))) + 1)
         assert not {"started", "executing", "eta", "lease", "worker", "presumed", "cancel"} & now.keys()
     if event is Event.RELAUNCH:
         assert was_run > 0
@@ -97,7 +97,7 @@ def _check_outcome(
 ) -> None:
     run, attempt = place
     was_run, was_attempt = int(was["run"]), int(was.get("attempt", 0))
-    is_void = was_run == 0 and run is not None and 0 < run <= int(was.get("void", 0))
+    is_void = was_run == 0 and run is not None and 0 < run <= int(was.get("voided_run", 0))
     is_older = run is not None and (run, was_attempt if attempt is None else attempt) < (was_run, was_attempt)
     if is_confirmed(was, now, change):
         assert event is Event.CANCELLED or event in {Event.START, Event.RELAUNCH}  # which a cancel turns into that

@@ -8,7 +8,7 @@ from redis.client import NEVER_DECODE
 from jobtracker.connection.client import RedisClient
 from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.store.keys import PREFIXES, Keys
-from jobtracker.store.records import read
+from jobtracker.store.schema import decode
 
 Place = tuple[int, bytes]
 """Where an entry stands in its index: score, then id."""
@@ -50,7 +50,8 @@ class JobLists:
         pipe = self.client.pipeline(transaction=False)
         for key in found:
             pipe.execute_command("GET", key, **{NEVER_DECODE: True})
-        return {key.partition(start)[2]: read(packed) for key, packed in zip(found, pipe.execute(), strict=True)}
+        ids = [key.partition(start)[2] for key in found]
+        return {record.id: record.as_texts() for record in map(decode, ids, pipe.execute())}
 
     def _score(self, job_id: str, record: dict[str, str], wanted: JobFilter) -> int:
         if wanted.sort in {Sort.CREATED, Sort.CREATED_DESC}:
@@ -58,7 +59,7 @@ class JobLists:
         if wanted.sort is None and wanted.parent is not None:
             return int(self.client.zscore(self.keys("subs", wanted.parent), job_id))
         if wanted.sort is not None or wanted.status is not None:
-            return int(record["entered"])
+            return int(record["status_changed_at"])
         return int(record["created"])
 
 

@@ -7,14 +7,15 @@ import msgpack
 from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient
-from jobtracker.store.keys import RECORD_FIELDS, Keys, Partition
+from jobtracker.store.keys import Keys, Partition
 from jobtracker.store.records import fetch
+from jobtracker.store.schema import NAMES, PLACES
 
 
 def stored(client: RedisClient, keys: Keys, job_id: str) -> dict[str, str]:
-    """The fields of a job's record; none where there is no such job."""
-    [fields] = fetch(client, keys, [job_id])
-    return fields
+    """The fields of a job's record, as texts; none where there is no such job."""
+    [record] = fetch(client, keys, [job_id])
+    return record.as_texts()
 
 
 def places(client: RedisClient, keys: Keys | Partition, job_id: str) -> dict[int, Any]:
@@ -26,14 +27,14 @@ def places(client: RedisClient, keys: Keys | Partition, job_id: str) -> dict[int
 
 def name_of(place: int) -> str:
     """The name of a field; of one that this release does not know its place."""
-    return RECORD_FIELDS[place] if place < len(RECORD_FIELDS) else str(place)
+    return NAMES.get(place, str(place))
 
 
 def alter(client: RedisClient, keys: Keys, job_id: str, fields: Mapping[Any, Any]) -> None:
     """Write fields into a record, by their names or by places that this release does not know; None removes one."""
     record = places(client, keys, job_id)
     for name, value in fields.items():
-        place = name if isinstance(name, int) else RECORD_FIELDS.index(name)
+        place = name if isinstance(name, int) else PLACES[name]
         record[place] = int(value) if isinstance(value, str) and value.isdigit() and name != "executing" else value
     kept = {place: value for place, value in record.items() if value is not None}
     client.set(keys("job", job_id), msgpack.packb(kept))

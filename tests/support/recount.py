@@ -6,7 +6,8 @@ from typing import Any
 
 from jobtracker.connection.client import RedisClient
 from jobtracker.core.lifecycle import SETTLED
-from jobtracker.store.keys import DATA_FIELDS, PREFIXES, RECORD_FIELDS, Keys, Partition
+from jobtracker.store.keys import PREFIXES, Keys, Partition
+from jobtracker.store.schema import DATA_FIELDS, PLACES
 from support.raw_records import name_of, places
 
 MOST_EXECUTIONS = 100
@@ -96,12 +97,12 @@ def _unknown(names: dict[str, list[str]]) -> Iterator[str]:
 
 
 def _of_record(job_id: str, record: dict[str, str]) -> Iterator[str]:
-    for field in record.keys() - set(RECORD_FIELDS):
+    for field in record.keys() - set(PLACES):
         yield f"job {job_id} has the unknown field {field}"
     settled = record["status"] in SETTLED
-    finished = record.get("finished", record["entered"] if settled else None)
-    if finished != (record["entered"] if settled else None):
-        yield f"job {job_id} is {record['status']} since {record['entered']}, finished: {finished}"
+    finished = record.get("finished", record["status_changed_at"] if settled else None)
+    if finished != (record["status_changed_at"] if settled else None):
+        yield f"job {job_id} is {record['status']} since {record['status_changed_at']}, finished: {finished}"
     for field in ("executing", "eta"):
         if settled and field in record:
             yield f"job {job_id} is {record['status']} and has {field}"
@@ -115,7 +116,7 @@ def _of_indexes(client: RedisClient, keys: Partition, names: dict[str, list[str]
         status, job_type = record["status"], record["type"]
         expected["type", job_type][job_id] = float(record["created"])
         expected["entered", f"{status}:{record.get('priority', 'normal')}:{job_type}"][job_id] = float(
-            record["entered"]
+            record["status_changed_at"]
         )
     actual: dict[tuple[str, str], dict[str, float]] = {}
     for name in INDEXES:

@@ -360,7 +360,7 @@ LONG_AGO_MS = 1_700_000_000_000
 def age(project: Project, job_id: str) -> None:
     """Make a job look as if it had been where it is for long."""
     record = project.queries.record(job_id)
-    alter(project.client, project.keys, job_id, {"queued": LONG_AGO_MS, "entered": LONG_AGO_MS})
+    alter(project.client, project.keys, job_id, {"queued": LONG_AGO_MS, "status_changed_at": LONG_AGO_MS})
     index = ("entered", record["status"], record.get("priority", "normal"), record["type"])
     project.client.zadd(project.keys(*index), {job_id: LONG_AGO_MS})
 

@@ -1,0 +1,291 @@
+"""Writing single jobs: recording them, and applying what happens to them."""
+
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
+
+from jobtracker.connection.client import RedisClient
+from jobtracker.core.clock import now_ms
+from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.store.changes import Change, NewJob, Verdict
+from jobtracker.store.functions import Library
+from jobtracker.store.keys import Keys, Partition
+from jobtracker.store.pipeline import Call, PendingCalls
+
+T = TypeVar("T")
+
+_COMMANDS = (
+    "create",
+    "transition",
+    "notify_parent",
+    "transition_and_notify",
+    "mark_parent_notified",
+    "update",
+    "delete",
+    "prune",
+    "append_log",
+    "acquire_leadership",
+    "claim",
+    "add_draft",
+    "bulk_create",
+    "forget_queues",
+    "commit_draft",
+    "batch",
+)
+
+
+@dataclass(frozen=True)
+class Begun(Generic[T]):
+    """A call that is under way: called, once, it waits for what became of it."""
+
+    pending: PendingCalls
+    read: Callable[[list[Any]], T]
+
+    def __call__(self) -> T:
+        """What became of it."""
+        return self.read(self.pending.answers())
+
+    def abandon(self) -> None:
+        """Don't wait for it; whether it was carried out stays unknown."""
+        self.pending.abandon()
+
+
+class JobWriter:
+    """Writes jobs.
+
+    Args:
+        client: A Redis client that decodes responses.
+        keys: The names of its keys.
+        retention_ms: How long settled jobs stay; time series stay a day longer.
+        tombstone_s: How long a deleted job's late reports are refused.
+        max_log_lines: So many lines of a job's log are kept, about.
+        check: Called before the first write, and again as in `Library`; where it raises none is made.
+    """
+
+    def __init__(
+        self,
+        client: RedisClient,
+        keys: Keys | None = None,
+        *,
+        retention_ms: int = 7 * 86_400_000,
+        tombstone_s: int = 86_400,
+        max_log_lines: int = 1000,
+        check: Callable[[], None] | None = None,
+    ) -> None:
+        self.client = client
+        self.keys = keys or Keys()
+        self.tombstone_s = tombstone_s
+        self.max_log_lines = max_log_lines
+        keep_s = retention_ms // 1000 + 86_400
+        self._verbs = Library(_COMMANDS, keep_s, check=check)
+
+    def fenced(self, fences: Mapping[Partition, str]) -> Self:
+        """The same store for a reaper: what it writes in these partitions raises `FencedError` once its turn is over.
+
+        In another one it carries on what has become of a job in these, as whoever reports does.
+        """
+        fenced = copy.copy(self)
+        fenced._verbs = self._verbs.fenced({part.prefix: fence for part, fence in fences.items()})  # noqa: SLF001
+        return fenced
+
+    def create(self, *jobs: NewJob, at_ms: int | None = None) -> list[Outcome]:
+        """Record jobs, or attach sub-jobs to ones that are there, in one round trip.
+
+        Returns:
+            For each: applied, duplicate (it was there), sent_again (it had settled, and has a new run), deleted (it
+            must not come back), or missing (it is given no fields, only sub-jobs to attach, and is not there).
+        """
+        at_ms = now_ms() if at_ms is None else at_ms
+        answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
+        return self._created(jobs, answers)
+
+    def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
+        """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
+        at_ms = now_ms() if at_ms is None else at_ms
+        calls = [self._new(job, at_ms) for job in jobs]
+        pending = self._verbs.begin(self.client, "create", calls)
+        return Begun(pending, lambda answers: self._created(jobs, answers))
+
+    def _created(self, jobs: Iterable[NewJob], answers: Iterable[str]) -> list[Outcome]:
+        if len(self.keys.parts) > 1:
+            # A parent in another partition lists them now; whether it does they could not see.
+            apart = [sub for job in jobs for sub in job.subs.values() if not self.keys.are_together(job.id, sub)]
+            self._verbs.call_many(
+                self.client, "mark_parent_notified", [self._told_call(sub, "", settled=False) for sub in apart]
+            )
+        return [_OUTCOMES[outcome] for outcome in answers]
+
+    def apply(
+        self,
+        event: Event,
+        job_id: str,
+        *,
+        run: int | None = None,
+        attempt: int | None = None,
+        lease: str | None = None,
+        execution: str | None = None,
+        fields: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        at_ms: int | None = None,
+        sent: str | int = "",
+    ) -> Change:
+        """Apply an event to a job: one round trip.
+
+        Args:
+            event: What happened.
+            job_id: To which job.
+            run: In which run, where the reporter knows it; an older one is stale.
+            attempt: In which attempt of that run, likewise.
+            lease: The worker that must still hold the job, or `keys.NOBODY`; where another one has taken it on, the
+                event is stale.
+            execution: The execution that reports (`new_execution`); or only the incarnation of its worker, where more
+                is not known. A start that was reported before is a duplicate. An end that changes nothing goes into
+                the job's ledger, once.
+            fields: Further fields of the record, written if the event is applied.
+            data: Further bulky fields, likewise.
+            at_ms: When it happened; default now.
+            sent: Where the run is that of a task id: when its message was sent, as that says (`lineage.sent`).
+        """
+        call = self.call_of(event, job_id, run, attempt, lease, execution, fields, data, at_ms, sent)
+        return self._change(self._verbs.call(self.client, "transition", *call))
+
+    def report(self, call: Call) -> Change:
+        """Apply an event, as `call_of` has made it, and tell the job's parent: one round trip.
+
+        The parent is told where it lies in the job's partition and nothing else is to come first: then the change
+        bears its verdict, which is said once, or neither parent nor verdict where nothing follows. Otherwise it is to
+        be told (`settle`).
+        """
+        return self._change(self._verbs.call(self.client, "transition_and_notify", *call))
+
+    def report_all(self, calls: Sequence[Call]) -> list[Change | Exception]:
+        """Report on a few jobs, likewise, in order and in one round trip; where one fails, its error.
+
+        Raises:
+            redis.exceptions.RedisError: Redis does not answer: some may have been applied.
+        """
+        answers = self._verbs.begin(self.client, "transition_and_notify", calls).each()
+        return [answer if isinstance(answer, Exception) else self._change(answer) for answer in answers]
+
+    def call_of(
+        self,
+        event: Event,
+        job_id: str,
+        run: int | None = None,
+        attempt: int | None = None,
+        lease: str | None = None,
+        execution: str | None = None,
+        fields: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        at_ms: int | None = None,
+        sent: str | int = "",
+    ) -> Call:
+        """What `apply` is to send, for `report` and `report_all`; it may be sent more than once."""
+        fields, data = fields or {}, data or {}
+        part = self.keys.of(job_id)
+        args: list[str | int | float] = [
+            part.prefix,
+            job_id,
+            event,
+            now_ms() if at_ms is None else at_ms,
+            "" if run is None else run,
+            "" if attempt is None else attempt,
+            lease or "",
+            execution or "",
+            sent,
+            len(fields),
+            *_flat(fields),
+            *_flat(data),
+        ]
+        return part("job", job_id), args
+
+    def apply_many(
+        self, event: Event, jobs: Mapping[str, Mapping[str, str | int]], runs: Mapping[str, int] | None = None
+    ) -> dict[str, Change]:
+        """Apply the same event to many jobs, in order, in one round trip.
+
+        Args:
+            event: What happened.
+            jobs: To which jobs, each with its own further fields of the record.
+            runs: In which run of each, where that is known.
+        """
+        calls = [
+            self.call_of(event, job_id, (runs or {}).get(job_id), None, None, None, fields, None, None)
+            for job_id, fields in jobs.items()
+        ]
+        answers = self._verbs.call_many(self.client, "transition", calls)
+        return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
+
+    def edit(
+        self,
+        job_id: str,
+        *,
+        fields: Mapping[str, str | int] | None = None,
+        data: Mapping[str, str] | None = None,
+        unsent_only: bool = False,
+    ) -> Outcome:
+        """Change what people may change of a job; with `unsent_only` it is illegal once the job was sent or began."""
+        fields, data = fields or {}, data or {}
+        part = self.keys.of(job_id)
+        args: list[str | int | float] = [part.prefix, job_id, int(unsent_only), len(fields)]
+        args += [*_flat(fields), *_flat(data)]
+        return Outcome(self._verbs.call(self.client, "update", part("job", job_id), args))
+
+    def log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
+        """Append `(time in ms, level, message)` lines to a job's log."""
+        part = self.keys.of(job_id)
+        args: list[str | int | float] = [part.prefix, job_id, self.max_log_lines]
+        args += [each for line in lines for each in line]
+        return Outcome(self._verbs.call(self.client, "append_log", part("job", job_id), args))
+
+    def _new(self, job: NewJob, at_ms: int) -> Call:
+        part = self.keys.of(job.id)
+        args: list[str | int | float] = [part.prefix, job.id, at_ms, _told_by(job)]
+        args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
+        return part("job", job.id), args
+
+    def _told_call(self, job_id: str, left: str, *, settled: bool) -> Call:
+        part = self.keys.of(job_id)
+        return part("job", job_id), [part.prefix, job_id, left, int(settled)]
+
+    @staticmethod
+    def _change(answer: Any) -> Change:
+        states, parent, following, *verdict = (answer, None, None) if isinstance(answer, str) else answer
+        outcome, before, after, run, attempt, losses, cancel, parent_waits, waited_for, reused = states.split(" ")
+        return Change(
+            _OUTCOMES[outcome],
+            _STATUSES.get(before),
+            _STATUSES.get(after),
+            int(run),
+            int(attempt),
+            parent or None,
+            cancel == "1",
+            following or None,
+            int(losses),
+            parent_waits == "1",
+            waited_for == "1",
+            reused == "1",
+            verdict_of(*verdict) if verdict else None,
+        )
+
+
+_OUTCOMES = {str(outcome): outcome for outcome in Outcome}
+_STATUSES = {str(status): status for status in Status}
+"""Looked up in half the time that the enum takes; a status of a newer release is not there."""
+
+
+def _told_by(job: NewJob) -> int:
+    """Who records a job, as lua/create.lua reads it."""
+    if job.published:
+        return 3 if job.chained_anew else 2
+    return int(job.sends)
+
+
+def verdict_of(verdict: str, grandparent: str, run: int, status: str) -> Verdict:
+    """What a parent makes of it, of an answer of `notify_parent`."""
+    return Verdict(verdict, grandparent or None, run, _STATUSES.get(status))
+
+
+def _flat(mapping: Mapping[Any, Any]) -> list[Any]:
+    return [part for pair in mapping.items() for part in pair]

@@ -1,0 +1,12 @@
+-- commit_draft: decide that a tree is recorded, and record its root with the first part of its draft. From then on anybody
+-- may record the rest (bulk_create.lua), whatever becomes of the process that decided.
+--
+-- KEYS[1]  the draft
+-- ARGV     prefix, the root, now (ms), how many parts the draft has
+-- Returns  1; 0 where the draft has expired, as a whole or before its last part: then nothing is recorded
+--- @include lib/drafts
+if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end
+redis.call('PERSIST', KEYS[1])
+redis.call('ZADD', key('drafts'), ARGV[3], ARGV[2])
+record_next_part(KEYS[1], ARGV[2])
+return 1

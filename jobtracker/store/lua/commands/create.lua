@@ -1,0 +1,152 @@
+-- create: record a job, unless it is there; attach sub-jobs to it, unless they are.
+--
+-- KEYS[1]  the record
+-- ARGV     prefix, id, now (ms), '1' where whoever records it is about to send its first run, '2' where a message of Celery
+--          code's is on its way that bears its own id, '3' likewise where a job sends it for its chain whose own id was sent
+--          again, n, n field/value pairs of the record, m, m field/value pairs of the data, then position/id pairs of
+--          sub-jobs
+-- Outcomes applied (created), duplicate (was there), sent_again (had settled: the message is that of a new run), deleted
+--          (must not come back), missing (no fields, and it is not there)
+-- A parent that failed by presumption and gets another sub-job is open again.
+-- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
+-- the next of a chain its arguments, with the result of the job before it.
+-- A worker may have recorded it first, where its publisher could not reach the store: it does not know the family.
+--- @include lib/state_machine
+local id, now = ARGV[2], tonumber(ARGV[3])
+local at = 5
+local function pairs_of()
+  local n = tonumber(ARGV[at])
+  local list = {}
+  for i = at + 1, at + 2 * n do list[#list + 1] = ARGV[i] end
+  at = at + 2 * n + 1
+  return list
+end
+local fields, data = pairs_of(), pairs_of()
+
+local sent = (ARGV[4] == '2' or ARGV[4] == '3') and tonumber(value_in(fields, 'queued'))
+local outcome = 'duplicate'
+local rec = load_record(id)
+if not rec then
+  local deleted_at = sent and tonumber(redis.call('GET', key('tombstone', id)) or nil)
+  if deleted_at and sent > deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
+  if missing_outcome(id) == 'deleted' then return 'deleted' end
+  if #fields == 0 then return 'missing' end
+  if not (value_in(fields, 'type') and value_in(fields, 'priority')) then
+    return redis.error_reply('ERR A job needs a type and a priority.')
+  end
+  rec = created_record(id, fields, now)
+  if ARGV[4] == '1' then
+    rec.run, rec.queued = 1, now
+    await_confirmation(rec, now)
+  end
+  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  redis.call('ZADD', key('type', rec.type), now, id)
+  add_kind(rec)
+  add_to_index(rec, now)
+  if rec.parent and not redis.call('ZSCORE', key('subs', rec.parent), id) then await_notification(id, now) end
+  count_flow('created', now, 1)
+  outcome = 'applied'
+end
+local is_changed = outcome == 'applied'
+-- A message under the id of a job that is there. It may be told of late, or twice: of one that its worker has recorded,
+-- or begun, this says no more than what it bears.
+local function retell()
+  if rec.link and rec.link ~= 'body' then
+    rec.link = value_in(fields, 'sent_by') == rec.sent_by and 'sent' or nil -- else it was sent by itself
+  end
+  for _, name in ipairs(OF_A_MESSAGE) do
+    rec[name] = nil
+    local value = value_in(fields, name)
+    if value then set_field(rec, name, value) end
+  end
+  redis.call('HDEL', key('data', id), unpack(DATA_OF_A_MESSAGE))
+  if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+  is_changed = true
+end
+if outcome == 'duplicate' and sent and value_in(fields, 'run') == '1' then
+  -- What was announced, has settled before it was sent, and was not called off. The next of a chain stays as it is where
+  -- that sends it after all, but for one that was sent again.
+  local announced = not rec.queued and rec.deliveries == 0 and not rec.presumed
+  local is_next = rec.link and rec.link ~= 'body'
+  if not is_next or value_in(fields, 'sent_by') == rec.sent_by then
+    announced = announced and not rec.cancel and (not is_next or ARGV[4] == '3')
+  end
+  local is_repeated = is_sent_by_job(rec) and value_in(fields, 'sent_by') == rec.sent_by and ARGV[4] ~= '3'
+  local is_new = not is_repeated and is_another_message(rec, sent) and not is_also_sent(rec, sent)
+  if SETTLED[rec.status] and (announced or is_new) then
+    apply_event(rec, { event = 'send_again', at = now, pairs = { 'queued', sent } })
+    retell()
+    outcome = 'sent_again'
+  elseif rec.reused == rec.run and rec.queued == sent then -- and its worker has told that it began
+    local known = redis.call('HMGET', key('data', id), 'payload', 'args', 'arguments_repr')
+    if not (known[1] or known[2] or known[3]) then retell() end
+  elseif not SETTLED[rec.status] and is_new then
+    note_sent(rec, sent)
+    append_history(rec, { event = 'send_again', at = now }, false)
+  end
+end
+local function add(name)
+  local value = value_in(fields, name)
+  if not value or rec[name] then return false end
+  set_field(rec, name, value)
+  is_changed = true
+  return true
+end
+local run = value_in(fields, 'run')
+local is_of_its_run = not run or tonumber(run) == rec.run or tonumber(run) == 1 and rec.reused == rec.run
+-- Its worker may have recorded it, and its start be on its way.
+local is_its_message = rec.deliveries > 0 or not rec.queued or rec.queued == sent
+if outcome == 'duplicate' and is_its_message then
+  for _, name in ipairs({ 'chain', 'options' }) do
+    local value = value_in(data, name)
+    if value then redis.call('HSETNX', key('data', id), name, value) end
+  end
+  for _, name in ipairs({ 'parent', 'next', 'request_id' }) do
+    if add(name) and name ~= 'request_id' and SETTLED[rec.status] then await_notification(id, now) end
+  end
+end
+if outcome == 'duplicate' and is_of_its_run and not rec.executing and not SETTLED[rec.status] then
+  for _, name in ipairs({ 'queued', 'queue', 'eta', 'expires' }) do
+    if add(name) and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
+      redis.call('DEL', key('data', id))
+      if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+      rec.masked = value_in(fields, 'masked')
+      if rec.link == 'announced' or rec.link == 'outdated' then rec.link = 'sent' end
+    end
+  end
+end
+
+if is_changed then note_queue(rec, now) end
+
+local attached, is_settled = 0, {} -- by what a record holds: many are alike
+local function tell_of(subs)
+  local keys, waiting = {}, {}
+  for i = 1, #subs do keys[i] = key('job', subs[i]) end
+  local records = #keys > 0 and redis.call('MGET', unpack(keys))
+  for i = 1, #subs do
+    local packed = records[i]
+    if is_settled[packed] == nil then is_settled[packed] = SETTLED[fields_in(packed)[PLACE.status]] or false end
+    if is_settled[packed] then await_notification(subs[i], now) else waiting[#waiting + 1] = subs[i] end
+  end
+  if #waiting > 0 then redis.call('ZREM', key('untold'), unpack(waiting)) end
+  attached = attached + #subs
+end
+
+local AT_ONCE = 1000 -- of a command's arguments
+local is_new = at < #ARGV and redis.call('EXISTS', key('subs', id)) == 0
+for first = at, #ARGV - 1, AT_ONCE do
+  local last, subs = math.min(first + AT_ONCE, #ARGV + 1) - 1, {}
+  if is_new then redis.call('ZADD', key('subs', id), unpack(ARGV, first, last)) end
+  for i = first, last, 2 do
+    if is_new or redis.call('ZADD', key('subs', id), 'NX', ARGV[i], ARGV[i + 1]) == 1 then subs[#subs + 1] = ARGV[i + 1] end
+  end
+  tell_of(subs)
+end
+if rec.link and value_in(data, 'chain') then redis.call('HDEL', key('data', id), 'chain') end -- its first job keeps it
+if attached > 0 then
+  rec.subs = redis.call('ZCARD', key('subs', id))
+  if follows_from_sub_jobs(rec) then apply_event(rec, { event = 'reopen', at = now }) end
+end
+if rec.expires and not SETTLED[rec.status] then redis.call('ZADD', key('expiring'), rec.expires, id) end
+save_record(rec)
+return outcome

@@ -1,0 +1,15 @@
+-- delete: remove jobs with all their index entries. Their sub-jobs go to the trash, to be deleted next: a process
+-- that dies in between leaves them where the reaper finds them.
+--
+-- KEYS[1]  any key of their partition
+-- ARGV     prefix, mode, finished before (ms), lifetime of the tombstones (s), then the ids
+-- Modes    delete   as a user asks: settled or never sent, all its sub-jobs too, and not part of another job
+--          expire   by retention: settled before that time, all its sub-jobs too, and not part of another job
+--          alone    likewise, where the others of a tree may lie in other partitions: none of a tree
+--          trash    its parent was deleted: whatever it is
+--          undo     its message could not be published: it never was. Its sub-jobs, if any, are undone by themselves
+-- Returns  the outcome of each, in order: applied, missing, illegal; with alone also apart: one of a tree
+-- What all of them leave at once a server has to look up, and to tell its replicas and its disk, once; what is seldom
+-- there it is asked for first. Of a record only those places are read that tell whether it goes, and from where.
+--- @include lib/removal
+return remove_jobs(ARGV[2], tonumber(ARGV[3]), ARGV[4], { unpack(ARGV, 5) })

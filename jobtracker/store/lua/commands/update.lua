@@ -1,0 +1,26 @@
+-- update: change what people may change of a job: name, tags, priority, policy, payload.
+--
+-- KEYS[1]  the record
+-- ARGV     prefix, id, '1' if only a job that was never sent may be changed so, n, n field/value pairs for the
+--          record, field/value pairs for the data
+-- Outcomes applied, missing, deleted, illegal (it was sent, or has begun)
+--- @include lib/indexes
+local id, unsent, n = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
+
+local rec = load_record(id)
+if not rec then return missing_outcome(id) end
+if unsent and (rec.run > 0 or rec.status ~= 'pending') then return 'illegal' end
+for i = 5, 4 + 2 * n, 2 do
+  if ARGV[i] == 'priority' and ARGV[i + 1] ~= rec.priority then
+    remove_from_index(rec)
+    rec.priority = ARGV[i + 1]
+    add_kind(rec)
+    add_to_index(rec, rec.status_changed_at)
+  elseif ARGV[i] == 'callback_mode' then -- of those who may call a parent's task the first one does
+    ARGV[i + 1] = rec.callback_mode or ARGV[i + 1]
+  end
+  set_field(rec, ARGV[i], ARGV[i + 1])
+end
+save_record(rec)
+if #ARGV > 4 + 2 * n then redis.call('HSET', key('data', id), unpack(ARGV, 5 + 2 * n)) end
+return 'applied'

@@ -1,0 +1,124 @@
+-- verify_jobs: compare records with their index entries, and what is kept of a job with whether it is there.
+-- Each call is one look at one moment, so nothing differs only because it moved meanwhile.
+--
+-- KEYS[1]  any key of the partition
+-- ARGV     prefix, '1' to repair, '2' to do so too where sub-jobs are lost for good, then pairs of the name of a key
+--          (`keys.PREFIXES`) and a job's id
+-- Names    job       its record is compared with the indexes, and a parent's counters with what it was told
+--          another   that key must not be there without, or a tombstone not with, the job's record
+-- Returns  {differences, families}
+-- Differences  {what, where, id, what is there, what should be there, 1 if it was repaired}
+-- Families     of each parent {id, what follows from its sub-jobs or '' (`follows` in record.lua)}; of each sub-job that
+--          its parent does not list {its id, 'unlisted', the parent}; of one whose parent is not in this partition
+--          {its id, 'apart', the parent}
+--- @include lib/parents
+local repair, shrink = ARGV[2] ~= '0', ARGV[2] == '2'
+local differences, families = {}, {}
+
+local function differs(what, where, id, is, wanted, mend)
+  local mends = repair and mend ~= nil
+  differences[#differences + 1] = { what, where, id, tostring(is or ''), tostring(wanted or ''), mends and 1 or 0 }
+  if mends then mend() end
+end
+
+local function check_family(rec)
+  local subs, outcomes = key('subs', rec.id), key('outcomes', rec.id)
+  local size = redis.call('ZCARD', subs)
+  if rec.subs ~= size then
+    -- Sub-jobs whose entries were lost may still be there, and are looked for first (doctor/families.py).
+    local function mend() rec.subs = size; save_record(rec) end
+    differs('family', 'subs', rec.id, rec.subs, size, (shrink or size > rec.subs) and mend or nil)
+  end
+  local told, list = { subs_completed = 0, subs_failed = 0, subs_cancelled = 0 }, redis.call('HGETALL', outcomes)
+  for i = 1, #list, 2 do
+    local status = 'subs_' .. (list[i + 1]:match(':(.*)$') or '')
+    if not redis.call('ZSCORE', subs, list[i]) then
+      differs('stranger', 'outcomes', rec.id, list[i], '', function() redis.call('HDEL', outcomes, list[i]) end)
+      if repair then status = nil end
+    end
+    if status and told[status] then told[status] = told[status] + 1 end
+  end
+  for field, wanted in pairs(told) do
+    if rec[field] ~= wanted then
+      differs('family', field, rec.id, rec[field], wanted, function()
+        rec[field] = wanted
+        save_record(rec)
+      end)
+    end
+  end
+  if size > 0 then families[#families + 1] = { rec.id, next_step_of(rec) or '' } end
+end
+
+local function check_other(name, id)
+  local there = redis.call('EXISTS', key('job', id)) == 1
+  if there == (name == 'tombstone') then
+    if redis.call('EXISTS', key(name, id)) == 1 then
+      differs('left_over', name, id, 'there', '', function() redis.call('UNLINK', key(name, id)) end)
+    end
+  elseif there and (name == 'subs' or name == 'outcomes') then
+    local rec = load_record(id)
+    if rec and rec.subs == 0 then check_family(rec) end -- to any other parent's its record leads
+  end
+end
+
+local function contradicts(rec, field, wanted)
+  differs('record', field, rec.id, rec[field], wanted, function()
+    rec[field] = wanted
+    save_record(rec)
+  end)
+end
+
+local function check_index(id, score, name, a, b)
+  local set = key(name, a, b)
+  local is = redis.call('ZSCORE', set, id)
+  if is == score or is and tonumber(is) == tonumber(score) then return end
+  local where = table.concat({ name, a, b }, ':')
+  differs(is and 'score' or 'missing', where, id, is, score, function()
+    redis.call('ZADD', set, score, id)
+  end)
+end
+
+-- The queue that an open job was sent to lately is known; one that is empty may have been forgotten since.
+local DAY_MS = 86400000
+local now_s = redis.call('TIME')[1]
+local function check_queue(rec)
+  local queue = rec.actual_queue or rec.queue
+  if SETTLED[rec.status] or rec.run == 0 or not queue or queue == '' or #queue > LONGEST_QUEUE then return end
+  if not rec.queued or now_s * 1000 - rec.queued > DAY_MS or redis.call('ZSCORE', key('queues'), queue) then return end
+  if redis.call('ZSCORE', key('queues'), '') then return end
+  differs('missing', 'queues', queue, '', 'there', function() note_queue(rec, rec.queued) end)
+end
+
+local function check_job(id)
+  local rec = load_record(id)
+  if not (rec and MATRIX.start[rec.status] and rec.type and tonumber(rec.created) and tonumber(rec.status_changed_at)) then
+    if redis.call('EXISTS', key('job', id)) == 1 then differs('broken', 'job', id, rec and rec.status, nil) end
+    return
+  end
+  if SETTLED[rec.status] then
+    if rec.finished ~= rec.status_changed_at then contradicts(rec, 'finished', rec.status_changed_at) end
+    if rec.executing then contradicts(rec, 'executing') end
+    if rec.eta then contradicts(rec, 'eta') end
+  else
+    if rec.finished then contradicts(rec, 'finished') end
+    if rec.presumed then contradicts(rec, 'presumed') end
+  end
+  check_index(id, rec.created, 'type', rec.type)
+  check_index(id, rec.status_changed_at, 'entered', rec.status, kind_of(rec))
+  if redis.call('SISMEMBER', key('kinds'), kind_of(rec)) == 0 then
+    differs('missing', 'kinds', kind_of(rec), '', 'there', function() add_kind(rec) end)
+  end
+  check_queue(rec)
+  if rec.subs > 0 then check_family(rec) end
+  local parent = rec.parent
+  if parent and redis.call('EXISTS', key('job', parent)) == 0 then
+    families[#families + 1] = { id, 'apart', parent }
+  elseif parent and not redis.call('ZSCORE', key('subs', parent), id) then
+    families[#families + 1] = { id, 'unlisted', parent }
+  end
+end
+
+for i = 3, #ARGV, 2 do
+  if ARGV[i] == 'job' then check_job(ARGV[i + 1]) else check_other(ARGV[i], ARGV[i + 1]) end
+end
+return { differences, families }

@@ -1,0 +1,54 @@
+-- drafts: recording a large tree part by part.
+--- @include lib/indexes
+--- @include lib/metrics
+--- @include lib/record
+
+local ARGUMENTS_AT_ONCE = 1000 -- of a command
+
+-- Records the next part of the draft of a tree; returns how many parts are left. Parts are as in commands/bulk_create.lua.
+local function record_next_part(draft, root)
+  local left, next_part = redis.call('HKEYS', draft), math.huge
+  for i = 1, #left do next_part = math.min(next_part, tonumber(left[i])) end
+  if #left < 2 then redis.call('ZREM', key('drafts'), root) end
+  if #left == 0 then return 0 end
+  if next_part > 1 and redis.call('EXISTS', key('job', root)) == 0 then -- it was deleted meanwhile
+    redis.call('UNLINK', draft)
+    redis.call('ZREM', key('drafts'), root)
+    return 0
+  end
+  local part = cjson.decode(redis.call('HGET', draft, next_part))
+  redis.call('HDEL', draft, next_part)
+  local now, is_started, created = part[1], part[2] == 1, 0
+
+  local records, entries = {}, {}
+  local function collect(set, jobs)
+    local members = entries[set] or {}
+    for i = 1, #jobs do members[#members + 1], members[#members + 2] = now, jobs[i][1] end
+    entries[set] = members
+  end
+
+  for n = 3, #part do
+    local fields, jobs = unpack(part[n])
+    local rec = created_record(nil, fields, now)
+    if is_started then rec.run, rec.queued = 1, now end
+    local packed = encode_record(rec)
+    for i = 1, #jobs do
+      local id, data, subs = unpack(jobs[i])
+      records[#records + 1], records[#records + 2] = key('job', id), packed
+      if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+      for first = 1, #subs, ARGUMENTS_AT_ONCE do
+        redis.call('ZADD', key('subs', id), unpack(subs, first, math.min(first + ARGUMENTS_AT_ONCE - 1, #subs)))
+      end
+    end
+    if is_started and rec.subs == 0 then collect(key('unsent'), jobs) end
+    collect(key('type', rec.type), jobs)
+    collect(key('entered', 'pending', kind_of(rec)), jobs)
+    add_kind(rec)
+    note_queue(rec, now)
+    created = created + #jobs
+  end
+  redis.call('MSET', unpack(records))
+  for set, members in pairs(entries) do redis.call('ZADD', set, unpack(members)) end
+  count_flow('created', now, created)
+  return #left - 1
+end

@@ -1,0 +1,33 @@
+-- history: what the record does not say of a job's course, or is about to forget.
+--- @include lib/keys
+--- @include lib/record
+
+-- A report is a table: event, at (ms), run and attempt (nil where the reporter does not know them), pairs (field, value, … for
+-- the record, or nil), execution (the one that reports, or nil).
+local NO_PAIRS = {}
+
+-- Keeps what the record does not say, or is about to forget, of any but the simple course: a list of JSON objects with event,
+-- at (ms), run, attempt, worker, reason, eta. Further
+--   late   it changes nothing any more. A start may have been `refused`; an end has when it `began` (ms), how its `result`
+--          begins, and whether that is the `same` as what counted
+--   was    where a verdict is taken back or another run follows: the fields of the record (IN_SNAPSHOT), its run and attempt
+local NOTED = { retry = true, requeue = true, replace = true, unenqueue = true, rerun = true, relaunch = true,
+  await = true, reopen = true, send_again = true }
+local NEW_RUN = { rerun = true, relaunch = true, await = true, send_again = true }
+local HISTORY = 100
+local function append_history(rec, report, takes_back)
+  local entry = { event = report.event, at = report.at, run = report.run or rec.run, attempt = report.attempt or rec.attempt }
+  local was, pairs_given = {}, report.pairs or NO_PAIRS
+  for i = 1, #IN_SNAPSHOT do was[IN_SNAPSHOT[i]] = rec[IN_SNAPSHOT[i]] end
+  entry.worker = was.worker
+  for i = 1, #pairs_given, 2 do
+    if OF_AN_ENTRY[pairs_given[i]] then entry[pairs_given[i]] = pairs_given[i + 1] end
+  end
+  if takes_back == nil then entry.late = true end
+  if takes_back then
+    entry.was = was
+    was.run, was.attempt = rec.run, rec.attempt
+  end
+  redis.call('RPUSH', key('history', rec.id), cjson.encode(entry))
+  redis.call('LTRIM', key('history', rec.id), -HISTORY, -1)
+end

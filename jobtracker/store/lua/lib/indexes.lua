@@ -1,0 +1,38 @@
+-- indexes: what leads to a job: its status, its queue, and what still has to happen to it.
+--- @include lib/keys
+--- @include lib/record
+
+-- Of each status, priority and type there is an index of its own: its size is the counter.
+local function kind_of(rec) return rec.priority .. ':' .. rec.type end
+local function add_kind(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
+local function add_to_index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
+local function remove_from_index(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
+
+-- The queue to which a run's message goes is known from then on, even if it is named nowhere else. Its time is written
+-- once a minute: to look at it costs less.
+local QUEUE_KNOWN_MS = 60000
+local LONGEST_QUEUE = 255 -- bytes, as AMQP has it
+local function note_queue(rec, now)
+  local queue = rec.actual_queue or rec.queue
+  if not queue or queue == '' or rec.run == 0 then return end
+  if #queue > LONGEST_QUEUE then queue = '' end
+  local known = redis.call('ZSCORE', key('queues'), queue)
+  if known and now - known < QUEUE_KNOWN_MS then return end
+  if not known and queue ~= '' and redis.call('ZCARD', key('queues')) >= MOST_QUEUES then queue = '' end
+  redis.call('ZADD', key('queues'), 'GT', now, queue)
+end
+
+-- The run that the record says is about to be published: until its publisher says that it was, the reaper watches it.
+local function await_confirmation(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end
+local function drop_confirmation(rec) redis.call('ZREM', key('unconfirmed'), task_id(rec)) end
+
+-- What has become of it concerns others: until they have been told, the reaper watches it.
+local function await_notification(id, now) redis.call('ZADD', key('untold'), now, id) end
+local function drop_notification(id) redis.call('ZREM', key('untold'), id) end
+
+-- It has settled while Celery's result backend did not answer: the reaper asks that again, of the last ones.
+local UNANSWERED = 10000
+local function await_backend(id, now)
+  redis.call('ZADD', key('unanswered'), now, id)
+  redis.call('ZREMRANGEBYRANK', key('unanswered'), 0, -UNANSWERED - 1)
+end

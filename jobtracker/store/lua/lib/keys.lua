@@ -1,0 +1,17 @@
+-- keys: the names of keys. A command's first argument is the prefix of a partition; it touches keys with that prefix only.
+-- The loader (functions.py) puts tables in front that Python renders: KEY (keys.PREFIXES), PLACE, NAME, IS_NUMBER, DEFAULT,
+-- OF_A_RUN, IN_SNAPSHOT, OF_A_MESSAGE, DATA_OF_A_MESSAGE, OF_AN_ENTRY, SCHEMA (schema), MATRIX, EVIDENCE, PRESUMPTION, SETTLED,
+-- NORMAL, PRIORITIES (lifecycle), LOG_GAMMA, TOTAL, BUCKETS (histograms), LET_GO, NOBODY, MOST_QUEUES (keys), KEEP_S (how long
+-- time series live, in seconds), RUN_MARK (job).
+
+local PREFIX -- of the call under way; the server runs one at a time
+
+local function key(name, a, b)
+  if b then return PREFIX .. KEY[name] .. a .. ':' .. b end
+  return PREFIX .. KEY[name] .. (a or '')
+end
+
+local function server_ms()
+  local seconds, micros = unpack(redis.call('TIME'))
+  return string.format('%d', seconds * 1000 + math.floor(micros / 1000))
+end

@@ -1,0 +1,79 @@
+-- metrics: the time series of jobs that settle.
+--- @include lib/keys
+
+-- One more (or, with n = -1, one less) job that was created, completed, failed, cancelled in that minute.
+local function count_flow(what, at, n)
+  local minute = math.floor(at / 60000)
+  local flow = key('flow', math.floor(minute / 60))
+  if redis.call('HINCRBY', flow, (minute % 60) .. ':' .. what, n) == n then redis.call('EXPIRE', flow, KEEP_S, 'NX') end
+end
+
+-- The counters of an hour and a type are one string (histograms.py). An entry is what is to be done to them, the arguments
+-- of one BITFIELD; it asks for the longest times first, and knows of longer ones.
+local WAIT_TIMES = { sum = 64 * TOTAL.wait_sum, max = 64 * TOTAL.wait_max, buckets = 32 * BUCKETS.wait }
+local RUN_TIMES = { sum = 64 * TOTAL.run_sum, max = 64 * TOTAL.run_max, buckets = 32 * BUCKETS.run }
+local function new_counters()
+  return { 'GET', 'i64', WAIT_TIMES.max, 'GET', 'i64', RUN_TIMES.max, [WAIT_TIMES] = 0, [RUN_TIMES] = 0 }
+end
+
+local function add_total(entry, name, n)
+  local at = #entry
+  if n ~= 0 then entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', 64 * TOTAL[name], n end
+end
+
+local function add_duration(entry, times, ms, n)
+  ms = math.max(ms, 0)
+  local at, bucket = #entry, ms < 1 and 0 or math.ceil(math.log(ms) / LOG_GAMMA) + 1
+  entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', times.sum, ms * n
+  entry[at + 5], entry[at + 6], entry[at + 7], entry[at + 8] = 'INCRBY', 'u32', times.buckets + 64 * bucket, n
+  if n > 0 then entry[times] = ms end
+end
+
+local function write_counters(series, entry)
+  if #entry == 6 then return end
+  local found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', unpack(entry))
+  if entry[WAIT_TIMES] > found[1] then redis.call('BITFIELD', series, 'SET', 'i64', WAIT_TIMES.max, entry[WAIT_TIMES]) end
+  if entry[RUN_TIMES] > found[2] then redis.call('BITFIELD', series, 'SET', 'i64', RUN_TIMES.max, entry[RUN_TIMES]) end
+  if found[3] == entry[10] then redis.call('EXPIRE', series, KEEP_S, 'NX') end -- the first of it
+end
+
+local function counters_key(rec, at) return key('settled', math.floor(at / 3600000), rec.type) end
+
+-- The amounts of a ledger: deliveries, redeliveries, double runs, milliseconds in vain.
+local AMOUNTS = { 'deliveries', 'redeliveries', 'double_runs', 'wasted_ms' }
+local function add_ledger(entry, amounts, n)
+  for i = 1, #AMOUNTS do add_total(entry, AMOUNTS[i], n * amounts[i]) end
+end
+
+local function ledger_amounts(text)
+  local amounts = {}
+  for amount in text:gmatch('%d+') do amounts[#amounts + 1] = tonumber(amount) end
+  return amounts
+end
+
+-- What a settled job has in the time series: of its ledger what is new since an earlier run had settled, and of its
+-- deliveries those beyond one, so that the simple course enters nothing.
+local function uncounted_ledger(rec)
+  local amounts = rec.ledger and ledger_amounts(rec.ledger) or { 0, 0, 0 }
+  table.insert(amounts, 1, rec.deliveries)
+  local before = rec.ledger and rec.ledger_before
+  if before then
+    for i, amount in ipairs(ledger_amounts(before)) do amounts[i] = amounts[i] - amount end
+  end
+  amounts[1] = amounts[1] - 1
+  return amounts
+end
+
+-- Enters a settled job into the time series, or takes it out again (n = -1).
+local function count_settled(rec, at, n)
+  count_flow(rec.status, at, n)
+  local entry = new_counters()
+  add_total(entry, rec.status, n)
+  if rec.deliveries ~= 1 or rec.ledger then add_ledger(entry, uncounted_ledger(rec), n) end
+  if rec.status ~= 'cancelled' and rec.started then
+    if rec.queued then add_duration(entry, WAIT_TIMES, rec.started - rec.queued, n) end
+    local is_known = rec.presumed ~= 'lose' and rec.presumed ~= 'quarantine' -- else nobody knows when it ended
+    if is_known then add_duration(entry, RUN_TIMES, at - (rec.began or rec.started), n) end
+  end
+  write_counters(counters_key(rec, at), entry)
+end

@@ -1,0 +1,88 @@
+-- record: the record of a job. Keeps it as one string, MessagePack of a map from the places of its fields (PLACE) to their
+-- values: that takes a third less bytes than a hash of the same fields, and a list reads it in a tenth of the time. A place
+-- that this release does not know stays as it is, under its number.
+--- @include lib/keys
+
+-- An execution's id says when it began and on which incarnation of a worker (executions).
+local function began_ms(execution) return tonumber(execution:match('^%d+')) end
+local function incarnation_of(execution) return execution:match('^%d+%-(.*)%-') end
+
+local function set_field(rec, name, value) rec[name] = IS_NUMBER[name] and tonumber(value) or value end
+
+-- Defaults are not stored: numbers that are 0 (but the run), a normal priority, a name and a task that are the same as the
+-- type; of a settled job when it finished (that is when it came to its status) and the lease that its execution names.
+local DEFAULTS = { __index = DEFAULT }
+
+local function new_record(id)
+  local rec = { id = id, run = nil, status = nil, type = nil, created = nil, status_changed_at = nil, queued = nil, queue = nil,
+    started = nil, finished = nil, worker = nil, lease = nil, execution = nil, executing = nil, deliveries = nil,
+    origin = nil, packed = nil } -- so many that it has room for the others, and need not grow
+  return setmetatable(rec, DEFAULTS)
+end
+
+local function decode_record(id, packed)
+  local rec = new_record(id)
+  for place, value in pairs(cmsgpack.unpack(packed)) do rec[NAME[place] or place] = value end
+  rec.packed = packed
+  if SETTLED[rec.status] then
+    rec.finished = rec.finished or rec.status_changed_at
+    rec.lease = rec.lease or rec.execution and incarnation_of(rec.execution)
+  end
+  return rec.status and rec or nil
+end
+
+-- The record of a job, or nil where there is none. What is changed of it is kept by `save`.
+local function load_record(id)
+  local packed = redis.call('GET', key('job', id))
+  return packed and decode_record(id, packed)
+end
+
+local function encode_record(rec)
+  local fields, as_type = {}, rec.type
+  for name, value in pairs(rec) do
+    local place = PLACE[name] or tonumber(name)
+    if place and value ~= 0 then fields[place] = value end
+  end
+  fields[PLACE.run] = rec.run
+  if rec.priority == NORMAL then fields[PLACE.priority] = nil end
+  if rec.name == as_type then fields[PLACE.name] = nil end
+  if rec.task == as_type then fields[PLACE.task] = nil end
+  if SETTLED[rec.status] then
+    if rec.finished == rec.status_changed_at then fields[PLACE.finished] = nil end
+    if rec.execution and rec.lease == incarnation_of(rec.execution) then fields[PLACE.lease] = nil end
+  end
+  return cmsgpack.pack(fields)
+end
+
+local function save_record(rec)
+  local packed = encode_record(rec)
+  if packed == rec.packed then return end
+  redis.call('SET', key('job', rec.id), packed)
+  rec.packed = packed
+end
+
+-- What a record holds, by the places of its fields; nothing where there is none.
+local function fields_in(packed) return packed and cmsgpack.unpack(packed) or {} end
+
+local function missing_outcome(id)
+  if redis.call('EXISTS', key('tombstone', id)) == 1 then return 'deleted' end
+  return 'missing'
+end
+
+-- As task_id_of in models.py.
+local function task_id(rec) return rec.run > 1 and rec.run ~= rec.reused and rec.id .. RUN_MARK .. rec.run or rec.id end
+
+-- The record of a job that is new.
+local function created_record(id, fields, now)
+  local rec = new_record(id)
+  rec.status, rec.created, rec.status_changed_at = 'pending', now, now
+  if SCHEMA > 1 then rec.schema = SCHEMA end
+  for i = 1, #fields, 2 do set_field(rec, fields[i], fields[i + 1]) end
+  return rec
+end
+
+local function value_in(pairs_given, name)
+  for i = 1, #pairs_given, 2 do
+    if pairs_given[i] == name then return pairs_given[i + 1] end
+  end
+end

@@ -1,0 +1,112 @@
+"""The source of a function library, made of the files in `lua/`.
+
+A file in `lua/commands/` is the body of one function. A file in `lua/lib/` has local functions for others. Each names
+in its head what it includes (`--- @include lib/record`). A library has the tables that Python renders
+(`lua/lib/keys.lua` lists them), its commands, and what they include, once each; one that writes `lib/fencing` too.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+
+from jobtracker.core.job import RUN_MARK
+from jobtracker.core.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Priority
+from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
+from jobtracker.store.keys import LET_GO, MOST_QUEUES, NOBODY, PREFIXES
+from jobtracker.store.schema import lua_tables
+
+NAME = "@LIBRARY@"
+"""Stands for the name of the library, which depends on its source."""
+
+_INCLUDE = re.compile(r"^--- @include (\S+)$", re.MULTILINE)
+
+
+class IncludeError(Exception):
+    """Files of `lua/` include each other."""
+
+
+def render(commands: Iterable[str], keep_s: int = 0, *, reads_only: bool = False) -> str:
+    """The source of a library.
+
+    Args:
+        commands: Names of files in `lua/commands/`.
+        keep_s: Lifetime of time series, in seconds.
+        reads_only: The commands write nothing.
+
+    Raises:
+        IncludeError: Files include each other.
+    """
+    commands = list(commands)
+    return "\n".join(text for _, text in parts(commands, keep_s, reads_only=reads_only))
+
+
+def parts(commands: Iterable[str], keep_s: int = 0, *, reads_only: bool = False) -> list[tuple[str, str]]:
+    """The same in parts: each with the name of its file, "" where it is of none."""
+    commands = [f"commands/{command}" for command in commands]
+    texts: dict[str, str] = {}
+    for name in commands if reads_only else ["lib/fencing", *commands]:
+        _resolve(name, texts, [])
+    found = [("", f"local {name} = {lua_table(value)}") for name, value in _tables(keep_s).items()]
+    found += [(name, text) for name, text in texts.items() if name not in commands]
+    found.append(("", "local COMMANDS = {}"))
+    for name in commands:
+        command = name.partition("/")[2]
+        found.append(("", f"function COMMANDS.{command}(KEYS, ARGV)\nPREFIX = ARGV[1]"))
+        found += [(name, texts[name]), ("", f"end\n{_registration(command, reads_only=reads_only)}")]
+    return found
+
+
+def _resolve(name: str, texts: dict[str, str], above: list[str]) -> None:
+    """Add a file to `texts`, behind all that it includes."""
+    if name in above:
+        raise IncludeError(" includes ".join([*above, name]))
+    if name in texts:
+        return
+    text = (resources.files(__package__) / "lua" / f"{name}.lua").read_text()
+    for included in _INCLUDE.findall(text):
+        _resolve(included, texts, [*above, name])
+    texts[name] = text
+
+
+def _registration(command: str, *, reads_only: bool) -> str:
+    if reads_only:
+        of = f"function_name='{NAME}_{command}', callback=COMMANDS.{command}, flags={{'no-writes'}}"
+        return f"redis.register_function{{{of}}}"
+    return (
+        f"redis.register_function('{NAME}_{command}', COMMANDS.{command})\n"
+        f"redis.register_function('{NAME}_fenced_{command}', fenced(COMMANDS.{command}))"
+    )
+
+
+def _tables(keep_s: int) -> dict[str, object]:
+    return {
+        "KEY": PREFIXES,
+        **lua_tables(),
+        "MATRIX": MATRIX,
+        "EVIDENCE": EVIDENCE,
+        "PRESUMPTION": PRESUMPTIONS,
+        "SETTLED": SETTLED,
+        "LOG_GAMMA": math.log(GAMMA),
+        "TOTAL": {name: n for n, name in enumerate(TOTALS)},
+        "BUCKETS": BUCKETS,
+        "KEEP_S": keep_s,
+        "LET_GO": LET_GO,
+        "NORMAL": Priority.NORMAL,
+        "PRIORITIES": list(Priority),
+        "RUN_MARK": RUN_MARK,
+        "NOBODY": NOBODY,
+        "MOST_QUEUES": MOST_QUEUES,
+    }
+
+
+def lua_table(value: object) -> str:
+    """A Python value of dicts, sets and strings as a Lua literal."""
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"[{lua_table(k)}]={lua_table(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "{" + ",".join(map(lua_table, value)) + "}"
+    if isinstance(value, set | frozenset):
+        return "{" + ",".join(f"[{lua_table(item)}]=true" for item in sorted(value)) + "}"
+    return json.dumps(value)

@@ -1,0 +1,199 @@
+"""Calls of a library's functions: sent at once, answered later."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+from redis.exceptions import ConnectionError, MovedError, ResponseError, TimeoutError  # noqa: A004 (redis-py's own names)
+
+from jobtracker.connection.client import RedisClient, give_back, is_away
+from jobtracker.connection.cluster import ClusterClient
+
+T = TypeVar("T")
+
+Args = Sequence[str | int | float]
+Call = tuple[str, Args]
+"""A key and the further arguments of a command."""
+Calls = Sequence[Call]
+
+
+class Loadable(Protocol):
+    """Functions that can be loaded into a server and called there."""
+
+    name: str
+
+    def load(self, client: RedisClient) -> None:
+        """Load them; nothing happens where they are there."""
+
+    def begin(self, client: RedisClient, command: str, calls: Calls) -> "PendingCalls":
+        """Send calls of a command, and leave their answers for later."""
+
+
+class FencedError(ResponseError):
+    """Another leader has taken over: what this one has decided meanwhile must not be carried out."""
+
+
+class PendingCalls:
+    """Calls that are under way. They hold a connection until their answers are read.
+
+    A caller that has something else to do meanwhile does not wait for them: a publisher's own message is on its way
+    while the record of the job is. The connection itself is spoken to (redis-py's `Connection`), for `Redis` sends
+    and waits in one step, and spends more time on the way there than the server on the command.
+    """
+
+    def __init__(self, library: Loadable, client: RedisClient, command: str, calls: Calls) -> None:
+        self._library = library
+        self._client = client
+        self._command = command
+        self._calls = calls
+        self._pool = client.connection_pool
+        self._connection = self._pool.get_connection()
+        try:
+            self._connection.send_packed_command(_commands(f"{library.name}_{command}", calls))
+        except BaseException:
+            self._give_back(broken=True)
+            raise
+
+    def answers(self, *, decoded: bool = True) -> list[Any]:
+        """The answers, in order; to be asked for once.
+
+        Args:
+            decoded: Their strings as texts; else as bytes.
+
+        Raises:
+            redis.exceptions.RedisError: The first error there was. The calls behind it were made all the same.
+        """
+        answers = self.each(decoded=decoded)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def each(self, *, decoded: bool = True) -> list[Any]:
+        """What became of each call, in order, its error where it failed; to be asked for once.
+
+        Raises:
+            redis.exceptions.RedisError: The server does not answer.
+        """
+        answers: list[Any] = []
+        failed: list[int] = []
+        try:
+            for n in range(len(self._calls)):
+                try:
+                    answers.append(self._connection.read_response(disable_decoding=not decoded))
+                except ResponseError as error:
+                    answers.append(error)
+                    failed.append(n)
+        except BaseException:
+            self.abandon()
+            raise
+        # A server that has become a replica stays one: its successor is found by connecting anew.
+        self._give_back(broken=any(is_away(answers[n]) for n in failed))
+        for n in failed:
+            if "Function not found" in str(answers[n]):
+                self._library.load(self._client)
+                try:
+                    again = self._library.begin(self._client, self._command, [self._calls[n]])
+                    [answers[n]] = again.answers(decoded=decoded)
+                except ResponseError as error:
+                    answers[n] = error
+            elif str(answers[n]).startswith("FENCED "):
+                answers[n] = FencedError(str(answers[n]))
+        return answers
+
+    def abandon(self) -> None:
+        """Ask for no answers any more."""
+        self._give_back(broken=True)  # an answer that nobody reads would be taken for the next call's
+
+    def _give_back(self, *, broken: bool = False) -> None:
+        if broken:
+            self._connection.disconnect()
+            self._pool.release(self._connection)
+        else:
+            give_back(self._connection, self._pool)
+
+
+class ClusterCalls(PendingCalls):
+    """Calls that are under way at the nodes of a cluster, to each those that concern its keys.
+
+    A node that does not have a key any more says who does: those calls were not made, and are made there. Where a
+    node does not answer nobody knows, and its caller is told; the next call finds out who has taken over from it.
+    """
+
+    def __init__(self, library: Loadable, client: ClusterClient, command: str, calls: Calls) -> None:
+        self._library = library
+        self._client: ClusterClient = client
+        self._command = command
+        self._calls = calls
+        numbers: dict[Any, list[int]] = {}
+        for n, (key, _) in enumerate(calls):
+            numbers.setdefault(client.server_of(key), []).append(n)
+        self._pending: list[tuple[list[int], PendingCalls]] = []
+        try:
+            for server, own in numbers.items():
+                self._pending.append((own, PendingCalls(library, server, command, [calls[n] for n in own])))
+        except BaseException as error:
+            self._note(error)
+            self.abandon()
+            raise
+
+    def each(self, *, decoded: bool = True) -> list[Any]:  # noqa: D102 (as PendingCalls)
+        answers = self._once(decoded)
+        moved = [n for n, answer in enumerate(answers) if isinstance(answer, MovedError)]
+        if moved:
+            self._client.look_anew()
+            found = ClusterCalls(self._library, self._client, self._command, [self._calls[n] for n in moved])
+            for n, answer in zip(moved, found._once(decoded), strict=True):  # not followed for ever
+                answers[n] = answer
+        return answers
+
+    def _once(self, decoded: bool) -> list[Any]:
+        answers: list[Any] = [None] * len(self._calls)
+        failure: Exception | None = None
+        while self._pending:
+            own, pending = self._pending.pop()
+            try:
+                for n, answer in zip(own, pending.each(decoded=decoded), strict=True):
+                    answers[n] = answer
+            except (ConnectionError, TimeoutError) as error:
+                self._note(error)
+                failure = error
+            except BaseException:
+                self.abandon()
+                raise
+        if failure is not None:
+            raise failure
+        return answers
+
+    def abandon(self) -> None:  # noqa: D102 (likewise)
+        while self._pending:
+            self._pending.pop()[1].abandon()
+
+    def _note(self, error: BaseException) -> None:
+        if isinstance(error, ConnectionError | TimeoutError):
+            self._client.look_anew()
+
+
+def _commands(function: str, calls: Calls) -> list[bytes]:
+    """The calls as the server reads them (https://redis.io/docs/latest/develop/reference/protocol-spec/).
+
+    redis-py's own way of doing that takes several times as long.
+    """
+    head = f"\r\n$5\r\nFCALL\r\n${len(function)}\r\n{function}\r\n$1\r\n1\r\n"
+    sent = []
+    for key, args in calls:
+        texts = [key, *[arg if arg.__class__ is str else str(arg) for arg in args]]
+        text = "".join([f"${len(each)}\r\n{each}\r\n" for each in texts])
+        if not text.isascii():
+            values = [each.encode(errors="replace") for each in texts]
+            sent += [f"*{len(texts) + 3}{head}".encode(), *(b"$%d\r\n%s\r\n" % (len(v), v) for v in values)]
+        else:
+            sent.append(f"*{len(texts) + 3}{head}{text}".encode())
+    return [b"".join(sent)]
+
+
+def batched(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """The items in lists of at most so many."""
+    left = iter(items)
+    while some := list(islice(left, most)):
+        yield some
