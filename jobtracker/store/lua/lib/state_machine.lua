@@ -130,41 +130,48 @@ local function update_executions(rec, report, is_next, corrected)
   if event == 'replace' and rec.execution then retire_execution(rec, now, true) end -- it goes on as another
 end
 
--- Applies a report to a loaded record, which is to be saved then. Its pairs are written if its event is applied as it came;
--- where it comes to another event, the report says that from then on. Returns the outcome.
+-- The report that a job was called off, in the place of one that something else happened.
+local function as_cancelled(report, pairs_given, execution)
+  return { event = 'cancelled', at = report.at, run = report.run, attempt = report.attempt, pairs = pairs_given,
+    execution = execution }
+end
+
+-- Applies a report to a loaded record, which is to be saved then. Its pairs are written if its event is applied as it came.
+-- Returns the outcome, and the event that was really applied.
 local function apply_event(rec, report)
   local event, now, run, attempt = report.event, report.at, report.run, report.attempt
-  if run and run < rec.run then return 'stale' end
-  if run == rec.run and attempt and attempt < rec.attempt then return 'stale' end
+  if run and run < rec.run then return 'stale', event end
+  if run == rec.run and attempt and attempt < rec.attempt then return 'stale', event end
   local unsent = rec.run == 0 or event == 'unenqueue'
-  if unsent and run and run > 0 and run <= rec.voided_run then return 'stale' end
-  if event == 'enqueue' and rec.run > 0 then return 'illegal' end
+  if unsent and run and run > 0 and run <= rec.voided_run then return 'stale', event end
+  if event == 'enqueue' and rec.run > 0 then return 'illegal', event end
   local sends = event == 'enqueue' or NEW_RUN[event]
-  if sends and redis.call('SISMEMBER', key('trash'), rec.id) == 1 then return 'deleted' end
-  if event == 'unenqueue' and (run ~= rec.run or run ~= rec.voided_run + 1) then return 'stale' end
-  if event == 'reopen' and not follows_from_sub_jobs(rec) then return 'illegal' end
-  if event == 'relaunch' and rec.run == 0 then return 'illegal' end
-  if event == 'await' and (rec.run == 0 or rec.status == 'pending' and rec.queued) then return 'illegal' end
-  if event == 'start' and rec.presumed == 'quarantine' then return 'refused' end
-  if (event == 'start' or event == 'relaunch') and rec.cancel then
-    event = 'cancelled'
-    report.event, report.pairs, report.execution = event, nil, nil
+  if sends and redis.call('SISMEMBER', key('trash'), rec.id) == 1 then return 'deleted', event end
+  if event == 'unenqueue' and (run ~= rec.run or run ~= rec.voided_run + 1) then return 'stale', event end
+  if event == 'reopen' and not follows_from_sub_jobs(rec) then return 'illegal', event end
+  if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
+  if event == 'await' and (rec.run == 0 or rec.status == 'pending' and rec.queued) then return 'illegal', event end
+  if event == 'start' and rec.presumed == 'quarantine' then return 'refused', event end
+  if rec.cancel then
+    if event == 'start' or event == 'relaunch' then report, event = as_cancelled(report), 'cancelled'
+    elseif event == 'cancelled' and report.pairs then
+      report = as_cancelled(report, without_reason(report.pairs), report.execution)
+    end
   end
-  if event == 'cancelled' and rec.cancel and report.pairs then report.pairs = without_reason(report.pairs) end
   local execution = report.execution
   local is_overtaken = execution and rec.executing and execution ~= rec.execution
-  if is_overtaken and GIVEN_UP[event] then return 'stale' end -- another one runs
+  if is_overtaken and GIVEN_UP[event] then return 'stale', event end -- another one runs
   local before = rec.status
   if event == 'cancelled' and rec.presumed and before == 'cancelled' then -- as was presumed
     rec.presumed = nil
-    return 'duplicate'
+    return 'duplicate', event
   end
   local from = before
   if rec.presumed and EVIDENCE[event] then from = 'running' end
   local is_late_end = (event == 'complete' or event == 'fail') and is_overtaken_by_cancel(rec, now, run)
   if is_late_end then from = 'running' end
   local to = MATRIX[event][from]
-  if not MATRIX[event][to] then return to or 'illegal' end -- not a status, so the outcome that says why not
+  if not MATRIX[event][to] then return to or 'illegal', event end -- not a status, so the outcome that says why not
   if event == 'cancel' and from == 'running' and (rec.run == 0 or is_idle_parent(rec)) then to = 'cancelled' end
   local corrected = is_late_end or rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
   if corrected then
@@ -191,5 +198,5 @@ local function apply_event(rec, report)
   local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
   if moved and concerns then await_notification(rec.id, now) end
   if moved and rec.parent and SETTLED[before] then rec.reopen_count = rec.reopen_count + 1 end
-  return 'applied'
+  return 'applied', event
 end

@@ -4,31 +4,26 @@
 --- @include lib/record
 --- @include lib/state_machine
 
--- A call is what commands/transition.lua is given: id, event, at (ms), run, attempt, lease, reporter (the execution that
--- reports, as far as it is known), sent (ms) and sent_text (as it was given), pairs of the record, pairs of the data.
-local function call_of(args)
-  local first_of_data = 11 + 2 * tonumber(args[10])
-  return { id = args[2], event = args[3], at = tonumber(args[4]), run = tonumber(args[5]), attempt = tonumber(args[6]),
-    lease = args[7], reporter = args[8], sent = tonumber(args[9]), sent_text = args[9],
-    pairs = { unpack(args, 11, first_of_data - 1) }, data = { unpack(args, first_of_data) } }
-end
-
-local function report_of(call, pairs_given, execution)
-  return { event = call.event, at = call.at, run = call.run, attempt = call.attempt, pairs = pairs_given, execution = execution }
+-- The report in the arguments of commands/transition.lua (history says what a report has), with the lease that must still hold
+-- the job, when its message was sent (ms; `sent_text` as it was given), and where among the arguments the data begins.
+local function report_in(args)
+  local first_of_data = 11 + 2 * args[10]
+  return { event = args[3], at = tonumber(args[4]), run = tonumber(args[5]), attempt = tonumber(args[6]), execution = nil,
+    pairs = { unpack(args, 11, first_of_data - 1) }, sent = tonumber(args[9]), sent_text = args[9], data_at = first_of_data }
 end
 
 -- A start of a message under the job's own id. One that the record does not know of, or does not count as this run's, begins a
 -- new run where the job has settled; where it waits, it is this run's, and the other one is still to come; where it runs, both
 -- do. Returns whether Celery alone would run it: no other run of ours has taken its place.
-local function meet_own_message(rec, call)
-  local sent = call.sent
+local function meet_own_message(rec, report)
+  local sent = report.sent
   local may_be_repeated = is_sent_by_job(rec) and not (sent and is_also_sent(rec, sent))
   local is_another_one = not may_be_repeated and sent and is_another_message(rec, sent) or false
-  local is_unknown = not may_be_repeated and call.sent_text == 'new' and call.attempt == 0 and has_own_id(rec) and rec.execution
-    and not rec.presumed and call.at > (rec.finished or 0)
+  local is_unknown = not may_be_repeated and report.sent_text == 'new' and report.attempt == 0 and has_own_id(rec)
+    and rec.execution and not rec.presumed and report.at > (rec.finished or 0)
   if is_another_one then forget_sent(rec, sent) end
   if SETTLED[rec.status] and (is_another_one or is_unknown) then
-    apply_event(rec, { event = 'send_again', at = call.at, pairs = { 'queued', sent or call.at } })
+    apply_event(rec, { event = 'send_again', at = report.at, pairs = { 'queued', sent or report.at } })
     redis.call('HDEL', key('data', rec.id), 'payload', 'args', 'arguments_repr') -- of the run before
   elseif is_another_one and has_own_id(rec) and not rec.execution then
     note_sent(rec, rec.queued)
@@ -39,44 +34,44 @@ end
 
 -- Arguments take the place of what is stored of them; not where the same ones are masked already.
 local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
-local function write_data(id, data, is_masked)
-  local bulk = key('data', id)
-  for i = 1, #data, 2 do
-    local name = data[i]
+local function write_data(id, args, first_of_data, is_masked)
+  for i = first_of_data, #args, 2 do
+    local name, bulk = args[i], key('data', id)
     if not ARGUMENTS[name] or (not is_masked and redis.call('HEXISTS', bulk, name) == 1) then
-      redis.call('HSET', bulk, name, data[i + 1])
+      redis.call('HSET', bulk, name, args[i + 1])
     end
   end
 end
 
 -- A start that does not count: its task runs all the same, or was not begun. Returns whether it runs as a message of its own.
-local function note_uncounted_start(rec, call, outcome, execution, is_late_message)
-  local run, pairs_given = call.run, call.pairs
+local function note_uncounted_start(rec, report, outcome, is_late_message)
+  local run, pairs_given, execution = report.run, report.pairs, report.execution
   local is_late = is_late_message and outcome == 'stale' and run < rec.run
   local is_of_another_run = run and (run < rec.run or run > 0 and run <= rec.voided_run)
-  local runs_all_the_same = is_late or is_overtaken_by_cancel(rec, call.at, run)
+  local runs_all_the_same = is_late or is_overtaken_by_cancel(rec, report.at, run)
   if outcome == 'refused' or (is_of_another_run or rec.status == 'cancelled') and not runs_all_the_same then
     pairs_given[#pairs_given + 1], pairs_given[#pairs_given + 2] = 'refused', true -- as the task's process has it
   elseif execution then
-    begin_uncounted(rec, execution, call.at, value_in(pairs_given, 'worker') or '')
+    begin_uncounted(rec, execution, report.at, value_in(pairs_given, 'worker') or '')
   end
-  append_history(rec, report_of(call, pairs_given))
+  append_history(rec, report)
   return is_late
 end
 
 -- An end that does not count goes into the history once.
-local function note_uncounted_end(rec, call, outcome, execution)
-  local worker = end_uncounted(rec, call.event, outcome, execution, call.at)
+local function note_uncounted_end(rec, report, outcome, args)
+  local execution = report.execution
+  local worker = end_uncounted(rec, report.event, outcome, execution, report.at)
   if not worker then return end
   local said = { 'worker', worker, 'began', began_ms(execution) }
-  local result = value_in(call.data, 'result')
+  local result = value_in({ unpack(args, report.data_at) }, 'result')
   if result then
     local counted = redis.call('HGET', key('data', rec.id), 'result')
     said[5], said[6] = 'result', result:sub(1, 200):gsub('[\128-\255]*$', '')
     said[7], said[8] = 'same', counted == result
   end
-  said[#said + 1], said[#said + 2] = 'reason', value_in(call.pairs, 'reason')
-  append_history(rec, report_of(call, said))
+  said[#said + 1], said[#said + 2] = 'reason', value_in(report.pairs, 'reason')
+  append_history(rec, { event = report.event, at = report.at, run = report.run, attempt = report.attempt, pairs = said })
 end
 
 -- Whether others wait for the end of a job that runs; `above` is its parent's record, by places. A parent is what somebody
@@ -89,44 +84,40 @@ local function is_waited_for(rec, above)
   return above[PLACE.callback_mode] ~= 'own' or (above[PLACE.subs] or 0) - ended <= AT_THE_SAME_TIME
 end
 
--- Whether a record says already that these arguments are masked.
-local function is_masked_alike(rec, pairs_given)
-  local masked = value_in(pairs_given, 'masked')
-  return masked ~= nil and masked == rec.masked
-end
-
 -- `args` are those of commands/transition.lua. Returns its answer; then the record if the event was applied, the status before,
 -- and whether the parent does not know yet that a sub-job runs.
 local function transition(args)
-  local call = call_of(args)
-  local event, now, sent, lease = call.event, call.at, call.sent, call.lease
-  local is_start = event == 'start'
-  local rec = load_record(call.id)
-  if not rec then return missing_outcome(call.id) .. ' - - 0 0 0 0 0 0 0' end
-  local before, is_masked, outcome = rec.status, is_masked_alike(rec, call.pairs), 'stale'
-  local execution, reported_run, is_late_message = reporting_execution(rec, call.reporter), call.run, false
-  local by_task_id = call.sent_text ~= ''
-  if is_start and call.run == 1 and by_task_id and not (execution and is_start_known(rec, execution)) then
-    is_late_message = meet_own_message(rec, call)
+  local id, lease = args[2], args[7]
+  local rec = load_record(id)
+  if not rec then return missing_outcome(id) .. ' - - 0 0 0 0 0 0 0' end
+  local report = report_in(args)
+  local event, now, sent, masked = report.event, report.at, report.sent, rec.masked
+  local is_start, before, outcome = event == 'start', rec.status, 'stale'
+  local reported_run, is_late_message, by_task_id = report.run, false, report.sent_text ~= ''
+  local is_masked = masked and value_in(report.pairs, 'masked') == masked
+  local execution = reporting_execution(rec, args[8])
+  report.execution = execution
+  if is_start and reported_run == 1 and by_task_id and not (execution and is_start_known(rec, execution)) then
+    is_late_message = meet_own_message(rec, report)
   end
-  call.run = resolve_run(rec, call.run, sent, by_task_id)
+  local run = resolve_run(rec, reported_run, sent, by_task_id)
+  report.run = run
   if is_start and execution and is_start_known(rec, execution) then
     outcome = 'duplicate'
-  elseif is_start and execution and is_overtaken_by_cancel(rec, now, call.run) then
+  elseif is_start and execution and is_overtaken_by_cancel(rec, now, run) then
     outcome = 'stale' -- it was reported late: its task runs
   elseif lease == '' or lease == NOBODY and not rec.lease or lease == rec.lease and not SETTLED[rec.status] then
-    local report = report_of(call, call.pairs, execution)
-    outcome = apply_event(rec, report)
-    if outcome == 'applied' and report.event == event then write_data(rec.id, call.data, is_masked) end
+    local applied
+    outcome, applied = apply_event(rec, report)
+    if outcome == 'applied' and applied == event then write_data(id, args, report.data_at, is_masked) end
   end
   if is_start and outcome == 'applied' and rec.subs > 0 and sent and sent > now then note_sent(rec, sent) end
   if is_start and (outcome == 'stale' or outcome == 'refused') then
-    is_late_message = note_uncounted_start(rec, call, outcome, execution, is_late_message)
-  elseif outcome == 'stale' and event == 'retry' and call.run == rec.run and execution
-    and is_overtaken_by_next(rec, execution) then
-    append_history(rec, report_of(call, call.pairs), false) -- the next attempt has begun before this was reported
+    is_late_message = note_uncounted_start(rec, report, outcome, is_late_message)
+  elseif outcome == 'stale' and event == 'retry' and run == rec.run and execution and is_overtaken_by_next(rec, execution) then
+    append_history(rec, report, false) -- the next attempt has begun before this was reported
   elseif outcome ~= 'applied' and execution then
-    note_uncounted_end(rec, call, outcome, execution)
+    note_uncounted_end(rec, report, outcome, args)
   end
   save_record(rec)
   local begins = (is_start or event == 'sub_start') and rec.status == 'running' and rec.run > 0
