@@ -2,10 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
 
 from jobtracker.core.clock import now_ms
-from jobtracker.core.lifecycle import Status, member_or
 
 RUN_MARK = "~"
 """Stands between a job's id and its run in the task ids of later runs."""
@@ -23,34 +21,15 @@ def task_id_of(job_id: str, run: int) -> str:
     return job_id if run <= 1 else f"{job_id}{RUN_MARK}{run}"
 
 
-def task_id_in(record: Mapping[str, str]) -> str:
-    """The Celery task id of a job's current run. Where Celery code has sent the job's own id again, it is that."""
-    run = int(record.get("run") or 0)
-    return record["id"] if record.get("reused") == str(run) else task_id_of(record["id"], run)
-
-
 def job_and_run_of(task_id: str) -> tuple[str, int]:
-    """The job and the run that a Celery task id belongs to; of the job's own id the first run (`task_id_in`)."""
+    """The job and the run that a Celery task id belongs to.
+
+    The job's own id is that of the first run, and of runs that Celery code sent again under it (`JobRecord.task_id`).
+    """
     job_id, mark, run = task_id.rpartition(RUN_MARK)
     if mark and job_id and _LATER_RUN.fullmatch(run) and run != "1":
         return job_id, int(run)
     return task_id, 1
-
-
-def name_of(record: Mapping[str, str]) -> str:
-    """The name of a record, for people."""
-    return record.get("name") or record.get("type") or record["id"]
-
-
-def task_of(record: Mapping[str, str]) -> str:
-    """The name of the Celery task of a record."""
-    return record.get("task", record.get("type", ""))
-
-
-def status_of(record: Mapping[str, str]) -> Status:
-    """The status of a record; of one that a newer release has introduced, what is nearest."""
-    nearest = Status.FAILED if record.get("finished") else Status.RUNNING if record.get("started") else Status.PENDING
-    return member_or(Status, record["status"], nearest)
 
 
 def new_execution(incarnation: str) -> str:

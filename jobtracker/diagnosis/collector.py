@@ -41,7 +41,7 @@ class Collector:
         jobs = list(jobs)
         wanted = _wanted(jobs)
         found = self.look_at_broker(jobs)
-        self._look_at_workers(found, [job for job in jobs if job.is_executing and job.record.get("lease")])
+        self._look_at_workers(found, [job for job in jobs if job.is_executing and job.record.lease])
         if found.broker is not None and self._needs_workers(found, wanted):
             self.ask_workers(found, jobs, fresh=fresh)
         return found
@@ -58,7 +58,7 @@ class Collector:
         live = {worker.incarnation: worker for worker in leases.live()} if open_jobs else {}
         # The time is asked after the leases: a lease that is not among them ended before it.
         found = Observations(self.tracking.queries.server_ms(), live)
-        lost = {job.record["lease"] for job in open_jobs if job.record.get("lease")} - found.leases.keys()
+        lost = {job.record.lease for job in open_jobs if job.record.lease} - found.leases.keys()
         found.lease_ends_ms = leases.ends_ms(lost)
         found.last_lost_ms = leases.last_lost_ms() if open_jobs else None
         if wanted := _wanted(open_jobs):
@@ -97,11 +97,11 @@ class Collector:
 
     def _look_at_workers(self, found: Observations, running: Iterable[Job]) -> None:
         """Look which workers of running jobs are silent, and what follows for the jobs of those that are lost."""
-        workers = {job.record["lease"] for job in running}
+        workers = {job.record.lease for job in running if job.record.lease}
         silent_ms = self.tracking.leases.silent_ms(workers & found.leases.keys())
         late_ms = _LATE_RENEWALS * self.tracking.settings.lease_renew_s * 1000
         found.silent_ms = {worker: ms for worker, ms in silent_ms.items() if ms > late_ms}
-        lost = [job for job in running if job.record["lease"] not in found.leases]
+        lost = [job for job in running if job.record.lease not in found.leases]
         found.fates = {job.id: self.tracking.lost_executions.outlook(job.record) for job in lost}
 
     @staticmethod

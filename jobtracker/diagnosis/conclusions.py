@@ -31,15 +31,15 @@ class Conclusion:
 
 def end_of(job: Job, subs: Sequence[SubJobState]) -> str:
     """How a settled job ended, and which of its sub-jobs did not complete."""
-    began_ms, finished_ms = job.began_ms, job.ms("finished")
+    began_ms, finished_ms = job.began_ms, job.record.finished
     at = f"{moment(finished_ms):%Y-%m-%d %H:%M:%S} UTC" if finished_ms else "at an unknown time"
     verb = {Status.COMPLETED: "completed", Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}[job.status]
     took = f", {_span(finished_ms - began_ms)} after it began" if began_ms and finished_ms else ", before it began"
-    reason = f": {job.record['reason']}" if job.record.get("reason") else ""
+    reason = f": {job.record.reason}" if job.record.reason else ""
     text = _sentence(f"It {verb} at {at}{took}{reason}")
     if subs and job.status is not Status.COMPLETED and not reason:
         text += f" Of its sub-jobs these did not complete{listed(subs)}."
-    if job.record.get("presumed") == Event.LOSE:
+    if job.record.presumed == Event.LOSE:
         text += " That is presumed; its worker's own report would correct it."
     return text
 
@@ -58,11 +58,11 @@ def listed(subs: Sequence[SubJobState]) -> str:
 
 def progress_of(job: Job) -> str:
     """How far a job is: "; 25% are done, a note", or nothing."""
-    total = float(job.record.get("total") or 0)
+    total = job.record.progress_total or 0
     if not total:
         return ""
-    note = f", {job.record['note']}" if job.record.get("note") else ""
-    return f"; {min(float(job.record.get('done') or 0) / total, 1):.0%} are done{note}"
+    note = f", {job.record.progress_message}" if job.record.progress_message else ""
+    return f"; {min((job.record.progress_done or 0) / total, 1):.0%} are done{note}"
 
 
 def time_in_words(ms: int | None, found: Observations) -> str:

@@ -5,10 +5,9 @@ time limit. What can't be found out is said, and is no error.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from jobtracker.core.clock import from_ms, now_ms
-from jobtracker.core.job import name_of
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.diagnosis.collector import Collector
 from jobtracker.diagnosis.conclusions import Conclusion
@@ -21,6 +20,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.schemas.explanation import Code, Estimate, Explanation, SubJobState
 from jobtracker.schemas.stats import Performance
 from jobtracker.store.reader import HOUR_MS
+from jobtracker.store.schema import JobRecord
 
 _NAMED = 10
 """Sub-jobs that are named."""
@@ -68,7 +68,7 @@ class Explainer:
         found = self.collector.collect([job, *subs], fresh=fresh)
         states = [self._state(sub, found) for sub in subs]
         conclusion = self._conclusion(job, found, states)
-        not_before_ms = job.ms("eta")
+        not_before_ms = job.record.eta
         return Explanation(
             job_id=job_id,
             status=job.status,
@@ -81,12 +81,12 @@ class Explainer:
             **vars(conclusion),
         )
 
-    def _job(self, record: Mapping[str, str]) -> Job:
+    def _job(self, record: JobRecord) -> Job:
         default = self.tracking.registry.queue_of(record, self.tracking.app.conf.task_default_queue)
         return Job(record, default)
 
-    def _subs_that_matter(self, job: Job) -> list[dict[str, str]]:
-        if not job.record.get("subs") or job.status is Status.COMPLETED:
+    def _subs_that_matter(self, job: Job) -> list[JobRecord]:
+        if not job.record.subs or job.status is Status.COMPLETED:
             return []
         statuses = {Status.FAILED, Status.CANCELLED} if job.is_settled else set(Status) - SETTLED
         return self.tracking.queries.some_subs(job.id, statuses, _NAMED)
@@ -103,7 +103,7 @@ class Explainer:
             advice = resending_of(self.tracking.relauncher, record, data).advice(conclusion.code, by_itself=by_itself)
             conclusion.summary += f" {advice}"
         elif conclusion.code is Code.BEING_SENT and not self.tracking.relauncher.resends:
-            since_ms = max(job.ms("queued") or 0, job.ms("entered") or 0)
+            since_ms = max(job.record.queued or 0, job.record.status_changed_at or 0)
             if found.now_ms - since_ms > self.tracking.settings.lease_lost_s * 1000:
                 conclusion.code = Code.UNKNOWN
                 conclusion.summary = (
@@ -114,27 +114,27 @@ class Explainer:
 
     def _state(self, sub: Job, found: Observations) -> SubJobState:
         conclusion = self._conclusion(sub, found)
-        name = name_of(sub.record)
+        name = sub.record.title
         return SubJobState(id=sub.id, name=name, status=sub.status, code=conclusion.code, summary=conclusion.summary)
 
     # -- when it may be done ----------------------------------------------------------------------------------------
 
     def _estimate(self, job: Job, conclusion: Conclusion, found: Observations) -> Estimate | None:
         """By the run times of its type; of a job without sub-jobs only, for those of parents contain theirs."""
-        if job.is_settled or job.record.get("subs"):
+        if job.is_settled or job.record.subs:
             return None
         match conclusion.code:
             case Code.RUNNING if began_ms := job.began_ms:
                 return self._finish(job, began_ms, found.now_ms)
             case Code.QUEUED:
                 return self._finish_of_queued(job, found)
-            case Code.WAITING_FOR_ETA if eta_ms := job.ms("eta"):
-                return self._finish_of_waiting(eta_ms, self._performance([job.record["type"]])[job.record["type"]])
+            case Code.WAITING_FOR_ETA if eta_ms := job.record.eta:
+                return self._finish_of_waiting(eta_ms, self._performance([job.record.type])[job.record.type])
         return None
 
     def _finish(self, job: Job, began_ms: int, now: int) -> Estimate | None:
         """Of one that runs: by the median, or now where that is over. None where p95 is over too."""
-        figures = self._performance([job.record["type"]])[job.record["type"]]
+        figures = self._performance([job.record.type])[job.record.type]
         times = [figures.run.p50_s, figures.run.p95_s]
         if figures.count < _FEWEST or None in times:
             return None
@@ -154,14 +154,14 @@ class Explainer:
         if waiting is None or waiting.tasks_ahead is None or not slots or len(waiting.tasks_ahead) > _MOST_TYPES:
             return None
         types = {task: self._type_of(task) for task in waiting.tasks_ahead}
-        figures = self._performance([job.record["type"], *types.values()])
+        figures = self._performance([job.record.type, *types.values()])
         ahead_s = 0.0
         for task, number in waiting.tasks_ahead.items():
             run = figures[types[task]].run.mean_s
             if run is None or figures[types[task]].count < _FEWEST:
                 return None
             ahead_s += number * run
-        return self._finish_of_waiting(found.now_ms + int(ahead_s * 1000 / slots), figures[job.record["type"]])
+        return self._finish_of_waiting(found.now_ms + int(ahead_s * 1000 / slots), figures[job.record.type])
 
     @staticmethod
     def _finish_of_waiting(start_ms: int, figures: Performance) -> Estimate | None:
@@ -181,7 +181,7 @@ class Explainer:
 
 def _is_given_back(job: Job, conclusion: Conclusion) -> bool:
     """Whether the reaper gives the message of a lost execution back, as `requeueing.AbandonedMessages` does."""
-    if not job.has_begun or job.status is not Status.PENDING or not job.record.get("execution"):
+    if not job.has_begun or job.status is not Status.PENDING or not job.record.execution:
         return False
     taken_at, began_ms = conclusion.message.taken_at if conclusion.message else None, job.attempt_began_ms
     return taken_at is not None and began_ms is not None and taken_at.timestamp() * 1000 <= began_ms

@@ -34,13 +34,13 @@ def conclude_by_message(job: Job, found: Observations) -> Conclusion:
     else:
         conclusion = _found(job, found, found.broker, found.broker.queues.get(job.queue) or Queue())
         _add_queue(conclusion, job, found, found.broker.queues.get(job.queue))
-    not_before_ms = job.ms("eta")
+    not_before_ms = job.record.eta
     place = conclusion.message.where if conclusion.message else Location.UNKNOWN
     if not_before_ms and not_before_ms > found.now_ms and place is not Location.NOWHERE:
         when = time_in_words(not_before_ms, found)
         if job.status is Status.RETRYING:
-            why = f" ({job.record['reason']})" if job.record.get("reason") else ""
-            attempt = int(job.record.get("attempt") or 0)
+            why = f" ({job.record.reason})" if job.record.reason else ""
+            attempt = job.record.attempt
             conclusion.code = Code.WAITING_FOR_RETRY
             conclusion.summary = f"Attempt {attempt + 1} did not succeed{why}; the next one is due {when}."
         else:
@@ -54,7 +54,7 @@ def conclude_by_message(job: Job, found: Observations) -> Conclusion:
 def _unsent(job: Job, found: Observations) -> Conclusion:
     consumers = found.consumers_of(job.queue)
     whom = "the next of its workers that is free" if consumers else "a worker, of which none lives that consumes it"
-    started = time_in_words(job.ms("queued"), found)
+    started = time_in_words(job.record.queued, found)
     sentence = (
         f"It is one of more than {AT_ONCE} jobs that were started together {started}: {whom}, "
         f"sends it to queue {job.queue!r}, or the reaper does after a while."
@@ -89,7 +89,7 @@ def _not_found(job: Job, found: Observations, broker: Sightings, queue: Queue) -
     if broker.shows_taken and not queue.is_whole:
         place = MessageLocation(where=Location.QUEUE, further_back_than=queue.looked_at)
         return _in_queue(job, found, queue, place, f"behind {queue.looked_at} others of {queue.messages}")
-    eta_ms = job.ms("eta")
+    eta_ms = job.record.eta
     if broker.visibility_timeout_s is None and eta_ms and eta_ms > found.now_ms:  # RabbitMQ's own delay, or a worker
         return Conclusion(Code.WAITING_FOR_ETA, "", message=MessageLocation(where=Location.UNKNOWN))
     if broker.visibility_timeout_s is None and queue.messages:
@@ -169,10 +169,10 @@ def _taken(found: Observations, taken_ms: int) -> Conclusion:
 
 def _nowhere(job: Job, found: Observations) -> Conclusion:
     place = MessageLocation(where=Location.NOWHERE)
-    sent_ms = max(job.ms("queued") or 0, job.ms("entered") or 0)
+    sent_ms = max(job.record.queued or 0, job.record.status_changed_at or 0)
     if job.task_id in found.unconfirmed or found.now_ms - sent_ms < _NEW_MS:
         return Conclusion(Code.BEING_SENT, "Its message is about to be sent, or has just been.", message=place)
-    told = f" ({job.record['reason']})" if job.record.get("reason") else ""
+    told = f" ({job.record.reason})" if job.record.reason else ""
     sentence = f"Its message is neither in queue {job.queue!r} nor with a worker{told}: nobody will run it."
     return Conclusion(Code.MESSAGE_MISSING, sentence, message=place)
 

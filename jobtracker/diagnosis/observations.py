@@ -1,12 +1,12 @@
 """What was found out about jobs that are not done: by their records, the leases, the broker and the workers."""
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jobtracker.broker.message_search import Sightings
-from jobtracker.core.job import status_of, task_id_in, task_of
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.schemas.workers import Holding, Worker, WorkerStats
+from jobtracker.store.schema import JobRecord
 
 
 class Holder(NamedTuple):
@@ -75,9 +75,9 @@ class Observations:
     def ended_by(self, job: "Job") -> str | None:
         """The worker that has acknowledged a job's message and does not have it any more, by its name."""
         record = job.record
-        if record.get("replaced") or record.get("also_sent") or record.get("reused", "") == record.get("run"):
+        if record.replaced or record.also_sent or record.reused == record.run:
             return None  # it may be another message with the same id
-        attempt = int(record.get("attempt") or 0) + (job.status is Status.RETRYING)
+        attempt = record.attempt + (job.status is Status.RETRYING)
         for incarnation, holding in self.holdings.items():
             if holding.ended.get(job.task_id, -1) >= attempt:
                 return self.leases[incarnation].name
@@ -85,7 +85,7 @@ class Observations:
 
     def is_opaque(self, job: "Job") -> bool:
         """Some worker can't tell whether it has a job's message."""
-        return any(task_of(job.record) in holding.opaque for holding in self.holdings.values())
+        return any(job.record.task in holding.opaque for holding in self.holdings.values())
 
     def consumers_of(self, queue: str) -> list[str]:
         """The live workers that consume a queue: what they say counts, or what they said when they started."""
@@ -113,26 +113,26 @@ class Job:
     """A record, read for this purpose.
 
     Args:
-        record: Its fields (`keys.RECORD_FIELDS`), and the id.
+        record: Its record.
         default_queue: Where it is sent if it does not say.
     """
 
-    def __init__(self, record: Any, default_queue: str) -> None:
+    def __init__(self, record: JobRecord, default_queue: str) -> None:
         self.record = record
-        self.id = record["id"]
-        self.status = status_of(record)
-        self.run = int(record.get("run") or 0)
-        self.task_id = task_id_in(record)
-        self.queue = record.get("via") or record.get("queue") or default_queue
-        self.subs_settled = sum(int(record.get(f"subs_{s}") or 0) for s in ("completed", "failed", "cancelled"))
-        self.subs_open = int(record.get("subs") or 0) - self.subs_settled
+        self.id = record.id
+        self.status = record.nearest_status
+        self.run = record.run
+        self.task_id = record.task_id
+        self.queue = record.actual_queue or record.queue or default_queue
+        self.subs_settled = record.subs_settled
+        self.subs_open = record.subs - self.subs_settled
         self.is_settled = self.status in SETTLED
-        self.is_executing = bool(record.get("executing")) and not self.is_settled
+        self.is_executing = bool(record.executing) and not self.is_settled
 
     @property
     def waits_for_a_chain(self) -> bool:
         """It was announced ahead by the job before it, and not sent yet."""
-        return not self.record.get("queued") and self.run > 0
+        return not self.record.queued and self.run > 0
 
     @property
     def has_message(self) -> bool:
@@ -144,19 +144,15 @@ class Job:
     @property
     def began_ms(self) -> int | None:
         """Since when it has been running: not what was lost before."""
-        return self.ms("began") or self.ms("started")
+        return self.record.began or self.record.started
 
     @property
     def attempt_began_ms(self) -> int | None:
         """When the attempt began that runs, or ran at last."""
-        execution = self.record.get("execution")  # its id begins so: lua/ledger.lua
+        execution = self.record.execution  # its id begins so: lua/lib/executions.lua
         return int(execution.partition("-")[0]) if execution else self.began_ms
 
     @property
     def has_begun(self) -> bool:
         """A worker has begun its task in this run, perhaps an attempt before this one."""
-        return bool(self.record.get("worker"))
-
-    def ms(self, name: str) -> int | None:
-        """One of its times."""
-        return int(self.record[name]) if self.record.get(name) else None
+        return bool(self.record.worker)

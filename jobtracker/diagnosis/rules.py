@@ -28,11 +28,11 @@ def conclude(job: Job, found: Observations, subs: Sequence[SubJobState] = ()) ->
     if job.is_settled:
         return Conclusion(Code.SETTLED, end_of(job, subs))
     conclusion = _cause(job, found, subs)
-    if conclusion.code is not Code.WORKER_LOST and (asked_ms := job.ms("cancel")):
+    if conclusion.code is not Code.WORKER_LOST and (asked_ms := job.record.cancel):
         pool = conclusion.worker.pool if conclusion.worker else None
         conclusion.cancel = CancelRequest(
             requested_at=moment(asked_ms),
-            reason=job.record.get("reason"),
+            reason=job.record.reason,
             can_be_killed=None if pool is None else pool not in CAN_NOT_KILL,
         )
         stops = (
@@ -54,11 +54,11 @@ def _cause(job: Job, found: Observations, subs: Sequence[SubJobState]) -> Conclu
     if not job.run:
         return _not_sent(job, found)
     if job.waits_for_a_chain and not job.subs_open:
-        before = job.record.get("sent_by")
+        before = job.record.sent_by
         named = f"the job before it in its chain{f', {before}' if before else ''},"
         return Conclusion(Code.WAITING_FOR_PREVIOUS_JOB, f"It waits for {named} to complete.", previous_job_id=before)
     if job.subs_open > 0:
-        total = int(job.record["subs"])
+        total = job.record.subs
         return Conclusion(
             Code.WAITING_FOR_SUB_JOBS, f"It waits for {job.subs_open} of its {total} sub-jobs{listed(subs)}."
         )
@@ -67,20 +67,20 @@ def _cause(job: Job, found: Observations, subs: Sequence[SubJobState]) -> Conclu
 
 def _not_sent(job: Job, found: Observations) -> Conclusion:
     if job.status is Status.RUNNING:
-        began = time_in_words(job.ms("started"), found)
+        began = time_in_words(job.record.started, found)
         sentence = (
             f"A program outside of Celery drives it, and has to report its end; it began {began}{progress_of(job)}."
         )
         return Conclusion(Code.OUTSIDE_WORKER, sentence)
-    if parent := job.record.get("parent"):
+    if parent := job.record.parent:
         return Conclusion(Code.NOT_STARTED, f"It starts with its parent {parent}, which nobody has started.")
-    created = time_in_words(job.ms("created"), found)
+    created = time_in_words(job.record.created, found)
     return Conclusion(Code.NOT_STARTED, f"It was created {created}, and nobody has started it: start it.")
 
 
 def _executing(job: Job, found: Observations) -> Conclusion:
-    incarnation = job.record.get("lease")
-    name = job.record.get("worker") or "a worker"
+    incarnation = job.record.lease
+    name = job.record.worker or "a worker"
     lease = found.leases.get(incarnation or "")
     ended_ms = found.lease_ends_ms.get(incarnation or "")
     alive = None if not incarnation or incarnation in RELEASED else lease is not None
@@ -95,7 +95,7 @@ def _executing(job: Job, found: Observations) -> Conclusion:
     )
     fate = found.fates.get(job.id, "will be settled")
     if incarnation in RELEASED:
-        why = f" ({job.record['reason']})" if job.record.get("reason") else ""
+        why = f" ({job.record.reason})" if job.record.reason else ""
         return Conclusion(Code.WORKER_LOST, f"{name} ran it, and let it go{why}: the job {fate}.", worker=worker)
     if alive is False:
         when = f", {time_in_words(ended_ms, found)}" if ended_ms else ""
@@ -103,10 +103,10 @@ def _executing(job: Job, found: Observations) -> Conclusion:
         return Conclusion(Code.WORKER_LOST, sentence, worker=worker)
     began = time_in_words(job.attempt_began_ms, found)
     what = "its task"
-    if attempt := int(job.record.get("attempt") or 0):
+    if attempt := job.record.attempt:
         what = f"attempt {attempt + 1} of its task"
-        if not job.record.get("began"):
-            began += f"; the first began {time_in_words(job.ms('started'), found)}"
+        if not job.record.began:
+            began += f"; the first began {time_in_words(job.record.started, found)}"
     heard = f"; the worker was last heard of {time_in_words(heard_ms, found)}" if heard_ms else ""
     sentence = f"{name} runs {what}, which began {began}{progress_of(job)}{heard}."
     return Conclusion(Code.RUNNING, sentence, worker=worker)

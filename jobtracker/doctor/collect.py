@@ -17,7 +17,7 @@ from jobtracker.connection.client import RedisClient, connect
 from jobtracker.connection.urls import AMQP_SCHEMES, is_sentinel, scheme_of
 from jobtracker.connection.write_rejection import Refusal, find_refusal, in_words
 from jobtracker.core.clock import now_ms
-from jobtracker.core.job import job_and_run_of, task_id_in
+from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.diagnosis.held_messages import HeldMessages
@@ -31,6 +31,7 @@ from jobtracker.schemas.stats import Performance
 from jobtracker.schemas.workers import QueueDepths
 from jobtracker.store.partitions import servers_of
 from jobtracker.store.reader import HOUR_MS
+from jobtracker.store.schema import JobRecord
 
 _MOST_JOBS = 5000
 """Waiting jobs, and open parents, that are looked at."""
@@ -101,8 +102,8 @@ class Evidence:
     tasks: dict[str, list[TaskInfo]] = field(default_factory=dict)
     visibility_s: dict[str, float] = field(default_factory=dict)
     figures: dict[str, Performance] = field(default_factory=dict)
-    waiting: list[dict[str, str]] = field(default_factory=list)
-    open_parents: list[dict[str, str]] = field(default_factory=list)
+    waiting: list[JobRecord] = field(default_factory=list)
+    open_parents: list[JobRecord] = field(default_factory=list)
     sub_job_types: set[str] = field(default_factory=set)
     queues: QueueDepths | None = None
     unconsumed: dict[str, int] = field(default_factory=dict)
@@ -148,7 +149,7 @@ def _read_jobs(found: Evidence, tracking: Tracking) -> None:
     found.figures = queries.performance(since_ms, found.now_ms, sorted(found.types))
     found.figures.pop("", None)
 
-    def some(status: Status, wanted: Callable[[dict[str, str]], object]) -> list[dict[str, str]]:
+    def some(status: Status, wanted: Callable[[JobRecord], object]) -> list[JobRecord]:
         ids = queries.entered_before(status, until_ms, 0, _MOST_JOBS)
         if len(ids) == _MOST_JOBS:
             found.unchecked.append(f"all {status} jobs: only the first {_MOST_JOBS:,} were looked at")
@@ -158,8 +159,8 @@ def _read_jobs(found: Evidence, tracking: Tracking) -> None:
         return [record for record in records if wanted(record)]
 
     for status in (Status.PENDING, Status.RETRYING):
-        found.waiting += some(status, lambda record: record.get("eta") and int(record.get("run", 0)))
-    found.open_parents = some(Status.RUNNING, lambda record: int(record.get("subs", 0)))
+        found.waiting += some(status, lambda record: record.eta and record.run)
+    found.open_parents = some(Status.RUNNING, lambda record: record.subs)
     for name in found.types:
         latest = queries.page(JobFilter(job_type=name), size=_LATEST).jobs
         if any(job.parent_id for job in latest):
@@ -204,7 +205,7 @@ def _find_abandoned(found: Evidence, tracking: Tracking, inspector: Inspector) -
         found.abandoned = [
             each
             for each, record in zip(taken, records, strict=True)
-            if "status" not in record or (record["status"] not in SETTLED and task_id_in(record) == each.task_id)
+            if not record.exists or (record.status not in SETTLED and record.task_id == each.task_id)
         ]
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from jobtracker.doctor.collect import DEFAULT_VISIBILITY_S, Evidence
 from jobtracker.doctor.inspect_parsing import seconds
 from jobtracker.doctor.report import Trap
+from jobtracker.store.schema import JobRecord
 
 _CELERY = "https://docs.celeryq.dev/en/stable"
 _VISIBILITY = (
@@ -34,7 +35,7 @@ def eta_beyond_redelivery(found: Evidence) -> Iterator[Trap]:
     limit = _redelivery(found)
     if found.broker_is_amqp and set(found.setting("task_default_queue_type").values()) == {"quorum"}:
         return  # there such messages wait at the broker
-    waits = {record["id"]: _wait_s(record) for record in found.waiting}
+    waits = {record.id: _wait_s(record) for record in found.waiting}
     beyond = {job_id: wait_s for job_id, wait_s in waits.items() if wait_s > limit.seconds}
     if not beyond:
         return
@@ -98,7 +99,7 @@ def results_expire_before_chord(found: Evidence) -> Iterator[Trap]:
         for worker, conf in found.settings.items()
     }
     limit_s = min((limit for limit in limits.values() if limit), default=0.0)
-    began = {r["id"]: int(r.get("queued") or r.get("started") or r["created"]) for r in found.open_parents}
+    began = {r.id: r.queued or r.started or r.created for r in found.open_parents}
     ages = {job_id: (found.now_ms - began_ms) / 1000 for job_id, began_ms in began.items()}
     old = {job_id: age_s for job_id, age_s in ages.items() if limit_s and age_s > limit_s * _HALF}
     if not old:
@@ -270,10 +271,10 @@ def _redelivery(found: Evidence) -> _Redelivery:
     )
 
 
-def _wait_s(record: dict[str, str]) -> float:
+def _wait_s(record: JobRecord) -> float:
     """How long its message is held before its time comes."""
-    since = record["entered"] if record["status"] == "retrying" else record.get("queued") or record["created"]
-    return (int(record["eta"]) - int(since)) / 1000
+    since = record.status_changed_at if record.status == "retrying" else record.queued or record.created
+    return ((record.eta or since) - since) / 1000
 
 
 def _named(names: list[str]) -> str:

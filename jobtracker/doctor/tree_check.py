@@ -15,7 +15,7 @@ from jobtracker.store.changes import NewJob, News
 from jobtracker.store.keys import Partition
 from jobtracker.store.reader import as_told
 from jobtracker.store.records import ask
-from jobtracker.store.schema import decode
+from jobtracker.store.schema import JobRecord, decode
 
 _BATCH = 200
 
@@ -128,7 +128,7 @@ class TreeCheck:
     def _aged(self, found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those whose job, the first of each pair, has been where it is for long."""
         found = list(found)
-        entered = self.tracking.queries.fields([job_id for job_id, _ in found], "entered")
+        entered = self.tracking.queries.fields([job_id for job_id, _ in found], JobRecord.status_changed_at)
         long_ago_ms = self._long_ago_ms()
         return [each for each, at_ms in zip(found, entered, strict=True) if at_ms and int(at_ms) <= long_ago_ms]
 
@@ -177,7 +177,7 @@ class TreeCheck:
         """Tell it once more of any of its sub-jobs: what follows is found out anew then."""
         subs = self.tracking.queries.some_subs(parent, set(Status), 1) if self.repair else []
         for sub in subs:
-            self._tell(parent, sub["id"])
+            self._tell(parent, sub.id)
         return Difference(Flaw.UNTOLD, "status", parent, "", follows, is_repaired=bool(subs))
 
     def _tell(self, parent: str, sub: str) -> None:
@@ -192,7 +192,7 @@ class TreeCheck:
         mended = audit.jobs([("job", each.subject)], repair=True, shrink=True)
         subs = self.tracking.queries.some_subs(each.subject, set(Status), 1)
         for sub in subs:
-            self._tell(each.subject, sub["id"])
+            self._tell(each.subject, sub.id)
         return next((again for again in mended.differences if again.where == "subs"), each)
 
 

@@ -19,6 +19,7 @@ from jobtracker.reporting.report import Notice, Report
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.jobs import Job
 from jobtracker.store.changes import NewJob
+from jobtracker.store.schema import JobRecord
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -162,7 +163,7 @@ class CurrentJob:
             self._asked_at = now
             queries = self._tracking.queries
             with _forgiven(f"Whether job {self.id} is cancelled is not known"):
-                mark = self._tracking.reporter.ask(lambda: queries.field(self.id, "cancel"), None)
+                mark = self._tracking.reporter.ask(lambda: queries.field(self.id, JobRecord.cancel), None)
                 self._cancelled = mark is not None
         return self._cancelled
 

@@ -14,6 +14,7 @@ from jobtracker.core.masking import ArgumentRule, stored_when_sent
 from jobtracker.jobs.chains import in_order, is_body, kept, kept_options, rest_in, steps_of
 from jobtracker.jobs.stored_calls import why_not_sendable
 from jobtracker.store.changes import NewJob
+from jobtracker.store.schema import JobRecord
 
 ACCUMULATE = "celery.accumulate"
 """Celery's own task that ends a group which has replaced a task, under that task's id."""
@@ -107,8 +108,8 @@ class MessageReader:
         if following and not goes_on:
             data["chain"] = kept(following, self.may_be_stored)
         if options and (text := kept_options(options, self.may_be_stored)):
-            told = {name: str(value) for name, value in (fields | stored.fields).items()}
-            data |= {} if why_not_sendable(told, data) else {"options": text}
+            record = JobRecord.of(job_id, fields | stored.fields)
+            data |= {} if why_not_sendable(record, data) else {"options": text}
         return [NewJob(id=job_id, fields=fields | stored.fields, data=data), *around]
 
     def may_be_stored(self, signature: Mapping[str, Any]) -> bool:

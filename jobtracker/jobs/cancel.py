@@ -23,6 +23,7 @@ from jobtracker.jobs.guards import not_allowed
 from jobtracker.store.changes import Change
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 logger = logging.getLogger(__name__)
@@ -129,7 +130,7 @@ class Cancellation:
 
     def _beyond_killing(self, job_ids: Sequence[str]) -> dict[str, str]:
         """The jobs that run in a pool where no task can be killed, each with a sentence that says so."""
-        leases = dict(zip(job_ids, self.queries.fields(job_ids, "lease"), strict=True))
+        leases = dict(zip(job_ids, self.queries.fields(job_ids, JobRecord.lease), strict=True))
         pools = self.leases.pools({lease for lease in leases.values() if lease})
         return {
             job_id: f"a {pool} pool can't kill a task, it stops when it looks (current_job())"

@@ -11,6 +11,7 @@ from kombu.utils.json import dumps, loads
 
 from jobtracker.core.job import job_and_run_of
 from jobtracker.store.reader import JobQueries, Loaded
+from jobtracker.store.schema import JobRecord
 
 Signature = Mapping[str, Any]
 Kept = dict[str, Any] | list[str]
@@ -127,7 +128,7 @@ def _linked(options: Mapping[str, Any]) -> list[Signature]:
     return found
 
 
-def rest_of(queries: JobQueries, record: Mapping[str, str], data: Mapping[str, str]) -> list[dict[str, Any]] | None:
+def rest_of(queries: JobQueries, record: JobRecord, data: Mapping[str, str]) -> list[dict[str, Any]] | None:
     """What follows a job in its chain, signatures in order; None where that is not stored, or not any more.
 
     Args:
@@ -135,16 +136,16 @@ def rest_of(queries: JobQueries, record: Mapping[str, str], data: Mapping[str, s
         record: The job.
         data: Its bulky part.
     """
-    job_id, seen = record["id"], set()
-    while record.get("link") and record["id"] not in seen:
-        seen.add(record["id"])
-        [(record, data)] = queries.load([record.get("sent_by", "")], missing_ok=True)
-        if "status" not in record:
+    job_id, seen = record.id, set()
+    while record.link and record.id not in seen:
+        seen.add(record.id)
+        [(record, data)] = queries.load([record.sent_by or ""], missing_ok=True)
+        if not record.exists:
             return None
     if "chain" not in data:
-        return None if record.get("next") or seen else []
+        return None if record.next or seen else []
     chain: list[Kept] = loads(data["chain"])
-    left = chain if record["id"] == job_id else _after(chain, job_id)
+    left = chain if record.id == job_id else _after(chain, job_id)
     if left is None or any(isinstance(each, list) for each in left):
         return None
     return [each for each in left if not isinstance(each, list)]
@@ -208,23 +209,23 @@ def renewed(signature: Signature, task_ids: Mapping[str, str]) -> dict[str, Any]
 def following(queries: JobQueries, record: Any) -> list[Any]:
     """The records of the jobs that follow one in its chain, in order, as far as they are recorded."""
     found: list[Any] = []
-    seen = {record["id"]}
-    while (next_id := record.get("next")) and next_id not in seen:
+    seen = {record.id}
+    while (next_id := record.next) and next_id not in seen:
         seen.add(next_id)
         [record] = queries.records([next_id])
-        if "status" not in record:
+        if not record.exists:
             break
         found.append(record)
     return found
 
 
-def loaded_before(queries: JobQueries, record: Mapping[str, str]) -> Loaded | None:
+def loaded_before(queries: JobQueries, record: JobRecord) -> Loaded | None:
     """The job before one in its chain; of one that is not there any more the id alone. None where it has none."""
-    if not record.get("link"):
+    if not record.link:
         return None
-    return queries.load([record.get("sent_by", "")], missing_ok=True)[0]
+    return queries.load([record.sent_by or ""], missing_ok=True)[0]
 
 
-def takes_result(record: Mapping[str, str]) -> bool:
+def takes_result(record: JobRecord) -> bool:
     """Whether what is stored of a job's arguments lacks the first one: the result of the job before it."""
-    return record.get("link") == "announced" and not record.get("immutable")
+    return record.link == "announced" and not record.immutable

@@ -105,7 +105,9 @@ class Creation:
         own = [replace(job, fields={**job.fields, "callback_mode": "own"}) if job.subs else job for job in records]
         self.store.plant(own, at_ms=at_ms, started=True)
         try:
-            self.sender.dispatcher.hand_over([job.id for job in leaves], [job.fields for job in leaves])
+            self.sender.dispatcher.hand_over(
+                [job.id for job in leaves], [JobRecord.of(job.id, job.fields) for job in leaves]
+            )
         except Exception as error:
             runs = {job.id: 1 for job in reversed(records)}  # parents before their sub-jobs
             self.sender.take_back(root, runs, error)

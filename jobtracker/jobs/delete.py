@@ -6,6 +6,7 @@ from jobtracker.core.lifecycle import SETTLED, Outcome
 from jobtracker.errors import IllegalTransitionError
 from jobtracker.jobs.guards import check_has_no_parent
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 _TRASH_BATCH = 500
@@ -31,12 +32,12 @@ class Deletion:
         if outcome is Outcome.ILLEGAL:
             check_has_no_parent(self.queries, record, "delete", "delete its parent")
             why = "it, or one of its sub-jobs, has not ended. Cancel it first."
-            if record.get("cancel"):
+            if record.cancel:
                 why = (
                     "it, or one of its sub-jobs, has not ended, though its cancel was asked for. Wait until its "
                     "tasks have stopped, or cancel it with terminate where its worker's pool can kill."
                 )
-            raise IllegalTransitionError(job_id, record["status"], "delete", why)
+            raise IllegalTransitionError(job_id, record.nearest_status, "delete", why)
         self.empty_trash()
 
     def empty_trash(self) -> int:
@@ -47,9 +48,9 @@ class Deletion:
             removed += len(ids)
         return removed
 
-    def _has_open_jobs_below(self, record: dict[str, str]) -> bool:
+    def _has_open_jobs_below(self, record: JobRecord) -> bool:
         """Whether jobs below one that has ended are open: its cancel came before the report that a task had begun."""
-        if record["status"] not in SETTLED or not record.get("subs"):
+        if record.status not in SETTLED or not record.subs:
             return False
-        statuses = self.queries.fields(self.queries.families(record["id"]), "status")
+        statuses = self.queries.fields(self.queries.families(record.id), JobRecord.status)
         return not SETTLED.issuperset(filter(None, statuses))

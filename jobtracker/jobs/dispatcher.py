@@ -16,6 +16,7 @@ from jobtracker.connection.client import is_away
 from jobtracker.errors import BrokerUnavailableError, JobNotFoundError, PartlySentError
 from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.store.reader import JobQueries, Loaded
+from jobtracker.store.schema import JobRecord
 
 AT_ONCE = 50
 """Jobs that are sent in one go, which takes about a tenth of a second. Those of a larger tree are handed over to
@@ -68,7 +69,7 @@ class Dispatcher:
         root = next(iter(trees))
         if loaded is None:
             loaded = self.queries.load(list(trees))
-        jobs = {record["id"]: (record, data) for record, data in loaded}
+        jobs = {record.id: (record, data) for record, data in loaded}
         self._expect_queues(record for record, _ in jobs.values())
         self._send(self.signatures.tree(root, trees, jobs, runs))
 
@@ -105,9 +106,9 @@ class Dispatcher:
         signatures: dict[str, Signature] = {}
         unsent: dict[str, Exception] = {}
         for record, data in loaded:
-            job_id = record["id"]
+            job_id = record.id
             with _kept(unsent, job_id):
-                if "status" not in record:
+                if not record.exists:
                     raise JobNotFoundError(job_id)
                 self._expect_queues([record])
                 signatures[job_id] = self.signatures.own_task(record, data, runs[job_id])
@@ -120,7 +121,7 @@ class Dispatcher:
             return unsent | dict.fromkeys(signatures, error)
         return unsent
 
-    def hand_over(self, task_ids: Sequence[str], records: Sequence[Mapping[str, Any]]) -> None:
+    def hand_over(self, task_ids: Sequence[str], records: Sequence[JobRecord]) -> None:
         """Let workers send runs of jobs that are noted as unsent: those that consume the queues of some of them.
 
         Args:
@@ -175,8 +176,10 @@ class Dispatcher:
         finally:
             being_sent.reset(token)
 
-    def _expect_queues(self, records: Iterable[Mapping[str, Any]]) -> None:
-        expect_queues(self.app, (record["queue"] for record in records if self.signatures.is_foreign(record)))
+    def _expect_queues(self, records: Iterable[JobRecord]) -> None:
+        expect_queues(
+            self.app, (record.queue for record in records if record.queue and self.signatures.is_foreign(record))
+        )
 
 
 @contextmanager

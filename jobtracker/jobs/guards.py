@@ -1,11 +1,10 @@
 """Why a job's status or place does not allow what was asked for."""
 
-from collections.abc import Mapping
-
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError, JobTrackerError
 from jobtracker.store.changes import Change
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 
 
 def not_allowed(job_id: str, change: Change, action: str, why: str) -> JobTrackerError:
@@ -22,20 +21,20 @@ def not_allowed(job_id: str, change: Change, action: str, why: str) -> JobTracke
     return IllegalTransitionError(job_id, change.after, action, why)
 
 
-def parent_of(queries: JobQueries, record: Mapping[str, str]) -> dict[str, str] | None:
+def parent_of(queries: JobQueries, record: JobRecord) -> JobRecord | None:
     """The record of a job's parent; None: it has none, or that was deleted."""
-    if not record.get("parent"):
+    if not record.parent:
         return None
-    [parent] = queries.records([record["parent"]])
-    return parent if "status" in parent else None
+    [parent] = queries.records([record.parent])
+    return parent if parent.exists else None
 
 
-def check_has_no_parent(queries: JobQueries, record: Mapping[str, str], action: str, instead: str) -> None:
+def check_has_no_parent(queries: JobQueries, record: JobRecord, action: str, instead: str) -> None:
     """Check that a job is not part of another one.
 
     Raises:
         IllegalTransitionError: It is a sub-job; says what to do `instead`.
     """
     if parent_of(queries, record):
-        why = f"it is a sub-job of {record['parent']}; {instead}."
-        raise IllegalTransitionError(record["id"], record["status"], action, why)
+        why = f"it is a sub-job of {record.parent}; {instead}."
+        raise IllegalTransitionError(record.id, record.nearest_status, action, why)

@@ -4,7 +4,7 @@ import logging
 
 from kombu.utils.json import dumps
 
-from jobtracker.core.job import and_also, as_reason, task_of
+from jobtracker.core.job import and_also, as_reason
 from jobtracker.core.lifecycle import Event, OnLost
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.relaunch import MOST_RELAUNCHES, Relauncher
@@ -16,6 +16,7 @@ from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import RELEASED
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ class LostExecutions:
 
     def settle(
         self,
-        record: dict[str, str],
+        record: JobRecord,
         happened: str,
         kind: str,
         *,
@@ -70,8 +71,8 @@ class LostExecutions:
         Returns:
             What became of it; None where its record speaks of none.
         """
-        lease, run, job_id = record.get("lease"), int(record["run"]), record["id"]
-        if not lease or not record.get("executing"):
+        lease, run, job_id = record.lease, record.run, record.id
+        if not lease or not record.executing:
             return None
         fields = self._counted(record, is_counted=is_counted or not comes_back)
         losses = int(fields.get("losses", 0))
@@ -97,7 +98,7 @@ class LostExecutions:
                 event,
                 job_id,
                 run=run,
-                attempt=int(record.get("attempt") or 0),
+                attempt=record.attempt,
                 lease=lease,
                 fields={**fields, "reason": as_reason(reason)},
                 data=data,
@@ -108,17 +109,17 @@ class LostExecutions:
         return change
 
     @staticmethod
-    def comes_back(record: dict[str, str]) -> bool:
+    def comes_back(record: JobRecord) -> bool:
         """Whether the broker delivers a lost job's message again.
 
         Not where its worker has let it go: Celery acknowledges a message when a process is lost, and when its own
         worker has failed with the task.
         """
-        return bool(record.get("acks_late")) and record.get("lease") not in RELEASED
+        return bool(record.acks_late) and record.lease not in RELEASED
 
-    def outlook(self, record: dict[str, str]) -> str:
+    def outlook(self, record: JobRecord) -> str:
         """What will become of a job whose worker is lost, once that is settled: "the job …"."""
-        if UNANSWERED in record.get("reason", ""):
+        if UNANSWERED in (record.reason or ""):
             return f"stays as it is: {UNANSWERED}"
         comes_back = self.comes_back(record)
         losses = int(self._counted(record, is_counted=True).get("losses", 0))
@@ -129,12 +130,12 @@ class LostExecutions:
         if event is Event.REQUEUE:
             return "will wait for its message to come back"
         if event is Event.RELAUNCH:
-            return "will be cancelled, as was asked for" if record.get("cancel") else "will run again, in a new run"
+            return "will be cancelled, as was asked for" if record.cancel else "will run again, in a new run"
         return f"will be taken for failed; it can't run again: {why}" if why else "will be taken for failed"
 
-    def _fate(self, record: dict[str, str], losses: int, *, comes_back: bool) -> tuple[Event, str | None]:
+    def _fate(self, record: JobRecord, losses: int, *, comes_back: bool) -> tuple[Event, str | None]:
         """What becomes of a job whose execution was lost; where it was to run again and can't, why."""
-        job_type = self.registry.type_of(record) or JobType(name=record["type"], task=task_of(record))
+        job_type = self.registry.type_of(record) or JobType(name=record.type, task=record.task)
         runs_again = comes_back or job_type.on_lost is OnLost.RERUN
         # With JOBTRACKER_RESEND=never a message that comes back is run as often as it does: as by Celery alone.
         if runs_again and losses >= job_type.max_deliveries and (self.relauncher.resends or not comes_back):
@@ -144,24 +145,24 @@ class LostExecutions:
         why = self._hindrance(record, job_type.max_deliveries) if runs_again else None
         return (Event.RELAUNCH if runs_again and why is None else Event.LOSE), why
 
-    def _hindrance(self, record: dict[str, str], max_deliveries: int) -> str | None:
+    def _hindrance(self, record: JobRecord, max_deliveries: int) -> str | None:
         """Why a job can't be sent again as it was; None where it can."""
         if why := self.relauncher.why_not(record, most=max(MOST_RELAUNCHES, max_deliveries)):
             return why
-        if record.get("next"):  # the message that is gone had it in it, with its arguments
-            return f"in its chain {record['next']} waits for it, and nobody else would send that"
-        return why_not_repeatable(*self.queries.load([record["id"]])[0])
+        if record.next:  # the message that is gone had it in it, with its arguments
+            return f"in its chain {record.next} waits for it, and nobody else would send that"
+        return why_not_repeatable(*self.queries.load([record.id])[0])
 
-    def runs_again(self, record: dict[str, str]) -> bool:
+    def runs_again(self, record: JobRecord) -> bool:
         """Whether a job whose message was acknowledged is to run again where its execution is lost."""
         job_type = self.registry.type_of(record)
         return job_type is not None and job_type.on_lost is OnLost.RERUN
 
-    def _counted(self, record: dict[str, str], *, is_counted: bool) -> dict[str, str | int]:
+    def _counted(self, record: JobRecord, *, is_counted: bool) -> dict[str, str | int]:
         """The fields that count the workers which were lost with the job."""
-        displaced = (record.get("displaced") or "").split()
+        displaced = (record.displaced or "").split()
         living = self.leases.held(displaced)
-        losses = int(record.get("losses") or 0) + is_counted + len(displaced) - len(living)
+        losses = record.losses + is_counted + len(displaced) - len(living)
         fields: dict[str, str | int] = {"losses": losses} if losses else {}
         if displaced:
             fields["displaced"] = " ".join(sorted(living))

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 
-from jobtracker.core.job import as_reason, status_of, task_id_of
+from jobtracker.core.job import as_reason, task_id_of
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.errors import ArgumentsGoneError, BrokerUnavailableError, ResultGoneError
 from jobtracker.jobs import chains
@@ -16,6 +16,7 @@ from jobtracker.jobs.dispatcher import Dispatcher
 from jobtracker.store.changes import Change, News, Verdict
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries, Loaded
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 logger = logging.getLogger(__name__)
@@ -84,9 +85,9 @@ class Propagation:
     def catch_up(self, job_id: str) -> None:
         """Propagate the state of a job whose parent, or next in its chain, may not have been notified."""
         [record] = self.queries.records([job_id])
-        if "status" not in record:
+        if not record.exists:
             return
-        status, parent = status_of(record), record.get("parent")
+        status, parent = record.nearest_status, record.parent
         if status in SETTLED:
             self.propagate(
                 job_id,
@@ -94,18 +95,18 @@ class Propagation:
                     outcome=Outcome.APPLIED,
                     before=status,
                     after=status,
-                    run=int(record["run"]),
-                    attempt=int(record.get("attempt") or 0),
+                    run=record.run,
+                    attempt=record.attempt,
                     parent=parent,
                     cancel_requested=False,
-                    next=record.get("next"),
+                    next=record.next,
                 ),
-                at_ms=int(record["finished"]),
+                at_ms=record.finished,
             )
         elif parent:
             if status is Status.RUNNING:
-                self._notify_of_start(parent, int(record["entered"]))
-            self.notify_parent(News(parent, job_id, int(record["run"]), status))
+                self._notify_of_start(parent, record.status_changed_at)
+            self.notify_parent(News(parent, job_id, record.run, status))
         else:
             self.store.told(job_id)
 
@@ -139,7 +140,7 @@ class Propagation:
             reason = f"sub-job {news.job_id} of its parent {parent_id} did not complete (fail_fast)"
             self.cancellation.cancel_trees(self.queries.sub_ids(parent_id), reason=reason)
         elif verdict.verdict == "settled" and verdict.status:
-            if verdict.status in SETTLED and (following := self.queries.field(parent_id, "next")):
+            if verdict.status in SETTLED and (following := self.queries.field(parent_id, JobRecord.next)):
                 self._cancel_next(following, parent_id, at_ms)
                 self.store.told(parent_id)
             if verdict.grandparent:
@@ -155,7 +156,7 @@ class Propagation:
         follows it in a chain goes with its message; if that is not stored, it is cancelled.
         """
         self.take_over_ancestors(parent_id)
-        following = self.queries.field(parent_id, "next")
+        following = self.queries.field(parent_id, JobRecord.next)
         if following and self._waits_for_chain(following) and not self.stores_rest_of_chain(parent_id):
             reason = f"the job before it in its chain, {parent_id}, was called without it: Celery's chord did not"
             fields: dict[str, str | int] = {"reason": reason, "presumed": Event.LOSE}
@@ -205,7 +206,7 @@ class Propagation:
         [record] = self.queries.records([job_id])
         while True:
             record = [record, *chains.following(self.queries, record)][-1]
-            if not (parent := record.get("parent")):
+            if not (parent := record.parent):
                 return
             self.store.edit(parent, fields={"callback_mode": "own"})  # unless it is called, or being called
             [record] = self.queries.records([parent])
@@ -230,7 +231,8 @@ class Propagation:
         self.notify_parents(
             [News(c.parent, each, c.run, c.after) for each, c in applied.items() if c.parent and c.after]
         )
-        if self.queries.field(job_id, "status") in SETTLED:  # by a cancel, before what follows it was to run again
+        # By a cancel, before what follows it was to run again.
+        if self.queries.field(job_id, JobRecord.status) in SETTLED:
             self.catch_up(job_id)
 
     def stores_rest_of_chain(self, job_id: str) -> bool:
@@ -243,15 +245,15 @@ class Propagation:
         fields: dict[str, str | int] = {"reason": reason}
         # In this order: if the job before has got a new run since, the next one may have got it too.
         [following, before] = self.queries.records([next_id, before_id])
-        if "status" not in following or before.get("status") not in {None, Status.FAILED, Status.CANCELLED}:
+        if not following.exists or (before.exists and before.status not in {Status.FAILED, Status.CANCELLED}):
             return
-        if before.get("presumed"):  # if that was wrong, Celery sends the next one all the same
+        if before.presumed:  # if that was wrong, Celery sends the next one all the same
             fields["presumed"] = Event.LOSE
-        run = int(following["run"])
+        run = following.run
         change = self.store.apply(Event.CANCELLED, next_id, run=run, fields=fields, at_ms=at_ms)
         self.propagate(next_id, change, at_ms=at_ms)
 
     def _waits_for_chain(self, job_id: str) -> bool:
         """Whether the end of a chain was not sent yet, or has sent a chain that is to end in its own place."""
-        queued, replaced = (self.queries.field(job_id, name) for name in ("queued", "replaced"))
-        return not queued or bool(replaced)
+        [record] = self.queries.records([job_id])
+        return not record.queued or record.replaced

@@ -9,6 +9,7 @@ from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.stored_calls import why_not_sendable
 from jobtracker.store.changes import Change, News
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 MOST_RELAUNCHES = 3
@@ -34,7 +35,7 @@ class Relauncher:
         self.propagation = propagation
         self.resends = resends
 
-    def why_not(self, record: Mapping[str, str], *, most: int = MOST_RELAUNCHES) -> str | None:
+    def why_not(self, record: JobRecord, *, most: int = MOST_RELAUNCHES) -> str | None:
         """Why a job is not relaunched, whatever has become of its last run; None: it may be.
 
         Args:
@@ -43,7 +44,7 @@ class Relauncher:
         """
         if not self.resends:
             return NEVER
-        if int(record.get("relaunched") or 0) >= most:
+        if record.relaunched >= most:
             return f"it was {most} times. See who else takes messages from the queue"
         return None
 
@@ -100,10 +101,10 @@ class Relauncher:
         So we call the parent's task, as another run; if Celery calls it too, that is refused. If we can't call it as
         Celery would, because its arguments or what follows it are not stored, it is left to Celery.
         """
-        if not (parent := self.queries.field(job_id, "parent")):
+        if not (parent := self.queries.field(job_id, JobRecord.parent)):
             return
         [(record, data)] = self.queries.load([parent], missing_ok=True)
-        if "status" not in record or self.why_not(record):
+        if not record.exists or self.why_not(record):
             return
-        if not (why_not_sendable(record, data) or record.get("next") or record.get("linked")):
+        if not (why_not_sendable(record, data) or record.next or record.linked):
             self.store.edit(parent, fields={"callback_mode": "anew"})  # unless it is called, or being called

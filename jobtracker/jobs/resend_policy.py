@@ -7,6 +7,7 @@ from jobtracker.jobs.relaunch import Relauncher
 from jobtracker.jobs.stored_calls import why_not_repeatable, why_not_sendable
 from jobtracker.schemas.explanation import Code
 from jobtracker.store.reader import JobQueries, Loaded
+from jobtracker.store.schema import JobRecord
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Resending:
         return f"It will be taken for lost, if a worker consumes the queue. To have it run, {by_hand}."
 
 
-def resending_of(relauncher: Relauncher, record: Mapping[str, str], data: Mapping[str, str]) -> Resending:
+def resending_of(relauncher: Relauncher, record: JobRecord, data: Mapping[str, str]) -> Resending:
     """What can be done for a job.
 
     Args:
@@ -64,45 +65,45 @@ def resending_of(relauncher: Relauncher, record: Mapping[str, str], data: Mappin
     above = _ancestors(relauncher.queries, record)
     retry = "retry it"
     if above:
-        retry += f", or its parent {record['parent']} where that has ended too"
+        retry += f", or its parent {record.parent} where that has ended too"
     return Resending(
-        root=above[-1][0]["id"] if above else record["id"],
+        root=above[-1][0].id if above else record.id,
         why_not=relauncher.why_not(record) or _why_not(record, data, above),
         why_no_retry=_why_no_retry(record, data, above),
         retry=retry,
     )
 
 
-def _why_not(record: Mapping[str, str], data: Mapping[str, str], above: list[Loaded]) -> str | None:
+def _why_not(record: JobRecord, data: Mapping[str, str], above: list[Loaded]) -> str | None:
     if why := why_not_repeatable(record, data):
         return why
-    if record.get("next") or record.get("linked") or record.get("expires"):
+    if record.next or record.linked or record.expires:
         return "what was to follow it, or when it was to expire, is not stored"
-    if record.get("origin") != "api" and record.get("subs") and not record.get("body"):
+    if record.origin != "api" and record.subs and not record.callback_mode:
         return "Celery code has built the chord"
     for parent, _ in above:
-        if parent.get("origin") != "api" and not parent.get("body"):  # else we call its task
-            return f"Celery's chord of {parent['id']} would not count it"
+        if parent.origin != "api" and not parent.callback_mode:  # else we call its task
+            return f"Celery's chord of {parent.id} would not count it"
     return None
 
 
-def _why_no_retry(record: Mapping[str, str], data: Mapping[str, str], above: list[Loaded]) -> str | None:
+def _why_no_retry(record: JobRecord, data: Mapping[str, str], above: list[Loaded]) -> str | None:
     if why := why_not_repeatable(record, data):
         return f"its arguments are not stored: {why}"
     for parent, bulk in above:
         if why := why_not_sendable(parent, bulk):
-            return f"the arguments of its parent {parent['id']} are not stored: {why}"
+            return f"the arguments of its parent {parent.id} are not stored: {why}"
     return None
 
 
-def _ancestors(queries: JobQueries, record: Mapping[str, str]) -> list[Loaded]:
+def _ancestors(queries: JobQueries, record: JobRecord) -> list[Loaded]:
     """A job's parents, the nearest first."""
     found: list[Loaded] = []
-    parent = record.get("parent")
+    parent = record.parent
     while parent:
         [loaded] = queries.load([parent], missing_ok=True)
-        if "status" not in loaded[0]:
+        if not loaded[0].exists:
             break
         found.append(loaded)
-        parent = loaded[0].get("parent")
+        parent = loaded[0].parent
     return found

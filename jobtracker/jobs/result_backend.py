@@ -17,6 +17,8 @@ from celery.backends.rpc import RPCBackend
 from celery.exceptions import SecurityError
 from kombu.exceptions import ContentDisallowed, SerializationError
 
+from jobtracker.store.schema import JobRecord
+
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -125,7 +127,7 @@ class _Line:
         return 0.0 if self._silent_since is None else time.monotonic() - self._silent_since
 
 
-def is_of_run_before(record: Mapping[str, str], kept: Kept) -> bool:
+def is_of_run_before(record: JobRecord, kept: Kept) -> bool:
     """Whether a stored outcome is that of an earlier run with the same task id.
 
     Runs share a task id if Celery code has sent it again, and Celery does not replace the outcome of a success
@@ -135,15 +137,15 @@ def is_of_run_before(record: Mapping[str, str], kept: Kept) -> bool:
         record: The job.
         kept: An outcome.
     """
-    if not record.get("reused") or record["reused"] != record.get("run"):
+    if not record.reused or record.reused != record.run:
         return False
     done: datetime | str | None = kept.get("date_done")  # UTC
     if isinstance(done, str):
         done = datetime.fromisoformat(done)
-    if done is None or not record.get("queued"):
+    if done is None or not record.queued:
         return True  # nobody knows
     done = done if done.tzinfo else done.replace(tzinfo=UTC)
-    return done.timestamp() * 1000 < int(record["queued"])
+    return done.timestamp() * 1000 < record.queued
 
 
 class _Question:

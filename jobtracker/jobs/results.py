@@ -1,17 +1,17 @@
 """Results of jobs: as they are stored here, or as Celery's result backend has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from celery import Task, states
 from kombu.utils.json import JSONEncoder, loads
 
 from jobtracker.core.declarations import DEFAULT, declaration_of
-from jobtracker.core.job import task_id_in
 from jobtracker.core.lifecycle import Status
 from jobtracker.errors import BrokerUnavailableError, ResultGoneError
 from jobtracker.jobs.result_backend import ResultBackend, Silence, is_of_run_before
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 
 
 class JobResults:
@@ -35,30 +35,30 @@ class JobResults:
         """
         return [self._of(record, data) for record, data in self.queries.load(job_ids)]
 
-    def before(self, record: Mapping[str, str]) -> Any:
+    def before(self, record: JobRecord) -> Any:
         """The result of the job before one in its chain.
 
         Raises:
             ResultGoneError: That job is gone, or its result is.
             BrokerUnavailableError: Only Celery's result backend has it, and does not answer.
         """
-        [(before, data)] = self.queries.load([record.get("sent_by", "")], missing_ok=True)
-        if before.get("status") != Status.COMPLETED:
-            raise ResultGoneError(before["id"])
+        [(before, data)] = self.queries.load([record.sent_by or ""], missing_ok=True)
+        if before.status != Status.COMPLETED:
+            raise ResultGoneError(before.id)
         return self._of(before, data)
 
-    def _of(self, record: dict[str, str], data: dict[str, str]) -> Any:
-        if record["status"] != Status.COMPLETED:
+    def _of(self, record: JobRecord, data: dict[str, str]) -> Any:
+        if record.status != Status.COMPLETED:
             return None
         if "result" in data:
             return loads(data["result"])
-        kept = self._backend.kept_of(task_id_in(record))
+        kept = self._backend.kept_of(record.task_id)
         if kept is Silence.NO_ANSWER:
             raise BrokerUnavailableError(
-                f"Celery's result backend does not answer, and the result of job {record['id']} is only there."
+                f"Celery's result backend does not answer, and the result of job {record.id} is only there."
             )
         if isinstance(kept, Silence) or kept["status"] != states.SUCCESS or is_of_run_before(record, kept):
-            raise ResultGoneError(record["id"], record.get("reason"))
+            raise ResultGoneError(record.id, record.reason)
         return kept["result"]
 
 

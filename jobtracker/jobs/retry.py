@@ -17,6 +17,7 @@ from jobtracker.jobs.tree_sender import TreeSender, changed_places
 from jobtracker.store.changes import News
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries, Loaded
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 
@@ -52,12 +53,12 @@ class Retrying:
             QueueMissingError: It has no queue for it; the job is failed as before.
         """
         record = self._first_to_retry(job_id, from_failed=from_failed)
-        job_id = record["id"]
+        job_id = record.id
         last = [record, *chains.following(self.queries, record)][-1]
         parent = parent_of(self.queries, last)
-        if parent and parent["status"] in SETTLED:
-            why = f"its parent {parent['id']} has ended too. Retry that: it runs again what did not complete."
-            raise IllegalTransitionError(job_id, record["status"], "retry", why)
+        if parent and parent.status in SETTLED:
+            why = f"its parent {parent.id} has ended too. Retry that: it runs again what did not complete."
+            raise IllegalTransitionError(job_id, record.nearest_status, "retry", why)
         plan = RetryPlanner(self.queries, self.sender.dispatcher.signatures.results).plan(record)
         places = changed_places(self.queries, self.registry, [*plan.trees])
         for each, subs in plan.trees.items():
@@ -81,19 +82,19 @@ class Retrying:
         self.sender.send_ready([each for each in plan.ready if each in runs], runs)
         return job_id
 
-    def _first_to_retry(self, job_id: str, *, from_failed: bool) -> dict[str, str]:
+    def _first_to_retry(self, job_id: str, *, from_failed: bool) -> JobRecord:
         """The job that a retry has to begin with: itself, or with `from_failed` the one of its chain that failed."""
         record = self.queries.record(job_id)
         _check_has_failed(record)
         first = first_incomplete(self.queries, record)
-        if first["id"] != job_id and (first["status"] not in SETTLED or not from_failed):
-            raise IllegalTransitionError(job_id, record["status"], "retry", _why_not_before(first))
+        if first.id != job_id and (first.status not in SETTLED or not from_failed):
+            raise IllegalTransitionError(job_id, record.nearest_status, "retry", _why_not_before(first))
         return first
 
     def _cancel_if_parent_was(self, plan: "RetryPlan") -> None:
         """Cancel parents again whose cancel came to their sub-jobs before these were about to run again."""
         parents = [each for each, subs in plan.trees.items() if subs]
-        statuses = zip(parents, self.queries.fields(parents, "status"), strict=True)
+        statuses = zip(parents, self.queries.fields(parents, JobRecord.status), strict=True)
         if off := [each for each, status in statuses if status == Status.CANCELLED]:
             self.sender.propagation.cancellation.cancel_trees(off, reason="it was cancelled while it was retried")
 
@@ -122,7 +123,7 @@ class RetryPlanner:
     queries: JobQueries
     results: JobResults
 
-    def plan(self, root: dict[str, str]) -> RetryPlan:
+    def plan(self, root: JobRecord) -> RetryPlan:
         """Plan the retry of a job: it and all below it that did not complete, and the rest of their chains.
 
         Args:
@@ -137,26 +138,26 @@ class RetryPlanner:
         jobs: dict[str, Loaded] = {}
         plan = RetryPlan()
         gone: dict[str, str] = {}
-        level = [root["id"]]
+        level = [root.id]
         while level:
             if new := [each for each in level if each not in jobs]:
                 found = {sub: own for each in new for sub, own in self.queries.families(each).items()}
                 trees |= found
-                jobs |= {record["id"]: (record, data) for record, data in self.queries.load(list(found))}
+                jobs |= {record.id: (record, data) for record, data in self.queries.load(list(found))}
             below: list[str] = []
             for each in level:
                 record, data = jobs[each]
                 self._check_has_ended(root, record)
-                if (first := first_incomplete(self.queries, record))["id"] != each:
-                    below.append(first["id"])
+                if (first := first_incomplete(self.queries, record)).id != each:
+                    below.append(first.id)
                     continue
                 if each in plan.trees:
                     continue
                 if why_gone := why_not_repeatable(record, data):
                     gone[each] = why_gone
                 gone |= self._add_rest_of_chain(root, record, data, plan)
-                subs = [sub for sub in trees[each] if jobs[sub][0]["status"] != Status.COMPLETED]
-                plan.trees[each], plan.runs[each] = trees[each], int(record["run"])
+                subs = [sub for sub in trees[each] if jobs[sub][0].status != Status.COMPLETED]
+                plan.trees[each], plan.runs[each] = trees[each], record.run
                 plan.ready += [] if subs else [each]
                 below += subs
             level = below
@@ -166,10 +167,10 @@ class RetryPlanner:
         return plan
 
     @staticmethod
-    def _check_has_ended(root: Mapping[str, str], record: Mapping[str, str]) -> None:
-        if record["status"] not in SETTLED:
-            why = f"its sub-job {record['id']} has not ended yet, it is {record['status']}."
-            raise IllegalTransitionError(root["id"], root["status"], "retry", why)
+    def _check_has_ended(root: JobRecord, record: JobRecord) -> None:
+        if record.status not in SETTLED:
+            why = f"its sub-job {record.id} has not ended yet, it is {record.nearest_status}."
+            raise IllegalTransitionError(root.id, root.nearest_status, "retry", why)
 
     def _check_results(self, plan: RetryPlan, jobs: Mapping[str, Loaded]) -> None:
         """Raise if a result is gone, before anything is changed."""
@@ -179,7 +180,7 @@ class RetryPlanner:
                 self.results.before(jobs[each][0])
 
     def _add_rest_of_chain(
-        self, root: dict[str, str], record: dict[str, str], data: dict[str, str], plan: RetryPlan
+        self, root: JobRecord, record: JobRecord, data: dict[str, str], plan: RetryPlan
     ) -> dict[str, str]:
         """Add what follows a job in its chain, and has to run again after it; returns what is missing for that."""
         rest = chains.rest_of(self.queries, record, data)
@@ -187,50 +188,50 @@ class RetryPlanner:
             return {}
         following = chains.following(self.queries, record)
         for each in following:
-            waits = each["status"] == Status.PENDING and not each.get("queued")
-            if each.get("subs") or not (waits or each["status"] in {Status.FAILED, Status.CANCELLED}):
+            waits = each.status == Status.PENDING and not each.queued
+            if each.subs or not (waits or each.status in {Status.FAILED, Status.CANCELLED}):
                 why = (
-                    f"{each['id']}, which follows {record['id']} in its chain, was sent all the same, and is "
-                    f"{each['status']}. Retry that, where it did not complete."
+                    f"{each.id}, which follows {record.id} in its chain, was sent all the same, and is "
+                    f"{each.nearest_status}. Retry that, where it did not complete."
                 )
-                raise IllegalTransitionError(root["id"], root["status"], "retry", why)
-        plan.chained.append(record["id"])
-        plan.runs |= {each["id"]: int(each["run"]) for each in following}
+                raise IllegalTransitionError(root.id, root.nearest_status, "retry", why)
+        plan.chained.append(record.id)
+        plan.runs |= {each.id: each.run for each in following}
         if rest is not None:
             return {}
-        loaded = self.queries.load([each["id"] for each in following])
-        whys = {each["id"]: why_not_sendable(each, bulk) for each, bulk in loaded}
+        loaded = self.queries.load([each.id for each in following])
+        whys = {each.id: why_not_sendable(each, bulk) for each, bulk in loaded}
         not_stored = {each: why for each, why in whys.items() if why}
-        return not_stored or {record["id"]: "what follows it in its chain is not stored, or not any more"}
+        return not_stored or {record.id: "what follows it in its chain is not stored, or not any more"}
 
 
-def first_incomplete(queries: JobQueries, record: dict[str, str]) -> dict[str, str]:
+def first_incomplete(queries: JobQueries, record: JobRecord) -> JobRecord:
     """Where the chain of a job that did not complete has to go on: the first job up to it that did not complete."""
-    seen = {record["id"]}
+    seen = {record.id}
     while loaded := chains.loaded_before(queries, record):
         before, _ = loaded
-        if before.get("status", Status.COMPLETED) == Status.COMPLETED or before["id"] in seen:
+        if not before.exists or before.status == Status.COMPLETED or before.id in seen:
             break
-        seen.add(before["id"])
+        seen.add(before.id)
         record = before
     return record
 
 
-def _check_has_failed(record: Mapping[str, str]) -> None:
-    if record["status"] in {Status.FAILED, Status.CANCELLED}:
+def _check_has_failed(record: JobRecord) -> None:
+    if record.status in {Status.FAILED, Status.CANCELLED}:
         return
     why = "only failed or cancelled jobs can be."
-    if record["status"] == Status.PENDING and record.get("link") and not record.get("queued"):
-        why = f"it waits for the job before it in its chain, {record.get('sent_by')}, and is sent after that."
-    raise IllegalTransitionError(record["id"], record["status"], "retry", why)
+    if record.status == Status.PENDING and record.link and not record.queued:
+        why = f"it waits for the job before it in its chain, {record.sent_by}, and is sent after that."
+    raise IllegalTransitionError(record.id, record.nearest_status, "retry", why)
 
 
-def _why_not_before(first: Mapping[str, str]) -> str:
+def _why_not_before(first: JobRecord) -> str:
     """Why a job is not retried if an earlier one of its chain did not complete."""
-    before = f"the job before it in its chain, {first['id']}, "
-    if first["status"] not in SETTLED:
-        return f"{before}has not ended yet, it is {first['status']}."
+    before = f"the job before it in its chain, {first.id}, "
+    if first.status not in SETTLED:
+        return f"{before}has not ended yet, it is {first.nearest_status}."
     return (
-        f"{before}did not complete, it is {first['status']}. Retry that, and the rest of the chain runs after it: "
-        "`from_failed` does so."
+        f"{before}did not complete, it is {first.nearest_status}. Retry that, and the rest of the chain runs after "
+        "it: `from_failed` does so."
     )

@@ -9,13 +9,14 @@ from kombu.utils.json import loads
 
 from jobtracker.broker.config import broker_priorities
 from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
-from jobtracker.core.job import task_id_in, task_id_of, task_of
+from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import Priority
 from jobtracker.errors import ArgumentsGoneError
 from jobtracker.jobs import chains
 from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.stored_calls import why_not_sendable
 from jobtracker.store.reader import JobQueries, Loaded
+from jobtracker.store.schema import JobRecord
 
 SEND = "jobtracker.send"
 """The task that sends what was handed over. Every tracked worker has it, and no job is made of it."""
@@ -59,7 +60,7 @@ class SignatureBuilder:
         header = [self.tree(sub, trees, jobs, runs) for sub in trees[job_id]]
         return chord(header, signature, app=self.app).set(task_id=signature.options["task_id"])
 
-    def own_task(self, record: dict[str, str], data: dict[str, str], run: int) -> Signature:
+    def own_task(self, record: JobRecord, data: dict[str, str], run: int) -> Signature:
         """A job's own task, with the results that it takes and with what follows it in its chain.
 
         Raises:
@@ -72,7 +73,7 @@ class SignatureBuilder:
             signature.set(chain=rest[::-1])
         return signature
 
-    def handover(self, task_ids: Sequence[str], record: Mapping[str, Any]) -> Signature:
+    def handover(self, task_ids: Sequence[str], record: JobRecord) -> Signature:
         """The task by which a worker that consumes the queue of a job sends these runs."""
         options = {
             "priority": self._priorities[Priority.CRITICAL],
@@ -83,56 +84,54 @@ class SignatureBuilder:
         }
         return self.app.signature(SEND, [task_ids], options=options)
 
-    def is_foreign(self, record: Mapping[str, Any]) -> bool:
+    def is_foreign(self, record: JobRecord) -> bool:
         """Whether only its own workers know what the queue of a job has to be declared with."""
-        return bool(record.get("queue")) and task_of(record) not in self.app.tasks
+        return bool(record.queue) and record.task not in self.app.tasks
 
-    def _signature(
-        self, record: dict[str, str], data: dict[str, str], run: int, ahead: Sequence[Any] = ()
-    ) -> Signature:
+    def _signature(self, record: JobRecord, data: dict[str, str], run: int, ahead: Sequence[Any] = ()) -> Signature:
         if why := why_not_sendable(record, data):
-            raise ArgumentsGoneError({record["id"]: why})
+            raise ArgumentsGoneError({record.id: why})
         args = loads(data.get("args") or "[]")
         kwargs = loads(data.get("payload") or "{}")
         rule = self.queries.registry.rule_of(record)
-        passed_on = 1 if record.get("subs") and not record.get("immutable") else len(ahead)
+        passed_on = 1 if record.subs and not record.immutable else len(ahead)
         covered = rule.cover(args, kwargs, ahead=passed_on) if rule else None
         args = [*ahead, *args]
         options: dict[str, Any] = {
             **loads(data.get("options") or "{}"),
-            "task_id": task_id_of(record["id"], run),
-            "priority": self._priorities[Priority(record.get("priority", Priority.NORMAL))],
+            "task_id": task_id_of(record.id, run),
+            "priority": self._priorities[record.priority],
         }
         options |= self._route(record)
         options["headers"] = {**options.get("headers", {}), SENT_HEADER: 0}
-        if record.get("request_id"):
-            options["headers"][REQUEST_ID_HEADER] = record["request_id"]
+        if record.request_id:
+            options["headers"][REQUEST_ID_HEADER] = record.request_id
         if covered and covered.hidden:  # in what Celery shows of a message
             options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
-        return self.app.signature(task_of(record), args=args, kwargs=kwargs, options=options)
+        return self.app.signature(record.task, args=args, kwargs=kwargs, options=options)
 
-    def _route(self, record: Mapping[str, Any]) -> dict[str, Any]:
-        if not record.get("queue"):
+    def _route(self, record: JobRecord) -> dict[str, Any]:
+        if not record.queue:
             return {}
         if self.is_foreign(record):
             # Straight into the queue, wherever this is sent from: in a chord, by another worker.
-            return {"queue": record["queue"], "declare": [], "exchange_type": "direct"}
-        return {"queue": record["queue"]}
+            return {"queue": record.queue, "declare": [], "exchange_type": "direct"}
+        return {"queue": record.queue}
 
-    def _results_for(self, record: Mapping[str, str]) -> list[Any]:
+    def _results_for(self, record: JobRecord) -> list[Any]:
         """What comes before a job's stored arguments: the results of its sub-jobs, or that of the job before it."""
-        if record.get("immutable"):
+        if record.immutable:
             return []
-        if record.get("subs"):
-            return [self.results.of(self.queries.sub_ids(record["id"]))]
+        if record.subs:
+            return [self.results.of(self.queries.sub_ids(record.id))]
         return [self.results.before(record)] if chains.takes_result(record) else []
 
-    def _rest(self, record: Mapping[str, str], data: Mapping[str, str]) -> list[dict[str, Any]]:
+    def _rest(self, record: JobRecord, data: Mapping[str, str]) -> list[dict[str, Any]]:
         """What follows a job in its chain, as it is sent with the message of that job.
 
         It is empty if the rest is not stored; a retry checks that before (jobs/retry.py).
         """
         rest = chains.rest_of(self.queries, record, data) or []
         ids = [each for signature in rest for each in chains.ids_of(signature)]
-        task_ids = {record["id"]: task_id_in(record) for record in self.queries.records(ids)} if ids else {}
+        task_ids = {record.id: record.task_id for record in self.queries.records(ids)} if ids else {}
         return [chains.renewed(signature, task_ids) for signature in rest]

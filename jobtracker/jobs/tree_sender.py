@@ -135,16 +135,17 @@ def changed_places(
     places: dict[str, dict[str, str | int]] = {}
     for record, data in queries.load(job_ids):
         place: dict[str, str | int] = {}
-        job_type = registry.all().get(record["type"])
-        if record.get("origin") == "api":
+        job_type = registry.all().get(record.type)
+        if record.origin == "api":
             payload = json.loads(data["payload"])
             if "custom_task" in data:
                 payload = custom_payload(data["custom_task"], json.loads(data["args"]), payload)
-            job_type, _, _ = registry.resolve(record["type"], payload, has_sub_jobs=bool(record.get("subs")))
+            job_type, _, _ = registry.resolve(record.type, payload, has_sub_jobs=bool(record.subs))
             place["task"] = job_type.task
-        elif record.get("queue"):  # where its own caller had sent it
+        elif record.queue:  # where its own caller had sent it
             job_type = None
         if job_type is not None and job_type.queue:
             place["queue"] = job_type.queue
-        places[record["id"]] = {name: value for name, value in place.items() if record.get(name) != value}
+        stored = record.as_texts()
+        places[record.id] = {name: value for name, value in place.items() if stored.get(name) != value}
     return places

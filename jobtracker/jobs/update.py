@@ -14,6 +14,7 @@ from jobtracker.jobs.propagation import Propagation
 from jobtracker.schemas.requests import JobUpdate
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 
@@ -38,22 +39,24 @@ class Updating:
         """
         [(record, data)] = self.queries.load([job_id])
         reports = wanted.status is not None or wanted.progress is not None
-        if reports and int(record["run"]) > 0:
-            raise IllegalTransitionError(job_id, record["status"], "report on", "Celery runs it, and reports itself.")
+        if reports and record.run > 0:
+            raise IllegalTransitionError(
+                job_id, record.nearest_status, "report on", "Celery runs it, and reports itself."
+            )
         if wanted.status is Status.CANCELLED:
             self.propagation.cancellation.cancel(job_id, reason="cancelled by its outside worker")
         elif reports:
             self._report(record, data, wanted)
         self._edit(record, wanted)
 
-    def _report(self, record: dict[str, str], data: dict[str, str], wanted: JobUpdate) -> None:
-        job_id, rule = record["id"], self.registry.rule_of(record)
+    def _report(self, record: JobRecord, data: dict[str, str], wanted: JobUpdate) -> None:
+        job_id, rule = record.id, self.registry.rule_of(record)
         stored = NOTHING
-        if rule and not record.get("masked"):
+        if rule and not record.masked:
             args, kwargs = (
                 json.loads(data.get(name) or empty) for name, empty in (("args", "[]"), ("payload", "{}"))
             )
-            stored = stored_when_begun(rule, args, kwargs, ahead=1 if record.get("subs") else 0)
+            stored = stored_when_begun(rule, args, kwargs, ahead=1 if record.subs else 0)
         event, target, fields, bulk = _report_of(wanted)
         # Run 0: if it has been started meanwhile, this is stale.
         change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
@@ -61,7 +64,7 @@ class Updating:
             raise not_allowed(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
         self.propagation.propagate(job_id, change)
 
-    def _edit(self, record: dict[str, str], wanted: JobUpdate) -> None:
+    def _edit(self, record: JobRecord, wanted: JobUpdate) -> None:
         fields: dict[str, str | int] = {}
         data: dict[str, str] = {}
         if wanted.name is not None:
@@ -72,7 +75,7 @@ class Updating:
             fields["priority"] = wanted.priority
         if wanted.payload is not None:
             job_type, args, kwargs = self.registry.resolve(
-                record["type"], wanted.payload, has_sub_jobs=bool(record.get("subs"))
+                record.type, wanted.payload, has_sub_jobs=bool(record.subs)
             )
             fields["task"] = job_type.task
             if job_type.queue:
@@ -81,12 +84,12 @@ class Updating:
         if not fields and not data:
             return
         unsent_only = wanted.priority is not None or wanted.payload is not None
-        outcome = self.store.edit(record["id"], fields=fields, data=data, unsent_only=unsent_only)
+        outcome = self.store.edit(record.id, fields=fields, data=data, unsent_only=unsent_only)
         if outcome is Outcome.ILLEGAL:
             why = "priority and payload can be changed only before it is started."
-            raise IllegalTransitionError(record["id"], record["status"], "change", why)
+            raise IllegalTransitionError(record.id, record.nearest_status, "change", why)
         if outcome is not Outcome.APPLIED:
-            raise JobNotFoundError(record["id"])
+            raise JobNotFoundError(record.id)
 
 
 def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], dict[str, str]]:

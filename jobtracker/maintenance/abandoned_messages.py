@@ -12,7 +12,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from redis import Redis
@@ -21,7 +21,7 @@ from redis.exceptions import ResponseError
 from jobtracker.broker.config import is_amqp
 from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.broker.message_search import Taken, TakenMessages, unacked_keys
-from jobtracker.core.job import job_and_run_of, task_id_in
+from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import Status
 from jobtracker.diagnosis.held_messages import HeldMessages
 from jobtracker.diagnosis.inspector import Inspector
@@ -29,6 +29,7 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.runtime import Tracking
 from jobtracker.store.keys import Partition
+from jobtracker.store.schema import JobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ class AbandonedMessages:
         found = [
             (worker, each)
             for each, record in zip(taken, records, strict=True)
-            if tracking.keys.of(record["id"]) in parts and (worker := lost_worker_of(each, record))
+            if tracking.keys.of(record.id) in parts and (worker := lost_worker_of(each, record))
         ]
         live = tracking.leases.held({worker for worker, _ in found})
         return [each for worker, each in found if worker not in live]
@@ -185,18 +186,18 @@ class AbandonedMessages:
         return [each for each in abandoned if each.task_id not in held]
 
 
-def lost_worker_of(taken: Taken, record: Mapping[str, str]) -> str | None:
+def lost_worker_of(taken: Taken, record: JobRecord) -> str | None:
     """The incarnation of the worker that began a message's task and does not run it any more, by the job's record.
 
     None where the record says nothing of the kind, and where the message was fetched later than that: by another
     worker, then. Whether the worker's lease is over is not looked at.
     """
-    execution = record.get("execution")
-    if record.get("status") != Status.PENDING or record.get("executing") or not execution:
+    execution = record.execution
+    if record.status != Status.PENDING or record.executing or not execution:
         return None
-    if task_id_in(record) != taken.task_id:
+    if record.task_id != taken.task_id:
         return None
-    if int(record.get("attempt") or 0) != taken.attempt:
+    if record.attempt != taken.attempt:
         return None
     began_ms, worker, _ = execution.split("-", 2)  # lua/ledger.lua
     return worker if taken.taken_ms <= int(began_ms) else None

@@ -12,6 +12,7 @@ from jobtracker.jobs.result_backend import Silence
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.unreported_ends import Ending, UnreportedEnds
 from jobtracker.store.keys import RELEASED, Partition
+from jobtracker.store.schema import JobRecord
 
 _BATCH = 500
 """Running jobs that are looked at with each call."""
@@ -78,7 +79,7 @@ class JobRescuer:
                 self._looked_up_to = _Place()
                 break
             lost = self._lost([job for job, _ in found])
-            gone = {record["id"] for record in lost if self._settle(record, "WorkerLost", _what_happened(record))}
+            gone = {record.id for record in lost if self._settle(record, "WorkerLost", _what_happened(record))}
             self._looked_up_to = place.behind(found, gone)
             settled, looked_at = settled + len(gone), looked_at + len(found)
         return settled
@@ -94,14 +95,18 @@ class JobRescuer:
         queries, before_ms, place, own = tracking.queries, now_ms(), _Place(), []
         while found := queries.entered_between(Status.RUNNING, place.since_ms, before_ms, place.skip, _BATCH):
             ids = [job for job, _ in found]
-            own += [job for job, lease in zip(ids, queries.fields(ids, "lease"), strict=True) if lease == incarnation]
+            own += [
+                job
+                for job, lease in zip(ids, queries.fields(ids, JobRecord.lease), strict=True)
+                if lease == incarnation
+            ]
             place = place.behind(found)
         left = [
             record
             for record in queries.records(own)
-            if record.get("status") == Status.RUNNING
-            and record.get("lease") == incarnation
-            and (record.get("acks_late") or not tracking.lost_executions.runs_again(record))
+            if record.status == Status.RUNNING
+            and record.lease == incarnation
+            and (record.acks_late or not tracking.lost_executions.runs_again(record))
         ]
         return sum(self._settle(record, "WorkerShutdown", "has shut down") for record in left)
 
@@ -113,13 +118,13 @@ class JobRescuer:
         tracking, corrected, done = self._leadership.tracking, 0, []
         unanswered = tracking.queries.unanswered(_ASKED)
         for record, _ in tracking.queries.load(unanswered, missing_ok=True):
-            if record.get("presumed") and record.get("status") in SETTLED:
+            if record.presumed and record.status in SETTLED:
                 ending = self._ends.ending_of(record)
                 if ending is Silence.NO_ANSWER:
                     break
                 if isinstance(ending, Ending) and ending.lost_by is None:
                     corrected += self._ends.settle(record, ending)
-            done.append(record["id"])
+            done.append(record.id)
         tracking.store.answered(*done)
         return corrected
 
@@ -135,23 +140,25 @@ class JobRescuer:
         self._held = held
         return now < self._lost_some_at + 2 * tracking.settings.lease_lost_s
 
-    def _lost(self, job_ids: Sequence[str]) -> list[dict[str, str]]:
+    def _lost(self, job_ids: Sequence[str]) -> list[JobRecord]:
         """The records of those running jobs whose lease nobody holds."""
         tracking = self._leadership.tracking
-        leases = dict(zip(job_ids, tracking.queries.fields(job_ids, "lease"), strict=True))
+        leases = dict(zip(job_ids, tracking.queries.fields(job_ids, JobRecord.lease), strict=True))
         live = tracking.leases.held({lease for lease in leases.values() if lease})
         records = tracking.queries.records([job for job, lease in leases.items() if lease and lease not in live])
-        running = [record for record in records if record.get("status") == Status.RUNNING and record.get("lease")]
-        live = tracking.leases.held({record["lease"] for record in running})  # another worker may have it by now
-        return [record for record in running if record["lease"] not in live]
+        running = [record for record in records if record.status == Status.RUNNING and record.lease]
+        live = tracking.leases.held(
+            {record.lease for record in running if record.lease}
+        )  # another worker may have it by now
+        return [record for record in running if record.lease not in live]
 
-    def _settle(self, record: dict[str, str], kind: str, what_happened: str) -> bool:
-        if not record.get("lease") or not record.get("executing"):
+    def _settle(self, record: JobRecord, kind: str, what_happened: str) -> bool:
+        if not record.lease or not record.executing:
             return False
         ending = self._ends.ending_of(record)
         if isinstance(ending, Ending):
             return self._ends.settle(record, ending)
-        happened = f"{record.get('worker', 'its worker')} {what_happened}"
+        happened = f"{record.worker or 'its worker'} {what_happened}"
         lost_executions = self._leadership.tracking.lost_executions
         comes_back = lost_executions.comes_back(record)
         is_unanswered = ending is Silence.NO_ANSWER
@@ -168,22 +175,22 @@ class JobRescuer:
         )
         return change is not None and change.applied
 
-    def _await_answer(self, record: dict[str, str], happened: str) -> None:
+    def _await_answer(self, record: JobRecord, happened: str) -> None:
         """Record, once, what a lost job waits for."""
-        if UNANSWERED in record.get("reason", ""):
+        if UNANSWERED in (record.reason or ""):
             return
-        why = record.get("reason", "") if record["lease"] in RELEASED else happened
+        why = record.reason or "" if record.lease in RELEASED else happened
         self._leadership.tracking.store.apply(
             Event.PROGRESS,
-            record["id"],
-            run=int(record["run"]),
-            lease=record["lease"],
+            record.id,
+            run=record.run,
+            lease=record.lease,
             fields={"reason": and_also(why, UNANSWERED)},
         )
 
 
-def _what_happened(record: dict[str, str]) -> str:
+def _what_happened(record: JobRecord) -> str:
     """What became of the worker that had a job, a verb."""
-    if record.get("lease") not in RELEASED:
+    if record.lease not in RELEASED:
         return "was lost"
-    return f"let it go ({record.get('reason', '').removesuffix(f'; {UNANSWERED}')})"
+    return f"let it go ({(record.reason or '').removesuffix(f'; {UNANSWERED}')})"

@@ -16,7 +16,7 @@ lost by inference, which its start would correct.
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ from jobtracker.maintenance.unreported_ends import Ending
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.explanation import Code
 from jobtracker.store.keys import LET_GO, NOBODY
+from jobtracker.store.schema import JobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -105,7 +106,7 @@ class MissingMessages:
         """Task ids of the jobs that are to be looked at again in the next round."""
         return list(self._suspects)
 
-    def look(self, records: Iterable[Mapping[str, str]]) -> list[StrandedJob]:
+    def look(self, records: Iterable[JobRecord]) -> list[StrandedJob]:
         """Look for the messages of jobs; returns those whose message is nowhere, as a look before this one found too.
 
         Likewise those whose message is with a worker that is gone, where they can be sent again, and those that run
@@ -169,7 +170,7 @@ class MissingMessages:
             before = _Suspect(now, consumers)
         self._suspects[job.task_id] = before
         # Of a parent nobody knows since when its task is due; and a report that waits may come.
-        wait_s = self._lost_ms / 1000 if ended or job.record.get("subs") else 0.0
+        wait_s = self._lost_ms / 1000 if ended or job.record.subs else 0.0
         return before.since < now and now - before.since >= wait_s
 
     def _unless_held(self, missing: list[StrandedJob], found: Observations) -> list[StrandedJob]:
@@ -192,12 +193,12 @@ class MissingMessages:
     def _hold(self, task_id: str, lease: str | None) -> None:
         self._holds[task_id] = _Hold(time.monotonic() + _HELD_FOR * self._lost_ms / 1000, lease)
 
-    def _job(self, record: Mapping[str, str]) -> Job:
+    def _job(self, record: JobRecord) -> Job:
         return Job(record, self._registry.queue_of(record, self._app.conf.task_default_queue))
 
     def _is_overdue(self, job: Job, now_ms: int) -> bool:
-        last_ms = max(job.ms(name) or 0 for name in ("queued", "entered", "eta"))
-        if not job.is_executing and (job.ms("expires") or now_ms) < now_ms:
+        last_ms = max(job.record.queued or 0, job.record.status_changed_at, job.record.eta or 0)
+        if not job.is_executing and (job.record.expires or now_ms) < now_ms:
             return False  # nobody begins it: the reaper cancels it
         return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms - self._lost_ms
 
@@ -216,7 +217,7 @@ def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | 
     """
     job = stranded.job
     [(record, data)] = tracking.queries.load([job.id], missing_ok=True)
-    if "status" not in record or record["status"] in SETTLED:
+    if not record.exists or record.status in SETTLED:
         return False
     if job.is_executing:
         reason = "it does not run it any more, and has not said how it ended"
@@ -224,8 +225,8 @@ def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | 
             Event.PROGRESS,
             job.id,
             run=job.run,
-            attempt=int(job.record.get("attempt") or 0),
-            lease=job.record["lease"],
+            attempt=job.record.attempt,
+            lease=job.record.lease,
             fields={"lease": LET_GO, "reason": reason},
         )
         return change.applied
@@ -236,7 +237,7 @@ def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | 
         what = f"{stranded.ended_by} took its message, does not run it any more, and has not said how it ended"
     resending = resending_of(tracking.relauncher, record, data)
     why_not = "it may have run" if stranded.ended_by else resending.why_not
-    if ending is not None and (why_not or not record.get("subs")):
+    if ending is not None and (why_not or not record.subs):
         reason = f"{what}; it has ended, as Celery's result backend says"
         change = tracking.store.apply(
             ending.event, job.id, run=job.run, lease=NOBODY, fields=ending.fields, data=ending.data
@@ -249,13 +250,13 @@ def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | 
         return False
     else:
         reason = f"{what}, and it can't be sent again: {why_not}. {resending.when_lost}"
-        if record.get("subs"):
+        if record.subs:
             reason = f"all its sub-jobs have ended, and Celery has not called its task; {reason}"
         change = tracking.store.apply(
             Event.LOSE,
             job.id,
             run=job.run,
-            attempt=int(record.get("attempt") or 0),
+            attempt=record.attempt,
             lease=NOBODY,
             fields={"reason": as_reason(reason)},
             data={"error": dumps({"type": "MessageLost", "message": reason})},
@@ -267,7 +268,7 @@ def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | 
 
 
 def _runs_nowhere(job: Job, found: Observations) -> bool:
-    lease = found.leases.get(job.record.get("lease", ""))
+    lease = found.leases.get(job.record.lease or "")
     if lease is None or sum(other.name == lease.name for other in found.leases.values()) > 1:
         return False  # who of them has answered?
     if lease.incarnation not in found.holdings or found.is_opaque(job):

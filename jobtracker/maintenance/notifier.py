@@ -23,5 +23,5 @@ class ParentNotifier:
         before_ms = queries.server_ms() - int(tracking.settings.lease_lost_s * 1000)
         unnotified = queries.records(queries.untold(before_ms, _BATCH))
         for record in unnotified:
-            tracking.propagation.catch_up(record["id"])
+            tracking.propagation.catch_up(record.id)
         return len(unnotified)

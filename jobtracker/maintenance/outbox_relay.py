@@ -22,6 +22,7 @@ from jobtracker.maintenance.pacing import pause_after
 from jobtracker.runtime import Tracking
 from jobtracker.store.functions import batched
 from jobtracker.store.keys import NOBODY
+from jobtracker.store.schema import JobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -84,9 +85,9 @@ class OutboxRelay:
         claimed = store.claim(task_ids)
         runs = dict(map(job_and_run_of, claimed))
         loaded = queries.load(list(runs), missing_ok=True)
-        records = {record["id"]: record for record, _ in loaded}
+        records = {record.id: record for record, _ in loaded}
         waiting = {each: run for each, run in runs.items() if _is_waiting(records[each], run)}
-        parents = {each: record["parent"] for each, record in records.items() if record.get("parent")}
+        parents = {each: record.parent for each, record in records.items() if record.parent}
         above = self._above(set(parents.values()))
         whole = {each for each in waiting if each not in parents or parents[each] in above}
         off = {each for each in whole if above.get(parents.get(each, "")) == Status.CANCELLED}
@@ -97,7 +98,7 @@ class OutboxRelay:
         # What is left has lost a parent since: it was deleted, and goes with it.
         runs = {each: run for each, run in waiting.items() if each in whole - off}
         store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
-        self.tracking.propagation.send(runs, [each for each in loaded if each[0]["id"] in runs])
+        self.tracking.propagation.send(runs, [each for each in loaded if each[0].id in runs])
         return len(runs)
 
     def _send(self, task_id: str) -> bool:
@@ -106,20 +107,20 @@ class OutboxRelay:
         if _is_waiting(record, run):
             subs = self.tracking.queries.sub_ids(job_id)
             if self._is_called_off(record):
-                reason = f"its parent {record['parent']} was cancelled"
+                reason = f"its parent {record.parent} was cancelled"
                 self.tracking.propagation.cancellation.cancel_trees([job_id], reason=reason)
             elif self.tracking.relauncher.why_not(record):
                 pass  # whether its message is out is found out by those who look for missing ones
-            elif subs and record.get("body") == "called" and not self._can_call(subs):
+            elif subs and record.callback_mode == "called" and not self._can_call(subs):
                 return False
-            elif not subs or record.get("body") == "called":
+            elif not subs or record.callback_mode == "called":
                 change = self.tracking.relauncher.relaunch(job_id, run=run, lease=NOBODY, reason=_REASON)
                 if change.applied:
                     logger.warning("Job %s: %s", job_id, _REASON)
                 return change.applied
             else:
                 self._record_rest(job_id, subs)
-        elif record.get("next") and record.get("status") in SETTLED:
+        elif record.next and record.status in SETTLED:
             self.tracking.propagation.catch_up(job_id)  # what follows it may have got a new run when it had ended
         self.tracking.store.confirm(task_id)
         return False
@@ -135,17 +136,13 @@ class OutboxRelay:
             pass  # its parent has to fail, and says so
         return True
 
-    def _above(self, parents: Collection[str]) -> dict[str, str]:
+    def _above(self, parents: Collection[str]) -> dict[str, Status | None]:
         """The statuses of those of parents that are recorded, as are theirs."""
-        records = {record["id"]: record for record in self.tracking.queries.records(sorted(parents))}
-        there = {each: record for each, record in records.items() if "status" in record}
-        further = {record["parent"] for record in there.values() if record.get("parent")}
+        records = {record.id: record for record in self.tracking.queries.records(sorted(parents))}
+        there = {each: record for each, record in records.items() if record.exists}
+        further = {record.parent for record in there.values() if record.parent}
         above = self._above(further) if further else {}
-        return {
-            each: record["status"]
-            for each, record in there.items()
-            if not record.get("parent") or record["parent"] in above
-        }
+        return {each: record.status for each, record in there.items() if not record.parent or record.parent in above}
 
     def _record_rest(self, parent_id: str, subs: list[str]) -> None:
         """Go on where a process died between the record of a parent's run and those of its sub-jobs'.
@@ -153,8 +150,8 @@ class OutboxRelay:
         They are unconfirmed then, and sent in a later round.
         """
         queries, store = self.tracking.queries, self.tracking.store
-        runs = dict(zip(subs, queries.fields(subs, "run"), strict=True))
-        rest = [sub for sub, run in runs.items() if run == "0"]
+        runs = dict(zip(subs, queries.fields(subs, JobRecord.run), strict=True))
+        rest = [sub for sub, run in runs.items() if run == 0]
         try:
             store.apply_many(Event.ENQUEUE, changed_places(queries, self.tracking.registry, rest))
         except InvalidJobError as error:
@@ -164,16 +161,16 @@ class OutboxRelay:
         else:
             self.tracking.propagation.recheck_parent(parent_id, subs)
 
-    def _is_called_off(self, record: dict[str, str]) -> bool:
+    def _is_called_off(self, record: JobRecord) -> bool:
         """Whether somebody died who had cancelled its parent, and was about to cancel it too."""
-        parent = record.get("parent")
-        return parent is not None and self.tracking.queries.field(parent, "status") == Status.CANCELLED
+        parent = record.parent
+        return parent is not None and self.tracking.queries.field(parent, JobRecord.status) == Status.CANCELLED
 
 
-def _is_waiting(record: dict[str, str], run: int) -> bool:
+def _is_waiting(record: JobRecord, run: int) -> bool:
     """Whether that run of a job has not begun, as far as is known."""
-    if "status" not in record or int(record["run"]) != run or record["status"] in SETTLED:
+    if not record.exists or record.run != run or record.status in SETTLED:
         return False
-    if record.get("executing") or record.get("execution"):  # or did: it waits for its next attempt
+    if record.executing or record.execution:  # or did: it waits for its next attempt
         return False
-    return not record.get("started") or bool(record.get("subs"))
+    return not record.started or bool(record.subs)

@@ -7,6 +7,7 @@ from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.missing_messages import MissingMessages, StrandedJob, settle_stranded
 from jobtracker.maintenance.unreported_ends import Ending, UnreportedEnds
 from jobtracker.store.keys import NOBODY
+from jobtracker.store.schema import JobRecord
 
 _BATCH = 500
 """Jobs that have expired, in one round."""
@@ -31,7 +32,7 @@ class OverdueJobs:
         self._ends = ends
         self._missing = MissingMessages(leadership.tracking)
         self._asked: dict[Status, int] = {}  # how many of a status were asked about, before it is begun anew
-        self._left: list[dict[str, str]] = []  # of those that were asked about, what has not ended
+        self._left: list[JobRecord] = []  # of those that were asked about, what has not ended
 
     def settle_finished(self) -> int:
         """Settle jobs whose end was never reported, by what Celery's result backend says of them; returns how many.
@@ -61,21 +62,21 @@ class OverdueJobs:
             return 0
         later, settled = [], 0
         for record in tracking.queries.records(ids):
-            if "status" not in record or record["status"] in SETTLED or not record.get("expires"):
+            if not record.exists or record.status in SETTLED or not record.expires:
                 continue  # another run has no such time
             if _waits_for_more(record):
-                later.append(record["id"])
+                later.append(record.id)
                 continue
             fields: dict[str, str | int] = {"reason": "it expired before it was started", "presumed": Event.LOSE}
-            run = int(record["run"])
-            change = tracking.store.apply(Event.CANCELLED, record["id"], run=run, lease=NOBODY, fields=fields)
+            run = record.run
+            change = tracking.store.apply(Event.CANCELLED, record.id, run=run, lease=NOBODY, fields=fields)
             settled += change.applied
-            tracking.propagation.propagate(record["id"], change)
+            tracking.propagation.propagate(record.id, change)
         never = sorted(set(ids) - set(later))
         tracking.store.look_at_expiry(later, never, at_ms=now + int(tracking.settings.lease_lost_s * 1000))
         return settled
 
-    def _overdue(self) -> list[dict[str, str]]:
+    def _overdue(self) -> list[JobRecord]:
         tracking = self._leadership.tracking
         before_ms = tracking.queries.server_ms() - int(tracking.settings.lease_lost_s * 1000)
         found: list[str] = []
@@ -86,29 +87,29 @@ class OverdueJobs:
             found += ids
         found += [job_and_run_of(task_id)[0] for task_id in self._missing.suspects]
         records = [record for record, _ in tracking.queries.load(list(dict.fromkeys(found)), missing_ok=True)]
-        return [record for record in records if int(record.get("run", 0))]
+        return [record for record in records if record.run]
 
-    def _settle_if_finished(self, record: dict[str, str]) -> bool:
+    def _settle_if_finished(self, record: JobRecord) -> bool:
         ending = self._ends.ending_of(record)
         # Celery calls a running task revoked though it goes on, and a chord's body failed though we may call it.
         if isinstance(ending, Silence) or ending.event is Event.CANCELLED:
             return False
         if ending.event is Event.FAIL and self._is_of_job_before(record):
             return False
-        is_parent_idle = record.get("subs") and not record.get("executing")
+        is_parent_idle = record.subs and not record.executing
         if ending.event is Event.FAIL and is_parent_idle and not self._ends.runs_again(record, ending):
             return False
         return self._ends.settle(record, ending)
 
-    def _is_of_job_before(self, record: dict[str, str]) -> bool:
+    def _is_of_job_before(self, record: JobRecord) -> bool:
         """Whether a failure is that of the job before it in its chain.
 
         Celery stores it for the rest of the chain too, which nobody sends then and we call cancelled
         (celery/backends/base.py, _fail_chain).
         """
-        if record.get("queued") or record.get("executing"):
+        if record.queued or record.executing:
             return False
-        before = self._leadership.tracking.queries.field(record.get("sent_by", ""), "status")
+        before = self._leadership.tracking.queries.field(record.sent_by or "", JobRecord.status)
         return before not in {None, Status.COMPLETED}
 
     def _settle_stranded(self, stranded: StrandedJob) -> bool:
@@ -119,8 +120,8 @@ class OverdueJobs:
         return settle_stranded(self._leadership.tracking, stranded, ending if isinstance(ending, Ending) else None)
 
 
-def _waits_for_more(record: dict[str, str]) -> bool:
+def _waits_for_more(record: JobRecord) -> bool:
     """Whether a job that has expired runs, waits for others, or was replaced by a task with a time of its own."""
-    ended = sum(int(record.get(f"subs_{status}") or 0) for status in SETTLED)
-    is_open = int(record.get("subs") or 0) > ended
-    return bool(record.get("executing") or record.get("replaced") or not record.get("queued") or is_open)
+    ended = record.subs_settled
+    is_open = record.subs > ended
+    return bool(record.executing or record.replaced or not record.queued or is_open)

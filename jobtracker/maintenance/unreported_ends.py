@@ -9,13 +9,14 @@ from celery.exceptions import ChordError
 from kombu.utils.json import dumps
 
 from jobtracker.broker.process_exit import end_of_process
-from jobtracker.core.job import as_reason, task_id_in, task_of
+from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import Event
 from jobtracker.jobs.result_backend import Silence, is_of_run_before
 from jobtracker.jobs.results import as_stored
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.runtime import Tracking
 from jobtracker.store.keys import NOBODY, PROCESS_GONE
+from jobtracker.store.schema import JobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -42,15 +43,15 @@ class UnreportedEnds:
     def __init__(self, leadership: Leadership) -> None:
         self._leadership = leadership
 
-    def ending_of(self, record: Mapping[str, str]) -> Ending | Silence:
+    def ending_of(self, record: JobRecord) -> Ending | Silence:
         """How the current run of a recorded job has ended."""
-        kept = self._leadership.tracking.result_backend.kept_of(task_id_in(record))
+        kept = self._leadership.tracking.result_backend.kept_of(record.task_id)
         if isinstance(kept, Silence):
             return kept
         try:
             return self._read(record, kept) or Silence.NOTHING_KNOWN
         except Exception as error:  # noqa: BLE001 (what it keeps can't be told)
-            logger.debug("What Celery keeps of job %s can't be told: %s", record["id"], type(error).__name__)
+            logger.debug("What Celery keeps of job %s can't be told: %s", record.id, type(error).__name__)
             return Silence.NOTHING_KNOWN
 
     @property
@@ -59,40 +60,40 @@ class UnreportedEnds:
         tracking = self._leadership.tracking
         return tracking.result_backend.silent_s > tracking.settings.result_backend_wait_s
 
-    def settle(self, record: dict[str, str], ending: Ending) -> bool:
+    def settle(self, record: JobRecord, ending: Ending) -> bool:
         """Settle a job as it has ended, or let it run again if that is for its loss; returns whether it was done."""
         if self.runs_again(record, ending):
             return self._run_again(record, ending)
         tracking = self._leadership.tracking
         change = tracking.store.apply(
             ending.event,
-            record["id"],
-            run=int(record["run"]),
-            execution=record.get("execution"),
+            record.id,
+            run=record.run,
+            execution=record.execution,
             fields=ending.fields,
             data=ending.data,
         )
         if change.applied:
-            logger.warning("Job %s is %s, as Celery's result backend says", record["id"], change.after)
-            tracking.propagation.propagate(record["id"], change)
+            logger.warning("Job %s is %s, as Celery's result backend says", record.id, change.after)
+            tracking.propagation.propagate(record.id, change)
         return change.applied
 
-    def runs_again(self, record: dict[str, str], ending: Ending) -> bool:
+    def runs_again(self, record: JobRecord, ending: Ending) -> bool:
         """Whether a job whose process was lost is to run again."""
         return ending.lost_by is not None and self._leadership.tracking.lost_executions.runs_again(record)
 
-    def _run_again(self, record: dict[str, str], ending: Ending) -> bool:
+    def _run_again(self, record: JobRecord, ending: Ending) -> bool:
         """Settle the loss of a process: whoever was about to report it has died too, or could not, nor the start."""
         tracking = self._leadership.tracking
-        if not record.get("executing"):
+        if not record.executing:
             fields = {"lease": PROCESS_GONE}
-            tracking.store.apply(Event.START, record["id"], run=int(record["run"]), lease=NOBODY, fields=fields)
-            [(record, _)] = tracking.queries.load([record["id"]], missing_ok=True)
+            tracking.store.apply(Event.START, record.id, run=record.run, lease=NOBODY, fields=fields)
+            [(record, _)] = tracking.queries.load([record.id], missing_ok=True)
         happened = f"its process was lost: {ending.lost_by}"
         change = tracking.lost_executions.settle(record, happened, "WorkerLostError", comes_back=False)
         return change is not None and change.applied
 
-    def _read(self, record: Mapping[str, str], kept: Mapping[str, Any]) -> Ending | None:
+    def _read(self, record: JobRecord, kept: Mapping[str, Any]) -> Ending | None:
         event = _EVENTS.get(kept["status"])
         if event is None or is_of_run_before(record, kept):
             return None
@@ -100,23 +101,21 @@ class UnreportedEnds:
             return Ending(event, {}, _result(self._leadership.tracking, record, kept.get("result")))
         if event is Event.CANCELLED:
             return Ending(event, {"reason": "revoked"}, {})
-        if record.get("subs") and isinstance(kept.get("result"), ChordError):
+        if record.subs and isinstance(kept.get("result"), ChordError):
             return None  # Celery does not call the parent's task: we may, and it may be running
         fields, data = _error(record, kept.get("result"), kept.get("traceback"))
         return Ending(event, fields, data, end_of_process(kept.get("result")))
 
 
-def _result(tracking: Tracking, record: Mapping[str, str], result: object) -> dict[str, str]:
+def _result(tracking: Tracking, record: JobRecord, result: object) -> dict[str, str]:
     # Where nobody has announced the task it is not known whether its results may be stored; the backend has it.
-    announced = tracking.registry.type_of_task(task_of(record))
+    announced = tracking.registry.type_of_task(record.task)
     return as_stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
 
 
-def _error(
-    record: Mapping[str, str], error: object, traceback: object
-) -> tuple[dict[str, str | int], dict[str, str]]:
+def _error(record: JobRecord, error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:
     kind = type(error).__name__
-    if record.get("masked"):  # it may tell what is masked, whose values we don't have
+    if record.masked:  # it may tell what is masked, whose values we don't have
         return {"reason": kind}, {"error": dumps({"type": kind, "message": ""})}
     told = {"type": kind, "message": str(error)[:2000]}
     if traceback:

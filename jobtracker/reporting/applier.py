@@ -167,9 +167,9 @@ class Applier:
 
     def _lose(self, report: Report) -> None:
         [(record, _data)] = self.queries.load([report.job_id], missing_ok=True)
-        run = record.get("run")
-        is_its_run = run == str(report.run) or (report.run == 1 and record.get("reused") == run)
-        if record.get("lease") == report.lease and is_its_run:
+        run = record.run
+        is_its_run = run == report.run or (report.run == 1 and record.reused == run)
+        if record.lease == report.lease and is_its_run:
             self.lost_executions.settle(
                 record,
                 str(report.fields["happened"]),
@@ -180,8 +180,8 @@ class Applier:
 
     def _fail_by_celery(self, report: Report, is_repeat: bool) -> None:
         [record] = self.queries.records([report.job_id])
-        lease = record.get("lease")
-        is_new = not lease and record.get("status") == Status.PENDING
+        lease = record.lease
+        is_new = not lease and record.status == Status.PENDING
         if lease in {report.lease, LET_GO, PROCESS_GONE} or is_new:
             change = self.store.apply(
                 Event.FAIL,

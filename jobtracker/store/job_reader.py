@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 import msgpack
 
@@ -26,7 +26,7 @@ from jobtracker.store.schema import JobRecord, decode
 
 T = TypeVar("T")
 
-Loaded = tuple[Any, dict[str, str]]
+Loaded = tuple[JobRecord, dict[str, str]]
 """A record and its bulky part."""
 
 
@@ -80,7 +80,7 @@ class JobReader:
         """
         return self.loaded_json(*self.load([job_id])[0])
 
-    def loaded_json(self, record: Any, data: dict[str, str]) -> bytes:
+    def loaded_json(self, record: JobRecord, data: dict[str, str]) -> bytes:
         """The JSON of a job that was read already."""
         return to_json(job_values(record, data, self._rule(record)))
 
@@ -114,7 +114,7 @@ class JobReader:
         """What may be shown: of what Celery code sent no more is stored."""
         return self.registry.rule_of(record) if record.origin == "api" and not record.masked else None
 
-    def record(self, job_id: str) -> Any:
+    def record(self, job_id: str) -> JobRecord:
         """The record of a job.
 
         Raises:
@@ -125,21 +125,18 @@ class JobReader:
             raise JobNotFoundError(job_id)
         return record
 
-    def records(self, job_ids: Iterable[str]) -> list[Any]:
+    def records(self, job_ids: Iterable[str]) -> list[JobRecord]:
         """The records of many jobs, in one round trip; `exists` is False on one that is not there."""
         return fetch(self.client, self.keys, job_ids)
 
-    def field(self, job_id: str, field: Field[T] | str) -> Any:
-        """One field of a record; its default where it is not stored or there is no such job."""
+    def field(self, job_id: str, field: Field[T]) -> T:
+        """One field of a record (`JobRecord.lease`, say); its default where there is no such job."""
         [value] = self.fields([job_id], field)
         return value
 
-    def fields(self, job_ids: Iterable[str], field: Field[T] | str) -> list[Any]:
+    def fields(self, job_ids: Iterable[str], field: Field[T]) -> list[T]:
         """One field of many records, as `field`, in one round trip."""
-        records = fetch(self.client, self.keys, job_ids)
-        if isinstance(field, str):
-            return [record.get(field) for record in records]
-        return [field.__get__(record, JobRecord) for record in records]
+        return [field.__get__(record, JobRecord) for record in fetch(self.client, self.keys, job_ids)]
 
     def state(self, job_id: str) -> tuple[int, Status] | None:
         """A job's run and status; None where there is no such job, or its status is one of a newer release."""

@@ -11,6 +11,7 @@ from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeE
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.decode import read
 from jobtracker.store.keys import Keys
+from jobtracker.store.schema import JobRecord
 
 CUSTOM = "custom"
 DOCUMENTED = ("data_processing", "document_analysis", "entity_extraction", "medication_extraction", CUSTOM)
@@ -83,12 +84,12 @@ class Registry:
         """The same without asking Redis, as it was when somebody asked last."""
         return _of_task(task, self._cached)
 
-    def type_of(self, record: Any) -> JobType | None:
+    def type_of(self, record: JobRecord) -> JobType | None:
         """The type of a job, of a custom one that of its task; None where nobody has announced it."""
         announced = self.all().get(record.type) if record.type != CUSTOM else None
         return announced or self.type_of_task(record.task)
 
-    def queue_of(self, record: Any, default: str) -> str:
+    def queue_of(self, record: JobRecord, default: str) -> str:
         """Where a job is sent whose record does not say, as a chord's body; the default where no worker says it.
 
         That is the default of whoever asks, an API say, and may not be that of the workers.
@@ -96,7 +97,7 @@ class Registry:
         announced = self.type_of(record)
         return (announced and announced.queue) or default
 
-    def rule_of(self, record: Any) -> ArgumentRule | None:
+    def rule_of(self, record: JobRecord) -> ArgumentRule | None:
         """What may be shown of a job's arguments; None where nobody has announced its type."""
         announced = self.type_of(record)
         return announced.arguments if announced else None

@@ -197,6 +197,11 @@ class JobRecord(Record):
         return self.status or (Status.FAILED if self.finished else Status.RUNNING if self.started else Status.PENDING)
 
     @property
+    def subs_settled(self) -> int:
+        """How many of its sub-jobs have settled, as far as a parent was told."""
+        return self.subs_completed + self.subs_failed + self.subs_cancelled
+
+    @property
     def title(self) -> str:
         """What people call it: its name, its type, or its id."""
         return self.name or self.type or self._id
@@ -213,36 +218,6 @@ class JobRecord(Record):
 
     def __repr__(self) -> str:
         return f"JobRecord({self._id!r}, {self.as_texts()!r})"
-
-    # A bridge for callers that still look fields up by their names.
-
-    def __getitem__(self, name: str) -> str:
-        if name == "id":
-            return self._id
-        return str(self._values[PLACES[_EARLIER_NAMES.get(name, name)]])
-
-    def get(self, name: str, default: Any = None) -> Any:
-        """A field as text."""
-        return self[name] if name in self else default  # noqa: SIM401 (that would be this one)
-
-    def __contains__(self, name: object) -> bool:
-        return name == "id" or PLACES.get(_EARLIER_NAMES.get(str(name), str(name))) in self._values
-
-    def keys(self) -> Any:
-        """The names of what is stored."""
-        return {**self.as_texts(), "id": self._id}.keys()
-
-
-_EARLIER_NAMES = {
-    "entered": "status_changed_at",
-    "left": "reopen_count",
-    "void": "voided_run",
-    "via": "actual_queue",
-    "body": "callback_mode",
-    "done": "progress_done",
-    "total": "progress_total",
-    "note": "progress_message",
-}
 
 
 FIELDS: tuple[Field[Any], ...] = tuple(

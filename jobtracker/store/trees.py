@@ -1,7 +1,6 @@
 """Reading trees: the sub-jobs of parents, to any depth."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
-from typing import Any
 
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.schemas.jobs import JobTree
@@ -25,7 +24,7 @@ class TreeReader(JobReader):
         """The ids of a parent's sub-jobs, in order."""
         return list(self.client.zrange(self.keys("subs", job_id), 0, -1))
 
-    def some_subs(self, job_id: str, statuses: Container[str], most: int) -> list[Any]:
+    def some_subs(self, job_id: str, statuses: Container[str], most: int) -> list[JobRecord]:
         """The records of the first sub-jobs with such a status; looks at a bounded number."""
         found: list[JobRecord] = []
         for first in range(0, SCAN_BUDGET, _BATCH):

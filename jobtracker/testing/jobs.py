@@ -18,6 +18,7 @@ from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.jobs import Job, JobTree
 from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.settings import Settings
+from jobtracker.store.schema import JobRecord
 from jobtracker.testing import workers
 from jobtracker.testing.apps import redirected
 
@@ -112,7 +113,7 @@ class TrackedJobs:
         timeout_s = self.timeout_s if timeout_s is None else timeout_s
         job_id, deadline = _id(job), time.monotonic() + timeout_s
         awaited = SETTLED if until is None else {Status(until)}
-        while (status := self._queries.field(job_id, "status")) not in awaited:
+        while (status := self._queries.field(job_id, JobRecord.status)) not in awaited:
             is_over = status in SETTLED
             if is_over or time.monotonic() > deadline:
                 wanted = f"was to be {until}" if until else "was to settle"

@@ -164,11 +164,11 @@ def test_a_message_with_a_time_is_sent_again_when_that_has_come(reaped):
     with reaped.worker("dying", concurrency=1) as dying, reaped.worker("beside", queues=["other"]):
         job_id = reaped.send("kept", 7, countdown=5)
         eventually(lambda: explain(reaped, job_id).worker is not None)
-        due_ms = int(reaped.queries.record(job_id)["eta"])
+        due_ms = int(reaped.queries.record(job_id).as_texts()["eta"])
         dying.kill()
         reaped.consume(reaped.queue)
         assert reaped.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 2
-        assert int(reaped.queries.record(job_id)["started"]) >= due_ms
+        assert int(reaped.queries.record(job_id).as_texts()["started"]) >= due_ms
 
 
 def test_what_a_worker_without_a_lease_holds_is_left_to_it(redis_server, worker_log_dir, request):

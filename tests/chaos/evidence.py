@@ -135,7 +135,11 @@ class Evidence:
         """Every job that anybody knows of, by id."""
         ids = [job_id for status in Status for job_id in self._queries.entered_before(status, 2**53, 0, 10**6)]
         loaded = self._queries.load(ids, missing_ok=True)
-        found = {record["id"]: Case(record["id"], record, data) for record, data in loaded if "status" in record}
+        found = {
+            record.id: Case(record.id, record.as_texts() | {"id": record.id}, data)
+            for record, data in loaded
+            if record.exists
+        }
 
         def case(job_id: str) -> Case:
             return found.setdefault(job_id, Case(job_id, {}, {}))

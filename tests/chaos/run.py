@@ -25,6 +25,7 @@ from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.local.supervisor import Supervisor
 from jobtracker.server.celery_app import SendingCelery
 from jobtracker.store.reader import JobQueries
+from jobtracker.store.schema import JobRecord
 
 logger = logging.getLogger(__name__)
 
@@ -141,5 +142,5 @@ def _unsettled(queries: JobQueries, accepted: set[str | None]) -> bool:
         if status not in SETTLED
         for job_id in queries.entered_before(status, 2**53, 0, 10**6)
     ]
-    runs = queries.fields(open_ids, "run")
+    runs = queries.fields(open_ids, JobRecord.run)
     return any(job_id in accepted or int(run or 0) for job_id, run in zip(open_ids, runs, strict=True))

@@ -18,6 +18,7 @@ from jobtracker.doctor.recount import Recount
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -197,8 +198,8 @@ def test_a_parent_that_was_never_told_is_told_and_settles(client, keys, store, q
         store.apply(Event.FAIL, sub, at_ms=START_MS)
     assert look(tracking) == [("untold", f"outcome of {sub}", parent) for sub in subs]
     look(tracking, repair=True)
-    assert queries.field(parent, "status") == Status.FAILED
-    assert "2 of 2 sub-jobs did not complete" in queries.field(parent, "reason")
+    assert queries.field(parent, JobRecord.status) == Status.FAILED
+    assert "2 of 2 sub-jobs did not complete" in queries.field(parent, JobRecord.reason)
     assert look(tracking) == recount(client, keys) == []
 
 
@@ -212,7 +213,7 @@ def test_a_parent_whose_status_does_not_follow_from_what_it_was_told_is_looked_a
     alter(client, keys, parent, {"subs_failed": 2})
     assert look(tracking) == [("untold", "status", parent)]
     look(tracking, repair=True)
-    assert queries.field(parent, "status") == Status.FAILED
+    assert queries.field(parent, JobRecord.status) == Status.FAILED
     assert look(tracking) == recount(client, keys) == []
 
 
@@ -229,7 +230,7 @@ def test_a_parent_of_a_sub_job_that_is_nowhere_counts_the_others(client, keys, s
     client.zrem(keys("subs", parent), subs[1])
     assert look(tracking) == [("family", "subs", parent)]
     look(tracking, repair=True)
-    assert queries.field(parent, "status") == Status.FAILED
+    assert queries.field(parent, JobRecord.status) == Status.FAILED
     assert look(tracking) == recount(client, keys) == []
 
 

@@ -10,6 +10,7 @@ from support.workers_under_test import (
 
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
+from jobtracker.store.schema import JobRecord
 
 
 @every_pool_and_broker
@@ -114,7 +115,7 @@ def test_a_message_that_its_task_rejects_is_a_failure(pooled):
     job = pooled.expect(pooled.send("rejected", False), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "Reject"
     # The broker may die before it gets to know that: it would deliver the message again.
-    assert pooled.queries.field(job.id, "presumed") == Event.FAIL
+    assert pooled.queries.field(job.id, JobRecord.presumed) == Event.FAIL
 
 
 @every_pool_and_broker

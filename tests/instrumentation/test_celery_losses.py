@@ -20,6 +20,7 @@ from jobtracker.core.lifecycle import Event
 from jobtracker.instrumentation.current_job import JobQuarantinedError
 from jobtracker.schemas.history import Step
 from jobtracker.store.keys import PROCESS_GONE
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -43,12 +44,12 @@ def test_a_task_whose_process_ends_is_a_failure(project, how):
     assert job.error.type == "WorkerLostError"
     assert not project.queries.history(job.id)[-1].presumed
     # Its message was acknowledged, but a broker that dies just then may not know: it would run again.
-    assert project.queries.field(job.id, "presumed") == Event.FAIL
+    assert project.queries.field(job.id, JobRecord.presumed) == Event.FAIL
 
 
 def test_a_task_is_released_where_celery_can_not_store_its_lost_process(project):
     job_id = project.send("lost_untold")
-    eventually(lambda: project.queries.field(job_id, "lease") == PROCESS_GONE)
+    eventually(lambda: project.queries.field(job_id, JobRecord.lease) == PROCESS_GONE)
     assert "the result can't be stored" in project.expect(job_id, Status.RUNNING, "STARTED", ["began"]).reason
 
 

@@ -53,9 +53,9 @@ def report(store, event, job, at_ms, **more):
 def test_a_job_that_had_ended_before_its_cancel_has_ended_so(client, keys, store, queries, event, status):
     job = cancelled(store)
     late = report(store, Event.START, job, BEFORE)
-    assert (late.outcome, queries.record(job)["deliveries"]) == (Outcome.STALE, "1")  # it ran, and counts
+    assert (late.outcome, queries.record(job).as_texts()["deliveries"]) == (Outcome.STALE, "1")  # it ran, and counts
     assert report(store, event, job, CANCELLED - 1, data={"result": "1"}).after is status
-    record = queries.record(job)
+    record = queries.record(job).as_texts()
     assert (record["finished"], record["started"], record["deliveries"]) == (str(CANCELLED - 1), str(BEFORE), "1")
     assert "reason" not in record
     assert "corrected" in [each.step for each in queries.history(job)]
@@ -65,9 +65,9 @@ def test_a_job_that_had_ended_before_its_cancel_has_ended_so(client, keys, store
 def test_a_job_that_ended_after_its_cancel_stays_cancelled(client, keys, store, queries):
     job = cancelled(store)
     assert report(store, Event.START, job, AFTER).outcome is Outcome.DUPLICATE
-    assert "deliveries" not in queries.record(job)  # its worker has refused it
+    assert "deliveries" not in queries.record(job).as_texts()  # its worker has refused it
     assert report(store, Event.COMPLETE, job, AFTER).outcome is Outcome.STALE
-    assert queries.record(job)["status"] == "cancelled"
+    assert queries.record(job).as_texts()["status"] == "cancelled"
     assert recount(client, keys) == []
 
 
@@ -82,7 +82,7 @@ def test_a_sub_job_that_ended_before_the_cancel_of_its_tree_is_completed(client,
     )
     if change.verdict is None and change.parent:
         store.settle(parent, subs[0], 1, Status.COMPLETED)
-    record = queries.record(parent)
+    record = queries.record(parent).as_texts()
     assert (record["status"], record["subs_completed"], record["subs_cancelled"]) == ("cancelled", "1", "1")
     assert recount(client, keys) == []
 

@@ -537,7 +537,7 @@ def wait_until_mended(project):
             project.queries.entered_before(status, 2**53, 0, 10_000)
             for status in (Status.PENDING, Status.RUNNING, Status.RETRYING)
         )
-        is_sent = any(run != "0" for run in project.queries.fields(pending, "run"))
+        is_sent = any(run != 0 for run in project.queries.fields(pending, JobRecord.run))
         if not (is_sent or running or retrying or client.exists(*watched)):
             break
         time.sleep(0.05)
@@ -554,7 +554,7 @@ def test_what_a_dying_process_leaves_is_mended(deaths, name):
 
 def check(project, case):
     """What is not as it must be."""
-    parents = dict(zip(case.made, project.queries.fields(case.made, "parent"), strict=True))
+    parents = dict(zip(case.made, project.queries.fields(case.made, JobRecord.parent), strict=True))
     root = case.root or next((each for each, parent in parents.items() if not parent), None)
     now = states(project, [root, *case.others] if root else case.made)
     if not case.root and {state.status for state in now.values()} <= {"missing"}:
@@ -582,7 +582,7 @@ def check_tree(project, root, now, case):
     """What can't be of a tree as a whole."""
     for job_id in now:
         subs = [now[sub].status for sub in project.queries.sub_ids(job_id) if sub in now]
-        policy = project.queries.field(job_id, "policy")
+        policy = project.queries.field(job_id, JobRecord.policy)
         if now[job_id].status == "completed" and policy != "continue" and set(subs) - {"completed"}:
             yield f"a parent has completed, its sub-jobs are {subs}"
     if root and now[root].status == "completed" and case.result is not None:

@@ -13,10 +13,10 @@ from support.workers_under_test import eventually, every_broker
 
 from jobtracker import Status
 from jobtracker.broker.headers import SENT_HEADER, sent
-from jobtracker.core.job import task_id_in
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.instrumentation.publish_signals import is_body_of
 from jobtracker.store.changes import NewJob
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -30,7 +30,7 @@ def steps(project, job_id):
 def settled(project, job_id, status, run):
     """Wait until a run of a job has ended, as such."""
     eventually(
-        lambda: [project.queries.field(job_id, name) for name in ("run", "status")] == [str(run), status],
+        lambda: project.queries.state(job_id) == (run, status),
         lambda: f"{project.job(job_id)} {steps(project, job_id)}",
     )
     return project.job(job_id)
@@ -157,7 +157,7 @@ def test_a_chord_and_a_chain_with_fixed_ids_can_be_sent_again(project):
             lambda: project.queries.get(f"{name}-whole").sub_job_counts.completed == 2
         )  # told after Celery calls
         assert "sent_again" not in [step for step, _ in steps(project, whole.id)]  # it was announced, and called once
-        assert project.queries.field(whole.id, "also_sent") is None
+        assert project.queries.field(whole.id, JobRecord.also_sent) is None
         assert settled(project, f"{name}-link-1", Status.COMPLETED, run).result == run + 1
 
 
@@ -207,8 +207,8 @@ def test_late_reports_of_the_run_before_do_not_touch_the_new_one(client, keys, s
     assert report(store, Event.COMPLETE, FIRST, first).outcome is Outcome.STALE
     assert report(store, Event.COMPLETE, SECOND, second).after is Status.COMPLETED
     assert report(store, Event.START, SECOND, f"{THIRD}-w3-d").outcome is Outcome.STALE  # the same message once more
-    record = queries.record("x")
-    assert (record["run"], record["status"], task_id_in(record)) == ("2", "completed", "x")
+    record = queries.record("x").as_texts()
+    assert (record["run"], record["status"], queries.record("x").task_id) == ("2", "completed", "x")
     assert recount(client, keys) == []
 
 
@@ -217,10 +217,10 @@ def test_of_two_messages_each_counts_for_what_its_own_task_did(client, keys, sto
     message(SECOND)
     report(store, Event.START, SECOND, f"{SECOND}-w1-a")
     report(store, Event.FAIL, SECOND, f"{SECOND}-w1-a")
-    assert queries.record("x")["also_sent"] == str(FIRST)
+    assert queries.record("x").as_texts()["also_sent"] == str(FIRST)
     assert report(store, Event.START, FIRST, f"{THIRD}-w1-b").run == 2
     assert report(store, Event.COMPLETE, FIRST, f"{THIRD}-w1-b").after is Status.COMPLETED
-    assert "also_sent" not in queries.record("x")
+    assert "also_sent" not in queries.record("x").as_texts()
     assert recount(client, keys) == []
 
 
@@ -232,7 +232,7 @@ def test_what_has_replaced_a_task_is_of_its_run_whichever_is_told_first(client, 
     assert report(store, Event.COMPLETE, replacing, second).after is Status.COMPLETED
     assert report(store, Event.START, FIRST, f"{FIRST}-w1-a", FIRST).outcome is Outcome.STALE
     assert report(store, Event.REPLACE, FIRST, f"{FIRST}-w1-a", FIRST + 1).outcome is Outcome.STALE
-    record = queries.record("x")
+    record = queries.record("x").as_texts()
     assert (record["run"], record["status"], recount(client, keys)) == ("1", "completed", [])
 
 
@@ -245,7 +245,7 @@ def test_the_id_of_a_deleted_job_can_be_used_again(client, keys, store, queries,
     assert message(now - 1000) is Outcome.DELETED  # it was told late
     assert message(now + 60_000) is Outcome.APPLIED
     assert report(store, Event.START, now + 60_000, f"{now}-w1-b").applied
-    assert (queries.record("x")["run"], recount(client, keys)) == ("1", [])
+    assert (queries.record("x").as_texts()["run"], recount(client, keys)) == ("1", [])
 
 
 def test_a_run_of_the_trackers_own_and_a_message_of_celery_code_both_run(store, queries, message):
@@ -256,7 +256,7 @@ def test_a_run_of_the_trackers_own_and_a_message_of_celery_code_both_run(store, 
     late, new = report(store, Event.START, FIRST, f"{THIRD}-w1-b"), report(store, Event.START, THIRD, f"{THIRD}-w1-c")
     assert (late.outcome, late.run) == (Outcome.STALE, 2)  # refused, as ever
     assert (new.outcome, new.run) == (Outcome.STALE, 1)  # it runs, and does not count
-    assert queries.record("x")["status"] == "pending"
+    assert queries.record("x").as_texts()["status"] == "pending"
 
 
 LINK = {"type": "custom", "priority": "normal", "task": "ok", "run": 1, "sent_by": "first"}
@@ -269,7 +269,7 @@ def test_a_cancelled_step_of_a_chain_stays_cancelled_when_it_is_sent(store, quer
     sent = NewJob(id="x", fields={**LINK, "queued": SECOND}, published=True)
     assert store.create(sent, at_ms=SECOND) == [Outcome.DUPLICATE]
     start = report(store, Event.START, SECOND, f"{SECOND}-w1-a")
-    assert (start.after, queries.record("x")["run"]) == (Status.CANCELLED, "1")
+    assert (start.after, queries.record("x").as_texts()["run"]) == (Status.CANCELLED, "1")
     # Nor where that was by the end of the job before it, which was told late.
     store.create(NewJob(id="y", fields={**LINK, "link": "announced"}), at_ms=FIRST)
     store.apply(Event.CANCELLED, "y", at_ms=FIRST)
@@ -279,7 +279,7 @@ def test_a_cancelled_step_of_a_chain_stays_cancelled_when_it_is_sent(store, quer
     alone = {name: value for name, value in LINK.items() if name != "sent_by"}
     by_itself = NewJob(id="x", fields={**alone, "queued": THIRD}, published=True)
     assert store.create(by_itself, at_ms=THIRD) == [Outcome.SENT_AGAIN]  # by somebody's own call
-    assert ("link" in queries.record("x"), report(store, Event.START, THIRD, f"{THIRD}-w1-b").applied) == (
+    assert ("link" in queries.record("x").as_texts(), report(store, Event.START, THIRD, f"{THIRD}-w1-b").applied) == (
         False,
         True,
     )
@@ -292,11 +292,11 @@ def test_a_chain_that_is_sent_again_runs_with_its_new_arguments(client, keys, st
     report(store, Event.START, FIRST, f"{FIRST}-w1-a")
     report(store, Event.COMPLETE, FIRST, f"{FIRST}-w1-a")
     assert store.apply(Event.SEND_AGAIN, "x", at_ms=SECOND).applied  # with the first of its chain
-    record = queries.record("x")
+    record = queries.record("x").as_texts()
     assert (record["run"], record["link"], "queued" in record) == ("2", "outdated", False)
     message = NewJob(id="x", fields={**LINK, "queued": THIRD}, data=new, published=True)
     assert store.create(message, at_ms=THIRD) == [Outcome.DUPLICATE]
     [(record, data)] = queries.load(["x"])
-    assert (record["link"], record["queued"], data["args"]) == ("sent", str(THIRD), "[3, 2]")
+    assert (record.link, record.queued, data["args"]) == ("sent", THIRD, "[3, 2]")
     assert report(store, Event.START, THIRD, f"{THIRD}-w1-b").applied
     assert recount(client, keys) == []

@@ -10,6 +10,7 @@ from support.workers_under_test import eventually
 from jobtracker import Status
 from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
 from jobtracker.schemas.filters import JobFilter
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -275,7 +276,7 @@ def test_a_chord_in_a_chain_in_a_chord_in_a_chain_goes_on(project, sig, gate):
 def test_a_chain_behind_the_body_of_a_chord_goes_on(project, sig, gate):
     body = chain(sig("collect", "x"), sig("resize", 50, gate), sig("keep", "thumbs"))
     last = project.chord([sig("ok", 1), sig("ok", 2)], body)
-    eventually(lambda: project.queries.field(last, "sent_by"))
+    eventually(lambda: project.queries.field(last, JobRecord.sent_by))
     second = project.job(last).sent_by
     stopped(project, second, last, before=[project.job(second).sent_by])
     project.diary.open_gate(gate)

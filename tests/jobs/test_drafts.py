@@ -50,8 +50,8 @@ def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, pie
     def look(*args):
         answer = call(*args)
         records = queries.records([each.id for each in jobs])
-        there = {record["id"] for record in records if "status" in record}
-        assert {record.get("parent", "root") for record in records if "status" in record} <= there | {"root"}
+        there = {record.id for record in records if record.exists}
+        assert {record.parent or "root" for record in records if record.exists} <= there | {"root"}
         assert recount(client, keys) == []
         assert {*queries.unsent(2**53, 100)} == there & {*leaves}
         seen.append(len(there))

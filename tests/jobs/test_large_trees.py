@@ -19,6 +19,7 @@ from jobtracker.jobs.signatures import SEND
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.schemas.explanation import Code
+from jobtracker.store.schema import JobRecord
 
 RAN = ["began", "returned"]
 
@@ -63,7 +64,7 @@ def test_a_large_tree_is_sent_by_workers_and_runs_once(project):
     for each in [first, single, last, *project.subs(first), *project.subs(last)]:
         assert project.expect(each, Status.COMPLETED, "SUCCESS", RAN).run == 1
     eventually(lambda: not project.client.exists(project.keys("unsent"), project.keys("unconfirmed")))
-    assert project.queries.field(project.subs(first)[0], "deliveries") == "1"
+    assert project.queries.field(project.subs(first)[0], JobRecord.deliveries) == 1
 
 
 def test_who_sends_a_large_tree_is_no_job(own_project, small):

@@ -15,6 +15,7 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO, PROCESS_GONE
 from jobtracker.store.leases import Leases
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -147,7 +148,7 @@ def test_a_job_that_its_worker_has_let_go_of_is_lost_once_it_is_settled(
         store.apply(Event.PROGRESS, job_id, run=1, lease="a", fields={"lease": LET_GO})
     runner.rescuer.rescue_lost()
     assert own_project.job(job_id).status is Status.FAILED
-    assert own_project.queries.field(job_id, "losses") == "1"
+    assert own_project.queries.field(job_id, JobRecord.losses) == 1
 
 
 def test_a_job_whose_process_is_gone_counts_it_whether_it_is_delivered_again_or_settled_first(
@@ -292,7 +293,7 @@ def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
     job = own_project.job(job_id)
     reason = "its process was lost: signal 9 (SIGKILL) while it ran the task; it runs again"
     assert (job.status, job.run, job.deliveries, job.reason) == (Status.PENDING, 2, 1, reason)
-    assert own_project.queries.field(job_id, "losses") == "1"
+    assert own_project.queries.field(job_id, JobRecord.losses) == 1
     assert recount(own_project.client, own_project.keys) == []
 
 

@@ -10,7 +10,6 @@ from support.recount import recount
 from support.workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
-from jobtracker.core.job import task_of
 from jobtracker.core.lifecycle import SETTLED
 from jobtracker.errors import IllegalTransitionError
 
@@ -119,7 +118,7 @@ class Mix:
 
 def records(project):
     ids = [job_id for status in Status for job_id in project.queries.entered_before(status, 2**53, 0, 10_000)]
-    return {record["id"]: record for record, _ in project.queries.load(ids)}
+    return {record.id: record for record, _ in project.queries.load(ids)}
 
 
 def unsettled(project):
@@ -128,16 +127,16 @@ def unsettled(project):
 
 def truth(project, record, everything):
     """The status that follows from what a task wrote down of its current run."""
-    did = project.did(record["id"], int(record["run"]))
+    did = project.did(record.id, record.run)
     if not did:
-        subs = [everything[sub]["status"] for sub in project.subs(record["id"])]
-        called_off = record.get("cancel") or not subs
+        subs = [everything[sub].status for sub in project.subs(record.id)]
+        called_off = record.cancel or not subs
         return Status.CANCELLED if called_off or set(subs) == {Status.COMPLETED} else Status.FAILED
     if did[-1] == "returned":
         return Status.COMPLETED
-    if task_of(record) == "ignored" or did[-1] == "began attempt 0":  # its retry never came: it was called off
+    if record.task == "ignored" or did[-1] == "began attempt 0":  # its retry never came: it was called off
         return Status.CANCELLED
-    if task_of(record) == "count" and record.get("cancel"):  # it looks, and stops
+    if record.task == "count" and record.cancel:  # it looks, and stops
         return Status.CANCELLED
     return Status.FAILED
 
@@ -147,23 +146,23 @@ def contradictions(project, mix):
     everything = records(project)
     for job_id, record in everything.items():
         wanted = truth(project, record, everything)
-        if record["status"] != wanted:
-            yield job_id, task_of(record), record["status"], wanted
-        if record["status"] == Status.CANCELLED and not was_called_off(record, everything, mix):
-            yield job_id, task_of(record), record["reason"], "called off by nobody"
+        if record.status != wanted:
+            yield job_id, record.task, record.status, wanted
+        if record.status == Status.CANCELLED and not was_called_off(record, everything, mix):
+            yield job_id, record.task, record.reason, "called off by nobody"
 
 
 def was_called_off(record, everything, mix):
     """By us, by its task, by a parent that fails fast, or because the task before it in its chain failed."""
     policies = set()
     above = record
-    while above := everything.get(above.get("parent")):
-        policies.add(above.get("policy"))
+    while above := everything.get(above.parent):
+        policies.add(above.policy)
     return (
-        record["id"] in mix.called_off
-        or task_of(record) == "ignored"
+        record.id in mix.called_off
+        or record.task == "ignored"
         or "fail_fast" in policies
-        or (task_of(record) == "add" and "did not complete" in record["reason"])
+        or (record.task == "add" and "did not complete" in record.reason)
     )
 
 
@@ -174,7 +173,7 @@ def test_a_thousand_mixed_jobs_end_as_their_tasks_say(redis_server, worker_log_d
         mix.send()
         eventually(lambda: unsettled(project) == 0, lambda: f"{unsettled(project)} jobs are not settled")
         everything = records(project)
-        statuses = Counter(record["status"] for record in everything.values())
+        statuses = Counter(record.status for record in everything.values())
         assert len(everything) >= 1000
         assert min(statuses[status] for status in SETTLED) > 50, statuses
         assert list(contradictions(project, mix)) == []

@@ -68,7 +68,7 @@ def test_a_job_whose_arguments_are_not_stored_is_lost_until_its_message_turns_up
     stranger = Celery("stranger", broker=reaped.settings.broker_url)
     stranger.conf.broker_transport_options = reaped.app.conf.broker_transport_options
     stranger.conf.task_queue_max_priority = reaped.app.conf.task_queue_max_priority
-    headers = {SENT_HEADER: int(reaped.queries.field(job_id, "queued"))}
+    headers = {SENT_HEADER: int(reaped.queries.field(job_id, JobRecord.queued))}
     stranger.send_task("ok", (7,), task_id=job_id, queue=reaped.queue, headers=headers)
     stranger.close()
     assert reaped.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 1
@@ -252,7 +252,7 @@ def test_a_job_that_its_worker_does_not_run_any_more_is_let_go(own_project, look
         assert look(2) == 0
         own_project.leases.release("another")
         assert [look(1), look(1), look(1)] == [0, 1, 0]
-        assert [own_project.queries.field(each, "lease") for each in (held, left)] == [lease, LET_GO]
+        assert [own_project.queries.field(each, JobRecord.lease) for each in (held, left)] == [lease, LET_GO]
         MaintenanceRunner(own_project.tracking).rescuer.rescue_lost()
         reason = "w@h let it go (it does not run it any more, and has not said how it ended) while it ran the task"
         assert (own_project.job(left).status, own_project.job(left).reason) == (Status.FAILED, reason)

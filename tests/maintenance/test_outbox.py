@@ -14,6 +14,7 @@ from jobtracker.errors import BrokerUnavailableError, PartlySentError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.schemas.requests import SubJobCreate
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -143,7 +144,7 @@ def test_a_tree_whose_sender_died_when_it_had_submitted_it_runs_whole(project, m
     with pytest.raises(KeyboardInterrupt):
         project.jobs.submit(tree)
     recorded = {*project.queries.unconfirmed(2**53, 100)} - before
-    [root] = (each for each in recorded if project.queries.field(each, "parent") is None)
+    [root] = (each for each in recorded if project.queries.field(each, JobRecord.parent) is None)
     assert recorded == {*project.queries.families(root)}
     send_unconfirmed(project)
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [[1, 2], 3]

@@ -23,6 +23,7 @@ from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO
+from jobtracker.store.schema import JobRecord
 from jobtracker.testing.apps import disconnect
 
 pytestmark = pytest.mark.thorough
@@ -187,7 +188,7 @@ def test_a_body_that_celery_calls_after_all_runs_once(results, redis_server, wor
         eventually(lambda: stored(project.client, project.keys, root)["callback_mode"] == "anew")
         relay.loses = None
         project.diary.open_gate("second")
-        eventually(lambda: project.queries.field(root, "run") == "2")
+        eventually(lambda: project.queries.field(root, JobRecord.run) == 2)
         project.consume(queue)
         found = project.expect(root, Status.COMPLETED, "SUCCESS", RAN)
         assert found.result == ["first", "second"]

@@ -17,6 +17,7 @@ from celery import Signature, chain, chord, states
 from celery.result import AsyncResult
 
 from jobtracker.local.child_process import ChildProcess
+from jobtracker.store.schema import JobRecord
 from parity import application as project
 
 app = project.app
@@ -219,7 +220,7 @@ class Side:
             tracker = Tracker.of(app)
             assert tracker is not None
             queries = tracker.tracking.queries
-            found.statuses = {key: str(queries.field(each.id, "status")) for key, each in self._sent.items()}
+            found.statuses = {key: str(queries.field(each.id, JobRecord.status)) for key, each in self._sent.items()}
         return found
 
     def expected(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.errors import BrokerUnavailableError, PartitionsError
 from jobtracker.reporting.report import Importance
 from jobtracker.reporting.reporter import Reporter
+from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 
@@ -63,7 +64,7 @@ def test_only_the_first_call_waits_for_a_server_that_hangs(server, store, querie
         for n in range(1, 1001):
             log(job, reporter, str(n))
         rest_s = time.monotonic() - began - first_s
-        assert reporter.ask(lambda: queries.field(job, "cancel"), "unknown") == "unknown"
+        assert reporter.ask(lambda: queries.field(job, JobRecord.cancel), "unknown") == "unknown"
     finally:
         os.kill(server.pid, signal.SIGCONT)
     assert TIMEOUT_S <= first_s < TIMEOUT_S + 0.5

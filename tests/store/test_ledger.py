@@ -55,7 +55,7 @@ class Course:
 def course(store, queries, client, keys):
     course = Course(store, queries)
     yield course
-    record = queries.record(course.id)
+    record = queries.record(course.id).as_texts()
     assert recount(client, keys) == []
     if record["status"] in {"completed", "failed"} and record["run"] == "1":
         assert stored_series(client, keys) == expected_series([START_MS], [Settled.of(record)])
@@ -69,7 +69,7 @@ def test_the_simple_course_keeps_nothing_beside_the_record(course, client, keys)
     one = course.begin(1)
     course.report(Event.COMPLETE, 5, one)
     assert course.ledger == (1, 0, 0, 0)
-    record = course.queries.record(course.id)
+    record = course.queries.record(course.id).as_texts()
     assert record["execution"] == one
     assert "ledger" not in record
     assert not [key for key in keys_of(client, keys) if "executions" in key or "history" in key]
@@ -116,9 +116,9 @@ def test_a_result_that_does_not_count_is_kept_in_part(course):
 def test_an_end_that_is_told_twice_counts_once(course, event, reporter):
     one = course.begin(1)
     course.report(event, 2, one)
-    before = course.queries.record(course.id)
+    before = course.queries.record(course.id).as_texts()
     course.report(event, 3, one if reporter == "itself" else "w1")
-    assert course.queries.record(course.id) == before
+    assert course.queries.record(course.id).as_texts() == before
     assert course.ledger == (1, 0, 0, 0)
     assert course.late == []
 
@@ -136,7 +136,7 @@ def test_a_main_process_means_the_execution_that_runs_on_its_worker(course):
     one = course.begin(1, "w1")
     course.begin(2, "w2")
     course.report(Event.FAIL, 3, "w1", fields={"reason": "its process was lost"})
-    record = course.queries.record(course.id)
+    record = course.queries.record(course.id).as_texts()
     assert (record["execution"], record["worker"]) == (one, "w1@h")
     assert course.ledger == (2, 1, 0, 1)  # what runs on the other worker runs in vain
 

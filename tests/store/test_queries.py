@@ -88,7 +88,7 @@ def test_a_job_that_is_not_there_is_not_found(queries, read):
 
 
 def test_what_is_not_there_has_no_fields_no_sub_jobs_and_no_log(queries):
-    assert queries.field("nobody", "status") is None
+    assert queries.field("nobody", JobRecord.status) is None
     assert queries.sub_ids("nobody") == []
     assert queries.families("nobody") == {"nobody": []}
     assert queries.log("nobody") == []

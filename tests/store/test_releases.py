@@ -76,7 +76,7 @@ def test_a_record_of_another_schema_takes_the_same_course_and_keeps_what_is_unkn
     store.edit(job, fields={"name": "edited"})
     kept = places(client, keys, job)
     assert (kept.get(PLACES.get("schema")), kept.get(SHINE)) == (fields.get("schema"), fields.get(SHINE))
-    assert queries.record(job)["status"] == "completed"
+    assert queries.record(job).as_texts()["status"] == "completed"
     assert [found.id for found in queries.page(JobFilter(status=Status.COMPLETED)).jobs] == [job]
     assert queries.get(job).status is Status.COMPLETED
     alter(client, keys, job, {SHINE: None})
@@ -89,15 +89,15 @@ def test_a_record_that_says_what_follows_is_read_as_one_that_does_not(client, ke
     known = {"run": 0, "attempt": 0, "execution": f"{START_MS}-w-1"}
     store.apply(Event.START, job, **known, at_ms=START_MS, fields={"lease": "w"})
     store.apply(Event.LOSE, job, run=0, at_ms=now)
-    record, place = queries.record(job), PLACES.get(field)
+    record, place = queries.record(job).as_texts(), PLACES.get(field)
     assert place not in places(client, keys, job)
     alter(client, keys, job, {field: {"finished": str(now), "lease": "w"}[field]})
-    assert (queries.record(job)["finished"], record["finished"]) == (str(now), str(now))
+    assert (queries.record(job).as_texts()["finished"], record["finished"]) == (str(now), str(now))
     assert recount(client, keys) == []
     assert store.apply(Event.PROGRESS, job, **known, at_ms=now + 1).after is Status.RUNNING
-    assert (queries.record(job)["lease"], queries.record(job).get("finished")) == ("w", None)
+    assert (queries.record(job).as_texts()["lease"], queries.record(job).as_texts().get("finished")) == ("w", None)
     assert store.apply(Event.COMPLETE, job, **known, at_ms=now + 2).applied
-    assert (queries.record(job)["finished"], place in places(client, keys, job)) == (str(now + 2), False)
+    assert (queries.record(job).as_texts()["finished"], place in places(client, keys, job)) == (str(now + 2), False)
     assert recount(client, keys) == []
 
 

@@ -7,6 +7,7 @@ from support.sample_jobs import START_MS, bring_to, create_in, create_job
 
 from jobtracker.core.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
 from jobtracker.store.changes import NewJob
+from jobtracker.store.schema import JobRecord
 
 LATER_MS = START_MS + 5_000
 
@@ -138,7 +139,7 @@ def test_a_new_run_begins_with_the_attempts_anew(store, queries):
 def test_each_start_counts_as_a_delivery_and_the_first_one_is_kept_as_the_start(store, queries):
     job = create_in(store, Status.RUNNING)
     store.apply(Event.START, job, at_ms=LATER_MS)
-    record = queries.record(job)
+    record = queries.record(job).as_texts()
     assert (record["deliveries"], record["started"]) == ("2", str(START_MS))
 
 
@@ -148,7 +149,7 @@ def test_a_new_run_forgets_how_the_last_one_went(client, keys, store, queries):
     store.apply(Event.CANCEL, job, fields={"reason": "asked"})
     store.apply(Event.FAIL, job, fields={"worker": "w", "lease": "l"}, data={"error": "{}", "result": "1"})
     store.apply(Event.RERUN, job, at_ms=LATER_MS)
-    record = queries.record(job)
+    record = queries.record(job).as_texts()
     assert record["queued"] == str(LATER_MS)
     gone = {
         "started",
@@ -235,7 +236,7 @@ def test_a_job_that_waits_is_cancelled_at_once(store, queries, status):
     job = create_in(store, status)
     change = store.apply(Event.CANCEL, job, at_ms=LATER_MS)
     assert (change.after, change.cancel_requested) == (Status.CANCELLED, True)
-    assert queries.record(job)["cancel"] == str(LATER_MS)
+    assert queries.record(job).as_texts()["cancel"] == str(LATER_MS)
 
 
 def test_a_running_job_is_marked_and_goes_on_until_it_looks(store):
@@ -249,7 +250,7 @@ def test_a_second_cancel_keeps_the_time_of_the_first(store, queries):
     job = create_in(store, Status.RUNNING)
     store.apply(Event.CANCEL, job, at_ms=LATER_MS)
     store.apply(Event.CANCEL, job, at_ms=LATER_MS + 1)
-    assert queries.record(job)["cancel"] == str(LATER_MS)
+    assert queries.record(job).as_texts()["cancel"] == str(LATER_MS)
 
 
 def test_a_job_that_completes_in_spite_of_a_cancel_is_completed(store):
@@ -265,7 +266,7 @@ def test_a_marked_job_that_starts_again_is_cancelled_instead(client, keys, store
     store.apply(again, job)
     change = store.apply(Event.START, job, fields={"worker": "w"}, at_ms=LATER_MS)
     assert (change.outcome, change.after, change.cancel_requested) == (Outcome.APPLIED, Status.CANCELLED, True)
-    record = queries.record(job)
+    record = queries.record(job).as_texts()
     assert "worker" not in record
     assert record["deliveries"] == "1"
     assert recount(client, keys) == []
@@ -283,9 +284,9 @@ def test_the_start_of_a_job_that_was_cancelled_in_the_queue_says_so(store):
 def test_a_retry_says_when_the_next_attempt_is_due_and_its_start_forgets_it(store, queries):
     job = create_in(store, Status.RUNNING)
     store.apply(Event.RETRY, job, fields={"eta": LATER_MS, "reason": "try later"})
-    assert queries.record(job)["eta"] == str(LATER_MS)
+    assert queries.record(job).as_texts()["eta"] == str(LATER_MS)
     store.apply(Event.START, job)
-    assert not {"eta", "reason"} & queries.record(job).keys()
+    assert not {"eta", "reason"} & queries.record(job).as_texts().keys()
 
 
 @pytest.mark.parametrize("event", [Event.COMPLETE, Event.FAIL, Event.CANCEL, Event.CANCELLED, Event.LOSE])
@@ -293,7 +294,7 @@ def test_a_settled_job_waits_for_no_attempt(client, keys, store, queries, event)
     job = create_in(store, Status.RUNNING)
     store.apply(Event.RETRY, job, fields={"eta": LATER_MS})
     assert store.apply(event, job).settled
-    assert "eta" not in queries.record(job)
+    assert "eta" not in queries.record(job).as_texts()
     assert recount(client, keys) == []
 
 
@@ -302,16 +303,16 @@ def test_a_job_that_left_its_worker_is_no_longer_executing(store, queries, event
     job = create_job(store)
     store.apply(Event.ENQUEUE, job)
     store.apply(Event.START, job, fields={"lease": "l"})
-    assert queries.record(job)["executing"] == "1"
+    assert queries.record(job).as_texts()["executing"] == "1"
     store.apply(event, job)
-    assert not {"executing", "lease"} & queries.record(job).keys()
+    assert not {"executing", "lease"} & queries.record(job).as_texts().keys()
 
 
 def test_a_message_that_is_in_the_queue_again_waits_for_no_time(store, queries):
     job = create_in(store, Status.RUNNING)
     store.apply(Event.RETRY, job, fields={"eta": LATER_MS})
     store.apply(Event.REQUEUE, job)
-    assert "eta" not in queries.record(job)
+    assert "eta" not in queries.record(job).as_texts()
 
 
 def test_a_change_names_the_parent_and_the_next_of_the_chain(store):
@@ -326,7 +327,7 @@ def test_many_events_are_applied_in_order_each_with_its_own_fields(client, keys,
     outcomes = [change.outcome for change in changes.values()]
     assert list(changes) == [*jobs, "nobody"]
     assert outcomes == [Outcome.APPLIED, Outcome.APPLIED, Outcome.ILLEGAL, Outcome.MISSING]
-    assert [queries.field(job, "reason") for job in jobs] == ["no 0", "no 1", None]
+    assert [queries.field(job, JobRecord.reason) for job in jobs] == ["no 0", "no 1", None]
     assert recount(client, keys) == []
 
 

@@ -18,7 +18,7 @@ from jobtracker.store.changes import NewJob
 def test_a_new_job_is_pending_never_sent_and_in_every_index(client, keys, store, queries):
     job = NewJob(id="j", fields={"type": "custom", "priority": "high", "name": "n"}, data={"payload": "{}"})
     assert store.create(job, at_ms=START_MS) == [Outcome.APPLIED]
-    record = queries.record("j")
+    record = queries.record("j").as_texts()
     assert (record["status"], record["run"]) == ("pending", "0")
     assert record["created"] == record["status_changed_at"] == str(START_MS)
     assert client.hgetall(keys("data", "j")) == {"payload": "{}"}
@@ -27,13 +27,13 @@ def test_a_new_job_is_pending_never_sent_and_in_every_index(client, keys, store,
 
 def test_a_job_that_plain_celery_sent_is_recorded_in_its_first_run(queries, store):
     store.create(new_job("j", run=1, queued=START_MS))
-    assert queries.record("j")["run"] == "1"
+    assert queries.record("j").as_texts()["run"] == "1"
 
 
 def test_who_is_about_to_send_a_job_records_it_in_its_first_run_unconfirmed(client, keys, store, queries):
     job = new_job("j")
     store.create(replace(job, sends=True), at_ms=START_MS)
-    record = queries.record("j")
+    record = queries.record("j").as_texts()
     assert (record["status"], record["run"], record["queued"]) == ("pending", "1", str(START_MS))
     assert queries.are_unconfirmed(["j"]) == {"j"}
     assert recount(client, keys) == []
@@ -96,7 +96,7 @@ def test_sub_jobs_can_be_attached_one_after_the_other_and_twice(client, keys, st
         store.create(new_job(sub, parent="p"))
         store.create(NewJob(id="p", fields={"type": "t", "priority": "low"}, subs={position: sub}))
     assert queries.sub_ids("p") == ["a", "b"]
-    assert queries.record("p")["subs"] == "2"
+    assert queries.record("p").as_texts()["subs"] == "2"
     assert recount(client, keys) == []
 
 
@@ -104,7 +104,7 @@ def test_a_parent_that_failed_by_its_sub_jobs_is_open_again_with_another_one(cli
     parent, subs = create_parent(store, 1)
     assert report(store, parent, subs[0], Event.FAIL).status is Status.FAILED
     store.create(new_job("late", parent=parent), NewJob(id=parent, fields={}, subs={1: "late"}))
-    record = queries.record(parent)
+    record = queries.record(parent).as_texts()
     assert record["status"] == "running"
     assert not {"presumed", "finished"} & record.keys()
     assert recount(client, keys) == []
@@ -124,7 +124,7 @@ def test_a_parent_that_settled_is_not_opened_by_a_sub_job_that_it_has(store, que
     parent, subs = create_parent(store, 1)
     report(store, parent, subs[0], Event.FAIL)
     store.create(NewJob(id=parent, fields={}, subs={0: subs[0]}))
-    assert queries.record(parent)["status"] == "failed"
+    assert queries.record(parent).as_texts()["status"] == "failed"
 
 
 def test_a_job_that_was_announced_ahead_is_completed_by_its_own_message(store, queries):
@@ -145,7 +145,7 @@ def test_a_job_that_its_worker_has_recorded_gets_its_parent_also_before_its_star
     birth = new_job("j", run=1, queued=START_MS, parent="p", next="n", request_id="r")
     store.create(replace(birth, published=True))
     store.apply(Event.START, "j", run=1)
-    record = queries.record("j")
+    record = queries.record("j").as_texts()
     assert [record[name] for name in ("parent", "next", "request_id")] == ["p", "n", "r"]
 
 
@@ -241,7 +241,7 @@ def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(client, ke
 
 def test_a_normal_priority_is_not_stored_and_shown_all_the_same(client, keys, store, queries):
     jobs = [create_job(store, priority=priority) for priority in ("normal", "low")]
-    assert [queries.record(job).get("priority") for job in jobs] == [None, "low"]
+    assert [queries.record(job).as_texts().get("priority") for job in jobs] == [None, "low"]
     assert [job.priority for job in queries.get_many(jobs)] == ["normal", "low"]
     for wanted in (JobFilter(priority="normal"), JobFilter(priority="normal", status=Status.PENDING)):
         assert [job.id for job in queries.page(wanted).jobs] == jobs[:1]
@@ -255,7 +255,7 @@ def test_a_name_and_a_task_that_are_the_same_as_the_type_are_not_stored_twice(st
     named = {"type": "app.add", "priority": "low"}
     store.create(NewJob(id="same", fields={**named, "name": "app.add", "task": "app.add"}))
     store.create(NewJob(id="other", fields={**named, "name": "Adds", "task": "add"}))
-    assert not {"name", "task"} & queries.record("same").keys()
+    assert not {"name", "task"} & queries.record("same").as_texts().keys()
     shown = [(job.name, job.task) for job in queries.get_many(["same", "other"])]
     assert shown == [("app.add", "app.add"), ("Adds", "add")]
     assert {job.id for job in queries.page(JobFilter(name="ADD")).jobs} == {"same", "other"}

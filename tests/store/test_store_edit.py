@@ -118,4 +118,4 @@ def test_an_edit_leaves_what_events_have_written(client, keys, store, queries):
     job = create_job(store)
     store.apply(Event.ENQUEUE, job)
     store.edit(job, fields={"name": "new"})
-    assert (queries.record(job)["run"], queries.record(job)["name"]) == ("1", "new")
+    assert (queries.record(job).as_texts()["run"], queries.record(job).as_texts()["name"]) == ("1", "new")

@@ -26,7 +26,7 @@ def lost(store):
 
 
 def test_a_presumed_verdict_says_what_it_rests_on(client, keys, queries, lost):
-    record = queries.record(lost)
+    record = queries.record(lost).as_texts()
     assert (record["presumed"], record["finished"], "executing" in record) == ("lose", str(LOST_MS), False)
     assert recount(client, keys) == []
 
@@ -36,7 +36,7 @@ def test_evidence_is_applied_as_if_the_job_still_ran(client, keys, store, querie
     change = store.apply(event, lost, run=1, attempt=0, at_ms=TRUE_MS)
     after = MATRIX[event][Status.RUNNING]
     assert (change.outcome, change.before, change.after) == (Outcome.APPLIED, Status.FAILED, after)
-    record = queries.record(lost)
+    record = queries.record(lost).as_texts()
     assert "presumed" not in record
     assert "reason" not in record
     assert record["status_changed_at"] == str(TRUE_MS)
@@ -50,7 +50,7 @@ def test_a_correction_leaves_the_time_series_as_if_nothing_had_been_presumed(
     client, keys, store, queries, lost, event
 ):
     store.apply(event, lost, run=1, at_ms=TRUE_MS)
-    record = queries.record(lost)
+    record = queries.record(lost).as_texts()
     settled = [Settled.of(record)] if record["status"] in SETTLED else []
     assert stored_series(client, keys) == expected_series([START_MS], settled)
 
@@ -67,9 +67,9 @@ def test_a_job_that_turns_out_to_run_is_executing_again_and_can_be_presumed_lost
     client, keys, store, queries, lost, event
 ):
     store.apply(event, lost, run=1, at_ms=TRUE_MS)
-    assert queries.record(lost)["executing"] == "1"
+    assert queries.record(lost).as_texts()["executing"] == "1"
     assert store.apply(Event.LOSE, lost, run=1, at_ms=TRUE_MS + 1).after is Status.FAILED
-    assert stored_series(client, keys) == expected_series([START_MS], [Settled.of(queries.record(lost))])
+    assert stored_series(client, keys) == expected_series([START_MS], [Settled.of(queries.record(lost).as_texts())])
 
 
 @pytest.mark.parametrize("event", sorted(EVIDENCE))
@@ -121,7 +121,7 @@ def test_a_failure_that_its_worker_reported_is_not_reopened(store):
 def test_a_presumed_failure_can_be_run_again(client, keys, store, queries, lost):
     change = store.apply(Event.RERUN, lost)
     assert (change.outcome, change.after, change.run) == (Outcome.APPLIED, Status.PENDING, 2)
-    assert "presumed" not in queries.record(lost)
+    assert "presumed" not in queries.record(lost).as_texts()
     assert recount(client, keys) == []
 
 
@@ -131,7 +131,7 @@ def test_a_parent_that_failed_by_its_sub_jobs_follows_its_own_task_when_that_run
 ):
     parent, subs = create_parent(store, 1)
     report(store, parent, subs[0], Event.FAIL)
-    assert queries.record(parent)["presumed"] == "subs_failed"
+    assert queries.record(parent).as_texts()["presumed"] == "subs_failed"
     change = store.apply(event, parent, run=1)
     assert (change.outcome, change.after) == (Outcome.APPLIED, MATRIX[event][Status.RUNNING])
     assert recount(client, keys) == []
@@ -144,7 +144,7 @@ def test_a_parent_that_failed_by_a_sub_job_is_open_again_when_that_was_only_pres
     assert client.hget(keys("data", parent), "error") is not None
     verdict = report(store, parent, subs[0], Event.COMPLETE)
     assert (verdict.verdict, verdict.status) == ("settled", Status.RUNNING)
-    record = queries.record(parent)
+    record = queries.record(parent).as_texts()
     assert not {"presumed", "finished", "reason"} & record.keys()
     assert client.hget(keys("data", parent), "error") is None
     assert recount(client, keys) == []

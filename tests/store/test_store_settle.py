@@ -16,11 +16,11 @@ WAITING = "waiting"
 
 
 def status_of(queries, job):
-    return Status(queries.record(job)["status"])
+    return Status(queries.record(job).as_texts()["status"])
 
 
 def counts_of(queries, parent):
-    record = queries.record(parent)
+    record = queries.record(parent).as_texts()
     return tuple(int(record.get(f"subs_{status}", 0)) for status in ("completed", "failed", "cancelled"))
 
 
@@ -161,7 +161,7 @@ def test_a_failed_parent_says_why_and_when_and_what_it_rests_on(client, keys, st
     job = queries.get(parent)
     said = f'1 of 2 sub-jobs did not complete: the "culprit" ({bad}) failed: no ink'
     assert (job.reason, job.error.type, job.error.message) == (said, "SubJobsFailed", said)
-    assert queries.record(parent)["presumed"] == "subs_failed"
+    assert queries.record(parent).as_texts()["presumed"] == "subs_failed"
 
 
 @pytest.mark.parametrize("ends", [(1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 250, 251), (100, 199, 200)])
@@ -212,7 +212,7 @@ def test_continue_calls_the_parents_task_once_when_nothing_is_left(client, keys,
     ends = [Event.COMPLETE, Event.FAIL, Event.CANCELLED]
     verdicts = [report(store, parent, subs[n], ends[n]).verdict for n in order]
     assert verdicts == [WAITING, WAITING, "due"]
-    assert queries.record(parent)["callback_mode"] == "called"
+    assert queries.record(parent).as_texts()["callback_mode"] == "called"
     again = [store.settle(parent, sub, 1, status_of(queries, sub)).verdict for sub in subs]
     assert again == [WAITING] * 3
     assert queries.unconfirmed(2**53, 10)[-1] == parent
@@ -353,7 +353,7 @@ def test_the_first_sub_job_that_starts_makes_the_parent_run(client, keys, store,
     waits = store.apply(Event.START, sub, run=1, attempt=1).parent_waits
     assert waits is not keys.are_together(parent, sub)  # what is not at hand is not known
     assert store.apply(Event.SUB_START, parent).outcome is Outcome.DUPLICATE
-    assert "executing" not in queries.record(parent)
+    assert "executing" not in queries.record(parent).as_texts()
     assert recount(client, keys) == []
 
 
@@ -439,7 +439,7 @@ def test_a_parent_that_was_lost_is_not_judged_by_its_sub_jobs(client, keys, stor
     store.apply(Event.LOSE, parent)
     for sub in subs:
         assert report(store, parent, sub, Event.COMPLETE).verdict == WAITING
-    assert queries.record(parent)["presumed"] == "lose"
+    assert queries.record(parent).as_texts()["presumed"] == "lose"
     assert recount(client, keys) == []
 
 
@@ -449,7 +449,7 @@ def test_a_parent_that_runs_again_halts_and_calls_its_task_anew(client, keys, st
     report(store, parent, subs[1], Event.CANCEL)
     store.edit(parent, fields={"callback_mode": "called"})
     store.apply(Event.RERUN, parent)
-    assert not {"halted", "callback_mode"} & queries.record(parent).keys()
+    assert not {"halted", "callback_mode"} & queries.record(parent).as_texts().keys()
     assert [report(store, parent, sub, Event.RERUN).verdict for sub in subs] == [WAITING, WAITING]
     assert report(store, parent, subs[0], Event.FAIL).verdict == "halt"
 
@@ -516,6 +516,6 @@ def test_a_parent_that_is_open_again_is_nobodys_that_had_given_its_task_back(cli
     store.apply(Event.CANCEL, parent)
     assert report(store, parent, sub, Event.FAIL).status is Status.CANCELLED
     assert report(store, parent, sub, Event.RERUN).status is Status.RUNNING
-    record = queries.record(parent)
+    record = queries.record(parent).as_texts()
     assert (record["execution"], record.get("lease"), record.get("finished")) == (execution, None, None)
     assert recount(client, keys) == []

@@ -28,6 +28,7 @@ from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.schemas.jobs import Job
 from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.schemas.workers import Worker as Lease
+from jobtracker.store.schema import JobRecord
 from jobtracker.testing.apps import disconnect
 from support.raw_records import alter, stored
 from support.recount import recount
@@ -310,8 +311,8 @@ class Project:
     def expect_status(self, job_id: str, status: Status) -> Job:
         """Wait until the tracker says so."""
         eventually(
-            lambda: self.queries.field(job_id, "status") == status,
-            lambda: f"{job_id} is {self.queries.field(job_id, 'status')}, not {status}",
+            lambda: self.queries.field(job_id, JobRecord.status) == status,
+            lambda: f"{job_id} is {self.queries.field(job_id, JobRecord.status)}, not {status}",
         )
         return self.job(job_id)
 
@@ -324,7 +325,7 @@ class Project:
         statuses: list[str] = []
 
         def all_settled() -> bool:
-            statuses[:] = [str(self.queries.field(job_id, "status")) for job_id in job_ids]
+            statuses[:] = [str(self.queries.field(job_id, JobRecord.status)) for job_id in job_ids]
             return all(status in SETTLED for status in statuses)
 
         eventually(all_settled, lambda: f"they are {statuses}")
@@ -361,7 +362,7 @@ def age(project: Project, job_id: str) -> None:
     """Make a job look as if it had been where it is for long."""
     record = project.queries.record(job_id)
     alter(project.client, project.keys, job_id, {"queued": LONG_AGO_MS, "status_changed_at": LONG_AGO_MS})
-    index = ("entered", record["status"], record.get("priority", "normal"), record["type"])
+    index = ("entered", record.nearest_status, record.priority, record.type)
     project.client.zadd(project.keys(*index), {job_id: LONG_AGO_MS})
 
 

@@ -108,7 +108,7 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Wri
     """
     wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
     record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get())
-    response.headers["Location"] = f"/api/jobs/{record['id']}"
+    response.headers["Location"] = f"/api/jobs/{record.id}"
     return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)
 
 
