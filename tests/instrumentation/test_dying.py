@@ -39,6 +39,7 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.maintenance.runner import MaintenanceRunner
+from jobtracker.store.schema import JobRecord
 
 pytestmark = [
     pytest.mark.thorough,

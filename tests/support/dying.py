@@ -189,12 +189,12 @@ def states(project: Project, roots: Iterable[str]) -> dict[str, State]:
     records = project.queries.records([each for root in roots for each in project.queries.families(root)])
     pipe = project.diary.client.pipeline(transaction=False)
     for record in records:
-        for run in range(1, int(record.get("run", 0)) + 2):
-            pipe.lrange(f"{project.diary.key}:{task_id_of(record['id'], run)}", 0, -1)
+        for run in range(1, record.run + 2):
+            pipe.lrange(f"{project.diary.key}:{task_id_of(record.id, run)}", 0, -1)
     lines = iter(pipe.execute())
     found = {}
     for record in records:
-        run = int(record.get("run", 0))
+        run = record.run
         begun = sum(line.startswith("began") for _ in range(run + 1) for line in next(lines))
-        found[record["id"]] = State(record.get("status", "missing"), run, begun, record.get("reason"))
+        found[record.id] = State(record.status or "missing", run, begun, record.reason)
     return found
