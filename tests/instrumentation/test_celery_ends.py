@@ -26,7 +26,7 @@ def test_a_task_that_returns_is_completed_with_its_result(pooled):
 def test_a_task_that_raises_is_failed_with_type_message_and_traceback(pooled):
     job = pooled.expect(pooled.send("fail", "no ink"), Status.FAILED, "FAILURE", ["began"])
     assert (job.error.type, job.error.message, job.reason) == ("ValueError", "no ink", "ValueError: no ink")
-    assert "tasks.py" in job.error.traceback
+    assert "outcomes.py" in job.error.traceback
 
 
 def test_an_error_whose_own_text_can_not_be_told_is_a_failure(project):
