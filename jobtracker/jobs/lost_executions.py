@@ -13,7 +13,7 @@ from jobtracker.jobs.stored_calls import why_not_repeatable
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.changes import Change
 from jobtracker.store.job_types import Registry
-from jobtracker.store.keys import RELEASED
+from jobtracker.store.keys import NOBODY, RELEASED
 from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
@@ -94,19 +94,37 @@ class LostExecutions:
                 fields["presumed"] = Event.FAIL
             if event is not Event.REQUEUE:
                 data["error"] = dumps({"type": kind, "message": reason})
+            if not (event is Event.REQUEUE and record.cancel):  # else the reason is that of the cancel
+                fields["reason"] = as_reason(reason)
             change = self.store.apply(
                 event,
                 job_id,
                 run=run,
                 attempt=record.attempt,
                 lease=lease,
-                fields={**fields, "reason": as_reason(reason)},
+                fields=fields,
                 data=data,
             )
             self.propagation.propagate(job_id, change)
         if change.applied:
             logger.warning("Job %s: %s", job_id, reason)
+        if event is Event.REQUEUE and change.applied and change.cancel_requested:
+            self._cancel_requeued(job_id, run, is_unanswered=is_unanswered)
         return change
+
+    def _cancel_requeued(self, job_id: str, run: int, *, is_unanswered: bool) -> None:
+        """Cancel a job whose cancel was asked for, instead of waiting for its message.
+
+        No worker would begin it: the start of a marked job is answered with its cancel. The outcome is inferred: if
+        the worker lives after all, its own report corrects it. If the job has begun meanwhile, nothing is done.
+        """
+        fields: dict[str, str | int] = {"presumed": Event.LOSE}
+        if is_unanswered:
+            fields["unanswered"] = "1"
+        change = self.store.apply(Event.CANCELLED, job_id, run=run, lease=NOBODY, fields=fields)
+        self.propagation.propagate(job_id, change)
+        if change.applied:
+            logger.warning("Job %s: its cancel was asked for, so it is cancelled", job_id)
 
     @staticmethod
     def comes_back(record: JobRecord) -> bool:
@@ -127,10 +145,12 @@ class LostExecutions:
         if event is Event.QUARANTINE:
             times = "once" if losses == 1 else f"{losses} times"
             return f"will be taken for failed and not run again, for its worker or process was lost with it {times}"
+        if record.cancel and event in {Event.REQUEUE, Event.RELAUNCH}:
+            return "will be cancelled, as was asked for"
         if event is Event.REQUEUE:
             return "will wait for its message to come back"
         if event is Event.RELAUNCH:
-            return "will be cancelled, as was asked for" if record.cancel else "will run again, in a new run"
+            return "will run again, in a new run"
         return f"will be taken for failed; it can't run again: {why}" if why else "will be taken for failed"
 
     def _fate(self, record: JobRecord, losses: int, *, comes_back: bool) -> tuple[Event, str | None]:

@@ -110,6 +110,31 @@ def test_a_worker_that_comes_after_the_one_that_heard_the_revoke_does_not_begin_
             project.expect(fetched, Status.CANCELLED, "REVOKED", [])
 
 
+@pytest.mark.parametrize("broker", BROKERS[:2])
+def test_a_marked_job_of_a_killed_worker_is_cancelled_and_never_begins_again(
+    broker, redis_server, rabbitmq, worker_log_dir, request
+):
+    gate, soon = request.node.name, {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    with (
+        new_project(redis_server, worker_log_dir, **soon, **broker_settings(broker, rabbitmq)) as project,
+        project.worker("dying", concurrency=1) as dying,
+        project.worker("beside", queues=["b"]),
+    ):
+        job_id = project.send("hold_late", gate)
+        project.expect_did(job_id, "began")
+        project.expect_status(job_id, Status.RUNNING)
+        project.jobs.cancel(job_id, reason="not needed")
+        assert project.job(job_id).status is Status.RUNNING  # its task does not look
+        dying.kill()
+        assert project.expect_status(job_id, Status.CANCELLED).reason == "not needed"
+        project.consume(project.queue)
+        if broker != "redis":  # which gives the message back when its timeout is over
+            eventually(lambda: not project.queries.history(job_id)[-1].presumed)  # the other worker has discarded it
+        project.expect(project.send("ok"), Status.COMPLETED, "SUCCESS", RAN)
+        assert project.did(job_id) == ["began"]
+        assert project.job(job_id).status is Status.CANCELLED
+
+
 def test_of_a_cancel_and_an_end_at_the_same_moment_one_wins_and_both_can_be_seen(project, request):
     gate = f"{project.name}-{request.node.name}"
     job_id = project.launch("hold", {"gate": gate})

@@ -12,6 +12,7 @@ from support.sample_jobs import a_worker, begin, create_in, create_parent, kept,
 from jobtracker import Status, tracked
 from jobtracker.core.lifecycle import Event, OnLost, Outcome
 from jobtracker.maintenance.runner import MaintenanceRunner
+from jobtracker.schemas.history import Step
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO, PROCESS_GONE
 from jobtracker.store.leases import Leases
@@ -109,6 +110,49 @@ def test_a_shutdown_is_not_the_jobs_fault(own_project, store, runner, long_ago_m
         begin_again(store, job_id, lease, long_ago_ms)
         assert runner.rescuer.rescue_stopped(lease) == 1
         assert own_project.job(job_id).status is Status.PENDING
+
+
+def lost_with_a_mark(project, runner, at_ms):
+    """A job whose message comes back, whose cancel was asked for, and whose worker was lost."""
+    store = project.tracking.store
+    job_id = create_in(store, Status.PENDING, at_ms=at_ms)
+    begin_again(store, job_id, "a", at_ms)
+    store.apply(Event.CANCEL, job_id, fields={"reason": "not needed"})
+    assert project.job(job_id).status is Status.RUNNING
+    assert runner.rescuer.rescue_lost() == 1
+    return job_id
+
+
+def test_a_marked_job_of_a_lost_worker_is_cancelled_at_once(own_project, runner, long_ago_ms):
+    job = own_project.job(lost_with_a_mark(own_project, runner, long_ago_ms))
+    assert (job.status, job.reason) == (Status.CANCELLED, "not needed")
+    last = own_project.queries.history(job.id)[-1]
+    assert (last.step, last.presumed) == (Step.CANCELLED, True)
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_a_lost_worker_that_lives_corrects_the_cancel(own_project, store, runner, long_ago_ms):
+    job_id = lost_with_a_mark(own_project, runner, long_ago_ms)
+    assert store.apply(Event.COMPLETE, job_id, run=1, attempt=0, data={"result": "7"}).applied
+    assert (own_project.job(job_id).status, own_project.job(job_id).result) == (Status.COMPLETED, 7)
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_the_message_of_a_marked_job_is_refused_when_it_is_back(own_project, store, runner, long_ago_ms):
+    job_id = lost_with_a_mark(own_project, runner, long_ago_ms)
+    change = begin_again(store, job_id, "b", long_ago_ms + 1)
+    assert (change.after, own_project.job(job_id).status) == (Status.CANCELLED, Status.CANCELLED)
+    steps = {entry.step: entry for entry in own_project.queries.history(job_id)}
+    assert (steps[Step.REFUSED].worker, steps[Step.CANCELLED].presumed) == ("b@test", False)
+    assert recount(own_project.client, own_project.keys) == []
+
+
+def test_a_parent_is_notified_of_the_cancel_of_a_lost_sub_job(own_project, store, runner, long_ago_ms):
+    root, (sub,) = create_parent(store, 1)
+    begin_again(store, sub, "a", long_ago_ms)
+    store.apply(Event.CANCEL, sub)
+    runner.rescuer.rescue_lost()
+    assert [own_project.job(each).status for each in (sub, root)] == [Status.CANCELLED, Status.FAILED]
 
 
 def test_workers_that_run_a_job_at_the_same_time_are_not_lost(own_project, store, runner, leases, long_ago_ms):

@@ -92,7 +92,7 @@ local function transition(args)
   if not rec then return missing_outcome(id) .. ' - - 0 0 0 0 0 0 0' end
   local report = report_in(args)
   local event, now, sent, masked = report.event, report.at, report.sent, rec.masked
-  local is_start, before, outcome = event == 'start', rec.status, 'stale'
+  local is_start, before, outcome, applied = event == 'start', rec.status, 'stale', event
   local reported_run, is_late_message, by_task_id = report.run, false, report.sent_text ~= ''
   local is_masked = masked and value_in(report.pairs, 'masked') == masked
   local execution = reporting_execution(rec, args[8])
@@ -107,13 +107,15 @@ local function transition(args)
   elseif is_start and execution and is_overtaken_by_cancel(rec, now, run) then
     outcome = 'stale' -- it was reported late: its task runs
   elseif lease == '' or lease == NOBODY and not rec.lease or lease == rec.lease and not SETTLED[rec.status] then
-    local applied
     outcome, applied = apply_event(rec, report)
     if outcome == 'applied' and applied == event then write_data(id, args, report.data_at, is_masked) end
   end
   if is_start and outcome == 'applied' and rec.subs > 0 and sent and sent > now then note_sent(rec, sent) end
   if is_start and (outcome == 'stale' or outcome == 'refused') then
     is_late_message = note_uncounted_start(rec, report, outcome, is_late_message)
+  elseif is_start and applied == 'cancelled' then -- its cancel was asked for: the worker refuses the task
+    report.pairs[#report.pairs + 1], report.pairs[#report.pairs + 2] = 'refused', true
+    append_history(rec, report)
   elseif outcome == 'stale' and event == 'retry' and run == rec.run and execution and is_overtaken_by_next(rec, execution) then
     append_history(rec, report, false) -- the next attempt has begun before this was reported
   elseif outcome ~= 'applied' and execution then
