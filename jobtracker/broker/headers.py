@@ -1,6 +1,6 @@
-"""Where a task comes from, and as what it was called: what the headers of its message tell.
+"""Reads the headers of a task's message: who sent it, when, and under which name it was called.
 
-The same is in a worker's request of the task; the functions here read either, by `get`.
+A worker's request of the task has the same fields; the functions here read either, with `get`.
 """
 
 from datetime import UTC, datetime
@@ -9,8 +9,8 @@ from typing import Any
 from jobtracker.core.job import job_and_run_of
 
 SENT_HEADER = "jobtracker_sent"
-"""Message header: when (ms) Celery code has sent it, under an id that it may send again; 0: a dispatcher of ours has,
-and gives each run an id of its own."""
+"""Message header: when (ms) Celery code sent it, under an id that it may send again. 0: our dispatcher sent it, which
+gives each run an id of its own."""
 
 REQUEST_ID_HEADER = "jobtracker_request_id"
 """Message header with the id of the HTTP request that made the job."""
@@ -20,9 +20,9 @@ MAPS = {"celery.map": "map", "celery.starmap": "starmap"}
 
 
 def sender(headers: Any) -> tuple[dict[str, str | int], dict[str, str]]:
-    """Who sends a task, as fields of record and data.
+    """The sender of a task, as fields of record and data.
 
-    The job whose task does (Celery's `parent_id`), or else a process (`origin`): one that runs beat says so.
+    It is the job whose task sends it (Celery's `parent_id`), or else a process (`origin`), and perhaps beat.
     """
     if headers.get("parent_id"):
         job_id = job_and_run_of(headers.get("parent_id"))[0]
@@ -33,17 +33,17 @@ def sender(headers: Any) -> tuple[dict[str, str | int], dict[str, str]]:
 
 
 UNKNOWN = "?"
-"""In the place of when a message was sent: nobody knows."""
+"""Instead of the time when a message was sent: unknown."""
 
 
 def sent(headers: Any, delivery: Any = None) -> str | int:
-    """When a task's message was sent, as it says; "new" where it does not and was not delivered before; else "?".
+    """When a task's message was sent: as it says; else "new" if it was not delivered before; else "?".
 
-    What has replaced a task under its id (`Task.replace`) is of the same run, whenever it was sent.
+    A task that has replaced another one under its id (`Task.replace`) belongs to the same run, whenever it was sent.
 
     Args:
         headers: Of the message, or a request of it.
-        delivery: The request's `delivery_info`, where that is known.
+        delivery: The request's `delivery_info`, if that is known.
     """
     if headers.get("replaced_task_nesting"):
         return UNKNOWN
@@ -54,18 +54,18 @@ def sent(headers: Any, delivery: Any = None) -> str | int:
 
 
 def terms(headers: Any) -> dict[str, str | int]:
-    """From when on a task is to run and until when it has to begin, as fields of the record."""
+    """The ETA of a task, and when it expires (ms), as fields of the record."""
     return {name: _to_ms(datetime.fromisoformat(text)) for name in ("eta", "expires") if (text := headers.get(name))}
 
 
 def called(name: str, kwargs: Any) -> str:
-    """A task as the code that calls it names it: `add`, or `add.map` where Celery's own task maps `add`."""
+    """The name of a task in the code that calls it: `add`, or `add.map` if Celery's own task maps `add`."""
     mapped = mapped_task(name, kwargs)
     return f"{mapped}.{MAPS[name]}" if mapped else name
 
 
 def mapped_task(name: str, kwargs: Any) -> str | None:
-    """The name of the task that one of `MAPS` maps."""
+    """The name of the task that a task of `MAPS` maps; None: it is none of these."""
     if name not in MAPS:
         return None
     try:
@@ -75,5 +75,5 @@ def mapped_task(name: str, kwargs: Any) -> str | None:
 
 
 def _to_ms(moment: datetime) -> int:
-    """Celery's workers take a time without a zone for UTC (celery/utils/time.py, maybe_make_aware)."""
+    """Celery's workers read a time without a zone as UTC (celery/utils/time.py, maybe_make_aware)."""
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

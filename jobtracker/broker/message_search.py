@@ -1,8 +1,8 @@
-"""Looking for messages at the broker, without taking any: a bounded number of them, for a bounded time.
+"""Looks for messages at the broker without taking any: a bounded number of them, for a bounded time.
 
-Redis shows its lists, so a message has a position there, and what was fetched and not acknowledged is seen as well
+Redis shows its lists, so a message has a position there, and unacknowledged messages are visible too
 (kombu/transport/redis.py: a list for each priority of a queue, the hash `unacked` and its index by time). AMQP can't
-look without consuming: RabbitMQ tells how many messages and consumers a queue has.
+look without consuming: RabbitMQ only tells how many messages and consumers a queue has.
 """
 
 import json
@@ -19,53 +19,53 @@ from redis import Redis
 from jobtracker.broker.queues import backlog, queue_of
 
 SCAN_LIMIT = 1000
-"""Messages that are looked at in each list, from the end where they are taken."""
+"""Messages that are read of each list, from the end where workers take them."""
 
 _MOST_TAKEN = 10_000
-"""Messages that were fetched and not acknowledged: so many are told apart."""
+"""Unacknowledged messages that are known at most."""
 
 _FIRST_CHUNK, _LAST_CHUNK = 20, 250
-"""Messages of one round trip: more each time, for they may be large."""
+"""Messages of one round trip: more each time, because they may be large."""
 
 _TASK = re.compile(rb'"task": "([^"\\]+)"')
 _ID = re.compile(rb'"id": ("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QueuedMessage:
     """A message in its queue."""
 
     position: int
     """1 is taken next."""
     tasks_ahead: Counter[str] | None
-    """Names of the tasks before it; None where not all of them were looked at."""
+    """Names of the tasks before it; None: not all of them were read."""
 
 
 @dataclass
 class Queue:
-    """What was seen of a queue."""
+    """What was observed of a queue."""
 
     messages: int = 0
     consumers: int | None = None
-    """None where the broker does not tell."""
+    """None: the broker does not say."""
     exists: bool = True
     looked_at: int = 0
     is_whole: bool = False
-    """Every message of it was looked at."""
-    waiting: dict[str, Waiting] = field(default_factory=dict)
+    """Every message of it was read."""
+    waiting: dict[str, QueuedMessage] = field(default_factory=dict)
     """By task id."""
 
 
 @dataclass
-class Sightings:
-    """What was seen at the broker.
+class BrokerObservations:
+    """What was observed at the broker.
 
     Attributes:
         queues: By name.
-        taken_ms: When those of the wanted messages were fetched that are not acknowledged, by task id.
-        shows_taken: Such messages can be seen, and all of them were looked at.
-        visibility_timeout_s: After so long they are delivered again, as this process is configured; None: on AMQP, as
-            soon as the connection of the worker is gone.
+        taken_ms: Unacknowledged messages among the wanted ones: when each was fetched, by task id.
+        shows_taken: The broker shows unacknowledged messages, and all of them were read.
+        visibility_timeout_s: After so long they are delivered again, as this process is configured; None: AMQP, where
+            that happens as soon as the worker's connection is gone.
     """
 
     queues: dict[str, Queue] = field(default_factory=dict)
@@ -74,52 +74,52 @@ class Sightings:
     visibility_timeout_s: float | None = None
 
 
-def look_for(
+def locate_messages(
     connection: Any, wanted: Mapping[str, Collection[str]], within_s: float, *, whole_only: bool = False
-) -> Sightings:
-    """Look for messages.
+) -> BrokerObservations:
+    """Find out where messages are.
 
     Args:
         connection: To the broker.
         wanted: Task ids by the queue in which each may be.
-        within_s: For how long at most, in seconds; one round trip may exceed it.
-        whole_only: Not in queues that are too long to look at every message.
+        within_s: For how long to look at most, in seconds; one round trip may exceed it.
+        whole_only: Skip queues that are too long to read every message.
     """
     if connection.transport.driver_type != "redis":
-        return Sightings({name: _counted(connection, name) for name in wanted})
+        return BrokerObservations({name: _counted(connection, name) for name in wanted})
     until = time.monotonic() + within_s
     channel = connection.default_channel
-    # Of its own: kombu's client puts its prefix before the keys of those commands only that kombu itself uses.
+    # A separate client: kombu's own adds its key prefix only to the commands that kombu itself uses.
     client = Redis(connection_pool=channel.pool)
-    found = Sightings(visibility_timeout_s=float(channel.visibility_timeout))
+    found = BrokerObservations(visibility_timeout_s=float(channel.visibility_timeout))
     for name, ids in wanted.items():
         found.queues[name] = _seen(client, channel, name, _needles(ids), until, whole_only)
     found.shows_taken = _see_taken(client, channel, _needles(i for ids in wanted.values() for i in ids), found, until)
     return found
 
 
-class Taken(NamedTuple):
-    """A message that was fetched and is not acknowledged."""
+class UnackedMessage(NamedTuple):
+    """A message that a worker has fetched and not acknowledged."""
 
     task_id: str
     queue: str
-    """Where it was; of an exchange that is not direct, its routing key."""
+    """The queue that it was in; if it came through an exchange that is not direct, its routing key."""
     taken_ms: int
-    """When it was fetched, by the clock of who fetched it."""
+    """When it was fetched (ms), by the clock of the worker that did."""
     tag: str
     """Its delivery tag."""
     attempt: int
-    """Celery's number of the attempt that it asks for, from 0."""
+    """The attempt that it asks for, as Celery counts, from 0."""
 
 
-class TakenMessages:
-    """The messages that were fetched and are not acknowledged; each is read once, however often it is looked for."""
+class UnackedMessages:
+    """The unacknowledged messages. Each is read once, however often `look` is called."""
 
     def __init__(self) -> None:
-        self._read: dict[str, Taken | None] = {}  # by tag; None: it is no task's
+        self._read: dict[str, UnackedMessage | None] = {}  # by tag; None: it is no task message
 
-    def look(self, connection: Any) -> list[Taken]:
-        """Those that were fetched first, `_MOST_TAKEN` at most; of new ones `SCAN_LIMIT` each time; none on AMQP."""
+    def look(self, connection: Any) -> list[UnackedMessage]:
+        """The oldest ones, `_MOST_TAKEN` at most; each call reads up to `SCAN_LIMIT` new ones; none on AMQP."""
         if connection.transport.driver_type != "redis":
             return []
         channel = connection.default_channel
@@ -139,16 +139,16 @@ class TakenMessages:
         return [message._replace(taken_ms=taken_ms) for message, taken_ms in messages if message]
 
 
-def find_taken(connection: Any) -> list[Taken]:
-    """The messages that were fetched and are not acknowledged, the `SCAN_LIMIT` oldest; none on AMQP."""
-    return TakenMessages().look(connection)
+def find_unacked(connection: Any) -> list[UnackedMessage]:
+    """The `SCAN_LIMIT` oldest unacknowledged messages; none on AMQP."""
+    return UnackedMessages().look(connection)
 
 
-def _taken(tag: str, raw: bytes) -> Taken | None:
+def _taken(tag: str, raw: bytes) -> UnackedMessage | None:
     try:
         message, _, routing_key = json.loads(raw)
         headers = message["headers"]
-        return Taken(str(headers["id"]), queue_of(routing_key), 0, tag, int(headers.get("retries") or 0))
+        return UnackedMessage(str(headers["id"]), queue_of(routing_key), 0, tag, int(headers.get("retries") or 0))
     except (ValueError, TypeError, LookupError):  # of another program, or of protocol 1
         return None
 
@@ -158,7 +158,7 @@ def _text(tag: bytes | str) -> str:
 
 
 def unacked_keys(channel: Any) -> tuple[str, str]:
-    """The hash of the messages that are not acknowledged, and its index by the time they were fetched."""
+    """The keys of the hash of unacknowledged messages, and of its index by the time when they were fetched."""
     return (
         f"{channel.global_keyprefix}{channel.unacked_key}",
         f"{channel.global_keyprefix}{channel.unacked_index_key}",
@@ -171,7 +171,7 @@ def _counted(connection: Any, name: str) -> Queue:
 
 
 def _needles(task_ids: Iterable[str]) -> dict[bytes, str]:
-    """The ids by how they are written in a message."""
+    """The task ids, by how they are written in a message."""
     return {dumps(task_id).encode(): task_id for task_id in task_ids}
 
 
@@ -196,7 +196,7 @@ def _seen(
             task_id = _match(raw, needles, lambda message: message)
             if task_id and task_id not in queue.waiting:
                 ahead = Counter(tasks_ahead) if queue.is_whole else None
-                queue.waiting[task_id] = Waiting(before + looked_at, ahead)
+                queue.waiting[task_id] = QueuedMessage(before + looked_at, ahead)
             if task := _TASK.search(raw):
                 tasks_ahead[task[1].decode(errors="replace")] += 1
             if len(queue.waiting) == len(needles):
@@ -210,7 +210,7 @@ def _seen(
 
 
 def _next_first(client: Any, key: str, until: float) -> Iterator[bytes]:
-    """The messages of a list, the one that is taken next first."""
+    """The messages of a list; the first one is taken next."""
     seen, size = 0, _FIRST_CHUNK
     while seen < SCAN_LIMIT and time.monotonic() < until:
         chunk = client.lrange(key, -(seen + size), -(seen + 1))
@@ -221,8 +221,10 @@ def _next_first(client: Any, key: str, until: float) -> Iterator[bytes]:
         size = min(2 * size, _LAST_CHUNK, SCAN_LIMIT - seen)
 
 
-def _see_taken(client: Any, channel: Any, needles: Mapping[bytes, str], found: Sightings, until: float) -> bool:
-    """Note when the wanted ones were taken; whether all that are not acknowledged were looked at."""
+def _see_taken(
+    client: Any, channel: Any, needles: Mapping[bytes, str], found: BrokerObservations, until: float
+) -> bool:
+    """Note when the wanted messages were fetched; returns whether all unacknowledged ones were read."""
     key, index = unacked_keys(channel)
     cursor, looked_at, tags = 0, 0, {}
     while True:
@@ -242,7 +244,7 @@ def _see_taken(client: Any, channel: Any, needles: Mapping[bytes, str], found: S
 
 
 def _match(raw: bytes, needles: Mapping[bytes, str], message_of: Any) -> str | None:
-    """Which of the wanted tasks a message is; an id may stand in another's message too, as its parent's."""
+    """The wanted task that a message is for, or None. As a parent's, an id may stand in another message too."""
     for found in _ID.finditer(raw):
         task_id = needles.get(found[1])
         if task_id and message_of(json.loads(raw))["headers"].get("id") == task_id:

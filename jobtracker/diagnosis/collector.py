@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from redis.exceptions import RedisError
 
 from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
-from jobtracker.broker.message_search import look_for
+from jobtracker.broker.message_search import locate_messages
 from jobtracker.diagnosis.held_messages import HeldMessages
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.observations import Job, Observations
@@ -67,7 +67,7 @@ class Collector:
             found.unconfirmed = self.tracking.queries.are_unconfirmed(task_ids)
             try:
                 with connected(self.tracking.app, BROKER_TIMEOUT_S, read_timeout_s=BROKER_TIMEOUT_S) as connection:
-                    found.broker = look_for(connection, wanted, _SCAN_S, whole_only=whole_only)
+                    found.broker = locate_messages(connection, wanted, _SCAN_S, whole_only=whole_only)
             except BrokerUnavailableError as error:
                 found.unavailable.append(f"where its message is: {error}")
         return found

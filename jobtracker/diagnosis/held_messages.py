@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from jobtracker.broker.message_search import Taken, find_taken
+from jobtracker.broker.message_search import UnackedMessage, find_unacked
 from jobtracker.diagnosis.inspector import Inspector, lists_of
 from jobtracker.schemas.workers import HOLDS_COMMAND, Holding, Worker
 from jobtracker.store.functions import batched
@@ -100,14 +100,14 @@ class HeldMessages:
             answers = self._inspector.ask(connection, None).query_task(*task_ids) or {}
         return {task_id for tasks in answers.values() if isinstance(tasks, dict) for task_id in tasks} & set(task_ids)
 
-    def abandoned(self) -> list[Taken]:
+    def abandoned(self) -> list[UnackedMessage]:
         """Messages that were fetched and not acknowledged, and that no worker has; known on Redis only.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
         with self._inspector.broker() as connection:
-            taken = find_taken(connection)
+            taken = find_unacked(connection)
         held = self.perhaps_held({each.task_id: each.queue for each in taken}) if taken else set()
         return [each for each in taken if each.task_id not in held]
 

@@ -1,6 +1,6 @@
 """What follows from where a job's message is."""
 
-from jobtracker.broker.message_search import Queue, Sightings
+from jobtracker.broker.message_search import BrokerObservations, Queue
 from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Status
 from jobtracker.diagnosis.conclusions import Conclusion, time_in_words
@@ -62,7 +62,7 @@ def _unsent(job: Job, found: Observations) -> Conclusion:
     return Conclusion(Code.BEING_SENT, sentence, message=MessageLocation(where=Location.NOWHERE))
 
 
-def _found(job: Job, found: Observations, broker: Sightings, queue: Queue) -> Conclusion:
+def _found(job: Job, found: Observations, broker: BrokerObservations, queue: Queue) -> Conclusion:
     waiting, taken_ms = queue.waiting.get(job.task_id), broker.taken_ms.get(job.task_id)
     if waiting:
         place = MessageLocation(where=Location.QUEUE, position=waiting.position)
@@ -80,7 +80,7 @@ def _found(job: Job, found: Observations, broker: Sightings, queue: Queue) -> Co
     return _not_found(job, found, broker, queue)
 
 
-def _not_found(job: Job, found: Observations, broker: Sightings, queue: Queue) -> Conclusion:
+def _not_found(job: Job, found: Observations, broker: BrokerObservations, queue: Queue) -> Conclusion:
     """Where a message may be that neither the broker shows nor a worker says that it has."""
     if not queue.exists:
         place = MessageLocation(where=Location.NOWHERE)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from jobtracker.broker.message_search import Sightings
+from jobtracker.broker.message_search import BrokerObservations
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.schemas.workers import Holding, Worker, WorkerStats
 from jobtracker.store.schema import JobRecord
@@ -42,7 +42,7 @@ class Observations:
     lease_ends_ms: dict[str, int] = field(default_factory=dict)
     silent_ms: dict[str, int] = field(default_factory=dict)
     fates: dict[str, str] = field(default_factory=dict)
-    broker: Sightings | None = None
+    broker: BrokerObservations | None = None
     last_lost_ms: int | None = None
     workers: list[WorkerStats] | None = None
     holdings: dict[str, Holding] = field(default_factory=dict)

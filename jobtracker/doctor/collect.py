@@ -12,7 +12,7 @@ from typing import Any
 from redis.exceptions import RedisError, ResponseError
 
 from jobtracker.broker.config import is_amqp
-from jobtracker.broker.message_search import Taken
+from jobtracker.broker.message_search import UnackedMessage
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.connection.urls import AMQP_SCHEMES, is_sentinel, scheme_of
 from jobtracker.connection.write_rejection import Refusal, find_refusal, in_words
@@ -107,7 +107,7 @@ class Evidence:
     sub_job_types: set[str] = field(default_factory=set)
     queues: QueueDepths | None = None
     unconsumed: dict[str, int] = field(default_factory=dict)
-    abandoned: list[Taken] = field(default_factory=list)
+    abandoned: list[UnackedMessage] = field(default_factory=list)
     workers: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
     skews_ms: dict[str, int] = field(default_factory=dict)

@@ -124,7 +124,11 @@ class Cancellation:
             others = [task_id for each, task_id in sent.items() if each not in spared]
             self.dispatcher.revoke(others, terminate=terminate)
         except BrokerUnavailableError as error:
-            logger.warning("The workers were not told of the cancel of %s: %s", ", ".join(roots[:5]), error)
+            logger.warning(
+                "The cancel of %s is recorded, and the workers were not told to revoke it: %s",
+                ", ".join(roots[:5]),
+                error,
+            )
             return False
         return True
 

@@ -1,7 +1,7 @@
-"""What follows a job in its chain: Celery's own signatures, kept so that the chain can go on from any of its jobs.
+"""What follows a job in its chain: Celery's own signatures, stored so that the chain can go on from any of its jobs.
 
-The first job of a chain keeps what its message told of the rest; a message holds that as a list of signatures, the
-next one last (protocol 2: body[2]["chain"]). A later job looks it up there.
+The first job of a chain stores the rest as its message has it: a list of signatures, the next one last (protocol 2:
+body[2]["chain"]). A later job looks it up there.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from jobtracker.store.schema import JobRecord
 
 Signature = Mapping[str, Any]
 Kept = dict[str, Any] | list[str]
-"""A signature as it is kept; of one that must not be stored the ids of its jobs."""
+"""A signature as it is stored; for one that must not be stored, the ids of its jobs."""
 
 _BODY = "jobtracker_body"
 """Marks the body of a chord among the steps of a chain."""
@@ -52,7 +52,7 @@ def steps_of(signature: Signature) -> list[Signature]:
 
 
 def in_order(options: Mapping[str, Any]) -> list[Signature]:
-    """What is left of a chain, in the order it will run: Celery keeps the list reversed."""
+    """The rest of a chain, in the order it will run: Celery keeps the list reversed."""
     return list(reversed(options.get("chain") or []))
 
 
@@ -68,9 +68,9 @@ def ids_of(signature: Signature) -> list[str]:
 
 
 def kept(chain: Sequence[Signature], may_be_stored: Callable[[Signature], bool]) -> str:
-    """The rest of a chain as it is kept, JSON.
+    """The rest of a chain as it is stored, JSON.
 
-    Where something must not be stored nothing before it can go on as a chain, so that is left out.
+    If a part must not be stored, the parts before it can't go on as a chain, and are left out.
     """
     found: list[str] = []
     for signature in reversed(chain):
@@ -82,7 +82,7 @@ def kept(chain: Sequence[Signature], may_be_stored: Callable[[Signature], bool])
 
 
 def _text_of(signature: Signature, may_be_stored: Callable[[Signature], bool]) -> str | None:
-    """A signature as JSON; None where it must not be stored, JSON can't carry it, or Celery did not make it."""
+    """A signature as JSON; None: it must not be stored, JSON can't carry it, or Celery did not make it."""
     try:
         return str(dumps(signature)) if _all_in(signature, may_be_stored) else None
     except (TypeError, ValueError, KeyError, RecursionError):
@@ -90,7 +90,7 @@ def _text_of(signature: Signature, may_be_stored: Callable[[Signature], bool]) -
 
 
 def kept_options(options: Mapping[str, Any], may_be_stored: Callable[[Signature], bool]) -> str | None:
-    """What a call sets that its record does not say, JSON; None where it sets nothing, or it must not be stored."""
+    """What a call sets beyond its record, JSON; None: nothing, or it must not be stored."""
     found = {name: value for name, value in options.items() if value and name not in _OF_THE_WAY}
     try:
         if not all(_all_in(each, may_be_stored) for each in _linked(found)):
@@ -101,7 +101,7 @@ def kept_options(options: Mapping[str, Any], may_be_stored: Callable[[Signature]
 
 
 def _all_in(signature: Signature, may_be_stored: Callable[[Signature], bool]) -> bool:
-    """Whether a signature and all in it may be stored."""
+    """Whether a signature and all signatures in it may be stored."""
     kwargs, options = signature["kwargs"], signature["options"]
     inner = [*_linked(options), *(options.get("chain") or [])]
     match signature["task"]:
@@ -129,7 +129,7 @@ def _linked(options: Mapping[str, Any]) -> list[Signature]:
 
 
 def rest_of(queries: JobQueries, record: JobRecord, data: Mapping[str, str]) -> list[dict[str, Any]] | None:
-    """What follows a job in its chain, signatures in order; None where that is not stored, or not any more.
+    """What follows a job in its chain, signatures in order; None: that is not stored, or not any more.
 
     Args:
         queries: Where the first job of the chain is read.
@@ -157,7 +157,7 @@ def rest_in(signature: Signature, job_id: str) -> list[Any]:
 
 
 def _after(chain: Sequence[Any], job_id: str) -> list[Any] | None:
-    """What comes after a job; None where it is not in the chain, or something after it was left out."""
+    """What comes after a job; None: it is not in the chain, or something after it was left out."""
     for place, each in enumerate(chain, start=1):
         if isinstance(each, list):
             if job_id in each:
@@ -183,11 +183,11 @@ def _after_in(signature: Signature, job_id: str) -> list[Any] | None:
 
 
 def renewed(signature: Signature, task_ids: Mapping[str, str]) -> dict[str, Any]:
-    """A signature as it is sent once more: with the task ids of the runs to come, and no part of a chord of Celery's.
+    """A signature as it is sent once more: with the task ids of the next runs, and outside of Celery's chords.
 
     Args:
         signature: As it was sent first.
-        task_ids: Those of the jobs in it, by their ids; what is no job yet gets an id from Celery.
+        task_ids: The task ids of the jobs in it, by job id; a task that is no job yet gets an id from Celery.
     """
     options = {name: value for name, value in signature["options"].items() if name not in _OF_A_RUN}
     if task_id := task_ids.get(job_and_run_of(signature["options"].get("task_id") or "")[0]):
@@ -220,12 +220,12 @@ def following(queries: JobQueries, record: Any) -> list[Any]:
 
 
 def loaded_before(queries: JobQueries, record: JobRecord) -> Loaded | None:
-    """The job before one in its chain; of one that is not there any more the id alone. None where it has none."""
+    """The job before one in its chain; only its id if it is gone. None: there is no job before it."""
     if not record.link:
         return None
     return queries.load([record.sent_by or ""], missing_ok=True)[0]
 
 
 def takes_result(record: JobRecord) -> bool:
-    """Whether what is stored of a job's arguments lacks the first one: the result of the job before it."""
+    """Whether a job's stored arguments lack the first one: the result of the job before it."""
     return record.link == "announced" and not record.immutable

@@ -1,4 +1,4 @@
-"""What becomes of a job whose execution was lost, with its process or its whole worker."""
+"""Settles lost executions: a job whose process or whole worker is gone waits, runs again, or has failed."""
 
 import logging
 
@@ -22,11 +22,20 @@ from jobtracker.store.writer import JobStore
 logger = logging.getLogger(__name__)
 
 UNANSWERED = "whether it ended is not known while Celery's result backend does not answer"
-"""Why a job of a lost worker is not settled."""
+"""Why a job of a lost worker is not settled yet."""
 
 
 class LostExecutions:
-    """Settles lost executions: the job waits for its message, runs again, or has failed."""
+    """Settles lost executions.
+
+    Args:
+        store: Where jobs are changed.
+        queries: Where they are read.
+        registry: The job types that workers announced.
+        leases: Tell which workers live.
+        propagation: Propagates the outcomes.
+        relauncher: Sends new runs.
+    """
 
     def __init__(
         self,
@@ -56,20 +65,21 @@ class LostExecutions:
     ) -> Change | None:
         """Settle the execution that a job's record speaks of.
 
-        A job that comes back or runs again does so until its type's `max_deliveries` have been lost; then it has
-        failed, and is not started any more. All verdicts are presumptions. Each new run counts as a loss.
+        A job whose message comes back, or that runs again, does so until its type's `max_deliveries` executions were
+        lost. Then it has failed, and is not started any more. All outcomes are inferred. Each new run counts as a
+        loss. A job whose message comes back and whose cancel was asked for is cancelled.
 
         Args:
             record: The job.
             happened: How it was lost, the beginning of a sentence: "celery@host was lost".
             kind: The type of the error, where it fails.
             comes_back: The broker delivers its message again.
-            is_counted: It may be the job's own fault; asked of one that comes back.
+            is_counted: It may be the job's own fault; matters only if its message comes back.
             is_unanswered: Celery's result backend did not answer: a job that has failed is asked about again, and
                 none runs again that may have completed.
 
         Returns:
-            What became of it; None where its record speaks of none.
+            What became of it; None: its record speaks of no execution.
         """
         lease, run, job_id = record.lease, record.run, record.id
         if not lease or not record.executing:
@@ -130,8 +140,8 @@ class LostExecutions:
     def comes_back(record: JobRecord) -> bool:
         """Whether the broker delivers a lost job's message again.
 
-        Not where its worker has let it go: Celery acknowledges a message when a process is lost, and when its own
-        worker has failed with the task.
+        It does not if the worker has let the job go: Celery acknowledges a message when a process is lost, and when
+        Celery itself has failed with the task.
         """
         return bool(record.acks_late) and record.lease not in RELEASED
 
@@ -154,7 +164,7 @@ class LostExecutions:
         return f"will be taken for failed; it can't run again: {why}" if why else "will be taken for failed"
 
     def _fate(self, record: JobRecord, losses: int, *, comes_back: bool) -> tuple[Event, str | None]:
-        """What becomes of a job whose execution was lost; where it was to run again and can't, why."""
+        """The event for a job whose execution was lost; and if it was to run again and can't, why."""
         job_type = self.registry.type_of(record) or JobType(name=record.type, task=record.task)
         runs_again = comes_back or job_type.on_lost is OnLost.RERUN
         # With JOBTRACKER_RESEND=never a message that comes back is run as often as it does: as by Celery alone.
@@ -166,7 +176,7 @@ class LostExecutions:
         return (Event.RELAUNCH if runs_again and why is None else Event.LOSE), why
 
     def _hindrance(self, record: JobRecord, max_deliveries: int) -> str | None:
-        """Why a job can't be sent again as it was; None where it can."""
+        """Why a job can't be sent again as it was; None: it can."""
         if why := self.relauncher.why_not(record, most=max(MOST_RELAUNCHES, max_deliveries)):
             return why
         if record.next:  # the message that is gone had it in it, with its arguments
@@ -174,7 +184,7 @@ class LostExecutions:
         return why_not_repeatable(*self.queries.load([record.id])[0])
 
     def runs_again(self, record: JobRecord) -> bool:
-        """Whether a job whose message was acknowledged is to run again where its execution is lost."""
+        """Whether a job whose message was acknowledged is to run again if its execution is lost."""
         job_type = self.registry.type_of(record)
         return job_type is not None and job_type.on_lost is OnLost.RERUN
 
@@ -199,7 +209,7 @@ def quarantined(losses: int, happened: str) -> str:
 
 
 def _reason(event: Event, happened: str, losses: int, why_not: str | None) -> str:
-    """Why a job is where its loss has led it, a sentence."""
+    """Why a lost execution had this outcome, a sentence."""
     if event is Event.QUARANTINE:
         return quarantined(losses, happened)
     if event is Event.REQUEUE:

@@ -13,7 +13,7 @@ from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
 
 MOST_RELAUNCHES = 3
-"""A job gets so many new runs that nobody asked for, for whatever reason; then somebody has to look."""
+"""A job gets so many new runs that nobody asked for. Then somebody has to look."""
 
 NEVER = "JOBTRACKER_RESEND is never"
 """Why no job is relaunched."""
@@ -36,7 +36,7 @@ class Relauncher:
         self.resends = resends
 
     def why_not(self, record: JobRecord, *, most: int = MOST_RELAUNCHES) -> str | None:
-        """Why a job is not relaunched, whatever has become of its last run; None: it may be.
+        """Why a job is not relaunched, regardless of its last run; None: it may be.
 
         Args:
             record: The job.

@@ -12,12 +12,12 @@ from jobtracker.store.schema import JobRecord
 
 @dataclass(frozen=True)
 class Resending:
-    """What can be done for a job whose message is nowhere, or with a worker that is gone.
+    """What can be done for a job whose message is nowhere, or with a lost worker.
 
     Attributes:
-        root: The outermost of its parents; itself, where it has none.
-        why_not: Why it is not sent again by itself; None where it is.
-        why_no_retry: Why a retry is refused, or its parent not called after it; None where it helps.
+        root: The outermost of its parents; itself, if it has none.
+        why_not: Why it is not sent again by itself; None: it is.
+        why_no_retry: Why a retry is refused, or its parent not called after it; None: a retry helps.
         retry: How to retry it: "retry it …".
     """
 
@@ -36,7 +36,7 @@ class Resending:
 
         Args:
             code: Its message is missing, or will be delivered again.
-            by_itself: It is sent again by itself where it can be.
+            by_itself: It is sent again by itself if it can be.
         """
         by_hand = f"cancel it, then {self.retry}"
         comes_back = code is Code.WAITING_FOR_REDELIVERY

@@ -71,7 +71,7 @@ def as_stored(result: object, most_bytes: int) -> dict[str, str]:
     """A result as fields of a job's data: JSON, or only its size in bytes if it has more than `most_bytes`."""
     try:
         text = _as_json(result)
-    except Exception:  # noqa: BLE001 (whatever a result's own code raises, the task has completed)
+    except Exception:  # noqa: BLE001 (a result's own code may raise anything, and the task has completed)
         return {}  # another serializer carries what JSON can't; Celery's backend has it
     return {"result": text} if len(text) <= most_bytes else {"result_omitted": str(len(text))}
 

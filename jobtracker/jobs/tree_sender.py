@@ -37,7 +37,7 @@ class TreeSender:
         Raises:
             BrokerUnavailableError: The broker does not answer. The runs are taken back; if part of the tree was sent,
                 or has begun, the tree is cancelled.
-            QueueMissingError: It has no queue for one of them; likewise.
+            QueueMissingError: It has no queue for one of them. The runs are taken back.
         """
         root = next(iter(trees))
         leaves = [each for each in runs if not trees[each]]
@@ -63,8 +63,8 @@ class TreeSender:
 
         Raises:
             BrokerUnavailableError: The broker does not answer; the runs have failed.
-            QueueMissingError: It has no queue for one of them; likewise.
-            ResultGoneError: A result that one of them takes is gone; likewise.
+            QueueMissingError: It has no queue for one of them; the runs have failed.
+            ResultGoneError: A result that one of them takes is gone; the runs have failed.
         """
         try:
             if is_large(ready):

@@ -1,11 +1,11 @@
-"""Gives messages of lost workers back to their queues, on Redis, which would do so after `visibility_timeout` only.
+"""Gives messages of lost workers back to their queues on Redis, which would only do so after `visibility_timeout`.
 
-A message that is given back is the same message: the same task id, arguments, links and chain. It is taken from where
-kombu keeps what is not acknowledged and put into its queue in one step of the server, and only if it is still as it
-was seen: a message that another worker has fetched meanwhile stays with that worker.
+The message that goes back is the same: the same task id, arguments, links and chain. It moves from kombu's hash of
+unacknowledged messages into its queue in one step of the server, and only if it is unchanged: a message that another
+worker has fetched meanwhile stays with that worker.
 
-It gets a new delivery tag. The worker that had it may live after all (it was stopped, or cut off): what it says of
-the old tag, an acknowledgement or that it gives the message back when it stops, then concerns no other delivery.
+It gets a new delivery tag. The worker that had it may live after all (it was stopped, or cut off). If that worker
+acknowledges the old tag, or gives it back when it stops, this concerns no other delivery.
 """
 
 import json
@@ -20,7 +20,7 @@ from redis.exceptions import ResponseError
 
 from jobtracker.broker.config import is_amqp
 from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
-from jobtracker.broker.message_search import Taken, TakenMessages, unacked_keys
+from jobtracker.broker.message_search import UnackedMessage, UnackedMessages, unacked_keys
 from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import Status
 from jobtracker.diagnosis.held_messages import HeldMessages
@@ -34,10 +34,10 @@ from jobtracker.store.schema import JobRecord
 logger = logging.getLogger(__name__)
 
 _HELD_FOR = 3
-"""After so many times as long as a lease the workers are asked again whether one of them has a message."""
+"""The workers are asked again after so many lease times whether one of them has a message."""
 
 _CLOCK_MS = 1000
-"""By so much the clock of a worker may differ that does not say what it has."""
+"""So much (ms) the clock of a worker may differ that does not say which messages it has."""
 
 _GIVE_BACK = """
 local unacked, index, queue, tag, score, seen, message = KEYS[1], KEYS[2], KEYS[3], unpack(ARGV)
@@ -48,23 +48,24 @@ redis.call('ZREM', index, tag)
 redis.call('RPUSH', queue, message)
 return 1
 """
-"""As kombu does it (kombu/transport/redis.py, restore_by_tag), where the message is still as it was seen."""
+"""As kombu does it (kombu/transport/redis.py, restore_by_tag), if the message is unchanged."""
 
 
-def requeue_unacked(connection: Any, taken: Iterable[Taken]) -> set[str]:
-    """Give messages that were fetched and not acknowledged back to their queues, where they are taken next.
+def requeue_unacked(connection: Any, taken: Iterable[UnackedMessage]) -> set[str]:
+    """Give unacknowledged messages back to their queues, where workers take them next.
 
-    One whose queue can't be told from here, as that of an exchange without a binding, stays where it is.
+    A message whose queue is not known here stays: that of an exchange without a binding, for example.
 
     Args:
         connection: To the broker, Redis.
-        taken: The messages, as they were seen (`whereabouts.find_taken`).
+        taken: The messages, as they were found (`message_search.find_unacked`).
 
     Returns:
-        The task ids of those that went back: not of one that was acknowledged, given back or fetched anew meanwhile.
+        The task ids of the messages that went back. One that was acknowledged, given back or fetched anew meanwhile
+        did not.
     """
     channel = connection.default_channel
-    client: Any = Redis(connection_pool=channel.pool)  # its commands know of no prefix: kombu's own do
+    client: Any = Redis(connection_pool=channel.pool)  # without kombu's key prefix
     unacked, index = unacked_keys(channel)
     given_back: set[str] = set()
     for each in taken:
@@ -73,7 +74,7 @@ def requeue_unacked(connection: Any, taken: Iterable[Taken]) -> set[str]:
             continue
         message, exchange, routing_key = json.loads(seen)
         queues = _queues_of(channel, exchange, routing_key)
-        if len(queues) != 1:  # a broadcast leaves a copy in each: nobody knows which of them this one is
+        if len(queues) != 1:  # a broadcast leaves a copy in each: this may be any
             continue
         properties = message["properties"]
         properties["delivery_tag"] = str(uuid.uuid4())
@@ -88,9 +89,9 @@ def requeue_unacked(connection: Any, taken: Iterable[Taken]) -> set[str]:
 
 
 def _queues_of(channel: Any, exchange: str, routing_key: str) -> list[str]:
-    """The queues of an exchange that get such a message, by what kombu keeps of its bindings in Redis.
+    """The queues of an exchange that get such a message, by the bindings that kombu keeps in Redis.
 
-    A process that has not declared the exchange does not know its type; bindings of topics have a pattern.
+    This process may not have declared the exchange, and does not know its type. Bindings of topics have a pattern.
     """
     if not exchange:
         return [routing_key] if routing_key else []
@@ -103,7 +104,7 @@ def _queues_of(channel: Any, exchange: str, routing_key: str) -> list[str]:
 
 
 class AbandonedMessages:
-    """Gives back the messages of executions that were lost with their worker.
+    """Gives back the messages of lost executions.
 
     Args:
         leadership: Tells the store.
@@ -114,21 +115,21 @@ class AbandonedMessages:
         self._app = tracking.app
         self._leases = tracking.leases
         self._asked = HeldMessages(Inspector(tracking))
-        self._seen = TakenMessages()
+        self._seen = UnackedMessages()
         self._held: dict[str, float] = {}  # task ids that a worker has, until when (time.monotonic)
         self._level = logging.WARNING
         self._held_s = _HELD_FOR * tracking.settings.lease_lost_s
 
     def give_back(self, parts: Sequence[Partition]) -> int:
-        """Give back what lost workers had begun and not acknowledged; returns how many messages.
+        """Give back messages that lost workers had begun and not acknowledged; returns how many.
 
-        A message goes back where all of this is so, and else stays until kombu gives it back:
+        A message goes back if all of this is true; otherwise it stays until kombu gives it back:
 
         * its job waits for it: the execution that began last was lost or given up, and the run has not ended;
         * it is the message of that execution: it was fetched before that began, by clocks that agree or of a worker
           that says what it has;
         * the lease of the worker that ran it is over;
-        * no worker says that it has it, not even one that is not tracked or has lost its lease.
+        * no worker says that it has the message, not even one that is not tracked or has lost its lease.
 
         Args:
             parts: Partitions in which a worker without a lease is a lost one.
@@ -146,7 +147,7 @@ class AbandonedMessages:
             with connected(self._app, BROKER_TIMEOUT_S, read_timeout_s=BROKER_TIMEOUT_S) as connection:
                 given_back = requeue_unacked(connection, abandoned)
         except (BrokerUnavailableError, ResponseError) as error:  # an ACL may forbid it: the rest goes on
-            logger.log(self._level, "What lost workers hold could not be given back: %s", error)
+            logger.log(self._level, "The messages of lost workers could not be given back: %s", error)
             self._level = logging.DEBUG  # once per trouble, not every few seconds
             return 0
         self._level = logging.WARNING
@@ -154,11 +155,13 @@ class AbandonedMessages:
             if each.task_id in given_back:
                 job_id, _ = job_and_run_of(each.task_id)
                 logger.warning(
-                    "Job %s: its message was with a lost worker: it is in queue %r again", job_id, each.queue
+                    "Job %s: its message was with a lost worker, and is in queue %r again", job_id, each.queue
                 )
         return len(given_back)
 
-    def _abandoned(self, tracking: Tracking, parts: Collection[Partition], taken: list[Taken]) -> list[Taken]:
+    def _abandoned(
+        self, tracking: Tracking, parts: Collection[Partition], taken: list[UnackedMessage]
+    ) -> list[UnackedMessage]:
         now = time.monotonic()
         self._held = {task_id: until for task_id, until in self._held.items() if until > now}
         taken = [each for each in taken if each.task_id not in self._held]
@@ -172,7 +175,7 @@ class AbandonedMessages:
         live = tracking.leases.held({worker for worker, _ in found})
         return [each for worker, each in found if worker not in live]
 
-    def _unless_held(self, abandoned: list[Taken]) -> list[Taken]:
+    def _unless_held(self, abandoned: list[UnackedMessage]) -> list[UnackedMessage]:
         messages = {each.task_id: each.queue for each in abandoned}
         live = self._leases.live()
         tracked = self._asked.of_workers(live, messages)
@@ -186,11 +189,11 @@ class AbandonedMessages:
         return [each for each in abandoned if each.task_id not in held]
 
 
-def lost_worker_of(taken: Taken, record: JobRecord) -> str | None:
+def lost_worker_of(taken: UnackedMessage, record: JobRecord) -> str | None:
     """The incarnation of the worker that began a message's task and does not run it any more, by the job's record.
 
-    None where the record says nothing of the kind, and where the message was fetched later than that: by another
-    worker, then. Whether the worker's lease is over is not looked at.
+    None: the record names no such worker, or the message was fetched after that, so by another worker. Whether the
+    worker's lease is over is not checked here.
     """
     execution = record.execution
     if record.status != Status.PENDING or record.executing or not execution:

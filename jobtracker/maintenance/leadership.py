@@ -36,7 +36,7 @@ class Leadership:
         A worker without a lease may be one that could not renew it, unless the store has been there for long enough:
         each process leaves a mark that lasts for a little less than a lease, and there is none if the store was away.
 
-        Each partition has a lock of its own, so that what is written in it bears what it holds. Whoever is first has
+        Each partition has a lock of its own, so that the writes in it bear what it holds. The first process takes
         them all.
 
         Raises:

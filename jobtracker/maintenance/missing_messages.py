@@ -1,4 +1,4 @@
-"""Finds jobs whose message is nowhere: recorded and never sent, purged, or gone with who held it.
+"""Finds jobs whose message is nowhere: recorded and never sent, purged, or gone with the worker that held it.
 
 And jobs that nobody has begun, whose message is with a worker that is gone: Redis would deliver it again in an hour.
 And jobs that nobody runs, though their worker lives: the process that did has ended, and its last report with it.
@@ -40,10 +40,10 @@ from jobtracker.store.schema import JobRecord
 logger = logging.getLogger(__name__)
 
 _HELD_FOR = 3
-"""After so many times as long as a lease a worker is asked again whether it still has a job."""
+"""A worker is asked again after so many lease times whether it still has a job."""
 
 _OPEN = {Code.MESSAGE_MISSING, Code.UNKNOWN}
-"""What the broker alone leaves open."""
+"""Conclusions that the broker alone leaves open."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class _Hold:
     """A worker has said that it has a job.
 
     Attributes:
-        until: For so long it need not be asked again (time.monotonic), ...
-        lease: ... as long as this lease is there; None: it has none.
+        until: Until then it need not be asked again (time.monotonic), ...
+        lease: ... as long as this lease lasts; None: the worker has none.
     """
 
     until: float
@@ -73,7 +73,7 @@ class _Hold:
 
 
 class StrandedJob(NamedTuple):
-    """A job that nobody runs, nor will in a while."""
+    """A job that nobody runs, and that nobody will run soon."""
 
     job: Job
     comes_back: bool
@@ -99,18 +99,19 @@ class MissingMessages:
         self._relauncher = tracking.relauncher
         self._lost_ms = int(tracking.settings.lease_lost_s * 1000)
         self._suspects: dict[str, _Suspect] = {}  # by task id
-        self._holds: dict[str, _Hold] = {}  # likewise
+        self._holds: dict[str, _Hold] = {}  # by task id
 
     @property
     def suspects(self) -> list[str]:
-        """Task ids of the jobs that are to be looked at again in the next round."""
+        """Task ids of the jobs to look at again in the next round."""
         return list(self._suspects)
 
     def look(self, records: Iterable[JobRecord]) -> list[StrandedJob]:
-        """Look for the messages of jobs; returns those whose message is nowhere, as a look before this one found too.
+        """Look for the messages of jobs; returns stranded jobs.
 
-        Likewise those whose message is with a worker that is gone, where they can be sent again, and those that run
-        as far as their records say, and that their workers do not run.
+        * jobs whose message is nowhere, as an earlier look found too;
+        * jobs whose message is with a worker that is gone, if they can be sent again;
+        * jobs that run by their records, and that their workers do not run.
 
         Args:
             records: The records of the jobs, with their ids; the suspects among them.
@@ -145,7 +146,7 @@ class MissingMessages:
         return self._unless_held(missing, found)
 
     def _is_open(self, job: Job, found: Observations) -> bool:
-        """Whether it takes the workers to tell what a job waits for, and something can be done about it."""
+        """Whether only the workers can tell what a job waits for, and something can be done about it."""
         if job.is_executing:
             return True
         if not found.broker:
@@ -166,15 +167,15 @@ class MissingMessages:
             return False
         consumers = frozenset(_consumers(job, found))
         now = time.monotonic()
-        if before is None or not consumers <= before.consumers:  # who has come meanwhile may have got it
+        if before is None or not consumers <= before.consumers:  # a worker that has come meanwhile may have got it
             before = _Suspect(now, consumers)
         self._suspects[job.task_id] = before
-        # Of a parent nobody knows since when its task is due; and a report that waits may come.
+        # It is not known since when the task of a parent is due; and a report may still be on its way.
         wait_s = self._lost_ms / 1000 if ended or job.record.subs else 0.0
         return before.since < now and now - before.since >= wait_s
 
     def _unless_held(self, missing: list[StrandedJob], found: Observations) -> list[StrandedJob]:
-        """Without those whose messages a worker may have that has no lease: it is not tracked, or was cut off."""
+        """Without jobs whose messages may be with a worker without a lease: it is not tracked, or was cut off."""
         queues = {
             each.job.task_id: each.job.queue for each in missing if not each.job.is_executing and not each.ended_by
         }
@@ -183,7 +184,7 @@ class MissingMessages:
         try:
             held = self._held.perhaps_held_untracked(queues, found.leases.values())
         except BrokerUnavailableError as error:
-            logger.debug("Who else may have messages could not be asked: %s", error)
+            logger.debug("Workers without a lease could not be asked for messages: %s", error)
             held = set(queues)
         else:
             for task_id in held:
@@ -199,21 +200,21 @@ class MissingMessages:
     def _is_overdue(self, job: Job, now_ms: int) -> bool:
         last_ms = max(job.record.queued or 0, job.record.status_changed_at, job.record.eta or 0)
         if not job.is_executing and (job.record.expires or now_ms) < now_ms:
-            return False  # nobody begins it: the reaper cancels it
+            return False  # nobody begins it: it is cancelled as expired
         return (job.has_message or (job.is_executing and job.run > 0)) and last_ms < now_ms - self._lost_ms
 
 
 def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | None) -> bool:
-    """Send a job whose message is nowhere again or, where it can't be, take it for lost; returns whether it was done.
+    """Relaunch a stranded job or, if that can't be, take it for lost; returns whether it was done.
 
-    One whose message comes back is sent again, or left alone. Of one that nobody runs its worker has let go. A job
-    that has been heard of since it was looked at is left alone.
+    If its message comes back, it is relaunched or left alone. If it runs by its record, its worker has let it go. If
+    a report has come since it was looked at, it is left alone.
 
     Args:
         tracking: Where it is.
         stranded: The job.
-        ending: How it has ended, as Celery's result backend says. Of a parent that is the end of Celery's chord: it
-            counts where we can't call its task either.
+        ending: How it has ended, as Celery's result backend says. For a parent that is the end of Celery's chord,
+            which counts if we can't call its task either.
     """
     job = stranded.job
     [(record, data)] = tracking.queries.load([job.id], missing_ok=True)
@@ -281,7 +282,7 @@ def _was_taken(job: Job, found: Observations) -> bool:
 
 
 def _is_nowhere(job: Job, found: Observations) -> bool:
-    """Whether nobody who lives has a job's message, nor its queue."""
+    """Whether a job's message is neither in its queue nor with a live worker."""
     if not found.workers_answered:
         return False
     code = conclude(job, found).code

@@ -1,11 +1,12 @@
-"""Sends what was recorded as sent, and was not as far as is known: whoever was about to send it has died.
+"""Relays the outbox: sends runs that were recorded as sent, and were not, because their sender has died.
 
-The record of a run and the note that it is unconfirmed are written in one step, the note is removed when the message
-is with the broker. What is left of such notes after a while is sent here, as another run: where the first message is
-out after all, it is refused when it turns up.
+The record of a run and its entry in the outbox (`unconfirmed`) are written in one step. The entry is removed when the
+message is with the broker. An entry that stays for a while is sent here, as another run: if the first message is out
+after all, it is refused when it turns up.
 
-What nobody is about to send is noted as unsent: large trees, which workers send (`dispatch.SEND`). Who does so claims
-it first, and it is unconfirmed from then on. What no worker has claimed after a while is sent by the reaper.
+Large trees are sent by workers: their runs are noted as `unsent`, and nobody is about to send them. A worker that
+does so (`signatures.SEND`) claims them first, and they are unconfirmed from then on. Runs that no worker has claimed
+after a while are sent here too.
 """
 
 import logging
@@ -27,12 +28,12 @@ from jobtracker.store.schema import JobRecord
 logger = logging.getLogger(__name__)
 
 _BATCH = 200
-"""Runs that are looked at in a round."""
+"""Unconfirmed runs that are looked at in a round."""
 _ROUNDS = 10
-"""Rounds of what was handed over and nobody has claimed, each with as many jobs as one message: some seconds."""
+"""Batches of unclaimed runs that are sent in a round, each with as many jobs as one message: some seconds."""
 _DRAFTS = 500
 """Trees that are recorded in a round, at most."""
-_REASON = "whoever was about to send it has died: it was sent again"
+_REASON = "its sender has died: it was sent again"
 
 
 class OutboxRelay:
@@ -46,9 +47,9 @@ class OutboxRelay:
         self.tracking = tracking
 
     def send(self) -> int:
-        """Send what has waited for so long that nobody is at it any more; returns how many jobs.
+        """Send runs that have waited for so long that nobody will send them any more; returns how many jobs.
 
-        With JOBTRACKER_RESEND=never nothing is: `explain` says of each such job what helps.
+        With JOBTRACKER_RESEND=never nothing is sent: `explain` says of each such job what helps.
         """
         if not self.tracking.relauncher.resends:
             return 0
@@ -61,7 +62,7 @@ class OutboxRelay:
             with connected(self.tracking.app, BROKER_TIMEOUT_S):
                 pass
         except BrokerUnavailableError as error:
-            logger.debug("What is unconfirmed is sent later: %s", error)
+            logger.debug("The outbox is sent later: %s", error)
             return 0
         return sum(map(self._send, task_ids)) + sum(map(self.send_claimed, batched(unsent, HANDED_OVER)))
 
@@ -77,9 +78,9 @@ class OutboxRelay:
         return len(roots)
 
     def send_claimed(self, task_ids: Sequence[str]) -> int:
-        """Send those of the runs that were handed over and nobody else has claimed; returns how many jobs.
+        """Send runs that were handed over, unless somebody else has claimed them; returns how many jobs.
 
-        What was cancelled, taken back or deleted meanwhile is not sent.
+        Jobs that were cancelled, taken back or deleted meanwhile are not sent.
         """
         store, queries = self.tracking.store, self.tracking.queries
         claimed = store.claim(task_ids)
@@ -91,11 +92,11 @@ class OutboxRelay:
         above = self._above(set(parents.values()))
         whole = {each for each in waiting if each not in parents or parents[each] in above}
         off = {each for each in whole if above.get(parents.get(each, "")) == Status.CANCELLED}
-        for each in off:  # whoever has cancelled its parent has died before it came to this one
+        for each in off:  # the process that cancelled its parent has died before it came to this one
             self.tracking.propagation.cancellation.cancel_trees(
                 [each], reason=f"its parent {parents[each]} was cancelled"
             )
-        # What is left has lost a parent since: it was deleted, and goes with it.
+        # The others have lost a parent since: it was deleted, and they go with it.
         runs = {each: run for each, run in waiting.items() if each in whole - off}
         store.confirm(*(each for each in claimed if job_and_run_of(each)[0] not in runs))
         self.tracking.propagation.send(runs, [each for each in loaded if each[0].id in runs])
@@ -110,7 +111,7 @@ class OutboxRelay:
                 reason = f"its parent {record.parent} was cancelled"
                 self.tracking.propagation.cancellation.cancel_trees([job_id], reason=reason)
             elif self.tracking.relauncher.why_not(record):
-                pass  # whether its message is out is found out by those who look for missing ones
+                pass  # `missing_messages` finds out whether its message is out
             elif subs and record.callback_mode == "called" and not self._can_call(subs):
                 return False
             elif not subs or record.callback_mode == "called":
@@ -121,12 +122,12 @@ class OutboxRelay:
             else:
                 self._record_rest(job_id, subs)
         elif record.next and record.status in SETTLED:
-            self.tracking.propagation.catch_up(job_id)  # what follows it may have got a new run when it had ended
+            self.tracking.propagation.catch_up(job_id)  # what follows it may have got a new run after it ended
         self.tracking.store.confirm(task_id)
         return False
 
     def _can_call(self, subs: Sequence[str]) -> bool:
-        """Whether a parent's task can be called now; not while only Celery's result backend has what it takes."""
+        """Whether a parent's task can be called now: not while a result is only in a backend that does not answer."""
         try:
             self.tracking.dispatcher.signatures.results.of(subs)
         except BrokerUnavailableError as error:
@@ -137,7 +138,7 @@ class OutboxRelay:
         return True
 
     def _above(self, parents: Collection[str]) -> dict[str, Status | None]:
-        """The statuses of those of parents that are recorded, as are theirs."""
+        """The statuses of those parents that are recorded, and whose own parents are."""
         records = {record.id: record for record in self.tracking.queries.records(sorted(parents))}
         there = {each: record for each, record in records.items() if record.exists}
         further = {record.parent for record in there.values() if record.parent}
@@ -145,7 +146,7 @@ class OutboxRelay:
         return {each: record.status for each, record in there.items() if not record.parent or record.parent in above}
 
     def _record_rest(self, parent_id: str, subs: list[str]) -> None:
-        """Go on where a process died between the record of a parent's run and those of its sub-jobs'.
+        """Record the runs of sub-jobs, if a process died after it had recorded that of their parent.
 
         They are unconfirmed then, and sent in a later round.
         """
@@ -162,13 +163,13 @@ class OutboxRelay:
             self.tracking.propagation.recheck_parent(parent_id, subs)
 
     def _is_called_off(self, record: JobRecord) -> bool:
-        """Whether somebody died who had cancelled its parent, and was about to cancel it too."""
+        """Whether the process that cancelled its parent has died before it came to this job."""
         parent = record.parent
         return parent is not None and self.tracking.queries.field(parent, JobRecord.status) == Status.CANCELLED
 
 
 def _is_waiting(record: JobRecord, run: int) -> bool:
-    """Whether that run of a job has not begun, as far as is known."""
+    """Whether this run of a job has not begun, as far as is known."""
     if not record.exists or record.run != run or record.status in SETTLED:
         return False
     if record.executing or record.execution:  # or did: it waits for its next attempt

@@ -24,13 +24,13 @@ _EVENTS = {states.SUCCESS: Event.COMPLETE, states.FAILURE: Event.FAIL, states.RE
 
 
 class Ending(NamedTuple):
-    """How a job's current run has ended, as an event with the fields of record and data that go with it."""
+    """How a job's current run has ended: an event, with its fields of record and data."""
 
     event: Event
     fields: dict[str, str | int]
     data: dict[str, str]
     lost_by: str | None = None
-    """What ended its process, where it has failed by that."""
+    """What ended its process, if it has failed because of that."""
 
 
 class UnreportedEnds:
@@ -50,8 +50,8 @@ class UnreportedEnds:
             return kept
         try:
             return self._read(record, kept) or Silence.NOTHING_KNOWN
-        except Exception as error:  # noqa: BLE001 (what it keeps can't be told)
-            logger.debug("What Celery keeps of job %s can't be told: %s", record.id, type(error).__name__)
+        except Exception as error:  # noqa: BLE001 (what the backend keeps can't be read)
+            logger.debug("What Celery keeps of job %s can't be read: %s", record.id, type(error).__name__)
             return Silence.NOTHING_KNOWN
 
     @property
@@ -83,7 +83,7 @@ class UnreportedEnds:
         return ending.lost_by is not None and self._leadership.tracking.lost_executions.runs_again(record)
 
     def _run_again(self, record: JobRecord, ending: Ending) -> bool:
-        """Settle the loss of a process: whoever was about to report it has died too, or could not, nor the start."""
+        """Settle a lost execution that nobody has reported, and perhaps not its start either."""
         tracking = self._leadership.tracking
         if not record.executing:
             fields = {"lease": PROCESS_GONE}
@@ -108,14 +108,14 @@ class UnreportedEnds:
 
 
 def _result(tracking: Tracking, record: JobRecord, result: object) -> dict[str, str]:
-    # Where nobody has announced the task it is not known whether its results may be stored; the backend has it.
+    # If nobody has announced the task, it is not known whether its results may be stored; the backend has them.
     announced = tracking.registry.type_of_task(record.task)
     return as_stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
 
 
 def _error(record: JobRecord, error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:
     kind = type(error).__name__
-    if record.masked:  # it may tell what is masked, whose values we don't have
+    if record.masked:  # it may name masked values, which we don't know
         return {"reason": kind}, {"error": dumps({"type": kind, "message": ""})}
     told = {"type": kind, "message": str(error)[:2000]}
     if traceback:

@@ -37,7 +37,7 @@ def test_high_and_critical_jobs_overtake_a_backlog(single):
 
 
 @ON_QUORUM_QUEUES
-def test_of_a_quorum_queue_critical_jobs_are_as_urgent_as_high_ones_and_low_ones_as_normal_ones(single):
+def test_a_quorum_queue_has_two_priorities(single):
     reserved = blocked(single, "quorum")
     jobs = [single.launch("ok", priority=priority) for priority in ("low", "normal", "high", "critical") * 3]
     single.diary.open_gate("quorum")

@@ -99,7 +99,7 @@ def test_what_is_no_queue_and_what_no_broker_would_take_does_no_harm(own_project
     assert own_project.queries.queues() == (["unacked"], True)
 
 
-def test_a_queue_is_forgotten_when_nothing_was_sent_there_for_long_and_nothing_waits(own_project):
+def test_an_empty_queue_is_forgotten_when_nothing_is_sent_for_long(own_project):
     full, empty = f"{own_project.name}-full", f"{own_project.name}-empty"
     own_project.send("ok", queue=full)
     own_project.send("ok", queue=empty)

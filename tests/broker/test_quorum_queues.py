@@ -32,7 +32,7 @@ def test_a_sub_job_with_an_eta_keeps_its_place(project):
     assert {project.job(sub).queue for sub in project.subs(parent)} == {project.queue}
 
 
-def test_a_task_that_is_revoked_while_it_waits_at_the_broker_is_cancelled_when_it_comes(project):
+def test_a_task_revoked_while_it_waits_at_the_broker_is_cancelled(project):
     job_id = project.send("ok", countdown=1)
     project.revoke(job_id)
     project.expect(job_id, Status.CANCELLED, "REVOKED", [])

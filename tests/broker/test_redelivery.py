@@ -8,7 +8,7 @@ import pytest
 from support.workers_under_test import BROKERS, Project, age, broker_settings, eventually, new_project
 
 from jobtracker import Status
-from jobtracker.broker.message_search import Taken, find_taken
+from jobtracker.broker.message_search import UnackedMessage, find_unacked
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.ports import free_port
@@ -45,7 +45,7 @@ def steps(project: Project, job_id: str) -> list[tuple[Step, int | None]]:
     return [(entry.step, entry.run) for entry in project.queries.history(job_id)]
 
 
-def test_what_a_killed_worker_had_only_fetched_is_sent_again_where_that_can_be(reaped, request):
+def test_messages_that_a_killed_worker_had_only_fetched_are_resent(reaped, request):
     gate = request.node.name
     with reaped.worker("dying", concurrency=1) as dying:
         begun = reaped.send("hold_late", gate)
@@ -194,10 +194,10 @@ def test_what_a_worker_without_a_lease_holds_is_left_to_it(redis_server, worker_
             assert project.job(fetched).status is Status.PENDING
 
 
-def unacknowledged(project: Project) -> list[Taken]:
+def unacknowledged(project: Project) -> list[UnackedMessage]:
     """What the workers of a project have fetched and not acknowledged."""
     with project.app.connection_for_read() as connection:
-        return find_taken(connection)
+        return find_unacked(connection)
 
 
 def look(runner: MaintenanceRunner) -> int:

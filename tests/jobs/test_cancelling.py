@@ -26,7 +26,7 @@ def test_what_nobody_consumes_never_begins_when_somebody_does(project, other_que
 
 
 @each_single
-def test_what_a_worker_has_fetched_never_begins_and_a_retry_of_it_runs_once(single):
+def test_a_cancelled_fetched_job_never_begins_and_its_retry_runs_once(single):
     gate = f"{single.name} fetched"
     blocker = single.launch("hold", {"gate": gate})
     single.expect(blocker, Status.RUNNING, "STARTED", ["began"])
@@ -43,7 +43,7 @@ def test_what_a_worker_has_fetched_never_begins_and_a_retry_of_it_runs_once(sing
 
 
 @every_broker
-def test_what_waits_for_its_eta_never_begins_and_a_retry_of_it_does_not_wait(project):
+def test_a_cancelled_job_with_an_eta_never_begins_and_its_retry_does(project):
     waiting, again = (project.send("ok", countdown=COUNTDOWN_S) for _ in range(2))
     for each in (waiting, again):
         assert project.expect(each, Status.PENDING, "PENDING", []).not_before is not None
@@ -92,9 +92,7 @@ def test_a_running_task_stops_when_it_looks(project):
     project.expect(job_id, Status.CANCELLED, "REVOKED", ["began", "stopped"])
 
 
-def test_a_worker_that_comes_after_the_one_that_heard_the_revoke_does_not_begin_it(
-    redis_server, rabbitmq, worker_log_dir
-):
+def test_a_worker_that_did_not_hear_the_revoke_does_not_begin_the_job(redis_server, rabbitmq, worker_log_dir):
     # RabbitMQ gives back at once what a dead worker had fetched.
     settings = broker_settings("rabbitmq-classic", rabbitmq)
     with new_project(redis_server, worker_log_dir, **settings) as project:
@@ -111,7 +109,7 @@ def test_a_worker_that_comes_after_the_one_that_heard_the_revoke_does_not_begin_
 
 
 @pytest.mark.parametrize("broker", BROKERS[:2])
-def test_a_marked_job_of_a_killed_worker_is_cancelled_and_never_begins_again(
+def test_a_marked_job_of_a_killed_worker_is_cancelled_for_good(
     broker, redis_server, rabbitmq, worker_log_dir, request
 ):
     gate, soon = request.node.name, {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
@@ -135,7 +133,7 @@ def test_a_marked_job_of_a_killed_worker_is_cancelled_and_never_begins_again(
         assert project.job(job_id).status is Status.CANCELLED
 
 
-def test_of_a_cancel_and_an_end_at_the_same_moment_one_wins_and_both_can_be_seen(project, request):
+def test_if_a_cancel_meets_the_end_one_wins_and_history_shows_both(project, request):
     gate = f"{project.name}-{request.node.name}"
     job_id = project.launch("hold", {"gate": gate})
     project.expect(job_id, Status.RUNNING, "STARTED", ["began"])

@@ -178,7 +178,7 @@ def eventually_sent(project, job_id, number):
     return found
 
 
-def test_a_chain_in_the_header_of_a_chord_goes_on_and_the_body_gets_its_results(project, sig, gate):
+def test_a_chain_in_a_header_goes_on_and_the_body_gets_its_results(project, sig, gate):
     """By a retry of the parent; by that of the job that has failed, while the parent waits for another sub-job."""
     parent = project.chord(
         [chain(sig("mended_and_kept", gate, 1), sig("collect", "end")), sig("kept", 2)], sig("collect")
@@ -321,7 +321,7 @@ def test_what_follows_is_named_where_it_is_not_stored(project, sig, gate):
     assert [project.job(each).run for each in (first, second, last, alone)] == [1, 1, 1, 1]
 
 
-def test_the_result_of_the_job_before_is_that_of_celery_s_backend_where_only_that_has_it(project, sig, gate):
+def test_the_result_of_the_job_before_may_come_from_celerys_backend(project, sig, gate):
     """The second job was cancelled while it waited, so it was never sent."""
     for is_there in (True, False):
         held, large = f"{gate} {is_there}", "x" * 70_000

@@ -77,7 +77,7 @@ def test_who_sends_a_large_tree_is_no_job(own_project, small):
         assert {count.job_type for count in own_project.queries.counts()} == {"collect", "ok"}
 
 
-def test_what_was_handed_over_is_sent_by_the_reaper_where_no_worker_does(own_project, small):
+def test_what_was_handed_over_is_sent_by_the_relay_if_no_worker_does(own_project, small):
     own_project.announce()
     root, *subs = family(own_project, 5)
     own_project.jobs.start(root)
@@ -159,9 +159,7 @@ def test_a_large_tree_whose_broker_is_away_is_as_it_was(redis_server, worker_log
 
 
 @pytest.mark.parametrize("loses", ["the answer", "the messages"])
-def test_what_a_broker_that_goes_away_may_have_taken_is_sent_again_and_runs_once(
-    redis_server, worker_log_dir, small, loses
-):
+def test_messages_that_a_lost_broker_may_have_taken_run_once(redis_server, worker_log_dir, small, loses):
     with (
         Relay(redis_server.port) as relay,
         new_project(redis_server, worker_log_dir, celery_broker_url=f"redis://127.0.0.1:{relay.port}/1") as project,

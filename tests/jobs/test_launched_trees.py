@@ -36,7 +36,7 @@ def test_a_job_waits_until_it_is_started(project):
 
 
 @every_broker
-def test_a_parent_gets_the_results_of_its_sub_jobs_in_order_however_deep_they_nest(project):
+def test_a_parent_gets_the_results_of_nested_sub_jobs_in_order(project):
     def level(depth, value):
         if depth == 0:
             return job("ok", {"value": value})
@@ -254,7 +254,7 @@ def test_one_sub_job_that_is_cancelled_fails_its_parent(project, gate):
     eventually(lambda: "cancelled" in project.job(root).error.message)
 
 
-def test_what_has_ended_can_not_be_cancelled_and_what_is_cancelled_stays_so(project):
+def test_an_ended_job_is_not_cancelled_a_cancelled_one_stays_so(project):
     done = project.launch("ok")
     project.expect(done, Status.COMPLETED, "SUCCESS", RAN)
     with pytest.raises(IllegalTransitionError, match="has ended"):
@@ -356,7 +356,7 @@ def test_a_cancelled_outside_job_takes_no_more_reports(project):
 # -- change ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_payload_that_changes_while_its_job_is_being_started_is_sent_with_its_own_task(project):
+def test_a_payload_that_changes_during_the_start_has_its_own_task(project):
     job_id = project.create("custom", {"task": "ok", "kwargs": {"value": 1}})
     places = changed_places(project.queries, project.tracking.registry, [job_id])
     project.jobs.update(job_id, JobUpdate(payload={"task": "add", "args": [3], "kwargs": {"other": 4}}))
@@ -379,7 +379,7 @@ def test_priority_and_payload_are_changed_before_the_start_only(project):
 # -- what has ended, or has begun elsewhere, before its tree is started ---------------------------------------------
 
 
-def test_a_sub_job_that_was_cancelled_before_the_start_gets_no_message_and_runs_once_by_a_retry(project):
+def test_a_sub_job_cancelled_before_the_start_runs_only_by_a_retry(project):
     root = project.create("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
     off, on = project.subs(root)
     project.jobs.cancel(off)
@@ -391,7 +391,7 @@ def test_a_sub_job_that_was_cancelled_before_the_start_gets_no_message_and_runs_
     project.expect(off, Status.COMPLETED, "SUCCESS", RAN)
 
 
-def test_a_sub_job_that_an_outside_worker_has_done_before_the_start_is_not_done_again(project):
+def test_a_sub_job_that_an_outside_worker_has_done_is_not_sent(project):
     inner = job("collect", {"label": "inner"}, sub_jobs=[job("ok", {"value": 2})])
     root = project.create("collect", {"label": "root"}, sub_jobs=[job("ok", {"value": 1}), inner])
     outside, inside = project.subs(root)

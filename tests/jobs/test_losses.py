@@ -55,7 +55,7 @@ def lose_again_and_again(project, runner, at_ms, leases, **fields):
         yield project.job(job_id)
 
 
-def test_a_job_is_not_delivered_again_when_its_worker_was_lost_with_it_three_times(own_project, runner, long_ago_ms):
+def test_a_job_is_in_quarantine_after_three_lost_workers(own_project, runner, long_ago_ms):
     *waits, job = lose_again_and_again(own_project, runner, long_ago_ms, "abc")
     assert [(each.status, each.losses) for each in waits] == [(Status.PENDING, 1), (Status.PENDING, 2)]
     assert (job.status, job.deliveries, job.error.type) == (Status.FAILED, 3, "JobQuarantinedError")
@@ -166,9 +166,7 @@ def test_workers_that_run_a_job_at_the_same_time_are_not_lost(own_project, store
     assert "displaced" not in stored(own_project.client, own_project.keys, job_id)
 
 
-def test_workers_whose_leases_run_out_after_others_have_begun_the_job_are_counted_once(
-    own_project, store, runner, leases, long_ago_ms
-):
+def test_a_lease_that_runs_out_during_the_next_delivery_counts_once(own_project, store, runner, leases, long_ago_ms):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     for lease in "abc":
         leases.renew(a_worker(lease))
@@ -195,7 +193,7 @@ def test_a_job_that_its_worker_has_let_go_of_is_lost_once_it_is_settled(
     assert own_project.queries.field(job_id, JobRecord.losses) == 1
 
 
-def test_a_job_whose_process_is_gone_counts_it_whether_it_is_delivered_again_or_settled_first(
+def test_a_lost_process_counts_in_either_order_of_delivery_and_verdict(
     own_project, store, runner, leases, long_ago_ms
 ):
     leases.renew(a_worker("a"))
@@ -219,9 +217,7 @@ def test_a_parent_that_runs_by_its_sub_jobs_has_no_worker_to_be_lost(own_project
     assert own_project.job(parent).status is Status.RUNNING
 
 
-def test_the_next_of_a_chain_goes_on_where_the_worker_before_it_was_only_cut_off(
-    own_project, store, runner, long_ago_ms
-):
+def test_a_chain_goes_on_if_the_worker_before_was_only_cut_off(own_project, store, runner, long_ago_ms):
     following = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, next=following)
     begin_again(store, job_id, "a", long_ago_ms, acks_late="")
@@ -232,7 +228,7 @@ def test_the_next_of_a_chain_goes_on_where_the_worker_before_it_was_only_cut_off
     assert recount(own_project.client, own_project.keys) == []
 
 
-def test_the_next_of_a_chain_does_not_begin_where_the_job_before_it_has_failed(own_project, store):
+def test_the_next_of_a_chain_does_not_begin_after_a_failure(own_project, store):
     following = create_in(store, Status.PENDING)
     job_id = create_in(store, Status.RUNNING, next=following)
     own_project.tracking.propagation.propagate(job_id, store.apply(Event.FAIL, job_id))
@@ -277,9 +273,7 @@ def rerun_type(own_project):
     return {"type": "fragile", "task": "ok"}
 
 
-def test_a_lost_job_runs_again_and_what_its_first_worker_says_after_all_does_not_count(
-    own_project, store, runner, rerun_type, long_ago_ms
-):
+def test_a_lost_job_runs_again_and_late_reports_do_not_count(own_project, store, runner, rerun_type, long_ago_ms):
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, **rerun_type)
     begin_again(store, job_id, "a", long_ago_ms, acks_late="")
     assert runner.rescuer.rescue_lost() == 1
@@ -312,9 +306,7 @@ def test_a_job_whose_arguments_are_not_stored_can_not_run_again(own_project, sto
     assert lost.reason.endswith('it can\'t run again: declare its task ok with @tracked(store_arguments="full")')
 
 
-def test_a_job_for_which_the_next_of_its_chain_waits_does_not_run_again_without_it(
-    own_project, store, runner, rerun_type, long_ago_ms
-):
+def test_a_lost_job_with_a_next_in_its_chain_does_not_run_alone(own_project, store, runner, rerun_type, long_ago_ms):
     following = create_in(store, Status.PENDING, at_ms=long_ago_ms)
     job_id = create_in(store, Status.PENDING, at_ms=long_ago_ms, next=following, **rerun_type)
     begin_again(store, job_id, "a", long_ago_ms, acks_late="")
@@ -324,7 +316,7 @@ def test_a_job_for_which_the_next_of_its_chain_waits_does_not_run_again_without_
 
 
 @pytest.mark.parametrize("lease", [None, "dead", "alive"])
-def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
+def test_a_job_runs_again_if_only_celery_knows_of_its_lost_process(
     own_project, store, runner, leases, rerun_type, long_ago_ms, lease
 ):
     leases.renew(a_worker("alive"))
@@ -342,7 +334,7 @@ def test_a_job_runs_again_where_only_celery_knows_that_its_process_was_lost(
 
 
 @pytest.mark.parametrize("is_done", [False, True])
-def test_the_failure_of_a_job_is_not_that_of_the_next_of_its_chain_for_which_celery_stores_it_too(
+def test_the_failure_of_a_job_is_not_that_of_the_next_of_its_chain(
     own_project, store, runner, rerun_type, long_ago_ms, is_done
 ):
     before = create_in(store, Status.COMPLETED if is_done else Status.RUNNING, at_ms=long_ago_ms)

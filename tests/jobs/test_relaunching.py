@@ -77,7 +77,7 @@ def test_a_job_whose_cancel_was_asked_for_is_cancelled_instead(project, relaunch
     assert project.job(root).status is Status.FAILED
 
 
-def test_a_parent_gets_the_results_of_all_its_sub_jobs_when_one_is_relaunched(project, relauncher):
+def test_a_parent_gets_all_results_after_a_sub_job_is_relaunched(project, relauncher):
     inner = job("collect", sub_jobs=[job("ok", {"value": 1}), job("ok", {"value": 2})])
     root = project.create("collect", sub_jobs=[inner, job("ok", {"value": 3})])
     without_message(project, *project.queries.families(root))
@@ -87,7 +87,7 @@ def test_a_parent_gets_the_results_of_all_its_sub_jobs_when_one_is_relaunched(pr
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [[1, 2], 3]
 
 
-def test_a_parent_whose_sub_jobs_have_all_completed_is_called_when_it_is_relaunched(project, relauncher):
+def test_a_relaunched_parent_of_completed_sub_jobs_is_called(project, relauncher):
     root = project.create("collect", sub_jobs=[job("ok", {"value": 1})])
     (sub,) = project.subs(root)
     without_message(project, root, sub)
@@ -100,7 +100,7 @@ def test_a_parent_whose_sub_jobs_have_all_completed_is_called_when_it_is_relaunc
 
 
 @pytest.mark.parametrize(("data", "gone"), [({"result": "1"}, "Arguments are not stored"), ({}, "The result of job")])
-def test_a_body_that_we_can_not_call_has_failed_until_celerys_chord_does_after_all(own_project, data, gone):
+def test_a_body_that_we_cannot_call_has_failed_until_celery_calls_it(own_project, data, gone):
     tracking = own_project.tracking
     parent, [sub] = create_parent(tracking.store, 1, name=f"{own_project.name}-parent", replaced="1")
     tracking.store.edit(parent, fields={"callback_mode": "own"})
@@ -122,7 +122,7 @@ def test_a_body_that_we_can_not_call_has_failed_until_celerys_chord_does_after_a
         ("own", "called", None),
     ],
 )
-def test_a_body_that_we_have_called_is_sent_again_though_celery_built_its_chord(own_project, outer, inner, why_not):
+def test_a_body_that_we_called_is_resent_though_celery_built_its_chord(own_project, outer, inner, why_not):
     tracking, name = own_project.tracking, own_project.name
     create_parent(
         tracking.store, 1, name=f"{name}-inner", parent=f"{name}-outer", **({"callback_mode": inner} if inner else {})

@@ -250,7 +250,7 @@ def test_a_job_whose_arguments_are_not_stored_can_not_be_retried(project):
     assert all(sub in str(refused.value) for sub in project.subs(parent))
 
 
-def test_a_plain_celery_job_without_arguments_is_retried_though_none_are_stored(project):
+def test_a_plain_job_without_arguments_is_retried_though_none_are_kept(project):
     job_id = project.send("fail")
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
     project.jobs.retry(job_id)
@@ -258,7 +258,7 @@ def test_a_plain_celery_job_without_arguments_is_retried_though_none_are_stored(
     project.expect_status(job_id, Status.FAILED)
 
 
-def test_a_large_result_comes_from_celery_s_backend_and_when_that_has_lost_it_too_nothing_has_changed(project, gate):
+def test_a_retry_whose_large_result_is_gone_changes_nothing(project, gate):
     large = job("ok", {"value": "x" * 70_000})
     root = project.launch("collect", sub_jobs=[large, job("mended", {"name": gate})])
     failed(project, root)
@@ -306,7 +306,7 @@ def test_a_late_report_of_an_earlier_run_changes_nothing(project, gate):
     project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
 
 
-def test_a_retry_of_a_parent_with_policy_continue_runs_what_failed_and_the_parent(project, gate):
+def test_a_retry_with_policy_continue_runs_failed_sub_jobs_and_parent(project, gate):
     subs = [job("mended", {"name": gate, "value": 1}), job("ok", {"value": 2})]
     root = project.launch("mended_parent", {"name": f"{gate} 2"}, failure_policy="continue", sub_jobs=subs)
     project.expect(root, Status.FAILED, "FAILURE", ["began"])
@@ -316,7 +316,7 @@ def test_a_retry_of_a_parent_with_policy_continue_runs_what_failed_and_the_paren
     assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [1, 2]
 
 
-def test_the_next_of_a_chain_that_was_never_sent_goes_to_the_queue_of_its_type(own_project):
+def test_an_unsent_next_of_a_chain_goes_to_the_queue_of_its_type(own_project):
     result = chain(own_project.signature("ok"), own_project.signature("mended_and_kept", "gate")).apply_async()
     first, following = result.parent.id, result.id
     own_project.jobs.cancel(following)

@@ -37,7 +37,7 @@ def test_a_lost_job_whose_message_comes_back_waits_for_it(own_project, store, ru
     assert own_project.job(lost).status is Status.PENDING
 
 
-def test_what_a_stopped_worker_left_is_settled_and_what_others_run_is_not(own_project, store, runner, now_ms):
+def test_jobs_of_a_stopped_worker_are_settled_and_those_of_others_not(own_project, store, runner, now_ms):
     late = begin(store, "stopped", now_ms, acks_late="1")
     early = begin(store, "stopped", now_ms)
     others = begin(store, "another", now_ms, acks_late="1")
@@ -47,7 +47,7 @@ def test_what_a_stopped_worker_left_is_settled_and_what_others_run_is_not(own_pr
     assert [own_project.job(each).status for each in (late, early, others)] == ["pending", "failed", "running"]
 
 
-def test_a_job_that_another_worker_has_taken_on_is_not_settled_for_the_first_one(own_project, store, now_ms):
+def test_a_job_that_another_worker_took_on_is_not_lost_with_the_first(own_project, store, now_ms):
     job_id = begin(store, "first", now_ms, acks_late="1")
     store.apply(Event.START, job_id, run=1, attempt=0, fields={"lease": "second"})
     assert store.apply(Event.REQUEUE, job_id, run=1, lease="first").outcome is Outcome.STALE
@@ -55,7 +55,7 @@ def test_a_job_that_another_worker_has_taken_on_is_not_settled_for_the_first_one
     assert store.apply(Event.REQUEUE, job_id, run=1, lease="second").applied
 
 
-def test_a_worker_that_was_only_silent_corrects_the_presumption(own_project, store, runner, now_ms):
+def test_a_worker_that_was_only_silent_corrects_the_inferred_outcome(own_project, store, runner, now_ms):
     lost = begin(store, "dead", now_ms - 60_000)
     runner.rescuer.rescue_lost()
     assert own_project.job(lost).status is Status.FAILED
@@ -65,7 +65,7 @@ def test_a_worker_that_was_only_silent_corrects_the_presumption(own_project, sto
 
 
 @pytest.mark.parametrize("sign", ["a start", "progress"])
-def test_a_parent_is_open_again_as_soon_as_its_lost_sub_job_turns_out_to_run(own_project, store, sign):
+def test_a_parent_is_open_again_when_its_lost_sub_job_turns_out_to_run(own_project, store, sign):
     root, (inner,) = create_parent(store, 1)
     inner, (sub,) = create_parent(store, 1, name=inner)
     follow = own_project.tracking.propagation.propagate

@@ -23,7 +23,7 @@ from jobtracker.store.functions import FencedError
 pytestmark = pytest.mark.thorough
 
 
-def test_one_of_many_reapers_acts_at_a_time(own_project, store, now_ms):
+def test_one_of_many_runners_acts_at_a_time(own_project, store, now_ms):
     first, second = MaintenanceRunner(own_project.tracking), MaintenanceRunner(own_project.tracking)
     first.step()
     create_in(store, Status.COMPLETED, at_ms=now_ms - 8 * DAY_MS)
@@ -45,7 +45,7 @@ def take_over(store):
     assert fences(store, "another")
 
 
-def test_a_reaper_that_was_paused_does_not_carry_out_what_it_decided_before(own_project, store, runner, now_ms):
+def test_a_leader_that_was_paused_does_not_act_on_old_decisions(own_project, store, runner, now_ms):
     own_project.client.set(own_project.keys("watched"), now_ms - 60_000)
     jobs = [begin(store, "dead", now_ms - 60_000 + n) for n in range(2)]
     with paused_when_logging("jobtracker.jobs.lost_executions", runner.step) as has_ended:  # the first one is settled
@@ -82,7 +82,7 @@ def paused_when_logging(name, step):
         logging.getLogger(name).removeHandler(pause)
 
 
-def test_every_write_is_refused_and_changes_nothing_when_the_turn_is_over(own_project, store):
+def test_every_write_is_rejected_and_changes_nothing_after_the_term(own_project, store):
     job_id = create_in(store, Status.RUNNING)
     fenced = own_project.tracking.fenced(fences(store, "first"))
     assert fenced.store.edit(job_id, fields={"name": "new"}) is Outcome.APPLIED
@@ -107,7 +107,7 @@ def test_every_write_is_refused_and_changes_nothing_when_the_turn_is_over(own_pr
     assert left(own_project) == 1
 
 
-def test_a_reaper_whose_turn_comes_again_is_not_in_the_one_before(store):
+def test_a_leader_of_a_later_term_is_not_in_an_earlier_one(store):
     turns = []
     for _ in range(2):
         turns.append(fences(store, "first"))
@@ -125,7 +125,7 @@ def test_workers_that_are_long_gone_are_forgotten(own_project, leases, runner, n
     assert own_project.client.zrange(gone, 0, -1) == ["just gone"]
 
 
-def test_no_worker_is_lost_before_the_store_has_been_there_for_as_long_as_a_lease(own_project, store, runner, now_ms):
+def test_no_worker_is_lost_before_the_store_is_up_for_a_lease(own_project, store, runner, now_ms):
     lost = begin(store, "was it away?", now_ms - 60_000)
     runner.step()
     MaintenanceRunner(own_project.tracking).step()
@@ -135,7 +135,7 @@ def test_no_worker_is_lost_before_the_store_has_been_there_for_as_long_as_a_leas
     assert own_project.job(lost).status is Status.FAILED
 
 
-def test_a_reaper_that_found_the_store_away_gives_the_workers_time(tmp_path, worker_log_dir, now_ms):
+def test_a_leader_that_found_the_store_away_gives_the_workers_time(tmp_path, worker_log_dir, now_ms):
     with (
         EmbeddedRedis(tmp_path) as server,
         new_project(server, worker_log_dir, lease_lost_s=0.3, lease_renew_s=0.1, reap_interval_s=60) as project,

@@ -12,7 +12,7 @@ from support.workers_under_test import LONG_AGO_MS, age, broker_settings, eventu
 
 from jobtracker import Status
 from jobtracker.broker.headers import SENT_HEADER
-from jobtracker.broker.message_search import SCAN_LIMIT, look_for
+from jobtracker.broker.message_search import SCAN_LIMIT, locate_messages
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.jobs.relaunch import MOST_RELAUNCHES
 from jobtracker.maintenance.missing_messages import MissingMessages
@@ -59,7 +59,7 @@ def test_a_job_whose_arguments_are_stored_is_sent_again(reaped):
     assert (done.run, done.result) == (2, 7)
 
 
-def test_a_job_whose_arguments_are_not_stored_is_lost_until_its_message_turns_up(reaped):
+def test_a_job_without_stored_arguments_is_lost_until_its_message_comes(reaped):
     job_id = recorded(reaped, "ok", data={"arguments_repr": "(7) {}"})
     lost = reaped.expect_status(job_id, Status.FAILED)
     assert lost.error.type == "MessageLost"
@@ -74,7 +74,7 @@ def test_a_job_whose_arguments_are_not_stored_is_lost_until_its_message_turns_up
     assert reaped.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 1
 
 
-def test_a_job_that_api_clients_made_is_sent_again_when_its_queue_was_purged(reaped, request):
+def test_a_job_of_an_api_client_is_resent_after_its_queue_is_purged(reaped, request):
     queue = f"{reaped.name}-{request.node.name}"
     job_id = reaped.create("ok", {"value": 7})
     reaped.tracking.store.edit(job_id, fields={"queue": queue})
@@ -140,7 +140,7 @@ def test_a_chord_of_celery_code_whose_task_is_never_called_is_lost(reaped):
 
 
 @on_redis
-def test_a_job_whose_queue_its_record_does_not_say_is_looked_for_where_its_workers_say(reaped, monkeypatch):
+def test_a_job_without_a_recorded_queue_is_looked_for_in_its_types(reaped, monkeypatch):
     monkeypatch.setitem(reaped.app.conf, "task_default_queue", "that of an API")
     long_ago_ms = str(time.time_ns() // 1_000_000 - 60_000)
     about = {"name": "body", "type": "ok", "task": "ok", "priority": "normal"}
@@ -220,7 +220,7 @@ def test_nothing_is_known_of_a_queue_that_no_worker_consumes(own_project, look):
     assert own_project.job(job_id).status is Status.PENDING
 
 
-def test_a_verdict_takes_two_looks_with_all_workers_who_could_have_the_message(own_project, look):
+def test_a_message_is_missing_after_two_looks_with_all_its_workers(own_project, look):
     old = old_job(own_project, task="ok")
     soon_ms = time.time_ns() // 1_000_000 + 60_000
     young = create_in(own_project.tracking.store, Status.PENDING, queue=own_project.queue, at_ms=soon_ms)
@@ -268,8 +268,10 @@ def test_a_job_that_a_worker_has_begun_since_is_not_lost(own_project):
         assert store.apply(event, job_id, run=1, attempt=0, lease=NOBODY).outcome is Outcome.STALE
 
 
-def test_a_queue_that_is_too_long_to_look_at_every_message_is_not_looked_at(own_project):
+def test_a_queue_that_is_too_long_to_read_whole_is_not_read(own_project):
     with own_project.app.connection_for_read() as connection:
         connection.default_channel.client.lpush(own_project.queue, *["{}"] * (SCAN_LIMIT + 1))
-        found = look_for(connection, {own_project.queue: {"a"}}, 1.0, whole_only=True).queues[own_project.queue]
+        found = locate_messages(connection, {own_project.queue: {"a"}}, 1.0, whole_only=True).queues[
+            own_project.queue
+        ]
     assert (found.messages, found.looked_at, found.is_whole) == (SCAN_LIMIT + 1, 0, False)

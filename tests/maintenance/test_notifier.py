@@ -11,7 +11,7 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 pytestmark = pytest.mark.thorough
 
 
-def test_a_parent_that_nobody_told_of_its_sub_job_is_told(own_project, store, runner, now_ms):
+def test_a_parent_that_was_not_notified_of_its_sub_job_is_notified(own_project, store, runner, now_ms):
     root, sub = begun_parent(own_project, now_ms)
     store.apply(Event.FAIL, sub, fields={"reason": "no ink"}, at_ms=now_ms - 60_000)  # and then the process died
     assert runner.notifier.notify() == 1
@@ -20,7 +20,7 @@ def test_a_parent_that_nobody_told_of_its_sub_job_is_told(own_project, store, ru
     assert runner.notifier.notify() == 0
 
 
-def test_a_parent_that_waits_for_a_parent_is_told_of_it(own_project, store, runner, now_ms):
+def test_a_parent_that_waits_for_a_parent_is_notified_of_it(own_project, store, runner, now_ms):
     root, (inner,) = create_parent(store, 1)
     inner, (sub,) = create_parent(store, 1, name=inner)
     long_ago_ms = now_ms - 60_000
@@ -30,7 +30,7 @@ def test_a_parent_that_waits_for_a_parent_is_told_of_it(own_project, store, runn
     assert [own_project.job(each).status for each in (inner, root)] == [Status.FAILED, Status.FAILED]
 
 
-def test_the_next_of_a_chain_is_told_that_the_job_before_it_has_failed(own_project, store, runner, now_ms):
+def test_the_next_of_a_chain_is_notified_that_the_job_before_failed(own_project, store, runner, now_ms):
     before, following, last = (f"chain.{n}" for n in range(3))
     create_job(store, before, at_ms=now_ms - 60_000, run=1, queued=now_ms - 60_000, next=following)
     for each, sender, then in ((following, before, {"next": last}), (last, following, {})):
@@ -41,7 +41,7 @@ def test_the_next_of_a_chain_is_told_that_the_job_before_it_has_failed(own_proje
     assert runner.notifier.notify() == 0
 
 
-def test_a_parent_is_open_again_where_nobody_told_it_that_its_lost_sub_job_runs(own_project, store, runner, now_ms):
+def test_a_parent_is_open_again_though_nobody_reported_its_lost_sub_job(own_project, store, runner, now_ms):
     root, sub = begun_parent(own_project, now_ms)
     start = {"run": 1, "attempt": 0, "at_ms": now_ms - 60_000}
     store.apply(Event.START, sub, **start)
@@ -68,7 +68,7 @@ def test_a_parent_that_waits_for_a_sub_job_is_left_alone(own_project, runner, no
     assert own_project.job(root).status is Status.RUNNING
 
 
-def test_a_settled_parent_is_told_too_for_else_it_could_never_be_removed(own_project, store, runner, now_ms):
+def test_a_settled_parent_is_notified_too_or_it_could_never_be_removed(own_project, store, runner, now_ms):
     root, (sub,) = create_parent(store, 1)
     for each in (sub, root):
         store.apply(Event.CANCEL, each, at_ms=now_ms - 8 * DAY_MS)  # and then the process died

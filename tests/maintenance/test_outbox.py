@@ -110,7 +110,7 @@ def test_what_was_sent_in_time_is_not_sent_again(project):
     assert project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN).run == 1
 
 
-def test_several_reapers_send_a_job_once(project, store, other_queue):
+def test_several_relays_send_a_job_once(project, store, other_queue):
     job_id = project.create("ok")
     store.apply(Event.ENQUEUE, job_id)
     store.edit(job_id, fields={"queue": other_queue})
@@ -210,7 +210,7 @@ def unsure(redis_server, worker_log_dir):
         yield project, relay
 
 
-def test_a_job_that_was_sent_without_the_sender_getting_to_know_does_not_run(unsure):
+def test_a_job_whose_sender_did_not_hear_of_its_sending_does_not_run(unsure):
     project, relay = unsure
     job_id = project.create("ok")
     relay.loses = job_id.encode()
@@ -242,7 +242,7 @@ def test_of_a_tree_that_was_sent_in_part_nothing_runs_until_it_is_retried(unsure
         assert project.expect(root, Status.COMPLETED, "SUCCESS", RAN).result == [0, 1, 2]
 
 
-def test_a_retry_that_was_sent_without_the_sender_getting_to_know_does_not_run(unsure):
+def test_a_retry_whose_sender_did_not_hear_of_it_does_not_run(unsure):
     project, relay = unsure
     job_id = project.create("ok")
     project.jobs.cancel(job_id)

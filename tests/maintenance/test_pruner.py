@@ -57,7 +57,7 @@ def test_old_sub_jobs_of_a_parent_that_goes_on_stay_and_keep_nothing_else(own_pr
     assert recount(own_project.client, own_project.keys) == []
 
 
-def test_what_stays_keeps_nothing_else_that_settled_in_the_same_millisecond(own_project, store, runner, now_ms):
+def test_what_stays_keeps_no_other_job_of_the_same_millisecond(own_project, store, runner, now_ms):
     long_ago, parent = now_ms - 30 * DAY_MS, create_job(store)
     stays, goes = ([f"{n:03}-{what}" for n in range(150)] for what in ("stays", "goes"))
     for each, fields in [*((name, {"parent": parent}) for name in stays), *((name, {}) for name in goes)]:

@@ -79,7 +79,7 @@ def expect_rounds(project):
 
 
 @pytest.mark.parametrize("how", ["stopped", "silent"])
-def test_a_task_that_has_ended_while_that_can_not_be_stored_has_ended_so_and_runs_once(project, results, how):
+def test_a_task_whose_end_cannot_be_stored_has_ended_and_runs_once(project, results, how):
     gate = f"{project.name} {how}"
     names = ("hold_late", "hold_rerun", "hold_and_look", "hold_and_fail")
     jobs = {name: project.send(name, gate) for name in names}
@@ -121,7 +121,7 @@ def test_a_retry_that_can_not_be_stored_goes_on(project, results):
 
 
 @pytest.mark.parametrize("policy", ["fail", "continue"])
-def test_a_parent_gets_the_results_of_sub_jobs_whose_chord_could_not_be_told(project, results, policy):
+def test_a_parent_gets_results_though_its_chord_could_not_be_stored(project, results, policy):
     gate = f"{project.name} chord {policy}"
     bad = [job("hold_and_fail", {"gate": gate})] if policy == "continue" else []
     held = [job("hold", {"gate": gate, "value": n}) for n in range(2)]

@@ -93,9 +93,7 @@ def test_a_sub_job_that_celery_knows_to_have_failed_fails_its_parent(own_project
     assert "no ink" in own_project.job(root).error.message
 
 
-def test_that_celery_gave_up_a_chord_says_nothing_of_the_parents_task_that_we_have_called(
-    own_project, store, runner, leases, now_ms
-):
+def test_a_chord_error_says_nothing_of_a_parents_task_that_we_called(own_project, store, runner, leases, now_ms):
     leases.renew(a_worker("alive"))
     root, (sub,) = create_parent(store, 1, policy="continue", callback_mode="called")
     store.apply(Event.FAIL, sub, at_ms=now_ms - 60_000)
