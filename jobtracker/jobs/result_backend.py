@@ -159,7 +159,7 @@ class _Question:
         self.asked_at = time.monotonic()
 
 
-class _Turns:
+class Turns:
     """A lock that is taken in the order in which it was asked for: many questions in a row keep no other one out."""
 
     def __init__(self) -> None:
@@ -167,7 +167,13 @@ class _Turns:
         self._waiting: deque[object] = deque()
         self._taken = False
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for it."""
+        return len(self._waiting)
+
     def acquire(self, timeout_s: float) -> bool:
+        """Take it, within a time in seconds; returns whether it was taken."""
         ticket = object()
         with self._changed:
             self._waiting.append(ticket)
@@ -178,6 +184,7 @@ class _Turns:
         return is_mine
 
     def release(self) -> None:
+        """Give it to the next one."""
         with self._changed:
             self._taken = False
             self._changed.notify_all()
@@ -196,7 +203,7 @@ class AskingThread:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._turn = _Turns()
+        self._turn = Turns()
         self._stuck = 0
         self._renew()
 

@@ -5,6 +5,7 @@ import threading
 import time
 
 import pytest
+from celery.backends.redis import RedisBackend
 from support.raw_records import stored
 from support.recount import recount
 from support.sample_jobs import begin, create_parent, kept, new_job
@@ -18,8 +19,9 @@ from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import ResultGoneError
 from jobtracker.jobs import result_backend as asking
 from jobtracker.jobs.lost_executions import UNANSWERED
-from jobtracker.jobs.result_backend import AskingThread, ResultBackend, Silence
+from jobtracker.jobs.result_backend import AskingThread, ResultBackend, Silence, Turns
 from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.keys import LET_GO
@@ -297,6 +299,15 @@ def test_a_backend_that_retries_for_ever_holds_nobody_up(lost_project, results):
         assert asker.silent_s == 0
 
 
+def test_a_silent_backend_of_one_task_leaves_the_others_alone(lost_project):
+    with lost_project() as project:
+        asker, task = ResultBackend(project.app), project.app.tasks["silent"]
+        task.backend = RedisBackend(app=project.app, url=f"redis://127.0.0.1:{free_port()}/0")
+        assert asker.kept_of("x", task) is Silence.NO_ANSWER
+        assert asker.kept_of("x", project.app.tasks["ok"]) is not Silence.NO_ANSWER
+        assert asker.silent_s == 0
+
+
 def test_a_job_that_its_worker_lets_go_again_and_again_is_not_run_for_ever(own_project, long_ago_ms):
     runner, store = MaintenanceRunner(own_project.tracking), own_project.tracking.store
     own_project.tracking.registry.announce(JobType(name="again", task="kept", on_lost=OnLost.RERUN, max_deliveries=3))
@@ -319,3 +330,23 @@ def test_a_question_that_hangs_does_not_keep_the_next_one_from_its_answer(monkey
             thread.ask(returns.wait, 0.02)
     assert thread.ask(lambda: 7, 5) == 7
     returns.set()
+
+
+def test_who_asked_first_is_answered_first():
+    turns, order, threads = Turns(), [], []
+
+    def take(name):
+        assert turns.acquire(30)
+        order.append(name)
+        turns.release()
+
+    assert turns.acquire(0)
+    for name in range(5):
+        threads.append(threading.Thread(target=take, args=(name,)))
+        threads[-1].start()
+        eventually(lambda name=name: turns.waiting == name + 1)
+    assert not turns.acquire(0)  # its place is free again
+    turns.release()
+    for thread in threads:
+        thread.join(30)
+    assert order == [0, 1, 2, 3, 4]
