@@ -11,6 +11,20 @@ class JobTrackerError(Exception):
     """Base of all errors of jobtracker."""
 
 
+class MissingExtraError(JobTrackerError, ImportError):
+    """A part of jobtracker needs a package that an extra brings, and that is not installed.
+
+    Args:
+        part: What needs it, as a sentence begins with it, e.g. "The API".
+        package: The package.
+        extra: The extra of `celery-jobtracker` that brings it.
+    """
+
+    def __init__(self, part: str, package: str, extra: str) -> None:
+        super().__init__(f"{part} needs the package {package}: pip install 'celery-jobtracker[{extra}]'")
+        self.extra = extra
+
+
 class JobNotFoundError(JobTrackerError):
     """There is no job with that id."""
 

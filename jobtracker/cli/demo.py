@@ -32,7 +32,7 @@ class DemoFailedError(JobTrackerError):
 def demo(
     timeout_s: Annotated[float, typer.Option(help="Seconds the jobs may take.", min=1)] = 120,
 ) -> None:
-    """Run a document job with two sub-jobs, with all that it needs, and show its tree."""
+    """Run a document job of the sample project, with all that it needs, and show its tree. Needs a checkout."""
     console = output_console()
     with tempfile.TemporaryDirectory(prefix="jobtracker-demo-") as data_dir:
         stack = LocalStack(data_dir)

@@ -5,13 +5,18 @@ from typing import Annotated
 import typer
 
 from jobtracker.cli.running import RedisUrl, become
-from jobtracker.local.stack import find_applications_dir
+from jobtracker.local.stack import find_sample_project
 
 
 def worker(
     app: Annotated[
         str | None,
-        typer.Option("--app", "-A", help="A Celery app of your own.", show_default="workers.app of the checkout"),
+        typer.Option(
+            "--app",
+            "-A",
+            help="A Celery app of your own, found from the current folder.",
+            show_default="the sample project of a checkout",
+        ),
     ] = None,
     queues: Annotated[
         str | None, typer.Option("--queues", "-Q", help="Separated by commas.", show_default="all")
@@ -32,7 +37,7 @@ def worker(
         list[str] | None, typer.Argument(metavar="-- OPTIONS", help="More options of `celery worker`.")
     ] = None,
 ) -> None:
-    """Run a Celery worker: of the shipped tasks, or with -A of your own app, looked for in the current folder.
+    """Run a Celery worker of your own app, or without -A of the sample project.
 
     What stands behind -- is for Celery: jobtracker worker -A my.app -- --pool threads --beat
     """
@@ -46,5 +51,5 @@ def worker(
     become(
         ["-m", *(["celery", "-A", app, "worker"] if app else ["workers"]), *options, *(more or [])],
         {"REDIS_URL": redis_url},
-        directory=None if app else find_applications_dir(),
+        directory=None if app else find_sample_project(),
     )

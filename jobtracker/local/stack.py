@@ -5,19 +5,26 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from jobtracker.errors import MissingExtraError
 from jobtracker.local.child_process import ChildProcess, ProcessError
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.local.ports import free_port, need_free_port
 from jobtracker.local.supervisor import Supervisor
 
-_APPLICATIONS = ("api/main.py", "workers/app.py")
+_SAMPLE_APP = "workers/app.py"
 _HEALTH_PATH = "/api/tracking/health"  # which, unlike /api/health, asks for workers too
+_WORKERS_PATH = "/api/tracking/worker-stats"
 _WORKER = "local@"
+_LEASE_PATIENCE_S = 5
+_OTHER_SERVERS = {"REDIS_DB", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"}
+"""Variables that would lead Celery or jobtracker elsewhere."""
 _FLOWER_HOST = "127.0.0.1"
 _ANSWER_TIMEOUT_S = 5
 _WILDCARD_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- only read, to know where to ask
@@ -29,14 +36,18 @@ class LocalStack:
     What is stored lies in `data_dir` and is there again with the next stack on it; the logs lie in its folder `logs`.
     When one of them ends, `supervisor` notices and the others are ended too.
 
+    The embedded Redis is the tracking Redis, Celery's broker and its result backend at once. The worker of `app` uses
+    it in place of those in the app's own configuration: Celery prefers the environment, which names them.
+
     Args:
         data_dir: The folder for data and logs.
+        app: The Celery app whose worker runs, as `celery -A` takes it, importable from the current folder. By default
+            the sample project of the repository, which is there in a checkout only.
         api_host: The address the API listens on.
         api_port: Its port; a free one by default.
         redis_port: The port of Redis, on the loopback interface; a free one by default.
         flower_port: The port of Flower, on the loopback interface; without it Flower is not started.
         concurrency: How many tasks the worker runs at a time.
-        applications_dir: The folder that holds `api/` and `workers/`; looked for by default.
         start_timeout_s: Seconds until the API must answer and find the worker consuming.
         worker_timeout_s: Seconds that running tasks may take to finish at the end, before they are cut off.
     """
@@ -45,12 +56,12 @@ class LocalStack:
         self,
         data_dir: Path | str,
         *,
+        app: str | None = None,
         api_host: str = "127.0.0.1",
         api_port: int | None = None,
         redis_port: int | None = None,
         flower_port: int | None = None,
         concurrency: int = 2,
-        applications_dir: Path | None = None,
         start_timeout_s: float = 60,
         worker_timeout_s: float = 10,
     ) -> None:
@@ -62,7 +73,7 @@ class LocalStack:
         self._api_port = api_port or free_port()
         self._flower_port = flower_port
         self._concurrency = concurrency
-        self._applications_dir = applications_dir
+        self._app = app
         self._start_timeout_s = start_timeout_s
         self._worker_timeout_s = worker_timeout_s
 
@@ -77,6 +88,17 @@ class LocalStack:
         """Where Flower answers; None where it was not asked for."""
         return None if self._flower_port is None else f"http://{_FLOWER_HOST}:{self._flower_port}"
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The environment variables by which another process publishes to this stack, and is tracked in it."""
+        url = f"{self.redis.url}/0"
+        return {
+            "REDIS_URL": url,
+            "CELERY_BROKER_URL": url,
+            "CELERY_RESULT_BACKEND": url,
+            "JOBTRACKER_ENABLED": "true",
+        }
+
     def start(self) -> None:
         """Start everything and wait until the API finds the worker consuming, and Flower answers.
 
@@ -84,13 +106,14 @@ class LocalStack:
             ProcessError: Something is missing or did not come up; the message says what to do, or ends with a log.
             StopRequestedError: The supervisor was asked to stop meanwhile.
         """
-        directory = self._applications_dir or find_applications_dir()
+        folder = None if self._app else find_sample_project()
+        need_server()
         need_free_port(self._api_port, self._api_host, instead="choose another one by --api-port or API_PORT")
         try:
             self.redis.start(on_wait=self.supervisor.check)
             self.supervisor.add(self.redis)
             # The worker comes last, for what starts last ends first: it still needs the others to finish its tasks.
-            processes = [self._api(directory), *self._flower(directory), self._worker(directory)]
+            processes = [self._api(), *self._flower(), self._worker(folder)]
             for process in processes:
                 process.start()
                 self.supervisor.add(process)
@@ -112,18 +135,17 @@ class LocalStack:
     ) -> None:
         self.stop()
 
-    def _api(self, directory: Path) -> ChildProcess:
+    def _api(self) -> ChildProcess:
         own = {"API_HOST": self._api_host, "API_PORT": str(self._api_port)}
         return ChildProcess(
             "API",
             [sys.executable, "-m", "jobtracker.server"],
             log_path=self.logs_dir / "api.log",
-            cwd=directory,
             env={**self._environment(), **own},
             stop_steps=[(signal.SIGTERM, 5)],
         )
 
-    def _flower(self, directory: Path) -> list[ChildProcess]:
+    def _flower(self) -> list[ChildProcess]:
         if self._flower_port is None:
             return []
         own = {"FLOWER_ADDRESS": _FLOWER_HOST, "FLOWER_PORT": str(self._flower_port)}
@@ -132,39 +154,47 @@ class LocalStack:
                 "Flower",
                 [sys.executable, "-m", "jobtracker.local.flower"],
                 log_path=self.logs_dir / "flower.log",
-                cwd=directory,
                 env={**self._environment(), **own},
                 stop_steps=[(signal.SIGTERM, 5)],
             )
         ]
 
-    def _worker(self, directory: Path) -> ChildProcess:
+    def _worker(self, folder: Path | None) -> ChildProcess:
         options = ["--loglevel", "INFO", "--concurrency", str(self._concurrency), "--hostname", f"{_WORKER}%h"]
         # There is no other worker to ask at the start, which takes a second, or to listen to.
         options += ["--without-mingle", "--without-gossip"]
+        program = ["celery", "-A", self._app, "worker"] if self._app else ["workers"]
         return ChildProcess(
             "worker",
-            [sys.executable, "-m", "workers", *options],
+            [sys.executable, "-m", *program, *options],
             log_path=self.logs_dir / "worker.log",
-            cwd=directory,
+            cwd=folder,
             env=self._environment(),
             # Celery's warm shutdown, then its cold one, which gives back the tasks that are acknowledged late.
             stop_steps=[(signal.SIGTERM, self._worker_timeout_s), (signal.SIGQUIT, 3)],
         )
 
     def _environment(self) -> dict[str, str]:
-        # The broker and the result backend follow REDIS_URL, unless the caller's environment has others.
-        others = {"CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"}
-        kept = {name: value for name, value in os.environ.items() if name not in others}
-        return {**kept, "REDIS_URL": self.redis.url, "REDIS_DB": "0", "PYTHONUNBUFFERED": "1"}
+        """This process's environment, in which all that Celery and jobtracker need is the embedded Redis."""
+        kept = {name: value for name, value in os.environ.items() if name not in _OTHER_SERVERS}
+        return {**kept, **self.settings, "PYTHONUNBUFFERED": "1"}
 
     def _wait_until_healthy(self, processes: Sequence[ChildProcess]) -> None:
         said: dict[str, str] = {}
+        consuming_since_s: list[float] = []
 
         def are_healthy() -> bool:
             # What waits in queues of other people's workers is no reason to wait for them here.
             _, said["API"] = _ask(self._reachable_host(), self._api_port, _HEALTH_PATH)
             healthy = _has_our_worker(said["API"])
+            if healthy and not self._is_tracked():
+                consuming_since_s.append(time.monotonic())
+                if consuming_since_s[-1] - consuming_since_s[0] > _LEASE_PATIENCE_S:
+                    raise ProcessError(
+                        f"The worker of {self._app} runs and is not tracked: add `Tracker(app)` (from jobtracker "
+                        "import Tracker) where that Celery app is made."
+                    )
+                healthy = False
             if self._flower_port is not None:
                 status, said["Flower"] = _ask(_FLOWER_HOST, self._flower_port, "/healthcheck")
                 healthy &= status == http.client.OK
@@ -174,6 +204,14 @@ class LocalStack:
             answers = "".join(f" {name} said: {answer}" for name, answer in said.items())
             logs = "\n".join(process.log_tail() for process in processes)
             raise ProcessError(f"Not everything was healthy after {self._start_timeout_s:g} s.{answers}\n{logs}")
+
+    def _is_tracked(self) -> bool:
+        """Whether the stack's worker has a lease, which a tracked one has before it answers."""
+        _, workers = _ask(self._reachable_host(), self._api_port, _WORKERS_PATH)
+        try:
+            return any(each["lease"] for each in json.loads(workers) if each["name"].startswith(_WORKER))
+        except (ValueError, LookupError, TypeError):  # the API has something else to say
+            return False
 
     def _reachable_host(self) -> str:
         return _WILDCARD_HOSTS.get(self._api_host, self._api_host)
@@ -201,17 +239,27 @@ def _has_our_worker(health: str) -> bool:
     return any(name.startswith(_WORKER) for name in consuming)
 
 
-def find_applications_dir() -> Path:
-    """The folder that holds `api/` and `workers/`: the checkout this package lies in, or the current folder.
+def need_server() -> None:
+    """Do nothing where the API can run.
 
     Raises:
-        ProcessError: There is none; the installed package alone does not have them.
+        MissingExtraError: Its extra is not installed.
     """
-    candidates = [Path(__file__).resolve().parents[2], Path.cwd()]
-    for candidate in candidates:
-        if all((candidate / path).is_file() for path in _APPLICATIONS):
+    for package in ("fastapi", "uvicorn"):
+        if find_spec(package) is None:
+            raise MissingExtraError("The API", package, "server")
+
+
+def find_sample_project() -> Path:
+    """The folder that holds the sample project `workers/`: the checkout this package lies in, or the current folder.
+
+    Raises:
+        ProcessError: There is none; the installed package does not have it.
+    """
+    for candidate in (Path(__file__).resolve().parents[2], Path.cwd()):
+        if (candidate / _SAMPLE_APP).is_file():
             return candidate
     raise ProcessError(
-        "There is no folder api/ and workers/ here: these applications are part of the repository, not of the "
-        "installed package. Run this in a checkout of the repository."
+        "The sample project workers/ is not here: it is in a checkout of the repository only, not in the installed "
+        "package; name a Celery app of your own with -A, or run this in a checkout."
     )

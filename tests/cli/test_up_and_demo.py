@@ -143,3 +143,35 @@ def test_a_taken_port_is_a_message_and_no_traceback(start, tmp_path):
         assert process.wait(60) == 1
     assert f"Port {port} on 127.0.0.1 is taken" in said(process)
     assert "Traceback" not in said(process)
+
+
+OWN_APP = """
+from celery import Celery
+from jobtracker import Tracker
+
+app = Celery("shop", broker="redis://127.0.0.1:1")
+Tracker(app)
+
+
+@app.task(name="invoice")
+def invoice(customer):
+    return customer.upper()
+"""
+
+
+def test_a_project_of_ones_own_runs_with_the_variables_that_its_publishers_need(start, tmp_path):
+    (tmp_path / "shop.py").write_text(OWN_APP)
+    process, url = start_up(start, tmp_path / "data", "-A", "shop")
+    told = dict(line.split("export ")[1].split("=") for line in said(process).splitlines() if "export " in line)
+    assert {"REDIS_URL", "CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"} <= told.keys()
+    code = "import shop; print(shop.invoice.delay('ada').id)"
+    sent = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, **told, "PYTHONPATH": str(Path(__file__).parents[2])},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    wait_until(lambda: httpx.get(f"{url}/api/jobs/{sent.stdout.strip()}").json().get("result") == "ADA")
+    expect_whole_end(process, signal.SIGINT)
