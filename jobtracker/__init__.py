@@ -4,8 +4,9 @@ Each is imported where it is first asked for: what others load from this package
 them neither Celery nor an extra that they do not have.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from jobtracker.client import ApiError as ApiError
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from jobtracker.schemas.requests import SubJobCreate
     from jobtracker.settings import Settings
 
+    __version__: str
+    """The version of celery-jobtracker."""
+
+# Without the names that need an extra: `from jobtracker import *` works in every installation.
 __all__ = [
     "CurrentJob",
     "FailurePolicy",
@@ -34,35 +39,32 @@ __all__ = [
     "Status",
     "SubJobCreate",
     "Tracker",
+    "__version__",
     "current_job",
     "tracked",
 ]
 
-_NAMES = {
-    "jobtracker.client": {"ApiError", "ApiUnavailableError", "AsyncClient", "Client", "JobTimeoutError"},
-    "jobtracker.instrumentation.current_job": {"CurrentJob", "JobCancelledError", "current_job"},
-    "jobtracker.core.declarations": {"tracked"},
-    "jobtracker.errors": {"IllegalTransitionError", "InvalidJobError", "JobNotFoundError", "JobTrackerError"},
-    "jobtracker.core.lifecycle": {"FailurePolicy", "Priority", "Status"},
-    "jobtracker.schemas.requests": {"SubJobCreate"},
-    "jobtracker.settings": {"Settings"},
-    "jobtracker.instrumentation.tracker": {"Tracker"},
+_MODULES = {
+    "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
+    "jobtracker.core.declarations": "tracked",
+    "jobtracker.core.lifecycle": "FailurePolicy Priority Status",
+    "jobtracker.errors": "IllegalTransitionError InvalidJobError JobNotFoundError JobTrackerError",
+    "jobtracker.instrumentation.current_job": "CurrentJob JobCancelledError current_job",
+    "jobtracker.instrumentation.tracker": "Tracker",
+    "jobtracker.schemas.requests": "SubJobCreate",
+    "jobtracker.settings": "Settings",
 }
-_MODULES = {name: module for module, names in _NAMES.items() for name in names}
+_LAZY = {name: module for module, names in _MODULES.items() for name in names.split()}
+_get = lazy_names(__name__, _LAZY)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        found = getattr(import_module(_MODULES[name]), name)
-    except ModuleNotFoundError as error:
-        if error.name != "httpx":  # which only the extra `client` brings
-            raise
-        raise ImportError(f"jobtracker.{name} needs httpx: pip install 'celery-jobtracker[client]'") from error
-    globals()[name] = found
-    return found
+    if name == "__version__":
+        from jobtracker.core.version import package_version
+
+        return package_version()
+    return _get(name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULES})
+    return sorted({*globals(), *_LAZY, "__version__"})

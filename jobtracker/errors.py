@@ -1,7 +1,31 @@
 """What can go wrong, each error with a sentence that says what to do."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Self
+
+__all__ = [
+    "ArgumentsGoneError",
+    "BeingMovedError",
+    "BrokerUnavailableError",
+    "EarlierStoreError",
+    "IllegalTransitionError",
+    "InvalidJobError",
+    "InvalidPayloadError",
+    "JobNotFoundError",
+    "JobTrackerError",
+    "MissingExtraError",
+    "NotKilledError",
+    "PartitionsError",
+    "PartlySentError",
+    "QueueMissingError",
+    "ResendingDisabledError",
+    "ResultGoneError",
+    "SubJobsError",
+    "TreeNotRecordedError",
+    "UnfitStoreError",
+    "UnknownJobTypeError",
+]
 
 _NAMED = 5
 """How many jobs an error names."""
@@ -23,6 +47,22 @@ class MissingExtraError(JobTrackerError, ImportError):
     def __init__(self, part: str, package: str, extra: str) -> None:
         super().__init__(f"{part} needs the package {package}: pip install 'celery-jobtracker[{extra}]'")
         self.extra = extra
+
+
+def need_packages(part: str, extra: str, *packages: str) -> None:
+    """Do nothing where these packages are installed.
+
+    Args:
+        part: What needs them, as a sentence begins with it.
+        extra: The extra of `celery-jobtracker` that brings them.
+        packages: Their names for `import`.
+
+    Raises:
+        MissingExtraError: One is not.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(part, package, extra)
 
 
 class JobNotFoundError(JobTrackerError):

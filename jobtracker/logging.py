@@ -1,6 +1,6 @@
 """Structured logs: one JSON object a line, with the job and the HTTP request that a line belongs to.
 
-Needs python-json-logger: the extras `server` and `workers` have it.
+Needs python-json-logger: the extras `logging`, `server` and `workers` have it.
 """
 
 import logging
@@ -10,12 +10,19 @@ from copy import copy
 from typing import Any
 
 from celery._state import get_current_task
-from pythonjsonlogger.core import RESERVED_ATTRS
-from pythonjsonlogger.json import JsonFormatter
 
 from jobtracker.broker.headers import REQUEST_ID_HEADER
 from jobtracker.core.masking import Secret, without
+from jobtracker.errors import MissingExtraError
 from jobtracker.instrumentation.current_job import job_of, secrets_of
+
+try:
+    from pythonjsonlogger.core import RESERVED_ATTRS
+    from pythonjsonlogger.json import JsonFormatter
+except ModuleNotFoundError as error:
+    raise MissingExtraError("Structured logging", "pythonjsonlogger", "logging") from error
+
+__all__ = ["ContextFilter", "json_handler", "request_id_var"]
 
 request_id_var: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the HTTP request that is being answered."""

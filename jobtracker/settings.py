@@ -17,6 +17,8 @@ from jobtracker.connection.urls import (
 )
 from jobtracker.errors import JobTrackerError, without_prefix
 
+__all__ = ["EnvironmentSettings", "Settings", "SettingsError"]
+
 
 class SettingsError(JobTrackerError):
     """An environment variable has a value that can't be used; the message names it."""

@@ -2,84 +2,102 @@
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
-from typer.core import TyperGroup
 
-from jobtracker.cli import (
-    api,
-    demo,
-    doctor,
-    explain,
-    health,
-    history,
-    job_types,
-    jobs,
-    logs,
-    queues,
-    repartition,
-    stats,
-    tree,
-    up,
-    watch,
-    worker,
-    workers,
-)
-from jobtracker.cli.consoles import print_error
-from jobtracker.cli.outcomes import ExitStatus
-from jobtracker.client import JobTimeoutError
-from jobtracker.core.version import package_version
-from jobtracker.errors import JobTrackerError, without_prefix
-
-_RUN = "Run it"
-_JOBS = "Jobs"
-_FIGURES = "What there is"
-_STORE = "The store"
+from jobtracker.cli.lazy_group import OPTIONS, Entry, LazyGroup
+from jobtracker.errors import JobTrackerError, MissingExtraError, without_prefix
 
 
-class Commands(TyperGroup):
-    """A group of commands that shows one of our errors as a message, and not as a traceback."""
+def _entry(name: str, summary: str, function: str = "") -> Entry:
+    return Entry(f"jobtracker.cli.commands.{name}", function or name, summary)
+
+
+class Commands(LazyGroup):
+    """All commands. One of our errors is shown as a message, and not as a traceback."""
+
+    entries: ClassVar = {
+        "Run it": {
+            "up": _entry("up", "Run Redis, a worker and the API on this machine, until Ctrl-C."),
+            "demo": _entry(
+                "demo", "Run a document job of the sample project and show its tree; this needs a checkout."
+            ),
+            "api": _entry("api", "Run the API alone."),
+            "worker": _entry("worker", "Run a Celery worker of your own app, or without -A of the sample project."),
+        },
+        "Jobs": {
+            "jobs": _entry("jobs", "Create, list, look at, start, cancel, retry and delete jobs.", "app"),
+            "tree": _entry("tree", "Draw a job and all below it, with what came of each."),
+            "watch": _entry("watch", "Show a job with all below it until it has settled."),
+            "explain": _entry("explain", "Tell why a job is not done, or why it ended as it did."),
+            "history": _entry(
+                "history", "List what has happened to a job: runs, deliveries, attempts, cancels, and how it ended."
+            ),
+            "logs": _entry("logs", "Print a job's own log: what its task has written with `current_job().log(…)`."),
+        },
+        "What there is": {
+            "stats": _entry("stats", "Count the jobs of each type, or priority, and status."),
+            "workers": _entry("workers", "List the workers: how many tasks each can run, runs, and holds for later."),
+            "queues": _entry(
+                "queues", "List the queues: what waits in each at the broker, and which workers consume it."
+            ),
+            "types": _entry(
+                "types", "List the job types that can be created, or show one with the fields of its payload."
+            ),
+            "health": _entry("health", "Tell whether jobs get done: Redis, the broker, and workers that consume."),
+            "doctor": _entry(
+                "doctor", "Recount every counter and index, and look for settings that go wrong on a bad day."
+            ),
+        },
+        "The store": {
+            "repartition": _entry(
+                "repartition",
+                "Move the store to another number of partitions, and with --from-url to another server or cluster.",
+            ),
+        },
+    }
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that the arguments name."""
         try:
             return super().invoke(ctx)
         except JobTrackerError as error:
-            print_error(error)
-            timed_out = isinstance(error, JobTimeoutError)
-            raise typer.Exit(ExitStatus.TIMED_OUT if timed_out else ExitStatus.FAILED) from error
+            raise typer.Exit(_told(error)) from error
         except typer.BadParameter as error:
             error.message = without_prefix(error.message)
             raise
+
+
+def _told(error: JobTrackerError) -> int:
+    """The exit status for an error, which is told on standard error."""
+    from jobtracker.cli.exit_codes import ExitStatus
+
+    if isinstance(error, MissingExtraError):  # it may be the very package by which errors are shown
+        typer.echo(f"Error: {error}", err=True)
+        return ExitStatus.USAGE
+    from jobtracker.cli.console import print_error
+    from jobtracker.client.errors import JobTimeoutError
+
+    print_error(error)
+    return ExitStatus.TIMED_OUT if isinstance(error, JobTimeoutError) else ExitStatus.FAILED
 
 
 app = typer.Typer(
     name="jobtracker",
     cls=Commands,
     help="The durable, exact record of every Celery job.",
-    epilog="Exit status: 0 done or completed, 1 failed, 2 wrong usage, 3 cancelled, 124 timeout, 130 interrupted, "
-    "141 nobody reads its output.",
+    epilog="Exit status: 0 done or completed, 1 failed, 2 wrong usage or a missing extra, 3 cancelled, 124 timeout, "
+    "130 interrupted, 141 nobody reads its output.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    **OPTIONS,
 )
-_COMMANDS: dict[str, list[Callable[..., None]]] = {
-    _RUN: [up.up, demo.demo, api.api, worker.worker],
-    _JOBS: [tree.tree, watch.watch, explain.explain, history.history, logs.logs],
-    _FIGURES: [stats.stats, workers.workers, queues.queues, job_types.types, health.health, doctor.doctor],
-    _STORE: [repartition.repartition],
-}
-for panel, commands in _COMMANDS.items():
-    for command in commands:
-        app.command(rich_help_panel=panel)(command)
-app.add_typer(jobs.app, rich_help_panel=_JOBS)
 
 
 def _print_version(value: bool) -> None:
     if value:
+        from jobtracker.core.version import package_version
+
         typer.echo(f"jobtracker {package_version()}")
         raise typer.Exit
 
@@ -104,5 +122,7 @@ def run() -> None:
         # rich and typer make it a SystemExit(1) (rich/console.py, on_broken_pipe; typer/core.py, _main).
         if not any(isinstance(each, BrokenPipeError) for each in (error, error.__context__)):
             raise
+        from jobtracker.cli.exit_codes import ExitStatus
+
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is flushed at the end
         sys.exit(ExitStatus.NO_READER)

@@ -10,8 +10,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from jobtracker.cli.texts import one_line
-from jobtracker.cli.trees import STYLES
+from jobtracker.cli.sanitize import one_line
+from jobtracker.cli.tree_view import STYLES
 from jobtracker.schemas.jobs import JobSummary
 
 _GAP = "  "

@@ -6,7 +6,6 @@ apply_env_options). Here are the few whose defaults are others, or that must not
 
 import os
 import sys
-from importlib.util import find_spec
 
 from celery import Celery
 from pydantic import Field, ValidationInfo, field_validator
@@ -14,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from jobtracker.broker.config import configure
 from jobtracker.core.net import is_loopback
 from jobtracker.errors import JobTrackerError
-from jobtracker.local.child_process import ProcessError
+from jobtracker.local.extras import need_flower
 from jobtracker.local.ports import need_free_port
 from jobtracker.settings import Settings
 
@@ -46,10 +45,10 @@ def run(settings: FlowerSettings) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        ProcessError: It is not installed, or its port is taken.
+        MissingExtraError: It is not installed.
+        ProcessError: Its port is taken.
     """
-    if find_spec("flower") is None:
-        raise ProcessError("Flower is not installed: pip install 'celery-jobtracker[flower]'")
+    need_flower()
     need_free_port(settings.flower_port, settings.flower_address, instead="set FLOWER_PORT")
     for name in [name for name in os.environ if name.startswith("FLOWER_") and not os.environ[name]]:
         del os.environ[name]  # Flower takes an empty password for one

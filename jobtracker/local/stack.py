@@ -7,14 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobtracker.errors import MissingExtraError
 from jobtracker.local.child_process import ChildProcess, ProcessError
 from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.local.extras import need_flower, need_server
 from jobtracker.local.ports import free_port, need_free_port
 from jobtracker.local.supervisor import Supervisor
 
@@ -108,6 +107,8 @@ class LocalStack:
         """
         folder = None if self._app else find_sample_project()
         need_server()
+        if self._flower_port is not None:
+            need_flower()
         need_free_port(self._api_port, self._api_host, instead="choose another one by --api-port or API_PORT")
         try:
             self.redis.start(on_wait=self.supervisor.check)
@@ -237,17 +238,6 @@ def _has_our_worker(health: str) -> bool:
     except (ValueError, LookupError):  # the API is not there yet, or its broker is not
         return False
     return any(name.startswith(_WORKER) for name in consuming)
-
-
-def need_server() -> None:
-    """Do nothing where the API can run.
-
-    Raises:
-        MissingExtraError: Its extra is not installed.
-    """
-    for package in ("fastapi", "uvicorn"):
-        if find_spec(package) is None:
-            raise MissingExtraError("The API", package, "server")
 
 
 def find_sample_project() -> Path:

@@ -1,1 +1,122 @@
-"""Models at the edge, which server, client and command line share."""
+"""What the API takes and answers, as pydantic models: shared by the server, the client and the command line.
+
+A model is imported where it is first asked for.
+"""
+
+from typing import TYPE_CHECKING
+
+from jobtracker.core.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from jobtracker.schemas.explanation import (
+        CancelRequest,
+        Code,
+        Estimate,
+        Explanation,
+        Location,
+        MessageLocation,
+        QueueState,
+        SubJobState,
+        WorkerState,
+    )
+    from jobtracker.schemas.filters import Sort
+    from jobtracker.schemas.health import Component, Health
+    from jobtracker.schemas.history import HistoryEntry, Step
+    from jobtracker.schemas.job_types import JobType
+    from jobtracker.schemas.jobs import (
+        FailedJob,
+        FailedJobPage,
+        Job,
+        JobError,
+        JobPage,
+        JobSummary,
+        JobTree,
+        LogLine,
+        Progress,
+        SubJobCounts,
+    )
+    from jobtracker.schemas.problems import FieldProblem, Problem
+    from jobtracker.schemas.requests import JobCreate, JobUpdate, ProgressUpdate, SubJobCreate
+    from jobtracker.schemas.stats import (
+        ActiveJobs,
+        Durations,
+        FlowPoint,
+        Group,
+        JobCount,
+        Performance,
+        PerformanceReport,
+        Stats,
+        Throughput,
+    )
+    from jobtracker.schemas.workers import QueueDepth, QueueReport, Worker, WorkerStats
+
+__all__ = [
+    "ActiveJobs",
+    "CancelRequest",
+    "Code",
+    "Component",
+    "Durations",
+    "Estimate",
+    "Explanation",
+    "FailedJob",
+    "FailedJobPage",
+    "FieldProblem",
+    "FlowPoint",
+    "Group",
+    "Health",
+    "HistoryEntry",
+    "Job",
+    "JobCount",
+    "JobCreate",
+    "JobError",
+    "JobPage",
+    "JobSummary",
+    "JobTree",
+    "JobType",
+    "JobUpdate",
+    "Location",
+    "LogLine",
+    "MessageLocation",
+    "Performance",
+    "PerformanceReport",
+    "Problem",
+    "Progress",
+    "ProgressUpdate",
+    "QueueDepth",
+    "QueueReport",
+    "QueueState",
+    "Sort",
+    "Stats",
+    "Step",
+    "SubJobCounts",
+    "SubJobCreate",
+    "SubJobState",
+    "Throughput",
+    "Worker",
+    "WorkerState",
+    "WorkerStats",
+]
+
+_MODULES = {
+    "jobtracker.schemas.explanation": (
+        "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"
+    ),
+    "jobtracker.schemas.filters": "Sort",
+    "jobtracker.schemas.health": "Component Health",
+    "jobtracker.schemas.history": "HistoryEntry Step",
+    "jobtracker.schemas.job_types": "JobType",
+    "jobtracker.schemas.jobs": (
+        "FailedJob FailedJobPage Job JobError JobPage JobSummary JobTree LogLine Progress SubJobCounts"
+    ),
+    "jobtracker.schemas.problems": "FieldProblem Problem",
+    "jobtracker.schemas.requests": "JobCreate JobUpdate ProgressUpdate SubJobCreate",
+    "jobtracker.schemas.stats": (
+        "ActiveJobs Durations FlowPoint Group JobCount Performance PerformanceReport Stats Throughput"
+    ),
+    "jobtracker.schemas.workers": "QueueDepth QueueReport Worker WorkerStats",
+}
+__getattr__ = lazy_names(__name__, {name: module for module, names in _MODULES.items() for name in names.split()})
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

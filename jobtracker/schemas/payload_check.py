@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from jobtracker.core.masking import ArgumentRule, veiled
+from jobtracker.errors import need_packages
 
 Path = list[str | int]
 
@@ -64,6 +65,7 @@ class PayloadCheck:
             return bool(self._by_jsonschema(schema).is_valid(value))
 
     def _compile(self, schema: dict[str, Any]) -> Any:
+        need_packages("Checking a payload", "server", "jsonschema", "jsonschema_rs")
         from jsonschema_rs import Draft202012Validator  # which workers, and the command line, do without
 
         shared = {name: self.schema[name] for name in ("$defs", "definitions") if name in self.schema}

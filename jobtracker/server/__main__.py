@@ -1,8 +1,9 @@
 """Serves the API: `python -m jobtracker.server`."""
 
+from jobtracker.errors import MissingExtraError
 from jobtracker.local.child_process import ProcessError
+from jobtracker.local.extras import need_server
 from jobtracker.local.ports import need_free_port
-from jobtracker.server.answering import log_json
 from jobtracker.server.settings import ApiSettings
 
 _STOP_S = 5
@@ -18,13 +19,16 @@ def main() -> None:
     Of several, this one only watches over the others: it replaces one that dies, and hands signals on. They share the
     port, and nothing else: what there is to know is in Redis.
     """
-    import uvicorn
-
     settings = ApiSettings.of_process()
     try:
+        need_server()
         need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
-    except ProcessError as error:
+    except (MissingExtraError, ProcessError) as error:
         raise SystemExit(str(error)) from error
+    import uvicorn
+
+    from jobtracker.server.answering import log_json
+
     log_json(settings)
     uvicorn.run(
         "jobtracker.server:create_app",

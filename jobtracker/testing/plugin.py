@@ -84,7 +84,13 @@ def tracked_jobs(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> "Iterator[TrackedJobs]":
     """Your app on a real broker and a real worker that nobody shares, with all its jobs tracked."""
+    from jobtracker.errors import MissingExtraError, need_packages
     from jobtracker.testing.jobs import open_jobs
+
+    try:
+        need_packages("The fixture tracked_jobs", "testing", "jsonschema", "jsonschema_rs")
+    except MissingExtraError as error:
+        pytest.fail(str(error), pytrace=False)
 
     # A project may make errors of warnings, and the worker, which is in this process, must not fail by Celery's own.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module="celery|kombu")

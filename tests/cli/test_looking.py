@@ -11,7 +11,7 @@ from support.commands import WIDTH, document, lines, refusal, run
 from support.sample_jobs import START_MS, create_job
 from support.serving import Api, Json, job, parent, waiting
 
-from jobtracker.cli.jobs import list_
+from jobtracker.cli.commands.jobs import list_
 from jobtracker.core.lifecycle import Event
 from jobtracker.local.ports import free_port
 

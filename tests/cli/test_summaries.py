@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobtracker.cli.summaries import summarize
+from jobtracker.cli.result_summary import summarize
 
 
 @pytest.mark.parametrize(

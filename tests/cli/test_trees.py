@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 from support.job_trees import job
 
-from jobtracker.cli.trees import draw_tree, outcome, walk
+from jobtracker.cli.tree_view import draw_tree, outcome, walk
 from jobtracker.schemas.jobs import JobTree
 
 TIMES = {"started_at": "2026-03-01T12:00:00.000Z", "finished_at": "2026-03-01T12:00:01.250Z"}

@@ -5,7 +5,7 @@ import io
 from rich.console import Console
 from support.job_trees import job
 
-from jobtracker.cli.watching import LiveBars, StatusLines, tree_view
+from jobtracker.cli.live_view import LiveBars, StatusLines, tree_view
 
 
 def test_without_a_terminal_each_change_of_a_status_is_one_plain_line():

@@ -1,0 +1,1 @@
+"""The commands, one module each. `jobtracker.cli.app` imports a module when its command runs."""

@@ -1,0 +1,89 @@
+"""`jobtracker doctor`."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from jobtracker.cli.console import output_console
+from jobtracker.cli.exit_codes import ExitStatus
+from jobtracker.cli.sanitize import one_line
+from jobtracker.cli.tables import Cell, Column, print_json, print_table
+
+if TYPE_CHECKING:
+    from jobtracker.doctor.report import DifferenceGroup, Examination
+
+_COLUMNS = [
+    Column("DIFFERS"),
+    Column("WHERE", may_shrink=True),
+    Column("COUNT", is_number=True),
+    Column("REPAIRED", is_number=True),
+    Column("FOR EXAMPLE", may_shrink=True),
+]
+_WIDTH = len("change  ")
+
+
+def doctor(
+    repair: Annotated[bool, typer.Option("--repair", help="Mend counters and indexes that are wrong.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Recount every counter and index, and look for settings that go wrong on a bad day.
+
+    Talks to Redis, the broker and the workers themselves, not to the API: it needs the API's environment (REDIS_URL,
+    CELERY_BROKER_URL, …). May run while everything else does. The exit status is 1 where something has to be changed.
+    """
+    from jobtracker.doctor.examine import examine_here
+
+    found = examine_here(repair=repair)
+    if as_json:
+        print_json(found)
+    else:
+        _print(output_console(), found)
+    if not found.healthy:
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _print(console: Console, found: "Examination") -> None:
+    left = sum(group.count - group.repaired for group in found.differences)
+    console.print(_counted(found, left), soft_wrap=True)
+    if found.differences:
+        console.print()
+        print_table(console, _COLUMNS, map(_row, found.differences))
+    for trap in found.traps:
+        console.print()
+        title = Text(trap.name, "bold red").append(f"  {one_line(trap.where)}", "default not bold")
+        console.print(title, soft_wrap=True)
+        lines = [("", trap.problem), ("", trap.consequence), ("change", trap.change), ("see", trap.source)]
+        for name, value in lines:
+            console.print(Text(f"  {name:<{_WIDTH}}", "dim").append(one_line(value), "not dim"), soft_wrap=True)
+    for line in _notes(found):
+        console.print()
+        console.print(line, soft_wrap=True)
+
+
+def _row(group: "DifferenceGroup") -> Sequence[Cell]:
+    flaw = Text(group.flaw, "green" if group.repaired == group.count else "red")
+    return flaw, group.where, group.count, group.repaired, group.examples[0]
+
+
+def _counted(found: "Examination", left: int) -> Text:
+    if found.jobs is None:
+        return Text("Not recounted.", "bold red")
+    jobs = f"{found.jobs:,} {'job' if found.jobs == 1 else 'jobs'} recounted"
+    if not found.differences:
+        return Text(f"{jobs}: every counter and index is right.", "green")
+    if not left:
+        return Text(f"{jobs}: what differed is repaired.", "green")
+    differences = f"{left:,} {'difference' if left == 1 else 'differences'}"
+    return Text(f"{jobs}: {differences}{' left' if found.repair else ''}.", "bold red")
+
+
+def _notes(found: "Examination") -> Iterator[Text]:
+    if found.unchecked:
+        yield Text("Could not be checked: " + "; ".join(map(one_line, found.unchecked)), "yellow")
+    if not found.traps:
+        yield Text("No trap found in the settings.", "green")
+    if any(group.repaired < group.count for group in found.differences) and not found.repair:
+        yield Text("To repair the differences: jobtracker doctor --repair")

@@ -1,0 +1,45 @@
+"""`jobtracker jobs …`: one module a command."""
+
+from typing import ClassVar
+
+import typer
+
+from jobtracker.cli.lazy_group import OPTIONS, Entry, LazyGroup
+
+
+def _entry(name: str, summary: str, module: str = "", function: str = "") -> Entry:
+    return Entry(f"jobtracker.cli.commands.jobs.{module or name}", function or name, summary)
+
+
+class JobCommands(LazyGroup):
+    """The commands of `jobtracker jobs`."""
+
+    entries: ClassVar = {
+        "Commands": {
+            "list": _entry("list", "List jobs, the newest first.", "list_", "list_jobs"),
+            "show": _entry("show", "Show jobs with payload, result and error."),
+            "create": _entry("create", "Create a job, or with --tree one that has sub-jobs."),
+            "start": _entry("start", "Send jobs, with their sub-jobs, to Celery."),
+            "cancel": _entry("cancel", "Cancel jobs and their sub-jobs."),
+            "retry": _entry(
+                "retry", "Run failed or cancelled jobs again; of a parent only the sub-jobs that did not complete."
+            ),
+            "delete": _entry(
+                "delete", "Remove jobs with their sub-jobs, once they have ended or before they were started."
+            ),
+        }
+    }
+
+
+app = typer.Typer(
+    name="jobs",
+    cls=JobCommands,
+    help="Create, list, look at, start, cancel, retry and delete jobs.",
+    no_args_is_help=True,
+    **OPTIONS,
+)
+
+
+@app.callback()
+def _group() -> None:
+    pass

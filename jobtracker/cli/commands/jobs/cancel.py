@@ -1,0 +1,43 @@
+"""`jobtracker jobs cancel`."""
+
+from typing import Annotated
+
+import typer
+
+from jobtracker.cli.bulk import confirm, for_each, print_status
+from jobtracker.cli.options import AsJson, JobIds, Url, Yes
+from jobtracker.client import Client
+from jobtracker.schemas.jobs import Job
+
+
+def cancel(
+    job_ids: JobIds,
+    reason: Annotated[str, typer.Option(help="For those who wonder later.")] = "cancelled by request",
+    terminate: Annotated[
+        bool, typer.Option("--terminate", help="Kill running tasks instead of asking them to stop.")
+    ] = False,
+    yes: Yes = False,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Cancel jobs and their sub-jobs. What waits is cancelled at once, what runs when its task looks."""
+    if len(job_ids) > 1:
+        confirm(f"Cancel {len(job_ids)} jobs?", yes=yes)
+    with Client(url) as client:
+        for_each(
+            job_ids,
+            lambda job_id: client.cancel(job_id, reason=reason, terminate=terminate),
+            lambda job: print_status(job, _what_happens(job, reason, terminate=terminate)),
+            as_json=as_json,
+        )
+
+
+def _what_happens(job: Job, reason: str, *, terminate: bool) -> str:
+    """What becomes of a job that still runs."""
+    if job.cancel_requested_at is None or job.finished_at is not None:
+        return ""
+    if not terminate:
+        return "asked to stop: its task looks now and then; --terminate kills it"
+    # What follows the reason that was given is why it can't be killed: the pool is one of threads, or solo.
+    told = job.reason or ""
+    return told if "; " in told.removeprefix(reason) else "its worker was told to kill it"

