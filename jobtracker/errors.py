@@ -153,7 +153,7 @@ class InvalidJobError(JobTrackerError):
 
 
 class UnknownJobTypeError(InvalidJobError):
-    """No worker has announced the job type, and it is none of the documented ones."""
+    """No worker has announced the job type, and the API does not expect it."""
 
     def __init__(self, job_type: str, known: list[str]) -> None:
         text = f"Unknown job type {job_type!r}. Known are: {', '.join(known)}."

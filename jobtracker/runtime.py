@@ -69,7 +69,7 @@ class Tracking:
             max_log_lines=settings.max_log_lines,
             check=expect,
         )
-        registry = Registry(client, keys)
+        registry = Registry(client, keys, settings.expected_job_types)
         queries = JobQueries(client, keys, registry, check=expect)
         result_backend = ResultBackend(app)
         signatures = SignatureBuilder(app, queries, JobResults(queries, result_backend))

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
@@ -64,7 +64,14 @@ class EnvironmentSettings(BaseModel):
 
 
 class Settings(EnvironmentSettings):
-    """Where jobs are tracked, and how."""
+    """Where jobs are tracked, and how.
+
+    Attributes:
+        expected_job_types: Types that a job may have before any worker has announced them: those of an application
+            whose API and worker are deployed together. No variable of the environment.
+    """
+
+    expected_job_types: ClassVar[tuple[str, ...]] = ()
 
     redis_url: str = Field(
         "redis://localhost:6379",

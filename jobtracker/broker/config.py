@@ -17,7 +17,7 @@ _AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Prior
 
 
 SHIPPED_QUEUE = "jobtracker"
-"""The queue of the documented job types, until a worker announces another one for them."""
+"""Where expected job types go, until a worker that announces them says otherwise; the sample project's queue."""
 
 
 def configure(app: Celery, settings: Settings) -> None:

@@ -47,7 +47,9 @@ class Inspector:
         live = self.leases.live()
         sent = self.tracking.queries.queues()
         names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
-        names |= {queue for worker in live for queue in worker.queues} | {self.app.conf.task_default_queue}
+        names |= {queue for worker in live for queue in worker.queues}
+        if self.tracking.registry.expected:  # which are sent there before any worker is
+            names.add(self.app.conf.task_default_queue)
 
         def ask(connection: Any) -> tuple[dict[str, Backlog | None], int | None]:
             waiting = backlogs(connection, sorted(names.union(sent.names)))

@@ -33,7 +33,7 @@ class Creation:
         """Record a job and all its sub-jobs, pending; returns its id.
 
         Raises:
-            UnknownJobTypeError: A type is neither documented nor announced.
+            UnknownJobTypeError: A type is neither announced nor expected.
             InvalidPayloadError: A payload does not fit its type.
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
         """
@@ -48,7 +48,7 @@ class Creation:
         """Create a job and start it; returns its id. If it can't be sent, nothing of it stays.
 
         Raises:
-            UnknownJobTypeError: A type is neither documented nor announced.
+            UnknownJobTypeError: A type is neither announced nor expected.
             InvalidPayloadError: A payload does not fit its type.
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
             BrokerUnavailableError: The broker does not answer.
@@ -63,7 +63,7 @@ class Creation:
         That is known, and not read: its task may have begun meanwhile.
 
         Raises:
-            UnknownJobTypeError: Its type is neither documented nor announced.
+            UnknownJobTypeError: Its type is neither announced nor expected.
             InvalidPayloadError: Its payload does not fit its type.
             SubJobsError: Its type takes the results of sub-jobs.
             BrokerUnavailableError: The broker does not answer.

@@ -37,7 +37,7 @@ class JobCreate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name = Field("", description="For people; default: the job type.")
-    job_type: TypeName = Field(description="One of the documented types, or one that a worker announced.")
+    job_type: TypeName = Field(description="One that a worker has announced, or `custom`.")
     priority: Priority = Priority.NORMAL
     payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
     tags: list[Tag] = Field(default_factory=list, max_length=20)

@@ -13,13 +13,17 @@ _START_S = 60
 """How long one of several processes may take until it says that it lives. Then it is killed and replaced."""
 
 
-def main() -> None:
+def main(application: str = "jobtracker.server:create_app", settings_class: type[ApiSettings] = ApiSettings) -> None:
     """Serve on API_HOST and API_PORT, in API_WORKERS processes.
 
     Of several, this one only watches over the others: it replaces one that dies, and hands signals on. They share the
     port, and nothing else: what there is to know is in Redis.
+
+    Args:
+        application: The function that makes the application, as uvicorn names it.
+        settings_class: The class of its settings.
     """
-    settings = ApiSettings.of_process()
+    settings = settings_class.of_process()
     try:
         need_server()
         need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
@@ -31,7 +35,7 @@ def main() -> None:
 
     log_json(settings)
     uvicorn.run(
-        "jobtracker.server:create_app",
+        application,
         factory=True,
         http="jobtracker.server.slow_clients:PatientProtocol",
         host=settings.api_host,

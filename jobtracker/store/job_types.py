@@ -1,6 +1,7 @@
 """Job types: workers announce theirs in Redis, the API validates against them and sends jobs by task name."""
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -14,8 +15,7 @@ from jobtracker.store.keys import Keys
 from jobtracker.store.schema import JobRecord
 
 CUSTOM = "custom"
-DOCUMENTED = ("data_processing", "document_analysis", "entity_extraction", "medication_extraction", CUSTOM)
-"""Types that are accepted before any worker has announced them; their tasks have the types' own names."""
+"""The type of jobs that run any announced task. It is the API's own: no worker announces it."""
 
 _CACHE_S = 1.0
 
@@ -45,11 +45,13 @@ class Registry:
     Args:
         client: A Redis client that decodes responses.
         keys: The names of its keys.
+        expected: Types that a job may have before any worker has announced them; their tasks have the types' names.
     """
 
-    def __init__(self, client: RedisClient, keys: Keys) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, expected: Collection[str] = ()) -> None:
         self.client = client
         self.keys = keys
+        self.expected = frozenset(expected)
         self._cached: dict[str, JobType] = {}
         self._cached_at = -_CACHE_S
 
@@ -69,10 +71,10 @@ class Registry:
 
     def names(self) -> list[str]:
         """All names that a job may bear."""
-        return sorted({*self.all(), *DOCUMENTED})
+        return sorted({CUSTOM, *self.all(), *self.expected})
 
     def listed(self) -> list[JobType]:
-        """All types that a job may have, by name; of a documented one that nobody has announced only the name."""
+        """All types that a job may have, by name; of an expected one that nobody has announced only the name."""
         known = {CUSTOM: _CUSTOM_TYPE, **self.all(fresh=True)}
         return [known.get(name) or JobType(name=name, task=name) for name in self.names()]
 
@@ -108,7 +110,7 @@ class Registry:
         """The type to send a job to, the positional and the keyword arguments; both have been checked.
 
         Raises:
-            UnknownJobTypeError: Nobody has announced it and it is not documented.
+            UnknownJobTypeError: Nobody has announced it, and it is not expected.
             InvalidPayloadError: The payload does not fit its schema.
             SubJobsError: The job has sub-jobs and its task takes no results, or the other way round.
         """
@@ -123,7 +125,7 @@ class Registry:
             return self._resolve_custom(payload)
         announced = self.all().get(job_type) or self.all(fresh=True).get(job_type)
         if announced is None:
-            if job_type not in DOCUMENTED:
+            if job_type not in self.expected:
                 raise UnknownJobTypeError(job_type, self.names())
             announced = JobType(name=job_type, task=job_type)
         _refuse_mask(announced.name, announced.arguments, [], payload)

@@ -2,12 +2,12 @@
 
 from fastapi import FastAPI
 
-from jobtracker.server import __main__ as main
+from jobtracker import server
 
 
 def create_app() -> FastAPI:
     """The API, and /fails."""
-    app = main.create_app()
+    app = server.create_app()
 
     @app.get("/fails")
     def fails() -> None:

@@ -15,6 +15,8 @@ from jobtracker.local.embedded_redis import EmbeddedRedis
 
 FOREIGN = ROOT / "tests" / "foreign"
 BOOKSHOP_DB, MYSITE_DB = 10, 11
+ORDERS = ("price", "total", "invoice", "order")
+STOCK = ("bookshop.stock.reserve", "bookshop.stock.tasks.count", "bookshop.stock.tasks.check_shelves")
 PRICES = {"978-0": 1200, "978-1": 800}
 
 
@@ -48,7 +50,7 @@ class Site(NamedTuple):
 @contextlib.contextmanager
 def site_beside_api(server: EmbeddedRedis, log_dir: Path, folder: Path, db: int, **settings: Any) -> Iterator[Site]:
     """A project's settings, and an API for the same store and broker."""
-    with running_api(log_dir, redis_url=server.url, redis_db=db) as api:
+    with running_api(log_dir, command=("jobtracker.server",), redis_url=server.url, redis_db=db) as api:
         shared = {"redis_url": server.url, "redis_db": db, "tracking_namespace": api.settings.tracking_namespace}
         yield Site(api, folder, {**shared, "pythonpath": folder, **settings})
 
@@ -94,6 +96,17 @@ def test_jobs_of_a_project_that_the_api_never_imported_are_started_from_there(bo
 def test_the_types_of_a_project_are_described_in_its_own_words(bookshop):
     described = {each["name"]: each["description"] for each in bookshop.api.get("/api/tracking/job-types")}
     assert described["bookshop.orders.tasks.price"] == "What copies of a book cost, in cents."
+
+
+def test_the_sample_project_shows_nowhere_in_a_project_of_ones_own(bookshop):
+    sample = {"data_processing", "document_analysis", "entity_extraction", "medication_extraction"}
+    types = {each["name"] for each in bookshop.api.get("/api/tracking/job-types")}
+    assert types == {"custom", *(f"bookshop.orders.tasks.{name}" for name in ORDERS), *STOCK}
+    assert not sample & bookshop.api.get("/api/tracking/stats/by-type").keys()
+    assert {each["queue"] for each in bookshop.api.get("/api/tracking/queue-depth")["queues"]} == {"orders", "stock"}
+    for job_type in sample:
+        problem = bookshop.api.problem("POST", "/api/jobs/", 422, json=foreign(job_type, {}))
+        assert problem["type"].endswith("unknown-job-type")
 
 
 @pytest.mark.parametrize(
