@@ -1,26 +1,27 @@
-"""Where the command line writes: colours and live bars on a terminal, plain lines elsewhere."""
-
-import os
+"""Where the command line writes: colours and live bars on a terminal, plain and whole lines elsewhere."""
 
 from rich.console import Console
 from rich.text import Text
 
 from jobtracker.cli.sanitize import plain
 
-_PLAIN_WIDTH = 120
+_UNLIMITED = 1_000_000
+"""Columns: a file or a pipe takes a line of any length, so nothing is cut or wrapped there."""
 
 
 def output_console() -> Console:
     """Standard output."""
-    console = Console(highlight=False)
-    if not console.is_terminal and not os.environ.get("COLUMNS"):
-        console.width = _PLAIN_WIDTH
-    return console
+    return _fitted(Console(highlight=False))
 
 
 def error_console() -> Console:
     """Standard error."""
-    return Console(stderr=True, highlight=False)
+    return _fitted(Console(stderr=True, highlight=False))
+
+
+def has_limit(console: Console) -> bool:
+    """Whether lines have to fit a width: that of a terminal."""
+    return console.width < _UNLIMITED
 
 
 def print_error(error: Exception) -> None:
@@ -28,3 +29,9 @@ def print_error(error: Exception) -> None:
     error_console().print(
         Text("Error: ", "bold red").append(Text(plain(str(error)), "default not bold")), soft_wrap=True
     )
+
+
+def _fitted(console: Console) -> Console:
+    if not console.file.isatty():  # whatever FORCE_COLOR, TTY_COMPATIBLE and COLUMNS say
+        console.width = _UNLIMITED
+    return console

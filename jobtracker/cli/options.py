@@ -26,7 +26,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def read_time(text: str) -> datetime:
-    """A time: ISO 8601, by the local clock where it names no zone, or so long ago, such as 30m, 2h, 7d.
+    """A time: ISO 8601, in UTC where it names no zone, or so long ago, such as 30m, 2h, 7d.
 
     Raises:
         typer.BadParameter: It is neither.
@@ -34,9 +34,10 @@ def read_time(text: str) -> datetime:
     try:
         if ago := _AGO.fullmatch(text):
             return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return datetime.fromisoformat(text).astimezone()
+        at = datetime.fromisoformat(text)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
-            f"{text!r} is no time: write 2026-11-25, 2026-11-25T14:30, 2026-11-25T14:30Z, or 30m, 2h, 7d for that "
-            "long ago."
+            f"{text!r} is no time: write 2026-11-25, 2026-11-25T14:30 (both UTC), 2026-11-25T14:30+01:00, or 30m, "
+            "2h, 7d for that long ago."
         ) from error

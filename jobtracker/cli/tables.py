@@ -81,11 +81,11 @@ def age(at: datetime | None) -> str:
 
 
 def time_of(at: datetime | None) -> str | None:
-    """A time by the local clock, and how far away it is."""
+    """A time in UTC, the zone of all that the API says, and how far away it is."""
     if at is None:
         return None
     distance = f"{age(at)} ago" if at <= datetime.now(UTC) else f"in {age(at)}"
-    return f"{at.astimezone():%Y-%m-%d %H:%M:%S} ({distance})"
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC ({distance})"
 
 
 def _text(cell: Cell) -> Text:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
+from jobtracker.cli.console import has_limit
 from jobtracker.cli.result_summary import summarize
 from jobtracker.cli.sanitize import one_line
 from jobtracker.core.lifecycle import Status
@@ -30,9 +32,20 @@ def walk(tree: JobTree, depth: int = 0) -> Iterator[tuple[int, JobTree]]:
         yield from walk(sub_job, depth + 1)
 
 
-def draw_tree(tree: JobTree) -> Tree:
-    """The tree with each job's status, duration and what came of it. A line never wraps: it ends with an ellipsis."""
-    width = max(_INDENT * depth + min(Text(one_line(job.name)).cell_len, NAME_WIDTH) for depth, job in walk(tree))
+def print_tree(console: Console, tree: JobTree) -> None:
+    """Print the tree as `draw_tree` draws it; whole where the console's lines have no limit."""
+    console.print(draw_tree(tree, NAME_WIDTH if has_limit(console) else None))
+
+
+def draw_tree(tree: JobTree, name_width: int | None = NAME_WIDTH) -> Tree:
+    """The tree with each job's status, duration and what came of it. A line never wraps: it ends with an ellipsis.
+
+    Args:
+        tree: The tree.
+        name_width: A longer name is cut there; None: none is.
+    """
+    most = name_width or max(Text(one_line(job.name)).cell_len for _, job in walk(tree))
+    width = max(_INDENT * depth + min(Text(one_line(job.name)).cell_len, most) for depth, job in walk(tree))
     return _draw(tree, width)
 
 

@@ -7,7 +7,7 @@ from jobtracker.cli.console import error_console, output_console
 from jobtracker.cli.exit_codes import exit_status_of
 from jobtracker.cli.live_view import tree_view
 from jobtracker.cli.tables import print_json_line
-from jobtracker.cli.tree_view import draw_tree
+from jobtracker.cli.tree_view import print_tree
 from jobtracker.client import Client
 from jobtracker.core.lifecycle import Status
 from jobtracker.schemas.jobs import JobTree
@@ -31,7 +31,7 @@ def wait_for(client: Client, job_id: str, timeout_s: float | None, *, as_json: b
                 if number == 0:
                     _hint(tree)
                 view.update(tree)
-        console.print(draw_tree(tree))
+        print_tree(console, tree)
     raise typer.Exit(exit_status_of(tree.status))
 
 

@@ -4,10 +4,11 @@ import inspect
 import json
 import re
 import time
+from datetime import datetime, timedelta
 
 import pytest
 from rich.cells import cell_len
-from support.commands import WIDTH, document, lines, refusal, run
+from support.commands import WIDTH, document, lines, refusal, run, shown
 from support.sample_jobs import START_MS, create_job
 from support.serving import Api, Json, job, parent, waiting
 
@@ -45,20 +46,29 @@ def finished(api) -> Json:
 def test_json_is_what_the_api_answers_and_a_table_fits_the_terminal(api, finished, command, path):
     command = [finished["id"] if word == "ID" else word for word in command]
     assert document(api, *command) == api.http.get(path.replace("ID", finished["id"])).json()
-    shown = lines(api, *command)
-    assert shown
+    on_terminal, whole = shown(api, *command), lines(api, *command)
+    assert len(on_terminal) >= len(whole) > 0
+    assert all(line == line.rstrip() for line in whole)
     if command[:2] != ["jobs", "show"] and command[0] != "logs":
-        assert max(map(cell_len, shown)) <= WIDTH
-        assert all(line == line.rstrip() for line in shown)
+        assert max(map(cell_len, on_terminal)) <= WIDTH
 
 
 def test_a_list_shows_whole_ids_and_cuts_what_is_long(api, finished):
-    header, line = lines(api, "jobs", "list", "--tag", "finished")
+    header, line = shown(api, "jobs", "list", "--tag", "finished")
     assert header.split() == ["ID", "STATUS", "TYPE", "NAME", "AGE"]
     assert line.startswith(f"{finished['id']}  completed  …")
     assert "_analysis  A name" in line
     assert "…  " in line
     assert re.search(r" \d+[sm]$", line)
+
+
+@pytest.mark.parametrize("columns", ["", "80"])
+def test_output_in_a_file_is_never_cut_whatever_columns_says(api, finished, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", columns)
+    name = " ".join(LONG.split())
+    assert name in run(api, "jobs", "list", "--tag", "finished").stdout
+    assert run(api, "tree", finished["id"]).stdout.count(name) == 2
 
 
 def test_a_list_leaves_the_room_of_a_name_that_is_only_that_of_the_type_to_the_type(quiet_api):
@@ -148,13 +158,30 @@ def test_why_a_job_is_not_done_is_told_with_what_it_waits_for(api, quiet_api, fi
 
 def test_the_history_of_a_job_is_a_line_for_each_step(api, finished):
     header, *rows = lines(api, "history", finished["id"])
-    assert header.split() == ["AT", "RUN", "ATTEMPT", "STEP", "WORKER", "REASON"]
+    assert header.split() == ["AT", "(UTC)", "RUN", "ATTEMPT", "STEP", "WORKER", "REASON"]
     assert [re.search("created|queued|started|completed", row)[0] for row in rows] == [
         "created",
         "queued",
         "started",
         "completed",
     ]
+
+
+def test_all_times_are_in_utc_and_say_so_and_are_read_so(api, finished, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    try:
+        at = datetime.fromisoformat(finished["finished_at"]).strftime("%Y-%m-%d %H:%M:%S")
+        assert f"finished  {at} UTC (" in "\n".join(lines(api, "jobs", "show", finished["id"]))
+        assert f"It completed at {at} UTC" in lines(api, "explain", finished["id"])[0]
+        assert any(line.startswith(at) for line in lines(api, "history", finished["id"])[1:])
+        later = (datetime.fromisoformat(finished["finished_at"]) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%S")
+        for option, found in (("--finished-to", [finished["id"]]), ("--finished-from", [])):
+            listed = document(api, "jobs", "list", "--tag", "finished", option, later)["jobs"]
+            assert [each["id"] for each in listed] == found
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_what_ran_twice_is_told_in_plain_words(quiet_api):
@@ -174,7 +201,7 @@ def test_what_ran_twice_is_told_in_plain_words(quiet_api):
 def test_a_log_is_printed_and_followed_to_its_end(api):
     done = api.launch(job("workers.wait", {"seconds": 0, "steps": 3}))
     api.expect(done, "completed")
-    assert [re.sub(r"^[\d:.]{12}  ", "", line) for line in lines(api, "logs", done)] == [
+    assert [re.sub(r"^[\d-]{10} [\d:.]{12} UTC  ", "", line) for line in lines(api, "logs", done)] == [
         f"info     step {n} of 3" for n in (1, 2, 3)
     ]
     running = api.launch(job("workers.wait", {"seconds": 0.4, "steps": 20}))

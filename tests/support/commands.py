@@ -7,14 +7,15 @@ from typer.testing import CliRunner, Result
 
 from jobtracker.cli.app import app
 from support.serving import Api
+from support.terminal import shown_on_terminal
 
 WIDTH = 80
 
 
 def run(api: Api | str, *arguments: str, stdin: str | None = None) -> Result:
-    """Run a command against an API, on a screen of 80 columns that is no terminal."""
+    """Run a command against an API, with its output in a file."""
     url = api if isinstance(api, str) else str(api.http.base_url)
-    return CliRunner().invoke(app, list(arguments), env={"JOBTRACKER_URL": url, "COLUMNS": str(WIDTH)}, input=stdin)
+    return CliRunner().invoke(app, list(arguments), env={"JOBTRACKER_URL": url}, input=stdin)
 
 
 def said(api: Api, *arguments: str, status: int = 0, stdin: str | None = None) -> str:
@@ -29,6 +30,11 @@ def said(api: Api, *arguments: str, status: int = 0, stdin: str | None = None) -
 def lines(api: Api, *arguments: str, **options: Any) -> list[str]:
     """The lines that a command prints."""
     return said(api, *arguments, **options).splitlines()
+
+
+def shown(api: Api, *arguments: str) -> list[str]:
+    """The lines that a command shows on a terminal of 80 columns."""
+    return shown_on_terminal(WIDTH, *arguments, env={"JOBTRACKER_URL": str(api.http.base_url)})
 
 
 def document(api: Api, *arguments: str, status: int = 0) -> Any:

@@ -8,7 +8,7 @@ import typer
 
 from jobtracker.cli.console import error_console, output_console
 from jobtracker.cli.live_view import tree_view
-from jobtracker.cli.tree_view import draw_tree, outcome, walk
+from jobtracker.cli.tree_view import outcome, print_tree, walk
 from jobtracker.client import ApiUnavailableError, Client
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.errors import JobTrackerError
@@ -42,7 +42,7 @@ def demo(
                 with stack:
                     console.print(f"POST {stack.api_url}/api/jobs/with-subjobs: {_NAME}", soft_wrap=True)
                     tree = _run_job(stack, timeout_s)
-                    console.print(draw_tree(tree))
+                    print_tree(console, tree)
             except StopRequestedError:
                 error_console().print("Interrupted: all has ended.")
                 raise typer.Exit(_INTERRUPTED) from None

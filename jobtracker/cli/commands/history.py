@@ -1,5 +1,7 @@
 """`jobtracker history`."""
 
+from datetime import UTC
+
 from jobtracker.cli.console import output_console
 from jobtracker.cli.options import AsJson, JobId, Url
 from jobtracker.cli.tables import Cell, Column, print_json, print_table
@@ -7,7 +9,7 @@ from jobtracker.client import Client
 from jobtracker.schemas.history import HistoryEntry, Step
 
 _COLUMNS = [
-    Column("AT"),
+    Column("AT (UTC)"),
     Column("RUN", is_number=True),
     Column("ATTEMPT", is_number=True),
     Column("STEP"),
@@ -28,7 +30,7 @@ def history(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
 
 def _row(entry: HistoryEntry) -> list[Cell]:
     return [
-        f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}",
+        f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         entry.run or None,
         None if entry.attempt is None else entry.attempt + 1,
         f"{entry.step} (presumed)" if entry.presumed else str(entry.step),
@@ -42,5 +44,5 @@ def _late(entry: HistoryEntry) -> str:
     told = f": {entry.reason}" if entry.reason else ""
     if entry.result is not None:
         told = ", same result" if entry.same_result else f": {entry.result}, another result"
-    began = f", it began {entry.began_at.astimezone():%H:%M:%S}" if entry.began_at else ""
+    began = f", it began {entry.began_at.astimezone(UTC):%H:%M:%S}" if entry.began_at else ""
     return f"{entry.outcome}{told} (does not count{began})"

@@ -1,6 +1,7 @@
 """`jobtracker logs`."""
 
 from collections.abc import Iterable
+from datetime import UTC
 from typing import Annotated
 
 import typer
@@ -40,6 +41,6 @@ def logs(
             if as_json:
                 print_json_line(line)
             else:
-                text = Text(f"{line.at.astimezone():%H:%M:%S.%f}"[:-3], "dim")
+                text = Text(f"{line.at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"[:-3] + " UTC", "dim")
                 text.append(f"  {line.level.ljust(_LEVEL_WIDTH)}", _STYLES.get(line.level, ""))
                 console.print(text.append(f"  {plain(line.message)}", "not dim"), soft_wrap=True)

@@ -3,7 +3,7 @@
 from jobtracker.cli.console import output_console
 from jobtracker.cli.options import AsJson, JobId, Url
 from jobtracker.cli.tables import print_json
-from jobtracker.cli.tree_view import draw_tree
+from jobtracker.cli.tree_view import print_tree
 from jobtracker.client import Client
 
 
@@ -14,4 +14,4 @@ def tree(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
     else:
-        output_console().print(draw_tree(found))
+        print_tree(output_console(), found)

@@ -16,7 +16,7 @@ from jobtracker.schemas.jobs import JobPage, JobSummary
 
 Time = Annotated[
     datetime | None,
-    typer.Option(parser=read_time, metavar="TIME", help="2026-11-25T14:30, or how long ago: 30m, 2h, 7d."),
+    typer.Option(parser=read_time, metavar="TIME", help="2026-11-25T14:30 (UTC), or how long ago: 30m, 2h, 7d."),
 ]
 
 _COLUMNS = [
