@@ -74,61 +74,77 @@ class Settings(EnvironmentSettings):
     expected_job_types: ClassVar[tuple[str, ...]] = ()
 
     redis_url: str = Field(
-        "redis://localhost:6379",
+        default="redis://localhost:6379",
         repr=False,
         description="The tracking Redis: redis://, rediss://, unix://, sentinel:// or redis+cluster://.",
     )
-    redis_db: Annotated[int, Field(ge=0)] = Field(0, description="Its database, where the URL names none.")
-    tracking_namespace: str = Field("jobtracker", min_length=1, description="What every key begins with.")
+    redis_db: Annotated[int, Field(ge=0)] = Field(default=0, description="Its database, where the URL names none.")
+    tracking_namespace: str = Field(default="jobtracker", min_length=1, description="What every key begins with.")
     tracking_partitions: int = Field(
-        1, ge=1, le=1024, description="In how many parts the store is; on a cluster each lies on one server."
+        default=1, ge=1, le=1024, description="In how many parts the store is; on a cluster each lies on one server."
     )
-    tracking_timeout_s: float = Field(1.0, gt=0, description="The longest one call waits for the tracking Redis.")
+    tracking_timeout_s: float = Field(
+        default=1.0, gt=0, description="The longest one call waits for the tracking Redis."
+    )
     celery_broker_url: str | None = Field(
-        None, repr=False, description="Celery's broker, Redis or RabbitMQ; default: the tracking Redis."
+        default=None, repr=False, description="Celery's broker, Redis or RabbitMQ; default: the tracking Redis."
     )
     celery_result_backend: str | None = Field(
-        None, repr=False, description="Celery's results; default: the tracking Redis."
+        default=None, repr=False, description="Celery's results; default: the tracking Redis."
     )
     celery_queue_type: Literal["classic", "quorum"] = Field(
-        "classic", description="What queues the shipped workers, and for them the API, declare on RabbitMQ."
+        default="classic", description="What queues the shipped workers, and for them the API, declare on RabbitMQ."
     )
     celery_visibility_timeout_s: int | None = Field(
-        None,
+        default=None,
         gt=0,
         description="After how many seconds a Redis broker delivers again what a worker of the shipped app holds; "
         "default: Celery's hour. Longer than the longest task and ETA, or they run twice.",
     )
-    task_events: bool = Field(False, description="Send Celery's own task events too, for Flower's list of tasks.")
-    job_retention_days: float = Field(7, gt=0, le=36_500, description="Settled jobs leave after this many days.")
-    tombstone_s: int = Field(86400, gt=0, description="How long a deleted job's late reports are still refused.")
-    max_result_bytes: int = Field(65536, ge=0, description="Larger results stay in Celery's result backend only.")
-    max_traceback_chars: int = Field(16384, ge=0, description="Longer tracebacks lose their middle.")
-    max_log_lines: int = Field(1000, gt=0, description="A job's log keeps about this many lines.")
+    task_events: bool = Field(
+        default=False, description="Send Celery's own task events too, for Flower's list of tasks."
+    )
+    job_retention_days: float = Field(
+        default=7, gt=0, le=36_500, description="Settled jobs leave after this many days."
+    )
+    tombstone_s: int = Field(
+        default=86400, gt=0, description="How long a deleted job's late reports are still refused."
+    )
+    max_result_bytes: int = Field(
+        default=65536, ge=0, description="Larger results stay in Celery's result backend only."
+    )
+    max_traceback_chars: int = Field(default=16384, ge=0, description="Longer tracebacks lose their middle.")
+    max_log_lines: int = Field(default=1000, gt=0, description="A job's log keeps about this many lines.")
     report_buffer_size: int = Field(
-        10_000, gt=0, description="How many reports a process keeps while the tracking Redis is away."
+        default=10_000, gt=0, description="How many reports a process keeps while the tracking Redis is away."
     )
     report_spool_dir: str | None = Field(
-        None, description="Where it keeps them, beside its memory; default: in the system's temporary folder."
+        default=None, description="Where it keeps them, beside its memory; default: in the system's temporary folder."
     )
-    progress_interval_s: float = Field(0.5, ge=0, description="A task's progress is written at most this often.")
-    lease_renew_s: float = Field(5.0, gt=0, description="How often a worker renews its lease.")
+    progress_interval_s: float = Field(
+        default=0.5, ge=0, description="A task's progress is written at most this often."
+    )
+    lease_renew_s: float = Field(default=5.0, gt=0, description="How often a worker renews its lease.")
     lease_lost_s: float = Field(
-        20.0, gt=0, validate_default=True, description="A worker that has not renewed for so long is lost."
+        default=20.0, gt=0, validate_default=True, description="A worker that has not renewed for so long is lost."
     )
     release_label: str = Field(
-        "", max_length=100, description="What your workers call the release they run, e.g. a git tag; in their lease."
+        default="",
+        max_length=100,
+        description="What your workers call the release they run, e.g. a git tag; in their lease.",
     )
     jobtracker_resend: Literal["auto", "never"] = Field(
-        "auto",
+        default="auto",
         description="never: nothing is sent that nobody has asked for: no message again, no new run of a lost job.",
     )
     result_backend_wait_s: float = Field(
-        600.0,
+        default=600.0,
         ge=0,
         description="So long lost jobs wait for a result backend that does not answer; then they have failed.",
     )
-    reap_interval_s: float = Field(10.0, gt=0, description="How often retention and lost workers are looked after.")
+    reap_interval_s: float = Field(
+        default=10.0, gt=0, description="How often retention and lost workers are looked after."
+    )
 
     @field_validator("redis_url")
     @classmethod

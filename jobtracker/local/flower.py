@@ -21,11 +21,11 @@ from jobtracker.settings import Settings
 class FlowerSettings(Settings):
     """Where Flower listens, and who may use it."""
 
-    flower_address: str = Field("127.0.0.1", description="Where Flower listens.")
-    flower_port: int = Field(5555, ge=1, le=65535, description="The port it listens on.")
-    flower_auth: str | None = Field(None, description="Flower's pattern of OAuth users.")
+    flower_address: str = Field(default="127.0.0.1", description="Where Flower listens.")
+    flower_port: int = Field(default=5555, ge=1, le=65535, description="The port it listens on.")
+    flower_auth: str | None = Field(default=None, description="Flower's pattern of OAuth users.")
     flower_basic_auth: str | None = Field(
-        None, validate_default=True, description="user:password, or several separated by commas."
+        default=None, validate_default=True, description="user:password, or several separated by commas."
     )
 
     @field_validator("flower_basic_auth")

@@ -46,6 +46,7 @@ class LocalStack:
         api_port: Its port; a free one by default.
         redis_port: The port of Redis, on the loopback interface; a free one by default.
         flower_port: The port of Flower, on the loopback interface; without it Flower is not started.
+        queues: The queues that the worker consumes, separated by commas; by default those that the app names.
         concurrency: How many tasks the worker runs at a time.
         start_timeout_s: Seconds until the API must answer and find the worker consuming.
         worker_timeout_s: Seconds that running tasks may take to finish at the end, before they are cut off.
@@ -60,6 +61,7 @@ class LocalStack:
         api_port: int | None = None,
         redis_port: int | None = None,
         flower_port: int | None = None,
+        queues: str | None = None,
         concurrency: int = 2,
         start_timeout_s: float = 60,
         worker_timeout_s: float = 10,
@@ -71,6 +73,7 @@ class LocalStack:
         self._api_host = api_host
         self._api_port = api_port or free_port()
         self._flower_port = flower_port
+        self._queues = queues
         self._concurrency = concurrency
         self._app = app
         self._start_timeout_s = start_timeout_s
@@ -164,6 +167,8 @@ class LocalStack:
         options = ["--loglevel", "INFO", "--concurrency", str(self._concurrency), "--hostname", f"{_WORKER}%h"]
         # There is no other worker to ask at the start, which takes a second, or to listen to.
         options += ["--without-mingle", "--without-gossip"]
+        if self._queues:
+            options += ["--queues", self._queues]
         program = ["celery", "-A", self._app, "worker"] if self._app else ["workers"]
         return ChildProcess(
             "worker",

@@ -69,12 +69,17 @@ class MessageLocation(BaseModel):
 
     where: Location
     position: int | None = Field(
-        None, description="In its queue, 1 is taken next; null where it is not there, too far back, or on RabbitMQ."
+        default=None,
+        description="In its queue, 1 is taken next; null where it is not there, too far back, or on RabbitMQ.",
     )
-    further_back_than: int | None = Field(None, description="So many were looked at, and it was not among them.")
-    taken_at: datetime | None = Field(None, description="When it was fetched from the queue; known on Redis only.")
+    further_back_than: int | None = Field(
+        default=None, description="So many were looked at, and it was not among them."
+    )
+    taken_at: datetime | None = Field(
+        default=None, description="When it was fetched from the queue; known on Redis only."
+    )
     redelivered_at: datetime | None = Field(
-        None,
+        default=None,
         description="When the broker (Redis) delivers it again unless it is acknowledged before; workers look for "
         "such messages from time to time, by default every 100 s.",
     )
@@ -96,9 +101,9 @@ class WorkerState(BaseModel):
     alive: bool | None = Field(
         description="It renews its lease, or answers; null: it has no lease, and is not tracked."
     )
-    lease_ended_at: datetime | None = Field(None, description="When its lease ran out, if that was lately.")
+    lease_ended_at: datetime | None = Field(default=None, description="When its lease ran out, if that was lately.")
     last_heard_at: datetime | None = Field(
-        None, description="When it last renewed its lease, where the next two renewals are overdue."
+        default=None, description="When it last renewed its lease, where the next two renewals are overdue."
     )
     pool: str | None = None
 
@@ -118,7 +123,7 @@ class Estimate(BaseModel):
 
     at: datetime = Field(description="Half of the jobs of its type would be done by then.")
     late_at: datetime | None = Field(description="95 % of them would; null where its start is an estimate too.")
-    started_at: datetime | None = Field(None, description="When it may start, where it has not.")
+    started_at: datetime | None = Field(default=None, description="When it may start, where it has not.")
     based_on: int = Field(description="So many jobs of its type settled in the last 24 hours.")
 
 
@@ -141,17 +146,19 @@ class Explanation(BaseModel):
     summary: str = Field(description="The same for people.")
     at: datetime = Field(description="When this was so.")
     message: MessageLocation | None = Field(
-        None, description="Where its message is; null where that does not matter."
+        default=None, description="Where its message is; null where that does not matter."
     )
-    queue: QueueState | None = Field(None, description="The queue it is sent to, likewise.")
-    worker: WorkerState | None = Field(None, description="The worker that runs it or holds its message.")
-    not_before: datetime | None = Field(None, description="Its ETA, or when its next attempt is due.")
+    queue: QueueState | None = Field(default=None, description="The queue it is sent to, likewise.")
+    worker: WorkerState | None = Field(default=None, description="The worker that runs it or holds its message.")
+    not_before: datetime | None = Field(default=None, description="Its ETA, or when its next attempt is due.")
     cancel: CancelRequest | None = None
-    previous_job_id: str | None = Field(None, description="The job before it in its chain, which it waits for.")
-    sub_jobs_open: int = Field(0, description="So many of its sub-jobs have not settled.")
+    previous_job_id: str | None = Field(
+        default=None, description="The job before it in its chain, which it waits for."
+    )
+    sub_jobs_open: int = Field(default=0, description="So many of its sub-jobs have not settled.")
     sub_jobs: list[SubJobState] = Field(
-        [],
+        default=[],
         description="The first ten of them; of a job that has failed or was cancelled those that did not complete.",
     )
-    finish: Estimate | None = Field(None, description="Null where there are not enough figures for one.")
-    unavailable: list[str] = Field([], description="What could not be found out, and why.")
+    finish: Estimate | None = Field(default=None, description="Null where there are not enough figures for one.")
+    unavailable: list[str] = Field(default=[], description="What could not be found out, and why.")

@@ -58,10 +58,12 @@ class JobFilter(BaseModel):
     sent_by: str | None = None
     group: str | None = None
     tag: str | None = None
-    name: str | None = Field(None, description="Part of the name, upper and lower case alike.")
+    name: str | None = Field(default=None, description="Part of the name, upper and lower case alike.")
     created: TimeRange = TimeRange()
     finished: TimeRange = TimeRange()
-    sort: Sort | None = Field(None, description="Default: newest status first with a status, else newest first.")
+    sort: Sort | None = Field(
+        default=None, description="Default: newest status first with a status, else newest first."
+    )
 
 
 class UnsupportedSortError(JobTrackerError):

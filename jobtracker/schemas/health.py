@@ -9,7 +9,7 @@ class Component(BaseModel):
     """The health of one part."""
 
     healthy: bool
-    detail: str | None = Field(None, description="What is wrong.")
+    detail: str | None = Field(default=None, description="What is wrong.")
     latency_ms: float | None = None
     facts: dict[str, Any] = {}
 

@@ -49,13 +49,13 @@ class HistoryEntry(BaseModel):
 
     at: datetime
     step: Step
-    run: int | None = Field(None, description="In which run.")
-    attempt: int | None = Field(None, description="In which attempt of it, where that is known.")
-    worker: str | None = Field(None, description="The worker that it happened on.")
-    reason: str | None = Field(None, description="Why, a sentence; of a cancel what was given for it.")
-    not_before: datetime | None = Field(None, description="When the next attempt was due.")
-    began_at: datetime | None = Field(None, description="Of an execution that ended late: when it had begun.")
-    outcome: str | None = Field(None, description="What came of it: completed, failed, cancelled, lost …")
-    result: str | None = Field(None, description="How the JSON of its result begins; up to 200 characters.")
-    same_result: bool | None = Field(None, description="Whether that is the job's own result.")
-    presumed: bool = Field(False, description="Not reported by its worker, but presumed.")
+    run: int | None = Field(default=None, description="In which run.")
+    attempt: int | None = Field(default=None, description="In which attempt of it, where that is known.")
+    worker: str | None = Field(default=None, description="The worker that it happened on.")
+    reason: str | None = Field(default=None, description="Why, a sentence; of a cancel what was given for it.")
+    not_before: datetime | None = Field(default=None, description="When the next attempt was due.")
+    began_at: datetime | None = Field(default=None, description="Of an execution that ended late: when it had begun.")
+    outcome: str | None = Field(default=None, description="What came of it: completed, failed, cancelled, lost …")
+    result: str | None = Field(default=None, description="How the JSON of its result begins; up to 200 characters.")
+    same_result: bool | None = Field(default=None, description="Whether that is the job's own result.")
+    presumed: bool = Field(default=False, description="Not reported by its worker, but presumed.")

@@ -15,20 +15,26 @@ class JobType(BaseModel):
 
     name: str = Field(description="What jobs call it.")
     task: str = Field(description="The Celery task that does it.")
-    queue: str | None = Field(None, description="Where it is sent; null: the broker's default queue.")
-    payload_schema: dict[str, Any] | None = Field(None, description="JSON Schema of the payload; null: anything.")
+    queue: str | None = Field(default=None, description="Where it is sent; null: the broker's default queue.")
+    payload_schema: dict[str, Any] | None = Field(
+        default=None, description="JSON Schema of the payload; null: anything."
+    )
     description: str = ""
-    needs_results: bool = Field(False, description="Its task can't be called without them.")
-    takes_results: bool = Field(True, description="Its task has a place for the results of sub-jobs.")
-    acks_late: bool = Field(False, description="Its message comes back when its worker dies.")
-    store_result: bool = Field(True, description="Its jobs keep their results.")
+    needs_results: bool = Field(default=False, description="Its task can't be called without them.")
+    takes_results: bool = Field(default=True, description="Its task has a place for the results of sub-jobs.")
+    acks_late: bool = Field(default=False, description="Its message comes back when its worker dies.")
+    store_result: bool = Field(default=True, description="Its jobs keep their results.")
     on_lost: OnLost = Field(
-        OnLost.FAIL, description="What becomes of a job whose worker dies, where its message does not come back."
+        default=OnLost.FAIL,
+        description="What becomes of a job whose worker dies, where its message does not come back.",
     )
     max_deliveries: int = Field(
-        3, description="A job whose workers die with it fails at this one, and is not started again by itself."
+        default=3,
+        description="A job whose workers die with it fails at this one, and is not started again by itself.",
     )
-    arguments: ArgumentRule = Field(ArgumentRule(), description="What may be kept and shown of its arguments.")
+    arguments: ArgumentRule = Field(
+        default=ArgumentRule(), description="What may be kept and shown of its arguments."
+    )
 
     @cached_property
     def check(self) -> PayloadCheck:

@@ -56,7 +56,7 @@ class Progress(BaseModel):
     done: float = Field(description="Units that are done.")
     total: float = Field(description="Units in all.")
     percent: float = Field(description="done / total, 0 to 100.")
-    note: str = Field("", description="What the task says about where it is.")
+    note: str = Field(default="", description="What the task says about where it is.")
 
 
 class SubJobCounts(BaseModel):
@@ -73,7 +73,7 @@ class JobError(BaseModel):
 
     type: str = Field(description="The exception's class.")
     message: str
-    traceback: str | None = Field(None, description="As Python prints it; a long one has lost its middle.")
+    traceback: str | None = Field(default=None, description="As Python prints it; a long one has lost its middle.")
 
 
 class JobSummary(BaseModel):
@@ -84,58 +84,78 @@ class JobSummary(BaseModel):
     job_type: str
     status: Status
     priority: Priority
-    reason: str | None = Field(None, description="Why it is where it is, a sentence.")
+    reason: str | None = Field(default=None, description="Why it is where it is, a sentence.")
     progress: Progress | None = None
-    sub_job_counts: SubJobCounts | None = Field(None, description="Only on a parent.")
-    failure_policy: FailurePolicy | None = Field(None, description="Only on a parent.")
+    sub_job_counts: SubJobCounts | None = Field(default=None, description="Only on a parent.")
+    failure_policy: FailurePolicy | None = Field(default=None, description="Only on a parent.")
     parent_id: str | None = None
-    sent_by: str | None = Field(None, description="The task that sent it (Celery's parent_id); null: none did.")
-    next_id: str | None = Field(None, description="The next job of its chain.")
-    group_id: str | None = Field(None, description="Celery's id of the group it was sent in, if it has no parent.")
+    sent_by: str | None = Field(
+        default=None, description="The task that sent it (Celery's parent_id); null: none did."
+    )
+    next_id: str | None = Field(default=None, description="The next job of its chain.")
+    group_id: str | None = Field(
+        default=None, description="Celery's id of the group it was sent in, if it has no parent."
+    )
     tags: list[str] = []
     created_at: datetime
-    queued_at: datetime | None = Field(None, description="When this run was sent to Celery; null: not started yet.")
+    queued_at: datetime | None = Field(
+        default=None, description="When this run was sent to Celery; null: not started yet."
+    )
     started_at: datetime | None = Field(
-        None,
+        default=None,
         description="When this run's first attempt began, or what took its place when that was lost; a parent's: its "
         "first sub-job.",
     )
     finished_at: datetime | None = None
     status_changed_at: datetime
-    not_before: datetime | None = Field(None, description="When the next attempt is due, or its ETA.")
-    expires_at: datetime | None = Field(None, description="Cancelled where it has not begun by then.")
+    not_before: datetime | None = Field(default=None, description="When the next attempt is due, or its ETA.")
+    expires_at: datetime | None = Field(default=None, description="Cancelled where it has not begun by then.")
     cancel_requested_at: datetime | None = None
     run: int = Field(description="Dispatches to Celery so far; 0: not started yet.")
     attempt: int = Field(description="Celery's retries within this run.")
     deliveries: int = Field(description="How often a worker began it.")
-    redeliveries: int = Field(0, description="How many of them were once more what had begun before.")
-    double_runs: int = Field(0, description="Executions that came to an end of their own which did not count.")
-    losses: int = Field(0, description="How often its worker or process was lost with it, since a start by hand.")
-    wasted_s: float = Field(0.0, description="Time in vain: of double runs and of what was lost, as far as known.")
-    task: str | None = Field(None, description="The Celery task's name.")
-    task_id: str | None = Field(None, description="Celery's id of the current run.")
+    redeliveries: int = Field(default=0, description="How many of them were once more what had begun before.")
+    double_runs: int = Field(
+        default=0, description="Executions that came to an end of their own which did not count."
+    )
+    losses: int = Field(
+        default=0, description="How often its worker or process was lost with it, since a start by hand."
+    )
+    wasted_s: float = Field(
+        default=0.0, description="Time in vain: of double runs and of what was lost, as far as known."
+    )
+    task: str | None = Field(default=None, description="The Celery task's name.")
+    task_id: str | None = Field(default=None, description="Celery's id of the current run.")
     queue: str | None = None
-    worker: str | None = Field(None, description="The Celery worker that runs or ran it.")
+    worker: str | None = Field(default=None, description="The Celery worker that runs or ran it.")
     origin: Literal["api", "celery", "beat"] = Field(
         description="api; celery: sent by plain Celery code; beat: by Celery's scheduler."
     )
-    request_id: str | None = Field(None, description="Of the HTTP request that made it.")
+    request_id: str | None = Field(default=None, description="Of the HTTP request that made it.")
 
 
 class Job(JobSummary):
     """A job with all that is known of it."""
 
-    payload: JsonValue = Field(None, description='The task\'s keyword arguments; "***" stands for what is masked.')
-    args: list[JsonValue] | None = Field(None, description="The task's positional arguments, where they are stored.")
-    arguments_repr: str | None = Field(None, description="Both as text, shortened, where they are not stored.")
-    result: JsonValue = Field(None, description="What the task returned.")
+    payload: JsonValue = Field(
+        default=None, description='The task\'s keyword arguments; "***" stands for what is masked.'
+    )
+    args: list[JsonValue] | None = Field(
+        default=None, description="The task's positional arguments, where they are stored."
+    )
+    arguments_repr: str | None = Field(
+        default=None, description="Both as text, shortened, where they are not stored."
+    )
+    result: JsonValue = Field(default=None, description="What the task returned.")
     result_omitted_bytes: int | None = Field(
-        None, description="The result's size, where it is too large to be stored here: Celery's backend has it."
+        default=None,
+        description="The result's size, where it is too large to be stored here: Celery's backend has it.",
     )
     error: JobError | None = None
-    schedule: str | None = Field(None, description="Name of the entry in beat's schedule.")
+    schedule: str | None = Field(default=None, description="Name of the entry in beat's schedule.")
     sent_from: str | None = Field(
-        None, description="The process that sent it, as Celery names it: gen<pid>@<host>; null: another job did."
+        default=None,
+        description="The process that sent it, as Celery names it: gen<pid>@<host>; null: another job did.",
     )
 
 
@@ -148,7 +168,7 @@ class JobTree(Job):
 class FailedJob(JobSummary):
     """A job as the list of failed ones shows it."""
 
-    error: JobError | None = Field(None, description="Without its traceback, which the job itself has.")
+    error: JobError | None = Field(default=None, description="Without its traceback, which the job itself has.")
 
 
 class JobPage(BaseModel):

@@ -15,16 +15,18 @@ class FieldProblem(BaseModel):
 class Problem(BaseModel):
     """RFC 9457 problem details."""
 
-    type: str = Field("about:blank", description="urn:jobtracker:problem:…, where the problem is one of ours.")
+    type: str = Field(
+        default="about:blank", description="urn:jobtracker:problem:…, where the problem is one of ours."
+    )
     title: str = Field(description="The kind of problem.")
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="What happened here, and what to do.")
     instance: str = Field(description="The path that was asked for.")
     request_id: str | None = None
-    errors: list[FieldProblem] | None = Field(None, description="The fields, where some are to blame.")
-    job_id: str | None = Field(None, description="The job that is not there, or does not allow it.")
-    job_status: str | None = Field(None, description="The status that does not allow it.")
-    action: str | None = Field(None, description="What it does not allow, a verb.")
+    errors: list[FieldProblem] | None = Field(default=None, description="The fields, where some are to blame.")
+    job_id: str | None = Field(default=None, description="The job that is not there, or does not allow it.")
+    job_status: str | None = Field(default=None, description="The status that does not allow it.")
+    action: str | None = Field(default=None, description="What it does not allow, a verb.")
 
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)

@@ -36,7 +36,7 @@ class JobCreate(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field("", description="For people; default: the job type.")
+    name: Name = Field(default="", description="For people; default: the job type.")
     job_type: TypeName = Field(description="One that a worker has announced, or `custom`.")
     priority: Priority = Priority.NORMAL
     payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
@@ -51,7 +51,7 @@ class JobCreate(BaseModel):
 class SubJobCreate(JobCreate):
     """A job to be that may have sub-jobs. Its own task runs after them and gets their results."""
 
-    priority: Priority | None = Field(None, description="Default: the parent's.")  # type: ignore[assignment]
+    priority: Priority | None = Field(default=None, description="Default: the parent's.")  # type: ignore[assignment]
     failure_policy: FailurePolicy = FailurePolicy.FAIL
     sub_jobs: list["SubJobCreate"] = []
 
@@ -78,13 +78,13 @@ class JobUpdate(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name | None = None
-    priority: Priority | None = Field(None, description="Before it is started.")
-    tags: list[Tag] | None = Field(None, max_length=20)
-    payload: JsonObject | None = Field(None, description="Before it is started.")
+    priority: Priority | None = Field(default=None, description="Before it is started.")
+    tags: list[Tag] | None = Field(default=None, max_length=20)
+    payload: JsonObject | None = Field(default=None, description="Before it is started.")
     status: Literal[Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED] | None = None
     progress: "ProgressUpdate | None" = None
-    result: Portable = Field(None, description="With status completed.")
-    error: "FailureReport | None" = Field(None, description="With status failed.")
+    result: Portable = Field(default=None, description="With status completed.")
+    error: "FailureReport | None" = Field(default=None, description="With status failed.")
 
     @model_validator(mode="after")
     def _fits_its_status(self) -> Self:
@@ -109,7 +109,7 @@ class ProgressUpdate(BaseModel):
 
     done: float = Field(ge=0, allow_inf_nan=False, strict=True)
     total: float = Field(gt=0, allow_inf_nan=False, strict=True)
-    note: str = Field("", max_length=200)
+    note: str = Field(default="", max_length=200)
 
 
 def _sub_jobs_of(job: Any) -> Any:

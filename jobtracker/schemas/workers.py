@@ -16,10 +16,12 @@ class Worker(BaseModel):
     concurrency: int = Field(description="Tasks it runs at once.")
     queues: list[str]
     version: str = Field(description="Of celery-jobtracker.")
-    release: str = Field("", description="Of its own project, as `RELEASE_LABEL` names it.")
-    tells_holds: bool = Field(False, description="It says which messages it holds; workers before 0.2 do not.")
+    release: str = Field(default="", description="Of its own project, as `RELEASE_LABEL` names it.")
+    tells_holds: bool = Field(
+        default=False, description="It says which messages it holds; workers before 0.2 do not."
+    )
     started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
-    clock_ahead_ms: int = Field(0, description="How far its clock is ahead of the tracking Redis's.")
+    clock_ahead_ms: int = Field(default=0, description="How far its clock is ahead of the tracking Redis's.")
 
 
 HOLDS_COMMAND = "jobtracker_holds"
@@ -50,12 +52,14 @@ class WorkerStats(BaseModel):
     name: str
     online: bool = Field(description="It answered in time.")
     lease: Worker | None = Field(description="What it said of itself when it started; null: it is not tracked.")
-    stats: dict[str, Any] | None = Field(None, description="Celery's inspect stats.")
-    active: list[dict[str, Any]] = Field([], description="Tasks that run, with what may be shown of their arguments.")
-    reserved: list[dict[str, Any]] = Field([], description="Tasks it has fetched, and not begun.")
-    scheduled: list[dict[str, Any]] = Field([], description="Tasks it holds until their ETA.")
-    registered: list[str] = Field([], description="Tasks it knows.")
-    queues: list[str] = Field([], description="Queues it consumes.")
+    stats: dict[str, Any] | None = Field(default=None, description="Celery's inspect stats.")
+    active: list[dict[str, Any]] = Field(
+        default=[], description="Tasks that run, with what may be shown of their arguments."
+    )
+    reserved: list[dict[str, Any]] = Field(default=[], description="Tasks it has fetched, and not begun.")
+    scheduled: list[dict[str, Any]] = Field(default=[], description="Tasks it holds until their ETA.")
+    registered: list[str] = Field(default=[], description="Tasks it knows.")
+    queues: list[str] = Field(default=[], description="Queues it consumes.")
 
 
 class QueueDepth(BaseModel):
@@ -69,7 +73,7 @@ class QueueDepth(BaseModel):
         "where it does not tell."
     )
     exists: bool = Field(
-        True,
+        default=True,
         description="Whether the broker has it. RabbitMQ drops what is sent to a queue that it does not have; one of "
         "Redis is always there.",
     )
@@ -83,7 +87,7 @@ class QueueDepths(BaseModel):
         "in them or somebody consumes them, or the broker does not have them."
     )
     some_left_out: bool = Field(
-        False, description="Calls have named more queues than are kept: messages may wait in others."
+        default=False, description="Calls have named more queues than are kept: messages may wait in others."
     )
     unacknowledged: int | None = Field(
         description="Messages that workers hold and have not acknowledged, of all queues; null where the broker "

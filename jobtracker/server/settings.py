@@ -11,26 +11,30 @@ class ApiSettings(Settings):
     """Where the API listens, what it calls itself, what it accepts."""
 
     service_name: str = Field(
-        "distributed_job_tracking", pattern="^[!-~]([ -~]*[!-~])?$", description="In headers, logs and docs: ASCII."
+        default="distributed_job_tracking",
+        pattern="^[!-~]([ -~]*[!-~])?$",
+        description="In headers, logs and docs: ASCII.",
     )
-    debug: bool = Field(False, description="Log more, and tell unexpected errors to the caller.")
-    api_host: str = Field("0.0.0.0", description="Where the API listens.")  # noqa: S104 (documented default)
-    api_port: int = Field(19000, ge=0, le=65535, description="The port it listens on.")
+    debug: bool = Field(default=False, description="Log more, and tell unexpected errors to the caller.")
+    api_host: str = Field(default="0.0.0.0", description="Where the API listens.")  # noqa: S104 (documented default)
+    api_port: int = Field(default=19000, ge=0, le=65535, description="The port it listens on.")
     api_allowed_hosts: str = Field(
-        "",
+        default="",
         description="Names that the API answers to beside localhost, its machine's own and IP addresses, separated "
         "by commas; *.example.com: all below it, *: any.",
     )
-    api_workers: int = Field(1, ge=1, le=1000, description="How many processes answer there.")
+    api_workers: int = Field(default=1, ge=1, le=1000, description="How many processes answer there.")
     api_client_timeout_s: float = Field(
-        20.0,
+        default=20.0,
         gt=0,
         description="How long a client may take for its request, plus its body's size at 50 kB a second, and how "
         "long it may read nothing of the answer.",
     )
-    max_request_bytes: int = Field(10 * 1024 * 1024, gt=0, description="Larger requests are refused with 413.")
-    inspect_timeout_s: float = Field(1.0, gt=0, description="How long workers may take to answer.")
-    inspect_cache_s: float = Field(2.0, ge=0, description="How long their answers are kept.")
+    max_request_bytes: int = Field(
+        default=10 * 1024 * 1024, gt=0, description="Larger requests are refused with 413."
+    )
+    inspect_timeout_s: float = Field(default=1.0, gt=0, description="How long workers may take to answer.")
+    inspect_cache_s: float = Field(default=2.0, ge=0, description="How long their answers are kept.")
 
     @field_validator("api_allowed_hosts")
     @classmethod

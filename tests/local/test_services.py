@@ -111,6 +111,13 @@ def test_a_project_of_ones_own_runs_on_the_embedded_redis_and_leaves_no_process(
     assert [path for path in stack.data_dir.rglob("*") if path.stat().st_mode & 0o077] == []
 
 
+def test_the_worker_consumes_the_queues_that_are_named(tmp_path, project):
+    stack = LocalStack(tmp_path / "data", app="shop", queues="parcels,letters")
+    with stack:
+        [worker] = httpx.get(f"{stack.api_url}/api/tracking/worker-stats").raise_for_status().json()
+        assert sorted(worker["queues"]) == ["letters", "parcels"]
+
+
 def test_a_publisher_with_the_stacks_settings_sends_tracked_tasks_to_it(stack, project):
     code = "import shop; print(shop.take_time.delay(0).id)"
     with stack:

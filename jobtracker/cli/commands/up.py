@@ -22,6 +22,10 @@ def up(
             show_default="the sample project of a checkout",
         ),
     ] = None,
+    queues: Annotated[
+        str | None,
+        typer.Option("--queues", "-Q", help="Separated by commas.", show_default="those that your app names"),
+    ] = None,
     api_port: Annotated[int, typer.Option(help="The API's port.", envvar="API_PORT", **_PORT)] = 19000,
     api_host: Annotated[str, typer.Option(help="The address the API listens on.", envvar="API_HOST")] = "127.0.0.1",
     redis_port: Annotated[
@@ -40,6 +44,7 @@ def up(
     stack = LocalStack(
         data_dir,
         app=app,
+        queues=queues,
         api_host=api_host,
         api_port=api_port,
         redis_port=redis_port,
