@@ -55,6 +55,10 @@ class Commands(LazyGroup):
                 "repartition",
                 "Move the store to another number of partitions, and with --from-url to another server or cluster.",
             ),
+            "uninstall": _entry(
+                "uninstall",
+                "Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace.",
+            ),
         },
     }
 

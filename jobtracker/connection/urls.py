@@ -1,5 +1,6 @@
 """Addresses of Redis: redis-py and Celery spell some of them differently."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
@@ -79,6 +80,14 @@ class SentinelAddress:
             login = f"{user}:{password}@"
         hosts = [(f"[{host}]" if ":" in host else host, port) for host, port in self.sentinels]
         return ";".join(f"sentinel://{login}{host}:{port}/{self.options['db']}" for host, port in hosts)
+
+
+def without_passwords(url: str) -> str:
+    """The address as it may be shown: with asterisks for passwords."""
+    return _PASSWORD.sub(lambda found: f"{found[1] or found[2]}***", url)
+
+
+_PASSWORD = re.compile(r"(://[^/@;:]*:)[^/@;]+(?=@)|([?&](?:sentinel_)?password=)[^&;]+")
 
 
 def with_database(url: str, db: int) -> str:

@@ -14,6 +14,7 @@ from jobtracker.doctor.tree_check import TreeCheck
 from jobtracker.runtime import Tracking
 from jobtracker.store.audit import Audit, Difference, Flaw
 from jobtracker.store.keys import PREFIXES, Partition
+from jobtracker.store.libraries import Libraries
 
 PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
@@ -50,6 +51,7 @@ class Recount:
 
     def run(self) -> None:
         """Look at everything."""
+        Libraries(self.tracking.client, self.tracking.keys).renew()  # its own has to be removed some day
         began = time.monotonic()
         indexes = {part: self._look_at_keys(part) for part in self._audits}
         self._families.look()

@@ -16,6 +16,7 @@ from jobtracker.maintenance.pruner import Pruner
 from jobtracker.maintenance.unreported_ends import UnreportedEnds
 from jobtracker.runtime import Tracking
 from jobtracker.store.functions import FencedError
+from jobtracker.store.libraries import Libraries
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class MaintenanceRunner:
         self.overdue = OverdueJobs(leadership, ends)
         self.notifier = ParentNotifier(leadership)
         self.pruner = Pruner(leadership)
+        self._libraries = Libraries(tracking.client, tracking.keys)
 
     @property
     def relay(self) -> OutboxRelay:
@@ -50,6 +52,7 @@ class MaintenanceRunner:
         """One round, if no other process leads."""
         leadership = self.leadership
         try:
+            self._libraries.renew()
             parts = leadership.renew()
             self.rescuer.rescue_lost(parts)
             leadership.renew()
@@ -63,6 +66,7 @@ class MaintenanceRunner:
                 self._relay_outbox,
                 self.pruner.prune,
                 self.pruner.forget_queues,
+                self._libraries.remove_unused,
             ):
                 leadership.renew()
                 step()

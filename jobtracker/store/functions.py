@@ -17,6 +17,7 @@ from redis.exceptions import ResponseError
 
 from jobtracker.connection.client import RedisClient
 from jobtracker.connection.cluster import ClusterClient
+from jobtracker.store.libraries import made_here
 from jobtracker.store.lua_source import NAME, render
 from jobtracker.store.pipeline import Args, Call, Calls, ClusterCalls, FencedError, PendingCalls, batched
 
@@ -49,6 +50,7 @@ class Library:
         body = render(commands, keep_s, reads_only=reads_only)
         self.name = f"jobtracker_{hashlib.sha1(body.encode(), usedforsecurity=False).hexdigest()[:12]}"
         self.source = f"#!lua name={self.name}\n" + body.replace(NAME, self.name)
+        made_here.add(self.name)
 
     def call(self, client: RedisClient, command: str, key: str, args: Args) -> Any:
         """Call a command: one round trip, three where the server does not have the library."""

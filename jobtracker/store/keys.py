@@ -96,6 +96,9 @@ PREFIXES: dict[str, str] = {
     "partitions": "partitions",
     # partitions     string  How many the store has; not there: one; "<n>><m>" while it is moved from n to m of them.
     #                        Writer: whoever is first, repartition. For ever.
+    "libraries": "libraries",
+    # libraries      zset    Function libraries that processes have used, scored by when they last said so (ms).
+    #                        Writer: libraries. A name leaves when its library is removed.
     "moved": "moved",
     # moved          set     Time series that were added to this partition's own. Writer: repartition. Until its end.
     "dropped": "dropped",
@@ -121,7 +124,7 @@ NOBODY = "nobody"
 OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"})
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
-OF_THE_STORE = frozenset({"types", "dropped", "partitions"})
+OF_THE_STORE = frozenset({"types", "dropped", "partitions", "libraries"})
 """Names of the keys of which the first partition has the only one."""
 
 

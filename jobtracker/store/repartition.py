@@ -30,7 +30,7 @@ _OF_JOBS = {"type", "entered", "untold", "unsent", "unconfirmed", "expiring", "u
 """Sorted sets of jobs, or of their runs."""
 
 _SERIES = {"flow", "settled"}
-_OF_PROCESSES = {"leases", "lease", "reaper", "turns", "watched"}
+_OF_PROCESSES = {"leases", "lease", "reaper", "turns", "watched", "libraries"}
 """What whoever works on the store next writes anew."""
 
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}

@@ -1,0 +1,47 @@
+"""`jobtracker uninstall`."""
+
+from typing import Annotated
+
+import typer
+
+from jobtracker.cli.options import Yes
+
+_TIMEOUT_S = 30.0
+
+
+def uninstall(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is, and remove nothing.")] = False,
+    yes: Yes = False,
+) -> None:
+    """Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace.
+
+    It says what it will remove, and asks. It needs the environment of the API (REDIS_URL, TRACKING_NAMESPACE). Stop
+    the workers, the API and whoever sends tasks before. Messages at Celery's broker and results in its backend stay.
+    """
+    from jobtracker.cli.bulk import confirm
+    from jobtracker.cli.console import output_console
+    from jobtracker.cli.tables import Column, print_table
+    from jobtracker.connection.client import connect
+    from jobtracker.connection.urls import without_passwords
+    from jobtracker.maintenance.uninstall import Uninstall
+    from jobtracker.settings import Settings
+
+    settings, console = Settings.from_env(), output_console()
+    where = f"the namespace {settings.tracking_namespace!r} of {without_passwords(settings.tracking_url)}"
+    with connect(settings.tracking_url, _TIMEOUT_S) as client:
+        removal = Uninstall(client, settings.tracking_namespace, settings.lease_lost_s)
+        found = removal.contents()
+        if found.is_empty:
+            console.print(f"There is nothing in {where}.", soft_wrap=True, markup=False)
+            return
+        total = sum(found.keys.values())
+        console.print(f"In {where}:", soft_wrap=True, markup=False)
+        print_table(console, [Column("KEYS"), Column("COUNT", is_number=True)], [*found.keys.items(), ("all", total)])
+        if found.libraries:
+            console.print(f"Function libraries: {', '.join(found.libraries)}", soft_wrap=True)
+        if dry_run:
+            return
+        libraries = f" and {len(found.libraries)} function libraries" if found.libraries else ""
+        confirm(f"Remove {total:,} keys{libraries}? They can't be brought back.", yes=yes)
+        removed = removal.run()
+    console.print(f"Removed {removed:,} keys{libraries}.", soft_wrap=True)

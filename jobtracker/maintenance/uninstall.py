@@ -1,0 +1,109 @@
+"""Removes what jobtracker has in Redis: all keys of a namespace, and the function libraries that it has used."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobtracker.connection.client import RedisClient, server_of
+from jobtracker.errors import JobTrackerError
+from jobtracker.store.keys import PREFIXES, Keys, Partition
+from jobtracker.store.leases import Leases
+from jobtracker.store.libraries import Libraries
+from jobtracker.store.partitions import partitions_of
+
+_SCANNED = 1000
+_NAMES = {prefix: name for name, prefix in PREFIXES.items()}
+
+
+class StillInUseError(JobTrackerError):
+    """Workers track in the namespace, and would write their keys again."""
+
+    def __init__(self, namespace: str, workers: list[str]) -> None:
+        super().__init__(
+            f"These workers track in the namespace {namespace!r}: {', '.join(workers)}. Stop them first, and the API "
+            "and whoever sends tasks; a worker that was killed counts for as long as its lease (LEASE_LOST_S)."
+        )
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What there is to be removed.
+
+    Attributes:
+        keys: How many keys there are, by their names in `keys.PREFIXES`.
+        libraries: The names of the function libraries.
+    """
+
+    keys: dict[str, int]
+    libraries: list[str]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing."""
+        return not self.keys and not self.libraries
+
+
+class Uninstall:
+    """The removal of one namespace.
+
+    Args:
+        client: A client of its Redis, which decodes responses.
+        namespace: Its name.
+        lost_s: How long a lease lasts, in seconds.
+
+    Raises:
+        BeingMovedError: The store is being moved to another number of partitions.
+    """
+
+    def __init__(self, client: RedisClient, namespace: str, lost_s: float) -> None:
+        self._client = client
+        self._keys = Keys(namespace, partitions_of(client, Keys(namespace)) or 1)
+        self._leases = Leases(client, self._keys, lost_s)
+        self._libraries = Libraries(client, self._keys)
+
+    def contents(self) -> Contents:
+        """What there is to be removed.
+
+        Raises:
+            StillInUseError: Workers use it.
+        """
+        self._expect_no_workers()
+        counts = Counter(
+            _name_of(key, part) for part in self._keys.parts for keys in self._scan(part) for key in keys
+        )
+        return Contents(dict(sorted(counts.items())), self._libraries.used())
+
+    def run(self) -> int:
+        """Remove it all; returns how many keys. May be broken off at any moment: called again it goes on.
+
+        Raises:
+            StillInUseError: Workers use it.
+        """
+        self._expect_no_workers()
+        libraries = self._libraries.used()
+        removed = 0
+        for part in self._keys.parts[::-1]:  # the first one last: it says how many there are
+            for keys in self._scan(part):
+                removed += self._client.unlink(*keys) if keys else 0
+        self._libraries.remove(libraries)
+        return removed
+
+    def _expect_no_workers(self) -> None:
+        if workers := [worker.name for worker in self._leases.live()]:
+            raise StillInUseError(self._keys.namespace, workers)
+
+    def _scan(self, part: Partition) -> Iterator[list[str]]:
+        """All keys of a partition, some at a time."""
+        match = re.sub(r"([*?\[\]\\^])", r"\\\1", part.prefix) + "*"
+        server, cursor = server_of(self._client, part.prefix), 0
+        while True:
+            cursor, keys = server.scan(cursor, match=match, count=_SCANNED)
+            yield keys
+            if not cursor:
+                return
+
+
+def _name_of(key: str, part: Partition) -> str:
+    head, colon, _ = key.removeprefix(part.prefix).partition(":")
+    return _NAMES.get(head + colon, "others")

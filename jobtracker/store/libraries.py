@@ -1,0 +1,82 @@
+"""The function libraries that a namespace uses: who uses one says so, and what nobody uses any more is removed.
+
+A server has its libraries for all namespaces and databases, so only those are removed that processes of this
+namespace have used. Another namespace that uses one too loads it again with its next call (`functions.Library`).
+"""
+
+import logging
+
+from redis.exceptions import ResponseError
+
+from jobtracker.connection.client import RedisClient, server_ms
+from jobtracker.store.keys import Keys
+from jobtracker.store.partitions import servers_of
+
+logger = logging.getLogger(__name__)
+
+made_here: set[str] = set()
+"""Names of the libraries that this process has rendered. `functions.Library` adds them."""
+
+UNUSED_S = 600
+"""A library is removed after so many seconds in which no process has said that it uses it."""
+
+
+class Libraries:
+    """The libraries of one namespace.
+
+    Args:
+        client: A Redis client that decodes responses.
+        keys: The names of its keys.
+        names: The libraries that this process uses; default: all that it has rendered by the time of a call.
+    """
+
+    def __init__(self, client: RedisClient, keys: Keys, names: set[str] | None = None) -> None:
+        self._client = client
+        self._keys = keys
+        self._key = keys("libraries")
+        self._names = made_here if names is None else names
+
+    def renew(self) -> None:
+        """Say that this process uses its libraries; at the latest every `UNUSED_S` / 2 seconds."""
+        if self._names:
+            self._client.zadd(self._key, dict.fromkeys(self._names, server_ms(self._client, self._key)))
+
+    def used(self) -> list[str]:
+        """The names of the libraries that processes of this namespace have used and that are loaded now."""
+        names = {*self._client.zrange(self._key, 0, -1), *self._names}
+        return sorted(names & self._loaded())
+
+    def remove_unused(self, *, after_s: float = UNUSED_S) -> list[str]:
+        """Remove the libraries that no process has used for so long; returns their names.
+
+        Their processes have ended: one that lives on without a word, a publisher, loads its library again.
+        """
+        until_ms = server_ms(self._client, self._key) - int(after_s * 1000)
+        unused = list(self._client.zrange(self._key, "-inf", until_ms, byscore=True))
+        self.remove(unused)
+        return unused
+
+    def remove(self, names: list[str]) -> None:
+        """Remove libraries from each server of the store."""
+        for server in servers_of(self._client, self._keys):
+            for name in names:
+                _delete(server, name)
+        if names:
+            self._client.zrem(self._key, *names)
+            logger.info("jobtracker: removed the function libraries %s", ", ".join(names))
+
+    def _loaded(self) -> set[str]:
+        found = set()
+        for server in servers_of(self._client, self._keys):
+            for library in server.function_list("jobtracker_*"):
+                pairs = iter(library)
+                found.add(dict(zip(pairs, pairs, strict=True))["library_name"])
+        return found
+
+
+def _delete(server: RedisClient, name: str) -> None:
+    try:
+        server.function_delete(name)
+    except ResponseError as error:
+        if "Library not found" not in str(error):
+            raise
