@@ -22,6 +22,7 @@ __all__ = [
     "ResendingDisabledError",
     "ResultGoneError",
     "SubJobsError",
+    "TrackingDisabledError",
     "TreeNotRecordedError",
     "UnfitStoreError",
     "UnknownJobTypeError",
@@ -63,6 +64,10 @@ def need_packages(part: str, extra: str, *packages: str) -> None:
     for package in packages:
         if find_spec(package) is None:
             raise MissingExtraError(part, package, extra)
+
+
+class TrackingDisabledError(JobTrackerError):
+    """Nothing is tracked in this process, so there is no store to ask; the message says why."""
 
 
 class JobNotFoundError(JobTrackerError):

@@ -12,6 +12,7 @@ from jobtracker.connection.urls import (
     celery_url,
     is_cluster,
     is_sentinel,
+    redis_url,
     scheme_of,
     with_database,
 )
@@ -76,7 +77,8 @@ class Settings(EnvironmentSettings):
     redis_url: str = Field(
         default="redis://localhost:6379",
         repr=False,
-        description="The tracking Redis: redis://, rediss://, unix://, sentinel:// or redis+cluster://.",
+        description="The tracking Redis: redis://, rediss://, unix://, sentinel:// or redis+cluster://; default: "
+        "the broker, where that is a Redis.",
     )
     redis_db: Annotated[int, Field(ge=0)] = Field(default=0, description="Its database, where the URL names none.")
     tracking_namespace: str = Field(default="jobtracker", min_length=1, description="What every key begins with.")
@@ -133,6 +135,9 @@ class Settings(EnvironmentSettings):
         max_length=100,
         description="What your workers call the release they run, e.g. a git tag; in their lease.",
     )
+    jobtracker_enabled: bool = Field(
+        default=True, description="false: nothing is tracked, and tasks run as by Celery alone."
+    )
     jobtracker_resend: Literal["auto", "never"] = Field(
         default="auto",
         description="never: nothing is sent that nobody has asked for: no message again, no new run of a lost job.",
@@ -183,7 +188,30 @@ class Settings(EnvironmentSettings):
             )
         return lost_s
 
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the settings; where REDIS_URL is not set, the tracking Redis is a Redis that CELERY_BROKER_URL names.
+
+        Raises:
+            SettingsError: A value can't be used.
+        """
+        settings = super().from_env(environ)
+        if settings.names_redis or not settings.celery_broker_url:
+            return settings
+        url = redis_url(settings.celery_broker_url)
+        return settings.model_copy(update={"redis_url": url}) if url else settings
+
+    @property
+    def names_redis(self) -> bool:
+        """Whether the tracking Redis was chosen, and is not that of the default."""
+        return "redis_url" in self.model_fields_set
+
     def check(self) -> None:  # noqa: D102 (as the base has it)
+        if not self.names_redis and self.celery_broker_url:
+            raise SettingsError(
+                "Bad settings in the environment. REDIS_URL: must be set where CELERY_BROKER_URL is RabbitMQ's, to "
+                "the Redis that is to keep the jobs."
+            )
         self.broker_url  # noqa: B018 (asked for what it raises)
         self.result_backend  # noqa: B018
 

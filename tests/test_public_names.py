@@ -24,7 +24,7 @@ PUBLIC = {
         "ArgumentsGoneError BeingMovedError BrokerUnavailableError EarlierStoreError IllegalTransitionError "
         "InvalidJobError InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError "
         "NotKilledError PartitionsError PartlySentError QueueMissingError ResendingDisabledError "
-        "ResultGoneError SubJobsError TreeNotRecordedError UnfitStoreError UnknownJobTypeError"
+        "ResultGoneError SubJobsError TrackingDisabledError TreeNotRecordedError UnfitStoreError UnknownJobTypeError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
     "jobtracker.logging": "ContextFilter json_handler request_id_var",

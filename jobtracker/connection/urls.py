@@ -1,6 +1,7 @@
 """Addresses of Redis: redis-py and Celery spell some of them differently."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
@@ -111,6 +112,51 @@ def celery_url(url: str) -> str:
     if is_sentinel(url):
         return SentinelAddress.read(url).celery_url
     return ";".join(map(_celery_url, url.split(";")))
+
+
+def redis_url(url: str, options: Mapping[str, Any] | None = None, ssl: Any = None) -> str | None:
+    """The address that Celery's broker has, as redis-py spells it; None where the broker is no Redis.
+
+    Of several alternatives it is the first one, but for Sentinels, which are one address.
+
+    Args:
+        url: The broker's, as Celery or redis-py spells it.
+        options: Celery's `broker_transport_options`: they name the server behind Sentinels.
+        ssl: Celery's `broker_use_ssl`: certificates, and whether to verify the server.
+    """
+    if scheme_of(url) not in REDIS_SCHEMES:
+        return None
+    if is_sentinel(url):
+        return _of_sentinels(url, options or {})
+    first = url.partition(";")[0]
+    parts = urlsplit(first)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme == "unix":
+        return first
+    if parts.scheme == "redis+socket":
+        own = {"db": query.get("virtual_host"), "username": parts.username, "password": parts.password}
+        kept = {name: unquote(value) for name, value in own.items() if value}
+        return f"unix://{parts.path}{'?' if kept else ''}{urlencode(kept)}"
+    kept = {"db": query["db"]} if "db" in query else {}
+    if parts.scheme == "rediss":
+        told = {**query, **(ssl if isinstance(ssl, Mapping) else {})}
+        kept |= {name: str(value) for name, value in told.items() if name.startswith("ssl_") and value is not None}
+        verify = told.get("ssl_cert_reqs")  # kombu takes no answer for no
+        kept["ssl_cert_reqs"] = getattr(verify, "name", str(verify)).lower().removeprefix("cert_")
+    return urlunsplit(parts._replace(query=urlencode(kept)))
+
+
+def _of_sentinels(url: str, options: Mapping[str, Any]) -> str:
+    """The address of Sentinels with what Celery says of them in its options."""
+    sentinel_kwargs = options.get("sentinel_kwargs") or {}
+    told = {
+        "master_name": options.get("master_name"),
+        "sentinel_username": sentinel_kwargs.get("username"),
+        "sentinel_password": sentinel_kwargs.get("password"),
+    }
+    known = dict(parse_qsl(urlsplit(url.rsplit(";", maxsplit=1)[-1]).query))
+    query = {name: value for name, value in told.items() if value and name not in known}
+    return f"{url}{('&' if known else '?') if query else ''}{urlencode(query)}"
 
 
 def _celery_url(url: str) -> str:
