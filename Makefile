@@ -18,9 +18,11 @@ unexport PYTHONDONTWRITEBYTECODE
 IS_NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
+DOCS_VENV      = $(VENV)-docs
+DOCS_INSTALLED = $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock
+.PHONY: help install demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -122,9 +124,23 @@ bench: $(INSTALLED) ## Measure what tracking costs (ARGS="--help" for the option
 quality: $(INSTALLED) ## Measure what the sample workers find in the gold corpus (ARGS=--errors: what is wrong in its open half)
 	@$(BIN)/python -m bench quality $(ARGS)
 
-lock: $(INSTALLED) ## Write requirements.txt anew from pyproject.toml (ARGS="--upgrade" for newer versions)
+docs: $(INSTALLED) $(DOCS_INSTALLED) ## Build the documentation into build/site; a broken link is an error
+	@$(BIN)/python docs/generate.py
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --clean --strict $(ARGS)
+	@echo 'Open build/site/index.html by: $(BIN)/python -m http.server --directory build/site 8000'
+
+lock: $(INSTALLED) ## Write both requirements.txt anew from pyproject.toml (ARGS="--upgrade" for newer versions)
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --all-extras --group dev \
 	    $(ARGS) pyproject.toml --output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --group docs \
+	    $(ARGS) --output-file docs/requirements.txt
+
+# Not --quiet: --strict counts the warnings that are logged, and quiet logs none.
+# What builds the site has an environment of its own, so that `make test` need not install it.
+$(DOCS_INSTALLED): docs/requirements.txt | $(INSTALLED)
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOCS_VENV)
+	@VIRTUAL_ENV=$(DOCS_VENV) $(BIN)/uv pip sync --quiet --require-hashes docs/requirements.txt
+	@touch $@
 
 # uv itself is one of the locked packages: pip installs that one, and uv the rest.
 $(INSTALLED): requirements.txt pyproject.toml

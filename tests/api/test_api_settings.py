@@ -1,11 +1,11 @@
 """Settings of the API by environment variables."""
 
 import json
-import re
 import subprocess
 import sys
 
 import pytest
+from support.documented_settings import documented_settings
 from support.serving import ROOT, environment, lines_of, running_api
 
 from jobtracker.local.flower import FlowerSettings
@@ -19,17 +19,6 @@ from workers.tables.settings import TableSettings
 
 AS_MODULE = ["api.main"]
 AS_FACTORY = ["uvicorn", "api.main:create_app", "--factory", "--port", "0"]
-
-
-def documented() -> dict[str, str]:
-    """The variables in the README's table, with the default that it names."""
-    table = (ROOT / "README.md").read_text().partition("| variable |")[2].partition("\n\n")[0]
-    rows = [row.split("|")[1:3] for row in table.splitlines() if row.startswith("| `")]
-    return {
-        name: default
-        for names, defaults in rows
-        for name, default in zip(re.findall("`([^`]+)`", names), defaults.split(","), strict=False)
-    }
 
 
 def outcome(command: list[str], **settings: str) -> subprocess.CompletedProcess[str]:
@@ -48,8 +37,12 @@ def outcome(command: list[str], **settings: str) -> subprocess.CompletedProcess[
 def test_every_documented_variable_is_a_setting_of_the_api_of_flower_or_of_the_workers():
     workers = "".join(path.read_text() for path in (ROOT / "workers").rglob("*.py"))
     models = (ApiSettings, FlowerSettings, RunSettings, Budget, DocumentSettings, TableSettings)
-    others = documented().keys() - {name.upper() for model in models for name in model.model_fields}
+    others = documented_settings().keys() - {name.upper() for model in models for name in model.model_fields}
     assert {name for name in others if f'"{name}"' not in workers} == set()
+
+
+def test_every_setting_of_the_api_is_documented():
+    assert {name.upper() for name in ApiSettings.model_fields} - documented_settings().keys() == set()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +51,7 @@ def test_every_documented_variable_is_a_setting_of_the_api_of_flower_or_of_the_w
 )
 def test_the_defaults_are_the_documented_ones(name):
     default = getattr(ApiSettings.from_env({}), name.lower())
-    assert documented()[name].strip().strip("`") == (str(default).lower() if name == "DEBUG" else str(default))
+    assert documented_settings()[name] == (str(default).lower() if name == "DEBUG" else str(default))
 
 
 @pytest.mark.parametrize("command", [AS_MODULE, AS_FACTORY], ids=["module", "factory"])

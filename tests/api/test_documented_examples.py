@@ -1,4 +1,4 @@
-"""The curl examples of the README, as they stand there."""
+"""The curl examples of the documentation, as they stand there."""
 
 import httpx
 import pytest

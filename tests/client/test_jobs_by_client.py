@@ -248,11 +248,11 @@ def plain(answer):
     return answer.model_dump(mode="json") if hasattr(answer, "model_dump") else answer
 
 
-def test_the_readmes_example_runs_as_it_stands(api, monkeypatch, capsys):
-    section = (ROOT / "README.md").read_text().partition("## From Python\n")[2]
-    code = re.search(r"```python\n(.*?)```", section, re.DOTALL)[1]
+def test_the_documented_example_runs_as_it_stands(api, monkeypatch, capsys):
+    page = (ROOT / "docs" / "how-to" / "use-from-python.md").read_text()
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)[1]
     monkeypatch.setenv("JOBTRACKER_URL", str(api.http.base_url))
-    exec(compile(code, "README.md", "exec"), {})
+    exec(compile(code, "use-from-python.md", "exec"), {})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "completed"
     assert any(line.startswith("completed [('Extract Entities', <Status.COMPLETED") for line in lines)

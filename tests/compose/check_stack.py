@@ -142,7 +142,7 @@ def finished(stack: Stack, job_id: str) -> Job:
 
 
 def created(stack: Stack, command: str) -> str:
-    """The id of the job that an example of the README makes."""
+    """The id of the job that an example of the documentation makes."""
     response = send(stack.http, command)
     assert response.status_code == 201, response.text
     return str(response.json()["id"])

@@ -6,15 +6,14 @@ import stat
 import subprocess
 
 import pytest
+from support.documented_settings import documented_settings
 from support.serving import ROOT
 
-README = (ROOT / "README.md").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
 
 
 def test_every_documented_setting_reaches_the_containers():
-    table = README.partition("Settings come from the environment:")[2].partition("\n\n")[2].partition("\n\n")[0]
-    documented = {name for row in table.splitlines() for name in re.findall("`([A-Z][A-Z_]+)`", row.split("|")[1])}
+    documented = documented_settings().keys()
     assert len(documented) > 20
     assert documented - set(re.findall(r"(?:^ +|\$\{)([A-Z_]+):", COMPOSE, re.MULTILINE)) == set()
 

@@ -1,4 +1,4 @@
-"""The curl examples of the README's section on the API, as they stand there."""
+"""The curl examples of the page on the HTTP API, as they stand there."""
 
 import re
 import shlex
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import httpx
 
-_README = Path(__file__).resolve().parents[2] / "README.md"
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "http-api.md"
 _DOCUMENTED_URL = "http://localhost:19000"
 
-_SECTION = _README.read_text().partition("\n## The API\n")[2].partition("\n## ")[0]
+_SECTION = _PAGE.read_text().partition("\n## Examples\n")[2].partition("\n## ")[0]
 EXAMPLES = re.findall(r"^ {4}(curl .+)$", _SECTION, re.MULTILINE)
 DOCUMENT, TREE, STATS, PENDING, ENTITIES, PAGE = EXAMPLES
 
