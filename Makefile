@@ -127,6 +127,8 @@ quality: $(INSTALLED) ## Measure what the sample workers find in the gold corpus
 docs: $(INSTALLED) $(DOCS_INSTALLED) ## Build the documentation into build/site; a broken link is an error
 	@$(BIN)/python docs/generate.py
 	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --clean --strict $(ARGS)
+	@! grep -rlE '<(script|link|img|iframe)[^>]* (src|href)="(https?:)?//' build/site --include='*.html' || { \
+	    echo 'These pages load something from another host.' >&2; exit 1; }
 	@echo 'Open build/site/index.html by: $(BIN)/python -m http.server --directory build/site 8000'
 
 lock: $(INSTALLED) ## Write both requirements.txt anew from pyproject.toml (ARGS="--upgrade" for newer versions)
