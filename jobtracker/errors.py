@@ -5,10 +5,8 @@ from importlib.util import find_spec
 from typing import Self
 
 __all__ = [
-    "ArgumentsGoneError",
-    "BeingMovedError",
+    "ArgumentsUnavailableError",
     "BrokerUnavailableError",
-    "EarlierStoreError",
     "IllegalTransitionError",
     "InvalidJobError",
     "InvalidPayloadError",
@@ -16,15 +14,17 @@ __all__ = [
     "JobTrackerError",
     "MissingExtraError",
     "NotKilledError",
+    "OutdatedSchemaError",
+    "PartialDispatchError",
     "PartitionsError",
-    "PartlySentError",
     "QueueMissingError",
+    "RepartitionInProgressError",
     "ResendingDisabledError",
-    "ResultGoneError",
+    "ResultUnavailableError",
+    "StoreMismatchError",
     "SubJobsError",
     "TrackingDisabledError",
     "TreeNotRecordedError",
-    "UnfitStoreError",
     "UnknownJobTypeError",
 ]
 
@@ -78,11 +78,11 @@ class JobNotFoundError(JobTrackerError):
         self.job_id = job_id
 
 
-class UnfitStoreError(JobTrackerError):
+class StoreMismatchError(JobTrackerError):
     """The store is not as this process takes it to be, so nothing was written or read."""
 
 
-class PartitionsError(UnfitStoreError):
+class PartitionsError(StoreMismatchError):
     """The store has another number of partitions than this process takes it to have."""
 
     def __init__(self, found: int, wanted: int) -> None:
@@ -92,7 +92,7 @@ class PartitionsError(UnfitStoreError):
         )
 
 
-class EarlierStoreError(UnfitStoreError):
+class OutdatedSchemaError(StoreMismatchError):
     """The store's records are those of an earlier release, which this one does not read."""
 
     def __init__(self, namespace: str) -> None:
@@ -103,7 +103,7 @@ class EarlierStoreError(UnfitStoreError):
         )
 
 
-class BeingMovedError(UnfitStoreError):
+class RepartitionInProgressError(StoreMismatchError):
     """The store is on its way to another number of partitions."""
 
     def __init__(self, was: int, wanted: int) -> None:
@@ -222,11 +222,11 @@ class NotKilledError(BrokerUnavailableError):
         )
 
 
-class PartlySentError(BrokerUnavailableError):
+class PartialDispatchError(BrokerUnavailableError):
     """The broker or the result backend stopped answering when part of a tree had been sent."""
 
 
-class ArgumentsGoneError(JobTrackerError):
+class ArgumentsUnavailableError(JobTrackerError):
     """A job can't run again: arguments of it, or of jobs below it that have to run again too, are not stored.
 
     Args:
@@ -247,7 +247,7 @@ class QueueMissingError(JobTrackerError):
         self.queue = queue
 
 
-class ResultGoneError(JobTrackerError):
+class ResultUnavailableError(JobTrackerError):
     """A job's result, which another one needs, is neither stored nor in Celery's result backend any more."""
 
     def __init__(self, job_id: str, reason: str | None = None) -> None:

@@ -21,10 +21,10 @@ PUBLIC = {
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",
     "jobtracker.errors": (
-        "ArgumentsGoneError BeingMovedError BrokerUnavailableError EarlierStoreError IllegalTransitionError "
-        "InvalidJobError InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError "
-        "NotKilledError PartitionsError PartlySentError QueueMissingError ResendingDisabledError "
-        "ResultGoneError SubJobsError TrackingDisabledError TreeNotRecordedError UnfitStoreError UnknownJobTypeError"
+        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidJobError InvalidPayloadError "
+        "JobNotFoundError JobTrackerError MissingExtraError NotKilledError OutdatedSchemaError PartialDispatchError "
+        "PartitionsError QueueMissingError RepartitionInProgressError ResendingDisabledError ResultUnavailableError "
+        "StoreMismatchError SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
     "jobtracker.logging": "ContextFilter json_handler request_id_var",

@@ -10,7 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from jobtracker.connection.write_rejection import refusal_of
+from jobtracker.connection.write_rejection import write_rejection_of
 from jobtracker.errors import BrokerUnavailableError
 
 
@@ -24,8 +24,8 @@ def broker_errors() -> Iterator[None]:
     try:
         yield
     except (OperationalError, RedisConnectionError, RedisTimeoutError, OSError, ResponseError) as error:
-        if refusal := refusal_of(error) or refusal_of(error.__cause__):
-            raise BrokerUnavailableError(f"The broker takes no writes: {refusal}") from error
+        if rejection := write_rejection_of(error) or write_rejection_of(error.__cause__):
+            raise BrokerUnavailableError(f"The broker takes no writes: {rejection}") from error
         if isinstance(error, ResponseError):
             raise
         raise BrokerUnavailableError(f"The broker does not answer: {error}") from error

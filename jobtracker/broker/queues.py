@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from jobtracker.broker.config import is_amqp
 from jobtracker.broker.connection import ask_broker
-from jobtracker.connection.write_rejection import Refusal, find_refusal
+from jobtracker.connection.write_rejection import WriteRejection, find_write_rejection
 from jobtracker.errors import QueueMissingError
 
 
@@ -93,12 +93,17 @@ def unacknowledged(connection: Any) -> int | None:
     return int(channel.client.hlen(channel.unacked_key))
 
 
-def broker_refusal(connection: Any, key: str) -> Refusal | None:
-    """Why the broker rejects messages now; None: it takes them, or does not say. `key` is as for `find_refusal`."""
+def broker_write_rejection(connection: Any, key: str) -> WriteRejection | None:
+    """Why the broker rejects messages now; None: it takes them, or does not say.
+
+    Args:
+        connection: Of kombu.
+        key: As for `find_write_rejection`.
+    """
     if connection.transport.driver_type != "redis":
         return None
     client = connection.default_channel.client
-    return find_refusal(client, key, client.info())
+    return find_write_rejection(client, key, client.info())
 
 
 def queue_of_route(app: Celery, task: str) -> str:

@@ -11,7 +11,7 @@ _PERSISTENCE = "https://redis.io/docs/latest/operate/oss_and_stack/management/pe
 _REPLICATION = "https://redis.io/docs/latest/operate/oss_and_stack/management/replication/"
 
 
-class Refusal(NamedTuple):
+class WriteRejection(NamedTuple):
     """Why a server takes no writes now."""
 
     problem: str
@@ -25,20 +25,22 @@ class Refusal(NamedTuple):
         return f"{self.problem}; {self.change}"
 
 
-_FULL = Refusal("its memory is full", "raise maxmemory", _EVICTION)
-_REPLICA = Refusal("it is a read-only replica", "name the primary in its address (REDIS_URL and so on)", _REPLICATION)
+_FULL = WriteRejection("its memory is full", "raise maxmemory", _EVICTION)
+_REPLICA = WriteRejection(
+    "it is a read-only replica", "name the primary in its address (REDIS_URL and so on)", _REPLICATION
+)
 _BY_CODE = {
-    "MISCONF": Refusal(
+    "MISCONF": WriteRejection(
         "it can't write to its disk", "make room there, its log says what is wrong (stop-writes-on-bgsave-error)",
         _PERSISTENCE,
     ),
-    "NOREPLICAS": Refusal(
+    "NOREPLICAS": WriteRejection(
         "it has too few replicas", "bring them back, or lower min-replicas-to-write", _REPLICATION
     ),
 }  # fmt: skip
 
 
-def refusal_of(error: BaseException | None) -> Refusal | None:
+def write_rejection_of(error: BaseException | None) -> WriteRejection | None:
     """Why a server refused a write, by its error; None where that says something else."""
     if isinstance(error, OutOfMemoryError):
         return _FULL
@@ -50,7 +52,7 @@ def refusal_of(error: BaseException | None) -> Refusal | None:
     return _BY_CODE.get(text.partition(" ")[0])
 
 
-def find_refusal(client: RedisClient, key: str, info: dict[str, Any]) -> Refusal | None:
+def find_write_rejection(client: RedisClient, key: str, info: dict[str, Any]) -> WriteRejection | None:
     """Why a server takes no writes now; None where it does, or does not tell.
 
     It is asked by a write that changes nothing, for what it tells of its memory is not what it goes by.
@@ -66,17 +68,17 @@ def find_refusal(client: RedisClient, key: str, info: dict[str, Any]) -> Refusal
     try:
         client.setrange(key, 0, "")
     except ResponseError as error:
-        refusal = refusal_of(error)  # an ACL may forbid this one write
-        if refusal is _FULL:
+        rejection = write_rejection_of(error)  # an ACL may forbid this one write
+        if rejection is _FULL:
             used, most = (f"{int(info.get(name) or 0) / 2**20:,.1f}" for name in ("used_memory", "maxmemory"))
-            return refusal._replace(problem=f"{refusal.problem}: {used} of {most} MB")
-        return refusal
+            return rejection._replace(problem=f"{rejection.problem}: {used} of {most} MB")
+        return rejection
     return None
 
 
 def in_words(error: Exception) -> str:
     """What a server's error comes to, without a full stop."""
-    if refusal := refusal_of(error):
-        return f"it takes no writes: {refusal}"
+    if rejection := write_rejection_of(error):
+        return f"it takes no writes: {rejection}"
     text = str(error).rstrip(".")
     return f"{type(error).__name__}: {text}" if isinstance(error, RedisError) else text

@@ -6,10 +6,10 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobtracker.broker.connection import connected
-from jobtracker.broker.queues import broker_refusal
-from jobtracker.connection.write_rejection import find_refusal, in_words
+from jobtracker.broker.queues import broker_write_rejection
+from jobtracker.connection.write_rejection import find_write_rejection, in_words
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.errors import BrokerUnavailableError, UnfitStoreError
+from jobtracker.errors import BrokerUnavailableError, StoreMismatchError
 from jobtracker.schemas.health import Component
 from jobtracker.schemas.workers import QueueDepths
 from jobtracker.store.partitions import expect_partitions, servers_of
@@ -37,11 +37,11 @@ class HealthCheck:
             infos = [server.info() for server in servers]
             dropped = self._tracking.queries.dropped()
             asked = zip(servers.items(), infos, strict=True)
-            refusals = [find_refusal(server, key, info) for (server, key), info in asked]
+            rejections = [find_write_rejection(server, key, info) for (server, key), info in asked]
             expect_partitions(self._tracking.client, self._tracking.keys)
-        except (RedisError, UnfitStoreError) as error:
+        except (RedisError, StoreMismatchError) as error:
             return Component(healthy=False, detail=in_words(error))
-        info, refusal = infos[0], next(filter(None, refusals), None)
+        info, rejection = infos[0], next(filter(None, rejections), None)
         facts = {
             "servers": len(servers),
             "version": info.get("valkey_version") or info.get("redis_version"),
@@ -53,8 +53,8 @@ class HealthCheck:
             "dropped_reports": dropped,
         }
         return Component(
-            healthy=refusal is None,
-            detail=str(refusal) if refusal else None,
+            healthy=rejection is None,
+            detail=str(rejection) if rejection else None,
             latency_ms=round(latency_ms, 3),
             facts=facts,
         )
@@ -66,12 +66,12 @@ class HealthCheck:
             with connected(self._tracking.app, timeout_s, read_timeout_s=timeout_s) as connection:
                 transport = connection.transport.driver_type
                 latency_ms = (time.perf_counter() - began) * 1000
-                refusal = broker_refusal(connection, self._tracking.keys.parts[0]("probe"))
+                rejection = broker_write_rejection(connection, self._tracking.keys.parts[0]("probe"))
         except BrokerUnavailableError as error:
             return Component(healthy=False, detail=str(error))
         return Component(
-            healthy=refusal is None,
-            detail=str(refusal) if refusal else None,
+            healthy=rejection is None,
+            detail=str(rejection) if rejection else None,
             latency_ms=round(latency_ms, 3),
             facts={"transport": transport},
         )

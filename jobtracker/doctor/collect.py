@@ -15,7 +15,7 @@ from jobtracker.broker.config import is_amqp
 from jobtracker.broker.message_search import UnackedMessage
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.connection.urls import AMQP_SCHEMES, is_sentinel, scheme_of
-from jobtracker.connection.write_rejection import Refusal, find_refusal, in_words
+from jobtracker.connection.write_rejection import WriteRejection, find_write_rejection, in_words
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Status
@@ -54,13 +54,13 @@ class Server:
         roles: What is kept there: "the tracking Redis", "the broker", "the result backend".
         info: Its INFO.
         save: When it writes snapshots; None where it does not tell.
-        refusal: Why it takes no writes; None where it does.
+        rejection: Why it takes no writes; None where it does.
     """
 
     roles: tuple[str, ...]
     info: Mapping[str, Any]
     save: str | None
-    refusal: Refusal | None = None
+    rejection: WriteRejection | None = None
 
     @property
     def name(self) -> str:
@@ -246,4 +246,4 @@ def _ask_server(found: Evidence, role: str, client: RedisClient, key: str) -> Se
         save = None
         if not info.get("aof_enabled"):
             found.unchecked.append(f"whether {role} writes snapshots: it does not tell its configuration ({error})")
-    return Server((role,), info, save, find_refusal(client, key, info))
+    return Server((role,), info, save, find_write_rejection(client, key, info))

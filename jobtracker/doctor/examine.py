@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from jobtracker.broker.config import configure
 from jobtracker.connection.client import is_unreachable
-from jobtracker.connection.write_rejection import find_refusal, in_words
+from jobtracker.connection.write_rejection import find_write_rejection, in_words
 from jobtracker.core.clock import from_ms
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.collect import gather
@@ -53,14 +53,14 @@ def examine(tracking: Tracking, inspector: Inspector, *, repair: bool = False) -
     expect_partitions(tracking.client, tracking.keys)  # of others nothing would be right, or could be mended
     recount = Recount(tracking, repair=repair)
     servers = servers_of(tracking.client, tracking.keys)
-    refusals = (find_refusal(server, key, server.info()) for server, key in servers.items())
-    refusal = next(filter(None, refusals), None)
-    if refusal is None:
+    rejections = (find_write_rejection(server, key, server.info()) for server, key in servers.items())
+    rejection = next(filter(None, rejections), None)
+    if rejection is None:
         recount.run()
     else:
         recount.unchecked.append(
             f"indexes: what looks at them is there to mend them, and the tracking Redis takes no writes "
-            f"({refusal.problem})"
+            f"({rejection.problem})"
         )
     found = gather(tracking, inspector)
     traps = [trap for look in (*TRAPS, *SERVER_TRAPS) for trap in look(found)]
@@ -68,7 +68,7 @@ def examine(tracking: Tracking, inspector: Inspector, *, repair: bool = False) -
     return Examination(
         at=from_ms(found.now_ms),
         healthy=not traps and all(group.repaired == group.count for group in differences),
-        jobs=recount.jobs if refusal is None else None,
+        jobs=recount.jobs if rejection is None else None,
         repair=repair,
         differences=differences,
         traps=traps,

@@ -14,14 +14,14 @@ _MOST_SKEW_MS = 2000
 def writes_refused(found: Evidence) -> Iterator[Trap]:
     """A server answers, and takes no writes."""
     for server in found.servers:
-        if server.refusal:
+        if server.rejection:
             yield Trap(
                 name="writes_refused",
                 where=server.name,
-                problem=f"It takes no writes: {server.refusal.problem}.",
+                problem=f"It takes no writes: {server.rejection.problem}.",
                 consequence="Nothing new gets there: " + _refused_by(server),
-                change=server.refusal.change,
-                source=server.refusal.source,
+                change=server.rejection.change,
+                source=server.rejection.source,
             )
 
 

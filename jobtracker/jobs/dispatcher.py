@@ -13,7 +13,7 @@ from jobtracker.broker.connection import sent_together
 from jobtracker.broker.errors import broker_errors
 from jobtracker.broker.queues import expect_queues
 from jobtracker.connection.client import is_away
-from jobtracker.errors import BrokerUnavailableError, JobNotFoundError, PartlySentError
+from jobtracker.errors import BrokerUnavailableError, JobNotFoundError, PartialDispatchError
 from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.store.reader import JobQueries, Loaded
 from jobtracker.store.schema import JobRecord
@@ -63,7 +63,7 @@ class Dispatcher:
 
         Raises:
             BrokerUnavailableError: The broker or the result backend does not answer; nothing was sent.
-            PartlySentError: It stopped answering when part of the tree had been sent.
+            PartialDispatchError: It stopped answering when part of the tree had been sent.
             QueueMissingError: It has no queue for one of them; nothing was sent.
         """
         root = next(iter(trees))
@@ -82,8 +82,8 @@ class Dispatcher:
         Raises:
             BrokerUnavailableError: The broker does not answer.
             QueueMissingError: It has no queue for it.
-            ResultGoneError: A completed sub-job's result is neither stored nor in Celery's result backend any more.
-            ArgumentsGoneError: Its arguments are not stored.
+            ResultUnavailableError: A completed sub-job's result is neither stored nor in the result backend any more.
+            ArgumentsUnavailableError: Its arguments are not stored.
         """
         for error in self.publish_all({job_id: run}).values():
             raise error
@@ -171,7 +171,7 @@ class Dispatcher:
                 signature.apply_async(producer=producer, retry_policy=_RETRY_POLICY)
         except BrokerUnavailableError as error:
             if sent:
-                raise PartlySentError(str(error)) from error
+                raise PartialDispatchError(str(error)) from error
             raise
         finally:
             being_sent.reset(token)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from jobtracker.core.job import as_reason, task_id_of
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.errors import ArgumentsGoneError, BrokerUnavailableError, ResultGoneError
+from jobtracker.errors import ArgumentsUnavailableError, BrokerUnavailableError, ResultUnavailableError
 from jobtracker.jobs import chains
 from jobtracker.jobs.cancel import Cancellation
 from jobtracker.jobs.dispatcher import Dispatcher
@@ -193,7 +193,7 @@ class Propagation:
     def _fail_unsent(self, job_id: str, run: int, error: Exception) -> None:
         logger.error("The task of job %s could not be sent", job_id, exc_info=error)
         fields: dict[str, str | int] = {"reason": as_reason(str(error))}
-        if isinstance(error, ArgumentsGoneError | ResultGoneError):
+        if isinstance(error, ArgumentsUnavailableError | ResultUnavailableError):
             fields["presumed"] = Event.LOSE  # Celery may have them, and run it after all: its chord calls a body late
         data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}
         self.propagate(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))

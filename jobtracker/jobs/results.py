@@ -8,7 +8,7 @@ from kombu.utils.json import JSONEncoder, loads
 
 from jobtracker.core.declarations import DEFAULT, declaration_of
 from jobtracker.core.lifecycle import Status
-from jobtracker.errors import BrokerUnavailableError, ResultGoneError
+from jobtracker.errors import BrokerUnavailableError, ResultUnavailableError
 from jobtracker.jobs.result_backend import ResultBackend, Silence, is_of_run_before
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
@@ -30,7 +30,7 @@ class JobResults:
         """The results of jobs, in order; None for a job that did not complete.
 
         Raises:
-            ResultGoneError: One completed, and its result is neither stored nor in Celery's result backend.
+            ResultUnavailableError: One completed, and its result is neither stored nor in Celery's result backend.
             BrokerUnavailableError: Only Celery's result backend has it, and does not answer.
         """
         return [self._of(record, data) for record, data in self.queries.load(job_ids)]
@@ -39,12 +39,12 @@ class JobResults:
         """The result of the job before one in its chain.
 
         Raises:
-            ResultGoneError: That job is gone, or its result is.
+            ResultUnavailableError: That job is gone, or its result is.
             BrokerUnavailableError: Only Celery's result backend has it, and does not answer.
         """
         [(before, data)] = self.queries.load([record.sent_by or ""], missing_ok=True)
         if before.status != Status.COMPLETED:
-            raise ResultGoneError(before.id)
+            raise ResultUnavailableError(before.id)
         return self._of(before, data)
 
     def _of(self, record: JobRecord, data: dict[str, str]) -> Any:
@@ -58,7 +58,7 @@ class JobResults:
                 f"Celery's result backend does not answer, and the result of job {record.id} is only there."
             )
         if isinstance(kept, Silence) or kept["status"] != states.SUCCESS or is_of_run_before(record, kept):
-            raise ResultGoneError(record.id, record.reason)
+            raise ResultUnavailableError(record.id, record.reason)
         return kept["result"]
 
 

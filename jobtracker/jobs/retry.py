@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from jobtracker.core.lifecycle import SETTLED, Event, Status
-from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError
+from jobtracker.errors import ArgumentsUnavailableError, IllegalTransitionError
 from jobtracker.jobs import chains
 from jobtracker.jobs.guards import not_allowed, parent_of
 from jobtracker.jobs.results import JobResults
@@ -47,8 +47,8 @@ class Retrying:
             JobNotFoundError: There is none with that id.
             IllegalTransitionError: It is not failed or cancelled, part of it still runs, its parent has ended too, or
                 a job before it in its chain did not complete.
-            ArgumentsGoneError: Its arguments are not stored, or those of another job that has to run again.
-            ResultGoneError: The result of a completed job, which it or its parent needs, is gone.
+            ArgumentsUnavailableError: Its arguments are not stored, or those of another job that has to run again.
+            ResultUnavailableError: The result of a completed job, which it or its parent needs, is gone.
             BrokerUnavailableError: The broker does not answer; the job is failed as before.
             QueueMissingError: It has no queue for it; the job is failed as before.
         """
@@ -131,8 +131,8 @@ class RetryPlanner:
 
         Raises:
             IllegalTransitionError: Part of it has not ended, or has gone on all the same.
-            ArgumentsGoneError: The arguments of some of them are not stored, or what else it takes.
-            ResultGoneError: A result that one of them needs is gone.
+            ArgumentsUnavailableError: The arguments of some of them are not stored, or what else it takes.
+            ResultUnavailableError: A result that one of them needs is gone.
         """
         trees: dict[str, list[str]] = {}
         jobs: dict[str, Loaded] = {}
@@ -162,7 +162,7 @@ class RetryPlanner:
                 below += subs
             level = below
         if gone:
-            raise ArgumentsGoneError(gone)
+            raise ArgumentsUnavailableError(gone)
         self._check_results(plan, jobs)
         return plan
 

@@ -11,7 +11,7 @@ from jobtracker.broker.config import broker_priorities
 from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
 from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import Priority
-from jobtracker.errors import ArgumentsGoneError
+from jobtracker.errors import ArgumentsUnavailableError
 from jobtracker.jobs import chains
 from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.stored_calls import why_not_sendable
@@ -52,7 +52,7 @@ class SignatureBuilder:
             runs: The run of each.
 
         Raises:
-            ArgumentsGoneError: The arguments of one are not stored.
+            ArgumentsUnavailableError: The arguments of one are not stored.
         """
         signature = self._signature(*jobs[job_id], runs.get(job_id, 1))
         if not trees[job_id]:
@@ -64,9 +64,9 @@ class SignatureBuilder:
         """A job's own task, with the results that it takes and with what follows it in its chain.
 
         Raises:
-            ResultGoneError: A result that it takes is neither stored nor in Celery's result backend.
+            ResultUnavailableError: A result that it takes is neither stored nor in Celery's result backend.
             BrokerUnavailableError: Only Celery's result backend has one, and does not answer.
-            ArgumentsGoneError: Its arguments are not stored.
+            ArgumentsUnavailableError: Its arguments are not stored.
         """
         signature = self._signature(record, data, run, self._results_for(record))
         if rest := self._rest(record, data):
@@ -90,7 +90,7 @@ class SignatureBuilder:
 
     def _signature(self, record: JobRecord, data: dict[str, str], run: int, ahead: Sequence[Any] = ()) -> Signature:
         if why := why_not_sendable(record, data):
-            raise ArgumentsGoneError({record.id: why})
+            raise ArgumentsUnavailableError({record.id: why})
         args = loads(data.get("args") or "[]")
         kwargs = loads(data.get("payload") or "{}")
         rule = self.queries.registry.rule_of(record)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jobtracker.core.job import as_reason, task_id_of
 from jobtracker.core.lifecycle import Event, Status
-from jobtracker.errors import PartlySentError
+from jobtracker.errors import PartialDispatchError
 from jobtracker.jobs.dispatcher import Dispatcher, is_large
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.schemas.jobs import custom_payload
@@ -46,7 +46,7 @@ class TreeSender:
                 self._hand_over(leaves, runs)
             else:
                 self.dispatcher.publish(trees, runs, loaded)
-        except PartlySentError as error:
+        except PartialDispatchError as error:
             self._cancel_unsent(root, error)
             raise
         except Exception as error:
@@ -64,7 +64,7 @@ class TreeSender:
         Raises:
             BrokerUnavailableError: The broker does not answer; the runs have failed.
             QueueMissingError: It has no queue for one of them; the runs have failed.
-            ResultGoneError: A result that one of them takes is gone; the runs have failed.
+            ResultUnavailableError: A result that one of them takes is gone; the runs have failed.
         """
         try:
             if is_large(ready):

@@ -16,7 +16,7 @@ from collections.abc import Collection, Sequence
 from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.core.job import as_reason, job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Event, Status
-from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultGoneError
+from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultUnavailableError
 from jobtracker.jobs.dispatcher import HANDED_OVER
 from jobtracker.jobs.tree_sender import changed_places
 from jobtracker.maintenance.pacing import pause_after
@@ -133,7 +133,7 @@ class OutboxRelay:
         except BrokerUnavailableError as error:
             logger.debug("A parent's task is called later: %s", error)
             return False
-        except ResultGoneError:
+        except ResultUnavailableError:
             pass  # its parent has to fail, and says so
         return True
 

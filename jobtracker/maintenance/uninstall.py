@@ -53,7 +53,7 @@ class Uninstall:
         lost_s: How long a lease lasts, in seconds.
 
     Raises:
-        BeingMovedError: The store is being moved to another number of partitions.
+        RepartitionInProgressError: The store is being moved to another number of partitions.
     """
 
     def __init__(self, client: RedisClient, namespace: str, lost_s: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from celery.exceptions import SoftTimeLimitExceeded
 
 from jobtracker.connection.client import connect_anew, is_away, is_unreachable
-from jobtracker.errors import JobTrackerError, UnfitStoreError
+from jobtracker.errors import JobTrackerError, StoreMismatchError
 from jobtracker.reporting.outage_buffer import OutageBuffer, Waiting
 from jobtracker.reporting.redis_probe import RedisProbe, answers_within
 from jobtracker.reporting.report import Report
@@ -274,4 +274,4 @@ class Outage:
 
 def _was_written(error: BaseException) -> bool:
     """Whether a report that failed in the end is in the store: what follows from it is about Celery's broker."""
-    return isinstance(error, JobTrackerError) and not isinstance(error, UnfitStoreError)
+    return isinstance(error, JobTrackerError) and not isinstance(error, StoreMismatchError)

@@ -39,13 +39,13 @@ JOB_NOT_FOUND = "urn:jobtracker:problem:job-not-found"
 ILLEGAL_TRANSITION = "urn:jobtracker:problem:illegal-transition"
 
 
-ARGUMENTS_GONE = "urn:jobtracker:problem:arguments-gone"
+ARGUMENTS_UNAVAILABLE = "urn:jobtracker:problem:arguments-unavailable"
 
 
 QUEUE_MISSING = "urn:jobtracker:problem:queue-missing"
 
 
-RESULT_GONE = "urn:jobtracker:problem:result-gone"
+RESULT_UNAVAILABLE = "urn:jobtracker:problem:result-unavailable"
 
 
 UNKNOWN_JOB_TYPE = "urn:jobtracker:problem:unknown-job-type"

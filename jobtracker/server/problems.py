@@ -11,20 +11,20 @@ from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from jobtracker.connection.write_rejection import refusal_of
+from jobtracker.connection.write_rejection import write_rejection_of
 from jobtracker.errors import (
-    ArgumentsGoneError,
-    BeingMovedError,
+    ArgumentsUnavailableError,
     BrokerUnavailableError,
-    EarlierStoreError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidPayloadError,
     JobNotFoundError,
     JobTrackerError,
+    OutdatedSchemaError,
     PartitionsError,
     QueueMissingError,
-    ResultGoneError,
+    RepartitionInProgressError,
+    ResultUnavailableError,
     TreeNotRecordedError,
     UnknownJobTypeError,
     without_prefix,
@@ -44,17 +44,17 @@ _MOST_FIELDS = 50
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     JobNotFoundError: (404, problems.JOB_NOT_FOUND, "No such job"),
     IllegalTransitionError: (409, problems.ILLEGAL_TRANSITION, "Not in this status"),
-    ArgumentsGoneError: (409, problems.ARGUMENTS_GONE, "Its arguments are gone"),
+    ArgumentsUnavailableError: (409, problems.ARGUMENTS_UNAVAILABLE, "Its arguments are unavailable"),
     QueueMissingError: (409, problems.QUEUE_MISSING, "No such queue"),
-    ResultGoneError: (409, problems.RESULT_GONE, "A result is gone"),
+    ResultUnavailableError: (409, problems.RESULT_UNAVAILABLE, "A result is unavailable"),
     UnknownJobTypeError: (422, problems.UNKNOWN_JOB_TYPE, "Unknown job type"),
     InvalidPayloadError: (422, problems.INVALID_PAYLOAD, "The payload does not fit"),
     InvalidJobError: (422, problems.INVALID_JOB, "The job can't be"),
     BrokerUnavailableError: (503, problems.BROKER_AWAY, "The broker is away"),
     TreeNotRecordedError: (503, "about:blank", "The tree was not recorded"),
     PartitionsError: (503, "about:blank", "The store has other partitions"),
-    BeingMovedError: (503, "about:blank", "The store is being moved"),
-    EarlierStoreError: (503, "about:blank", "The store is of an earlier release"),
+    RepartitionInProgressError: (503, "about:blank", "The store is being moved"),
+    OutdatedSchemaError: (503, "about:blank", "The store is of an earlier release"),
     JobTrackerError: (422, "about:blank", "The request can't be answered"),
 }
 
@@ -150,7 +150,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RedisError)
     async def redis_error(request: Request, error: RedisError) -> JSONResponse:
         logger.warning("redis_unavailable", extra={"error": str(error)})
-        if refusal := refusal_of(error):
+        if refusal := write_rejection_of(error):
             return problem(request, 503, "Redis takes no writes", f"Redis takes no writes: {refusal}.")
         detail = f"Redis does not answer as it should ({type(error).__name__}). Try again shortly."
         return problem(request, 503, "Redis is away", detail)

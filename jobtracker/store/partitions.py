@@ -1,7 +1,7 @@
 """Whether a store is as a process takes it to be: with another number of partitions it would not find its jobs."""
 
 from jobtracker.connection.client import RedisClient, server_of
-from jobtracker.errors import BeingMovedError, EarlierStoreError, PartitionsError
+from jobtracker.errors import OutdatedSchemaError, PartitionsError, RepartitionInProgressError
 from jobtracker.store.keys import Keys
 
 
@@ -10,8 +10,8 @@ def expect_partitions(client: RedisClient, keys: Keys) -> None:
 
     Raises:
         PartitionsError: It has another number.
-        BeingMovedError: It is on its way to another one.
-        EarlierStoreError: Its records are those of an earlier release.
+        RepartitionInProgressError: It is on its way to another one.
+        OutdatedSchemaError: Its records are those of an earlier release.
     """
     wanted, key = len(keys.parts), keys("partitions")
     found = partitions_of(client, keys)
@@ -21,7 +21,7 @@ def expect_partitions(client: RedisClient, keys: Keys) -> None:
     if found is not None and found != wanted:
         raise PartitionsError(found, wanted)
     if found is not None and _is_of_earlier_release(client, keys):
-        raise EarlierStoreError(keys.namespace)
+        raise OutdatedSchemaError(keys.namespace)
 
 
 def _is_of_earlier_release(client: RedisClient, keys: Keys) -> bool:
@@ -46,12 +46,12 @@ def partitions_of(client: RedisClient, keys: Keys) -> int | None:
     """How many partitions a store has; None where nothing says so, for there is no job in it.
 
     Raises:
-        BeingMovedError: It is on its way from one number to another.
+        RepartitionInProgressError: It is on its way from one number to another.
     """
     noted = client.get(keys("partitions"))
     if noted is not None:
         was, is_moving, wanted = noted.partition(">")
         if is_moving:
-            raise BeingMovedError(int(was), int(wanted))
+            raise RepartitionInProgressError(int(was), int(wanted))
         return int(was)
     return 1 if client.exists(keys.parts[0]("kinds")) else None

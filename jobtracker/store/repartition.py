@@ -15,7 +15,7 @@ from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient, server_of
 from jobtracker.core.job import job_and_run_of
-from jobtracker.errors import BeingMovedError, JobTrackerError
+from jobtracker.errors import JobTrackerError, RepartitionInProgressError
 from jobtracker.store.functions import CHECKED_EVERY_S, batched
 from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
@@ -73,7 +73,7 @@ class Repartition:
     def _find_out(self) -> int:
         try:
             return partitions_of(self.source, self.to) or 1
-        except BeingMovedError as error:
+        except RepartitionInProgressError as error:
             if error.wanted != len(self.to.parts):
                 raise
             return error.was

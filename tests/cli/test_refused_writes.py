@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from support.commands import run
 from support.serving import Api, Json, eventually, job, problem_of, running_api
 
-from jobtracker.connection.write_rejection import find_refusal, refusal_of
+from jobtracker.connection.write_rejection import find_write_rejection, write_rejection_of
 from jobtracker.local.embedded_redis import EmbeddedRedis
 
 pytestmark = pytest.mark.thorough
@@ -116,9 +116,9 @@ def test_a_server_that_lacks_replicas_says_so(servers, is_of_pipeline):
                 pipe.sadd("key", 1)
                 with pytest.raises(ResponseError) as caught:
                     _ = pipe.execute() if is_of_pipeline else client.sadd("key", 1)
-            assert "too few replicas; bring them back" in str(refusal_of(caught.value))
-            assert "too few replicas" in str(find_refusal(client, "probe", {}))
+            assert "too few replicas; bring them back" in str(write_rejection_of(caught.value))
+            assert "too few replicas" in str(find_write_rejection(client, "probe", {}))
         finally:
             client.config_set("min-replicas-to-write", 0)
-        assert find_refusal(client, "probe", {}) is None
+        assert find_write_rejection(client, "probe", {}) is None
         assert not client.exists("probe")

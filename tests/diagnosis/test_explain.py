@@ -21,7 +21,7 @@ from jobtracker.core.job import REASON_CHARS
 from jobtracker.core.lifecycle import Event
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.errors import ArgumentsGoneError, JobNotFoundError
+from jobtracker.errors import ArgumentsUnavailableError, JobNotFoundError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.explanation import Code, Explanation, Location
@@ -551,7 +551,7 @@ def test_what_helps_a_job_without_a_message_is_what_a_retry_would_do(own_project
     own_project.jobs.retry(of_chord)
     assert {own_project.job(each).run for each in (stored, tree, sub, of_chord)} == {2}
     own_project.jobs.cancel(plain)
-    with pytest.raises(ArgumentsGoneError):
+    with pytest.raises(ArgumentsUnavailableError):
         own_project.jobs.retry(plain)
 
 

@@ -8,7 +8,7 @@ from celery import chain, chord, group
 from support.workers_under_test import eventually
 
 from jobtracker import Status
-from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
+from jobtracker.errors import ArgumentsUnavailableError, IllegalTransitionError, ResultUnavailableError
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.store.schema import JobRecord
 
@@ -302,7 +302,7 @@ def test_what_a_job_calls_at_its_end_is_called_after_a_retry_too(project, sig, g
 def test_a_job_whose_links_are_not_stored_is_not_retried_without_them(project, sig, gate):
     job_id = sig("mended_and_kept", gate).set(link=sig("add", 1)).apply_async().id
     stopped(project, job_id)
-    with pytest.raises(ArgumentsGoneError, match="link_error"):
+    with pytest.raises(ArgumentsUnavailableError, match="link_error"):
         project.jobs.retry(job_id)
     assert project.job(job_id).run == 1
 
@@ -311,12 +311,12 @@ def test_what_follows_is_named_where_it_is_not_stored(project, sig, gate):
     result = chain(sig("mended_and_kept", gate, 1), sig("add", 1), sig("collect", "end")).apply_async()
     first, second, last = ids_of(result)
     stopped(project, first, second, last)
-    with pytest.raises(ArgumentsGoneError, match=f"{second} .declare its task add "):
+    with pytest.raises(ArgumentsUnavailableError, match=f"{second} .declare its task add "):
         project.jobs.retry(last, from_failed=True)
     untracked_end = chain(sig("mended_and_kept", gate, 1), group([sig("add", 1), sig("add", 2)], app=project.app))
     alone = untracked_end.apply_async().parent.id
     stopped(project, alone)
-    with pytest.raises(ArgumentsGoneError, match="what follows it in its chain is not stored"):
+    with pytest.raises(ArgumentsUnavailableError, match="what follows it in its chain is not stored"):
         project.jobs.retry(alone)
     assert [project.job(each).run for each in (first, second, last, alone)] == [1, 1, 1, 1]
 
@@ -338,6 +338,6 @@ def test_the_result_of_the_job_before_may_come_from_celerys_backend(project, sig
             assert project.app.AsyncResult(f"{last}~2").result == f"thumbs:{large}@50"
             continue
         project.app.AsyncResult(first).forget()
-        with pytest.raises(ResultGoneError, match=first):
+        with pytest.raises(ResultUnavailableError, match=first):
             project.jobs.retry(second)
         assert project.job(second).run == 1

@@ -9,7 +9,7 @@ from support.workers_under_test import every_broker, job
 
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
-from jobtracker.errors import ArgumentsGoneError, IllegalTransitionError, ResultGoneError
+from jobtracker.errors import ArgumentsUnavailableError, IllegalTransitionError, ResultUnavailableError
 from jobtracker.schemas.job_types import JobType
 
 RAN = ["began", "returned"]
@@ -240,12 +240,12 @@ def test_a_plain_celery_job_is_retried_where_its_arguments_are_stored(project, g
 def test_a_job_whose_arguments_are_not_stored_can_not_be_retried(project):
     job_id = project.send("fail", "secret")
     project.expect(job_id, Status.FAILED, "FAILURE", ["began"])
-    with pytest.raises(ArgumentsGoneError, match="store_arguments"):
+    with pytest.raises(ArgumentsUnavailableError, match="store_arguments"):
         project.jobs.retry(job_id)
     header = [project.signature("fail", "secret") for _ in range(2)]
     parent = project.chord(header, project.signature("collect"))
     failed(project, parent)
-    with pytest.raises(ArgumentsGoneError) as refused:
+    with pytest.raises(ArgumentsUnavailableError) as refused:
         project.jobs.retry(parent)
     assert all(sub in str(refused.value) for sub in project.subs(parent))
 
@@ -265,7 +265,7 @@ def test_a_retry_whose_large_result_is_gone_changes_nothing(project, gate):
     sub = project.subs(root)[0]
     assert project.job(sub).result_omitted_bytes > 70_000
     project.app.AsyncResult(sub).forget()
-    with pytest.raises(ResultGoneError):
+    with pytest.raises(ResultUnavailableError):
         project.jobs.retry(root)
     assert project.job(root).run == 1
     project.verdicts.pop(sub, None)
@@ -292,7 +292,7 @@ def test_a_job_whose_task_was_replaced_runs_anew_as_what_it_was(project):
 def test_a_job_whose_task_was_replaced_by_a_group_can_not_run_anew(project):
     job_id = project.send("replaced", "failing group")
     failed(project, job_id)
-    with pytest.raises(ArgumentsGoneError, match="put a group or chord into its place"):
+    with pytest.raises(ArgumentsUnavailableError, match="put a group or chord into its place"):
         project.jobs.retry(job_id)
 
 
@@ -336,5 +336,5 @@ def test_a_message_that_does_not_show_its_arguments_has_some_all_the_same(projec
     with project.app.producer_pool.acquire() as producer:
         project.app.amqp.send_task_message(producer, "fail", message, queue=project.queue)
     assert project.expect(job_id, Status.FAILED, "FAILURE", ["began"]).arguments_repr == "('no ink',) {}"
-    with pytest.raises(ArgumentsGoneError):
+    with pytest.raises(ArgumentsUnavailableError):
         project.jobs.retry(job_id)

@@ -10,7 +10,7 @@ from support.workers_under_test import eventually, job, new_project
 from jobtracker import Status
 from jobtracker.core.job import new_execution
 from jobtracker.core.lifecycle import Event
-from jobtracker.errors import BrokerUnavailableError, PartlySentError
+from jobtracker.errors import BrokerUnavailableError, PartialDispatchError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.schemas.requests import SubJobCreate
@@ -231,7 +231,7 @@ def test_of_a_tree_that_was_sent_in_part_nothing_runs_until_it_is_retried(unsure
     project, relay = unsure
     root = project.create("collect", sub_jobs=[job("ok", {"value": n}) for n in range(3)])
     relay.loses = project.subs(root)[1].encode()
-    with pytest.raises(PartlySentError):
+    with pytest.raises(PartialDispatchError):
         project.jobs.start(root)
     relay.loses = None
     assert {project.job(each).status for each in project.queries.families(root)} == {Status.CANCELLED}

@@ -16,7 +16,7 @@ from jobtracker import Status
 from jobtracker.core.lifecycle import Event, OnLost
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.errors import ResultGoneError
+from jobtracker.errors import ResultUnavailableError
 from jobtracker.jobs import result_backend as asking
 from jobtracker.jobs.lost_executions import UNANSWERED
 from jobtracker.jobs.result_backend import AskingThread, ResultBackend, Silence, Turns
@@ -206,7 +206,7 @@ def test_a_parent_whose_value_is_nowhere_says_which(own_project):
     own_project.tracking.propagation.propagate(sub, change)
     found = own_project.job(root)
     assert found.reason == f"The result of job {sub} is gone: {reason}. Create the job anew."
-    with pytest.raises(ResultGoneError, match=sub):
+    with pytest.raises(ResultUnavailableError, match=sub):
         own_project.jobs.retry(root)
 
 

@@ -13,7 +13,7 @@ from support.sample_jobs import START_MS, a_worker, create_in, new_job
 import jobtracker
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
-from jobtracker.errors import EarlierStoreError, PartitionsError
+from jobtracker.errors import OutdatedSchemaError, PartitionsError
 from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.store import merge as paging
 from jobtracker.store.changes import SettledIndex
@@ -269,14 +269,16 @@ def test_a_store_whose_records_this_release_does_not_read_is_refused(client, key
     expect_partitions(client, keys)
     client.delete(keys("job", job))
     client.hset(keys("job", job), mapping={"type": "custom", "status": "pending"})
-    with pytest.raises(EarlierStoreError, match=f"namespace '{keys.namespace}' .*TRACKING_NAMESPACE to another name"):
+    with pytest.raises(
+        OutdatedSchemaError, match=f"namespace '{keys.namespace}' .*TRACKING_NAMESPACE to another name"
+    ):
         expect_partitions(client, keys)
 
 
 def test_a_store_whose_partitions_this_release_names_otherwise_is_refused(client, keys):
     expect_partitions(client, keys)
     client.sadd(f"{keys.namespace}:{{1}}:kinds", "normal:custom")
-    with pytest.raises(EarlierStoreError):
+    with pytest.raises(OutdatedSchemaError):
         expect_partitions(client, keys)
 
 

@@ -9,7 +9,7 @@ from support.sample_jobs import START_MS, a_worker, move, new_job
 
 from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Event
-from jobtracker.errors import BeingMovedError, PartitionsError
+from jobtracker.errors import PartitionsError, RepartitionInProgressError
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.job_types import Registry
@@ -143,9 +143,9 @@ def test_broken_off_anywhere_it_goes_on_and_loses_nothing(client, keys):
                 broken += 1
                 calls += 7 + broken
                 if ">" in (client.get(keys("partitions")) or ""):
-                    with pytest.raises(BeingMovedError, match=f"repartition --to {to}"):
+                    with pytest.raises(RepartitionInProgressError, match=f"repartition --to {to}"):
                         expect_partitions(client, Keys(keys.namespace, to))
-                    with pytest.raises(BeingMovedError):
+                    with pytest.raises(RepartitionInProgressError):
                         Repartition(client, client, keys.namespace, 9, is_elsewhere=False)
                 continue
             break
