@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from functools import cache, lru_cache
-from itertools import accumulate
+from itertools import accumulate, permutations, product
 from pathlib import Path
 from typing import Any, NoReturn
 
 from workers import drug_brands
-from workers.drug_names import EVERYDAY_WORDS, NAME_ENDINGS, NO_NAMES, SPOKEN_OF_OUTSIDE_MEDICINE
+from workers.drug_names import COMBINED, EVERYDAY_WORDS, NAME_ENDINGS, NO_NAMES, SPOKEN_OF_OUTSIDE_MEDICINE
 from workers.drug_spelling import LEAST_LETTERS, Spelling
 from workers.extras import MissingExtraError
 from workers.spans import in_small_letters
@@ -136,7 +136,8 @@ class Words:
 class DrugDictionary:
     """Finds the names of drugs in a text; names are compared by their words, whatever their case."""
 
-    def __init__(self, drugs_by_name: Mapping[str, Drug]) -> None:
+    def __init__(self, drugs_by_name: Mapping[str, Drug], combined: Iterable[Sequence[str]] = ()) -> None:
+        """Know drugs by their names, and of some further names that one product combines what they name."""
         self._drugs = {_key(name): drug for name, drug in drugs_by_name.items()}
         self._beginnings = {key[: space.start()] for key in self._drugs for space in _SPACE.finditer(key)}
         self._unlisted = lru_cache(maxsize=4096)(self._guess)
@@ -148,6 +149,11 @@ class DrugDictionary:
             }
         )
 
+        self._pairs = {frozenset(pair) for drug in self._drugs.values() for pair in permutations(drug.ingredients, 2)}
+        for names in combined:
+            parts = [part for name in names if (drug := self.get(name)) for part in drug.ingredients]
+            self._pairs.update(frozenset(pair) for pair in permutations(parts, 2))
+
     def __len__(self) -> int:
         """How many names it knows."""
         return len(self._drugs)
@@ -155,6 +161,10 @@ class DrugDictionary:
     def get(self, name: str) -> Drug | None:
         """What the name stands for; None if it is not in the dictionary."""
         return self._drugs.get(_key(name))
+
+    def combines(self, first: Drug, second: Drug) -> bool:
+        """Whether there is a product that has the ingredients of both."""
+        return all(frozenset(pair) in self._pairs for pair in product(first.ingredients, second.ingredients))
 
     def find(self, text: str | Words, start: int = 0, end: int | None = None) -> Iterator[NamedDrug]:
         """Yield the names in text[start:end] from left to right, the longest at each place, without overlaps."""
@@ -209,7 +219,11 @@ def drug_dictionary() -> DrugDictionary:
     if spec is None or spec.origin is None:
         raise MissingExtraError("medication_extraction", "drug-named-entity-recognition")
     data = read_dictionary_file(Path(spec.origin).with_name("drug_ner_dictionary.pkl.bz2"))
-    return DrugDictionary(_drugs_by_name(data["drug_variant_to_canonical"], data["drug_canonical_to_data"]))
+    names, canonical = data["drug_variant_to_canonical"], data["drug_canonical_to_data"]
+    combined = [
+        _SEVERAL_DRUGS.split(name) for name in (*canonical, *COMBINED.split(",")) if _SEVERAL_DRUGS.search(name)
+    ]
+    return DrugDictionary(_drugs_by_name(names, canonical), combined)
 
 
 def read_dictionary_file(path: Path, sha256: str = DICTIONARY_SHA256) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from workers.clinical.doses import Dose
 from workers.clinical.frequencies import Frequency
 from workers.clinical.prescription import Direction, Quantity, find_directions
 from workers.clinical.statements import Statement
-from workers.drug_dictionary import Drug, Match, NamedDrug
+from workers.drug_dictionary import Drug, Match, NamedDrug, drug_dictionary
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,8 @@ class Mention:
 
 
 _COMBINES: Final = re.compile(r"\s?/\s?|\+|[-\u2010\u2011]")
+_STRENGTHS: Final = re.compile(r"\s?\d{1,4}(?:\.\d{1,3})?(?:\s?m(?:c?g|icrograms))?\s?/\s?\d")
+"""The strengths of two ingredients after their names: "100/6"."""
 _COMBINES_WITH_STRENGTH: Final = re.compile(rf"{_COMBINES.pattern}|\s\+\s|\s(?:and|with)\s")
 _STARTS_SOMETHING: Final = re.compile(
     r"[,;:()]|\b(?:and|or|with|plus|then|to|from|by|on|given|start(?:ed)?|commenced?|add(?:ed)?|continue[sd]?|needed)\b",
@@ -73,8 +75,8 @@ def find_mentions(
 def _combined(text: str, names: Sequence[NamedDrug], directions: Sequence[Direction]) -> list[Mention]:
     """The names, those of one product as one combination.
 
-    They are joined by a slash, plus or hyphen ("hydrocodone-acetaminophen"), or by "and" before a strength that has
-    two parts ("amoxicillin and clavulanate 875/125 mg").
+    They are joined by a plus or hyphen ("hydrocodone-acetaminophen"), by a slash if there is such a product, or by
+    "and" before a strength that has two parts ("amoxicillin and clavulanate 875/125 mg").
     """
     starts_of_two_parts = {
         direction.start
@@ -91,6 +93,11 @@ def _combined(text: str, names: Sequence[NamedDrug], directions: Sequence[Direct
             last
             and joint.fullmatch(text, last.end, named.start)
             and not (_is_class(last.drug) or _is_class(named.drug))  # "NSAIDs/ibuprofen"
+            and (
+                "/" not in text[last.end : named.start]  # "hold ramipril/metformin"
+                or drug_dictionary().combines(last.drug, named.drug)
+                or _STRENGTHS.match(text, named.end) is not None
+            )
         ):
             mentions[-1] = Mention(_combination(last.drug, named.drug), last.start, named.end)
         else:

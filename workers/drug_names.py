@@ -82,3 +82,16 @@ NAME_ENDINGS: Final = (
     "vaptan", "fenacin", "urazole", "stigmine",
 )  # fmt: skip
 """Endings that international nonproprietary names give to classes of medicines; ordinary words don't end so."""
+
+COMBINED: Final = """
+    losartan / hydrochlorothiazide, bisoprolol / hydrochlorothiazide, metoprolol / hydrochlorothiazide,
+    brinzolamide / timolol, calcipotriol / betamethasone, indacaterol / glycopyrronium, aclidinium / formoterol,
+    olanzapine / fluoxetine, fluticasone / formoterol, mometasone / formoterol, ferrous fumarate / folic acid,
+    alogliptin / metformin, ramipril / amlodipine, lisinopril / amlodipine, atenolol / nifedipine,
+    bupivacaine / fentanyl, lidocaine / adrenaline, sulfadoxine / pyrimethamine, ethinylestradiol / norgestimate,
+    neomycin / bacitracin, neomycin / chlorhexidine, hydrocortisone / clotrimazole, hydrocortisone / fusidic acid,
+    betamethasone / clotrimazole, tobramycin / dexamethasone, furosemide / amiloride, furosemide / spironolactone,
+    solifenacin / tamsulosin, pseudoephedrine / cetirizine, pseudoephedrine / loratadine, guaifenesin / codeine,
+    promethazine / codeine, adapalene / benzoyl peroxide, pentazocine / naloxone, tilidine / naloxone
+"""
+"""Pairs that one product combines and the dictionary does not: written with a slash they are one medicine."""

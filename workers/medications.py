@@ -13,8 +13,9 @@ from workers.clinical.assertions import assert_names
 from workers.clinical.cues import Assertion, Status
 from workers.clinical.doses import Dose
 from workers.clinical.frequencies import Frequency
+from workers.clinical.headings import Heading, Section
 from workers.clinical.prescription import AsNeeded, Direction, Duration, Quantity, Route
-from workers.clinical.statements import ClinicalText, Heading, Section, Statement
+from workers.clinical.statements import ClinicalText, Statement
 from workers.clinical.tables import Tables
 from workers.drug_dictionary import Confidence, Match, NamedDrug, Words, drug_dictionary
 from workers.drug_mentions import Mention, find_mentions, is_prescribed

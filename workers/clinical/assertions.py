@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from workers.clinical.cue_words import BREAKER, FILLER
+from workers.clinical.cue_words import BREAKER
 from workers.clinical.cues import Assertion, Cue, Reached, Status, stronger
 from workers.clinical.cues_after import CUES_AFTER
 from workers.clinical.cues_before import CUES_BEFORE
+from workers.clinical.exchanges import is_of_amount, which_are_exchanged
+from workers.clinical.gaps import REACH_CHARS, blank, without_fillers
 from workers.clinical.quantities import phrases
 from workers.clinical.relatives import find_relative
 from workers.clinical.statements import Statement
@@ -22,8 +24,7 @@ from workers.clinical.timing import find_restart, find_stop, is_for_later, is_no
 from workers.spans import Place
 
 _SWITCHED: Final = "switched"
-_REACH_CHARS: Final = 250
-"""A cue reaches no further than this from one name to the next."""
+_EXCHANGED: Final = "exchanged"
 _WHOLE_LIST: Final = 10
 """A cue over as many free words ("denies") covers what follows whatever it lists."""
 
@@ -45,13 +46,11 @@ _BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
 _AFTER: Final = _compile_cues(
     CUES_AFTER, r"(?>(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:;,(\u2192\u21d2]|->|=>|~~))"
 )
-_FILLER: Final = _compile(rf"\b{FILLER}\b")
 _BREAKER: Final = _compile(BREAKER)
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
-_IN_PARENTHESES: Final = re.compile(r"\([^()\n]*\)")
 _JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b")
 _OF_SEVERAL: Final = re.compile(r"\b(?:were|are|have|both|all)\b")
-_BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got)\b")
+_BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got|which|it|them)\b")
 _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
 _ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
 _TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
@@ -102,15 +101,22 @@ def _reached_from_before(
     reached: list[Reached | None] = []
     gap_start = statement.start
     first = 0
-    for name in names:
+    exchanged = which_are_exchanged(text, names, directions) if any(cue.is_exchange for cue in cues) else ()
+    for index, name in enumerate(names):
         while first < len(cues) and cues[first].start < gap_start:
             first += 1
         last = first
         while last < len(cues) and cues[last].end <= name.start:
             last += 1
-        own = [cue for cue in cues[first:last] if not _ENDS_ASIDE.match(text, cue.end, name.start)]
+        own = [
+            cue
+            for cue in cues[first:last]
+            if not (cue.is_exchange and not exchanged[index]) and not _ENDS_ASIDE.match(text, cue.end, name.start)
+        ]
         first = last
         carried = reached[-1] if reached else None
+        if carried and carried.cue.is_exchange and not exchanged[index]:
+            carried = None
         if carried and _is_beside(text, carried.cue, gap_start, name.start, directions):
             carried = None
         reaching = (cue for cue in reversed(own) if _leads_to(text, cue, name, directions))
@@ -130,15 +136,14 @@ def _is_beside(text: str, cue: Cue, start: int, end: int, directions: Sequence[P
     takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
     return (
         takes_away
-        and (_BESIDE.fullmatch(text, start, end) or _TURNS.fullmatch(_blank(text, start, end, directions)))
-        is not None
+        and (_BESIDE.fullmatch(text, start, end) or _TURNS.fullmatch(blank(text, start, end, directions))) is not None
     )
 
 
 def _leads_to(text: str, cue: Cue, name: Place, directions: Sequence[Place]) -> bool:
     """Whether a cue reaches the name after it: "no regular medicines, codeine …" does not."""
     takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
-    if takes_away and "," in _blank(text, cue.end, name.start, directions):
+    if takes_away and "," in blank(text, cue.end, name.start, directions):
         return False
     return _carries_to(text, cue, cue.end, name, directions)
 
@@ -147,7 +152,7 @@ def _carries_to(text: str, cue: Cue, start: int, name: Place, directions: Sequen
     """Whether a cue before `start` reaches the name after it; what is said in parentheses ends with them."""
     if cue.free_words == 0 and cue.assertion.status is Status.NEGATED and "," in text[start : name.start]:
         return False  # "rather than codeine, tramadol was used"
-    return ")" not in _blank(text, start, name.start, directions) and _reaches(
+    return ")" not in blank(text, start, name.start, directions) and _reaches(
         text, cue, start, name.start, directions
     )
 
@@ -162,10 +167,15 @@ def _reached_from_after(
     is_row = text.count("|", statement.start, statement.end) > 1
     for name in reversed(names):
         found = None
-        for match in _AFTER.finditer(text, name.end, min(gap_end, name.end + _REACH_CHARS)):
+        for match in _AFTER.finditer(text, name.end, min(gap_end, name.end + REACH_CHARS)):
             cue = _cue(CUES_AFTER, match)
-            if _belongs_to_next(text, name, cue, gap_end, statement, directions) or (
-                cue.assertion.status is Status.STOPPED and is_for_later(text, name.end, cue.start, cue.end, gap_end)
+            if (
+                is_of_amount(text, cue, gap_end, statement.end, directions)
+                or _belongs_to_next(text, name, cue, gap_end, statement, directions)
+                or (
+                    cue.assertion.status is Status.STOPPED
+                    and is_for_later(text, name.end, cue.start, cue.end, gap_end)
+                )
             ):
                 continue
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
@@ -174,11 +184,7 @@ def _reached_from_after(
                 found = Reached(_unless_changed_later(text, cue, gap_end), 0)
                 if not cue.is_neutral:
                     break
-        if (
-            found is None
-            and gap_end < statement.end
-            and _TURNS.fullmatch(_blank(text, name.end, gap_end, directions))
-        ):
+        if found is None and gap_end < statement.end and _TURNS.fullmatch(blank(text, name.end, gap_end, directions)):
             # "ramipril 5 mg -> losartan 50 mg"
             found = Reached(Cue(Assertion(Status.STOPPED, name.end, gap_end), name.end, name.end, 0), 0)
         carried = reached[-1] if reached else None
@@ -205,7 +211,7 @@ def _unless_changed_later(text: str, cue: Cue, end: int) -> Cue:
         status, find = Status.STOPPED, find_stop
     else:
         return cue
-    match = find(text, cue.end, min(end, cue.end + _REACH_CHARS))
+    match = find(text, cue.end, min(end, cue.end + REACH_CHARS))
     return Cue(Assertion(status, *match.span()), *match.span(), 0) if match else cue
 
 
@@ -253,12 +259,12 @@ def _cues_before(text: str, statement: Statement, end: int, directions: Sequence
 
 def _reaches(text: str, cue: Cue, start: int, end: int, directions: Sequence[Place]) -> bool:
     """Whether what stands at [start, end), between a cue and a name, lets the cue reach the name."""
-    if end - start > _REACH_CHARS:
+    if end - start > REACH_CHARS:
         return False
-    gap = _blank(text, start, end, directions)
+    gap = blank(text, start, end, directions)
     if _BREAKER.search(gap) or ("|" in gap and gap.strip(" |")):
         return False
-    rest = _FILLER.sub("", gap)
+    rest = without_fillers(gap)
     word = _FREE_WORD.search(rest)
     if word is None:
         return True
@@ -266,21 +272,6 @@ def _reaches(text: str, cue: Cue, start: int, end: int, directions: Sequence[Pla
     return len(_FREE_WORD.findall(rest)) <= cue.free_words and (
         cue.free_words >= _WHOLE_LIST or "," not in rest[word.end() :]
     )
-
-
-def _blank(text: str, start: int, end: int, directions: Sequence[Place]) -> str:
-    """text[start:end] without the directions and parentheses in it."""
-    pieces: list[str] = []
-    position = start
-    first = bisect_left(directions, start, key=lambda direction: direction.start)
-    for index in range(first, len(directions)):
-        direction = directions[index]
-        if direction.start >= end:
-            break
-        pieces.append(text[position : direction.start])
-        position = max(position, direction.end)
-    pieces.append(text[position:end])
-    return _IN_PARENTHESES.sub(" ", " ".join(pieces))
 
 
 def _overlaps_any(cue: Cue, others: Sequence[Cue], ends: Sequence[int]) -> bool:
@@ -292,11 +283,18 @@ def _overlaps_any(cue: Cue, others: Sequence[Cue], ends: Sequence[int]) -> bool:
 def _cue(cues: Sequence[tuple[str, str, int]], match: re.Match[str], *, is_before: bool = False) -> Cue:
     _, said, free_words = cues[(match.lastindex or 1) - 1]
     assertion = Assertion(
-        Status(said.rstrip("!~")),
+        Status.STOPPED if said == _EXCHANGED else Status(said.rstrip("!~")),
         match.start(),
         match.end(),
         is_formal="!" in said,
         is_before=is_before,
         is_weak=is_before or not match.group()[0].isalpha(),
     )
-    return Cue(assertion, match.start(), match.end(), free_words, is_neutral=said.endswith("~"))
+    return Cue(
+        assertion,
+        match.start(),
+        match.end(),
+        free_words,
+        is_neutral=said.endswith("~"),
+        is_exchange=said == _EXCHANGED,
+    )

@@ -10,12 +10,14 @@ START: Final = (
 )
 STOP: Final = (
     # Its first letters are looked at first: it is looked for everywhere, and most words are none of it.
-    r"(?:(?=[acdhiopqrstw])(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)|d/?c['\u2019]?e?d"
+    r"(?:(?=[acdhilopqrstw])(?:(?:self-)?stop(?:s|ped|ping|p?t)?|(?:self-)?discontinu(?:e|es|ed|ing)"
+    r"|d/?c['\u2019]?e?d"
     r"|(?<!on\s)(?<!at\s)(?<!for\s)(?<!post\s)(?<!upon\s)(?<!prior\sto\s)d/?c(?!\s?[:-]|\s(?:meds?|medications?"
     r"|summary|home|plan|letter|rx|cardioversion|shock|on|with|to|today|tomorrow)\b)|h[eo]ld(?:s|ing)?"
     r"|withh[eo]ld(?:ing)?|w/h(?:eld)?|(?:self-)?ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?"
     r"|paus(?:e|ed|ing)|omit(?:s|ted|ting)?(?! on| morning| from)|withdraw[ns]?|withdrew|de-?prescrib(?:ed?|ing)"
-    r"|remove|terminated|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off))"
+    r"|remove|terminated|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off"
+    r"|le(?:ave|aving|ft) out(?! (?:of|from|by|in)\b)))"
 )
 MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"

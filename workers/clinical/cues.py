@@ -49,6 +49,8 @@ class Cue:
     free_words: int
     is_neutral: bool = False
     """Any other cue before it that reaches the name says more: "stop all medicines including …"."""
+    is_exchange: bool = False
+    """It holds only of what another drug is taken for: "change X to Y", but not "change X to 5 mg"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,14 @@ from typing import Final
 from workers.clinical.cue_words import BE, MONTH, NOT, REACTION, START, STOP, TAKE
 
 _FIRM: Final = r"(?:\w+ly |all |both |then |now |since |already |recently |again ){0,2}"
+_GOES_ON: Final = r"(?:so|but|and|hence|as) (?:(?:he|she|they|i|we|pt|patient|mum|mom|has|have|had) ){0,3}"
+"""What a clause starts with that goes on about the drug before it."""
 CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
-            rf"{NOT} (?:been )?(?:tak(?:ing|en)|us(?:ed|ing)) (?:it |this )?(?:since|x\s?\d|any\s?more|(?:for"
+            rf"(?:{_GOES_ON})?{NOT} (?:been )?(?:(?:tak(?:ing|en)|us(?:ed|ing))(?: (?:it|this|any))?|(?:had"
+            rf"|given) any)"
+            rf" (?:since|x\s?\d|any\s?more|(?:for"
             rf"|in) (?:the )?(?:last|past|over"
             r"|several|many|some|months|years|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld"
             r"|w/h|pause[d]?|suspend(?:ed)?"
@@ -44,7 +48,9 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|(?:{STOP}) (?:taking|using)(?: (?:it|this|them))?(?= (?:in|on|since|because|due|last|after|as|about"
             rf"|around"
             r"|over|\d|an?|two|three|few|several|himself|herself)\b|\s{0,3}(?:[.,;)|\n]|$))"
-            r"|not for re-?start(?:ing)?|(?:has |have )?agreed to (?:stop|cease|come off|discontinue)(?: (?:it|them"
+            r"|not for re-?start(?:ing)?|not (?:for"
+            r"|on) (?:the )?(?:tt[ao]s?|discharge)\b|(?:has |have )?agreed to (?:stop|cease|come off"
+            r"|discontinue)(?: (?:it|them"
             r"|this))?"
             r"(?=\s{0,3}(?:[.,;)|\n]|$))"
         ),
@@ -74,6 +80,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|never)(?: (?:be|been|to be|currently|being|yet)){{0,3}} (?:{TAKE}|{START}|(?:clinically )?indicated"
             r"|on board|recommended|suitable|appropriate|advised|administered|used|commenced|initiated|keen|wanted"
             r"|for (?:this|her|him)|an option|collected|dispensed|necessary)"
+            r"(?! (?:this (?:week|month)|so far|lately|recently))"
         ),
         "negated",
         2,
@@ -101,7 +108,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|to)(?: \w+)? be (?:\w+ )?(?:considered|added|tried|started|offered|an option|needed|used|useful"
             r"|helpful|appropriate|reasonable|the next|introduced|required|suitable|avoided|discussed)"
             r"|would(?: \w+)? be(?: an?| the)? (?:option|next step|alternative|choice|consideration)|be an option"
-            r"|(?:as )?an? (?:option|alternative)\b|would be the next|if (?:no (?:better|improvement|response)"
+            r"|(?:as )?an? (?:option|alternative)\b|would be the next|if (?:no (?:(?:further|real|clear"
+            r"|good) )?(?:better|improvement|response)"
             r"|this fails|not (?:settling|better|improving))|suggested instead|no (?:role|indication|need|place"
             r"|longer an option)\b"
         ),
@@ -162,6 +170,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|and (?:was |then |has been )?(?:replaced|switched|changed|swapped|substituted) (?:with|by|to"
             r"|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?"
             r"|(?:took|taken|take) (?:him|her|me|them) off(?: (?:this|it|them))?"
+            r"|please (?:take (?:it |this )?off|remove(?: (?:it|this|from)\b|(?=[.,;)]|\s*$)))"
+            r"|[\u2013-]\s?[\"\u201c']?no more(?: of (?:those|these|it|that|them|this))?"
+            r"(?=[\"\u201d'.,;)|]|\s*$| (?:please|per|until|for now))"
+            rf"|which (?:(?!{STOP})\w+ ){{1,4}}(?:{STOP})"
         ),
         "stopped",
         10,
@@ -209,7 +221,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         # Without "was" it must not have an object of its own ("takes aspirin, stopped smoking").
         (
             rf"(?:now |since |recently |still |temporarily |all |both |to )?(?:{STOP}|on hold)(?! (?:(?!pending"
-            r"|awaiting|following|owing|during)\w+ing|the|his|her|their|all|any|my|your|if|when|until"
+            r"|awaiting|following|owing|during)\w+ing|the|his|her|their|all(?! (?:admission|week|day|stay))|any"
+            r"|my|your|if|when|until"
             r"|once)\b)(?!\w)"
         ),
         "stopped",
@@ -223,7 +236,9 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))"
             r"|finished\b(?! (?:a"
             r"|the))|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from|ran out|run out"
-            rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|off(?= since| until| pending| at present"
+            rf"|(?:weaned|tapered|come|came|taken|is|now|been) off|(?:x?\s?\d\d?/7|days?|weeks?|doses"
+            rf"|course) done\b|(?:to|can|should|must"
+            rf"|now) be (?:removed|taken off)|off(?= since| until| pending| at present"
             rf"| for now|[,.;)]|\s*$)|no longer(?: {TAKE}"
             r"| on| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time"
             rf"|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august|september"

@@ -192,7 +192,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             r"|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)"
             r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i "
             r"|would |could |to |please |, ){1,3}(?:start|add|try|give|switch to|use|commence|begin)"
-            r"|candidates? for|eligible for|suitable for|asking (?:for|about)|asked (?:for|about)|requesting"
+            r"|candidates? for|eligible for|suitable for|ask(?:s|ed|ing)? (?:for|about)(?! (?:his|her|their|the"
+            r"|my)\b)|requesting"
             r"|wants to (?:try|start)|for possible|possible|potential(?:ly)?(?: start\w*)?|in future,?"
         ),
         "negated",
@@ -217,12 +218,14 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (r"(?:replaced|substituted) (?:with|by|for)", "active", 2),
     (
-        (
-            r"replac(?:es?|ed|ing)|switch(?:ed|ing)?|narrow(?:ed|ing)?|(?:de-?)?escalat(?:e|ed|ing)|swap(?:ped|ping)?"
-            r"|in exchange for|exchang(?:e|ed|ing)"
-        ),
+        (r"replac(?:es?|ed|ing)|narrow(?:ed|ing)?|(?:de-?)?escalat(?:e|ed|ing)|in exchange for|exchang(?:e|ed|ing)"),
         "stopped",
         1,
+    ),
+    (
+        rf"(?:switch|chang|transition|convert|swap|substitut|mov|rotat|step)(?:p?ed|p?ing|es?|s)?{HERS}(?: down)?",
+        "exchanged",
+        2,
     ),
     (
         (

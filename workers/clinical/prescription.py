@@ -59,7 +59,8 @@ _ROUTES: Final = (
     (
         "oral",
         (
-            r"by mouth|orally|(?:per )?oral(?! (?:cavity|intake|thrush|hygiene|surgery|candid|ulcer|contracept"
+            r"by mouth|(?:in(?:to)?|to) the mouth|orally|(?:per )?oral(?! (?:cavity|intake|thrush|hygiene"
+            r"|surgery|candid|ulcer|contracept"
             r"|fluids?|feed|diet|antibiotics?"
             r"|steroids?|hypogly|anticoag|medic|mucos|cancer|exam|agents?|therap|rehydration|temp|health|lesion"
             r"|chemo))"
@@ -83,7 +84,7 @@ _ROUTES: Final = (
             r"|s\.c\.?|s/c|sc|sq"
         ),
     ),
-    ("sublingual", r"sublingual(?:ly)?|under (?:the|his|her) tongue|s\.l\.?|s/l|sl|subling"),
+    ("sublingual", r"sublingual(?:ly)?|under (?:(?:the|his|her) )?tongue|s\.l\.?|s/l|sl|subling"),
     (
         "rectal",
         (
@@ -202,7 +203,7 @@ _DURATION = phrases(
 )
 _TIMES: Final = {"d": "day", "n": "day", "w": "week", "m": "month", "y": "year", "7": "day", "5": "week"}
 _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
-_TOGETHER = re.compile(r"[\s,:(|\u2013-]{0,4}")
+_TOGETHER = re.compile(r"(?:[\s,:(|\u2013-]{0,4}|[ \t|]{0,40})(?:\d{1,3}(?:\.\d{1,4})?\s?%[ \t|]{1,40})?")
 """What stands between two directions of which the second is understood by the first."""
 
 
@@ -210,7 +211,8 @@ def find_directions(text: str, lowered: str, start: int, end: int, names: Sequen
     """The directions in text[start:end] in their order, without overlaps; of two at one place the longer one.
 
     A limit ("not to exceed 4 g per day") is no direction, and what it is made of isn't one either. What is part of a
-    name (the names are in their order) is none; some are only directly after a name or another direction.
+    name (the names are in their order) is none but the form that it ends with; some are only directly after a name
+    or another direction.
 
     Args:
         text: The document.
@@ -238,7 +240,8 @@ def find_directions(text: str, lowered: str, start: int, end: int, names: Sequen
             supported_at = max(supported_at, names[next_name].end)
             next_name += 1
         is_in_name = next_name < len(names) and names[next_name].start < found.end
-        if found.start < last_end or is_in_name:
+        is_form = is_in_name and isinstance(found, Route) and found.end == names[next_name].end  # "nicotine patch"
+        if found.start < last_end or (is_in_name and not is_form):
             continue
         if needs_support and not (supported_at >= 0 and _TOGETHER.fullmatch(text, supported_at, found.start)):
             continue

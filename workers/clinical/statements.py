@@ -4,32 +4,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-from workers.clinical.cue_words import ELLIPTIC_WORDS, KIN, STOP
-
-
-class Section(StrEnum):
-    """What a section of a clinical document lists."""
-
-    MEDICATIONS = "medications"
-    STOPPED_MEDICATIONS = "stopped_medications"
-    AVOIDED = "avoided"
-    ALLERGIES = "allergies"
-    FAMILY = "family"
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """The words at [start, end) of the text and what the section under them lists."""
-
-    section: Section
-    start: int
-    end: int
+from workers.clinical.cue_words import ELLIPTIC_WORDS, STOP
+from workers.clinical.headings import LABEL, Heading, Section, find_headings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,114 +21,6 @@ class Statement:
     heading: Heading | None
 
 
-_MEDICINES: Final = (
-    r"(?:medications?|medicines?|meds|drugs|tablets|prescriptions?|treatments?|therapy"
-    r"|therapies|inhalers|dmards?|biologics?|antidepressants?|antipsychotics?|antibiotics?|anti-?epileptics?"
-    r"|aeds|asms|agents|psychotropics?|anticonvulsants?|antihypertensives?|anticoagulants?|hypnotics?|analgesics?"
-    r"|opioids?)"
-)
-_SECTIONS: Final = tuple(
-    (section, re.compile(rf"\A(?:{whole})\Z|\b(?:{part})"))
-    for section, whole, part in (
-        (
-            Section.OTHER,
-            "none",
-            (
-                r"(?:not|no|nil)(?: \w{1,30})? (?:allerg|adverse|sensitivit)|(?:food|nut|fever|pollen|egg|milk"
-                r"|seasonal|shellfish) allerg"
-            ),
-        ),
-        (
-            Section.FAMILY,
-            rf"(?:paternal |maternal )?{KIN}(?: of [a-z ]{{1,60}})?",
-            r"(?:family (?:medical )?history|fhx?|fam(?:ily)? hx|family)\Z",
-        ),
-        (
-            Section.ALLERGIES,
-            r"all|allergen|alerts?",
-            (
-                r"(?:allerg(?:y|ies|ic|en)|intoleran(?:ce|ces|t)|adverse (?:drug )?(?:reactions?|events?)"
-                r"|hypersensitivit(?:y|ies)"
-                r"|drug sensitivit(?:y|ies)|sensitivities|adrs?|drug reactions)\b"
-            ),
-        ),
-        (
-            Section.AVOIDED,
-            "avoid",
-            (
-                r"(?:not (?:being |currently )?(?:taking|taken|using|used|given)|avoid|contra-?indicat(?:ed|ions?)"
-                r"|do not (?:give|use|prescribe))\b"
-            ),
-        ),
-        (
-            Section.STOPPED_MEDICATIONS,
-            (
-                r"(?:past|previous|former|old|prior|historic(?:al)?|completed|ceased) (?:[a-z-]{1,30} )?"
-                rf"{_MEDICINES}(?: tried)?|stop|cease|hold|withhold|tried(?: previously| before)?|previously tried"
-                rf"|past"
-            ),
-            (
-                r"(?:not (?:to be )?(?:ordered|continued|prescribed|restarted|resumed)|omitted|stopped"
-                r"|discontinued|removed from|deletion|cancelled"
-                r"|ceased|withheld|held|on hold|suspended|paused|not to be taken|deprescribed"
-                r"|no longer (?:taken|taking|on|needed|required)"
-                r"|(?:stop|cease|discontinue|withhold|hold) (?:taking|these|the following))\b"
-            ),
-        ),
-        (
-            Section.MEDICATIONS,
-            (
-                r"regular|(?:as|when) required|prn|stat(?: doses)?|once only|supportive|premed(?:ication)?"
-                r"|antibiotics?"
-                r"|acutes?|continued?|new|changed|started|current(?:ly)?|inpatient|infusions?|tx"
-            ),
-            rf"(?:{_MEDICINES}|rx|dhx?|drug (?:history|chart|hx)|pta|tt[ao]s?|repeats?|analgesia|antiemetics?)\b",
-        ),
-    )
-)
-"""Each section with its headings in small letters: the whole of one, or a part that says it."""
-_PLAIN_WORDS: Final = frozenset(
-    {
-        "a", "active", "acute", "ad", "admission", "adr", "adrs", "adverse", "agent", "allergen", "allergies",
-        "allergy", "also", "and", "as", "at", "being", "by", "ceased", "changed", "chart", "continue", "continued",
-        "current", "currently", "daily", "dhx", "discharge", "discontinued", "do", "doses", "drug", "drugs", "events",
-        "existing", "family", "fhx", "following", "for", "from", "given", "held", "history", "hold", "home", "in",
-        "inpatient", "intolerance", "intolerances", "issued", "known", "list", "medical", "medication",
-        "medications", "medicine", "medicines", "meds", "new", "no", "now", "of", "on", "once", "only", "oral",
-        "other", "past", "patient", "please", "pre-admission", "prescribed", "prescription", "prescriptions",
-        "previous", "prior", "prn", "reactions", "reconciliation", "regular", "repeat", "repeats", "required", "rx",
-        "sensitivities", "social", "started", "stat", "status", "stop", "stopped", "substance", "summary", "tablets",
-        "take", "taking", "the", "these", "this", "to", "treatment", "treatments", "tta", "tto", "unchanged", "usual",
-        "what", "why", "during", "hospital", "stay", "not", "ordered", "omitted", "paused", "suspended", "off",
-        "longer", "when", "with", "withheld", "your",
-    }
-)  # fmt: skip
-"""A line without a colon is a heading of a section if it has no other words: "Penicillin allergy" is none."""
-_HEADING = re.compile(
-    r"(?<!\S)(?:^|(?<=[.;]\s)|(?<=\s{2}))[ \t]{0,16}(?:#{1,6} |\*{1,2}|[-\u2022] "
-    r"|\d{1,2}[.)] )?(?P<words>[A-Za-z][A-Za-z/&'-]{0,30}+(?:,? [A-Za-z/&'-]{1,30}+){0,7}+(?:"
-    r" ?\([^()\n]{0,60}\))?)(?:\*{1,2})?"
-    r"(?:(?P<colon>[ \t]?:)(?!\d)|(?=[ \t]{0,16}$))",
-    re.MULTILINE,
-)
-"""What may be a heading. The repetitions are possessive: nothing that ends a heading is a part of its words."""
-_TABLE_HEAD = re.compile(
-    r"^[ \t]{0,8}\|?[ \t*]{0,8}(?P<first>[A-Za-z][A-Za-z&/'-]{0,30}(?: [A-Za-z&/'-]{1,30}){0,4})[ \t*]{0,8}"
-    r"(?:\||\t|[ ]{2})(?P<rest>[^\n\d]{0,160})$",
-    re.MULTILINE,
-)
-"""The head of a table: the name of its first column, and those of the others."""
-_OF_REACTIONS: Final = re.compile(r"\breaction|\bmanifestation|\bnature of allergy", re.IGNORECASE)
-_OF_STOPS: Final = re.compile(r"\breasons? (?:for )?(?:stop|discontin|cess|ceas|withh)", re.IGNORECASE)
-_LABEL: Final = re.compile(
-    r"\s{0,16}(?:(?:pharmac\w{1,8} |discharge |prescriber |admission )?(?:action|status|outcome|decision|change"
-    r"|recommendation)s?(?: taken)?|reason|comments?|dose|strength|route|frequency|(?:still |currently )?taking"
-    r"|(?:to be )?(?:continued?|prescribed|ordered|re-?started|resumed?)(?: (?:on|at) \w{1,12})?"
-    rf"|plan(?=[ \t]?:\s?(?:{STOP}|continued?|not (?:to be )?continued)\s{{0,3}}(?:[.,;(\n\u2013-]|$)))[ \t]?"
-    r"(?::|\?(?=\s{0,4}(?:y|yes|no?)\b))",
-    re.IGNORECASE,
-)
-"""What says something of the drug that stands before it rather than begin a section: "Action: STOP"."""
 _WORD: Final = re.compile(r"[ \t]{0,16}(?P<word>[^\W\d_][\w-]{2,40})")
 _GOES_ON: Final = re.compile(r"(?:[,&+/(]|\b(?:and|or|with|to|by|for|on|of))\s{0,3}$", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\Wno\.\s\d", re.IGNORECASE)
@@ -191,9 +63,7 @@ class ClinicalText:
         """Read a text; `is_drug` tells the name of a drug: "Codeine: vomiting" is an item rather than a heading."""
         self.text = text
         self._is_drug = is_drug
-        self._headings: list[Heading] = sorted(
-            [*_headings(text, is_drug), *_table_heads(text)], key=lambda heading: heading.start
-        )
+        self._headings = find_headings(text, is_drug)
         self._starts = [heading.start for heading in self._headings]
 
     @cached_property
@@ -262,7 +132,7 @@ class ClinicalText:
                 or _NUMBER.match(self.text, max(0, match.start() - 3))
                 or _DIRECTION_VERB.match(self.text, rest_start)
                 or _ELLIPTIC.match(self.text, rest_start)
-                or _LABEL.match(self.text, rest_start)
+                or LABEL.match(self.text, rest_start)
                 or (mark == "?" and _ANSWER.match(self.text, rest_start))
                 or self._starts_lower(rest_start)
             ):
@@ -271,7 +141,7 @@ class ClinicalText:
     def _goes_on(self, start: int, end: int, next_start: int) -> bool:
         if _LIST_ITEM.match(self.text, next_start) or self._is_row(start) or self._is_row(next_start):
             return False
-        if _LABEL.match(self.text, next_start):
+        if LABEL.match(self.text, next_start):
             return True
         if _DIRECTION_LINE.match(self.text, next_start):
             return True
@@ -300,48 +170,3 @@ class ClinicalText:
     def _starts_lower(self, position: int) -> bool:
         after = self.text[position : position + 40].lstrip(" \t")
         return after[:1].islower()
-
-
-def _table_heads(text: str) -> Iterator[Heading]:
-    """The heads of tables that list allergies, or what was stopped."""
-    for match in _TABLE_HEAD.finditer(text):
-        words, rest = match["first"], match["rest"]
-        if not _PLAIN_WORDS.issuperset(re.split(r"[ /&,]+", words.lower())):
-            continue
-        section = _section_of(words)
-        if section in (Section.OTHER, Section.MEDICATIONS):
-            reactions, stops = _OF_REACTIONS.search(rest), _OF_STOPS.search(rest)
-            section = Section.ALLERGIES if reactions else Section.STOPPED_MEDICATIONS if stops else Section.OTHER
-        if section is not Section.OTHER:
-            yield Heading(section, match.start(), match.end())
-
-
-def _section_of(words: str) -> Section:
-    """What stands under a heading of these words."""
-    words = words.lower()
-    return next((section for section, pattern in _SECTIONS if pattern.search(words)), Section.OTHER)
-
-
-def _headings(text: str, is_drug: Callable[[str], bool]) -> Iterator[Heading]:
-    """The headings with their places; any "Word:" at the start of a line or sentence ends the section before it."""
-    last = Section.OTHER
-    for match in _HEADING.finditer(text):
-        if match["colon"] is not None and _LABEL.match(text, match.start()):
-            continue
-        words = match["words"].partition("(")[0].strip()
-        section = _section_of(words)
-        if match["colon"] is not None:
-            is_item = (
-                section is Section.OTHER
-                and last not in (Section.OTHER, Section.MEDICATIONS)
-                and not text.startswith("\n", match.start() - 2)
-                and is_drug(words)
-            )
-            if (section is not Section.OTHER or words[0].isupper()) and not is_item:
-                yield Heading(section, match.start(), match.end())
-                last = section
-        elif match.start() == 0 or text[match.start() - 1] == "\n":
-            is_plain = section is not Section.OTHER and _PLAIN_WORDS.issuperset(re.split(r"[ /&,]+", words.lower()))
-            if words.isupper() or (is_plain and words[0].isupper()):
-                last = section if is_plain else Section.OTHER
-                yield Heading(last, match.start(), match.end())

@@ -22,7 +22,7 @@ _STARTS_AGAIN: Final = phrases(
 )
 _NOT_YET: Final = phrases(
     rf"\b(?:on (?:mon|tue|wed|thu|fri|sat|sun)|tomorrow|next (?:week|month|clinic|visit|review)|in {_NUMBER}[\s/-]"
-    r"|when|once|if|until|post-?op|at (?:follow|clinic|review|gp))",
+    r"|when|once|if|until|only|after|following|pending|post-?op|at (?:follow|clinic|review|gp))",
     re.NOFLAG,
 )
 _ENDS: Final = re.compile(r"[.;:!?\n|(]|,\s|\s[-\u2013]\s|\b(?:and|but|then|re-?start|resume|re-?commence)\b")
