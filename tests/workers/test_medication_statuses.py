@@ -254,6 +254,10 @@ SAID = (
     ("Her partner's viagra.", {"viagra": "family"}),
     ("Mother allergic to sulphonamides; patient tolerates co-trimoxazole.", {"co-trimoxazole": "active"}),
     ("Paternal aunt - lithium", {"lithium": "family"}),
+    (
+        "Taking folic acid, stopped ibuprofen when pregnant.",
+        {"folic acid": "active", "ibuprofen": "stopped"},
+    ),
 )
 
 

@@ -167,7 +167,10 @@ def _reached_from_after(
     is_row = text.count("|", statement.start, statement.end) > 1
     for name in reversed(names):
         found = None
-        for match in _AFTER.finditer(text, name.end, min(gap_end, name.end + REACH_CHARS)):
+        # A cue must see what follows it: where the next name does, the statement doesn't end.
+        for match in _AFTER.finditer(text, name.end, min(statement.end, gap_end + 12, name.end + REACH_CHARS)):
+            if match.end() > gap_end:
+                break
             cue = _cue(CUES_AFTER, match)
             if (
                 is_of_amount(text, cue, gap_end, statement.end, directions)
