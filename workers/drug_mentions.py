@@ -32,7 +32,9 @@ _STARTS_SOMETHING: Final = re.compile(
     re.IGNORECASE,
 )
 _LEADS_TO_NAME: Final = re.compile(
-    r"(?:[\s:(]|(?:of|the|tablets?|capsules?|doses?|inj|iv|oral|stat|inhaled|soluble|buccal)\b)*+", re.IGNORECASE
+    r"(?:[\s:(]|over \d{1,2}\s?h(?:(?:ou)?rs?)?\b|(?:of|the|tablets?|capsules?|doses?|inj|iv|oral|stat|inhaled"
+    r"|soluble|buccal)\b)*+",
+    re.IGNORECASE,
 )
 _UNKNOWN: Final = re.compile(
     r"(?:^|[,;:|\n\t(]|\s(?:and|then|plus|with|&|\+)\s)\s{0,8}(?P<word>[^\W\d_][^\W_]{3,30}(?:-[^\W_]{1,20})?)"

@@ -181,6 +181,8 @@ _SECTION_WINS: Final = frozenset(
     {
         # "Amlodipine - restart in a week" is still in the list of what was stopped; "started losartan" is not.
         (Section.STOPPED_MEDICATIONS, Status.ACTIVE, False),
+        # "Amlodipine - contraindicated": why it was stopped.
+        (Section.STOPPED_MEDICATIONS, Status.NEGATED, False),
         (Section.ALLERGIES, Status.STOPPED, False),
         (Section.ALLERGIES, Status.NEGATED, False),
         (Section.FAMILY, Status.STOPPED, False),

@@ -25,6 +25,8 @@ from workers.spans import Place
 
 _SWITCHED: Final = "switched"
 _EXCHANGED: Final = "exchanged"
+_SEEN_CHARS: Final = 24
+"""As many characters of what follows a cue may be looked at: there a name begins, rather than the statement end."""
 _WHOLE_LIST: Final = 10
 """A cue over as many free words ("denies") covers what follows whatever it lists."""
 
@@ -50,6 +52,11 @@ _BREAKER: Final = _compile(BREAKER)
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b")
 _OF_SEVERAL: Final = re.compile(r"\b(?:were|are|have|both|all)\b")
+_OF_ONE: Final = _compile(r"\b(?:which (?:was|is|has)|this|it)\b")
+_TURNS_TO_NEXT: Final = _compile(
+    r"(?:switch|chang|swap|convert|replac|substitut|rotat|stepp|escalat|narrow|supersed)\w{1,4}(?: \w{1,5}){0,2}"
+    r" (?:to|by|with|for)$"
+)
 _BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got|which|it|them)\b")
 _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
 _ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
@@ -60,7 +67,14 @@ _BESIDE: Final = _compile(
     r"(?:(?:he|she|pt|patient|you)(?: is|['\u2019]s)? )?(?:on|taking|takes|with|alongside)(?: (?:the|his|her|your"
     r"|their|my))? "
 )
+_TOO: Final = re.compile(r"\s{1,4}(?:too|as well|also)\b(?!\s\w)")
+"""What takes up what was said of the drug before: "X was stopped, and Y too"."""
 _ASIDE: Final = re.compile(r"[(\u2013|-]")
+_BESIDE_ANOTHER: Final = re.compile(
+    r"\b(?!(?:courses?|trials?|doses?|use|start|cover|\w{1,20}(?:ing|sis|tion|ment|laxis|apy))\b)[a-z]{3,20}\s{1,4}"
+    r"(?:with|alongside|whil(?:e|st) on)\s{0,4}$"
+)
+"""What is not taken away but stands beside it: "avoid alcohol with metronidazole"."""
 
 
 def assert_names(
@@ -84,9 +98,13 @@ def assert_names(
         cue
         for cue in _cues_before(text, statement, names[-1].start, directions)
         if not _overlaps_any(cue, list(spoken_for.values()), ends)
+        or (cue.assertion.status is Status.ACTIVE and _TURNS_TO_NEXT.search(text, cue.start, cue.end))
     ]
     before = _reached_from_before(text, statement, names, directions, cues)
     said = [stronger(text, *pair) for pair in zip(before, after, strict=True)]
+    for index, name in enumerate(names[1:], 1):
+        if said[index] is None and _TOO.match(text, name.end, statement.end):
+            said[index] = said[index - 1]
     relatives = (find_relative(text, statement.start, name.start) for name in names)
     return [
         Assertion(Status.FAMILY, *relative, is_formal=True) if relative else assertion
@@ -143,7 +161,8 @@ def _is_beside(text: str, cue: Cue, start: int, end: int, directions: Sequence[P
 def _leads_to(text: str, cue: Cue, name: Place, directions: Sequence[Place]) -> bool:
     """Whether a cue reaches the name after it: "no regular medicines, codeine …" does not."""
     takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
-    if takes_away and "," in blank(text, cue.end, name.start, directions):
+    gap = blank(text, cue.end, name.start, directions) if takes_away else ""
+    if "," in gap or _BESIDE_ANOTHER.search(gap):
         return False
     return _carries_to(text, cue, cue.end, name, directions)
 
@@ -162,13 +181,15 @@ def _reached_from_after(
 ) -> list[Reached | None]:
     """For each name the cue after it that reaches it: before the next name, or carried back over a list."""
     reached: list[Reached | None] = []
-    gap_end = statement.end
+    gap_end = following_end = statement.end
     is_joined = False
     is_row = text.count("|", statement.start, statement.end) > 1
     for name in reversed(names):
         found = None
         # A cue must see what follows it: where the next name does, the statement doesn't end.
-        for match in _AFTER.finditer(text, name.end, min(statement.end, gap_end + 12, name.end + REACH_CHARS)):
+        for match in _AFTER.finditer(
+            text, name.end, min(statement.end, gap_end + _SEEN_CHARS, name.end + REACH_CHARS)
+        ):
             if match.end() > gap_end:
                 break
             cue = _cue(CUES_AFTER, match)
@@ -191,8 +212,16 @@ def _reached_from_after(
             # "ramipril 5 mg -> losartan 50 mg"
             found = Reached(Cue(Assertion(Status.STOPPED, name.end, gap_end), name.end, name.end, 0), 0)
         carried = reached[-1] if reached else None
-        if found is None and carried and gap_end < statement.end:
+        if (
+            found is None
+            and carried
+            and text[name.end : gap_end].strip() == "("
+            and text.startswith(")", following_end)
+        ):
+            found = carried  # "hyoscine (Kwells) stopped"
+        elif found is None and carried and gap_end < statement.end:
             is_joined = is_joined or _JOINED.search(text, name.end, gap_end) is not None
+            is_joined = is_joined and not _OF_ONE.search(text, max(name.end, carried.cue.start - 8), carried.cue.end)
             if (
                 (is_joined or _OF_SEVERAL.search(text, carried.cue.start, carried.cue.end))
                 and not (_ASIDE.search(text, max(name.end, carried.cue.start - 3), carried.cue.start + 1))
@@ -202,7 +231,7 @@ def _reached_from_after(
         else:
             is_joined = False
         reached.append(found)
-        gap_end = name.start
+        gap_end, following_end = name.start, name.end
     return reached[::-1]
 
 
@@ -225,6 +254,7 @@ def _belongs_to_next(
     return (
         gap_end < statement.end
         and not _BE.search(text, cue.start, cue.end)
+        and not _TURNS_TO_NEXT.search(text, cue.start, cue.end)
         and _STARTS_ANEW.search(text, name.end, cue.start) is not None
         and not text[cue.end : gap_end].lstrip().startswith((",", ";", ")", ".", "|", "("))
         and _reaches(text, cue, cue.end, gap_end, directions)
@@ -235,7 +265,11 @@ def _cues_before(text: str, statement: Statement, end: int, directions: Sequence
     """The cues of the statement before `end` that can stand before what they speak of."""
     switches = False
     starts = {direction.start for direction in directions}
-    for match in _BEFORE.finditer(text, statement.start, end):
+    # A cue may see the name that follows it, but isn't made of it.
+    for seen in _BEFORE.finditer(text, statement.start, min(statement.end, end + _SEEN_CHARS)):
+        match = seen if seen.end() <= end else _BEFORE.match(text, seen.start(), end)
+        if match is None:
+            break
         if match.start() in starts:  # "40 mg ON, aspirin"
             continue
         if CUES_BEFORE[(match.lastindex or 1) - 1][1] == _SWITCHED:

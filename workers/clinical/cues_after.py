@@ -129,7 +129,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         (
             rf"(?:has |have )?(?:{NOT}|n['\u2019]t)"
             r" (?:been )?(?:ordered|renewed|requested|re-?prescribed|re-?ordered|collected|refilled|issued)"
-            r"(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))|not on (?:the )?repeat|lapsed|last issued"
+            r"(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))|not on (?:the )?repeat|lapse[ds]?"
+            r"|last (?:issued|prescribed)"
             r" (?:in )?(?:\w{3,9} )?(?:\d{1,2}/){0,2}(?:19|20)?\d\d|(?:none|nil|not(?: taken| had"
             r"| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d"
             r"|\w+ (?:years?|months?|weeks?) ago)|drug holiday|treatment break|inactive\b"
@@ -159,6 +160,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         "stopped",
         1,
     ),
+    (r"(?:was |were )?(?:suggested|proposed)(?= (?:to|as|for|by|if|at)\b|\s?[.,;(])", "negated", 0),
+    (r"before (?:that|this|then)\b|prior to (?:that|this)\b|beforehand", "stopped", 0),
     (r"avoid(?=\s?(?:[.,;(\u2013-]|$))|not for (?:now|the moment)|not at (?:present|this time)", "negated", 1),
     (
         (
@@ -170,6 +173,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|and (?:was |then |has been )?(?:replaced|switched|changed|swapped|substituted) (?:with|by|to"
             r"|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?"
             r"|(?:took|taken|take) (?:him|her|me|them) off(?: (?:this|it|them))?"
+            r"|(?:is|am|was|been|came|come|now|gone) off (?:it|this|these|them)\b"
+            r"|(?:swapped|switched|changed|replaced|substituted) (?:it|this|these|them) (?:for|with|to|by)"
             r"|please (?:take (?:it |this )?off|remove(?: (?:it|this|from)\b|(?=[.,;)]|\s*$)))"
             r"|[\u2013-]\s?[\"\u201c']?no more(?: of (?:those|these|it|that|them|this))?"
             r"(?=[\"\u201d'.,;)|]|\s*$| (?:please|per|until|for now))"
@@ -249,7 +254,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             r"|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))|(?:caused|made (?:him"
             r"|her|them|me)|did(?: not|n['\u2019]t) (?:help|work|suit|touch|do (?:much|anything))|no (?:benefit"
             r"|effect)\b"
-            r"|ineffective|(?:(?:was |were |of )?(?:little|no|of no|limited) (?:use|help|avail|good|help)\b)"
+            r"|ineffective|(?:made |has made )?no difference|(?:(?:was |were |of )?(?:little|no|of no"
+            r"|limited) (?:use|help|avail|good|help)\b)"
             r"|unhelpful|unsuccessful(?:ly)?"
             r"|(?:lost|losing) (?:its|their) effect|(?:stopped|no longer) work(?:ing|ed|s)|(?:could(?: not"
             r"|n['\u2019]t)"

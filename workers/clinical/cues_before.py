@@ -11,21 +11,19 @@ from workers.clinical.cue_words import ALLERGY, HERS, NOT, REACTION, START, STOP
 
 _ALL: Final = (
     r"(?:all|everything|(?:all )?(?:of )?(?:the |his |her |your |their )?(?:other |usual |regular |home "
-    r"|current ){0,2}"
-    r"(?:meds|medications?|medicines|drugs|tablets))(?: (?:as|usual|normal|before|else)){0,3}"
+    r"|current ){0,2}(?:meds|medications?|medicines|drugs|tablets))(?: (?:as|usual|normal|before|else)){0,3}"
 )
 _EXCEPT: Final = r",? (?:except|apart from|other than|bar|but not|excluding|save)(?: for)?"
 _PROPOSE: Final = (
     r"(?:recommend|suggest|propos|consider|discuss)(?:e|s|ed|ing|ation)?(?: (?:to|that|for|you|we|he|she|gp|pt"
-    r"|patient"
-    r"|the|a|an|trial|of|about|please|possible|possibly|now)){0,4}"
+    r"|patient|the|a|an|trial|of|about|please|possible|possibly|now)){0,4}"
 )
 CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (rf"{STOP}(?: taking)? {_ALL}{_EXCEPT}", "active", 2),
     (
         (
-            rf"(?:continu\w{{1,3}}|take|taking|takes|re-?start\w{{0,3}}|resum\w{{1,3}}|keep|keeps|give|prescribe[d]?)"
-            rf"(?: (?:on|with|taking|to take))? {_ALL}{_EXCEPT}"
+            rf"(?:continu\w{{1,3}}|take|taking|takes|re-?start\w{{0,3}}|resum\w{{1,3}}|keep|keeps|give"
+            rf"|prescribe[d]?)(?: (?:on|with|taking|to take))? {_ALL}{_EXCEPT}"
         ),
         "stopped",
         2,
@@ -48,18 +46,17 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:pa|prior auth(?:ori[sz]ation)?|funding|insurance|approval)(?: request)? (?:was |has been )?(?:denied"
-            r"|declined|refused|rejected|not approved) for"
+            r"(?:pa|prior auth(?:ori[sz]ation)?|funding|insurance|approval)(?: request)? (?:was "
+            r"|has been )?(?:denied|declined|refused|rejected|not approved) for"
         ),
         "negated",
         1,
     ),
     (
         (
-            rf"(?:do|does|did|should|would|must|will|can|could|has|have|had)(?: {NOT}|n['\u2019]t) (?:{STOP}"
-            rf"|skip|miss"
-            rf"|forget)(?: {TAKE})?|(?:instead of|rather than|without|never|before|against) (?:stopp|discontinu|ceas"
-            rf"|withhold|paus)\w+|(?:no (?:need|reason|plans?|intention) to|not to|need not) {STOP}"
+            rf"(?:do|does|did|should|would|must|will|can|could|has|have|had)(?: {NOT}|n['\u2019]t) (?:{STOP}|skip"
+            rf"|miss|forget)(?: {TAKE})?|(?:instead of|rather than|without|never|before|against) (?:stopp|discontinu"
+            rf"|ceas|withhold|paus)\w+|(?:no (?:need|reason|plans?|intention) to|not to|need not) {STOP}"
         ),
         "active",
         2,
@@ -68,9 +65,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"(?:no|without(?: any)?) (?:\w+ )?(?:changes?|rash(?:es)?|bleeding|wheeze|itch(?:ing)?|swelling"
-            r"|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)"
-            r"|complaints?|relief|improvement|response|benefit|reactions?|trouble|doubt"
-            r"|need for dose change)(?: (?:in|to|with|from|on|of|for))?"
+            r"|side[\s-]effects?|issues?|problems?|difficult(?:y|ies)|complaints?|relief|improvement|response"
+            r"|benefit|reactions?|trouble|doubt|need for dose change)(?: (?:in|to|with|from|on|of|for))?"
         ),
         "active",
         2,
@@ -85,7 +81,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:no|not|nil|denies|denied|without)(?: (?:an?|known|any|prior|history of|drug|medication|true"
+            rf"(?:no|not|nil|denies|denied|without)(?: (?:an?|known|any|prior|history of|drug|medication|true"
             rf"|is)){{0,4}} (?:{ALLERGY}|reactions?|sensitivity) to"
         ),
         "negated!",
@@ -111,8 +107,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?:(?:do|should|must|will|would|to)(?: {NOT}|n['\u2019]t)(?: be)?|not to(?: be)?) (?:restart(?:ed)?"
-            rf"|resum(?:e|ed)"
-            r"|re-?commence[d]?|re-?start(?:ed)?|continued?)"
+            rf"|resum(?:e|ed)|re-?commence[d]?|re-?start(?:ed)?|continued?)"
         ),
         "stopped",
         2,
@@ -120,7 +115,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"(?:no longer|not? (?:more|further)|not .{0,12}any\s?more)(?: (?:tak\w+|us\w+|on|need\w*|requir\w+"
-            r"|prescribed|receiv\w+)){0,3}"
+            r"|prescribed|receiv\w+)){0,3}|(?:has|have|had)(?: not|n['\u2019]t) (?:re-?)?(?:ordered|requested"
+            r"|renewed)"
         ),
         "stopped",
         1,
@@ -128,13 +124,13 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
-            rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|(?:had been|(?:he|she|patient|pt"
-            r"|who) was|was) (?:on|taking|using)|previously(?: tried)?|(?:past|adequate|unsuccessful|failed|prior"
-            r"|earlier) (?:use|trials?|courses?) of"
-            r"|history of (?=\w+ use)|failed(?: on| with)?|(?:did(?: not|n['\u2019]t)|failed to) respond to"
-            r"|g[ai]ven? up(?: taking| on)?|(?:has |have "
-            r"|had )?(?:tried|trialled)|(?:un"
-            r"|not )able to get on with|did not get on with|ran out of|run out of"
+            rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|had been (?:maintained"
+            rf"|established|managed|stabili[sz]ed|stable|treated|prescribed) (?:on|with)|(?:had been|(?:he|she"
+            rf"|patient|pt|who) was|was) (?:on|taking|using)|previously(?: tried)?|(?:past|adequate|unsuccessful"
+            rf"|failed|prior|earlier) (?:use|trials?|courses?) of|history of (?=\w+ use)|failed(?: on| with)?"
+            rf"|(?:did(?: not|n['\u2019]t)|failed to) respond to|g[ai]ven? up(?: taking| on)?|(?:has |have "
+            rf"|had )?(?:tried|trialled)|(?:un|not )able to get on with|(?:could|did|can|does)(?: not"
+            rf"|n['\u2019]t) get on with|ran out of|run out of"
         ),
         "stopped",
         1,
@@ -142,15 +138,13 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?=[acdhimnsw])(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca"
-            rf"|wo)\s?)?(?:{NOT}"
-            r"|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|having|regularly|recently"
-            rf"|actually|also|formally)){{0,4}} (?:{TAKE}(?: (?:(?:his|her|their|the|any) )?prescribed)?"
-            rf"|had|accept|pick up|fill|collect|get|obtain|discharged on|on"
-            rf"|for"
-            rf"|{START}|(?:want|wish|like)(?: to (?:take|start|have|try|continue))?"
-            r"|keen(?: on| to (?:take|start|have|try))?|willing to (?:take|start|have|try)|indicated|give"
-            r"|prescribe|recommend(?:ed|ing)?|in favour of|suitable for|advis(?:e|ed)|for|need(?:ing)?|requir(?:e"
-            r"|ing)|tak(?:e|ing))"
+            rf"|wo)\s?)?(?:{NOT}|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|having"
+            rf"|regularly|recently|actually|also|formally)){{0,4}} (?:{TAKE}(?: (?:(?:his|her|their|the"
+            rf"|any) )?prescribed)?|had|accept|pick up|fill|collect|get|obtain|discharged on|on|entertain"
+            rf"|contemplate|consider|issue|dispense|supply|offer|administer|add|buy|for|{START}|(?:want|wish"
+            rf"|like)(?: to (?:take|start|have|try|continue))?|keen(?: on| to (?:take|start|have|try))?"
+            rf"|willing to (?:take|start|have|try)|indicated|give|prescribe|recommend(?:ed|ing)?|in favour of"
+            rf"|suitable for|advis(?:e|ed)|for|need(?:ing)?|requir(?:e|ing)|tak(?:e|ing))"
         ),
         "negated",
         3,
@@ -158,8 +152,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"await(?:s|ing)(?: (?:approval|funding|start|supply) (?:for|of))?|(?:yet|still) to (?:start|begin"
-            r"|commence|collect)|hasn['\u2019]t started"
-            r"|(?:never|not) got a?round to(?: (?:taking|starting|trying))?"
+            r"|commence|collect)|hasn['\u2019]t started|(?:never|not) got a?round to(?: (?:taking|starting|trying))?"
         ),
         "negated",
         2,
@@ -167,14 +160,13 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (rf"den(?:ies|ied|ying)(?: (?:\w+ ){{0,4}}?(?:{TAKE}|use of))?", "negated", 12),
     (
         (
-            r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|contra-?indicat\w*"
-            r"|(?:stay(?:s|ed|ing)?|steer|keep) (?:well )?(?:away|clear|off)(?: (?:from|of))?"
-            r"|reluctant to (?:take|start|try)|unwilling to (?:take|start|try)"
-            r"|(?:would|prefers?|rather) not(?: to)? (?:take|have|start|try)|decid(?:ed|ing) against"
-            r"|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against|out of)"
-            r"|h[eo]ld(?:ing)? off(?: on)?(?: (?:start|add|giv|prescrib)ing)?|no (?:need"
-            r"|role|indication|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))"
-            r"|counselled against|precludes?"
+            r"declin(?:es|ed|ing|e)|refus(?:es|ed|ing|e)|avoid(?:s|ed|ing|ance of)?|contra-?indicat\w*|(?:stay(?:s"
+            r"|ed|ing)?|steer|keep) (?:well )?(?:away|clear|off)(?: (?:from|of))?|reluctant to (?:take|start|try)"
+            r"|unwilling to (?:take|start|try)|(?:would|prefers?|rather) not(?: to)? (?:take|have|start|try)"
+            r"|decid(?:ed|ing) against|against(?: (?:using|taking|starting|the use of|giving|any))?|opted (?:against"
+            r"|out of)|h[eo]ld(?:ing)? off(?: on)?(?: (?:start|add|giv|prescrib)ing)?|no (?:need|role|indication"
+            r"|place|plans?|requirement|point) (?:for|of|in|to (?:start|take|give|use))|counselled against"
+            r"|precludes?"
         ),
         "negated",
         3,
@@ -187,14 +179,12 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             r"|possibility|putting)){0,4}|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well"
             r"|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require|try|add|start|use|want"
             r"|like|be suitable for|switch to|move to|trial|have)|talk(?:ed|ing) (?:about|through)|offer(?:ed|s"
-            r"|ing)?|options?(?::| (?:of"
-            r"|include[sd]?:?|would be|are|is|being))|think(?:ing)? (?:about|of)(?: (?:add|start|try|switch"
-            r"|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)"
-            r"|\?\s?(?:start|add|for|try|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i "
-            r"|would |could |to |please |, ){1,3}(?:start|add|try|give|switch to|use|commence|begin)"
-            r"|candidates? for|eligible for|suitable for|ask(?:s|ed|ing)? (?:for|about)(?! (?:his|her|their|the"
-            r"|my)\b)|requesting"
-            r"|wants to (?:try|start)|for possible|possible|potential(?:ly)?(?: start\w*)?|in future,?"
+            r"|ing)?|options?(?::| (?:of|include[sd]?:?|would be|are|is|being))|think(?:ing)? (?:about|of)(?: (?:add"
+            r"|start|try|switch|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)|\?\s?(?:start|add|for|try"
+            r"|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i |would |could |to |please "
+            r"|, ){1,3}(?:start|add|try|give|switch to|use|commence|begin)|candidates? for|eligible for|suitable for"
+            r"|ask(?:s|ed|ing)? (?:for|about)(?! (?:his|her|their|the|my)\b)|requesting|wants to (?:try|start)"
+            r"|for possible|possible|potential(?:ly)?(?: start\w*)?|in future,?"
         ),
         "negated",
         2,
@@ -203,10 +193,11 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"no (?:previous|prior|past) (?:trials?|use|exposure|treatment|courses?)(?: (?:of|to|with))?", "negated", 2),
     (rf"never (?:been )?(?:on|had|{TAKE}|{START})", "negated", 2),
     (r"no|nil|without|neither|nor", "negated", 2),
+    (r"not(?! (?:only|with|on|to|as|by|yet|sure|just|because|when|if|for)\b)", "negated", 0),
     (
         (
-            r"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|transition(?:ed|ing)?|convert(?:ed|ing)?|swap(?:ped)?"
-            rf"|mov(?:ed|ing)|rotat(?:ed|ing)|cross-?(?:titrat|taper)(?:ed|ing)){HERS} (?:over )?from"
+            rf"(?:switch(?:ed|ing)?|chang(?:ed|ing|e)|transition(?:ed|ing)?|convert(?:ed|ing)?|swap(?:ped)?|mov(?:ed"
+            rf"|ing)|rotat(?:ed|ing)|cross-?(?:titrat|taper)(?:ed|ing)){HERS} (?:over )?from"
         ),
         "stopped",
         0,
@@ -230,8 +221,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"previous(?! (?:mi|cva|stroke|tia|pe|dvt|vte|af|nstemi|stemi|history|medical|surgical|surgery|episodes?"
-            r"|admissions?|cancer|cabg|pci|stents?|fractures?|smoker|dose|attacks?|bleed|seizures?|dr?ug)\b)"
-            r"(?:(?: failed)? (?:use|trials?|treatment|therapy|exposure) (?:of|with|to))?"
+            r"|admissions?|cancer|cabg|pci|stents?|fractures?|smoker|dose|attacks?|bleed|seizures?"
+            r"|dr?ug)\b)(?:(?: failed)? (?:use|trials?|treatment|therapy|exposure) (?:of|with|to))?"
         ),
         "stopped",
         1,
@@ -239,7 +230,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"to|with|by|for|onto", "switched", 0),
     (
         (
-            r"(?:taken|taking|wean(?:ed|ing)?|taper(?:ed|ing)?|come|came|coming|gone|went|stay(?:ing|ed)?|been|now"
+            rf"(?:taken|taking|wean(?:ed|ing)?|taper(?:ed|ing)?|come|came|coming|gone|went|stay(?:ing|ed)?|been|now"
             rf"|is){HERS} off(?: of)?|off(?: of)?(?! (?:the|by|work|sick))"
         ),
         "stopped",
@@ -247,10 +238,9 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:complet(?:ed|es|ing)(?! (?:the |his |her )?(?:forms?|paperwork))|finish(?:ed|es"
-            r"|ing))(?: (?:a|an|the|his|her|their|full|\S{1,8}[\s-]days?"
-            r"|\S{1,8}[\s-]weeks?|\d/\d{1,2}|short|long|first|second)){0,4}(?: courses?(?: of)?| of)?"
-            r"|(?:status )?post[\s-]courses? of"
+            r"(?:complet(?:ed|es|ing)(?! (?:the |his |her )?(?:forms?|paperwork))|finish(?:ed|es|ing))(?: (?:a|an"
+            r"|the|his|her|their|full|\S{1,8}[\s-]days?|\S{1,8}[\s-]weeks?|\d/\d{1,2}|short|long|first"
+            r"|second)){0,4}(?: courses?(?: of)?| of)?|(?:status )?post[\s-]courses? of"
         ),
         "stopped",
         2,
@@ -258,36 +248,39 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?:{STOP}|skip|miss out|cut(?:ting)? out|cancel(?:led|s|ling)?|threw (?:away|out)|thrown away"
-            rf"|binned){HERS}(?! (?:after|with|since|once|when|following|smoking|drinking)\b)(?: (?:{TAKE}|giving"
-            rf"|treatment with|the use of|of))?|(?:discontinuation|cessation"
-            r"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
+            rf"|bin(?=ned|s|\b)|dispose of|binned){HERS}(?! (?:after|with|since|once|when|following|smoking"
+            rf"|drinking)\b)(?: (?:{TAKE}|giving|treatment with|the use of|of))?|(?:discontinuation|cessation"
+            rf"|withdrawal|stoppage|omission|suspension) of|wean(?:ed|ing)?(?: down)?(?= and stop)"
         ),
         "stopped",
         3,
     ),
     (
         (
-            r"(?=[abhiknprs])(?:known )?(?:severe(?:ly)? )?"
-            r"(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)(?<!milk\s)"
-            r"(?<!seasonal\s)"
-            rf"(?!\w+ (?:clinic|service|testing|nurse|specialist|season|symptoms))(?:(?:allergic"
-            rf"|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?"
-            rf"|{ALLERGY}(?: (?:to"
-            rf"|of|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?|intolerant (?:of|to)|known sensitivity to"
+            rf"(?=[abhiknprs])(?:known )?(?:severe(?:ly)? )?(?<!fever\s)(?<!nut\s)(?<!food\s)(?<!egg\s)(?<!pollen\s)"
+            rf"(?<!milk\s)(?<!seasonal\s)(?!\w+ (?:clinic|service|testing|nurse|specialist|season"
+            rf"|symptoms))(?:(?:allergic|anaphylactic)(?: (?:reactions?|to|with))?(?: to)?:?|{ALLERGY}(?: (?:to|of"
+            rf"|with|includ(?:e|es|ing)|are|is|status|label)){{0,2}}:?|intolerant (?:of|to)|known sensitivity to"
             rf"|react(?:ed|s) (?:badly )?to|(?:bad |previous |nasty |severe )?reactions? (?:\w+ ){{0,4}}?(?:to|of"
-            r"|with|from))"
+            rf"|with|from))"
         ),
         "allergy!",
         3,
+    ),
+    (
+        (
+            r"cough (?:with|on|from|on starting|due to|secondary to|2/2)(?= (?:ace|\w+pril\b))|(?:myalgia"
+            r"|muscle (?:pains?|aches?)|rhabdo\w*|raised ck) (?:with|on|from|due to)(?= (?:statin|\w+statins?\b))"
+        ),
+        "allergy!",
+        0,
     ),
     (rf"{REACTION} (?:to|with|from|after|on|following|secondary to)(?: (?:{TAKE}|receiving))?", "allergy!", 2),
     (
         (
             r"(?:had|after|following|received|despite|previous|recent|was given|been given|(?:was"
-            r"|been) treated with)"
-            r"(?: (?:a|an|the|two|three|several|multiple|short|long|recent|first|second|\d{1,2}[\s-]days?"
-            r"|\w{1,9}[\s-]days?"
-            r"|\d{1,2}[\s-]weeks?|oral|iv)){0,4} courses? of"
+            r"|been) treated with)(?: (?:a|an|the|two|three|several|multiple|short|long|recent|first|second"
+            r"|\d{1,2}[\s-]days?|\w{1,9}[\s-]days?|\d{1,2}[\s-]weeks?|oral|iv)){0,4} courses? of"
         ),
         "stopped",
         2,
@@ -310,8 +303,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            r"(?:home |current |daily |usual |regular )?(?:medications?|medicines|meds)(?: (?:include[sd]?"
-            r"|including|are|is|of|such as|were|list|incl)){0,2}\.?:?"
+            r"(?:home |current |daily |usual |regular )?(?:medications?|medicines|meds)(?: (?:include[sd]?|including"
+            r"|are|is|of|such as|were|list|incl)){0,2}\.?:?"
         ),
         "active!~",
         4,
@@ -319,8 +312,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"(?:re-?)?start(?:s|ed|ing)?(?: (?:on|taking|back on))?|(?:re-?)?commenc(?:e|ed|es|ing)(?: on)?"
-            r"|begin(?:s|ning)?|began|begun|initiat(?:e|ed|ing)|resum(?:e|ed|ing)|introduc(?:e|ed|ing)|back on"
-            r"|now on|currently on|remains? on|still (?:on|taking)|swapped onto"
+            r"|accept(?:s|ed|ing)|begin(?:s|ning)?|began|begun|initiat(?:e|ed|ing)|resum(?:e|ed|ing)|introduc(?:e|ed"
+            r"|ing)|back on|now on|currently on|remains? on|still (?:on|taking)|swapped onto"
         ),
         "active",
         3,
@@ -328,8 +321,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"continu(?:e|es|ed|ing)(?: (?:on|to take|taking|with))?|incr|decr|increas(?:e|ed|ing)|decreas(?:e|ed"
-            r"|ing)"
-            r"|reduc(?:e|ed|ing)|(?:up|down)?-?titrat(?:e|ed|ing)|maintain(?:ed)?(?: on)?"
+            r"|ing)|reduc(?:e|ed|ing)|(?:up|down)?-?titrat(?:e|ed|ing)|maintain(?:ed)?(?: on)?"
         ),
         "active",
         2,

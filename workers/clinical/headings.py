@@ -179,6 +179,9 @@ def _headings(text: str, is_drug: Callable[[str], bool]) -> Iterator[Heading]:
             continue
         words = match["words"].partition("(")[0].strip()
         section = _section_of(words)
+        starts_line = match.start() == 0 or text[match.start() - 1] == "\n"
+        if section in (Section.STOPPED_MEDICATIONS, Section.AVOIDED) and not starts_line and is_drug(words):
+            section = Section.OTHER  # "Dosette checked. Clopidogrel no longer on repeat: course ended."
         if match["colon"] is not None:
             is_item = (
                 section is Section.OTHER
@@ -189,7 +192,7 @@ def _headings(text: str, is_drug: Callable[[str], bool]) -> Iterator[Heading]:
             if (section is not Section.OTHER or words[0].isupper()) and not is_item:
                 yield Heading(section, match.start(), match.end())
                 last = section
-        elif match.start() == 0 or text[match.start() - 1] == "\n":
+        elif starts_line:
             is_plain = section is not Section.OTHER and _PLAIN_WORDS.issuperset(re.split(r"[ /&,]+", words.lower()))
             if words.isupper() or (is_plain and words[0].isupper()):
                 last = section if is_plain else Section.OTHER

@@ -173,6 +173,17 @@ _ROUTE = phrases(
 )
 _WEAK_ROUTES: Final = frozenset({"top", "td", "os", "ou", "vag"})
 """Taken for a route only directly after a name or another direction."""
+_CAPITAL_ROUTES: Final = {
+    "IN": "nasal", "IO": "intraosseous", "ID": "intradermal", "IT": "intrathecal", "BE": "ophthalmic",
+    "RE": "ophthalmic", "LE": "ophthalmic", "AU": "otic", "AD": "otic", "AS": "otic",
+}  # fmt: skip
+_CAPITALS: Final = re.compile(
+    r"(?<![\w/.-])(?:"
+    + "|".join(_CAPITAL_ROUTES)
+    + r")(?=\s{0,40}(?:$|[\n|,.;:)]|(?:[BbTtQq][DdIi][DdSs]?|[Oo][DdMmNn]|[Qq]\d|stat|STAT|PRN|prn|x\s?\d|\d"
+    r"|once|twice|daily|nocte|mane)\b))"
+)
+"""Words in small letters, but routes in capitals, where they end what is said of a dose: "10 mg IN stat"."""
 _BODY_PART: Final = re.compile(r"\b(?:eyes?|ears?|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound|parts|nose)$")
 _IS_APPLIED: Final = re.compile(
     r"(?:\b(?:drops?|gtts?|oint\w{0,4}|solution|cream|gel|lotion|foam|spray|appl\w{1,5}|instil\w{0,4}|use[ds]?"
@@ -270,6 +281,8 @@ def _routes(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Spa
                 and not _IS_APPLIED.search(lowered, max(start, match.start() - LOOK_BACK), match.start())
             )
             yield Route(**matched(match, text), route=_ROUTES[int((match.lastgroup or "r0")[1:])][0]), is_weak_route
+    for match in _CAPITALS.finditer(text, start, end):
+        yield Route(**matched(match), route=_CAPITAL_ROUTES[match.group()]), True
 
 
 def _frequencies(text: str, lowered: str, start: int, end: int) -> Iterator[tuple[Span, bool]]:

@@ -21,7 +21,11 @@ class Statement:
     heading: Heading | None
 
 
-_WORD: Final = re.compile(r"[ \t]{0,16}(?P<word>[^\W\d_][\w-]{2,40})")
+_WORD: Final = re.compile(
+    r"[ \t]{0,16}(?:(?:also|and|plus|to|known|mild|severe|previous|possible|\?)[ \t]{0,4}){0,2}"
+    r"(?P<word>[^\W\d_][\w-]{2,40})",
+    re.IGNORECASE,
+)
 _GOES_ON: Final = re.compile(r"(?:[,&+/(]|\b(?:and|or|with|to|by|for|on|of))\s{0,3}$", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\Wno\.\s\d", re.IGNORECASE)
 _ANSWER: Final = re.compile(r"\s{1,4}(?:y|yes|no?)(?=\s{0,3}(?:[.,;:(\n\u2013-]|$))", re.IGNORECASE)
@@ -92,8 +96,19 @@ class ClinicalText:
                 ):
                     ended = heading
                 is_list = is_list or is_item
+            is_under = heading is not None and heading is not ended and not self._leaves(heading, start)
             for piece_start, piece_end in self._bounded(start, end):
-                yield Statement(piece_start, piece_end, None if heading is ended else heading)
+                yield Statement(piece_start, piece_end, heading if is_under else None)
+
+    def _leaves(self, heading: Heading, start: int) -> bool:
+        """Whether the sentence at `start` has left the list that the heading's line began: no drug begins it."""
+        return (
+            heading.section in (Section.ALLERGIES, Section.STOPPED_MEDICATIONS, Section.AVOIDED)
+            and start > heading.end
+            and self.text[start - 1 : start] == "."
+            and "\n" not in self.text[heading.end : min(start, heading.end + _LINE_CHARS)]
+            and not self._starts_with_drug(start)
+        )
 
     def _bounded(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """[start, end), cut at white space where it is longer than a statement may be."""
