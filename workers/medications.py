@@ -297,7 +297,7 @@ def _span(text: str, start: int, end: int) -> Span:
     return Span(text=text[start:end], start=start, end=end)
 
 
-_FORMS: Final = frozenset({"cream", "ointment", "gel", "lotion", "foam"})
+_FORMS: Final = frozenset({"cream", "ointment", "oint", "ung", "gel", "lotion", "foam", "top"})
 
 
 def _route(directions: Iterable[Direction]) -> Route | None:

@@ -11,12 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from workers.clinical.cue_words import BREAKER
 from workers.clinical.cues import Assertion, Cue, Reached, Status, stronger
 from workers.clinical.cues_after import CUES_AFTER
 from workers.clinical.cues_before import CUES_BEFORE
 from workers.clinical.exchanges import is_of_amount, which_are_exchanged
-from workers.clinical.gaps import REACH_CHARS, blank, without_fillers
+from workers.clinical.gaps import REACH_CHARS, TURNS, blank, carries_to, is_beside, leads_to, reaches
 from workers.clinical.quantities import phrases
 from workers.clinical.relatives import find_relative
 from workers.clinical.statements import Statement
@@ -27,8 +26,6 @@ _SWITCHED: Final = "switched"
 _EXCHANGED: Final = "exchanged"
 _SEEN_CHARS: Final = 24
 """As many characters of what follows a cue may be looked at: there a name begins, rather than the statement end."""
-_WHOLE_LIST: Final = 10
-"""A cue over as many free words ("denies") covers what follows whatever it lists."""
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -48,8 +45,6 @@ _BEFORE: Final = _compile_cues(CUES_BEFORE, r"(?<![\w-])")
 _AFTER: Final = _compile_cues(
     CUES_AFTER, r"(?>(?<![\w-])|(?<=\w-)(?=allerg|intol|induced|hyper)|(?=[:;,(\u2192\u21d2]|->|=>|~~))"
 )
-_BREAKER: Final = _compile(BREAKER)
-_FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 _JOINED: Final = re.compile(r"\band\b|&|\+|\bor\b")
 _OF_SEVERAL: Final = re.compile(r"\b(?:were|are|have|both|all)\b")
 _OF_ONE: Final = _compile(r"\b(?:which (?:was|is|has)|this|it)\b")
@@ -58,23 +53,16 @@ _TURNS_TO_NEXT: Final = _compile(
     r" (?:to|by|with|for)$"
 )
 _BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got|which|it|them)\b")
+_GIVES_REASON: Final = _compile(r" (?:when|as|since|because|due|owing|once)\b")
 _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
 _ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
-_TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
-_BESIDE: Final = _compile(
-    r"[\s,(\u2013-]{0,4}(?:tablets? |at the same time )?(?:(?:told|advised|warned) )?(?:(?:not|never) )?"
-    r"(?:(?:together|along|while|when|whilst|as|if|because|since|given|interacts|interaction) )?"
-    r"(?:(?:he|she|pt|patient|you)(?: is|['\u2019]s)? )?(?:on|taking|takes|with|alongside)(?: (?:the|his|her|your"
-    r"|their|my))? "
-)
+_NEW_CLAUSE: Final = re.compile(r"\s[-\u2013\u2014]\s{1,4}[a-z]{2,20}\s{1,4}[a-z]")
+"""Words after a dash, which no list goes on with: "can't get X - chemist suggested Y"."""
+_QUERY: Final = re.compile(r"(?:^|[\s(])\?$")
+"""What makes the name that follows it uncertain: "?citalopram"."""
 _TOO: Final = re.compile(r"\s{1,4}(?:too|as well|also)\b(?!\s\w)")
 """What takes up what was said of the drug before: "X was stopped, and Y too"."""
 _ASIDE: Final = re.compile(r"[(\u2013|-]")
-_BESIDE_ANOTHER: Final = re.compile(
-    r"\b(?!(?:courses?|trials?|doses?|use|start|cover|\w{1,20}(?:ing|sis|tion|ment|laxis|apy))\b)[a-z]{3,20}\s{1,4}"
-    r"(?:with|alongside|whil(?:e|st) on)\s{0,4}$"
-)
-"""What is not taken away but stands beside it: "avoid alcohol with metronidazole"."""
 
 
 def assert_names(
@@ -135,45 +123,28 @@ def _reached_from_before(
         carried = reached[-1] if reached else None
         if carried and carried.cue.is_exchange and not exchanged[index]:
             carried = None
-        if carried and _is_beside(text, carried.cue, gap_start, name.start, directions):
+        if carried and is_beside(text, carried.cue, gap_start, name.start, directions):
             carried = None
-        reaching = (cue for cue in reversed(own) if _leads_to(text, cue, name, directions))
+        reaching = (cue for cue in reversed(own) if leads_to(text, cue, name, directions))
         nearest = next(reaching, None)
         if nearest is not None and nearest.is_neutral:
             nearest = next(reaching, nearest)
         found = Reached(nearest, 0) if nearest else None
-        if found is None and carried and not own and _carries_to(text, carried.cue, gap_start, name, directions):
+        if _QUERY.search(text, max(statement.start, name.start - 2), name.start):
+            found = Reached(
+                Cue(Assertion(Status.NEGATED, name.start - 1, name.start), name.start - 1, name.start, 0), 0
+            )
+        if (
+            found is None
+            and carried
+            and not own
+            and not _NEW_CLAUSE.search(text, gap_start, name.start)
+            and carries_to(text, carried.cue, gap_start, name, directions)
+        ):
             found = Reached(carried.cue, carried.names_passed + 1)
         reached.append(found)
         gap_start = name.end
     return reached
-
-
-def _is_beside(text: str, cue: Cue, start: int, end: int, directions: Sequence[Place]) -> bool:
-    """Whether the next name is what is taken instead or beside: "no ibuprofen with warfarin", "stop A -> B"."""
-    takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
-    return (
-        takes_away
-        and (_BESIDE.fullmatch(text, start, end) or _TURNS.fullmatch(blank(text, start, end, directions))) is not None
-    )
-
-
-def _leads_to(text: str, cue: Cue, name: Place, directions: Sequence[Place]) -> bool:
-    """Whether a cue reaches the name after it: "no regular medicines, codeine …" does not."""
-    takes_away = cue.assertion.status in (Status.NEGATED, Status.STOPPED) and cue.free_words < _WHOLE_LIST
-    gap = blank(text, cue.end, name.start, directions) if takes_away else ""
-    if "," in gap or _BESIDE_ANOTHER.search(gap):
-        return False
-    return _carries_to(text, cue, cue.end, name, directions)
-
-
-def _carries_to(text: str, cue: Cue, start: int, name: Place, directions: Sequence[Place]) -> bool:
-    """Whether a cue before `start` reaches the name after it; what is said in parentheses ends with them."""
-    if cue.free_words == 0 and cue.assertion.status is Status.NEGATED and "," in text[start : name.start]:
-        return False  # "rather than codeine, tramadol was used"
-    return ")" not in blank(text, start, name.start, directions) and _reaches(
-        text, cue, start, name.start, directions
-    )
 
 
 def _reached_from_after(
@@ -198,17 +169,18 @@ def _reached_from_after(
                 or _belongs_to_next(text, name, cue, gap_end, statement, directions)
                 or (
                     cue.assertion.status is Status.STOPPED
-                    and is_for_later(text, name.end, cue.start, cue.end, gap_end)
+                    and is_for_later(text, max(statement.start, name.start - 12), cue.start, cue.end, gap_end)
                 )
             ):
                 continue
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
             cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
-            if _reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
+            is_asked = text.startswith("?", cue.end) and cue.assertion.status is Status.STOPPED
+            if not is_asked and reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
                 found = Reached(_unless_changed_later(text, cue, gap_end), 0)
                 if not cue.is_neutral:
                     break
-        if found is None and gap_end < statement.end and _TURNS.fullmatch(blank(text, name.end, gap_end, directions)):
+        if found is None and gap_end < statement.end and TURNS.fullmatch(blank(text, name.end, gap_end, directions)):
             # "ramipril 5 mg -> losartan 50 mg"
             found = Reached(Cue(Assertion(Status.STOPPED, name.end, gap_end), name.end, name.end, 0), 0)
         carried = reached[-1] if reached else None
@@ -225,7 +197,7 @@ def _reached_from_after(
             if (
                 (is_joined or _OF_SEVERAL.search(text, carried.cue.start, carried.cue.end))
                 and not (_ASIDE.search(text, max(name.end, carried.cue.start - 3), carried.cue.start + 1))
-                and _reaches(text, carried.cue, name.end, gap_end, directions)
+                and reaches(text, carried.cue, name.end, gap_end, directions)
             ):
                 found = Reached(carried.cue, carried.names_passed + 1)
         else:
@@ -255,9 +227,10 @@ def _belongs_to_next(
         gap_end < statement.end
         and not _BE.search(text, cue.start, cue.end)
         and not _TURNS_TO_NEXT.search(text, cue.start, cue.end)
+        and not _GIVES_REASON.match(text, cue.end, gap_end)
         and _STARTS_ANEW.search(text, name.end, cue.start) is not None
         and not text[cue.end : gap_end].lstrip().startswith((",", ";", ")", ".", "|", "("))
-        and _reaches(text, cue, cue.end, gap_end, directions)
+        and reaches(text, cue, cue.end, gap_end, directions)
     )
 
 
@@ -292,23 +265,6 @@ def _cues_before(text: str, statement: Statement, end: int, directions: Sequence
             text, statement.start, cue.start, cue.end, statement.end
         ):
             yield cue
-
-
-def _reaches(text: str, cue: Cue, start: int, end: int, directions: Sequence[Place]) -> bool:
-    """Whether what stands at [start, end), between a cue and a name, lets the cue reach the name."""
-    if end - start > REACH_CHARS:
-        return False
-    gap = blank(text, start, end, directions)
-    if _BREAKER.search(gap) or ("|" in gap and gap.strip(" |")):
-        return False
-    rest = without_fillers(gap)
-    word = _FREE_WORD.search(rest)
-    if word is None:
-        return True
-    # After other words a comma begins something new ("stopped smoking, aspirin 81 mg"), except where all is denied.
-    return len(_FREE_WORD.findall(rest)) <= cue.free_words and (
-        cue.free_words >= _WHOLE_LIST or "," not in rest[word.end() :]
-    )
 
 
 def _overlaps_any(cue: Cue, others: Sequence[Cue], ends: Sequence[int]) -> bool:

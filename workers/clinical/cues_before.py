@@ -106,8 +106,8 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"tolerat(?:es?|ed|ing)", "active", 2),
     (
         (
-            rf"(?:(?:do|should|must|will|would|to)(?: {NOT}|n['\u2019]t)(?: be)?|not to(?: be)?) (?:restart(?:ed)?"
-            rf"|resum(?:e|ed)|re-?commence[d]?|re-?start(?:ed)?|continued?)"
+            rf"(?:(?:do|should|must|will|would|to|has|have|had|was|were)(?: {NOT}|n['\u2019]t)(?: be)?"
+            rf"|not to(?: be)?) (?:restart(?:ed)?|resum(?:e|ed)|re-?commence[d]?|re-?start(?:ed)?|continued?)"
         ),
         "stopped",
         2,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from workers.clinical.cue_words import KIN, STOP
+from workers.clinical.cue_words import KIN, SPOUSE, STOP
 
 
 class Section(StrEnum):
@@ -48,7 +48,7 @@ _SECTIONS: Final = tuple(
         ),
         (
             Section.FAMILY,
-            rf"(?:paternal |maternal )?{KIN}(?: of [a-z ]{{1,60}})?",
+            rf"(?!{SPOUSE}\b)(?:paternal |maternal )?{KIN}(?: of [a-z ]{{1,60}})?",
             r"(?:family (?:medical )?history|fhx?|fam(?:ily)? hx|family)\Z",
         ),
         (
@@ -71,6 +71,7 @@ _SECTIONS: Final = tuple(
         (
             Section.STOPPED_MEDICATIONS,
             (
+                rf"{_MEDICINES} (?:previously |already )?(?:tried|failed|trialled)(?: before| to date)?|"
                 r"(?:past|previous(?:ly)?|former|old|prior(?! to)|historic(?:al)?|completed|ceased|failed)"
                 rf" (?:[a-z-]{{1,30}} )?(?:{_MEDICINES}|trials?|courses?)(?: (?:tried|trials?))?|stop"
                 rf"|cease|hold"
@@ -139,7 +140,7 @@ LABEL: Final = re.compile(
     r"\s{0,16}(?:(?:pharmac\w{1,8} |discharge |prescriber |admission )?(?:action|status|outcome|decision|change"
     r"|recommendation)s?(?: taken)?|reason|comments?|dose|strength|route|frequency|(?:still |currently )?taking"
     r"|(?:to be )?(?:continued?|prescribed|ordered|re-?started|resumed?)(?: (?:on|at) \w{1,12})?"
-    rf"|plan(?=[ \t]?:\s?(?:{STOP}|continued?|not (?:to be )?continued)\s{{0,3}}(?:[.,;(\n\u2013-]|$)))[ \t]?"
+    rf"|plan(?=[ \t]?:\s?(?:{STOP}|continued?|not (?:to be )?continued)\s{{0,3}}(?:[.,;(\n\u2013\u2014-]|$)))[ \t]?"
     r"(?::|\?(?=\s{0,4}(?:y|yes|no?)\b))",
     re.IGNORECASE,
 )

@@ -117,7 +117,7 @@ _ROUTES: Final = (
             r"|inhaler)|inhaled|inhalers?(?! technique)|by inhalation|inhalation powder|nebuli[sz]ed|nebuli[sz]er"
             r"|nebules?|nebs?|inh"
             r"|mdi|dpi"
-            r"|accuhaler|turbohaler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer|rotahaler"
+            r"|accuhaler|turb[ou]haler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer|rotahaler"
             r"|rotacaps?|diskus|nexthaler|genuair|clickhaler|autohaler|forspiro|hfa|respules?"
             r"|(?:to|be) inhaled?|by nebuli[sz]er|nebuli[sz]e"
         ),
@@ -144,7 +144,7 @@ _ROUTES: Final = (
         "otic",
         (
             r"otic|(?:in|into|to) (?:each|both|the(?: left| right| affected)?|his|her|left|right|l|r) ears?"
-            r"|aural(?:ly)?|ear[\s-]?(?:drops?|spray)|(?:both|each|left|right) ears?"
+            r"|aural(?:ly)?|ear[\s-]?(?:drops?|spray)|(?:both|each|left|right|l|r|b) ears?"
         ),
     ),
     ("transdermal", r"transdermal(?:ly)?(?: patch)?|td|patch(?:es)?(?! test)"),
@@ -191,7 +191,9 @@ _IS_APPLIED: Final = re.compile(
     r"|%)\s\S{0,12}\s{0,2}$"
 )
 """What before a part of the body says that something is put there: "drops to the right eye", not "pain in"."""
-_NO_ROUTE_BEFORE = re.compile(r"\b(?:stage|class|grade|nyha|type|factor|phase|fiO2|mobitz|killip)\s$", re.IGNORECASE)
+_NO_ROUTE_BEFORE = re.compile(
+    r"\b(?:stage|class|grade|nyha|type|factor|phase|fiO2|mobitz|killip|dr|mr|mrs|ms|prof|nurse)\s$", re.IGNORECASE
+)
 _SYMPTOM = (
     "(?:chest )?(?:pain|fever|nausea|vomiting|itching|anxiety|insomnia|sleep|headache|cough|constipation|wheezing"
     "|shortness|agitation|diarrh|breathless|sob|spasm|itch|wheeze|dyspn|seizure|heartburn|angina)"
@@ -214,8 +216,12 @@ _DURATION = phrases(
 )
 _TIMES: Final = {"d": "day", "n": "day", "w": "week", "m": "month", "y": "year", "7": "day", "5": "week"}
 _DAYS: Final = {"day": 1, "week": 7, "month": 30, "year": 365}
-_TOGETHER = re.compile(r"(?:[\s,:(|\u2013-]{0,4}|[ \t|]{0,40})(?:\d{1,3}(?:\.\d{1,4})?\s?%[ \t|]{1,40})?")
+_TOGETHER = re.compile(r"(?:[\s,:(|\u2013\u2014-]{0,4}|[ \t|]{0,40})(?:\d{1,3}(?:\.\d{1,4})?\s?%[ \t|]{1,40})?")
 """What stands between two directions of which the second is understood by the first."""
+
+
+_CELL_BEFORE: Final = re.compile(r"[|\t] {0,4}$")
+_CELL_AFTER: Final = re.compile(r" {0,40}[|\t\n]")
 
 
 def find_directions(text: str, lowered: str, start: int, end: int, names: Sequence[Place] = ()) -> list[Direction]:
@@ -254,7 +260,14 @@ def find_directions(text: str, lowered: str, start: int, end: int, names: Sequen
         is_form = is_in_name and isinstance(found, Route) and found.end == names[next_name].end  # "nicotine patch"
         if found.start < last_end or (is_in_name and not is_form):
             continue
-        if needs_support and not (supported_at >= 0 and _TOGETHER.fullmatch(text, supported_at, found.start)):
+        if (
+            needs_support
+            and not (supported_at >= 0 and _TOGETHER.fullmatch(text, supported_at, found.start))
+            and not (
+                _CELL_BEFORE.search(text, max(start, found.start - 8), found.start)
+                and _CELL_AFTER.match(text, found.end)
+            )
+        ):
             continue
         last_end = found.end
         if isinstance(found, Direction):

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-from workers.clinical.cue_words import KIN
+from workers.clinical.cue_words import KIN, SPOUSE
 from workers.clinical.quantities import phrases
 
 _REACH_CHARS: Final = 160
@@ -27,12 +27,22 @@ _OTHERS: Final = phrases(
 """What between a relative and a drug says that the drug is not the relative's."""
 
 
+_HERSELF: Final = re.compile(r"\s{1,4}(?:her|him)self\b|\s{1,4}themselves\b")
+_ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
+_REPORTS: Final = phrases(rf"(?:{SPOUSE}|carers?)\s?:", re.NOFLAG)
+"""Who tells about the patient: "Wife: ran out of bisoprolol". The family history is of blood relations."""
+
+
 def find_relative(text: str, start: int, end: int) -> tuple[int, int] | None:
     """Where in text[start:end], in small letters, the relative is named whose drug is at `end`; None: nobody.
 
     "Given by his wife", "discussed with his wife" and "his wife says that he takes" speak of the patient's.
     """
     *_, kin = (None, *_RELATIVE.finditer(text, max(start, end - _REACH_CHARS), end))
-    if kin is None or (kin["with"] and not _WHO.match(text, kin.end())) or _OTHERS.search(text, kin.end(), end):
+    if kin is None or (kin["with"] and not _WHO.match(text, kin.end())):
         return None
-    return kin.span()
+    herself = _HERSELF.match(text, kin.end())
+    said_from = herself.end() if herself else kin.end()
+    if _OTHERS.search(text, said_from, end) or _ENDS_ASIDE.match(text, said_from, end):
+        return None
+    return None if _REPORTS.match(text, kin.start(), end) else kin.span()

@@ -28,7 +28,7 @@ _WORD: Final = re.compile(
 )
 _GOES_ON: Final = re.compile(r"(?:[,&+/(]|\b(?:and|or|with|to|by|for|on|of))\s{0,3}$", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\Wno\.\s\d", re.IGNORECASE)
-_ANSWER: Final = re.compile(r"\s{1,4}(?:y|yes|no?)(?=\s{0,3}(?:[.,;:(\n\u2013-]|$))", re.IGNORECASE)
+_ANSWER: Final = re.compile(r"\s{1,4}(?:y|yes|no?)(?=\s{0,3}(?:[.,;:(\n\u2013\u2014-]|$))", re.IGNORECASE)
 """What belongs to the question before it: "Continue? No"."""
 _ABBREVIATED = re.compile(
     r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|St|vs|approx|tab|cap|tabs|caps|max|e\.g|i\.e|p\.o|b\.i\.d|t\.i\.d|q\.i\.d|q\.d|inj"
@@ -49,6 +49,11 @@ _ELLIPTIC: Final = re.compile(
     re.IGNORECASE,
 )
 """A sentence without a name of its own, which is said of the drug before: "Stopped in May.", "Agreed to stop."."""
+_CHANGES: Final = re.compile(
+    r"[ \t]{1,8}(?:(?:please|to|so|plan)\s){0,2}(?:change|switch|swap|convert)(?:d|ed|ped)?\s(?:over\s)?to\s",
+    re.IGNORECASE,
+)
+"""What the drug before it is changed to: "Tolterodine: dry mouth; change to mirabegron"."""
 _LIST_ITEM = re.compile(r"\s{0,16}(?:[-*•‣\u2013>]|\d{1,3}[.)]|\([a-z\d]\))\s")
 _BREAK = re.compile(r"[.!?](?<![.!?].)[.!?]{0,2}[)\"'\u201d\u2019]?(?=\s|$)|;|\n(?:[ \t]{0,40}\n){0,2}")
 """What may end a statement. It begins with the mark itself, so that `re` passes over all other letters."""
@@ -140,7 +145,7 @@ class ClinicalText:
                 if mark.count("\n") > 1 or not self._goes_on(*line, rest_start):
                     yield rest_start
             elif mark == ";":
-                if not _ELLIPTIC.match(self.text, rest_start):
+                if not (_ELLIPTIC.match(self.text, rest_start) or _CHANGES.match(self.text, rest_start)):
                     yield rest_start
             elif not (
                 _ABBREVIATED.search(self.text, max(0, match.start() - 8), match.start() + 1)

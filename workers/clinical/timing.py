@@ -29,7 +29,8 @@ _ENDS: Final = re.compile(r"[.;:!?\n|(]|,\s|\s[-\u2013]\s|\b(?:and|but|then|re-?
 _RESTARTED: Final = phrases(
     r"\b(?:but|and|now|since|then|been|is|was|subsequently|later)(?: (?:has|was|now|since|been|later"
     r"|subsequently)){0,3}"
-    r" (?:back on|re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))",
+    r" (?:back on|re-?started|resumed|re-?commenced|re-?introduced|re-?instated)\b(?! (?:if|when|once))"
+    r"|(?:->|=>|[\u2192\u21d2])\s?(?:re-?start|resume|re-?commence)",
     re.NOFLAG,
 )
 _STOPPED_SINCE: Final = phrases(
