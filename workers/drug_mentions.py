@@ -28,7 +28,7 @@ _STRENGTHS: Final = re.compile(r"\s?\d{1,4}(?:\.\d{1,3})?(?:\s?m(?:c?g|icrograms
 """The strengths of two ingredients after their names: "100/6"."""
 _COMBINES_WITH_STRENGTH: Final = re.compile(rf"{_COMBINES.pattern}|\s\+\s|\s(?:and|with)\s")
 _STARTS_SOMETHING: Final = re.compile(
-    r"[,;:()]|\b(?:and|or|with|plus|then|to|from|by|on|given|start(?:ed)?|commenced?|add(?:ed)?|continue[sd]?|needed)\b",
+    r"[,;:()\u2192\u21d2]|[-=]>|\b(?:and|or|with|plus|then|to|from|by|on|given|start(?:ed)?|commenced?|add(?:ed)?|continue[sd]?|needed)\b",
     re.IGNORECASE,
 )
 _LEADS_TO_NAME: Final = re.compile(

@@ -297,7 +297,9 @@ def _span(text: str, start: int, end: int) -> Span:
     return Span(text=text[start:end], start=start, end=end)
 
 
-_FORMS: Final = frozenset({"cream", "ointment", "oint", "ung", "gel", "lotion", "foam", "top"})
+_FORMS: Final = frozenset(
+    {"cream", "ointment", "oint", "ung", "gel", "lotion", "foam", "top", "eye drops", "eyedrops", "ear drops"}
+)
 
 
 def _route(directions: Iterable[Direction]) -> Route | None:

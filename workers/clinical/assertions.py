@@ -55,13 +55,15 @@ _TURNS_TO_NEXT: Final = _compile(
 _BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got|which|it|them)\b")
 _GIVES_REASON: Final = _compile(r" (?:when|as|since|because|due|owing|once)\b")
 _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
+_ASIDE_IN_COMMAS: Final = re.compile(r",[^,.;:\n]{1,80},\s{0,4}$")
 _ENDS_ASIDE: Final = re.compile(r"[^()]{0,80}\)")
 _NEW_CLAUSE: Final = re.compile(r"\s[-\u2013\u2014]\s{1,4}[a-z]{2,20}\s{1,4}[a-z]")
 """Words after a dash, which no list goes on with: "can't get X - chemist suggested Y"."""
 _QUERY: Final = re.compile(r"(?:^|[\s(])\?$")
 """What makes the name that follows it uncertain: "?citalopram"."""
 _TOO: Final = re.compile(r"\s{1,4}(?:too|as well|also)\b(?!\s\w)")
-"""What takes up what was said of the drug before: "X was stopped, and Y too"."""
+_AS_WAS: Final = re.compile(r"\bas (?:was|were|is|are|did|has) (?:the |her |his )?$")
+"""What takes up what was said of the drug before: "X was stopped, and Y too", "as was Y"."""
 _ASIDE: Final = re.compile(r"[(\u2013|-]")
 
 
@@ -91,7 +93,9 @@ def assert_names(
     before = _reached_from_before(text, statement, names, directions, cues)
     said = [stronger(text, *pair) for pair in zip(before, after, strict=True)]
     for index, name in enumerate(names[1:], 1):
-        if said[index] is None and _TOO.match(text, name.end, statement.end):
+        if said[index] is None and (
+            _TOO.match(text, name.end, statement.end) or _AS_WAS.search(text, names[index - 1].end, name.start)
+        ):
             said[index] = said[index - 1]
     relatives = (find_relative(text, statement.start, name.start) for name in names)
     return [
@@ -176,7 +180,9 @@ def _reached_from_after(
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
             cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
             is_asked = text.startswith("?", cue.end) and cue.assertion.status is Status.STOPPED
-            if not is_asked and reaches(text, cue, max(name.end, cell + 1), cue.start, directions):
+            begins = max(name.end, cell + 1)
+            aside = _ASIDE_IN_COMMAS.match(text, begins, cue.start) if _BE.match(text, cue.start) else None
+            if not is_asked and reaches(text, cue, aside.end() if aside else begins, cue.start, directions):
                 found = Reached(_unless_changed_later(text, cue, gap_end), 0)
                 if not cue.is_neutral:
                     break

@@ -109,9 +109,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             rf"(?:(?:told|advised|warned|asked) )?{NOT} to (?:use|take|have|give|start) (?:it|them|this|these|any)\b"
-            rf"|hold(?:ing)? off(?= (?:for|at|until)|\s?[.,;)]|\s*$)|(?:which )?(?:she|he|they) (?:(?:will"
-            rf"|would like to|wants? to) (?:think|consider)|would rather|(?:is|are) not keen|prefers? not)"
-            rf"|only if (?:\w+ ){{1,3}}(?:<|>|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?|no )"
+            rf"|(?:wants? |prefers? )?(?:to )?hold(?:ing)? off(?= (?:for|at|until)|\s?[.,;)]|\s*$)|(?:which )?(?:she"
+            rf"|he|they) (?:(?:will|would like to|wants? to) (?:think|consider)|would rather|(?:is|are) not keen"
+            rf"|prefers? not)|only if (?:\w+ ){{1,3}}(?:<|>|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?"
+            rf"|no )"
         ),
         "negated",
         10,
@@ -122,10 +123,11 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|re-?ordered|collected|refilled|issued)(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))"
             rf"|not on (?:the )?repeat|lapse[ds]?|last (?:issued"
             rf"|prescribed) (?:in )?(?:\w{{3,9}} )?(?:\d{{1,2}}/){{0,2}}(?:19|20)?\d\d|(?:none|nil|not(?: taken| had"
-            rf"| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d|\w+ (?:years?|months?"
-            rf"|weeks?) ago)|no further (?:supply|supplies|courses?|scripts?|prescriptions?)\b|(?:has|have"
-            rf"|had) g[ai]ven up(?=[.,;)]|\s*$)|could(?: not|n['\u2019]t) (?:stomach|face|bear|stand) (?:it|them"
-            rf"|this)|drug holiday|treatment break|inactive\b|(?<=\S)~~(?!\w)"
+            rf"| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d|\d\d?/(?:7|52|12) ago"
+            rf"|\w+ (?:years?|months?|weeks?) ago)|off (?:the |his |her |their )?(?:repeats?|list|template"
+            rf"|prescription|record|dosette|blister|webster)\b|no further (?:supply|supplies|courses?|scripts?"
+            rf"|prescriptions?)\b|(?:has|have|had) g[ai]ven up(?=[.,;)]|\s*$)|could(?: not|n['\u2019]t) (?:stomach"
+            rf"|face|bear|stand) (?:it|them|this)|drug holiday|treatment break|inactive\b|(?<=\S)~~(?!\w)"
         ),
         "stopped",
         10,
@@ -183,7 +185,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|came) (?:(?:him|her|me|them) )?(?:up |out )(?:in|with) (?:an? )?(?:{REACTION}|hives)|(?:triggers?"
             rf"|triggered|exacerbates?|exacerbated|sets? off) (?:his|her|the|an?) (?:\w+ )?(?:asthma|attack"
             rf"|bronchospasm|wheeze)|could(?: not|n['\u2019]t) (?:tolerate|take it)|did(?: not"
-            rf"|n['\u2019]t) (?:tolerate|agree with)|makes? (?:him|her|me) (?:sick|ill|vomit|unwell|nauseous|drowsy"
+            rf"|n['\u2019]t) (?:tolerate|agree with)|(?:(?:pt|patient|he|she|they) (?:says|reports|states|found"
+            rf"|finds|feels) )?(?:that )?(?:it )?makes? (?:him|her|me) (?:sick|ill|vomit|unwell|nauseous|drowsy"
             rf"|itch\w{{0,3}})|(?:adverse |allergic |severe |bad )?reaction\b(?! to)|causes (?:him |her "
             rf"|me )?(?:\w+ )?(?:hallucinations|nausea|vomiting|confusion|wheeze)|[\s-]induced (?:rash|angio|anaph"
             rf"|hepat|pancrea)"
@@ -203,8 +206,9 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:and |but |so |then )?(?:i |we |he |she |they )?(?:have |has |had )?(?:{STOP} (?:it|this|them|these"
-            rf"|both|herself|himself|themselves)|g[ai]ven? (?:it|this|them) up)\b"
+            rf"(?:and |but |so |then )?(?:(?:told|advised|asked|instructed|agreed) )?(?:to )?(?:i |we |he |she "
+            rf"|they )?(?:have |has |had )?(?:(?:bin(?:ned)?|drop(?:ped)?|ditch(?:ed)?) (?:it|this|them)"
+            rf"|(?:{STOP}) (?:it|this|them|these|both|herself|himself|themselves)|g[ai]ven? (?:it|this|them) up)\b"
         ),
         "stopped",
         10,
@@ -225,23 +229,23 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|convert(?:ed)?|replaced|substituted|rotated|stepped down|escalated|de-?escalated|narrowed"
             rf"|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
             rf"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))"
-            rf"|finished\b(?! (?:a|the))|ended\b|expired|crossed (?:off|out)|deleted|struck (?:off|out)|removed from"
-            rf"|ran out|run out|(?:weaned|tapered|come|came|taken|is|now|been|remains?|stays?|kept|still) off"
-            rf"|(?:x?\s?\d\d?/7|days?|weeks?|doses|course) done\b|(?:to|can|should|must|now) be (?:removed"
-            rf"|taken off)|off(?= since| until| pending| at present| for now|[,.;)]|\s*$)|no longer(?: {TAKE}| on"
-            rf"| needed| required| prescribed| indicated)?|in the past|previously|formerly|at one time|historically"
-            rf"|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august|september|october|november"
-            rf"|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\b(?! (?:\d{{4}} )?(?:and )?then\b)|last"
-            rf"|recently|(?:her|his|the) (?:pregnancy|admission|diagnosis|operation|surgery)|\w+ (?:years?|months?"
-            rf"|weeks?) ago|this admission)|(?:in|during|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave"
-            rf"|with(?:out)? (?:benefit|effect)|no (?:benefit|effect|help)|but|did|failed))|(?:caused|made (?:him"
-            rf"|her|them|me)|did(?: not|n['\u2019]t) (?:help|work|suit|touch|do (?:much|anything))|no (?:benefit"
-            rf"|effect)\b|ineffective|(?:made |has made )?no difference|(?:(?:was |were |of )?(?:little|no|of no"
-            rf"|limited) (?:use|help|avail|good|help)\b)|unhelpful|unsuccessful(?:ly)?|(?:lost|losing) (?:its"
-            rf"|their) effect|(?:stopped|no longer) work(?:ing|ed|s)|(?:could(?: not|n['\u2019]t)|was unable to"
-            rf"|unable to) (?:continue|get on with|manage|persist)|did(?: not|n['\u2019]t) get on with"
-            rf"|(?:secondary )?loss of response|lost response|failed\b|without (?:any |much )?(?:benefit|effect"
-            rf"|success))"
+            rf"|c[ao]me to an end|r[au]n its course|finished\b(?! (?:a|the))|ended\b|expired|crossed (?:off|out)"
+            rf"|deleted|struck (?:off|out)|removed from|ran out|run out|(?:weaned|tapered|come|came|taken|is|now"
+            rf"|been|remains?|stays?|kept|still) off|(?:x?\s?\d\d?/7|days?|weeks?|doses|course) done\b|(?:to|can"
+            rf"|should|must|now) be (?:removed|taken off)|off(?= since| until| pending| at present| for now|[,.;)]"
+            rf"|\s*$)|no longer(?: {TAKE}| on| needed| required| prescribed| indicated)?|in the past|previously"
+            rf"|formerly|at one time|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july"
+            rf"|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov"
+            rf"|dec)\b(?! (?:\d{{4}} )?(?:and )?then\b)|last|recently|(?:her|his|the) (?:pregnancy|admission"
+            rf"|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago|this admission)|(?:in|during"
+            rf"|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave|with(?:out)? (?:benefit|effect)|no (?:benefit"
+            rf"|effect|help)|but|did|failed))|(?:caused|made (?:him|her|them|me)|did(?: not|n['\u2019]t) (?:help"
+            rf"|work|suit|touch|do (?:much|anything))|no (?:benefit|effect)\b|ineffective|(?:made "
+            rf"|has made )?no difference|(?:(?:was |were |of )?(?:little|no|of no|limited) (?:use|help|avail|good"
+            rf"|help)\b)|unhelpful|unsuccessful(?:ly)?|(?:lost|losing) (?:its|their) effect|(?:stopped"
+            rf"|no longer) work(?:ing|ed|s)|(?:could(?: not|n['\u2019]t)|was unable to|unable to) (?:continue"
+            rf"|get on with|manage|persist)|did(?: not|n['\u2019]t) get on with|(?:secondary )?loss of response"
+            rf"|lost response|failed\b|without (?:any |much )?(?:benefit|effect|success))"
         ),
         "stopped",
         1,

@@ -40,7 +40,10 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (r"[\u2717\u2718\u274c]", "stopped", 0),
     (r"not on (?:(?:the|his|her|gp|repeat|current) ){0,3}(?:list|record|scr|chart|summary|system)", "active", 2),
     (
-        rf"(?:ask(?:s|ed|ing)?|wants to know|enquir(?:es|ed|ing)) (?:if|whether)(?: \w+){{0,5}}? {TAKE}",
+        (
+            rf"(?:ask(?:s|ed|ing)?|wants to know|enquir(?:es|ed|ing)) (?:if|whether)(?:(?: \w+){{0,5}}? {TAKE}"
+            rf"|(?= [\w-]{{3,20}} (?:can|could|is|was|would|should|may|needed|ok|safe)\b))"
+        ),
         "negated",
         1,
     ),
@@ -123,7 +126,7 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"used to (?:{TAKE}|be on)|(?:formerly|previously|was once|once|was previously"
+            rf"used to (?:{TAKE}|be on)|(?:formerly|previously|prev\.?|was once|once|was previously"
             rf"|in the past) (?:been )?(?:on|{TAKE}|treated with|prescribed|tried)|had been (?:maintained"
             rf"|established|managed|stabili[sz]ed|stable|treated|prescribed) (?:on|with)|(?:had been|(?:he|she"
             rf"|patient|pt|who) was|was) (?:on|taking|using)|previously(?: tried)?|(?:past|adequate|unsuccessful"
@@ -174,17 +177,18 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
             r"(?:to |will |we |i |and |please |could |would |may |might |should )?(?:also )?(?:consider(?:s|ed|ing"
-            r"|ation)?|discuss(?:ed|ing)?)(?: (?:re-?)?(?:start\w*|add\w*|switch\w*|chang\w*|giv\w*|us\w*|try\w*"
-            r"|trial\w*|of|for|about|introduc\w*|commenc\w*|with|to|pros and cons|a trial|trial|the|options?|role"
-            r"|possibility|putting)){0,4}|may (?:benefit from|need|require)|(?:could|might|would)(?: (?:also|well"
-            r"|then|always|need to|be able to|want to)){0,2} (?:benefit from|need|require|try|add|start|use|want"
-            r"|like|be suitable for|switch to|move to|trial|have)|talk(?:ed|ing) (?:about|through)|offer(?:ed|s"
-            r"|ing)?|options?(?::| (?:of|include[sd]?:?|would be|are|is|being))|think(?:ing)? (?:about|of)(?: (?:add"
-            r"|start|try|switch|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)|\?\s?(?:start|add|for|try"
-            r"|switch(?: to)?|needs?|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i |would |could |to |please "
-            r"|, ){1,3}(?:start|add|try|give|switch to|use|commence|begin)|candidates? for|eligible for|suitable for"
-            r"|ask(?:s|ed|ing)? (?:for|about)(?! (?:his|her|their|the|my)\b)|requesting|wants to (?:try|start)"
-            r"|for possible|possible|potential(?:ly)?(?: start\w*)?|in future,?"
+            r"|ation(?: (?:was|has been|is) given to)?)?|discuss(?:ed|ing)?)(?: (?:re-?)?(?:start\w*|add\w*"
+            r"|switch\w*|chang\w*|giv\w*|us\w*|try\w*|trial\w*|of|for|about|introduc\w*|commenc\w*|with|to"
+            r"|pros and cons|a trial|trial|the|options?|role|possibility|putting)){0,4}|may (?:benefit from|need"
+            r"|require)|(?:could|might|would)(?: (?:also|well|then|always|need to|be able to"
+            r"|want to)){0,2} (?:benefit from|need|require|try|add|start|use|want|like|be suitable for|switch to"
+            r"|move to|trial|have)|talk(?:ed|ing) (?:about|through)|offer(?:ed|s|ing)?|options?(?::| (?:of"
+            r"|include[sd]?:?|would be|are|is|being))|think(?:ing)? (?:about|of)(?: (?:add|start|try|switch"
+            r"|us)\w{1,6})?|wonder(?:ed|ing)? (?:about|whether|if)|\?\s?(?:start|add|for|try|switch(?: to)?|needs?"
+            r"|trial of|role for)|if [^.;\n]{0,60}?(?:then |we |i |would |could |to |please |, ){1,3}(?:start|add"
+            r"|try|give|switch to|use|commence|begin)|candidates? for|eligible for|suitable for|ask(?:s|ed"
+            r"|ing)? (?:for|about)(?! (?:his|her|their|the|my)\b)|requesting|wants to (?:try|start)|for possible"
+            r"|possible|potential(?:ly)?(?: start\w*)?|in future,?"
         ),
         "negated",
         2,

@@ -17,6 +17,8 @@ _IN_PARENTHESES: Final = re.compile(r"\([^()\n]*\)")
 _WHOLE_LIST: Final = 10
 """A cue over as many free words ("denies") covers what follows whatever it lists."""
 _BREAKER: Final = phrases(BREAKER, re.NOFLAG)
+_ENDS_LIST: Final = re.compile(r"[;!?]")
+_GOES_ON: Final = frozenset(",:-\u2013\u2014")
 _FREE_WORD: Final = re.compile(r"[^\W\d_][\w'\u2019-]*")
 TURNS: Final = re.compile(r"\s{0,4}(?:-{1,2}>|=>|[\u2192\u21d2])\s{0,4}")
 _BESIDE: Final = phrases(
@@ -83,7 +85,9 @@ def reaches(text: str, cue: Cue, start: int, end: int, directions: Sequence[Plac
     if end - start > REACH_CHARS:
         return False
     gap = blank(text, start, end, directions)
-    if _BREAKER.search(gap) or ("|" in gap and gap.strip(" |")):
+    # What goes on after a comma or dash speaks of the drug again: "… while an inpatient, now ceased".
+    breaker = _ENDS_LIST if text[cue.start] in _GOES_ON and cue.start == end else _BREAKER
+    if breaker.search(gap) or ("|" in gap and gap.strip(" |")):
         return False
     rest = without_fillers(gap)
     word = _FREE_WORD.search(rest)

@@ -134,7 +134,8 @@ _ROUTES: Final = (
     (
         "ophthalmic",
         (
-            r"ophthalmic|(?:in|into|to)(?: (?:each|both|the|his|her|left|right|l|r|affected)){0,2} eyes?"
+            r"ophthalmic|(?:in|into|to)(?: (?:each|both|the|his|her|left|right|l|r|affected|bad|sore|operated"
+            r"|treated)){0,2} eyes?"
             r"|eye[\s-]?drops?|eye ointment"
             r"|(?:both|each|left|right|l|r|b) eyes?|gutt?ae?|eye (?:gel|oint)|conjunctival(?:ly)?|(?:(?<=gtt\s)"
             r"|(?<=gtts\s)|(?<=drop\s)|(?<=drops\s))(?:o[su]|od(?=\s(?:[bt]id|qid|qhs|qpm|q\d)))|ou|os"

@@ -49,6 +49,7 @@ _ELLIPTIC: Final = re.compile(
     re.IGNORECASE,
 )
 """A sentence without a name of its own, which is said of the drug before: "Stopped in May.", "Agreed to stop."."""
+_DASH: Final = re.compile(r" {0,4}[-\u2013\u2014,;:)] ")
 _CHANGES: Final = re.compile(
     r"[ \t]{1,8}(?:(?:please|to|so|plan)\s){0,2}(?:change|switch|swap|convert)(?:d|ed|ped)?\s(?:over\s)?to\s",
     re.IGNORECASE,
@@ -155,6 +156,7 @@ class ClinicalText:
                 or LABEL.match(self.text, rest_start)
                 or (mark == "?" and _ANSWER.match(self.text, rest_start))
                 or self._starts_lower(rest_start)
+                or (mark.endswith(")") and _DASH.match(self.text, rest_start))
             ):
                 yield rest_start
 
