@@ -52,6 +52,10 @@ _TURNS_TO_NEXT: Final = _compile(
     r"(?:switch|chang|swap|convert|replac|substitut|rotat|stepp|escalat|narrow|supersed)\w{1,4}(?: \w{1,5}){0,2}"
     r" (?:to|by|with|for)$"
 )
+_MAY: Final = re.compile(r"\b(?:may|might|could)\s{1,4}$")
+"""What makes a stop a possibility: "may be stopped", as a question mark does."""
+_VERB: Final = re.compile(r"(?:was|were|is|are|has|have|had)\b")
+_LEADS_ON: Final = re.compile(r"\b(?:to|with|from|after)$")
 _BE: Final = re.compile(r"\b(?:was|were|is|are|been|be|being|got|which|it|them)\b")
 _GIVES_REASON: Final = _compile(r" (?:when|as|since|because|due|owing|once)\b")
 _STARTS_ANEW: Final = re.compile(r"[,;(\n]|\d\)|\band\b|\bbut\b")
@@ -89,6 +93,7 @@ def assert_names(
         for cue in _cues_before(text, statement, names[-1].start, directions)
         if not _overlaps_any(cue, list(spoken_for.values()), ends)
         or (cue.assertion.status is Status.ACTIVE and _TURNS_TO_NEXT.search(text, cue.start, cue.end))
+        or (cue.assertion.status is Status.ALLERGY and _LEADS_ON.search(text, cue.start, cue.end))
     ]
     before = _reached_from_before(text, statement, names, directions, cues)
     said = [stronger(text, *pair) for pair in zip(before, after, strict=True)]
@@ -179,10 +184,13 @@ def _reached_from_after(
                 continue
             # In a row of a table the cell counts that the cue stands in; "… Now stopped." says it of the drug before.
             cell = max(text.rfind("|", name.end, cue.start) if is_row else -1, text.rfind(". ", name.end, cue.start))
-            is_asked = text.startswith("?", cue.end) and cue.assertion.status is Status.STOPPED
+            is_unsure = cue.assertion.status is Status.STOPPED and (
+                text.startswith("?", cue.end)
+                or _MAY.search(text, max(name.end, cue.start - 10), cue.start) is not None
+            )
             begins = max(name.end, cell + 1)
-            aside = _ASIDE_IN_COMMAS.match(text, begins, cue.start) if _BE.match(text, cue.start) else None
-            if not is_asked and reaches(text, cue, aside.end() if aside else begins, cue.start, directions):
+            aside = _ASIDE_IN_COMMAS.match(text, begins, cue.start) if _VERB.match(text, cue.start) else None
+            if not is_unsure and reaches(text, cue, aside.end() if aside else begins, cue.start, directions):
                 found = Reached(_unless_changed_later(text, cue, gap_end), 0)
                 if not cue.is_neutral:
                     break

@@ -14,9 +14,9 @@ STOP: Final = (
     r"|d/?c['\u2019]?e?d|(?<!on\s)(?<!at\s)(?<!for\s)(?<!post\s)(?<!upon\s)(?<!prior\sto\s)d/?c(?!\s?[:-]|\s(?:meds?"
     r"|medications?|summary|home|plan|letter|rx|cardioversion|shock|on|with|to|today|tomorrow)\b)|h[eo]ld(?:s|ing)?"
     r"|withh[eo]ld(?:ing)?|w/h(?:eld)?|(?:self-)?ceas(?:e|ed|es|ing)|quit|suspend(?:ed|ing)?|paus(?:e|ed|ing)"
-    r"|omit(?:s|ted|ting)?(?! on| morning| from)|withdraw[ns]?|withdrew|de-?prescrib(?:ed?|ing)|remove|terminated"
-    r"|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off|le(?:ave|aving|ft) out(?! (?:of|from|by"
-    r"|in)\b)))"
+    r"|omit(?:s|ted|ting)?(?! on| morning| from| once| twice| one| two)|withdraw[ns]?|withdrew|de-?prescrib(?:ed?"
+    r"|ing)|remove|terminated|abandoned|halt(?:ed|ing)?|interrupted|phased out|tail(?:ed|ing) off|le(?:ave|aving"
+    r"|ft) out(?! (?:of|from|by|in)\b)))"
 )
 MONTH: Final = (
     r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
@@ -66,9 +66,10 @@ FILLER: Final = (
     rf"|long-term|new|old|current(?:ly)?|usual|regular(?:ly)?|agents?|drugs?|medications?|medicines?|meds|tablets?"
     rf"|capsules?|pills?|use|taking|painkillers?|over-the-counter|otc|generic|brand|name|was|were|be|been|him|her"
     rf"|them|patient|pt|tabs?|caps?|inj|syp|t|c|sr|mr|xl|er|cr|la|ec|please|start(?:ing)?|inhalers?|cream|ointment"
-    rf"|gel|drops?|patch(?:es)?|spray|infusion|injections?|prophylactic|still|temporarily|now|it|which|that|he|she"
-    rf"|they|i|we|initially|first|briefly|(?:in|since|from|during) (?:the )?(?:early |late |mid-?)?(?:(?:19"
-    rf"|20)\d\ds?|{MONTH}(?: (?:19|20)\d\d)?))"
+    rf"|gel|drops?|patch(?:es)?|spray|infusion|injections?|prophylactic|still|(?:immediate|modified|slow|extended"
+    rf"|sustained|prolonged)[\s-]release|(?:long|short)-acting|old|depot|temporarily|now|it|which|that|he|she|they|i"
+    rf"|we|initially|first|briefly|(?:in|since|from|during) (?:the )?(?:early |late |mid-?)?(?:(?:19|20)\d\ds?"
+    rf"|{MONTH}(?: (?:19|20)\d\d)?))"
 )
 BREAKER: Final = (
     r"[;!?]|\b(?:but|however|except|although|though|because|due to|for which|until|despite|while|whereas|who|so"

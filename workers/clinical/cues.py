@@ -83,5 +83,6 @@ def stronger(text: str, before: Reached | None, after: Reached | None) -> Assert
     takes_up = said_after.status is Status.ACTIVE or (said_before.status, said_after.status) in (
         (Status.NEGATED, Status.ALLERGY),
         (Status.STOPPED, Status.NEGATED),
+        (Status.ALLERGY, Status.STOPPED),
     )
     return said_before if takes_up else said_after

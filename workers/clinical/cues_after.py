@@ -98,10 +98,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|(?:[:\u2013\u2014-]\s?)(?:denies|denied|none|no|nil)(?=\s{{0,4}}(?:[.,;|)\n]|$))|(?:could|may|might"
             rf"|can|would|to)(?: \w+)? be (?:\w+ )?(?:considered|added|tried|started|offered|an option|needed|used"
             rf"|useful|helpful|appropriate|reasonable|the next|introduced|required|suitable|avoided|discussed)"
-            rf"|would(?: \w+)? be(?: an?| the)? (?:option|next step|alternative|choice|consideration)|be an option"
-            rf"|(?:as )?an? (?:option|alternative)\b|would be the next|if (?:no (?:(?:further|real|clear"
-            rf"|good) )?(?:better|improvement|response)|this fails|not (?:settling|better|improving))"
-            rf"|suggested instead|no (?:role|indication|need|place|longer an option)\b"
+            rf"|would(?: \w+)? be(?: an?| the| our| my)?(?: \w+)? (?:option|next step|alternative|choice"
+            rf"|consideration)|be an option|(?:as )?an? (?:option|alternative)\b|would be the next"
+            rf"|if (?:no (?:(?:further|real|clear|good) )?(?:better|improvement|response)|this fails|not (?:settling"
+            rf"|better|improving))|suggested instead|no (?:role|indication|need|place|longer an option)\b"
         ),
         "negated",
         1,
@@ -111,8 +111,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"(?:(?:told|advised|warned|asked) )?{NOT} to (?:use|take|have|give|start) (?:it|them|this|these|any)\b"
             rf"|(?:wants? |prefers? )?(?:to )?hold(?:ing)? off(?= (?:for|at|until)|\s?[.,;)]|\s*$)|(?:which )?(?:she"
             rf"|he|they) (?:(?:will|would like to|wants? to) (?:think|consider)|would rather|(?:is|are) not keen"
-            rf"|prefers? not)|only if (?:\w+ ){{1,3}}(?:<|>|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?"
-            rf"|no )"
+            rf"|prefers? not)|(?:may|might) (?:want|like|wish) to (?:try|have|start)|only if (?:\w+ ){{1,3}}(?:<|>"
+            rf"|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?|no )"
         ),
         "negated",
         10,
@@ -123,11 +123,12 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|re-?ordered|collected|refilled|issued)(?: (?:it|this|since|for|in|again)\b|(?=[.,;)|]|\s*$))"
             rf"|not on (?:the )?repeat|lapse[ds]?|last (?:issued"
             rf"|prescribed) (?:in )?(?:\w{{3,9}} )?(?:\d{{1,2}}/){{0,2}}(?:19|20)?\d\d|(?:none|nil|not(?: taken| had"
-            rf"| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d|\d\d?/(?:7|52|12) ago"
-            rf"|\w+ (?:years?|months?|weeks?) ago)|off (?:the |his |her |their )?(?:repeats?|list|template"
-            rf"|prescription|record|dosette|blister|webster)\b|no further (?:supply|supplies|courses?|scripts?"
-            rf"|prescriptions?)\b|(?:has|have|had) g[ai]ven up(?=[.,;)]|\s*$)|could(?: not|n['\u2019]t) (?:stomach"
-            rf"|face|bear|stand) (?:it|them|this)|drug holiday|treatment break|inactive\b|(?<=\S)~~(?!\w)"
+            rf"| used)?(?: any)?) since|nil further|none further|until (?:(?:19|20)\d\d|(?:disease )?progression"
+            rf"|relapse|\d\d?/(?:7|52|12) ago|\w+ (?:years?|months?|weeks?) ago)|off (?:the |his |her "
+            rf"|their )?(?:repeats?|list|template|prescription|record|dosette|blister|webster)\b"
+            rf"|no further (?:supply|supplies|courses?|scripts?|prescriptions?)\b|(?:has|have"
+            rf"|had) g[ai]ven up(?=[.,;)]|\s*$)|could(?: not|n['\u2019]t) (?:stomach|face|bear|stand) (?:it|them"
+            rf"|this)|drug holiday|treatment break|inactive\b|(?<=\S)~~(?!\w)"
         ),
         "stopped",
         10,
@@ -136,7 +137,8 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
         (
             r"(?:(?:to|for|will|can|should|plan(?:ned)? to|aim to|please|due to) )?(?:be )?(?:re-?start(?:ed)?"
             r"|resumed?|re-?commenced?|re-?introduced?)(?: (?:it|this))?(?= (?:(?:on )?(?:mon|tue|wed|thu|fri|sat"
-            r"|sun)|on \d|tomorrow|next|in (?:an?|one|two|three|\d)|when|once|if|after|post|following|pending|only))"
+            r"|sun)|on \d|d(?:ay )?\d|tomorrow|next|in (?:an?|one|two|three|\d)|when|once|if|after|post|following"
+            r"|pending|only))"
         ),
         "stopped",
         10,
@@ -153,12 +155,20 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (r"(?:was |were )?(?:suggested|proposed)(?= (?:to|as|for|by|if|at)\b|\s?[.,;(])", "negated", 0),
     (r"before (?:that|this|then)\b|prior to (?:that|this)\b|beforehand", "stopped", 0),
-    (r"avoid(?=\s?(?:[.,;(\u2013\u2014-]|$))|not for (?:now|the moment)|not at (?:present|this time)", "negated", 1),
+    (
+        (
+            r"avoid(?=\s?(?:[.,;(\u2013\u2014-]|$))|not for(?=\s?[.,;(])|not (?:funded|available"
+            r"|on (?:the )?formulary)|unavailable|no longer available|not for (?:now|the moment)|not at (?:present"
+            r"|this time)"
+        ),
+        "negated",
+        1,
+    ),
     (
         (
             rf"(?:[,;:\u2013\u2014-]\s?(?:(?:now|since|so|has|was|been|patient|pt|he|she|gp|wife|family|reports?"
             rf"|says?|states?|self|that|by) ){{0,5}}|(?:and|so|but|hence|therefore) (?:(?:was|is|has|this|it|been|i"
-            rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold)(?: (?:today|tonight|now"
+            rf"|she|he|they|now) ){{0,3}})(?:{STOP}|on hold|finished|completed?|ended)(?: (?:today|tonight|now"
             rf"|from today))?(?=\s{{0,3}}(?:[.;)|\n]|$)| (?:by|since|due to|because|last|in (?:{MONTH}|(?:19"
             rf"|20)\d\d)|\d\d?/\d)\b)|and (?:was |then |has been )?(?:replaced|switched|changed|swapped"
             rf"|substituted) (?:with|by|to|for)|\(\d\d?/\d\d?(?:/\d\d)?\s?[-\u2013]\s?\d\d?/\d\d?|(?:took|taken"
@@ -198,7 +208,7 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (r"no longer (?:needed|required|prescribed|indicated|taken|takes|taking|on it|uses|using)", "stopped", 10),
     (
         (
-            rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|completed|finished|(?<!being\s)tapered(?: off)?"
+            rf"(?:{BE}|has) {_FIRM}(?:{STOP}|on hold|dropped|completed|finished|(?<!being\s)tapered(?: off)?"
             rf"|(?<!being\s)weaned(?: off)?|switched|(?<!has\s)replaced|removed|changed to|ended)"
         ),
         "stopped",
@@ -231,11 +241,12 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))"
             rf"|c[ao]me to an end|r[au]n its course|finished\b(?! (?:a|the))|ended\b|expired|crossed (?:off|out)"
             rf"|deleted|struck (?:off|out)|removed from|ran out|run out|(?:weaned|tapered|come|came|taken|is|now"
-            rf"|been|remains?|stays?|kept|still) off|(?:x?\s?\d\d?/7|days?|weeks?|doses|course) done\b|(?:to|can"
-            rf"|should|must|now) be (?:removed|taken off)|off(?= since| until| pending| at present| for now|[,.;)]"
-            rf"|\s*$)|no longer(?: {TAKE}| on| needed| required| prescribed| indicated)?|in the past|previously"
-            rf"|formerly|at one time|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july"
-            rf"|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov"
+            rf"|been|remains?|stays?|kept|still|stay|keep|remain) off|(?:x?\s?\d\d?/7|days?|weeks?|doses"
+            rf"|course) done\b|(?:to|can|should|must|now) be (?:removed|taken off)|off(?= since| until| pending"
+            rf"| at present| for now|[,.;)]|\s*$)|no longer(?: {TAKE}| on| needed| required| prescribed| indicated)?"
+            rf"|in (?:his|her|their) (?:teens|twenties|thirties|forties|fifties)|in the past|previously|formerly"
+            rf"|at one time|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august"
+            rf"|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov"
             rf"|dec)\b(?! (?:\d{{4}} )?(?:and )?then\b)|last|recently|(?:her|his|the) (?:pregnancy|admission"
             rf"|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago|this admission)|(?:in|during"
             rf"|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave|with(?:out)? (?:benefit|effect)|no (?:benefit"

@@ -143,9 +143,9 @@ CUES_BEFORE: Final[tuple[tuple[str, str, int], ...]] = (
             rf"(?=[acdhimnsw])(?:(?:is|are|was|were|has|have|had|does|do|did|should|could|would|will|can|must|may|ca"
             rf"|wo)\s?)?(?:{NOT}|cannot)(?: (?:to|be|been|being|currently|presently|now|yet|any|ever|had|have|having"
             rf"|regularly|recently|actually|also|formally)){{0,4}} (?:{TAKE}(?: (?:(?:his|her|their|the"
-            rf"|any) )?prescribed)?|had|accept|pick up|fill|collect|get|obtain|discharged on|on|entertain"
-            rf"|contemplate|consider|issue|dispense|supply|offer|administer|add|buy|for|{START}|(?:want|wish"
-            rf"|like)(?: to (?:take|start|have|try|continue))?|keen(?: on| to (?:take|start|have|try))?"
+            rf"|any) )?prescribed)?|had|accept|pick(?:ed)? up|fill|collect(?:ed)?|get|obtain|discharged on|on"
+            rf"|entertain|contemplate|consider|issue|dispense|supply|offer|administer|add|buy|for|{START}|(?:want"
+            rf"|wish|like)(?: to (?:take|start|have|try|continue))?|keen(?: on| to (?:take|start|have|try))?"
             rf"|willing to (?:take|start|have|try)|indicated|give|prescribe|recommend(?:ed|ing)?|in favour of"
             rf"|suitable for|advis(?:e|ed)|for|need(?:ing)?|requir(?:e|ing)|tak(?:e|ing))"
         ),

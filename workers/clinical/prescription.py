@@ -137,7 +137,8 @@ _ROUTES: Final = (
             r"ophthalmic|(?:in|into|to)(?: (?:each|both|the|his|her|left|right|l|r|affected|bad|sore|operated"
             r"|treated)){0,2} eyes?"
             r"|eye[\s-]?drops?|eye ointment"
-            r"|(?:both|each|left|right|l|r|b) eyes?|gutt?ae?|eye (?:gel|oint)|conjunctival(?:ly)?|(?:(?<=gtt\s)"
+            r"|(?:both|each|left|right|l|r|b) eyes?|gutt(?:ae?)?|gutae?"
+            r"|eye (?:gel|oint)|conjunctival(?:ly)?|(?:(?<=gtt\s)"
             r"|(?<=gtts\s)|(?<=drop\s)|(?<=drops\s))(?:o[su]|od(?=\s(?:[bt]id|qid|qhs|qpm|q\d)))|ou|os"
         ),
     ),
@@ -187,7 +188,7 @@ _CAPITALS: Final = re.compile(
 """Words in small letters, but routes in capitals, where they end what is said of a dose: "10 mg IN stat"."""
 _BODY_PART: Final = re.compile(r"\b(?:eyes?|ears?|legs?|arms?|face|scalp|hands?|feet|knees?|rash|wound|parts|nose)$")
 _IS_APPLIED: Final = re.compile(
-    r"(?:\b(?:drops?|gtts?|oint\w{0,4}|solution|cream|gel|lotion|foam|spray|appl\w{1,5}|instil\w{0,4}|use[ds]?"
+    r"(?:\b(?:drops?|gtts?|gutt\w{0,2}|oint\w{0,4}|solution|cream|gel|lotion|foam|spray|appl\w{1,5}|instil\w{0,4}|use[ds]?"
     r"|put|given)"
     r"|%)\s\S{0,12}\s{0,2}$"
 )

@@ -17,10 +17,10 @@ _WHO: Final = re.compile(r",?\s{1,8}who\b")
 _OTHERS: Final = phrases(
     r"\b(?:he|him|himself|she|herself|patient|pt|i|we|proband|child|baby|infant|boy|girl|aware|present|reports?"
     r"|reported|says?|said|states?|stated|told|tells|thinks?|concerned|worried|noticed|notes?|gave|gives?|giving"
-    r"|brought|brings|call(?:s|ed)|rang|phoned|informed|confirms?|confirmed|helps?|administers?|manages?"
-    r"|supervises?|prompts?|asks?|asked|wants?|bought|buys|collects?|found|attended|accompanied|who gave|to (?:give"
-    r"|stop|discontinue"
-    r"|hold|start|continue|avoid|use|skip|withhold|restart|bring|make|ensure)|mentioned"
+    r"|brought|brings|call(?:s|ed)|rang|phoned|informed|confirms?|confirmed|helps?|administers?|manages?|supervises?"
+    r"|prompts?|asks?|asked|puts?|gets?|orders?|prepares?|sorts?|wants?|bought|buys|collects?|found|attended"
+    r"|accompanied|who gave|to (?:give|stop|discontinue|hold|start|continue|avoid|use|skip|withhold|restart|bring"
+    r"|make|ensure)|mentioned"
     r"|describes?|described|recalls?|stopped giving|mr|mrs|ms|miss)\b|[;!?]",
     re.NOFLAG,
 )

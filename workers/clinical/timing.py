@@ -21,7 +21,8 @@ _STARTS_AGAIN: Final = phrases(
     r"(?:to |can |may |please )?(?:re-?start|resume|re-?commence|re-?introduce)\b", re.NOFLAG
 )
 _NOT_YET: Final = phrases(
-    rf"\b(?:on (?:mon|tue|wed|thu|fri|sat|sun)|tomorrow|next (?:week|month|clinic|visit|review)|in {_NUMBER}[\s/-]"
+    rf"\b(?:on (?:mon|tue|wed|thu|fri|sat|sun)|d(?:ay )?\d|tomorrow"
+    rf"|next (?:week|month|clinic|visit|review)|in {_NUMBER}[\s/-]"
     r"|when|once|if|until|only|after|following|pending|post-?op|at (?:follow|clinic|review|gp))",
     re.NOFLAG,
 )
