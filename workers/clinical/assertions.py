@@ -25,7 +25,7 @@ from workers.spans import Place
 _SWITCHED: Final = "switched"
 _EXCHANGED: Final = "exchanged"
 _SEEN_CHARS: Final = 24
-"""As many characters of what follows a cue may be looked at: there a name begins, rather than the statement end."""
+"""As many characters of the name that follows a cue before it may be looked at: "cough with ramipril"."""
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
@@ -167,9 +167,7 @@ def _reached_from_after(
     for name in reversed(names):
         found = None
         # A cue must see what follows it: where the next name does, the statement doesn't end.
-        for match in _AFTER.finditer(
-            text, name.end, min(statement.end, gap_end + _SEEN_CHARS, name.end + REACH_CHARS)
-        ):
+        for match in _AFTER.finditer(text, name.end, min(statement.end, gap_end + 4, name.end + REACH_CHARS)):
             if match.end() > gap_end:
                 break
             cue = _cue(CUES_AFTER, match)

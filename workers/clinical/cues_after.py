@@ -15,9 +15,9 @@ _GOES_ON: Final = r"(?:so|but|and|hence|as) (?:(?:he|she|they|i|we|pt|patient|mu
 CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     (
         (
-            rf"(?:{_GOES_ON})?{NOT} (?:been )?(?:(?:tak(?:ing|en)|us(?:ed|ing))(?: (?:it|this|any))?|(?:had"
-            rf"|given) any) (?:since|x\s?\d|any\s?more|(?:for|in) (?:the )?(?:last|past|over|several|many|some"
-            rf"|months|years|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld|w/h|pause[d]?"
+            rf"(?=[abhns])(?:{_GOES_ON})?{NOT} (?:been )?(?:(?:tak(?:ing|en)|us(?:ed|ing))(?: (?:it|this|any))?"
+            rf"|(?:had|given) any) (?:since|x\s?\d|any\s?more|(?:for|in) (?:the )?(?:last|past|over|several|many"
+            rf"|some|months|years|\w+ (?:days|weeks|months|years)))|(?:on )?(?:h[eo]ld|withh[eo]ld|w/h|pause[d]?"
             rf"|suspend(?:ed)?|omit(?:ted)?)(?: it)?(?= (?:until|whil(?:e|st)|pending))"
         ),
         "stopped",
@@ -108,11 +108,11 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:(?:told|advised|warned|asked) )?{NOT} to (?:use|take|have|give|start) (?:it|them|this|these|any)\b"
-            rf"|(?:wants? |prefers? )?(?:to )?hold(?:ing)? off(?= (?:for|at|until)|\s?[.,;)]|\s*$)|(?:which )?(?:she"
-            rf"|he|they) (?:(?:will|would like to|wants? to) (?:think|consider)|would rather|(?:is|are) not keen"
-            rf"|prefers? not)|(?:may|might) (?:want|like|wish) to (?:try|have|start)|only if (?:\w+ ){{1,3}}(?:<|>"
-            rf"|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?|no )"
+            rf"(?=[antw])(?:(?:told|advised|warned|asked) )?{NOT} to (?:use|take|have|give|start) (?:it|them|this"
+            rf"|these|any)\b|(?=[wpth])(?:wants? |prefers? )?(?:to )?hold(?:ing)? off(?= (?:for|at|until)|\s?[.,;)]"
+            rf"|\s*$)|(?:which )?(?:she|he|they) (?:(?:will|would like to|wants? to) (?:think|consider)|would rather"
+            rf"|(?:is|are) not keen|prefers? not)|(?:may|might) (?:want|like|wish) to (?:try|have|start)"
+            rf"|only if (?:\w+ ){{1,3}}(?:<|>|falls?|below|above|rises?|drops?|fails?|recurs?|worsens?|no )"
         ),
         "negated",
         10,
@@ -195,11 +195,11 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
             rf"|came) (?:(?:him|her|me|them) )?(?:up |out )(?:in|with) (?:an? )?(?:{REACTION}|hives)|(?:triggers?"
             rf"|triggered|exacerbates?|exacerbated|sets? off) (?:his|her|the|an?) (?:\w+ )?(?:asthma|attack"
             rf"|bronchospasm|wheeze)|could(?: not|n['\u2019]t) (?:tolerate|take it)|did(?: not"
-            rf"|n['\u2019]t) (?:tolerate|agree with)|(?:(?:pt|patient|he|she|they) (?:says|reports|states|found"
-            rf"|finds|feels) )?(?:that )?(?:it )?makes? (?:him|her|me) (?:sick|ill|vomit|unwell|nauseous|drowsy"
-            rf"|itch\w{{0,3}})|(?:adverse |allergic |severe |bad )?reaction\b(?! to)|causes (?:him |her "
-            rf"|me )?(?:\w+ )?(?:hallucinations|nausea|vomiting|confusion|wheeze)|[\s-]induced (?:rash|angio|anaph"
-            rf"|hepat|pancrea)"
+            rf"|n['\u2019]t) (?:tolerate|agree with)|(?=[phstim])(?:(?:pt|patient|he|she|they) (?:says|reports"
+            rf"|states|found|finds|feels) )?(?:that )?(?:it )?makes? (?:him|her|me) (?:sick|ill|vomit|unwell"
+            rf"|nauseous|drowsy|itch\w{{0,3}})|(?:adverse |allergic |severe |bad )?reaction\b(?! to)|causes (?:him "
+            rf"|her |me )?(?:\w+ )?(?:hallucinations|nausea|vomiting|confusion|wheeze)|[\s-]induced (?:rash|angio"
+            rf"|anaph|hepat|pancrea)"
         ),
         "allergy!",
         0,
@@ -216,9 +216,10 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:and |but |so |then )?(?:(?:told|advised|asked|instructed|agreed) )?(?:to )?(?:i |we |he |she "
-            rf"|they )?(?:have |has |had )?(?:(?:bin(?:ned)?|drop(?:ped)?|ditch(?:ed)?) (?:it|this|them)"
-            rf"|(?:{STOP}) (?:it|this|them|these|both|herself|himself|themselves)|g[ai]ven? (?:it|this|them) up)\b"
+            rf"(?=[abcdghilopqrstw])(?:and |but |so |then )?(?:(?:told|advised|asked|instructed"
+            rf"|agreed) )?(?:to )?(?:i |we |he |she |they )?(?:have |has |had )?(?:(?:bin(?:ned)?|drop(?:ped)?"
+            rf"|ditch(?:ed)?) (?:it|this|them)|(?:{STOP}) (?:it|this|them|these|both|herself|himself|themselves)"
+            rf"|g[ai]ven? (?:it|this|them) up)\b"
         ),
         "stopped",
         10,
@@ -235,18 +236,18 @@ CUES_AFTER: Final[tuple[tuple[str, str, int], ...]] = (
     ),
     (
         (
-            rf"(?:; (?:please |to |so |plan )?)?(?:now |since |been )?(?:switch(?:ed)?|change[d]?|swap(?:ped)?"
-            rf"|convert(?:ed)?|replaced|substituted|rotated|stepped down|escalated|de-?escalated|narrowed"
-            rf"|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
+            rf"(?=[;bcdenrs])(?:; (?:please |to |so |plan )?)?(?:now |since |been )?(?:switch(?:ed)?|change[d]?"
+            rf"|swap(?:ped)?|convert(?:ed)?|replaced|substituted|rotated|stepped down|escalated|de-?escalated"
+            rf"|narrowed|superseded)(?: over)? (?:to|for|by|with)(?! \d)|(?:course|treatment"
             rf"|therapy) (?:now )?(?:complete[d]?|finished|ended)|(?<!to\s)complete[d]?\b(?! (?:a|the))"
             rf"|c[ao]me to an end|r[au]n its course|finished\b(?! (?:a|the))|ended\b|expired|crossed (?:off|out)"
             rf"|deleted|struck (?:off|out)|removed from|ran out|run out|(?:weaned|tapered|come|came|taken|is|now"
-            rf"|been|remains?|stays?|kept|still|stay|keep|remain) off|(?:x?\s?\d\d?/7|days?|weeks?|doses"
-            rf"|course) done\b|(?:to|can|should|must|now) be (?:removed|taken off)|off(?= since| until| pending"
-            rf"| at present| for now|[,.;)]|\s*$)|no longer(?: {TAKE}| on| needed| required| prescribed| indicated)?"
-            rf"|in (?:his|her|their) (?:teens|twenties|thirties|forties|fifties)|in the past|previously|formerly"
-            rf"|at one time|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july|august"
-            rf"|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov"
+            rf"|been|remains?|stays?|kept|still|stay|keep|remain) off|days? done\b|weeks? done\b|doses done\b"
+            rf"|course done\b|x?\d\d?/7 done\b|(?:to|can|should|must|now) be (?:removed|taken off)|off(?= since| until"
+            rf"| pending| at present| for now|[,.;)]|\s*$)|no longer(?: {TAKE}| on| needed| required| prescribed"
+            rf"| indicated)?|in (?:his|her|their) (?:teens|twenties|thirties|forties|fifties)|in the past|previously"
+            rf"|formerly|at one time|historically|until (?:\d{{4}}|(?:january|february|march|april|may|june|july"
+            rf"|august|september|october|november|december|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov"
             rf"|dec)\b(?! (?:\d{{4}} )?(?:and )?then\b)|last|recently|(?:her|his|the) (?:pregnancy|admission"
             rf"|diagnosis|operation|surgery)|\w+ (?:years?|months?|weeks?) ago|this admission)|(?:in|during"
             rf"|for \w+ \w+ in) (?:19|20)\d\d(?= (?:caused|made|gave|with(?:out)? (?:benefit|effect)|no (?:benefit"
