@@ -172,7 +172,7 @@ def _reached_from_after(
                 break
             cue = _cue(CUES_AFTER, match)
             if (
-                is_of_amount(text, cue, gap_end, statement.end, directions)
+                is_of_amount(text, name, cue, gap_end, statement.end, directions)
                 or _belongs_to_next(text, name, cue, gap_end, statement, directions)
                 or (
                     cue.assertion.status is Status.STOPPED

@@ -36,10 +36,12 @@ def which_are_exchanged(text: str, names: Sequence[Place], directions: Sequence[
     return exchanged[::-1]
 
 
-def is_of_amount(text: str, cue: Cue, gap_end: int, end: int, directions: Sequence[Place]) -> bool:
+def is_of_amount(text: str, name: Place, cue: Cue, gap_end: int, end: int, directions: Sequence[Place]) -> bool:
     """Whether how it is taken follows the cue, and no other name: "previously 40 mg", "changed to nocte"."""
     if _TAKES_AMOUNT.search(text, cue.start, cue.end) is None:
         return False
+    if text.startswith(text[name.start : name.end], gap_end):  # "Fostair 200/6 stepped down to Fostair 100/6"
+        return True
     index = bisect_left(directions, cue.end, key=lambda direction: direction.start)
     if index == len(directions) or directions[index].start > cue.end + 2:
         return False

@@ -119,16 +119,16 @@ _ROUTES: Final = (
             r"|mdi|dpi"
             r"|accuhaler|turb[ou]haler|respimat|evohaler|easi-?breathe|handihaler|ellipta|spacer|rotahaler"
             r"|rotacaps?|diskus|nexthaler|genuair|clickhaler|autohaler|forspiro|hfa|respules?"
-            r"|(?:to|be) inhaled?|by nebuli[sz]er|nebuli[sz]e"
+            r"|(?:to|be) inhaled?|by nebuli[sz]er|nebuli[sz](?:e|ation)"
         ),
     ),
     (
         "nasal",
         (
             r"intranasal(?:ly)?|nasal(?:ly)?(?: spray| drops)?(?! (?:polyp|congestion|obstruction|cannula"
-            r"|discharge|bone|specs))|(?:in|into|to|up) (?:each|both|the) (?:nostrils?|nares)"
-            r"|(?:each|both|either|alternate|left|right) nostrils?|per nostril|nose drops?|(?:in|into"
-            r"|up) (?:the|his|her) nose"
+            r"|discharge|bone|specs))|(?:in|into|to|up) (?:each|both|the) (?:nostrils?|nar(?:es|e|is))"
+            r"|(?:each|both|either|alternate|left|right) (?:nostrils?|nar(?:es|e|is))|per nostril"
+            r"|nose drops?|(?:in|into|up) (?:the|his|her) nose"
         ),
     ),
     (
@@ -154,7 +154,7 @@ _ROUTES: Final = (
     (
         "enteral tube",
         (
-            r"(?:via |per |by |down )?(?:the )?(?:ngt?|ogt|peg|pej|rig|njt?|[gj]-tube|n\.g\.|feeding|nasogastric"
+            r"(?:via |per |by |down )?(?:the )?(?:ngt?|ogt|peg|pej|rig|njt?|[gj][\s-]tube|n\.g\.|feeding|nasogastric"
             r"|gastrostomy)(?:[\s-]tube)?|enterally"
         ),
     ),
