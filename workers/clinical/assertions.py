@@ -86,12 +86,12 @@ def assert_names(
         return []
     after = _reached_from_after(text, statement, names, directions)
     # What says something of the name before it ("lisinopril was stopped and …") says nothing of the next one.
-    spoken_for = {index: reached.cue for index, reached in enumerate(after) if reached and not reached.names_passed}
-    ends = [cue.end for cue in spoken_for.values()]
+    spoken_for = [reached.cue for reached in after if reached and not reached.names_passed]
+    ends = [cue.end for cue in spoken_for]
     cues = [
         cue
         for cue in _cues_before(text, statement, names[-1].start, directions)
-        if not _overlaps_any(cue, list(spoken_for.values()), ends)
+        if not _overlaps_any(cue, spoken_for, ends)
         or (cue.assertion.status is Status.ACTIVE and _TURNS_TO_NEXT.search(text, cue.start, cue.end))
         or (cue.assertion.status is Status.ALLERGY and _LEADS_ON.search(text, cue.start, cue.end))
     ]
