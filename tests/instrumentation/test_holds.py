@@ -12,6 +12,7 @@ from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.observations import Job, Observations
 from jobtracker.schemas.explanation import Code
 from jobtracker.schemas.workers import Holding
+from jobtracker.store.schema import JobRecord
 
 pytestmark = pytest.mark.thorough
 
@@ -72,9 +73,10 @@ def test_a_paused_consumer_and_a_long_eta_leave_messages_where_they_are(redis_se
             assert project.expect(each, Status.COMPLETED, "SUCCESS", RAN).run == 1
 
 
-@pytest.mark.parametrize(("fields", "name"), [({}, "w@test"), ({"reused": "1"}, None), ({"also_sent": "5"}, None)])
+@pytest.mark.parametrize(("fields", "name"), [({}, "w@test"), ({"reused": 1}, None), ({"also_sent": "5"}, None)])
 def test_an_ended_message_tells_nothing_of_another_one_with_its_id(fields, name):
     worker = a_worker()
     found = Observations(1, {"i": worker}, holdings={"i": Holding(lease="i", ended={"x": 0})})
-    record = {"id": "x", "run": "1", "status": "pending", "type": "t", "task": "t", **fields}
+    values = {"run": 1, "status": "pending", "type": "t", **fields}
+    record = JobRecord("x", {getattr(JobRecord, field).place: value for field, value in values.items()})
     assert found.ended_by(Job(record, "q")) == name
