@@ -44,7 +44,7 @@ def test_a_chord_is_a_parent_with_its_sub_jobs_in_order(project, sig):
     assert (counts.total, counts.completed, counts.failed, counts.cancelled) == (4, 4, 0, 0)
 
 
-def test_the_end_of_a_sub_job_and_what_its_parent_makes_of_it_are_one_call(project, sig):
+def test_the_end_of_a_sub_job_and_its_parents_change_are_one_call(project, sig):
     with project.client.monitor() as monitor:
         parent = project.chord([sig("ok"), sig("fail"), sig("ok")], sig("collect"))
         project.expect(parent, Status.FAILED, "FAILURE", [])
@@ -53,14 +53,15 @@ def test_the_end_of_a_sub_job_and_what_its_parent_makes_of_it_are_one_call(proje
         project.client.echo(project.name)
         sent = list(itertools.takewhile(lambda text: text != f"ECHO {project.name}", _commands(monitor)))
     calls = [text.split(" ")[1:7] for text in sent if text.startswith("FCALL ")]
-    told = {sub: [] for sub in subs}
+    calls_of = {sub: [] for sub in subs}
     for function, _, _, _, job, what in calls:
-        verb = function.rpartition("_")[2]
-        if verb == "settle":
-            told[what].append(verb)
-        elif job in told and verb != "create":
-            told[job].append(f"{verb} {what}")
-    assert list(told.values()) == [["report start", f"report {end}"] for end in ("complete", "fail", "complete")]
+        if function.endswith("_notify_parent"):
+            calls_of[what].append(function)
+        elif job in calls_of and not function.endswith("_create"):
+            name = "report" if function.endswith("_transition_and_notify") else function
+            calls_of[job].append(f"{name} {what}")
+    ends = ("complete", "fail", "complete")
+    assert list(calls_of.values()) == [["report start", f"report {end}"] for end in ends]
 
 
 def _commands(monitor):
