@@ -74,7 +74,7 @@ class Call:
 def fill(port: int, keys: Keys, plan: Plan) -> list[str]:
     """Fill a store on a server of the loopback interface; returns the jobs' ids, in the order of their creation."""
     with connect(f"redis://127.0.0.1:{port}", timeout_s=60) as client:
-        JobStore(client, keys).log("none", [])  # the verbs are there then
+        JobStore(client, keys).append_log("none", [])  # the verbs are there then
     packer, ids = Packer(), []
     store = JobStore(packer, keys)
     for n, calls in enumerate(courses(plan), start=1):

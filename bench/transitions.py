@@ -94,7 +94,7 @@ class _Empty(Library):
 
 def _empty(store: JobStore) -> JobStore:
     empty = copy.copy(store)
-    empty._verbs = _Empty()  # noqa: SLF001 (the same calls, of a verb that does nothing)
+    empty._functions = _Empty()  # noqa: SLF001 (the same calls, of a verb that does nothing)
     return empty
 
 
@@ -170,7 +170,7 @@ def _prepared(client: RedisClient, keys: Keys, jobs: int, seed: int) -> tuple[Jo
 
 
 def _tell(parent: str, sub: str, store: JobStore) -> None:
-    store.settle(parent, sub, 1, Status.COMPLETED)
+    store.notify_parent(parent, sub, 1, Status.COMPLETED)
 
 
 def _cpu_s(client: RedisClient) -> float:

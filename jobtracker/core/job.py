@@ -33,7 +33,10 @@ def job_and_run_of(task_id: str) -> tuple[str, int]:
 
 
 def new_execution(incarnation: str) -> str:
-    """The id of an execution that begins now, on a worker; the store reads when and where in it (lua/ledger.lua)."""
+    """The id of an execution that begins now, on a worker.
+
+    The store reads in it when and where (`lua/lib/executions.lua`).
+    """
     return f"{now_ms()}-{incarnation}-{os.urandom(4).hex()}"
 
 

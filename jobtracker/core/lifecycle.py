@@ -180,7 +180,7 @@ MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
 }
 """For each event and status: the status it leads to, or the outcome that says why it leads nowhere.
 
-Some rules stand above it, in `apply` of `lua/record.lua`:
+Some rules stand above it, in `apply_event` of `lua/lib/state_machine.lua`:
 
 * an event of an older (run, attempt) is stale;
 * an end counts as if the job were still running where it came before a cancel that found nothing running;

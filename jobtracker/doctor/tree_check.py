@@ -13,7 +13,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.store.audit import Audit, Audited, Difference, Flaw, Unlisted
 from jobtracker.store.changes import NewJob, News
 from jobtracker.store.keys import Partition
-from jobtracker.store.reader import as_told
+from jobtracker.store.reader import as_notified
 from jobtracker.store.records import ask
 from jobtracker.store.schema import JobRecord, decode
 
@@ -54,15 +54,15 @@ class TreeCheck:
 
     def look(self) -> None:
         """The first look at what parents were told; what the audit saw was the first look at the rest."""
-        self._seen = set(self._untold(self._parents))
+        self._seen = set(self._unnotified(self._parents))
 
     def settle(self, not_before: float) -> list[Difference]:
         """The second look, at that time of the monotonic clock: what differs for good, repaired where it can be."""
         if self._seen or self._to_follow or self._unlisted:
             time.sleep(max(0.0, not_before - time.monotonic()))
         found = [self._attach(*each) for each in self._lasting_orphans().items()]
-        lasting = self._seen & set(self._untold({each.subject for each in self._seen}))
-        found.append([self._mend_untold(each) for each in sorted(lasting)])
+        lasting = self._seen & set(self._unnotified({each.subject for each in self._seen}))
+        found.append([self._mend_unnotified(each) for each in sorted(lasting)])
         follows = self._aged(set(_following(self._again(parent for parent, _ in self._to_follow))) & self._to_follow)
         found.append([self._mend_status(*each) for each in sorted(follows)])
         found.append([self._mend_short(each) for each in self._short.values()])
@@ -70,7 +70,7 @@ class TreeCheck:
 
     # -- looking ----------------------------------------------------------------------------------------------------
 
-    def _untold(self, parents: Iterable[str]) -> Iterator[Difference]:
+    def _unnotified(self, parents: Iterable[str]) -> Iterator[Difference]:
         client, keys, long_ago_ms = self.tracking.client, self.tracking.keys, self._long_ago_ms()
         for some in _batches(sorted(parents), _BATCH):
             pipe = client.pipeline(transaction=False)
@@ -94,12 +94,12 @@ class TreeCheck:
                         continue  # a sub-job may be announced before it is recorded
                     if names != parent:
                         yield Difference(
-                            Flaw.UNTOLD, f"parent of {sub}", parent, names or "", parent, is_repaired=False
+                            Flaw.UNNOTIFIED, f"parent of {sub}", parent, names or "", parent, is_repaired=False
                         )
-                    was = as_told(told[parent].get(sub, ""))
+                    was = as_notified(told[parent].get(sub, ""))
                     if was != f"{run}:{status}" and (was.partition(":")[2] in SETTLED or status in SETTLED):
                         where = f"outcome of {sub}"
-                        yield Difference(Flaw.UNTOLD, where, parent, was, f"{run}:{status}", is_repaired=False)
+                        yield Difference(Flaw.UNNOTIFIED, where, parent, was, f"{run}:{status}", is_repaired=False)
 
     def _again(self, job_ids: Iterable[str]) -> Audited:
         looks = [
@@ -157,19 +157,19 @@ class TreeCheck:
         elif parent in self._short:
             del self._short[parent]  # its number of sub-jobs is right: they are there, but not listed
         return [
-            Difference(Flaw.UNTOLD, f"place of {sub}", parent, "", "listed", is_repaired=self.repair and certain)
+            Difference(Flaw.UNNOTIFIED, f"place of {sub}", parent, "", "listed", is_repaired=self.repair and certain)
             for sub in orphans
         ]
 
     def _places(self, parent: str) -> list[tuple[str, float]]:
         return list(self.tracking.client.zrange(self.tracking.keys("subs", parent), 0, -1, withscores=True))
 
-    def _mend_untold(self, each: Difference) -> Difference:
+    def _mend_unnotified(self, each: Difference) -> Difference:
         what, _, sub = each.where.partition(" of ")
         if not self.repair or (what == "parent" and each.found):
             return each  # it names another one: nobody knows which is right
         if what == "parent":
-            self.tracking.store.edit(sub, fields={"parent": each.subject})
+            self.tracking.store.update(sub, fields={"parent": each.subject})
         self._tell(each.subject, sub)
         return each._replace(is_repaired=True)
 
@@ -178,7 +178,7 @@ class TreeCheck:
         subs = self.tracking.queries.some_subs(parent, set(Status), 1) if self.repair else []
         for sub in subs:
             self._tell(parent, sub.id)
-        return Difference(Flaw.UNTOLD, "status", parent, "", follows, is_repaired=bool(subs))
+        return Difference(Flaw.UNNOTIFIED, "status", parent, "", follows, is_repaired=bool(subs))
 
     def _tell(self, parent: str, sub: str) -> None:
         if state := self.tracking.queries.state(sub):

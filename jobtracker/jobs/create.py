@@ -39,7 +39,7 @@ class Creation:
         """
         records = self._records_of(job, request_id)
         if is_large(records):
-            self.store.plant(records, at_ms=now_ms(), started=False)
+            self.store.bulk_create(records, at_ms=now_ms(), started=False)
         else:
             self.store.create(*records)  # one call: all of them or none
         return records[-1].id
@@ -103,7 +103,7 @@ class Creation:
         """
         leaves = [job for job in records if not job.subs]
         own = [replace(job, fields={**job.fields, "callback_mode": "own"}) if job.subs else job for job in records]
-        self.store.plant(own, at_ms=at_ms, started=True)
+        self.store.bulk_create(own, at_ms=at_ms, started=True)
         try:
             self.sender.dispatcher.hand_over(
                 [job.id for job in leaves], [JobRecord.of(job.id, job.fields) for job in leaves]

@@ -59,7 +59,7 @@ class Propagation:
             if change.parent:
                 self.notify_parent(News(change.parent, job_id, change.run, change.after), at_ms, change.verdict)
             elif change.next and change.after is not Status.COMPLETED:
-                self.store.told(job_id)
+                self.store.mark_notified(job_id)
         elif change.applied and change.before in SETTLED and change.after and change.parent:
             # Its outcome was inferred, and is corrected.
             self.notify_parent(News(change.parent, job_id, change.run, change.after), at_ms, change.verdict)
@@ -108,7 +108,7 @@ class Propagation:
                 self._notify_of_start(parent, record.status_changed_at)
             self.notify_parent(News(parent, job_id, record.run, status))
         else:
-            self.store.told(job_id)
+            self.store.mark_notified(job_id)
 
     def _notify_of_start(self, parent_id: str, at_ms: int | None) -> None:
         """Notify a parent that a sub-job has begun, the grandparent that its own has, and so on."""
@@ -125,11 +125,11 @@ class Propagation:
         Returns:
             Whether the parent's own task was called because of it.
         """
-        return self._act_on(verdict or self.store.settle(*news, at_ms=at_ms), news, at_ms)
+        return self._act_on(verdict or self.store.notify_parent(*news, at_ms=at_ms), news, at_ms)
 
     def notify_parents(self, news: Sequence[News]) -> None:
         """Notify the parents of many sub-jobs in one batch."""
-        for each, verdict in zip(news, self.store.settle_many(news), strict=True):
+        for each, verdict in zip(news, self.store.notify_parents(news), strict=True):
             self._act_on(verdict, each, None)
 
     def _act_on(self, verdict: Verdict, news: News, at_ms: int | None) -> bool:
@@ -142,7 +142,7 @@ class Propagation:
         elif verdict.verdict == "settled" and verdict.status:
             if verdict.status in SETTLED and (following := self.queries.field(parent_id, JobRecord.next)):
                 self._cancel_next(following, parent_id, at_ms)
-                self.store.told(parent_id)
+                self.store.mark_notified(parent_id)
             if verdict.grandparent:
                 self.notify_parent(News(verdict.grandparent, parent_id, verdict.run, verdict.status), at_ms)
             if verdict.status not in SETTLED:  # it is open again, and its own task may be due
@@ -165,7 +165,7 @@ class Propagation:
 
     def recheck_parent(self, parent_id: str, subs: Sequence[str]) -> bool:
         """Do what is due for a parent, given the state of its sub-jobs; returns whether its task was called."""
-        news = self.queries.untold_subs(parent_id)
+        news = self.queries.unnotified_subs(parent_id)
         if not news and (state := self.queries.state(subs[0])):
             news = [(subs[0], *state)]
         return sum(self.notify_parent(News(parent_id, *each)) for each in news) > 0  # each, not up to the first
@@ -208,7 +208,7 @@ class Propagation:
             record = [record, *chains.following(self.queries, record)][-1]
             if not (parent := record.parent):
                 return
-            self.store.edit(parent, fields={"callback_mode": "own"})  # unless it is called, or being called
+            self.store.update(parent, fields={"callback_mode": "own"})  # unless it is called, or being called
             [record] = self.queries.records([parent])
 
     def renew_chain(self, job_id: str, runs: Mapping[str, int] | None = None, *, cancelled_too: bool = True) -> None:

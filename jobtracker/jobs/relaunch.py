@@ -107,4 +107,4 @@ class Relauncher:
         if not record.exists or self.why_not(record):
             return
         if not (why_not_sendable(record, data) or record.next or record.linked):
-            self.store.edit(parent, fields={"callback_mode": "anew"})  # unless it is called, or being called
+            self.store.update(parent, fields={"callback_mode": "anew"})  # unless it is called, or being called

@@ -57,7 +57,7 @@ class Starting:
         """
         parents = parents_in(trees)
         for each in parents:
-            self.store.edit(each, fields={"callback_mode": "own"})
+            self.store.update(each, fields={"callback_mode": "own"})
         self.sender.send_ready([each for each in runs if not trees[each]], runs)
         for each in reversed(parents):
             if not runs.keys() >= set(trees[each]):

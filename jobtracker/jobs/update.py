@@ -84,7 +84,7 @@ class Updating:
         if not fields and not data:
             return
         unsent_only = wanted.priority is not None or wanted.payload is not None
-        outcome = self.store.edit(record.id, fields=fields, data=data, unsent_only=unsent_only)
+        outcome = self.store.update(record.id, fields=fields, data=data, unsent_only=unsent_only)
         if outcome is Outcome.ILLEGAL:
             why = "priority and payload can be changed only before it is started."
             raise IllegalTransitionError(record.id, record.nearest_status, "change", why)

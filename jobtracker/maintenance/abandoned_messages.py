@@ -202,5 +202,5 @@ def lost_worker_of(taken: UnackedMessage, record: JobRecord) -> str | None:
         return None
     if record.attempt != taken.attempt:
         return None
-    began_ms, worker, _ = execution.split("-", 2)  # lua/ledger.lua
+    began_ms, worker, _ = execution.split("-", 2)  # lua/lib/executions.lua
     return worker if taken.taken_ms <= int(began_ms) else None

@@ -45,7 +45,9 @@ class Leadership:
         settings = self._unfenced.settings
         mark_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.reap_interval_s)
         lock_s = max(2 * settings.reap_interval_s, _SHORTEST_TERM_S)
-        turns = self._unfenced.store.reap(self._me, lock_ms=int(lock_s * 1000), mark_ms=int(mark_s * 1000))
+        turns = self._unfenced.store.acquire_leadership(
+            self._me, lock_ms=int(lock_s * 1000), mark_ms=int(mark_s * 1000)
+        )
         fences = {part: turn.fence for part, turn in turns.items() if turn.fence is not None}
         if not fences:
             raise FencedError("Another process leads maintenance.")

@@ -21,7 +21,7 @@ class ParentNotifier:
         tracking = self._leadership.tracking
         queries = tracking.queries
         before_ms = queries.server_ms() - int(tracking.settings.lease_lost_s * 1000)
-        unnotified = queries.records(queries.untold(before_ms, _BATCH))
+        unnotified = queries.records(queries.unnotified(before_ms, _BATCH))
         for record in unnotified:
             tracking.propagation.catch_up(record.id)
         return len(unnotified)

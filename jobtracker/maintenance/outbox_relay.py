@@ -72,7 +72,7 @@ class OutboxRelay:
         ends_at = time.monotonic() + self.tracking.settings.reap_interval_s
         for root in roots:
             began = time.monotonic()
-            while self.tracking.store.plant_next(root) and began < ends_at:
+            while self.tracking.store.bulk_create_next(root) and began < ends_at:
                 pause_after(began)
                 began = time.monotonic()
         return len(roots)

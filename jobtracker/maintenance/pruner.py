@@ -66,7 +66,7 @@ class Pruner:
         at_once = _INDEXES
         while left:
             began = time.monotonic()
-            done = tracking.store.expire(part, left[:at_once], finished_before_ms=before_ms)
+            done = tracking.store.prune(part, left[:at_once], finished_before_ms=before_ms)
             pause_after(began)
             removed += done.removed + self._remove(done.apart, "expire", before_ms).count(Outcome.APPLIED)
             if done.has_trash or done.apart:

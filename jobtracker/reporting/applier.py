@@ -162,8 +162,8 @@ class Applier:
         line = report.at_ms, report.data["level"], report.data["message"]
         if is_repeat and self.queries.has_logged(report.job_id, *line):
             return
-        if self.store.log(report.job_id, [line]) is Outcome.MISSING and self._record(report, is_repeat):
-            self.store.log(report.job_id, [line])
+        if self.store.append_log(report.job_id, [line]) is Outcome.MISSING and self._record(report, is_repeat):
+            self.store.append_log(report.job_id, [line])
 
     def _lose(self, report: Report) -> None:
         [(record, _data)] = self.queries.load([report.job_id], missing_ok=True)

@@ -32,7 +32,7 @@ class Flaw(StrEnum):
     """A parent's counter of its sub-jobs is wrong."""
     STRANGER = "stranger"
     """A parent was told of a job that is none of its sub-jobs."""
-    UNTOLD = "untold"
+    UNNOTIFIED = "unnotified"
     """What a parent and a sub-job know of each other does not fit, or a parent's status does not follow from it."""
     UNKNOWN = "unknown"
     """A key that this release does not know."""
@@ -87,7 +87,7 @@ class Audit:
     def __init__(self, client: RedisClient, part: Partition) -> None:
         self.client = client
         self.part = part
-        self._verbs = Library(("verify_jobs", "verify_index"))
+        self._functions = Library(("verify_jobs", "verify_index"))
 
     def jobs(self, named: Iterable[tuple[str, str]], *, repair: bool, shrink: bool = False) -> Audited:
         """Look at keys that belong to jobs, each given by its name in `keys.PREFIXES` and the job's id.
@@ -102,7 +102,7 @@ class Audit:
             2 if repair and shrink else int(repair),
             *(part for pair in named for part in pair),
         ]
-        differences, families = self._verbs.call(self.client, "verify_jobs", self.part("kinds"), args)
+        differences, families = self._functions.call(self.client, "verify_jobs", self.part("kinds"), args)
         return Audited(
             [
                 Difference(Flaw(flaw), where, subject, found, wanted, bool(repaired))
@@ -117,5 +117,5 @@ class Audit:
         """Look at entries of an index, which is given as for `Keys`: ("entered", "failed", "low", "custom")."""
         status, priority, job_type = parts[1:] if parts[0] == "entered" else ("", "", "".join(parts[1:]))
         args: list[Any] = [self.part.prefix, int(repair), status, priority, job_type, *job_ids]
-        strays, repaired = self._verbs.call(self.client, "verify_index", self.part(*parts), args)
+        strays, repaired = self._functions.call(self.client, "verify_index", self.part(*parts), args)
         return [Difference(Flaw.STRAY, ":".join(parts), job_id, "there", "", bool(repaired)) for job_id in strays]

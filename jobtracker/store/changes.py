@@ -78,7 +78,10 @@ class News(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a parent makes of a sub-job's outcome: waiting, halt, due, settled or missing (see lua/settle.lua)."""
+    """What a parent makes of a sub-job's outcome.
+
+    The verdict is waiting, halt, due, settled or missing (`lua/commands/notify_parent.lua`).
+    """
 
     verdict: str
     grandparent: str | None
@@ -113,10 +116,10 @@ class Expired(NamedTuple):
     """Jobs of trees, of which others may lie in another partition: `delete` sees whether they may go."""
 
 
-class Turn(NamedTuple):
-    """What a reaper is told when it asks for the lock."""
+class Term(NamedTuple):
+    """What a process is told when it asks for the leader's lock."""
 
     fence: str | None
-    """What its writes bear (`JobStore.fenced`); None where another one reaps."""
+    """What its writes bear (`JobStore.fenced`); None where another process leads."""
     watched_ms: int
-    """For how long reapers have come by without a gap: the store was there."""
+    """For how long leaders have come by without a gap: the store was there."""

@@ -6,7 +6,7 @@ its length does not depend on how many jobs it tells of, and sums of strings are
 
 The histograms are log-scale and mergeable, with a relative error of at most 2 %: those of DDSketch (Masson, Rim, Lee:
 VLDB 2019). Bucket 0 holds durations of no millisecond, bucket `b` those in (GAMMA^(b-2), GAMMA^(b-1)] milliseconds;
-`lua/series.lua` files them.
+`lua/lib/metrics.lua` files them.
 """
 
 import math

@@ -42,7 +42,7 @@ def history_of(record: JobRecord, kept: Iterable[str | bytes]) -> list[HistoryEn
 
     Args:
         record: Its record.
-        kept: What the store has kept beside it (`note` in lua/record.lua), oldest first.
+        kept: What the store has kept beside it (`append_history` in `lua/lib/history.lua`), oldest first.
     """
     entries = [entry for entry in map(json.loads, kept) if entry["event"] in set(Event)]  # else of a newer release
     first_worker: dict[int, str] = {}

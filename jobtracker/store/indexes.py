@@ -36,9 +36,9 @@ class IndexReader(JobReader):
         places = self._pages.oldest(self.parts, index, str(since_ms), before_ms, offset, most)
         return [(place.id, int(place.score)) for place in places]
 
-    def untold(self, before_ms: int, most: int) -> list[str]:
+    def unnotified(self, before_ms: int, most: int) -> list[str]:
         """Ids of jobs of which those who wait for them may not know, since before a time; oldest first."""
-        return self._oldest(("untold",), before_ms, most)
+        return self._oldest(("unnotified",), before_ms, most)
 
     def unconfirmed(self, before_ms: int, most: int) -> list[str]:
         """Task ids that were recorded as sent before a time, and whose sender has not said so since; oldest first."""

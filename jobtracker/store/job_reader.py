@@ -55,8 +55,10 @@ class JobReader:
         self.keys = keys or Keys()
         self.parts = self.keys.parts
         self.registry = registry or Registry(client, self.keys)
-        self._verbs = Library(["list_jobs", "list_ids", "count_jobs", "get_history"], reads_only=True, check=check)
-        self._pages = Pages(client, self.keys, self._verbs)
+        self._functions = Library(
+            ["list_jobs", "list_ids", "count_jobs", "get_history"], reads_only=True, check=check
+        )
+        self._pages = Pages(client, self.keys, self._functions)
 
     def within(self, parts: Sequence[Partition]) -> Self:
         """The same, but that lists and figures tell of these partitions only."""
@@ -168,7 +170,7 @@ class JobReader:
             JobNotFoundError: There is none with that id.
         """
         call = self.keys("job", job_id), [self.keys.of(job_id).prefix, job_id]
-        [answer] = self._verbs.begin(self.client, "get_history", [call]).answers(decoded=False)
+        [answer] = self._functions.begin(self.client, "get_history", [call]).answers(decoded=False)
         packed, kept = msgpack.unpackb(answer, raw=True)
         if not packed:
             raise JobNotFoundError(job_id)

@@ -78,15 +78,15 @@ class JobWriter:
         self.tombstone_s = tombstone_s
         self.max_log_lines = max_log_lines
         keep_s = retention_ms // 1000 + 86_400
-        self._verbs = Library(_COMMANDS, keep_s, check=check)
+        self._functions = Library(_COMMANDS, keep_s, check=check)
 
     def fenced(self, fences: Mapping[Partition, str]) -> Self:
-        """The same store for a reaper: what it writes in these partitions raises `FencedError` once its turn is over.
+        """The same store for a leader: writes to these partitions raise `FencedError` once its term is over.
 
-        In another one it carries on what has become of a job in these, as whoever reports does.
+        Writes to other partitions are not fenced.
         """
         fenced = copy.copy(self)
-        fenced._verbs = self._verbs.fenced({part.prefix: fence for part, fence in fences.items()})  # noqa: SLF001
+        fenced._functions = self._functions.fenced({part.prefix: fence for part, fence in fences.items()})  # noqa: SLF001
         return fenced
 
     def create(self, *jobs: NewJob, at_ms: int | None = None) -> list[Outcome]:
@@ -97,22 +97,22 @@ class JobWriter:
             must not come back), or missing (it is given no fields, only sub-jobs to attach, and is not there).
         """
         at_ms = now_ms() if at_ms is None else at_ms
-        answers = self._verbs.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
+        answers = self._functions.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
         return self._created(jobs, answers)
 
     def begin_create(self, *jobs: NewJob, at_ms: int | None = None) -> Begun[list[Outcome]]:
         """Send what `create` sends; what it returns is to be called, once, for the outcomes."""
         at_ms = now_ms() if at_ms is None else at_ms
         calls = [self._new(job, at_ms) for job in jobs]
-        pending = self._verbs.begin(self.client, "create", calls)
+        pending = self._functions.begin(self.client, "create", calls)
         return Begun(pending, lambda answers: self._created(jobs, answers))
 
     def _created(self, jobs: Iterable[NewJob], answers: Iterable[str]) -> list[Outcome]:
         if len(self.keys.parts) > 1:
             # A parent in another partition lists them now; whether it does they could not see.
             apart = [sub for job in jobs for sub in job.subs.values() if not self.keys.are_together(job.id, sub)]
-            self._verbs.call_many(
-                self.client, "mark_parent_notified", [self._told_call(sub, "", settled=False) for sub in apart]
+            self._functions.call_many(
+                self.client, "mark_parent_notified", [self._notified_call(sub, "", settled=False) for sub in apart]
             )
         return [_OUTCOMES[outcome] for outcome in answers]
 
@@ -148,16 +148,16 @@ class JobWriter:
             sent: Where the run is that of a task id: when its message was sent, as that says (`lineage.sent`).
         """
         call = self.call_of(event, job_id, run, attempt, lease, execution, fields, data, at_ms, sent)
-        return self._change(self._verbs.call(self.client, "transition", *call))
+        return self._change(self._functions.call(self.client, "transition", *call))
 
     def report(self, call: Call) -> Change:
         """Apply an event, as `call_of` has made it, and tell the job's parent: one round trip.
 
         The parent is told where it lies in the job's partition and nothing else is to come first: then the change
         bears its verdict, which is said once, or neither parent nor verdict where nothing follows. Otherwise it is to
-        be told (`settle`).
+        be told (`notify_parent`).
         """
-        return self._change(self._verbs.call(self.client, "transition_and_notify", *call))
+        return self._change(self._functions.call(self.client, "transition_and_notify", *call))
 
     def report_all(self, calls: Sequence[Call]) -> list[Change | Exception]:
         """Report on a few jobs, likewise, in order and in one round trip; where one fails, its error.
@@ -165,7 +165,7 @@ class JobWriter:
         Raises:
             redis.exceptions.RedisError: Redis does not answer: some may have been applied.
         """
-        answers = self._verbs.begin(self.client, "transition_and_notify", calls).each()
+        answers = self._functions.begin(self.client, "transition_and_notify", calls).each()
         return [answer if isinstance(answer, Exception) else self._change(answer) for answer in answers]
 
     def call_of(
@@ -214,10 +214,10 @@ class JobWriter:
             self.call_of(event, job_id, (runs or {}).get(job_id), None, None, None, fields, None, None)
             for job_id, fields in jobs.items()
         ]
-        answers = self._verbs.call_many(self.client, "transition", calls)
+        answers = self._functions.call_many(self.client, "transition", calls)
         return {job_id: self._change(answer) for job_id, answer in zip(jobs, answers, strict=True)}
 
-    def edit(
+    def update(
         self,
         job_id: str,
         *,
@@ -230,22 +230,22 @@ class JobWriter:
         part = self.keys.of(job_id)
         args: list[str | int | float] = [part.prefix, job_id, int(unsent_only), len(fields)]
         args += [*_flat(fields), *_flat(data)]
-        return Outcome(self._verbs.call(self.client, "update", part("job", job_id), args))
+        return Outcome(self._functions.call(self.client, "update", part("job", job_id), args))
 
-    def log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
+    def append_log(self, job_id: str, lines: Iterable[tuple[int, str, str]]) -> Outcome:
         """Append `(time in ms, level, message)` lines to a job's log."""
         part = self.keys.of(job_id)
         args: list[str | int | float] = [part.prefix, job_id, self.max_log_lines]
         args += [each for line in lines for each in line]
-        return Outcome(self._verbs.call(self.client, "append_log", part("job", job_id), args))
+        return Outcome(self._functions.call(self.client, "append_log", part("job", job_id), args))
 
     def _new(self, job: NewJob, at_ms: int) -> Call:
         part = self.keys.of(job.id)
-        args: list[str | int | float] = [part.prefix, job.id, at_ms, _told_by(job)]
+        args: list[str | int | float] = [part.prefix, job.id, at_ms, _recorded_by(job)]
         args += [len(job.fields), *_flat(job.fields), len(job.data), *_flat(job.data), *_flat(job.subs)]
         return part("job", job.id), args
 
-    def _told_call(self, job_id: str, left: str, *, settled: bool) -> Call:
+    def _notified_call(self, job_id: str, left: str, *, settled: bool) -> Call:
         part = self.keys.of(job_id)
         return part("job", job_id), [part.prefix, job_id, left, int(settled)]
 
@@ -275,7 +275,7 @@ _STATUSES = {str(status): status for status in Status}
 """Looked up in half the time that the enum takes; a status of a newer release is not there."""
 
 
-def _told_by(job: NewJob) -> int:
+def _recorded_by(job: NewJob) -> int:
     """Who records a job, as lua/create.lua reads it."""
     if job.published:
         return 3 if job.chained_anew else 2

@@ -1,10 +1,10 @@
 """Every Redis key of jobtracker: name, type, writer, lifetime. Names of keys stand here only.
 
 All keys begin with `<namespace>:{<partition>}:`, by default `jobtracker:{0}:`. The braces are a hash tag: on a
-Redis Cluster a partition lies in one slot, so a script may touch any key of its own partition, and touches no other.
+Redis Cluster a partition lies in one slot, so a command may touch any key of its own partition, and touches no other.
 What else stands in them beside its number, as in `{1.234}`, chooses the slot (`tag_of`).
-A partition is a whole store: records, indexes, counters, series, leases, its own reaper's lock. A job's id says in
-which of them it lies, whatever its parent's says. What is there once for the whole store lies in the first one.
+A partition is a whole store: records, indexes, counters, series, leases, its own leader's lock. A job's partition
+follows from its id alone, not from its parent's. Keys that exist once for the whole store are in the first one.
 """
 
 import functools
@@ -18,20 +18,21 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 PREFIXES: dict[str, str] = {
     # one job ---------------------------------------------------------------------------------------------------
     "job": "job:",
-    # job:<id>       string  The record: what lists show (fields below), packed. Writer: every script. Until deleted.
+    # job:<id>       string  The record (`schema.JobRecord`), packed. Writer: every command. Until deleted.
     "data": "data:",
     # data:<id>      hash    The bulky part: payload, args, result, error, traceback. Writer: create, transition.
     "log": "log:",
-    # log:<id>       stream  The job's own log: level, message; capped. Writer: log. Until the job is deleted.
+    # log:<id>       stream  The job's own log: level, message; capped. Writer: append_log. Until the job is deleted.
     "history": "history:",
-    # history:<id>   list    Of its course what the record does not say, JSON; capped. Writer: every script.
+    # history:<id>   list    What the record does not say of its course, JSON; capped. Writer: every command.
     "executions": "executions:",
     # executions:<id> hash   Executions that the record does not name, and their fate; capped. Writer: transition.
     "subs": "subs:",
     # subs:<id>      zset    Sub-jobs of a parent, scored by their position. Writer: create. With the parent.
     "outcomes": "outcomes:",
-    # outcomes:<id>  hash    sub-job -> "<run>:<status>" as last told to the parent; "<run>.<left>:<status>" of one in
-    #                        another partition that has left a terminal status. Writer: settle. With the parent.
+    # outcomes:<id>  hash    sub-job -> "<run>:<status>" as the parent was last notified; "<run>.<reopened>:<status>"
+    #                        of one in another partition that has left a terminal status. Writer: notify_parent. With
+    #                        the parent.
     "tombstone": "tombstone:",
     # tombstone:<id> string  When (ms) the job was deleted: late reports must not bring it back, a message sent later
     #                        under its id does. Writer: delete, create. Expires.
@@ -42,7 +43,8 @@ PREFIXES: dict[str, str] = {
     # entered:<s>:<p>:<t> zset  Jobs of a status, priority and type, scored by when they came to that status (ms).
     #                        Their sizes are the counters: nothing has to be kept equal to a recount.
     "kinds": "kinds",
-    # kinds          set     "<priority>:<type>" of all jobs there ever were. Writer: create, plant, edit. For ever.
+    # kinds          set     "<priority>:<type>" of all jobs there ever were. Writer: create, bulk_create, update. For
+    #                        ever.
     # time series -----------------------------------------------------------------------------------------------
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
@@ -51,46 +53,48 @@ PREFIXES: dict[str, str] = {
     # queues ------------------------------------------------------------------------------------------------------
     "queues": "queues",
     # queues         zset    Names of the queues that jobs were sent to, scored by when (ms), to the minute. At most
-    #                        MOST_QUEUES; "" stands for those that are left out then. Writer: create, plant,
-    #                        transition, settle. A name leaves when nothing was sent there for as long as settled jobs
-    #                        stay, and nothing waits there: forget_queues.
+    #                        MOST_QUEUES; "" stands for those that are left out then. Writer: create, bulk_create,
+    #                        transition, notify_parent. A name is removed when nothing was sent there for as long as
+    #                        settled jobs stay, and nothing waits there: forget_queues.
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.
     "types": "types",
-    # types          hash    Job types that workers announced: name -> JSON. Writer: registry. For ever.
+    # types          hash    Job types that workers announced: name -> JSON. Writer: Registry. For ever.
     "leases": "leases",
-    # leases         zset    Worker incarnations, scored by when their lease ends (ms). Writer: leases.
+    # leases         zset    Worker incarnations, scored by when their lease ends (ms). Writer: Leases.
     "lease": "lease:",
-    # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: leases. Expires.
-    "reaper": "reaper",
-    # reaper         string  The lock: "<turn>:<reaper>", who reaps now. Writer: reap. Expires.
-    "turns": "turns",
-    # turns          string  How often the lock was taken. Writer: reap. For ever.
+    # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: Leases. Expires.
+    "leader": "leader",
+    # leader         string  The lock: "<term>:<leader>", who leads now. Writer: acquire_leadership. Expires.
+    "terms": "terms",
+    # terms          string  How often the lock was taken. Writer: acquire_leadership. For ever.
     "watched": "watched",
-    # watched        string  Since when (ms) reapers have come by without a gap. Writer: reap. Expires.
+    # watched        string  Since when (ms) leaders have come by without a gap. Writer: acquire_leadership. Expires.
     "unsent": "unsent",
-    # unsent         zset    Task ids that are recorded as sent, for a worker to send, by since when (ms).
-    #                        Writer: plant, hand_over, claim. What was deleted since leaves when it is its turn.
+    # unsent         zset    Task ids that are recorded as sent, for a worker to send, by since when (ms). Writer:
+    #                        bulk_create, hand_over, claim. Those of deleted jobs are removed when it is their turn.
     "draft": "draft:",
     # draft:<root>   hash    A large tree that is about to be recorded: number -> JSON of a part of it, no jobs yet.
-    #                        Writer: draft, commit, plant. Expires, unless it is committed.
+    #                        Writer: add_draft, commit_draft, bulk_create. Expires, unless it is committed.
     "drafts": "drafts",
     # drafts         zset    Roots of the trees whose drafts are committed and not recorded to the end, by since when
-    #                        (ms). Writer: commit, plant.
+    #                        (ms). Writer: commit_draft, bulk_create.
     "unconfirmed": "unconfirmed",
     # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
-    #                        Scored by when they were recorded (ms). Writer: create, transition, settle, store.
-    "untold": "untold",
-    # untold         zset    Jobs whose parent, or the next in whose chain, may not know yet that they are there, have
-    #                        ended, or are open again. Scored by since when (ms). Writer: create, transition, settle,
-    #                        told, store.
+    #                        Scored by when they were recorded (ms). Writer: create, transition, notify_parent,
+    #                        confirm.
+    "unnotified": "unnotified",
+    # unnotified     zset    Jobs whose parent, or the next in whose chain, may not know yet that they are there,
+    #                        have ended, or are open again. Scored by since when (ms). Writer: create, transition,
+    #                        notify_parent, mark_parent_notified, mark_notified.
     "expiring": "expiring",
-    # expiring       zset    Jobs that are not started after a time, by that time (ms). Writer: create, store.
-    #                        What has settled or is gone leaves when it is its turn.
+    # expiring       zset    Jobs that are not started after a time, by that time (ms). Writer: create,
+    #                        look_at_expiry.
+    #                        Settled and deleted jobs are removed when it is their turn.
     "unanswered": "unanswered",
     # unanswered     zset    Jobs that were taken for lost while Celery's result backend did not answer: it is asked
-    #                        again. Scored by when they settled (ms); the last 10,000. Writer: transition, store.
+    #                        again. Scored by when they settled (ms); the last 10,000. Writer: transition, answered.
     "probe": "probe",
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "partitions": "partitions",

@@ -20,12 +20,12 @@ DRAFT_MS = 10_000
 class LargeTreeWriter(JobWriter):
     """Records trees that are too large for one call."""
 
-    def plant(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> None:
+    def bulk_create(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> None:
         """Record a large tree under ids that are new, all of it or nothing.
 
         It is a draft first, which is no job and expires. Once that is whole it is committed: its root is recorded,
-        and then, parents before their sub-jobs, the rest; where this process dies, by the reaper. Jobs that are alike
-        and stand together cost about a third of what `create` does.
+        and then, parents before their sub-jobs, the rest. If this process dies, the leader records it. Neighbours
+        whose records are equal cost about a third of what `create` does.
 
         Args:
             jobs: Its jobs, each after its sub-jobs, the root last; they lie in one partition.
@@ -43,19 +43,19 @@ class LargeTreeWriter(JobWriter):
         calls: Iterator[Call] = (
             (draft, [part.prefix, number, DRAFT_MS, text]) for number, text in enumerate(texts, start=1)
         )
-        self._verbs.call_all(self.client, "add_draft", calls)
-        if not self._verbs.call(self.client, "commit_draft", draft, [part.prefix, root, at_ms, len(texts)]):
+        self._functions.call_all(self.client, "add_draft", calls)
+        if not self._functions.call(self.client, "commit_draft", draft, [part.prefix, root, at_ms, len(texts)]):
             raise TreeNotRecordedError(root)
-        self._verbs.call_all(self.client, "bulk_create", [(draft, [part.prefix, root])] * (len(texts) - 1))
+        self._functions.call_all(self.client, "bulk_create", [(draft, [part.prefix, root])] * (len(texts) - 1))
 
-    def plant_next(self, root: str) -> int:
+    def bulk_create_next(self, root: str) -> int:
         """Record the next part of a tree whose draft is committed; returns how many are left."""
         part = self.keys.of(root)
-        return int(self._verbs.call(self.client, "bulk_create", part("draft", root), [part.prefix, root]))
+        return int(self._functions.call(self.client, "bulk_create", part("draft", root), [part.prefix, root]))
 
 
 def _part_of(jobs: Iterable[NewJob], at_ms: int, *, started: bool) -> str:
-    """Jobs as lua/plant.lua reads them: what the records of several say that stand together, once."""
+    """Jobs as `lua/commands/bulk_create.lua` reads them: equal records of neighbours stand once."""
     alike = [
         [
             _texts({**fields, "subs": count} if count else fields),

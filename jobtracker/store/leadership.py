@@ -1,6 +1,6 @@
 """Who runs the background services: the leader, and the fence of its writes."""
 
-from jobtracker.store.changes import Turn
+from jobtracker.store.changes import Term
 from jobtracker.store.job_writer import JobWriter
 from jobtracker.store.keys import Partition
 from jobtracker.store.pipeline import Call
@@ -9,16 +9,16 @@ from jobtracker.store.pipeline import Call
 class LeadershipWriter(JobWriter):
     """Elects the leader, and rejects the writes of one whose term is over."""
 
-    def reap(self, reaper: str, *, lock_ms: int, mark_ms: int) -> dict[Partition, Turn]:
-        """Take the reaper's lock of each partition, or keep it.
+    def acquire_leadership(self, leader: str, *, lock_ms: int, mark_ms: int) -> dict[Partition, Term]:
+        """Take the leader's lock of each partition, or keep it.
 
         Args:
-            reaper: Who asks; each has a name of its own.
+            leader: Who asks; each has a name of its own.
             lock_ms: How long it has the lock.
             mark_ms: How long it is remembered that one was here.
         """
         parts = self.keys.parts
-        calls: list[Call] = [(part("reaper"), [part.prefix, reaper, lock_ms, mark_ms]) for part in parts]
-        answers = self._verbs.call_many(self.client, "acquire_leadership", calls)
-        turns = (Turn(fence or None, watched_ms) for fence, watched_ms in answers)
-        return dict(zip(parts, turns, strict=True))
+        calls: list[Call] = [(part("leader"), [part.prefix, leader, lock_ms, mark_ms]) for part in parts]
+        answers = self._functions.call_many(self.client, "acquire_leadership", calls)
+        terms = (Term(fence or None, watched_ms) for fence, watched_ms in answers)
+        return dict(zip(parts, terms, strict=True))

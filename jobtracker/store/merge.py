@@ -82,7 +82,7 @@ class Pages:
     def __init__(self, client: RedisClient, keys: Keys, verbs: Library) -> None:
         self.client = client
         self.keys = keys
-        self._verbs = verbs
+        self._functions = verbs
 
     def find(self, parts: Sequence[Partition], way: Plan, size: int, start: Place | None, skip: int) -> Found:
         """A page of a list, in one round trip; by number and of several partitions in about seven.
@@ -125,7 +125,7 @@ class Pages:
             (part("kinds"), [part.prefix, *_padded(way.index), *how]) for part in parts
         ]
         found = []
-        for answer in self._verbs.begin(self.client, "list_jobs", calls).answers(decoded=False):
+        for answer in self._functions.begin(self.client, "list_jobs", calls).answers(decoded=False):
             more, last_score, last_id, left, total, ids, scores, records = msgpack.unpackb(answer, raw=True)
             last = Place(last_score, last_id.decode()) if more and last_id else None
             job_ids = [job_id.decode() for job_id in ids]
@@ -255,7 +255,7 @@ class Pages:
             (part("kinds"), [part.prefix, *_padded(index), low, high, skip, most])
             for part, low, high, skip, most in spans
         ]
-        answers = self._verbs.begin(self.client, "list_ids", calls).answers() if calls else []
+        answers = self._functions.begin(self.client, "list_ids", calls).answers() if calls else []
         return [Entries(total, list(map(Place, found[1::2], found[::2]))) for total, *found in answers]
 
 

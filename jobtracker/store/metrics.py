@@ -36,7 +36,7 @@ class MetricsReader(JobReader):
         found: list[dict[str, int]] = []
         calls: list[tuple[str, list[str | int]]] = [(p("kinds"), [p.prefix, _COUNTED]) for p in self.parts]
         while calls:
-            answers = self._verbs.begin(self.client, "count_jobs", calls).answers(decoded=False)
+            answers = self._functions.begin(self.client, "count_jobs", calls).answers(decoded=False)
             unpacked = [msgpack.unpackb(answer, unicode_errors="replace") for answer in answers]
             found += [dict(zip(each[::2], each[1::2], strict=True)) for each, _ in unpacked]
             calls = [

@@ -13,7 +13,7 @@ from jobtracker.store.records import fetch
 class NotificationWriter(JobWriter):
     """Notifies parents."""
 
-    def settle(
+    def notify_parent(
         self,
         parent_id: str,
         job_id: str,
@@ -41,18 +41,18 @@ class NotificationWriter(JobWriter):
         args: list[str | int | float] = [part.prefix, parent_id, job_id, run, status, at_ms, left]
         named: list[str] = []
         while True:
-            answer = self._verbs.call(self.client, "notify_parent", part("job", parent_id), [*args, *named])
+            answer = self._functions.call(self.client, "notify_parent", part("job", parent_id), [*args, *named])
             verdict, grandparent, parent_run, parent_status, *asked = answer
             if not asked:
                 break
             named = self._named(asked[0])
         if is_apart:
-            call = self._told_call(job_id, left, settled=status in SETTLED)
-            self._verbs.call_many(self.client, "mark_parent_notified", [call])
+            call = self._notified_call(job_id, left, settled=status in SETTLED)
+            self._functions.call_many(self.client, "mark_parent_notified", [call])
         return verdict_of(verdict, grandparent, parent_run, parent_status)
 
-    def settle_many(self, news: Sequence[News], *, at_ms: int | None = None) -> list[Verdict]:
-        """Tell parents what became of sub-jobs, in order, as `settle` does: many in one round trip."""
+    def notify_parents(self, news: Sequence[News], *, at_ms: int | None = None) -> list[Verdict]:
+        """Tell parents what became of sub-jobs, in order, as `notify_parent` does: many in one round trip."""
         at_ms = now_ms() if at_ms is None else at_ms
         left = "0" if len(self.keys.parts) > 1 else ""
         near = [each for each in news if self.keys.are_together(each.parent_id, each.job_id)]
@@ -61,15 +61,15 @@ class NotificationWriter(JobWriter):
             part = self.keys.of(each.parent_id)
             calls.append((part("job", each.parent_id), [part.prefix, *each, at_ms, left]))
         verdicts: dict[News, Verdict] = {}
-        for each, answer in zip(near, self._verbs.call_many(self.client, "notify_parent", calls), strict=True):
+        for each, answer in zip(near, self._functions.call_many(self.client, "notify_parent", calls), strict=True):
             verdict, grandparent, run, status, *asked = answer
             if not asked:
                 verdicts[each] = verdict_of(verdict, grandparent, run, status)
-        return [verdicts[each] if each in verdicts else self.settle(*each, at_ms=at_ms) for each in news]
+        return [verdicts[each] if each in verdicts else self.notify_parent(*each, at_ms=at_ms) for each in news]
 
-    def told(self, job_id: str) -> None:
-        """Note that those who wait for a job know what has become of it; `settle` notes that of a parent."""
-        self.client.zrem(self.keys.of(job_id)("untold"), job_id)
+    def mark_notified(self, job_id: str) -> None:
+        """Note that those who wait for a job know what has become of it; `notify_parent` notes that of a parent."""
+        self.client.zrem(self.keys.of(job_id)("unnotified"), job_id)
 
     def _named(self, job_ids: Sequence[str]) -> list[str]:
         found = zip(job_ids, fetch(self.client, self.keys, job_ids), strict=True)

@@ -39,11 +39,13 @@ class OutboxIndexWriter(JobWriter):
             (part("unsent"), [part.prefix, now_ms(), *own])
             for part, own in self.keys.share_out(task_ids, _job_of).items()
         ]
-        return [each for claimed in self._verbs.call_many(self.client, "claim", calls) for each in claimed]
+        return [each for claimed in self._functions.call_many(self.client, "claim", calls) for each in claimed]
 
     def forget_queues(self, part: Partition, names: Sequence[str], *, before_ms: int) -> int:
         """Forget names of queues to which nothing was sent since a time; returns how many."""
-        return int(self._verbs.call(self.client, "forget_queues", part("queues"), [part.prefix, before_ms, *names]))
+        return int(
+            self._functions.call(self.client, "forget_queues", part("queues"), [part.prefix, before_ms, *names])
+        )
 
     def look_at_expiry(self, later: Sequence[str], never: Sequence[str], *, at_ms: int) -> None:
         """Note when jobs that have expired are to be looked at again.

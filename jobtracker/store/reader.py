@@ -4,9 +4,9 @@ from jobtracker.store.indexes import IndexReader, SentQueues
 from jobtracker.store.job_reader import Loaded
 from jobtracker.store.lists import ListReader
 from jobtracker.store.metrics import HOUR_MS, MINUTE_MS, MetricsReader
-from jobtracker.store.trees import TreeReader, as_told
+from jobtracker.store.trees import TreeReader, as_notified
 
-__all__ = ["HOUR_MS", "MINUTE_MS", "JobQueries", "Loaded", "SentQueues", "as_told"]
+__all__ = ["HOUR_MS", "MINUTE_MS", "JobQueries", "Loaded", "SentQueues", "as_notified"]
 
 
 class JobQueries(TreeReader, ListReader, MetricsReader, IndexReader):

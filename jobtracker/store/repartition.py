@@ -26,11 +26,11 @@ _SCANNED = 1000
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
 
-_OF_JOBS = {"type", "entered", "untold", "unsent", "unconfirmed", "expiring", "unanswered"}
+_OF_JOBS = {"type", "entered", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
 """Sorted sets of jobs, or of their runs."""
 
 _SERIES = {"flow", "settled"}
-_OF_PROCESSES = {"leases", "lease", "reaper", "turns", "watched", "libraries"}
+_OF_PROCESSES = {"leases", "lease", "leader", "terms", "watched", "libraries"}
 """What whoever works on the store next writes anew."""
 
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}

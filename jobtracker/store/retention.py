@@ -28,7 +28,7 @@ class RetentionWriter(JobWriter):
         for part, own in self.keys.share_out(job_ids).items():
             for some in batched(own, REMOVED_AT_ONCE):
                 args: list[str | int | float] = [part.prefix, mode, finished_before_ms, self.tombstone_s, *some]
-                found = self._verbs.call(self.client, "delete", part("job", some[0]), args)
+                found = self._functions.call(self.client, "delete", part("job", some[0]), args)
                 outcomes |= zip(some, map(Outcome, found), strict=True)
         return [outcomes[job_id] for job_id in job_ids]
 
@@ -59,12 +59,12 @@ class RetentionWriter(JobWriter):
         pipe.execute()
         return [gone.get(job_id, Outcome.ILLEGAL) for job_id in job_ids]
 
-    def expire(self, part: Partition, indexes: Sequence[SettledIndex], *, finished_before_ms: int) -> Expired:
+    def prune(self, part: Partition, indexes: Sequence[SettledIndex], *, finished_before_ms: int) -> Expired:
         """Remove some jobs that settled before a time, from indexes of a partition one after the other: one call."""
         across = int(len(self.keys.parts) > 1)
         args: list[str | int | float] = [part.prefix, finished_before_ms, REMOVED_AT_ONCE, across]
         args += [each for index in indexes for each in index]
-        removed, through, has_trash, apart, reached = self._verbs.call(self.client, "prune", part("kinds"), args)
+        removed, through, has_trash, apart, reached = self._functions.call(self.client, "prune", part("kinds"), args)
         found = list(indexes)
         for number, score, job_id in batched(reached, 3):
             found[number] = found[number]._replace(score=score, job_id=job_id)

@@ -35,7 +35,7 @@ class TreeReader(JobReader):
                 break
         return found
 
-    def untold_subs(self, job_id: str) -> list[tuple[str, int, Status]]:
+    def unnotified_subs(self, job_id: str) -> list[tuple[str, int, Status]]:
         """The sub-jobs that have settled, or are open again, without their parent knowing: id, run, status.
 
         Those that are open come first: a parent that hears of the others alone would take all for settled.
@@ -46,7 +46,7 @@ class TreeReader(JobReader):
         for sub in subs:
             ask(pipe, self.keys, sub)
         outcomes, *records = pipe.execute()
-        told = {sub: as_told(outcome) for sub, outcome in outcomes.items()}
+        told = {sub: as_notified(outcome) for sub, outcome in outcomes.items()}
         found = [
             (record.id, record.run, record.status)
             for record in map(decode, subs, records)
@@ -120,7 +120,7 @@ class TreeReader(JobReader):
         return found
 
 
-def as_told(outcome: str) -> str:
+def as_notified(outcome: str) -> str:
     """The run and status that a parent was told, "<run>:<status>" (`keys.PREFIXES["outcomes"]`)."""
     run, colon, status = outcome.partition(":")
     return run.partition(".")[0] + colon + status

@@ -253,7 +253,7 @@ def test_the_methods_of_a_path_are_named_all_of_them(quiet_api):
 @pytest.mark.parametrize("depth", [150, 300, 990])
 def test_a_result_that_nests_too_deep_is_shown_as_text(quiet_api, depth):
     job_id = create_in(quiet_api.store, Status.COMPLETED)
-    quiet_api.store.edit(job_id, data={"result": nested_lists(depth)})
+    quiet_api.store.update(job_id, data={"result": nested_lists(depth)})
     assert quiet_api.job(job_id)["result"] == nested_lists(depth)
     assert quiet_api.tree(job_id)["result"] == nested_lists(depth)
 

@@ -216,7 +216,7 @@ def test_a_log_is_printed_and_followed_to_its_end(api):
 def test_control_characters_of_others_do_not_reach_the_terminal(quiet_api):
     name = "evil \x1b[31m\x07\x9b name"
     job_id = quiet_api.create(job("document_analysis", {"text": "\x1b[31m"}, name=name))["id"]
-    quiet_api.store.log(job_id, [(0, "info", "one\x1b]0;\x07\ntwo")])
+    quiet_api.store.append_log(job_id, [(0, "info", "one\x1b]0;\x07\ntwo")])
     quiet_api.request("PUT", f"/api/jobs/{job_id}", 200, json={"status": "running"})
     error = {"type": "E", "message": "\x1b[2J", "traceback": "line\n\x1b[2J"}
     quiet_api.request("PUT", f"/api/jobs/{job_id}", 200, json={"status": "failed", "error": error})

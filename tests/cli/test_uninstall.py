@@ -21,7 +21,7 @@ def old_store(client, keys):
     store = JobStore(client, keys, retention_ms=11 * 86_400_000)
     create_job(store)
     create_parent(store, 2)
-    Libraries(client, keys, {store._verbs.name}).renew()
+    Libraries(client, keys, {store._functions.name}).renew()
     return store
 
 
@@ -38,7 +38,7 @@ def test_a_dry_run_says_what_there_is_and_removes_nothing(redis_server, client, 
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["job", "4"] in lines
     assert ["all", str(len(before))] in lines
-    assert old_store._verbs.name in result.stdout
+    assert old_store._functions.name in result.stdout
     assert keys_of(client, keys) == before
 
 
@@ -49,7 +49,7 @@ def test_it_removes_all_of_its_namespace_and_its_library_and_nothing_else(redis_
         result = uninstall(redis_server, keys.namespace, "--yes")
         assert result.exit_code == 0, result.output
         assert keys_of(client, keys) == []
-        assert not client.function_list(old_store._verbs.name)
+        assert not client.function_list(old_store._functions.name)
         assert stored(client, other, kept)["status"] == "pending"
         assert "There is nothing in" in uninstall(redis_server, keys.namespace, "--yes").stdout
     finally:

@@ -123,7 +123,7 @@ def test_real_workers_run_chords_and_trees_that_lie_anywhere(clustered_project):
         said = f"1 of 3 sub-jobs did not complete: fail ({project.subs(bad)[1]}) failed: ValueError: no ink"
         eventually(lambda: project.job(bad).error.message == said)
         assert project.job(good).sub_job_counts.completed == 8
-        eventually(lambda: project.queries.untold(2**53, 10) == [])
+        eventually(lambda: project.queries.unnotified(2**53, 10) == [])
         assert [worker.pool for worker in project.leases.live()]
 
 

@@ -63,15 +63,15 @@ def test_a_process_that_was_forked_does_not_speak_on_its_parents_connection(redi
     from jobtracker.store.keys import Keys
     from jobtracker.store.writer import JobStore
     store = JobStore(client, Keys({keys.namespace!r}))
-    store.log("none", [(1, "info", "parent")])
+    store.append_log("none", [(1, "info", "parent")])
     number = client.client_id()
-    store.log("none", [(1, "info", "parent")])
+    store.append_log("none", [(1, "info", "parent")])
     if os.fork() == 0:
-        store.log("none", [(1, "info", "child")])
+        store.append_log("none", [(1, "info", "child")])
         print(number, client.client_id(), flush=True)
         os._exit(0)
     os.wait()
-    store.log("none", [(1, "info", "parent")])
+    store.append_log("none", [(1, "info", "parent")])
     print(client.client_id())
     """
     command = [sys.executable, "-c", textwrap.dedent(script)]

@@ -164,15 +164,15 @@ DAMAGES = {
     ),
     "a parent's memory of a sub-job is gone": (
         lambda c, k: (c.hdel(k("outcomes", "parent"), "parent.0"), alter(c, k, "parent", {"subs_completed": 0})),
-        ("untold", "outcome of parent.0", "parent"),
+        ("unnotified", "outcome of parent.0", "parent"),
     ),
     "a sub-job does not name its parent": (
         lambda c, k: alter(c, k, "parent.2", {"parent": None}),
-        ("untold", "parent of parent.2", "parent"),
+        ("unnotified", "parent of parent.2", "parent"),
     ),
     "a parent does not list a sub-job": (
         lambda c, k: c.zrem(k("subs", "parent"), "parent.2"),
-        ("untold", "place of parent.2", "parent"),
+        ("unnotified", "place of parent.2", "parent"),
     ),
 }
 
@@ -196,14 +196,14 @@ def test_a_parent_that_was_never_told_is_told_and_settles(client, keys, store, q
     parent, subs = create_parent(store, 2)
     for sub in subs:
         store.apply(Event.FAIL, sub, at_ms=START_MS)
-    assert look(tracking) == [("untold", f"outcome of {sub}", parent) for sub in subs]
+    assert look(tracking) == [("unnotified", f"outcome of {sub}", parent) for sub in subs]
     look(tracking, repair=True)
     assert queries.field(parent, JobRecord.status) == Status.FAILED
     assert "2 of 2 sub-jobs did not complete" in queries.field(parent, JobRecord.reason)
     assert look(tracking) == recount(client, keys) == []
 
 
-def test_a_parent_whose_status_does_not_follow_from_what_it_was_told_is_looked_at_anew(
+def test_a_parent_whose_status_does_not_follow_from_what_it_was_notified_is_looked_at_anew(
     client, keys, store, queries, tracking
 ):
     parent, subs = create_parent(store, 2)
@@ -211,7 +211,7 @@ def test_a_parent_whose_status_does_not_follow_from_what_it_was_told_is_looked_a
         store.apply(Event.FAIL, sub, at_ms=START_MS)
         client.hset(keys("outcomes", parent), sub, "1:failed")
     alter(client, keys, parent, {"subs_failed": 2})
-    assert look(tracking) == [("untold", "status", parent)]
+    assert look(tracking) == [("unnotified", "status", parent)]
     look(tracking, repair=True)
     assert queries.field(parent, JobRecord.status) == Status.FAILED
     assert look(tracking) == recount(client, keys) == []
@@ -243,9 +243,9 @@ def test_sub_jobs_whose_order_is_lost_and_one_of_two_parents_are_named_and_left_
     found = Recount(tracking, repair=True, apart_s=0)
     found.run()
     assert {key: each.is_repaired for key, each in found.differences.items()} == {
-        ("untold", f"place of {subs[0]}", parent): False,
-        ("untold", f"place of {subs[1]}", parent): False,
-        ("untold", f"parent of {subs[2]}", other): False,
+        ("unnotified", f"place of {subs[0]}", parent): False,
+        ("unnotified", f"place of {subs[1]}", parent): False,
+        ("unnotified", f"parent of {subs[2]}", other): False,
     }
     assert stored(client, keys, parent).get("subs") == "3"
 
@@ -303,7 +303,7 @@ class Traffic:
         store.create(job, at_ms=START_MS + dice.randrange(5000))
         store.apply(Event.START, job.id)
         store.apply(dice.choice([Event.COMPLETE, Event.FAIL, Event.RETRY]), job.id)
-        store.edit(job.id, fields={"priority": dice.choice(list(Priority))})
+        store.update(job.id, fields={"priority": dice.choice(list(Priority))})
         store.apply(Event.RERUN, job.id)
         parent, subs = create_parent(store, 3, name=uuid.uuid4().hex)
         for sub in subs:

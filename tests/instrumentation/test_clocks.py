@@ -76,12 +76,12 @@ def test_a_sub_job_that_ended_before_the_cancel_of_its_tree_is_completed(client,
     for each in [*subs, parent]:
         store.apply(Event.CANCEL, each, at_ms=CANCELLED)
     for each in subs:
-        store.settle(parent, each, 1, Status.CANCELLED)
+        store.notify_parent(parent, each, 1, Status.CANCELLED)
     change = store.report(
         store.call_of(Event.COMPLETE, subs[0], run=1, attempt=0, execution=EXECUTION, at_ms=CANCELLED - 1)
     )
     if change.verdict is None and change.parent:
-        store.settle(parent, subs[0], 1, Status.COMPLETED)
+        store.notify_parent(parent, subs[0], 1, Status.COMPLETED)
     record = queries.record(parent).as_texts()
     assert (record["status"], record["subs_completed"], record["subs_cancelled"]) == ("cancelled", "1", "1")
     assert recount(client, keys) == []

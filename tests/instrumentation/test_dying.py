@@ -532,7 +532,7 @@ def wait_until_mended(project):
     """Wait until nothing is under way any more, or has had all the time that it may take."""
     deadline = time.monotonic() + PATIENCE_S
     client, keys = project.client, project.keys
-    watched = [*map(keys, ("unsent", "unconfirmed", "untold", "trash"))]
+    watched = [*map(keys, ("unsent", "unconfirmed", "unnotified", "trash"))]
     while time.monotonic() < deadline:
         pending, running, retrying = (
             project.queries.entered_before(status, 2**53, 0, 10_000)

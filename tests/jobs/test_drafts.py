@@ -45,7 +45,7 @@ def piecemeal(monkeypatch):
 
 def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, piecemeal, monkeypatch):
     jobs, leaves = tree(keys)
-    call, seen = store._verbs.call, []
+    call, seen = store._functions.call, []
 
     def look(*args):
         answer = call(*args)
@@ -57,43 +57,46 @@ def test_no_job_is_there_whose_parents_are_not(client, keys, store, queries, pie
         seen.append(len(there))
         return answer
 
-    monkeypatch.setattr(store._verbs, "call_all", lambda client, verb, calls: [look(client, verb, *c) for c in calls])
-    store.plant(jobs, at_ms=START_MS, started=True)
+    monkeypatch.setattr(
+        store._functions, "call_all", lambda client, verb, calls: [look(client, verb, *c) for c in calls]
+    )
+    store.bulk_create(jobs, at_ms=START_MS, started=True)
     assert seen == [0] * 9 + [*range(2, 10)]
     assert [name for name in names_of(client, keys) if name.startswith("draft")] == []
 
 
 def test_a_draft_that_has_expired_is_not_recorded(client, keys, store, queries, piecemeal, monkeypatch):
-    call_all = store._verbs.call_all
+    call_all = store._functions.call_all
 
     def slowly(client, verb, calls):
         call_all(client, verb, calls)
         eventually(lambda: not client.exists(keys.parts[0]("draft", "root")) or len(keys.parts) > 1)
 
     monkeypatch.setattr(store_module, "DRAFT_MS", 1)
-    monkeypatch.setattr(store._verbs, "call_all", slowly)
+    monkeypatch.setattr(store._functions, "call_all", slowly)
     jobs, _ = tree(keys)
     with pytest.raises(TreeNotRecordedError, match="Nothing of it is there"):
-        store.plant(jobs, at_ms=START_MS, started=True)
+        store.bulk_create(jobs, at_ms=START_MS, started=True)
     eventually(lambda: keys_of(client, keys) == [])
 
 
 def test_any_number_of_processes_record_the_rest_once(client, keys, store, queries, piecemeal, monkeypatch):
     jobs, leaves = tree(keys, subs=60)
-    monkeypatch.setattr(store._verbs, "call_all", drafts_only(store._verbs.call_all))
-    store.plant(jobs, at_ms=START_MS, started=True)
+    monkeypatch.setattr(store._functions, "call_all", drafts_only(store._functions.call_all))
+    store.bulk_create(jobs, at_ms=START_MS, started=True)
     assert queries.drafts(10) == ["root"]
     if len(keys.parts) == 1:
         with pytest.raises(RepartitionError, match="not recorded to the end"):
             move(client, keys, 2)
     others = [
-        threading.Thread(target=lambda: [None for _ in iter(lambda: store.plant_next("root"), 0)]) for _ in "123"
+        threading.Thread(target=lambda: [None for _ in iter(lambda: store.bulk_create_next("root"), 0)])
+        for _ in "123"
     ]
     for each in others:
         each.start()
     for each in others:
         each.join()
-    assert store.plant_next("root") == 0
+    assert store.bulk_create_next("root") == 0
     assert {*queries.unsent(2**53, 100)} == {*leaves}
     assert [count.count for count in queries.counts()] == [62]
     assert (queries.drafts(10), recount(client, keys)) == ([], [])
@@ -104,11 +107,11 @@ def test_a_tree_that_is_deleted_while_it_is_recorded_leaves_nothing(
 ):
     jobs, _ = tree(keys)
     jobs = [replace(each, fields={**each.fields, "run": 0, "queued": 0}) for each in jobs]
-    monkeypatch.setattr(store._verbs, "call_all", drafts_only(store._verbs.call_all))
-    store.plant(jobs, at_ms=START_MS, started=False)
-    store.plant_next("root")
+    monkeypatch.setattr(store._functions, "call_all", drafts_only(store._functions.call_all))
+    store.bulk_create(jobs, at_ms=START_MS, started=False)
+    store.bulk_create_next("root")
     assert store.delete("root") == [Outcome.APPLIED]
-    for _ in iter(lambda: store.plant_next("root"), 0):
+    for _ in iter(lambda: store.bulk_create_next("root"), 0):
         pass
     while ids := queries.trash(100):
         store.delete(*ids, mode="trash")
@@ -171,7 +174,7 @@ def test_what_a_killed_api_was_about_to_record_never_runs(shared, tmp_path, docu
                 api.client.pexpire(draft, 1)
                 time.sleep(2 * SOON["lease_lost_s"])  # what is lost would have been sent again by now
                 names = names_of(api.client, api.keys)
-                assert [name for name in names if name.startswith(("job:", "draft", "untold"))] == []
+                assert [name for name in names if name.startswith(("job:", "draft", "unnotified"))] == []
         if is_undecided:
             assert recount(api.client, api.keys) == []
             return
@@ -189,6 +192,6 @@ def test_what_a_killed_api_had_decided_to_record_runs(shared, tmp_path, document
             assert {each["run"] for each in second.get("/api/jobs/", page_size=100)["jobs"]} == {1}
             [part] = api.keys.parts
             eventually(
-                lambda: not api.client.exists(part("drafts"), part("unsent"), part("unconfirmed"), part("untold"))
+                lambda: not api.client.exists(part("drafts"), part("unsent"), part("unconfirmed"), part("unnotified"))
             )
     assert recount(api.client, api.keys) == []

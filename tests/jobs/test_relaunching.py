@@ -51,7 +51,7 @@ def test_the_message_of_the_run_before_is_refused_when_it_turns_up(single):
 def test_a_job_is_relaunched_once(project, relauncher, other_queue):
     job_id = project.create("ok")
     project.tracking.store.apply(Event.ENQUEUE, job_id)
-    project.tracking.store.edit(job_id, fields={"queue": other_queue})
+    project.tracking.store.update(job_id, fields={"queue": other_queue})
     assert relauncher.relaunch(job_id, run=1, reason=GONE).applied
     assert relauncher.relaunch(job_id, run=1, reason=GONE).outcome is Outcome.STALE
     assert project.job(job_id).run == 2
@@ -103,7 +103,7 @@ def test_a_relaunched_parent_of_completed_sub_jobs_is_called(project, relauncher
 def test_a_body_that_we_cannot_call_has_failed_until_celery_calls_it(own_project, data, gone):
     tracking = own_project.tracking
     parent, [sub] = create_parent(tracking.store, 1, name=f"{own_project.name}-parent", replaced="1")
-    tracking.store.edit(parent, fields={"callback_mode": "own"})
+    tracking.store.update(parent, fields={"callback_mode": "own"})
     change = tracking.store.apply(Event.COMPLETE, sub, run=1, data=data)
     tracking.propagation.propagate(sub, change)
     failed = own_project.job(parent)

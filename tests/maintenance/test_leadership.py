@@ -35,13 +35,13 @@ def test_one_of_many_runners_acts_at_a_time(own_project, store, now_ms):
 
 def fences(store, runner):
     """What a runner's writes bear, where it gets a turn."""
-    turns = store.reap(runner, lock_ms=60_000, mark_ms=60_000)
+    turns = store.acquire_leadership(runner, lock_ms=60_000, mark_ms=60_000)
     return {part: turn.fence for part, turn in turns.items() if turn.fence}
 
 
 def take_over(store):
     """Another runner takes the lock, whose time is over."""
-    store.client.delete(store.keys("reaper"))
+    store.client.delete(store.keys("leader"))
     assert fences(store, "another")
 
 
@@ -85,7 +85,7 @@ def paused_when_logging(name, step):
 def test_every_write_is_rejected_and_changes_nothing_after_the_term(own_project, store):
     job_id = create_in(store, Status.RUNNING)
     fenced = own_project.tracking.fenced(fences(store, "first"))
-    assert fenced.store.edit(job_id, fields={"name": "new"}) is Outcome.APPLIED
+    assert fenced.store.update(job_id, fields={"name": "new"}) is Outcome.APPLIED
     take_over(store)
     assert fences(store, "first") == {}
     before = stored(own_project.client, own_project.keys, job_id)
@@ -93,10 +93,10 @@ def test_every_write_is_rejected_and_changes_nothing_after_the_term(own_project,
         lambda: fenced.store.create(NewJob(id="new", fields={"type": "custom", "priority": "normal"})),
         lambda: fenced.store.apply(Event.LOSE, job_id),
         lambda: fenced.store.apply_many(Event.LOSE, {job_id: {}}),
-        lambda: fenced.store.settle(job_id, "sub", 1, Status.FAILED),
-        lambda: fenced.store.edit(job_id, fields={"name": "newer"}),
+        lambda: fenced.store.notify_parent(job_id, "sub", 1, Status.FAILED),
+        lambda: fenced.store.update(job_id, fields={"name": "newer"}),
         lambda: fenced.store.delete(job_id, mode="trash"),
-        lambda: fenced.store.log(job_id, [(1, "info", "hello")]),
+        lambda: fenced.store.append_log(job_id, [(1, "info", "hello")]),
         lambda: fenced.propagation.cancellation.cancel_trees([job_id], reason="late"),
         lambda: fenced.jobs.cancel(job_id),
     ):
@@ -111,7 +111,7 @@ def test_a_leader_of_a_later_term_is_not_in_an_earlier_one(store):
     turns = []
     for _ in range(2):
         turns.append(fences(store, "first"))
-        store.client.delete(store.keys("reaper"))
+        store.client.delete(store.keys("leader"))
     assert [list(turn.values()) for turn in turns] == [["1:first"], ["2:first"]]
     assert fences(store, "first")
     with pytest.raises(FencedError):

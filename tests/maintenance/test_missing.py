@@ -77,7 +77,7 @@ def test_a_job_without_stored_arguments_is_lost_until_its_message_comes(reaped):
 def test_a_job_of_an_api_client_is_resent_after_its_queue_is_purged(reaped, request):
     queue = f"{reaped.name}-{request.node.name}"
     job_id = reaped.create("ok", {"value": 7})
-    reaped.tracking.store.edit(job_id, fields={"queue": queue})
+    reaped.tracking.store.update(job_id, fields={"queue": queue})
     run = reaped.tracking.store.apply(Event.ENQUEUE, job_id).run
     reaped.tracking.dispatcher.publish_alone(job_id, run)
     reaped.tracking.store.confirm(job_id)

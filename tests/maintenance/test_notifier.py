@@ -25,7 +25,7 @@ def test_a_parent_that_waits_for_a_parent_is_notified_of_it(own_project, store, 
     inner, (sub,) = create_parent(store, 1, name=inner)
     long_ago_ms = now_ms - 60_000
     change = store.apply(Event.CANCEL, sub, at_ms=long_ago_ms)
-    assert store.settle(inner, sub, change.run, Status.CANCELLED, at_ms=long_ago_ms).verdict == "settled"
+    assert store.notify_parent(inner, sub, change.run, Status.CANCELLED, at_ms=long_ago_ms).verdict == "settled"
     assert runner.notifier.notify() == 1  # of the parent: whoever was about to do so has died
     assert [own_project.job(each).status for each in (inner, root)] == [Status.FAILED, Status.FAILED]
 
@@ -55,7 +55,7 @@ def test_a_parent_is_open_again_though_nobody_reported_its_lost_sub_job(own_proj
 def test_a_parent_whose_task_nobody_called_is_called(own_project, store, runner, now_ms):
     root, sub = begun_parent(own_project, now_ms, failure_policy="continue")
     change = store.apply(Event.FAIL, sub)
-    assert store.settle(root, sub, change.run, Status.FAILED).verdict == "due"  # and then the process died
+    assert store.notify_parent(root, sub, change.run, Status.FAILED).verdict == "due"  # and then the process died
     own_project.client.zadd(own_project.keys("unconfirmed"), {root: now_ms - 60_000})
     assert [runner.relay.send() for _ in range(3)] == [1, 0, 0]
     with own_project.worker():

@@ -113,7 +113,7 @@ def test_what_was_sent_in_time_is_not_sent_again(project):
 def test_several_relays_send_a_job_once(project, store, other_queue):
     job_id = project.create("ok")
     store.apply(Event.ENQUEUE, job_id)
-    store.edit(job_id, fields={"queue": other_queue})
+    store.update(job_id, fields={"queue": other_queue})
     let_time_pass(project)
     outboxes = [OutboxRelay(project.tracking) for _ in range(2)]
     assert sum(outbox.send() for outbox in outboxes) <= 1  # the project's own worker has a reaper too

@@ -49,7 +49,7 @@ def test_old_sub_jobs_of_a_parent_that_goes_on_stay_and_keep_nothing_else(own_pr
     root, subs = create_parent(store, 3)
     for each in subs:
         change = store.apply(Event.COMPLETE, each, at_ms=long_ago)
-        store.settle(root, each, change.run, Status.COMPLETED)
+        store.notify_parent(root, each, change.run, Status.COMPLETED)
     alone = [create_in(store, Status.COMPLETED, at_ms=long_ago + n) for n in range(-2, 3)]
     runner.pruner.prune()
     assert {own_project.account(each).status for each in subs} == {Status.COMPLETED}
@@ -106,7 +106,7 @@ def test_what_stays_with_its_parent_is_looked_at_once_and_goes_with_it(own_proje
     root, subs = create_parent(store, 100)
     for each in subs:
         change = store.apply(Event.COMPLETE, each, at_ms=now_ms - 30 * DAY_MS)
-        store.settle(root, each, change.run, Status.COMPLETED)
+        store.notify_parent(root, each, change.run, Status.COMPLETED)
     assert runner.pruner.prune() == 0
     for n in range(3):
         create_in(store, Status.COMPLETED, at_ms=now_ms - 20 * DAY_MS + n)

@@ -159,7 +159,7 @@ def test_a_report_that_a_time_limit_cuts_off_is_written_later(store, queries, jo
         tries.append(again)
         if not again:
             raise SoftTimeLimitExceeded
-        store.log(job, [(1, "info", "1")])
+        store.append_log(job, [(1, "info", "1")])
 
     with pytest.raises(SoftTimeLimitExceeded):
         reporter.report(Written(write, Importance.PROGRESS))

@@ -25,8 +25,8 @@ def library(client):
 def test_what_a_process_has_rendered_is_what_it_says_that_it_uses(client, keys, store):
     create_job(store)
     Libraries(client, keys).renew()
-    assert store._verbs.name in made_here
-    assert store._verbs.name in Libraries(client, keys).used()
+    assert store._functions.name in made_here
+    assert store._functions.name in Libraries(client, keys).used()
 
 
 def test_a_library_goes_when_no_process_has_said_that_it_uses_it_for_a_while(client, keys, library):
@@ -47,11 +47,11 @@ def test_libraries_of_others_stay(client, keys, library):
 def test_a_process_whose_library_was_removed_loads_it_again_with_its_next_call(client, keys, queries):
     store = JobStore(client, keys, retention_ms=5 * 86_400_000)
     job_id = create_job(store)
-    Libraries(client, keys, {store._verbs.name}).remove([store._verbs.name])
-    assert not loaded(client, store._verbs.name)
+    Libraries(client, keys, {store._functions.name}).remove([store._functions.name])
+    assert not loaded(client, store._functions.name)
     other = create_job(store)
     assert {queries.get(each).status for each in (job_id, other)} == {"pending"}
-    assert loaded(client, store._verbs.name)
+    assert loaded(client, store._functions.name)
 
 
 def test_a_library_that_is_not_there_any_more_is_forgotten(client, keys):

@@ -54,7 +54,7 @@ def family(keys, store):
 
 
 def tell(store: JobStore, sub: str) -> str:
-    return store.settle("parent", sub, 1, Status.FAILED).verdict
+    return store.notify_parent("parent", sub, 1, Status.FAILED).verdict
 
 
 def test_one_partition_has_the_keys_that_it_always_had():
@@ -95,7 +95,7 @@ def test_a_parent_hears_of_sub_jobs_everywhere_and_names_those_that_failed(clien
     assert queries.get("parent").reason == "4 of 4 sub-jobs did not complete: " + "; ".join(
         f"a job ({sub}) failed: {sub} broke" for sub in family
     )
-    assert queries.untold(LONG_AFTER_MS, 10) == []
+    assert queries.unnotified(LONG_AFTER_MS, 10) == []
     assert recount(client, keys) == []
 
 
@@ -112,12 +112,12 @@ def test_what_was_read_before_a_correction_and_told_after_it_changes_nothing(cli
     told = client.hgetall(keys("outcomes", "parent"))
     part = keys.of("parent")
     late = [part.prefix, "parent", first, was[0], was[1], 1, was[2] or "0"]
-    assert store._verbs.call(client, "notify_parent", part("job", "parent"), late)[0] == "waiting"
+    assert store._functions.call(client, "notify_parent", part("job", "parent"), late)[0] == "waiting"
     assert client.hgetall(keys("outcomes", "parent")) == told
     assert queries.get("parent").sub_job_counts.completed == len(family)
 
 
-def test_a_sub_job_that_moves_on_while_it_is_told_of_stays_untold(keys, store, queries, family):
+def test_a_sub_job_that_moves_on_while_it_is_told_of_stays_unnotified(keys, store, queries, family):
     first, *_ = family
     store.apply(Event.LOSE, first)
 
@@ -126,22 +126,22 @@ def test_a_sub_job_that_moves_on_while_it_is_told_of_stays_untold(keys, store, q
             store.apply(Event.COMPLETE, job_id)  # between telling its parent and noting that
             return super()._told_call(job_id, left, settled=settled)
 
-    Slow(store.client, keys).settle("parent", first, 1, Status.FAILED)
-    assert queries.untold(LONG_AFTER_MS, 10) == [first]
+    Slow(store.client, keys).notify_parent("parent", first, 1, Status.FAILED)
+    assert queries.unnotified(LONG_AFTER_MS, 10) == [first]
     tell(store, first)
-    assert queries.untold(LONG_AFTER_MS, 10) == []
+    assert queries.unnotified(LONG_AFTER_MS, 10) == []
 
 
 @pytest.mark.parametrize("is_attached", [False, True])
-def test_a_sub_job_is_untold_until_its_parent_lists_it(keys, store, queries, is_attached):
+def test_a_sub_job_is_unnotified_until_its_parent_lists_it(keys, store, queries, is_attached):
     (sub, *_) = names(keys, apart_from="parent")
     store.create(new_job(sub, parent="parent"))
-    assert queries.untold(LONG_AFTER_MS, 10) == [sub]
+    assert queries.unnotified(LONG_AFTER_MS, 10) == [sub]
     if is_attached:
         store.create(new_job("parent", subs=[sub]))
     else:
         tell(store, sub)  # as the reaper does: there is no such parent
-    assert queries.untold(LONG_AFTER_MS, 10) == []
+    assert queries.unnotified(LONG_AFTER_MS, 10) == []
 
 
 def test_one_that_has_ended_by_then_stays_so_for_the_reaper_to_tell(keys, store, queries):
@@ -149,7 +149,7 @@ def test_one_that_has_ended_by_then_stays_so_for_the_reaper_to_tell(keys, store,
     store.create(new_job(sub, parent="parent", run=1))
     store.apply(Event.COMPLETE, sub)
     store.create(new_job("parent", subs=[sub]))
-    assert queries.untold(LONG_AFTER_MS, 10) == [sub]
+    assert queries.unnotified(LONG_AFTER_MS, 10) == [sub]
 
 
 @pytest.mark.parametrize("mode", ["delete", "expire"])
@@ -176,7 +176,7 @@ def test_retention_leaves_trees_to_who_sees_all_partitions(client, keys, store, 
         create_in(store, Status.COMPLETED, job_id=keys.new_id(beside=sub))
     index = SettledIndex(Status.COMPLETED, "normal:custom")
     for sub in family:
-        done = store.expire(keys.of(sub), [index], finished_before_ms=LONG_AFTER_MS)
+        done = store.prune(keys.of(sub), [index], finished_before_ms=LONG_AFTER_MS)
         assert (done.removed, done.apart) == (1, [sub])
     assert recount(client, keys) == []
 
@@ -186,7 +186,7 @@ def test_figures_and_what_waits_come_from_every_partition(store, queries, family
     assert set(queries.entered_before(Status.RUNNING, LONG_AFTER_MS, 0, 100)) == set(family)
     assert queries.entered_before(Status.RUNNING, LONG_AFTER_MS, 1, 2) == sorted(family)[1:3]
     store.apply_many(Event.COMPLETE, {sub: {} for sub in family}, dict.fromkeys(family, 1))
-    assert len(queries.untold(LONG_AFTER_MS, 100)) == len(family)
+    assert len(queries.unnotified(LONG_AFTER_MS, 100)) == len(family)
     now = now_ms()
     assert queries.performance(now - 3_600_000, now, ["custom"])["custom"].count == len(family)
     assert sum(point.completed for point in queries.throughput(now - 3_600_000, now, 5)) == len(family)
@@ -194,13 +194,13 @@ def test_figures_and_what_waits_come_from_every_partition(store, queries, family
 
 def test_a_reaper_gets_the_turns_that_nobody_has_and_bears_each_where_it_writes(client, keys, store, family):
     mine, theirs = keys.of(family[0]), keys.of(family[1])
-    client.set(theirs("reaper"), "1:another")
-    turns = store.reap("me", lock_ms=60_000, mark_ms=60_000)
+    client.set(theirs("leader"), "1:another")
+    turns = store.acquire_leadership("me", lock_ms=60_000, mark_ms=60_000)
     fences = {part: turn.fence for part, turn in turns.items() if turn.fence}
     assert set(fences) == set(keys.parts) - {theirs}
     fenced = store.fenced(fences)
     assert fenced.apply(Event.FAIL, family[1]).applied  # carried on from a job of its own partition
-    client.set(mine("reaper"), "2:another")
+    client.set(mine("leader"), "2:another")
     with pytest.raises(FencedError):
         fenced.apply(Event.FAIL, family[0])
     assert JobQueries(client, keys).state(family[0])[1] not in SETTLED

@@ -32,7 +32,7 @@ COURSE = [
 def other_store(client, keys, store):
     """The store as another release sees it: its library is rendered differently."""
     other = JobStore(client, keys, retention_ms=3 * 86_400_000)
-    assert other._verbs.name != store._verbs.name
+    assert other._functions.name != store._functions.name
     return other
 
 
@@ -51,11 +51,11 @@ def test_two_libraries_take_turns_on_one_job_and_its_tree_and_every_counter_is_r
         execution = f"{START_MS + n}-w-{dice.randrange(4)}" if event in COURSE else None
         change = dice.choice([store, other_store]).apply(event, job, execution=execution, at_ms=START_MS + n)
         if change.applied and change.parent and change.after:
-            dice.choice([store, other_store]).settle(parent, job, change.run, change.after, at_ms=START_MS + n)
+            dice.choice([store, other_store]).notify_parent(parent, job, change.run, change.after, at_ms=START_MS + n)
         assert recount(client, keys) == []
     assert {library["library_name"] for library in map(_pairs, client.function_list("jobtracker_*"))} >= {
-        store._verbs.name,
-        other_store._verbs.name,
+        store._functions.name,
+        other_store._functions.name,
     }
 
 
@@ -73,7 +73,7 @@ def test_a_record_of_another_schema_takes_the_same_course_and_keeps_what_is_unkn
         alter(client, keys, job, fields)
     for n, event in enumerate(COURSE):
         assert store.apply(event, job, at_ms=START_MS + n).applied, event
-    store.edit(job, fields={"name": "edited"})
+    store.update(job, fields={"name": "edited"})
     kept = places(client, keys, job)
     assert (kept.get(PLACES.get("schema")), kept.get(SHINE)) == (fields.get("schema"), fields.get(SHINE))
     assert queries.record(job).as_texts()["status"] == "completed"
@@ -172,6 +172,6 @@ def test_a_parent_bears_a_status_of_a_sub_job_that_a_newer_release_has_introduce
     alter(client, keys, subs[0], {"status": "mended"})
     store.apply(Event.FAIL, subs[1])
     assert queries.state(subs[0]) is None
-    assert queries.untold_subs(parent) == [(subs[1], 1, Status.FAILED)]
+    assert queries.unnotified_subs(parent) == [(subs[1], 1, Status.FAILED)]
     alter(client, keys, parent, {"status": "sleeping"})
-    assert store.settle(parent, subs[1], 1, Status.FAILED).status is None
+    assert store.notify_parent(parent, subs[1], 1, Status.FAILED).status is None

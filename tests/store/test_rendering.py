@@ -88,7 +88,7 @@ def test_any_text_in_a_record_comes_through_a_list(store, queries, text):
 def test_a_list_shows_a_job_as_it_is_now_however_often_it_was_asked_for(store, queries):
     job_id = create_job(store, name="before")
     assert json.loads(queries.page_json(JobFilter()))["jobs"][0]["name"] == "before"
-    store.edit(job_id, fields={"name": "after"})
+    store.update(job_id, fields={"name": "after"})
     assert json.loads(queries.page_json(JobFilter()))["jobs"][0]["name"] == "after"
 
 

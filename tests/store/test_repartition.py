@@ -30,7 +30,7 @@ def fill(client, keys):
     for n in range(40):
         store.create(new_job(f"j{n}", type=f"t{n % 3}"), at_ms=START_MS + n)
         store.apply(Event.ENQUEUE, f"j{n}", at_ms=START_MS + n)
-        store.log(f"j{n}", [(1, "info", "hello")])
+        store.append_log(f"j{n}", [(1, "info", "hello")])
         if n % 2:
             store.apply(Event.START, f"j{n}", at_ms=START_MS + 1000)
             store.apply(Event.COMPLETE, f"j{n}", at_ms=START_MS + 1000 + 300 * n, data={"result": str(n)})
@@ -39,7 +39,7 @@ def fill(client, keys):
     for sub in subs[:6]:
         store.apply(Event.FAIL, sub, run=1, fields={"reason": "broke"})
     for sub in subs[:3]:
-        store.settle("p", sub, 1, JobQueries(client, keys).state(sub)[1])
+        store.notify_parent("p", sub, 1, JobQueries(client, keys).state(sub)[1])
     store.confirm(*(f"j{n}" for n in range(10)))
     store.hand_over(["j20", "j22"])
     store.create(*(new_job(sub, parent="gone") for sub in ("g1", "g2")), new_job("gone", subs=["g1", "g2"]))
@@ -64,7 +64,7 @@ def all_of(client, keys):
         "counts": sorted(queries.counts(), key=str),
         "performance": performance,
         "flow": queries.throughput(START_MS, START_MS + HOUR_MS, 1),
-        "untold": sorted(queries.untold(LATER_MS, 100)),
+        "unnotified": sorted(queries.unnotified(LATER_MS, 100)),
         "unconfirmed": sorted(queries.unconfirmed(LATER_MS, 100)),
         "unsent": sorted(queries.unsent(LATER_MS, 100)),
         "queues": queries.queues(),

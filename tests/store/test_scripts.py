@@ -22,9 +22,9 @@ def test_every_verb_survives_a_server_that_has_forgotten_its_functions(client, k
         lambda: store.create(new_job("k"), new_job("l")),
         lambda: store.apply(Event.START, "j"),
         lambda: store.apply_many(Event.START, {"k": {}, "l": {}}),
-        lambda: store.settle("j", "k", 1, Status.FAILED),
-        lambda: store.edit("j", fields={"name": "new"}),
-        lambda: store.log("j", [(1, "info", "hello")]),
+        lambda: store.notify_parent("j", "k", 1, Status.FAILED),
+        lambda: store.update("j", fields={"name": "new"}),
+        lambda: store.append_log("j", [(1, "info", "hello")]),
         lambda: queries.page(JobFilter()),
         lambda: store.apply(Event.COMPLETE, "j"),
         lambda: store.delete("j"),
@@ -122,7 +122,7 @@ def test_namespaces_and_partitions_keep_apart(client, keys, store):
 
 def test_every_key_begins_with_the_prefix_of_its_partition(client, keys, store):
     job = create_in(store, Status.FAILED)
-    store.log(job, [(1, "info", "hello")])
+    store.append_log(job, [(1, "info", "hello")])
     store.delete(job)
     prefixes = tuple(part.prefix for part in keys.parts)
     assert all(key.startswith(prefixes) for key in client.scan_iter(match=f"*{keys.namespace}*"))

@@ -198,9 +198,9 @@ def test_a_record_of_ordinary_values_is_small(client, keys, store, queries):
     assert client.strlen(keys("job", uuid)) < sum(map(len, [uuid, *texts.values()])) + 60
 
 
-def untold(client, keys):
+def unnotified(client, keys):
     """The jobs of which others are to be told."""
-    return [job_id for part in keys.parts for job_id in client.zrange(part("untold"), 0, -1)]
+    return [job_id for part in keys.parts for job_id in client.zrange(part("unnotified"), 0, -1)]
 
 
 @pytest.mark.parametrize("started", [True, False])
@@ -216,7 +216,7 @@ def test_planting_records_as_creating_does(client, keys, store, queries, started
         ]
         root = new_job(way, subs=ids, **sent)
         if way == "planted":
-            store.plant([*jobs, root], at_ms=START_MS, started=started)
+            store.bulk_create([*jobs, root], at_ms=START_MS, started=started)
             assert set(queries.unsent(2**53, 100)) == (set(ids) if started else set())
         else:
             store.create(*jobs, root, at_ms=START_MS)
@@ -224,7 +224,7 @@ def test_planting_records_as_creating_does(client, keys, store, queries, started
         records = [{**stored(client, keys, each), "parent": ""} for each in [*ids, way]]
         both[way] = records, [client.hgetall(keys("data", each)) for each in ids]
     assert both["planted"] == both["created"]
-    assert untold(client, keys) == []
+    assert unnotified(client, keys) == []
     assert recount(client, keys) == []
 
 
@@ -235,7 +235,7 @@ def test_a_parent_gets_many_sub_jobs_of_which_one_has_settled_already(client, ke
     store.create(new_job("p", subs=subs))
     assert queries.sub_ids("p") == subs
     assert stored(client, keys, "p").get("subs") == "30"
-    assert untold(client, keys) == [subs[7]]
+    assert unnotified(client, keys) == [subs[7]]
     assert recount(client, keys) == []
 
 
@@ -245,8 +245,8 @@ def test_a_normal_priority_is_not_stored_and_shown_all_the_same(client, keys, st
     assert [job.priority for job in queries.get_many(jobs)] == ["normal", "low"]
     for wanted in (JobFilter(priority="normal"), JobFilter(priority="normal", status=Status.PENDING)):
         assert [job.id for job in queries.page(wanted).jobs] == jobs[:1]
-    store.edit(jobs[0], fields={"priority": "high"})
-    store.edit(jobs[0], fields={"priority": "normal"})
+    store.update(jobs[0], fields={"priority": "high"})
+    store.update(jobs[0], fields={"priority": "normal"})
     assert {(count.priority, count.count) for count in queries.counts()} == {("normal", 1), ("low", 1)}
     assert recount(client, keys) == []
 

@@ -36,7 +36,7 @@ def family(store):
     report(store, parent, subs[0], Event.COMPLETE, data={"result": "1"})
     report(store, parent, subs[1], Event.FAIL, data={"error": "{}"})
     for job in (parent, *subs):
-        store.log(job, [(START_MS, "info", "hello")])
+        store.append_log(job, [(START_MS, "info", "hello")])
     return parent, subs
 
 
@@ -68,7 +68,7 @@ def test_deleting_an_unknown_job_is_missing(client, keys, store, mode):
 )
 def test_nothing_is_left_of_a_job_but_a_tombstone_where_late_reports_may_come(client, keys, store, mode, left):
     store.create(NewJob(id="j", fields={"type": "t", "priority": "low"}, data={"payload": "{}"}))
-    store.log("j", [(START_MS, "info", "hello")])
+    store.append_log("j", [(START_MS, "info", "hello")])
     store.apply(Event.COMPLETE, "j", at_ms=START_MS, data={"result": "1"})
     store.delete("j", mode=mode, finished_before_ms=LATER_MS)
     assert names_left(client, keys) == left
@@ -81,14 +81,14 @@ def test_nothing_is_left_of_what_few_jobs_have(client, keys, store, mode):
     bring_to(store, "twice", Status.COMPLETED)
     for job in ("again", "logged"):
         create_in(store, Status.FAILED, job_id=job)
-    store.log("logged", [(START_MS, "info", "hello")])
+    store.append_log("logged", [(START_MS, "info", "hello")])
     store.confirm("again")
     store.apply(Event.RERUN, "again", at_ms=START_MS)  # its second run is unconfirmed
     store.apply(Event.COMPLETE, "again", run=2, at_ms=START_MS)
-    create_in(store, Status.COMPLETED, job_id="untold", parent="gone")
+    create_in(store, Status.COMPLETED, job_id="unnotified", parent="gone")
     left = {name.partition(":")[0] for name in names_left(client, keys)}
-    assert left >= {"history", "executions", "log", "unconfirmed", "untold"}
-    jobs = ["twice", "again", "logged", "untold", create_in(store, Status.COMPLETED)]
+    assert left >= {"history", "executions", "log", "unconfirmed", "unnotified"}
+    jobs = ["twice", "again", "logged", "unnotified", create_in(store, Status.COMPLETED)]
     assert set(store.delete(*jobs, mode=mode, finished_before_ms=LATER_MS)) == {Outcome.APPLIED}
     assert names_left(client, keys) == set()
 
@@ -240,7 +240,7 @@ def test_a_telling_to_a_deleted_parent_leaves_nothing(client, keys, store, famil
     parent, subs = family
     store.delete(parent)
     left = keys_of(client, keys)
-    assert store.settle(parent, subs[0], 1, Status.FAILED).verdict == "missing"
+    assert store.notify_parent(parent, subs[0], 1, Status.FAILED).verdict == "missing"
     assert keys_of(client, keys) == left
 
 
@@ -263,10 +263,10 @@ def test_retention_takes_some_of_each_index_the_oldest_first_and_says_where_to_g
     failed = create_in(store, Status.FAILED, at_ms=START_MS)
     indexes = [SettledIndex(status, "normal:custom") for status in (Status.COMPLETED, Status.FAILED)]
     reached = indexes[0]._replace(score=str(START_MS), job_id=held)
-    done = store.expire(part, indexes, finished_before_ms=2**53)
+    done = store.prune(part, indexes, finished_before_ms=2**53)
     assert done == (REMOVED_AT_ONCE - 1, [], [reached, indexes[1]], False, [])
     assert [client.exists(keys("job", job)) for job in (held, *jobs, failed)] == [1, *[0] * (len(jobs) - 1), 1, 1]
-    done = store.expire(part, done.left, finished_before_ms=2**53)
+    done = store.prune(part, done.left, finished_before_ms=2**53)
     assert done == (2, [reached, indexes[1]], [], False, [])
     assert recount(client, keys) == []
 
@@ -275,7 +275,7 @@ def test_retention_takes_some_of_each_index_the_oldest_first_and_says_where_to_g
 def test_retention_says_that_sub_jobs_are_in_the_trash(client, keys, store, queries, family):
     [part] = keys.parts
     _, subs = family
-    done = store.expire(part, [SettledIndex(Status.FAILED, "normal:custom")], finished_before_ms=2**53)
+    done = store.prune(part, [SettledIndex(Status.FAILED, "normal:custom")], finished_before_ms=2**53)
     assert (done.removed, done.has_trash) == (2, True)  # the parent and, behind it, the one that has failed too
     assert queries.trash(10) == [subs[0]]
     assert recount(client, keys) == []

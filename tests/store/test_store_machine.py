@@ -24,7 +24,7 @@ from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
 from jobtracker.store.changes import Change, NewJob, News, Verdict
 from jobtracker.store.keys import Keys
-from jobtracker.store.reader import JobQueries, as_told
+from jobtracker.store.reader import JobQueries, as_notified
 from jobtracker.store.records import fetch
 from jobtracker.store.writer import JobStore
 
@@ -123,7 +123,7 @@ class JobMachine(RuleBasedStateMachine):
         if what == "create":
             self._create(job, parent, kind)
         elif what == "edit":
-            self.store.edit(job, fields={"priority": kind["priority"]})
+            self.store.update(job, fields={"priority": kind["priority"]})
             self.look()
         elif what == "retry":
             self._retry(job)
@@ -340,7 +340,7 @@ class JobMachine(RuleBasedStateMachine):
     def _tell(self, parent: str, sub: str, run: int, status: Status) -> str:
         """Tell a parent, and carry on what it makes of that."""
         was = self.records.get(parent, {})
-        verdict = self.store.settle(parent, sub, run, status)
+        verdict = self.store.notify_parent(parent, sub, run, status)
         self.look()
         self._act_on(verdict, News(parent, sub, run, status), was)
         return verdict.verdict
@@ -350,7 +350,7 @@ class JobMachine(RuleBasedStateMachine):
         parent, sub, run, status = news
         if sub in self.records and verdict.verdict != "missing":
             told = self.client.hget(self.keys("outcomes", parent), sub)
-            assert as_told(told) == f"{self.records[sub]['run']}:{self.records[sub]['status']}"
+            assert as_notified(told) == f"{self.records[sub]['run']}:{self.records[sub]['status']}"
         if verdict.verdict == "due":
             assert "executing" not in was
             assert was["status"] not in SETTLED

@@ -9,7 +9,7 @@ from support.sample_jobs import START_MS, create_in, create_job, create_parent, 
 
 from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
 from jobtracker.store.changes import NewJob, Verdict
-from jobtracker.store.reader import as_told
+from jobtracker.store.reader import as_notified
 
 FINAL = {Event.COMPLETE: Status.COMPLETED, Event.FAIL: Status.FAILED, Event.CANCELLED: Status.CANCELLED}
 WAITING = "waiting"
@@ -28,14 +28,14 @@ def counts_of(queries, parent):
 
 
 def test_an_unknown_parent_makes_nothing_of_it(client, keys, store):
-    assert store.settle("nobody", "s", 1, Status.FAILED) == Verdict("missing", None, 0, None)
+    assert store.notify_parent("nobody", "s", 1, Status.FAILED) == Verdict("missing", None, 0, None)
     assert keys_of(client, keys) == []
 
 
 def test_a_job_that_is_none_of_its_sub_jobs_counts_for_nothing(client, keys, store, queries):
     parent, _ = create_parent(store, 1)
     stranger = create_in(store, Status.FAILED)
-    assert store.settle(parent, stranger, 1, Status.FAILED).verdict == "missing"
+    assert store.notify_parent(parent, stranger, 1, Status.FAILED).verdict == "missing"
     assert counts_of(queries, parent) == (0, 0, 0)
     assert recount(client, keys) == []
 
@@ -61,16 +61,16 @@ def test_a_report_makes_of_the_parent_what_event_and_telling_make_of_it(client, 
                 is_told = change.parent is None or change.verdict is not None
                 assert is_told == may_tell or asks_for_names
                 if is_told:
-                    assert as_told(client.hget(keys("outcomes", parent), sub)) == f"{change.run}:{change.after}"
+                    assert as_notified(client.hget(keys("outcomes", parent), sub)) == f"{change.run}:{change.after}"
                 verdict = change.verdict
             else:
                 change, verdict = store.apply(end, sub, at_ms=START_MS), None
             if change.applied:
-                verdict = verdict or store.settle(parent, sub, change.run, change.after, at_ms=START_MS)
+                verdict = verdict or store.notify_parent(parent, sub, change.run, change.after, at_ms=START_MS)
             found.append((at_once, change.outcome, verdict))
         record = str(sorted(stored(client, keys, parent).items()))
         record = record.replace(parent, "parent")  # in the names of its sub-jobs too
-        found.append((at_once, record, [as_told(client.hget(keys("outcomes", parent), sub)) for sub in subs]))
+        found.append((at_once, record, [as_notified(client.hget(keys("outcomes", parent), sub)) for sub in subs]))
     half = len(found) // 2
     assert [each[1:] for each in found[:half]] == [each[1:] for each in found[half:]]
     assert recount(client, keys) == []
@@ -98,14 +98,14 @@ def test_a_chain_is_broken_off_before_the_parent_is_told(client, keys, store, qu
     change = store.report(store.call_of(Event.FAIL, sub))
     assert (change.applied, change.verdict, change.next) == (True, None, "later")
     assert counts_of(queries, parent) == (0, 0, 0)
-    assert queries.untold(2**53, 10) == [sub]
+    assert queries.unnotified(2**53, 10) == [sub]
 
 
-def test_of_a_parent_that_is_not_at_hand_a_job_stays_untold(store, queries):
+def test_of_a_parent_that_is_not_at_hand_a_job_stays_unnotified(store, queries):
     store.create(new_job("sub", parent="elsewhere", run=1))
     change = store.report(store.call_of(Event.FAIL, "sub"))
     assert (change.applied, change.parent, change.verdict) == (True, "elsewhere", None)
-    assert queries.untold(2**53, 10) == ["sub"]
+    assert queries.unnotified(2**53, 10) == ["sub"]
 
 
 # -- the verdict, by policy ------------------------------------------------------------------------------------------
@@ -142,12 +142,12 @@ def test_a_verdict_is_the_same_however_often_a_sub_job_is_told(client, keys, sto
     for sub, event in zip(subs, [end, Event.COMPLETE], strict=True):
         change = store.apply(event, sub)
         for _ in range(repeats):
-            store.settle(parent, sub, change.run, change.after)
+            store.notify_parent(parent, sub, change.run, change.after)
     record = stored(client, keys, parent)
     assert record["status"] == "failed"
     for sub in subs:
         for _ in range(repeats):
-            assert store.settle(parent, sub, 1, status_of(queries, sub)).verdict == WAITING
+            assert store.notify_parent(parent, sub, 1, status_of(queries, sub)).verdict == WAITING
     assert stored(client, keys, parent) == record
     assert recount(client, keys) == []
 
@@ -156,7 +156,7 @@ def test_a_failed_parent_says_why_and_when_and_what_it_rests_on(client, keys, st
     parent, (bad, good) = create_parent(store, 2, sub_fields={"name": 'the "culprit"'})
     report(store, parent, good, Event.COMPLETE)
     change = store.apply(Event.FAIL, bad, fields={"reason": "no ink"})
-    verdict = store.settle(parent, bad, change.run, change.after)
+    verdict = store.notify_parent(parent, bad, change.run, change.after)
     assert verdict == Verdict("settled", None, 1, Status.FAILED)
     job = queries.get(parent)
     said = f'1 of 2 sub-jobs did not complete: the "culprit" ({bad}) failed: no ink'
@@ -180,7 +180,7 @@ def test_a_failed_parent_names_the_first_few_of_many(store, queries, ends):
 def test_a_long_reason_ends_with_a_whole_character(store, queries, sign, shift):
     parent, subs = create_parent(store, 1)
     change = store.apply(Event.FAIL, subs[0], fields={"reason": "x" * shift + sign * 200})
-    store.settle(parent, subs[0], change.run, change.after)
+    store.notify_parent(parent, subs[0], change.run, change.after)
     job = queries.get(parent)
     assert 290 < len(job.reason.encode()) <= 300
     assert job.reason.endswith("…")
@@ -195,7 +195,7 @@ def test_fail_fast_says_halt_with_the_first_failure_and_only_once(client, keys, 
         for sub, event in zip(subs, [Event.COMPLETE, Event.FAIL, Event.FAIL], strict=False)
     ]
     assert verdicts == [WAITING, "halt", WAITING]
-    assert store.settle(parent, subs[1], 1, Status.FAILED).verdict == WAITING
+    assert store.notify_parent(parent, subs[1], 1, Status.FAILED).verdict == WAITING
     assert report(store, parent, subs[3], Event.CANCELLED).status is Status.FAILED
     assert recount(client, keys) == []
 
@@ -213,7 +213,7 @@ def test_continue_calls_the_parents_task_once_when_nothing_is_left(client, keys,
     verdicts = [report(store, parent, subs[n], ends[n]).verdict for n in order]
     assert verdicts == [WAITING, WAITING, "due"]
     assert queries.record(parent).as_texts()["callback_mode"] == "called"
-    again = [store.settle(parent, sub, 1, status_of(queries, sub)).verdict for sub in subs]
+    again = [store.notify_parent(parent, sub, 1, status_of(queries, sub)).verdict for sub in subs]
     assert again == [WAITING] * 3
     assert queries.unconfirmed(2**53, 10)[-1] == parent
     assert recount(client, keys) == []
@@ -222,13 +222,13 @@ def test_continue_calls_the_parents_task_once_when_nothing_is_left(client, keys,
 def test_a_task_that_was_called_is_not_due_again(store, queries):
     parent, subs = create_parent(store, 1, policy="continue")
     assert report(store, parent, subs[0], Event.FAIL).verdict == "due"
-    assert store.settle(parent, subs[0], 1, Status.FAILED).verdict == WAITING
+    assert store.notify_parent(parent, subs[0], 1, Status.FAILED).verdict == WAITING
 
 
 def test_a_parent_whose_task_we_call_ourselves_is_due_when_all_have_completed(client, keys, store, queries):
     parent, subs = create_parent(store, 2, callback_mode="own")
     assert [report(store, parent, sub, Event.COMPLETE).verdict for sub in subs] == [WAITING, "due"]
-    assert store.settle(parent, subs[1], 1, Status.COMPLETED).verdict == WAITING
+    assert store.notify_parent(parent, subs[1], 1, Status.COMPLETED).verdict == WAITING
     assert recount(client, keys) == []
 
 
@@ -270,7 +270,7 @@ def test_a_cancelled_parent_stays_so_when_its_sub_jobs_are_told_again(client, ke
     for sub, end in zip(subs, ends, strict=True):
         report(store, parent, sub, end)
     for sub in subs:
-        assert store.settle(parent, sub, 1, status_of(queries, sub)).verdict == WAITING
+        assert store.notify_parent(parent, sub, 1, status_of(queries, sub)).verdict == WAITING
         assert status_of(queries, parent) is Status.CANCELLED
     assert recount(client, keys) == []
 
@@ -365,8 +365,8 @@ def test_a_telling_that_a_correction_has_overtaken_changes_nothing(client, keys,
     store.apply(Event.START, subs[0])
     lost = store.apply(Event.LOSE, subs[0])
     done = store.apply(Event.COMPLETE, subs[0])
-    store.settle(parent, subs[0], done.run, done.after)
-    store.settle(parent, subs[0], lost.run, lost.after)
+    store.notify_parent(parent, subs[0], done.run, done.after)
+    store.notify_parent(parent, subs[0], lost.run, lost.after)
     assert counts_of(queries, parent) == (1, 0, 0)
     assert status_of(queries, parent) is Status.PENDING
     assert recount(client, keys) == []
@@ -381,27 +381,27 @@ def test_a_telling_of_an_older_run_counts_no_more(client, keys, store, queries, 
     late = status_of(queries, subs[0])
     store.apply(Event.RERUN, subs[0])
     store.apply(Event.FAIL, subs[0], run=2)
-    store.settle(parent, subs[0], 2, status_of(queries, subs[0]))
+    store.notify_parent(parent, subs[0], 2, status_of(queries, subs[0]))
     before = stored(client, keys, parent)
-    assert store.settle(parent, subs[0], 1, late).verdict == WAITING
+    assert store.notify_parent(parent, subs[0], 1, late).verdict == WAITING
     assert stored(client, keys, parent) == before
     assert recount(client, keys) == []
 
 
 def test_an_older_run_counts_no_more_where_the_sub_jobs_record_is_not_at_hand(client, keys, store, queries):
     store.create(NewJob(id="p", fields={"type": "t", "priority": "low"}, subs={0: "far", 1: "away"}))
-    store.settle("p", "far", 1, Status.FAILED)
-    store.settle("p", "far", 2, Status.FAILED)
-    assert store.settle("p", "far", 1, Status.CANCELLED).verdict == WAITING
+    store.notify_parent("p", "far", 1, Status.FAILED)
+    store.notify_parent("p", "far", 2, Status.FAILED)
+    assert store.notify_parent("p", "far", 1, Status.CANCELLED).verdict == WAITING
     assert counts_of(queries, "p") == (0, 1, 0)
-    store.settle("p", "away", 1, Status.COMPLETED)
+    store.notify_parent("p", "away", 1, Status.COMPLETED)
     assert queries.get("p").reason == "1 of 2 sub-jobs did not complete: far failed"
     assert recount(client, keys) == []
 
 
 def test_a_sub_job_whose_run_was_taken_back_counts_as_what_it_is(client, keys, store, queries):
     parent, subs = create_parent(store, 1)
-    store.settle(parent, subs[0], 1, Status.PENDING)
+    store.notify_parent(parent, subs[0], 1, Status.PENDING)
     store.apply(Event.UNENQUEUE, subs[0], run=1)
     assert report(store, parent, subs[0], Event.CANCEL).status is Status.FAILED
     assert counts_of(queries, parent) == (0, 0, 1)
@@ -429,7 +429,7 @@ def test_a_parent_that_is_open_again_with_nothing_left_has_its_task_called_at_th
     store.apply(Event.START, subs[0])
     report(store, parent, subs[0], Event.LOSE)
     assert report(store, parent, subs[0], Event.COMPLETE).status is Status.RUNNING
-    assert store.settle(parent, subs[0], 1, Status.COMPLETED).verdict == "due"
+    assert store.notify_parent(parent, subs[0], 1, Status.COMPLETED).verdict == "due"
     assert recount(client, keys) == []
 
 
@@ -447,7 +447,7 @@ def test_a_parent_that_runs_again_halts_and_calls_its_task_anew(client, keys, st
     parent, subs = create_parent(store, 2, policy="fail_fast")
     assert report(store, parent, subs[0], Event.FAIL).verdict == "halt"
     report(store, parent, subs[1], Event.CANCEL)
-    store.edit(parent, fields={"callback_mode": "called"})
+    store.update(parent, fields={"callback_mode": "called"})
     store.apply(Event.RERUN, parent)
     assert not {"halted", "callback_mode"} & queries.record(parent).as_texts().keys()
     assert [report(store, parent, sub, Event.RERUN).verdict for sub in subs] == [WAITING, WAITING]
@@ -487,7 +487,9 @@ def test_a_parent_that_settles_names_the_grandparent_to_be_told(client, keys, st
     assert report(store, "parent", "a", Event.COMPLETE) == Verdict(WAITING, "root", 1, Status.PENDING)
     verdict = report(store, "parent", "b", Event.FAIL)
     assert verdict == Verdict("settled", "root", 1, Status.FAILED)
-    assert store.settle("root", "parent", verdict.run, verdict.status) == Verdict("settled", None, 1, Status.FAILED)
+    assert store.notify_parent("root", "parent", verdict.run, verdict.status) == Verdict(
+        "settled", None, 1, Status.FAILED
+    )
     assert recount(client, keys) == []
 
 
@@ -496,10 +498,10 @@ def test_a_correction_far_below_opens_every_parent_above(client, keys, store, qu
     report(store, "parent", "a", Event.COMPLETE)
     store.apply(Event.START, "b")
     report(store, "parent", "b", Event.LOSE)
-    assert store.settle("root", "parent", 1, Status.FAILED).status is Status.FAILED
+    assert store.notify_parent("root", "parent", 1, Status.FAILED).status is Status.FAILED
     verdict = report(store, "parent", "b", Event.COMPLETE)
     assert (verdict.grandparent, verdict.status) == ("root", Status.RUNNING)
-    assert store.settle("root", "parent", verdict.run, verdict.status).status is Status.RUNNING
+    assert store.notify_parent("root", "parent", verdict.run, verdict.status).status is Status.RUNNING
     assert report(store, "root", "parent", Event.COMPLETE).verdict == WAITING
     assert counts_of(queries, "root") == (2, 0, 0)
     assert recount(client, keys) == []

@@ -18,7 +18,7 @@ def create_old_tree(store: JobStore, name: str, settled_at_ms: int) -> list[str]
     for each in [*leaves, inner, *subs[1:], root]:
         change = store.apply(Event.COMPLETE, each, at_ms=settled_at_ms)
         if change.parent:
-            store.settle(change.parent, each, change.run, Status.COMPLETED)
+            store.notify_parent(change.parent, each, change.run, Status.COMPLETED)
     return [root, *subs, *leaves]
 
 

@@ -189,8 +189,8 @@ def _orphans(client: RedisClient, keys: Partition, names: dict[str, list[str]], 
     for name in OF_ONE_JOB:
         for job_id in sorted(set(names[name]) - records.keys()):
             yield f"{name} of {job_id} is there, its record is not"
-    for job_id in sorted(set(client.zrange(keys("untold"), 0, -1)) - records.keys()):
-        yield f"{job_id} is untold, its record is not there"
+    for job_id in sorted(set(client.zrange(keys("unnotified"), 0, -1)) - records.keys()):
+        yield f"{job_id} is unnotified, its record is not there"
     for job_id in sorted(set(names["tombstone"]) & records.keys()):
         yield f"job {job_id} is there in spite of its tombstone"
     for job_id, data in zip(names["data"], _read(client, "hgetall", keys, "data", names["data"]), strict=True):

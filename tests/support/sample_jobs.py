@@ -76,7 +76,7 @@ def report(store: JobStore, parent: str, sub: str, event: Event, **more: Any) ->
     """Report on a sub-job as its worker does, and tell its parent what became of it; returns the verdict."""
     change = store.report(store.call_of(event, sub, **more))
     assert change.after is not None
-    return change.verdict or store.settle(parent, sub, change.run, change.after)
+    return change.verdict or store.notify_parent(parent, sub, change.run, change.after)
 
 
 def a_worker(incarnation: str = "i", **fields: Any) -> Worker:

@@ -2,7 +2,7 @@
 -- and it expires where nobody commits it.
 --
 -- KEYS[1]  the draft
--- ARGV     prefix, the part's number from 1, lifetime (ms), the part as plant.lua reads it
+-- ARGV     prefix, the part's number from 1, lifetime (ms), the part as bulk_create.lua reads it
 -- Parents stand before their sub-jobs, the root first of all.
 redis.call('HSET', KEYS[1], ARGV[2], ARGV[4])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])

@@ -128,7 +128,7 @@ local function tell_of(subs)
     if is_settled[packed] == nil then is_settled[packed] = SETTLED[fields_in(packed)[PLACE.status]] or false end
     if is_settled[packed] then await_notification(subs[i], now) else waiting[#waiting + 1] = subs[i] end
   end
-  if #waiting > 0 then redis.call('ZREM', key('untold'), unpack(waiting)) end
+  if #waiting > 0 then redis.call('ZREM', key('unnotified'), unpack(waiting)) end
   attached = attached + #subs
 end
 

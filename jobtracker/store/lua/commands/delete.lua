@@ -1,5 +1,5 @@
 -- delete: remove jobs with all their index entries. Their sub-jobs go to the trash, to be deleted next: a process
--- that dies in between leaves them where the reaper finds them.
+-- that dies in between leaves them where the pruner finds them.
 --
 -- KEYS[1]  any key of their partition
 -- ARGV     prefix, mode, finished before (ms), lifetime of the tombstones (s), then the ids

@@ -8,8 +8,8 @@
 --          another   that key must not be there without, or a tombstone not with, the job's record
 -- Returns  {differences, families}
 -- Differences  {what, where, id, what is there, what should be there, 1 if it was repaired}
--- Families     of each parent {id, what follows from its sub-jobs or '' (`follows` in record.lua)}; of each sub-job that
---          its parent does not list {its id, 'unlisted', the parent}; of one whose parent is not in this partition
+-- Families     of each parent {id, what follows from its sub-jobs or '' (`next_step_of` in lib/parents.lua)}; of each sub-job
+--          that its parent does not list {its id, 'unlisted', the parent}; of one whose parent is not in this partition
 --          {its id, 'apart', the parent}
 --- @include lib/parents
 local repair, shrink = ARGV[2] ~= '0', ARGV[2] == '2'

@@ -9,7 +9,7 @@ local function fenced(command)
   return function(KEYS, ARGV)
     local fence = table.remove(ARGV)
     PREFIX = ARGV[1]
-    if fence ~= '' and redis.call('GET', key('reaper')) ~= fence then
+    if fence ~= '' and redis.call('GET', key('leader')) ~= fence then
       return redis.error_reply('FENCED Another leader has taken over.')
     end
     return command(KEYS, ARGV)

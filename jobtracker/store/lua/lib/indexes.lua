@@ -22,15 +22,15 @@ local function note_queue(rec, now)
   redis.call('ZADD', key('queues'), 'GT', now, queue)
 end
 
--- The run that the record says is about to be published: until its publisher says that it was, the reaper watches it.
+-- The run that the record says is about to be published: the outbox relay watches it until its publisher confirms it.
 local function await_confirmation(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end
 local function drop_confirmation(rec) redis.call('ZREM', key('unconfirmed'), task_id(rec)) end
 
--- What has become of it concerns others: until they have been told, the reaper watches it.
-local function await_notification(id, now) redis.call('ZADD', key('untold'), now, id) end
-local function drop_notification(id) redis.call('ZREM', key('untold'), id) end
+-- What has become of it concerns others: the notifier watches it until they have been notified.
+local function await_notification(id, now) redis.call('ZADD', key('unnotified'), now, id) end
+local function drop_notification(id) redis.call('ZREM', key('unnotified'), id) end
 
--- It has settled while Celery's result backend did not answer: the reaper asks that again, of the last ones.
+-- It has settled while Celery's result backend did not answer: the rescuer asks again, for the last ones.
 local UNANSWERED = 10000
 local function await_backend(id, now)
   redis.call('ZADD', key('unanswered'), now, id)

@@ -69,7 +69,7 @@ local function missing_outcome(id)
   return 'missing'
 end
 
--- As task_id_of in models.py.
+-- As JobRecord.task_id.
 local function task_id(rec) return rec.run > 1 and rec.run ~= rec.reused and rec.id .. RUN_MARK .. rec.run or rec.id end
 
 -- The record of a job that is new.

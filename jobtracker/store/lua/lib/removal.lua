@@ -71,7 +71,7 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
   for i = 1, #job_ids do outcomes[i] = remove(job_ids[i], records[i]) end
   for i = 1, #sets do redis.call('ZREM', sets[i], unpack(members[sets[i]])) end
   if #ids > 0 then
-    if redis.call('EXISTS', key('untold')) == 1 then redis.call('ZREM', key('untold'), unpack(ids)) end
+    if redis.call('EXISTS', key('unnotified')) == 1 then redis.call('ZREM', key('unnotified'), unpack(ids)) end
     if redis.call('EXISTS', key('unanswered')) == 1 then redis.call('ZREM', key('unanswered'), unpack(ids)) end
     if redis.call('EXISTS', key('unconfirmed')) == 1 then redis.call('ZREM', key('unconfirmed'), unpack(runs)) end
     redis.call('UNLINK', unpack(doomed))
