@@ -180,7 +180,7 @@ class Explainer:
 
 
 def _is_given_back(job: Job, conclusion: Conclusion) -> bool:
-    """Whether the reaper gives the message of a lost execution back, as `requeueing.AbandonedMessages` does."""
+    """Whether maintenance gives the message of a lost execution back, as `AbandonedMessages` does."""
     if not job.has_begun or job.status is not Status.PENDING or not job.record.execution:
         return False
     taken_at, began_ms = conclusion.message.taken_at if conclusion.message else None, job.attempt_began_ms

@@ -57,7 +57,7 @@ def _unsent(job: Job, found: Observations) -> Conclusion:
     started = time_in_words(job.record.queued, found)
     sentence = (
         f"It is one of more than {AT_ONCE} jobs that were started together {started}: {whom}, "
-        f"sends it to queue {job.queue!r}, or the reaper does after a while."
+        f"sends it to queue {job.queue!r}, or maintenance does after a while."
     )
     return Conclusion(Code.BEING_SENT, sentence, message=MessageLocation(where=Location.NOWHERE))
 

@@ -91,36 +91,32 @@ class LostExecutions:
             fields["unanswered"] = "1"
             if event is Event.RELAUNCH:
                 event, why = Event.LOSE, "whether it ended is not known"
-        data: dict[str, str] = {}
         reason = _reason(event, happened, losses, why)
-        if event is Event.QUARANTINE:
-            kind = "JobQuarantinedError"
         if is_unanswered and event is not Event.REQUEUE:
             reason = and_also(reason, NOT_ASKED)
         if event is Event.RELAUNCH:
             change = self.relauncher.relaunch(job_id, run=run, reason=reason, lease=lease, fields=fields)
         else:
-            if event is Event.LOSE and kind != "WorkerLost":
-                fields["presumed"] = Event.FAIL
-            if event is not Event.REQUEUE:
-                data["error"] = dumps({"type": kind, "message": reason})
-            if not (event is Event.REQUEUE and record.cancel):  # else the reason is that of the cancel
-                fields["reason"] = as_reason(reason)
-            change = self.store.apply(
-                event,
-                job_id,
-                run=run,
-                attempt=record.attempt,
-                lease=lease,
-                fields=fields,
-                data=data,
-            )
-            self.propagation.propagate(job_id, change)
+            change = self._apply(event, record, kind, reason, fields)
         if change.applied:
             logger.warning("Job %s: %s", job_id, reason)
         if event is Event.REQUEUE and change.applied and change.cancel_requested:
             self._cancel_requeued(job_id, run, is_unanswered=is_unanswered)
         return change
+
+    def _apply(self, event: Event, record: JobRecord, kind: str, reason: str, fields: dict[str, str | int]) -> Change:
+        data: dict[str, str] = {}
+        if event is Event.LOSE and kind != "WorkerLost":
+            fields["presumed"] = Event.FAIL
+        if event is not Event.REQUEUE:
+            kind = "JobQuarantinedError" if event is Event.QUARANTINE else kind
+            data["error"] = dumps({"type": kind, "message": reason})
+        if not (event is Event.REQUEUE and record.cancel):  # else the reason is that of the cancel
+            fields["reason"] = as_reason(reason)
+        change = self.store.apply(
+            event, record.id, run=record.run, attempt=record.attempt, lease=record.lease, fields=fields, data=data
+        )
+        return self.propagation.propagate(record.id, change)
 
     def _cancel_requeued(self, job_id: str, run: int, *, is_unanswered: bool) -> None:
         """Cancel a job whose cancel was asked for, instead of waiting for its message.

@@ -34,6 +34,7 @@ from jobtracker.jobs.resend_policy import resending_of
 from jobtracker.maintenance.unreported_ends import Ending
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.explanation import Code
+from jobtracker.store.changes import Change
 from jobtracker.store.keys import LET_GO, NOBODY
 from jobtracker.store.schema import JobRecord
 
@@ -221,16 +222,7 @@ def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | 
     if not record.exists or record.status in SETTLED:
         return False
     if job.is_executing:
-        reason = "it does not run it any more, and has not said how it ended"
-        change = tracking.store.apply(
-            Event.PROGRESS,
-            job.id,
-            run=job.run,
-            attempt=job.record.attempt,
-            lease=job.record.lease,
-            fields={"lease": LET_GO, "reason": reason},
-        )
-        return change.applied
+        return _let_go(tracking, job)
     what = f"its message is neither in queue {job.queue!r} nor with a worker"
     if stranded.comes_back:
         what = "the worker that had fetched its message is gone"
@@ -253,19 +245,37 @@ def settle_stranded(tracking: Tracking, stranded: StrandedJob, ending: Ending | 
         reason = f"{what}, and it can't be sent again: {why_not}. {resending.when_lost}"
         if record.subs:
             reason = f"all its sub-jobs have ended, and Celery has not called its task; {reason}"
-        change = tracking.store.apply(
-            Event.LOSE,
-            job.id,
-            run=job.run,
-            attempt=record.attempt,
-            lease=NOBODY,
-            fields={"reason": as_reason(reason)},
-            data={"error": dumps({"type": "MessageLost", "message": reason})},
-        )
-        tracking.propagation.propagate(job.id, change)
+        change = _lose(tracking, job, record, reason)
     if change.applied:
         logger.warning("Job %s: %s", job.id, reason)
     return change.applied
+
+
+def _let_go(tracking: Tracking, job: Job) -> bool:
+    """Record that its worker does not run a job any more; returns whether it was done."""
+    reason = "it does not run it any more, and has not said how it ended"
+    change = tracking.store.apply(
+        Event.PROGRESS,
+        job.id,
+        run=job.run,
+        attempt=job.record.attempt,
+        lease=job.record.lease,
+        fields={"lease": LET_GO, "reason": reason},
+    )
+    return change.applied
+
+
+def _lose(tracking: Tracking, job: Job, record: JobRecord, reason: str) -> Change:
+    change = tracking.store.apply(
+        Event.LOSE,
+        job.id,
+        run=job.run,
+        attempt=record.attempt,
+        lease=NOBODY,
+        fields={"reason": as_reason(reason)},
+        data={"error": dumps({"type": "MessageLost", "message": reason})},
+    )
+    return tracking.propagation.propagate(job.id, change)
 
 
 def _runs_nowhere(job: Job, found: Observations) -> bool:

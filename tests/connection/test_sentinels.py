@@ -1,4 +1,4 @@
-"""The tracking Redis's master dies, and Sentinels name another one: workers, API and reaper go on by themselves."""
+"""The tracking Redis's master dies and Sentinels name another one: workers, API and maintenance go on."""
 
 import time
 
@@ -34,7 +34,7 @@ def test_workers_and_reaper_go_on_with_the_new_master(sentinels, redis_server, w
         ran = [*meanwhile, held]
         for each in ran:
             project.expect(each, Status.COMPLETED, "SUCCESS", RAN)
-        eventually(lambda: [project.job(each).deliveries for each in ran] == [1] * 6)  # the reaper may be faster
+        eventually(lambda: [project.job(each).deliveries for each in ran] == [1] * 6)  # maintenance may be faster
         assert project.queries.dropped() == 0
         assert stays.process.exit_status() is None
         with project.worker("dies", queues=["doomed"]) as dies:

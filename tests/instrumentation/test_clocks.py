@@ -22,7 +22,7 @@ def test_a_worker_whose_clock_is_wrong_lives_and_works(own_project, monkeypatch,
         gate = f"{own_project.name} {ahead_s}"
         held, waiting = own_project.launch("hold", {"gate": gate}), own_project.create("ok")
         own_project.expect_did(held, "began")
-        # Its reaper takes neither for overdue what was just sent, nor for lost what it runs.
+        # Its maintenance takes neither for overdue what was just sent, nor for lost what it runs.
         own_project.client.zadd(own_project.keys("unconfirmed"), {waiting: server_ms})
         eventually(lambda: own_project.queries.server_ms() > server_ms + 1500)
         assert own_project.queries.are_unconfirmed([waiting]) == {waiting}

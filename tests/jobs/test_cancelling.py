@@ -145,7 +145,7 @@ def test_if_a_cancel_meets_the_end_one_wins_and_history_shows_both(project, requ
 
 def test_a_chord_whose_header_is_revoked_by_a_stamp_settles_at_once(own_project):
     gate = f"{own_project.name} stamped"
-    with own_project.worker(concurrency=1, reap_interval_s=600):  # no reaper helps
+    with own_project.worker(concurrency=1, reap_interval_s=600):  # no maintenance helps
         blocker = own_project.send("hold", gate)
         own_project.expect_did(blocker, "began")
         header = [own_project.signature("ok", n, stamped_headers=["batch"], batch="b1") for n in range(2)]

@@ -36,7 +36,7 @@ def let_time_pass(project):
 
 
 def send_unconfirmed(project):
-    """As reapers do once the time is over, until nothing is left; this may be one of several at it."""
+    """As leaders do once the time is over, until nothing is left; this may be one of several at it."""
 
     def nothing_left():
         let_time_pass(project)
@@ -116,7 +116,7 @@ def test_several_relays_send_a_job_once(project, store, other_queue):
     store.update(job_id, fields={"queue": other_queue})
     let_time_pass(project)
     outboxes = [OutboxRelay(project.tracking) for _ in range(2)]
-    assert sum(outbox.send() for outbox in outboxes) <= 1  # the project's own worker has a reaper too
+    assert sum(outbox.send() for outbox in outboxes) <= 1  # the project's own worker has a relay too
     eventually(lambda: not project.queries.are_unconfirmed([job_id, f"{job_id}~2"]))
     assert project.job(job_id).run == 2
 

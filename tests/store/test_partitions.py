@@ -140,7 +140,7 @@ def test_a_sub_job_is_unnotified_until_its_parent_lists_it(keys, store, queries,
     if is_attached:
         store.create(new_job("parent", subs=[sub]))
     else:
-        tell(store, sub)  # as the reaper does: there is no such parent
+        tell(store, sub)  # as the notifier does: there is no such parent
     assert queries.unnotified(LONG_AFTER_MS, 10) == []
 
 

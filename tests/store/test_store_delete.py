@@ -20,7 +20,7 @@ def names_left(client, keys):
 
 
 def drain_trash(store, queries):
-    """Delete what is in the trash, as the reaper does; returns how many rounds it took."""
+    """Delete what is in the trash, as the pruner does; returns how many rounds it took."""
     rounds = 0
     while ids := queries.trash(100):
         store.delete(*ids, mode="trash")
