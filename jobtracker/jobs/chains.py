@@ -206,9 +206,9 @@ def renewed(signature: Signature, task_ids: Mapping[str, str]) -> dict[str, Any]
     return {**signature, "kwargs": kwargs, "options": options}
 
 
-def following(queries: JobQueries, record: Any) -> list[Any]:
+def following(queries: JobQueries, record: JobRecord) -> list[JobRecord]:
     """The records of the jobs that follow one in its chain, in order, as far as they are recorded."""
-    found: list[Any] = []
+    found: list[JobRecord] = []
     seen = {record.id}
     while (next_id := record.next) and next_id not in seen:
         seen.add(next_id)

@@ -222,10 +222,10 @@ class Propagation:
         [record] = self.queries.records([job_id])
         waiting: list[str] = []
         for each in chains.following(self.queries, record):
-            if each.get("cancel") and not cancelled_too:
+            if each.cancel and not cancelled_too:
                 break
-            if each["status"] in SETTLED or cancelled_too:
-                waiting.append(each["id"])
+            if each.status in SETTLED or cancelled_too:
+                waiting.append(each.id)
         changes = self.store.apply_many(Event.AWAIT, {each: {} for each in waiting}, runs)
         applied = {each: c for each, c in changes.items() if c.applied}
         self.notify_parents(

@@ -16,7 +16,7 @@ from support.serving import eventually, job, parent, running_api, running_worker
 
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import TreeNotRecordedError
-from jobtracker.store import writer as store_module
+from jobtracker.store import large_trees as store_module
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.repartition import RepartitionError
 
@@ -121,7 +121,7 @@ def test_a_tree_that_is_deleted_while_it_is_recorded_leaves_nothing(
 
 def drafts_only(call_all):
     """The process dies when it has decided."""
-    return lambda client, verb, calls: call_all(client, verb, calls) if verb == "draft" else None
+    return lambda client, verb, calls: call_all(client, verb, calls) if verb == "add_draft" else None
 
 
 def killed_amid(api, subs, condition):
