@@ -1,6 +1,5 @@
 """Tracker(app): attaches jobtracker to a Celery app."""
 
-import functools
 import weakref
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 
 from jobtracker.core.declarations import tracked
 from jobtracker.core.masking import Keep
-from jobtracker.instrumentation.beat import Beat
+from jobtracker.instrumentation.attachment import Attachment
 from jobtracker.instrumentation.job_types import job_types_of
 from jobtracker.instrumentation.task_signals import TaskSignals
 from jobtracker.instrumentation.worker_lifecycle import WorkerLifecycle
@@ -33,7 +32,9 @@ class Tracker:
 
     Args:
         app: The app.
-        settings: Where and how to track; default: from the environment (`REDIS_URL` and so on).
+        settings: Where and how to track; default: from the environment (`REDIS_URL` and so on). Where it names no
+            Redis, the app's broker is used, if that is one. `JOBTRACKER_ENABLED=false`: nothing is tracked, tasks run
+            as by Celery alone.
         track: "all" tasks of the app, or only the "declared" ones (`@tracked`, `@tracker.task`).
     """
 
@@ -43,8 +44,7 @@ class Tracker:
         app = _unwrapped(app)
         self.app = app
         self.track = track
-        self.tracking, self.signals, self.worker = self._connect(settings or Settings.from_env())
-        self._beat = Beat(app)
+        self._attachment = self._new_attachment(settings or Settings.from_env())
         self.attach()
 
     @staticmethod
@@ -52,54 +52,60 @@ class Tracker:
         """The tracker that is attached to an app."""
         return _attached.get(_unwrapped(app))
 
+    @property
+    def settings(self) -> Settings:
+        """Where and how it tracks."""
+        return self._attachment.settings
+
+    @property
+    def tracking(self) -> Tracking:
+        """What it tracks with.
+
+        Raises:
+            TrackingDisabledError: It does not track: it is disabled, or knows no Redis.
+        """
+        return self._attachment.parts.tracking
+
+    @property
+    def signals(self) -> TaskSignals:
+        """The handlers of Celery's task signals; raises what `tracking` does."""
+        return self._attachment.parts.signals
+
+    @property
+    def worker(self) -> WorkerLifecycle:
+        """Its part in a worker; raises what `tracking` does."""
+        return self._attachment.parts.worker
+
     @contextmanager
     def redirected(self, settings: Settings) -> Iterator[None]:
         """Track into another store meanwhile, for tests. No worker may run in this process."""
-        usual = self.tracking, self.signals, self.worker
-        self._detach()
-        self.tracking, self.signals, self.worker = self._connect(settings)
-        self._attach()
+        usual = self._attachment
+        usual.detach()
+        self._attachment = other = self._new_attachment(settings)
+        other.attach()
         try:
             yield
         finally:
-            self._detach()
-            self.tracking.client.close()
-            self.tracking, self.signals, self.worker = usual
-            self._attach()
+            other.detach()
+            other.parts.tracking.client.close()
+            self._attachment = usual
+            usual.attach()
 
     def attach(self) -> None:
         """Begin to track. Does nothing where the app is tracked already."""
         if self.app in _attached:
-            other = _attached[self.app]
-            self.tracking, self.signals, self.worker = other.tracking, other.signals, other.worker
+            self._attachment = _attached[self.app]._attachment  # noqa: SLF001 (of the same class)
             return
         _attached[self.app] = self
-        self._attach()
-
-    def _connect(self, settings: Settings) -> tuple[Tracking, TaskSignals, WorkerLifecycle]:
-        tracking = Tracking.connect(settings, self.app)
-        task_signals = TaskSignals(tracking, only_declared=self.track == "declared")
-        return tracking, task_signals, WorkerLifecycle(tracking, task_signals)
-
-    def _attach(self) -> None:
-        self.signals.install()
-        self._beat.install()
-        self.worker.install()
-        self._wrap_send_task()
+        self._attachment.attach()
 
     def detach(self) -> None:
         """Stop tracking the app, and leave nothing behind in Celery."""
-        tracker = _attached.pop(self.app, None)
-        if tracker is not None:
-            tracker._detach()  # noqa: SLF001 (the one that did attach)
+        if _attached.pop(self.app, None) is not None:
+            self._attachment.detach()
 
-    def _detach(self) -> None:
-        self.signals.uninstall()
-        self._beat.uninstall()
-        del self.app.send_task
-        self.worker.uninstall()
-        self.tracking.reporter.close()
-        self.worker.stop()
+    def _new_attachment(self, settings: Settings) -> Attachment:
+        return Attachment(self.app, settings, only_declared=self.track == "declared")
 
     def task(
         self,
@@ -139,23 +145,8 @@ class Tracker:
         return lambda function: self.app.task(**options)(declare(function))
 
     def job_types(self) -> list[JobType]:
-        """The app's tracked tasks as job types."""
+        """The app's tracked tasks as job types; raises what `tracking` does."""
         return job_types_of(self.app, self.signals.task_filter)
-
-    # -- publishing -------------------------------------------------------------------------------------------------
-
-    def _wrap_send_task(self) -> None:
-        # No signal says that publishing failed (before_task_publish has come by then), so the sender itself is asked.
-        send = self.app.send_task
-
-        @functools.wraps(send)
-        def send_task(name: str, args: Any = None, kwargs: Any = None, *further: Any, **options: Any) -> Any:
-            publishing = self.signals.publishing
-            publishing.mask_arguments(name, args, kwargs, options)
-            with publishing.sending(options):
-                return send(name, args, kwargs, *further, **options)
-
-        self.app.send_task = send_task
 
 
 def _unwrapped(app: Celery) -> Celery:

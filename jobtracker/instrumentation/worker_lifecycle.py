@@ -19,6 +19,7 @@ from typing import Any
 from celery import Celery, signals
 
 from jobtracker.connection.client import connect
+from jobtracker.connection.urls import without_passwords
 from jobtracker.core.clock import now_ms
 from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
@@ -114,6 +115,7 @@ class WorkerLifecycle:
         if sender.app is not self.app:
             return
         settings, controller = self.tracking.settings, sender.controller
+        logger.info("jobtracker: jobs are kept in %s", without_passwords(settings.tracking_url))
         self._worker = worker = self._describe(sender.hostname, controller)
         # Connections of their own: children that fork meanwhile must not inherit a lock that is held.
         client, keys = connect(settings.tracking_url, settings.tracking_timeout_s), self.tracking.keys

@@ -60,7 +60,7 @@ class Uninstall:
         self._client = client
         self._keys = Keys(namespace, partitions_of(client, Keys(namespace)) or 1)
         self._leases = Leases(client, self._keys, lost_s)
-        self._libraries = Libraries(client, self._keys)
+        self._libraries = Libraries(client, self._keys, names=set())
 
     def contents(self) -> Contents:
         """What there is to be removed.

@@ -206,7 +206,7 @@ def open_jobs(
             pytrace=False,
         )
     own = Tracker.of(app)
-    settings = (own.tracking.settings if own else Settings()).model_copy(
+    settings = (own.settings if own else Settings()).model_copy(
         update={
             "redis_url": redis_url,
             "redis_db": 0,
@@ -214,6 +214,7 @@ def open_jobs(
             "celery_result_backend": None,
             "tracking_namespace": f"test-{uuid.uuid4().hex[:12]}",
             "tracking_timeout_s": 5,
+            "jobtracker_enabled": True,
             "progress_interval_s": 0,
         }
     )

@@ -66,7 +66,7 @@ def strange(style: "as you like", frame: "pandas.DataFrame"): ...  # noqa: F722,
 
 
 def test_a_task_that_can_not_be_looked_into_takes_any_payload_and_keeps_no_other_from_being_announced():
-    odd = Celery("odd", set_as_current=False)
+    odd = Celery("odd", broker="redis://nowhere.invalid", set_as_current=False)
     odd.register_task(Compiled())
     odd.task(name="strange")(strange.run)
     tracker = Tracker(odd)

@@ -15,7 +15,7 @@ def loaded(client, name) -> bool:
 @pytest.fixture
 def library(client):
     """A library that no other test has, loaded."""
-    library = Library(["counts"], keep_s=int.from_bytes(id(client).to_bytes(8, "big")[-4:], "big") + 1_000_003)
+    library = Library(["count_jobs"], keep_s=int.from_bytes(id(client).to_bytes(8, "big")[-4:], "big") + 1_000_003)
     library.load(client)
     yield library
     if loaded(client, library.name):

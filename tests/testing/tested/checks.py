@@ -86,7 +86,7 @@ def test_the_app_is_as_it_was_where_the_fixture_is_not_used():
     assert app.conf.broker_url == "amqp://nowhere.invalid//"
     assert app.connection_for_write().hostname == "nowhere.invalid"
     assert app.backend.as_uri() == "redis://nowhere.invalid/5"
-    assert tracker.tracking.settings.tracking_namespace == "jobtracker"
+    assert tracker.settings.tracking_namespace == "jobtracker"
     assert invoice.delay("a", [1]).get() == 1
 
 
