@@ -10,7 +10,7 @@ import typer
 
 RedisUrl = Annotated[
     str | None,
-    typer.Option(envvar="REDIS_URL", help="The tracking Redis.", show_default="redis://localhost:6379"),
+    typer.Option(envvar="REDIS_URL", help="The tracking Redis.", show_default="the broker, if that is a Redis"),
 ]
 
 

@@ -115,7 +115,7 @@ class WorkerLifecycle:
         if sender.app is not self.app:
             return
         settings, controller = self.tracking.settings, sender.controller
-        logger.info("jobtracker: jobs are kept in %s", without_passwords(settings.tracking_url))
+        logger.info("Jobs are tracked in %s", without_passwords(settings.tracking_url))
         self._worker = worker = self._describe(sender.hostname, controller)
         # Connections of their own: children that fork meanwhile must not inherit a lock that is held.
         client, keys = connect(settings.tracking_url, settings.tracking_timeout_s), self.tracking.keys

@@ -1,7 +1,10 @@
 """The API as it is served: the application that answers, behind what each request passes first."""
 
+import logging
+
 from fastapi import FastAPI
 
+from jobtracker.connection.urls import without_passwords
 from jobtracker.core.version import package_version
 from jobtracker.server.answering import answering_app, log_json
 from jobtracker.server.bodies import Bodies
@@ -9,11 +12,14 @@ from jobtracker.server.middleware import RequestContext
 from jobtracker.server.origins import KnownOrigins
 from jobtracker.server.settings import ApiSettings
 
+logger = logging.getLogger("jobtracker.server")
+
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
     """The application; settings come from the environment unless they are given."""
     settings = settings or ApiSettings.of_process()
     log_json(settings)
+    logger.info("tracking_redis", extra={"url": without_passwords(settings.tracking_url)})
     app = answering_app(settings, reaps=True)
     app.add_middleware(Bodies, settings=settings)
     app.add_middleware(KnownOrigins, allowed=settings.allowed_hosts)

@@ -106,3 +106,19 @@ def test_the_service_has_the_name_that_is_set(redis_server, api_log_dir):
         lines = [json.loads(line) for line in lines_of(api.process.log_path)]
         assert {line["service"] for line in lines} == {"ledger"}
         assert "DEBUG" in {line["level"] for line in lines}
+
+
+def test_rabbitmq_without_a_redis_ends_the_api_with_one_line_that_says_what_to_set():
+    others = {"CELERY_BROKER_URL": "amqp://guest@127.0.0.1:1//"}
+    done = outcome(["jobtracker.server"], **others)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "REDIS_URL: must be set where CELERY_BROKER_URL is RabbitMQ's" in line
+
+
+def test_where_no_redis_is_named_the_api_keeps_its_jobs_in_the_broker_and_logs_which(redis_server, tmp_path):
+    broker = f"redis://:{'a-secret'}@{redis_server.url.removeprefix('redis://')}/14"
+    with running_api(tmp_path, command=("jobtracker.server",), celery_broker_url=broker) as api:
+        logged = [json.loads(line) for line in lines_of(api.process.log_path) if line.startswith("{")]
+    [line] = [line for line in logged if line["message"] == "tracking_redis"]
+    assert line["url"] == broker.replace("a-secret", "***")

