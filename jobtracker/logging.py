@@ -12,7 +12,7 @@ from typing import Any
 from celery._state import get_current_task
 
 from jobtracker.broker.headers import REQUEST_ID_HEADER
-from jobtracker.core.masking import Secret, without
+from jobtracker.core.masking import Secret, mask_secrets
 from jobtracker.errors import MissingExtraError
 from jobtracker.instrumentation.current_job import job_of, secrets_of
 
@@ -60,7 +60,7 @@ class _Formatter(JsonFormatter):
 def _without(value: Any, secrets: Sequence[Secret]) -> Any:
     """A value with the mask for each secret in its texts."""
     if isinstance(value, str):
-        return without(value, secrets)
+        return mask_secrets(value, secrets)
     if isinstance(value, Mapping):
         return {name: _without(item, secrets) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -48,11 +48,11 @@ class ArgumentRule(BaseModel, frozen=True):
     extra: str | None = None
 
     @property
-    def hides(self) -> bool:
-        """Whether it may hide anything."""
+    def masks_any(self) -> bool:
+        """Whether it may mask anything."""
         return bool(self.mask) or self.keep == "none"
 
-    def cover(self, args: Iterable[Any], kwargs: Mapping[str, Any], ahead: int = 0) -> "Covered":
+    def mask_arguments(self, args: Iterable[Any], kwargs: Mapping[str, Any], ahead: int = 0) -> "MaskedArguments":
         """The arguments as they may be shown.
 
         Args:
@@ -62,15 +62,15 @@ class ArgumentRule(BaseModel, frozen=True):
         """
         if self.keep == "none":
             given = [*args, *kwargs.values()]
-            return Covered((), {}, {ALL: given} if given else {})
+            return MaskedArguments((), {}, {ALL: given} if given else {})
         if not self.mask:
-            return Covered(tuple(args), kwargs)
+            return MaskedArguments(tuple(args), kwargs)
         try:
-            return self._cover_by_name(args, kwargs, ahead)
+            return self._mask_by_name(args, kwargs, ahead)
         except RecursionError:  # nested too deep to be looked through, or without end
-            return Covered((), {}, {ALL: []})
+            return MaskedArguments((), {}, {ALL: []})
 
-    def _cover_by_name(self, args: Iterable[Any], kwargs: Mapping[str, Any], ahead: int) -> "Covered":
+    def _mask_by_name(self, args: Iterable[Any], kwargs: Mapping[str, Any], ahead: int) -> "MaskedArguments":
         hidden: Hidden = {}
         shown_args = []
         for position, value in enumerate(args, start=ahead):
@@ -80,7 +80,7 @@ class ArgumentRule(BaseModel, frozen=True):
         shown_kwargs = {
             name: self._shown(value, name, hidden, masked=self._masks(name)) for name, value in kwargs.items()
         }
-        return Covered(tuple(shown_args), shown_kwargs, hidden)
+        return MaskedArguments(tuple(shown_args), shown_kwargs, hidden)
 
     def of_map(self) -> "ArgumentRule":
         """The rule for a task of Celery's that calls this one for many arguments: what it is given is nested."""
@@ -104,7 +104,7 @@ class ArgumentRule(BaseModel, frozen=True):
         return value if isinstance(value, _SCALARS) else _Opaque(value)
 
 
-NOT_KNOWN = ArgumentRule(keep="none")
+UNKNOWN_TASK = ArgumentRule(keep="none")
 """Of a task that this process knows by its name only, and no worker has announced."""
 
 Hidden = dict[str, list[Any]]
@@ -112,7 +112,7 @@ Hidden = dict[str, list[Any]]
 
 
 @dataclass(frozen=True)
-class Covered:
+class MaskedArguments:
     """Arguments as they may be shown.
 
     Attributes:
@@ -186,7 +186,7 @@ def shortened(value: object) -> str:
     return str(saferepr(value, maxlen=REPR_CHARS))
 
 
-def without(text: str, secrets: Iterable[Secret]) -> str:
+def mask_secrets(text: str, secrets: Iterable[Secret]) -> str:
     """A text in which the mask stands for each secret, in a repr of it too, or a repr of that."""
     likely = [each.text for each in secrets if each.least_chars <= len(text) and each.plain in text]
     return re.sub("|".join(map(_however_quoted, likely)), MASK, text) if likely else text
@@ -202,21 +202,23 @@ class Stored(NamedTuple):
 NOTHING = Stored({}, {})
 
 
-def stored_when_sent(rule: ArgumentRule, covered: Covered, args_repr: str | None, kwargs_repr: str | None) -> Stored:
+def stored_when_sent(
+    rule: ArgumentRule, masked_args: MaskedArguments, args_repr: str | None, kwargs_repr: str | None
+) -> Stored:
     """What is recorded of a plain Celery call.
 
     Args:
         rule: The rule of its task.
-        covered: Its arguments, by that rule.
+        masked_args: Its arguments, by that rule.
         args_repr: The positional ones as its message shows them, if it does: protocol 1 and other languages may not.
         kwargs_repr: The keyword arguments likewise.
     """
-    fields = _masked(covered)
+    fields = _masked(masked_args)
     if rule.keep == "none":
         return Stored(fields, {})
-    if rule.keep == "full" and (data := _as_json(covered)):
+    if rule.keep == "full" and (data := _as_json(masked_args)):
         return Stored(fields, data)
-    shown = _both(args_repr or covered.args_repr, kwargs_repr or covered.kwargs_repr)
+    shown = _both(args_repr or masked_args.args_repr, kwargs_repr or masked_args.kwargs_repr)
     return Stored(fields, {"arguments_repr": shown})
 
 
@@ -229,45 +231,45 @@ def stored_when_begun(rule: ArgumentRule, args: Sequence[Any], kwargs: Mapping[s
         kwargs: Its keyword arguments.
         ahead: How many more come before them.
     """
-    covered = rule.cover(args, kwargs, ahead)
-    if not covered.hidden:
+    masked_args = rule.mask_arguments(args, kwargs, ahead)
+    if not masked_args.hidden:
         return NOTHING
     data = dict.fromkeys(("args", "payload", "arguments_repr"), "")
     if rule.keep != "none":
-        data["arguments_repr"] = _both(covered.args_repr, covered.kwargs_repr)
-        data |= _as_json(covered)
-    return Stored(_masked(covered), data)
+        data["arguments_repr"] = _both(masked_args.args_repr, masked_args.kwargs_repr)
+        data |= _as_json(masked_args)
+    return Stored(_masked(masked_args), data)
 
 
-def _as_json(covered: Covered) -> dict[str, str]:
+def _as_json(masked_args: MaskedArguments) -> dict[str, str]:
     from kombu.utils.json import dumps  # likewise
 
     try:
-        return {"args": dumps(covered.args), "payload": dumps(covered.kwargs)}
+        return {"args": dumps(masked_args.args), "payload": dumps(masked_args.kwargs)}
     except (TypeError, ValueError):
         return {}  # another serializer carries what JSON can't
 
 
-def _masked(covered: Covered) -> dict[str, str | int]:
-    return {"masked": json.dumps(covered.names)} if covered.hidden else {}
+def _masked(masked_args: MaskedArguments) -> dict[str, str | int]:
+    return {"masked": json.dumps(masked_args.names)} if masked_args.hidden else {}
 
 
 def _both(args_repr: str, kwargs_repr: str) -> str:
     return f"{args_repr} {kwargs_repr}"[:REPR_CHARS]
 
 
-def veiled(value: Any) -> Any:
+def repr_masked(value: Any) -> Any:
     """JSON as it was, which does not show in messages that are made with its repr, nor the keys within it."""
     if isinstance(value, dict):
-        value = {_VEILED[str](key): veiled(item) for key, item in value.items()}
+        value = {_REPR_MASKED[str](key): repr_masked(item) for key, item in value.items()}
     elif isinstance(value, list):
-        value = [veiled(item) for item in value]
-    kind = next((each for each in _VEILED if isinstance(value, each) and not isinstance(value, bool)), None)
-    return _VEILED[kind](value) if kind else value
+        value = [repr_masked(item) for item in value]
+    kind = next((each for each in _REPR_MASKED if isinstance(value, each) and not isinstance(value, bool)), None)
+    return _REPR_MASKED[kind](value) if kind else value
 
 
-_VEILED: dict[type, Any] = {
-    kind: type(f"Veiled{kind.__name__}", (kind,), {"__repr__": lambda _: repr(MASK)})
+_REPR_MASKED: dict[type, Any] = {
+    kind: type(f"ReprMasked{kind.__name__}", (kind,), {"__repr__": lambda _: repr(MASK)})
     for kind in (str, int, float, list, dict)
 }
 

@@ -155,8 +155,8 @@ class Inspector:
         announced = self.tracking.registry.type_of_task(mapped or task)
         if announced is not None:
             rule = announced.arguments.of_map() if mapped else announced.arguments
-            covered = rule.cover(told["args"], kwargs)
-            told |= {"args": list(covered.args), "kwargs": dict(covered.kwargs)}
+            masked_args = rule.mask_arguments(told["args"], kwargs)
+            told |= {"args": list(masked_args.args), "kwargs": dict(masked_args.kwargs)}
         elif task.startswith("celery."):  # it may carry a task that is masked, as what waits for a chord does
             told |= {"args": [], "kwargs": {}}
 

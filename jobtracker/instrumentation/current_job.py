@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import Event
-from jobtracker.core.masking import NOTHING, Covered, Secret
+from jobtracker.core.masking import NOTHING, MaskedArguments, Secret
 from jobtracker.reporting.report import Notice, Report
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.jobs import Job
@@ -80,7 +80,7 @@ class CurrentJob:
         self.resent = False
         self.record: NewJob | None = None
         self.start: Report | None = None
-        self.arguments: Covered | None = None
+        self.arguments: MaskedArguments | None = None
         self.unrecorded = NOTHING
         self._tracking = tracking
         self._task = task

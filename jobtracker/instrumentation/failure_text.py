@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from kombu.utils.json import dumps
 
 from jobtracker.core.job import as_reason
-from jobtracker.core.masking import Secret, without
+from jobtracker.core.masking import Secret, mask_secrets
 
 _MESSAGE_CHARS = 2000
 
@@ -24,12 +24,12 @@ def text_of(error: BaseException | None) -> str:
 
 def sentence_of(error: BaseException | None, secrets: Sequence[Secret] = ()) -> str:
     """An exception as "Type: text"."""
-    return without(f"{type(error).__name__}: {text_of(error)}", secrets)
+    return mask_secrets(f"{type(error).__name__}: {text_of(error)}", secrets)
 
 
 def retry_reason(why: object, secrets: Sequence[Secret]) -> str:
     """Why a task asked to be retried."""
-    text = sentence_of(why, secrets) if isinstance(why, BaseException) else without(str(why or ""), secrets)
+    text = sentence_of(why, secrets) if isinstance(why, BaseException) else mask_secrets(str(why or ""), secrets)
     return as_reason(text) or "the task asked to be retried"
 
 
@@ -50,10 +50,10 @@ def failure(
         secrets: The values of masked arguments.
         most_chars: How long the traceback may be; the middle of a longer one is left out.
     """
-    kind, message = kind or type(exception).__name__, without(text_of(exception), secrets)
+    kind, message = kind or type(exception).__name__, mask_secrets(text_of(exception), secrets)
     error = {"type": kind, "message": message[:_MESSAGE_CHARS]}
     if traceback:
-        error["traceback"] = _without_middle(without(str(traceback), secrets), most_chars)
+        error["traceback"] = _without_middle(mask_secrets(str(traceback), secrets), most_chars)
     return {"reason": as_reason(f"{kind}: {message}")}, {"error": dumps(error)}
 
 

@@ -102,8 +102,8 @@ class MessageReader:
         place = {**embedded, "group_id": headers.get("group"), "group_index": headers.get("group_index")}
         following = in_order(embedded)
         around = self._around(job_id, fields, place, [step for each in following for step in steps_of(each)], sending)
-        covered = known.arguments.cover(args, kwargs)
-        stored = stored_when_sent(known.arguments, covered, headers.get("argsrepr"), headers.get("kwargsrepr"))
+        masked_args = known.arguments.mask_arguments(args, kwargs)
+        stored = stored_when_sent(known.arguments, masked_args, headers.get("argsrepr"), headers.get("kwargsrepr"))
         data = stored.data | sending.data
         if following and not goes_on:
             data["chain"] = kept(following, self.may_be_stored)
@@ -120,7 +120,7 @@ class MessageReader:
         known = self.find(signature["task"], kwargs)
         if known is None or known.arguments.keep != "full":
             return False
-        return not known.arguments.cover(args, kwargs, ahead=0 if signature.get("immutable") else 1).hidden
+        return not known.arguments.mask_arguments(args, kwargs, ahead=0 if signature.get("immutable") else 1).hidden
 
     @staticmethod
     def task_ids_ahead(body: Any) -> set[str]:
@@ -211,6 +211,6 @@ class MessageReader:
         if signature.get("immutable"):
             fields["immutable"] = "1"
         ahead = 0 if signature.get("immutable") else 1  # what the tasks before it return
-        covered = known.arguments.cover(args, kwargs, ahead)
-        stored = stored_when_sent(known.arguments, covered, options.get("argsrepr"), options.get("kwargsrepr"))
+        masked_args = known.arguments.mask_arguments(args, kwargs, ahead)
+        stored = stored_when_sent(known.arguments, masked_args, options.get("argsrepr"), options.get("kwargsrepr"))
         return fields | stored.fields, stored.data

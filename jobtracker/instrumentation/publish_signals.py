@@ -149,12 +149,12 @@ class PublishSignals:
         send it in their events. `inspect active` and `result_extended` show the arguments themselves.
         """
         known = self.task_filter.find(name, kwargs)
-        if known is None or not known.arguments.hides:
+        if known is None or not known.arguments.masks_any:
             return
-        covered = known.arguments.cover(args or (), kwargs or {})
-        if covered.hidden:
-            options["argsrepr"] = options.get("argsrepr") or covered.args_repr
-            options["kwargsrepr"] = options.get("kwargsrepr") or covered.kwargs_repr
+        masked_args = known.arguments.mask_arguments(args or (), kwargs or {})
+        if masked_args.hidden:
+            options["argsrepr"] = options.get("argsrepr") or masked_args.args_repr
+            options["kwargsrepr"] = options.get("kwargsrepr") or masked_args.kwargs_repr
 
     @contextmanager
     def sending(self, options: dict[str, Any]) -> Iterator[None]:

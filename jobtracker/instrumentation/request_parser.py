@@ -52,12 +52,12 @@ def job_of_request(
     if following := in_order({"chain": request.chain}):
         fields |= {"next": ids[0]} if (ids := ids_of(following[0])) else {}
         bulk["chain"] = kept(following, reader.may_be_stored)
-    covered = tracked.arguments.cover(request.args, request.kwargs)
+    masked_args = tracked.arguments.mask_arguments(request.args, request.kwargs)
     args_repr, kwargs_repr = request.argsrepr, request.kwargsrepr
-    if covered.hidden:
-        args_repr = _masked_repr(args_repr, request.args, covered.args_repr)
-        kwargs_repr = _masked_repr(kwargs_repr, request.kwargs, covered.kwargs_repr)
-    stored = stored_when_sent(tracked.arguments, covered, args_repr, kwargs_repr)
+    if masked_args.hidden:
+        args_repr = _masked_repr(args_repr, request.args, masked_args.args_repr)
+        kwargs_repr = _masked_repr(kwargs_repr, request.kwargs, masked_args.kwargs_repr)
+    stored = stored_when_sent(tracked.arguments, masked_args, args_repr, kwargs_repr)
     return NewJob(id=job.id, fields=fields | stored.fields, data=stored.data | sent_from | bulk)
 
 

@@ -6,7 +6,7 @@ from celery import Task
 
 from jobtracker.broker.headers import MAPS, mapped_task
 from jobtracker.core.declarations import argument_rule, declaration_of
-from jobtracker.core.masking import NOT_KNOWN
+from jobtracker.core.masking import UNKNOWN_TASK
 from jobtracker.instrumentation.message_parser import ACCUMULATE, TrackedTask
 from jobtracker.jobs.signatures import SEND
 from jobtracker.runtime import Tracking
@@ -51,7 +51,7 @@ class TaskFilter:
         if task is None:  # this process only sends it: the workers have announced what it is
             announced = self.reporter.ask(lambda: self.registry.type_of_task(name), None)
             announced = announced or self.registry.remembered_type_of_task(name)
-            return TrackedTask(announced.name, announced.arguments) if announced else TrackedTask(name, NOT_KNOWN)
+            return TrackedTask(announced.name, announced.arguments) if announced else TrackedTask(name, UNKNOWN_TASK)
         known = TrackedTask((declared.job_type if declared else None) or name, argument_rule(task))
         self._known[task] = known
         return known

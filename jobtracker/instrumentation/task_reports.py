@@ -78,11 +78,11 @@ class TaskReports:
     def _note_masked(self, task: Task, request: Any, job: CurrentJob) -> None:
         """Note what must not stay in the job's record, now that its arguments are here."""
         tracked = self.task_filter.find(task.name, request.kwargs)
-        if tracked is None or not tracked.arguments.hides:
+        if tracked is None or not tracked.arguments.masks_any:
             return
-        covered = tracked.arguments.cover(request.args, request.kwargs)
-        if covered.hidden:
-            job.arguments = covered
+        masked_args = tracked.arguments.mask_arguments(request.args, request.kwargs)
+        if masked_args.hidden:
+            job.arguments = masked_args
             passed_on = int(bool(tracked.arguments.positional and request.args and takes_results(task)))
             rest = request.args[passed_on:]
             job.unrecorded = stored_when_begun(tracked.arguments, rest, request.kwargs, passed_on)

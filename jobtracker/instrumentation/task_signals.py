@@ -16,7 +16,7 @@ from kombu.utils.json import dumps
 from jobtracker.broker.headers import sent
 from jobtracker.core.declarations import DEFAULT, declaration_of
 from jobtracker.core.lifecycle import Event, Outcome, Status
-from jobtracker.core.masking import MASK, NOTHING, without
+from jobtracker.core.masking import MASK, NOTHING, mask_secrets
 from jobtracker.instrumentation.current_job import CurrentJob, job_in, job_of
 from jobtracker.instrumentation.publish_signals import PublishSignals
 from jobtracker.instrumentation.signal_handlers import never_raises
@@ -258,9 +258,9 @@ class TaskSignals:
         """A text about a task without the values of its masked arguments."""
         try:
             tracked = self.task_filter.find(request.task.name, request.kwargs)
-            if tracked is None or not tracked.arguments.hides:
+            if tracked is None or not tracked.arguments.masks_any:
                 return text
-            return without(text, tracked.arguments.cover(request.args, request.kwargs).secrets)
+            return mask_secrets(text, tracked.arguments.mask_arguments(request.args, request.kwargs).secrets)
         except Exception:  # it must neither fail what Celery does nor show what may be secret
             logger.debug("A text about task %s could not be masked", request.id, exc_info=True)
             return MASK

@@ -95,7 +95,7 @@ class SignatureBuilder:
         kwargs = loads(data.get("payload") or "{}")
         rule = self.queries.registry.rule_of(record)
         passed_on = 1 if record.subs and not record.immutable else len(ahead)
-        covered = rule.cover(args, kwargs, ahead=passed_on) if rule else None
+        masked_args = rule.mask_arguments(args, kwargs, ahead=passed_on) if rule else None
         args = [*ahead, *args]
         options: dict[str, Any] = {
             **loads(data.get("options") or "{}"),
@@ -106,8 +106,8 @@ class SignatureBuilder:
         options["headers"] = {**options.get("headers", {}), SENT_HEADER: 0}
         if record.request_id:
             options["headers"][REQUEST_ID_HEADER] = record.request_id
-        if covered and covered.hidden:  # in what Celery shows of a message
-            options |= {"argsrepr": covered.args_repr, "kwargsrepr": covered.kwargs_repr}
+        if masked_args and masked_args.hidden:  # in what Celery shows of a message
+            options |= {"argsrepr": masked_args.args_repr, "kwargsrepr": masked_args.kwargs_repr}
         return self.app.signature(record.task, args=args, kwargs=kwargs, options=options)
 
     def _route(self, record: JobRecord) -> dict[str, Any]:

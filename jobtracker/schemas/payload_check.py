@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from jobtracker.core.masking import ArgumentRule, veiled
+from jobtracker.core.masking import ArgumentRule, repr_masked
 from jobtracker.errors import need_packages
 
 Path = list[str | int]
@@ -114,7 +114,7 @@ class _Explanation:
             return str(error.message)
         if self.rule.keep != "none" and not any(step in self.rule.mask for step in error.absolute_path):
             return str(error.message)
-        hidden = veiled(error.instance)
+        hidden = repr_masked(error.instance)
         again = self.keywords[error.validator](self.validator, error.validator_value, hidden, error.schema)
         return str(next((each.message for each in again), f"it does not fit {error.validator}"))
 

@@ -109,10 +109,10 @@ def job_values(record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | 
         stored_json(text) if (text := data.get(name)) else None for name in ("payload", "args", "result", "error")
     )
     if rule:
-        covered = rule.cover(args or [], payload or {}, ahead=1 if record.subs else 0)
-        if covered.hidden:
-            payload = None if rule.keep == "none" else covered.kwargs
-            args = list(covered.args) or None
+        masked_args = rule.mask_arguments(args or [], payload or {}, ahead=1 if record.subs else 0)
+        if masked_args.hidden:
+            payload = None if rule.keep == "none" else masked_args.kwargs
+            args = list(masked_args.args) or None
     if data.get("custom_task"):
         payload = custom_payload(data["custom_task"], args, payload)
     omitted_bytes = data.get("result_omitted")

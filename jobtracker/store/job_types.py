@@ -166,7 +166,7 @@ def _named(name: str, types: dict[str, JobType]) -> JobType | None:
 
 def _refuse_mask(name: str, rule: ArgumentRule, args: list[Any], kwargs: dict[str, Any]) -> None:
     """Refuse what came from an answer of ours: the mask would be taken for the value."""
-    hidden = rule.cover(args, kwargs).hidden
+    hidden = rule.mask_arguments(args, kwargs).hidden
     echoed = [each for each, values in hidden.items() if each != ALL and MASK in values]
     if echoed:
         text = (

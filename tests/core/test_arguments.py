@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, RootModel, SecretStr
 
 from jobtracker import tracked
 from jobtracker.core.declarations import argument_rule
-from jobtracker.core.masking import ALL, MASK, ArgumentRule, stored_when_begun, stored_when_sent, without
+from jobtracker.core.masking import ALL, MASK, ArgumentRule, mask_secrets, stored_when_begun, stored_when_sent
 
 app = Celery("arguments", set_as_current=False)
 SECRET = "hunter2-hunter2"
@@ -54,25 +54,25 @@ PAY = rule_of(pay, mask={"card"})
     ],
 )
 def test_a_masked_name_hides_a_parameter_and_a_key_at_any_depth(args, kwargs, shown_args, shown_kwargs):
-    covered = PAY.cover(args, kwargs)
-    assert (covered.args, covered.kwargs, covered.names) == (shown_args, shown_kwargs, ["card"])
+    masked_args = PAY.mask_arguments(args, kwargs)
+    assert (masked_args.args, masked_args.kwargs, masked_args.names) == (shown_args, shown_kwargs, ["card"])
 
 
 def test_what_an_earlier_task_passes_on_takes_the_first_place():
-    assert PAY.cover((SECRET,), {}, ahead=1).args == (MASK,)
-    assert PAY.cover((7, "EUR"), {}, ahead=2).args == (7, "EUR")
+    assert PAY.mask_arguments((SECRET,), {}, ahead=1).args == (MASK,)
+    assert PAY.mask_arguments((7, "EUR"), {}, ahead=2).args == (7, "EUR")
 
 
 def test_the_names_of_args_and_kwargs_hide_what_these_take():
     rule = rule_of(take, mask={"cards", "secrets"})
-    covered = rule.cover((5, SECRET, SECRET), {"plain": 1, "amount": 2, "pin": SECRET})
-    assert (covered.args, covered.kwargs) == ((5, MASK, MASK), {"plain": 1, "amount": 2, "pin": MASK})
+    masked_args = rule.mask_arguments((5, SECRET, SECRET), {"plain": 1, "amount": 2, "pin": SECRET})
+    assert (masked_args.args, masked_args.kwargs) == ((5, MASK, MASK), {"plain": 1, "amount": 2, "pin": MASK})
 
 
 def test_an_argument_that_no_parameter_takes_is_hidden_where_anything_is():
     rule = rule_of(two, mask={"card"})
-    covered = rule.cover((5, "x", SECRET), {})
-    assert (covered.args, covered.names) == ((5, MASK, MASK), ["argument 3", "card"])
+    masked_args = rule.mask_arguments((5, "x", SECRET), {})
+    assert (masked_args.args, masked_args.names) == ((5, MASK, MASK), ["argument 3", "card"])
 
 
 def test_an_object_that_can_not_be_looked_into_shows_its_class_only():
@@ -80,7 +80,9 @@ def test_an_object_that_can_not_be_looked_into_shows_its_class_only():
         def __repr__(self):
             return SECRET
 
-    stored = stored_when_sent(PAY, covered := PAY.cover((Order(),), {}), covered.args_repr, covered.kwargs_repr)
+    stored = stored_when_sent(
+        PAY, masked_args := PAY.mask_arguments((Order(),), {}), masked_args.args_repr, masked_args.kwargs_repr
+    )
     assert SECRET not in str(stored)
     assert "Order>" in stored.data["arguments_repr"]
 
@@ -97,7 +99,7 @@ def test_a_bound_task_and_a_class_based_one_begin_with_their_first_real_paramete
     def bound(self, amount, card): ...
 
     for task in (bound, app.register_task(ByClass())):
-        assert argument_rule(task).cover((5, SECRET), {}).args == (5, MASK)
+        assert argument_rule(task).mask_arguments((5, SECRET), {}).args == (5, MASK)
 
 
 @given(st.data())
@@ -106,9 +108,9 @@ def test_however_the_arguments_are_given_each_goes_by_the_name_python_gives_it(d
     args = data.draw(st.lists(st.text(min_size=8, max_size=9), min_size=1, max_size=4))
     names = ["currency", "tip", *(["card"] if len(args) < 2 else [])]
     kwargs = data.draw(st.dictionaries(st.sampled_from(names), st.text(min_size=8, max_size=9)))
-    covered = rule_of(pay, mask=masked).cover(args, kwargs)
+    masked_args = rule_of(pay, mask=masked).mask_arguments(args, kwargs)
     bind = inspect.signature(pay).bind
-    was, shown = bind(*args, **kwargs).arguments, bind(*covered.args, **covered.kwargs).arguments
+    was, shown = bind(*args, **kwargs).arguments, bind(*masked_args.args, **masked_args.kwargs).arguments
     for name, value in was.items():
         hidden = {str: MASK, tuple: (MASK,) * len(value), dict: dict.fromkeys(value, MASK)}
         assert shown[name] == (hidden[type(value)] if name in masked else value)
@@ -116,9 +118,9 @@ def test_however_the_arguments_are_given_each_goes_by_the_name_python_gives_it(d
 
 def test_of_a_rule_that_keeps_nothing_nothing_is_stored():
     rule = ArgumentRule(keep="none")
-    covered = rule.cover((SECRET,), {"a": 1})
-    assert (covered.args, covered.kwargs, covered.names) == ((), {}, [ALL])
-    assert SECRET not in str(stored_when_sent(rule, covered, repr(SECRET), "{}"))
+    masked_args = rule.mask_arguments((SECRET,), {"a": 1})
+    assert (masked_args.args, masked_args.kwargs, masked_args.names) == ((), {}, [ALL])
+    assert SECRET not in str(stored_when_sent(rule, masked_args, repr(SECRET), "{}"))
     begun = stored_when_begun(rule, (SECRET,), {})
     assert set(begun.data.values()) == {""}
 
@@ -130,7 +132,7 @@ def test_where_nothing_is_masked_nothing_takes_the_place_of_what_is_stored():
 
 def test_a_secret_is_found_in_texts_however_it_is_spelled():
     secret = 'it\'s "a" \\\\ long\noné \U0001f600'
-    covered = PAY.cover((), {"card": {"number": 4111_1111, "code": secret, "short": "abc"}})
+    masked_args = PAY.mask_arguments((), {"card": {"number": 4111_1111, "code": secret, "short": "abc"}})
     for spelling in (
         secret,
         repr(secret),
@@ -139,8 +141,8 @@ def test_a_secret_is_found_in_texts_however_it_is_spelled():
         ascii(secret),
         json.dumps(secret),
     ):
-        assert without(f"<{spelling}>", covered.secrets).strip("<>'\"\\") == MASK
-    assert without("abc 41111111", covered.secrets) == f"abc {MASK}"
+        assert mask_secrets(f"<{spelling}>", masked_args.secrets).strip("<>'\"\\") == MASK
+    assert mask_secrets("abc 41111111", masked_args.secrets) == f"abc {MASK}"
 
 
 @given(st.text(min_size=4), st.lists(st.sampled_from([repr, ascii, json.dumps, str]), max_size=3))
@@ -148,15 +150,15 @@ def test_any_secret_is_found_in_a_repr_of_a_repr(secret, spellings):
     text = secret
     for spell in spellings:
         text = spell(f"the card {text} is refused")
-    assert MASK in without(text, PAY.cover((), {"card": secret}).secrets)
+    assert MASK in mask_secrets(text, PAY.mask_arguments((), {"card": secret}).secrets)
 
 
 def test_large_secrets_do_not_hold_up_what_is_said_of_other_things():
     rule = ArgumentRule(keep="none", positional=("text", "numbers"))
-    covered = rule.cover(("some words of a letter. " * 100_000, list(range(10_000, 40_000))), {})
+    masked_args = rule.mask_arguments(("some words of a letter. " * 100_000, list(range(10_000, 40_000))), {})
     began = time.process_time()
-    assert without("ValueError: no words of it", covered.secrets) == "ValueError: no words of it"
-    assert without("row 12345 is bad", covered.secrets) == f"row {MASK} is bad"
+    assert mask_secrets("ValueError: no words of it", masked_args.secrets) == "ValueError: no words of it"
+    assert mask_secrets("row 12345 is bad", masked_args.secrets) == f"row {MASK} is bad"
     assert time.process_time() - began < 4  # a pattern of all of it took seven seconds
 
 
@@ -202,8 +204,8 @@ def test_a_task_whose_parameters_are_not_known_masks_what_is_given_by_position()
         run = {}.update
 
     rule = argument_rule(app.register_task(tracked(mask={"card"})(Compiled)()))
-    assert rule.cover((SECRET,), {"card": SECRET, "amount": 5}).kwargs == {"card": MASK, "amount": 5}
-    assert SECRET not in rule.cover((SECRET,), {}).args_repr
+    assert rule.mask_arguments((SECRET,), {"card": SECRET, "amount": 5}).kwargs == {"card": MASK, "amount": 5}
+    assert SECRET not in rule.mask_arguments((SECRET,), {}).args_repr
 
 
 def test_a_mask_that_is_one_text_and_an_unknown_way_to_store_are_refused():
@@ -216,5 +218,5 @@ def test_a_mask_that_is_one_text_and_an_unknown_way_to_store_are_refused():
 def test_of_arguments_that_are_nested_without_end_nothing_is_shown():
     endless = [SECRET]
     endless.append(endless)
-    covered = ArgumentRule(mask=("card",), positional=("orders",)).cover((endless,), {})
-    assert (covered.args, covered.names) == ((), [ALL])
+    masked_args = ArgumentRule(mask=("card",), positional=("orders",)).mask_arguments((endless,), {})
+    assert (masked_args.args, masked_args.names) == ((), [ALL])
