@@ -122,9 +122,9 @@ def test_a_sub_job_that_moves_on_while_it_is_told_of_stays_unnotified(keys, stor
     store.apply(Event.LOSE, first)
 
     class Slow(JobStore):
-        def _told_call(self, job_id, left, *, settled):
+        def _notified_call(self, job_id, left, *, settled):
             store.apply(Event.COMPLETE, job_id)  # between telling its parent and noting that
-            return super()._told_call(job_id, left, settled=settled)
+            return super()._notified_call(job_id, left, settled=settled)
 
     Slow(store.client, keys).notify_parent("parent", first, 1, Status.FAILED)
     assert queries.unnotified(LONG_AFTER_MS, 10) == [first]
