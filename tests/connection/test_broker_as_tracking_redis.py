@@ -37,7 +37,7 @@ def test_a_broker_that_is_a_redis_is_spelled_as_redis_py_has_it(broker, found):
         connect(Settings(redis_url=found).tracking_url, 1).close()
 
 
-def test_certificates_and_the_name_behind_sentinels_come_from_the_apps_configuration():
+def test_certificates_and_the_service_name_come_from_the_apps_options():
     app = Celery("a", broker="rediss://h:1/0", broker_use_ssl=CERTIFICATES, set_as_current=False)
     assert redis_of_broker(app) == "rediss://h:1/0?ssl_cert_reqs=required&ssl_ca_certs=%2Fetc%2Fca.pem"
     options = {"master_name": "main", "sentinel_kwargs": {"password": "p&q"}}
@@ -46,7 +46,7 @@ def test_certificates_and_the_name_behind_sentinels_come_from_the_apps_configura
     assert redis_of_broker(Celery("c", set_as_current=False)) is None
 
 
-def test_where_redis_url_is_not_set_the_environments_broker_is_the_tracking_redis_if_it_is_one():
+def test_without_redis_url_a_redis_in_celery_broker_url_is_used():
     assert Settings.from_env({"CELERY_BROKER_URL": "redis://broker:1/4"}).tracking_url == "redis://broker:1/4"
     both = {"CELERY_BROKER_URL": "redis://broker:1/4", "REDIS_URL": "redis://own:1"}
     assert Settings.from_env(both).tracking_url == "redis://own:1/0"

@@ -73,7 +73,7 @@ def test_an_app_that_is_configured_later_keeps_what_waits_for_its_configuration(
 
 
 @pytest.mark.parametrize("broker", ["memory://", None])
-def test_an_app_without_any_redis_is_one_line_that_says_what_to_set_and_works_untracked(broker, caplog):
+def test_an_app_without_any_redis_works_untracked_and_says_what_to_set(broker, caplog):
     app = Celery("nowhere", broker=broker, set_as_current=False)
     before = dict(vars(app)).keys()
     tracker = Tracker(app)

@@ -132,7 +132,7 @@ def test_a_publisher_with_the_stacks_settings_sends_tracked_tasks_to_it(stack, p
         wait_until(lambda: status_of(stack, sent.stdout.strip()) == "completed")
 
 
-def test_a_running_task_is_finished_before_the_end_and_stored_for_the_next_stack(stack):
+def test_a_running_task_is_finished_first_and_stored_for_the_next_stack(stack):
     with stack:
         job_id = start_task(stack, 1)
     with stack:

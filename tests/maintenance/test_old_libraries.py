@@ -5,7 +5,7 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.store.functions import Library
 
 
-def test_a_round_of_maintenance_removes_the_library_of_a_release_that_has_gone_and_no_other(own_project):
+def test_maintenance_removes_the_library_of_a_release_that_has_gone(own_project):
     client, keys = own_project.client, own_project.keys
     job_id = own_project.send("kept", 1)
     gone, alive = Library(["count_jobs"], keep_s=1_234_567), Library(["count_jobs"], keep_s=1_234_568)
