@@ -13,6 +13,7 @@ from jobtracker.schemas.explanation import (
     QueueState,
     WorkerState,
 )
+from jobtracker.schemas.workers import Worker
 
 _NEW_MS = 3000
 """Of something as young as this not everybody may know yet."""
@@ -142,8 +143,7 @@ def _held(found: Observations, holder: Holder, taken_ms: int | None) -> Conclusi
             sentence = f"{holder.worker} holds its message for later."
             return Conclusion(Code.WAITING_FOR_ETA, sentence, message=place, worker=worker)
         case _:
-            slots = f"all {lease.concurrency} slots are taken" if lease else "no slot is free"
-            sentence = f"{holder.worker} has fetched its message and starts it when it can: {slots}."
+            sentence = f"{holder.worker} has fetched its message and starts it when it can: {_slots_of(lease)}."
             return Conclusion(Code.PREFETCHED, sentence, message=place, worker=worker)
 
 
@@ -194,3 +194,9 @@ def _add_queue(conclusion: Conclusion, job: Job, found: Observations, queue: Que
         consumers=found.consumers_of(job.queue),
         consumer_count=queue.consumers if queue else None,
     )
+
+
+def _slots_of(lease: Worker | None) -> str:
+    if lease is None:
+        return "no slot is free"
+    return "its slot is taken" if lease.concurrency == 1 else f"all its {lease.concurrency} slots are taken"
