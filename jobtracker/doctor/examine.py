@@ -5,11 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from celery import Celery
-from redis.exceptions import RedisError
 
 from jobtracker.broker.config import configure
-from jobtracker.connection.client import is_unreachable
-from jobtracker.connection.write_rejection import find_write_rejection, in_words
+from jobtracker.connection.away import store_errors
+from jobtracker.connection.write_rejection import find_write_rejection
 from jobtracker.core.clock import from_ms
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.collect import gather
@@ -17,7 +16,6 @@ from jobtracker.doctor.config_checks import TRAPS
 from jobtracker.doctor.recount import Recount
 from jobtracker.doctor.report import DifferenceGroup, Examination
 from jobtracker.doctor.server_checks import SERVER_TRAPS
-from jobtracker.errors import JobTrackerError
 from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
 from jobtracker.store.audit import Difference, Flaw
@@ -27,10 +25,6 @@ _EXAMPLES = 5
 
 _PATIENCE_S = 10.0
 """How long one call may take: nobody else waits for it."""
-
-
-class StoreAwayError(JobTrackerError):
-    """The tracking Redis does not answer, or refuses."""
 
 
 def examine(tracking: Tracking, inspector: Inspector, *, repair: bool = False) -> Examination:
@@ -90,19 +84,12 @@ def examine_here(*, repair: bool = False) -> Examination:
     app.conf.update(broker_connection_timeout=_PATIENCE_S, broker_heartbeat=0)
     tracking = Tracking.connect(settings, app)
     try:
-        tracking.client.ping()
-        return examine(tracking, Inspector(tracking), repair=repair)
-    except RedisError as error:
-        raise StoreAwayError(_said_by(error)) from error
+        with store_errors():
+            tracking.client.ping()
+            return examine(tracking, Inspector(tracking), repair=repair)
     finally:
         tracking.client.close()
         app.close()
-
-
-def _said_by(error: RedisError) -> str:
-    if is_unreachable(error):
-        return f"The tracking Redis does not answer: {str(error).rstrip('.')}. Is REDIS_URL the workers'?"
-    return f"The tracking Redis does not do what it is asked: {in_words(error)}."
 
 
 def _grouped(differences: Iterable[Difference]) -> list[DifferenceGroup]:

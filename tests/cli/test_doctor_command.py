@@ -55,8 +55,9 @@ def test_after_a_move_to_more_partitions_it_wants_their_number_and_finds_nothing
     assert (found.exit_code, document["healthy"], document["jobs"]) == (0, True, 1)
 
 
-def test_without_the_tracking_redis_it_says_so(monkeypatch):
+@pytest.mark.parametrize("command", [("doctor",), ("uninstall", "--dry-run"), ("repartition", "--to", "2")])
+def test_without_the_tracking_redis_it_says_so(monkeypatch, command):
     monkeypatch.setenv("REDIS_URL", f"redis://127.0.0.1:{free_port()}")
-    found = run(NO_API, "doctor")
+    found = run(NO_API, *command)
     assert (found.exit_code, found.stdout) == (1, "")
     assert "The tracking Redis does not answer" in found.stderr

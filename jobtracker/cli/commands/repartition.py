@@ -21,6 +21,7 @@ def repartition(
     Stop the workers, the API and whoever sends tasks before, and start them with TRACKING_PARTITIONS afterwards. May
     be broken off at any moment: called again it goes on. It needs the API's environment (REDIS_URL and so on).
     """
+    from jobtracker.connection.away import store_errors
     from jobtracker.connection.client import connect
     from jobtracker.settings import Settings
     from jobtracker.store.repartition import Repartition
@@ -29,7 +30,7 @@ def repartition(
     target = connect(settings.tracking_url, _TIMEOUT_S)
     is_elsewhere = from_url is not None and from_url != settings.tracking_url
     source = connect(from_url, _TIMEOUT_S) if from_url is not None and is_elsewhere else target
-    with target, source:
+    with store_errors(), target, source:
         move = Repartition(source, target, settings.tracking_namespace, to, is_elsewhere=is_elsewhere)
         move.run(typer.echo)
     typer.echo(f"Set TRACKING_PARTITIONS={to} for all processes, and run `jobtracker doctor`.")

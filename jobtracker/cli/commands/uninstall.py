@@ -21,6 +21,7 @@ def uninstall(
     from jobtracker.cli.bulk import confirm
     from jobtracker.cli.console import output_console
     from jobtracker.cli.tables import Column, print_table
+    from jobtracker.connection.away import store_errors
     from jobtracker.connection.client import connect
     from jobtracker.connection.urls import without_passwords
     from jobtracker.maintenance.uninstall import Uninstall
@@ -28,7 +29,7 @@ def uninstall(
 
     settings, console = Settings.from_env(), output_console()
     where = f"the namespace {settings.tracking_namespace!r} of {without_passwords(settings.tracking_url)}"
-    with connect(settings.tracking_url, _TIMEOUT_S) as client:
+    with store_errors(), connect(settings.tracking_url, _TIMEOUT_S) as client:
         removal = Uninstall(client, settings.tracking_namespace, settings.lease_lost_s)
         found = removal.contents()
         if found.is_empty:
