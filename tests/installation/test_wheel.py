@@ -199,5 +199,5 @@ def test_the_sdist_has_the_tests_and_the_documentation(distributions):
     [sdist] = distributions.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    wanted = ["README.md", "pyproject.toml", "requirements.txt", "Makefile", "docs/running.md", "tests/conftest.py"]
+    wanted = ["README.md", "pyproject.toml", "requirements.txt", "Makefile", "docs/tutorial.md", "tests/conftest.py"]
     assert {*wanted, "workers/app.py", "api/main.py", "bench/cluster.py", "LICENSE", "NOTICE"} <= names
