@@ -7,7 +7,7 @@ from support.recount import keys_of
 from support.sample_jobs import create_job
 
 from jobtracker.connection.client import connect
-from jobtracker.errors import BeingMovedError
+from jobtracker.errors import RepartitionInProgressError
 from jobtracker.maintenance.uninstall import Uninstall
 from jobtracker.store.keys import Keys
 from jobtracker.store.partitions import expect_partitions
@@ -47,7 +47,7 @@ def test_a_store_that_is_being_moved_is_left_alone(client):
     keys = filled(client, 2)
     try:
         client.set(keys("partitions"), "2>3")
-        with pytest.raises(BeingMovedError):
+        with pytest.raises(RepartitionInProgressError):
             Uninstall(client, keys.namespace, lost_s=20)
     finally:
         client.unlink(*keys_of(client, keys))
