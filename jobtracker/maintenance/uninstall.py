@@ -17,12 +17,13 @@ _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 
 
 class StillInUseError(JobTrackerError):
-    """Workers track in the namespace, and would write their keys again."""
+    """Workers or the API use the namespace, and would write their keys again."""
 
     def __init__(self, namespace: str, workers: list[str]) -> None:
+        users = f"these workers use it: {', '.join(workers)}" if workers else "an API, or a worker, uses it"
         super().__init__(
-            f"These workers track in the namespace {namespace!r}: {', '.join(workers)}. Stop them first, and the API "
-            "and whoever sends tasks; a worker that was killed counts for as long as its lease (LEASE_LOST_S)."
+            f"The namespace {namespace!r} was not removed: {users}. Stop the workers, the API and all publishers "
+            "first, and try again half a minute later: what was killed counts for so long."
         )
 
 
@@ -66,9 +67,9 @@ class Uninstall:
         """What there is to be removed.
 
         Raises:
-            StillInUseError: Workers use it.
+            StillInUseError: Workers or the API use it.
         """
-        self._expect_no_workers()
+        self._expect_unused()
         counts = Counter(
             _name_of(key, part) for part in self._keys.parts for keys in self._scan(part) for key in keys
         )
@@ -78,9 +79,9 @@ class Uninstall:
         """Remove it all; returns how many keys. May be broken off at any moment: called again it goes on.
 
         Raises:
-            StillInUseError: Workers use it.
+            StillInUseError: Workers or the API use it.
         """
-        self._expect_no_workers()
+        self._expect_unused()
         libraries = self._libraries.used()
         removed = 0
         for part in self._keys.parts[::-1]:  # the first one last: it says how many there are
@@ -89,8 +90,10 @@ class Uninstall:
         self._libraries.remove(libraries)
         return removed
 
-    def _expect_no_workers(self) -> None:
-        if workers := [worker.name for worker in self._leases.live()]:
+    def _expect_unused(self) -> None:
+        workers = [worker.name for worker in self._leases.live()]
+        # One of the processes that live, the API's too, leads maintenance.
+        if workers or any(self._client.exists(part("leader")) for part in self._keys.parts):
             raise StillInUseError(self._keys.namespace, workers)
 
     def _scan(self, part: Partition) -> Iterator[list[str]]:

@@ -3,9 +3,11 @@
 import uuid
 
 import pytest
+from support.liveness import wait_until
 from support.raw_records import stored
 from support.recount import keys_of
 from support.sample_jobs import a_worker, create_job, create_parent
+from support.serving import running_api
 from typer.testing import CliRunner, Result
 
 from jobtracker.cli.app import app
@@ -67,8 +69,17 @@ def test_while_a_worker_lives_nothing_is_removed(redis_server, client, keys, old
     Leases(client, keys, 60).renew(a_worker(name="shop@here"))
     result = uninstall(redis_server, keys.namespace, "--yes")
     assert result.exit_code == 1
-    assert "shop@here. Stop them first" in result.stderr
+    assert "these workers use it: shop@here. Stop the workers" in result.stderr
     assert keys_of(client, keys)
+
+
+def test_while_an_api_lives_nothing_is_removed(redis_server, client, tmp_path):
+    with running_api(tmp_path, redis_url=redis_server.url, redis_db=0) as api:
+        wait_until(lambda: client.exists(api.keys.parts[0]("leader")))
+        result = uninstall(redis_server, api.keys.namespace, "--yes")
+        assert result.exit_code == 1
+        assert "an API, or a worker, uses it. Stop the workers" in result.stderr
+    client.unlink(*keys_of(client, api.keys))
 
 
 def test_an_empty_namespace_is_no_error(redis_server):

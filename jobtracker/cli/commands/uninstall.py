@@ -16,7 +16,7 @@ def uninstall(
     """Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace.
 
     It says what it will remove, and asks. It needs the environment of the API (REDIS_URL, TRACKING_NAMESPACE). Stop
-    the workers, the API and whoever sends tasks before. Messages at Celery's broker and results in its backend stay.
+    the workers, the API and all publishers before. Messages at Celery's broker and results in its backend stay.
     """
     from jobtracker.cli.bulk import confirm
     from jobtracker.cli.console import output_console
