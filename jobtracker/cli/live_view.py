@@ -14,11 +14,11 @@ from rich.text import Text
 
 from jobtracker.cli.sanitize import one_line
 from jobtracker.cli.tree_view import NAME_WIDTH, STATUS_WIDTH, STYLES, walk
-from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.core.lifecycle import SETTLED, UNDER_WAY, Status
 from jobtracker.schemas.jobs import JobTree
 
 _BAR_WIDTH = 12
-_TELLING = (Status.RUNNING, Status.RETRYING, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.COMPLETED)
+_TELLING = (*UNDER_WAY, Status.RETRYING, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.COMPLETED)
 """Which jobs to show where there are too many: the first ones."""
 
 

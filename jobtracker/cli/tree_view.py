@@ -9,12 +9,12 @@ from rich.tree import Tree
 from jobtracker.cli.console import has_limit
 from jobtracker.cli.result_summary import summarize
 from jobtracker.cli.sanitize import one_line
-from jobtracker.core.lifecycle import Status
+from jobtracker.core.lifecycle import UNDER_WAY, Status
 from jobtracker.schemas.jobs import JobTree
 
 STYLES = {
+    **dict.fromkeys(UNDER_WAY, "cyan"),
     Status.PENDING: "dim",
-    Status.RUNNING: "cyan",
     Status.COMPLETED: "green",
     Status.FAILED: "bold red",
     Status.CANCELLED: "yellow",

@@ -36,6 +36,9 @@ class Status(StrEnum):
 
 SETTLED = frozenset({Status.COMPLETED, Status.FAILED, Status.CANCELLED})
 
+UNDER_WAY = (Status.RUNNING,)
+"""Its task, or a sub-job, has begun and not ended: a worker may be lost with it, and its parent is under way too."""
+
 
 class Priority(StrEnum):
     """How urgent a job is. The dispatcher maps it to the broker's own numbers."""
@@ -136,6 +139,9 @@ class Outcome(StrEnum):
 
 EVIDENCE = frozenset({Event.START, Event.PROGRESS, Event.COMPLETE, Event.FAIL, Event.RETRY, Event.CANCELLED})
 """Reports of the worker itself. They correct a verdict that was only presumed."""
+
+MIDWAY = frozenset({Event.PROGRESS})
+"""Reports of a task that goes on: it is the same execution afterwards."""
 
 PRESUMPTIONS = frozenset({Event.LOSE, Event.QUARANTINE, Event.SUBS_FAILED, Event.SUBS_CANCELLED})
 

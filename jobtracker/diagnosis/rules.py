@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from jobtracker.core.clock import from_ms
-from jobtracker.core.lifecycle import Status
+from jobtracker.core.lifecycle import UNDER_WAY
 from jobtracker.diagnosis.conclusions import Conclusion, end_of, listed, moment, progress_of, time_in_words
 from jobtracker.diagnosis.message_rules import conclude_by_message
 from jobtracker.diagnosis.observations import Job, Observations
@@ -66,7 +66,7 @@ def _cause(job: Job, found: Observations, subs: Sequence[SubJobState]) -> Conclu
 
 
 def _not_sent(job: Job, found: Observations) -> Conclusion:
-    if job.status is Status.RUNNING:
+    if job.status in UNDER_WAY:
         began = time_in_words(job.record.started, found)
         sentence = (
             f"A program outside of Celery drives it, and has to report its end; it began {began}{progress_of(job)}."

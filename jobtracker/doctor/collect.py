@@ -18,7 +18,7 @@ from jobtracker.connection.urls import AMQP_SCHEMES, is_sentinel, scheme_of
 from jobtracker.connection.write_rejection import WriteRejection, find_write_rejection, in_words
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import job_and_run_of
-from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.core.lifecycle import SETTLED, UNDER_WAY, Status
 from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.diagnosis.held_messages import HeldMessages
 from jobtracker.diagnosis.inspector import Inspector
@@ -160,7 +160,8 @@ def _read_jobs(found: Evidence, tracking: Tracking) -> None:
 
     for status in (Status.PENDING, Status.RETRYING):
         found.waiting += some(status, lambda record: record.eta and record.run)
-    found.open_parents = some(Status.RUNNING, lambda record: record.subs)
+    for status in UNDER_WAY:
+        found.open_parents += some(status, lambda record: record.subs)
     for name in found.types:
         latest = queries.page(JobFilter(job_type=name), size=_LATEST).jobs
         if any(job.parent_id for job in latest):

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from jobtracker.core.job import as_reason, task_id_of
-from jobtracker.core.lifecycle import SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import SETTLED, UNDER_WAY, Event, Outcome, Status
 from jobtracker.errors import ArgumentsUnavailableError, BrokerUnavailableError, ResultUnavailableError
 from jobtracker.jobs import chains
 from jobtracker.jobs.cancel import Cancellation
@@ -104,7 +104,7 @@ class Propagation:
                 at_ms=record.finished,
             )
         elif parent:
-            if status is Status.RUNNING:
+            if status in UNDER_WAY:
                 self._notify_of_start(parent, record.status_changed_at)
             self.notify_parent(News(parent, job_id, record.run, status))
         else:

@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import and_also
-from jobtracker.core.lifecycle import SETTLED, Event, Status
+from jobtracker.core.lifecycle import SETTLED, UNDER_WAY, Event, Status
 from jobtracker.jobs.lost_executions import UNANSWERED
 from jobtracker.jobs.result_backend import Silence
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.unreported_ends import Ending, UnreportedEnds
 from jobtracker.store.keys import RELEASED, Partition
+from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
 
 _BATCH = 500
@@ -51,7 +52,7 @@ class JobRescuer:
         self._ends = ends
         self._held: set[str] | None = None  # leases, in the round before
         self._lost_some_at = float("-inf")
-        self._looked_up_to = _Place()  # at running jobs
+        self._looked_up_to: dict[Status, _Place] = {}
 
     def rescue_lost(self, parts: Sequence[Partition] | None = None) -> int:
         """Settle running jobs whose worker has let its lease run out; returns how many.
@@ -69,18 +70,21 @@ class JobRescuer:
         if not queries.parts:
             return 0
         if has_lost_some := self._has_lost_some():
-            self._looked_up_to = _Place()
+            self._looked_up_to.clear()
         before_ms = queries.server_ms() - int(tracking.settings.lease_lost_s * 1000)
+        return sum(self._rescue(queries, status, before_ms, is_whole=has_lost_some) for status in UNDER_WAY)
+
+    def _rescue(self, queries: JobQueries, status: Status, before_ms: int, *, is_whole: bool) -> int:
         settled = looked_at = 0
-        while has_lost_some or looked_at < _LOOKED_AT:
-            place = self._looked_up_to
-            found = queries.entered_between(Status.RUNNING, place.since_ms, before_ms, place.skip, _BATCH)
+        while is_whole or looked_at < _LOOKED_AT:
+            place = self._looked_up_to.get(status, _Place())
+            found = queries.entered_between(status, place.since_ms, before_ms, place.skip, _BATCH)
             if not found:
-                self._looked_up_to = _Place()
+                self._looked_up_to.pop(status, None)
                 break
             lost = self._lost([job for job, _ in found])
             gone = {record.id for record in lost if self._settle(record, "WorkerLost", _what_happened(record))}
-            self._looked_up_to = place.behind(found, gone)
+            self._looked_up_to[status] = place.behind(found, gone)
             settled, looked_at = settled + len(gone), looked_at + len(found)
         return settled
 
@@ -92,19 +96,18 @@ class JobRescuer:
         process, for which that worker is lost then: this one has no time left to send anything.
         """
         tracking = self._leadership.tracking
-        queries, before_ms, place, own = tracking.queries, now_ms(), _Place(), []
-        while found := queries.entered_between(Status.RUNNING, place.since_ms, before_ms, place.skip, _BATCH):
-            ids = [job for job, _ in found]
-            own += [
-                job
-                for job, lease in zip(ids, queries.fields(ids, JobRecord.lease), strict=True)
-                if lease == incarnation
-            ]
-            place = place.behind(found)
+        queries, before_ms, own = tracking.queries, now_ms(), []
+        for status in UNDER_WAY:
+            place = _Place()
+            while found := queries.entered_between(status, place.since_ms, before_ms, place.skip, _BATCH):
+                ids = [job for job, _ in found]
+                leases = zip(ids, queries.fields(ids, JobRecord.lease), strict=True)
+                own += [job for job, lease in leases if lease == incarnation]
+                place = place.behind(found)
         left = [
             record
             for record in queries.records(own)
-            if record.status == Status.RUNNING
+            if record.status in UNDER_WAY
             and record.lease == incarnation
             and (record.acks_late or not tracking.lost_executions.runs_again(record))
         ]
@@ -146,7 +149,7 @@ class JobRescuer:
         leases = dict(zip(job_ids, tracking.queries.fields(job_ids, JobRecord.lease), strict=True))
         live = tracking.leases.held({lease for lease in leases.values() if lease})
         records = tracking.queries.records([job for job, lease in leases.items() if lease and lease not in live])
-        running = [record for record in records if record.status == Status.RUNNING and record.lease]
+        running = [record for record in records if record.status in UNDER_WAY and record.lease]
         live = tracking.leases.held(
             {record.lease for record in running if record.lease}
         )  # another worker may have it by now

@@ -1,7 +1,7 @@
 """Settles overdue jobs: they have ended or expired without a report, or their message is gone."""
 
 from jobtracker.core.job import job_and_run_of
-from jobtracker.core.lifecycle import SETTLED, Event, Status
+from jobtracker.core.lifecycle import SETTLED, UNDER_WAY, Event, Status
 from jobtracker.jobs.result_backend import Silence
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.missing_messages import MissingMessages, StrandedJob, settle_stranded
@@ -80,7 +80,7 @@ class OverdueJobs:
         tracking = self._leadership.tracking
         before_ms = tracking.queries.server_ms() - int(tracking.settings.lease_lost_s * 1000)
         found: list[str] = []
-        for status in (Status.RUNNING, Status.RETRYING, Status.PENDING):
+        for status in (*UNDER_WAY, Status.RETRYING, Status.PENDING):
             begin = self._asked.get(status, 0)
             ids = tracking.queries.entered_before(status, before_ms, begin, _ASKED)
             self._asked[status] = begin + len(ids) if len(ids) == _ASKED else 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from jobtracker.core.lifecycle import Event
+from jobtracker.core.lifecycle import MIDWAY, Event
 from jobtracker.store.changes import NewJob
 
 
@@ -39,7 +39,7 @@ class Notice(StrEnum):
 
 
 _IMPORTANCE: dict[str, Importance] = {
-    Event.PROGRESS: Importance.PROGRESS,
+    **dict.fromkeys(MIDWAY, Importance.PROGRESS),
     Notice.LOG: Importance.PROGRESS,
     Event.START: Importance.STEP,
     Event.RETRY: Importance.STEP,

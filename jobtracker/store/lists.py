@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from jobtracker.core.lifecycle import Status
+from jobtracker.core.lifecycle import UNDER_WAY, Status
 from jobtracker.schemas.filters import JobFilter, Sort
 from jobtracker.schemas.jobs import JobPage
 from jobtracker.store.decode import summary_of
@@ -56,7 +56,7 @@ class ListReader(JobReader):
         """The JSON of `ActiveJobs`: jobs that run or are between attempts, the longest in their status first."""
         rows: list[Row] = []
         total = 0
-        for status in (Status.RUNNING, Status.RETRYING):
+        for status in (*UNDER_WAY, Status.RETRYING):
             found, about = self._page(JobFilter(status=status, sort=Sort.STATUS_CHANGED), most, None, None)
             rows += found
             total += about["total"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 
 from jobtracker.core.job import RUN_MARK
-from jobtracker.core.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Priority
+from jobtracker.core.lifecycle import EVIDENCE, MATRIX, MIDWAY, PRESUMPTIONS, SETTLED, Priority
 from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.store.keys import LET_GO, MOST_QUEUES, NOBODY, PREFIXES
 from jobtracker.store.schema import lua_tables
@@ -86,6 +86,7 @@ def _tables(keep_s: int) -> dict[str, object]:
         **lua_tables(),
         "MATRIX": MATRIX,
         "EVIDENCE": EVIDENCE,
+        "MIDWAY": MIDWAY,
         "PRESUMPTION": PRESUMPTIONS,
         "SETTLED": SETTLED,
         "LOG_GAMMA": math.log(GAMMA),

@@ -1,6 +1,6 @@
 """What comes next for a job, and what holds of every change."""
 
-from jobtracker.core.lifecycle import EVIDENCE, SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import EVIDENCE, MIDWAY, SETTLED, UNDER_WAY, Event, Outcome, Status
 from jobtracker.store.changes import Change
 
 LIKELY = {
@@ -53,7 +53,7 @@ def check_change(
     _check_outcome(was, now, event, change, place)
     if not change.applied:
         return
-    if event in EVIDENCE - {Event.PROGRESS} and change.after is not Status.CANCELLED:
+    if event in EVIDENCE - MIDWAY and change.after is not Status.CANCELLED:
         assert now.get("execution") == execution
     if event in {Event.LOSE, Event.QUARANTINE}:
         assert now["presumed"] == event
@@ -83,7 +83,7 @@ def check_change(
         else:
             assert now.get("began") == was.get("began")
     if event is Event.CANCEL and "executing" in was and was_run > 0:
-        assert change.after is Status.RUNNING
+        assert change.after in UNDER_WAY
 
 
 def is_confirmed(was: dict[str, str], now: dict[str, str], change: Change) -> bool:

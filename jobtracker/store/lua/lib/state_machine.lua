@@ -33,7 +33,7 @@ local function update_record(rec, report, moved)
     rec.presumed, rec.finished = nil, nil
     if event ~= 'cancelled' or not rec.cancel then rec.reason = nil end
     redis.call('HDEL', key('data', rec.id), 'error')
-    if event == 'progress' then rec.executing = '1' end
+    if MIDWAY[event] then rec.executing = '1' end
   end
   if event == 'start' and rec.executing and rec.run == run and rec.attempt == attempt then
     local losses, displaced = displace(rec, value_in(pairs_given, 'lease'))
@@ -113,7 +113,7 @@ end
 local GIVEN_UP = { requeue = true, lose = true, quarantine = true }
 local function update_executions(rec, report, is_next, corrected)
   local event, now, execution = report.event, report.at, report.execution
-  if event == 'progress' then execution = corrected and (execution or rec.execution) end
+  if MIDWAY[event] then execution = corrected and (execution or rec.execution) end
   if NEW_RUN[event] or GIVEN_UP[event] and rec.executing then
     if rec.execution then retire_execution(rec, now) end
   elseif execution and event ~= 'start' then
@@ -172,7 +172,7 @@ local function apply_event(rec, report)
   if is_late_end then from = 'running' end
   local to = MATRIX[event][from]
   if not MATRIX[event][to] then return to or 'illegal', event end -- not a status, so the outcome that says why not
-  if event == 'cancel' and from == 'running' and (rec.run == 0 or is_idle_parent(rec)) then to = 'cancelled' end
+  if event == 'cancel' and to == from and (rec.run == 0 or is_idle_parent(rec)) then to = 'cancelled' end
   local corrected = is_late_end or rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
   if corrected then
     count_settled(rec, rec.finished, -1)
