@@ -18,7 +18,7 @@ from jobtracker.core.lifecycle import SETTLED, UNDER_WAY, Status
 from jobtracker.schemas.jobs import JobTree
 
 _BAR_WIDTH = 12
-_TELLING = (*UNDER_WAY, Status.RETRYING, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.COMPLETED)
+RANKED = (*UNDER_WAY, Status.RETRYING, Status.FAILED, Status.CANCELLED, Status.PENDING, Status.COMPLETED)
 """Which jobs to show where there are too many: the first ones."""
 
 
@@ -117,7 +117,7 @@ def _choose(jobs: list[tuple[int, JobTree]], most: int) -> tuple[list[tuple[int,
     """The jobs that fit on so many lines, in their order, those that tell most; and the statuses of the others."""
     if len(jobs) <= most:
         return jobs, Counter()
-    below = sorted(range(1, len(jobs)), key=lambda at: _TELLING.index(jobs[at][1].status))
+    below = sorted(range(1, len(jobs)), key=lambda at: RANKED.index(jobs[at][1].status))
     kept = {0, *below[: max(0, most - 2)]}
     others = Counter(job.status for at, (_, job) in enumerate(jobs) if at not in kept)
     return [each for at, each in enumerate(jobs) if at in kept], others

@@ -5,7 +5,14 @@ import io
 from rich.console import Console
 from support.job_trees import job
 
-from jobtracker.cli.live_view import LiveBars, StatusLines, tree_view
+from jobtracker.cli.live_view import RANKED, LiveBars, StatusLines, tree_view
+from jobtracker.cli.tree_view import STYLES
+from jobtracker.core.lifecycle import Status
+
+
+def test_every_status_has_a_colour_and_a_rank():
+    assert set(STYLES) == set(Status)
+    assert sorted(RANKED) == sorted(Status)
 
 
 def test_without_a_terminal_each_change_of_a_status_is_one_plain_line():

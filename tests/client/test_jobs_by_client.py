@@ -2,6 +2,7 @@
 
 import re
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from support.serving import ROOT, Json, waiting
@@ -16,6 +17,7 @@ from jobtracker import (
     SubJobCreate,
 )
 from jobtracker.client import flows
+from jobtracker.client.endpoints import StatusName
 from jobtracker.schemas.explanation import Code
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
@@ -132,6 +134,11 @@ def test_a_list_is_gone_through_page_by_page(quiet, monkeypatch):
     rest = quiet.page(tag=tag, page_size=500, cursor=page.next_cursor, sort="created_at")
     assert [job.id for job in rest.jobs] == created[2:]
     assert rest.next_cursor is None
+
+
+def test_a_filter_may_name_every_status_as_a_text():
+    _, texts = get_args(StatusName)
+    assert set(get_args(texts)) == set(Status)
 
 
 def test_every_filter_reaches_the_api(quiet):

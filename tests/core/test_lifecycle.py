@@ -2,7 +2,17 @@
 
 import pytest
 
-from jobtracker.core.lifecycle import EVIDENCE, MATRIX, PRESUMPTIONS, SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import (
+    EVIDENCE,
+    MATRIX,
+    MIDWAY,
+    PRESUMPTIONS,
+    SETTLED,
+    UNDER_WAY,
+    Event,
+    Outcome,
+    Status,
+)
 
 P, R, C = Status.PENDING, Status.RUNNING, Status.COMPLETED
 F, X, T = Status.FAILED, Status.CANCELLED, Status.RETRYING
@@ -87,6 +97,15 @@ def test_evidence_moves_a_running_job_so_it_can_correct_a_presumption(event):
 @pytest.mark.parametrize("event", sorted(PRESUMPTIONS))
 def test_a_presumption_settles_a_running_job(event):
     assert leads_to(event, R) in SETTLED
+
+
+def test_a_job_is_under_way_where_its_task_may_report_progress():
+    assert {status for status in Status if leads_to(Event.PROGRESS, status)} == set(UNDER_WAY)
+
+
+@pytest.mark.parametrize("event", sorted(EVIDENCE - {Event.START}))
+def test_a_report_after_which_a_job_is_still_under_way_is_midway(event):
+    assert (leads_to(event, R) in UNDER_WAY) == (event in MIDWAY)
 
 
 def test_a_presumption_is_no_evidence():
