@@ -1,4 +1,4 @@
-"""Why a job is not done, as the API answers it: a code for programs, a summary for people, the facts behind both."""
+"""The API's explanation of why a job is not done: a code for programs, a summary for people, and the facts."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,25 +12,25 @@ class Code(StrEnum):
     """What a job waits for."""
 
     NOT_STARTED = "not_started"
-    """It was created, and nobody has started it."""
+    """It was created and not yet started."""
     OUTSIDE_WORKER = "outside_worker"
     """A program outside of Celery reports on it."""
     BEING_SENT = "being_sent"
-    """Its message is about to be sent, or to arrive."""
+    """Its message is on its way to the broker."""
     QUEUED = "queued"
     """Its message waits in a queue that somebody consumes."""
     NO_CONSUMER = "no_consumer"
     """Its message waits in a queue that nobody consumes."""
     PREFETCHED = "prefetched"
-    """A worker has fetched its message and has no slot free for it."""
+    """A worker has fetched its message and has no free slot."""
     RATE_LIMITED = "rate_limited"
-    """A worker has fetched its message, and holds it until its task's rate limit lets it go."""
+    """A worker has fetched its message and holds it until the task's `rate_limit` allows it."""
     WAITING_FOR_ETA = "waiting_for_eta"
-    """It was sent with a time before which it must not run."""
+    """It waits for its ETA: it must not run before that time."""
     WAITING_FOR_RETRY = "waiting_for_retry"
-    """An attempt failed, and the next one has its time."""
+    """It waits for the time of its next attempt."""
     WAITING_FOR_REDELIVERY = "waiting_for_redelivery"
-    """Whoever fetched its message is gone: the broker will deliver it again."""
+    """The worker that fetched its message is gone. The broker will deliver it again."""
     WAITING_FOR_SUB_JOBS = "waiting_for_sub_jobs"
     """Not all of its sub-jobs have settled."""
     WAITING_FOR_PREVIOUS_JOB = "waiting_for_previous_job"
@@ -38,13 +38,13 @@ class Code(StrEnum):
     RUNNING = "running"
     """A worker runs its task."""
     CANCEL_REQUESTED = "cancel_requested"
-    """It is to stop, and has not done so yet."""
+    """It was told to stop, and has not stopped yet."""
     WORKER_LOST = "worker_lost"
-    """The worker that ran it has let it go, or does not say any more that it lives. It is about to be settled."""
+    """The worker that ran it gave it up or is lost. It will be settled soon."""
     MESSAGE_MISSING = "message_missing"
-    """Its message is nowhere: neither at the broker nor with a worker. Nobody will run it."""
+    """Its message is neither at the broker nor with a worker. No worker will run it."""
     UNKNOWN = "unknown"
-    """Who would know did not answer; `unavailable` says who."""
+    """The broker, or a worker that may have it, does not answer; `unavailable` says which."""
     SETTLED = "settled"
     """It has completed, failed, or was cancelled."""
 
@@ -55,13 +55,13 @@ class Location(StrEnum):
     QUEUE = "queue"
     """It waits in its queue."""
     WORKER = "worker"
-    """A worker says that it has it."""
+    """A worker answered that it has the message."""
     UNACKNOWLEDGED = "unacknowledged"
-    """It was fetched and not acknowledged, and no worker says that it has it. Known on Redis only."""
+    """It was fetched and not acknowledged, and no worker answered that it has it. Known on Redis only."""
     NOWHERE = "nowhere"
     """Neither the broker nor a worker has it."""
     UNKNOWN = "unknown"
-    """It was not found, and not everybody who might have it could be asked."""
+    """It was not found, and some workers or queues that may have it could not be asked."""
 
 
 class MessageLocation(BaseModel):
@@ -70,14 +70,13 @@ class MessageLocation(BaseModel):
     where: Location
     position: int | None = Field(
         default=None,
-        description="In its queue, 1 is taken next; null where it is not there, too far back, or on RabbitMQ.",
+        description="Its place in the queue; 1 is delivered next. Null if it is not in the queue, too far back, "
+        "or on RabbitMQ.",
     )
     further_back_than: int | None = Field(
-        default=None, description="So many were looked at, and it was not among them."
+        default=None, description="The first so many messages were checked, and it was not among them."
     )
-    taken_at: datetime | None = Field(
-        default=None, description="When it was fetched from the queue; known on Redis only."
-    )
+    taken_at: datetime | None = Field(default=None, description="When a worker fetched it; known on Redis only.")
     redelivered_at: datetime | None = Field(
         default=None,
         description="When the broker (Redis) delivers it again unless it is acknowledged before; workers look for "
@@ -91,7 +90,9 @@ class QueueState(BaseModel):
     name: str
     messages: int | None = Field(description="Waiting messages, of all priorities; null: it could not be asked.")
     consumers: list[str] = Field(description="Names of workers that consume it, by their leases or answers.")
-    consumer_count: int | None = Field(description="How many the broker counts; null where it does not tell.")
+    consumer_count: int | None = Field(
+        description="How many consumers the broker counts; null if the broker does not say."
+    )
 
 
 class WorkerState(BaseModel):
@@ -99,36 +100,40 @@ class WorkerState(BaseModel):
 
     name: str
     alive: bool | None = Field(
-        description="It renews its lease, or answers; null: it has no lease, and is not tracked."
+        description="Whether it renews its lease or answers; null if it has no lease and is not tracked."
     )
-    lease_ended_at: datetime | None = Field(default=None, description="When its lease ran out, if that was lately.")
+    lease_ended_at: datetime | None = Field(
+        default=None, description="When its lease ran out, if that was a short time ago."
+    )
     last_heard_at: datetime | None = Field(
-        default=None, description="When it last renewed its lease, where the next two renewals are overdue."
+        default=None, description="When it last renewed its lease, if the next two renewals are overdue."
     )
     pool: str | None = None
 
 
 class CancelRequest(BaseModel):
-    """A cancel that has not come true yet."""
+    """A cancel that was requested and has not yet stopped the job."""
 
     requested_at: datetime
     reason: str | None
     can_be_killed: bool | None = Field(
-        description='Whether `"terminate": true` can end the task; null: its pool is not known.'
+        description='Whether `"terminate": true` can kill the task; null if its pool is not known.'
     )
 
 
 class Estimate(BaseModel):
-    """When a job may be done, from how long others of its type took. An outlook, no promise."""
+    """An estimate of when the job is done, from how long others of its type took. It is not a promise."""
 
-    at: datetime = Field(description="Half of the jobs of its type would be done by then.")
-    late_at: datetime | None = Field(description="95 % of them would; null where its start is an estimate too.")
-    started_at: datetime | None = Field(default=None, description="When it may start, where it has not.")
-    based_on: int = Field(description="So many jobs of its type settled in the last 24 hours.")
+    at: datetime = Field(description="Half of the jobs of its type would be done by this time.")
+    late_at: datetime | None = Field(
+        description="95 % of them would be done by this time; null if its start is an estimate too."
+    )
+    started_at: datetime | None = Field(default=None, description="The estimated start, if it has not started yet.")
+    based_on: int = Field(description="How many jobs of its type settled in the last 24 hours.")
 
 
 class SubJobState(BaseModel):
-    """A sub-job in a word."""
+    """A sub-job, in short."""
 
     id: str
     name: str
@@ -138,7 +143,7 @@ class SubJobState(BaseModel):
 
 
 class Explanation(BaseModel):
-    """Why a job is not done, or why it ended so. What could not be found out is null, and named in `unavailable`."""
+    """Why a job is not done, or why it ended as it did. An unknown fact is null and is named in `unavailable`."""
 
     job_id: str
     status: Status
@@ -146,19 +151,24 @@ class Explanation(BaseModel):
     summary: str = Field(description="The same for people.")
     at: datetime = Field(description="When this was so.")
     message: MessageLocation | None = Field(
-        default=None, description="Where its message is; null where that does not matter."
+        default=None, description="Where its message is; null if that does not matter."
     )
-    queue: QueueState | None = Field(default=None, description="The queue it is sent to, likewise.")
+    queue: QueueState | None = Field(
+        default=None, description="The queue it is sent to; null if that does not matter."
+    )
     worker: WorkerState | None = Field(default=None, description="The worker that runs it or holds its message.")
-    not_before: datetime | None = Field(default=None, description="Its ETA, or when its next attempt is due.")
+    not_before: datetime | None = Field(default=None, description="Its ETA, or the time of its next attempt.")
     cancel: CancelRequest | None = None
     previous_job_id: str | None = Field(
-        default=None, description="The job before it in its chain, which it waits for."
+        default=None, description="The previous job in its chain, for which it waits."
     )
-    sub_jobs_open: int = Field(default=0, description="So many of its sub-jobs have not settled.")
+    sub_jobs_open: int = Field(default=0, description="How many of its sub-jobs have not settled.")
     sub_jobs: list[SubJobState] = Field(
         default=[],
-        description="The first ten of them; of a job that has failed or was cancelled those that did not complete.",
+        description="The first ten sub-jobs that it waits for. If the job has failed or was cancelled: the first "
+        "ten that did not complete.",
     )
-    finish: Estimate | None = Field(default=None, description="Null where there are not enough figures for one.")
+    finish: Estimate | None = Field(
+        default=None, description="Null if fewer than five jobs of its type have settled, and for parents."
+    )
     unavailable: list[str] = Field(default=[], description="What could not be found out, and why.")

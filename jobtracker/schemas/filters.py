@@ -1,4 +1,4 @@
-"""How a list is answered: its filter, the index that covers most of it, its cursor."""
+"""The filter and the order of a list."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -47,7 +47,7 @@ class TimeRange(BaseModel):
 
 
 class JobFilter(BaseModel):
-    """Which jobs a list shows, and in which order; what is None does not matter."""
+    """Which jobs a list shows, and in which order. A field that is None does not filter."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,11 +58,12 @@ class JobFilter(BaseModel):
     sent_by: str | None = None
     group: str | None = None
     tag: str | None = None
-    name: str | None = Field(default=None, description="Part of the name, upper and lower case alike.")
+    name: str | None = Field(default=None, description="Part of the name; upper and lower case count as the same.")
     created: TimeRange = TimeRange()
     finished: TimeRange = TimeRange()
     sort: Sort | None = Field(
-        default=None, description="Default: newest status first with a status, else newest first."
+        default=None,
+        description="Default: by creation, newest first; with a status, by the time of that status, newest first.",
     )
 
 

@@ -15,10 +15,12 @@ class Component(BaseModel):
 
 
 class Health(BaseModel):
-    """Whether all is well, part by part."""
+    """The health of the whole system, part by part."""
 
     status: Literal["healthy", "unhealthy"]
     service: str
     version: str
     request_id: str | None = None
-    components: dict[str, Component] = Field(description="redis, broker, and workers where they are asked for.")
+    components: dict[str, Component] = Field(
+        description="The parts: redis, broker, and for the operators' health also workers."
+    )

@@ -1,4 +1,4 @@
-"""The course of a job, as people see it."""
+"""The history of a job."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -14,31 +14,31 @@ class Step(StrEnum):
     QUEUED = "queued"
     """A run of it was sent to Celery."""
     NOT_SENT = "not_sent"
-    """It could not be sent; it is as it was."""
+    """It could not be sent, and is as it was before."""
     STARTED = "started"
-    """A worker began an attempt; a parent: its first sub-job began."""
+    """A worker began an attempt. For a parent: its first sub-job began."""
     RETRYING = "retrying"
     """An attempt did not succeed, and Celery sent the next one."""
     REQUEUED = "requeued"
-    """Its message went back to the broker: it was rejected, or its worker was lost."""
+    """Its message went back to the broker, because it was rejected or its worker was lost."""
     REPLACED = "replaced"
-    """Its task sent another one in its own place."""
+    """Its task replaced itself by another task."""
     RELAUNCHED = "relaunched"
-    """Its message, or the worker that ran it, was gone: a new run was sent."""
+    """A new run was sent, because its message or its worker was gone."""
     SENT_AGAIN = "sent_again"
-    """Celery code sent another message under its id before it had ended: each of them runs."""
+    """Celery code sent another message under its id before it had ended. Both messages run."""
     CANCEL_REQUESTED = "cancel_requested"
-    """Somebody asked that it stop while it ran."""
+    """A cancel was requested while it ran."""
     STARTED_AGAIN = "started_again"
-    """A worker got its message once more after it had ended. What came of that does not count."""
+    """A worker began its message again after the job had ended. This execution does not count."""
     REFUSED = "refused"
-    """A worker got a message whose task it did not begin: the job was cancelled, is in quarantine, or runs anew."""
+    """A worker got its message and did not begin it: the job was cancelled, is quarantined, or has a later run."""
     ENDED_LATE = "ended_late"
-    """An execution came to its end when another one's had counted, or the job had ended. It does not count."""
+    """An execution ended after the job had ended. It does not count."""
     CORRECTED = "corrected"
-    """It had been taken for ended by presumption, and its worker reported after all."""
+    """An inferred outcome was corrected: its worker reported after all."""
     REOPENED = "reopened"
-    """A parent that had ended because of its sub-jobs is open again."""
+    """A parent that had ended because of its sub-jobs has not settled any more."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -50,12 +50,18 @@ class HistoryEntry(BaseModel):
     at: datetime
     step: Step
     run: int | None = Field(default=None, description="In which run.")
-    attempt: int | None = Field(default=None, description="In which attempt of it, where that is known.")
-    worker: str | None = Field(default=None, description="The worker that it happened on.")
-    reason: str | None = Field(default=None, description="Why, a sentence; of a cancel what was given for it.")
+    attempt: int | None = Field(default=None, description="The attempt within that run, if it is known.")
+    worker: str | None = Field(default=None, description="The worker on which it happened.")
+    reason: str | None = Field(
+        default=None, description="Why it happened, as a sentence. For a cancel: the `reason` of the request."
+    )
     not_before: datetime | None = Field(default=None, description="When the next attempt was due.")
-    began_at: datetime | None = Field(default=None, description="Of an execution that ended late: when it had begun.")
-    outcome: str | None = Field(default=None, description="What came of it: completed, failed, cancelled, lost …")
-    result: str | None = Field(default=None, description="How the JSON of its result begins; up to 200 characters.")
-    same_result: bool | None = Field(default=None, description="Whether that is the job's own result.")
-    presumed: bool = Field(default=False, description="Not reported by its worker, but presumed.")
+    began_at: datetime | None = Field(
+        default=None, description="For an execution that ended late: when it had begun."
+    )
+    outcome: str | None = Field(
+        default=None, description="How the execution ended: completed, failed, cancelled, lost …"
+    )
+    result: str | None = Field(default=None, description="The beginning of its result as JSON, up to 200 characters.")
+    same_result: bool | None = Field(default=None, description="Whether that result equals the job's own result.")
+    presumed: bool = Field(default=False, description="The outcome is inferred: the worker itself did not report it.")

@@ -1,4 +1,4 @@
-"""What goes in and out at the edge: jobs as people and programs see them."""
+"""Jobs as the API answers them, and lists of jobs."""
 
 import json
 from datetime import datetime
@@ -16,7 +16,7 @@ from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 
 
 def _check_portable(value: JsonValue) -> JsonValue:
-    """Refuse what Python reads and no other JSON parser does: NaN, Infinity, half a surrogate pair."""
+    """Refuse what only Python's JSON parser accepts: NaN, Infinity, half of a surrogate pair."""
     try:
         json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
     except ValueError as error:
@@ -51,16 +51,16 @@ at which pydantic's serializer gives up (pydantic-core, src/recursion_guard.rs).
 
 
 class Progress(BaseModel):
-    """How far a job is. A parent's counts its settled sub-jobs."""
+    """How far a job is. For a parent: how many of its sub-jobs have settled."""
 
     done: float = Field(description="Units that are done.")
     total: float = Field(description="Units in all.")
     percent: float = Field(description="done / total, 0 to 100.")
-    note: str = Field(default="", description="What the task says about where it is.")
+    note: str = Field(default="", description="The task's own message about its progress.")
 
 
 class SubJobCounts(BaseModel):
-    """A parent's sub-jobs in figures; what is left has not settled."""
+    """How many sub-jobs a parent has, by outcome. The others have not settled."""
 
     total: int
     completed: int
@@ -73,89 +73,96 @@ class JobError(BaseModel):
 
     type: str = Field(description="The exception's class.")
     message: str
-    traceback: str | None = Field(default=None, description="As Python prints it; a long one has lost its middle.")
+    traceback: str | None = Field(
+        default=None, description="As Python prints it. A long traceback loses its middle (`MAX_TRACEBACK_CHARS`)."
+    )
 
 
 class JobSummary(BaseModel):
-    """A job as lists show it: all but its payload, result and traceback."""
+    """A job as lists show it: without payload, result and traceback."""
 
-    id: str = Field(description="For life. For a task that plain Celery code sent it is that task's id.")
+    id: str = Field(description="The job's id for life. For a task that plain Celery code sent: the id of that task.")
     name: str
     job_type: str
     status: Status
     priority: Priority
-    reason: str | None = Field(default=None, description="Why it is where it is, a sentence.")
+    reason: str | None = Field(default=None, description="Why it has this status, as a sentence.")
     progress: Progress | None = None
     sub_job_counts: SubJobCounts | None = Field(default=None, description="Only on a parent.")
     failure_policy: FailurePolicy | None = Field(default=None, description="Only on a parent.")
     parent_id: str | None = None
     sent_by: str | None = Field(
-        default=None, description="The task that sent it (Celery's parent_id); null: none did."
+        default=None, description="The job whose task sent this one (Celery's `parent_id`); null if no task did."
     )
-    next_id: str | None = Field(default=None, description="The next job of its chain.")
+    next_id: str | None = Field(default=None, description="The next job in its chain.")
     group_id: str | None = Field(
-        default=None, description="Celery's id of the group it was sent in, if it has no parent."
+        default=None, description="Celery's id of the group in which it was sent, if it has no parent."
     )
     tags: list[str] = []
     created_at: datetime
     queued_at: datetime | None = Field(
-        default=None, description="When this run was sent to Celery; null: not started yet."
+        default=None, description="When this run was sent to Celery; null if it is not started yet."
     )
     started_at: datetime | None = Field(
         default=None,
-        description="When this run's first attempt began, or what took its place when that was lost; a parent's: its "
-        "first sub-job.",
+        description="When the execution that counts began its first attempt. For a parent: when its first "
+        "sub-job began.",
     )
     finished_at: datetime | None = None
     status_changed_at: datetime
-    not_before: datetime | None = Field(default=None, description="When the next attempt is due, or its ETA.")
-    expires_at: datetime | None = Field(default=None, description="Cancelled where it has not begun by then.")
+    not_before: datetime | None = Field(default=None, description="The time of its next attempt, or its ETA.")
+    expires_at: datetime | None = Field(default=None, description="It is cancelled if it has not begun by then.")
     cancel_requested_at: datetime | None = None
-    run: int = Field(description="Dispatches to Celery so far; 0: not started yet.")
-    attempt: int = Field(description="Celery's retries within this run.")
-    deliveries: int = Field(description="How often a worker began it.")
-    redeliveries: int = Field(default=0, description="How many of them were once more what had begun before.")
-    double_runs: int = Field(
-        default=0, description="Executions that came to an end of their own which did not count."
+    run: int = Field(description="How often it was dispatched to Celery; 0 if it is not started yet.")
+    attempt: int = Field(description="How many Celery retries this run has had.")
+    deliveries: int = Field(description="How often the broker delivered its message to a worker that began it.")
+    redeliveries: int = Field(
+        default=0, description="How many of these deliveries were of a message that had begun before."
     )
+    double_runs: int = Field(default=0, description="Executions that ended after the result that counts.")
     losses: int = Field(
-        default=0, description="How often its worker or process was lost with it, since a start by hand."
+        default=0,
+        description="How often its worker or process was lost with it, since it was last started or retried by "
+        "request.",
     )
     wasted_s: float = Field(
-        default=0.0, description="Time in vain: of double runs and of what was lost, as far as known."
+        default=0.0,
+        description="Seconds of all executions that do not count: double runs and lost executions, as far as known.",
     )
     task: str | None = Field(default=None, description="The Celery task's name.")
-    task_id: str | None = Field(default=None, description="Celery's id of the current run.")
+    task_id: str | None = Field(default=None, description="Celery's task id of the current run.")
     queue: str | None = None
     worker: str | None = Field(default=None, description="The Celery worker that runs or ran it.")
     origin: Literal["api", "celery", "beat"] = Field(
-        description="api; celery: sent by plain Celery code; beat: by Celery's scheduler."
+        description="Who sent it: `api`, `celery` (plain Celery code) or `beat` (Celery's scheduler)."
     )
-    request_id: str | None = Field(default=None, description="Of the HTTP request that made it.")
+    request_id: str | None = Field(
+        default=None, description="The `X-Request-ID` of the HTTP request that created it."
+    )
 
 
 class Job(JobSummary):
-    """A job with all that is known of it."""
+    """A job with all of its fields."""
 
     payload: JsonValue = Field(
-        default=None, description='The task\'s keyword arguments; "***" stands for what is masked.'
+        default=None, description='The task\'s keyword arguments; "***" replaces masked values.'
     )
     args: list[JsonValue] | None = Field(
-        default=None, description="The task's positional arguments, where they are stored."
+        default=None, description="The task's positional arguments, if they are stored."
     )
     arguments_repr: str | None = Field(
-        default=None, description="Both as text, shortened, where they are not stored."
+        default=None, description="Both kinds of arguments as shortened text, if they are not stored as JSON."
     )
     result: JsonValue = Field(default=None, description="What the task returned.")
     result_omitted_bytes: int | None = Field(
         default=None,
-        description="The result's size, where it is too large to be stored here: Celery's backend has it.",
+        description="The size of a result that is too large to be stored here. Celery's result backend has it.",
     )
     error: JobError | None = None
-    schedule: str | None = Field(default=None, description="Name of the entry in beat's schedule.")
+    schedule: str | None = Field(default=None, description="The name of the entry in beat's schedule.")
     sent_from: str | None = Field(
         default=None,
-        description="The process that sent it, as Celery names it: gen<pid>@<host>; null: another job did.",
+        description="The process that sent it, as Celery names it: `gen<pid>@<host>`. Null if another job sent it.",
     )
 
 
@@ -166,19 +173,21 @@ class JobTree(Job):
 
 
 class FailedJob(JobSummary):
-    """A job as the list of failed ones shows it."""
+    """A job in the list of failed jobs."""
 
-    error: JobError | None = Field(default=None, description="Without its traceback, which the job itself has.")
+    error: JobError | None = Field(
+        default=None, description="Its error without the traceback; the job itself has that."
+    )
 
 
 class JobPage(BaseModel):
     """One page of a list."""
 
     jobs: list[JobSummary]
-    total: int | None = Field(description="How many jobs match; null where no index counts them.")
+    total: int | None = Field(description="How many jobs match; null if no index counts them.")
     page: int | None = Field(description="The page's number; null on pages reached by a cursor.")
     page_size: int
-    next_cursor: str | None = Field(description="Goes on after this page; null: that was all.")
+    next_cursor: str | None = Field(description="Send it as `cursor` to get the next page; null if there is none.")
 
 
 class FailedJobPage(JobPage):
@@ -190,17 +199,17 @@ class FailedJobPage(JobPage):
 class LogLine(BaseModel):
     """A line of a job's own log."""
 
-    id: str = Field(description="Later lines have greater ones; `after` goes on from it.")
+    id: str = Field(description="Later lines have greater ids. Send it as `after` to get the lines after this one.")
     at: datetime
     level: str
     message: str
 
 
 def custom_payload(task: str, args: list[Any] | None, kwargs: JsonValue) -> dict[str, Any]:
-    """The payload of a custom job, of what is stored of it.
+    """Rebuild the payload of a custom job from what is stored.
 
     Args:
-        task: What it calls its task.
+        task: The name of the task.
         args: The task's positional arguments.
         kwargs: Its keyword arguments.
     """

@@ -1,8 +1,8 @@
-"""Whether a payload fits its schema, and what does not: in a time that grows with its size, and no faster.
+"""Checks a payload against its schema, and says what does not fit. The time grows linearly with the payload's size.
 
 jsonschema takes a millisecond for each kilobyte, and for alternatives that nest (a union within a union) more with
-each level. So jsonschema-rs decides, in a thousandth of that, and jsonschema only says what is wrong: it looks at
-parts that do not fit, and at so many of them.
+each level. So jsonschema-rs decides, in a thousandth of that time. jsonschema only says what is wrong: it looks at
+a limited number of parts that do not fit.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _DEEPEST = 12
 _SHAPE = frozenset({"type", "required", "additionalProperties"})
 
 _MOST_REASONS = 5
-"""How many a refusal names of each alternative that does not fit."""
+"""How many errors an answer names for each alternative that does not fit."""
 
 _MOST_CHARS = 500
 """The longest reason."""
@@ -43,7 +43,7 @@ class PayloadCheck:
         self._compiled: dict[int, Any] = {}
 
     def problems(self, payload: dict[str, Any], rule: ArgumentRule) -> list[tuple[Path, str]]:
-        """What does not fit, the first of it: where, and why, without the values that the rule hides."""
+        """The first errors, with path and reason, without the values that the rule masks."""
         if self.fits(self.schema, payload):
             return []
         explanation = _Explanation(self, rule)
@@ -81,7 +81,7 @@ class PayloadCheck:
 
 
 class _Explanation:
-    """What is wrong with one payload, by jsonschema, whose keywords pass over all that fits."""
+    """Collects the errors of one payload by jsonschema. Its keywords skip the parts that fit."""
 
     def __init__(self, check: PayloadCheck, rule: ArgumentRule) -> None:
         from jsonschema import Draft202012Validator
@@ -103,11 +103,11 @@ class _Explanation:
         self.validator = extend(Draft202012Validator, bounded)(check.schema)
 
     def errors(self, payload: dict[str, Any]) -> Iterator[Any]:
-        """What does not fit, each where it stands."""
+        """The errors, each with its path."""
         yield from self.validator.iter_errors(payload)
 
     def reason_of(self, error: Any) -> str:
-        """An error in words; of alternatives (anyOf, oneOf) that all fail, what each of them wants."""
+        """An error in words. If all alternatives (anyOf, oneOf) fail: what each of them requires."""
         if error.context:
             return " or ".join(dict.fromkeys(map(self.reason_of, error.context)))
         if error.validator in {"anyOf", "oneOf"}:
@@ -158,7 +158,7 @@ class _Explanation:
             yield from self._none_of(validator, parts, instance)
 
     def _none_of(self, validator: Any, parts: Any, instance: Any) -> Iterator[Any]:
-        """What is wrong by the one alternative that was meant, where that shows; else one error for all of them."""
+        """The errors of the alternative that was meant, if that is clear; otherwise one error for all of them."""
         from jsonschema import ValidationError
 
         self.depth += 1
@@ -177,7 +177,7 @@ class _Explanation:
 
 
 def _is_of_another_kind(error: Any) -> bool:
-    """Whether an error tells that the value is meant for another alternative."""
+    """Whether an error shows that the value is meant for another alternative."""
     return error.validator == "const" or (error.validator in _SHAPE and not error.path)
 
 
@@ -199,7 +199,7 @@ class _Text(str):
 
 
 def _brief(value: Any) -> Any:
-    """A value that its errors do not show at length: each level of what nests would be shown once more."""
+    """A value that errors show in short form. Otherwise each level of nesting would be shown again."""
     if type(value) is dict:
         return _Object(value)
     if type(value) is list:
@@ -208,7 +208,7 @@ def _brief(value: Any) -> Any:
 
 
 def _shown(path: Any, mask: tuple[str, ...]) -> Path:
-    """A path up to what is masked: below it keys may be as secret as values."""
+    """A path down to what is masked. Below that, keys may be as secret as values."""
     shown: Path = []
     for step in path:
         shown.append(step)

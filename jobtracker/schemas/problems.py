@@ -1,4 +1,4 @@
-"""Errors of the API, as RFC 9457 has them."""
+"""Errors of the API as problem details (RFC 9457)."""
 
 import re
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 class FieldProblem(BaseModel):
     """What is wrong with one field."""
 
-    field: str = Field(description="Where it stands, e.g. body.payload.document_id.")
+    field: str = Field(description="The path of the field, e.g. body.payload.document_id.")
     message: str
 
 
@@ -16,21 +16,24 @@ class Problem(BaseModel):
     """RFC 9457 problem details."""
 
     type: str = Field(
-        default="about:blank", description="urn:jobtracker:problem:…, where the problem is one of ours."
+        default="about:blank",
+        description="`urn:jobtracker:problem:…` for problems that jobtracker defines; otherwise `about:blank`.",
     )
     title: str = Field(description="The kind of problem.")
     status: int = Field(description="The HTTP status.")
-    detail: str = Field(description="What happened here, and what to do.")
-    instance: str = Field(description="The path that was asked for.")
+    detail: str = Field(description="What happened, why, and what to do.")
+    instance: str = Field(description="The path of the request.")
     request_id: str | None = None
-    errors: list[FieldProblem] | None = Field(default=None, description="The fields, where some are to blame.")
-    job_id: str | None = Field(default=None, description="The job that is not there, or does not allow it.")
-    job_status: str | None = Field(default=None, description="The status that does not allow it.")
-    action: str | None = Field(default=None, description="What it does not allow, a verb.")
+    errors: list[FieldProblem] | None = Field(default=None, description="The fields that are wrong, if any.")
+    job_id: str | None = Field(
+        default=None, description="The job that does not exist, or whose status does not allow the request."
+    )
+    job_status: str | None = Field(default=None, description="The job's status, if it does not allow the request.")
+    action: str | None = Field(default=None, description="The action that the status does not allow, as a verb.")
 
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
-"""What is taken for an X-Request-ID."""
+"""The form of an `X-Request-ID` that is accepted."""
 
 
 JOB_NOT_FOUND = "urn:jobtracker:problem:job-not-found"

@@ -1,4 +1,4 @@
-"""What programs ask for: jobs to create, and changes of a job."""
+"""The bodies of requests: jobs to create, and changes of a job."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -24,20 +24,20 @@ TypeName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 DEPTH_LIMIT = 50
-"""How many levels of sub-jobs a job may have; Celery's own work on chords in chords grows with the third power."""
+"""How many levels of sub-jobs a job may have. Celery's work on nested chords grows with the cube of the depth."""
 
 
 TREE_LIMIT = 20_000
-"""How many jobs one request may create: the store needs a tenth of a millisecond to record each, the caller waits."""
+"""How many jobs one request may create. The store needs 0.1 ms to record each job, and the caller waits."""
 
 
 class JobCreate(BaseModel):
-    """A job to be."""
+    """A job to create."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Name = Field(default="", description="For people; default: the job type.")
-    job_type: TypeName = Field(description="One that a worker has announced, or `custom`.")
+    name: Name = Field(default="", description="A name for people; default: the job type.")
+    job_type: TypeName = Field(description="A job type that a worker has announced, or `custom`.")
     priority: Priority = Priority.NORMAL
     payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
     tags: list[Tag] = Field(default_factory=list, max_length=20)
@@ -49,7 +49,7 @@ class JobCreate(BaseModel):
 
 
 class SubJobCreate(JobCreate):
-    """A job to be that may have sub-jobs. Its own task runs after them and gets their results."""
+    """A job to create that may have sub-jobs. Its own task runs after them and gets their results."""
 
     priority: Priority | None = Field(default=None, description="Default: the parent's.")  # type: ignore[assignment]
     failure_policy: FailurePolicy = FailurePolicy.FAIL
@@ -58,7 +58,7 @@ class SubJobCreate(JobCreate):
     @field_validator("sub_jobs", mode="before")
     @classmethod
     def _limit_depth(cls, sub_jobs: Any) -> Any:
-        """Refuse what nests too deep, or is too many, as a whole, before anything goes into it."""
+        """Refuse a tree that nests too deep or has too many jobs, before its parts are read."""
         level, depth, jobs = sub_jobs, 0, 1
         while level and isinstance(level, list):
             depth += 1
@@ -73,7 +73,7 @@ class SubJobCreate(JobCreate):
 
 
 class JobUpdate(BaseModel):
-    """What may be changed of a job. Status, progress, result and error: of a job that runs outside of Celery."""
+    """Changes of a job. Status, progress, result and error are reports on a job that runs outside of Celery."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -97,13 +97,13 @@ class JobUpdate(BaseModel):
 
 
 class FailureReport(JobError):  # noqa: N818 (a model, as its base is)
-    """Why a job failed that runs outside of Celery."""
+    """The error of a job that runs outside of Celery."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class ProgressUpdate(BaseModel):
-    """How far an outside worker is."""
+    """How far a job that runs outside of Celery is."""
 
     model_config = ConfigDict(extra="forbid")
 

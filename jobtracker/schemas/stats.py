@@ -20,9 +20,10 @@ class JobCount:
 
 
 class Durations(BaseModel):
-    """Times in seconds: p50, p95, p99 within 2 %, mean exact, max as well unless a verdict was corrected (5 %).
+    """Times in seconds.
 
-    Null where nothing settled.
+    p50, p95 and p99 are within 2 %. The mean is exact. The max is exact too, or within 5 % if an inferred outcome was
+    corrected. Null if nothing settled.
     """
 
     p50_s: float | None
@@ -33,21 +34,25 @@ class Durations(BaseModel):
 
 
 class Performance(BaseModel):
-    """How the jobs that settled in a window did."""
+    """Figures of the jobs that settled in a window."""
 
     count: int = Field(description="Jobs that completed, failed or were cancelled.")
     completed: int
     failed: int
     cancelled: int
-    success_rate: float | None = Field(description="completed / (completed + failed); null where neither.")
-    deliveries: int = Field(description="How often workers began them.")
-    redeliveries: int = Field(description="How many of these were once more what had begun before.")
-    double_runs: int = Field(description="Executions that came to an end of their own which did not count.")
-    wasted_s: float = Field(description="Time in vain: of double runs and of what was lost, as far as known.")
-    wait: Durations = Field(description="From being sent to the first start.")
+    success_rate: float | None = Field(
+        description="completed / (completed + failed); null if no job completed or failed."
+    )
+    deliveries: int = Field(description="How often the broker delivered their messages to workers that began them.")
+    redeliveries: int = Field(description="How many of these deliveries were of a message that had begun before.")
+    double_runs: int = Field(description="Executions that ended after the result that counts.")
+    wasted_s: float = Field(
+        description="Seconds of all executions that do not count: double runs and lost executions, as far as known."
+    )
+    wait: Durations = Field(description="From the sending of the message to the first start.")
     run: Durations = Field(
-        description="From the start of the execution that counts to the end, retries and their pauses included; "
-        "without jobs that were taken for lost.",
+        description="From the start of the execution that counts to its end, with Celery's retries and their pauses; "
+        "without jobs that were declared lost.",
     )
 
 
@@ -69,7 +74,7 @@ class Group(BaseModel):
 
 
 class Stats(BaseModel):
-    """All jobs in figures; exact."""
+    """Exact counts of all jobs."""
 
     total: int
     by_status: dict[Status, int]
@@ -78,16 +83,16 @@ class Stats(BaseModel):
 
 
 class PerformanceReport(BaseModel):
-    """How the jobs did that settled in a window."""
+    """Figures of the jobs that settled in a window, in total and per type."""
 
-    since: datetime = Field(description="The window begins with this hour.")
+    since: datetime = Field(description="The hour with which the window begins.")
     until: datetime
     overall: Performance
     by_type: dict[str, Performance]
 
 
 class Throughput(BaseModel):
-    """What happened, bucket by bucket, the empty ones too."""
+    """What happened in each bucket of time, empty ones included."""
 
     bucket_minutes: int
     points: list[FlowPoint]

@@ -6,21 +6,19 @@ from pydantic import BaseModel, Field
 
 
 class Worker(BaseModel):
-    """A worker process group, as it describes itself."""
+    """A worker, as it describes itself."""
 
     incarnation: str = Field(description="New at every start.")
-    name: str = Field(description="Celery's name of it, e.g. celery@host.")
+    name: str = Field(description="Celery's name for it, e.g. celery@host.")
     host: str
     pid: int = Field(description="Of its main process.")
-    pool: str = Field(description="prefork, threads, gevent, solo …")
+    pool: str = Field(description="The pool: prefork, threads, gevent, solo …")
     concurrency: int = Field(description="Tasks it runs at once.")
     queues: list[str]
-    version: str = Field(description="Of celery-jobtracker.")
-    release: str = Field(default="", description="Of its own project, as `RELEASE_LABEL` names it.")
-    tells_holds: bool = Field(
-        default=False, description="It says which messages it holds; workers before 0.2 do not."
-    )
-    started_at_ms: int = Field(description="When it was ready, milliseconds since the epoch.")
+    version: str = Field(description="The version of celery-jobtracker that it runs.")
+    release: str = Field(default="", description="The release of its own project, from `RELEASE_LABEL`.")
+    tells_holds: bool = Field(default=False, description="Whether it can say which messages it holds.")
+    started_at_ms: int = Field(description="When it became ready, in milliseconds since the epoch.")
     clock_ahead_ms: int = Field(default=0, description="How far its clock is ahead of the tracking Redis's.")
 
 
@@ -29,15 +27,15 @@ HOLDS_COMMAND = "jobtracker_holds"
 
 
 class Holding(BaseModel):
-    """What a worker says of some tasks.
+    """A worker's answer about some tasks.
 
     Attributes:
-        lease: Its incarnation.
-        held: Where it has those that it has, by task id: "active" (runs), "rate_limited", "reserved" (waits for a
+        lease: The id of its lease: a worker has a new one after each start.
+        held: Where it has each task that it has, by task id: "active" (runs), "rate_limited", "reserved" (waits for a
             slot), "scheduled" (waits for its ETA), "received" (anything else).
-        ended: Those whose message it has acknowledged lately and that it does not have any more: Celery's number of
-            retries before, by task id.
-        opaque: Names of the tasks of which it can't tell what it has.
+        ended: Tasks that it acknowledged a short time ago and does not have any more: by task id, the number of
+            Celery retries before.
+        opaque: Names of tasks about whose messages it can't say anything.
     """
 
     lease: str
@@ -47,17 +45,17 @@ class Holding(BaseModel):
 
 
 class WorkerStats(BaseModel):
-    """A worker, by its lease and by what it says when asked."""
+    """A worker: its lease, and its own answers."""
 
     name: str
     online: bool = Field(description="It answered in time.")
-    lease: Worker | None = Field(description="What it said of itself when it started; null: it is not tracked.")
+    lease: Worker | None = Field(description="How it described itself when it started; null if it is not tracked.")
     stats: dict[str, Any] | None = Field(default=None, description="Celery's inspect stats.")
     active: list[dict[str, Any]] = Field(
-        default=[], description="Tasks that run, with what may be shown of their arguments."
+        default=[], description="Tasks that run, with the arguments that may be shown."
     )
-    reserved: list[dict[str, Any]] = Field(default=[], description="Tasks it has fetched, and not begun.")
-    scheduled: list[dict[str, Any]] = Field(default=[], description="Tasks it holds until their ETA.")
+    reserved: list[dict[str, Any]] = Field(default=[], description="Tasks that it has fetched and not begun.")
+    scheduled: list[dict[str, Any]] = Field(default=[], description="Tasks that it holds until their ETA.")
     registered: list[str] = Field(default=[], description="Tasks it knows.")
     queues: list[str] = Field(default=[], description="Queues it consumes.")
 
@@ -69,13 +67,13 @@ class QueueDepth(BaseModel):
     messages: int = Field(description="Waiting messages, of all priorities.")
     consumers: list[str] = Field(description="Names of the live workers that consume it.")
     consumer_count: int | None = Field(
-        description="How many consumers the broker counts, those of workers that are not tracked among them; null "
-        "where it does not tell."
+        description="How many consumers the broker counts, workers that are not tracked included; null if the broker "
+        "does not say."
     )
     exists: bool = Field(
         default=True,
-        description="Whether the broker has it. RabbitMQ drops what is sent to a queue that it does not have; one of "
-        "Redis is always there.",
+        description="Whether the broker has the queue. RabbitMQ drops a message to a queue that does not exist. "
+        "On Redis every queue exists.",
     )
 
 
@@ -83,19 +81,21 @@ class QueueDepths(BaseModel):
     """All queues that jobs are sent to or workers consume."""
 
     queues: list[QueueDepth] = Field(
-        description="Those of job types and workers; and those that were named at a call only, where something waits "
-        "in them or somebody consumes them, or the broker does not have them."
+        description="The queues of job types and of workers. A queue that only a call named is listed if something "
+        "waits in it, a worker consumes it, or the broker does not have it."
     )
     some_left_out: bool = Field(
-        default=False, description="Calls have named more queues than are kept: messages may wait in others."
+        default=False,
+        description="Whether calls have named more queues than the store remembers. Messages may wait in the others.",
     )
     unacknowledged: int | None = Field(
-        description="Messages that workers hold and have not acknowledged, of all queues; null where the broker "
-        "does not tell."
+        description="Messages that workers hold and have not acknowledged, of all queues; null if the broker "
+        "does not "
+        "say."
     )
 
 
 class QueueReport(QueueDepths):
-    """What waits: at the broker, and by our own count."""
+    """What waits: the messages at the broker, and the jobs that are pending."""
 
-    pending: int = Field(description="Jobs with status pending, the ones that were not started included.")
+    pending: int = Field(description="Jobs with status pending, including those that were not started.")

@@ -7,21 +7,21 @@ from jobtracker.local.ports import need_free_port
 from jobtracker.server.settings import ApiSettings
 
 _STOP_S = 5
-"""How long requests that are under way may take when the API is told to stop. Else one slow client would keep it."""
+"""How long requests may still take when the API is told to stop. Otherwise one slow client could delay the stop."""
 
 _START_S = 60
-"""How long one of several processes may take until it says that it lives. Then it is killed and replaced."""
+"""How long a process may give no sign of life. After that it is killed and replaced."""
 
 
 def main(application: str = "jobtracker.server:create_app", settings_class: type[ApiSettings] = ApiSettings) -> None:
     """Serve on API_HOST and API_PORT, in API_WORKERS processes.
 
-    Of several, this one only watches over the others: it replaces one that dies, and hands signals on. They share the
-    port, and nothing else: what there is to know is in Redis.
+    With several processes, this one only watches over the others: it replaces one that dies, and passes signals on.
+    They share the port and nothing else; all state is in Redis.
 
     Args:
-        application: The function that makes the application, as uvicorn names it.
-        settings_class: The class of its settings.
+        application: The function that creates the application, in uvicorn's form `module:function`.
+        settings_class: The class of the application's settings.
     """
     settings = settings_class.of_process()
     try:

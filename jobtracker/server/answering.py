@@ -1,4 +1,4 @@
-"""The application that answers requests: routes, errors, and what they stand on."""
+"""The application that answers requests: its routes, its errors, and the parts that they need."""
 
 import gc
 import logging
@@ -37,12 +37,12 @@ def log_json(settings: ApiSettings) -> None:
         logging.getLogger(name).propagate = name != "uvicorn.access"
 
 
-def answering_app(settings: ApiSettings, *, reaps: bool) -> FastAPI:
-    """The application without what a request passes before it.
+def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
+    """The application without the middleware around it.
 
     Args:
         settings: Its settings.
-        reaps: Look after retention and lost workers too.
+        runs_maintenance: Run the background services too, for example retention and the rescue of lost jobs.
     """
 
     @asynccontextmanager
@@ -52,14 +52,14 @@ def answering_app(settings: ApiSettings, *, reaps: bool) -> FastAPI:
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         maintenance = Repeater("maintenance", settings.reap_interval_s, MaintenanceRunner(app.state.tracking).step)
-        if reaps:
+        if runs_maintenance:
             maintenance.start()
         end_with_parent()
         gc.collect()
         gc.freeze()  # what stays for good is not looked through again: it takes as long as a large request does
         yield {"client_timeout_s": settings.api_client_timeout_s}
         gc.unfreeze()
-        if reaps:
+        if runs_maintenance:
             maintenance.stop()
         app.state.tracking.client.close()
 
@@ -79,7 +79,7 @@ def answering_app(settings: ApiSettings, *, reaps: bool) -> FastAPI:
 
 
 def end_with_parent() -> None:
-    """Let one of several processes stop when the one that watches over it is gone: else it would keep the port."""
+    """Stop this process when the one that watches over it is gone. Otherwise it would keep the port."""
     if parent := multiprocessing.parent_process():
 
         def wait() -> None:

@@ -1,4 +1,4 @@
-"""The API as it is served: the application that answers, behind what each request passes first."""
+"""The API as it is served: the application that answers, with the middleware around it."""
 
 import logging
 
@@ -16,11 +16,11 @@ logger = logging.getLogger("jobtracker.server")
 
 
 def create_app(settings: ApiSettings | None = None) -> FastAPI:
-    """The application; settings come from the environment unless they are given."""
+    """Create the application. Settings that are not given come from the environment."""
     settings = settings or ApiSettings.of_process()
     log_json(settings)
     logger.info("tracking_redis", extra={"url": without_passwords(settings.tracking_url)})
-    app = answering_app(settings, reaps=True)
+    app = answering_app(settings, runs_maintenance=True)
     app.add_middleware(Bodies, settings=settings)
     app.add_middleware(KnownOrigins, allowed=settings.allowed_hosts)
     app.add_middleware(RequestContext, service=settings.service_name, version=package_version(), debug=settings.debug)

@@ -1,4 +1,4 @@
-"""The bodies of requests: read whole, in time, and a bounded number of large ones at once."""
+"""Bodies of requests: read as a whole, with a time limit, and only a few large ones at once."""
 
 import asyncio
 
@@ -11,20 +11,22 @@ from jobtracker.server.problems import problem
 from jobtracker.server.settings import ApiSettings
 
 LARGE_BYTES = 64 * 1024
-"""From this size on a body is large: what Python does with a smaller one takes milliseconds."""
+"""From this size on a body counts as large. Python handles a smaller one in milliseconds."""
 
 _MOST_LARGE = 16
-"""How many large ones are held at once. Others wait, at the sender's, until one of them is done."""
+"""How many large bodies are held at once. Others wait at their senders until one is done."""
 
 _SLOWEST_BYTES_S = 50_000
-"""A body that comes more slowly than this, beyond the client's time, is not waited for."""
+"""Bytes per second. A body that arrives more slowly, beyond the client's time, gets a 408."""
 
 
 class Bodies:
-    """Reads a request's body before the request goes on; one with a large body, elsewhere.
+    """Reads a request's body before the request is answered. Another process answers requests with a large body.
 
-    Refused are those that are larger than MAX_REQUEST_BYTES, by what they announce and by what they send (413), and
-    those that do not come to their end in API_CLIENT_TIMEOUT_S, and the time for their size at 50 kB a second (408).
+    These requests are refused:
+
+    * 413: the body is larger than MAX_REQUEST_BYTES, by its announced size or by what arrives.
+    * 408: the body has not arrived within API_CLIENT_TIMEOUT_S plus the time for its size at 50 kB a second.
     """
 
     def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
@@ -103,7 +105,7 @@ class Bodies:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Gives a body that was read already, then what comes after it."""
+    """Returns a body that was already read, then the messages after it."""
     given = False
 
     async def replay() -> Message:

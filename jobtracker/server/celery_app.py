@@ -1,4 +1,4 @@
-"""The API's Celery app: it only sends, and soon gives up on a broker that is away."""
+"""The API's Celery app. It only sends, and gives up quickly when the broker is away."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from jobtracker.server.thread_route import THREADS
 
 
 class SendingCelery(Celery):  # type: ignore[misc] # Celery has no types
-    """A Celery app that waits for no results.
+    """A Celery app that does not subscribe to results.
 
-    Celery subscribes to the result of every task that it sends, and never lets go of those in a chord. A publisher
-    that lives as long as this one would collect them for ever.
+    Celery subscribes to the result of every task that it sends, and never unsubscribes from those in a chord. In a
+    process that publishes for weeks they would pile up.
     """
 
     def _get_backend(self) -> Any:
@@ -46,10 +46,10 @@ def celery_app(settings: ApiSettings) -> Celery:
 
 
 _MOST_CONNECTIONS = THREADS * AT_ONCE
-"""To the broker, which are kept: to open one takes longer than all else that a job's start does.
+"""Connections to the broker, which are kept open. Opening one takes longer than everything else at a job's start.
 
-As many as all threads could want at once. A chord in a chord holds one for each level while it is sent: of
-fewer, two deep trees could hold all, and wait for each other for ever.
+The limit is what all threads could need at once. A nested chord holds one connection for each level while it is sent.
+With fewer, two deep trees could hold all of them and wait for each other for ever.
 """
 _REDIS_LIMITS = {"socket_connect_timeout": 1.0, "socket_timeout": 2.0, "max_retries": 1, "interval_start": 0}
 _AMQP_LIMITS = {

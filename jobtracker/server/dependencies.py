@@ -1,6 +1,6 @@
-"""What routes ask for.
+"""The dependencies of routes.
 
-The dependencies are coroutines: FastAPI hands any other function to a thread, which costs more than what they do.
+They are coroutines: FastAPI runs any other function in a thread, which costs more than the function itself.
 """
 
 from typing import Annotated
@@ -46,12 +46,12 @@ JobId = Annotated[
 
 
 def _not_a_number(text: str) -> str:
-    """Pydantic would take it for seconds or milliseconds since 1970, a year too."""
+    """Pydantic would read it as seconds or milliseconds since 1970, even a year such as 2026."""
     try:
         float(text)
     except ValueError:
         return text
-    raise ValueError("it has to be a date with time and UTC offset, e.g. 2026-11-24T12:00:00Z")
+    raise ValueError("it must be a date with a time and a UTC offset, e.g. 2026-11-24T12:00:00Z")
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]

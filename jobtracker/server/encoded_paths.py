@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import unquote
 
 _SLASH = "\ufdd0"
-"""Stands for an encoded slash until then. It is no character: Unicode reserves it for use within a program."""
+"""Replaces an encoded slash until then. Unicode reserves this code point for use inside a program."""
 
 
 def path_as_asked(scope: Mapping[str, Any]) -> str:
@@ -16,10 +16,10 @@ def path_as_asked(scope: Mapping[str, Any]) -> str:
 
 
 def decoded(path: str) -> str:
-    """A percent-encoded path to be taken apart at its slashes."""
+    """A percent-encoded path, ready to be split at its slashes."""
     return unquote(re.sub("%2f", _SLASH, path, flags=re.IGNORECASE))
 
 
 def with_slashes(part: str) -> str:
-    """A part of a path that was taken apart, as it was meant."""
+    """The original text of one part of a split path."""
     return part.replace(_SLASH, "/")

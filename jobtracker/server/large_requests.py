@@ -1,8 +1,8 @@
 """Large requests are answered by another process.
 
-Python's parser of JSON, and pydantic, hold the interpreter while they are at it: a tenth of a second and more for ten
-megabytes, in which no other request of the process is answered. The other process is started with the first large
-request, does one at a time, and ends when none has come for a while: then the system has its memory back.
+Python's parser of JSON, and pydantic, hold the interpreter while they work: 0.1 s or more for ten megabytes. No other
+request of the process is answered meanwhile. The other process is started with the first large request, does one at a
+time, and ends when no large request has come for a while. Then the system has its memory back.
 """
 
 import asyncio
@@ -27,13 +27,13 @@ _IDLE_S = 60
 """How long the other process is kept without a request."""
 
 _LONGEST_S = 120
-"""How long it may take for one. Then it is killed."""
+"""How long it may take for one request. After that it is killed."""
 
 _OF_SCOPE = (
     "type", "asgi", "http_version", "method", "scheme", "path", "raw_path", "query_string", "root_path", "headers",
     "client", "server",
 )  # fmt: skip
-"""What the other process is told of a request."""
+"""What the other process gets of a request."""
 
 
 class Answer(NamedTuple):
@@ -45,7 +45,7 @@ class Answer(NamedTuple):
 
 
 class LargeRequests:
-    """Answers requests with large bodies in a process of their own, one at a time."""
+    """Answers requests with large bodies in a separate process, one at a time."""
 
     def __init__(self, settings: ApiSettings) -> None:
         self.settings = settings
@@ -57,7 +57,9 @@ class LargeRequests:
         """Answer one request, whose body was read."""
         answer = await self._ask({name: scope[name] for name in _OF_SCOPE if name in scope}, body)
         if answer is None:
-            detail = "Its process ended, or took too long. It may be done in part: look before you send it again."
+            detail = (
+                "Its process ended or took too long. The request may be done in part: look before you send it again."
+            )
             await problem(Request(scope), 503, "The request was too much", detail)(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
@@ -85,7 +87,7 @@ class LargeRequests:
 
 
 class _Helper:
-    """The other process, as this one sees it."""
+    """The other process, seen from this one."""
 
     def __init__(self, settings: ApiSettings) -> None:
         spawn = multiprocessing.get_context("spawn")  # a fork would take the threads' locks along
@@ -112,21 +114,21 @@ class _Helper:
             overdue.cancel()
 
     def kill(self) -> None:
-        """End it at once: what it has recorded is recorded."""
+        """Kill it at once. What it has recorded stays recorded."""
         self.process.kill()
         self.process.join()
         self.connection.close()
 
 
 def _serve(connection: Connection, settings: ApiSettings) -> None:
-    """Answer what is asked, until nobody can ask any more."""
+    """Answer requests until the parent process has closed the connection."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks
     log_json(settings)
     asyncio.run(_answer_all(connection, settings))
 
 
 async def _answer_all(connection: Connection, settings: ApiSettings) -> None:
-    app = answering_app(settings, reaps=False)
+    app = answering_app(settings, runs_maintenance=False)
     async with app.router.lifespan_context(app):
         while True:
             try:

@@ -1,4 +1,4 @@
-"""What every request gets: an id, a time, the service's name and version, a log line."""
+"""Middleware for every request: its id, its time, the service's name and version, a log line."""
 
 import logging
 import time
@@ -18,13 +18,13 @@ access_logger = logging.getLogger("jobtracker.server.access")
 
 
 class RequestContext:
-    """Takes the caller's X-Request-ID or makes one, and answers with it, X-Process-Time (s), and the service's name.
+    """Uses the caller's X-Request-ID or makes one. Answers carry it, X-Process-Time (s), and the service's name.
 
     Args:
-        app: What is wrapped.
+        app: The wrapped application.
         service: The service's name.
         version: Its version.
-        debug: Tell the caller what an unexpected error is.
+        debug: Show unexpected errors to the caller.
     """
 
     def __init__(self, app: ASGIApp, service: str, version: str, *, debug: bool) -> None:
@@ -91,7 +91,7 @@ class EncodedSlashes:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET, without the body: FastAPI's routes know each method by itself."""
+    """Answers HEAD like GET, without the body. FastAPI's routes do not do this themselves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -1,10 +1,10 @@
-"""Which names the API answers to, and whose pages may change something.
+"""Which host names the API answers to, and which pages may change something.
 
 Any page in a browser can send requests to an API on that machine or in its network. Two checks keep them out:
 
-* Names: a page can let its own name lead to this machine (DNS rebinding), and then reads what is answered. So names
-  are refused unless they are known. An IP address is none that a page could have for its own.
-* Origins: a form of a page is sent without asking (CSRF), and so is a POST without a body. Browsers say from where.
+* Names: a page can point its own host name to this machine (DNS rebinding) and then read the answers. So unknown
+  names are refused. IP addresses are accepted: a page can't own one in this way.
+* Origins: browsers send a page's form (CSRF), or a POST without a body, without asking. They say where it comes from.
 
 X-Forwarded-Host is ignored: any client can set it.
 """
@@ -26,18 +26,18 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """Methods that change nothing (RFC 9110, 9.2.1)."""
 
 _OWN_SITES = frozenset({"same-origin", "none"})
-"""What browsers say in Sec-Fetch-Site of a page of ours, and of a person's own doing. Not same-site: all ports of
-localhost are one site (https://www.w3.org/TR/fetch-metadata/)."""
+"""Values of Sec-Fetch-Site that are accepted: a page of the API itself, or a person's own action. Not same-site: all
+ports of localhost are one site (https://www.w3.org/TR/fetch-metadata/)."""
 
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class KnownOrigins:
-    """Refuses requests to a name that is not known (421), and changes that another site's page asks for (403).
+    """Refuses requests to an unknown host name (421), and changes that a page of another site requests (403).
 
     Args:
-        app: What is wrapped.
-        allowed: Names beside those of loopback, this machine's own, and IP addresses; `*.example.com` is all names
+        app: The wrapped application.
+        allowed: Names besides loopback, this machine's own, and IP addresses; `*.example.com` is all names
             below it, `*` any name.
     """
 

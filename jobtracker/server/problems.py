@@ -39,7 +39,7 @@ logger = logging.getLogger("jobtracker.server")
 RETRY_AFTER_S = 5
 
 _MOST_FIELDS = 50
-"""How many fields that are to blame an answer names: a request of ten megabytes may have a million."""
+"""How many wrong fields an answer names. A request of ten megabytes may have a million."""
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     JobNotFoundError: (404, problems.JOB_NOT_FOUND, "No such job"),
@@ -60,7 +60,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
 
 
 def _schema() -> dict[str, Any]:
-    """Problem's JSON Schema in one piece: inside an OpenAPI document its "#/$defs/…" would lead nowhere."""
+    """The JSON Schema of `Problem` in one piece. Inside an OpenAPI document, "#/$defs/…" would point nowhere."""
     schema = Problem.model_json_schema()
     [(name, definition)] = schema.pop("$defs").items()
     text = json.dumps(schema).replace(json.dumps({"$ref": f"#/$defs/{name}"}), json.dumps(definition))
@@ -71,25 +71,26 @@ def _schema() -> dict[str, Any]:
 RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"description": text, "content": {"application/problem+json": {"schema": _schema()}}}
     for status, text in {
-        400: "The body is not JSON in UTF-8, nests many hundred levels deep, or has a number of thousands of digits.",
-        403: "A page of another site asks for a change.",
+        400: "The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with "
+        "thousands of digits.",
+        403: "A page of another site requests a change.",
         404: "There is no such job.",
         409: "The job's status does not allow it.",
-        408: "The request did not come to its end in time.",
+        408: "The body did not arrive in time.",
         413: "The request is too large.",
         421: "The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`.",
-        422: "The request is not valid, or has a parameter or field that is not known; `errors` names the fields.",
+        422: "The request is not valid, or has an unknown parameter or field; `errors` names the first 50.",
         503: "Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds.",
     }.items()
 }
 
 
 TO_EXPECT: dict[int | str, dict[str, Any]] = {status: RESPONSES[status] for status in (408, 413, 421, 422)}
-"""What any route may answer."""
+"""Problems that any route may answer."""
 
 
 def problem(request: Request, status: int, title: str, detail: str, **more: Any) -> JSONResponse:
-    """A problem as a response; `more` are further fields of `Problem`."""
+    """A problem as a response. `more` are further fields of `Problem`."""
     body = Problem(
         title=title,
         status=status,
@@ -105,7 +106,7 @@ def problem(request: Request, status: int, title: str, detail: str, **more: Any)
 
 
 def _allowed(request: Request, given: str) -> str:
-    """The methods of a path. Each is a route of its own, and Starlette names those of one."""
+    """All methods of a path. Each method is a route of its own, and Starlette names only those of one route."""
     path, paths = request.scope["path"], request.app.openapi()["paths"]
     exact = [each for each in (path, f"{path}/") if each in paths]
     matching = exact or [each for each in paths if compile_path(each)[0].match(path)]
@@ -114,13 +115,13 @@ def _allowed(request: Request, given: str) -> str:
 
 
 def unexpected(request: Request, error: Exception, *, debug: bool) -> JSONResponse:
-    """What nobody thought of; with `debug` the caller is told what it is."""
+    """An unexpected error. With `debug` the answer says which."""
     detail = f"{type(error).__name__}: {error}" if debug else "It has been logged with this request id."
     return problem(request, 500, "Unexpected error", detail)
 
 
 def install(app: FastAPI) -> None:
-    """Turn the errors that are expected into problem details; `RequestContext` answers the others."""
+    """Turn expected errors into problem details. `RequestContext` answers unexpected ones."""
 
     @app.exception_handler(JobTrackerError)
     async def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:

@@ -1,4 +1,4 @@
-"""Answers that are more than what FastAPI makes of a model."""
+"""Responses that FastAPI does not make from a model."""
 
 from collections.abc import Iterator, Mapping
 from typing import Self
@@ -9,18 +9,21 @@ from pydantic import BaseModel
 
 
 class WrittenJson(Response):
-    """JSON that the library has written already. What it looks like says the route's `response_model`."""
+    """JSON that the library has already written. The route's `response_model` describes its form."""
 
     media_type = "application/json"
 
     @classmethod
     def of(cls, answer: BaseModel) -> Self:
-        """A model as it is: FastAPI would hand it to another thread to be validated once more."""
+        """A model as a response. FastAPI would validate it again, in another thread."""
         return cls(answer.model_dump_json())
 
 
 def written(pieces: Iterator[bytes], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """The same of JSON that comes in pieces, the first one now: as a stream, where there is more than one."""
+    """A response of JSON that comes in pieces: a stream if there is more than one.
+
+    The first piece is read at once.
+    """
     first, more = next(pieces), next(pieces, None)
     if more is None:
         return WrittenJson(first, status, headers)

@@ -8,14 +8,14 @@ from jobtracker.settings import Settings
 
 
 class ApiSettings(Settings):
-    """Where the API listens, what it calls itself, what it accepts."""
+    """Where the API listens, its name, and what it accepts."""
 
     service_name: str = Field(
         default="distributed_job_tracking",
         pattern="^[!-~]([ -~]*[!-~])?$",
-        description="In headers, logs and docs: ASCII.",
+        description="The service's name in headers, logs and documentation; ASCII.",
     )
-    debug: bool = Field(default=False, description="Log more, and tell unexpected errors to the caller.")
+    debug: bool = Field(default=False, description="Log more, and show unexpected errors to the caller.")
     api_host: str = Field(default="0.0.0.0", description="Where the API listens.")  # noqa: S104 (documented default)
     api_port: int = Field(default=19000, ge=0, le=65535, description="The port it listens on.")
     api_allowed_hosts: str = Field(
@@ -23,7 +23,7 @@ class ApiSettings(Settings):
         description="Names that the API answers to beside localhost, its machine's own and IP addresses, separated "
         "by commas; *.example.com: all below it, *: any.",
     )
-    api_workers: int = Field(default=1, ge=1, le=1000, description="How many processes answer there.")
+    api_workers: int = Field(default=1, ge=1, le=1000, description="The number of API processes.")
     api_client_timeout_s: float = Field(
         default=20.0,
         gt=0,
@@ -33,8 +33,12 @@ class ApiSettings(Settings):
     max_request_bytes: int = Field(
         default=10 * 1024 * 1024, gt=0, description="Larger requests are refused with 413."
     )
-    inspect_timeout_s: float = Field(default=1.0, gt=0, description="How long workers may take to answer.")
-    inspect_cache_s: float = Field(default=2.0, ge=0, description="How long their answers are kept.")
+    inspect_timeout_s: float = Field(
+        default=1.0, gt=0, description="How long workers may take to answer the API, in seconds."
+    )
+    inspect_cache_s: float = Field(
+        default=2.0, ge=0, description="How long the answers of workers are reused, in seconds."
+    )
 
     @field_validator("api_allowed_hosts")
     @classmethod

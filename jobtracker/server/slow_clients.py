@@ -1,4 +1,4 @@
-"""Connections that nobody uses are closed: uvicorn closes those that are idle after an answer, and no others."""
+"""Closes connections that clients do not use. uvicorn itself closes only those that are idle after an answer."""
 
 import asyncio
 from typing import TYPE_CHECKING, Any
@@ -11,18 +11,18 @@ else:
     Protocol = AutoHTTPProtocol
 
 _LOOKS = 4
-"""How often a connection is looked at in the time that its client has."""
+"""How often a connection is checked within API_CLIENT_TIMEOUT_S."""
 
 
 class PatientProtocol(Protocol):
-    """HTTP whose clients have API_CLIENT_TIMEOUT_S: to send the head of a request, and to read some of an answer.
+    """HTTP with API_CLIENT_TIMEOUT_S for clients: to send the head of a request, or to read some of an answer.
 
-    Each connection is looked at from time to time, so that requests cost nothing. How long a body may take is
-    `jobtracker.server.bodies`' concern.
+    Each connection is checked from time to time, so that requests cost nothing. `jobtracker.server.bodies` limits the
+    time for bodies.
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Begin to look."""
+        """Begin to check the connection."""
         super().connection_made(transport)
         self._interval_s: float = self.app_state.get("client_timeout_s", 20.0) / _LOOKS
         self._seen: Any = None
@@ -32,7 +32,7 @@ class PatientProtocol(Protocol):
         self._next_look = self.loop.call_later(self._interval_s, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End to look."""
+        """Stop the checks."""
         self._next_look.cancel()
         super().connection_lost(exc)
 
@@ -49,7 +49,7 @@ class PatientProtocol(Protocol):
             self._next_look = self.loop.call_later(self._interval_s, self._look)
 
     def _is_stalled(self) -> bool:
-        """Whether the client owes something, and has done nothing since the last look."""
+        """Whether it is the client's turn, and the client has done nothing since the last check."""
         same, self._seen = self.cycle is self._seen, self.cycle
         before, self._unread_bytes = self._unread_bytes, self.transport.get_write_buffer_size()
         has_read, self._has_read = self._has_read, False

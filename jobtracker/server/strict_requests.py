@@ -1,4 +1,7 @@
-"""What a route does not know is refused: a filter that is ignored answers for all jobs, and they get cancelled."""
+"""Refuses what a route does not know.
+
+A misspelled filter that is ignored would match all jobs. A script that goes through the list could then cancel them.
+"""
 
 import json
 from collections import Counter
@@ -11,20 +14,21 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 _MOST_PROBLEMS = 50
-"""How many a refusal names: a query may have thousands, and each is compared with all that is known."""
+"""How many unknown parameters an answer names. A query may have thousands, and each is compared with all known ones.
+"""
 
 _LONGEST_NAME = 60
-"""Longer ones are cut, and nothing is near to them."""
+"""Longer names are cut, and get no suggestion."""
 
 _NO_BODY = (b"", b"{}", b"null")
 """A body that says nothing."""
 
 
 def check_query(request: Request, known: Collection[str]) -> None:
-    """Refuse parameters that are not known, and those that come twice: every one of ours has one value.
+    """Refuse unknown parameters, and parameters that are given twice: each parameter has one value.
 
     Raises:
-        RequestValidationError: There are such.
+        RequestValidationError: The query has such a parameter.
     """
     if not request.scope["query_string"]:
         return
@@ -35,10 +39,10 @@ def check_query(request: Request, known: Collection[str]) -> None:
 
 
 async def check_no_body(request: Request) -> None:
-    """Refuse a body where none is looked at.
+    """Refuse a body if the route reads none.
 
     Raises:
-        RequestValidationError: There is one.
+        RequestValidationError: The request has a body.
     """
     body = await request.body()
     if body.strip() not in _NO_BODY:
@@ -46,7 +50,7 @@ async def check_no_body(request: Request) -> None:
 
 
 class Utf8Request(Request):
-    """A request whose JSON is UTF-8, as RFC 8259 has it; Python would guess, and read UTF-16 and UTF-32 as well."""
+    """A request whose JSON must be UTF-8 (RFC 8259). Python would guess, and accept UTF-16 and UTF-32 too."""
 
     async def json(self) -> Any:
         """The body, read once.

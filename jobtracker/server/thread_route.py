@@ -15,23 +15,23 @@ from pydantic import BaseModel, ValidationError, create_model
 from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_query
 
 THREADS = 40
-"""Requests that are worked on at once; others wait."""
+"""How many requests are processed at once. Others wait."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def use_threads() -> None:
-    """Give the running event loop its threads."""
+    """Limit the number of threads of the running event loop."""
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "request"))
 
 
 class ThreadRoute(APIRoute):
-    """A route whose function runs in a thread. FastAPI's own way to one and back costs about twice as much.
+    """A route whose function runs in a thread. FastAPI's own way costs about twice as much.
 
-    It refuses what it does not know: query parameters, and a body where it takes none.
+    It refuses unknown query parameters, and a body if it reads none.
 
-    Where a route takes parameters alone and answers with a response, they are read all at once: FastAPI reads one by
-    one, which costs a list more than all else that Python does for it. What is documented of them is FastAPI's.
+    If a route only takes parameters and returns a response, all parameters are read at once. FastAPI reads them one
+    by one, which costs a list more than everything else that Python does for it. FastAPI still documents them.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -42,7 +42,7 @@ class ThreadRoute(APIRoute):
         super().__init__(path, in_thread, **options)
 
     def get_route_handler(self) -> Handler:
-        """What answers a request."""
+        """The function that answers a request."""
         answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
         known = frozenset(each.alias for each in self.dependant.query_params)
         may_have_body = bool(self.dependant.body_params) or self.methods == {"GET"}
@@ -79,13 +79,13 @@ class ThreadRoute(APIRoute):
 
 
 def _model(where: str, parameters: Iterable[Any]) -> type[BaseModel]:
-    """All parameters that stand there."""
+    """All parameters of the route."""
     fields: dict[str, Any] = {each.name: (each.field_info.annotation, each.field_info) for each in parameters}
     return create_model(where, **fields)
 
 
 def _read(model: type[BaseModel], given: Mapping[str, str], errors: list[Any]) -> dict[str, Any]:
-    """The parameters, as they are declared."""
+    """The parameters as they are declared."""
     try:
         return dict(model.model_validate(dict(given)))
     except ValidationError as error:

@@ -17,7 +17,7 @@ router = APIRouter(route_class=ThreadRoute, tags=["health"], responses=TO_EXPECT
 
 
 def health_of(service: str, checks: Mapping[str, Callable[[], Component]], response: Response) -> Health:
-    """The health of the parts, asked at the same time; sets the response's status to 503 where one is not healthy."""
+    """Check the parts at the same time. Sets the response's status to 503 if one is not healthy."""
     with ThreadPoolExecutor(len(checks)) as threads:
         components = dict(zip(checks, threads.map(lambda check: check(), checks.values()), strict=True))
     healthy = all(component.healthy for component in components.values())
@@ -35,9 +35,10 @@ def health_of(service: str, checks: Mapping[str, Callable[[], Component]], respo
 
 @router.get("/api/health", responses={503: {"model": Health, "description": "Not healthy."}})
 def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
-    """Whether the API can do its work: Redis and the broker answer. For load balancers and container health checks.
+    """Whether the API itself works, for load balancers and container health checks; 503 if it does not.
 
-    Whether anybody does the jobs is asked at `/api/tracking/health`.
+    Redis and the broker answer and accept writes, and `TRACKING_PARTITIONS` is the store's. Whether workers do the
+    jobs is at `/api/tracking/health`.
     """
     check = HealthCheck(inspector)
     checks = {"redis": check.redis, "broker": check.broker}

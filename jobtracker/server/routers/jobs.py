@@ -30,7 +30,7 @@ UNREADABLE: dict[int | str, dict[str, Any]] = {400: RESPONSES[400]}
 
 
 class CreateJob(JobCreate):
-    """A job to be."""
+    """A job to create."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -47,7 +47,7 @@ class CreateJob(JobCreate):
 
 
 class CreateJobTree(SubJobCreate):
-    """A parent to be, with its sub-jobs. Its own task runs after them and gets their results, in order."""
+    """A parent to create, with its sub-jobs. Its own task runs after them and gets their results, in order."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -72,7 +72,7 @@ class CreateJobTree(SubJobCreate):
         }
     )
 
-    sub_jobs: list[SubJobCreate] = Field(min_length=1, description="Each may have sub_jobs of its own.")
+    sub_jobs: list[SubJobCreate] = Field(min_length=1, description="Each may have `sub_jobs` of its own.")
     start: bool = Field(False, strict=True, description="Send it to Celery at once.")
 
 
@@ -82,29 +82,33 @@ class Cancel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(
-        "cancelled by request", min_length=1, max_length=300, description="For those who wonder later."
+        "cancelled by request",
+        min_length=1,
+        max_length=300,
+        description="Why it is cancelled, and who requested it; shown in the job and its history.",
     )
     terminate: bool = Field(False, strict=True, description="Kill a running task instead of asking it to stop.")
 
 
 class Retry(BaseModel):
-    """What to run again."""
+    """How to retry a job."""
 
     model_config = ConfigDict(extra="forbid")
 
     from_failed: bool = Field(
         False,
         strict=True,
-        description="Where a job before it in its chain did not complete, run that one again, and so the rest.",
+        description="If an earlier job of its chain did not complete, run that job again. The rest of the chain "
+        "runs after it.",
     )
 
 
 @router.post("/", status_code=201, response_model=Job, responses=UNREADABLE)
 @router.post("", status_code=201, include_in_schema=False)
 def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> WrittenJson:
-    """Create a job. It is pending until it is started, here with `"start": true` or by its `start` route.
+    """Create a job. It is pending until it is started: here with `"start": true`, or by its `start` route.
 
-    The payload is checked against the job type's schema, once a worker has announced it.
+    If a worker has announced the job type, the payload is checked against its schema.
     """
     wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
     record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get())
@@ -115,7 +119,10 @@ def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> Wri
 @router.post("/with-subjobs", status_code=201, response_model=JobTree, responses=UNREADABLE)
 @router.post("/with-subjobs/", status_code=201, include_in_schema=False)
 def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> Response:
-    """Create a parent with sub-jobs, nested to any depth. Started, it is a Celery chord; workers send large ones."""
+    """Create a parent with sub-jobs, up to 50 levels deep.
+
+    Up to 50 jobs are sent as a Celery chord when they are started. Workers send larger trees.
+    """
     create = tracking.jobs.submit if job.start else tracking.jobs.create
     job_id = create(job, request_id=request_id_var.get())
     response.headers["Location"] = f"/api/jobs/{job_id}"
@@ -130,7 +137,7 @@ def list_jobs(
     job_type: Annotated[str | None, Query(max_length=200)] = None,
     priority: Priority | None = None,
     parent: Annotated[str | None, Query(max_length=255, description="Sub-jobs of this job, in their order.")] = None,
-    sent_by: Annotated[str | None, Query(max_length=255, description="What this job's task has sent.")] = None,
+    sent_by: Annotated[str | None, Query(max_length=255, description="Jobs that this job's task has sent.")] = None,
     group: Annotated[str | None, Query(max_length=255, description="Celery's id of a group.")] = None,
     tag: Tag | None = None,
     name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
@@ -138,14 +145,16 @@ def list_jobs(
     created_to: Moment | None = None,
     finished_from: Moment | None = None,
     finished_to: Moment | None = None,
-    sort: Annotated[Sort | None, Query(description="status_changed_at needs a status.")] = None,
+    sort: Annotated[Sort | None, Query(description="`status_changed_at` needs a `status`.")] = None,
     page: PageNumber = 1,
     page_size: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[str | None, Query(max_length=2000, description="From next_cursor; instead of page.")] = None,
+    cursor: Annotated[
+        str | None, Query(max_length=2000, description="The `next_cursor` of the page before, instead of `page`.")
+    ] = None,
 ) -> WrittenJson:
-    """List jobs. With status, job_type, both, or parent the cost does not depend on how many there are.
+    """List jobs. With `status`, `job_type`, both, or `parent`, the cost does not depend on the number of jobs.
 
-    Any other filter looks at a bounded number of jobs: the page may come back short, with a cursor to go on from.
+    Any other filter looks at a bounded number of jobs. So a page may be short and still have a `next_cursor`.
     """
     wanted = JobFilter(
         status=status,
@@ -171,25 +180,26 @@ def get_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
 
 @router.get("/{job_id}/with-subjobs", response_model=JobTree, responses=NOT_FOUND)
 def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> Response:
-    """A job with all below it. Of a large tree the answer is a stream."""
+    """A job and everything below it. The answer for a large tree is a stream."""
     return written(tracking.queries.tree_json(job_id))
 
 
 @router.get("/{job_id}/explain", responses=NOT_FOUND)
 def explain_job(job_id: JobId, explainer: UseExplainer) -> Explanation:
-    """Why a job is not done, or why it ended as it did: a code for programs, a sentence for people, and the facts.
+    """Why a job is not done, or why it ended as it did: a `code` for programs, a `summary` for people, and the facts.
 
-    Where its message is (its place in the queue, or with which worker), whether its worker lives, what it waits for,
-    and when it may be done. What the broker or the workers do not answer in time is null, and named in `unknown`.
+    The facts are: where its message is (its place in the queue, or which worker has it), whether its worker lives,
+    what it waits for, and an estimate of its end. If the broker or a worker does not answer in time, the fact is null
+    and named in `unavailable`.
     """
     return explainer.explain(job_id)
 
 
 @router.get("/{job_id}/history", responses=NOT_FOUND)
 def get_job_history(job_id: JobId, tracking: UseTracking) -> list[HistoryEntry]:
-    """What has happened to a job, oldest first: each run, delivery, attempt and cancel, how it ended.
+    """What happened to a job, oldest first: each run, delivery, attempt and cancel, and how it ended.
 
-    Of more than a hundred deliveries, attempts and requests the last hundred.
+    Only the last hundred deliveries, attempts and requests are kept.
     """
     return tracking.queries.history(job_id)
 
@@ -201,12 +211,15 @@ def get_job_log(
     limit: Annotated[int, Query(ge=1, le=1000)] = 1000,
     after: Annotated[
         str | None,
-        Query(pattern="^[0-9]{1,19}-[0-9]{1,19}$", description="A line's id; 0-0: from the beginning."),
+        Query(
+            pattern="^[0-9]{1,19}-[0-9]{1,19}$",
+            description="Lines after the line with this id; `0-0`: from the beginning.",
+        ),
     ] = None,
 ) -> list[LogLine]:
     """The last lines of the job's own log, oldest first.
 
-    With `after` the first lines behind that one: asked again with the last line's id, none is lost or doubled.
+    With `after`: the first lines after that one. Send the id of the last line each time: no line is lost or doubled.
     """
     tracking.queries.record(job_id)
     return tracking.queries.log(job_id, after=after, most=limit)
@@ -214,10 +227,10 @@ def get_job_log(
 
 @router.put("/{job_id}", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
 def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> WrittenJson:
-    """Change a job's name and tags, and before it is started its priority and payload.
+    """Change a job's name and tags; before it is started also its priority and payload.
 
-    A job that nobody starts can be driven from outside: report status running, progress, then completed with a
-    result or failed with an error.
+    This also reports on a job that runs outside of Celery and was never started here: first status `running`, then
+    progress, then `completed` with a result or `failed` with an error.
     """
     tracking.jobs.update(job_id, wanted)
     return WrittenJson(tracking.queries.get_json(job_id))
@@ -225,23 +238,23 @@ def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> Writt
 
 @router.delete("/{job_id}", status_code=204, responses=NOT_ALLOWED)
 def delete_job(job_id: JobId, tracking: UseTracking) -> None:
-    """Remove a job with its sub-jobs: one that has ended, or was never started."""
+    """Remove a job with its sub-jobs, once it has ended or before it was started."""
     tracking.jobs.delete(job_id)
 
 
 @router.post("/{job_id}/start", response_model=Job, responses=NOT_ALLOWED)
 def start_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
-    """Send a job, with its sub-jobs, to Celery. A second time is a 409."""
+    """Send a job, with its sub-jobs, to Celery. A second start is a 409."""
     tracking.jobs.start(job_id)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
 @router.post("/{job_id}/cancel", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
 def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> WrittenJson:
-    """Cancel a job and its sub-jobs. What waits is cancelled at once.
+    """Cancel a job and its sub-jobs. Jobs that wait are cancelled at once.
 
-    A running task is asked to stop (`cancel_requested_at`), or killed with `"terminate": true`. The pools `threads`
-    and `solo` can't kill a task: it is asked, and `reason` says so.
+    A running task is asked to stop (`cancel_requested_at`). With `"terminate": true` it is killed. The pools
+    `threads` and `solo` can't kill a task: it is asked to stop, and the job's `reason` says so.
     """
     how = how or Cancel()
     tracking.jobs.cancel(job_id, reason=how.reason, terminate=how.terminate)
@@ -250,11 +263,13 @@ def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | Non
 
 @router.post("/{job_id}/retry", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
 def retry_job(job_id: JobId, tracking: UseTracking, what: Annotated[Retry | None, Body()] = None) -> WrittenJson:
-    """Run a failed or cancelled job again. Of a parent only the sub-jobs that did not complete run again.
+    """Run a failed or cancelled job again. Of a parent, only the sub-jobs that did not complete run again.
 
-    Then its own task gets all results, old and new, in order. A job of a chain gets the result of the one before it,
-    and the rest of the chain runs after it. Where one before it did not complete that is a 409 that names it, or with
-    `"from_failed": true` that one runs again. The answer is the job that runs again.
+    The parent's own task then gets all results, old and new, in order.
+
+    A job of a chain gets the result of the job before it, and the rest of the chain runs after it. If an earlier job
+    of the chain did not complete, the answer is a 409 that names that job. With `"from_failed": true` that job runs
+    again instead. The answer is the job that runs again.
     """
     what = what or Retry()
     retried = tracking.jobs.retry(job_id, from_failed=what.from_failed)

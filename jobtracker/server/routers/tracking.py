@@ -1,4 +1,4 @@
-"""Figures: what there is, how it goes, who works."""
+"""Figures: counts, performance, throughput, queues, workers."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
@@ -72,7 +72,7 @@ def stats_by_status(tracking: UseTracking) -> dict[Status, int]:
 
 @router.get("/stats/by-type")
 def stats_by_type(tracking: UseTracking) -> dict[str, Group]:
-    """How many jobs of each type have each status; the known types without jobs too."""
+    """How many jobs of each type have each status, including announced types without jobs."""
     return _groups(tracking.queries.counts(), lambda count: count.job_type, tracking.registry.names())
 
 
@@ -105,7 +105,7 @@ def performance(
 
 @router.get("/active-jobs", response_model=ActiveJobs)
 def active_jobs(tracking: UseTracking, limit: Limit = 100) -> WrittenJson:
-    """Jobs that run or are between attempts, the longest in their status first."""
+    """Jobs that run or wait for their next attempt, the longest in their status first."""
     return WrittenJson(tracking.queries.active_json(limit))
 
 
@@ -117,13 +117,13 @@ def failed_jobs(
     page_size: Limit = 50,
     cursor: Annotated[str | None, Query(max_length=2000)] = None,
 ) -> WrittenJson:
-    """Failed jobs, the latest first, each with its reason and its error, without the traceback."""
+    """Failed jobs, the latest first, each with its reason and its error (without the traceback)."""
     return WrittenJson(tracking.queries.failed_json(job_type, size=page_size, number=page, cursor=cursor))
 
 
 @router.get("/queue-depth", response_model=QueueReport)
 def queue_depth(tracking: UseTracking, inspector: UseInspector) -> WrittenJson:
-    """Messages per queue, from the broker itself, beside the number of pending jobs."""
+    """Messages per queue, from the broker itself; and the number of pending jobs."""
     depths = inspector.queue_depths()
     pending = sum(count.count for count in tracking.queries.counts() if count.status is Status.PENDING)
     return WrittenJson.of(QueueReport(**depths.model_dump(), pending=pending))
@@ -143,25 +143,31 @@ def throughput(
 
 @router.get("/worker-stats")
 def worker_stats(inspector: UseInspector) -> list[WorkerStats]:
-    """Workers: what they say of themselves, what they run, hold and know. At most a few seconds old."""
+    """Workers: how they describe themselves, what they run and hold, and which tasks they know.
+
+    The answer may be a few seconds old.
+    """
     return inspector.workers()
 
 
 @router.get("/job-types")
 def job_types(tracking: UseTracking) -> list[JobType]:
-    """The job types that can be created, by name: each one's task, queue and JSON Schema of the payload."""
+    """The job types that can be created, by name: task, queue and JSON Schema of the payload."""
     return tracking.registry.listed()
 
 
 @router.get("/job-tree/{job_id}", response_model=JobTree, responses={404: RESPONSES[404]})
 def job_tree(job_id: JobId, tracking: UseTracking) -> Response:
-    """A job with all below it. Of a large tree the answer is a stream."""
+    """A job and everything below it. The answer for a large tree is a stream."""
     return written(tracking.queries.tree_json(job_id))
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
 def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
-    """Whether jobs get done: Redis and the broker answer, and workers consume every queue in which messages wait."""
+    """Whether jobs get done, for operators; 503 if they do not.
+
+    Redis and the broker answer, and workers consume every queue in which messages wait.
+    """
     check = HealthCheck(inspector)
     checks = {"redis": check.redis, "broker": check.broker, "workers": check.workers}
     return health_of(settings.service_name, checks, response)
