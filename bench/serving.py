@@ -122,7 +122,7 @@ def serving(
 def serving_api(
     server: EmbeddedRedis, namespace: str, folder: Path, *, processes: int = 1, **settings: str
 ) -> Iterator[Connection]:
-    """The API for a store. Nothing but requests keeps it busy: nobody reaps."""
+    """The API for a store. It runs no maintenance, so only requests keep it busy."""
     port = free_port()
     environ = {
         "REDIS_URL": server.url,

@@ -1,7 +1,7 @@
 """The durable, exact record of every Celery job. These are the public names.
 
-Each is imported where it is first asked for: what others load from this package, as pytest loads its plugin, costs
-them neither Celery nor an extra that they do not have.
+Each name is imported when it is first used. So a program that loads only a part of this package, as pytest loads its
+plugin, imports neither Celery nor an extra that is not installed.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,4 +1,4 @@
-"""What can go wrong, each error with a sentence that says what to do."""
+"""The errors of jobtracker. Each message says what to do."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -37,7 +37,7 @@ class JobTrackerError(Exception):
 
 
 class MissingExtraError(JobTrackerError, ImportError):
-    """A part of jobtracker needs a package that an extra brings, and that is not installed.
+    """A part of jobtracker needs a package that is not installed; an extra brings it.
 
     Args:
         part: What needs it, as a sentence begins with it, e.g. "The API".
@@ -79,11 +79,11 @@ class JobNotFoundError(JobTrackerError):
 
 
 class StoreMismatchError(JobTrackerError):
-    """The store is not as this process takes it to be, so nothing was written or read."""
+    """The store does not match this process's configuration, so nothing was written or read."""
 
 
 class PartitionsError(StoreMismatchError):
-    """The store has another number of partitions than this process takes it to have."""
+    """The store has another number of partitions than this process is configured for."""
 
     def __init__(self, found: int, wanted: int) -> None:
         super().__init__(
@@ -104,7 +104,7 @@ class OutdatedSchemaError(StoreMismatchError):
 
 
 class RepartitionInProgressError(StoreMismatchError):
-    """The store is on its way to another number of partitions."""
+    """The store is being moved to another number of partitions."""
 
     def __init__(self, was: int, wanted: int) -> None:
         super().__init__(
@@ -116,7 +116,7 @@ class RepartitionInProgressError(StoreMismatchError):
 
 
 class ResendingDisabledError(JobTrackerError):
-    """A new run that nobody asked for, where there are none."""
+    """A new run that nobody asked for is turned off by JOBTRACKER_RESEND."""
 
     def __init__(self, job_id: str) -> None:
         super().__init__(f"Job {job_id} gets no new run by itself: JOBTRACKER_RESEND is never. Retry it.")
@@ -140,7 +140,7 @@ class IllegalTransitionError(JobTrackerError):
 
 
 class InvalidJobError(JobTrackerError):
-    """A job to be that can't be.
+    """A job that can't be created.
 
     Args:
         text: What is wrong, and what to do.
@@ -166,7 +166,7 @@ class UnknownJobTypeError(InvalidJobError):
 
 
 class SubJobsError(InvalidJobError):
-    """The job has sub-jobs and its type's task has no place for their results, or the other way round."""
+    """A job has sub-jobs and its task takes no results; or its task needs results and it has no sub-jobs."""
 
     def __init__(self, job_type: str, *, has_sub_jobs: bool) -> None:
         if has_sub_jobs:
@@ -199,7 +199,7 @@ class InvalidPayloadError(InvalidJobError):
 
 
 class TreeNotRecordedError(JobTrackerError):
-    """Recording a large tree was interrupted for too long; nothing of it is there."""
+    """Recording a large tree was interrupted for too long. No job of it exists."""
 
     def __init__(self, root: str) -> None:
         super().__init__(

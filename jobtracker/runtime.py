@@ -1,4 +1,4 @@
-"""Everything that works on one store, put together once."""
+"""Builds the objects that work on one store, and connects them."""
 
 import functools
 from collections.abc import Mapping

@@ -68,8 +68,8 @@ class Settings(EnvironmentSettings):
     """Where jobs are tracked, and how.
 
     Attributes:
-        expected_job_types: Types that a job may have before any worker has announced them: those of an application
-            whose API and worker are deployed together. No variable of the environment.
+        expected_job_types: Types that a job may have before a worker has announced them: those of an application
+            whose API and worker are deployed together. Not an environment variable.
     """
 
     expected_job_types: ClassVar[tuple[str, ...]] = ()
@@ -78,12 +78,15 @@ class Settings(EnvironmentSettings):
         default="redis://localhost:6379",
         repr=False,
         description="The tracking Redis: redis://, rediss://, unix://, sentinel:// or redis+cluster://; default: "
-        "the broker, where that is a Redis.",
+        "the broker, if that is a Redis.",
     )
-    redis_db: Annotated[int, Field(ge=0)] = Field(default=0, description="Its database, where the URL names none.")
+    redis_db: Annotated[int, Field(ge=0)] = Field(default=0, description="Its database, if the URL names none.")
     tracking_namespace: str = Field(default="jobtracker", min_length=1, description="What every key begins with.")
     tracking_partitions: int = Field(
-        default=1, ge=1, le=1024, description="In how many parts the store is; on a cluster each lies on one server."
+        default=1,
+        ge=1,
+        le=1024,
+        description="The number of partitions of the store. On a cluster each partition is on one server.",
     )
     tracking_timeout_s: float = Field(
         default=1.0, gt=0, description="The longest one call waits for the tracking Redis."
@@ -95,19 +98,20 @@ class Settings(EnvironmentSettings):
         default=None, repr=False, description="Celery's results; default: the tracking Redis."
     )
     celery_queue_type: Literal["classic", "quorum"] = Field(
-        default="classic", description="What queues the shipped workers, and for them the API, declare on RabbitMQ."
+        default="classic",
+        description="The type of queues that the sample workers declare on RabbitMQ; the API assumes it for them.",
     )
     celery_visibility_timeout_s: int | None = Field(
         default=None,
         gt=0,
-        description="After how many seconds a Redis broker delivers again what a worker of the shipped app holds; "
-        "default: Celery's hour. Longer than the longest task and ETA, or they run twice.",
+        description="Seconds after which a Redis broker delivers again a message that a sample worker holds; "
+        "default: Celery's one hour. Set it longer than the longest task and ETA, or tasks run twice.",
     )
     task_events: bool = Field(
         default=False, description="Send Celery's own task events too, for Flower's list of tasks."
     )
     job_retention_days: float = Field(
-        default=7, gt=0, le=36_500, description="Settled jobs leave after this many days."
+        default=7, gt=0, le=36_500, description="Settled jobs are removed after this many days."
     )
     tombstone_s: int = Field(
         default=86400, gt=0, description="How long a deleted job's late reports are still refused."
@@ -115,40 +119,45 @@ class Settings(EnvironmentSettings):
     max_result_bytes: int = Field(
         default=65536, ge=0, description="Larger results stay in Celery's result backend only."
     )
-    max_traceback_chars: int = Field(default=16384, ge=0, description="Longer tracebacks lose their middle.")
+    max_traceback_chars: int = Field(default=16384, ge=0, description="Longer tracebacks are cut in the middle.")
     max_log_lines: int = Field(default=1000, gt=0, description="A job's log keeps about this many lines.")
     report_buffer_size: int = Field(
         default=10_000, gt=0, description="How many reports a process keeps while the tracking Redis is away."
     )
     report_spool_dir: str | None = Field(
-        default=None, description="Where it keeps them, beside its memory; default: in the system's temporary folder."
+        default=None,
+        description="The folder for these reports, besides memory; default: in the system's temporary folder.",
     )
     progress_interval_s: float = Field(
         default=0.5, ge=0, description="A task's progress is written at most this often."
     )
     lease_renew_s: float = Field(default=5.0, gt=0, description="How often a worker renews its lease.")
     lease_lost_s: float = Field(
-        default=20.0, gt=0, validate_default=True, description="A worker that has not renewed for so long is lost."
+        default=20.0,
+        gt=0,
+        validate_default=True,
+        description="A worker that has not renewed its lease for this time is lost.",
     )
     release_label: str = Field(
         default="",
         max_length=100,
-        description="What your workers call the release they run, e.g. a git tag; in their lease.",
+        description="A name for the release that your workers run, e.g. a git tag; shown with the workers.",
     )
     jobtracker_enabled: bool = Field(
-        default=True, description="false: nothing is tracked, and tasks run as by Celery alone."
+        default=True, description="false: nothing is tracked, and tasks run as with Celery alone."
     )
     jobtracker_resend: Literal["auto", "never"] = Field(
         default="auto",
-        description="never: nothing is sent that nobody has asked for: no message again, no new run of a lost job.",
+        description="never: jobtracker sends only what somebody asked for: no missing message again, no new run "
+        "of a lost job.",
     )
     result_backend_wait_s: float = Field(
         default=600.0,
         ge=0,
-        description="So long lost jobs wait for a result backend that does not answer; then they have failed.",
+        description="How long lost jobs wait for a result backend that does not answer. After that they fail.",
     )
     reap_interval_s: float = Field(
-        default=10.0, gt=0, description="How often retention and lost workers are looked after."
+        default=10.0, gt=0, description="How often the background services run, in seconds."
     )
 
     @field_validator("redis_url")

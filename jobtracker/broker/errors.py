@@ -1,4 +1,4 @@
-"""What brokers and their clients raise, as errors of ours."""
+"""Turns errors of brokers and their clients into errors of jobtracker."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Looks for messages at the broker without taking any: a bounded number of them, for a bounded time.
+"""Looks for messages at the broker without taking any. Their number and the time are limited.
 
 Redis shows its lists, so a message has a position there, and unacknowledged messages are visible too
 (kombu/transport/redis.py: a list for each priority of a queue, the hash `unacked` and its index by time). AMQP can't

@@ -1,4 +1,4 @@
-"""What ended a task's process, as Celery's errors tell it."""
+"""Reads from Celery's errors how a task's process ended."""
 
 from billiard.einfo import ExceptionWithTraceback
 from billiard.exceptions import WorkerLostError

@@ -1,4 +1,4 @@
-"""The tracking Redis of an app that names none: its broker, where that is a Redis."""
+"""Finds the tracking Redis of an app that names none: its broker, if that is a Redis."""
 
 from celery import Celery
 

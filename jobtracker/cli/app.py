@@ -15,7 +15,7 @@ def _entry(name: str, summary: str, function: str = "") -> Entry:
 
 
 class Commands(LazyGroup):
-    """All commands. One of our errors is shown as a message, and not as a traceback."""
+    """All commands. An error of jobtracker is shown as a message, without a traceback."""
 
     entries: ClassVar = {
         "Run it": {
@@ -24,30 +24,35 @@ class Commands(LazyGroup):
                 "demo", "Run a document job of the sample project and show its tree; this needs a checkout."
             ),
             "api": _entry("api", "Run the API alone."),
-            "worker": _entry("worker", "Run a Celery worker of your own app, or without -A of the sample project."),
+            "worker": _entry(
+                "worker", "Run a Celery worker of your app; without -A, a worker of the sample project."
+            ),
         },
         "Jobs": {
             "jobs": _entry("jobs", "Create, list, look at, start, cancel, retry and delete jobs.", "app"),
-            "tree": _entry("tree", "Draw a job and all below it, with what came of each."),
-            "watch": _entry("watch", "Show a job with all below it until it has settled."),
-            "explain": _entry("explain", "Tell why a job is not done, or why it ended as it did."),
+            "tree": _entry("tree", "Draw a job and everything below it, with the outcome of each job."),
+            "watch": _entry("watch", "Show a job and everything below it, live, until it has ended."),
+            "explain": _entry("explain", "Say why a job is not done, or why it ended as it did."),
             "history": _entry(
-                "history", "List what has happened to a job: runs, deliveries, attempts, cancels, and how it ended."
+                "history", "List what happened to a job: runs, deliveries, attempts, cancels, and how it ended."
             ),
-            "logs": _entry("logs", "Print a job's own log: what its task has written with `current_job().log(…)`."),
+            "logs": _entry("logs", "Print a job's own log: what its task wrote with `current_job().log(…)`."),
         },
-        "What there is": {
-            "stats": _entry("stats", "Count the jobs of each type, or priority, and status."),
-            "workers": _entry("workers", "List the workers: how many tasks each can run, runs, and holds for later."),
+        "The system": {
+            "stats": _entry("stats", "Count the jobs of each status, per type or per priority."),
+            "workers": _entry(
+                "workers", "List the workers: how many tasks each can run at a time, runs now, and holds for later."
+            ),
             "queues": _entry(
-                "queues", "List the queues: what waits in each at the broker, and which workers consume it."
+                "queues",
+                "List the queues: how many messages wait in each at the broker, and which workers consume it.",
             ),
             "types": _entry(
-                "types", "List the job types that can be created, or show one with the fields of its payload."
+                "types", "List the job types that can be created, or show one type with the fields of its payload."
             ),
-            "health": _entry("health", "Tell whether jobs get done: Redis, the broker, and workers that consume."),
+            "health": _entry("health", "Say whether jobs get done: Redis, the broker, and workers that consume."),
             "doctor": _entry(
-                "doctor", "Recount every counter and index, and look for settings that go wrong on a bad day."
+                "doctor", "Recount every counter and index, and look for settings that cause trouble later."
             ),
         },
         "The store": {
@@ -74,7 +79,7 @@ class Commands(LazyGroup):
 
 
 def _told(error: JobTrackerError) -> int:
-    """The exit status for an error, which is told on standard error."""
+    """Print an error on standard error, and return its exit status."""
     from jobtracker.cli.exit_codes import ExitStatus
 
     if isinstance(error, MissingExtraError):  # it may be the very package by which errors are shown
@@ -116,7 +121,10 @@ def _group(
 
 
 def run() -> None:
-    """Run the command that the arguments name; where nobody reads what it says, it ends quietly, with status 141."""
+    """Run the command that the arguments name.
+
+    If nobody reads its output any more, it ends quietly, with status 141.
+    """
     try:
         try:
             app()

@@ -1,4 +1,4 @@
-"""Doing something to several jobs: one that can't be done does not keep the others from it."""
+"""Runs one action for several jobs. An error for one job does not stop the others."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 
 def for_each(job_ids: Sequence[str], act: Callable[[str], T], show: Callable[[T], None], *, as_json: bool) -> None:
-    """Do something to each job and show what came of it; what can't be done is told on stderr.
+    """Run an action for each job and show the outcome. Errors are printed on stderr.
 
-    JSON is printed once, at the end: of one job an object, of several an array.
+    JSON is printed once, at the end: an object for one job, an array for several.
 
     Raises:
         typer.Exit: Something could not be done: status 1.
@@ -49,7 +49,7 @@ def for_each(job_ids: Sequence[str], act: Callable[[str], T], show: Callable[[T]
 
 
 def print_status(job: Job, note: str = "") -> None:
-    """A line that says where a job is now, and a note."""
+    """A line with a job's status and a note."""
     line = Text(f"{job.id}  ").append(status_text(job)).append(f"  {one_line(job.name)}")
     if note:
         line.append(f"  {one_line(note)}", "dim")
@@ -57,7 +57,7 @@ def print_status(job: Job, note: str = "") -> None:
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something that can't be taken back.
+    """Ask before an action that can't be undone.
 
     Raises:
         typer.BadParameter: There is nobody to ask.

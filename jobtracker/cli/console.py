@@ -32,6 +32,6 @@ def print_error(error: Exception) -> None:
 
 
 def _fitted(console: Console) -> Console:
-    if not console.file.isatty():  # whatever FORCE_COLOR, TTY_COMPATIBLE and COLUMNS say
+    if not console.file.isatty():  # even if FORCE_COLOR, TTY_COMPATIBLE or COLUMNS say otherwise
         console.width = _UNLIMITED
     return console

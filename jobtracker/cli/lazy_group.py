@@ -41,7 +41,7 @@ class LazyGroup(TyperGroup):
         """The names of the commands, in the order of the help."""
         return [name for panel in self.entries.values() for name in panel]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 (likewise)
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 (click passes it)
         """The command of that name; None where there is none.
 
         Raises:
@@ -55,7 +55,7 @@ class LazyGroup(TyperGroup):
         command.name = cmd_name
         return command
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (likewise)
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 (click passes it)
         """Write the panels with the commands of each."""
         for title, panel in self.entries.items():
             with formatter.section(title):

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands have, and how what they say is read."""
+"""Arguments and options that several commands share, and how their values are read."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ JobIds = Annotated[list[str], typer.Argument(metavar="ID", help="The ids of jobs
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 TimeoutS = Annotated[
     float | None,
-    typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up after so long, with exit status 124."),
+    typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up after this time, with exit status 124."),
 ]
 
 _AGO = re.compile(r"(\d{1,6})([smhdw])")
@@ -26,7 +26,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def read_time(text: str) -> datetime:
-    """A time: ISO 8601, in UTC where it names no zone, or so long ago, such as 30m, 2h, 7d.
+    """A time: ISO 8601 (UTC if it names no zone), or a duration before now, for example 30m, 2h or 7d.
 
     Raises:
         typer.BadParameter: It is neither.

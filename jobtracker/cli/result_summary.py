@@ -1,4 +1,4 @@
-"""A task's result in a few words, whatever shape it has."""
+"""A task's result in a few words, for results of any shape."""
 
 import json
 from collections.abc import Iterator

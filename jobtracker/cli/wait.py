@@ -1,4 +1,4 @@
-"""Waiting for a job on the command line; the exit status tells its outcome."""
+"""Waits for a job on the command line. The exit status says how the job ended."""
 
 import typer
 from rich.text import Text
@@ -14,7 +14,7 @@ from jobtracker.schemas.jobs import JobTree
 
 
 def wait_for(client: Client, job_id: str, timeout_s: float | None, *, as_json: bool) -> None:
-    """Show a job with all below it until it has settled: live, and its tree at the end; or a line of JSON a change.
+    """Show a job and everything below it until it has settled: live, then its tree; or a line of JSON a change.
 
     Raises:
         typer.Exit: It has settled; the status says how.

@@ -1,4 +1,4 @@
-"""The two clients: what does the sending and the waiting, and nothing else."""
+"""The two clients. They only send and wait; `endpoints` and `flows` describe the calls."""
 
 import asyncio
 import copy
@@ -29,7 +29,7 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 class _Base(Streams):
-    """What both clients are made of; the arguments are theirs."""
+    """The base of both clients."""
 
     def __init__(
         self,

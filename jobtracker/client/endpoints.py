@@ -27,7 +27,10 @@ SortName = Literal["created_at", "-created_at", "status_changed_at", "-status_ch
 
 
 class JobFilters(TypedDict, total=False):
-    """Which jobs a list shows, and in which order; what is not given does not matter. Times need a time zone."""
+    """Which jobs a list shows, and in which order.
+
+    A filter that is not given does not apply. Times need a time zone.
+    """
 
     status: StatusName | None
     job_type: str | None
@@ -140,7 +143,7 @@ class Endpoints:
         """Create a parent with sub-jobs, nested to any depth. Its own task runs after them and gets their results.
 
         Args:
-            job_type: The parent's own; as the other arguments as for `create`.
+            job_type: The parent's own type.
             payload: The parent's own.
             sub_jobs: `SubJobCreate`s, or mappings with the same fields: name, job_type, payload, sub_jobs …
             name: For people; default: the job type.
@@ -168,11 +171,11 @@ class Endpoints:
 
     @Endpoint
     def cancel(self, job_id: str, *, reason: str | None = None, terminate: bool = False) -> Call[Job]:
-        """Cancel a job and its sub-jobs: what waits at once, what runs when its task looks.
+        """Cancel a job and its sub-jobs. Waiting jobs are cancelled at once; running tasks are asked to stop.
 
         Args:
             job_id: The job.
-            reason: For those who wonder later.
+            reason: Why; shown in the job and its history.
             terminate: Kill a running task instead of asking it to stop.
 
         Raises:
@@ -183,13 +186,13 @@ class Endpoints:
 
     @Endpoint
     def retry(self, job_id: str, *, from_failed: bool = False) -> Call[Job]:
-        """Run a failed or cancelled job again; of a parent only the sub-jobs that did not complete.
+        """Run a failed or cancelled job again. Of a parent, only the sub-jobs that did not complete run again.
 
         What follows it in its chain runs after it. Returns the job that runs again.
 
         Args:
             job_id: The job.
-            from_failed: Where a job before it in its chain did not complete, run that one again, and so the rest.
+            from_failed: If an earlier job of its chain did not complete, run that one again, and then the rest.
 
         Raises:
             IllegalTransitionError: It has not failed, and was not cancelled; or a job before it in its chain did not
@@ -199,7 +202,7 @@ class Endpoints:
 
     @Endpoint
     def update(self, job_id: str, **changes: Unpack[JobChanges]) -> Call[Job]:
-        """Change a job's name and tags, before the start its priority and payload; or report on one from outside.
+        """Change a job: name, tags, before the start also priority and payload. Or report on a job outside of Celery.
 
         Raises:
             IllegalTransitionError: Its status does not allow it.
@@ -265,7 +268,7 @@ class Endpoints:
         cursor: str | None = None,
         **filters: Unpack[JobFilters],
     ) -> Call[JobPage]:
-        """One page of a list of jobs. It may come back short and yet have a `next_cursor`; `jobs` goes through all.
+        """One page of a list of jobs. It may be short and still have a `next_cursor`. `jobs` iterates over all.
 
         Args:
             page: Its number, from 1.
@@ -322,12 +325,12 @@ class Endpoints:
 
     @Endpoint
     def queues(self) -> Call[QueueReport]:
-        """What waits at the broker, queue by queue."""
+        """How many messages wait at the broker, in each queue."""
         return Call("GET", "/api/tracking/queue-depth", QueueReport)
 
     @Endpoint
     def workers(self) -> Call[list[WorkerStats]]:
-        """The workers: what they run, hold and know."""
+        """The workers: what they run and hold, and which tasks they know."""
         return Call("GET", "/api/tracking/worker-stats", list[WorkerStats])
 
     @Endpoint

@@ -1,4 +1,4 @@
-"""What can go wrong between a program and the API. What the library raises itself is raised over HTTP as well."""
+"""Errors between a program and the API. The client also raises the errors of the library."""
 
 from jobtracker.core.lifecycle import Status
 from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
@@ -6,11 +6,11 @@ from jobtracker.schemas.problems import ILLEGAL_TRANSITION, JOB_NOT_FOUND, Probl
 
 
 class ApiError(JobTrackerError):
-    """The API refused, or did not answer as it should.
+    """The API refused the request, or its answer can't be used.
 
     Attributes:
-        problem: What it said: status, title, detail, the fields that are to blame, the request's id; None where it
-            said nothing that could be read.
+        problem: What it said: status, title, detail, the wrong fields, the request's id; None if its answer
+            could not be read.
     """
 
     def __init__(self, text: str, problem: Problem | None = None) -> None:
@@ -21,10 +21,10 @@ class ApiError(JobTrackerError):
 
 
 class ApiUnavailableError(ApiError):
-    """The API, or what it stands on, is away.
+    """The API, Redis or the broker does not answer.
 
     Attributes:
-        retry_after_s: When it wants to be asked again, in seconds; None where it did not say.
+        retry_after_s: After how many seconds to ask again; None if the API did not say.
     """
 
     def __init__(self, text: str, problem: Problem | None = None, retry_after_s: float | None = None) -> None:
@@ -41,7 +41,7 @@ class ApiJobNotFoundError(ApiError, JobNotFoundError):
 
 
 class ApiTransitionError(ApiError, IllegalTransitionError):
-    """The job's status does not allow what the API was asked for."""
+    """The job's status does not allow the request."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail, problem)
@@ -49,7 +49,7 @@ class ApiTransitionError(ApiError, IllegalTransitionError):
 
 
 class ApiInvalidJobError(ApiError, InvalidJobError):
-    """The API takes no such job, or no such request; `problem.errors` names the fields."""
+    """The job or the request is not valid; `problem.errors` names the fields."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail, problem)
@@ -57,11 +57,11 @@ class ApiInvalidJobError(ApiError, InvalidJobError):
 
 
 class JobTimeoutError(JobTrackerError, TimeoutError):
-    """The job had not settled in time; it goes on.
+    """The job did not settle in time. It goes on.
 
     Attributes:
         job_id: The job.
-        status: The last that was seen of it; None: nothing.
+        status: Its last known status; None if it was never read.
     """
 
     def __init__(self, job_id: str, status: Status | None, timeout_s: float) -> None:

@@ -1,4 +1,4 @@
-"""What takes several calls, as generators that do no input or output: each client drives them in its own way.
+"""Methods that need several calls, as generators without input or output. Each client drives them in its own way.
 
 A flow yields steps: a `Call` and gets its answer (or its error is raised there), a `Pause`, a `Found` for the caller.
 """

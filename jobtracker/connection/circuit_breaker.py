@@ -1,17 +1,17 @@
-"""Spares those who ask a server that does not answer from waiting one after the other."""
+"""Circuit breaker: when a server does not answer, only one caller waits for it, not each in turn."""
 
 import threading
 import time
 
 _PATIENCE_S = 10
-"""When somebody else may try, where whoever tries has not come back to say."""
+"""Seconds after which another thread may try, if the thread that tries has not come back."""
 
 
 class Circuit:
-    """Open after a failure: then one thread at a time may try the server, and the others are refused at once.
+    """Opens after a failure. Then one thread at a time may try the server, and the other threads are refused at once.
 
     Args:
-        pause_s: How long after a failure nobody tries, in seconds.
+        pause_s: Seconds after a failure in which no thread tries.
     """
 
     def __init__(self, pause_s: float = 0.25) -> None:

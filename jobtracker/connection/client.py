@@ -20,7 +20,7 @@ from redis.exceptions import (
     ReadOnlyError,
     RedisClusterException,
     ResponseError,
-    TimeoutError,  # noqa: A004 (likewise)
+    TimeoutError,  # noqa: A004 (redis-py's own name)
     TryAgainError,
 )
 from redis.maint_notifications import MaintNotificationsConfig
@@ -50,7 +50,7 @@ _UNABLE = (
     ClusterError,
     RedisClusterException,  # no node has that slot
     TryAgainError,
-    AskError,  # likewise MovedError: a slot is being moved, or has been
+    AskError,  # and MovedError: a slot is being moved, or was moved
 )
 _UNABLE_CODES = ("MISCONF ", "NOREPLICAS ", "BUSY ")
 """Errors that redis-py has no class for: it can't persist, lacks replicas, is held up by somebody's script."""
@@ -95,10 +95,10 @@ def connect(url: str, timeout_s: float, *, circuit: Circuit | None = None) -> Re
 
 
 class _Pool(ConnectionPool):
-    """Hands out a connection that was kept, for a moment, without a look at it.
+    """Hands out a connection that was used a moment ago, without a check.
 
-    redis-py looks each time whether it was closed, and counts what comes and goes: as much work as the call itself.
-    A server needs longer to be gone and back.
+    redis-py checks each time whether the connection was closed, and counts its connections: as much work as the call
+    itself. A server can't restart in such a short time.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -130,7 +130,7 @@ class _Pool(ConnectionPool):
 
 
 class _SentinelPool(_Pool, SentinelConnectionPool):
-    """Likewise, of the server that Sentinels name."""
+    """The same pool, for the server that Sentinels name."""
 
 
 def give_back(connection: Any, pool: Any) -> None:

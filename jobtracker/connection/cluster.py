@@ -1,4 +1,4 @@
-"""A client of a Redis Cluster that connects when it is first asked, as one of a single server does."""
+"""A client of a Redis Cluster that connects on its first call, like a client of a single server."""
 
 import threading
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from redis.retry import Retry
 
 
 class ClusterClient:
-    """Does what `redis.cluster.RedisCluster` does. An error of a node makes it look anew which node has what.
+    """Wraps `redis.cluster.RedisCluster`. After an error of a node it reads again which node has which slots.
 
     Args:
-        options: What that is made of.
+        options: The arguments of `RedisCluster`.
     """
 
     def __init__(self, **options: Any) -> None:

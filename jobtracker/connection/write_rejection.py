@@ -1,4 +1,4 @@
-"""Why a Redis server that answers takes no writes, in words, and what to change."""
+"""Why a Redis server that answers rejects writes, in words, and what to change."""
 
 from typing import Any, NamedTuple
 
@@ -12,12 +12,12 @@ _REPLICATION = "https://redis.io/docs/latest/operate/oss_and_stack/management/re
 
 
 class WriteRejection(NamedTuple):
-    """Why a server takes no writes now."""
+    """Why a server rejects writes now."""
 
     problem: str
     """What is the matter, half a sentence."""
     change: str
-    """The setting to change, likewise."""
+    """The setting to change, as a sentence."""
     source: str
     """Where that is documented."""
 

@@ -16,7 +16,7 @@ _LATER_RUN = re.compile("[1-9][0-9]{0,8}")
 def task_id_of(job_id: str, run: int) -> str:
     """The Celery task id of a job's run: the job's own id, from the second run on with the run behind it.
 
-    So every process, whatever it gets to see of a message, knows the job and the run from the task id alone.
+    So every process knows the job and the run from the task id alone.
     """
     return job_id if run <= 1 else f"{job_id}{RUN_MARK}{run}"
 

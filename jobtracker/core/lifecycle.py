@@ -1,6 +1,6 @@
 """The life of a job: its statuses, the events that move it, and the one table of what is legal.
 
-Imports nothing of ours. The store renders `MATRIX` into its Lua scripts, so the table stands here only.
+Imports nothing of jobtracker. The store renders `MATRIX` into its Lua functions, so the table exists only here.
 
     pending ──start──► running ──complete──► completed
        │  ▲               │ ├────fail───────► failed ────┐
@@ -10,7 +10,7 @@ Imports nothing of ours. The store renders `MATRIX` into its Lua scripts, so the
        └───────◄──────── rerun (a new run) ◄─────────────┘
        └───────◄──────── send_again (a new run) ◄─ completed, failed, cancelled
 
-A relaunch is a new run too: of what is pending, running or retrying, and pending then.
+A relaunch is a new run too: a pending, running or retrying job becomes pending.
 """
 
 from enum import StrEnum
@@ -18,7 +18,7 @@ from typing import TypeVar
 
 
 class Status(StrEnum):
-    """Where a job is. Who moves it in, who moves it out."""
+    """A job's status. Each says which events lead in and out."""
 
     PENDING = "pending"
     """Recorded, or waiting at the broker. In: create, enqueue, requeue, a new run. Out: its worker, a cancel."""
@@ -61,7 +61,7 @@ class FailurePolicy(StrEnum):
 
 
 class OnLost(StrEnum):
-    """What becomes of a job whose worker is lost, where its message was acknowledged before."""
+    """What happens to a job whose worker is lost after its message was acknowledged."""
 
     FAIL = "fail"
     """It fails."""
@@ -89,23 +89,23 @@ class Event(StrEnum):
     RETRY = "retry"
     """Celery published the next attempt of the same run."""
     REQUEUE = "requeue"
-    """The message is at the broker again: rejected with requeue, or to be redelivered after a loss."""
+    """The message is at the broker again: it was rejected with requeue, or it will be redelivered after a loss."""
     REPLACE = "replace"
-    """The task has sent another one in its place, under its own id."""
+    """The task replaced itself by another task with the same id."""
     CANCEL = "cancel"
-    """Somebody asks that the job be called off. A running task is only marked: it stops when it looks."""
+    """Somebody requests that the job is cancelled. A running job is only marked: its task stops when it checks."""
     CANCELLED = "cancelled"
-    """The task stopped, or never started, because it was called off."""
+    """The task stopped, or never started, because the job was cancelled."""
     LOSE = "lose"
-    """Presumption: its worker, or its message, is gone, and nobody will report."""
+    """Inferred: its worker or its message is gone, and no report will come."""
     QUARANTINE = "quarantine"
-    """Presumption: workers or processes were lost with it again and again, so it is not started any more."""
+    """Inferred: too many workers or processes were lost with it, so it is not started any more."""
     SUBS_FAILED = "subs_failed"
-    """Presumption: a sub-job did not complete, so the parent's task will never be called."""
+    """Inferred: a sub-job did not complete, so the parent's task will never be called."""
     SUBS_CANCELLED = "subs_cancelled"
-    """Presumption: a parent whose cancel was asked for has no sub-job left."""
+    """Inferred: the parent has a cancel mark, and no unsettled sub-job."""
     REOPEN = "reopen"
-    """What a presumption about the sub-jobs rested on was corrected."""
+    """The outcome of a sub-job was corrected, so the parent's inferred outcome does not hold any more."""
     RERUN = "rerun"
     """A new run of a settled job."""
     AWAIT = "await"
@@ -117,7 +117,7 @@ class Event(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of an event. Late and repeated events are outcomes, not exceptions."""
+    """The result of an event. Late and repeated events are outcomes, not exceptions."""
 
     APPLIED = "applied"
     """The record changed."""
@@ -138,7 +138,7 @@ class Outcome(StrEnum):
 
 
 EVIDENCE = frozenset({Event.START, Event.PROGRESS, Event.COMPLETE, Event.FAIL, Event.RETRY, Event.CANCELLED})
-"""Reports of the worker itself. They correct a verdict that was only presumed."""
+"""Reports of the worker itself. They correct an inferred outcome."""
 
 MIDWAY = frozenset({Event.PROGRESS})
 """Reports of a task that goes on: it is the same execution afterwards."""
@@ -189,12 +189,12 @@ MATRIX: dict[Event, dict[Status, Status | Outcome]] = {
 Some rules stand above it, in `apply_event` of `lua/lib/state_machine.lua`:
 
 * an event of an older (run, attempt) is stale;
-* an end counts as if the job were still running where it came before a cancel that found nothing running;
-* evidence counts as if the job were still running where its verdict was only presumed; but no start of a job in
-  quarantine;
-* a job that waits in a queue is not to be awaited in its chain;
-* a job is enqueued once, and not relaunched before; a start or a relaunch that finds a cancel mark is a cancel;
-* a cancel of a running job ends it at once only where no task of Celery's would see the mark.
+* an end counts as if the job were still running if it was earlier than a cancel that found nothing running;
+* if the outcome was inferred, a report of the worker (`EVIDENCE`) counts as if the job were still running; but not a
+  start of a quarantined job;
+* `await` is illegal for a job whose message waits in a queue;
+* a job is enqueued once, and relaunched only after that; a start or relaunch of a job with a cancel mark cancels it;
+* a cancel of a running job ends it at once only if no Celery task will see the mark.
 """
 
 

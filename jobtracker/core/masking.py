@@ -211,7 +211,7 @@ def stored_when_sent(
         rule: The rule of its task.
         masked_args: Its arguments, by that rule.
         args_repr: The positional ones as its message shows them, if it does: protocol 1 and other languages may not.
-        kwargs_repr: The keyword arguments likewise.
+        kwargs_repr: The same for the keyword arguments.
     """
     fields = _masked(masked_args)
     if rule.keep == "none":
@@ -242,7 +242,7 @@ def stored_when_begun(rule: ArgumentRule, args: Sequence[Any], kwargs: Mapping[s
 
 
 def _as_json(masked_args: MaskedArguments) -> dict[str, str]:
-    from kombu.utils.json import dumps  # likewise
+    from kombu.utils.json import dumps  # only then: kombu is slow to import
 
     try:
         return {"args": dumps(masked_args.args), "payload": dumps(masked_args.kwargs)}

@@ -1,4 +1,4 @@
-"""Asks the leases, the broker and the workers where the messages of jobs are, as far as each has to be asked."""
+"""Asks the leases, the broker and the workers where the messages of jobs are. It asks each only if that is needed."""
 
 from collections.abc import Iterable
 

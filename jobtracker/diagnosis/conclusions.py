@@ -40,7 +40,7 @@ def end_of(job: Job, subs: Sequence[SubJobState]) -> str:
     if subs and job.status is not Status.COMPLETED and not reason:
         text += f" Of its sub-jobs these did not complete{listed(subs)}."
     if job.record.presumed == Event.LOSE:
-        text += " That is presumed; its worker's own report would correct it."
+        text += " That is inferred; a report of its worker would correct it."
     return text
 
 

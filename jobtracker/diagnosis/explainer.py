@@ -1,7 +1,7 @@
 """Why is a job not done? Asks the record, the leases, the broker and the workers, as far as each has to be asked.
 
-Bounded, whatever the broker holds and whoever does not answer: some thousand messages, ten sub-jobs, the workers'
-time limit. What can't be found out is said, and is no error.
+The work is bounded: some thousand messages, ten sub-jobs, a time limit for workers and broker. Facts that can't be
+found out are named in the answer; they are not errors.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Whose messages workers hold: what they say, and what they may hold without saying so."""
+"""Which messages workers hold: what they answer, and what they may hold without an answer."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -36,7 +36,7 @@ class HeldMessages:
         with self._inspector.broker() as connection:
             for number, some in enumerate(batched(sorted(task_ids), _ASKED_AT_ONCE)):
                 told = self._ask(connection, names, some)
-                # Whoever has not answered each time has not answered.
+                # A worker counts as silent unless it has answered each time.
                 found = (
                     told if not number else {each: _joined(found[each], told[each]) for each in found.keys() & told}
                 )

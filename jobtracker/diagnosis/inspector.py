@@ -1,4 +1,4 @@
-"""What the broker and the workers themselves say: queue depths and worker statistics."""
+"""Asks the broker and the workers: queue depths and worker statistics."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""What follows from where a job's message is."""
+"""Rules that conclude from the location of a job's message why the job is not done."""
 
 from jobtracker.broker.message_search import BrokerObservations, Queue
 from jobtracker.core.clock import from_ms
@@ -161,7 +161,7 @@ def _taken(found: Observations, taken_ms: int) -> Conclusion:
             f"one that is not tracked may have it. If that is gone, the broker delivers it again{when}."
         )
         return Conclusion(Code.UNKNOWN, sentence, message=place)
-    sentence = f"Whoever fetched its message does not live any more; the broker delivers it again{when}."
+    sentence = f"The worker that fetched its message is gone; the broker delivers the message again{when}."
     if not found.leases:
         sentence += " That takes a worker: none lives."
     return Conclusion(Code.WAITING_FOR_REDELIVERY, sentence, message=place)

@@ -1,4 +1,4 @@
-"""What was found out about jobs that are not done: by their records, the leases, the broker and the workers."""
+"""Observations about jobs that are not done: from their records, the leases, the broker and the workers."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -25,13 +25,13 @@ class Observations:
     Attributes:
         now_ms: When.
         leases: The live workers by incarnation.
-        lease_ends_ms: When the leases ran out that the jobs have, by incarnation; of those that did lately.
-        silent_ms: How long nothing was heard of workers that should have said by now that they live, by incarnation.
+        lease_ends_ms: When the leases of the jobs' workers ran out, by incarnation; only those that ran out recently.
+        silent_ms: For workers whose renewal is overdue: the time since the last one, by incarnation.
         fates: What will become of jobs whose worker is lost, by id: "the job …".
-        broker: What was seen there; None: it was not asked, or does not answer.
-        last_lost_ms: When the last lease ran out that a worker did not give back; None: none did lately.
-        workers: What they say; None likewise.
-        holdings: What those that live say of the jobs' messages, by incarnation; of those that answered.
+        broker: What was observed there; None: it was not asked, or does not answer.
+        last_lost_ms: When the last lease ran out without being given back; None: none did recently.
+        workers: What they answer; None if they were not asked, or do not answer.
+        holdings: What the live workers that answered say of the jobs' messages, by incarnation.
         unconfirmed: Task ids of runs that somebody is about to send.
         unsent: Task ids of runs that wait for a worker to send them.
         unavailable: What could not be found out, and why.

@@ -1,4 +1,4 @@
-"""What follows from the observations about a job that is not done: a code and a summary. Nothing here asks."""
+"""Rules that conclude from observations why a job is not done: a code and a summary. They do no input or output."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""`jobtracker doctor`: recounts and repairs the store, and looks for known traps in how all is set up."""
+"""`jobtracker doctor`: recounts and repairs the store, and looks for known traps in the configuration."""

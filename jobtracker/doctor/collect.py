@@ -1,7 +1,7 @@
-"""What there is to know of how all is set up, without importing anybody's task code.
+"""Gathers facts about the configuration, without importing task code.
 
 The records, the workers' own answers (Celery's `inspect`), the broker, and what the Redis servers say of themselves.
-Bounded: some thousand jobs, one answer of each worker. What can't be found out is said.
+The work is bounded: some thousand jobs, one answer of each worker. Facts that can't be found out are listed.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,7 @@
 """Known traps: each a small function that says what is wrong, what follows, which setting to change, and its source.
 
-None of them asks anybody: they judge what `evidence.py` has found out. One that needs what could not be found out
-says nothing; that it could not is said there.
+They do no input or output: they only judge what `collect.py` has gathered. A check whose facts are missing reports
+nothing; `collect.py` lists the missing facts.
 """
 
 from collections import Counter
@@ -80,7 +80,8 @@ def visibility_timeouts_differ(found: Evidence) -> Iterator[Trap]:
         name="visibility_timeouts_differ",
         where="the workers",
         problem=f"Their visibility timeouts differ: {told}.",
-        consequence="Every worker gives back what is older than its own timeout, whoever holds it: the shortest "
+        consequence="Every worker gives back what is older than its own timeout, no matter which worker holds "
+        "it: the shortest "
         "counts for all.",
         change=f"visibility_timeout = {max(timeouts.values()):.0f}{_WHERE_VISIBILITY}",
         source="kombu/transport/redis.py, restore_visible",

@@ -1,7 +1,7 @@
-"""Recounts what the store keeps beside its records: indexes, families, and what is left of deleted jobs.
+"""Recounts what the store keeps besides its records: indexes, parents with their sub-jobs, and rests of deleted jobs.
 
 It may run while everything else does. Each piece is one look of `Audit`, some hundred jobs at one moment. What lies
-between two jobs, a sub-job that has settled and a parent that does not know yet, is looked at twice (`families.py`).
+between two jobs, a sub-job that has settled and a parent that does not know yet, is checked twice (`tree_check.py`).
 Time series and histograms can't be recounted: they outlive the records.
 """
 
@@ -31,7 +31,7 @@ class Recount:
     Args:
         tracking: The store.
         repair: Mend what differs, each in the call that sees it.
-        apart_s: How long after the beginning the second look at what lies between jobs comes at the earliest.
+        apart_s: Seconds between the beginning and the second check of differences between jobs, at least.
 
     Attributes:
         differences: What was found, each once.

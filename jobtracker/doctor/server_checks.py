@@ -1,4 +1,4 @@
-"""Traps in how the Redis servers are set up, and in the clocks of their clients; as `traps.py`."""
+"""Traps in the configuration of the Redis servers, and in the clocks of their clients. See `config_checks.py`."""
 
 from collections.abc import Callable, Iterable, Iterator
 

@@ -1,7 +1,7 @@
-"""Parents and sub-jobs that don't know of each other what they should.
+"""Finds parents and sub-jobs whose records about each other disagree.
 
-A sub-job settles in one call and its parent is told in the next, so a look may come in between. What differs counts
-only if a second look, later, finds the same, and if it has been so for as long as a lost worker is waited for.
+A sub-job may settle in one call and notify its parent in the next, so a check may come in between. A difference
+counts only if a second check finds it again, and if it has lasted for `LEASE_LOST_S`.
 """
 
 import time
@@ -26,7 +26,7 @@ class TreeCheck:
     Args:
         tracking: The store.
         audits: Look, each at one of its partitions.
-        repair: Mend what differs: by telling parents again, which can be repeated.
+        repair: Repair differences, by notifying parents again. That can be repeated.
     """
 
     def __init__(self, tracking: Tracking, audits: Mapping[Partition, Audit], *, repair: bool) -> None:

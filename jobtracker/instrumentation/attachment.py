@@ -1,4 +1,4 @@
-"""Attaches jobtracker to one Celery app, once it is known where to track; not at all where that is disabled."""
+"""Attaches jobtracker to one Celery app as soon as the tracking Redis is known, unless tracking is disabled."""
 
 import functools
 import logging
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Parts:
-    """What listens to one app, and where it writes."""
+    """The signal handlers of one app, and the store that they write to."""
 
     tracking: Tracking
     signals: TaskSignals
@@ -54,9 +54,9 @@ class Parts:
 class Attachment:
     """Attaches and detaches the tracker of one app.
 
-    Settings may leave open which Redis is to be used: it is the app's broker then. The app's configuration tells, and
-    may be set later than the tracker is attached, so it is waited for. Celery loads it before it publishes or runs
-    anything; to load it earlier would keep handlers of `on_after_configure` from being called.
+    If the settings name no Redis, the app's broker is used. It is in the app's configuration, which may be set after
+    the tracker was created. So the tracker attaches when Celery loads that configuration, before it publishes or runs
+    anything. If the tracker loaded it earlier, handlers of `on_after_configure` would not be called.
 
     Args:
         app: The app.
@@ -64,8 +64,8 @@ class Attachment:
         only_declared: Track declared tasks only.
 
     Attributes:
-        settings: With the Redis that was found, once it was.
-        why_not: Why nothing is tracked; None where it is, or is not known yet.
+        settings: The settings, with the Redis that was found, as soon as it is known.
+        why_not: Why nothing is tracked; None if tracking is on, or if that is not yet known.
     """
 
     def __init__(self, app: Celery, settings: Settings, *, only_declared: bool) -> None:

@@ -1,4 +1,4 @@
-"""Beat: the entry of the schedule that a task is being sent for. Its message says only that beat sent it."""
+"""Beat: keeps the schedule's entry for which a task is being sent. The message itself only says that beat sent it."""
 
 import functools
 from contextvars import ContextVar

@@ -1,4 +1,4 @@
-"""The job that the running task is, from the inside: progress, log, cancellation."""
+"""The job of the running task, seen from the task: progress, log, cancellation."""
 
 import logging
 import time
@@ -29,11 +29,11 @@ _CANCEL_CHECK_S = 1.0
 
 
 class JobCancelledError(Ignore):  # type: ignore[misc] # Celery has no types
-    """Stops a task that was cancelled. Let it pass: it leaves Celery's state REVOKED and the job cancelled."""
+    """Stops a task that was cancelled. Do not catch it: it sets Celery's state REVOKED and cancels the job."""
 
 
 class JobQuarantinedError(Exception):
-    """What Celery's result backend keeps of a task that is not started: its job is in quarantine."""
+    """The error that Celery's result backend keeps for a task that is not started because its job is quarantined."""
 
 
 class CurrentJob:
@@ -43,19 +43,21 @@ class CurrentJob:
 
     Attributes:
         id: The job's id; empty outside a tracked task.
-        run: Its run, by its task id: of the job's own id the first, though that may have been sent again.
-        sent: When its message was sent, as that says (`broker.headers.sent`): it tells runs of one task id apart.
-        reused: Celery code sent the job's own id again, as far as is known: a later run has that task id.
+        run: The number of its run, as its task id says. A task id that equals the job's id says 1, even if Celery
+            code sent that id again.
+        sent: When its message was sent, from its header (`broker.headers.sent`). It distinguishes runs of one task
+            id.
+        reused: Celery code sent the job's own id again, as far as is known. Then a later run has that task id.
         attempt: Celery's retries count.
-        execution: The id of this execution; None where it is not to run.
-        stopped: Why it was stopped, or is not to begin.
-        quarantined: Why it must not begin, where it is in quarantine.
-        alone: Its start was applied, and nobody waits for its end (`Change.waited_for`).
-        resent: The task sent itself again under its own id: it goes on (retry, replace).
-        record: How to record it where nobody has done so, once that was needed.
-        start: While its task runs: the report of its start, with which the job is recorded where it is not.
-        arguments: Its arguments as they may be shown, where some are masked: texts must not show the masked ones.
-        unrecorded: What its record must say of its arguments, until it does.
+        execution: The id of this execution; None if it must not run.
+        stopped: Why it was stopped, or must not begin.
+        quarantined: Why it must not begin, if its job is quarantined.
+        alone: Its start was applied, and no job waits for its end (`Change.waited_for`).
+        resent: The task sent itself again under its own id (retry, replace), so the job goes on.
+        record: How to record the job if it is not recorded; set when that was needed.
+        start: While its task runs: the report of its start, which can record the job if that is missing.
+        arguments: Its arguments in masked form, if some are masked. Texts must not show the masked values.
+        unrecorded: What must still be written about its arguments.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Texts about failures: what a record says of an exception, without the values of masked arguments."""
+"""Texts about failures: a record's text about an exception, without the values of masked arguments."""
 
 import os
 from collections.abc import Sequence

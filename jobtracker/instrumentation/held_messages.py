@@ -1,4 +1,4 @@
-"""The messages that a worker holds: its main process knows those that it has received and not finished.
+"""The messages that a worker holds: those that its main process has received and not finished.
 
 Celery's inspect shows a part of that: a request that waits for its rate limit is in none of Celery's own sets
 (celery/worker/consumer/consumer.py, _limit_task), nor is one that a pool still has after the connection to the broker
@@ -37,7 +37,7 @@ _ORDER = ("active", RATE_LIMITED, "reserved", "scheduled", RECEIVED)
 
 
 class HeldMessages:
-    """The requests of a worker's main process that are not finished, and the ids of those that were lately."""
+    """The unfinished requests of a worker's main process, and the ids of those that it finished recently."""
 
     def __init__(self) -> None:
         # No WeakSet: it would be the most expensive part of receiving a message.

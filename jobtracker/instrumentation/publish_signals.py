@@ -1,4 +1,4 @@
-"""PublishSignals a task → the record of its job."""
+"""Celery's signals of publishing → the record of a job."""
 
 import dataclasses
 import functools
@@ -35,10 +35,10 @@ class Publication:
     """The sending of one message by an app.
 
     Attributes:
-        app: The app that sends it; Celery's signal does not say.
-        options: With which the task was called.
+        app: The app that sends it. Celery's signal does not say which.
+        options: The options of the call.
         jobs: The jobs of the message, its own first.
-        outcomes: Returns what became of recording them, or None where that waits; None once it was called.
+        outcomes: Returns the outcomes of recording them, or None if that has to wait; None after it was called.
         created: Ids of the jobs that were recorded because of it.
     """
 

@@ -1,4 +1,4 @@
-"""Reads the request of a running task: how to record its job, where nobody has done so."""
+"""Reads the request of a running task, to record its job if it is not recorded."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What Celery's result backend keeps of a task that this process reports on."""
+"""Reads from Celery's result backend what it has about a task that this process reports on."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""What the end of a task means, in the process that runs it, where only task_postrun comes."""
+"""Reports the end of a task from its own process, if Celery only sends task_postrun."""
 
 from traceback import format_exception
 

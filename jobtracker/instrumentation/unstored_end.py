@@ -1,4 +1,4 @@
-"""How a task's own code ended, where Celery could not store that.
+"""Finds out how a task's own code ended, if Celery could not store that.
 
 Celery has no signal for it. What is known is the error that Celery breaks off by, and its traceback: the functions
 that were running (celery/app/trace.py, trace_task). `mark_as_done` is called after the code returned and what follows
@@ -19,7 +19,7 @@ class UnstoredEnd(NamedTuple):
 
     Attributes:
         state: Celery's state of that: SUCCESS, FAILURE or RETRY.
-        value: What it returned or raised; where it did not begin, what kept Celery from it.
+        value: What it returned or raised; if it did not begin, the error that kept Celery from beginning it.
         has_begun: Whether it did.
     """
 

@@ -1,6 +1,6 @@
-"""What the end of a task means, where its worker's main process sees it: its child could not report.
+"""Reports the end of a task from the worker's main process, if its child could not report.
 
-The main process knows the task's id, but neither the attempt nor whether a success was stored. It may say an end
+The main process knows the task's id, but neither the attempt nor whether a success was stored. It may report an end
 twice.
 """
 

@@ -1,10 +1,10 @@
-"""What a worker does for the tracker, from before its pool forks until it has shut down.
+"""The tracker's work in a worker, from the time before its pool forks until it has shut down.
 
-It listens to signals and is no bootstep, which would be no simpler (measured with Celery 5.7):
+It uses signals, not a bootstep. A bootstep would not be simpler (measured with Celery 5.7):
 
-* A worker's step can't be placed before or after the pool; without an edge their order differs from start to start. A
-  step that stops before the pool gives the lease back while tasks run, which are then taken for lost.
-* It starts before the consumer is connected: worker_ready would be needed all the same.
+* A worker's step can't be placed before or after the pool; without a dependency their order differs from start to
+  start. A step that stops before the pool gives the lease back while tasks run. These would then count as lost.
+* It starts before the consumer is connected: worker_ready would still be needed.
 * SIGQUIT after SIGTERM calls its `stop`, not its `terminate`.
 """
 

@@ -1,4 +1,4 @@
-"""What a worker's main process knows of a task, and for which Celery has no signal: its requests report it."""
+"""Requests of a worker's main process. They report events for which Celery has no signal."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,1 +1,1 @@
-"""What can be done with jobs, and what follows from it."""
+"""The use cases of jobs, and their consequences."""

@@ -1,4 +1,4 @@
-"""What follows a job in its chain: Celery's own signatures, stored so that the chain can go on from any of its jobs.
+"""The rest of a chain: Celery's own signatures, stored so that the chain can continue from any of its jobs.
 
 The first job of a chain stores the rest as its message has it: a list of signatures, the next one last (protocol 2:
 body[2]["chain"]). A later job looks it up there.

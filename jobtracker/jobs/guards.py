@@ -1,4 +1,4 @@
-"""Why a job's status or place does not allow what was asked for."""
+"""Errors for actions that a job's status or its place in a tree does not allow."""
 
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError, JobTrackerError

@@ -1,4 +1,4 @@
-"""Settles lost executions: a job whose process or whole worker is gone waits, runs again, or has failed."""
+"""Settles lost executions: a job whose process or worker is gone waits for its message, runs again, or fails."""
 
 import logging
 

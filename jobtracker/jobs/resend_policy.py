@@ -1,4 +1,4 @@
-"""Whether a job that nobody runs can be sent again: by itself, with all that its message had, or by hand."""
+"""Decides whether a job that no worker runs can be sent again: automatically, or by a retry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from jobtracker.store.schema import JobRecord
 
 @dataclass(frozen=True)
 class Resending:
-    """What can be done for a job whose message is nowhere, or with a lost worker.
+    """What can be done for a job whose message is missing, or with a lost worker.
 
     Attributes:
         root: The outermost of its parents; itself, if it has none.
-        why_not: Why it is not sent again by itself; None: it is.
-        why_no_retry: Why a retry is refused, or its parent not called after it; None: a retry helps.
+        why_not: Why it is not sent again automatically; None: it is.
+        why_no_retry: Why a retry would be refused, or would not lead to its parent; None: a retry helps.
         retry: How to retry it: "retry it …".
     """
 

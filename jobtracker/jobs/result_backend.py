@@ -1,4 +1,4 @@
-"""Celery's result backend, asked in a thread: it may not answer for long, and nobody should wait that long."""
+"""Asks Celery's result backend in a thread, because it may not answer for a long time."""
 
 import logging
 import os
@@ -149,7 +149,7 @@ def is_of_run_before(record: JobRecord, kept: Kept) -> bool:
 
 
 class _Question:
-    """A question, and what has become of it."""
+    """A question and its answer."""
 
     def __init__(self, ask: Callable[[], Any]) -> None:
         self.ask = ask
@@ -160,7 +160,7 @@ class _Question:
 
 
 class Turns:
-    """A lock that is taken in the order in which it was asked for: many questions in a row keep no other one out."""
+    """A lock that threads get in the order of their requests. So many questions of one thread do not block others."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

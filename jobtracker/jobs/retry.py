@@ -1,7 +1,7 @@
 """Retries jobs: a new run of a failed or cancelled job, and of what did not complete below it and in its chain.
 
-First all that has to run again is found and checked (`RetryPlanner`), and nothing is changed. Then the new runs are
-recorded, and what is ready is sent.
+`RetryPlanner` first finds and checks all jobs that have to run again, and changes nothing. Then the new runs are
+recorded, and the jobs that are ready are sent.
 """
 
 from collections.abc import Mapping
@@ -104,9 +104,9 @@ class RetryPlan:
     """What a retry runs again.
 
     Attributes:
-        trees: The jobs that are sent, or called after their sub-jobs, with these; parents first.
+        trees: The jobs that are sent, and the parents that are called after their sub-jobs; parents first.
         ready: Those of them that can be sent at once.
-        chained: Those that something follows in their chain.
+        chained: Those that are followed by another job in their chain.
         runs: The run of each as it was read, also of those that follow one in its chain.
     """
 

@@ -1,4 +1,4 @@
-"""What people do with jobs: one use case a module, named here."""
+"""The use cases of jobs, one module each, under one object."""
 
 from jobtracker.jobs.create import Creation
 from jobtracker.jobs.delete import Deletion

@@ -1,4 +1,4 @@
-"""Sends whole trees whose runs are recorded, and takes back what could not be sent."""
+"""Sends whole trees whose runs are recorded, and cancels what could not be sent."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -142,7 +142,7 @@ class ChildProcess:
             time.sleep(_POLL_INTERVAL_S)
 
     def stop(self, *, is_urgent: Callable[[], bool] = never) -> int | None:
-        """End it, and whatever it has left in its process group.
+        """End it, and all other processes of its process group.
 
         Args:
             is_urgent: Asked again and again; once it is true the waiting is over and the rest is killed.

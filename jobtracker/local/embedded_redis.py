@@ -135,7 +135,7 @@ class EmbeddedRedis:
     def _lock_data_dir(self) -> int:
         """Lock the data folder and answer the lock's file descriptor, which the server inherits.
 
-        So the lock is held exactly as long as the server lives, whatever becomes of this process.
+        So the lock is held exactly as long as the server lives, even if this process dies.
         """
         lock_path = self.data_dir / ".lock"
         try:

@@ -33,7 +33,7 @@ class LocalStack:
     """An embedded Redis, a Celery worker and the API, started together, watched, and ended together.
 
     What is stored lies in `data_dir` and is there again with the next stack on it; the logs lie in its folder `logs`.
-    When one of them ends, `supervisor` notices and the others are ended too.
+    If one of them ends, `supervisor` notices it and ends the others too.
 
     The embedded Redis is the tracking Redis, Celery's broker and its result backend at once. The worker of `app` uses
     it in place of those in the app's own configuration: Celery prefers the environment, which names them.

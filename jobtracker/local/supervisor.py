@@ -1,4 +1,4 @@
-"""Running several services as one: they end together, in order, and none is restarted in silence."""
+"""Runs several services as one: they end together, in order, and none is restarted silently."""
 
 import signal
 import time

@@ -1,1 +1,1 @@
-"""Background services, of which one process at a time runs each."""
+"""Background services. One process at a time, the leader, runs them."""

@@ -1,8 +1,8 @@
 """Elects the leader of maintenance: one process at a time acts, and only its writes are accepted.
 
-A lock in Redis, one for each partition, lasts for a term and is renewed by each step. The leader's writes bear the
-fence of its term, and are rejected once another process leads: a process may be stopped for minutes between a look
-and what follows from it.
+Each partition has a lock in Redis. It lasts for a term, and each step renews it. The leader's writes carry the fence
+of its term. They are rejected as soon as another process leads, because a process may be paused for minutes between a
+check and its write.
 """
 
 import time
@@ -17,7 +17,7 @@ _SHORTEST_TERM_S = 2.0
 
 
 class Leadership:
-    """The leadership of maintenance, as far as this process has it.
+    """This process's part in the leadership of maintenance.
 
     Attributes:
         tracking: What maintenance works on; during a term its writes bear the fences of that.

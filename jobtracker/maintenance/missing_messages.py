@@ -1,17 +1,18 @@
-"""Finds jobs whose message is nowhere: recorded and never sent, purged, or gone with the worker that held it.
+"""Finds jobs that no worker will run soon.
 
-And jobs that nobody has begun, whose message is with a worker that is gone: Redis would deliver it again in an hour.
-And jobs that nobody runs, though their worker lives: the process that did has ended, and its last report with it.
+* Their message is missing: it was never sent, was purged, or is gone with the worker that held it.
+* No worker has begun them, and a lost worker holds their message. Redis would deliver it again after an hour.
+* Their worker lives and does not run them: their process has ended, and its last report is lost.
 
-A job is judged after two looks only, and where all who could know have answered:
+A message counts as missing only after two checks, and only if all who could have it have answered:
 
-* its queue was looked at as a whole, or is empty;
+* every message of its queue was checked, or the queue is empty;
 * a worker consumes it at this very broker;
 * every live worker says that it does not have the message.
 
-Otherwise nothing is done. A conclusion can be wrong all the same, and does no harm. What can be sent again is sent as
-another run, so that the message is refused when it turns up. Anything else waits for its message, or is taken for
-lost by inference, which its start would correct.
+Otherwise nothing is done. A wrong conclusion does no harm. A job that can be sent again gets a new run, so its old
+message is refused if it turns up. Any other job waits for its message, or is settled as lost. That outcome is
+inferred, and a start corrects it.
 """
 
 import logging
@@ -74,7 +75,7 @@ class _Hold:
 
 
 class StrandedJob(NamedTuple):
-    """A job that nobody runs, and that nobody will run soon."""
+    """A job that no worker runs or will run soon."""
 
     job: Job
     comes_back: bool
@@ -84,7 +85,7 @@ class StrandedJob(NamedTuple):
 
 
 class MissingMessages:
-    """Looks for the messages of jobs that have not been heard of for long.
+    """Looks for the messages of jobs without a recent report.
 
     Args:
         tracking: Whose.

@@ -1,4 +1,4 @@
-"""Notifies parents, and the next of chains, if the process that was about to do so has died."""
+"""Notifies parents and the next jobs of chains, if the process that should have done so has died."""
 
 from jobtracker.maintenance.leadership import Leadership
 
@@ -7,7 +7,7 @@ _BATCH = 500
 
 
 class ParentNotifier:
-    """Notifies those who wait for jobs.
+    """Notifies the jobs that wait for other jobs.
 
     Args:
         leadership: Tells the store.

@@ -1,11 +1,11 @@
-"""Relays the outbox: sends runs that were recorded as sent, and were not, because their sender has died.
+"""Relays the outbox: sends runs that are recorded as sent, but were not sent, because their sender has died.
 
 The record of a run and its entry in the outbox (`unconfirmed`) are written in one step. The entry is removed when the
-message is with the broker. An entry that stays for a while is sent here, as another run: if the first message is out
-after all, it is refused when it turns up.
+message is with the broker. If an entry stays for some time, its run is sent here, as another run. So the first
+message, if it was sent after all, is refused.
 
-Large trees are sent by workers: their runs are noted as `unsent`, and nobody is about to send them. A worker that
-does so (`signatures.SEND`) claims them first, and they are unconfirmed from then on. Runs that no worker has claimed
+Large trees are sent by workers: their runs are noted as `unsent`. A worker (`signatures.SEND`) claims
+them before it sends them. From then on they are `unconfirmed`. Runs that no worker has claimed
 after a while are sent here too.
 """
 

@@ -1,4 +1,4 @@
-"""Pauses between steps of maintenance, so that those who report meanwhile hardly notice them."""
+"""Pauses between steps of maintenance, so that it hardly slows down reports."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Runs maintenance in rounds: it looks after what nobody reports, in one process at a time.
+"""Runs maintenance in rounds, in one process at a time: it handles what no process reports.
 
 Every worker and API process has a runner; `Leadership` lets one of them act. Each step can be repeated.
 """

@@ -23,7 +23,7 @@ class StillInUseError(JobTrackerError):
         users = f"these workers use it: {', '.join(workers)}" if workers else "an API, or a worker, uses it"
         super().__init__(
             f"The namespace {namespace!r} was not removed: {users}. Stop the workers, the API and all publishers "
-            "first, and try again half a minute later: what was killed counts for so long."
+            "first, and try again half a minute later: a process that was killed counts as alive until then."
         )
 
 

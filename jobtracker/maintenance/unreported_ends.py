@@ -1,4 +1,4 @@
-"""Ends that were not reported: what Celery's result backend says of a job, and settling it so."""
+"""Settles jobs whose end was not reported, with the outcome that Celery's result backend knows."""
 
 import logging
 from collections.abc import Mapping

@@ -144,7 +144,7 @@ class Applier:
             for job_id in created:
                 self.store.delete(job_id, mode="undo")
             return
-        # Others are there that wait for it: the rest of a chord, the task before it in its chain. Presumed, because
+        # Other jobs may wait for it: the rest of a chord, the task before it in its chain. Inferred, because
         # a broker that does not answer may have taken the message all the same.
         fields = {**report.fields, "presumed": Event.LOSE}
         change = self.store.apply(

@@ -1,4 +1,4 @@
-"""Reports that nobody waits for: they go with the next report, or by themselves a moment later."""
+"""Batches reports whose answer nobody needs: they are sent with the next report, or alone a moment later."""
 
 import threading
 import time
@@ -9,8 +9,10 @@ from contextlib import suppress
 from jobtracker.reporting.report import Report
 
 _FLUSHED_AFTER_S, _IDLE_S = 0.01, 1.0
-"""A report is flushed after this time, where no other one is sent before. The thread that does it ends when no report
-was enqueued for the second time."""
+"""A report is flushed after this time, where no other one is sent before.
+
+The thread that does it ends when no report was enqueued for the second time.
+"""
 
 
 class Batch:

@@ -1,8 +1,9 @@
-"""Reports on disk: what a process keeps in its outage buffer outlives the process here.
+"""Keeps the reports of an outage buffer on disk too, so that they survive their process.
 
-Each process that has reports waiting has a file of its own, a journal of what came and went, and holds a lock on it
-as long as it lives. A journal without a lock belonged to a process that has ended: the next one takes it over. The
-folder is its user's alone. Nothing is synchronised with the disk: this is for processes that die, not for machines.
+Each process with waiting reports has its own file: a journal of the reports that came and were sent. It holds a lock
+on the file while it lives. A journal without a lock belongs to a process that has ended, and another process takes it
+over. Only its user can read the folder. There is no fsync: journals survive the end of a process, not a power
+failure.
 """
 
 import hashlib
@@ -130,7 +131,7 @@ class AbandonedJournal:
 
 
 class Journal:
-    """What waits in one process, on disk. Where that can't be written the reports are in memory only.
+    """The waiting reports of one process, on disk. If they can't be written, they are in memory only.
 
     Args:
         spool: The folder.

@@ -47,9 +47,9 @@ class Outage:
         buffer: What waits.
 
     Attributes:
-        away: Whether Redis is away, as far as is known. Reports wait then.
+        away: Whether Redis is away, as far as this process knows. Then reports wait.
         is_to_check: Only reports of others, which wait on disk, say that Redis is away: `check` has to ask.
-        takes_over: Go on with what other processes left on disk, whenever Redis is probed.
+        takes_over: Also send reports that other processes left on disk, at each probe of Redis.
     """
 
     def __init__(self, store: JobStore, applier: Applies, buffer: OutageBuffer) -> None:

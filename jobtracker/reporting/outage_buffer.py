@@ -35,8 +35,8 @@ class Waiting:
 class OutageBuffer:
     """Reports that wait, in the order in which they came, and a count of those that were given up.
 
-    It is bounded: a full one gives up its least important reports. Callers hold `lock` around each method, but for
-    `text_of`, so that what they see and what they do stays together.
+    It is bounded: a full one gives up its least important reports. Callers hold `lock` around each method except
+    `text_of`, so that a check and the change after it are one step.
 
     Args:
         most: How many reports may wait.
@@ -44,7 +44,7 @@ class OutageBuffer:
 
     Attributes:
         most: How many reports may wait.
-        lock: Held by who looks at the buffer or changes it.
+        lock: Held while the buffer is read or changed.
         dropped: Reports that were given up and are not yet counted in the store.
     """
 

@@ -1,4 +1,4 @@
-"""Probes a Redis that is away: one thread, which is there only meanwhile."""
+"""Probes a Redis that is away, in one thread that exists only during the outage."""
 
 import logging
 import threading

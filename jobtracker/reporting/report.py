@@ -9,7 +9,7 @@ from jobtracker.store.changes import NewJob
 
 
 class Importance(IntEnum):
-    """What a full outage buffer gives up first: the oldest report of the least importance."""
+    """How important a report is. A full outage buffer drops the oldest report of the least importance first."""
 
     PROGRESS = 0
     """Progress and log lines."""
@@ -22,7 +22,7 @@ class Importance(IntEnum):
 
 
 class Notice(StrEnum):
-    """What a report can say besides an event of a job."""
+    """Reports that are not an event of a job."""
 
     PUBLISHED = "published"
     """A message is being sent: its `jobs` are to be recorded."""
@@ -54,7 +54,7 @@ _IMPORTANCE: dict[str, Importance] = {
 
 @dataclass(slots=True, eq=False)
 class Report:
-    """That something happened to a job."""
+    """A report: something happened to a job."""
 
     event: Event | Notice
     """What happened."""

@@ -1,6 +1,6 @@
-"""What the API takes and answers, as pydantic models: shared by the server, the client and the command line.
+"""The pydantic models of requests and answers of the API, shared by the server, the client and the command line.
 
-A model is imported where it is first asked for.
+A model is imported when it is first used.
 """
 
 from typing import TYPE_CHECKING

@@ -74,7 +74,7 @@ class MessageLocation(BaseModel):
         "or on RabbitMQ.",
     )
     further_back_than: int | None = Field(
-        default=None, description="The first so many messages were checked, and it was not among them."
+        default=None, description="How many messages of the queue were checked without finding it."
     )
     taken_at: datetime | None = Field(default=None, description="When a worker fetched it; known on Redis only.")
     redelivered_at: datetime | None = Field(

@@ -1,4 +1,4 @@
-"""The store's own check: verbs that compare what it keeps beside its records with them, and mend it.
+"""The store's own check: commands that compare indexes and other derived data with the records, and repair them.
 
 Each call looks at a bounded number of jobs at one moment (`lua/audit_*.lua`), so it may run beside anything: nothing
 differs only because it moved meanwhile, and what is mended is right when it is mended.

@@ -1,4 +1,4 @@
-"""What is written, and what became of it: the words in which `JobStore` is asked and answers."""
+"""The arguments and answers of `JobStore`: what is to be written, and the outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class NewJob:
         fields: The record, by `keys.RECORD_FIELDS`; type and priority are needed.
         data: The bulky part, by `keys.DATA_FIELDS`.
         subs: Sub-jobs by position.
-        sends: Whoever records it is about to send its first run, and confirms that then (`JobStore.confirm`).
+        sends: The process that records it sends its first run next, and then confirms that (`JobStore.confirm`).
         published: Celery code sends a message under its id, at the time in `queued`.
         chained_anew: As `published`, and the job before it in its chain was itself sent again under its own id.
     """

@@ -150,7 +150,7 @@ class _SameAs(Field[str]):
     def __get__(self, record: Record | None, owner: type) -> "Field[str] | str":
         if record is None:
             return self
-        value = record._values.get(self.place)  # noqa: SLF001 (likewise)
+        value = record._values.get(self.place)  # noqa: SLF001 (fields decode records)
         return self._other.__get__(record, owner) if value is None else str(value)
 
 

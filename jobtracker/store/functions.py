@@ -23,7 +23,7 @@ from jobtracker.store.pipeline import Args, Call, Calls, ClusterCalls, FencedErr
 
 
 class Library:
-    """Some commands as one library, loaded where the server does not have it.
+    """Some commands as one library, which is loaded if the server does not have it.
 
     Its name bears a digest of its source, so processes of different releases or settings do not replace each
     other's.
@@ -33,8 +33,7 @@ class Library:
         keep_s: Lifetime of time series, in seconds.
         reads_only: The commands write nothing, so a server that takes no writes now (no memory left, a replica) calls
             them all the same.
-        check: Done before the first call, and again before one every `CHECKED_EVERY_S`; where it raises that is not
-            made.
+        check: Called before the first call, and again every `CHECKED_EVERY_S`. If it raises, the call is not made.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The course of a job: what its record says, and what was kept beside it because the record does not say it."""
+"""The history of a job: what its record says, and what is kept beside the record because it does not say it."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

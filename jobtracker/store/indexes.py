@@ -1,4 +1,4 @@
-"""Reading the indexes that the background services go by."""
+"""Reads the indexes for the background services."""
 
 import heapq
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Jobs as JSON, written from what the store tells, without making a model of each: models say what it looks like."""
+"""Writes jobs as JSON from the store's data, without a model for each job. The models describe the form."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache

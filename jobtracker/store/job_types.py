@@ -94,7 +94,7 @@ class Registry:
     def queue_of(self, record: JobRecord, default: str) -> str:
         """Where a job is sent whose record does not say, as a chord's body; the default where no worker says it.
 
-        That is the default of whoever asks, an API say, and may not be that of the workers.
+        That is the default of the process that asks, for example the API, and may differ from that of the workers.
         """
         announced = self.type_of(record)
         return (announced and announced.queue) or default

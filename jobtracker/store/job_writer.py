@@ -1,4 +1,4 @@
-"""Writing single jobs: recording them, and applying what happens to them."""
+"""Writes single jobs: records them, and applies events to them."""
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ _COMMANDS = (
 
 @dataclass(frozen=True)
 class Begun(Generic[T]):
-    """A call that is under way: called, once, it waits for what became of it."""
+    """A call that is under way. Call this object once to wait for the outcome."""
 
     pending: PendingCalls
     read: Callable[[list[Any]], T]
@@ -59,8 +59,8 @@ class JobWriter:
         keys: The names of its keys.
         retention_ms: How long settled jobs stay; time series stay a day longer.
         tombstone_s: How long a deleted job's late reports are refused.
-        max_log_lines: So many lines of a job's log are kept, about.
-        check: Called before the first write, and again as in `Library`; where it raises none is made.
+        max_log_lines: About how many lines of a job's log are kept.
+        check: Called before the first write, and again as in `Library`. If it raises, nothing is written.
     """
 
     def __init__(
@@ -136,14 +136,14 @@ class JobWriter:
             event: What happened.
             job_id: To which job.
             run: In which run, where the reporter knows it; an older one is stale.
-            attempt: In which attempt of that run, likewise.
+            attempt: The attempt of that run.
             lease: The worker that must still hold the job, or `keys.NOBODY`; where another one has taken it on, the
                 event is stale.
             execution: The execution that reports (`new_execution`); or only the incarnation of its worker, where more
                 is not known. A start that was reported before is a duplicate. An end that changes nothing goes into
                 the job's ledger, once.
             fields: Further fields of the record, written if the event is applied.
-            data: Further bulky fields, likewise.
+            data: Further bulky fields.
             at_ms: When it happened; default now.
             sent: Where the run is that of a task id: when its message was sent, as that says (`lineage.sent`).
         """
@@ -160,7 +160,7 @@ class JobWriter:
         return self._change(self._functions.call(self.client, "transition_and_notify", *call))
 
     def report_all(self, calls: Sequence[Call]) -> list[Change | Exception]:
-        """Report on a few jobs, likewise, in order and in one round trip; where one fails, its error.
+        """Report on a few jobs, in order and in one round trip. If one report fails, its place has the error.
 
         Raises:
             redis.exceptions.RedisError: Redis does not answer: some may have been applied.

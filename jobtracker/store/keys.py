@@ -99,7 +99,7 @@ PREFIXES: dict[str, str] = {
     # probe          never there: what a write that changes nothing names, which a server in trouble refuses.
     "partitions": "partitions",
     # partitions     string  How many the store has; not there: one; "<n>><m>" while it is moved from n to m of them.
-    #                        Writer: whoever is first, repartition. For ever.
+    #                        Writer: the first process, repartition. For ever.
     "libraries": "libraries",
     # libraries      zset    Function libraries that processes have used, scored by when they last said so (ms).
     #                        Writer: libraries. A name leaves when its library is removed.
@@ -116,7 +116,7 @@ LET_GO = "none"
 """In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""
 
 PROCESS_GONE = "gone"
-"""Likewise, but for that the process which ran it was lost."""
+"""The same, for a lost process."""
 
 RELEASED = frozenset({LET_GO, PROCESS_GONE})
 """What stands for the lease of a worker that lives and does not run the job any more."""

@@ -1,4 +1,4 @@
-"""Worker leases: a worker that lives says so every few seconds."""
+"""Worker leases: a live worker renews its lease every few seconds."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -18,8 +18,8 @@ class Leases:
 
     Args:
         client: A Redis client that decodes responses.
-        keys: The names of its keys. Each partition has all leases: a script sees those of its own. Who only wants to
-            know who lives asks the first.
+        keys: The names of its keys. Each partition has all leases, because a Lua function sees only its own
+            partition. To know which workers live, ask the first.
         lost_s: A worker that has not renewed for so long is lost, in seconds.
     """
 
@@ -78,7 +78,7 @@ class Leases:
         return sorted(filter(None, map(_worker, found)), key=lambda w: w.name)
 
     def held(self, incarnations: Iterable[str]) -> set[str]:
-        """Those of some incarnations that live, whatever their leases say: by the server's clock."""
+        """Those of some incarnations that live, by the server's clock."""
         names = list(incarnations)
         if not names:
             return set()
@@ -88,7 +88,7 @@ class Leases:
         return {name for found in pipe.execute() for name, text in zip(names, found, strict=True) if text}
 
     def all_held(self) -> set[str]:
-        """The incarnations of all workers that live, likewise."""
+        """The incarnations of all live workers, by the server's clock."""
         return self.held(self.client.zrange(self._first("leases"), 0, -1))
 
     def ends_ms(self, incarnations: Iterable[str]) -> dict[str, int]:

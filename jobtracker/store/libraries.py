@@ -1,4 +1,4 @@
-"""The function libraries that a namespace uses: who uses one says so, and what nobody uses any more is removed.
+"""The function libraries of a namespace. Each process notes which it uses; unused ones are removed.
 
 A server has its libraries for all namespaces and databases, so only those are removed that processes of this
 namespace have used. Another namespace that uses one too loads it again with its next call (`functions.Library`).

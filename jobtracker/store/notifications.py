@@ -1,4 +1,4 @@
-"""Telling parents what became of their sub-jobs."""
+"""Notifies parents of the outcomes of their sub-jobs."""
 
 from collections.abc import Sequence
 

@@ -24,7 +24,7 @@ class OutboxIndexWriter(JobWriter):
             pipe.execute()
 
     def hand_over(self, task_ids: Iterable[str], *, at_ms: int | None = None) -> None:
-        """Note that these runs, recorded as sent, are to be sent by whoever claims them."""
+        """Note that these runs are recorded as sent, and that the process which claims them sends them."""
         at_ms = now_ms() if at_ms is None else at_ms
         for some in batched(task_ids, _INDEXED):
             pipe = self.client.pipeline(transaction=False)

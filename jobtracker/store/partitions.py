@@ -1,4 +1,7 @@
-"""Whether a store is as a process takes it to be: with another number of partitions it would not find its jobs."""
+"""Checks that the store's partition count matches this process's configuration.
+
+Otherwise it would not find its jobs.
+"""
 
 from jobtracker.connection.client import RedisClient, server_of
 from jobtracker.errors import OutdatedSchemaError, PartitionsError, RepartitionInProgressError

@@ -165,7 +165,7 @@ class ClusterCalls(PendingCalls):
             raise failure
         return answers
 
-    def abandon(self) -> None:  # noqa: D102 (likewise)
+    def abandon(self) -> None:  # noqa: D102 (as `PendingCalls` has it)
         while self._pending:
             self._pending.pop()[1].abandon()
 

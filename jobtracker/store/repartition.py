@@ -1,9 +1,8 @@
 """Moves a store to another number of partitions, and if wanted to another server or cluster.
 
-Nobody may work on it meanwhile: it bears a mark (`keys.PREFIXES["partitions"]`), and whoever wants to work on it is
-refused, be it that he has done so all the time (`scripts.CHECKED_EVERY_S`). What has to move is copied first,
-partition by partition, and removed when all of a partition is copied; so it can be ended at any moment, and begun
-again, and goes on.
+The store is locked by a mark (`keys.PREFIXES["partitions"]`). Clients that use it check the mark every
+`CHECKED_EVERY_S` seconds and stop. A partition is copied first, and removed when all of it is copied. So the move can
+be interrupted at any moment; called again, it goes on.
 """
 
 import re
@@ -31,7 +30,7 @@ _OF_JOBS = {"type", "entered", "unnotified", "unsent", "unconfirmed", "expiring"
 
 _SERIES = {"flow", "settled"}
 _OF_PROCESSES = {"leases", "lease", "leader", "terms", "watched", "libraries"}
-"""What whoever works on the store next writes anew."""
+"""Keys that are not moved: the next process that uses the store writes them again."""
 
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 
@@ -44,12 +43,12 @@ class Repartition:
     """The move of one store.
 
     Args:
-        source: A client of where it is.
-        target: A client of where it is to be; the same one where only the number of partitions changes.
+        source: A client of its present Redis.
+        target: A client of its new Redis; the same client if only the number of partitions changes.
         namespace: What its keys begin with.
-        to: How many partitions it is to have.
+        to: The new number of partitions.
         is_elsewhere: The target is another server, or another database.
-        patience_s: How long after the store is marked somebody may work on it who has not looked at the mark again.
+        patience_s: How long after the mark is set a client may still use the store, because it has not checked again.
     """
 
     def __init__(
@@ -113,7 +112,7 @@ class Repartition:
         if workers:
             named = ", ".join(workers[:5]) + (f" and {len(workers) - 5} more" if len(workers) > 5 else "")
             raise RepartitionError(
-                f"Workers are at work on the store: {named}. Stop them, the API and whoever sends tasks, and wait "
+                f"Workers are at work on the store: {named}. Stop them, the API and all publishers, and wait "
                 "until their leases have run out (LEASE_LOST_S)."
             )
         if any(self.source.exists(part("drafts")) for part in self.of.parts):

@@ -67,7 +67,8 @@ class JobRecord(Record):
     reason = text(49, cleared_by_new_run=True, in_snapshot=True)
     """Why it is where it is, a sentence."""
     presumed = text(48, cleared_by_new_run=True, in_snapshot=True)
-    """The presuming event, or "fail" where its worker told of it: the worker's own report overrules the verdict."""
+    """The event that inferred the outcome, or "fail" if its worker reported a loss. The task's own report replaces
+    it."""
     cancel = number(47, cleared_by_new_run=True, in_snapshot=True)
     """ms, when a cancel was asked for."""
 
@@ -78,8 +79,8 @@ class JobRecord(Record):
     """The job type."""
     name = same_as(type, 2, filter="contains")  # noqa: A003 (the field above)
     """For people; not stored where it is the same as the type."""
-    task = same_as(type, 4, from_message=True)  # noqa: A003 (likewise)
-    """The name of the Celery task; likewise."""
+    task = same_as(type, 4, from_message=True)  # noqa: A003 (the field above)
+    """The name of the Celery task."""
     queue = text(5, from_message=True)
     """Where it is sent to."""
     actual_queue = text(7, cleared_by_new_run=True)
@@ -230,7 +231,7 @@ NAMES: dict[int, str] = {field.place: field.name for field in FIELDS}
 
 DATA_FIELDS = (
     "payload",  # JSON object: the task's keyword arguments, "" where they are not to be kept
-    "args",  # JSON list: its positional arguments, where they are stored, likewise
+    "args",  # JSON list: its positional arguments, if they are stored
     "custom_task",  # what a custom job calls its task
     "arguments_repr",  # bounded repr of both, where they are not stored
     "result",  # JSON

@@ -131,7 +131,7 @@ class TrackedJobs:
         return self._queries.tree(_id(job))
 
     def all(self) -> list[Job]:
-        """All jobs of this test in the order of their creation, whoever has sent them; a hundred at most."""
+        """All jobs of this test in the order of their creation, no matter who sent them; at most a hundred."""
         page = self._queries.page(JobFilter(), size=100)
         return self._queries.get_many([job.id for job in reversed(page.jobs)])
 

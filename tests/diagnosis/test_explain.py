@@ -439,7 +439,7 @@ def test_a_worker_that_falls_silent_is_said_to_be_before_it_is_taken_for_lost(re
 
 
 @pytest.mark.parametrize(
-    ("event", "fields", "presumed"),
+    ("event", "fields", "inferred"),
     [
         (Event.LOSE, {}, True),
         (Event.LOSE, {"presumed": Event.FAIL}, False),
@@ -447,14 +447,14 @@ def test_a_worker_that_falls_silent_is_said_to_be_before_it_is_taken_for_lost(re
         (Event.QUARANTINE, {}, False),
     ],
 )
-def test_only_what_its_worker_has_not_told_is_said_to_be_presumed(own_project, event, fields, presumed):
+def test_only_what_its_worker_has_not_told_is_said_to_be_inferred(own_project, event, fields, inferred):
     own_project.announce()
     job_id = own_project.create("ok")
     store = own_project.tracking.store
     for each in (Event.ENQUEUE, Event.START):
         store.apply(each, job_id)
     store.apply(event, job_id, run=1, fields={"reason": "it was lost", **fields})
-    assert ("presumed" in explain(own_project, job_id).summary) is presumed
+    assert ("inferred" in explain(own_project, job_id).summary) is inferred
 
 
 def test_a_reason_that_is_cut_does_not_end_like_a_sentence(single):
@@ -506,7 +506,7 @@ def test_the_message_of_a_lost_worker_comes_back_at_a_time_that_is_known(redis_s
         assert explain(project, fetched).code is Code.WAITING_FOR_REDELIVERY
         found = explain(project, early)
         assert (found.code, found.status) == (Code.SETTLED, Status.FAILED)
-        assert "presumed" in found.summary
+        assert "inferred" in found.summary
 
 
 def test_a_message_that_is_lost_is_missed_once_it_is_not_new_any_more(own_project):

@@ -10,7 +10,7 @@ from jobtracker.local.extras import need_server
 
 def api(
     host: Annotated[
-        str | None, typer.Option(envvar="API_HOST", help="Where it listens.", show_default="0.0.0.0")  # noqa: S104
+        str | None, typer.Option(envvar="API_HOST", help="The address it listens on.", show_default="0.0.0.0")  # noqa: S104
     ] = None,
     port: Annotated[
         int | None,
@@ -18,7 +18,7 @@ def api(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(envvar="API_WORKERS", help="How many processes answer there.", show_default="1", min=1),
+        typer.Option(envvar="API_WORKERS", help="The number of API processes.", show_default="1", min=1),
     ] = None,
     redis_url: RedisUrl = None,
 ) -> None:

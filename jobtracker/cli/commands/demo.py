@@ -26,11 +26,11 @@ _SUB_JOBS: list[dict[str, Any]] = [
 
 
 class DemoFailedError(JobTrackerError):
-    """The demonstration did not end as it should; the message says which jobs and why."""
+    """The demonstration failed. The message says which jobs and why."""
 
 
 def demo(
-    timeout_s: Annotated[float, typer.Option(help="Seconds the jobs may take.", min=1)] = 120,
+    timeout_s: Annotated[float, typer.Option(help="How long the jobs may take, in seconds.", min=1)] = 120,
 ) -> None:
     """Run a document job of the sample project and show its tree; this needs a checkout."""
     console = output_console()
@@ -50,7 +50,7 @@ def demo(
 
 
 def _run_job(stack: LocalStack, timeout_s: float) -> JobTree:
-    """Submit the job, show how it goes, and answer its tree once it has settled or the time is over."""
+    """Submit the job, show its progress, and return its tree when it has settled or the time is over."""
     with Client(stack.api_url, timeout_s=30) as client:
         tree = client.create_tree(
             "document_analysis", _PAYLOAD, name=_NAME, priority="high", sub_jobs=_SUB_JOBS, start=True

@@ -26,13 +26,14 @@ _WIDTH = len("change  ")
 
 
 def doctor(
-    repair: Annotated[bool, typer.Option("--repair", help="Mend counters and indexes that are wrong.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair counters and indexes that are wrong.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Recount every counter and index, and look for settings that go wrong on a bad day.
+    """Recount every counter and index, and look for settings that cause trouble later.
 
-    Talks to Redis, the broker and the workers themselves, not to the API: it needs the API's environment (REDIS_URL,
-    CELERY_BROKER_URL, …). May run while everything else does. The exit status is 1 where something has to be changed.
+    It asks Redis, the broker and the workers directly; the API need not run. It needs the API's environment variables
+    (REDIS_URL, CELERY_BROKER_URL, …). It may run while everything else runs. The exit status is 1 if something has to
+    be changed.
     """
     from jobtracker.doctor.examine import examine_here
 

@@ -14,7 +14,7 @@ _WIDTH = len("not before  ")
 
 
 def explain(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
-    """Tell why a job is not done, or why it ended as it did."""
+    """Say why a job is not done, or why it ended as it did."""
     with Client(url) as client:
         found = client.explain(job_id)
     if as_json:
@@ -30,7 +30,7 @@ def explain(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
 
 
 def _facts(found: Explanation) -> list[tuple[str, str]]:
-    """What the summary does not say."""
+    """The facts that the summary does not have."""
     facts = [_sub_job(sub) for sub in found.sub_jobs]
     more = found.sub_jobs_open - len(found.sub_jobs)
     if more > 0:
@@ -43,7 +43,7 @@ def _facts(found: Explanation) -> list[tuple[str, str]]:
 
 
 def _sub_job(sub: SubJobState) -> tuple[str, str]:
-    """One that its parent waits for, or because of which that did not complete."""
+    """A sub-job that its parent waits for, or that kept its parent from completing."""
     if sub.code is Code.SETTLED:
         return str(sub.status), f"{sub.name} ({sub.id}): {sub.summary}"
     return "waits for", f"{sub.name} ({sub.id}): {sub.code}. {sub.summary}"

@@ -13,7 +13,7 @@ _COLUMNS = [Column("PART"), Column("STATE"), Column("LATENCY", is_number=True), 
 
 
 def health(url: Url = None, as_json: AsJson = False) -> None:
-    """Tell whether jobs get done: Redis, the broker, and workers that consume. If not, the exit status is 1."""
+    """Say whether jobs get done: Redis, the broker, and workers that consume. If not, the exit status is 1."""
     with Client(url) as client:
         found = client.health()
     if as_json:

@@ -19,7 +19,7 @@ _COLUMNS = [
 
 
 def history(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
-    """List what has happened to a job: runs, deliveries, attempts, cancels, and how it ended."""
+    """List what happened to a job: runs, deliveries, attempts, cancels, and how it ended."""
     with Client(url) as client:
         found = client.history(job_id)
     if as_json:
@@ -33,14 +33,14 @@ def _row(entry: HistoryEntry) -> list[Cell]:
         f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         entry.run or None,
         None if entry.attempt is None else entry.attempt + 1,
-        f"{entry.step} (presumed)" if entry.presumed else str(entry.step),
+        f"{entry.step} (inferred)" if entry.presumed else str(entry.step),
         entry.worker,
         entry.reason if entry.step is not Step.ENDED_LATE else _late(entry),
     ]
 
 
 def _late(entry: HistoryEntry) -> str:
-    """What an execution that does not count came to."""
+    """How an execution that does not count ended."""
     told = f": {entry.reason}" if entry.reason else ""
     if entry.result is not None:
         told = ", same result" if entry.same_result else f": {entry.result}, another result"

@@ -20,12 +20,14 @@ _LEVEL_WIDTH = len("warning")
 
 def logs(
     job_id: JobId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has settled.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many of the last lines.")] = 1000,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Print new lines until the job has ended.")] = False,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=1000, help="How many of the last lines to print.")
+    ] = 1000,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a job's own log: what its task has written with `current_job().log(…)`.
+    """Print a job's own log: what its task wrote with `current_job().log(…)`.
 
     With --follow, --json prints one line of JSON for each line.
     """

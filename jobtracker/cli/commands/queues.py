@@ -12,7 +12,7 @@ _COLUMNS = [Column("QUEUE", may_shrink=True), Column("MESSAGES", is_number=True)
 
 
 def queues(url: Url = None, as_json: AsJson = False) -> None:
-    """List the queues: what waits in each at the broker, and which workers consume it."""
+    """List the queues: how many messages wait in each at the broker, and which workers consume it."""
     with Client(url) as client:
         found = client.queues()
     if as_json:
@@ -33,7 +33,7 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
 
 
 def _consumers(depth: QueueDepth) -> Text:
-    """Its workers by name; where there are none, how many consumers the broker counts."""
+    """The names of its workers; without any, how many consumers the broker counts."""
     if not depth.exists:
         return Text("no queue of that name at the broker", "bold red")
     if depth.consumers:

@@ -8,18 +8,19 @@ _TIMEOUT_S = 30.0
 
 
 def repartition(
-    to: Annotated[int, typer.Option(min=1, max=1024, help="How many partitions the store is to have.")],
+    to: Annotated[int, typer.Option(min=1, max=1024, help="The new number of partitions.")],
     from_url: Annotated[
         str | None,
         typer.Option(
-            help="Where it is now, if it is to move to REDIS_URL; with its database.", show_default="REDIS_URL"
+            help="The Redis from which the store moves to REDIS_URL; with its database.", show_default="REDIS_URL"
         ),
     ] = None,
 ) -> None:
     """Move the store to another number of partitions, and with --from-url to another server or cluster.
 
-    Stop the workers, the API and whoever sends tasks before, and start them with TRACKING_PARTITIONS afterwards. May
-    be broken off at any moment: called again it goes on. It needs the API's environment (REDIS_URL and so on).
+    First stop the workers, the API and all processes that send tasks. Afterwards start them with the new
+    TRACKING_PARTITIONS. You may interrupt this command at any moment: called again, it goes on. It needs the API's
+    environment variables (REDIS_URL, …).
     """
     from jobtracker.connection.away import store_errors
     from jobtracker.connection.client import connect

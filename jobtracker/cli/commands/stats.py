@@ -12,11 +12,13 @@ from jobtracker.core.lifecycle import Status
 
 
 def stats(
-    by: Annotated[Literal["type", "priority"], typer.Option(help="What the lines are.")] = "type",
+    by: Annotated[
+        Literal["type", "priority"], typer.Option(help="Show one line for each type, or for each priority.")
+    ] = "type",
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Count the jobs of each type, or priority, and status. The counts are exact."""
+    """Count the jobs of each status, per type or per priority. The counts are exact."""
     with Client(url) as client:
         groups = client.stats_by_type() if by == "type" else client.stats_by_priority()
     if as_json:

@@ -8,7 +8,7 @@ from jobtracker.client import Client
 
 
 def tree(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
-    """Draw a job and all below it, with what came of each."""
+    """Draw a job and everything below it, with the outcome of each job."""
     with Client(url) as client:
         found = client.tree(job_id)
     if as_json:

@@ -30,11 +30,13 @@ class NoSuchTypeError(JobTrackerError):
 
 
 def types(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Show this one, with its payload.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Show this type, with the fields of its payload.")
+    ] = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the job types that can be created, or show one with the fields of its payload."""
+    """List the job types that can be created, or show one type with the fields of its payload."""
     with Client(url) as client:
         found = client.job_types()
     if name is None:
@@ -55,7 +57,10 @@ def types(
 
 
 def _is_announced(job_type: JobType) -> bool:
-    """Of a type that no worker has announced the API tells the name only; `custom`, its own, has no task."""
+    """If no worker has announced a type, the API knows only its name.
+
+    `custom` is the API's own type, and has no task.
+    """
     return bool(job_type.task) and job_type != JobType(name=job_type.name, task=job_type.name)
 
 
@@ -92,7 +97,7 @@ def _print_type(console: Console, job_type: JobType) -> None:
 
 
 def _if_lost(job_type: JobType) -> str:
-    """What becomes of a job of that type whose worker dies."""
+    """What happens to a job of that type if its worker dies."""
     if not _is_announced(job_type):
         return ""
     most = f"; fails at {job_type.max_deliveries} losses"

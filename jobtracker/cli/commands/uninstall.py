@@ -10,13 +10,16 @@ _TIMEOUT_S = 30.0
 
 
 def uninstall(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is, and remove nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace.
 
-    It says what it will remove, and asks. It needs the environment of the API (REDIS_URL, TRACKING_NAMESPACE). Stop
-    the workers, the API and all publishers before. Messages at Celery's broker and results in its backend stay.
+    First stop the workers, the API and all publishers. The command shows what it will remove, and
+    asks. It needs the API's environment variables (REDIS_URL, TRACKING_NAMESPACE). Messages at Celery's broker and
+    results in its backend stay.
     """
     from jobtracker.cli.bulk import confirm
     from jobtracker.cli.console import output_console

@@ -1,4 +1,4 @@
-"""`jobtracker up`: everything on this machine, until it is told to end."""
+"""`jobtracker up`: everything on this machine, until it is stopped."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +18,18 @@ def up(
         typer.Option(
             "--app",
             "-A",
-            help="A Celery app of your own, found from the current folder.",
+            help="Your Celery app, importable from the current folder.",
             show_default="the sample project of a checkout",
         ),
     ] = None,
     queues: Annotated[
         str | None,
-        typer.Option("--queues", "-Q", help="Separated by commas.", show_default="those that your app names"),
+        typer.Option(
+            "--queues",
+            "-Q",
+            help="The queues that the worker consumes, separated by commas.",
+            show_default="those that your app names",
+        ),
     ] = None,
     api_port: Annotated[int, typer.Option(help="The API's port.", envvar="API_PORT", **_PORT)] = 19000,
     api_host: Annotated[str, typer.Option(help="The address the API listens on.", envvar="API_HOST")] = "127.0.0.1",
@@ -36,9 +41,9 @@ def up(
     data_dir: Annotated[Path, typer.Option(help="Where data and logs are kept.", file_okay=False)] = Path("data"),
     concurrency: Annotated[int, typer.Option(help="How many tasks the worker runs at a time.", min=1)] = 2,
 ) -> None:
-    """Run Redis, a worker and the API on this machine, until Ctrl-C. What is stored is there the next time.
+    """Run Redis, a worker and the API on this machine, until Ctrl-C. Its data is there again the next time.
 
-    The worker's broker and result backend are that Redis too, whatever your app's configuration names.
+    This Redis is also the worker's broker and result backend. Those in your app's configuration are not used.
     """
     console = output_console()
     stack = LocalStack(

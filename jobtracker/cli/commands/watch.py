@@ -6,10 +6,10 @@ from jobtracker.client import Client
 
 
 def watch(job_id: JobId, timeout_s: TimeoutS = None, url: Url = None, as_json: AsJson = False) -> None:
-    """Show a job with all below it until it has settled.
+    """Show a job and everything below it, live, until it has ended.
 
-    The exit status is 0 when it completed, 1 when it failed, 3 when it was cancelled, 124 when the timeout came
-    first, 130 after Ctrl-C. --json prints the tree as one line of JSON whenever it has changed.
+    The exit status is 0 if it completed, 1 if it failed, 3 if it was cancelled, 124 after the timeout, and 130 after
+    Ctrl-C. --json prints the tree as one line of JSON after each change.
     """
     with Client(url) as client:
         client.get(job_id)  # an API that is not there is told at once, one that goes away later is waited for

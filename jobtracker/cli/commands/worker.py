@@ -14,12 +14,13 @@ def worker(
         typer.Option(
             "--app",
             "-A",
-            help="A Celery app of your own, found from the current folder.",
+            help="Your Celery app, importable from the current folder.",
             show_default="the sample project of a checkout",
         ),
     ] = None,
     queues: Annotated[
-        str | None, typer.Option("--queues", "-Q", help="Separated by commas.", show_default="all")
+        str | None,
+        typer.Option("--queues", "-Q", help="The queues that it consumes, separated by commas.", show_default="all"),
     ] = None,
     concurrency: Annotated[
         int | None,
@@ -28,7 +29,7 @@ def worker(
             "-c",
             help="How many tasks it runs at a time.",
             min=1,
-            show_default="2; of an app of your own as that says",
+            show_default="2 for the sample project; for your app its own setting",
         ),
     ] = None,
     loglevel: Annotated[str, typer.Option("--loglevel", "-l")] = "INFO",
@@ -37,9 +38,9 @@ def worker(
         list[str] | None, typer.Argument(metavar="-- OPTIONS", help="More options of `celery worker`.")
     ] = None,
 ) -> None:
-    """Run a Celery worker of your own app, or without -A of the sample project.
+    """Run a Celery worker of your app; without -A, a worker of the sample project.
 
-    What stands behind -- is for Celery: jobtracker worker -A my.app -- --pool threads --beat
+    Options after -- go to Celery: jobtracker worker -A my.app -- --pool threads --beat
     """
     if concurrency is None and app is None:
         concurrency = 2

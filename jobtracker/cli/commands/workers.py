@@ -24,7 +24,7 @@ _COLUMNS = [
 
 
 def workers(url: Url = None, as_json: AsJson = False) -> None:
-    """List the workers: how many tasks each can run, runs, and holds for later."""
+    """List the workers: how many tasks each can run at a time, runs now, and holds for later."""
     with Client(url) as client:
         found = client.workers()
     if as_json:

@@ -22,10 +22,11 @@ class JobCommands(LazyGroup):
             "start": _entry("start", "Send jobs, with their sub-jobs, to Celery."),
             "cancel": _entry("cancel", "Cancel jobs and their sub-jobs."),
             "retry": _entry(
-                "retry", "Run failed or cancelled jobs again; of a parent only the sub-jobs that did not complete."
+                "retry",
+                "Run failed or cancelled jobs again.",
             ),
             "delete": _entry(
-                "delete", "Remove jobs with their sub-jobs, once they have ended or before they were started."
+                "delete", "Remove jobs with their sub-jobs, after they have ended or before they are started."
             ),
         }
     }

@@ -12,7 +12,7 @@ from jobtracker.schemas.jobs import Job
 
 def cancel(
     job_ids: JobIds,
-    reason: Annotated[str, typer.Option(help="For those who wonder later.")] = "cancelled by request",
+    reason: Annotated[str, typer.Option(help="Why; shown in the job and its history.")] = "cancelled by request",
     terminate: Annotated[
         bool, typer.Option("--terminate", help="Kill running tasks instead of asking them to stop.")
     ] = False,
@@ -20,7 +20,7 @@ def cancel(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel jobs and their sub-jobs. What waits is cancelled at once, what runs when its task looks."""
+    """Cancel jobs and their sub-jobs. Waiting jobs are cancelled at once. Running tasks are asked to stop."""
     if len(job_ids) > 1:
         confirm(f"Cancel {len(job_ids)} jobs?", yes=yes)
     with Client(url) as client:
@@ -33,7 +33,7 @@ def cancel(
 
 
 def _what_happens(job: Job, reason: str, *, terminate: bool) -> str:
-    """What becomes of a job that still runs."""
+    """What happens to a job that still runs."""
     if job.cancel_requested_at is None or job.finished_at is not None:
         return ""
     if not terminate:

@@ -28,19 +28,22 @@ def create(
             "--payload",
             "-p",
             metavar="KEY=VALUE",
-            help="A field of the payload, its value JSON or else text; may be given again. Or the whole payload: a "
-            "JSON object, @FILE with one, or @- for standard input.",
+            help="A field of the payload; the value is JSON, or else text. May be given several times. Or the whole "
+            "payload: a JSON object, @FILE with one, or @- for standard input.",
             show_default=False,
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="For people.", show_default="the type")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for people.", show_default="the type")] = None,
     priority: Annotated[Priority | None, typer.Option(show_default="normal")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="May be given again.", show_default=False)] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag to find it by. May be given several times.", show_default=False)
+    ] = None,
     tree: Annotated[
         str | None,
         typer.Option(
             metavar="@FILE",
-            help="Instead of all that: a job with sub-jobs, in JSON as POST /api/jobs/with-subjobs takes it. @- for "
+            help="Instead of the options above: a job with sub-jobs, in the JSON of POST "
+            "/api/jobs/with-subjobs. @- for "
             "standard input.",
             show_default=False,
         ),
@@ -53,7 +56,7 @@ def create(
 ) -> None:
     """Create a job, or with --tree one that has sub-jobs. It is pending until it is started.
 
-    With --wait the exit status is that of `watch`.
+    With --wait it has the exit status of `watch`.
     """
     if timeout_s is not None and not wait:
         raise typer.BadParameter("--timeout is for --wait.")
@@ -81,10 +84,10 @@ def create(
 
 
 def read_payload(parts: list[str]) -> dict[str, Any]:
-    """The payload that the options say.
+    """Read the payload from the options.
 
     Raises:
-        typer.BadParameter: They say none.
+        typer.BadParameter: An option is not a payload.
     """
     payload: dict[str, Any] = {}
     for part in parts:
@@ -99,10 +102,10 @@ def read_payload(parts: list[str]) -> dict[str, Any]:
 
 
 def read_tree(text: str) -> dict[str, Any]:
-    """The body of a request for a tree that the option says.
+    """Read the tree from the option, as the body of a request.
 
     Raises:
-        typer.BadParameter: It says none.
+        typer.BadParameter: The option is not a tree.
     """
     if not text.startswith(("{", "@")):
         raise typer.BadParameter(f"{text!r} is no tree: write @FILE, @- or a JSON object.", param_hint="--tree")

@@ -11,7 +11,7 @@ from jobtracker.schemas.jobs import JobTree
 
 
 def delete(job_ids: JobIds, yes: Yes = False, url: Url = None, as_json: AsJson = False) -> None:
-    """Remove jobs with their sub-jobs, once they have ended or before they were started.
+    """Remove jobs with their sub-jobs, after they have ended or before they are started.
 
     --json prints the trees that were removed: one as an object, several as an array.
     """

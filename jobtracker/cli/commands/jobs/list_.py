@@ -32,11 +32,15 @@ def list_jobs(
     status: Annotated[Status | None, typer.Option(metavar="STATUS", help=", ".join(Status))] = None,
     job_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="A job type.")] = None,
     priority: Annotated[Priority | None, typer.Option(metavar="PRIORITY", help=", ".join(Priority))] = None,
-    parent: Annotated[str | None, typer.Option(metavar="ID", help="Sub-jobs of this job, in their order.")] = None,
-    sent_by: Annotated[str | None, typer.Option(metavar="ID", help="What the task of this job has sent.")] = None,
-    group: Annotated[str | None, typer.Option(metavar="ID", help="The jobs of this Celery group.")] = None,
-    tag: Annotated[str | None, typer.Option(metavar="TAG", help="One of its tags.")] = None,
-    name: Annotated[str | None, typer.Option(metavar="TEXT", help="Part of the name.")] = None,
+    parent: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only sub-jobs of this job, in their order.")
+    ] = None,
+    sent_by: Annotated[
+        str | None, typer.Option(metavar="ID", help="Only jobs that the task of this job has sent.")
+    ] = None,
+    group: Annotated[str | None, typer.Option(metavar="ID", help="Only jobs of this Celery group.")] = None,
+    tag: Annotated[str | None, typer.Option(metavar="TAG", help="Only jobs with this tag.")] = None,
+    name: Annotated[str | None, typer.Option(metavar="TEXT", help="A part of the name.")] = None,
     created_from: Time = None,
     created_to: Time = None,
     finished_from: Time = None,
@@ -44,13 +48,13 @@ def list_jobs(
     sort: Annotated[
         Sort | None,
         typer.Option(
-            metavar="ORDER", help="created_at, or with a status status_changed_at; with a minus newest first."
+            metavar="ORDER", help="created_at; with --status also status_changed_at. A minus before it: newest first."
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(metavar="N", min=1, help="How many at most.")] = 20,
-    all_: Annotated[bool, typer.Option("--all", help="All of them, whatever the limit.")] = False,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, help="The largest number of jobs to list.")] = 20,
+    all_: Annotated[bool, typer.Option("--all", help="List all of them, without a limit.")] = False,
     cursor: Annotated[
-        str | None, typer.Option(metavar="CURSOR", help="Go on from the next_cursor of a list.")
+        str | None, typer.Option(metavar="CURSOR", help="Continue a list: the next_cursor of its JSON.")
     ] = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -85,7 +89,7 @@ def list_jobs(
 
 
 def _own_name(job: JobSummary) -> str:
-    """The job's name, where it is not just that of its type, which has the room then."""
+    """The job's name, unless it is the name of its type. The type's column shows that already."""
     return "" if job.name == job.job_type else job.name
 
 

@@ -14,12 +14,12 @@ def retry(
     job_ids: JobIds,
     from_failed: Annotated[
         bool,
-        typer.Option("--from-failed", help="Run a chain again from the job on that did not complete."),
+        typer.Option("--from-failed", help="Run the rest of a chain again, from the job that did not complete."),
     ] = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run failed or cancelled jobs again; of a parent only the sub-jobs that did not complete."""
+    """Run failed or cancelled jobs again. Of a parent, only the sub-jobs that did not complete run again."""
     named: dict[str, str] = {}
     with Client(url) as client:
 
@@ -32,5 +32,5 @@ def retry(
 
 
 def _note(job: Job, named: str) -> str:
-    """What is to be said where another job runs again than the one that was named."""
+    """A note if another job runs again than the one that was named."""
     return f"the rest of its chain runs after it, and so {named}" if job.id != named else ""

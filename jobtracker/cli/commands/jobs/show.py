@@ -43,7 +43,7 @@ def _print_job(console: Console, job: Job) -> None:
 
 
 def _facts(job: Job) -> dict[str, Text | str | None]:
-    """What there is to say of a job in a line each."""
+    """The facts about a job, a line each."""
     counts, progress, omitted = job.sub_job_counts, job.progress, job.result_omitted_bytes
     sub_jobs = took = in_vain = None
     if counts:

@@ -1,5 +1,5 @@
 -- commit_draft: decide that a tree is recorded, and record its root with the first part of its draft. From then on anybody
--- may record the rest (bulk_create.lua), whatever becomes of the process that decided.
+-- may record the rest (bulk_create.lua), even if the process that decided dies.
 --
 -- KEYS[1]  the draft
 -- ARGV     prefix, the root, now (ms), how many parts the draft has

@@ -1,13 +1,13 @@
 -- create: record a job, unless it is there; attach sub-jobs to it, unless they are.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, now (ms), '1' where whoever records it is about to send its first run, '2' where a message of Celery
---          code's is on its way that bears its own id, '3' likewise where a job sends it for its chain whose own id was sent
+-- ARGV     prefix, id, now (ms), '1' if the process that records it sends its first run next, '2' if a message of Celery
+--          code with its own id is on its way, '3' as '2', if the job that sends it for its chain was itself sent
 --          again, n, n field/value pairs of the record, m, m field/value pairs of the data, then position/id pairs of
 --          sub-jobs
 -- Outcomes applied (created), duplicate (was there), sent_again (had settled: the message is that of a new run), deleted
 --          (must not come back), missing (no fields, and it is not there)
--- A parent that failed by presumption and gets another sub-job is open again.
+-- A parent whose failure was inferred, and that gets another sub-job, is open again.
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
 -- A worker may have recorded it first, where its publisher could not reach the store: it does not know the family.

@@ -5,8 +5,8 @@
 -- ARGV     prefix, mode, finished before (ms), lifetime of the tombstones (s), then the ids
 -- Modes    delete   as a user asks: settled or never sent, all its sub-jobs too, and not part of another job
 --          expire   by retention: settled before that time, all its sub-jobs too, and not part of another job
---          alone    likewise, where the others of a tree may lie in other partitions: none of a tree
---          trash    its parent was deleted: whatever it is
+--          alone    the same, if the others of a tree may be in other partitions: none of a tree
+--          trash    its parent was deleted: in any status
 --          undo     its message could not be published: it never was. Its sub-jobs, if any, are undone by themselves
 -- Returns  the outcome of each, in order: applied, missing, illegal; with alone also apart: one of a tree
 -- What all of them leave at once a server has to look up, and to tell its replicas and its disk, once; what is seldom

@@ -4,7 +4,7 @@
 -- began last or, of those that have reported, whose report counted. What is known of all others is kept under
 -- "executions", one field each, '<standing> <worker>', with the standings
 --   -       over, and not in vain: an attempt that was followed by the next, say
---   +       likewise, and it has said so after the next one had begun
+--   +       the same, and it said so after the next one had begun
 --   ?<ms>   given up: another one began, its worker is gone, or the job had settled; in vain until then, as far as known
 --   !<ms>   it has reported after all, at that time, and that changed nothing: a double run
 -- One that was given up counts all the same where its report is the first final one of the current run.

@@ -3,7 +3,7 @@
 --- @include lib/record
 --- @include lib/state_machine
 
--- What follows for a parent from what it knows of its sub-jobs: an event that presumes; 'call', its own task is to be
+-- What follows for a parent from what it knows of its sub-jobs: an event that infers its outcome; 'call', its own task is to be
 -- called; or nil.
 local function next_step_of(rec)
   local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelled
@@ -85,7 +85,7 @@ local function parent_answer(rec, verdict)
 end
 
 local LONGEST_REASON = 300
-local function presume_of_parent(rec, event, notice, now)
+local function infer_for_parent(rec, event, notice, now)
   local text, unnamed
   if event == 'subs_failed' then text, unnamed = reason_of_sub_jobs(rec, notice) end
   if unnamed and #unnamed > 0 then
@@ -120,14 +120,14 @@ end
 local function notify_parent(rec, notice)
   local now = notice.at
   if rec and rec.started and rec.started > now then now = rec.started end -- notices of its sub-jobs come in any order
-  drop_notification(notice.sub) -- with this call, whatever the verdict
+  drop_notification(notice.sub) -- in this call, with any verdict
   if not rec or not redis.call('ZSCORE', key('subs', rec.id), notice.sub) then return { 'missing', '', 0, '' } end
   local own = notice.record
   if own then notice.run, notice.status, notice.left = own.run, own.status, 0 end
   if not count_sub_job(rec, notice) then return parent_answer(rec, 'waiting') end
   local event = next_step_of(rec)
   if event == 'call' then return call_parent_task(rec, now) end
-  if event then return presume_of_parent(rec, event, notice, now) end
+  if event then return infer_for_parent(rec, event, notice, now) end
   local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelled
   if open > 0 and not SETTLED[rec.status] and not rec.executing then
     local happy = notice.status == 'completed' or not SETTLED[notice.status] -- of the others some may be about to run again

@@ -162,7 +162,7 @@ local function apply_event(rec, report)
   local is_overtaken = execution and rec.executing and execution ~= rec.execution
   if is_overtaken and GIVEN_UP[event] then return 'stale', event end -- another one runs
   local before = rec.status
-  if event == 'cancelled' and rec.presumed and before == 'cancelled' then -- as was presumed
+  if event == 'cancelled' and rec.presumed and before == 'cancelled' then -- as was inferred
     rec.presumed = nil
     return 'duplicate', event
   end
