@@ -46,13 +46,13 @@ def run(jobs: int, rounds: int) -> Figures:
                 "tracking_namespace": keys.namespace,
                 "job_retention_days": 1
                 / 24,  # the jobs of the backlog are of the last days, the reported ones of now
-                "reap_interval_s": max(0.2, jobs / rounds / 40_000),  # a part of the backlog for each round
+                "maintenance_interval_s": max(0.2, jobs / rounds / 40_000),  # a part of the backlog for each round
             }
         )
         tracking = Tracking.connect(settings, Celery("bench", broker="memory://"))
         runner = MaintenanceRunner(tracking)
         with tracking.client as client, _reporting(server.url, keys) as reporters:
-            measured = [_round(client, runner, reporters, settings.reap_interval_s) for _ in range(rounds)]
+            measured = [_round(client, runner, reporters, settings.maintenance_interval_s) for _ in range(rounds)]
     return {name: round(statistics.median(found[name] for found in measured), 3) for name in measured[0]}
 
 

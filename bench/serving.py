@@ -131,7 +131,7 @@ def serving_api(
         "API_HOST": "127.0.0.1",
         "API_PORT": str(port),
         "API_WORKERS": str(processes),
-        "REAP_INTERVAL_S": "86400",
+        "MAINTENANCE_INTERVAL_S": "86400",
         **settings,
     }
     with serving(f"api-{namespace}-{processes}", ["api.main"], folder, environ, port, "/api/health") as connection:

@@ -156,7 +156,7 @@ class Settings(EnvironmentSettings):
         ge=0,
         description="How long lost jobs wait for a result backend that does not answer. After that they fail.",
     )
-    reap_interval_s: float = Field(
+    maintenance_interval_s: float = Field(
         default=10.0, gt=0, description="How often the background services run, in seconds."
     )
 

@@ -137,13 +137,13 @@ class Outcome(StrEnum):
     """The job was deleted lately; its late reports are dropped."""
 
 
-EVIDENCE = frozenset({Event.START, Event.PROGRESS, Event.COMPLETE, Event.FAIL, Event.RETRY, Event.CANCELLED})
+REPORTED = frozenset({Event.START, Event.PROGRESS, Event.COMPLETE, Event.FAIL, Event.RETRY, Event.CANCELLED})
 """Reports of the worker itself. They correct an inferred outcome."""
 
 MIDWAY = frozenset({Event.PROGRESS})
 """Reports of a task that goes on: it is the same execution afterwards."""
 
-PRESUMPTIONS = frozenset({Event.LOSE, Event.QUARANTINE, Event.SUBS_FAILED, Event.SUBS_CANCELLED})
+INFERENCES = frozenset({Event.LOSE, Event.QUARANTINE, Event.SUBS_FAILED, Event.SUBS_CANCELLED})
 
 _P, _R, _C, _F, _X, _T = (
     Status.PENDING,
@@ -190,7 +190,7 @@ Some rules stand above it, in `apply_event` of `lua/lib/state_machine.lua`:
 
 * an event of an older (run, attempt) is stale;
 * an end counts as if the job were still running if it was earlier than a cancel that found nothing running;
-* if the outcome was inferred, a report of the worker (`EVIDENCE`) counts as if the job were still running; but not a
+* if the outcome was inferred, a report of the worker (`REPORTED`) counts as if the job were still running; but not a
   start of a quarantined job;
 * `await` is illegal for a job whose message waits in a queue;
 * a job is enqueued once, and relaunched only after that; a start or relaunch of a job with a cancel mark cancels it;

@@ -39,7 +39,7 @@ def end_of(job: Job, subs: Sequence[SubJobState]) -> str:
     text = _sentence(f"It {verb} at {at}{took}{reason}")
     if subs and job.status is not Status.COMPLETED and not reason:
         text += f" Of its sub-jobs these did not complete{listed(subs)}."
-    if job.record.presumed == Event.LOSE:
+    if job.record.inferred == Event.LOSE:
         text += " That is inferred; a report of its worker would correct it."
     return text
 

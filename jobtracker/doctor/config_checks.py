@@ -194,8 +194,9 @@ def unacknowledged_without_worker(found: Evidence) -> Iterator[Trap]:
         consequence=f"They come back when the visibility timeout of {limit_s:,.0f} s is over, the last one after "
         f"{datetime.fromtimestamp(last_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC{none_runs}.",
         change=("" if found.workers else "start a worker; ")
-        + "what a worker had begun goes back to its queue within LEASE_LOST_S and REAP_INTERVAL_S, where its job is "
-        'tracked; what none has begun is sent again, where nothing is lacking (store_arguments="full"); jobtracker '
+        + "what a worker had begun goes back to its queue within LEASE_LOST_S and MAINTENANCE_INTERVAL_S, "
+        "where its job is tracked; what none has begun is sent again, where nothing is lacking "
+        '(store_arguments="full"); jobtracker '
         f"explain ID says what helps one. For all else a shorter visibility_timeout{_WHERE_VISIBILITY}, but beyond "
         "the longest ETA, and the longest run time with acks_late: what is held for longer runs twice",
         source=_VISIBILITY,

@@ -99,7 +99,7 @@ class TaskEnds:
         if kept is Silence.NO_ANSWER:
             reason = f"the task raised Ignore; {NOT_ASKED}"
             self.reports.send(
-                Event.CANCELLED, task, job, {"presumed": Event.LOSE, "unanswered": "1", "reason": reason}
+                Event.CANCELLED, task, job, {"inferred": Event.LOSE, "unanswered": "1", "reason": reason}
             )
         elif kept is not Silence.NOTHING_KNOWN and kept["status"] == states.SUCCESS:
             self.reports.send(Event.COMPLETE, task, job, data=self.reports.result_of(task, kept.get("result")))

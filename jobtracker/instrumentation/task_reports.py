@@ -30,7 +30,7 @@ from jobtracker.store.keys import LET_GO
 
 Fields = dict[str, str | int]
 
-INFERRED_FAILURE: Fields = {"presumed": Event.FAIL}
+INFERRED_FAILURE: Fields = {"inferred": Event.FAIL}
 """Fields of a failure after which the main process acknowledges or rejects the message: a broker that dies may not
 get to know that, and delivers it again. So Celery rejects what it could not send for a retry (celery/app/task.py,
 retry), and acknowledges what has returned and could not be stored: often because the broker, the same Redis, was

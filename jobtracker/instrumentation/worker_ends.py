@@ -130,7 +130,7 @@ class WorkerEnds:
         elif terminated:
             fields["reason"] = "its process was terminated"
             if self.outcomes.are_kept and not task.ignore_result:
-                fields |= {"presumed": Event.LOSE, **_unanswered(True)}
+                fields |= {"inferred": Event.LOSE, **_unanswered(True)}
         self.reports.apply(Event.CANCELLED, request.id, fields, message_sent=_sent_in(request))
 
 

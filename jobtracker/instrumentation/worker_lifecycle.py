@@ -129,7 +129,7 @@ class WorkerLifecycle:
 
         lease = Repeater("lease", settings.lease_renew_s, renew, system_thread=True)
         runner = MaintenanceRunner(Tracking.connect(settings, self.app))
-        maintenance = Repeater("maintenance", settings.reap_interval_s, runner.step)
+        maintenance = Repeater("maintenance", settings.maintenance_interval_s, runner.step)
         reporter = self.tracking.reporter
         if worker.pool == "prefork":
             reporter.buffer.most *= controller.concurrency  # its children leave to it what they have not written

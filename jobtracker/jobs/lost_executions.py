@@ -107,7 +107,7 @@ class LostExecutions:
     def _apply(self, event: Event, record: JobRecord, kind: str, reason: str, fields: dict[str, str | int]) -> Change:
         data: dict[str, str] = {}
         if event is Event.LOSE and kind != "WorkerLost":
-            fields["presumed"] = Event.FAIL
+            fields["inferred"] = Event.FAIL
         if event is not Event.REQUEUE:
             kind = "JobQuarantinedError" if event is Event.QUARANTINE else kind
             data["error"] = dumps({"type": kind, "message": reason})
@@ -124,7 +124,7 @@ class LostExecutions:
         No worker would begin it: the start of a marked job is answered with its cancel. The outcome is inferred: if
         the worker lives after all, its own report corrects it. If the job has begun meanwhile, nothing is done.
         """
-        fields: dict[str, str | int] = {"presumed": Event.LOSE}
+        fields: dict[str, str | int] = {"inferred": Event.LOSE}
         if is_unanswered:
             fields["unanswered"] = "1"
         change = self.store.apply(Event.CANCELLED, job_id, run=run, lease=NOBODY, fields=fields)

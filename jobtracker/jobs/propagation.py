@@ -159,7 +159,7 @@ class Propagation:
         following = self.queries.field(parent_id, JobRecord.next)
         if following and self._waits_for_chain(following) and not self.stores_rest_of_chain(parent_id):
             reason = f"the job before it in its chain, {parent_id}, was called without it: Celery's chord did not"
-            fields: dict[str, str | int] = {"reason": reason, "presumed": Event.LOSE}
+            fields: dict[str, str | int] = {"reason": reason, "inferred": Event.LOSE}
             self.propagate(following, self.store.apply(Event.CANCELLED, following, fields=fields))
         self.send({parent_id: run})
 
@@ -194,7 +194,7 @@ class Propagation:
         logger.error("The task of job %s could not be sent", job_id, exc_info=error)
         fields: dict[str, str | int] = {"reason": as_reason(str(error))}
         if isinstance(error, ArgumentsUnavailableError | ResultUnavailableError):
-            fields["presumed"] = Event.LOSE  # Celery may have them, and run it after all: its chord calls a body late
+            fields["inferred"] = Event.LOSE  # Celery may have them, and run it after all: its chord calls a body late
         data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}
         self.propagate(job_id, self.store.apply(Event.FAIL, job_id, run=run, fields=fields, data=data))
 
@@ -247,8 +247,8 @@ class Propagation:
         [following, before] = self.queries.records([next_id, before_id])
         if not following.exists or (before.exists and before.status not in {Status.FAILED, Status.CANCELLED}):
             return
-        if before.presumed:  # if that was wrong, Celery sends the next one all the same
-            fields["presumed"] = Event.LOSE
+        if before.inferred:  # if that was wrong, Celery sends the next one all the same
+            fields["inferred"] = Event.LOSE
         run = following.run
         change = self.store.apply(Event.CANCELLED, next_id, run=run, fields=fields, at_ms=at_ms)
         self.propagate(next_id, change, at_ms=at_ms)

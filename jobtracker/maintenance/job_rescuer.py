@@ -121,7 +121,7 @@ class JobRescuer:
         tracking, corrected, done = self._leadership.tracking, 0, []
         unanswered = tracking.queries.unanswered(_ASKED)
         for record, _ in tracking.queries.load(unanswered, missing_ok=True):
-            if record.presumed and record.status in SETTLED:
+            if record.inferred and record.status in SETTLED:
                 ending = self._ends.ending_of(record)
                 if ending is Silence.NO_ANSWER:
                     break

@@ -43,8 +43,8 @@ class Leadership:
             FencedError: Another process leads.
         """
         settings = self._unfenced.settings
-        mark_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.reap_interval_s)
-        lock_s = max(2 * settings.reap_interval_s, _SHORTEST_TERM_S)
+        mark_s = max(settings.lease_lost_s - 2 * settings.lease_renew_s, 2 * settings.maintenance_interval_s)
+        lock_s = max(2 * settings.maintenance_interval_s, _SHORTEST_TERM_S)
         turns = self._unfenced.store.acquire_leadership(
             self._me, lock_ms=int(lock_s * 1000), mark_ms=int(mark_s * 1000)
         )

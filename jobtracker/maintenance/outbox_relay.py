@@ -69,7 +69,7 @@ class OutboxRelay:
     def record_drafts(self) -> int:
         """Record the rest of large trees that are decided on, whose process may have died; returns how many trees."""
         roots = self.tracking.queries.drafts(_DRAFTS)
-        ends_at = time.monotonic() + self.tracking.settings.reap_interval_s
+        ends_at = time.monotonic() + self.tracking.settings.maintenance_interval_s
         for root in roots:
             began = time.monotonic()
             while self.tracking.store.bulk_create_next(root) and began < ends_at:

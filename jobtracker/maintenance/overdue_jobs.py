@@ -67,7 +67,7 @@ class OverdueJobs:
             if _waits_for_more(record):
                 later.append(record.id)
                 continue
-            fields: dict[str, str | int] = {"reason": "it expired before it was started", "presumed": Event.LOSE}
+            fields: dict[str, str | int] = {"reason": "it expired before it was started", "inferred": Event.LOSE}
             run = record.run
             change = tracking.store.apply(Event.CANCELLED, record.id, run=run, lease=NOBODY, fields=fields)
             settled += change.applied

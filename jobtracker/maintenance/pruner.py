@@ -53,7 +53,7 @@ class Pruner:
         now, tracking = time.monotonic(), self._leadership.tracking
         if now > self._begun_anew_at + _ANEW_S:
             self._begun_anew_at, self._reached, self._unfinished = now, {}, {}
-        ends_at = now + tracking.settings.reap_interval_s
+        ends_at = now + tracking.settings.maintenance_interval_s
         before_ms = tracking.queries.server_ms() - tracking.settings.retention_ms
         self._empty_trash(ends_at)
         return sum(self._prune(part, before_ms, ends_at) for part in tracking.queries.parts)

@@ -146,7 +146,7 @@ class Applier:
             return
         # Other jobs may wait for it: the rest of a chord, the task before it in its chain. Inferred, because
         # a broker that does not answer may have taken the message all the same.
-        fields = {**report.fields, "presumed": Event.LOSE}
+        fields = {**report.fields, "inferred": Event.LOSE}
         change = self.store.apply(
             Event.FAIL,
             report.job_id,

@@ -64,4 +64,4 @@ class HistoryEntry(BaseModel):
     )
     result: str | None = Field(default=None, description="The beginning of its result as JSON, up to 200 characters.")
     same_result: bool | None = Field(default=None, description="Whether that result equals the job's own result.")
-    presumed: bool = Field(default=False, description="The outcome is inferred: the worker itself did not report it.")
+    inferred: bool = Field(default=False, description="The outcome is inferred: the worker itself did not report it.")

@@ -51,7 +51,9 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.settings = settings
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
-        maintenance = Repeater("maintenance", settings.reap_interval_s, MaintenanceRunner(app.state.tracking).step)
+        maintenance = Repeater(
+            "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step
+        )
         if runs_maintenance:
             maintenance.start()
         end_with_parent()

@@ -129,5 +129,5 @@ def _end(record: JobRecord) -> Iterator[HistoryEntry]:
             attempt=record.attempt,
             worker=record.worker,
             reason=record.reason,
-            presumed=record.presumed in {Event.LOSE, Event.QUARANTINE},
+            inferred=record.inferred in {Event.LOSE, Event.QUARANTINE},
         )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 
 from jobtracker.core.job import RUN_MARK
-from jobtracker.core.lifecycle import EVIDENCE, MATRIX, MIDWAY, PRESUMPTIONS, SETTLED, Priority
+from jobtracker.core.lifecycle import INFERENCES, MATRIX, MIDWAY, REPORTED, SETTLED, Priority
 from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.store.keys import LET_GO, MOST_QUEUES, NOBODY, PREFIXES
 from jobtracker.store.schema import lua_tables
@@ -85,9 +85,9 @@ def _tables(keep_s: int) -> dict[str, object]:
         "KEY": PREFIXES,
         **lua_tables(),
         "MATRIX": MATRIX,
-        "EVIDENCE": EVIDENCE,
+        "REPORTED": REPORTED,
         "MIDWAY": MIDWAY,
-        "PRESUMPTION": PRESUMPTIONS,
+        "INFERENCE": INFERENCES,
         "SETTLED": SETTLED,
         "LOG_GAMMA": math.log(GAMMA),
         "TOTAL": {name: n for n, name in enumerate(TOTALS)},

@@ -118,7 +118,7 @@ class Repartition:
         if any(self.source.exists(part("drafts")) for part in self.of.parts):
             raise RepartitionError(
                 "A large tree is not recorded to the end: its process has died. Start the API or a worker, which "
-                "does the rest, stop it after `REAP_INTERVAL_S`, and begin again."
+                "does the rest, stop it after `MAINTENANCE_INTERVAL_S`, and begin again."
             )
         if not self.is_elsewhere:
             return

@@ -66,7 +66,7 @@ class JobRecord(Record):
     """ms; the score in the status indexes."""
     reason = text(49, cleared_by_new_run=True, in_snapshot=True)
     """Why it is where it is, a sentence."""
-    presumed = text(48, cleared_by_new_run=True, in_snapshot=True)
+    inferred = text(48, cleared_by_new_run=True, in_snapshot=True)
     """The event that inferred the outcome, or "fail" if its worker reported a loss. The task's own report replaces
     it."""
     cancel = number(47, cleared_by_new_run=True, in_snapshot=True)

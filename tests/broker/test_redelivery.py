@@ -19,7 +19,7 @@ from jobtracker.schemas.history import Step
 pytestmark = pytest.mark.thorough
 
 RAN = ["began", "returned"]
-SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
 AHEAD = {"worker_prefetch_multiplier": 8}
 
 
@@ -105,7 +105,7 @@ def test_what_a_killed_worker_ran_runs_once_more_within_seconds(
 
 def test_what_a_cut_off_worker_runs_is_left_to_it(redis_server, worker_log_dir, request):
     gate = request.node.name
-    silent = {"lease_renew_s": 3600, "lease_lost_s": 7200, "reap_interval_s": 3600}
+    silent = {"lease_renew_s": 3600, "lease_lost_s": 7200, "maintenance_interval_s": 3600}
     with (
         new_project(redis_server, worker_log_dir, **SOON) as project,
         project.worker("beside", queues=["b"]) as beside,
@@ -183,7 +183,7 @@ def test_what_a_worker_without_a_lease_holds_is_left_to_it(redis_server, worker_
         fetched = project.launch("ok", {"value": 7})
         eventually(lambda: explain(project, fetched).message.taken_at is not None)
         age(project, fetched)
-        with project.worker("beside", reap_interval_s=3600):
+        with project.worker("beside", maintenance_interval_s=3600):
             explained(project, fetched, Code.UNKNOWN)
             runner = MaintenanceRunner(project.tracking)
             assert [look(runner) for _ in range(3)] == [0, 0, 0]

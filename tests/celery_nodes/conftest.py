@@ -16,7 +16,7 @@ from jobtracker import Settings, Tracker
 from jobtracker.local.ports import free_port
 from jobtracker.testing.apps import disconnect
 
-WORKER_SETTINGS = {"LEASE_LOST_S": "1.5", "LEASE_RENEW_S": "0.3", "REAP_INTERVAL_S": "0.2"}
+WORKER_SETTINGS = {"LEASE_LOST_S": "1.5", "LEASE_RENEW_S": "0.3", "MAINTENANCE_INTERVAL_S": "0.2"}
 
 
 def source_of(name):

@@ -169,7 +169,7 @@ def _failed(case: Case, evidence: Evidence) -> Iterator[str]:
         yield f"it is failed ({case.record.get('reason')}), and Celery says {state}"
     yield from _lost(case, evidence)
     subs = evidence.subs.get(case.id, [])
-    by_subs = case.record.get("presumed") == "subs_failed"
+    by_subs = case.record.get("inferred") == "subs_failed"
     if by_subs and all(sub.status == Status.COMPLETED for sub in subs):
         yield "it is failed by its sub-jobs, and all of them are completed"
     # Celery may fail in its task's place, and be unable to store that: with a retry that could not be sent, say, or
@@ -193,7 +193,7 @@ def _is_unheard(line: Line, evidence: Evidence) -> bool:
 
 def was_lost(case: Case) -> bool:
     """Its verdict says that it was lost, not what its task did."""
-    if case.record.get("presumed") in {"lose", "quarantine"}:
+    if case.record.get("inferred") in {"lose", "quarantine"}:
         return True
     return case.error_type in {*_WITH_WORKER, "ChordError", "Terminated", "MessageLost"}
 

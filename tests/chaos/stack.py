@@ -290,7 +290,7 @@ class Stack:
                 "celery_result_backend": f"{self._servers['backend'].url}/2",
                 "lease_renew_s": 1,
                 "lease_lost_s": LEASE_LOST_S,
-                "reap_interval_s": 1,
+                "maintenance_interval_s": 1,
                 "progress_interval_s": 0.2,
             }
         )

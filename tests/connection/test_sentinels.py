@@ -10,7 +10,7 @@ from support.workers_under_test import new_project
 from jobtracker import Status
 
 RAN = ["began", "returned"]
-SOON = {"lease_renew_s": 0.5, "lease_lost_s": 2, "reap_interval_s": 0.5}
+SOON = {"lease_renew_s": 0.5, "lease_lost_s": 2, "maintenance_interval_s": 0.5}
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 import pytest
 
 from jobtracker.core.lifecycle import (
-    EVIDENCE,
+    INFERENCES,
     MATRIX,
     MIDWAY,
-    PRESUMPTIONS,
+    REPORTED,
     SETTLED,
     UNDER_WAY,
     Event,
@@ -78,7 +78,7 @@ def test_a_completed_job_is_left_where_its_id_is_sent_again_only(event):
     assert leads_to(event, C) is (P if event is Event.SEND_AGAIN else None)
 
 
-@pytest.mark.parametrize("event", sorted(EVIDENCE - {Event.CANCELLED, Event.COMPLETE, Event.FAIL}))
+@pytest.mark.parametrize("event", sorted(REPORTED - {Event.CANCELLED, Event.COMPLETE, Event.FAIL}))
 @pytest.mark.parametrize("status", sorted(SETTLED))
 def test_a_late_report_of_an_unfinished_attempt_is_stale_once_the_job_has_settled(event, status):
     assert MATRIX[event][status] is Outcome.STALE
@@ -89,12 +89,12 @@ def test_a_repeated_final_report_is_a_duplicate(event, status):
     assert MATRIX[event][status] is Outcome.DUPLICATE
 
 
-@pytest.mark.parametrize("event", sorted(EVIDENCE))
+@pytest.mark.parametrize("event", sorted(REPORTED))
 def test_evidence_moves_a_running_job_so_it_can_correct_a_presumption(event):
     assert leads_to(event, R) is not None
 
 
-@pytest.mark.parametrize("event", sorted(PRESUMPTIONS))
+@pytest.mark.parametrize("event", sorted(INFERENCES))
 def test_a_presumption_settles_a_running_job(event):
     assert leads_to(event, R) in SETTLED
 
@@ -103,13 +103,13 @@ def test_a_job_is_under_way_where_its_task_may_report_progress():
     assert {status for status in Status if leads_to(Event.PROGRESS, status)} == set(UNDER_WAY)
 
 
-@pytest.mark.parametrize("event", sorted(EVIDENCE - {Event.START}))
+@pytest.mark.parametrize("event", sorted(REPORTED - {Event.START}))
 def test_a_report_after_which_a_job_is_still_under_way_is_midway(event):
     assert (leads_to(event, R) in UNDER_WAY) == (event in MIDWAY)
 
 
 def test_a_presumption_is_no_evidence():
-    assert not PRESUMPTIONS & EVIDENCE
+    assert not INFERENCES & REPORTED
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - SETTLED))

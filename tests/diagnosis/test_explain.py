@@ -442,8 +442,8 @@ def test_a_worker_that_falls_silent_is_said_to_be_before_it_is_taken_for_lost(re
     ("event", "fields", "inferred"),
     [
         (Event.LOSE, {}, True),
-        (Event.LOSE, {"presumed": Event.FAIL}, False),
-        (Event.FAIL, {"presumed": Event.FAIL}, False),
+        (Event.LOSE, {"inferred": Event.FAIL}, False),
+        (Event.FAIL, {"inferred": Event.FAIL}, False),
         (Event.QUARANTINE, {}, False),
     ],
 )

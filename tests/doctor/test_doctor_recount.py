@@ -146,9 +146,9 @@ DAMAGES = {
         lambda c, k: alter(c, k, "parent", {"finished": "1"}),
         ("record", "finished", "parent"),
     ),
-    "an open job's verdict is presumed": (
-        lambda c, k: alter(c, k, "parent.2", {"presumed": "lose"}),
-        ("record", "presumed", "parent.2"),
+    "an open job's verdict is inferred": (
+        lambda c, k: alter(c, k, "parent.2", {"inferred": "lose"}),
+        ("record", "inferred", "parent.2"),
     ),
     "data is left over": (lambda c, k: c.hset(k("data", "gone"), "payload", "{}"), ("left_over", "data", "gone")),
     "a log is left over": (lambda c, k: c.xadd(k("log", "gone"), {"at": 1}), ("left_over", "log", "gone")),

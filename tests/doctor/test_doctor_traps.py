@@ -181,7 +181,7 @@ def test_what_a_killed_worker_holds_is_a_trap_while_another_one_lives(server, wo
     with (
         new_project(server, worker_log_dir, lease_lost_s=1, lease_renew_s=0.2) as project,
         project.worker("dying", concurrency=1) as dying,
-        project.worker("beside", queues=["other"], reap_interval_s=3600),
+        project.worker("beside", queues=["other"], maintenance_interval_s=3600),
     ):
         begun = project.send("hold_late", "shut")
         project.expect_did(begun, "began")

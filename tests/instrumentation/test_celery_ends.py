@@ -115,7 +115,7 @@ def test_a_message_that_its_task_rejects_is_a_failure(pooled):
     job = pooled.expect(pooled.send("rejected", False), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "Reject"
     # The broker may die before it gets to know that: it would deliver the message again.
-    assert pooled.queries.field(job.id, JobRecord.presumed) == Event.FAIL
+    assert pooled.queries.field(job.id, JobRecord.inferred) == Event.FAIL
 
 
 @every_pool_and_broker

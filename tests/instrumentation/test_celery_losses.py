@@ -42,9 +42,9 @@ def test_a_task_is_delivered_again_where_its_hard_time_limit_requeues_it(project
 def test_a_task_whose_process_ends_is_a_failure(project, how):
     job = project.expect(project.send("lost", how), Status.FAILED, "FAILURE", ["began"])
     assert job.error.type == "WorkerLostError"
-    assert not project.queries.history(job.id)[-1].presumed
+    assert not project.queries.history(job.id)[-1].inferred
     # Its message was acknowledged, but a broker that dies just then may not know: it would run again.
-    assert project.queries.field(job.id, JobRecord.presumed) == Event.FAIL
+    assert project.queries.field(job.id, JobRecord.inferred) == Event.FAIL
 
 
 def test_a_task_is_released_where_celery_can_not_store_its_lost_process(project):
@@ -152,7 +152,7 @@ def survivor(redis_server, rabbitmq, worker_log_dir, request):
             conf={"broker_transport_options": visibility},
             lease_lost_s=1,
             lease_renew_s=0.2,
-            reap_interval_s=0.2,
+            maintenance_interval_s=0.2,
             **broker_settings(request.param, rabbitmq),
         ) as project,
         project.worker("survivor"),

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.thorough
 @pytest.mark.parametrize("ahead_s", [-3600, 3600])
 def test_a_worker_whose_clock_is_wrong_lives_and_works(own_project, monkeypatch, ahead_s):
     monkeypatch.setenv("PROJECT_CLOCK_AHEAD_S", str(ahead_s))
-    with own_project.worker(lease_lost_s=4, lease_renew_s=0.5, reap_interval_s=0.2) as worker:
+    with own_project.worker(lease_lost_s=4, lease_renew_s=0.5, maintenance_interval_s=0.2) as worker:
         [lease] = own_project.leases.live()
         assert abs(own_project.leases.skews_ms()[lease.name] - ahead_s * 1000) < 1500
         server_ms = own_project.queries.server_ms()

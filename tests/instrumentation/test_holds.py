@@ -17,7 +17,7 @@ from jobtracker.store.schema import JobRecord
 pytestmark = pytest.mark.thorough
 
 RAN = ["began", "returned"]
-SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
 
 
 def explain(project, job_id):

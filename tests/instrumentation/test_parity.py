@@ -17,7 +17,7 @@ from jobtracker.settings import Settings
 pytestmark = pytest.mark.thorough
 TESTS = Path(__file__).parents[1]
 SEED = 11
-LEASES = {"lease_renew_s": 0.5, "lease_lost_s": 2.0, "reap_interval_s": 0.5, "tracking_timeout_s": 5}
+LEASES = {"lease_renew_s": 0.5, "lease_lost_s": 2.0, "maintenance_interval_s": 0.5, "tracking_timeout_s": 5}
 
 
 def start(folder: Path, redis: EmbeddedRedis, broker: str, pool: str, *, tracked: bool) -> subprocess.Popen[str]:

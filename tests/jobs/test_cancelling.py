@@ -112,7 +112,7 @@ def test_a_worker_that_did_not_hear_the_revoke_does_not_begin_the_job(redis_serv
 def test_a_marked_job_of_a_killed_worker_is_cancelled_for_good(
     broker, redis_server, rabbitmq, worker_log_dir, request
 ):
-    gate, soon = request.node.name, {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    gate, soon = request.node.name, {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
     with (
         new_project(redis_server, worker_log_dir, **soon, **broker_settings(broker, rabbitmq)) as project,
         project.worker("dying", concurrency=1) as dying,
@@ -127,7 +127,7 @@ def test_a_marked_job_of_a_killed_worker_is_cancelled_for_good(
         assert project.expect_status(job_id, Status.CANCELLED).reason == "not needed"
         project.consume(project.queue)
         if broker != "redis":  # which gives the message back when its timeout is over
-            eventually(lambda: not project.queries.history(job_id)[-1].presumed)  # the other worker has discarded it
+            eventually(lambda: not project.queries.history(job_id)[-1].inferred)  # the other worker has discarded it
         project.expect(project.send("ok"), Status.COMPLETED, "SUCCESS", RAN)
         assert project.did(job_id) == ["began"]
         assert project.job(job_id).status is Status.CANCELLED
@@ -145,7 +145,7 @@ def test_if_a_cancel_meets_the_end_one_wins_and_history_shows_both(project, requ
 
 def test_a_chord_whose_header_is_revoked_by_a_stamp_settles_at_once(own_project):
     gate = f"{own_project.name} stamped"
-    with own_project.worker(concurrency=1, reap_interval_s=600):  # no maintenance helps
+    with own_project.worker(concurrency=1, maintenance_interval_s=600):  # no maintenance helps
         blocker = own_project.send("hold", gate)
         own_project.expect_did(blocker, "began")
         header = [own_project.signature("ok", n, stamped_headers=["batch"], batch="b1") for n in range(2)]
@@ -173,4 +173,4 @@ def test_a_task_that_is_killed_is_cancelled_as_the_result_backend_confirms(singl
     single.expect(job_id, Status.RUNNING, "STARTED", ["began"])
     single.jobs.cancel(job_id, terminate=True)
     single.expect(job_id, Status.CANCELLED, "REVOKED", ["began"])
-    eventually(lambda: not single.queries.history(job_id)[-1].presumed)
+    eventually(lambda: not single.queries.history(job_id)[-1].inferred)

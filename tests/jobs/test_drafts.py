@@ -22,7 +22,7 @@ from jobtracker.store.repartition import RepartitionError
 
 pytestmark = pytest.mark.thorough
 
-SOON = {"lease_lost_s": 2, "lease_renew_s": 0.4, "reap_interval_s": 0.3}
+SOON = {"lease_lost_s": 2, "lease_renew_s": 0.4, "maintenance_interval_s": 0.3}
 
 
 def tree(keys, subs=7):

@@ -93,7 +93,7 @@ def test_a_job_in_quarantine_is_not_started(own_project, store, runner, long_ago
 def test_a_worker_that_was_only_cut_off_corrects_the_quarantine(own_project, store, runner, long_ago_ms, event):
     job_id = quarantined(own_project, runner, long_ago_ms)
     assert store.apply(event, job_id, run=1, attempt=0).applied
-    assert "presumed" not in stored(own_project.client, own_project.keys, job_id)
+    assert "inferred" not in stored(own_project.client, own_project.keys, job_id)
     assert recount(own_project.client, own_project.keys) == []
 
 
@@ -127,7 +127,7 @@ def test_a_marked_job_of_a_lost_worker_is_cancelled_at_once(own_project, runner,
     job = own_project.job(lost_with_a_mark(own_project, runner, long_ago_ms))
     assert (job.status, job.reason) == (Status.CANCELLED, "not needed")
     last = own_project.queries.history(job.id)[-1]
-    assert (last.step, last.presumed) == (Step.CANCELLED, True)
+    assert (last.step, last.inferred) == (Step.CANCELLED, True)
     assert recount(own_project.client, own_project.keys) == []
 
 
@@ -143,7 +143,7 @@ def test_the_message_of_a_marked_job_is_refused_when_it_is_back(own_project, sto
     change = begin_again(store, job_id, "b", long_ago_ms + 1)
     assert (change.after, own_project.job(job_id).status) == (Status.CANCELLED, Status.CANCELLED)
     steps = {entry.step: entry for entry in own_project.queries.history(job_id)}
-    assert (steps[Step.REFUSED].worker, steps[Step.CANCELLED].presumed) == ("b@test", False)
+    assert (steps[Step.REFUSED].worker, steps[Step.CANCELLED].inferred) == ("b@test", False)
     assert recount(own_project.client, own_project.keys) == []
 
 

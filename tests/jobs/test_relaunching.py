@@ -107,7 +107,7 @@ def test_a_body_that_we_cannot_call_has_failed_until_celery_calls_it(own_project
     change = tracking.store.apply(Event.COMPLETE, sub, run=1, data=data)
     tracking.propagation.propagate(sub, change)
     failed = own_project.job(parent)
-    assert (failed.status, own_project.queries.history(parent)[-1].presumed) == (Status.FAILED, True)
+    assert (failed.status, own_project.queries.history(parent)[-1].inferred) == (Status.FAILED, True)
     assert gone in failed.reason
     execution = f"{now_ms()}-worker-a"
     assert tracking.store.apply(Event.START, parent, run=1, attempt=0, execution=execution).applied

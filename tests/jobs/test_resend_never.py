@@ -13,7 +13,7 @@ from jobtracker.schemas.explanation import Code
 pytestmark = pytest.mark.thorough
 
 RAN = ["began", "returned"]
-SETTINGS = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2, "jobtracker_resend": "never"}
+SETTINGS = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2, "jobtracker_resend": "never"}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 pytestmark = pytest.mark.thorough
 
 RAN = ["began", "returned"]
-SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
 EXPIRED = "it expired before it was started"
 
 

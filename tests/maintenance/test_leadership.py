@@ -138,7 +138,9 @@ def test_no_worker_is_lost_before_the_store_is_up_for_a_lease(own_project, store
 def test_a_leader_that_found_the_store_away_gives_the_workers_time(tmp_path, worker_log_dir, now_ms):
     with (
         EmbeddedRedis(tmp_path) as server,
-        new_project(server, worker_log_dir, lease_lost_s=0.3, lease_renew_s=0.1, reap_interval_s=60) as project,
+        new_project(
+            server, worker_log_dir, lease_lost_s=0.3, lease_renew_s=0.1, maintenance_interval_s=60
+        ) as project,
     ):
         runner = MaintenanceRunner(project.tracking)
         project.client.set(project.keys("watched"), now_ms - 60_000)

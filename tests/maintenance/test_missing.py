@@ -23,7 +23,7 @@ from jobtracker.store.schema import JobRecord
 pytestmark = pytest.mark.thorough
 
 RAN = ["began", "returned"]
-SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq-classic"])
@@ -224,9 +224,9 @@ def test_a_message_is_missing_after_two_looks_with_all_its_workers(own_project, 
     old = old_job(own_project, task="ok")
     soon_ms = time.time_ns() // 1_000_000 + 60_000
     young = create_in(own_project.tracking.store, Status.PENDING, queue=own_project.queue, at_ms=soon_ms)
-    with own_project.worker("first", reap_interval_s=3600):
+    with own_project.worker("first", maintenance_interval_s=3600):
         assert look(1) == 0
-        with own_project.worker("second", reap_interval_s=3600) as second:
+        with own_project.worker("second", maintenance_interval_s=3600) as second:
             assert look(1) == 0
             second.signal(signal.SIGSTOP)
             assert look(2) == 0
@@ -238,7 +238,7 @@ def test_a_message_is_missing_after_two_looks_with_all_its_workers(own_project, 
 
 def test_a_job_that_its_worker_does_not_run_any_more_is_let_go(own_project, look, request):
     store, gate = own_project.tracking.store, request.node.name
-    with own_project.worker(reap_interval_s=3600) as worker:
+    with own_project.worker(maintenance_interval_s=3600) as worker:
         lease = worker.lease.incarnation
         held, left = own_project.send("hold", gate), old_job(own_project)
         own_project.expect_status(held, Status.RUNNING)

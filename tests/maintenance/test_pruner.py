@@ -120,7 +120,7 @@ def test_what_stays_with_its_parent_is_looked_at_once_and_goes_with_it(own_proje
 
 
 def test_where_there_is_no_time_for_all_the_next_rounds_go_on(redis_server, worker_log_dir, now_ms):
-    with new_project(redis_server, worker_log_dir, reap_interval_s=0.001) as project:
+    with new_project(redis_server, worker_log_dir, maintenance_interval_s=0.001) as project:
         runner, store = MaintenanceRunner(project.tracking), project.tracking.store
         for n in range(1500):
             create_in(store, Status.COMPLETED, at_ms=now_ms - 8 * DAY_MS + n // 700)
@@ -158,7 +158,7 @@ def test_sub_jobs_that_a_dying_process_left_in_the_trash_are_removed(own_project
 
 
 def test_a_worker_removes_what_is_old(redis_server, worker_log_dir):
-    settings = {"reap_interval_s": 0.1, "job_retention_days": 0.5 / 86_400}
+    settings = {"maintenance_interval_s": 0.1, "job_retention_days": 0.5 / 86_400}
     with new_project(redis_server, worker_log_dir, **settings) as project, project.worker():
         root = project.launch("collect", sub_jobs=[job("ok"), job("ok")])
         everything = list(project.queries.families(root))

@@ -31,7 +31,7 @@ from jobtracker.testing.apps import disconnect
 pytestmark = pytest.mark.thorough
 
 RAN = ["began", "returned"]
-LEASE = {"lease_lost_s": 2, "lease_renew_s": 0.3, "reap_interval_s": 0.2}
+LEASE = {"lease_lost_s": 2, "lease_renew_s": 0.3, "maintenance_interval_s": 0.2}
 IMPATIENT = {
     "redis_socket_timeout": 0.5,
     "result_backend_transport_options": {"retry_policy": {"max_retries": 0}},

@@ -198,7 +198,7 @@ def test_a_call_that_timed_out_counts_once_though_it_was_carried_out(tracked, tr
 
 
 def test_dropped_reports_are_counted_and_the_result_backend_fills_the_gap(tracked, tracking):
-    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
     with tracked(**soon) as project, project.worker(concurrency=1, report_buffer_size=6):
         project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
         with tracking.away("stopped"):
@@ -230,7 +230,7 @@ def expect_all_known(project):
 
 def test_nothing_is_lost_with_children_that_end_or_are_killed(tracked, tracking):
     with (
-        tracked(conf={"worker_max_tasks_per_child": 2}, reap_interval_s=3600) as project,
+        tracked(conf={"worker_max_tasks_per_child": 2}, maintenance_interval_s=3600) as project,
         project.worker(concurrency=2) as worker,
     ):
         project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
@@ -251,7 +251,7 @@ def test_nothing_is_lost_with_children_that_end_or_are_killed(tracked, tracking)
 
 
 def test_the_next_worker_writes_what_a_worker_and_a_publisher_left(tracked, tracking):
-    with tracked(reap_interval_s=3600) as project:
+    with tracked(maintenance_interval_s=3600) as project:
         with project.worker(concurrency=2) as worker:
             project.expect(project.send("ok", 1), Status.COMPLETED, "SUCCESS", RAN)
             with tracking.away("stopped"):
@@ -295,7 +295,7 @@ def test_a_store_that_comes_back_empty_is_told_of_what_runs(tracked, tracking):
 def test_a_rejected_end_is_reported_again_though_no_further_task_comes(tracked, tracking, pool):
     conf = {"task_ignore_result": True}  # else Celery's result backend would know it too
     with (
-        tracked(conf=conf, reap_interval_s=3600) as project,
+        tracked(conf=conf, maintenance_interval_s=3600) as project,
         project.worker(pool=pool, concurrency=1),
         connect(tracking.server.url, 5) as client,
     ):
@@ -377,7 +377,7 @@ def test_a_worker_ends_in_time_while_the_store_is_away(tracked, tracking, signal
 
 
 def test_a_job_settles_whose_process_died_with_its_last_report(tracking, tracked):
-    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+    soon = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
     soon["report_spool_dir"] = os.devnull  # where nothing can be kept
     with tracked(conf={"task_ignore_result": True}, **soon) as project, project.worker(concurrency=1) as worker:
         inspect = project.app.control.inspect(destination=[worker.lease.name])

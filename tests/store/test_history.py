@@ -91,7 +91,7 @@ def test_a_verdict_that_was_presumed_and_its_correction_both_stand_there(store, 
     found = queries.history(job_id)
     assert steps(found) == ["created", "queued", "started", "failed", "corrected", "completed"]
     failed, corrected, completed = found[-3:]
-    assert (failed.presumed, failed.reason, completed.presumed) == (True, "w@h was lost", False)
+    assert (failed.inferred, failed.reason, completed.inferred) == (True, "w@h was lost", False)
     assert (corrected.reason, corrected.worker) == (None, "w@h")
     assert recount(client, keys) == []
 
@@ -100,7 +100,7 @@ def test_that_a_parent_failed_by_its_sub_jobs_is_not_presumed(store, queries):
     parent, [sub] = create_parent(store, 1)
     report(store, parent, sub, Event.FAIL, run=1)
     last = queries.history(parent)[-1]
-    assert (last.step, last.presumed) == (Step.FAILED, False)
+    assert (last.step, last.inferred) == (Step.FAILED, False)
 
 
 def test_a_delivery_after_the_end_is_told_from_one_that_counts(store, queries):

@@ -5,7 +5,7 @@ from support.raw_records import stored
 from support.recount import keys_of, recount
 from support.sample_jobs import START_MS, bring_to, create_in, create_job
 
-from jobtracker.core.lifecycle import EVIDENCE, MATRIX, SETTLED, Event, Outcome, Status
+from jobtracker.core.lifecycle import MATRIX, REPORTED, SETTLED, Event, Outcome, Status
 from jobtracker.store.changes import NewJob
 from jobtracker.store.schema import JobRecord
 
@@ -15,7 +15,7 @@ SENT_EXCEPTIONS = {
     (Event.ENQUEUE, Status.PENDING): Outcome.ILLEGAL,  # it was sent already
     (Event.AWAIT, Status.PENDING): Outcome.ILLEGAL,  # likewise
     (Event.UNENQUEUE, Status.PENDING): Outcome.STALE,  # of which run is not said
-    **{(Event.REOPEN, status): Outcome.ILLEGAL for status in Status},  # nothing was presumed
+    **{(Event.REOPEN, status): Outcome.ILLEGAL for status in Status},  # nothing was inferred
 }
 UNSENT_EXCEPTIONS = {
     (Event.UNENQUEUE, Status.PENDING): Outcome.STALE,  # there is nothing to take back
@@ -189,7 +189,7 @@ def test_what_turns_up_of_a_run_that_was_taken_back_is_refused(client, keys, sto
     store.apply(Event.ENQUEUE, job)
     store.apply(Event.UNENQUEUE, job, run=1)
     record = stored(client, keys, job)
-    for event in sorted(EVIDENCE):
+    for event in sorted(REPORTED):
         assert store.apply(event, job, run=1, attempt=0)[:4] == (Outcome.STALE, Status.PENDING, Status.PENDING, 0)
     assert stored(client, keys, job) == record
     assert store.apply(Event.ENQUEUE, job).run == 2

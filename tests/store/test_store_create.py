@@ -106,7 +106,7 @@ def test_a_parent_that_failed_by_its_sub_jobs_is_open_again_with_another_one(cli
     store.create(new_job("late", parent=parent), NewJob(id=parent, fields={}, subs={1: "late"}))
     record = queries.record(parent).as_texts()
     assert record["status"] == "running"
-    assert not {"presumed", "finished"} & record.keys()
+    assert not {"inferred", "finished"} & record.keys()
     assert recount(client, keys) == []
 
 

@@ -21,7 +21,7 @@ from support.sample_jobs import START_MS, new_job
 from support.time_series import Settled, expected_series, stored_series
 
 from jobtracker.core.job import task_id_of
-from jobtracker.core.lifecycle import EVIDENCE, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
+from jobtracker.core.lifecycle import REPORTED, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
 from jobtracker.store.changes import Change, NewJob, News, Verdict
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries, as_notified
@@ -50,7 +50,7 @@ kinds = st.fixed_dictionaries(
 )
 forests = st.tuples(*(st.sampled_from([None, *IDS[:n], *IDS[:n]]) for n in range(len(IDS))))
 
-REPORTED = EVIDENCE | {Event.LOSE, Event.REQUEUE, Event.REPLACE}
+REPORTED = REPORTED | {Event.LOSE, Event.REQUEUE, Event.REPLACE}
 """What an execution reports of itself; two of them others presume too."""
 
 Records = dict[str, dict[str, str]]
@@ -94,7 +94,7 @@ class JobMachine(RuleBasedStateMachine):
                 attempt += 1
             elif dice.random() < 0.1:
                 run, attempt = dice.choice([(run - 1, attempt), (run, attempt - 1)])
-            known = event in EVIDENCE | OF_A_RUN  # so do its worker, who sends it, and who takes it for lost
+            known = event in REPORTED | OF_A_RUN  # so do its worker, who sends it, and who takes it for lost
             tick = dice.choice(TICKS)
             note(f"{job}: {event} of run {run}, attempt {attempt}, at {tick}")
             execution = None
@@ -181,13 +181,13 @@ class JobMachine(RuleBasedStateMachine):
             and was.get("cancel") == was["finished"] > record.get("finished", was["finished"])
         )
         rerun = rerun or is_late_end
-        if was_settled and "presumed" not in was and not rerun:
+        if was_settled and "inferred" not in was and not rerun:
             assert record["status"] == was["status"], "a settled job moved"
         assert int(record["run"]) >= int(was["run"]) or event is Event.UNENQUEUE
         if record["run"] == was["run"]:
             assert int(record.get("attempt", 0)) >= int(was.get("attempt", 0))
         assert int(record.get("deliveries", 0)) >= int(was.get("deliveries", 0))
-        verdict = ("status", "finished", "presumed", "began", "deliveries", "ledger")
+        verdict = ("status", "finished", "inferred", "began", "deliveries", "ledger")
         if [was.get(name) for name in verdict] != [record.get(name) for name in verdict]:
             if was_settled and (is_late_end or not rerun):
                 self.settled.remove(Settled.of(was))
@@ -235,7 +235,7 @@ class JobMachine(RuleBasedStateMachine):
         assert change.before == record["status"]
         now = self.records[job]
         if not change.applied:
-            confirmed = {"presumed"} if is_confirmed(record, now, change) else set()
+            confirmed = {"inferred"} if is_confirmed(record, now, change) else set()
             assert _verdict(now, confirmed) == _verdict(record, confirmed), "what was not applied changed something"
         meant = execution if execution and "-" in execution else now.get("execution")
         check_change(record, now, event, change, (run, attempt), meant)
@@ -257,9 +257,9 @@ class JobMachine(RuleBasedStateMachine):
         assert {sub: outcome.partition(":")[2] for sub, outcome in told.items()} == statuses
         is_open = any(status not in SETTLED for status in statuses.values())
         unhappy = bool({Status.FAILED, Status.CANCELLED} & set(statuses.values()))
-        if record.get("presumed") == Event.SUBS_FAILED:
+        if record.get("inferred") == Event.SUBS_FAILED:
             assert unhappy
-        if record.get("presumed") in {Event.SUBS_FAILED, Event.SUBS_CANCELLED}:
+        if record.get("inferred") in {Event.SUBS_FAILED, Event.SUBS_CANCELLED}:
             assert not is_open
         if record["status"] in SETTLED or "executing" in record or is_open:
             return

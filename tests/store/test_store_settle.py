@@ -52,7 +52,7 @@ def test_a_report_makes_of_the_parent_what_event_and_telling_make_of_it(client, 
         fields = {"policy": policy, **({"callback_mode": body} if body else {})}
         parent, subs = create_parent(store, 2, name=keys.new_id(), **fields)
         store.apply_many(Event.START, {sub: {} for sub in subs})
-        # Each ends; what was presumed is corrected at last.
+        # Each ends; what was inferred is corrected at last.
         for sub, end in [*zip(subs, ends, strict=True), *((sub, Event.COMPLETE) for sub in subs)]:
             if at_once:
                 change = store.report(store.call_of(end, sub, at_ms=START_MS))
@@ -161,7 +161,7 @@ def test_a_failed_parent_says_why_and_when_and_what_it_rests_on(client, keys, st
     job = queries.get(parent)
     said = f'1 of 2 sub-jobs did not complete: the "culprit" ({bad}) failed: no ink'
     assert (job.reason, job.error.type, job.error.message) == (said, "SubJobsFailed", said)
-    assert queries.record(parent).as_texts()["presumed"] == "subs_failed"
+    assert queries.record(parent).as_texts()["inferred"] == "subs_failed"
 
 
 @pytest.mark.parametrize("ends", [(1, 2, 3, 4, 5), (0, 1, 2, 3, 4, 250, 251), (100, 199, 200)])
@@ -439,7 +439,7 @@ def test_a_parent_that_was_lost_is_not_judged_by_its_sub_jobs(client, keys, stor
     store.apply(Event.LOSE, parent)
     for sub in subs:
         assert report(store, parent, sub, Event.COMPLETE).verdict == WAITING
-    assert queries.record(parent).as_texts()["presumed"] == "lose"
+    assert queries.record(parent).as_texts()["inferred"] == "lose"
     assert recount(client, keys) == []
 
 

@@ -15,7 +15,7 @@ from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.testing.apps import disconnect
 from support.workers_under_test import Project
 
-SOON = {"lease_lost_s": 2, "lease_renew_s": 0.2, "reap_interval_s": 0.2}
+SOON = {"lease_lost_s": 2, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}
 MOST_COMMANDS = 300
 COMPLETED = frozenset({"completed"})
 

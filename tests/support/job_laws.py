@@ -1,6 +1,6 @@
 """What comes next for a job, and what holds of every change."""
 
-from jobtracker.core.lifecycle import EVIDENCE, MIDWAY, SETTLED, UNDER_WAY, Event, Outcome, Status
+from jobtracker.core.lifecycle import MIDWAY, REPORTED, SETTLED, UNDER_WAY, Event, Outcome, Status
 from jobtracker.store.changes import Change
 
 LIKELY = {
@@ -14,9 +14,9 @@ LIKELY = {
         *[Event.RELAUNCH, Event.QUARANTINE, Event.REPLACE],
     ],
     Status.RETRYING: [*[Event.START] * 2, Event.LOSE, Event.CANCEL, Event.REQUEUE, Event.FAIL, Event.RELAUNCH],
-    Status.COMPLETED: [*sorted(EVIDENCE), Event.SEND_AGAIN],
-    Status.FAILED: [*sorted(EVIDENCE), *[Event.RERUN] * 6, Event.SEND_AGAIN],
-    Status.CANCELLED: [*sorted(EVIDENCE), *[Event.RERUN] * 6, Event.SEND_AGAIN],
+    Status.COMPLETED: [*sorted(REPORTED), Event.SEND_AGAIN],
+    Status.FAILED: [*sorted(REPORTED), *[Event.RERUN] * 6, Event.SEND_AGAIN],
+    Status.CANCELLED: [*sorted(REPORTED), *[Event.RERUN] * 6, Event.SEND_AGAIN],
 }
 """What comes next from outside, as a rule; what a parent makes of its sub-jobs does not come from outside."""
 
@@ -53,10 +53,10 @@ def check_change(
     _check_outcome(was, now, event, change, place)
     if not change.applied:
         return
-    if event in EVIDENCE - MIDWAY and change.after is not Status.CANCELLED:
+    if event in REPORTED - MIDWAY and change.after is not Status.CANCELLED:
         assert now.get("execution") == execution
     if event in {Event.LOSE, Event.QUARANTINE}:
-        assert now["presumed"] == event
+        assert now["inferred"] == event
     if event is Event.ENQUEUE:
         assert was_run == 0
     if event is Event.UNENQUEUE:
@@ -64,7 +64,7 @@ def check_change(
     if event is Event.SEND_AGAIN:
         assert change.after is Status.PENDING
         assert now["run"] == now["reused"] == str(max(was_run, int(was.get("voided_run", 0))) + 1)
-        assert not {"started", "executing", "eta", "lease", "worker", "presumed", "cancel"} & now.keys()
+        assert not {"started", "executing", "eta", "lease", "worker", "inferred", "cancel"} & now.keys()
     if event is Event.RELAUNCH:
         assert was_run > 0
         if "cancel" in was:
@@ -89,7 +89,7 @@ def check_change(
 def is_confirmed(was: dict[str, str], now: dict[str, str], change: Change) -> bool:
     """Whether a job was cancelled by presumption, and evidence has said the same."""
     said = was["status"] == now["status"] == Status.CANCELLED and change.outcome is Outcome.DUPLICATE
-    return said and "presumed" in was and "presumed" not in now
+    return said and "inferred" in was and "inferred" not in now
 
 
 def _check_outcome(
@@ -105,8 +105,8 @@ def _check_outcome(
         assert now == was  # it was told before
     elif is_void or is_older:
         assert change.outcome is Outcome.STALE
-    elif was.get("presumed") == Event.QUARANTINE and event is Event.START:
+    elif was.get("inferred") == Event.QUARANTINE and event is Event.START:
         assert change.outcome is Outcome.REFUSED
-    elif "presumed" in was and event in EVIDENCE:
+    elif "inferred" in was and event in REPORTED:
         assert change.applied
-        assert "presumed" not in now
+        assert "inferred" not in now

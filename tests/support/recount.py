@@ -106,7 +106,7 @@ def _of_record(job_id: str, record: dict[str, str]) -> Iterator[str]:
     for field in ("executing", "eta"):
         if settled and field in record:
             yield f"job {job_id} is {record['status']} and has {field}"
-    if not settled and "presumed" in record:
+    if not settled and "inferred" in record:
         yield f"job {job_id} is {record['status']} by presumption"
 
 

@@ -27,7 +27,7 @@ class Settled(NamedTuple):
     began: int | None
     """Of what took the place of the first execution."""
     queued: int | None
-    presumed: str | None
+    inferred: str | None
     surplus: tuple[int, ...]
     """Deliveries beyond one, redeliveries, double runs, milliseconds in vain: of this verdict."""
 
@@ -40,8 +40,8 @@ class Settled(NamedTuple):
         counted = f"{record.get('deliveries', 0)} {record.get('ledger', '')}", record.get("ledger_before", "0")
         now, before = ([int(amount) for amount in text.split()] + [0] * 3 for text in counted)
         surplus = tuple(a - b - (n == 0) for n, (a, b) in enumerate(zip(now[:4], before[:4], strict=True)))
-        finished, presumed = int(record["finished"]), record.get("presumed")
-        return cls(record["status"], record["type"], finished, started, began, queued, presumed, surplus)
+        finished, inferred = int(record["finished"]), record.get("inferred")
+        return cls(record["status"], record["type"], finished, started, began, queued, inferred, surplus)
 
 
 def counters(client: RedisClient, key: str) -> dict[str, int]:
@@ -97,7 +97,7 @@ def expected_series(created: Iterable[int], settled: Iterable[Settled]) -> dict[
         if job.status != "cancelled" and job.started is not None:
             if job.queued is not None:
                 observe(name, "wait", job.started - job.queued)
-            if job.presumed not in {"lose", "quarantine"}:
+            if job.inferred not in {"lose", "quarantine"}:
                 observe(name, "run", job.finished - (job.began or job.started))
     nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
     return {name: series for name, series in nonzero.items() if series}

@@ -33,7 +33,7 @@ def _row(entry: HistoryEntry) -> list[Cell]:
         f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
         entry.run or None,
         None if entry.attempt is None else entry.attempt + 1,
-        f"{entry.step} (inferred)" if entry.presumed else str(entry.step),
+        f"{entry.step} (inferred)" if entry.inferred else str(entry.step),
         entry.worker,
         entry.reason if entry.step is not Step.ENDED_LATE else _late(entry),
     ]

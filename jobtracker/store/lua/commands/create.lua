@@ -66,7 +66,7 @@ end
 if outcome == 'duplicate' and sent and value_in(fields, 'run') == '1' then
   -- What was announced, has settled before it was sent, and was not called off. The next of a chain stays as it is where
   -- that sends it after all, but for one that was sent again.
-  local announced = not rec.queued and rec.deliveries == 0 and not rec.presumed
+  local announced = not rec.queued and rec.deliveries == 0 and not rec.inferred
   local is_next = rec.link and rec.link ~= 'body'
   if not is_next or value_in(fields, 'sent_by') == rec.sent_by then
     announced = announced and not rec.cancel and (not is_next or ARGV[4] == '3')

@@ -101,7 +101,7 @@ local function check_job(id)
     if rec.eta then contradicts(rec, 'eta') end
   else
     if rec.finished then contradicts(rec, 'finished') end
-    if rec.presumed then contradicts(rec, 'presumed') end
+    if rec.inferred then contradicts(rec, 'inferred') end
   end
   check_index(id, rec.created, 'type', rec.type)
   check_index(id, rec.status_changed_at, 'entered', rec.status, kind_of(rec))

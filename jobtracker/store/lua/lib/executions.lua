@@ -83,7 +83,7 @@ end
 -- Whether a start has been reported before; not where its worker was taken for lost since, which it is not, then.
 local function is_start_known(rec, execution)
   if execution ~= rec.execution then return rec.deliveries > 0 and standing_of(rec, execution) end
-  return rec.executing or not (rec.presumed or rec.status == 'pending')
+  return rec.executing or not (rec.inferred or rec.status == 'pending')
 end
 
 -- Whether the next attempt has begun before an execution says that it will: true once.

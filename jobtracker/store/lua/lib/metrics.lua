@@ -72,7 +72,7 @@ local function count_settled(rec, at, n)
   if rec.deliveries ~= 1 or rec.ledger then add_ledger(entry, uncounted_ledger(rec), n) end
   if rec.status ~= 'cancelled' and rec.started then
     if rec.queued then add_duration(entry, WAIT_TIMES, rec.started - rec.queued, n) end
-    local is_known = rec.presumed ~= 'lose' and rec.presumed ~= 'quarantine' -- else nobody knows when it ended
+    local is_known = rec.inferred ~= 'lose' and rec.inferred ~= 'quarantine' -- else nobody knows when it ended
     if is_known then add_duration(entry, RUN_TIMES, at - (rec.began or rec.started), n) end
   end
   write_counters(counters_key(rec, at), entry)

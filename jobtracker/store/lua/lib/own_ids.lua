@@ -54,6 +54,6 @@ local function is_sent_by_job(rec) return rec.sent_by and (rec.parent or rec.lin
 
 -- Whether a job was cancelled as one that does not run, and its task had begun, or ended, before: that was told late.
 local function is_overtaken_by_cancel(rec, at, run)
-  return rec.status == 'cancelled' and not rec.presumed and rec.cancel and rec.cancel == rec.finished and at < rec.cancel
+  return rec.status == 'cancelled' and not rec.inferred and rec.cancel and rec.cancel == rec.finished and at < rec.cancel
     and rec.run > 0 and run == rec.run
 end

@@ -8,7 +8,7 @@
 local function next_step_of(rec)
   local open = rec.subs - rec.subs_completed - rec.subs_failed - rec.subs_cancelled
   local unhappy = rec.subs_failed + rec.subs_cancelled > 0
-  if follows_from_sub_jobs(rec) and (open > 0 or rec.presumed == 'subs_failed' and not unhappy) then return 'reopen' end
+  if follows_from_sub_jobs(rec) and (open > 0 or rec.inferred == 'subs_failed' and not unhappy) then return 'reopen' end
   if SETTLED[rec.status] or rec.executing or open > 0 then return nil end
   if rec.cancel then return 'subs_cancelled' end
   if unhappy and not (rec.policy == 'continue' and rec.run > 0) then return 'subs_failed' end

@@ -29,8 +29,8 @@ local function update_record(rec, report, moved)
   local event, now, run, attempt, execution = report.event, report.at, report.run, report.attempt, report.execution
   local pairs_given = report.pairs or NO_PAIRS
   if moved then rec.status_changed_at = now end
-  if rec.presumed and (EVIDENCE[event] or event == 'reopen') then
-    rec.presumed, rec.finished = nil, nil
+  if rec.inferred and (REPORTED[event] or event == 'reopen') then
+    rec.inferred, rec.finished = nil, nil
     if event ~= 'cancelled' or not rec.cancel then rec.reason = nil end
     redis.call('HDEL', key('data', rec.id), 'error')
     if MIDWAY[event] then rec.executing = '1' end
@@ -85,8 +85,8 @@ local function update_record(rec, report, moved)
   for i = 1, #pairs_given, 2 do set_field(rec, pairs_given[i], pairs_given[i + 1]) end
   if SETTLED[rec.status] then
     rec.finished, rec.executing, rec.eta = now, nil, nil
-    if PRESUMPTION[event] then rec.presumed = value_in(pairs_given, 'presumed') or event end
-    if rec.presumed and value_in(pairs_given, 'unanswered') then await_backend(rec.id, now) end
+    if INFERENCE[event] then rec.inferred = value_in(pairs_given, 'inferred') or event end
+    if rec.inferred and value_in(pairs_given, 'unanswered') then await_backend(rec.id, now) end
   end
   if SENDS[event] then note_queue(rec, now) end
 end
@@ -98,7 +98,7 @@ local function is_idle_parent(rec)
 end
 
 -- Its verdict follows from its sub-jobs, not from a lost worker.
-local function follows_from_sub_jobs(rec) return rec.presumed == 'subs_failed' or rec.presumed == 'subs_cancelled' end
+local function follows_from_sub_jobs(rec) return rec.inferred == 'subs_failed' or rec.inferred == 'subs_cancelled' end
 
 -- The pairs without a reason: who asked for a cancel has given it already.
 local function without_reason(more)
@@ -151,7 +151,7 @@ local function apply_event(rec, report)
   if event == 'reopen' and not follows_from_sub_jobs(rec) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
   if event == 'await' and (rec.run == 0 or rec.status == 'pending' and rec.queued) then return 'illegal', event end
-  if event == 'start' and rec.presumed == 'quarantine' then return 'refused', event end
+  if event == 'start' and rec.inferred == 'quarantine' then return 'refused', event end
   if rec.cancel then
     if event == 'start' or event == 'relaunch' then report, event = as_cancelled(report), 'cancelled'
     elseif event == 'cancelled' and report.pairs then
@@ -162,18 +162,18 @@ local function apply_event(rec, report)
   local is_overtaken = execution and rec.executing and execution ~= rec.execution
   if is_overtaken and GIVEN_UP[event] then return 'stale', event end -- another one runs
   local before = rec.status
-  if event == 'cancelled' and rec.presumed and before == 'cancelled' then -- as was inferred
-    rec.presumed = nil
+  if event == 'cancelled' and rec.inferred and before == 'cancelled' then -- as was inferred
+    rec.inferred = nil
     return 'duplicate', event
   end
   local from = before
-  if rec.presumed and EVIDENCE[event] then from = 'running' end
+  if rec.inferred and REPORTED[event] then from = 'running' end
   local is_late_end = (event == 'complete' or event == 'fail') and is_overtaken_by_cancel(rec, now, run)
   if is_late_end then from = 'running' end
   local to = MATRIX[event][from]
   if not MATRIX[event][to] then return to or 'illegal', event end -- not a status, so the outcome that says why not
   if event == 'cancel' and to == from and (rec.run == 0 or is_idle_parent(rec)) then to = 'cancelled' end
-  local corrected = is_late_end or rec.presumed and SETTLED[rec.status] and (EVIDENCE[event] or event == 'reopen')
+  local corrected = is_late_end or rec.inferred and SETTLED[rec.status] and (REPORTED[event] or event == 'reopen')
   if corrected then
     count_settled(rec, rec.finished, -1)
     rec.taken_out = true

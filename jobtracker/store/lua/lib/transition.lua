@@ -20,7 +20,7 @@ local function meet_own_message(rec, report)
   local may_be_repeated = is_sent_by_job(rec) and not (sent and is_also_sent(rec, sent))
   local is_another_one = not may_be_repeated and sent and is_another_message(rec, sent) or false
   local is_unknown = not may_be_repeated and report.sent_text == 'new' and report.attempt == 0 and has_own_id(rec)
-    and rec.execution and not rec.presumed and report.at > (rec.finished or 0)
+    and rec.execution and not rec.inferred and report.at > (rec.finished or 0)
   if is_another_one then forget_sent(rec, sent) end
   if SETTLED[rec.status] and (is_another_one or is_unknown) then
     apply_event(rec, { event = 'send_again', at = report.at, pairs = { 'queued', sent or report.at } })
