@@ -81,41 +81,13 @@ def queries(client: RedisClient, keys: Keys) -> JobQueries:
     return JobQueries(client, keys)
 
 
-_LONGEST_FIRST = (
-    "tests/instrumentation/test_parity.py",
-    "tests/instrumentation/test_celery_losses.py",
-    "tests/instrumentation/test_dying.py",
-    "tests/local/test_services.py",
-    "tests/api/test_flower.py",
-    "tests/api/test_openapi_conformance.py",
-    "tests/reporting/test_redis_away.py",
-    "tests/cli/test_up_and_demo.py",
-    "tests/instrumentation/test_celery_ends.py",
-    "tests/maintenance/test_missing.py",
-    "tests/api/test_rabbitmq.py",
-    "tests/jobs/test_thousand_jobs.py",
-    "tests/api/test_hostile_input.py",
-    "tests/diagnosis/test_explain.py",
-    "tests/api/test_many_at_once.py",
-    "tests/api/test_outages.py",
-    "tests/broker/test_redelivery.py",
-    "tests/api/test_api_settings.py",
-    "tests/instrumentation/test_pools.py",
-    "tests/store/test_pages.py",
-    "tests/store/test_store_machine.py",
-    "tests/doctor/test_doctor_recount.py",
-    "tests/workers/test_document_analysis.py",
-    "tests/cli/test_api_and_worker.py",
-    "tests/api/test_documented_examples.py",
-)
-"""Files that take longest: none of them is left over for the end, when the other processes have nothing to do."""
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the files that take longest first, and keep the tests of a thorough one together, but for the longest."""
+    """Run the long files first, and keep the tests of a thorough file together, but for the longest one.
+
+    So no long file is left over for the end, when the other processes have nothing to do.
+    """
     for item in items:
         if item.get_closest_marker("thorough") and item.path.stem != "test_on_a_cluster":
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    places = {name: place for place, name in enumerate(_LONGEST_FIRST)}
-    items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)

@@ -21,6 +21,8 @@ from jobtracker.schemas.job_types import JobType
 from jobtracker.settings import SettingsError
 from jobtracker.store.job_types import Registry
 
+pytestmark = pytest.mark.long
+
 USER = ("operator", "a password")
 POOLS = {"celery.concurrency.thread:TaskPool": "threads", "celery.concurrency.prefork:TaskPool": "prefork"}
 THREADS, PREFORK = "threads@test", "prefork@test"

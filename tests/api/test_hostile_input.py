@@ -20,7 +20,7 @@ from jobtracker.core.lifecycle import Status
 from jobtracker.schemas.jobs import JSON_DEPTH_LIMIT
 from jobtracker.schemas.requests import TREE_LIMIT
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 QUICK_S = 5
 AS_JSON = {"Content-Type": "application/json"}

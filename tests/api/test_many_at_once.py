@@ -16,7 +16,7 @@ from support.workers_under_test import Project, new_project
 
 from jobtracker.core.job import job_and_run_of
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 REQUESTS = 200
 BROKER_DB = 12

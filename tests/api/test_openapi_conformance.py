@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.recount import recount
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 

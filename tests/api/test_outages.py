@@ -21,7 +21,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.settings import ApiSettings
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 QUICK_S = 2.0
 

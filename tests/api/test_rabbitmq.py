@@ -20,7 +20,7 @@ from jobtracker.errors import BrokerUnavailableError
 from jobtracker.local.child_process import ChildProcess
 from jobtracker.store.job_types import JobType, Registry
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 QUICK_S = 2.0
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the loopback interface has one address")

@@ -16,7 +16,7 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.schemas.explanation import Code, Explanation
 from jobtracker.schemas.history import Step
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}

@@ -13,6 +13,8 @@ OWN_APP = """
 from celery import Celery
 from jobtracker import Settings, Tracker
 
+pytestmark = pytest.mark.long
+
 settings = Settings.from_env()
 app = Celery("shop", broker=settings.broker_url, backend=settings.result_backend)
 app.conf.worker_concurrency = 3

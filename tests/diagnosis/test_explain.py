@@ -28,7 +28,7 @@ from jobtracker.schemas.explanation import Code, Explanation, Location
 from jobtracker.schemas.requests import JobUpdate, ProgressUpdate
 from jobtracker.store.keys import LET_GO
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 QUICK_S = 5
 """A second look at most, and a worker that does not answer, on a machine that is busy."""

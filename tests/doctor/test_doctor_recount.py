@@ -20,7 +20,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
 from jobtracker.store.schema import JobRecord
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")

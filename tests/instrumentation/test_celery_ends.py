@@ -12,6 +12,8 @@ from jobtracker import Status
 from jobtracker.core.lifecycle import Event
 from jobtracker.store.schema import JobRecord
 
+pytestmark = pytest.mark.long
+
 
 @every_pool_and_broker
 def test_a_task_that_returns_is_completed_with_its_result(pooled):

@@ -22,7 +22,7 @@ from jobtracker.schemas.history import Step
 from jobtracker.store.keys import PROCESS_GONE
 from jobtracker.store.schema import JobRecord
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 
 @every_broker

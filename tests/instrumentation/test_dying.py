@@ -42,6 +42,7 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.store.schema import JobRecord
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.thorough,
     pytest.mark.timeout(300),  # of which the first test waits for all the others
 ]

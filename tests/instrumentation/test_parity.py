@@ -14,7 +14,7 @@ from support.servers import RabbitMQ
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.settings import Settings
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 TESTS = Path(__file__).parents[1]
 SEED = 11
 LEASES = {"lease_renew_s": 0.5, "lease_lost_s": 2.0, "maintenance_interval_s": 0.5, "tracking_timeout_s": 5}

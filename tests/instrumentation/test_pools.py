@@ -11,6 +11,8 @@ from support.workers_under_test import eventually, job, new_project
 
 from jobtracker import Status
 
+pytestmark = pytest.mark.long
+
 RAN = ["began", "returned"]
 AT_ONCE = 50
 

@@ -13,7 +13,7 @@ from jobtracker import Status
 from jobtracker.core.lifecycle import SETTLED
 from jobtracker.errors import IllegalTransitionError
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 GATE = "mended"
 
 PLAIN = {

@@ -27,6 +27,8 @@ import redis
 from celery import Celery
 from jobtracker import Tracker
 
+pytestmark = pytest.mark.long
+
 app = Celery("shop", broker="redis://127.0.0.1:1", backend="redis://127.0.0.1:1")
 app.conf.broker_connection_retry_on_startup = False
 Tracker(app)

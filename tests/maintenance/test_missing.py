@@ -20,7 +20,7 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.store.keys import LET_GO, NOBODY
 from jobtracker.store.schema import JobRecord
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 RAN = ["began", "returned"]
 SOON = {"lease_lost_s": 1, "lease_renew_s": 0.2, "maintenance_interval_s": 0.2}

@@ -23,7 +23,7 @@ from jobtracker.local.ports import free_port
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.jobs import SubJobCounts
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 RAN = ["began", "returned"]
 TIMEOUT_S = 0.2

@@ -18,7 +18,7 @@ from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 JOBS = 240
 TYPES = ["custom", "data_processing", "type:with:colons"]

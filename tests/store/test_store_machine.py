@@ -28,7 +28,7 @@ from jobtracker.store.reader import JobQueries, as_notified
 from jobtracker.store.records import fetch
 from jobtracker.store.writer import JobStore
 
-pytestmark = pytest.mark.thorough
+pytestmark = [pytest.mark.long, pytest.mark.thorough]
 
 IDS = ("a", "b", "c", "d", "e")
 """A job's parent comes before it, so that no tree bites its tail."""

@@ -11,6 +11,8 @@ from workers.tasks.document_analysis import document_analysis
 from workers.tasks.entity_extraction import entity_extraction
 from workers.tasks.medication_extraction import medication_extraction
 
+pytestmark = pytest.mark.long
+
 
 def analysis_of(analysis_type: AnalysisType = AnalysisType.FULL, **payload) -> Analysis:
     return analyse(DocumentInput(**payload).read(), analysis_type, max_key_phrases=10)
