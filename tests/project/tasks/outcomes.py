@@ -114,7 +114,7 @@ def look_until_open(gate: str) -> None:
     for _ in diary().until_open(gate):
         if current_job().cancel_requested:
             did("stopped")
-        current_job().raise_if_cancelled()
+            current_job().raise_if_cancelled()
 
 
 @shared_task(name="hold_and_fail")
