@@ -845,7 +845,7 @@ def test_progress_is_told_before_each_step_and_ends_complete():
 
 
 def test_the_documented_example_runs_as_it_stands():
-    documented = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
+    documented = (Path(__file__).parents[2] / "docs" / "how-to" / "tables.md").read_text()
     payload = json.loads(documented.partition("```json\n")[2].partition("```")[0])
     table = data_processing(**payload)
     assert [step["rows"] for step in table["steps"]][-1] == 3
