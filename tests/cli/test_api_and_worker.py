@@ -9,11 +9,11 @@ from support.commands import lines
 from support.liveness import wait_until
 from support.serving import Api, environment, job, running, running_api
 
+pytestmark = pytest.mark.long
+
 OWN_APP = """
 from celery import Celery
 from jobtracker import Settings, Tracker
-
-pytestmark = pytest.mark.long
 
 settings = Settings.from_env()
 app = Celery("shop", broker=settings.broker_url, backend=settings.result_backend)

@@ -19,6 +19,8 @@ from jobtracker.local.ports import free_port
 from jobtracker.local.stack import LocalStack, find_sample_project
 from jobtracker.local.supervisor import StopRequestedError
 
+pytestmark = pytest.mark.long
+
 SHOP = '''
 """A project that names servers of its own, which are not there, and knows jobtracker by two lines."""
 import os
@@ -26,8 +28,6 @@ import time
 import redis
 from celery import Celery
 from jobtracker import Tracker
-
-pytestmark = pytest.mark.long
 
 app = Celery("shop", broker="redis://127.0.0.1:1", backend="redis://127.0.0.1:1")
 app.conf.broker_connection_retry_on_startup = False
