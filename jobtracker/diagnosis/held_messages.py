@@ -24,7 +24,7 @@ class HeldMessages:
         self._leases = inspector.leases
 
     def of_workers(self, workers: Collection[Worker], task_ids: Collection[str]) -> dict[str, Holding]:
-        """What workers that live hold of some tasks' messages, by incarnation; of those that answer in time.
+        """Ask live workers which messages of some tasks they hold; gives the timely answers by incarnation.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.

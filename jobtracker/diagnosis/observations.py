@@ -15,7 +15,7 @@ class Holder(NamedTuple):
     worker: str
     """Its name."""
     where: str
-    """As `reports.Holding.held` has it."""
+    """As `schemas.workers.Holding.held` has it."""
 
 
 @dataclass

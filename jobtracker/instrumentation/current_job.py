@@ -47,7 +47,7 @@ class CurrentJob:
             code sent that id again.
         sent: When its message was sent, from its header (`broker.headers.sent`). It distinguishes runs of one task
             id.
-        reused: Celery code sent the job's own id again, as far as is known. Then a later run has that task id.
+        reused: Celery code is known to have sent the job's own id again. Then a later run has that task id.
         attempt: Celery's retries count.
         execution: The id of this execution; None if it must not run.
         stopped: Why it was stopped, or must not begin.

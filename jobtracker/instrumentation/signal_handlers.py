@@ -3,7 +3,7 @@
 import functools
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,30 @@ class RecentIds:
     def discard(self, item: str) -> bool:
         """Forget an id; False if it was not known."""
         return self._ids.pop(item, self) is None
+
+
+class SignalHandlers:
+    """Handlers of Celery's signals that are connected and disconnected together.
+
+    Args:
+        handlers: The handler of each signal.
+    """
+
+    def __init__(self, handlers: Mapping[Any, Callable[..., None]]) -> None:
+        self._handlers = handlers
+
+    def connect(self) -> None:
+        """Connect all of them; a second call changes nothing."""
+        for signal, handler in self._handlers.items():
+            signal.connect(handler, weak=False, dispatch_uid=self._uid(signal))
+
+    def disconnect(self) -> None:
+        """Disconnect all of them."""
+        for signal in self._handlers:
+            signal.disconnect(dispatch_uid=self._uid(signal))
+
+    def _uid(self, signal: Any) -> str:
+        return f"jobtracker:{id(self)}:{signal.name}"
 
 
 def never_raises(handler: Callable[..., None]) -> Callable[..., None]:

@@ -22,7 +22,7 @@ class StoredOutcomes:
 
     @functools.cached_property
     def are_kept(self) -> bool:
-        """Whether anybody who asks Celery for a result gets it."""
+        """Whether Celery stores results where others can read them."""
         return keeps_results(self._tracking.app.backend)
 
     def of(self, task_id: str, task: Task, *states: str) -> Kept | Silence:

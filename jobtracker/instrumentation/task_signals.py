@@ -19,7 +19,7 @@ from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.core.masking import MASK, NOTHING, mask_secrets
 from jobtracker.instrumentation.current_job import CurrentJob, job_in, job_of
 from jobtracker.instrumentation.publish_signals import PublishSignals
-from jobtracker.instrumentation.signal_handlers import never_raises
+from jobtracker.instrumentation.signal_handlers import SignalHandlers, never_raises
 from jobtracker.instrumentation.stored_outcome import StoredOutcomes
 from jobtracker.instrumentation.task_ends import TaskEnds
 from jobtracker.instrumentation.task_filter import TaskFilter
@@ -57,31 +57,28 @@ class TaskSignals:
         self._outcomes = StoredOutcomes(tracking)
         self._worker_ends = WorkerEnds(self._reports, self._outcomes, self.publishing.resent)
         self._task_ends = TaskEnds(self._reports, self._outcomes, self._worker_ends)
-        self._signals = {
-            signals.before_task_publish: self.publishing.on_publish,
-            signals.task_prerun: self.on_prerun,
-            signals.task_success: self.on_success,
-            signals.task_postrun: self.on_postrun,
-            signals.task_failure: self.on_failure,
-            signals.task_retry: self.on_retry,
-            signals.task_revoked: self.on_revoked,
-            signals.task_rejected: self.on_rejected,
-            signals.task_unknown: self.on_unknown,
-            signals.task_internal_error: self.on_internal_error,
-        }
+        self._handlers = SignalHandlers(
+            {
+                signals.before_task_publish: self.publishing.on_publish,
+                signals.task_prerun: self.on_prerun,
+                signals.task_success: self.on_success,
+                signals.task_postrun: self.on_postrun,
+                signals.task_failure: self.on_failure,
+                signals.task_retry: self.on_retry,
+                signals.task_revoked: self.on_revoked,
+                signals.task_rejected: self.on_rejected,
+                signals.task_unknown: self.on_unknown,
+                signals.task_internal_error: self.on_internal_error,
+            }
+        )
 
     def install(self) -> None:
         """Connect the signals."""
-        for signal, handler in self._signals.items():
-            signal.connect(handler, weak=False, dispatch_uid=self._uid(signal))
+        self._handlers.connect()
 
     def uninstall(self) -> None:
         """Disconnect them."""
-        for signal in self._signals:
-            signal.disconnect(dispatch_uid=self._uid(signal))
-
-    def _uid(self, signal: Any) -> str:
-        return f"jobtracker:{id(self)}:{signal.name}"
+        self._handlers.disconnect()
 
     # -- in the process that runs the task ---------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
 from jobtracker.instrumentation.held_messages import HeldMessages, register, unregister
 from jobtracker.instrumentation.job_types import job_types_of
+from jobtracker.instrumentation.signal_handlers import SignalHandlers
 from jobtracker.instrumentation.task_guard import TaskGuard
 from jobtracker.instrumentation.task_signals import TaskSignals
 from jobtracker.jobs.signatures import SEND
@@ -64,31 +65,28 @@ class WorkerLifecycle:
         self._guard = TaskGuard(self.app, task_signals, self._held)
         self._worker: Worker | None = None
         self._repeaters: list[Repeater] = []
-        self._signals = {
-            signals.worker_init: self.on_init,
-            signals.worker_ready: self.on_ready,
-            signals.worker_shutting_down: self.on_shutting_down,
-            signals.worker_shutdown: self.on_shutdown,
-            signals.worker_process_shutdown: self.on_process_shutdown,
-        }
+        self._handlers = SignalHandlers(
+            {
+                signals.worker_init: self.on_init,
+                signals.worker_ready: self.on_ready,
+                signals.worker_shutting_down: self.on_shutting_down,
+                signals.worker_shutdown: self.on_shutdown,
+                signals.worker_process_shutdown: self.on_process_shutdown,
+            }
+        )
 
     def install(self) -> None:
         """Connect the signals."""
-        for signal, handler in self._signals.items():
-            signal.connect(handler, weak=False, dispatch_uid=self._uid(signal))
+        self._handlers.connect()
 
     def uninstall(self) -> None:
         """Disconnect them, and leave the app's tasks and Celery's remote control as they were."""
-        for signal in self._signals:
-            signal.disconnect(dispatch_uid=self._uid(signal))
+        self._handlers.disconnect()
         self._guard.uninstall()
         if _in_workers.pop(self.app, None) is not None:
             self.app.tasks.pop(SEND, None)
             if not _in_workers:
                 unregister()
-
-    def _uid(self, signal: Any) -> str:
-        return f"jobtracker:{id(self)}:{signal.name}"
 
     def on_init(self, sender: Any, **_: Any) -> None:
         """worker_init, before the pool forks: what the children need to know."""

@@ -1,7 +1,7 @@
 """Cancels jobs. A cancel has two halves, and each comes back in its own way.
 
 1. **The mark.** `Event.CANCEL` is written to the job and to all jobs below it, in Redis. A job that waits is
-   cancelled with that. A job that runs stays `running` and bears the mark: its task sees it when it looks
+   cancelled with that. A job that runs stays `running` and has the mark: its task sees it when it looks
    (`current_job()`). A worker that is about to start a marked task is told so with the answer to its start (the
    `task_prerun` handler in `instrumentation/task_signals.py`), and refuses the task. The mark is durable: it is all
    that a cancel needs.

@@ -184,7 +184,7 @@ class Propagation:
         except BrokerUnavailableError as error:
             # The broker may have taken them. The outbox relay sends them later, as other runs.
             what = f"{len(runs)} tasks" if len(runs) > 1 else f"The task of job {next(iter(runs))}"
-            logger.warning("%s not sent, as far as is known: %s", what, error)
+            logger.warning("%s probably not sent: %s", what, error)
             return
         for job_id, reason in unsent.items():
             self._fail_unsent(job_id, runs[job_id], reason)

@@ -82,7 +82,7 @@ class TreeSender:
         self._confirm(runs, but=ready if is_large(ready) else [])
 
     def take_back(self, root: str, runs: Mapping[str, int], error: Exception) -> bool:
-        """Take runs back whose messages were not sent, as far as is known; returns whether a job runs all the same.
+        """Take back the runs whose messages were probably not sent; returns whether a job runs all the same.
 
         If some of the tree has begun, the rest is cancelled.
 

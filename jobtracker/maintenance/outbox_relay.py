@@ -169,7 +169,7 @@ class OutboxRelay:
 
 
 def _is_waiting(record: JobRecord, run: int) -> bool:
-    """Whether this run of a job has not begun, as far as is known."""
+    """Whether this run of a job waits: it has not settled, and no execution of it is recorded."""
     if not record.exists or record.run != run or record.status in SETTLED:
         return False
     if record.executing or record.execution:  # or did: it waits for its next attempt

@@ -61,7 +61,7 @@ class Reporter:
 
     @property
     def away(self) -> bool:
-        """Whether the tracking Redis is away, as far as is known: reports wait then."""
+        """Whether the last call found the tracking Redis away: reports wait then."""
         return self.outage.away
 
     # -- events of jobs ---------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ class NewJob:
 
     Attributes:
         id: The job's id for life.
-        fields: The record, by `keys.RECORD_FIELDS`; type and priority are needed.
-        data: The bulky part, by `keys.DATA_FIELDS`.
+        fields: The record, by the names in `schema.FIELDS`; type and priority are needed.
+        data: The bulky part, by the names in `schema.DATA_FIELDS`.
         subs: Sub-jobs by position.
         sends: The process that records it sends its first run next, and then confirms that (`JobStore.confirm`).
         published: Celery code sends a message under its id, at the time in `queued`.

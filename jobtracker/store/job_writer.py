@@ -145,7 +145,7 @@ class JobWriter:
             fields: Further fields of the record, written if the event is applied.
             data: Further bulky fields.
             at_ms: When it happened; default now.
-            sent: Where the run is that of a task id: when its message was sent, as that says (`lineage.sent`).
+            sent: Where the run is that of a task id: when its message was sent, as that says (`broker.headers.sent`).
         """
         call = self.call_of(event, job_id, run, attempt, lease, execution, fields, data, at_ms, sent)
         return self._change(self._functions.call(self.client, "transition", *call))
