@@ -43,7 +43,7 @@ def main() -> None:
     environment = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     for command in commands:
         shown = Text("$ ", "bold green").append(command, "bold white")
-        printed = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=True)  # noqa: S602
+        printed = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=True)  # noqa: S602 (typed as a reader would, in a shell)
         console.print(shown, Text.from_ansi(printed.stdout), sep="\n")
     path.write_text(console.export_svg(title="", theme=MONOKAI, code_format=FRAME, unique_id="terminal"))
 

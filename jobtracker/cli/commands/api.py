@@ -10,7 +10,7 @@ from jobtracker.local.extras import need_server
 
 def api(
     host: Annotated[
-        str | None, typer.Option(envvar="API_HOST", help="The address it listens on.", show_default="0.0.0.0")  # noqa: S104
+        str | None, typer.Option(envvar="API_HOST", help="The address it listens on.", show_default="0.0.0.0")  # noqa: S104 (said, not bound)
     ] = None,
     port: Annotated[
         int | None,
