@@ -43,9 +43,9 @@ RUN --mount=type=cache,target=/root/.cache/uv \
 
 FROM ${PYTHON_IMAGE}
 
-# A volume that is made for /results belongs to whom the folder does.
+# A volume that is made for one of these folders belongs to whom the folder does.
 RUN useradd --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin jobtracker \
-    && install --directory --owner jobtracker --group jobtracker --mode 0700 /results
+    && install --directory --owner jobtracker --group jobtracker --mode 0700 /objects /results
 COPY --from=build /opt/jobtracker /opt/jobtracker
 COPY --from=build /app /app
 ENV PATH=/opt/jobtracker/bin:$PATH \

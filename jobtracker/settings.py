@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -117,7 +118,15 @@ class Settings(EnvironmentSettings):
         default=86400, gt=0, description="How long a deleted job's late reports are still refused."
     )
     max_result_bytes: int = Field(
-        default=65536, ge=0, description="Larger results stay in Celery's result backend only."
+        default=65536,
+        ge=0,
+        description="Larger payloads and results are kept in the object store, if there is one. Without one larger "
+        "results stay in Celery's result backend only.",
+    )
+    objects_dir: Path | None = Field(
+        default=None,
+        description="A folder for payloads and results that are larger than MAX_RESULT_BYTES. The API and all "
+        "workers must share it.",
     )
     max_traceback_chars: int = Field(default=16384, ge=0, description="Longer tracebacks are cut in the middle.")
     max_log_lines: int = Field(default=1000, gt=0, description="A job's log keeps about this many lines.")

@@ -1,0 +1,108 @@
+"""A folder as an object store."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from jobtracker.objects.folder import FolderStore
+from jobtracker.objects.object_store import ObjectMissingError, ObjectStoreError
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(tmp_path / "objects")
+
+
+def test_an_object_is_read_as_it_was_written(store):
+    assert store.put("a/b/one", [b"abc", b"", b"defg"]) == 7
+    assert b"".join(store.read("a/b/one")) == b"abcdefg"
+    assert store.info("a/b/one").size_bytes == 7
+    assert oct((store.path / "a/b/one").stat().st_mode & 0o777) == "0o600"
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "read"), [(2, None, b"cdefg"), (0, 3, b"abc"), (6, 99, b"g"), (7, None, b"")]
+)
+def test_a_part_of_an_object_can_be_read(store, start, end, read):
+    store.put("one", [b"abcdefg"])
+    assert b"".join(store.read("one", start, end)) == read
+
+
+def test_a_large_object_is_read_in_pieces(store):
+    store.put("large", [os.urandom(100_000)] * 10)
+    pieces = list(store.read("large"))
+    assert sum(map(len, pieces)) == 1_000_000
+    assert max(map(len, pieces)) < 300_000
+
+
+def test_an_object_that_fails_half_way_is_not_there_and_leaves_nothing(store):
+    def broken():
+        yield b"begin"
+        raise RuntimeError("its source broke")
+
+    store.put("one", [b"earlier"])
+    for name in ("one", "two"):
+        with pytest.raises(RuntimeError):
+            store.put(name, broken())
+    assert b"".join(store.read("one")) == b"earlier"
+    assert [path.name for path in store.path.iterdir()] == ["one"]
+
+
+def test_a_missing_object_is_an_error_when_it_is_opened(store):
+    with pytest.raises(ObjectMissingError, match="no 'x/y'"):
+        store.read("x/y")
+    assert store.info("x/y") is None
+    store.delete("x/y")
+
+
+def test_a_deleted_object_takes_its_empty_folders_along(store):
+    store.put("a/b/one", [b"1"])
+    store.put("a/two", [b"2"])
+    store.delete("a/b/one")
+    assert sorted(path.name for path in (store.path / "a").iterdir()) == ["two"]
+    store.delete("a/two")
+    assert store.path.exists()
+    assert list(store.path.iterdir()) == []
+
+
+def test_a_list_has_what_begins_with_the_prefix(store):
+    for name in ("a/1", "a/b/2", "ab/3", "c"):
+        store.put(name, [b"x"])
+    assert sorted(each.name for each in store.list("a/")) == ["a/1", "a/b/2"]
+    assert list(store.list("z/")) == []
+
+
+def test_parts_of_killed_processes_are_not_listed_and_go_once_they_are_old(store):
+    store.put("a/1", [b"x"])
+    young, old = store.path / "a" / "2.part-1234", store.path / "a" / "3.part-1234"
+    for each in (young, old):
+        each.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    assert [each.name for each in store.list("a/")] == ["a/1"]
+    assert young.exists()
+    assert not old.exists()
+
+
+@pytest.mark.parametrize("name", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/."])
+def test_a_name_never_leads_out_of_the_folder(store, name):
+    with pytest.raises(ValueError, match="no name of an object"):
+        store.put(name, [b"x"])
+
+
+def test_a_folder_that_can_not_be_made_is_an_error_that_names_the_setting(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ObjectStoreError, match="OBJECTS_DIR must name a folder"):
+        FolderStore(tmp_path / "file" / "objects").check()
+
+
+def test_objects_are_written_while_others_take_the_last_one_of_the_folder_away(store):
+    def write(number):
+        for turn in range(50):
+            name = f"a/b/{number}-{turn}"
+            store.put(name, [b"x"])
+            store.delete(name)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert list(store.list("a/")) == []
