@@ -26,6 +26,7 @@ __all__ = [
     "TrackingDisabledError",
     "TreeNotRecordedError",
     "UnknownJobTypeError",
+    "ValueUnavailableError",
 ]
 
 _NAMED = 5
@@ -256,6 +257,14 @@ class ResultUnavailableError(JobTrackerError):
             "backend (result_expires, ignore_result)"
         )
         super().__init__(f"The result of job {job_id} is gone: {why.rstrip('.')}. Create the job anew.")
+        self.job_id = job_id
+
+
+class ValueUnavailableError(JobTrackerError):
+    """A payload or result was written to the object store, and can't be read from there."""
+
+    def __init__(self, job_id: str, value: str, reason: str) -> None:
+        super().__init__(f"The {value} of job {job_id} is not there any more: {reason.rstrip('.')}.")
         self.job_id = job_id
 
 

@@ -9,6 +9,7 @@ from celery import Celery
 from jobtracker.connection.circuit_breaker import Circuit
 from jobtracker.connection.client import RedisClient, connect
 from jobtracker.jobs.dispatcher import Dispatcher
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.lost_executions import LostExecutions
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.relaunch import Relauncher
@@ -16,6 +17,8 @@ from jobtracker.jobs.result_backend import ResultBackend
 from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.service import JobService
 from jobtracker.jobs.signatures import SignatureBuilder
+from jobtracker.jobs.stored_values import StoredValues
+from jobtracker.objects.folder import FolderStore
 from jobtracker.reporting.applier import Applier
 from jobtracker.reporting.journal import Spool
 from jobtracker.reporting.reporter import Reporter
@@ -23,6 +26,7 @@ from jobtracker.settings import Settings
 from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import Keys, Partition
 from jobtracker.store.leases import Leases
+from jobtracker.store.object_names import ObjectNames
 from jobtracker.store.partitions import expect_partitions
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
@@ -40,6 +44,9 @@ class Tracking:
     queries: JobQueries
     registry: Registry
     leases: Leases
+    object_names: ObjectNames
+    large_values: LargeValues
+    stored_values: StoredValues
     dispatcher: Dispatcher
     result_backend: ResultBackend
     propagation: Propagation
@@ -71,13 +78,17 @@ class Tracking:
         )
         registry = Registry(client, keys, settings.expected_job_types)
         queries = JobQueries(client, keys, registry, check=expect)
+        object_names = ObjectNames(client, keys)
+        objects = FolderStore(settings.objects_dir) if settings.objects_dir else None
+        large_values = LargeValues(objects, object_names.store_id, settings.max_result_bytes)
         result_backend = ResultBackend(app)
-        signatures = SignatureBuilder(app, queries, JobResults(queries, result_backend))
+        results = JobResults(queries, result_backend, large_values)
+        signatures = SignatureBuilder(app, queries, results, large_values)
         dispatcher = Dispatcher(app, queries, signatures)
         leases = Leases(client, keys, settings.lease_lost_s)
         propagation = Propagation(store, queries, dispatcher, leases)
         relauncher = Relauncher(store, queries, propagation, resends=settings.jobtracker_resend == "auto")
-        jobs = JobService(store, queries, registry, dispatcher, propagation)
+        jobs = JobService(store, queries, registry, dispatcher, propagation, large_values)
         lost_executions = LostExecutions(store, queries, registry, leases, propagation, relauncher)
         applier = Applier(store, queries, propagation, relauncher, lost_executions)
         spool = Spool(settings.report_spool_dir, f"{settings.tracking_url} {settings.tracking_namespace}")
@@ -91,6 +102,9 @@ class Tracking:
             queries,
             registry,
             leases,
+            object_names,
+            large_values,
+            StoredValues(queries, large_values),
             dispatcher,
             result_backend,
             propagation,
@@ -112,6 +126,6 @@ class Tracking:
             queries=queries,
             propagation=propagation,
             relauncher=relauncher,
-            jobs=JobService(store, queries, self.registry, self.dispatcher, propagation),
+            jobs=JobService(store, queries, self.registry, self.dispatcher, propagation, self.large_values),
             lost_executions=LostExecutions(store, queries, self.registry, self.leases, propagation, relauncher),
         )

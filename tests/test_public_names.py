@@ -14,7 +14,7 @@ PUBLIC = {
     "jobtracker.schemas": (
         "ActiveJobs CancelRequest Code Component Durations Estimate Explanation FailedJob FailedJobPage "
         "FieldProblem FlowPoint Group Health HistoryEntry Job JobCount JobCreate JobError JobPage JobSummary "
-        "JobTree JobType JobUpdate Location LogLine MessageLocation Performance PerformanceReport Problem "
+        "JobTree JobType JobUpdate LargeValue Location LogLine MessageLocation Performance PerformanceReport Problem "
         "Progress ProgressUpdate QueueDepth QueueReport QueueState Sort Stats Step SubJobCounts SubJobCreate "
         "SubJobState Throughput Worker WorkerState WorkerStats"
     ),
@@ -24,7 +24,8 @@ PUBLIC = {
         "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidJobError InvalidPayloadError "
         "JobNotFoundError JobTrackerError MissingExtraError NotKilledError OutdatedSchemaError PartialDispatchError "
         "PartitionsError QueueMissingError RepartitionInProgressError ResendingDisabledError ResultUnavailableError "
-        "StoreMismatchError SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError"
+        "StoreMismatchError SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError "
+        "ValueUnavailableError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
     "jobtracker.logging": "ContextFilter json_handler request_id_var",

@@ -75,8 +75,8 @@ def outcome(job: JobTree) -> str:
     """What came of the job, in a few words on one line."""
     if job.error is not None:
         text = f"{job.error.type}: {job.error.message}"
-    elif job.result_omitted_bytes:
-        text = f"a result of {job.result_omitted_bytes} bytes"
+    elif size := job.result_omitted_bytes or ((large := job.large_values.get("result")) and large.bytes):
+        text = f"a result of {size:,} bytes"
     elif job.status is Status.COMPLETED:
         text = summarize(job.result)
     else:

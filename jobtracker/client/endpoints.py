@@ -228,6 +228,38 @@ class Endpoints:
         return Call("GET", job_path(job_id), Job)
 
     @Endpoint
+    def payload(self, job_id: str) -> Call[Any]:
+        """The payload of a job, however large it is.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            ApiError: It is not stored; the message says why.
+        """
+        return Call("GET", job_path(job_id, "/payload"), cast("type[Any]", Any))
+
+    @Endpoint
+    def args(self, job_id: str) -> Call[list[Any]]:
+        """The positional arguments of a job's task, however large they are.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            ApiError: They are not stored; the message says why.
+        """
+        return Call("GET", job_path(job_id, "/args"), list[Any])
+
+    @Endpoint
+    def result(self, job_id: str) -> Call[Any]:
+        """The result of a job, however large it is.
+
+        Dates, UUIDs and decimals are as Celery writes them: `{"__type__": …, "__value__": …}`.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            ApiError: There is no result, or it is not stored; the message says why.
+        """
+        return Call("GET", job_path(job_id, "/result"), cast("type[Any]", Any))
+
+    @Endpoint
     def tree(self, job_id: str) -> Call[JobTree]:
         """A job with all below it.
 

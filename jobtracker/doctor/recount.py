@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 
 from jobtracker.connection.client import server_of
+from jobtracker.doctor.object_check import ObjectCheck
 from jobtracker.doctor.tree_check import TreeCheck
 from jobtracker.runtime import Tracking
 from jobtracker.store.audit import Audit, Difference, Flaw
@@ -59,6 +60,9 @@ class Recount:
             for index in sorted(own):
                 self._look_at_index(part, index)
         self._add(self._families.settle(began + self.apart_s))
+        objects = ObjectCheck(self.tracking, repair=self.repair)
+        self._add(objects.run())
+        self.unchecked += objects.unchecked
 
     def _look_at_keys(self, part: Partition) -> set[tuple[str, ...]]:
         """Look at all that belongs to jobs; returns the indexes that are there."""

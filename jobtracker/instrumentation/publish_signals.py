@@ -25,6 +25,7 @@ from jobtracker.instrumentation.signal_handlers import RecentIds, never_raises
 from jobtracker.instrumentation.task_filter import TaskFilter
 from jobtracker.jobs.chains import steps_of
 from jobtracker.jobs.dispatcher import being_sent
+from jobtracker.jobs.large_values import large_in
 from jobtracker.reporting.report import Notice, Report
 from jobtracker.runtime import Tracking
 from jobtracker.store.changes import NewJob
@@ -128,6 +129,7 @@ class PublishSignals:
             goes_on=goes_on,
         )
         if jobs:
+            jobs = [self._set_apart(job) for job in jobs]
             headers[SENT_HEADER] = sent
             if entry := due_entry.get():
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
@@ -182,6 +184,13 @@ class PublishSignals:
             if Outcome.MISSING in known:  # the store has lost a parent
                 known = self.tracking.store.create(*publication.jobs)
             self.tracking.applier.begin_anew(publication.jobs, publication.note(known))
+
+    def _set_apart(self, job: NewJob) -> NewJob:
+        """A job whose large arguments are in the object store."""
+        data = self.tracking.large_values.set_apart(job.id, job.data)
+        if data is job.data:
+            return job
+        return dataclasses.replace(job, fields={**job.fields, **large_in(data)}, data=data)
 
     def _without_repetition(self, jobs: list[NewJob]) -> list[NewJob]:
         """The jobs of a message; a parent that the message before had too only gets one more sub-job."""

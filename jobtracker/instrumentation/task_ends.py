@@ -53,7 +53,8 @@ class TaskEnds:
             self.reports.chord_not_stored(job)
         if end.state == states.SUCCESS:
             reason = as_reason(f"its result could not be stored in Celery's result backend: {why}")
-            self.reports.send(Event.COMPLETE, task, job, {"reason": reason}, self.reports.result_of(task, result))
+            fields, data = self.reports.result_of(task, job.id, result)
+            self.reports.send(Event.COMPLETE, task, job, {**fields, "reason": reason}, data)
         elif end.state == states.RETRY:
             self.worker_ends.retried(task, task.request, end.value)
         elif end.has_begun:
@@ -102,7 +103,7 @@ class TaskEnds:
                 Event.CANCELLED, task, job, {"inferred": Event.LOSE, "unanswered": "1", "reason": reason}
             )
         elif kept is not Silence.NOTHING_KNOWN and kept["status"] == states.SUCCESS:
-            self.reports.send(Event.COMPLETE, task, job, data=self.reports.result_of(task, kept.get("result")))
+            self.reports.send(Event.COMPLETE, task, job, *self.reports.result_of(task, job.id, kept.get("result")))
         elif kept is not Silence.NOTHING_KNOWN and kept["status"] == states.FAILURE:
             self.reports.fail(task, task_id, kept.get("result"))
         else:

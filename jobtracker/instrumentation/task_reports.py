@@ -15,7 +15,7 @@ from jobtracker.core.clock import now_ms
 from jobtracker.core.declarations import takes_results
 from jobtracker.core.job import as_reason, job_and_run_of, new_execution
 from jobtracker.core.lifecycle import Event
-from jobtracker.core.masking import NOTHING, stored_when_begun
+from jobtracker.core.masking import NOTHING, Stored, stored_when_begun
 from jobtracker.instrumentation.current_job import CurrentJob, job_of, secrets_of
 from jobtracker.instrumentation.failure_text import failure
 from jobtracker.instrumentation.message_parser import MessageReader
@@ -134,9 +134,9 @@ class TaskReports:
             job.unrecorded = NOTHING
         return change
 
-    def result_of(self, task: Task, result: object) -> dict[str, str]:
+    def result_of(self, task: Task, task_id: str, result: object) -> Stored:
         """What is recorded of a task's result."""
-        return stored_result(task, result, self.tracking.settings.max_result_bytes)
+        return stored_result(task, job_and_run_of(task_id)[0], result, self.tracking.large_values)
 
     def chord_not_stored(self, job: CurrentJob) -> None:
         """Report that Celery could not store a sub-job's part of its chord."""

@@ -144,8 +144,8 @@ class TaskSignals:
         job = job_in(request)
         if job is None or not job.is_of(self.tracking):
             return
-        data = self._reports.result_of(sender, result)
-        report = self._reports.of_task(Event.COMPLETE, sender.name, request, job, {}, data)
+        fields, data = self._reports.result_of(sender, job.id, result)
+        report = self._reports.of_task(Event.COMPLETE, sender.name, request, job, fields, data)
         if job.alone and self._outcomes.are_kept and not request.ignore_result:
             self.tracking.reporter.enqueue(report)
         else:

@@ -52,7 +52,9 @@ class WorkerEnds:
             kept = self.outcomes.of(task_id, task, states.SUCCESS)
             is_unanswered = kept is Silence.NO_ANSWER
             if not isinstance(kept, Silence) and kept["status"] == states.SUCCESS:
-                self.reports.apply(Event.COMPLETE, task_id, data=self.reports.result_of(task, kept.get("result")))
+                self.reports.apply(
+                    Event.COMPLETE, task_id, *self.reports.result_of(task, task_id, kept.get("result"))
+                )
                 return
         is_timeout = isinstance(exception, TimeLimitExceeded)
         if is_timeout and task.acks_late and not task.acks_on_timeout:

@@ -1,7 +1,7 @@
 """Creates jobs: records a job with all its sub-jobs, and sends them if they are to start at once."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +10,7 @@ from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.errors import InvalidJobError, JobTrackerError
 from jobtracker.jobs.dispatcher import is_large
+from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.tree_sender import TreeSender
 from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.store.changes import NewJob
@@ -26,6 +27,7 @@ class Creation:
     store: JobStore
     registry: Registry
     sender: TreeSender
+    large_values: LargeValues
     delete: Callable[[str], None]
     """Deletes a tree that could not be sent."""
 
@@ -154,7 +156,11 @@ class Creation:
             fields["request_id"] = request_id
         if subs:
             fields["policy"] = job.failure_policy
-        into.append(NewJob(id=job_id, fields=fields, data=stored_payload(job.payload, args, kwargs), subs=subs))
+        data: Mapping[str, str] = stored_payload(job.payload, args, kwargs)
+        if not job_type.arguments.masks_any:  # else the store takes them away when the job begins
+            data = self.large_values.set_apart(job_id, data)
+            fields |= large_in(data)
+        into.append(NewJob(id=job_id, fields=fields, data=data, subs=subs))
         return job_id
 
 

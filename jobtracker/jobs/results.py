@@ -1,5 +1,6 @@
 """Results of jobs: as they are stored here, or as Celery's result backend has them."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +9,15 @@ from kombu.utils.json import JSONEncoder, loads
 
 from jobtracker.core.declarations import DEFAULT, declaration_of
 from jobtracker.core.lifecycle import Status
-from jobtracker.errors import BrokerUnavailableError, ResultUnavailableError
+from jobtracker.core.masking import NOTHING, Stored
+from jobtracker.errors import BrokerUnavailableError, ResultUnavailableError, ValueUnavailableError
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.result_backend import ResultBackend, Silence, is_of_run_before
+from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
+
+logger = logging.getLogger(__name__)
 
 
 class JobResults:
@@ -20,11 +26,13 @@ class JobResults:
     Args:
         queries: Where the jobs are read.
         backend: Celery's result backend, for results that are not stored here.
+        large_values: Has the results that are too large for Redis.
     """
 
-    def __init__(self, queries: JobQueries, backend: ResultBackend) -> None:
+    def __init__(self, queries: JobQueries, backend: ResultBackend, large_values: LargeValues) -> None:
         self.queries = queries
         self._backend = backend
+        self._large_values = large_values
 
     def of(self, job_ids: Sequence[str]) -> list[Any]:
         """The results of jobs, in order; None for a job that did not complete.
@@ -50,8 +58,8 @@ class JobResults:
     def _of(self, record: JobRecord, data: dict[str, str]) -> Any:
         if record.status != Status.COMPLETED:
             return None
-        if "result" in data:
-            return loads(data["result"])
+        if (text := self._stored(record, data)) is not None:
+            return loads(text)
         kept = self._backend.kept_of(record.task_id)
         if kept is Silence.NO_ANSWER:
             raise BrokerUnavailableError(
@@ -61,19 +69,39 @@ class JobResults:
             raise ResultUnavailableError(record.id, record.reason)
         return kept["result"]
 
+    def _stored(self, record: JobRecord, data: dict[str, str]) -> str | None:
+        """The result as it is stored here; None: only Celery's result backend may have it."""
+        try:
+            return self._large_values.read(record.id, data, "result")
+        except ValueUnavailableError as error:
+            logger.warning("%s", error)
+            return None
+        except ObjectStoreError as error:
+            raise BrokerUnavailableError(f"A result can't be read. {error}") from error
 
-def stored_result(task: Task, result: object, most_bytes: int) -> dict[str, str]:
+
+def stored_result(task: Task, job_id: str, result: object, large_values: LargeValues) -> Stored:
     """What is stored of a task's result, as `as_stored`; nothing if its type stores no results."""
-    return as_stored(result, most_bytes) if (declaration_of(task) or DEFAULT).store_result else {}
+    return as_stored(job_id, result, large_values) if (declaration_of(task) or DEFAULT).store_result else NOTHING
 
 
-def as_stored(result: object, most_bytes: int) -> dict[str, str]:
-    """A result as fields of a job's data: JSON, or only its size in bytes if it has more than `most_bytes`."""
+def as_stored(job_id: str, result: object, large_values: LargeValues) -> Stored:
+    """A result as fields of a job's record and data.
+
+    That is its JSON or, if it is large, where the object store has it. If there is no object store, or it can't be
+    written to, it is only its size in bytes, and why.
+    """
     try:
         text = _as_json(result)
     except Exception:  # noqa: BLE001 (a result's own code may raise anything, and the task has completed)
-        return {}  # another serializer carries what JSON can't; Celery's backend has it
-    return {"result": text} if len(text) <= most_bytes else {"result_omitted": str(len(text))}
+        return NOTHING  # another serializer carries what JSON can't; Celery's backend has it
+    if len(text) <= large_values.most_bytes:
+        return Stored({}, {"result": text})
+    try:
+        written = large_values.write(job_id, "result", text)
+    except ObjectStoreError as error:
+        return Stored({}, {"result_omitted": str(len(text)), "result_omitted_reason": str(error)})
+    return Stored({"large": "1"}, {"result_object": written.as_text()})
 
 
 _as_json = JSONEncoder().encode

@@ -11,6 +11,7 @@ from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import ArgumentsUnavailableError, IllegalTransitionError
 from jobtracker.jobs import chains
 from jobtracker.jobs.guards import not_allowed, parent_of
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.stored_calls import why_not_repeatable, why_not_sendable
 from jobtracker.jobs.tree_sender import TreeSender, changed_places
@@ -29,6 +30,7 @@ class Retrying:
     queries: JobQueries
     registry: Registry
     sender: TreeSender
+    large_values: LargeValues
 
     def retry(self, job_id: str, *, from_failed: bool = False) -> str:
         """Run a failed or cancelled job again: a new run. Of a parent, only the sub-jobs that did not complete.
@@ -60,7 +62,7 @@ class Retrying:
             why = f"its parent {parent.id} has ended too. Retry that: it runs again what did not complete."
             raise IllegalTransitionError(job_id, record.nearest_status, "retry", why)
         plan = RetryPlanner(self.queries, self.sender.dispatcher.signatures.results).plan(record)
-        places = changed_places(self.queries, self.registry, [*plan.trees])
+        places = changed_places(self.queries, self.registry, self.large_values, [*plan.trees])
         for each, subs in plan.trees.items():
             if subs:
                 places[each] = {**places[each], "callback_mode": "called" if each in plan.ready else "own"}

@@ -3,6 +3,7 @@
 from jobtracker.jobs.create import Creation
 from jobtracker.jobs.delete import Deletion
 from jobtracker.jobs.dispatcher import Dispatcher
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.retry import Retrying
 from jobtracker.jobs.start import Starting
@@ -22,6 +23,7 @@ class JobService:
         registry: The job types that workers announced.
         dispatcher: Sends them.
         propagation: Propagates the outcomes.
+        large_values: Keeps payloads and results that are too large for Redis.
     """
 
     def __init__(
@@ -31,17 +33,18 @@ class JobService:
         registry: Registry,
         dispatcher: Dispatcher,
         propagation: Propagation,
+        large_values: LargeValues,
     ) -> None:
         sender = TreeSender(store, queries, dispatcher, propagation)
         deletion = Deletion(store, queries)
-        creation = Creation(store, registry, sender, deletion.delete)
+        creation = Creation(store, registry, sender, large_values, deletion.delete)
 
         self.create = creation.create
         self.create_one = creation.create_one
         self.submit = creation.submit
-        self.start = Starting(store, queries, registry, sender).start
+        self.start = Starting(store, queries, registry, sender, large_values).start
         self.cancel = propagation.cancellation.cancel
-        self.retry = Retrying(store, queries, registry, sender).retry
-        self.update = Updating(store, queries, registry, propagation).update
+        self.retry = Retrying(store, queries, registry, sender, large_values).retry
+        self.update = Updating(store, queries, registry, propagation, large_values).update
         self.delete = deletion.delete
         self.empty_trash = deletion.empty_trash

@@ -13,6 +13,7 @@ from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import Priority
 from jobtracker.errors import ArgumentsUnavailableError
 from jobtracker.jobs import chains
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.stored_calls import why_not_sendable
 from jobtracker.store.reader import JobQueries, Loaded
@@ -29,12 +30,14 @@ class SignatureBuilder:
         app: The Celery app that sends them. It need not know the tasks.
         queries: Where the jobs are read.
         results: Where the results are read that a task takes.
+        large_values: Has the arguments that are too large for Redis.
     """
 
-    def __init__(self, app: Celery, queries: JobQueries, results: JobResults) -> None:
+    def __init__(self, app: Celery, queries: JobQueries, results: JobResults, large_values: LargeValues) -> None:
         self.app = app
         self.queries = queries
         self.results = results
+        self.large_values = large_values
 
     @cached_property
     def _priorities(self) -> dict[Priority, int]:
@@ -88,9 +91,12 @@ class SignatureBuilder:
         """Whether only its own workers know what the queue of a job has to be declared with."""
         return bool(record.queue) and record.task not in self.app.tasks
 
-    def _signature(self, record: JobRecord, data: dict[str, str], run: int, ahead: Sequence[Any] = ()) -> Signature:
+    def _signature(
+        self, record: JobRecord, data: Mapping[str, str], run: int, ahead: Sequence[Any] = ()
+    ) -> Signature:
         if why := why_not_sendable(record, data):
             raise ArgumentsUnavailableError({record.id: why})
+        data = self.large_values.with_arguments(record.id, data)
         args = loads(data.get("args") or "[]")
         kwargs = loads(data.get("payload") or "{}")
         rule = self.queries.registry.rule_of(record)

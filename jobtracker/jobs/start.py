@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jobtracker.core.lifecycle import Event
 from jobtracker.jobs.dispatcher import is_large
 from jobtracker.jobs.guards import check_has_no_parent, not_allowed
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.tree_sender import TreeSender, changed_places, parents_in
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries
@@ -21,6 +22,7 @@ class Starting:
     queries: JobQueries
     registry: Registry
     sender: TreeSender
+    large_values: LargeValues
 
     def start(self, job_id: str) -> None:
         """Send a job, with all its sub-jobs, to Celery.
@@ -36,7 +38,7 @@ class Starting:
         record = self.queries.record(job_id)
         check_has_no_parent(self.queries, record, "start", "start its parent")
         trees = self.queries.families(job_id)
-        places = changed_places(self.queries, self.registry, list(trees))
+        places = changed_places(self.queries, self.registry, self.large_values, list(trees))
         if is_large(trees):
             for each in parents_in(trees):
                 places[each]["callback_mode"] = "own"

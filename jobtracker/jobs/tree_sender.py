@@ -8,6 +8,7 @@ from jobtracker.core.job import as_reason, task_id_of
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.errors import PartialDispatchError
 from jobtracker.jobs.dispatcher import Dispatcher, is_large
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.schemas.jobs import custom_payload
 from jobtracker.store.job_types import Registry
@@ -121,7 +122,7 @@ def parents_in(trees: Mapping[str, list[str]]) -> list[str]:
 
 
 def changed_places(
-    queries: JobQueries, registry: Registry, job_ids: Sequence[str]
+    queries: JobQueries, registry: Registry, large_values: LargeValues, job_ids: Sequence[str]
 ) -> dict[str, dict[str, str | int]]:
     """The task and queue of each job, if they changed since it was recorded: its type was announced, or moved.
 
@@ -131,15 +132,18 @@ def changed_places(
         InvalidPayloadError: A type was announced meanwhile, and the payload does not fit it.
         UnknownJobTypeError: A type is not announced any more.
         SubJobsError: A type takes no results of sub-jobs any more, or needs them now.
+        ArgumentsUnavailableError: The object store has lost a payload.
+        BrokerUnavailableError: The object store does not answer.
     """
     places: dict[str, dict[str, str | int]] = {}
     for record, data in queries.load(job_ids):
         place: dict[str, str | int] = {}
         job_type = registry.all().get(record.type)
         if record.origin == "api":
-            payload = json.loads(data["payload"])
-            if "custom_task" in data:
-                payload = custom_payload(data["custom_task"], json.loads(data["args"]), payload)
+            complete = large_values.with_arguments(record.id, data)
+            payload = json.loads(complete["payload"])
+            if "custom_task" in complete:
+                payload = custom_payload(complete["custom_task"], json.loads(complete["args"]), payload)
             job_type, _, _ = registry.resolve(record.type, payload, has_sub_jobs=bool(record.subs))
             place["task"] = job_type.task
         elif record.queue:  # where its own caller had sent it

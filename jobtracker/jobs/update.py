@@ -1,6 +1,7 @@
 """Changes jobs, and takes the reports of outside workers on jobs that Celery does not run."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from jobtracker.core.masking import NOTHING, stored_when_begun
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
 from jobtracker.jobs.create import stored_payload
 from jobtracker.jobs.guards import not_allowed
+from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.schemas.requests import JobUpdate
 from jobtracker.store.job_types import Registry
@@ -26,6 +28,7 @@ class Updating:
     queries: JobQueries
     registry: Registry
     propagation: Propagation
+    large_values: LargeValues
 
     def update(self, job_id: str, wanted: JobUpdate) -> None:
         """Change a job, or report on one that Celery does not run.
@@ -53,11 +56,14 @@ class Updating:
         job_id, rule = record.id, self.registry.rule_of(record)
         stored = NOTHING
         if rule and not record.masked:
+            data = dict(self.large_values.with_arguments(job_id, data))
             args, kwargs = (
                 json.loads(data.get(name) or empty) for name, empty in (("args", "[]"), ("payload", "{}"))
             )
             stored = stored_when_begun(rule, args, kwargs, ahead=1 if record.subs else 0)
-        event, target, fields, bulk = _report_of(wanted)
+        event, target, fields, told = _report_of(wanted)
+        bulk = dict(self.large_values.set_apart(job_id, told))
+        fields |= large_in(bulk)
         # Run 0: if it has been started meanwhile, this is stale.
         change = self.store.apply(event, job_id, run=0, fields=fields | stored.fields, data=bulk | stored.data)
         if change.after is not target:
@@ -66,7 +72,7 @@ class Updating:
 
     def _edit(self, record: JobRecord, wanted: JobUpdate) -> None:
         fields: dict[str, str | int] = {}
-        data: dict[str, str] = {}
+        data: Mapping[str, str] = {}
         if wanted.name is not None:
             fields["name"] = wanted.name
         if wanted.tags is not None:
@@ -81,6 +87,9 @@ class Updating:
             if job_type.queue:
                 fields["queue"] = job_type.queue
             data = stored_payload(wanted.payload, args, kwargs)
+            if not job_type.arguments.masks_any:
+                data = self.large_values.set_apart(record.id, data)
+                fields |= large_in(data)
         if not fields and not data:
             return
         unsent_only = wanted.priority is not None or wanted.payload is not None

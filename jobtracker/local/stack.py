@@ -98,6 +98,7 @@ class LocalStack:
             "REDIS_URL": url,
             "CELERY_BROKER_URL": url,
             "CELERY_RESULT_BACKEND": url,
+            "OBJECTS_DIR": str(self.data_dir / "objects"),
             "JOBTRACKER_ENABLED": "true",
         }
 

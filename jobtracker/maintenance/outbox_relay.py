@@ -16,7 +16,12 @@ from collections.abc import Collection, Sequence
 from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.core.job import as_reason, job_and_run_of
 from jobtracker.core.lifecycle import SETTLED, Event, Status
-from jobtracker.errors import BrokerUnavailableError, InvalidJobError, ResultUnavailableError
+from jobtracker.errors import (
+    ArgumentsUnavailableError,
+    BrokerUnavailableError,
+    InvalidJobError,
+    ResultUnavailableError,
+)
 from jobtracker.jobs.dispatcher import HANDED_OVER
 from jobtracker.jobs.tree_sender import changed_places
 from jobtracker.maintenance.pacing import pause_after
@@ -154,8 +159,9 @@ class OutboxRelay:
         runs = dict(zip(subs, queries.fields(subs, JobRecord.run), strict=True))
         rest = [sub for sub, run in runs.items() if run == 0]
         try:
-            store.apply_many(Event.ENQUEUE, changed_places(queries, self.tracking.registry, rest))
-        except InvalidJobError as error:
+            places = changed_places(queries, self.tracking.registry, self.tracking.large_values, rest)
+            store.apply_many(Event.ENQUEUE, places)
+        except (InvalidJobError, ArgumentsUnavailableError) as error:
             self.tracking.propagation.cancellation.cancel_trees(
                 [parent_id], reason=as_reason(f"it could not be sent whole: {error}")
             )

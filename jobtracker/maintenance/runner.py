@@ -10,6 +10,7 @@ from jobtracker.maintenance.abandoned_messages import AbandonedMessages
 from jobtracker.maintenance.job_rescuer import JobRescuer
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.notifier import ParentNotifier
+from jobtracker.maintenance.objects import ObjectRemover
 from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.maintenance.overdue_jobs import OverdueJobs
 from jobtracker.maintenance.pruner import Pruner
@@ -31,6 +32,7 @@ class MaintenanceRunner:
         overdue: Settles jobs that have ended, expired or lost their message without a report.
         notifier: Notifies parents that were not notified.
         pruner: Removes settled jobs after their retention time, and queues that nobody uses.
+        objects: Removes objects from the object store that no job needs.
     """
 
     def __init__(self, tracking: Tracking) -> None:
@@ -41,6 +43,7 @@ class MaintenanceRunner:
         self.overdue = OverdueJobs(leadership, ends)
         self.notifier = ParentNotifier(leadership)
         self.pruner = Pruner(leadership)
+        self.objects = ObjectRemover(leadership)
         self._libraries = Libraries(tracking.client, tracking.keys)
 
     @property
@@ -66,6 +69,7 @@ class MaintenanceRunner:
                 self._relay_outbox,
                 self.pruner.prune,
                 self.pruner.forget_queues,
+                self.objects.step,
                 self._libraries.remove_unused,
             ):
                 leadership.renew()

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from jobtracker.connection.client import RedisClient, server_of
 from jobtracker.errors import JobTrackerError
+from jobtracker.jobs.large_values import LargeValues
+from jobtracker.objects.object_store import ObjectStore
 from jobtracker.store.keys import PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.libraries import Libraries
+from jobtracker.store.object_names import ObjectNames
 from jobtracker.store.partitions import partitions_of
 
 _SCANNED = 1000
@@ -52,16 +55,20 @@ class Uninstall:
         client: A client of its Redis, which decodes responses.
         namespace: Its name.
         lost_s: How long a lease lasts, in seconds.
+        objects: The object store with its large values; None: there is none.
 
     Raises:
         RepartitionInProgressError: The store is being moved to another number of partitions.
     """
 
-    def __init__(self, client: RedisClient, namespace: str, lost_s: float) -> None:
+    def __init__(
+        self, client: RedisClient, namespace: str, lost_s: float, objects: ObjectStore | None = None
+    ) -> None:
         self._client = client
         self._keys = Keys(namespace, partitions_of(client, Keys(namespace)) or 1)
         self._leases = Leases(client, self._keys, lost_s)
         self._libraries = Libraries(client, self._keys, names=set())
+        self._values = LargeValues(objects, ObjectNames(client, self._keys).store_id, 0)
 
     def contents(self) -> Contents:
         """What there is to be removed.
@@ -80,9 +87,13 @@ class Uninstall:
 
         Raises:
             StillInUseError: Workers or the API use it.
+            ObjectStoreError: The object store does not answer; nothing else is removed then.
         """
         self._expect_unused()
         libraries = self._libraries.used()
+        if self._values.objects and self._client.exists(self._keys("store_id")):  # first: its name goes with the keys
+            for each in self._values.objects.list(self._values.root()):
+                self._values.remove(each.name)
         removed = 0
         for part in self._keys.parts[::-1]:  # the first one last: it says how many there are
             for keys in self._scan(part):

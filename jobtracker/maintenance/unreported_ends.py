@@ -11,6 +11,7 @@ from kombu.utils.json import dumps
 from jobtracker.broker.process_exit import end_of_process
 from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import Event
+from jobtracker.core.masking import NOTHING, Stored
 from jobtracker.jobs.result_backend import Silence, is_of_run_before
 from jobtracker.jobs.results import as_stored
 from jobtracker.maintenance.leadership import Leadership
@@ -98,7 +99,7 @@ class UnreportedEnds:
         if event is None or is_of_run_before(record, kept):
             return None
         if event is Event.COMPLETE:
-            return Ending(event, {}, _result(self._leadership.tracking, record, kept.get("result")))
+            return Ending(event, *_result(self._leadership.tracking, record, kept.get("result")))
         if event is Event.CANCELLED:
             return Ending(event, {"reason": "revoked"}, {})
         if record.subs and isinstance(kept.get("result"), ChordError):
@@ -107,10 +108,12 @@ class UnreportedEnds:
         return Ending(event, fields, data, end_of_process(kept.get("result")))
 
 
-def _result(tracking: Tracking, record: JobRecord, result: object) -> dict[str, str]:
+def _result(tracking: Tracking, record: JobRecord, result: object) -> Stored:
     # If nobody has announced the task, it is not known whether its results may be stored; the backend has them.
     announced = tracking.registry.type_of_task(record.task)
-    return as_stored(result, tracking.settings.max_result_bytes) if announced and announced.store_result else {}
+    if not announced or not announced.store_result:
+        return NOTHING
+    return as_stored(record.id, result, tracking.large_values)
 
 
 def _error(record: JobRecord, error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         JobPage,
         JobSummary,
         JobTree,
+        LargeValue,
         LogLine,
         Progress,
         SubJobCounts,
@@ -74,6 +75,7 @@ __all__ = [
     "JobTree",
     "JobType",
     "JobUpdate",
+    "LargeValue",
     "Location",
     "LogLine",
     "MessageLocation",
@@ -106,7 +108,7 @@ _MODULES = {
     "jobtracker.schemas.history": "HistoryEntry Step",
     "jobtracker.schemas.job_types": "JobType",
     "jobtracker.schemas.jobs": (
-        "FailedJob FailedJobPage Job JobError JobPage JobSummary JobTree LogLine Progress SubJobCounts"
+        "FailedJob FailedJobPage Job JobError JobPage JobSummary JobTree LargeValue LogLine Progress SubJobCounts"
     ),
     "jobtracker.schemas.problems": "FieldProblem Problem",
     "jobtracker.schemas.requests": "JobCreate JobUpdate ProgressUpdate SubJobCreate",

@@ -141,6 +141,14 @@ class JobSummary(BaseModel):
     )
 
 
+class LargeValue(BaseModel):
+    """A value that is in the object store."""
+
+    bytes: int = Field(description="The size of its JSON.")
+    sha256: str = Field(description="The digest of its JSON, hexadecimal.")
+    object: str = Field(description="The name of its object.")
+
+
 class Job(JobSummary):
     """A job with all of its fields."""
 
@@ -154,9 +162,18 @@ class Job(JobSummary):
         default=None, description="Both kinds of arguments as shortened text, if they are not stored as JSON."
     )
     result: JsonValue = Field(default=None, description="What the task returned.")
+    large_values: dict[Literal["payload", "args", "result"], LargeValue] = Field(
+        default={},
+        description="The values that are larger than `MAX_RESULT_BYTES`, and so null here. The routes `payload`, "
+        "`args` and `result` of the job have them.",
+    )
     result_omitted_bytes: int | None = Field(
         default=None,
-        description="The size of a result that is too large to be stored here. Celery's result backend has it.",
+        description="The size of a result that is too large to be stored here, and that no object store has. "
+        "Celery's result backend has it.",
+    )
+    result_omitted_reason: str | None = Field(
+        default=None, description="Why the object store does not have it, as a sentence."
     )
     error: JobError | None = None
     schedule: str | None = Field(default=None, description="The name of the entry in beat's schedule.")

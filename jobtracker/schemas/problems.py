@@ -61,3 +61,6 @@ INVALID_JOB = "urn:jobtracker:problem:invalid-job"
 
 
 BROKER_AWAY = "urn:jobtracker:problem:broker-away"
+
+
+VALUE_UNAVAILABLE = "urn:jobtracker:problem:value-unavailable"

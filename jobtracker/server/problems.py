@@ -27,9 +27,11 @@ from jobtracker.errors import (
     ResultUnavailableError,
     TreeNotRecordedError,
     UnknownJobTypeError,
+    ValueUnavailableError,
     without_prefix,
 )
 from jobtracker.logging import request_id_var
+from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.schemas import problems
 from jobtracker.schemas.problems import FieldProblem, Problem
 from jobtracker.server.encoded_paths import path_as_asked
@@ -47,6 +49,8 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     ArgumentsUnavailableError: (409, problems.ARGUMENTS_UNAVAILABLE, "Its arguments are unavailable"),
     QueueMissingError: (409, problems.QUEUE_MISSING, "No such queue"),
     ResultUnavailableError: (409, problems.RESULT_UNAVAILABLE, "A result is unavailable"),
+    ValueUnavailableError: (404, problems.VALUE_UNAVAILABLE, "No such value"),
+    ObjectStoreError: (503, "about:blank", "The object store is away"),
     UnknownJobTypeError: (422, problems.UNKNOWN_JOB_TYPE, "Unknown job type"),
     InvalidPayloadError: (422, problems.INVALID_PAYLOAD, "The payload does not fit"),
     InvalidJobError: (422, problems.INVALID_JOB, "The job can't be"),

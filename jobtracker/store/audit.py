@@ -34,6 +34,8 @@ class Flaw(StrEnum):
     """A parent was told of a job that is none of its sub-jobs."""
     UNNOTIFIED = "unnotified"
     """What a parent and a sub-job know of each other does not fit, or a parent's status does not follow from it."""
+    LOST_VALUE = "lost_value"
+    """The object store lacks a value that a job names, or has another one."""
     UNKNOWN = "unknown"
     """A key that this release does not know."""
 

@@ -20,7 +20,7 @@ from jobtracker.schemas.jobs import (
     custom_payload,
     nests_too_deep,
 )
-from jobtracker.store.schema import JobRecord
+from jobtracker.store.schema import OBJECT_FIELDS, JobRecord
 
 _Told = TypeVar("_Told", bound=BaseModel)
 
@@ -122,6 +122,10 @@ def job_values(record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | 
         "arguments_repr": data.get("arguments_repr") or None,
         "result": result,
         "result_omitted_bytes": int(omitted_bytes) if omitted_bytes else None,
+        "result_omitted_reason": data.get("result_omitted_reason") or None,
+        "large_values": {
+            value: json.loads(text) for value, field in OBJECT_FIELDS.items() if (text := data.get(field))
+        },
         "error": JobError.model_validate(error) if error else None,
         "schedule": data.get("schedule") or None,
         "sent_from": data.get("sent_from") or None,

@@ -84,7 +84,7 @@ class JobReader:
 
     def loaded_json(self, record: JobRecord, data: dict[str, str]) -> bytes:
         """The JSON of a job that was read already."""
-        return to_json(job_values(record, data, self._rule(record)))
+        return to_json(job_values(record, data, self.rule_of(record)))
 
     def get_many(self, job_ids: Sequence[str]) -> list[Job]:
         """Jobs in the order of their ids, in one round trip.
@@ -92,7 +92,7 @@ class JobReader:
         Raises:
             JobNotFoundError: One of them is not there.
         """
-        return [job_of(*loaded, self._rule(loaded[0])) for loaded in self.load(job_ids)]
+        return [job_of(*loaded, self.rule_of(loaded[0])) for loaded in self.load(job_ids)]
 
     def load(self, job_ids: Sequence[str], *, missing_ok: bool = False) -> list[Loaded]:
         """The records and bulky parts (`DATA_FIELDS`), in one round trip.
@@ -112,7 +112,7 @@ class JobReader:
             found.append((decode(job_id, packed), data))
         return found
 
-    def _rule(self, record: JobRecord) -> ArgumentRule | None:
+    def rule_of(self, record: JobRecord) -> ArgumentRule | None:
         """What may be shown: of what Celery code sent no more is stored."""
         return self.registry.rule_of(record) if record.origin == "api" and not record.masked else None
 

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jobtracker.connection.client import RedisClient
+from jobtracker.core.clock import now_ms
 from jobtracker.core.masking import ALL, MASK, ArgumentRule
 from jobtracker.errors import InvalidPayloadError, SubJobsError, UnknownJobTypeError
 from jobtracker.schemas.job_types import JobType
@@ -18,6 +19,10 @@ CUSTOM = "custom"
 """The type of jobs that run any announced task. It is the API's own: no worker announces it."""
 
 _CACHE_S = 1.0
+
+_CLOCKS_DIFFER_MS = 5000
+"""Those of two processes, at most."""
+
 
 _HIDDEN = ArgumentRule(keep="none")
 """What may be shown of the arguments of a type that says so in a way that is not known."""
@@ -54,6 +59,7 @@ class Registry:
         self.expected = frozenset(expected)
         self._cached: dict[str, JobType] = {}
         self._cached_at = -_CACHE_S
+        self._cached_at_ms = 0
 
     def announce(self, *types: JobType) -> None:
         """Make job types known. The last word on a name counts."""
@@ -66,7 +72,7 @@ class Registry:
             announced = self.client.hgetall(self.keys("types"))
             found = {name: read(JobType, text, arguments=_HIDDEN) for name, text in sorted(announced.items())}
             self._cached = {name: job_type for name, job_type in found.items() if job_type}
-            self._cached_at = time.monotonic()
+            self._cached_at, self._cached_at_ms = time.monotonic(), now_ms()
         return self._cached
 
     def names(self) -> list[str]:
@@ -88,6 +94,13 @@ class Registry:
 
     def type_of(self, record: JobRecord) -> JobType | None:
         """The type of a job, of a custom one that of its task; None where nobody has announced it."""
+        found = self._type_of(record)
+        if found is None and record.created > self._cached_at_ms - _CLOCKS_DIFFER_MS:
+            self.all(fresh=True)  # another process has created it, of a type that was announced meanwhile
+            found = self._type_of(record)
+        return found
+
+    def _type_of(self, record: JobRecord) -> JobType | None:
         announced = self.all().get(record.type) if record.type != CUSTOM else None
         return announced or self.type_of_task(record.task)
 

@@ -59,6 +59,12 @@ PREFIXES: dict[str, str] = {
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.
+    "discarded": "discarded",
+    # discarded      zset    Names of objects in the object store that no job needs any more, by since when (ms).
+    #                        Writer: delete, prune, transition, create, update. A name leaves when its object is gone.
+    "store_id": "store_id",
+    # store_id       string  What the names of its objects begin with: several stores may share a bucket. Writer: the
+    #                        first process that needs it. For ever.
     "types": "types",
     # types          hash    Job types that workers announced: name -> JSON. Writer: Registry. For ever.
     "leases": "leases",
@@ -128,7 +134,7 @@ NOBODY = "nobody"
 OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"})
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
-OF_THE_STORE = frozenset({"types", "dropped", "partitions", "libraries"})
+OF_THE_STORE = frozenset({"types", "dropped", "partitions", "libraries", "store_id"})
 """Names of the keys of which the first partition has the only one."""
 
 

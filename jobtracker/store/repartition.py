@@ -28,6 +28,8 @@ _AT_ONCE = 200
 _OF_JOBS = {"type", "entered", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
 """Sorted sets of jobs, or of their runs."""
 
+_OF_THE_STORE = ("types", "dropped", "store_id")
+
 _SERIES = {"flow", "settled"}
 _OF_PROCESSES = {"leases", "lease", "leader", "terms", "watched", "libraries"}
 """Keys that are not moved: the next process that uses the store writes them again."""
@@ -100,8 +102,9 @@ class Repartition:
             moved += count
             tell(f"Partition {part.number}: {count:,} keys of jobs moved.")
         if self.is_elsewhere:
-            self._copy_as_is([self.of.parts[0](name) for name in ("types", "dropped")], self.to.parts[0].prefix)
-            self.source.unlink(self._mark, *(self.of.parts[0](name) for name in ("types", "dropped")))
+            of_the_store = [self.of.parts[0](name) for name in _OF_THE_STORE]
+            self._copy_as_is(of_the_store, self.to.parts[0].prefix)
+            self.source.unlink(self._mark, *of_the_store)
         for part in self.to.parts:
             self.target.unlink(part("moved"))
         self.target.set(self._mark, len(self.to.parts))
@@ -145,6 +148,8 @@ class Repartition:
                 self._copy_set(name, key)
         for key in keys.get("queues", ()):
             self._copy_queues(key)
+        for key in keys.get("discarded", ()):
+            self._copy_discarded(part, key)
         if self.is_elsewhere or part.number >= len(self.to.parts):
             for key in (key for name in _SERIES for key in keys.get(name, ())):
                 self._merge_series(part, key)
@@ -220,6 +225,12 @@ class Repartition:
                 pipe.zadd(place("queues"), names, gt=True)
         pipe.execute()
 
+    def _copy_discarded(self, part: Partition, key: str) -> None:
+        """Let a partition know which objects are to be removed: any can do that, and more than one may."""
+        names = dict(self.source.zrange(key, 0, -1, withscores=True))
+        if names:
+            self.target.zadd(self.to.parts[part.number % len(self.to.parts)]("discarded"), names)
+
     def _merge_series(self, part: Partition, key: str) -> None:
         """Add what a partition has counted to what another one has, once."""
         place = self.to.parts[part.number % len(self.to.parts)]
@@ -250,7 +261,11 @@ class Repartition:
         if trash := {each for each in self.source.smembers(part("trash")) if self._goes(part, each)}:
             self.source.srem(part("trash"), *trash)
         if goes_whole:
-            rest += [key for name in (*_SERIES, *_OF_PROCESSES, "kinds", "queues") for key in keys.get(name, ())]
+            rest += [
+                key
+                for name in (*_SERIES, *_OF_PROCESSES, "kinds", "queues", "discarded")
+                for key in keys.get(name, ())
+            ]
         for gone in batched(rest, _AT_ONCE):
             self.source.unlink(*gone)
 

@@ -97,6 +97,8 @@ class JobRecord(Record):
     """Its message comes back when its worker dies."""
     immutable = flag(55)
     """Its task takes no results of other jobs, neither of the one before it nor of its sub-jobs."""
+    large = flag(58)
+    """Values of its data are, or were, in the object store (`OBJECT_FIELDS`)."""
 
     # When
     created = required(17, filter="between")
@@ -235,7 +237,11 @@ DATA_FIELDS = (
     "custom_task",  # what a custom job calls its task
     "arguments_repr",  # bounded repr of both, where they are not stored
     "result",  # JSON
-    "result_omitted",  # bytes of a result that was too large to be stored here
+    "payload_object",  # where the payload is, if it is too large: JSON of `LargeValue`, as the next two
+    "args_object",
+    "result_object",
+    "result_omitted",  # bytes of a result that is stored neither here nor in the object store
+    "result_omitted_reason",  # why the object store does not have it, a sentence
     "error",  # JSON: type, message, traceback
     "schedule",  # name of the entry in beat's schedule
     "sent_from",  # the process that sent it, as Celery names it; not set where a job did
@@ -245,7 +251,10 @@ DATA_FIELDS = (
 )
 """The bulky part of a job: a hash of its own."""
 
-_OF_A_MESSAGE = ("payload", "args", "arguments_repr", "chain", "options")
+OBJECT_FIELDS = {"payload": "payload_object", "args": "args_object", "result": "result_object"}
+"""Values that may be in the object store instead, and the field that says where."""
+
+_OF_A_MESSAGE = ("payload", "args", "payload_object", "args_object", "arguments_repr", "chain", "options")
 _OF_AN_ENTRY = frozenset({"worker", "reason", "eta", "refused", "began", "result", "same"})
 
 
@@ -283,4 +292,6 @@ def lua_tables() -> dict[str, object]:
         "OF_A_MESSAGE": _named("from_message"),
         "DATA_OF_A_MESSAGE": list(_OF_A_MESSAGE),
         "OF_AN_ENTRY": _OF_AN_ENTRY,
+        "OBJECT_FIELD": OBJECT_FIELDS,
+        "VALUE_OF": {each: value for value, field in OBJECT_FIELDS.items() for each in (value, field)},
     }

@@ -62,7 +62,7 @@ class TreeReader(JobReader):
             JobNotFoundError: There is none with that id.
         """
         [(record, data)] = self.load([job_id])
-        root = tree_of(record, data, self._rule(record))
+        root = tree_of(record, data, self.rule_of(record))
         level = [root]
         while parents := [job for job in level if job.sub_job_counts]:
             pipe = self.client.pipeline(transaction=False)
@@ -75,7 +75,7 @@ class TreeReader(JobReader):
                 for _ in family:
                     record, data = next(loaded)
                     if record.exists:
-                        parent.sub_jobs.append(tree_of(record, data, self._rule(record)))
+                        parent.sub_jobs.append(tree_of(record, data, self.rule_of(record)))
                 level += parent.sub_jobs
         return root
 

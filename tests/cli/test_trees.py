@@ -67,7 +67,12 @@ def test_parents_come_before_their_sub_jobs():
     ("status", "fields", "text"),
     [
         ("completed", {"result": {"words": 1}}, "words 1"),
-        ("completed", {"result_omitted_bytes": 70000}, "a result of 70000 bytes"),
+        ("completed", {"result_omitted_bytes": 70000}, "a result of 70,000 bytes"),
+        (
+            "completed",
+            {"large_values": {"result": {"bytes": 70000, "sha256": "0", "object": "o"}}},
+            "a result of 70,000 bytes",
+        ),
         ("failed", {"error": {"type": "E", "message": "m"}, "reason": "r"}, "E: m"),
         ("cancelled", {"reason": "Called off."}, "Called off."),
         ("pending", {}, ""),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from jobtracker.core.lifecycle import Priority, Status
@@ -16,6 +16,7 @@ from jobtracker.server.dependencies import JobId, Moment, PageNumber, UseExplain
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
 from jobtracker.server.thread_route import ThreadRoute
+from jobtracker.server.value_response import AskedPart, value_response
 
 router = APIRouter(
     route_class=ThreadRoute,
@@ -27,6 +28,34 @@ router = APIRouter(
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}
 NOT_ALLOWED: dict[int | str, dict[str, Any]] = {404: RESPONSES[404], 409: RESPONSES[409]}
 UNREADABLE: dict[int | str, dict[str, Any]] = {400: RESPONSES[400]}
+
+
+VALUE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"application/json": {"schema": {}}}, "description": "The whole value."},
+    206: {"content": {"application/json": {"schema": {}}}, "description": "The bytes that `Range` asks for."},
+    304: {"description": "It is the one that `If-None-Match` names."},
+    404: RESPONSES[404],
+    416: {"description": "It has no such bytes."},
+}
+
+
+async def _asked(request: Request) -> AskedPart:
+    return AskedPart(*(request.headers.get(name) for name in ("if-none-match", "range", "if-range")))
+
+
+_HEADERS = {
+    "parameters": [
+        {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": text}
+        for name, text in {
+            "If-None-Match": "An `ETag`: if it is still that one, the answer is a 304.",
+            "Range": "One range of bytes, e.g. `bytes=0-999`.",
+            "If-Range": "An `ETag`: if it is another one now, the answer is the whole value.",
+        }.items()
+    ]
+}
+
+
+Asked = Annotated[AskedPart, Depends(_asked)]
 
 
 class CreateJob(JobCreate):
@@ -223,6 +252,27 @@ def get_job_log(
     """
     tracking.queries.record(job_id)
     return tracking.queries.log(job_id, after=after, most=limit)
+
+
+@router.get("/{job_id}/payload", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
+def get_job_payload(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
+    """The payload of a job as JSON, however large it is. Masked values stay masked."""
+    return value_response(tracking.stored_values.of(job_id, "payload"), asked)
+
+
+@router.get("/{job_id}/args", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
+def get_job_args(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
+    """The positional arguments of a job's task as JSON, however large they are."""
+    return value_response(tracking.stored_values.of(job_id, "args"), asked)
+
+
+@router.get("/{job_id}/result", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
+def get_job_result(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
+    """The result of a job as JSON, however large it is.
+
+    It is as Celery's serializer writes it: a date, a UUID or a decimal is `{"__type__": …, "__value__": …}`.
+    """
+    return value_response(tracking.stored_values.of(job_id, "result"), asked)
 
 
 @router.put("/{job_id}", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})

@@ -18,6 +18,8 @@ class JobCommands(LazyGroup):
         "Commands": {
             "list": _entry("list", "List jobs, the newest first.", "list_", "list_jobs"),
             "show": _entry("show", "Show jobs with payload, result and error."),
+            "result": _entry("result", "Print the result of a job as JSON, however large it is.", "value"),
+            "payload": _entry("payload", "Print the payload of a job as JSON, however large it is.", "value"),
             "create": _entry("create", "Create a job, or with --tree one that has sub-jobs."),
             "start": _entry("start", "Send jobs, with their sub-jobs, to Celery."),
             "cancel": _entry("cancel", "Cancel jobs and their sub-jobs."),

@@ -1,7 +1,7 @@
 """`jobtracker jobs show`."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -79,8 +79,16 @@ def _facts(job: Job) -> dict[str, Text | str | None]:
         "expires": time_of(job.expires_at),
         "cancel asked": time_of(job.cancel_requested_at),
         "arguments": job.arguments_repr,
+        **{f"large {name}": _large(job, name) for name in ("payload", "args", "result")},
         "result size": f"{omitted:,} bytes, in Celery's result backend" if omitted else None,
+        "not kept": job.result_omitted_reason,
     }
+
+
+def _large(job: Job, name: Literal["payload", "args", "result"]) -> str | None:
+    value = job.large_values.get(name)
+    command = f": jobtracker jobs {name} {job.id}" if name != "args" else ""
+    return f"{value.bytes:,} bytes{command}" if value else None
 
 
 def _print_json(console: Console, name: str, value: Any) -> None:

@@ -25,11 +25,15 @@ local fields, data = pairs_of(), pairs_of()
 
 local sent = (ARGV[4] == '2' or ARGV[4] == '3') and tonumber(value_in(fields, 'queued'))
 local outcome = 'duplicate'
+local is_large = value_in(fields, 'large')
 local rec = load_record(id)
 if not rec then
   local deleted_at = sent and tonumber(redis.call('GET', key('tombstone', id)) or nil)
   if deleted_at and sent > deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
-  if missing_outcome(id) == 'deleted' then return 'deleted' end
+  if missing_outcome(id) == 'deleted' then
+    if is_large then discard_unwritten(id, data, 1) end
+    return 'deleted'
+  end
   if #fields == 0 then return 'missing' end
   if not (value_in(fields, 'type') and value_in(fields, 'priority')) then
     return redis.error_reply('ERR A job needs a type and a priority.')
@@ -59,6 +63,8 @@ local function retell()
     local value = value_in(fields, name)
     if value then set_field(rec, name, value) end
   end
+  if rec.large then remove_values(id, { 'payload', 'args' }) end
+  rec.large = rec.large or is_large
   redis.call('HDEL', key('data', id), unpack(DATA_OF_A_MESSAGE))
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
   is_changed = true
@@ -108,6 +114,8 @@ end
 if outcome == 'duplicate' and is_of_its_run and not rec.executing and not SETTLED[rec.status] then
   for _, name in ipairs({ 'queued', 'queue', 'eta', 'expires' }) do
     if add(name) and name == 'queued' and rec.subs == 0 then -- its arguments were not known without those results
+      if rec.large then remove_values(id, { 'payload', 'args', 'result' }) end
+      rec.large = rec.large or is_large
       redis.call('DEL', key('data', id))
       if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
       rec.masked = value_in(fields, 'masked')
@@ -147,6 +155,7 @@ if attached > 0 then
   rec.subs = redis.call('ZCARD', key('subs', id))
   if follows_from_sub_jobs(rec) then apply_event(rec, { event = 'reopen', at = now }) end
 end
+if is_large and outcome ~= 'applied' then discard_unwritten(id, data, 1) end
 if rec.expires and not SETTLED[rec.status] then redis.call('ZADD', key('expiring'), rec.expires, id) end
 save_record(rec)
 return outcome

@@ -5,11 +5,18 @@
 --          record, field/value pairs for the data
 -- Outcomes applied, missing, deleted, illegal (it was sent, or has begun)
 --- @include lib/indexes
+--- @include lib/objects
 local id, unsent, n = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
 
 local rec = load_record(id)
-if not rec then return missing_outcome(id) end
-if unsent and (rec.run > 0 or rec.status ~= 'pending') then return 'illegal' end
+if not rec then
+  discard_unwritten(id, ARGV, 5 + 2 * n)
+  return missing_outcome(id)
+end
+if unsent and (rec.run > 0 or rec.status ~= 'pending') then
+  discard_unwritten(id, ARGV, 5 + 2 * n)
+  return 'illegal'
+end
 for i = 5, 4 + 2 * n, 2 do
   if ARGV[i] == 'priority' and ARGV[i + 1] ~= rec.priority then
     remove_from_index(rec)
@@ -22,5 +29,10 @@ for i = 5, 4 + 2 * n, 2 do
   set_field(rec, ARGV[i], ARGV[i + 1])
 end
 save_record(rec)
+if rec.large then
+  for i = 5 + 2 * n, #ARGV, 2 do
+    if VALUE_OF[ARGV[i]] then remove_values(id, { VALUE_OF[ARGV[i]] }) end
+  end
+end
 if #ARGV > 4 + 2 * n then redis.call('HSET', key('data', id), unpack(ARGV, 5 + 2 * n)) end
 return 'applied'

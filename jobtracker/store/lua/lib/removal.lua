@@ -1,6 +1,7 @@
 -- removal: removing jobs with all their index entries.
 --- @include lib/keys
 --- @include lib/indexes
+--- @include lib/objects
 --- @include lib/record
 
 local STATUS, TYPE, RUN, PARENT, SUBS = PLACE.status, PLACE.type, PLACE.run, PLACE.parent, PLACE.subs
@@ -48,6 +49,7 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
     if not may_go(rec, mode, before) then return 'illegal' end
     if mode == 'alone' and (rec[PARENT] or rec[SUBS]) then return 'apart' end
     if (mode == 'delete' or mode == 'expire') and is_held(rec[PARENT]) then return 'illegal' end
+    if rec[PLACE.large] then remove_values(id, { 'payload', 'args', 'result' }) end
     gone[id] = true
     local at, n = #doomed, #seldom
     doomed[at + 1], doomed[at + 2] = key('job', id), key('data', id)

@@ -3,6 +3,7 @@
 --- @include lib/history
 --- @include lib/indexes
 --- @include lib/metrics
+--- @include lib/objects
 --- @include lib/own_ids
 --- @include lib/record
 
@@ -79,6 +80,7 @@ local function update_record(rec, report, moved)
     else
       await_confirmation(rec, now)
     end
+    if rec.large then remove_values(rec.id, { 'result' }) end
     redis.call('HDEL', key('data', rec.id), 'result', 'error')
   end
   if event == 'cancel' then rec.cancel = rec.cancel or now end

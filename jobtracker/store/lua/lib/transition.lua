@@ -24,6 +24,7 @@ local function meet_own_message(rec, report)
   if is_another_one then forget_sent(rec, sent) end
   if SETTLED[rec.status] and (is_another_one or is_unknown) then
     apply_event(rec, { event = 'send_again', at = report.at, pairs = { 'queued', sent or report.at } })
+    if rec.large then remove_values(rec.id, { 'payload', 'args' }) end
     redis.call('HDEL', key('data', rec.id), 'payload', 'args', 'arguments_repr') -- of the run before
   elseif is_another_one and has_own_id(rec) and not rec.execution then
     note_sent(rec, rec.queued)
@@ -34,11 +35,17 @@ end
 
 -- Arguments take the place of what is stored of them; not where the same ones are masked already.
 local ARGUMENTS = { payload = true, args = true, arguments_repr = true }
-local function write_data(id, args, first_of_data, is_masked)
+local function is_stored(rec, name)
+  local bulk = key('data', rec.id)
+  return redis.call('HEXISTS', bulk, name) == 1
+    or rec.large and OBJECT_FIELD[name] and redis.call('HEXISTS', bulk, OBJECT_FIELD[name]) == 1
+end
+local function write_data(rec, args, first_of_data, is_masked)
   for i = first_of_data, #args, 2 do
-    local name, bulk = args[i], key('data', id)
-    if not ARGUMENTS[name] or (not is_masked and redis.call('HEXISTS', bulk, name) == 1) then
-      redis.call('HSET', bulk, name, args[i + 1])
+    local name = args[i]
+    if not ARGUMENTS[name] or (not is_masked and is_stored(rec, name)) then
+      if rec.large and VALUE_OF[name] then remove_values(rec.id, { VALUE_OF[name] }) end
+      redis.call('HSET', key('data', rec.id), name, args[i + 1])
     end
   end
 end
@@ -89,8 +96,12 @@ end
 local function transition(args)
   local id, lease = args[2], args[7]
   local rec = load_record(id)
-  if not rec then return missing_outcome(id) .. ' - - 0 0 0 0 0 0 0' end
   local report = report_in(args)
+  if not rec then
+    local missing = missing_outcome(id)
+    if missing == 'deleted' then discard_unwritten(id, args, report.data_at) end -- else it is recorded, and reported again
+    return missing .. ' - - 0 0 0 0 0 0 0'
+  end
   local event, now, sent, masked = report.event, report.at, report.sent, rec.masked
   local is_start, before, outcome, applied = event == 'start', rec.status, 'stale', event
   local reported_run, is_late_message, by_task_id = report.run, false, report.sent_text ~= ''
@@ -108,7 +119,7 @@ local function transition(args)
     outcome = 'stale' -- it was reported late: its task runs
   elseif lease == '' or lease == NOBODY and not rec.lease or lease == rec.lease and not SETTLED[rec.status] then
     outcome, applied = apply_event(rec, report)
-    if outcome == 'applied' and applied == event then write_data(id, args, report.data_at, is_masked) end
+    if outcome == 'applied' and applied == event then write_data(rec, args, report.data_at, is_masked) end
   end
   if is_start and outcome == 'applied' and rec.subs > 0 and sent and sent > now then note_sent(rec, sent) end
   if is_start and (outcome == 'stale' or outcome == 'refused') then
@@ -121,6 +132,7 @@ local function transition(args)
   elseif outcome ~= 'applied' and execution then
     note_uncounted_end(rec, report, outcome, args)
   end
+  if outcome ~= 'applied' or applied ~= event then discard_unwritten(id, args, report.data_at) end
   save_record(rec)
   local begins = (is_start or event == 'sub_start') and rec.status == 'running' and rec.run > 0
   local above = fields_in(begins and rec.parent and redis.call('GET', key('job', rec.parent)))

@@ -1,0 +1,89 @@
+"""Compares the object store with the jobs: objects that no job names, and names without an object."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from jobtracker.connection.client import server_of
+from jobtracker.core.clock import now_ms
+from jobtracker.errors import JobNotFoundError
+from jobtracker.jobs.large_values import LargeValue
+from jobtracker.maintenance.objects import unnamed_objects
+from jobtracker.objects.object_store import ObjectStoreError
+from jobtracker.runtime import Tracking
+from jobtracker.store.audit import Difference, Flaw
+from jobtracker.store.keys import PREFIXES, Partition
+
+_ON_ITS_WAY_MS = 3_600_000
+"""The report that names a younger object may be on its way."""
+
+_AT_ONCE = 500
+
+
+class ObjectCheck:
+    """The object store of one recount.
+
+    Args:
+        tracking: The store, and its object store.
+        repair: Remove objects that no job names. What is lost can't be brought back.
+
+    Attributes:
+        unchecked: What could not be looked at, and why.
+    """
+
+    def __init__(self, tracking: Tracking, *, repair: bool) -> None:
+        self.tracking = tracking
+        self.repair = repair
+        self.unchecked: list[str] = []
+
+    def run(self) -> list[Difference]:
+        """Look at everything; nothing is different where there is no object store."""
+        if self.tracking.large_values.objects is None:
+            return []
+        try:
+            return [*self._left_over(), *(each for part in self.tracking.keys.parts for each in self._lost(part))]
+        except ObjectStoreError as error:
+            self.unchecked.append(f"objects: {error}")
+            return []
+
+    def _left_over(self) -> list[Difference]:
+        found = []
+        for each in unnamed_objects(self.tracking, now_ms() - _ON_ITS_WAY_MS):
+            if self.repair:
+                self.tracking.large_values.remove(each.name)
+            found.append(
+                Difference(Flaw.LEFT_OVER, "objects", each.name, f"{each.size_bytes:,} bytes", "", self.repair)
+            )
+        return found
+
+    def _lost(self, part: Partition) -> list[Difference]:
+        values, found = self.tracking.large_values, []
+        objects = values.objects
+        for job_ids in self._job_ids(part):
+            for job_id, texts in zip(job_ids, self.tracking.object_names.named_by(job_ids), strict=True):
+                for text in texts:
+                    named, there = LargeValue.from_text(text), None
+                    if objects is not None:
+                        there = objects.info(named.object)
+                    if (there is None or there.size_bytes != named.bytes) and self._is_named(job_id, text):
+                        size = f"{there.size_bytes:,} bytes" if there else ""
+                        wanted = f"{named.bytes:,} bytes in {named.object}"
+                        found.append(Difference(Flaw.LOST_VALUE, "objects", job_id, size, wanted, is_repaired=False))
+        return found
+
+    def _is_named(self, job_id: str, text: str) -> bool:
+        """Whether a job still names an object: it may have been deleted meanwhile."""
+        try:
+            [(_, data)] = self.tracking.queries.load([job_id])
+        except JobNotFoundError:
+            return False
+        return text in data.values()
+
+    def _job_ids(self, part: Partition) -> Iterator[list[str]]:
+        """The jobs of a partition that have data, some at a time."""
+        head = part.prefix + PREFIXES["data"]
+        match = re.sub(r"([*?\[\]\\^])", r"\\\1", head) + "*"
+        server = server_of(self.tracking.client, part.prefix)
+        keys = server.scan_iter(match=match, count=1000)
+        while some := [key.removeprefix(head) for key in itertools.islice(keys, _AT_ONCE)]:
+            yield some

@@ -1,0 +1,63 @@
+"""Answers with a stored value, or with a part of it: ETag, If-None-Match, Range and If-Range (RFC 9110)."""
+
+import re
+from typing import NamedTuple
+
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from jobtracker.jobs.stored_values import StoredValue
+
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
+
+
+class AskedPart(NamedTuple):
+    """Headers of a request: which part of a value is wanted, and if which."""
+
+    if_none_match: str | None = None
+    range: str | None = None
+    if_range: str | None = None
+
+
+def value_response(value: StoredValue, asked: AskedPart) -> Response:
+    """A value as JSON, streamed.
+
+    Several ranges in one request, and what is no range, get the whole value, as RFC 9110 allows.
+
+    Raises:
+        ValueUnavailableError: The object store does not have it any more.
+        ObjectStoreError: The object store does not answer.
+    """
+    etag = f'"{value.digest}"'
+    headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
+    if asked.if_none_match is not None and _names(asked.if_none_match, etag):
+        return Response(status_code=304, headers=headers)
+    span = _span(asked.range, value.size_bytes) if asked.if_range in {None, etag} else None
+    if span == (0, 0):
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{value.size_bytes}"})
+    start, end = span or (0, value.size_bytes)
+    if span:
+        headers["Content-Range"] = f"bytes {start}-{end - 1}/{value.size_bytes}"
+    headers["Content-Length"] = str(end - start)
+    return StreamingResponse(value.pieces(start, end), 206 if span else 200, headers, "application/json")
+
+
+def _names(if_none_match: str, etag: str) -> bool:
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return etag in tags or "*" in tags
+
+
+def _span(asked: str | None, size: int) -> tuple[int, int] | None:
+    """The bytes that are asked for, [start, end); None: all of them; (0, 0): there are none of these."""
+    found = _RANGE.fullmatch(asked or "")
+    if found is None or found.groups() == ("", ""):
+        return None
+    first, last = found.groups()
+    if not first:  # the last so many
+        count = min(int(last), size)
+        return (size - count, size) if count else (0, 0)
+    if last and int(last) < int(first):
+        return None
+    if int(first) >= size:
+        return (0, 0)
+    return int(first), min(int(last) + 1, size) if last else size

@@ -1,0 +1,25 @@
+-- objects: values that are too large for Redis. The object store has them; a job's data says where, under OBJECT_FIELD.
+-- VALUE_OF has the value of either field.
+--- @include lib/keys
+
+-- Notes that no job needs an object any more; `text` is what a job's data says of it. Maintenance removes it then.
+local function discard_object(text) redis.call('ZADD', key('discarded'), server_ms(), cjson.decode(text).object) end
+
+-- Removes values of a job, in whichever of the two places they are.
+local function remove_values(id, values)
+  for i = 1, #values do
+    local field = OBJECT_FIELD[values[i]]
+    local text = redis.call('HGET', key('data', id), field)
+    if text then discard_object(text) end
+    redis.call('HDEL', key('data', id), values[i], field)
+  end
+end
+
+-- Discards the objects of data that was not written. A report may come twice: what it wrote the first time stays.
+local function discard_unwritten(id, data, first)
+  for i = first, #data, 2 do
+    if VALUE_OF[data[i]] and not OBJECT_FIELD[data[i]] and redis.call('HGET', key('data', id), data[i]) ~= data[i + 1] then
+      discard_object(data[i + 1])
+    end
+  end
+end
