@@ -63,7 +63,11 @@ def need_packages(part: str, extra: str, *packages: str) -> None:
         MissingExtraError: One is not.
     """
     for package in packages:
-        if find_spec(package) is None:
+        try:
+            found = find_spec(package)
+        except ModuleNotFoundError:  # what it is in is missing too
+            found = None
+        if found is None:
             raise MissingExtraError(part, package, extra)
 
 

@@ -18,7 +18,7 @@ from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.service import JobService
 from jobtracker.jobs.signatures import SignatureBuilder
 from jobtracker.jobs.stored_values import StoredValues
-from jobtracker.objects.folder import FolderStore
+from jobtracker.objects.opening import open_object_store
 from jobtracker.reporting.applier import Applier
 from jobtracker.reporting.journal import Spool
 from jobtracker.reporting.reporter import Reporter
@@ -79,8 +79,7 @@ class Tracking:
         registry = Registry(client, keys, settings.expected_job_types)
         queries = JobQueries(client, keys, registry, check=expect)
         object_names = ObjectNames(client, keys)
-        objects = FolderStore(settings.objects_dir) if settings.objects_dir else None
-        large_values = LargeValues(objects, object_names.store_id, settings.max_result_bytes)
+        large_values = LargeValues(open_object_store(settings), object_names.store_id, settings.max_result_bytes)
         result_backend = ResultBackend(app)
         results = JobResults(queries, result_backend, large_values)
         signatures = SignatureBuilder(app, queries, results, large_values)

@@ -1,12 +1,14 @@
 """Settings of the library, read from the environment. Units stand in the names."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from jobtracker.connection.google_cloud import need_bucket_name
 from jobtracker.connection.urls import (
     AMQP_SCHEMES,
     REDIS_SCHEMES,
@@ -128,6 +130,24 @@ class Settings(EnvironmentSettings):
         description="A folder for payloads and results that are larger than MAX_RESULT_BYTES. The API and all "
         "workers must share it.",
     )
+    gcs_bucket_name: str | None = Field(
+        default=None,
+        description="A bucket of Google Cloud Storage for these, instead of OBJECTS_DIR; made if it is missing.",
+    )
+    gcp_project_id: str | None = Field(
+        default=None, description="The Google Cloud project; default: the one that the credentials name."
+    )
+    gcp_location: str = Field(
+        default="US",
+        pattern="^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$",
+        description="Where a bucket is made that is missing, e.g. US or europe-west1.",
+    )
+    storage_emulator_host: str | None = Field(
+        default=None, description="The URL of an emulator of Google Cloud Storage. It needs no credentials."
+    )
+    firestore_emulator_host: str | None = Field(
+        default=None, description="The host:port of an emulator of Firestore, for results of Celery in a bucket."
+    )
     max_traceback_chars: int = Field(default=16384, ge=0, description="Longer tracebacks are cut in the middle.")
     max_log_lines: int = Field(default=1000, gt=0, description="A job's log keeps about this many lines.")
     report_buffer_size: int = Field(
@@ -196,6 +216,34 @@ class Settings(EnvironmentSettings):
                 "RabbitMQ; Celery has no transport for a cluster"
             )
         return urls
+
+    @field_validator("gcs_bucket_name")
+    @classmethod
+    def _is_bucket(cls, name: str | None) -> str | None:
+        if name is not None:
+            need_bucket_name(name)
+        return name
+
+    @field_validator("gcp_project_id")
+    @classmethod
+    def _is_project(cls, project: str | None) -> str | None:
+        if project is not None and not _PROJECT.fullmatch(project):
+            raise ValueError("must be the id of a project, not its name: small letters, digits and hyphens")
+        return project
+
+    @field_validator("storage_emulator_host")
+    @classmethod
+    def _is_url(cls, url: str | None) -> str | None:
+        if url is not None and not _EMULATOR_URL.fullmatch(url):
+            raise ValueError("must be a URL without a path, e.g. http://localhost:4443")
+        return url
+
+    @field_validator("firestore_emulator_host")
+    @classmethod
+    def _is_address(cls, address: str | None) -> str | None:
+        if address is not None and not _EMULATOR_ADDRESS.fullmatch(address):
+            raise ValueError("must be host:port without a scheme, e.g. localhost:8080")
+        return address
 
     @field_validator("lease_lost_s")
     @classmethod
@@ -273,3 +321,8 @@ class Settings(EnvironmentSettings):
     def retention_ms(self) -> int:
         """How long settled jobs stay, in milliseconds."""
         return int(self.job_retention_days * 86_400_000)
+
+
+_PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]*[a-z0-9]")
+_EMULATOR_URL = re.compile(r"https?://[^/\s]+")
+_EMULATOR_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^/:\s]+):\d+")

@@ -15,7 +15,13 @@ from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 
-pytest_plugins = ["support.workers_under_test", "support.api_under_test", "support.tables_under_test", "pytester"]
+pytest_plugins = [
+    "support.workers_under_test",
+    "support.api_under_test",
+    "support.tables_under_test",
+    "support.google_emulators",
+    "pytester",
+]
 
 settings.register_profile("local", deadline=None, max_examples=50)
 settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, database=None, print_blob=True)

@@ -27,6 +27,11 @@ def test_a_variable_is_the_upper_case_name_of_its_setting():
     assert (settings.retention_ms, settings.max_result_bytes) == (43_200_000, 0)
 
 
+@pytest.mark.parametrize("name", ["bucket", "my_bucket-1", "logs.example.com", "b" * 63])
+def test_a_bucket_may_have_any_name_that_google_allows(name):
+    assert Settings.from_env({"GCS_BUCKET_NAME": name}).gcs_bucket_name == name
+
+
 def test_the_process_environment_is_the_default(monkeypatch):
     monkeypatch.setenv("TRACKING_NAMESPACE", "mine")
     assert Settings.from_env().tracking_namespace == "mine"
@@ -55,6 +60,17 @@ def test_other_variables_are_none_of_its_business():
         ("LEASE_LOST_S", "-20"),
         ("LEASE_LOST_S", "5"),
         ("RELEASE_LABEL", "x" * 101),
+        ("GCS_BUCKET_NAME", "gs://bucket"),
+        ("GCS_BUCKET_NAME", "bucket/folder"),
+        ("GCS_BUCKET_NAME", "Bucket"),
+        ("GCS_BUCKET_NAME", "ab"),
+        ("GCS_BUCKET_NAME", "b" * 64),
+        ("GCS_BUCKET_NAME", "10.0.0.1"),
+        ("GCS_BUCKET_NAME", "bucket-"),
+        ("GCP_PROJECT_ID", "My Project"),
+        ("GCP_LOCATION", "in Europe"),
+        ("STORAGE_EMULATOR_HOST", "localhost:4443"),
+        ("FIRESTORE_EMULATOR_HOST", "http://localhost:8080"),
     ],
 )
 def test_a_value_that_can_not_be_used_is_an_error_that_names_its_variable(name, value):

@@ -4,11 +4,13 @@ import logging
 from typing import Any
 
 from celery import Celery
-from celery.signals import after_setup_logger, after_setup_task_logger, worker_process_shutdown
+from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init, worker_process_shutdown
 
 from jobtracker import Settings, Tracker
 from jobtracker.broker.config import configure
+from jobtracker.errors import JobTrackerError
 from jobtracker.logging import json_handler
+from jobtracker.objects.opening import check_object_store
 from workers import running
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle
@@ -53,6 +55,17 @@ def log_json(logger: logging.Logger, **_: Any) -> None:
 running.install(app, running.RunSettings.of_process())
 for each in (Budget, DocumentSettings, TableSettings):
     each.of_process()  # a bad value is told now, not by each job
+
+
+def check_objects(**_: Any) -> None:
+    """Of a worker that starts; other commands of Celery's need no objects."""
+    try:
+        check_object_store(settings)
+    except JobTrackerError as error:
+        raise SystemExit(str(error)) from error
+
+
+celeryd_init.connect(check_objects)
 
 
 def end_confined_processes(**_: Any) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from jobtracker.objects.object_store import CHUNK_BYTES, ObjectInfo, ObjectMissingError, ObjectStoreError
+from jobtracker.objects.object_store import CHUNK_BYTES, ObjectInfo, ObjectMissingError, ObjectStoreError, need_name
 
 _PART_MARK = ".part-"
 """In the name of a file that is being written."""
@@ -122,8 +122,7 @@ class FolderStore:
         self.delete(probe)
 
     def _path_of(self, name: str) -> Path:
-        if not name or any(part in {"", ".", ".."} for part in name.split("/")) or "\0" in name:
-            raise ValueError(f"{name!r} is no name of an object")
+        need_name(name)
         return self.path / name
 
     def _failure(self, what: str, error: OSError) -> ObjectStoreError:

@@ -13,6 +13,10 @@ class ObjectStoreError(JobTrackerError):
     """The object store can't be used, or does not answer. The message names the setting to look at."""
 
 
+class ObjectStoreAwayError(ObjectStoreError):
+    """The object store does not answer, or says that it can't at the moment."""
+
+
 class ObjectMissingError(ObjectStoreError):
     """There is no object of that name."""
 
@@ -60,3 +64,13 @@ class ObjectStore(Protocol):
 
     def __str__(self) -> str:
         """Where it is, for people: a path or `gs://bucket`."""
+
+
+def need_name(name: str) -> None:
+    """Do nothing if an object can have that name.
+
+    Raises:
+        ValueError: It can't.
+    """
+    if not name or any(part in {"", ".", ".."} for part in name.split("/")) or "\0" in name:
+        raise ValueError(f"{name!r} is no name of an object")

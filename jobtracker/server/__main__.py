@@ -4,6 +4,8 @@ from jobtracker.errors import MissingExtraError
 from jobtracker.local.child_process import ProcessError
 from jobtracker.local.extras import need_server
 from jobtracker.local.ports import need_free_port
+from jobtracker.objects.object_store import ObjectStoreError
+from jobtracker.objects.opening import check_object_store
 from jobtracker.server.settings import ApiSettings
 
 _STOP_S = 5
@@ -27,7 +29,8 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
     try:
         need_server()
         need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
-    except (MissingExtraError, ProcessError) as error:
+        check_object_store(settings)
+    except (MissingExtraError, ObjectStoreError, ProcessError) as error:
         raise SystemExit(str(error)) from error
     import uvicorn
 

@@ -100,6 +100,16 @@ def test_of_a_bad_setting_api_worker_and_flower_say_one_line(command):
     )
 
 
+@pytest.mark.parametrize("command", [AS_MODULE, ["celery", "-A", "workers.app", "worker"]], ids=["api", "worker"])
+def test_a_bucket_without_credentials_ends_api_and_worker_with_one_line(command, tmp_path):
+    home = {"home": str(tmp_path), "gce_metadata_ip": "127.0.0.1:1", "no_gce_check": "true"}
+    ended = outcome(command, gcs_bucket_name="our-bucket", api_host="127.0.0.1", api_port=str(free_port()), **home)
+    assert ended.returncode == 1
+    [line] = ended.stderr.splitlines()
+    assert "there are no credentials for Google Cloud" in line
+    assert "Set GOOGLE_APPLICATION_CREDENTIALS" in line
+
+
 def test_the_service_has_the_name_that_is_set(redis_server, api_log_dir):
     with running_api(api_log_dir, redis_url=redis_server.url, redis_db=9, service_name="ledger", debug="true") as api:
         assert api.get("/api/health")["service"] == "ledger"

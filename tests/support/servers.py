@@ -273,10 +273,14 @@ class Relay:
     Args:
         port: Where the server listens on this machine.
         loses: A request that holds these bytes reaches the server, and its answer does not come back.
+
+    Attributes:
+        passed: All that has gone either way.
     """
 
     def __init__(self, port: int, loses: bytes | None = None) -> None:
         self.loses = loses
+        self.passed = bytearray()
         self._target = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -304,6 +308,7 @@ class Relay:
             while data := source.recv(2**16):
                 if self.loses and self.loses in data:
                     source.shutdown(socket.SHUT_RDWR)
+                self.passed += data
                 target.sendall(data)
 
 

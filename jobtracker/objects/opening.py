@@ -1,0 +1,54 @@
+"""The object store that the settings name."""
+
+import logging
+
+from jobtracker.objects.folder import FolderStore
+from jobtracker.objects.object_store import ObjectStore, ObjectStoreAwayError
+from jobtracker.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+def open_object_store(settings: Settings) -> ObjectStore | None:
+    """The bucket GCS_BUCKET_NAME, else the folder OBJECTS_DIR; None: neither is set. Nothing is asked for it yet.
+
+    Raises:
+        MissingExtraError: A bucket is named, and the extra `gcp` is not installed.
+    """
+    if settings.gcs_bucket_name:
+        return open_bucket(settings, settings.gcs_bucket_name)
+    return FolderStore(settings.objects_dir) if settings.objects_dir else None
+
+
+def open_bucket(settings: Settings, name: str) -> ObjectStore:
+    """A bucket, with what the settings say of Google Cloud.
+
+    Raises:
+        MissingExtraError: The extra `gcp` is not installed.
+    """
+    from jobtracker.objects.bucket import BucketStore
+
+    return BucketStore(
+        name,
+        project=settings.gcp_project_id,
+        location=settings.gcp_location,
+        emulator_host=settings.storage_emulator_host,
+    )
+
+
+def check_object_store(settings: Settings) -> None:
+    """Do nothing where objects can be written and read, or none are to be; a missing bucket is made.
+
+    One that does not answer is a warning only: it may be back when it is needed.
+
+    Raises:
+        ObjectStoreError: They can't. It says what to set.
+        MissingExtraError: A bucket is named, and the extra `gcp` is not installed.
+    """
+    store = open_object_store(settings)
+    if store is None:
+        return
+    try:
+        store.check()
+    except ObjectStoreAwayError as error:
+        logger.warning("%s", error)
