@@ -8,7 +8,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from jobtracker.objects.object_store import CHUNK_BYTES, ObjectInfo, ObjectMissingError, ObjectStoreError, need_name
+from jobtracker.objects.object_store import (
+    CHUNK_BYTES,
+    ObjectInfo,
+    ObjectMissingError,
+    ObjectStoreAwayError,
+    ObjectStoreError,
+    need_name,
+)
 
 _PART_MARK = ".part-"
 """In the name of a file that is being written."""
@@ -56,6 +63,11 @@ class FolderStore:
         try:
             fd = os.open(self._path_of(name), os.O_RDONLY | os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError) as error:
+            if not (self.path / name.split("/", maxsplit=1)[0]).exists():  # what has written the object has made that
+                raise ObjectStoreAwayError(
+                    f"The folder {self.path} has no objects of ours. Is it mounted? OBJECTS_DIR must name the folder "
+                    "that the process has which wrote them."
+                ) from error
             raise ObjectMissingError(f"There is no {name!r} in {self.path}.") from error
         except OSError as error:
             raise self._failure("read", error) from error
@@ -83,7 +95,10 @@ class FolderStore:
         return ObjectInfo(name, state.st_size, int(state.st_mtime * 1000))
 
     def delete(self, name: str) -> None:
-        """As `ObjectStore.delete`. The folders that held only that object go too."""
+        """As `ObjectStore.delete`. The folders that held only that object go too.
+
+        But for the topmost: without it the folder would seem to be another one (`read`).
+        """
         path = self._path_of(name)
         try:
             path.unlink(missing_ok=True)
@@ -92,7 +107,7 @@ class FolderStore:
         except OSError as error:
             raise self._failure("written to", error) from error
         for folder in path.parents:
-            if folder == self.path or not folder.is_relative_to(self.path):
+            if self.path in {folder, folder.parent} or not folder.is_relative_to(self.path):
                 break
             try:
                 folder.rmdir()

@@ -144,9 +144,9 @@ class JobSummary(BaseModel):
 class LargeValue(BaseModel):
     """A value that is in the object store."""
 
+    object: str = Field(description="The name of its object.")
     bytes: int = Field(description="The size of its JSON.")
     sha256: str = Field(description="The digest of its JSON, hexadecimal.")
-    object: str = Field(description="The name of its object.")
 
 
 class Job(JobSummary):

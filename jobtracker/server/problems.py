@@ -82,6 +82,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         409: "The job's status does not allow it.",
         408: "The body did not arrive in time.",
         413: "The request is too large.",
+        416: "The value has no such bytes; `Content-Range` says how many it has.",
         421: "The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`.",
         422: "The request is not valid, or has an unknown parameter or field; `errors` names the first 50.",
         503: "Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds.",
@@ -163,9 +164,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         detail = f"{error.detail}: {request.method} {path_as_asked(request.scope)}. All routes are listed at /docs."
+        if error.status_code == 416:
+            detail = f"The range that was asked for is not there. {error.detail}"
         if error.status_code == 400:
             detail = str(RESPONSES[400]["description"])
-        response = problem(request, error.status_code, str(error.detail), detail)
+        title = "No such range" if error.status_code == 416 else str(error.detail)
+        response = problem(request, error.status_code, title, detail)
         response.headers.update(error.headers or {})
         if error.status_code == 405:
             response.headers["Allow"] = _allowed(request, response.headers.get("Allow", ""))

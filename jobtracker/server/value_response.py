@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from fastapi import Response
+from fastapi import HTTPException, Response
 from fastapi.responses import StreamingResponse
 
 from jobtracker.jobs.stored_values import StoredValue
@@ -27,6 +27,7 @@ def value_response(value: StoredValue, asked: AskedPart) -> Response:
     Raises:
         ValueUnavailableError: The object store does not have it any more.
         ObjectStoreError: The object store does not answer.
+        HTTPException: A 416: it has no such bytes.
     """
     etag = f'"{value.digest}"'
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
@@ -34,7 +35,9 @@ def value_response(value: StoredValue, asked: AskedPart) -> Response:
         return Response(status_code=304, headers=headers)
     span = _span(asked.range, value.size_bytes) if asked.if_range in {None, etag} else None
     if span == (0, 0):
-        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{value.size_bytes}"})
+        raise HTTPException(
+            416, f"It has {value.size_bytes:,} bytes.", headers={"Content-Range": f"bytes */{value.size_bytes}"}
+        )
     start, end = span or (0, value.size_bytes)
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{value.size_bytes}"

@@ -22,6 +22,8 @@ from jobtracker.schemas.jobs import (
 )
 from jobtracker.store.schema import OBJECT_FIELDS, JobRecord
 
+_LARGE = tuple(OBJECT_FIELDS.items())
+
 _Told = TypeVar("_Told", bound=BaseModel)
 
 
@@ -121,11 +123,9 @@ def job_values(record: JobRecord, data: Mapping[str, str], rule: ArgumentRule | 
         "args": args,
         "arguments_repr": data.get("arguments_repr") or None,
         "result": result,
+        "large_values": {value: json.loads(text) for value, field in _LARGE if (text := data.get(field))},
         "result_omitted_bytes": int(omitted_bytes) if omitted_bytes else None,
         "result_omitted_reason": data.get("result_omitted_reason") or None,
-        "large_values": {
-            value: json.loads(text) for value, field in OBJECT_FIELDS.items() if (text := data.get(field))
-        },
         "error": JobError.model_validate(error) if error else None,
         "schedule": data.get("schedule") or None,
         "sent_from": data.get("sent_from") or None,

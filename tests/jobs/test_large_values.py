@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 
 import pytest
 from support.recount import recount
@@ -271,4 +272,29 @@ def test_large_arguments_of_a_celery_call_are_objects_and_a_retry_sends_them(red
         project.jobs.retry(failed)
         project.expect_status(failed, Status.COMPLETED)
         assert value_of(project, failed, "result") == LARGE
+    project.close()
+
+
+@pytest.mark.thorough
+def test_a_parent_waits_for_an_object_store_that_is_away(redis_server, tmp_path):
+    folder, away = tmp_path / "objects", tmp_path / "away"
+    project = Project(redis_server, tmp_path, objects_dir=folder, maintenance_interval_s=0.5)
+    gate = f"gate-{project.name}"
+    with project.worker(concurrency=3):
+        subs = [job("ok", {"value": LARGE}), job("hold", {"gate": gate}), job("fail")]
+        root = project.launch("collect", sub_jobs=subs, failure_policy="continue")
+        large, held, failed = project.subs(root)
+        project.expect_status(large, Status.COMPLETED)
+        project.expect_status(failed, Status.FAILED)
+        project.app.AsyncResult(large).forget()
+        folder.rename(away)
+        project.diary.open_gate(gate)
+        project.expect_status(held, Status.COMPLETED)
+        stays_until = time.monotonic() + 2
+        while time.monotonic() < stays_until:
+            assert project.job(root).status in {Status.PENDING, Status.RUNNING}
+            time.sleep(0.1)
+        away.rename(folder)
+        project.expect_status(root, Status.COMPLETED)
+        assert LARGE in json.dumps(value_of(project, root, "result"))
     project.close()

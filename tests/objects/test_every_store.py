@@ -70,6 +70,8 @@ def test_an_object_is_replaced(store):
 
 
 def test_a_missing_object_is_an_error_when_it_is_opened(store):
+    store.put("x/z", [b"another"])
+    store.delete("x/z")
     with pytest.raises(ObjectMissingError, match="no 'x/y'"):
         store.read("x/y")
     assert store.info("x/y") is None

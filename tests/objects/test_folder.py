@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from jobtracker.objects.folder import FolderStore
-from jobtracker.objects.object_store import ObjectStoreError
+from jobtracker.objects.object_store import ObjectStoreAwayError, ObjectStoreError
 
 
 @pytest.fixture
@@ -46,8 +46,7 @@ def test_a_deleted_object_takes_its_empty_folders_along(store):
     store.delete("a/b/one")
     assert sorted(path.name for path in (store.path / "a").iterdir()) == ["two"]
     store.delete("a/two")
-    assert store.path.exists()
-    assert list(store.path.iterdir()) == []
+    assert [path.name for path in store.path.rglob("*")] == ["a"]
 
 
 def test_parts_of_killed_processes_are_not_listed_and_go_once_they_are_old(store):
@@ -83,3 +82,8 @@ def test_objects_are_written_while_others_take_the_last_one_of_the_folder_away(s
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, range(4)))
     assert list(store.list("a/")) == []
+
+
+def test_a_folder_that_is_not_mounted_is_away_and_lacks_nothing(store):
+    with pytest.raises(ObjectStoreAwayError, match="Is it mounted"):
+        store.read("a/b")

@@ -138,6 +138,7 @@ def test_a_job_shows_all_that_was_recorded_of_it(store, queries):
         "attempt": 0, "deliveries": 1, "redeliveries": 0, "double_runs": 0, "losses": 0, "wasted_s": 0,
         "task": "app.task", "task_id": "j", "queue": "q", "worker": "w@h",
         "origin": "api", "request_id": "r", "payload": {"document_id": "doc123"}, "args": [1], "result": [None],
+        "large_values": {},
     }  # fmt: skip
 
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from support.sample_jobs import create_in, create_job
 
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
+from jobtracker.jobs.large_values import LargeValue
 from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.stats import ActiveJobs
 from jobtracker.store.decode import job_of, job_values, summary_of
 from jobtracker.store.job_json import summary_json, to_json
 from jobtracker.store.records import Row
-from jobtracker.store.schema import DATA_FIELDS, FIELDS, PLACES, JobRecord
+from jobtracker.store.schema import DATA_FIELDS, FIELDS, OBJECT_FIELDS, PLACES, JobRecord
 
 TEXT = st.text()
 COUNT = st.integers(0, 2**53).map(str)
@@ -48,10 +49,12 @@ RECORDS = st.builds(
     ),
 )
 ERRORS = st.fixed_dictionaries({"type": TEXT, "message": TEXT}, optional={"traceback": TEXT})
+OBJECTS = st.builds(LargeValue, TEXT, st.integers(0, 2**53), TEXT)
 BULK = {
     "payload": st.dictionaries(TEXT, JSON).map(json.dumps) | st.just(""),
     "args": st.lists(JSON).map(json.dumps) | st.just(""),
     "result": JSON.map(json.dumps),
+    **dict.fromkeys(OBJECT_FIELDS.values(), OBJECTS.map(LargeValue.as_text)),
     "result_omitted": COUNT,
     "error": ERRORS.map(json.dumps),
 }

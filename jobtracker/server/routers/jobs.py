@@ -35,7 +35,7 @@ VALUE: dict[int | str, dict[str, Any]] = {
     206: {"content": {"application/json": {"schema": {}}}, "description": "The bytes that `Range` asks for."},
     304: {"description": "It is the one that `If-None-Match` names."},
     404: RESPONSES[404],
-    416: {"description": "It has no such bytes."},
+    416: RESPONSES[416],
 }
 
 
