@@ -298,3 +298,14 @@ def test_a_parent_waits_for_an_object_store_that_is_away(redis_server, tmp_path)
         project.expect_status(root, Status.COMPLETED)
         assert LARGE in json.dumps(value_of(project, root, "result"))
     project.close()
+
+
+def test_the_history_says_whether_a_second_large_result_was_the_same(own):
+    job_id = a_job(own)
+    own.tracking.store.apply(Event.ENQUEUE, job_id)
+    for execution in ("1-w-a", "2-w-b"):
+        own.tracking.store.apply(Event.START, job_id, run=1, execution=execution, fields={"worker": "w", "lease": "w"})
+    report_result(own, job_id, LARGE, run=1, execution="2-w-b")
+    report_result(own, job_id, LARGE, run=1, execution="1-w-a")
+    ends = [each for each in own.queries.history(job_id) if each.same_result is not None]
+    assert [each.same_result for each in ends] == [True]

@@ -8,6 +8,8 @@ from support.sample_jobs import a_worker, begin, create_in, create_parent, kept
 
 from jobtracker import Status
 from jobtracker.core.lifecycle import Event
+from jobtracker.core.masking import NOTHING
+from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.results import stored_result
 from jobtracker.store.keys import LET_GO
 
@@ -113,6 +115,9 @@ def test_an_error_may_tell_what_is_masked_and_is_left_with_celery(own_project, s
 
 def test_a_result_that_json_can_not_carry_is_left_to_celerys_backend(own_project):
     task = own_project.app.tasks["ok"]
-    assert stored_result(task, object(), 100) == {}
-    assert stored_result(task, "x", 3) == {"result": '"x"'}
-    assert stored_result(task, "xx", 3) == {"result_omitted": "4"}
+    values = LargeValues(None, lambda: "", 3)
+    assert stored_result(task, "j", object(), values) == NOTHING
+    assert stored_result(task, "j", "x", values) == ({}, {"result": '"x"'})
+    fields, data = stored_result(task, "j", "xx", values)
+    assert (fields, data["result_omitted"]) == ({}, "4")
+    assert "set OBJECTS_DIR" in data["result_omitted_reason"]

@@ -63,7 +63,9 @@ local function retell()
     local value = value_in(fields, name)
     if value then set_field(rec, name, value) end
   end
-  if rec.large then remove_values(id, { 'payload', 'args' }) end
+  for _, name in ipairs(rec.large and { 'payload', 'args' } or {}) do
+    remove_values(id, { name }, value_in(data, OBJECT_FIELD[name]))
+  end
   rec.large = rec.large or is_large
   redis.call('HDEL', key('data', id), unpack(DATA_OF_A_MESSAGE))
   if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
@@ -84,8 +86,8 @@ if outcome == 'duplicate' and sent and value_in(fields, 'run') == '1' then
     retell()
     outcome = 'sent_again'
   elseif rec.reused == rec.run and rec.queued == sent then -- and its worker has told that it began
-    local known = redis.call('HMGET', key('data', id), 'payload', 'args', 'arguments_repr')
-    if not (known[1] or known[2] or known[3]) then retell() end
+    local known = redis.call('HMGET', key('data', id), 'payload', 'args', 'arguments_repr', 'payload_object', 'args_object')
+    if not (known[1] or known[2] or known[3] or known[4] or known[5]) then retell() end
   elseif not SETTLED[rec.status] and is_new then
     note_sent(rec, sent)
     append_history(rec, { event = 'send_again', at = now }, false)

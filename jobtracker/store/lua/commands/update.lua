@@ -31,7 +31,7 @@ end
 save_record(rec)
 if rec.large then
   for i = 5 + 2 * n, #ARGV, 2 do
-    if VALUE_OF[ARGV[i]] then remove_values(id, { VALUE_OF[ARGV[i]] }) end
+    if VALUE_OF[ARGV[i]] then remove_values(id, { VALUE_OF[ARGV[i]] }, ARGV[i + 1]) end
   end
 end
 if #ARGV > 4 + 2 * n then redis.call('HSET', key('data', id), unpack(ARGV, 5 + 2 * n)) end

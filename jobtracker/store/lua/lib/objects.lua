@@ -5,12 +5,12 @@
 -- Notes that no job needs an object any more; `text` is what a job's data says of it. Maintenance removes it then.
 local function discard_object(text) redis.call('ZADD', key('discarded'), server_ms(), cjson.decode(text).object) end
 
--- Removes values of a job, in whichever of the two places they are.
-local function remove_values(id, values)
+-- Removes values of a job, in whichever of the two places they are. `kept`: what is written next, perhaps once more.
+local function remove_values(id, values, kept)
   for i = 1, #values do
     local field = OBJECT_FIELD[values[i]]
     local text = redis.call('HGET', key('data', id), field)
-    if text then discard_object(text) end
+    if text and text ~= kept then discard_object(text) end
     redis.call('HDEL', key('data', id), values[i], field)
   end
 end

@@ -44,7 +44,7 @@ local function write_data(rec, args, first_of_data, is_masked)
   for i = first_of_data, #args, 2 do
     local name = args[i]
     if not ARGUMENTS[name] or (not is_masked and is_stored(rec, name)) then
-      if rec.large and VALUE_OF[name] then remove_values(rec.id, { VALUE_OF[name] }) end
+      if rec.large and VALUE_OF[name] then remove_values(rec.id, { VALUE_OF[name] }, args[i + 1]) end
       redis.call('HSET', key('data', rec.id), name, args[i + 1])
     end
   end
@@ -76,6 +76,11 @@ local function note_uncounted_end(rec, report, outcome, args)
     local counted = redis.call('HGET', key('data', rec.id), 'result')
     said[5], said[6] = 'result', result:sub(1, 200):gsub('[\128-\255]*$', '')
     said[7], said[8] = 'same', counted == result
+  end
+  local object = value_in({ unpack(args, report.data_at) }, 'result_object')
+  if object then
+    local counted = redis.call('HGET', key('data', rec.id), 'result_object')
+    said[5], said[6] = 'same', counted and cjson.decode(counted).sha256 == cjson.decode(object).sha256 or false
   end
   said[#said + 1], said[#said + 2] = 'reason', value_in(report.pairs, 'reason')
   append_history(rec, { event = report.event, at = report.at, run = report.run, attempt = report.attempt, pairs = said })
