@@ -12,6 +12,7 @@ from jobtracker.errors import JobTrackerError
 from jobtracker.logging import json_handler
 from jobtracker.objects.opening import check_object_store
 from workers import running
+from workers.buckets import Buckets
 from workers.confined.budget import Budget
 from workers.confined.caller import close_idle
 from workers.limits import DocumentSettings
@@ -61,6 +62,7 @@ def check_objects(**_: Any) -> None:
     """Of a worker that starts; other commands of Celery's need no objects."""
     try:
         check_object_store(settings)
+        Buckets.from_env().open()
     except JobTrackerError as error:
         raise SystemExit(str(error)) from error
 

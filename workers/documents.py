@@ -1,5 +1,6 @@
 """The documents that jobs work on, and how a payload names one."""
 
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, Self
 
@@ -7,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workers.content import Heading
 from workers.encoding import Text
-from workers.folder import documents_dir, find_file, read_file
+from workers.folder import MAX_NAME, NOTHING_FETCHED, documents_dir, fetched_or_found, read_file
 from workers.formats import MEDIA_TYPES, PLAIN, read_content
 from workers.limits import check_characters, check_size
 from workers.progress import Track, untracked
@@ -42,8 +43,9 @@ class DocumentInput(BaseModel):
     document_id: str | None = Field(
         default=None,
         min_length=1,
-        max_length=255,
-        description="Name of a file in the document folder, with or without its suffix. Give this or text.",
+        max_length=MAX_NAME,
+        description="Name of a document in the document folder or the bucket, with or without its suffix; or "
+        "gs://bucket/name, where that bucket is allowed. Give this or text.",
         examples=["doc123"],
     )
 
@@ -53,11 +55,17 @@ class DocumentInput(BaseModel):
             raise ValueError("give exactly one of text and document_id")
         return self
 
-    def read(self, track: Track = untracked) -> Document:
+    @property
+    def document_ids(self) -> list[str]:
+        """The documents that it names."""
+        return [] if self.document_id is None else [self.document_id]
+
+    def read(self, track: Track = untracked, fetched: Mapping[str, str] = NOTHING_FETCHED) -> Document:
         """Read the document.
 
         Args:
             track: Told each page of a PDF; what it raises stops the reading.
+            fetched: Where the documents from buckets are, by their ids.
 
         Raises:
             InputError: Its subclasses in workers.errors say whether the name is refused or unknown, the document is
@@ -69,7 +77,7 @@ class DocumentInput(BaseModel):
             check_characters(len(text))
             # As it is, line ends included: the caller counts offsets in what it sent.
             return Document(id=None, media_type=PLAIN, text=text, pages=(text,))
-        path = find_file(self.document_id, [documents_dir()], MEDIA_TYPES)
+        path = fetched_or_found(self.document_id, fetched, [documents_dir()], MEDIA_TYPES)
         media_type, content = read_content(read_file(path), PurePath(path.name).suffix, track)
         return Document(
             id=self.document_id,

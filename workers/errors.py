@@ -34,6 +34,10 @@ class ResultNotKeptError(InputError):
     """The result of a job can't be kept where the settings say; the message says which setting to change."""
 
 
+class BucketUnusableError(RuntimeError):
+    """A bucket can't be read from or written to, or not now; the message says whether to retry the job."""
+
+
 class ValueRefusedError(InputError):
     """A value does not fit the type that it must have; the message does not quote it, for it may be a patient's."""
 

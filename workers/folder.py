@@ -2,11 +2,20 @@
 
 import os
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from workers.errors import NameRefusedError, NotFoundError, UnreadableError
 from workers.limits import check_size
+
+BUCKET_SCHEME = "gs://"
+"""What the name of a document in a certain bucket begins with."""
+
+MAX_NAME = 1_280
+"""The longest id of a document: a bucket's name, and one of an object in it."""
+
+NOTHING_FETCHED: Mapping[str, str] = MappingProxyType({})
 
 SAMPLE_DOCUMENTS_DIR = Path(__file__).with_name("sample_documents")
 
@@ -14,6 +23,11 @@ SAMPLE_DOCUMENTS_DIR = Path(__file__).with_name("sample_documents")
 def documents_dir() -> Path:
     """Give the folder of the documents: the setting DOCUMENTS_DIR, by default the shipped samples."""
     return Path(os.environ.get("DOCUMENTS_DIR") or SAMPLE_DOCUMENTS_DIR)
+
+
+def fetched_or_found(name: str, fetched: Mapping[str, str], roots: Sequence[Path], suffixes: Collection[str]) -> Path:
+    """The file of a document: what its task has fetched from a bucket (id to path), or what `find_file` finds."""
+    return Path(fetched[name]) if name in fetched else find_file(name, roots, suffixes)
 
 
 def find_file(name: str, roots: Sequence[Path], suffixes: Collection[str]) -> Path:
@@ -32,18 +46,47 @@ def find_file(name: str, roots: Sequence[Path], suffixes: Collection[str]) -> Pa
         NotFoundError: There is no such file, or several. The message names no other file: who may send a job may
             not be one who may know whose documents there are.
     """
-    _check_name(name)
+    found = look_up(name, roots, suffixes)
+    if found is None:
+        raise missing(name)
+    return found
+
+
+def look_up(name: str, roots: Sequence[Path], suffixes: Collection[str]) -> Path | None:
+    """As `find_file`; None where there is no such file.
+
+    Raises:
+        NameRefusedError: As `find_file`.
+        NotFoundError: There are several.
+    """
+    check_name(name)
     for root in roots:
         exact = _inside(root, name)
         if exact:
             return exact
         found = [path for suffix in suffixes if (path := _inside(root, name + suffix))]
         if len(found) > 1:
-            endings = ", ".join(sorted(path.suffix for path in found))
-            raise NotFoundError(f"{name!r} fits several files: give the suffix too ({endings})")
+            raise ambiguous(name, [path.suffix for path in found])
         if found:
             return found[0]
-    raise NotFoundError(f"there is no {name!r}")
+    return None
+
+
+def missing(name: str) -> NotFoundError:
+    """What is raised where nothing has that name."""
+    return NotFoundError(f"there is no {name!r}")
+
+
+def bucket_refused(name: str) -> NameRefusedError:
+    """What is raised where a name is in a bucket that no setting allows."""
+    return NameRefusedError(
+        f"no document may be in the bucket of {name!r}: the worker's GCS_BUCKET_NAME or DOCUMENT_BUCKETS must name it"
+    )
+
+
+def ambiguous(name: str, suffixes: Collection[str]) -> NotFoundError:
+    """What is raised where a name without its suffix fits several files or objects."""
+    return NotFoundError(f"{name!r} fits several files: give the suffix too ({', '.join(sorted(suffixes))})")
 
 
 def read_file(path: Path) -> bytes:
@@ -62,7 +105,14 @@ def read_file(path: Path) -> bytes:
         raise UnreadableError(f"{path.name!r} cannot be read: {error.strerror}") from error
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Refuse a name that could lead out of the documents, or to what begins with a dot.
+
+    Raises:
+        NameRefusedError: It could.
+    """
+    if name.startswith(BUCKET_SCHEME):  # one that may be read was fetched by the task, and is not looked up here
+        raise bucket_refused(name)
     parts = name.split("/")
     # isprintable is false for NUL, other control characters and lone surrogates. A leading dot covers "..".
     if not name.isprintable() or "\\" in name or any(not part or part.startswith(".") for part in parts):

@@ -1,19 +1,34 @@
 """How much of a document a worker reads: settings, and the errors that name them."""
 
-from pydantic import Field
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator, Field
+
+from jobtracker.connection.google_cloud import need_bucket_name
 from jobtracker.settings import EnvironmentSettings
 from workers.errors import TooLargeError
 
 
+def _separated(names: Any) -> Any:
+    if not isinstance(names, str):
+        return names
+    found = [name for each in names.split(",") if (name := each.strip())]
+    for name in found:
+        need_bucket_name(name)
+    return found
+
+
 class DocumentSettings(EnvironmentSettings):
-    """How much of a document is read."""
+    """Which documents are read, and how much of each."""
 
     document_max_bytes: int = Field(64 * 1024**2, ge=0, description="The largest input, in bytes.")
     document_max_unpacked_bytes: int = Field(
         128 * 1024**2, ge=0, description="How many bytes of a packed file are unpacked."
     )
     document_max_characters: int = Field(2**25, ge=0, description="The longest text that is taken out of a document.")
+    document_buckets: Annotated[tuple[str, ...], BeforeValidator(_separated)] = Field(
+        (), description="Buckets besides GCS_BUCKET_NAME that a document_id may name (gs://), separated by commas."
+    )
 
 
 def document_max_bytes() -> int:

@@ -135,6 +135,9 @@ def test_a_process_that_is_killed_fails_its_job_alone():
 def test_passwords_are_not_passed_on(monkeypatch):
     monkeypatch.setenv("REDIS_URL", "redis://:secret@localhost")
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://:secret@localhost")
+    for name in ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_API_KEY", "CLOUDSDK_CONFIG", "STORAGE_EMULATOR_HOST"):
+        monkeypatch.setenv(name, "/secret.json")
+    monkeypatch.setenv("GCS_BUCKET_NAME", "secret")
     checksum()
     [process] = confined_processes()
     assert b"secret" not in Path(f"/proc/{process}/environ").read_bytes()

@@ -1,12 +1,9 @@
 """A confined process as its worker has it: started, asked, and killed with all that it keeps."""
 
-import fcntl
 import os
 import selectors
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -15,16 +12,19 @@ from typing import Any
 
 from jobtracker.local import exec_with_parent as tether
 from jobtracker.settings import Settings
+from workers.confined.folder import LockedFolder
 from workers.confined.frames import Inbox, packed
 
 MAX_ANSWER_BYTES = 64 * 1024**2
 """The longest answer: a result of that size is stored nowhere."""
 
 _ROOT = Path(__file__).resolve().parents[2]
-_FOLDER_PREFIX = "jobtracker-work-"
-_YOUNG_S = 60
-"""A folder may be so old before it is locked."""
 _CHUNK_BYTES = 1 << 20
+_KEPT_BACK = (
+    "CELERY_", "CLOUDSDK_", "DOCUMENT_BUCKETS", "FIRESTORE_", "FLOWER_", "GCE_", "GCLOUD_", "GCP_", "GCS_", "GOOGLE_",
+    "REDIS_", "STORAGE_EMULATOR_",
+)  # fmt: skip
+"""What the variables begin with that no confined process gets."""
 
 
 class ProcessGoneError(Exception):
@@ -42,18 +42,12 @@ class ProcessGoneError(Exception):
 class ConfinedProcess:
     """A process that does one piece of work at a time, and ends with the thread that started it (Linux: prctl(2)).
 
-    It has a folder of its own for temporary files, which goes with it: of a process that was killed together with its
-    worker the next one that starts on this machine removes it.
+    It has a folder of its own for temporary files, which goes with it (`LockedFolder`).
     """
 
     def __init__(self) -> None:
-        _remove_left_folders()
         with ExitStack() as undo:  # where one of these fails
-            self._folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
-            undo.callback(shutil.rmtree, self._folder, ignore_errors=True)
-            self._lock = os.open(self._folder, os.O_RDONLY)
-            undo.callback(os.close, self._lock)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            folder = undo.enter_context(LockedFolder())
             with ExitStack() as its:
                 its_requests, self._requests = os.pipe()
                 its.callback(os.close, its_requests)
@@ -61,7 +55,7 @@ class ConfinedProcess:
                 self._answers, its_answers = os.pipe()
                 its.callback(os.close, its_answers)
                 undo.callback(os.close, self._answers)
-                self._process = _start(its_requests, its_answers, self._lock, self._folder)
+                self._process = _start(its_requests, its_answers, folder)
             self._undo = undo.pop_all()
         for fd in (self._requests, self._answers):
             os.set_blocking(fd, False)
@@ -120,7 +114,7 @@ class ConfinedProcess:
         self._undo.close()
 
 
-def _start(requests: int, answers: int, lock: int, folder: Path) -> "subprocess.Popen[bytes]":
+def _start(requests: int, answers: int, folder: LockedFolder) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-m", "workers.confined"]
     if sys.platform == "linux":
         command = [sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), *command]
@@ -128,38 +122,20 @@ def _start(requests: int, answers: int, lock: int, folder: Path) -> "subprocess.
         command,
         stdin=requests,
         stdout=answers,
-        pass_fds=[lock],  # locked as long as either of both is there
-        env=_environment(folder),
+        pass_fds=[folder.lock],  # locked as long as either of both is there
+        env=_environment(folder.path),
         start_new_session=True,  # a terminal's Ctrl-C is for the worker, which ends when its jobs are done
     )
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """This process's environment, without what a job has no use for: where Redis is, and its password."""
+    """This process's environment, without what a job has no use for: where Redis and buckets are, and their keys."""
     own = {name.upper() for name in Settings.model_fields}
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.upper() not in own and not name.upper().startswith(("CELERY_", "FLOWER_", "REDIS_"))
+        if name.upper() not in own and not name.upper().startswith(_KEPT_BACK)
     }
     path = os.pathsep.join(filter(None, [str(_ROOT), kept.get("PYTHONPATH")]))
     # Each further arena and thread takes 64 MiB of addresses, used or not (mallopt(3)).
     return {**kept, "PYTHONPATH": path, "TMPDIR": str(folder), "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "1"}
-
-
-def _remove_left_folders() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
-        with suppress(OSError):  # another user's, or just removed
-            if time.time() - folder.stat().st_mtime > _YOUNG_S and _is_unlocked(folder):
-                shutil.rmtree(folder)
-
-
-def _is_unlocked(folder: Path) -> bool:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(fd)
-    return True

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from jobtracker import current_job
 from workers.app import tracker
-from workers.confined.caller import run_confined
+from workers.documents import DocumentInput
+from workers.fetching import run_on_document
 
 _LOOK_S = 0.5
 """How often a waiting task looks whether it was cancelled."""
@@ -18,7 +19,8 @@ def checksum(
     algorithm: Literal["sha256", "sha512", "blake2b"] = "sha256",
 ) -> dict[str, Any]:
     """Hash the text of a document, or the text itself."""
-    return run_confined("checksum:run", payload={"text": text, "document_id": document_id}, algorithm=algorithm)
+    payload = {"text": text, "document_id": document_id}
+    return run_on_document("checksum:run", DocumentInput, payload, algorithm=algorithm)
 
 
 @tracker.task(name="workers.wait")

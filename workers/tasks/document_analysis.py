@@ -3,7 +3,7 @@
 from typing import Any
 
 from workers.app import tracker
-from workers.confined.caller import run_confined
+from workers.fetching import run_on_document
 from workers.work.document_analysis import DocumentAnalysisPayload
 
 
@@ -18,4 +18,4 @@ def document_analysis(results: list[Any] | None = None, /, **payload: Any) -> di
     Returns:
         A Report as JSON.
     """
-    return run_confined("document_analysis:run", payload=payload, results=results)
+    return run_on_document("document_analysis:run", DocumentAnalysisPayload, payload, results=results)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from workers.app import tracker
-from workers.confined.caller import run_confined
+from workers.fetching import run_on_document
 from workers.work.entity_extraction import EntityExtractionPayload
 
 
@@ -19,4 +19,4 @@ def entity_extraction(results: list[Any] | None = None, /, **payload: Any) -> di
         An EntityExtraction as JSON.
     """
     del results
-    return run_confined("entity_extraction:run", payload=payload)
+    return run_on_document("entity_extraction:run", EntityExtractionPayload, payload)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from workers.app import tracker
-from workers.confined.caller import run_confined
+from workers.fetching import run_on_document
 from workers.work.medication_extraction import MedicationExtractionPayload
 
 
@@ -19,4 +19,4 @@ def medication_extraction(results: list[Any] | None = None, /, **payload: Any) -
         A MedicationExtraction as JSON.
     """
     del results
-    return run_confined("medication_extraction:run", payload=payload)
+    return run_on_document("medication_extraction:run", MedicationExtractionPayload, payload)

@@ -1,5 +1,6 @@
 """entity_extraction: persons, organisations, places, dates, money and contact data in a document."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from workers.counts import told
 from workers.documents import DocumentInput
 from workers.drug_dictionary import drug_dictionary
 from workers.entities import Conventions, extract_entities
+from workers.folder import NOTHING_FETCHED
 from workers.payloads import read_payload
 from workers.progress import Job
 from workers.recognition.contacts import check_region
@@ -39,18 +41,19 @@ def prepare() -> None:
     drug_dictionary()
 
 
-def run(job: Job, payload: dict[str, Any]) -> dict[str, Any]:
+def run(job: Job, payload: dict[str, Any], fetched: Mapping[str, str] = NOTHING_FETCHED) -> dict[str, Any]:
     """Find the entities in a document.
 
     Args:
         job: Told how far it is.
         payload: The fields of EntityExtractionPayload.
+        fetched: Where its document is, if that is from a bucket.
 
     Returns:
         An EntityExtraction as JSON.
     """
     request = read_payload(EntityExtractionPayload, payload)
-    document = read_document(job, request)
+    document = read_document(job, request, fetched)
     found = extract_entities(
         document.text,
         document_id=document.id,
