@@ -1,4 +1,4 @@
-"""Documents in buckets of Google Cloud Storage, on an emulator."""
+"""Documents and results in buckets of Google Cloud Storage, on an emulator."""
 
 from pathlib import Path
 
@@ -10,11 +10,13 @@ from jobtracker.objects.opening import open_bucket
 from jobtracker.settings import Settings
 from workers.buckets import Buckets
 from workers.confined.caller import close_idle
-from workers.errors import BucketUnusableError, NotFoundError, TooLargeError
+from workers.errors import BucketUnusableError, NotFoundError, ResultNotKeptError, TooLargeError
 from workers.fetching import fetched
 from workers.folder import documents_dir
 from workers.formats import MEDIA_TYPES
+from workers.tables.result_bucket import PREFIX
 from workers.tasks.custom import checksum
+from workers.tasks.data_processing import data_processing
 from workers.transfers import run_transfer
 
 
@@ -75,6 +77,24 @@ def test_an_object_that_is_too_large_is_not_fetched(bucket, monkeypatch):
     bucket.put("a.txt", [b"x" * 101])
     with pytest.raises(TooLargeError, match="101 bytes"):
         sizes("a")
+
+
+def test_a_table_is_read_from_the_bucket_and_its_result_is_put_there(bucket, other_bucket):
+    bucket.put("visits.csv", [b"clinic,n\nA,1\nB,2\n"])
+    other_bucket.put("clinics.csv", [b"clinic,rooms\nA,3\nB,4\n"])
+    join = {"step": "join", "table": {"document_id": f"{other_bucket}/clinics"}, "on": ["clinic"]}
+    file = data_processing(document_id="visits", steps=[join], output={"format": "csv"})["file"]
+    assert file["file"].startswith(f"{bucket}/{PREFIX}")
+    data = b"".join(bucket.read(file["file"].removeprefix(f"{bucket}/")))
+    assert data == b"clinic,n,rooms\nA,1,3\nB,2,4\n"
+    assert data_processing(document_id=file["document_id"])["total_rows"] == 2
+
+
+def test_results_in_the_bucket_are_bounded(bucket, monkeypatch):
+    monkeypatch.setenv("RESULTS_MAX_BYTES", "20")
+    data_processing(rows=[{"a": 1}], output={"format": "csv"})
+    with pytest.raises(ResultNotKeptError, match=f"below {bucket}/{PREFIX} would take more than RESULTS_MAX_BYTES"):
+        data_processing(rows=[{"a": "x" * 20}], output={"format": "csv"})
 
 
 def test_a_bucket_that_does_not_exist_is_told(bucket_name):

@@ -5,6 +5,7 @@ from support.google_emulators import StorageEmulator
 from support.serving import SHIPPED_DOCUMENTS, eventually, job, running_api, running_worker
 
 from jobtracker.objects.bucket import BucketStore
+from workers.tables.result_bucket import PREFIX
 
 pytestmark = [pytest.mark.thorough, pytest.mark.timeout(300)]
 
@@ -58,3 +59,15 @@ def test_a_job_that_waits_for_a_bucket_says_so_and_is_cancelled_at_once(api, wor
     finally:
         emulator.resume()
     assert api.expect(api.launch(LETTER), "completed")
+
+
+def test_a_large_result_is_an_object_that_the_next_job_reads(api, worker, bucket):
+    rows = [{"n": number, "text": "x" * 20} for number in range(3_000)]
+    first = api.launch(job("data_processing", {"rows": rows}))
+    file = api.expect(first, "completed")["result"]["file"]
+    assert file["file"] == f"{bucket}/{PREFIX}{first}.result.parquet"
+    assert bucket.info(f"{PREFIX}{first}.result.parquet").size_bytes == file["bytes"]
+    second = api.launch(job("data_processing", {"document_id": f"result:{first}", "max_rows": 1}))
+    assert api.expect(second, "completed")["result"]["total_rows"] == 3_000
+    stolen = api.launch(job("data_processing", {"document_id": file["file"]}))
+    assert "is not the name of a document" in api.expect(stolen, "failed")["error"]["message"]

@@ -1,7 +1,7 @@
 """Run declared steps over a table."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, Field, JsonValue
 
 from workers.errors import InputError, ValueRefusedError
+from workers.folder import NOTHING_FETCHED
 from workers.tables.columns import TYPES, quote
 from workers.tables.compiler import compile_step
 from workers.tables.csv_table import CsvFacts, load_csv
@@ -78,6 +79,7 @@ def process_table(
     steps: Sequence[Step],
     delivery: Delivery,
     *,
+    fetched: Mapping[str, str] = NOTHING_FETCHED,
     progress: Callable[[int, int, str], object] = lambda done, total, note: None,  # noqa: ARG005
 ) -> ProcessedTable:
     """Run the steps one after the other over a table.
@@ -86,6 +88,7 @@ def process_table(
         table_input: The table.
         steps: What to do with it.
         delivery: How much of the result to give, and where to keep the whole of it.
+        fetched: Where the tables from buckets are, by their ids.
         progress: Told (done, total, note) before each step.
 
     Raises:
@@ -97,7 +100,7 @@ def process_table(
     with TemporaryDirectory(prefix="data-processing-") as work:
         folder = Path(work)
         tables = [
-            _Table(source, source.save(folder, f"input{number}", delivery.folder))
+            _Table(source, source.save(folder, f"input{number}", delivery.folder, fetched))
             for number, source in enumerate(sources)
         ]
         files = [*(table.file.path for table in tables), *copies(folder)]

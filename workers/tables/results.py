@@ -24,9 +24,9 @@ FileFormat: TypeAlias = Literal["jsonl", "csv", "parquet"]
 SCHEME = "result:"
 """What the document_id of such a file begins with."""
 
-_MARK = ".result."
+MARK = ".result."
 """In the name of each file, before its format: nothing else in the folder is ever removed."""
-_PART = _MARK + "part"
+_PART = MARK + "part"
 _STALE_S = 3_600
 """So long after it was last written to, a file that was not finished is a killed worker's."""
 
@@ -45,10 +45,10 @@ class Output(BaseModel):
 
 
 class ResultFile(BaseModel):
-    """A result as a file in RESULTS_DIR."""
+    """A result as a file in RESULTS_DIR, or in the bucket where GCS_BUCKET_NAME names one."""
 
     document_id: str = Field(description="By this name other data_processing jobs read it: result:, the job's id, …")
-    file: str = Field(description="Its name in RESULTS_DIR.")
+    file: str = Field(description="Its name in RESULTS_DIR; gs://… where it is in the bucket.")
     format: FileFormat = Field(description="How it is written.")
     bytes: int = Field(description="Its size.")
     rows: int = Field(description="How many rows it has: all of the result.")
@@ -64,6 +64,8 @@ class ResultFolder(BaseModel):
         max_file_bytes: The most that one file may take: what could not be read again is not written.
         max_bytes: The most that all of them may take.
         keep_s: Older ones go when the next one is written; their jobs have left the tracker.
+        place: What the names of its files begin with in records. Not empty: it is a worker's temporary folder, and
+            the worker takes the files from there to that place.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +75,7 @@ class ResultFolder(BaseModel):
     max_file_bytes: int
     max_bytes: int
     keep_s: float
+    place: str = ""
 
     @classmethod
     def of_settings(cls, keep_s: float = 7 * 86_400) -> Self:
@@ -102,9 +105,10 @@ class ResultFolder(BaseModel):
         Raises:
             TooLargeError: It is larger than DOCUMENT_MAX_BYTES allows.
             ResultNotKeptError: The folder can't be written to, or is full.
+            OSError: The same of a temporary folder.
         """
-        stem = _file_stem(job_id)
-        name = f"{stem}{_MARK}{format_}"
+        stem = file_stem(job_id)
+        name = file_name(stem, format_)
         try:
             self._open()
             left_bytes = self.max_bytes - self._tidy(but_for=name)
@@ -116,13 +120,15 @@ class ResultFolder(BaseModel):
             finally:
                 part.unlink(missing_ok=True)
         except OSError as error:
+            if self.place:
+                raise
             raise ResultNotKeptError(
                 f"the result can't be written to RESULTS_DIR ({error.strerror or error}): set it to a folder that "
                 "all workers can write to, or take fewer rows"
             ) from error
         return ResultFile(
             document_id=f"{SCHEME}{stem}.{format_}",
-            file=name,
+            file=self.place + name,
             format=format_,
             bytes=size_bytes,
             rows=rows,
@@ -140,7 +146,7 @@ class ResultFolder(BaseModel):
         with suppress(OSError):  # in a folder that is not ours alone nobody finds it
             self._open()
             try:
-                self._remove(_file_stem(job_id))
+                self._remove(file_stem(job_id))
             except OSError as error:
                 raise ResultNotKeptError(
                     f"what an earlier run left in RESULTS_DIR can't be removed ({error.strerror or error}): set "
@@ -149,7 +155,7 @@ class ResultFolder(BaseModel):
 
     def _remove(self, stem: str, but_for: FileFormat | None = None) -> None:
         for format_ in set(get_args(FileFormat)) - {but_for}:
-            path = self.path / f"{stem}{_MARK}{format_}"
+            path = self.path / file_name(stem, format_)
             if (
                 path.is_symlink() or path.exists()
             ):  # a folder that can only be read refuses to remove what is not there
@@ -161,15 +167,15 @@ class ResultFolder(BaseModel):
         Raises:
             InputError: As find_file; NotFoundError also where there is no folder.
         """
-        stem, dot, format_ = document_id.removeprefix(SCHEME).rpartition(".")
-        name = stem + _MARK + format_ if dot else format_ + _MARK.rstrip(".")
+        stem, format_ = stem_and_format(document_id)
+        name = f"{stem}{MARK.rstrip('.') if format_ is None else MARK + format_}"
         try:
             if self.path.exists():
                 self._open()
                 return find_file(name, [self.path], [f".{each}" for each in get_args(FileFormat)])
         except (OSError, NotFoundError):  # OSError: the folder is not ours alone
             pass
-        raise NotFoundError(f"there is no {document_id!r} in RESULTS_DIR; results stay as long as their jobs")
+        raise no_result(document_id, "RESULTS_DIR")
 
     def _open(self) -> None:
         """Make the folder where it is missing; refuse one that others may write to where that must not be.
@@ -193,7 +199,7 @@ class ResultFolder(BaseModel):
             for entry in entries:
                 with suppress(OSError):  # gone, or another user's in a folder that is shared
                     state = entry.stat(follow_symlinks=False)
-                    if _MARK not in entry.name or not stat.S_ISREG(state.st_mode):
+                    if MARK not in entry.name or not stat.S_ISREG(state.st_mode):
                         continue
                     if now - state.st_mtime > (_STALE_S if entry.name.endswith(_PART) else self.keep_s):
                         Path(entry.path).unlink()
@@ -236,7 +242,23 @@ def check_result_size(size_bytes: int, limit_bytes: int) -> None:
         )
 
 
-def _file_stem(job_id: str) -> str:
+def file_name(stem: str, format_: FileFormat) -> str:
+    """The name of a result as a file."""
+    return f"{stem}{MARK}{format_}"
+
+
+def stem_and_format(document_id: str) -> tuple[str, str | None]:
+    """What the document_id of a result says: whose it is, and its format if it says that."""
+    stem, dot, format_ = document_id.removeprefix(SCHEME).rpartition(".")
+    return (stem, format_) if dot else (format_, None)
+
+
+def no_result(document_id: str, place: str) -> NotFoundError:
+    """What is raised where there is no such result."""
+    return NotFoundError(f"there is no {document_id!r} in {place}; results stay as long as their jobs")
+
+
+def file_stem(job_id: str) -> str:
     """A name for each job that no other has, and safe in a folder: an id may be any text that a caller chose."""
     if not job_id:  # not a tracked task
         return uuid.uuid4().hex

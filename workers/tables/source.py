@@ -3,6 +3,7 @@
 import codecs
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from workers.encoding import decode, without_surrogates
 from workers.errors import UnreadableError
-from workers.folder import documents_dir, find_file, read_file
+from workers.folder import MAX_NAME, NOTHING_FETCHED, documents_dir, fetched_or_found, read_file
 from workers.limits import check_size
 from workers.tables.csv_table import CsvOptions
 from workers.tables.results import SCHEME, ResultFolder
@@ -49,9 +50,10 @@ class TableInput(BaseModel):
     document_id: str | None = Field(
         default=None,
         min_length=1,
-        max_length=255,
-        description="Name of a file in DOCUMENTS_DIR or one of DATA_ROOTS, with or without its suffix; or result: "
-        "and the id of a job that left its result as a file.",
+        max_length=MAX_NAME,
+        description="Name of a table in DOCUMENTS_DIR, one of DATA_ROOTS or the bucket, with or without its "
+        "suffix; or gs://bucket/name, where that bucket is allowed; or result: and the id of a job that left its "
+        "result as a file.",
         examples=["visits"],
     )
     rows: list[dict[str, JsonValue]] | None = Field(
@@ -83,7 +85,14 @@ class TableInput(BaseModel):
     def _is_result(self) -> bool:
         return self.document_id is not None and self.document_id.startswith(SCHEME)
 
-    def save(self, folder: Path, stem: str, results: ResultFolder) -> "SavedTable":
+    @property
+    def document_ids(self) -> list[str]:
+        """The tables that it names."""
+        return [] if self.document_id is None else [self.document_id]
+
+    def save(
+        self, folder: Path, stem: str, results: ResultFolder, fetched: Mapping[str, str] = NOTHING_FETCHED
+    ) -> "SavedTable":
         """Put the table into a file of its own.
 
         The database gets this copy under a name that we chose: what the payload calls it can then mean nothing, and
@@ -94,24 +103,25 @@ class TableInput(BaseModel):
             folder: Where to put it.
             stem: What to call it, without a suffix.
             results: The folder of the results of other jobs.
+            fetched: Where the tables from buckets are, by their ids.
 
         Raises:
             InputError: Its subclasses in workers.errors say whether the name is refused or unknown, the table is too
                 large, or it has a format that is not read here.
         """
-        data, format_, csv = self._read(results)
+        data, format_, csv = self._read(results, fetched)
         path = folder / f"{stem}.{format_}"
         path.write_bytes(data)
         return SavedTable(path, format_, csv)
 
-    def _read(self, results: ResultFolder) -> tuple[bytes, Format, CsvOptions]:
+    def _read(self, results: ResultFolder, fetched: Mapping[str, str]) -> tuple[bytes, Format, CsvOptions]:
         csv = self.csv or CsvOptions()
         if self.rows is not None:
             data, format_ = "\n".join(map(json.dumps, self.rows)).encode(), FORMATS[".jsonl"]
         elif self.text is not None:
             data, format_ = without_surrogates(self.text).encode(), self.format or "csv"
         else:
-            path = _find(self.document_id or "", results)
+            path = _find(self.document_id or "", results, fetched)
             suffix = path.suffix.lower()
             found = self.format or FORMATS.get(suffix)
             if found is None:
@@ -132,10 +142,10 @@ class SavedTable(NamedTuple):
     """What is known of a CSV file: what the payload says, and what its name does."""
 
 
-def _find(document_id: str, results: ResultFolder) -> Path:
-    if document_id.startswith(SCHEME):
+def _find(document_id: str, results: ResultFolder, fetched: Mapping[str, str]) -> Path:
+    if document_id.startswith(SCHEME) and document_id not in fetched:
         return results.find(document_id)
-    return find_file(document_id, data_roots(), FORMATS)
+    return fetched_or_found(document_id, fetched, data_roots(), FORMATS)
 
 
 def _as_text(data: bytes) -> bytes:

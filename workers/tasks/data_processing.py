@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from jobtracker import current_job
 from workers.app import settings, tracker
-from workers.confined.caller import run_confined
-from workers.tables.results import ResultFolder
+from workers.tables.handing import process_in_confinement
 from workers.work.data_processing import DataProcessingPayload
 
 
@@ -21,11 +19,5 @@ def data_processing(results: list[Any] | None = None, /, **payload: Any) -> dict
         A ProcessedTable as JSON.
     """
     del results
-    # Not all of the settings reach the confined process, and its temporary folder goes with it.
-    folder = ResultFolder.of_settings(keep_s=settings.retention_ms / 1000)
-    record = {
-        "job_id": current_job().id,
-        "max_bytes": settings.max_result_bytes,
-        "folder": folder.model_dump(mode="json"),
-    }
-    return run_confined("data_processing:run", payload=payload, record=record)
+    # Not all of the settings reach the confined process.
+    return process_in_confinement(payload, max_bytes=settings.max_result_bytes, keep_s=settings.retention_ms / 1000)

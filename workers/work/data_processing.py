@@ -1,11 +1,13 @@
 """data_processing: declared steps over a table."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, Self
 
 import duckdb
 from pydantic import Field, model_validator
 
+from workers.folder import NOTHING_FETCHED
 from workers.payloads import read_payload
 from workers.progress import Job
 from workers.tables.output import MAX_ROWS, Delivery
@@ -37,19 +39,31 @@ class DataProcessingPayload(TableInput):
             raise ValueError(f"has {joins} joins; at most {_MAX_JOINS} are taken")
         return self
 
+    @property
+    def document_ids(self) -> list[str]:
+        """The tables that it names, those of its joins too."""
+        joined = [step.table for step in self.steps if isinstance(step, Join)]
+        return [*super().document_ids, *(each for table in joined for each in table.document_ids)]
+
 
 def prepare() -> None:
     """Load what all tables need."""
     duckdb.connect(":memory:").execute("SELECT 1").close()
 
 
-def run(job: Job, payload: dict[str, Any], record: dict[str, Any] | None = None) -> dict[str, Any]:
+def run(
+    job: Job,
+    payload: dict[str, Any],
+    record: dict[str, Any] | None = None,
+    fetched: Mapping[str, str] = NOTHING_FETCHED,
+) -> dict[str, Any]:
     """Run declared steps over a table.
 
     Args:
         job: Told how far it is.
         payload: The fields of DataProcessingPayload.
         record: Of the job's record: job_id, max_bytes and folder, as Delivery has them.
+        fetched: Where the tables from buckets are, by their ids.
 
     Returns:
         A ProcessedTable as JSON.
@@ -57,7 +71,7 @@ def run(job: Job, payload: dict[str, Any], record: dict[str, Any] | None = None)
     request = read_payload(DataProcessingPayload, payload)
     format_ = request.output.format if request.output else None
     delivery = Delivery(max_rows=request.max_rows, format=format_, **(record or {}))
-    table = process_table(request, request.steps, delivery, progress=job.progress)
+    table = process_table(request, request.steps, delivery, fetched=fetched, progress=job.progress)
     job.log(f"read {table.document_id or 'the input'}: rows {table.input_rows}, columns {len(table.input_columns)}")
     for number, outcome in enumerate(table.steps, start=1):
         joined = outcome.joined
