@@ -304,7 +304,8 @@ def test_the_history_says_whether_a_second_large_result_was_the_same(own):
     job_id = a_job(own)
     own.tracking.store.apply(Event.ENQUEUE, job_id)
     for execution in ("1-w-a", "2-w-b"):
-        own.tracking.store.apply(Event.START, job_id, run=1, execution=execution, fields={"worker": "w", "lease": "w"})
+        fields = {"worker": "w", "lease": "w"}
+        own.tracking.store.apply(Event.START, job_id, run=1, execution=execution, fields=fields)
     report_result(own, job_id, LARGE, run=1, execution="2-w-b")
     report_result(own, job_id, LARGE, run=1, execution="1-w-a")
     ends = [each for each in own.queries.history(job_id) if each.same_result is not None]
