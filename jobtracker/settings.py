@@ -280,6 +280,11 @@ class Settings(EnvironmentSettings):
             )
         self.broker_url  # noqa: B018 (asked for what it raises)
         self.result_backend  # noqa: B018
+        if self.results_are_in_bucket and not self.gcp_project_id and "gcs_project=" not in self.result_backend:
+            raise SettingsError(
+                "Bad settings in the environment. GCP_PROJECT_ID: must be set where CELERY_RESULT_BACKEND is gs://, "
+                "to the project whose Firestore counts the parts of chords."
+            )
 
     @property
     def tracking_url(self) -> str:
@@ -308,6 +313,11 @@ class Settings(EnvironmentSettings):
             SettingsError: None is set, and the tracking Redis can't be one.
         """
         return celery_url(self.celery_result_backend or self._for_celery("CELERY_RESULT_BACKEND", "results"))
+
+    @property
+    def results_are_in_bucket(self) -> bool:
+        """Whether Celery's results are in a bucket of Google Cloud Storage."""
+        return scheme_of(self.result_backend) == "gs"
 
     def _for_celery(self, variable: str, what: str) -> str:
         if is_cluster(self.redis_url):

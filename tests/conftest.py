@@ -51,6 +51,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[RedisClient]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--partitions", type=int, default=1, help="Of the stores of tests of the store and of queries.")
+    parser.addoption("--results", choices=["redis", "gs"], default="redis", help="Where Celery keeps results.")
     parser.addoption("--cluster", action="store_true", help="These stores are on a cluster of three servers.")
 
 

@@ -7,7 +7,7 @@ from celery import Celery
 from celery.signals import after_setup_logger, after_setup_task_logger, celeryd_init, worker_process_shutdown
 
 from jobtracker import Settings, Tracker
-from jobtracker.broker.config import configure
+from jobtracker.broker.config import check_results, configure
 from jobtracker.errors import JobTrackerError
 from jobtracker.logging import json_handler
 from jobtracker.objects.opening import check_object_store
@@ -58,16 +58,17 @@ for each in (Budget, DocumentSettings, TableSettings):
     each.of_process()  # a bad value is told now, not by each job
 
 
-def check_objects(**_: Any) -> None:
-    """Of a worker that starts; other commands of Celery's need no objects."""
+def check_google_cloud(**_: Any) -> None:
+    """Of a worker that starts; other commands of Celery's need neither objects nor results."""
     try:
         check_object_store(settings)
         Buckets.from_env().open()
+        check_results(settings)
     except JobTrackerError as error:
         raise SystemExit(str(error)) from error
 
 
-celeryd_init.connect(check_objects)
+celeryd_init.connect(check_google_cloud)
 
 
 def end_confined_processes(**_: Any) -> None:

@@ -1,16 +1,21 @@
 """How an app is configured for Redis or RabbitMQ as its broker: priorities, queue types, time limits."""
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from celery import Celery
+from celery.exceptions import ImproperlyConfigured
 from kombu.utils.url import maybe_sanitize_url
 
 from jobtracker.connection.client import how_to_ask
 from jobtracker.connection.urls import SentinelAddress, is_sentinel
 from jobtracker.core.lifecycle import Priority
-from jobtracker.settings import Settings
+from jobtracker.errors import BrokerUnavailableError, need_packages
+from jobtracker.settings import Settings, SettingsError
+
+logger = logging.getLogger(__name__)
 
 _REDIS_PRIORITIES = {Priority.CRITICAL: 0, Priority.HIGH: 3, Priority.NORMAL: 6, Priority.LOW: 9}
 _AMQP_PRIORITIES = {Priority.LOW: 0, Priority.NORMAL: 3, Priority.HIGH: 6, Priority.CRITICAL: 9}
@@ -30,6 +35,15 @@ def configure(app: Celery, settings: Settings) -> None:
     # spelled there, but not to these (celery/app/utils.py, celery/app/base.py).
     app.conf.update(broker_read_url=settings.broker_url, broker_write_url=settings.broker_url)
     app.backend_cls = settings.result_backend
+    if settings.results_are_in_bucket:
+        need_packages("CELERY_RESULT_BACKEND", "gcp", "google.cloud.storage", "google.cloud.firestore", "grpc")
+        app.backend_cls = f"{_GCS_RESULTS}+{settings.result_backend}"
+        app.conf.update(
+            gcs_project=settings.gcp_project_id,
+            gcs_location=settings.gcp_location,
+            gcs_emulator_host=settings.storage_emulator_host,
+            result_backend_thread_safe=True,  # or each thread would have clients of its own, with connections
+        )
     # Not Celery's own `celery`: workers of other projects on the same broker consume that, and know other tasks.
     app.conf.update(task_default_queue=SHIPPED_QUEUE)
     app.conf.update(_amqp_conf(settings) if settings.broker_is_amqp else _REDIS_CONF)
@@ -47,6 +61,34 @@ def configure(app: Celery, settings: Settings) -> None:
                 "sentinel_kwargs": how_to_ask(address, _SENTINELS_WITHIN_S),
             }
 
+
+def check_results(settings: Settings) -> None:
+    """Do nothing where Celery's results can be kept in the bucket that is set, or are kept elsewhere.
+
+    A missing bucket is made. One that does not answer is a warning only: it may be back when it is needed.
+
+    Raises:
+        SettingsError: They can't. It says what to set.
+        MissingExtraError: The extra `gcp` is not installed.
+    """
+    if not settings.results_are_in_bucket:
+        return
+    app = Celery("jobtracker-check", set_as_current=False)
+    configure(app, settings)
+    app.conf.update(gcs_retry_s=_CHECK_RETRY_S)
+    try:
+        app.backend  # noqa: B018 (Celery looks when it makes it)
+    except BrokerUnavailableError as error:
+        logger.warning("%s", error)
+    except ImproperlyConfigured as error:
+        raise SettingsError(str(error)) from error
+
+
+_CHECK_RETRY_S = 3.0
+"""For how long a request that has failed in a passing way is repeated then."""
+
+_GCS_RESULTS = "jobtracker.broker.gcs_results:GcsResults"
+"""Celery's own, with what it lacks. By name: it is imported when an app needs it."""
 
 _SENTINELS_WITHIN_S = 1
 """How long a Sentinel may take to answer, in seconds."""

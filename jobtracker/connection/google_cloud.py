@@ -11,7 +11,7 @@ from jobtracker.errors import JobTrackerError, need_packages
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.auth.credentials import Credentials
-    from google.cloud import storage
+    from google.cloud.storage import Client
 
 T = TypeVar("T")
 
@@ -71,6 +71,7 @@ class Bucket:
         emulator_host: The URL of an emulator, which needs no credentials; None: what STORAGE_EMULATOR_HOST says.
         timeout_s: How long one request may take to connect, to send and to answer, each.
         retry_s: For how long a request that has failed in a passing way is repeated.
+        named_by: The setting that names the bucket, for errors.
 
     Raises:
         MissingExtraError: The extra `gcp` is not installed.
@@ -85,6 +86,7 @@ class Bucket:
         emulator_host: str | None = None,
         timeout_s: float,
         retry_s: float,
+        named_by: str = "GCS_BUCKET_NAME",
     ) -> None:
         need_packages(f"The bucket gs://{name}", "gcp", "google.auth", "google.cloud.storage")
         self.name = name
@@ -93,13 +95,14 @@ class Bucket:
         self._location = location
         self._emulator_host = emulator_host or os.environ.get(EMULATOR_VARIABLE) or None
         self._retry_s = retry_s
-        self._client: tuple[int, storage.Client] | None = None
+        self._named_by = named_by
+        self._client: tuple[int, Client] | None = None
 
     def __str__(self) -> str:
         return f"gs://{self.name}"
 
     @property
-    def client(self) -> "storage.Client":
+    def client(self) -> "Client":
         """The client of this process. Without a lock: one that was held while a process forked would stay so."""
         held = self._client
         if held is None or held[0] != os.getpid():
@@ -107,7 +110,7 @@ class Bucket:
         return held[1]
 
     @property
-    def handle(self) -> "storage.Bucket":
+    def handle(self) -> Any:
         """The bucket for calls; nothing is asked for it."""
         return self.client.bucket(self.name)
 
@@ -147,7 +150,7 @@ class Bucket:
         if not self.client.project:
             raise BucketError(
                 f"The bucket {self} does not exist, and it is not known in which project to make it. Set "
-                "GCP_PROJECT_ID, or set GCS_BUCKET_NAME to the one that you mean."
+                f"GCP_PROJECT_ID, or set {self._named_by} to the one that you mean."
             )
 
     def failure(self, error: Exception, what: str) -> BucketError:
@@ -186,12 +189,12 @@ class Bucket:
             )
         if isinstance(error, api.NotFound):
             return BucketMissingError(
-                f"{said}, for it does not exist ({text}). Make it, or set GCS_BUCKET_NAME to the one that you mean."
+                f"{said}, for it does not exist ({text}). Make it, or set {self._named_by} to the one that you mean."
             )
         if isinstance(error, api.BadRequest):
             return BucketError(
-                f"{said}, for Google refuses the request ({text}). Look at GCS_BUCKET_NAME, GCP_PROJECT_ID and "
-                "GCP_LOCATION."
+                f"{said}, for Google refuses the request ({text}). Look at {self._named_by}, GCP_PROJECT_ID "
+                "and GCP_LOCATION."
             )
         if _is_passing(error):
             at = self._emulator_host or "Google Cloud Storage"
@@ -199,21 +202,21 @@ class Bucket:
                 f"{said}, for {at} does not answer ({text}). Look at this machine's network"
                 f"{f', at {EMULATOR_VARIABLE}' if self._emulator_host else ''} and at Google's status page."
             )
-        return BucketError(f"{said} ({text}). Look at GCS_BUCKET_NAME and at the credentials.")
+        return BucketError(f"{said} ({text}). Look at {self._named_by} and at the credentials.")
 
-    def _new_client(self) -> "storage.Client":
-        import requests.adapters
+    def _new_client(self) -> "Client":
+        import requests
         from google.auth.credentials import AnonymousCredentials
         from google.auth.transport.requests import AuthorizedSession, Request
-        from google.cloud import storage
+        from google.cloud.storage import Client
 
         credentials, project = (AnonymousCredentials(), None) if self._emulator_host else self._credentials()
         tokens = requests.Session()
         session = AuthorizedSession(credentials, auth_request=Request(tokens))
         for each in (tokens, session):
             for scheme in ("https://", "http://"):
-                each.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=_CONNECTIONS))
-        return storage.Client(
+                each.mount(scheme, _bounded_adapter(self.timeout_s))
+        return Client(
             project=self._project or project,
             credentials=credentials,
             _http=session,
@@ -237,6 +240,17 @@ class Bucket:
         except TimeoutError:
             raise DefaultCredentialsError("nobody has answered who was asked for them") from None
         return found
+
+
+def _bounded_adapter(timeout_s: float) -> Any:
+    """A way to a server that waits no longer than that, also for those who don't say how long to wait."""
+    from requests.adapters import HTTPAdapter
+
+    class BoundedAdapter(HTTPAdapter):
+        def send(self, *args: Any, **kwargs: Any) -> Any:
+            return super().send(*args, **{**kwargs, "timeout": timeout_s})
+
+    return BoundedAdapter(pool_maxsize=_CONNECTIONS)
 
 
 def within(seconds: float, question: Callable[[], T]) -> T:

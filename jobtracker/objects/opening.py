@@ -9,19 +9,32 @@ from jobtracker.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-def open_object_store(settings: Settings) -> ObjectStore | None:
+_RETRY_S, _CHECK_RETRY_S = 10.0, 3.0
+"""For how long a request that has failed in a passing way is repeated; and when a process starts."""
+
+
+def open_object_store(settings: Settings, retry_s: float = _RETRY_S) -> ObjectStore | None:
     """The bucket GCS_BUCKET_NAME, else the folder OBJECTS_DIR; None: neither is set. Nothing is asked for it yet.
+
+    Args:
+        settings: The settings.
+        retry_s: For how long a request to a bucket that has failed in a passing way is repeated.
 
     Raises:
         MissingExtraError: A bucket is named, and the extra `gcp` is not installed.
     """
     if settings.gcs_bucket_name:
-        return open_bucket(settings, settings.gcs_bucket_name)
+        return open_bucket(settings, settings.gcs_bucket_name, retry_s)
     return FolderStore(settings.objects_dir) if settings.objects_dir else None
 
 
-def open_bucket(settings: Settings, name: str) -> ObjectStore:
+def open_bucket(settings: Settings, name: str, retry_s: float = _RETRY_S) -> ObjectStore:
     """A bucket, with what the settings say of Google Cloud.
+
+    Args:
+        settings: The settings.
+        name: The bucket.
+        retry_s: As for `open_object_store`.
 
     Raises:
         MissingExtraError: The extra `gcp` is not installed.
@@ -33,6 +46,7 @@ def open_bucket(settings: Settings, name: str) -> ObjectStore:
         project=settings.gcp_project_id,
         location=settings.gcp_location,
         emulator_host=settings.storage_emulator_host,
+        retry_s=retry_s,
     )
 
 
@@ -45,7 +59,7 @@ def check_object_store(settings: Settings) -> None:
         ObjectStoreError: They can't. It says what to set.
         MissingExtraError: A bucket is named, and the extra `gcp` is not installed.
     """
-    store = open_object_store(settings)
+    store = open_object_store(settings, _CHECK_RETRY_S)
     if store is None:
         return
     try:

@@ -1,5 +1,6 @@
 """Serves the API: `python -m jobtracker.server`."""
 
+from jobtracker.broker.config import check_results
 from jobtracker.errors import MissingExtraError
 from jobtracker.local.child_process import ProcessError
 from jobtracker.local.extras import need_server
@@ -7,6 +8,7 @@ from jobtracker.local.ports import need_free_port
 from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.objects.opening import check_object_store
 from jobtracker.server.settings import ApiSettings
+from jobtracker.settings import SettingsError
 
 _STOP_S = 5
 """How long requests may still take when the API is told to stop. Otherwise one slow client could delay the stop."""
@@ -30,7 +32,8 @@ def main(application: str = "jobtracker.server:create_app", settings_class: type
         need_server()
         need_free_port(settings.api_port, settings.api_host, instead="choose another one by API_PORT")
         check_object_store(settings)
-    except (MissingExtraError, ObjectStoreError, ProcessError) as error:
+        check_results(settings)
+    except (MissingExtraError, ObjectStoreError, ProcessError, SettingsError) as error:
         raise SystemExit(str(error)) from error
     import uvicorn
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from celery import Celery
+from celery.backends.redis import RedisBackend
 
 from jobtracker.errors import JobTrackerError
 from jobtracker.instrumentation.tracker import Tracker
@@ -90,10 +91,11 @@ def redirected(app: Celery, settings: Settings) -> Iterator[Tracker]:
 
 
 def disconnect(app: Celery) -> None:
-    """Close what an app has open to its broker, and to the Redis where its results are."""
-    consumer = app.backend.result_consumer
-    consumer.stop()
-    consumer.subscribed_to.clear()  # or results that outlive the test would connect again, to unsubscribe
-    app.backend.client.connection_pool.disconnect()
+    """Close what an app has open to its broker, and to the Redis where its results are, if they are in one."""
+    if isinstance(app.backend, RedisBackend):
+        consumer = app.backend.result_consumer
+        consumer.stop()
+        consumer.subscribed_to.clear()  # or results that outlive the test would connect again, to unsubscribe
+        app.backend.client.connection_pool.disconnect()
     app.amqp.producer_pool.force_close_all()
     app.pool.force_close_all()

@@ -100,10 +100,20 @@ def test_of_a_bad_setting_api_worker_and_flower_say_one_line(command):
     )
 
 
-@pytest.mark.parametrize("command", [AS_MODULE, ["celery", "-A", "workers.app", "worker"]], ids=["api", "worker"])
-def test_a_bucket_without_credentials_ends_api_and_worker_with_one_line(command, tmp_path):
-    home = {"home": str(tmp_path), "gce_metadata_ip": "127.0.0.1:1", "no_gce_check": "true"}
-    ended = outcome(command, gcs_bucket_name="our-bucket", api_host="127.0.0.1", api_port=str(free_port()), **home)
+@pytest.mark.parametrize(
+    ("command", "used_for"),
+    [
+        (AS_MODULE, {"gcs_bucket_name": "our-bucket"}),
+        (
+            ["celery", "-A", "workers.app", "worker"],
+            {"celery_result_backend": "gs://our-bucket/results", "gcp_project_id": "ours"},
+        ),
+    ],
+    ids=["api objects", "worker results"],
+)
+def test_a_bucket_without_credentials_ends_api_and_worker_with_one_line(command, used_for, tmp_path):
+    home = {"home": str(tmp_path), "no_gce_check": "true"}
+    ended = outcome(command, api_host="127.0.0.1", api_port=str(free_port()), **used_for, **home)
     assert ended.returncode == 1
     [line] = ended.stderr.splitlines()
     assert "there are no credentials for Google Cloud" in line

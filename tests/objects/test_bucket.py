@@ -6,11 +6,14 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from support.google_emulators import StorageEmulator
-from support.servers import Relay
+from support.servers import Relay, program
 
 from jobtracker.objects import bucket as bucket_module
 from jobtracker.objects.bucket import BucketStore
@@ -175,3 +178,66 @@ def test_a_key_file_that_is_missing_is_named(tmp_path):
     said = said_without_emulator(tmp_path, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "key.json"))
     assert "key.json was not found" in said
     assert "Set GOOGLE_APPLICATION_CREDENTIALS" in said
+
+
+@contextmanager
+def answering(status, body):
+    """A server that answers each request so; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            self.send_response(status)
+            self.send_header("content-type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def do_GET(self):
+            self.do_POST()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_a_revoked_credential_is_an_error_that_says_what_to_set(tmp_path):
+    key = subprocess.run(
+        [program("openssl", "openssl"), "genrsa", "2048"], check=True, capture_output=True, text=True
+    )
+    with answering(400, {"error": "invalid_grant", "error_description": "Invalid grant: account not found"}) as url:
+        account = {
+            "type": "service_account",
+            "project_id": "ours",
+            "private_key_id": "1",
+            "private_key": key.stdout,
+            "client_email": "jobs@ours.iam.gserviceaccount.com",
+            "token_uri": f"{url}/token",
+        }
+        (tmp_path / "key.json").write_text(json.dumps(account))
+        said = said_without_emulator(tmp_path, GOOGLE_APPLICATION_CREDENTIALS=str(tmp_path / "key.json"))
+    assert said.startswith("ObjectStoreError The bucket gs://some-bucket can't be written to, for Google refuses the")
+    assert "they were revoked or have expired (('invalid_grant: Invalid grant: account not found'" in said
+    assert "Set GOOGLE_APPLICATION_CREDENTIALS to valid ones." in said
+
+
+def test_an_account_that_may_not_use_the_bucket_is_an_error_that_names_the_role(bucket_name):
+    refusal = {"error": {"code": 403, "message": "jobs@ours does not have storage.objects.create access"}}
+    with answering(403, refusal) as url:
+        store = BucketStore(bucket_name, project="test", emulator_host=url)
+        for use in (store.check, lambda: store.put("one", [b"x" * 5_000_000]), lambda: store.read("one")):
+            with pytest.raises(
+                ObjectStoreError, match=r"may not do that \(.*storage.objects.create.*Storage Object User"
+            ):
+                use()
+
+
+def test_a_google_that_answers_errors_for_long_is_away(bucket_name):
+    with answering(503, {"error": {"code": 503, "message": "Backend Error"}}) as url:
+        store = BucketStore(bucket_name, project="test", emulator_host=url, retry_s=1)
+        for use in (store.check, lambda: store.put("one", [b"x" * 5_000_000]), lambda: store.read("one")):
+            with pytest.raises(ObjectStoreAwayError, match="does not answer"):
+                use()

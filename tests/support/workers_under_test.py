@@ -382,10 +382,21 @@ def worker_log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("workers")
 
 
+@pytest.fixture(scope="session")
+def results_settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    """A project's settings for the result backend that the tests are run with, besides those for Redis."""
+    if request.config.getoption("--results") == "redis":
+        return {}
+    found: dict[str, str] = request.getfixturevalue("results_in_bucket")
+    return found
+
+
 @pytest.fixture
-def own_project(redis_server: EmbeddedRedis, worker_log_dir: Path) -> Iterator[Project]:
+def own_project(
+    redis_server: EmbeddedRedis, worker_log_dir: Path, results_settings: dict[str, str]
+) -> Iterator[Project]:
     """A project of the test's own, without a worker."""
-    with new_project(redis_server, worker_log_dir) as project:
+    with new_project(redis_server, worker_log_dir, **results_settings) as project:
         yield project
 
 
@@ -416,14 +427,14 @@ every_pool_and_broker_but_quorum = pytest.mark.parametrize("pooled", [*POOLS, BR
 
 @pytest.fixture(scope="session")
 def shared_project(
-    redis_server: EmbeddedRedis, rabbitmq: RabbitMQ, worker_log_dir: Path
+    redis_server: EmbeddedRedis, rabbitmq: RabbitMQ, worker_log_dir: Path, results_settings: dict[str, str]
 ) -> Iterator[Callable[..., Project]]:
     """Makes, or finds, the project on a broker whose worker has such a pool."""
     with contextlib.ExitStack() as stack:
 
         @functools.cache
         def find(broker: str, pool: str, concurrency: int) -> Project:
-            settings = {"progress_interval_s": 0.2, **broker_settings(broker, rabbitmq)}
+            settings = {"progress_interval_s": 0.2, **results_settings, **broker_settings(broker, rabbitmq)}
             project = stack.enter_context(new_project(redis_server, worker_log_dir, **settings))
             stack.enter_context(project.worker("shared", pool=pool, concurrency=concurrency))
             return project
