@@ -25,7 +25,7 @@ COPY pyproject.toml ./
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv --quiet --python "$(command -v python3)" "$VIRTUAL_ENV" \
     && uv pip compile --quiet --no-header --no-annotate --constraint requirements.txt \
-        --extra server --extra workers --extra flower pyproject.toml --output-file runtime.txt \
+        --extra server --extra workers --extra flower --extra gcp pyproject.toml --output-file runtime.txt \
     && uv pip install --quiet --compile-bytecode --require-hashes --constraint requirements.txt \
         --requirement runtime.txt
 

@@ -27,6 +27,8 @@ _TIMEOUT_S, _RETRY_S = 10.0, 60.0
 _POLICY_S = 30.0
 """How long Firestore may take to say whether it has the policy."""
 
+_FIRESTORE_VARIABLE = "FIRESTORE_EMULATOR_HOST"
+
 _usable: set[tuple[str | None, ...]] = set()
 """Buckets and projects that were looked at by this process, or by the one that it was forked from."""
 
@@ -43,6 +45,8 @@ class GcsResults(GCSBackend):  # type: ignore[misc] # Celery has no types
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        if not os.environ.get(_FIRESTORE_VARIABLE):
+            os.environ.pop(_FIRESTORE_VARIABLE, None)  # Google's client takes an empty one for an address
         self._bucket: Bucket | None = None
         super().__init__(**kwargs)
         self._retry_policy = self._results.retry
@@ -119,7 +123,7 @@ class GcsResults(GCSBackend):  # type: ignore[misc] # Celery has no types
 
     def _is_firestore_ttl_policy_enabled(self) -> bool:
         """Whether Firestore forgets counters of chords that never end. Celery asks when it makes a backend."""
-        emulators = (self.app.conf.get("gcs_emulator_host"), os.environ.get("FIRESTORE_EMULATOR_HOST"))
+        emulators = (self.app.conf.get("gcs_emulator_host"), os.environ.get(_FIRESTORE_VARIABLE))
         key = (self.bucket_name, self.firestore_project, *emulators)
         if key not in _usable:
             self._need_bucket()
@@ -149,7 +153,7 @@ class GcsResults(GCSBackend):  # type: ignore[misc] # Celery has no types
             raise ImproperlyConfigured(str(error)) from error
 
     def _has_ttl_policy(self) -> bool:
-        if os.environ.get("FIRESTORE_EMULATOR_HOST"):
+        if os.environ.get(_FIRESTORE_VARIABLE):
             return True  # it has none to ask for, and the client that asks goes to Google all the same
         try:
             return bool(within(_POLICY_S, super()._is_firestore_ttl_policy_enabled))

@@ -1,11 +1,14 @@
 """Celery's results in a bucket: what of it is ours, on emulators."""
 
+import os
 import time
 import uuid
 
 import pytest
 from celery import Celery
+from celery.backends.gcs import GCSBackend
 from celery.exceptions import ImproperlyConfigured
+from google.api_core.exceptions import PermissionDenied
 from support.google_emulators import FirestoreEmulator, StorageEmulator
 
 from jobtracker.broker.config import check_results, configure
@@ -109,10 +112,34 @@ def test_without_credentials_a_check_says_what_to_set(tmp_path, monkeypatch):
     monkeypatch.setattr("google.auth.compute_engine._metadata._NO_GCE_CHECK", True)
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("STORAGE_EMULATOR_HOST", "FIRESTORE_EMULATOR_HOST", "GOOGLE_APPLICATION_CREDENTIALS"):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")  # counts as not set
     settings = Settings(celery_result_backend="gs://our-bucket/results", gcp_project_id="ours")
     with pytest.raises(SettingsError, match=r"no credentials for Google Cloud .* Set GOOGLE_APPLICATION_CREDENTIALS"):
         check_results(settings)
+    assert "FIRESTORE_EMULATOR_HOST" not in os.environ  # Google's client takes an empty one for an address
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            PermissionDenied("no"),
+            "Firestore does not say whether .* has a TTL policy .*PermissionDenied.* GCP_PROJECT_ID",
+        ),
+        (False, "Missing TTL policy"),
+    ],
+    ids=["forbidden", "missing"],
+)
+def test_without_a_ttl_policy_nothing_starts(app, monkeypatch, answer, said):
+    def asked(backend):  # at Google: no emulator knows of policies
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.delenv("FIRESTORE_EMULATOR_HOST")
+    monkeypatch.setattr(GCSBackend, "_is_firestore_ttl_policy_enabled", asked)
+    with pytest.raises(ImproperlyConfigured, match=said):
+        app.backend  # noqa: B018 (it is made now)
 
 
 def test_a_bucket_that_does_not_answer_is_a_warning_when_a_process_starts(results_in_bucket, caplog):

@@ -31,7 +31,7 @@ GRACE_S = 10
 AGAIN_WITHIN_S = 60
 """So soon runs again what was lost with its worker: LEASE_LOST_S, MAINTENANCE_INTERVAL_S and some more."""
 WORKERS = 4
-FILES_BYTES = 600_000_000
+FILES_BYTES = 640_000_000
 """The most that the image may add to its base."""
 
 

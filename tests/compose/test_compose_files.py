@@ -18,6 +18,17 @@ def test_every_documented_setting_reaches_the_containers():
     assert documented - set(re.findall(r"(?:^ +|\$\{)([A-Z_]+):", COMPOSE, re.MULTILINE)) == set()
 
 
+def test_the_profile_of_emulators_points_everybody_at_them():
+    shared = COMPOSE.partition("x-service:")[0]
+    [storage] = re.findall(r"STORAGE_EMULATOR_HOST:.*\{COMPOSE_PROFILES:\+http://(\w+):4443\}", shared)
+    [firestore] = re.findall(r"FIRESTORE_EMULATOR_HOST:.*\{COMPOSE_PROFILES:\+(\w+):8080\}", shared)
+    services = COMPOSE.partition("\nservices:")[2]
+    for name in (storage, firestore):
+        [service] = re.findall(rf"\n  {name}:\n((?: {{4}}.*\n|\n)+)", services)
+        assert "profiles: [gcp-emulators]" in service
+        assert f"    {name}: {{ condition: service_healthy, required: false }}" in COMPOSE
+
+
 def make_password(folder, **environment) -> str:
     command = ["make", "--no-print-directory", "-f", str(ROOT / "Makefile"), "password"]
     kept = {name: value for name, value in os.environ.items() if name != "FLOWER_BASIC_AUTH"}

@@ -12,7 +12,12 @@ from jobtracker.cli.app import app
 GENERATED = {"changelog.md", "contributing.md", "security.md", "commands.md", "http-routes.md"}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name not in GENERATED)
-OTHERS = {"JOBTRACKER_URL", "JOBTRACKER_IMAGE", "CELERY_NODES"}  # of clients, of Compose, of the tests
+OTHERS = {
+    "JOBTRACKER_URL",
+    "JOBTRACKER_IMAGE",
+    "STORAGE_EMULATOR_IMAGE",
+    "CELERY_NODES",
+}  # of clients, of Compose, of the tests
 
 
 def code_in(text: str) -> list[str]:
