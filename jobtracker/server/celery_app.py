@@ -41,7 +41,7 @@ def celery_app(settings: ApiSettings) -> Celery:
         redis_socket_connect_timeout=1.0,
         redis_socket_timeout=2.0,
         gcs_timeout_s=2.0,
-        gcs_retry_s=2.0,
+        gcs_retry_s=1.0,
         task_send_sent_event=settings.task_events,
     )
     return app
