@@ -31,6 +31,7 @@ _COMMANDS = (
     "bulk_create",
     "forget_queues",
     "commit_draft",
+    "watch",
     "batch",
 )
 

@@ -77,6 +77,11 @@ PREFIXES: dict[str, str] = {
     # terms          string  How often the lock was taken. Writer: acquire_leadership. For ever.
     "watched": "watched",
     # watched        string  Since when (ms) leaders have come by without a gap. Writer: acquire_leadership. Expires.
+    "watching": "watching",
+    # watching       string  There while somebody reads the hints. Writer: watch. Expires.
+    "hints": "hints",
+    # hints          stream  What changed, while that is watched (`lua/lib/hints.lua`); capped. Writer: watch, every
+    #                        command. Expires, before "watching" does.
     "unsent": "unsent",
     # unsent         zset    Task ids that are recorded as sent, for a worker to send, by since when (ms). Writer:
     #                        bulk_create, hand_over, claim. Those of deleted jobs are removed when it is their turn.

@@ -1,13 +1,14 @@
 """The only reader of jobs. Nothing here writes."""
 
+from jobtracker.store.hints import Hint, HintReader
 from jobtracker.store.indexes import IndexReader, SentQueues
 from jobtracker.store.job_reader import Loaded
 from jobtracker.store.lists import ListReader
 from jobtracker.store.metrics import HOUR_MS, MINUTE_MS, MetricsReader
 from jobtracker.store.trees import TreeReader, as_notified
 
-__all__ = ["HOUR_MS", "MINUTE_MS", "JobQueries", "Loaded", "SentQueues", "as_notified"]
+__all__ = ["HOUR_MS", "MINUTE_MS", "Hint", "JobQueries", "Loaded", "SentQueues", "as_notified"]
 
 
-class JobQueries(TreeReader, ListReader, MetricsReader, IndexReader):
+class JobQueries(TreeReader, ListReader, MetricsReader, IndexReader, HintReader):
     """All that can be asked: single jobs, trees, lists, figures, indexes."""

@@ -4,6 +4,7 @@ The tables of `lifecycle`, `schema` and `keys` are rendered into them, so Lua an
 legal.
 """
 
+from jobtracker.store.hints import HintWriter
 from jobtracker.store.job_writer import Begun
 from jobtracker.store.large_trees import DRAFT_MS, LargeTreeWriter
 from jobtracker.store.leadership import LeadershipWriter
@@ -14,5 +15,5 @@ from jobtracker.store.retention import REMOVED_AT_ONCE, RetentionWriter
 __all__ = ["DRAFT_MS", "REMOVED_AT_ONCE", "Begun", "JobStore"]
 
 
-class JobStore(LargeTreeWriter, NotificationWriter, OutboxIndexWriter, RetentionWriter, LeadershipWriter):
+class JobStore(LargeTreeWriter, NotificationWriter, OutboxIndexWriter, RetentionWriter, LeadershipWriter, HintWriter):
     """All that can be written."""

@@ -25,6 +25,7 @@ def test_every_verb_survives_a_server_that_has_forgotten_its_functions(client, k
         lambda: store.notify_parent("j", "k", 1, Status.FAILED),
         lambda: store.update("j", fields={"name": "new"}),
         lambda: store.append_log("j", [(1, "info", "hello")]),
+        lambda: store.watch(keys.parts),
         lambda: queries.page(JobFilter()),
         lambda: store.apply(Event.COMPLETE, "j"),
         lambda: store.delete("j"),
@@ -139,7 +140,10 @@ def test_tables_of_python_become_tables_of_lua(client, value, literal):
 
 def test_a_library_has_what_its_commands_include_once_and_nothing_else():
     names = [name for name, _ in parts(["get_history", "mark_parent_notified"], reads_only=True) if name]
-    assert names == ["lib/keys", "lib/record", "lib/indexes", "commands/get_history", "commands/mark_parent_notified"]
+    assert names == [
+        *("lib/keys", "lib/hints", "lib/record", "lib/indexes"),
+        *("commands/get_history", "commands/mark_parent_notified"),
+    ]
 
 
 def test_a_library_that_writes_has_each_command_for_a_leader_too():

@@ -10,4 +10,6 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return missing_outcome(id) end
 for i = 4, #ARGV, 3 do
   redis.call('XADD', key('log', id), 'MAXLEN', '~', most, '*', 'at', ARGV[i], 'level', ARGV[i + 1], 'message', ARGV[i + 2])
 end
+look_for_viewers()
+if is_watched then write_hints({ hint_of('log', id, redis.call('GET', KEYS[1])) }) end
 return 'applied'

@@ -12,7 +12,7 @@
 --          due       call the parent's task now; said once, and watched until that is confirmed
 --          settled   the parent failed, was cancelled, or is open again: notify the grandparent
 --- @include lib/parents
-local notice = { sub = ARGV[3], record = load_record(ARGV[3]), run = tonumber(ARGV[4]), status = ARGV[5], at = tonumber(ARGV[6]),
+local notice = { sub = ARGV[3], record = load_other(ARGV[3]), run = tonumber(ARGV[4]), status = ARGV[5], at = tonumber(ARGV[6]),
   left = tonumber(ARGV[7]) or 0, has_partitions = ARGV[7] ~= '', named_elsewhere = {} }
 for i = 8, #ARGV, 3 do notice.named_elsewhere[ARGV[i]] = { ARGV[i + 1], ARGV[i + 2] } end
 return notify_parent(load_record(ARGV[2]), notice)

@@ -15,7 +15,7 @@ if not SETTLED[rec.status] and not SETTLED[before] then
   return rec.status == 'running' and not parent_waits and answer[1] or answer
 end
 if rec.next and SETTLED[rec.status] and rec.status ~= 'completed' then return answer end
-local parent = load_record(rec.parent)
+local parent = load_other(rec.parent)
 if not parent then return answer end
 local notice = { sub = rec.id, record = rec, at = tonumber(ARGV[4]), has_partitions = true, named_elsewhere = {} }
 local verdict = notify_parent(parent, notice)

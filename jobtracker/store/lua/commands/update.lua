@@ -28,11 +28,12 @@ for i = 5, 4 + 2 * n, 2 do
   end
   set_field(rec, ARGV[i], ARGV[i + 1])
 end
-save_record(rec)
-if rec.large then
-  for i = 5 + 2 * n, #ARGV, 2 do
+if #ARGV > 4 + 2 * n then
+  for i = 5 + 2 * n, rec.large and #ARGV or 0, 2 do
     if VALUE_OF[ARGV[i]] then remove_values(id, { VALUE_OF[ARGV[i]] }, ARGV[i + 1]) end
   end
+  redis.call('HSET', key('data', id), unpack(ARGV, 5 + 2 * n))
+  rec.is_noted = true
 end
-if #ARGV > 4 + 2 * n then redis.call('HSET', key('data', id), unpack(ARGV, 5 + 2 * n)) end
+save_record(rec)
 return 'applied'

@@ -1,4 +1,5 @@
 -- drafts: recording a large tree part by part.
+--- @include lib/hints
 --- @include lib/indexes
 --- @include lib/metrics
 --- @include lib/record
@@ -20,7 +21,7 @@ local function record_next_part(draft, root)
   redis.call('HDEL', draft, next_part)
   local now, is_started, created = part[1], part[2] == 1, 0
 
-  local records, entries = {}, {}
+  local records, entries, hints = {}, {}, {}
   local function collect(set, jobs)
     local members = entries[set] or {}
     for i = 1, #jobs do members[#members + 1], members[#members + 2] = now, jobs[i][1] end
@@ -46,9 +47,12 @@ local function record_next_part(draft, root)
     add_kind(rec)
     note_queue(rec, now)
     created = created + #jobs
+    hints[#hints + 1] = { what = 'created', root = root, count = #jobs, status = rec.status, type = rec.type }
   end
   redis.call('MSET', unpack(records))
   for set, members in pairs(entries) do redis.call('ZADD', set, unpack(members)) end
   count_flow('created', now, created)
+  look_for_viewers()
+  if is_watched then write_hints(hints) end
   return #left - 1
 end

@@ -29,5 +29,6 @@ local function append_history(rec, report, takes_back)
     was.run, was.attempt = rec.run, rec.attempt
   end
   redis.call('RPUSH', key('history', rec.id), cjson.encode(entry))
+  rec.is_noted = true
   redis.call('LTRIM', key('history', rec.id), -HISTORY, -1)
 end

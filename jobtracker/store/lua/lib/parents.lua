@@ -20,7 +20,7 @@ end
 -- How an unhappy sub-job is named. Its record may lie in another partition: `elsewhere` is its name and reason then, '' for
 -- none, or nil where nobody has asked. The second value says whether a name was found.
 local function name_in_reason(sub, status, elsewhere)
-  local rec = load_record(sub) or {}
+  local rec = load_other(sub) or {}
   local name, reason = rec.name or rec.type, rec.reason
   if elsewhere then name, reason = elsewhere[1] ~= '' and elsewhere[1], elsewhere[2] ~= '' and elsewhere[2] end
   local text = (name and name .. ' (' .. sub .. ')' or sub) .. ' ' .. status .. (reason and ': ' .. reason or '')

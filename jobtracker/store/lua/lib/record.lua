@@ -1,6 +1,7 @@
 -- record: the record of a job. Keeps it as one string, MessagePack of a map from the places of its fields (PLACE) to their
 -- values: that takes a third less bytes than a hash of the same fields, and a list reads it in a tenth of the time. A place
 -- that this release does not know stays as it is, under its number.
+--- @include lib/hints
 --- @include lib/keys
 
 -- An execution's id says when it began and on which incarnation of a worker (executions).
@@ -33,6 +34,14 @@ end
 
 -- The record of a job, or nil where there is none. What is changed of it is kept by `save`.
 local function load_record(id)
+  local found = redis.call('MGET', key('job', id), watching_key())
+  local packed = found[1] or redis.call('GET', key('job', id)) -- an error where it is no string, but something else
+  is_watched = found[2]
+  return packed and decode_record(id, packed)
+end
+
+-- The record of another job than that of the call.
+local function load_other(id)
   local packed = redis.call('GET', key('job', id))
   return packed and decode_record(id, packed)
 end
@@ -54,11 +63,15 @@ local function encode_record(rec)
   return cmsgpack.pack(fields)
 end
 
+-- `is_noted`: something else that is known of the job has changed.
 local function save_record(rec)
-  local packed = encode_record(rec)
-  if packed == rec.packed then return end
-  redis.call('SET', key('job', rec.id), packed)
-  rec.packed = packed
+  local packed, before = encode_record(rec), rec.packed
+  if packed ~= before then
+    redis.call('SET', key('job', rec.id), packed)
+    rec.packed = packed
+  end
+  if is_watched and (packed ~= before or rec.is_noted) then hint_at_change(rec.id, before, packed, rec.is_noted) end
+  rec.is_noted = nil
 end
 
 -- What a record holds, by the places of its fields; nothing where there is none.

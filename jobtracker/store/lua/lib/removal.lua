@@ -1,9 +1,11 @@
 -- removal: removing jobs with all their index entries.
+--- @include lib/hints
 --- @include lib/keys
 --- @include lib/indexes
 --- @include lib/objects
 --- @include lib/record
 
+local HINTS_AT_ONCE = 20
 local STATUS, TYPE, RUN, PARENT, SUBS = PLACE.status, PLACE.type, PLACE.run, PLACE.parent, PLACE.subs
 
 -- Whether a job may go by a mode of commands/delete.lua; `rec` holds the fields by their places.
@@ -26,7 +28,9 @@ end
 local function remove_jobs(mode, before, tombstone_s, job_ids)
   local keys = {}
   for i = 1, #job_ids do keys[i] = key('job', job_ids[i]) end
+  keys[#keys + 1] = watching_key()
   local records, outcomes, now = redis.call('MGET', unpack(keys)), {}, server_ms()
+  local watched, hints = records[#keys], {}
   local gone, ids, runs, absent, doomed, seldom, sets, members = {}, {}, {}, {}, {}, {}, {}, {}
 
   local function collect(set, id)
@@ -51,6 +55,10 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
     if (mode == 'delete' or mode == 'expire') and is_held(rec[PARENT]) then return 'illegal' end
     if rec[PLACE.large] then remove_values(id, { 'payload', 'args', 'result' }) end
     gone[id] = true
+    if watched then
+      hints[#hints + 1] = hint_of('deleted', id, packed)
+      if #hints == HINTS_AT_ONCE then write_hints(hints); hints = {} end
+    end
     local at, n = #doomed, #seldom
     doomed[at + 1], doomed[at + 2] = key('job', id), key('data', id)
     seldom[n + 1], seldom[n + 2], seldom[n + 3] = key('log', id), key('history', id), key('executions', id)
@@ -71,6 +79,7 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
   end
 
   for i = 1, #job_ids do outcomes[i] = remove(job_ids[i], records[i]) end
+  if #hints > 0 then write_hints(hints) end
   for i = 1, #sets do redis.call('ZREM', sets[i], unpack(members[sets[i]])) end
   if #ids > 0 then
     if redis.call('EXISTS', key('unnotified')) == 1 then redis.call('ZREM', key('unnotified'), unpack(ids)) end
