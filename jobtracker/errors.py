@@ -272,6 +272,17 @@ class ValueUnavailableError(JobTrackerError):
         self.job_id = job_id
 
 
+class TooManyViewersError(JobTrackerError):
+    """The API process has as many live streams as it may have."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"This API process has {most} live streams already (API_MAX_VIEWERS). Close some, raise the limit, or "
+            "ask from time to time."
+        )
+        self.most = most
+
+
 def without_prefix(message: str) -> str:
     """A message of pydantic's, without the words that it puts before those of a validator of ours."""
     return message.removeprefix("Value error, ")

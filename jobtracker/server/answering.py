@@ -22,8 +22,9 @@ from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
 from jobtracker.server.celery_app import celery_app
+from jobtracker.server.live.hub import Hub
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
-from jobtracker.server.routers import health, jobs, tracking
+from jobtracker.server.routers import events, health, jobs, tracking
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
 
@@ -51,6 +52,12 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.settings = settings
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
+        app.state.hub = hub = Hub(
+            app.state.tracking.store,
+            app.state.tracking.queries,
+            settings.api_max_viewers,
+            settings.tracking_timeout_s,
+        )
         maintenance = Repeater(
             "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step
         )
@@ -59,7 +66,8 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         end_with_parent()
         gc.collect()
         gc.freeze()  # what stays for good is not looked through again: it takes as long as a large request does
-        yield {"client_timeout_s": settings.api_client_timeout_s}
+        yield {"client_timeout_s": settings.api_client_timeout_s, "hub": hub}
+        hub.end()
         gc.unfreeze()
         if runs_maintenance:
             maintenance.stop()
@@ -73,7 +81,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
-    for router in (jobs.router, tracking.router, health.router):
+    for router in (jobs.router, tracking.router, events.router, health.router):
         app.router.routes += router.routes  # of a router that is included each request goes through the list twice
     app.add_middleware(EncodedSlashes)
     app.add_middleware(HeadAsGet)

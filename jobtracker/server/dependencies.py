@@ -12,6 +12,7 @@ from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.runtime import Tracking
 from jobtracker.server.encoded_paths import with_slashes
+from jobtracker.server.live.hub import Hub
 from jobtracker.server.settings import ApiSettings
 
 
@@ -30,6 +31,11 @@ async def _settings(request: Request) -> ApiSettings:
     return settings
 
 
+async def _hub(request: Request) -> Hub:
+    hub: Hub = request.app.state.hub
+    return hub
+
+
 async def _explainer(request: Request) -> Explainer:
     return Explainer(await _tracking(request), await _inspector(request))
 
@@ -37,6 +43,7 @@ async def _explainer(request: Request) -> Explainer:
 UseTracking = Annotated[Tracking, Depends(_tracking)]
 UseInspector = Annotated[Inspector, Depends(_inspector)]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
+UseHub = Annotated[Hub, Depends(_hub)]
 UseSettings = Annotated[ApiSettings, Depends(_settings)]
 JobId = Annotated[
     str,

@@ -102,7 +102,14 @@ class HeadAsGet:
             await self.app(scope, receive, send)
             return
 
+        is_done = False
+
         async def send_without_body(message: Message) -> None:
-            await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+            nonlocal is_done
+            if message["type"] != "http.response.body":
+                await send(message)
+            elif not is_done:  # a live stream would not end
+                is_done = True
+                await send({**message, "body": b"", "more_body": False})
 
         await self.app({**scope, "method": "GET"}, receive, send_without_body)

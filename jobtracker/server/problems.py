@@ -25,6 +25,7 @@ from jobtracker.errors import (
     QueueMissingError,
     RepartitionInProgressError,
     ResultUnavailableError,
+    TooManyViewersError,
     TreeNotRecordedError,
     UnknownJobTypeError,
     ValueUnavailableError,
@@ -59,6 +60,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     PartitionsError: (503, "about:blank", "The store has other partitions"),
     RepartitionInProgressError: (503, "about:blank", "The store is being moved"),
     OutdatedSchemaError: (503, "about:blank", "The store is of an earlier release"),
+    TooManyViewersError: (503, "about:blank", "Too many live streams"),
     JobTrackerError: (422, "about:blank", "The request can't be answered"),
 }
 

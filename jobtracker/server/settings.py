@@ -30,6 +30,9 @@ class ApiSettings(Settings):
         description="How long a client may take for its request, plus its body's size at 50 kB a second, and how "
         "long it may read nothing of the answer.",
     )
+    api_max_viewers: int = Field(
+        default=500, ge=1, le=50_000, description="How many live streams (`/api/events`) a process keeps at once."
+    )
     max_request_bytes: int = Field(
         default=10 * 1024 * 1024, gt=0, description="Larger requests are refused with 413."
     )

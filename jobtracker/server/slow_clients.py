@@ -36,6 +36,12 @@ class PatientProtocol(Protocol):
         self._next_look.cancel()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """The server is about to stop: streams that would not end by themselves end now."""
+        if hub := self.app_state.get("hub"):
+            hub.end()
+        super().shutdown()
+
     def resume_writing(self) -> None:
         """The client has read nearly all that there was to read."""
         self._has_read = True

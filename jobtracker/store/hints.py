@@ -52,8 +52,8 @@ class HintReader(JobReader):
 
     def next_hints(
         self, positions: Mapping[Partition, str], *, block_ms: int, most: int
-    ) -> dict[Partition, tuple[str, list[Hint]]]:
-        """Wait for hints behind some positions; returns the new position and the hints of each that has some.
+    ) -> dict[Partition, tuple[str, list[Hint], int]]:
+        """Wait for hints behind some positions; returns of each its new position, the hints, and how many entries.
 
         Args:
             positions: Of partitions on one server.
@@ -63,7 +63,7 @@ class HintReader(JobReader):
         parts = {part("hints"): part for part in positions}
         server = server_of(self.client, next(iter(parts)))
         found = server.xread({part("hints"): at for part, at in positions.items()}, count=most, block=block_ms)
-        return {parts[key]: (entries[-1][0], _hints(entries)) for key, entries in found or ()}
+        return {parts[key]: (entries[-1][0], _hints(entries), len(entries)) for key, entries in found or ()}
 
     def hints_between(self, part: Partition, after: str, until: str, most: int) -> list[Hint] | None:
         """The hints between two positions; None where some may be missing, or there are more than `most` entries."""

@@ -97,7 +97,7 @@ def test_json_in_another_encoding_than_utf_8_is_refused(quiet_api, encoding):
 
 def test_every_route_that_is_read_answers_head_as_get_without_the_body(quiet_api, routes):
     for method, path, _ in routes:
-        if method != "GET":
+        if method != "GET" or path == "/api/events":  # its GET has no end
             continue
         head, get = quiet_api.http.head(path), quiet_api.http.get(path)
         assert (head.status_code, head.content) == (get.status_code, b""), path

@@ -20,7 +20,7 @@ def heard(store, queries, keys):
     def read(whole=False):
         found = []
         for part in keys.parts:
-            for position, hints in queries.next_hints({part: positions[part]}, block_ms=1, most=1000).values():
+            for position, hints, _ in queries.next_hints({part: positions[part]}, block_ms=1, most=1000).values():
                 positions[part] = position
                 found += hints
         return found if whole else [(hint.what, hint.id, hint.status) for hint in found]
@@ -156,7 +156,7 @@ def test_no_hint_is_lost_or_doubled_while_many_write(store, queries, keys):
         ended = not any(thread.is_alive() for thread in threads)
         more = []
         for part in keys.parts:
-            for position, hints in queries.next_hints({part: positions[part]}, block_ms=20, most=50).values():
+            for position, hints, _ in queries.next_hints({part: positions[part]}, block_ms=20, most=50).values():
                 positions[part] = position
                 more += [hint.id for hint in hints]
         found += more
