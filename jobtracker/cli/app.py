@@ -32,6 +32,7 @@ class Commands(LazyGroup):
             "jobs": _entry("jobs", "Create, list, look at, start, cancel, retry and delete jobs.", "app"),
             "tree": _entry("tree", "Draw a job and everything below it, with the outcome of each job."),
             "watch": _entry("watch", "Show a job and everything below it, live, until it has ended."),
+            "events": _entry("events", "Print which jobs change, as they do, until Ctrl-C."),
             "explain": _entry("explain", "Say why a job is not done, or why it ended as it did."),
             "history": _entry(
                 "history", "List what happened to a job: runs, deliveries, attempts, cancels, and how it ended."

@@ -12,9 +12,13 @@ from urllib.parse import urlsplit
 import httpx
 
 from jobtracker.client.calls import Call
-from jobtracker.client.endpoints import Asynchronous, Blocking, Endpoints
+from jobtracker.client.connections import AsyncStream, BlockingStream, Transport
+from jobtracker.client.endpoints import Asynchronous, Blocking
 from jobtracker.client.errors import ApiError, ApiUnavailableError
-from jobtracker.client.flows import Flow, Found, Patience, Pause, Streams, until_settled
+from jobtracker.client.flows import Streams, job_settling
+from jobtracker.client.listening import SILENCE_S
+from jobtracker.client.patience import Patience
+from jobtracker.client.steps import Flow, Found, Listen, NextEvent, Pause, Step
 from jobtracker.core.net import is_loopback
 from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.jobs import Job
@@ -30,6 +34,8 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 class _Base(Streams):
     """The base of both clients."""
+
+    _http: Any
 
     def __init__(
         self,
@@ -83,6 +89,20 @@ class _Base(Streams):
             "timeout": min(self.timeout_s, call.most_s),
         }
 
+    def _stream_request(self, step: Listen) -> httpx.Request:
+        headers = {**self.headers, "Accept": "text/event-stream"}
+        if step.last_event_id:
+            headers["Last-Event-ID"] = step.last_event_id
+        timeout = httpx.Timeout(self.timeout_s, read=SILENCE_S)
+        call = step.call
+        built: httpx.Request = self._http.build_request(
+            call.method, call.path, params=call.query, headers=headers, timeout=timeout
+        )
+        return built
+
+    def _transport(self) -> Transport:
+        return Transport(self._stream_request, self._unanswered, self._read)
+
     def _read(self, call: Call[T], response: httpx.Response) -> T:
         return call.read(self.url, response.status_code, response.headers, response.content)
 
@@ -93,7 +113,7 @@ class _Base(Streams):
         return call.unanswered(self.url, reason, sent=not isinstance(error, _NOT_SENT))
 
     def _settling(self, job_id: str, timeout_s: float | None) -> Flow[Job]:
-        return until_settled(Endpoints.get.call(job_id), Patience(job_id, timeout_s, self.outage_s))
+        return job_settling(job_id, Patience(job_id, timeout_s, self.outage_s))
 
 
 class Client(_Base, Blocking):
@@ -102,7 +122,7 @@ class Client(_Base, Blocking):
     Args:
         url: Where it is; default: `JOBTRACKER_URL`, else http://localhost:19000.
         timeout_s: Seconds that it may take to answer one call.
-        outage_s: Seconds that it may be away at a time while `wait`, `watch` and `follow` wait for a job.
+        outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on.
         headers: Sent with each request, for example for a proxy that wants a token.
     """
 
@@ -141,26 +161,34 @@ class Client(_Base, Blocking):
         return self._read(call, response)
 
     def run(self, flow: Flow[T]) -> Iterator[T]:
-        """Go through a flow: send its calls, wait its pauses, yield what it finds."""
-        step = next(flow, None)
-        while step is not None:
-            answer, error = None, None
-            match step:
-                case Found(value):
-                    yield value
-                case Pause(seconds):
-                    time.sleep(seconds)
-                case Call():
-                    try:
-                        answer = self.send(step)
-                    except JobTrackerError as raised:
-                        error = raised
-            step = _next(flow, answer, error)
+        """Go through a flow: send its calls, wait its pauses, listen to its events, yield what it finds."""
+        stream = BlockingStream(self._http, self._transport())
+        try:
+            step = next(flow, None)
+            while step is not None:
+                answer, error = None, None
+                try:
+                    match step:
+                        case Found(value):
+                            yield value
+                        case Pause(seconds):
+                            time.sleep(seconds)
+                        case Listen():
+                            stream.open(step)
+                        case NextEvent():
+                            answer = stream.next_event()
+                        case Call():
+                            answer = self.send(step)
+                except JobTrackerError as raised:
+                    error = raised
+                step = _next(flow, answer, error)
+        finally:
+            stream.close()
 
     def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
         """Wait until a job has settled, and return it; its status says whether it completed.
 
-        Looks as `watch` does, and raises what that raises.
+        Listens and looks as `watch` does, and raises what that raises.
         """
         *_, job = self.run(self._settling(job_id, timeout_s))
         return job
@@ -172,7 +200,7 @@ class AsyncClient(_Base, Asynchronous):
     Args:
         url: Where it is; default: `JOBTRACKER_URL`, else http://localhost:19000.
         timeout_s: Seconds that it may take to answer one call.
-        outage_s: Seconds that it may be away at a time while `wait`, `watch` and `follow` wait for a job.
+        outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on.
         headers: Sent with each request, for example for a proxy that wants a token.
     """
 
@@ -211,32 +239,40 @@ class AsyncClient(_Base, Asynchronous):
         return self._read(call, response)
 
     async def run(self, flow: Flow[T]) -> AsyncIterator[T]:
-        """Go through a flow: send its calls, wait its pauses, yield what it finds."""
-        step = next(flow, None)
-        while step is not None:
-            answer, error = None, None
-            match step:
-                case Found(value):
-                    yield value
-                case Pause(seconds):
-                    await asyncio.sleep(seconds)
-                case Call():
-                    try:
-                        answer = await self.send(step)
-                    except JobTrackerError as raised:
-                        error = raised
-            step = _next(flow, answer, error)
+        """Go through a flow: send its calls, wait its pauses, listen to its events, yield what it finds."""
+        stream = AsyncStream(self._http, self._transport())
+        try:
+            step = next(flow, None)
+            while step is not None:
+                answer, error = None, None
+                try:
+                    match step:
+                        case Found(value):
+                            yield value
+                        case Pause(seconds):
+                            await asyncio.sleep(seconds)
+                        case Listen():
+                            await stream.open(step)
+                        case NextEvent():
+                            answer = await stream.next_event()
+                        case Call():
+                            answer = await self.send(step)
+                except JobTrackerError as raised:
+                    error = raised
+                step = _next(flow, answer, error)
+        finally:
+            await stream.close()
 
     async def wait(self, job_id: str, *, timeout_s: float | None = None) -> Job:
         """Wait until a job has settled, and return it; its status says whether it completed.
 
-        Looks as `watch` does, and raises what that raises.
+        Listens and looks as `watch` does, and raises what that raises.
         """
         *_, job = [job async for job in self.run(self._settling(job_id, timeout_s))]
         return job
 
 
-def _next(flow: Flow[T], answer: Any, error: JobTrackerError | None) -> Call[Any] | Pause | Found[T] | None:
+def _next(flow: Flow[T], answer: Any, error: JobTrackerError | None) -> Step | Found[T] | None:
     """Give a flow the answer to its last step, or the error; its next step, None at its end."""
     try:
         return flow.send(answer) if error is None else flow.throw(error)

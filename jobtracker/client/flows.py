@@ -1,116 +1,37 @@
 """Methods that need several calls, as generators without input or output. Each client drives them in its own way.
 
-A flow yields steps: a `Call` and gets its answer (or its error is raised there), a `Pause`, a `Found` for the caller.
+A flow yields steps (`steps`): a `Call` and gets its answer (or its error is raised there), a `Pause`, a `Found` for
+the caller, and so on.
 """
 
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import wraps
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from jobtracker.client.calls import Call
 from jobtracker.client.endpoints import Asynchronous, Blocking, Endpoints, JobFilters
-from jobtracker.client.errors import ApiUnavailableError, JobTimeoutError
-from jobtracker.core.lifecycle import SETTLED, Status
+from jobtracker.client.listening import Ears, EventFilters, events_of
+from jobtracker.client.patience import LONGEST_PAUSE_S, Patience
+from jobtracker.client.steps import Flow, Found
+from jobtracker.core.lifecycle import SETTLED
+from jobtracker.schemas.events import Event, JobHint
 from jobtracker.schemas.jobs import Job, JobPage, JobSummary, JobTree, LogLine
 
 P = ParamSpec("P")
 T = TypeVar("T")
 J = TypeVar("J", Job, JobTree)
 
-FIRST_PAUSE_S = 0.05
-PAUSE_GROWTH = 1.25
-LONGEST_PAUSE_S = 1.0
-"""A job is looked at after 0.05 s, then after pauses that grow by a quarter each, up to 1 s (after some 5 s)."""
-
 PAGE_SIZE = 500
 LOG_SIZE = 1000
 """What the API gives at a time at most."""
 
 
-@dataclass(frozen=True)
-class Pause:
-    """A time to wait, in seconds."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Found(Generic[T]):
-    """Something for the caller."""
-
-    value: T
-
-
-Flow = Generator[Call[Any] | Pause | Found[T], Any, None]
-
-
-class Patience:
-    """How long a flow goes on: with an API that is away, and with a job that does not settle.
-
-    Args:
-        job_id: The job.
-        timeout_s: Seconds until the job must have settled; None: no limit.
-        outage_s: Seconds that the API may be away at a time.
-    """
-
-    def __init__(self, job_id: str, timeout_s: float | None, outage_s: float) -> None:
-        self.status: Status | None = None
-        self._job_id = job_id
-        self._timeout_s = float("inf") if timeout_s is None else timeout_s
-        self._outage_s = outage_s
-        self._deadline_s = time.monotonic() + self._timeout_s
-
-    def pause(self, seconds: float) -> Pause:
-        """A pause that ends in time.
-
-        Raises:
-            JobTimeoutError: The time is over.
-        """
-        left_s = self._deadline_s - time.monotonic()
-        if left_s <= 0:
-            raise JobTimeoutError(self._job_id, self.status, self._timeout_s)
-        return Pause(min(seconds, left_s))
-
-    def ask(self, call: Call[T]) -> Generator[Call[Any] | Pause, Any, T]:
-        """Send a call, again and again while the API is away, when it says or in growing pauses.
-
-        Raises:
-            ApiUnavailableError: It was away for too long.
-            JobTimeoutError: The time is over.
-        """
-        away_since_s = None
-        for pause_s in pauses():
-            left_s = self._deadline_s - time.monotonic()
-            try:
-                # The last look may come at the deadline, and gets a moment all the same.
-                answer: T = yield replace(call, most_s=max(left_s, LONGEST_PAUSE_S))
-            except ApiUnavailableError as error:
-                now_s = time.monotonic()
-                away_since_s = now_s if away_since_s is None else away_since_s
-                next_s = max(pause_s, error.retry_after_s or 0)
-                if now_s + next_s - away_since_s > self._outage_s:
-                    raise
-                yield self.pause(next_s)
-            else:
-                return answer
-        raise AssertionError("pauses have no end")
-
-
-def pauses() -> Iterator[float]:
-    """Seconds between looks, growing up to a bound, without end."""
-    pause_s = FIRST_PAUSE_S
-    while True:
-        yield pause_s
-        pause_s = min(pause_s * PAUSE_GROWTH, LONGEST_PAUSE_S)
-
-
-def until_settled(call: Call[J], patience: Patience) -> Flow[J]:
+def until_settled(call: Call[J], patience: Patience, ears: Ears) -> Flow[J]:
     """A job or a tree whenever it has changed, at last settled."""
     seen = None
-    for pause_s in pauses():
+    while True:
         asked_s = time.monotonic()
         found = yield from patience.ask(call)
         took_s = time.monotonic() - asked_s
@@ -121,7 +42,25 @@ def until_settled(call: Call[J], patience: Patience) -> Flow[J]:
         if found.status in SETTLED:
             return
         # A large tree costs the API some time: it gets as long a rest.
-        yield patience.pause(max(pause_s, min(took_s, LONGEST_PAUSE_S)))
+        yield from ears.wait(rest_s=min(took_s, LONGEST_PAUSE_S))
+
+
+def job_settling(job_id: str, patience: Patience) -> Flow[Job]:
+    """A job, at last settled; what changes before that is not looked at."""
+
+    def ends(hint: JobHint) -> bool:
+        return hint.status in SETTLED or "deleted" in hint.what
+
+    return until_settled(Endpoints.get.call(job_id), patience, Ears(patience, ends, job_id=job_id))
+
+
+def tree_settling(job_id: str, patience: Patience) -> Flow[JobTree]:
+    """A tree whenever it has changed, at last settled."""
+
+    def shows(hint: JobHint) -> bool:
+        return hint.what != ["log"]
+
+    return until_settled(Endpoints.tree.call(job_id), patience, Ears(patience, shows, tree=job_id))
 
 
 class Stream(Generic[P, T]):
@@ -168,7 +107,8 @@ class Streams(Endpoints):
     def watch(self, job_id: str, *, timeout_s: float | None = None) -> Flow[JobTree]:
         """The job with all below it as it is now, again whenever that has changed, at last settled.
 
-        Looks after 0.05 s, then in pauses that grow by a quarter each, up to 1 s. An API that is away is waited for.
+        It listens to the stream of events after half a second, so it asks only if something has changed. If it can't
+        listen, it looks in pauses that grow, up to 1 s. An API that is away is waited for.
 
         Args:
             job_id: The job.
@@ -179,7 +119,7 @@ class Streams(Endpoints):
             JobTimeoutError: It has not settled in time.
             ApiUnavailableError: The API was away for longer than `outage_s`.
         """
-        return until_settled(Endpoints.tree.call(job_id), Patience(job_id, timeout_s, self.outage_s))
+        return tree_settling(job_id, Patience(job_id, timeout_s, self.outage_s))
 
     @Stream
     def follow(self, job_id: str, *, last: int = LOG_SIZE, timeout_s: float | None = None) -> Flow[LogLine]:
@@ -197,7 +137,8 @@ class Streams(Endpoints):
         """
         patience = Patience(job_id, timeout_s, self.outage_s)
         limit, after = last, None
-        for pause_s in pauses():
+        ears = Ears(patience, lambda _: True, job_id=job_id)
+        while True:
             # Looked at before its log: what a job has logged stands there before it settles.
             job = yield from patience.ask(Endpoints.get.call(job_id))
             patience.status = job.status
@@ -210,4 +151,24 @@ class Streams(Endpoints):
                 has_more, limit = len(lines) == limit, LOG_SIZE
             if job.status in SETTLED:
                 return
-            yield patience.pause(pause_s)
+            yield from ears.wait()
+
+    @Stream
+    def events(
+        self, *, last_event_id: str | None = None, timeout_s: float | None = None, **filters: Unpack[EventFilters]
+    ) -> Flow[Event]:
+        """Which jobs change, as they do; without end. If the connection is lost, it goes on where it was.
+
+        The first event is "ready": what changes from then on is told. "jobs" names jobs that have changed, or says
+        that many have. "reset": events are missing, so read anew. "away": Redis is away, "ready" or "reset" follows.
+
+        Args:
+            last_event_id: The `id` of an event to go on after.
+            timeout_s: After how many seconds it ends.
+            filters: Which jobs.
+
+        Raises:
+            ApiUnavailableError: The API was away, or had too many streams, for longer than `outage_s`.
+            ApiError: It has no stream of events: it is of an earlier release.
+        """
+        return events_of(filters, last_event_id, timeout_s, self.outage_s)

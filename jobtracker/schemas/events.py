@@ -33,8 +33,9 @@ class Event(BaseModel):
     """One event of the stream."""
 
     event: str = Field(
+        "",
         description="ready: from here on nothing is missing. jobs: these have changed. reset: events are missing, "
-        "so read anew. away: Redis is away; `ready` or `reset` follows when it is back."
+        "so read anew. away: Redis is away; `ready` or `reset` follows when it is back.",
     )
     id: str = Field("", description="Where the stream goes on: give it as `last_event_id`.")
     jobs: list[JobHint] = []

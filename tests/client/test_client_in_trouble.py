@@ -12,8 +12,9 @@ import pytest
 from support.serving import running_api
 
 from jobtracker import ApiError, ApiUnavailableError, JobNotFoundError, JobTimeoutError
-from jobtracker.client import flows
+from jobtracker.client import patience
 from jobtracker.client.calls import Call
+from jobtracker.client.steps import Pause
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import Job
 
@@ -101,7 +102,7 @@ def test_a_silent_api_is_given_up_in_time(connect):
 
 
 def test_a_wait_has_an_end_even_if_the_api_is_silent(connect, monkeypatch):
-    monkeypatch.setattr(flows, "LONGEST_PAUSE_S", 0.1)
+    monkeypatch.setattr(patience, "LONGEST_PAUSE_S", 0.1)
     with silence() as url, pytest.raises(JobTimeoutError, match="the API has not answered"):
         connect(url).wait("some-job", timeout_s=0.3)
 
@@ -166,18 +167,18 @@ def test_while_the_api_is_away_it_is_asked_when_it_wants_to_be(quiet_api):
     body = quiet_api.http.get("/api/jobs/some-job").content
     with pytest.raises(ApiUnavailableError) as raised:
         call.read("http://x", 503, {"retry-after": "5"}, body)
-    asking = flows.Patience("some-job", None, outage_s=30).ask(call)
+    asking = patience.Patience("some-job", None, outage_s=30).ask(call)
     next(asking)
-    assert asking.throw(raised.value) == flows.Pause(5)
+    assert asking.throw(raised.value) == Pause(5)
     assert asking.send(None).path == call.path
-    impatient = flows.Patience("some-job", None, outage_s=4).ask(call)
+    impatient = patience.Patience("some-job", None, outage_s=4).ask(call)
     next(impatient)
     with pytest.raises(ApiUnavailableError):
         impatient.throw(raised.value)
 
 
 def test_pauses_grow_up_to_a_bound():
-    pauses = [pause for _, pause in zip(range(30), flows.pauses(), strict=False)]
+    pauses = [pause for _, pause in zip(range(30), patience.pauses(), strict=False)]
     assert pauses[0] == 0.05
     assert pauses == sorted(pauses)
     assert pauses[-1] == 1.0
