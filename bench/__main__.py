@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import large, load, memory, overhead, quality, queries, retention, shards, transitions, trees
+from bench import events, large, load, memory, overhead, quality, queries, retention, shards, transitions, trees
 from bench.peers import python_of_peers
 
 PARTS = {
@@ -22,6 +22,7 @@ PARTS = {
     "queries": queries,
     "load": load,
     "large": large,
+    "events": events,
     "trees": trees,
     "retention": retention,
     "shards": shards,

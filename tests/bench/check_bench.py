@@ -40,6 +40,13 @@ def test_others_are_answered_while_large_requests_are_under_way():
     assert min(figures.values()) > 0
 
 
+def test_viewers_hear_of_every_change():
+    figures = measured("events", 5)
+    assert figures.keys() == {"0", "1", "5"}
+    assert 0 < figures["5"]["events_per_s"] <= 4.5
+    assert figures["5"]["named_p50_ms"] > 0
+
+
 def test_questions_are_asked_at_three_sizes_beside_flower_and_a_bare_route():
     figures = measured("queries", 2000)
     assert {tuple(of) for of in figures["times"].values()} == {("100", "200", "2000")}

@@ -30,6 +30,8 @@ _CATCHES_UP_S = 3.0
 """A viewer may have been further with another process."""
 
 _ASKS_AGAIN_S = 0.2
+_SLACK_S = 0.01
+"""One reader takes as long a rest as viewers are to have; of several, one has to wait for the other."""
 
 T = TypeVar("T")
 Positions = Mapping[Partition, str]
@@ -262,7 +264,7 @@ class Hub:
         self._notify()
         loop = asyncio.get_running_loop()
         due_s = self._flushed_at + EVENT_EVERY_S - loop.time()
-        if due_s <= 0:
+        if due_s <= _SLACK_S:
             self._flush()
         elif self._flush_timer is None:
             self._flush_timer = loop.call_later(due_s, self._flush)

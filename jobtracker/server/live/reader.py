@@ -22,8 +22,8 @@ logger = logging.getLogger("jobtracker.server")
 RENEWED_S = WATCH_MS / 1000 / 4
 READ_AT_ONCE = 2000
 """Entries. The stream keeps several times as many, so a reader that gets fewer has missed none."""
-REST_S = 0.2
-"""After it has read something: what changes meanwhile is read in one go."""
+REST_S = 0.25
+"""After it has read something: what changes meanwhile is read in one go, and goes to the viewers at once."""
 _LONGEST_BLOCK_S = 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 """Between tries while Redis is away."""
