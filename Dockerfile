@@ -4,9 +4,10 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
 
-# Where another package index or certificate is needed (all optional): pip's and uv's own variables.
+# Where another package index or certificate is needed (all optional): pip's, uv's and npm's own variables.
 ARG PIP_INDEX_URL
 ARG UV_DEFAULT_INDEX
+ARG NPM_CONFIG_REGISTRY
 ENV UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never
 
@@ -29,12 +30,13 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     && uv pip install --quiet --compile-bytecode --require-hashes --constraint requirements.txt \
         --requirement runtime.txt
 
-# The library, and the applications.
+# The library with its page (web/), and the applications.
+COPY web/ web/
 COPY LICENSE NOTICE README.md ./
 COPY jobtracker/ jobtracker/
 COPY api/ /app/api/
 COPY workers/ /app/workers/
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/root/.cache/uv --mount=type=cache,target=/root/.npm \
     uv build --quiet --wheel --build-constraint requirements.txt --require-hashes --out-dir dist \
     && uv pip install --quiet --compile-bytecode --no-deps dist/*.whl \
     && python3 -m compileall -q /app \

@@ -18,11 +18,13 @@ unexport PYTHONDONTWRITEBYTECODE
 IS_NEW_ENOUGH = import sys; sys.exit(sys.version_info < (3, 11))
 BIN           = $(VENV)/bin
 INSTALLED     = $(VENV)/.installed
+PAGE          = jobtracker/server/page/.built-from
+PAGE_SOURCES  = $(shell find web -name node_modules -prune -o -type f -print)
 DOCS_VENV      = $(VENV)-docs
 DOCS_INSTALLED = $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs
+.PHONY: help install page page-types demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -30,13 +32,18 @@ help: ## List the targets
 
 install: $(INSTALLED) ## Install everything into .venv (PYTHON=python3.x, VENV=folder: another interpreter, beside it)
 
-demo: $(INSTALLED) ## Run a document job with two sub-jobs from start to end, with all that it needs
+page: $(INSTALLED) $(PAGE) ## Build the page that the API shows, unless its sources in web/ are as they were
+
+page-types: $(INSTALLED) ## Write the page's types of the API's answers anew, from its OpenAPI document
+	@$(BIN)/python web/toolchain.py api
+
+demo: $(INSTALLED) $(PAGE) ## Run a document job with two sub-jobs from start to end, with all that it needs
 	@$(BIN)/jobtracker demo $(ARGS)
 
-up: $(INSTALLED) ## Start a store, a worker and the API on port 19000, until Ctrl-C (ARGS="--help" for the options)
+up: $(INSTALLED) $(PAGE) ## Start a store, a worker and the API on port 19000, until Ctrl-C (ARGS="--help" for the options)
 	@$(BIN)/jobtracker up $(ARGS)
 
-api: $(INSTALLED) ## Run the API alone, against REDIS_URL (API_HOST=, API_PORT=, API_WORKERS=)
+api: $(INSTALLED) $(PAGE) ## Run the API alone, against REDIS_URL (API_HOST=, API_PORT=, API_WORKERS=)
 	@API_HOST='$(API_HOST)' API_PORT='$(API_PORT)' exec $(BIN)/python -m api.main
 
 worker: $(INSTALLED) ## Run a worker alone, against REDIS_URL (QUEUES=a,b CONCURRENCY=4)
@@ -90,10 +97,10 @@ password:
 
 # --
 
-test: $(INSTALLED) ## Run the tests; they start the servers they need (ARGS="-k name")
+test: $(INSTALLED) $(PAGE) ## Run the tests; they start the servers they need (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-thorough: $(INSTALLED) ## Run the long tests, and those of what fails meanwhile (ARGS="-k name")
+test-thorough: $(INSTALLED) $(PAGE) ## Run the long tests, and those of what fails meanwhile (ARGS="-k name")
 	@$(BIN)/python -m pytest -n 4 --dist loadgroup -m thorough $(ARGS)
 
 test-all: test test-thorough ## Run all tests
@@ -107,16 +114,19 @@ test-compose: $(INSTALLED) engine ## Build the image and try it in containers of
 chaos: $(INSTALLED) ## Kill and pause all of it at random, then compare each job with what its task wrote down (ARGS="--seed 1")
 	@PYTHONPATH=tests exec $(BIN)/python -m chaos $(ARGS)
 
-lint: $(INSTALLED) ## Check style, types, the direction of imports, and the Lua (with luacheck, Debian's lua-check)
+lint: $(INSTALLED) ## Check style, types, the direction of imports, the Lua (with luacheck, Debian's lua-check), and the page
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python .ci/lint_lua.py
+	@$(BIN)/python web/toolchain.py api --check
+	@$(BIN)/python web/toolchain.py npm run --silent verify
 
 format: $(INSTALLED) ## Put the code into the house style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+	@$(BIN)/python web/toolchain.py npm run --silent format
 
 bench: $(INSTALLED) ## Measure what tracking costs (ARGS="--help" for the options)
 	@$(BIN)/python -m bench $(ARGS)
@@ -138,6 +148,9 @@ lock: $(INSTALLED) ## Write both requirements.txt anew from pyproject.toml (ARGS
 	    $(ARGS) --output-file docs/requirements.txt
 
 # Not --quiet: --strict counts the warnings that are logged, and quiet logs none.
+$(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
+	@$(BIN)/python web/toolchain.py build
+
 # What builds the site has an environment of its own, so that `make test` need not install it.
 $(DOCS_INSTALLED): docs/requirements.txt | $(INSTALLED)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOCS_VENV)

@@ -20,6 +20,7 @@ pytest_plugins = [
     "support.api_under_test",
     "support.tables_under_test",
     "support.google_emulators",
+    "support.browser",
     "pytester",
 ]
 

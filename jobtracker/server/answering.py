@@ -24,6 +24,7 @@ from jobtracker.server import problems as errors
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
+from jobtracker.server.page_files import PageRoute
 from jobtracker.server.routers import events, health, jobs, tracking
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
@@ -78,11 +79,13 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         version=package_version(),
         summary="The durable, exact record of every Celery job.",
         debug=False,  # an error page would not be problem details
+        root_path=settings.api_root_path,
         lifespan=lifespan,
     )
     errors.install(app)
     for router in (jobs.router, tracking.router, events.router, health.router):
         app.router.routes += router.routes  # of a router that is included each request goes through the list twice
+    app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(EncodedSlashes)
     app.add_middleware(HeadAsGet)
     return app

@@ -23,6 +23,11 @@ class ApiSettings(Settings):
         description="Names that the API answers to beside localhost, its machine's own and IP addresses, separated "
         "by commas; *.example.com: all below it, *: any.",
     )
+    api_root_path: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$",
+        description="The path below which a proxy shows the API and its page, e.g. /jobtracker.",
+    )
     api_workers: int = Field(default=1, ge=1, le=1000, description="The number of API processes.")
     api_client_timeout_s: float = Field(
         default=20.0,
@@ -52,10 +57,22 @@ class ApiSettings(Settings):
                 raise ValueError(f"{name!r} is no host name: give names alone, without scheme, port and path")
         return ",".join(names)
 
+    @field_validator("api_root_path")
+    @classmethod
+    def _is_apart(cls, path: str) -> str:
+        """A proxy may cut the prefix off or leave it on. That can't be seen of one which is a path of the API too."""
+        path = path.removesuffix("/")
+        if (first := path.partition("/")[2].partition("/")[0]) in API_PATHS:
+            raise ValueError(f"the API has a path /{first} of its own: choose another prefix")
+        return path
+
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
         """The names in `api_allowed_hosts`."""
         return tuple(filter(None, self.api_allowed_hosts.split(",")))
 
+
+API_PATHS = frozenset({"api", "docs", "openapi.json", "redoc", "static-offline-docs"})
+"""The first parts of the paths of the API. All others are the page's."""
 
 _NAME = re.compile(r"(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*")

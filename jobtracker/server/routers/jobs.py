@@ -12,7 +12,7 @@ from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
 from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate, Tag
-from jobtracker.server.dependencies import JobId, Moment, PageNumber, UseExplainer, UseTracking
+from jobtracker.server.dependencies import JobId, Moment, PageNumber, UseExplainer, UseSettings, UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
 from jobtracker.server.thread_route import ThreadRoute
@@ -134,27 +134,29 @@ class Retry(BaseModel):
 
 @router.post("/", status_code=201, response_model=Job, responses=UNREADABLE)
 @router.post("", status_code=201, include_in_schema=False)
-def create_job(job: CreateJob, tracking: UseTracking, response: Response) -> WrittenJson:
+def create_job(job: CreateJob, tracking: UseTracking, settings: UseSettings, response: Response) -> WrittenJson:
     """Create a job. It is pending until it is started: here with `"start": true`, or by its `start` route.
 
     If a worker has announced the job type, the payload is checked against its schema.
     """
     wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
     record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get())
-    response.headers["Location"] = f"/api/jobs/{record.id}"
+    response.headers["Location"] = f"{settings.api_root_path}/api/jobs/{record.id}"
     return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)
 
 
 @router.post("/with-subjobs", status_code=201, response_model=JobTree, responses=UNREADABLE)
 @router.post("/with-subjobs/", status_code=201, include_in_schema=False)
-def create_job_with_sub_jobs(job: CreateJobTree, tracking: UseTracking, response: Response) -> Response:
+def create_job_with_sub_jobs(
+    job: CreateJobTree, tracking: UseTracking, settings: UseSettings, response: Response
+) -> Response:
     """Create a parent with sub-jobs, up to 50 levels deep.
 
     Up to 50 jobs are sent as a Celery chord when they are started. Workers send larger trees.
     """
     create = tracking.jobs.submit if job.start else tracking.jobs.create
     job_id = create(job, request_id=request_id_var.get())
-    response.headers["Location"] = f"/api/jobs/{job_id}"
+    response.headers["Location"] = f"{settings.api_root_path}/api/jobs/{job_id}"
     return written(tracking.queries.tree_json(job_id), 201, response.headers)
 
 

@@ -1,0 +1,72 @@
+import createClient from "openapi-fetch";
+import { reached, unreachable } from "@/live/connection";
+import type { paths } from "./schema";
+import type { Schemas } from "./types";
+
+type Problem = Schemas["Problem"];
+
+/** What the API, or the way to it, refused: what happened, why, what to do. */
+export class ApiError extends Error {
+  readonly title: string;
+  /** The HTTP status; 0 if there was no answer. */
+  readonly status: number;
+  readonly requestId: string | null;
+  /** The wrong fields of what was sent, by their path. */
+  readonly fields: readonly { field: string; message: string }[];
+
+  constructor(title: string, detail: string, status = 0, problem?: Problem) {
+    super(detail);
+    this.name = "ApiError";
+    this.title = title;
+    this.status = status;
+    this.requestId = problem?.request_id ?? null;
+    this.fields = problem?.errors ?? [];
+  }
+}
+
+/** An answer of a gateway or of an API without its store: what is on the screen grows old. */
+const AWAY = new Set([502, 503, 504]);
+
+async function watchedFetch(request: Request): Promise<Response> {
+  try {
+    const response = await fetch(request);
+    if (AWAY.has(response.status)) unreachable();
+    else reached();
+    return response;
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    unreachable();
+    throw new ApiError(
+      "The API does not answer",
+      "No answer came from the address of this page. It is asked again by itself; what is shown is from before.",
+    );
+  }
+}
+
+/** The API, below the path prefix that <base href> names. Answers are typed by its OpenAPI document. */
+export const api = createClient<paths>({
+  baseUrl: new URL(".", document.baseURI).href.replace(/\/$/, ""),
+  fetch: watchedFetch,
+});
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** The data of an answer. Anything else than success is an `ApiError`. */
+export async function data<T>(answer: Promise<Answer<T>>): Promise<T> {
+  const { data: found, error, response } = await answer;
+  if (response.ok) return found as T;
+  if (isProblem(error)) throw new ApiError(error.title, error.detail, response.status, error);
+  throw new ApiError(
+    `Status ${response.status}`,
+    "Something between this page and the API answered in its place, for example a proxy.",
+    response.status,
+  );
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === "object" && value !== null && "title" in value && "detail" in value;
+}

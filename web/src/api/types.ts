@@ -1,0 +1,25 @@
+/** The shapes of the API's answers, by short names. */
+import type { components, paths } from "./schema";
+
+export type Schemas = components["schemas"];
+export type ListQuery = NonNullable<paths["/api/jobs/"]["get"]["parameters"]["query"]>;
+export type Job = Schemas["Job"];
+export type JobSummary = Schemas["JobSummary"];
+export type Explanation = Schemas["Explanation"];
+export type HistoryEntry = Schemas["HistoryEntry"];
+export type JobType = Schemas["JobType"];
+export type WorkerStats = Schemas["WorkerStats"];
+export type QueueDepth = Schemas["QueueDepth"];
+export type Status = Schemas["Status"];
+export type Priority = Schemas["Priority"];
+
+export const STATUSES = [
+  "pending",
+  "running",
+  "retrying",
+  "completed",
+  "failed",
+  "cancelled",
+] as const satisfies Status[];
+export const PRIORITIES = ["critical", "high", "normal", "low"] as const satisfies Priority[];
+export const SETTLED: ReadonlySet<Status> = new Set(["completed", "failed", "cancelled"]);

@@ -1,0 +1,325 @@
+import { useWindowVirtualizer } from "@tanstack/react-virtual";
+import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import { useCommands } from "@/commands/commands";
+import { allOrNone, extended, type Selection, toggled } from "./selection";
+import "./grid.css";
+
+export interface Column<Row> {
+  readonly id: string;
+  readonly title: string;
+  /** A track of a CSS grid: `96px`, `minmax(200px, 1fr)`. */
+  readonly width: string;
+  readonly align?: "right";
+  /** The order of the API by which its head sorts, and whether a second click turns it round. */
+  readonly sort?: string;
+  readonly cell: (row: Row) => ReactNode;
+}
+
+interface GridProps<Row> {
+  /** What the rows are, for screen readers. */
+  label: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  rowKey: (row: Row) => string;
+  /** A class of a row, for example `gone`. */
+  rowClass?: (row: Row) => string;
+  /** What Enter and a click do; the row also has to have a link, for those who want it in a new tab. */
+  onOpen?: (row: Row) => void;
+  selection?: Selection;
+  onSelect?: (selection: Selection) => void;
+  sort?: string;
+  onSort?: (sort: string) => void;
+  /** Called when the last rows come into sight. */
+  onEnd?: () => void;
+  /** A line above the rows, which moves none of them: what is newer. */
+  lead?: ReactNode;
+  /** Of all rows, if there are more than are loaded; -1: unknown. */
+  total?: number;
+  /** For its columns and its form on phones. */
+  className?: string;
+}
+
+const OVERSCAN = 12;
+const ROW_PX = 32;
+
+/**
+ * Rows of a table of any length: only those in sight are in the document. The rows are one stop of the tab key; `j` and
+ * `k` move inside, `x` selects, shift-`x` selects up to here, Enter opens.
+ */
+export function Grid<Row>(props: GridProps<Row>) {
+  const { columns, rows, rowKey, selection, onSelect, onOpen, onEnd } = props;
+  const body = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState(0);
+  const [offset, setOffset] = useState(0);
+  const keys = rows.map(rowKey);
+  const current = Math.min(active, rows.length - 1);
+
+  const virtualizer = useWindowVirtualizer({
+    count: rows.length,
+    estimateSize: () => ROW_PX,
+    getItemKey: (index) => keys[index] ?? index,
+    overscan: OVERSCAN,
+    scrollMargin: offset,
+    scrollPaddingStart: 60,
+    scrollPaddingEnd: 90,
+  });
+  const items = virtualizer.getVirtualItems();
+  const last = items.at(-1)?.index ?? -1;
+
+  useEffect(() => {
+    const element = body.current;
+    if (!element) return;
+    const measure = () => {
+      setOffset(element.getBoundingClientRect().top + window.scrollY);
+    };
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    measure();
+    return () => {
+      observer.disconnect();
+    };
+  }, []);
+
+  useEffect(() => {
+    if (last >= rows.length - OVERSCAN) onEnd?.();
+  }, [last, rows.length, onEnd]);
+
+  function move(to: number): void {
+    const index = Math.max(0, Math.min(rows.length - 1, to));
+    setActive(index);
+    virtualizer.scrollToIndex(index, { align: "auto" });
+    requestAnimationFrame(() => body.current?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus());
+  }
+
+  function select(index: number, toHere: boolean): void {
+    const key = keys[index];
+    if (key === undefined || !selection || !onSelect) return;
+    setActive(index);
+    onSelect(toHere ? extended(selection, key, keys) : toggled(selection, key));
+  }
+
+  function open(): void {
+    const row = rows[current];
+    if (row !== undefined) onOpen?.(row);
+  }
+
+  const isFocused = () => body.current?.contains(document.activeElement) ?? false;
+  useCommands([
+    {
+      label: "Next row",
+      key: "j",
+      keyOnly: true,
+      run: () => {
+        move(isFocused() ? current + 1 : current);
+      },
+    },
+    {
+      label: "Previous row",
+      key: "k",
+      keyOnly: true,
+      run: () => {
+        move(isFocused() ? current - 1 : current);
+      },
+    },
+    ...(onSelect
+      ? [
+          {
+            label: "Select the row",
+            key: "x",
+            keyOnly: true,
+            run: () => {
+              select(current, false);
+            },
+          },
+          {
+            label: "Select up to this row",
+            key: "shift+x",
+            keyOnly: true,
+            run: () => {
+              select(current, true);
+            },
+          },
+        ]
+      : []),
+  ]);
+
+  function onKeyDown(event: KeyboardEvent): void {
+    const to = { ArrowDown: current + 1, ArrowUp: current - 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (to !== undefined) move(to);
+    else if (event.key === "Enter" && event.target instanceof HTMLElement && event.target.role === "row")
+      open();
+    else return;
+    event.preventDefault();
+  }
+
+  function onRowClick(event: MouseEvent, index: number): void {
+    const target = event.target as HTMLElement;
+    if (target.closest("a, button, input, label")) return;
+    if (event.shiftKey) {
+      select(index, true);
+      return;
+    }
+    setActive(index);
+    const row = rows[index];
+    if (row !== undefined && window.getSelection()?.isCollapsed !== false) onOpen?.(row);
+  }
+
+  return (
+    <div
+      className={`tbl grid-rows ${props.className ?? ""}`}
+      ref={setTracks(columns, onSelect !== undefined)}
+    >
+      <div
+        role="grid"
+        aria-label={props.label}
+        aria-rowcount={props.total ?? rows.length}
+        aria-multiselectable={onSelect ? true : undefined}
+      >
+        <GridHead {...props} keys={keys} />
+        {props.lead}
+        <div ref={body} role="rowgroup" className="rows" style={{ height: virtualizer.getTotalSize() }}>
+          {items.map((item) => {
+            const row = rows[item.index];
+            const key = keys[item.index];
+            if (row === undefined || key === undefined) return null;
+            const isSelected = selection?.keys.has(key) ?? false;
+            return (
+              <div
+                key={item.key}
+                ref={virtualizer.measureElement}
+                data-index={item.index}
+                role="row"
+                aria-rowindex={item.index + 2}
+                aria-selected={onSelect ? isSelected : undefined}
+                tabIndex={item.index === current ? 0 : -1}
+                className={`tr ${isSelected ? "sel" : ""} ${props.rowClass?.(row) ?? ""}`}
+                style={{ transform: `translateY(${item.start - offset}px)` }}
+                onFocus={() => {
+                  setActive(item.index);
+                }}
+                onKeyDown={onKeyDown}
+                onClick={(event) => {
+                  onRowClick(event, item.index);
+                }}
+              >
+                {onSelect && (
+                  <span role="gridcell" className="c-check">
+                    <input
+                      type="checkbox"
+                      className="check"
+                      tabIndex={-1}
+                      aria-label="Select"
+                      checked={isSelected}
+                      onChange={() => undefined}
+                      onClick={(event) => {
+                        select(item.index, event.shiftKey);
+                      }}
+                    />
+                  </span>
+                )}
+                {columns.map((column) => (
+                  <span
+                    key={column.id}
+                    role="gridcell"
+                    className={`c-${column.id}${column.align ? " r" : ""}`}
+                  >
+                    {column.cell(row)}
+                  </span>
+                ))}
+              </div>
+            );
+          })}
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function GridHead<Row>({
+  columns,
+  keys,
+  selection,
+  onSelect,
+  sort,
+  onSort,
+}: GridProps<Row> & { keys: readonly string[] }) {
+  const areAll = selection !== undefined && keys.length > 0 && keys.every((key) => selection.keys.has(key));
+  const isSome = !areAll && (selection?.keys.size ?? 0) > 0;
+  return (
+    <div role="rowgroup">
+      <div role="row" className="th" aria-rowindex={1}>
+        {onSelect && selection && (
+          <span role="columnheader" className="c-check">
+            <input
+              type="checkbox"
+              className="check"
+              aria-label="Select all rows that are loaded"
+              checked={areAll}
+              ref={(input) => {
+                if (input) input.indeterminate = isSome;
+              }}
+              onChange={() => {
+                onSelect(allOrNone(selection, keys));
+              }}
+            />
+          </span>
+        )}
+        {columns.map((column) => (
+          <span
+            key={column.id}
+            role="columnheader"
+            className={`c-${column.id}${column.align ? " r" : ""}`}
+            aria-sort={sortOf(column, sort)}
+          >
+            {column.sort !== undefined && onSort ? (
+              <SortButton title={column.title} by={column.sort} sort={sort} onSort={onSort} />
+            ) : (
+              column.title
+            )}
+          </span>
+        ))}
+      </div>
+    </div>
+  );
+}
+
+interface SortButtonProps {
+  title: string;
+  by: string;
+  sort: string | undefined;
+  onSort: (sort: string) => void;
+}
+
+function SortButton({ title, by, sort, onSort }: SortButtonProps) {
+  const down = sort === `-${by}`;
+  const isOn = down || sort === by;
+  return (
+    <button
+      type="button"
+      className={`head ${isOn ? "sort" : ""}`}
+      onClick={() => {
+        onSort(down ? by : `-${by}`);
+      }}
+    >
+      {title}
+      {isOn && <span aria-hidden="true">{down ? " ↓" : " ↑"}</span>}
+    </button>
+  );
+}
+
+function sortOf<Row>(column: Column<Row>, sort: string | undefined): "ascending" | "descending" | undefined {
+  if (column.sort === undefined) return undefined;
+  if (sort === column.sort) return "ascending";
+  return sort === `-${column.sort}` ? "descending" : undefined;
+}
+
+/** The tracks as a custom property, so that a style sheet can have others for narrow pages. */
+function setTracks<Row>(
+  columns: readonly Column<Row>[],
+  hasChecks: boolean,
+): (element: HTMLElement | null) => void {
+  const tracks = [...(hasChecks ? ["14px"] : []), ...columns.map((column) => column.width)].join(" ");
+  return (element) => {
+    element?.style.setProperty("--cols", tracks);
+  };
+}

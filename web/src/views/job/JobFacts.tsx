@@ -1,0 +1,74 @@
+import type { Job } from "@/api/types";
+import { Link } from "@tanstack/react-router";
+import { Facts, Panel } from "@/components/Panel";
+import { Time } from "@/components/Time";
+import { jobsWith } from "@/filter/filter";
+import { shortId } from "@/format/format";
+
+/** What is known of a job, each with a link to what it belongs to. */
+export function JobFacts({ job }: { job: Job }) {
+  const link = (id: string | null | undefined) =>
+    id && (
+      <Link to="/jobs/$jobId" params={{ jobId: id }}>
+        <code>{shortId(id)}</code>
+      </Link>
+    );
+  const counts = job.sub_job_counts;
+  return (
+    <Panel title="Facts">
+      <Facts
+        facts={[
+          [
+            "Type",
+            <Link to="/jobs" search={jobsWith({ type: job.job_type })}>
+              {job.job_type}
+            </Link>,
+          ],
+          ["Task", job.task && <code>{job.task}</code>],
+          ["Queue", job.queue && <code>{job.queue}</code>],
+          ["Worker", job.worker && <code>{job.worker}</code>],
+          ["Priority", job.priority],
+          ["Tags", job.tags.length ? <Tags tags={job.tags} /> : null],
+          ["Parent", link(job.parent_id)],
+          [
+            "Sub-jobs",
+            counts && (
+              <Link to="/jobs" search={jobsWith({ parent: job.id })}>
+                {counts.completed + counts.failed + counts.cancelled} of {counts.total} settled
+              </Link>
+            ),
+          ],
+          ["Sent by", link(job.sent_by)],
+          ["Next in chain", link(job.next_id)],
+          [
+            "Group",
+            job.group_id && (
+              <Link to="/jobs" search={jobsWith({ group: job.group_id })}>
+                <code>{shortId(job.group_id)}</code>
+              </Link>
+            ),
+          ],
+          ["Origin", job.schedule ? `beat: ${job.schedule}` : job.origin],
+          ["Sent from", job.sent_from && <code>{job.sent_from}</code>],
+          ["Request", job.request_id && <code>{job.request_id}</code>],
+          ["Created", <Time at={job.created_at} />],
+          ["Not before", job.not_before && <Time at={job.not_before} />],
+          ["Expires", job.expires_at && <Time at={job.expires_at} />],
+          ["Cancel asked", job.cancel_requested_at && <Time at={job.cancel_requested_at} />],
+        ]}
+      />
+    </Panel>
+  );
+}
+
+function Tags({ tags }: { tags: readonly string[] }) {
+  return (
+    <span className="row wrap tags">
+      {tags.map((tag) => (
+        <Link key={tag} to="/jobs" search={jobsWith({ tag })} className="tag">
+          {tag}
+        </Link>
+      ))}
+    </span>
+  );
+}

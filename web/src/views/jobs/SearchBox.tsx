@@ -1,0 +1,224 @@
+import { PRIORITIES, STATUSES } from "@/api/types";
+import { useQuery } from "@tanstack/react-query";
+import { type KeyboardEvent, useId, useRef, useState } from "react";
+import { jobTypes, stats } from "@/api/queries";
+import { useCommands } from "@/commands/commands";
+import { Icon } from "@/components/Icon";
+import { Marked } from "@/components/Marked";
+import { parse, print, QUALIFIERS, type Term } from "@/filter/filter";
+import { count, plural } from "@/format/format";
+import { type Known, type Suggestion, suggestionsFor } from "./suggestions";
+
+interface SearchBoxProps {
+  /** The filter. */
+  value: string;
+  /** How many match, as text. */
+  found: string;
+  onChange: (filter: string) => void;
+}
+
+/** The filter of the list: qualifiers become tokens, words are a part of the name. */
+export function SearchBox({ value, found, onChange }: SearchBoxProps) {
+  const input = useRef<HTMLInputElement>(null);
+  const listId = useId();
+  const terms = parse(value);
+  const tokens = terms.filter((term) => term.key !== null || term.problem !== null);
+  const words = print(terms.filter((term) => !tokens.includes(term)));
+  const [text, setText] = useState(words);
+  const [shown, setShown] = useState(value);
+  if (shown !== value) {
+    // The URL has changed, by this box or by a link.
+    setShown(value);
+    setText(words);
+  }
+  const [isOpen, setOpen] = useState(false);
+  const [chosen, setChosen] = useState(-1);
+
+  const word = /\S*$/.exec(text)?.[0] ?? "";
+  const suggestions = suggestionsFor(word, useKnown(tokens));
+  const isShown = isOpen && suggestions.length > 0;
+  const index = Math.min(chosen, suggestions.length - 1);
+
+  useCommands([{ label: "Search jobs", key: "/", run: () => input.current?.focus() }]);
+
+  function commit(next: string): void {
+    setOpen(false);
+    const filter = print([...tokens, ...parse(next)]);
+    if (filter === value) setText(words);
+    else onChange(filter);
+  }
+
+  function take({ text: taken }: Suggestion): void {
+    const before = text.slice(0, text.length - word.length);
+    setChosen(-1);
+    if (taken.endsWith(":")) setText(before + taken);
+    else commit(before + taken);
+    input.current?.focus();
+  }
+
+  function onKeyDown(event: KeyboardEvent): void {
+    const suggestion = suggestions[index];
+    const last = tokens.at(-1);
+    if (event.key === "ArrowDown") {
+      setOpen(true);
+      setChosen(Math.min(index + 1, suggestions.length - 1));
+    } else if (event.key === "ArrowUp") setChosen(Math.max(index - 1, -1));
+    else if ((event.key === "Tab" || event.key === "Enter") && isShown && suggestion) take(suggestion);
+    else if (event.key === "Enter") commit(text);
+    else if (event.key === " " && isTerm(word)) commit(text);
+    else if (event.key === "Backspace" && text === "" && last) {
+      onChange(print(tokens.slice(0, -1)));
+    } else if (event.key === "Escape") {
+      if (isShown) setOpen(false);
+      else input.current?.blur();
+    } else return;
+    event.preventDefault();
+  }
+
+  return (
+    <div className="search-box">
+      <div className="search" onClick={() => input.current?.focus()}>
+        <Icon name="search" />
+        {tokens.map((term) => (
+          <Token
+            key={`${term.key ?? ""}:${term.value}`}
+            term={term}
+            onRemove={() => {
+              onChange(print(terms.filter((each) => each !== term)));
+            }}
+          />
+        ))}
+        <input
+          ref={input}
+          role="combobox"
+          aria-label="Filter jobs"
+          aria-expanded={isShown}
+          aria-controls={listId}
+          aria-autocomplete="list"
+          aria-activedescendant={isShown && index >= 0 ? `${listId}-${index}` : undefined}
+          placeholder={tokens.length === 0 ? "Part of a name, or status:failed type:… since:2h" : ""}
+          autoComplete="off"
+          spellCheck={false}
+          value={text}
+          onChange={(event) => {
+            setText(event.target.value);
+            setChosen(-1);
+            setOpen(true);
+          }}
+          onFocus={() => {
+            setOpen(true);
+          }}
+          onBlur={() => {
+            setOpen(false);
+            if (text !== words) commit(text);
+          }}
+          onKeyDown={onKeyDown}
+        />
+        <span className="found t-12 ink-3" aria-live="polite">
+          {found}
+        </span>
+        <kbd>/</kbd>
+      </div>
+      <div className={`menu suggestions ${isShown ? "" : "sr"}`} hidden={!isShown}>
+        <div role="listbox" id={listId} aria-label="Suggestions">
+          {suggestions.map((suggestion, at) => (
+            <div key={suggestion.text} role="presentation">
+              {suggestion.group !== suggestions[at - 1]?.group && (
+                <h3 role="presentation">{suggestion.group}</h3>
+              )}
+              <div
+                id={`${listId}-${at}`}
+                role="option"
+                aria-selected={at === index}
+                className={`opt ${at === index ? "is-focus" : ""}`}
+                onMouseDown={(event) => {
+                  event.preventDefault(); // the input keeps the focus
+                  take(suggestion);
+                }}
+              >
+                <span className="mono t-12 cut">
+                  <Marked text={suggestion.text} words={word.split(":").at(-1) ?? ""} />
+                </span>
+                <span className="hint">{suggestion.hint}</span>
+              </div>
+            </div>
+          ))}
+        </div>
+        <div className="foot">
+          <span>
+            <kbd>↑</kbd>
+            <kbd>↓</kbd> choose
+          </span>
+          <span>
+            <kbd>tab</kbd> take
+          </span>
+          <span>
+            <kbd>enter</kbd> search
+          </span>
+          <span>
+            <kbd>esc</kbd> close
+          </span>
+        </div>
+      </div>
+      {tokens.map(
+        ({ key, value: wrong, problem }) =>
+          problem && (
+            <p className="search-problem t-12" role="alert" key={`${key ?? ""}:${wrong}`}>
+              <Icon name="alert" size={12} />
+              <span>
+                <code>{key === null ? wrong : `${key}:${wrong}`}</code> does not filter. {problem}
+              </span>
+            </p>
+          ),
+      )}
+    </div>
+  );
+}
+
+function Token({ term: { key, value, problem }, onRemove }: { term: Term; onRemove: () => void }) {
+  return (
+    <span className={`q ${problem ? "bad" : ""}`}>
+      <b>{key === null ? "" : `${key}:`}</b>
+      <span>{value}</span>
+      <button type="button" className="x" aria-label={`Remove ${key ?? value}`} onClick={onRemove}>
+        <Icon name="cross" size={12} />
+      </button>
+    </span>
+  );
+}
+
+/** Whether a word is a whole qualifier, so that a space ends it. */
+function isTerm(word: string): boolean {
+  const [, key, value] = /^(-?[a-z_]+):([^"]+|".*")$/.exec(word) ?? [];
+  return key !== undefined && value !== undefined && key.replace(/^-/, "") in QUALIFIERS;
+}
+
+/** What can be suggested: what there is, and how much of it. */
+function useKnown(tokens: readonly Term[]): Known {
+  const figures = useQuery(stats).data;
+  const types = useQuery(jobTypes).data ?? [];
+  const jobs = (number: number | undefined) => (number === undefined ? "" : plural(number, "job"));
+  const names = new Set([...types.map(({ name }) => name), ...Object.keys(figures?.by_type ?? {})]);
+  return {
+    used: new Set(tokens.flatMap(({ key }) => key ?? [])),
+    values: {
+      status: STATUSES.map((status) => [status, jobs(figures?.by_status[status])] as const),
+      type: [...names]
+        .sort((a, b) => (figures?.by_type[b] ?? 0) - (figures?.by_type[a] ?? 0) || a.localeCompare(b))
+        .map((name) => [name, figures ? jobs(figures.by_type[name] ?? 0) : ""] as const),
+      priority: PRIORITIES.map((priority) => [priority, count(figures?.by_priority[priority])] as const),
+      since: [
+        ["15m", "the last quarter of an hour"],
+        ["1h", "the last hour"],
+        ["24h", "the last day"],
+        ["7d", "the last week"],
+      ],
+      ended: [
+        ["15m", "the last quarter of an hour"],
+        ["1h", "the last hour"],
+        ["24h", "the last day"],
+        ["7d", "the last week"],
+      ],
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { Schemas, JobSummary } from "@/api/types";
+import type { Sort } from "./route";
+
+interface Merged {
+  /** The rows that are shown, in the order in which they came, with the newest values. */
+  readonly rows: readonly JobSummary[];
+  /** Those that match no longer, or were deleted. */
+  readonly gone: ReadonlySet<string>;
+  /** How many jobs would stand above the first row. */
+  readonly newer: number;
+}
+
+type Head = Pick<Schemas["JobPage"], "jobs" | "next_cursor">;
+
+/**
+ * What is shown, with the first page as it is now.
+ *
+ * @param known The rows that are shown.
+ * @param head The first page as it is now; null before it is there.
+ * @param sort The order of both.
+ */
+export function merged(known: readonly JobSummary[], head: Head | null, sort: Sort | undefined): Merged {
+  if (head === null) return { rows: known, gone: new Set(), newer: 0 };
+  const now = new Map(head.jobs.map((job) => [job.id, job]));
+  const shown = new Set(known.map((job) => job.id));
+  const isNewestFirst = sort === undefined || sort.startsWith("-");
+  const firstShown = head.jobs.findIndex((job) => shown.has(job.id));
+  const above = head.jobs
+    .slice(0, firstShown < 0 ? head.jobs.length : firstShown)
+    .filter((job) => !shown.has(job.id));
+  return {
+    rows: known.map((job) => now.get(job.id) ?? job),
+    gone: new Set(known.filter((job) => !now.has(job.id) && isWithin(head, job, sort)).map((job) => job.id)),
+    newer: isNewestFirst ? above.length : 0,
+  };
+}
+
+/** Whether a job, if it still matched, would be on this page: the page goes on beyond its place. */
+function isWithin(head: Head, job: JobSummary, sort: Sort | undefined): boolean {
+  const last = head.jobs.at(-1);
+  if (head.next_cursor === null) return true;
+  if (last === undefined || sort?.endsWith("status_changed_at")) return false; // its place has changed with it
+  return sort === "created_at" ? job.created_at < last.created_at : job.created_at > last.created_at;
+}

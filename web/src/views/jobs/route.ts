@@ -1,0 +1,26 @@
+import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
+import { rootRoute } from "@/shell/rootRoute";
+import { JobsCount } from "./JobsCount";
+
+const SORTS = ["created_at", "-created_at", "status_changed_at", "-status_changed_at"] as const;
+export type Sort = (typeof SORTS)[number];
+
+export interface JobsSearch {
+  /** The filter, as in the search box (filter/filter.ts). */
+  q?: string;
+  sort?: Sort;
+  /** The columns that are shown, if they are not the usual ones, separated by commas. */
+  columns?: string;
+}
+
+export const route = createRoute({
+  getParentRoute: () => rootRoute,
+  path: "/jobs",
+  staticData: { menu: { label: "Jobs", icon: "list", letter: "j", group: "work", Count: JobsCount } },
+  validateSearch: ({ q, sort, columns }: Record<string, unknown>): JobsSearch => ({
+    q: typeof q === "string" ? q : undefined,
+    sort: SORTS.find((each) => each === sort),
+    columns: typeof columns === "string" ? columns : undefined,
+  }),
+  component: lazyRouteComponent(() => import("./JobsView"), "JobsView"),
+});
