@@ -9,7 +9,6 @@ hatchling loads this file too: `PageHook` puts the page into the wheel and the s
 """
 
 import argparse
-import gzip
 import hashlib
 import json
 import os
@@ -30,7 +29,6 @@ TYPES = WEB / "src" / "api" / "schema.d.ts"
 MODULES = WEB / "node_modules"
 INSTALLED = MODULES / ".installed-from"
 
-_COMPRESSED = {".js", ".css", ".html", ".svg", ".json"}
 _NOT_BUILT = (".test.ts", ".test.tsx", ".py")
 """Ends of names of files that do not change what is built."""
 
@@ -81,9 +79,6 @@ def build() -> None:
     BUILT_FROM.unlink(missing_ok=True)
     install()
     npm("run", "--silent", "build", output=subprocess.PIPE)
-    for path in OUTPUT.rglob("*"):
-        if path.suffix in _COMPRESSED:
-            path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes(), 9, mtime=0))
     BUILT_FROM.write_text(of)
 
 

@@ -1,6 +1,7 @@
 """`jobtracker up` and `jobtracker demo` with the real worker and the real API."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -74,6 +75,17 @@ def test_the_demo_ends_well_with_a_completed_line_for_each_job(start, tmp_path):
         assert " completed " in line
     assert [pid for pid in below if is_alive(pid)] == []
     assert list(tmp_path.glob("jobtracker-demo-*")) == []
+
+
+def test_a_demo_that_is_kept_shows_its_tree_until_it_is_ended(start):
+    process = start("demo", "--keep")
+    wait_until_said(process, "Ctrl-C ends all of it.")
+    [address] = re.findall(r"Its page: (\S+)", said(process))
+    url = httpx.URL(address)
+    job = httpx.get(url.copy_with(path=f"/api{url.path}"), timeout=20).json()
+    assert (job["name"], job["status"]) == ("Complex Document Processing", "completed")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0, said(process)
 
 
 def test_an_interrupted_demo_ends_all_and_says_so(start, tmp_path):

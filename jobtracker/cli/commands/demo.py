@@ -31,6 +31,9 @@ class DemoFailedError(JobTrackerError):
 
 def demo(
     timeout_s: Annotated[float, typer.Option(help="How long the jobs may take, in seconds.", min=1)] = 120,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Then keep the page with the jobs open, until Ctrl-C.")
+    ] = False,
 ) -> None:
     """Run a document job of the sample project and show its tree; this needs a checkout."""
     console = output_console()
@@ -43,10 +46,21 @@ def demo(
                     console.print(f"POST {stack.api_url}/api/jobs/with-subjobs: {_NAME}", soft_wrap=True)
                     tree = _run_job(stack, timeout_s)
                     print_tree(console, tree)
+                    if keep:
+                        _keep(stack, tree)
             except StopRequestedError:
                 error_console().print("Interrupted: all has ended.")
                 raise typer.Exit(_INTERRUPTED) from None
     _check(tree, timeout_s)
+
+
+def _keep(stack: LocalStack, tree: JobTree) -> None:
+    """Say where the page of the tree is, and wait until the end is asked for."""
+    console = output_console()
+    console.print(f"Its page: {stack.api_url}/jobs/{tree.id}", soft_wrap=True)
+    console.print("Ctrl-C ends all of it.")
+    with suppress(StopRequestedError):
+        stack.supervisor.watch()
 
 
 def _run_job(stack: LocalStack, timeout_s: float) -> JobTree:

@@ -60,7 +60,8 @@ def up(
         try:
             console.print("Starting Redis, a worker and the API …")
             with stack:
-                console.print(f"API         {stack.api_url}  (documentation: {stack.api_url}/docs)", soft_wrap=True)
+                console.print(f"Page        {stack.api_url}", soft_wrap=True)
+                console.print(f"API         {stack.api_url}/docs", soft_wrap=True)
                 if stack.flower_url:
                     console.print(f"Flower      {stack.flower_url}", soft_wrap=True)
                 console.print(f"Redis       {stack.redis.url}", soft_wrap=True)
