@@ -148,14 +148,14 @@ lock: $(INSTALLED) ## Write both requirements.txt anew from pyproject.toml (ARGS
 	    $(ARGS) --output-file docs/requirements.txt
 
 # Not --quiet: --strict counts the warnings that are logged, and quiet logs none.
-$(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
-	@$(BIN)/python web/toolchain.py build
-
 # What builds the site has an environment of its own, so that `make test` need not install it.
 $(DOCS_INSTALLED): docs/requirements.txt | $(INSTALLED)
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(DOCS_VENV)
 	@VIRTUAL_ENV=$(DOCS_VENV) $(BIN)/uv pip sync --quiet --require-hashes docs/requirements.txt
 	@touch $@
+
+$(PAGE): $(PAGE_SOURCES) | $(INSTALLED)
+	@$(BIN)/python web/toolchain.py build
 
 # uv itself is one of the locked packages: pip installs that one, and uv the rest.
 $(INSTALLED): requirements.txt pyproject.toml

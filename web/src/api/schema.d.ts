@@ -173,6 +173,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/jobs/{job_id}/payload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Job Payload
+         * @description The payload of a job as JSON, however large it is. Masked values stay masked.
+         */
+        get: operations["get_job_payload_api_jobs__job_id__payload_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/args": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Job Args
+         * @description The positional arguments of a job's task as JSON, however large they are.
+         */
+        get: operations["get_job_args_api_jobs__job_id__args_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{job_id}/result": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Job Result
+         * @description The result of a job as JSON, however large it is.
+         *
+         *     It is as Celery's serializer writes it: a date, a UUID or a decimal is `{"__type__": …, "__value__": …}`.
+         */
+        get: operations["get_job_result_api_jobs__job_id__result_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/jobs/{job_id}/start": {
         parameters: {
             query?: never;
@@ -1355,10 +1417,23 @@ export interface components {
             /** @description What the task returned. */
             result?: components["schemas"]["JsonValue"];
             /**
+             * Large Values
+             * @description The values that are larger than `MAX_RESULT_BYTES`, and so null here. The routes `payload`, `args` and `result` of the job have them.
+             * @default {}
+             */
+            large_values: {
+                [key: string]: components["schemas"]["LargeValue"];
+            };
+            /**
              * Result Omitted Bytes
-             * @description The size of a result that is too large to be stored here. Celery's result backend has it.
+             * @description The size of a result that is too large to be stored here, and that no object store has. Celery's result backend has it.
              */
             result_omitted_bytes?: number | null;
+            /**
+             * Result Omitted Reason
+             * @description Why the object store does not have it, as a sentence.
+             */
+            result_omitted_reason?: string | null;
             error?: components["schemas"]["JobError"] | null;
             /**
              * Schedule
@@ -1728,10 +1803,23 @@ export interface components {
             /** @description What the task returned. */
             result?: components["schemas"]["JsonValue"];
             /**
+             * Large Values
+             * @description The values that are larger than `MAX_RESULT_BYTES`, and so null here. The routes `payload`, `args` and `result` of the job have them.
+             * @default {}
+             */
+            large_values: {
+                [key: string]: components["schemas"]["LargeValue"];
+            };
+            /**
              * Result Omitted Bytes
-             * @description The size of a result that is too large to be stored here. Celery's result backend has it.
+             * @description The size of a result that is too large to be stored here, and that no object store has. Celery's result backend has it.
              */
             result_omitted_bytes?: number | null;
+            /**
+             * Result Omitted Reason
+             * @description Why the object store does not have it, as a sentence.
+             */
+            result_omitted_reason?: string | null;
             error?: components["schemas"]["JobError"] | null;
             /**
              * Schedule
@@ -1854,6 +1942,27 @@ export interface components {
             error?: components["schemas"]["FailureReport"] | null;
         };
         JsonValue: unknown;
+        /**
+         * LargeValue
+         * @description A value that is in the object store.
+         */
+        LargeValue: {
+            /**
+             * Bytes
+             * @description The size of its JSON.
+             */
+            bytes: number;
+            /**
+             * Sha256
+             * @description The digest of its JSON, hexadecimal.
+             */
+            sha256: string;
+            /**
+             * Object
+             * @description The name of its object.
+             */
+            object: string;
+        };
         /**
          * Location
          * @description Where a job's message is.
@@ -3324,6 +3433,354 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job_payload_api_jobs__job_id__payload_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag`: if it is still that one, the answer is a 304. */
+                "If-None-Match"?: string;
+                /** @description One range of bytes, e.g. `bytes=0-999`. */
+                Range?: string;
+                /** @description An `ETag`: if it is another one now, the answer is the whole value. */
+                "If-Range"?: string;
+            };
+            path: {
+                /** @description The job's id. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole value. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The bytes that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It is the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has no such bytes. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job_args_api_jobs__job_id__args_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag`: if it is still that one, the answer is a 304. */
+                "If-None-Match"?: string;
+                /** @description One range of bytes, e.g. `bytes=0-999`. */
+                Range?: string;
+                /** @description An `ETag`: if it is another one now, the answer is the whole value. */
+                "If-Range"?: string;
+            };
+            path: {
+                /** @description The job's id. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole value. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The bytes that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It is the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has no such bytes. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_job_result_api_jobs__job_id__result_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag`: if it is still that one, the answer is a 304. */
+                "If-None-Match"?: string;
+                /** @description One range of bytes, e.g. `bytes=0-999`. */
+                Range?: string;
+                /** @description An `ETag`: if it is another one now, the answer is the whole value. */
+                "If-Range"?: string;
+            };
+            path: {
+                /** @description The job's id. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The whole value. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The bytes that `Range` asks for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It is the one that `If-None-Match` names. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has no such bytes. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
             421: {
