@@ -88,7 +88,13 @@ export function Grid<Row>(props: GridProps<Row>) {
     const index = Math.max(0, Math.min(rows.length - 1, to));
     setActive(index);
     virtualizer.scrollToIndex(index, { align: "auto" });
-    requestAnimationFrame(() => body.current?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus());
+    const focus = () => {
+      const row = body.current?.querySelector<HTMLElement>(`[data-index="${index}"]`);
+      row?.focus();
+      return row !== null && row !== undefined;
+    };
+    // At once, so that the next key finds it there; a row out of sight is drawn first.
+    if (!focus()) requestAnimationFrame(focus);
   }
 
   function select(index: number, toHere: boolean): void {
