@@ -1948,6 +1948,11 @@ export interface components {
          */
         LargeValue: {
             /**
+             * Object
+             * @description The name of its object.
+             */
+            object: string;
+            /**
              * Bytes
              * @description The size of its JSON.
              */
@@ -1957,11 +1962,6 @@ export interface components {
              * @description The digest of its JSON, hexadecimal.
              */
             sha256: string;
-            /**
-             * Object
-             * @description The name of its object.
-             */
-            object: string;
         };
         /**
          * Location
@@ -3543,12 +3543,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has no such bytes. */
+            /** @description The value has no such bytes; `Content-Range` says how many it has. */
             416: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
             421: {
@@ -3659,12 +3661,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has no such bytes. */
+            /** @description The value has no such bytes; `Content-Range` says how many it has. */
             416: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
             421: {
@@ -3775,12 +3779,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has no such bytes. */
+            /** @description The value has no such bytes; `Content-Range` says how many it has. */
             416: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
             421: {
