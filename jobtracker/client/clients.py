@@ -13,7 +13,7 @@ import httpx
 
 from jobtracker.client.calls import Call
 from jobtracker.client.connections import AsyncStream, BlockingStream, Transport
-from jobtracker.client.endpoints import Asynchronous, Blocking
+from jobtracker.client.endpoint import Asynchronous, Blocking
 from jobtracker.client.errors import ApiError, ApiUnavailableError
 from jobtracker.client.flows import Streams, job_settling
 from jobtracker.client.listening import SILENCE_S

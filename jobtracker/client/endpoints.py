@@ -1,24 +1,17 @@
 """Every endpoint of the API, described once for both clients."""
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import wraps
-from types import MethodType
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, Self, TypedDict, TypeVar, Unpack, cast, overload
+from typing import Any, Literal, TypedDict, Unpack, cast
 
 from jobtracker.client.calls import Call, job_path
+from jobtracker.client.endpoint import Endpoint
+from jobtracker.client.tracking_endpoints import TrackingEndpoints
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.explanation import Explanation
-from jobtracker.schemas.health import Health
 from jobtracker.schemas.history import HistoryEntry
-from jobtracker.schemas.job_types import JobType
-from jobtracker.schemas.jobs import FailedJobPage, Job, JobError, JobPage, JobTree, LogLine
+from jobtracker.schemas.jobs import Job, JobError, JobPage, JobTree, LogLine
 from jobtracker.schemas.requests import ProgressUpdate, SubJobCreate
-from jobtracker.schemas.stats import ActiveJobs, Group, PerformanceReport, Stats, Throughput
-from jobtracker.schemas.workers import QueueReport, WorkerStats
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 PriorityName = Priority | Literal["low", "normal", "high", "critical"]
 StatusName = Status | Literal["pending", "running", "completed", "failed", "cancelled", "retrying"]
@@ -62,41 +55,7 @@ class JobChanges(TypedDict, total=False):
     error: JobError
 
 
-class Blocking:
-    """Marks a client whose methods return the answer, for type checkers."""
-
-
-class Asynchronous:
-    """Marks a client whose methods return a coroutine of the answer, for type checkers."""
-
-
-class Endpoint(Generic[P, T]):
-    """A method of both clients, made of one that describes its call."""
-
-    def __init__(self, describe: Callable[Concatenate[Any, P], Call[T]]) -> None:
-        @wraps(describe)
-        def method(client: Any, *args: P.args, **kwargs: P.kwargs) -> Any:
-            return client.send(describe(client, *args, **kwargs))
-
-        self.__doc__ = describe.__doc__
-        self._describe = describe
-        self._method = method
-
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[T]:
-        """The call that the method sends."""
-        return self._describe(None, *args, **kwargs)
-
-    @overload
-    def __get__(self, client: None, owner: Any = None) -> Self: ...
-    @overload
-    def __get__(self, client: Blocking, owner: Any = None) -> Callable[P, T]: ...
-    @overload
-    def __get__(self, client: Asynchronous, owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
-    def __get__(self, client: Any, owner: Any = None) -> Any:
-        return self if client is None else MethodType(self._method, client)
-
-
-class Endpoints:
+class Endpoints(TrackingEndpoints):
     """The methods that both clients have, one for each endpoint."""
 
     @Endpoint
@@ -260,15 +219,6 @@ class Endpoints:
         return Call("GET", job_path(job_id, "/result"), cast("type[Any]", Any))
 
     @Endpoint
-    def tree(self, job_id: str) -> Call[JobTree]:
-        """A job with all below it.
-
-        Raises:
-            JobNotFoundError: There is none with that id.
-        """
-        return Call("GET", job_path(job_id, under="/api/tracking/job-tree"), JobTree)
-
-    @Endpoint
     def explain(self, job_id: str) -> Call[Explanation]:
         """Why a job is not done, or why it ended as it did.
 
@@ -310,67 +260,3 @@ class Endpoints:
         """
         where = {"page": page, "page_size": page_size, "cursor": cursor}
         return Call("GET", "/api/jobs/", JobPage, {**filters, **where})
-
-    @Endpoint
-    def stats(self) -> Call[Stats]:
-        """How many jobs there are, by status, type and priority."""
-        return Call("GET", "/api/tracking/stats", Stats)
-
-    @Endpoint
-    def stats_by_status(self) -> Call[dict[Status, int]]:
-        """How many jobs have each status."""
-        return Call("GET", "/api/tracking/stats/by-status", dict[Status, int])
-
-    @Endpoint
-    def stats_by_type(self) -> Call[dict[str, Group]]:
-        """How many jobs of each type have each status."""
-        return Call("GET", "/api/tracking/stats/by-type", dict[str, Group])
-
-    @Endpoint
-    def stats_by_priority(self) -> Call[dict[Priority, Group]]:
-        """How many jobs of each priority have each status."""
-        return Call("GET", "/api/tracking/stats/by-priority", dict[Priority, Group])
-
-    @Endpoint
-    def performance(self, *, hours: int = 24, job_type: str | None = None) -> Call[PerformanceReport]:
-        """Success rate, wait and run times of the jobs that settled within some whole hours."""
-        return Call("GET", "/api/tracking/performance", PerformanceReport, {"hours": hours, "job_type": job_type})
-
-    @Endpoint
-    def throughput(self, *, minutes: int = 60, bucket_minutes: int = 1) -> Call[Throughput]:
-        """Jobs created, completed, failed and cancelled per bucket of time."""
-        params = {"minutes": minutes, "bucket_minutes": bucket_minutes}
-        return Call("GET", "/api/tracking/throughput", Throughput, params)
-
-    @Endpoint
-    def active_jobs(self, *, limit: int = 100) -> Call[ActiveJobs]:
-        """Jobs that run or wait for their next attempt, the longest first."""
-        return Call("GET", "/api/tracking/active-jobs", ActiveJobs, {"limit": limit})
-
-    @Endpoint
-    def failed_jobs(
-        self, *, job_type: str | None = None, page_size: int = 50, cursor: str | None = None
-    ) -> Call[FailedJobPage]:
-        """Failed jobs, the latest first, each with its error (without its traceback)."""
-        params = {"job_type": job_type, "page_size": page_size, "cursor": cursor}
-        return Call("GET", "/api/tracking/failed-jobs", FailedJobPage, params)
-
-    @Endpoint
-    def queues(self) -> Call[QueueReport]:
-        """How many messages wait at the broker, in each queue."""
-        return Call("GET", "/api/tracking/queue-depth", QueueReport)
-
-    @Endpoint
-    def workers(self) -> Call[list[WorkerStats]]:
-        """The workers: what they run and hold, and which tasks they know."""
-        return Call("GET", "/api/tracking/worker-stats", list[WorkerStats])
-
-    @Endpoint
-    def job_types(self) -> Call[list[JobType]]:
-        """What can be created: each type's task, queue and JSON Schema of the payload."""
-        return Call("GET", "/api/tracking/job-types", list[JobType])
-
-    @Endpoint
-    def health(self) -> Call[Health]:
-        """Whether jobs get done: Redis, the broker, and any worker that consumes."""
-        return Call("GET", "/api/tracking/health", Health, answers_503=True)

@@ -11,7 +11,8 @@ from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from jobtracker.client.calls import Call
-from jobtracker.client.endpoints import Asynchronous, Blocking, Endpoints, JobFilters
+from jobtracker.client.endpoint import Asynchronous, Blocking
+from jobtracker.client.endpoints import Endpoints, JobFilters
 from jobtracker.client.listening import Ears, EventFilters, events_of
 from jobtracker.client.patience import LONGEST_PAUSE_S, Patience
 from jobtracker.client.steps import Flow, Found

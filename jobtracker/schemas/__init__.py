@@ -45,7 +45,9 @@ if TYPE_CHECKING:
         Group,
         JobCount,
         Performance,
+        PerformanceColumns,
         PerformanceReport,
+        PerformanceSeries,
         Stats,
         Throughput,
     )
@@ -80,7 +82,9 @@ __all__ = [
     "LogLine",
     "MessageLocation",
     "Performance",
+    "PerformanceColumns",
     "PerformanceReport",
+    "PerformanceSeries",
     "Problem",
     "Progress",
     "ProgressUpdate",
@@ -113,7 +117,8 @@ _MODULES = {
     "jobtracker.schemas.problems": "FieldProblem Problem",
     "jobtracker.schemas.requests": "JobCreate JobUpdate ProgressUpdate SubJobCreate",
     "jobtracker.schemas.stats": (
-        "ActiveJobs Durations FlowPoint Group JobCount Performance PerformanceReport Stats Throughput"
+        "ActiveJobs Durations FlowPoint Group JobCount Performance PerformanceColumns PerformanceReport "
+        "PerformanceSeries Stats Throughput"
     ),
     "jobtracker.schemas.workers": "QueueDepth QueueReport Worker WorkerStats",
 }

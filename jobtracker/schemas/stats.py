@@ -91,6 +91,36 @@ class PerformanceReport(BaseModel):
     by_type: dict[str, Performance]
 
 
+class PerformanceColumns(BaseModel):
+    """Figures of one type: a value for each bucket. A time, or a rate, of which there is none is null."""
+
+    count: list[int] = Field(description="Jobs that completed, failed or were cancelled.")
+    completed: list[int]
+    failed: list[int]
+    cancelled: list[int]
+    success_rate: list[float | None] = Field(description="completed / (completed + failed).")
+    wait_p50_s: list[float | None] = Field(description="Seconds from the sending of the message to the first start.")
+    wait_p95_s: list[float | None]
+    wait_p99_s: list[float | None]
+    run_p50_s: list[float | None] = Field(description="Seconds of the execution that counts, as in `Performance`.")
+    run_p95_s: list[float | None]
+    run_p99_s: list[float | None]
+
+
+class PerformanceSeries(BaseModel):
+    """Figures of the jobs that settled in each bucket of a window, per type; percentiles are within 2 %."""
+
+    since: datetime = Field(description="When the first bucket begins.")
+    until: datetime
+    bucket_hours: int
+    at: list[datetime] = Field(description="When each bucket begins. The last one is not over.")
+    by_type: dict[str, PerformanceColumns]
+    types_left_out: int = Field(
+        description="Types that were not read: a long window has room for those only of which most jobs are stored. "
+        "Ask for one by its name."
+    )
+
+
 class Throughput(BaseModel):
     """What happened in each bucket of time, empty ones included."""
 

@@ -65,6 +65,25 @@ class MetricsReader(JobReader):
         by_type[""] = list(chain.from_iterable(by_type.values()))
         return {job_type: performance_of(strings) for job_type, strings in by_type.items()}
 
+    def series(
+        self, since_ms: int, until_ms: int, bucket_hours: int, job_types: Iterable[str]
+    ) -> dict[str, list[Performance]]:
+        """The same in buckets of some hours each, from the hour of `since_ms` on; each type is read by itself."""
+        hours = range(since_ms // HOUR_MS, until_ms // HOUR_MS + 1)
+        by_type = {}
+        for job_type in job_types:
+            pipe = self.client.pipeline(transaction=False)
+            for part in self.parts:
+                names = [part("settled", hour, job_type) for hour in hours]
+                pipe.execute_command("MGET", *names, **{NEVER_DECODE: True})
+            answers: list[list[bytes | None]] = pipe.execute()
+            firsts = range(0, len(hours), bucket_hours)
+            by_type[job_type] = [
+                performance_of(chain.from_iterable(strings[n : n + bucket_hours] for strings in answers))
+                for n in firsts
+            ]
+        return by_type
+
     def throughput(self, since_ms: int, until_ms: int, bucket_minutes: int) -> list[FlowPoint]:
         """What happened up to `until_ms`, in buckets of whole minutes: from the one that holds `since_ms`, all of it.
 

@@ -22,6 +22,7 @@ DOCUMENTED = {
     ("GET", "/api/tracking/stats/by-type"),
     ("GET", "/api/tracking/stats/by-priority"),
     ("GET", "/api/tracking/performance"),
+    ("GET", "/api/tracking/performance/series"),
     ("GET", "/api/tracking/active-jobs"),
     ("GET", "/api/tracking/failed-jobs"),
     ("GET", "/api/tracking/queue-depth"),

@@ -139,6 +139,46 @@ def test_performance_of_one_type_is_told_alone(past):
     assert (nothing["count"], nothing["success_rate"], nothing["run"]["p50_s"]) == (0, None, None)
 
 
+def test_a_series_tells_of_each_hour_by_itself(past):
+    series = past.get("/api/tracking/performance/series", hours=6)
+    assert set(series["by_type"]) == {"custom", "letters:old"}
+    custom = series["by_type"]["custom"]
+    hours = [int(datetime.fromisoformat(at).timestamp() * 1000) // HOUR_MS for at in series["at"]]
+    assert {after - before for before, after in pairwise(hours)} == {1}
+    assert {len(values) for values in custom.values()} == {len(hours)} == {6}
+    rows = [{name: values[n] for name, values in custom.items()} for n in range(len(hours))]
+    by_hour = {hour: row for hour, row in zip(hours, rows, strict=True) if row["count"]}
+    assert set(by_hour) == {NOW_MS // HOUR_MS - 3, NOW_MS // HOUR_MS}
+    old, new = by_hour[NOW_MS // HOUR_MS - 3], by_hour[NOW_MS // HOUR_MS]
+    assert (old["count"], old["success_rate"], new["count"], new["success_rate"]) == (1, 1, 4, pytest.approx(2 / 3))
+    assert (old["wait_p50_s"], old["run_p99_s"]) == (pytest.approx(60, rel=0.02), pytest.approx(100, rel=0.02))
+    assert (new["wait_p50_s"], new["run_p99_s"]) == (pytest.approx(2, rel=0.02), pytest.approx(30, rel=0.02))
+    assert {row["run_p50_s"] for row in rows if not row["count"]} == {None}
+    assert series["types_left_out"] == 0
+
+
+def test_a_series_in_larger_buckets_adds_up_to_the_report(past):
+    series = past.get("/api/tracking/performance/series", hours=5, bucket_hours=12, job_type="custom")
+    assert list(series["by_type"]) == ["custom"]
+    assert sum(series["by_type"]["custom"]["count"]) == 5
+    assert datetime.fromisoformat(series["since"]).hour % 12 == 0
+    nothing = past.get("/api/tracking/performance/series", job_type="unheard-of")["by_type"]["unheard-of"]
+    assert (set(nothing["count"]), set(nothing["run_p50_s"])) == ({0}, {None})
+
+
+def test_a_series_of_a_long_window_says_how_many_types_it_leaves_out(past):
+    types = {f"type-{number}" for number in range(4)}
+    for job_type in types:
+        create_job(past.store, f"of-{job_type}", at_ms=NOW_MS, type=job_type)
+    try:
+        series = past.get("/api/tracking/performance/series", hours=744, bucket_hours=24)
+    finally:
+        for job_type in types:
+            past.request("DELETE", f"/api/jobs/of-{job_type}", 204)
+    assert series["types_left_out"] == 3
+    assert "custom" in series["by_type"]
+
+
 def test_throughput_counts_what_happened_minute_by_minute(past):
     answer = past.get("/api/tracking/throughput", minutes=300)
     assert answer["bucket_minutes"] == 1

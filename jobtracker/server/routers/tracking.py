@@ -11,7 +11,17 @@ from jobtracker.diagnosis.health import HealthCheck
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
-from jobtracker.schemas.stats import ActiveJobs, Group, JobCount, PerformanceReport, Stats, Throughput
+from jobtracker.schemas.stats import (
+    ActiveJobs,
+    Group,
+    JobCount,
+    Performance,
+    PerformanceColumns,
+    PerformanceReport,
+    PerformanceSeries,
+    Stats,
+    Throughput,
+)
 from jobtracker.schemas.workers import QueueReport, WorkerStats
 from jobtracker.server.dependencies import JobId, PageNumber, UseInspector, UseSettings, UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -28,6 +38,9 @@ router = APIRouter(
 )
 
 Hours = Annotated[int, Query(ge=1, le=24 * 31, description="How far back, in whole hours.")]
+_MOST_TYPE_HOURS = 2400
+"""So many hours of so many types a series reads, of one partition: 100 types of a day, or 3 of a month."""
+
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
@@ -101,6 +114,56 @@ def performance(
             by_type={name: figures for name, figures in by_type.items() if figures.count or name == job_type},
         )
     )
+
+
+@router.get("/performance/series", response_model=PerformanceSeries)
+def performance_series(
+    tracking: UseTracking,
+    hours: Hours = 24,
+    bucket_hours: Annotated[int, Query(ge=1, le=24 * 7)] = 1,
+    job_type: Annotated[str | None, Query(max_length=200)] = None,
+) -> WrittenJson:
+    """Success rate and percentiles of wait and run times over time: per type, in buckets of whole hours.
+
+    Of a long window not all types are read: `types_left_out` says how many are missing.
+    """
+    until = now_ms()
+    bucket_ms = bucket_hours * HOUR_MS
+    since = (until // HOUR_MS - hours + 1) * HOUR_MS // bucket_ms * bucket_ms
+    names = [job_type] if job_type is not None else _busiest(tracking.queries.counts())
+    read = names[: max(_MOST_TYPE_HOURS // hours, 1)]
+    found = tracking.queries.series(since, until, bucket_hours, read)
+    return WrittenJson.of(
+        PerformanceSeries(
+            since=from_ms(since),
+            until=from_ms(until),
+            bucket_hours=bucket_hours,
+            at=[from_ms(at) for at in range(since, until + 1, bucket_ms)],
+            by_type={name: _columns(points) for name, points in found.items() if name == job_type or _any(points)},
+            types_left_out=len(names) - len(read),
+        )
+    )
+
+
+def _busiest(counts: Iterable[JobCount]) -> list[str]:
+    """The types of which there are jobs, those with the most first."""
+    sizes = _sum(counts, lambda count: count.job_type)
+    return sorted(sizes, key=lambda name: (-sizes[name], name))
+
+
+def _any(points: Iterable[Performance]) -> bool:
+    return any(point.count for point in points)
+
+
+def _columns(points: list[Performance]) -> PerformanceColumns:
+    columns: dict[str, list[Any]] = {
+        name: [getattr(point, name) for point in points]
+        for name in ("count", "completed", "failed", "cancelled", "success_rate")
+    }
+    for what in ("wait", "run"):
+        for name in ("p50_s", "p95_s", "p99_s"):
+            columns[f"{what}_{name}"] = [getattr(getattr(point, what), name) for point in points]
+    return PerformanceColumns(**columns)
 
 
 @router.get("/active-jobs", response_model=ActiveJobs)

@@ -404,6 +404,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tracking/performance/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Performance Series
+         * @description Success rate and percentiles of wait and run times over time: per type, in buckets of whole hours.
+         *
+         *     Of a long window not all types are read: `types_left_out` says how many are missing.
+         */
+        get: operations["performance_series_api_tracking_performance_series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tracking/active-jobs": {
         parameters: {
             query?: never;
@@ -560,6 +582,29 @@ export interface paths {
          *     Redis and the broker answer, and workers consume every queue in which messages wait.
          */
         get: operations["health_api_tracking_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Events
+         * @description Which jobs change, as they do: hints, at most four events a second. Their records say how they are now.
+         *
+         *     The first event is `ready`: what changes from then on is told. Or, if the stream goes on after an event, what has
+         *     changed since; if that is not known any more, `reset`: read anew what you show.
+         */
+        get: operations["events_api_events_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2069,6 +2114,46 @@ export interface components {
             run: components["schemas"]["Durations"];
         };
         /**
+         * PerformanceColumns
+         * @description Figures of one type: a value for each bucket. A time, or a rate, of which there is none is null.
+         */
+        PerformanceColumns: {
+            /**
+             * Count
+             * @description Jobs that completed, failed or were cancelled.
+             */
+            count: number[];
+            /** Completed */
+            completed: number[];
+            /** Failed */
+            failed: number[];
+            /** Cancelled */
+            cancelled: number[];
+            /**
+             * Success Rate
+             * @description completed / (completed + failed).
+             */
+            success_rate: (number | null)[];
+            /**
+             * Wait P50 S
+             * @description Seconds from the sending of the message to the first start.
+             */
+            wait_p50_s: (number | null)[];
+            /** Wait P95 S */
+            wait_p95_s: (number | null)[];
+            /** Wait P99 S */
+            wait_p99_s: (number | null)[];
+            /**
+             * Run P50 S
+             * @description Seconds of the execution that counts, as in `Performance`.
+             */
+            run_p50_s: (number | null)[];
+            /** Run P95 S */
+            run_p95_s: (number | null)[];
+            /** Run P99 S */
+            run_p99_s: (number | null)[];
+        };
+        /**
          * PerformanceReport
          * @description Figures of the jobs that settled in a window, in total and per type.
          */
@@ -2089,6 +2174,39 @@ export interface components {
             by_type: {
                 [key: string]: components["schemas"]["Performance"];
             };
+        };
+        /**
+         * PerformanceSeries
+         * @description Figures of the jobs that settled in each bucket of a window, per type; percentiles are within 2 %.
+         */
+        PerformanceSeries: {
+            /**
+             * Since
+             * Format: date-time
+             * @description When the first bucket begins.
+             */
+            since: string;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+            /** Bucket Hours */
+            bucket_hours: number;
+            /**
+             * At
+             * @description When each bucket begins. The last one is not over.
+             */
+            at: string[];
+            /** By Type */
+            by_type: {
+                [key: string]: components["schemas"]["PerformanceColumns"];
+            };
+            /**
+             * Types Left Out
+             * @description Types that were not read: a long window has room for those only of which most jobs are stored. Ask for one by its name.
+             */
+            types_left_out: number;
         };
         /**
          * Priority
@@ -2598,6 +2716,13 @@ export interface operations {
                     "application/json": components["schemas"]["JobPage"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description A page of another site requests a change. */
             403: {
                 headers: {
@@ -2848,6 +2973,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Job"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A page of another site requests a change. */
             403: {
@@ -3136,6 +3268,13 @@ export interface operations {
                     "application/json": components["schemas"]["JobTree"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description A page of another site requests a change. */
             403: {
                 headers: {
@@ -3222,6 +3361,13 @@ export interface operations {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description A page of another site requests a change. */
             403: {
                 headers: {
@@ -3307,6 +3453,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["HistoryEntry"][];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A page of another site requests a change. */
             403: {
@@ -3397,6 +3550,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["LogLine"][];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A page of another site requests a change. */
             403: {
@@ -4146,6 +4306,13 @@ export interface operations {
                     "application/json": components["schemas"]["Stats"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -4212,6 +4379,13 @@ export interface operations {
                         [key: string]: number;
                     };
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -4280,6 +4454,13 @@ export interface operations {
                     };
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -4346,6 +4527,13 @@ export interface operations {
                         [key: string]: components["schemas"]["Group"];
                     };
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -4416,6 +4604,90 @@ export interface operations {
                     "application/json": components["schemas"]["PerformanceReport"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    performance_series_api_tracking_performance_series_get: {
+        parameters: {
+            query?: {
+                /** @description How far back, in whole hours. */
+                hours?: number;
+                bucket_hours?: number;
+                job_type?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PerformanceSeries"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -4482,6 +4754,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ActiveJobs"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -4553,6 +4832,13 @@ export interface operations {
                     "application/json": components["schemas"]["FailedJobPage"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -4617,6 +4903,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["QueueReport"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -4687,6 +4980,13 @@ export interface operations {
                     "application/json": components["schemas"]["Throughput"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -4752,6 +5052,13 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerStats"][];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -4816,6 +5123,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["JobType"][];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -4884,6 +5198,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["JobTree"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description There is no such job. */
             404: {
@@ -4959,6 +5280,13 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -5006,6 +5334,93 @@ export interface operations {
             };
         };
     };
+    events_api_events_get: {
+        parameters: {
+            query?: {
+                /** @description This job only. */
+                job_id?: string | null;
+                /** @description This job and all below it. */
+                tree?: string | null;
+                job_type?: string | null;
+                /** @description Jobs that come to this status, or leave it. */
+                status?: components["schemas"]["Status"] | null;
+                /** @description The stream ends after so many seconds. */
+                for_s?: number | null;
+                /** @description Go on after this event; the header has the same. */
+                last_event_id?: string | null;
+            };
+            header?: {
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-sent events: `ready`, `jobs`, `reset`, `away`. The data of each is JSON. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                    "text/event-stream": string;
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     health_api_health_get: {
         parameters: {
             query?: never;
@@ -5023,6 +5438,13 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Health"];
                 };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The body did not arrive in time. */
             408: {

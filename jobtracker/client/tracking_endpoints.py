@@ -1,0 +1,95 @@
+"""The endpoints below `/api/tracking`: trees, figures, queues, workers, health."""
+
+from jobtracker.client.calls import Call, job_path
+from jobtracker.client.endpoint import Endpoint
+from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.schemas.health import Health
+from jobtracker.schemas.job_types import JobType
+from jobtracker.schemas.jobs import FailedJobPage, JobTree
+from jobtracker.schemas.stats import ActiveJobs, Group, PerformanceReport, PerformanceSeries, Stats, Throughput
+from jobtracker.schemas.workers import QueueReport, WorkerStats
+
+
+class TrackingEndpoints:
+    """The methods that both clients have for what is below `/api/tracking`."""
+
+    @Endpoint
+    def tree(self, job_id: str) -> Call[JobTree]:
+        """A job with all below it.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        return Call("GET", job_path(job_id, under="/api/tracking/job-tree"), JobTree)
+
+    @Endpoint
+    def stats(self) -> Call[Stats]:
+        """How many jobs there are, by status, type and priority."""
+        return Call("GET", "/api/tracking/stats", Stats)
+
+    @Endpoint
+    def stats_by_status(self) -> Call[dict[Status, int]]:
+        """How many jobs have each status."""
+        return Call("GET", "/api/tracking/stats/by-status", dict[Status, int])
+
+    @Endpoint
+    def stats_by_type(self) -> Call[dict[str, Group]]:
+        """How many jobs of each type have each status."""
+        return Call("GET", "/api/tracking/stats/by-type", dict[str, Group])
+
+    @Endpoint
+    def stats_by_priority(self) -> Call[dict[Priority, Group]]:
+        """How many jobs of each priority have each status."""
+        return Call("GET", "/api/tracking/stats/by-priority", dict[Priority, Group])
+
+    @Endpoint
+    def performance(self, *, hours: int = 24, job_type: str | None = None) -> Call[PerformanceReport]:
+        """Success rate, wait and run times of the jobs that settled within some whole hours."""
+        return Call("GET", "/api/tracking/performance", PerformanceReport, {"hours": hours, "job_type": job_type})
+
+    @Endpoint
+    def performance_series(
+        self, *, hours: int = 24, bucket_hours: int = 1, job_type: str | None = None
+    ) -> Call[PerformanceSeries]:
+        """The same over time, in buckets of whole hours. Of a long window types with few jobs are left out."""
+        params = {"hours": hours, "bucket_hours": bucket_hours, "job_type": job_type}
+        return Call("GET", "/api/tracking/performance/series", PerformanceSeries, params)
+
+    @Endpoint
+    def throughput(self, *, minutes: int = 60, bucket_minutes: int = 1) -> Call[Throughput]:
+        """Jobs created, completed, failed and cancelled per bucket of time."""
+        params = {"minutes": minutes, "bucket_minutes": bucket_minutes}
+        return Call("GET", "/api/tracking/throughput", Throughput, params)
+
+    @Endpoint
+    def active_jobs(self, *, limit: int = 100) -> Call[ActiveJobs]:
+        """Jobs that run or wait for their next attempt, the longest first."""
+        return Call("GET", "/api/tracking/active-jobs", ActiveJobs, {"limit": limit})
+
+    @Endpoint
+    def failed_jobs(
+        self, *, job_type: str | None = None, page_size: int = 50, cursor: str | None = None
+    ) -> Call[FailedJobPage]:
+        """Failed jobs, the latest first, each with its error (without its traceback)."""
+        params = {"job_type": job_type, "page_size": page_size, "cursor": cursor}
+        return Call("GET", "/api/tracking/failed-jobs", FailedJobPage, params)
+
+    @Endpoint
+    def queues(self) -> Call[QueueReport]:
+        """How many messages wait at the broker, in each queue."""
+        return Call("GET", "/api/tracking/queue-depth", QueueReport)
+
+    @Endpoint
+    def workers(self) -> Call[list[WorkerStats]]:
+        """The workers: what they run and hold, and which tasks they know."""
+        return Call("GET", "/api/tracking/worker-stats", list[WorkerStats])
+
+    @Endpoint
+    def job_types(self) -> Call[list[JobType]]:
+        """What can be created: each type's task, queue and JSON Schema of the payload."""
+        return Call("GET", "/api/tracking/job-types", list[JobType])
+
+    @Endpoint
+    def health(self) -> Call[Health]:
+        """Whether jobs get done: Redis, the broker, and any worker that consumes."""
+        return Call("GET", "/api/tracking/health", Health, answers_503=True)
