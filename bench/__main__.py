@@ -12,7 +12,20 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench import events, large, load, memory, overhead, quality, queries, retention, shards, transitions, trees
+from bench import (
+    events,
+    large,
+    load,
+    memory,
+    overhead,
+    quality,
+    queries,
+    retention,
+    shards,
+    transitions,
+    trees,
+    values,
+)
 from bench.peers import python_of_peers
 
 PARTS = {
@@ -27,6 +40,7 @@ PARTS = {
     "retention": retention,
     "shards": shards,
     "quality": quality,
+    "values": values,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head

@@ -158,7 +158,7 @@ def _sync_folder(path: Path) -> None:
 
 def _create(part: Path) -> int:
     """Create a file and its folder, which a delete of its last object may remove meanwhile."""
-    for attempts_left in range(9, -1, -1):
+    for attempts_left in range(99, -1, -1):
         part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
             return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

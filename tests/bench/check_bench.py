@@ -97,3 +97,9 @@ def test_what_the_sample_workers_find_is_measured_on_both_halves_beside_the_dict
         assert figures[half]["entity_extraction"].keys() == figures[half]["language model"].keys()
         assert len(figures[half]["kinds"]) == 2
     assert min(speed["documents_per_s"] for speed in figures["speed"].values()) > 0
+
+
+def test_a_large_result_is_written_and_read_beside_celerys_backends():
+    figures = measured("values", 128)
+    assert len(figures) == 4
+    assert min(min(both.values()) for of in figures.values() for both in of.values()) > 0
