@@ -1,9 +1,11 @@
 """Clients of Google Cloud Storage that answer in a bounded time, and say what to set where they can't be used."""
 
+import json
 import os
 import re
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobtracker.errors import JobTrackerError, need_packages
@@ -285,7 +287,10 @@ def within(seconds: float, question: Callable[[], T]) -> T:
 
 def _first_line(error: Exception) -> str:
     text = str(getattr(error, "message", "") or error).strip() or type(error).__name__
-    return text.splitlines()[0][:300].rstrip(". ")
+    text = re.sub(r"^[A-Z]+ https?://\S+: ", "", text)  # what was asked for
+    with suppress(ValueError, LookupError, TypeError):  # an answer as it came
+        text = str(json.JSONDecoder().raw_decode(text)[0]["error"]["message"])
+    return next(iter(text.splitlines()), type(error).__name__)[:300].rstrip(". ")
 
 
 def _is_passing(error: Exception) -> bool:
