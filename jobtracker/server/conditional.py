@@ -19,11 +19,13 @@ def conditional(request: Request, response: Response) -> Response:
     response.headers["ETag"] = tag
     response.headers["Cache-Control"] = "private, no-cache"
     known = request.headers.get("if-none-match")
-    if known is None or not _names(known, tag):
+    if known is None or not names(known, tag):
         return response
     headers = {name: value for name, value in response.headers.items() if name in _KEPT}
     return Response(status_code=304, headers=headers)
 
 
-def _names(known: str, tag: str) -> bool:
-    return known == "*" or any(each.strip().removeprefix("W/") == tag for each in known.split(","))
+def names(if_none_match: str, tag: str) -> bool:
+    """Whether the header names a tag; `*` names all."""
+    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
+    return tag in tags or "*" in tags

@@ -7,6 +7,7 @@ from fastapi import HTTPException, Response
 from fastapi.responses import StreamingResponse
 
 from jobtracker.jobs.stored_values import StoredValue
+from jobtracker.server.conditional import names
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -31,7 +32,7 @@ def value_response(value: StoredValue, asked: AskedPart) -> Response:
     """
     etag = f'"{value.digest}"'
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
-    if asked.if_none_match is not None and _names(asked.if_none_match, etag):
+    if asked.if_none_match is not None and names(asked.if_none_match, etag):
         return Response(status_code=304, headers=headers)
     span = _span(asked.range, value.size_bytes) if asked.if_range in {None, etag} else None
     if span == (0, 0):
@@ -43,11 +44,6 @@ def value_response(value: StoredValue, asked: AskedPart) -> Response:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{value.size_bytes}"
     headers["Content-Length"] = str(end - start)
     return StreamingResponse(value.pieces(start, end), 206 if span else 200, headers, "application/json")
-
-
-def _names(if_none_match: str, etag: str) -> bool:
-    tags = [each.strip().removeprefix("W/") for each in if_none_match.split(",")]
-    return etag in tags or "*" in tags
 
 
 def _span(asked: str | None, size: int) -> tuple[int, int] | None:

@@ -81,6 +81,15 @@ def test_a_parent_that_is_told_of_its_sub_job_has_a_hint_of_its_own(store, heard
     assert ("status", "p", "failed") in heard()
 
 
+def test_a_report_that_tells_its_parent_in_the_same_call_says_both(store, heard):
+    sub = store.keys.new_id(beside="p")
+    store.create(new_job("p", subs=[sub]), new_job(sub, parent="p"))
+    store.report(store.call_of(Event.START, sub))
+    heard()
+    store.report(store.call_of(Event.FAIL, sub))
+    assert heard() == [("status", sub, "failed"), ("status", "p", "failed")]
+
+
 def test_a_late_start_that_counts_for_nothing_changes_the_history_and_says_so(store, heard):
     create_job(store, "j")
     store.apply(Event.ENQUEUE, "j")
