@@ -7,6 +7,7 @@ from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
 from jobtracker.schemas.stats import ActiveJobs, Group, PerformanceReport, PerformanceSeries, Stats, Throughput
+from jobtracker.schemas.trees import TreeOutline
 from jobtracker.schemas.workers import QueueReport, WorkerStats
 
 
@@ -21,6 +22,21 @@ class TrackingEndpoints:
             JobNotFoundError: There is none with that id.
         """
         return Call("GET", job_path(job_id, under="/api/tracking/job-tree"), JobTree)
+
+    @Endpoint
+    def tree_outline(self, job_id: str, *, limit: int = 10_000, cursor: str | None = None) -> Call[TreeOutline]:
+        """A job with all below it in short: rows of a tree, in columns. Large trees come in several pages.
+
+        Args:
+            job_id: The job.
+            limit: The most rows, up to 20,000.
+            cursor: The `next_cursor` of the page before.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+        """
+        path = job_path(job_id, under="/api/tracking/tree-outline")
+        return Call("GET", path, TreeOutline, {"limit": limit, "cursor": cursor})
 
     @Endpoint
     def stats(self) -> Call[Stats]:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Stats,
         Throughput,
     )
+    from jobtracker.schemas.trees import TreeOutline
     from jobtracker.schemas.workers import QueueDepth, QueueReport, Worker, WorkerStats
 
 __all__ = [
@@ -98,6 +99,7 @@ __all__ = [
     "SubJobCreate",
     "SubJobState",
     "Throughput",
+    "TreeOutline",
     "Worker",
     "WorkerState",
     "WorkerStats",
@@ -120,6 +122,7 @@ _MODULES = {
         "ActiveJobs Durations FlowPoint Group JobCount Performance PerformanceColumns PerformanceReport "
         "PerformanceSeries Stats Throughput"
     ),
+    "jobtracker.schemas.trees": "TreeOutline",
     "jobtracker.schemas.workers": "QueueDepth QueueReport Worker WorkerStats",
 }
 __getattr__ = lazy_names(__name__, {name: module for module, names in _MODULES.items() for name in names.split()})

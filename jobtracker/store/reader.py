@@ -5,10 +5,11 @@ from jobtracker.store.indexes import IndexReader, SentQueues
 from jobtracker.store.job_reader import Loaded
 from jobtracker.store.lists import ListReader
 from jobtracker.store.metrics import HOUR_MS, MINUTE_MS, MetricsReader
+from jobtracker.store.outlines import OutlineReader
 from jobtracker.store.trees import TreeReader, as_notified
 
 __all__ = ["HOUR_MS", "MINUTE_MS", "Hint", "JobQueries", "Loaded", "SentQueues", "as_notified"]
 
 
-class JobQueries(TreeReader, ListReader, MetricsReader, IndexReader, HintReader):
-    """All that can be asked: single jobs, trees, lists, figures, indexes."""
+class JobQueries(TreeReader, OutlineReader, ListReader, MetricsReader, IndexReader, HintReader):
+    """All that can be asked: single jobs, trees and their outlines, lists, figures, indexes."""

@@ -1,13 +1,18 @@
 """Fetching records of jobs; `lua/lib/record.lua` writes them."""
 
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient
 from jobtracker.store.keys import Keys
+from jobtracker.store.pipeline import batched
 from jobtracker.store.schema import JobRecord, decode
+
+_AT_ONCE = 500
+"""Records of one command: less than a millisecond of the server's time."""
 
 
 class Row(NamedTuple):
@@ -27,9 +32,15 @@ def fetch(client: RedisClient, keys: Keys, job_ids: Iterable[str]) -> list[JobRe
     """The records of many jobs, in one round trip; `exists` is False on one that is not there."""
     job_ids = list(job_ids)
     pipe = client.pipeline(transaction=False)
-    for job_id in job_ids:
-        ask(pipe, keys, job_id)
-    return list(map(decode, job_ids, pipe.execute()))
+    asked: list[list[str]] = []  # one command for many of a partition: redis-py spends most of the time on commands
+    for part, own in keys.share_out(job_ids).items():
+        for some in batched(own, _AT_ONCE):
+            pipe.execute_command("MGET", *[part("job", job_id) for job_id in some], **{NEVER_DECODE: True})
+            asked.append(some)
+    if len(asked) == 1 and len(keys.parts) == 1:
+        return list(map(decode, job_ids, pipe.execute()[0]))
+    packed = dict(zip(chain.from_iterable(asked), chain.from_iterable(pipe.execute()), strict=True))
+    return [decode(job_id, packed[job_id]) for job_id in job_ids]
 
 
 def ask(pipe: Any, keys: Keys, job_id: str) -> None:

@@ -30,6 +30,7 @@ DOCUMENTED = {
     ("GET", "/api/tracking/worker-stats"),
     ("GET", "/api/tracking/job-types"),
     ("GET", "/api/tracking/job-tree/{job_id}"),
+    ("GET", "/api/tracking/tree-outline/{job_id}"),
     ("GET", "/api/tracking/health"),
     ("GET", "/api/events"),
     ("GET", "/api/health"),

@@ -52,6 +52,10 @@ def test_a_tree_is_watched_until_it_has_settled(working):
     last = seen[-1]
     assert {job.status for job in [last, *last.sub_jobs]} == {Status.COMPLETED}
     assert last == working.tree(tree.id)
+    outline = working.tree_outline(tree.id)
+    assert outline.id == [tree.id, *(sub.id for sub in tree.sub_jobs)]
+    assert (outline.parent, outline.depth, outline.status) == ([None, 0, 0], [0, 1, 1], ["completed"] * 3)
+    assert outline.own_started_at_ms[0] >= max(outline.finished_at_ms[1:])
 
 
 def test_a_job_is_explained(working):

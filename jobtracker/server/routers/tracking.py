@@ -22,6 +22,7 @@ from jobtracker.schemas.stats import (
     Stats,
     Throughput,
 )
+from jobtracker.schemas.trees import TreeOutline
 from jobtracker.schemas.workers import QueueReport, WorkerStats
 from jobtracker.server.dependencies import JobId, PageNumber, UseInspector, UseSettings, UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -223,6 +224,17 @@ def job_types(tracking: UseTracking) -> list[JobType]:
 def job_tree(job_id: JobId, tracking: UseTracking) -> Response:
     """A job and everything below it. The answer for a large tree is a stream."""
     return written(tracking.queries.tree_json(job_id))
+
+
+@router.get("/tree-outline/{job_id}", response_model=TreeOutline, responses={404: RESPONSES[404]})
+def tree_outline(
+    job_id: JobId,
+    tracking: UseTracking,
+    limit: Annotated[int, Query(ge=1, le=20_000, description="The most rows.")] = 10_000,
+    cursor: Annotated[str | None, Query(max_length=6000)] = None,
+) -> WrittenJson:
+    """A job and everything below it in short, for charts: in columns, without payloads and results."""
+    return WrittenJson(tracking.queries.outline_json(job_id, limit, cursor))
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
