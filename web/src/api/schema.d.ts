@@ -568,6 +568,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tracking/tree-outline/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tree Outline
+         * @description A job and everything below it in short, for charts: in columns, without payloads and results.
+         */
+        get: operations["tree_outline_api_tracking_tree_outline__job_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tracking/health": {
         parameters: {
             query?: never;
@@ -2457,6 +2477,114 @@ export interface components {
             bucket_minutes: number;
             /** Points */
             points: components["schemas"]["FlowPoint"][];
+        };
+        /**
+         * TreeOutline
+         * @description Some rows of a tree, parents before their sub-jobs, in columns: each list has a value for each row.
+         *
+         *     Times are milliseconds since the epoch (UTC), for charts of many thousand rows.
+         */
+        TreeOutline: {
+            /**
+             * First Row
+             * @description The row of the tree with which the lists begin; the root is row 0.
+             */
+            first_row: number;
+            /**
+             * Rows
+             * @description How many rows are here: the length of each list.
+             */
+            rows: number;
+            /**
+             * Next Cursor
+             * @description Where the next rows begin; null: there are none.
+             */
+            next_cursor: string | null;
+            /**
+             * Parent
+             * @description The row of its parent, counted from the root; null for the root.
+             */
+            parent: (number | null)[];
+            /**
+             * Depth
+             * @description 0 for the root.
+             */
+            depth: number[];
+            /** Id */
+            id: string[];
+            /** Name */
+            name: string[];
+            /** Job Type */
+            job_type: string[];
+            /** Status */
+            status: components["schemas"]["Status"][];
+            /**
+             * Reason
+             * @description Why it has this status: of a failed job the line of its error.
+             */
+            reason: (string | null)[];
+            /**
+             * Queue
+             * @description Null: the queue that Celery's settings say.
+             */
+            queue: (string | null)[];
+            /**
+             * Worker
+             * @description The worker that runs or ran it.
+             */
+            worker: (string | null)[];
+            /** Run */
+            run: number[];
+            /**
+             * Attempt
+             * @description Celery's retries before, within the run.
+             */
+            attempt: number[];
+            /** Created At Ms */
+            created_at_ms: number[];
+            /**
+             * Queued At Ms
+             * @description When this run's message was sent.
+             */
+            queued_at_ms: (number | null)[];
+            /**
+             * Started At Ms
+             * @description When this run began; of a parent: when its first sub-job did.
+             */
+            started_at_ms: (number | null)[];
+            /**
+             * Finished At Ms
+             * @description When it settled.
+             */
+            finished_at_ms: (number | null)[];
+            /**
+             * Own Started At Ms
+             * @description Of a parent: when its own task began. Null for all others.
+             */
+            own_started_at_ms: (number | null)[];
+            /**
+             * Not Before Ms
+             * @description Its ETA, or the time of its next attempt.
+             */
+            not_before_ms: (number | null)[];
+            /**
+             * Progress Done
+             * @description As its task reports it.
+             */
+            progress_done: (number | null)[];
+            /** Progress Total */
+            progress_total: (number | null)[];
+            /**
+             * Sub Jobs
+             * @description How many sub-jobs a parent has; 0 for all others.
+             */
+            sub_jobs: number[];
+            /** Sub Jobs Completed */
+            sub_jobs_completed: number[];
+            /** Sub Jobs Failed */
+            sub_jobs_failed: number[];
+            /** Sub Jobs Cancelled */
+            sub_jobs_cancelled: number[];
         };
         /**
          * Worker
@@ -5197,6 +5325,94 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobTree"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    tree_outline_api_tracking_tree_outline__job_id__get: {
+        parameters: {
+            query?: {
+                /** @description The most rows. */
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TreeOutline"];
                 };
             };
             /** @description It is as `If-None-Match` says. */
