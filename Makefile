@@ -24,7 +24,7 @@ DOCS_VENV      = $(VENV)-docs
 DOCS_INSTALLED = $(DOCS_VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install page page-types demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs
+.PHONY: help install page page-types demo up api worker flower build run dev stop clean logs test test-thorough test-all test-bench test-compose chaos lint format bench quality lock docs screenshots
 .NOTPARALLEL:
 
 help: ## List the targets
@@ -133,6 +133,9 @@ bench: $(INSTALLED) ## Measure what tracking costs (ARGS="--help" for the option
 
 quality: $(INSTALLED) ## Measure what the sample workers find in the gold corpus (ARGS=--errors: what is wrong in its open half)
 	@$(BIN)/python -m bench quality $(ARGS)
+
+screenshots: $(INSTALLED) $(PAGE) ## Take the pictures of the page for the documentation, in Chromium (Debian's chromium)
+	@$(BIN)/python docs/screenshots.py
 
 docs: $(INSTALLED) $(DOCS_INSTALLED) ## Build the documentation into build/site; a broken link is an error
 	@$(BIN)/python docs/generate.py

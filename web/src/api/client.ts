@@ -30,7 +30,9 @@ const AWAY = new Set([502, 503, 504]);
 async function watchedFetch(request: Request): Promise<Response> {
   try {
     const response = await fetch(request);
-    if (AWAY.has(response.status)) unreachable();
+    // A health report is plain JSON, also if something is not well: the API has answered.
+    const isReport = response.headers.get("content-type") === "application/json";
+    if (AWAY.has(response.status) && !isReport) unreachable();
     else reached();
     return response;
   } catch (error) {

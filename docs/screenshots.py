@@ -1,0 +1,135 @@
+"""Takes the pictures of the page for the documentation: `make screenshots` writes them into docs/images/page/.
+
+A store of its own has a day of past jobs. The sample worker adds real ones: done, running, failed, waiting, blocked.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path += [str(ROOT), str(ROOT / "tests")]
+
+from celery import Celery  # noqa: E402 (the path comes first)
+from playwright.sync_api import sync_playwright  # noqa: E402
+from support.browser import FLAGS, Browsing, Visit  # noqa: E402
+from support.servers import program  # noqa: E402
+
+from bench.filling import Plan, fill  # noqa: E402
+from jobtracker import Client, Settings, Tracker  # noqa: E402
+from jobtracker.local.stack import LocalStack  # noqa: E402
+from jobtracker.store.keys import Keys  # noqa: E402
+
+FOLDER = ROOT / "docs" / "images" / "page"
+PAST_JOBS = 6000
+DAY_MS = 86_400_000
+PHONES = {"overview", "jobs", "job", "tree"}
+"""Views of which there is a picture of a phone too."""
+
+
+def main() -> None:
+    """Take all pictures."""
+    with tempfile.TemporaryDirectory() as data, LocalStack(Path(data), concurrency=2) as stack:
+        port = int(stack.redis.url.rpartition(":")[2])
+        fill(port, Keys(), Plan(jobs=PAST_JOBS, open_share=0, span_ms=DAY_MS))
+        with Client(stack.api_url) as client, browsing() as browser:
+            views = _work(client, stack)
+            for name, path in views.items():
+                for theme in ("light", "dark"):
+                    _take(browser.visit(stack.api_url, color_scheme=theme), path, FOLDER / f"{name}-{theme}.png")
+                if name in PHONES:
+                    _take(browser.visit(stack.api_url, phone=True), path, FOLDER / f"{name}-phone.png")
+
+
+@contextmanager
+def browsing() -> Iterator[Browsing]:
+    """Chromium, without pytest."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program("chromium", "chromium"), args=FLAGS)
+        try:
+            yield Browsing(browser)
+        finally:
+            browser.close()
+
+
+def _work(client: Client, stack: LocalStack) -> dict[str, str]:
+    """Have real work done; returns the views, by the names of their pictures."""
+    document = {"document_id": "doc456"}
+    tree = client.create_tree(
+        "document_analysis",
+        document,
+        name="Discharge letter, Harbour Clinic",
+        sub_jobs=[
+            {"name": "Extract entities", "job_type": "entity_extraction", "payload": document},
+            {"name": "Extract medications", "job_type": "medication_extraction", "payload": document},
+            *(
+                {
+                    "name": f"Checksum of page {page}",
+                    "job_type": "custom",
+                    "payload": {"task": "workers.checksum", "kwargs": {"text": f"page {page}"}},
+                }
+                for page in range(1, 25)
+            ),
+        ],
+        tags=["harbour"],
+        start=True,
+    )
+    client.wait(tree.id, timeout_s=120)
+    failed = [
+        client.create("document_analysis", {"document_id": f"letter-{number}"}, name=f"Letter {number}", start=True)
+        for number in (17, 18, 21)
+    ]
+    for each in failed:
+        client.wait(each.id, timeout_s=60)
+    _without_consumer(stack)
+    wait = {"task": "workers.wait", "kwargs": {"seconds": 600, "steps": 60}}
+    running = [
+        client.create("custom", wait, name=name, priority="high", tags=["night"], start=True)
+        for name in ("Rebuild the index", "Export of November", "Import of contacts")
+    ]
+    client.create("document_analysis", document, name="Not started yet")
+    time.sleep(12)  # for some steps of those that run
+    return {
+        "overview": "/",
+        "jobs": "/jobs",
+        "job-failed": f"/jobs/{failed[0].id}",
+        "job": f"/jobs/{running[0].id}",
+        "tree": f"/jobs/{tree.id}/tree",
+        "queues": "/queues",
+        "workers": "/workers",
+        "types": "/types",
+        "type": "/types/document_analysis",
+        "health": "/health",
+    }
+
+
+def _without_consumer(stack: LocalStack) -> None:
+    """Send messages to a queue that nobody consumes."""
+    url = f"{stack.redis.url}/0"
+    app = Celery("reports", broker=url, set_as_current=False)
+    app.conf.task_default_priority = 6
+    tracker = Tracker(app, Settings(redis_url=url))
+
+    @app.task(name="reports.tasks.build_monthly_report")
+    def build_monthly_report(month: str) -> None:
+        """Never runs."""
+
+    for month in ("September", "October", "November"):
+        build_monthly_report.apply_async((month,), queue="reports")
+    tracker.detach()
+    app.close()
+
+
+def _take(visit: Visit, path: str, file: Path) -> None:
+    visit.go(path)
+    visit.page.wait_for_timeout(1500)  # for what comes after the first answers; the stream never ends
+    file.parent.mkdir(parents=True, exist_ok=True)
+    visit.page.screenshot(path=file)
+    visit.page.context.close()
+
+
+if __name__ == "__main__":
+    main()
