@@ -13,10 +13,11 @@ PUBLIC = {
     ),
     "jobtracker.schemas": (
         "ActiveJobs CancelRequest Code Component Durations Estimate Explanation FailedJob FailedJobPage "
-        "FieldProblem FlowPoint Group Health HistoryEntry Job JobCount JobCreate JobError JobPage JobSummary "
-        "JobTree JobType JobUpdate LargeValue Location LogLine MessageLocation Performance PerformanceReport Problem "
-        "Progress ProgressUpdate QueueDepth QueueReport QueueState Sort Stats Step SubJobCounts SubJobCreate "
-        "SubJobState Throughput Worker WorkerState WorkerStats"
+        "FieldProblem FlowPoint Group Health HistoryEntry Job JobCount JobCreate JobError JobHint JobPage "
+        "JobSummary JobTree JobType JobUpdate LargeValue LiveEvent Location LogLine MessageLocation Performance "
+        "PerformanceColumns PerformanceReport PerformanceSeries Problem Progress ProgressUpdate QueueDepth "
+        "QueueReport QueueState Sort Stats Step SubJobCounts SubJobCreate SubJobState Throughput TreeOutline "
+        "Worker WorkerState WorkerStats"
     ),
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",

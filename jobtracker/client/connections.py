@@ -10,7 +10,7 @@ from jobtracker.client.calls import Call
 from jobtracker.client.errors import ApiError, ApiUnavailableError
 from jobtracker.client.event_stream import EventDecoder
 from jobtracker.client.steps import Listen
-from jobtracker.schemas.events import Event
+from jobtracker.schemas.events import LiveEvent
 
 
 class Transport(NamedTuple):
@@ -29,7 +29,7 @@ class _Stream:
         self._http = http
         self._transport = transport
         self._decoder = EventDecoder()
-        self._events: deque[Event] = deque()
+        self._events: deque[LiveEvent] = deque()
 
     def _refuse(self, step: Listen, response: httpx.Response) -> None:
         """Raise what an answer says that is no stream."""
@@ -67,7 +67,7 @@ class BlockingStream(_Stream):
             raise self._transport.unanswered(step.call, error) from error
         self._decoder, self._pieces = EventDecoder(step.last_event_id), response.iter_bytes()
 
-    def next_event(self) -> Event | None:
+    def next_event(self) -> LiveEvent | None:
         """Wait for the next event; None: the stream has ended, or was lost."""
         try:
             while not self._events:
@@ -109,7 +109,7 @@ class AsyncStream(_Stream):
             raise self._transport.unanswered(step.call, error) from error
         self._decoder, self._pieces = EventDecoder(step.last_event_id), response.aiter_bytes()
 
-    async def next_event(self) -> Event | None:
+    async def next_event(self) -> LiveEvent | None:
         """Wait for the next event; None: the stream has ended, or was lost."""
         try:
             while not self._events:

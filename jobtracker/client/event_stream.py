@@ -1,6 +1,6 @@
 """Reads the stream of events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
-from jobtracker.schemas.events import Event
+from jobtracker.schemas.events import LiveEvent
 
 PING = "ping"
 """The name of an event that says nothing but that the stream lives, and where it is."""
@@ -17,7 +17,7 @@ class EventDecoder:
         self._last_id = last_event_id or ""
         self._rest = b""
 
-    def feed(self, piece: bytes) -> list[Event]:
+    def feed(self, piece: bytes) -> list[LiveEvent]:
         """The events that are whole now.
 
         Raises:
@@ -26,14 +26,14 @@ class EventDecoder:
         *blocks, self._rest = (self._rest + piece).replace(b"\r\n", b"\n").split(b"\n\n")
         return [self._event(block.decode()) for block in blocks]
 
-    def _event(self, block: str) -> Event:
+    def _event(self, block: str) -> LiveEvent:
         fields: dict[str, str] = {}
         for line in block.split("\n"):
             name, _, value = line.partition(":")
             fields[name] = value.removeprefix(" ")
         self._last_id = fields.get("id", self._last_id)
         if "data" not in fields:
-            return Event(event=PING, id=self._last_id)
-        told = Event.model_validate_json(fields["data"])
+            return LiveEvent(event=PING, id=self._last_id)
+        told = LiveEvent.model_validate_json(fields["data"])
         told.event, told.id = fields.get("event", "message"), self._last_id
         return told

@@ -17,7 +17,7 @@ from jobtracker.client.listening import Ears, EventFilters, events_of
 from jobtracker.client.patience import LONGEST_PAUSE_S, Patience
 from jobtracker.client.steps import Flow, Found
 from jobtracker.core.lifecycle import SETTLED
-from jobtracker.schemas.events import Event, JobHint
+from jobtracker.schemas.events import JobHint, LiveEvent
 from jobtracker.schemas.jobs import Job, JobPage, JobSummary, JobTree, LogLine
 
 P = ParamSpec("P")
@@ -157,7 +157,7 @@ class Streams(Endpoints):
     @Stream
     def events(
         self, *, last_event_id: str | None = None, timeout_s: float | None = None, **filters: Unpack[EventFilters]
-    ) -> Flow[Event]:
+    ) -> Flow[LiveEvent]:
         """Which jobs change, as they do; without end. If the connection is lost, it goes on where it was.
 
         The first event is "ready": what changes from then on is told. "jobs" names jobs that have changed, or says

@@ -11,7 +11,7 @@ from jobtracker.client.event_stream import PING
 from jobtracker.client.patience import Patience, pauses
 from jobtracker.client.steps import Flow, Found, Listen, NextEvent, Pause, Step
 from jobtracker.core.lifecycle import Status
-from jobtracker.schemas.events import Event, JobHint
+from jobtracker.schemas.events import JobHint, LiveEvent
 
 LISTEN_AFTER_S = 0.5
 """A job that settles before is looked at a few times, which costs less than a stream."""
@@ -37,7 +37,7 @@ class EventFilters(TypedDict, total=False):
 def listen(filters: EventFilters, for_s: float, last_event_id: str | None = None) -> Listen:
     """The step that opens a stream, which ends after so many seconds."""
     limit = None if for_s > _LONGEST_S else max(for_s, _SHORTEST_S)
-    return Listen(Call("GET", "/api/events", Event, {**filters, "for_s": limit}), last_event_id)
+    return Listen(Call("GET", "/api/events", LiveEvent, {**filters, "for_s": limit}), last_event_id)
 
 
 class Ears:
@@ -76,7 +76,7 @@ class Ears:
         if rest_s:
             yield self._patience.pause(rest_s)
         while True:
-            event: Event | None = yield NextEvent()
+            event: LiveEvent | None = yield NextEvent()
             if event is None:
                 self._is_open = False
                 yield self._patience.pause(next(self._pauses))
@@ -95,7 +95,7 @@ class Ears:
         except ApiError:  # it is of an earlier release
             self._listen_at = float("inf")
             return False
-        first: Event | None = yield NextEvent()
+        first: LiveEvent | None = yield NextEvent()
         while first is not None and first.event == PING:
             first = yield NextEvent()
         self._is_open = first is not None
@@ -103,7 +103,7 @@ class Ears:
             self._pauses, self._listen_at = pauses(), 0.0
         return self._is_open
 
-    def _is_news(self, event: Event) -> bool:
+    def _is_news(self, event: LiveEvent) -> bool:
         if not event.jobs:
             return True
         for hint in event.jobs:
@@ -114,7 +114,7 @@ class Ears:
 
 def events_of(
     filters: EventFilters, last_event_id: str | None, timeout_s: float | None, outage_s: float
-) -> Flow[Event]:
+) -> Flow[LiveEvent]:
     """All events, over connections that are lost; as `Client.events` has it."""
     deadline_s = float("inf") if timeout_s is None else time.monotonic() + timeout_s
     away_since_s: float | None = None
@@ -130,7 +130,7 @@ def events_of(
                 raise
             yield Pause(min(pause_s, max(deadline_s - now_s, 0)))
             continue
-        while (event := cast("Event | None", (yield NextEvent()))) is not None:
+        while (event := cast("LiveEvent | None", (yield NextEvent()))) is not None:
             away_since_s, waits = None, pauses()
             last_event_id = event.id or last_event_id
             if event.event != PING:

@@ -33,7 +33,7 @@ class Listen:
 
 @dataclass(frozen=True)
 class NextEvent:
-    """Wait for the next event of the stream that is open, an `Event`; None: it has ended, or was lost."""
+    """Wait for the next event of the stream that is open, an `LiveEvent`; None: it has ended, or was lost."""
 
 
 Step = Call[Any] | Pause | Listen | NextEvent

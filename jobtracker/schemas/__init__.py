@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from jobtracker.schemas.events import JobHint, LiveEvent
     from jobtracker.schemas.explanation import (
         CancelRequest,
         Code,
@@ -73,12 +74,14 @@ __all__ = [
     "JobCount",
     "JobCreate",
     "JobError",
+    "JobHint",
     "JobPage",
     "JobSummary",
     "JobTree",
     "JobType",
     "JobUpdate",
     "LargeValue",
+    "LiveEvent",
     "Location",
     "LogLine",
     "MessageLocation",
@@ -106,6 +109,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "jobtracker.schemas.events": "JobHint LiveEvent",
     "jobtracker.schemas.explanation": (
         "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"
     ),

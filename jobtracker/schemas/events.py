@@ -20,16 +20,7 @@ class JobHint(BaseModel):
     parent: str | None = Field(None, description="Its parent's id.")
 
 
-class JobHints(BaseModel):
-    """The data of the event `jobs`."""
-
-    jobs: list[JobHint] = Field(description="The jobs that have changed, each once; at most 200.")
-    many: int | None = Field(
-        None, description="Set if there are more than 200: about how many. Then `jobs` is empty: read anew."
-    )
-
-
-class Event(BaseModel):
+class LiveEvent(BaseModel):
     """One event of the stream."""
 
     event: str = Field(
@@ -38,7 +29,9 @@ class Event(BaseModel):
         "so read anew. away: Redis is away; `ready` or `reset` follows when it is back.",
     )
     id: str = Field("", description="Where the stream goes on: give it as `last_event_id`.")
-    jobs: list[JobHint] = []
-    many: int | None = None
+    jobs: list[JobHint] = Field([], description="The jobs that have changed, each once; at most 200.")
+    many: int | None = Field(
+        None, description="Set if there are more than 200: about how many. Then `jobs` is empty: read anew."
+    )
     resumed: bool = Field(False, description="Of `ready`: nothing is missing since the event that was named.")
     detail: str | None = Field(None, description="Of `away` and `reset`: why.")

@@ -3,11 +3,13 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from support.listening import Listening
 from support.sample_jobs import create_job, new_job
 from support.serving import eventually, running_api
 
@@ -47,16 +49,33 @@ def test_events_are_typed_and_go_on_after_one(quiet, quiet_api):
 
 
 def test_a_wait_listens_and_reads_the_job_again_when_it_has_settled(quiet, quiet_api):
-    job_id = create_job(quiet_api.store)
-    with collecting(one(quiet.wait, job_id, timeout_s=30)) as found:
-        eventually(lambda: quiet_api.client.exists(quiet_api.keys.parts[0]("hints")) and blocked(quiet_api))
-        eventually(lambda: reads(quiet_api, job_id) > 5)
-        for n in range(5):
+    job_id, other = create_job(quiet_api.store), create_job(quiet_api.store)
+    with (
+        Listening(str(quiet_api.http.base_url).rstrip("/")) as heard,
+        collecting(one(quiet.wait, job_id, timeout_s=60)) as found,
+    ):
+        heard.until(lambda each: each.names)
+
+        def is_at_rest():
+            """It has looked no more while two events came."""
+            before, number = reads(quiet_api, job_id), len(heard.ids)
+            for _ in range(2):
+                quiet_api.store.update(other, fields={"name": str(time.monotonic())})
+                heard.until(lambda each, known=number: len(each.ids) > known)
+                number = len(heard.ids)
+            return before and reads(quiet_api, job_id) == before
+
+        eventually(is_at_rest)
+        before = reads(quiet_api, job_id)
+        for n in range(5):  # looks in pauses would be four or more
             quiet_api.store.update(job_id, fields={"name": f"name {n}"})
+            heard.until(lambda each: len(each.ids) > n and each.ids[-1] == job_id)  # noqa: B023 (called at once)
+            quiet_api.store.update(other, fields={"name": f"name {n}"})
+            heard.until(lambda each: each.ids[-1] == other)
         quiet_api.store.apply(Event.START, job_id)
         quiet_api.store.apply(Event.COMPLETE, job_id)
     assert found[0].status == Status.COMPLETED
-    assert reads(quiet_api, job_id) < 20
+    assert reads(quiet_api, job_id) <= before + 2
 
 
 def one(function, *args, **kwargs):

@@ -14,7 +14,7 @@ from jobtracker.cli.tables import print_json_line
 from jobtracker.cli.tree_view import STATUS_WIDTH, STYLES
 from jobtracker.client import Client
 from jobtracker.core.lifecycle import Status
-from jobtracker.schemas.events import Event, JobHint
+from jobtracker.schemas.events import JobHint, LiveEvent
 
 
 def events(
@@ -48,7 +48,7 @@ def events(
                 _print(console, event)
 
 
-def _print(console: Console, event: Event) -> None:
+def _print(console: Console, event: LiveEvent) -> None:
     at = f"{datetime.now(UTC):%H:%M:%S} UTC"
     for hint in event.jobs:
         console.print(_line(at, hint), soft_wrap=True)
