@@ -40,6 +40,9 @@ class Commands(LazyGroup):
             "logs": _entry("logs", "Print a job's own log: what its task wrote with `current_job().log(…)`."),
         },
         "The system": {
+            "attention": _entry(
+                "attention", "List what needs somebody: blocked jobs, failures, unconsumed queues, lost workers."
+            ),
             "stats": _entry("stats", "Count the jobs of each status, per type or per priority."),
             "workers": _entry(
                 "workers", "List the workers: how many tasks each can run at a time, runs now, and holds for later."

@@ -3,6 +3,7 @@
 from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
 from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.schemas.attention import Attention
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
@@ -37,6 +38,11 @@ class TrackingEndpoints:
         """
         path = job_path(job_id, under="/api/tracking/tree-outline")
         return Call("GET", path, TreeOutline, {"limit": limit, "cursor": cursor})
+
+    @Endpoint
+    def attention(self) -> Call[Attention]:
+        """What needs somebody: jobs that can't proceed, the last hour's failures, unconsumed queues, lost workers."""
+        return Call("GET", "/api/tracking/attention", Attention)
 
     @Endpoint
     def stats(self) -> Call[Stats]:

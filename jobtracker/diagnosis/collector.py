@@ -1,6 +1,6 @@
 """Asks the leases, the broker and the workers where the messages of jobs are. It asks each only if that is needed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from redis.exceptions import RedisError
 
@@ -31,17 +31,18 @@ class Collector:
         self.inspector = inspector
         self._held = HeldMessages(inspector)
 
-    def collect(self, jobs: Iterable[Job], *, fresh: bool) -> Observations:
+    def collect(self, jobs: Iterable[Job], *, fresh: bool, most_fates: int | None = None) -> Observations:
         """Look at the broker and, where that leaves something open, ask the workers.
 
         Args:
             jobs: What it is about.
             fresh: What workers have answered a moment ago does not do.
+            most_fates: Of so many jobs whose worker is lost it is found out what becomes of them; default: of all.
         """
         jobs = list(jobs)
         wanted = _wanted(jobs)
         found = self.look_at_broker(jobs)
-        self._look_at_workers(found, [job for job in jobs if job.is_executing and job.record.lease])
+        self._look_at_workers(found, [job for job in jobs if job.is_executing and job.record.lease], most_fates)
         if found.broker is not None and self._needs_workers(found, wanted):
             self.ask_workers(found, jobs, fresh=fresh)
         return found
@@ -95,14 +96,14 @@ class Collector:
             if silent:
                 found.unavailable.append(f"what these workers hold, which do not say it: {', '.join(silent)}")
 
-    def _look_at_workers(self, found: Observations, running: Iterable[Job]) -> None:
+    def _look_at_workers(self, found: Observations, running: Sequence[Job], most_fates: int | None) -> None:
         """Look which workers of running jobs are silent, and what follows for the jobs of those that are lost."""
         workers = {job.record.lease for job in running if job.record.lease}
         silent_ms = self.tracking.leases.silent_ms(workers & found.leases.keys())
         late_ms = _LATE_RENEWALS * self.tracking.settings.lease_renew_s * 1000
         found.silent_ms = {worker: ms for worker, ms in silent_ms.items() if ms > late_ms}
         lost = [job for job in running if job.record.lease not in found.leases]
-        found.fates = {job.id: self.tracking.lost_executions.outlook(job.record) for job in lost}
+        found.fates = {job.id: self.tracking.lost_executions.outlook(job.record) for job in lost[:most_fates]}
 
     @staticmethod
     def _needs_workers(found: Observations, wanted: dict[str, set[str]]) -> bool:

@@ -63,11 +63,11 @@ class Explainer:
 
     def _look(self, job_id: str, *, fresh: bool) -> Explanation:
         queries = self.tracking.queries
-        job = self._job(queries.record(job_id))
-        subs = [self._job(record) for record in self._subs_that_matter(job)]
+        job = self.job(queries.record(job_id))
+        subs = [self.job(record) for record in self._subs_that_matter(job)]
         found = self.collector.collect([job, *subs], fresh=fresh)
         states = [self._state(sub, found) for sub in subs]
-        conclusion = self._conclusion(job, found, states)
+        conclusion = self.conclusion(job, found, states)
         not_before_ms = job.record.eta
         return Explanation(
             job_id=job_id,
@@ -81,7 +81,8 @@ class Explainer:
             **vars(conclusion),
         )
 
-    def _job(self, record: JobRecord) -> Job:
+    def job(self, record: JobRecord) -> Job:
+        """A record, read to be explained."""
         default = self.tracking.registry.queue_of(record, self.tracking.app.conf.task_default_queue)
         return Job(record, default)
 
@@ -91,18 +92,12 @@ class Explainer:
         statuses = {Status.FAILED, Status.CANCELLED} if job.is_settled else set(Status) - SETTLED
         return self.tracking.queries.some_subs(job.id, statuses, _NAMED)
 
-    def _conclusion(self, job: Job, found: Observations, subs: Sequence[SubJobState] = ()) -> Conclusion:
-        """What a job waits for and, where nobody can run it, what is done about it or helps."""
+    def conclusion(
+        self, job: Job, found: Observations, subs: Sequence[SubJobState] = (), *, advised: bool = True
+    ) -> Conclusion:
+        """What a job waits for and, if `advised`, what is done about it or helps where nobody can run it."""
         conclusion = conclude(job, found, subs)
-        if conclusion.code in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
-            [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
-            by_itself = conclusion.code is Code.MESSAGE_MISSING or not job.has_begun
-            if self.tracking.relauncher.resends and _is_given_back(job, conclusion):
-                conclusion.summary += " Before that it is given back to its queue, within seconds."
-                return conclusion
-            advice = resending_of(self.tracking.relauncher, record, data).advice(conclusion.code, by_itself=by_itself)
-            conclusion.summary += f" {advice}"
-        elif conclusion.code is Code.BEING_SENT and not self.tracking.relauncher.resends:
+        if conclusion.code is Code.BEING_SENT and not self.tracking.relauncher.resends:
             since_ms = max(job.record.queued or 0, job.record.status_changed_at or 0)
             if found.now_ms - since_ms > self.tracking.settings.lease_lost_s * 1000:
                 conclusion.code = Code.UNKNOWN
@@ -110,10 +105,24 @@ class Explainer:
                     f"It was recorded as sent to queue {job.queue!r}, and whether it was is not known: "
                     f"its sender has died. It is not sent again: {NEVER}. To have it run, cancel it, then retry it."
                 )
+        if advised:
+            self.advise(job, conclusion)
         return conclusion
 
+    def advise(self, job: Job, conclusion: Conclusion) -> None:
+        """Add to a summary what is done about a job that nobody can run, or what helps."""
+        if conclusion.code not in {Code.MESSAGE_MISSING, Code.WAITING_FOR_REDELIVERY}:
+            return
+        if self.tracking.relauncher.resends and _is_given_back(job, conclusion):
+            conclusion.summary += " Before that it is given back to its queue, within seconds."
+            return
+        [(record, data)] = self.tracking.queries.load([job.id], missing_ok=True)
+        by_itself = conclusion.code is Code.MESSAGE_MISSING or not job.has_begun
+        advice = resending_of(self.tracking.relauncher, record, data).advice(conclusion.code, by_itself=by_itself)
+        conclusion.summary += f" {advice}"
+
     def _state(self, sub: Job, found: Observations) -> SubJobState:
-        conclusion = self._conclusion(sub, found)
+        conclusion = self.conclusion(sub, found)
         name = sub.record.title
         return SubJobState(id=sub.id, name=name, status=sub.status, code=conclusion.code, summary=conclusion.summary)
 

@@ -123,10 +123,7 @@ class HealthCheck:
             consumed.update(worker.queues if worker.online or not worker.lease else worker.lease.queues)
         waiting = [each for each in depths.queues if each.messages and each.queue not in consumed]
         if any(each.consumer_count is None for each in waiting):
-            # A worker without a lease is unknown until it answers, so the whole time limit is waited for.
-            with self._inspector.broker() as connection:
-                answers = self._inspector.ask(connection, None).active_queues() or {}
-            consumed |= {queue["name"] for queues in answers.values() for queue in queues or []}
+            consumed |= self._inspector.consumed_anywhere(0)  # a worker without a lease is unknown until it answers
         return {
             each.queue: each.messages for each in waiting if each.queue not in consumed and not each.consumer_count
         }

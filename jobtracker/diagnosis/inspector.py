@@ -37,6 +37,8 @@ class Inspector:
         self._workers: list[WorkerStats] = []
         self._failure: Exception | None = None
         self._asked_at = float("-inf")
+        self._consumed_lock = threading.Lock()
+        self._consumed: tuple[float, set[str]] = (float("-inf"), set())
 
     def queue_depths(self) -> QueueDepths:
         """How much waits at the broker.
@@ -93,6 +95,23 @@ class Inspector:
             if self._failure is not None:
                 raise self._failure.with_traceback(None)
             return self._workers
+
+    def consumed_anywhere(self, most_age_s: float) -> set[str]:
+        """The queues that any worker says it consumes, tracked or not; the answer may be so many seconds old.
+
+        It takes the whole time limit: who knows who will answer?
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with self._consumed_lock:
+            at, consumed = self._consumed
+            if time.monotonic() - at >= most_age_s:
+                with self.broker() as connection:
+                    answers = lists_of(self.ask(connection, None).active_queues())
+                consumed = {queue["name"] for queues in answers.values() for queue in queues}
+                self._consumed = time.monotonic(), consumed
+            return consumed
 
     def configurations(
         self, names: list[str], settings: Collection[str], of_tasks: Collection[str]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from jobtracker.schemas.attention import Attention, BlockedJobs, FailureGroup, LostWorker, UnconsumedQueue
     from jobtracker.schemas.events import JobHint, LiveEvent
     from jobtracker.schemas.explanation import (
         CancelRequest,
@@ -57,6 +58,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActiveJobs",
+    "Attention",
+    "BlockedJobs",
     "CancelRequest",
     "Code",
     "Component",
@@ -65,6 +68,7 @@ __all__ = [
     "Explanation",
     "FailedJob",
     "FailedJobPage",
+    "FailureGroup",
     "FieldProblem",
     "FlowPoint",
     "Group",
@@ -84,6 +88,7 @@ __all__ = [
     "LiveEvent",
     "Location",
     "LogLine",
+    "LostWorker",
     "MessageLocation",
     "Performance",
     "PerformanceColumns",
@@ -103,6 +108,7 @@ __all__ = [
     "SubJobState",
     "Throughput",
     "TreeOutline",
+    "UnconsumedQueue",
     "Worker",
     "WorkerState",
     "WorkerStats",
@@ -110,6 +116,7 @@ __all__ = [
 
 _MODULES = {
     "jobtracker.schemas.events": "JobHint LiveEvent",
+    "jobtracker.schemas.attention": "Attention BlockedJobs FailureGroup LostWorker UnconsumedQueue",
     "jobtracker.schemas.explanation": (
         "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"
     ),

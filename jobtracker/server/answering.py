@@ -16,6 +16,7 @@ from fastapi_offline import FastAPIOffline
 from jobtracker.connection.circuit_breaker import Circuit
 from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
+from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.logging import json_handler
 from jobtracker.maintenance.runner import MaintenanceRunner
@@ -59,6 +60,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
             settings.api_max_viewers,
             settings.tracking_timeout_s,
         )
+        app.state.attention_desk = AttentionDesk(app.state.inspector)
         maintenance = Repeater(
             "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step
         )
@@ -72,6 +74,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         gc.unfreeze()
         if runs_maintenance:
             maintenance.stop()
+        app.state.attention_desk.close()
         app.state.tracking.client.close()
 
     app = FastAPIOffline(  # its documentation pages load nothing from elsewhere

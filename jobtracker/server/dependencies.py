@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
 
+from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.runtime import Tracking
@@ -36,12 +37,18 @@ async def _hub(request: Request) -> Hub:
     return hub
 
 
+async def _attention_desk(request: Request) -> AttentionDesk:
+    desk: AttentionDesk = request.app.state.attention_desk
+    return desk
+
+
 async def _explainer(request: Request) -> Explainer:
     return Explainer(await _tracking(request), await _inspector(request))
 
 
 UseTracking = Annotated[Tracking, Depends(_tracking)]
 UseInspector = Annotated[Inspector, Depends(_inspector)]
+UseAttentionDesk = Annotated[AttentionDesk, Depends(_attention_desk)]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseHub = Annotated[Hub, Depends(_hub)]
 UseSettings = Annotated[ApiSettings, Depends(_settings)]

@@ -71,6 +71,8 @@ PREFIXES: dict[str, str] = {
     # leases         zset    Worker incarnations, scored by when their lease ends (ms). Writer: Leases.
     "lease": "lease:",
     # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: Leases. Expires.
+    "worker": "worker:",
+    # worker:<inc>   string  The same, until an hour after its lease: who was lost. Writer: Leases. Expires.
     "leader": "leader",
     # leader         string  The lock: "<term>:<leader>", who leads now. Writer: acquire_leadership. Expires.
     "terms": "terms",
@@ -139,7 +141,7 @@ NOBODY = "nobody"
 OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"})
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
-OF_THE_STORE = frozenset({"types", "dropped", "partitions", "libraries", "store_id"})
+OF_THE_STORE = frozenset({"types", "dropped", "partitions", "libraries", "store_id", "worker"})
 """Names of the keys of which the first partition has the only one."""
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobtracker.connection.client import RedisClient, server_ms
 from jobtracker.core.clock import now_ms
@@ -11,6 +11,19 @@ from jobtracker.store.decode import read
 from jobtracker.store.keys import Keys, Partition
 
 logger = logging.getLogger(__name__)
+
+
+_REMEMBERED_MS = 3_600_000
+"""So long after its end a lease is known; `acquire_leadership` removes it then."""
+
+
+class LostLease(NamedTuple):
+    """A lease that ran out, and was not given back."""
+
+    incarnation: str
+    ended_ms: int
+    worker: Worker | None
+    """Who had it, as it described itself last."""
 
 
 class Leases:
@@ -37,6 +50,8 @@ class Leases:
         def renew(pipe: Any, part: Partition) -> None:
             pipe.set(part("lease", worker.incarnation), told, px=ttl_ms)
             pipe.zadd(part("leases"), {worker.incarnation: by_server_ms + ttl_ms})
+            if part is self._first:
+                pipe.set(part("worker", worker.incarnation), told, px=ttl_ms + _REMEMBERED_MS)
 
         self._in_each(renew)
 
@@ -46,6 +61,8 @@ class Leases:
         def release(pipe: Any, part: Partition) -> None:
             pipe.delete(part("lease", incarnation))
             pipe.zrem(part("leases"), incarnation)
+            if part is self._first:
+                pipe.delete(part("worker", incarnation))
 
         self._in_each(release)
 
@@ -97,19 +114,23 @@ class Leases:
         scores = self.client.zmscore(self._first("leases"), names) if names else []
         return {name: int(score) for name, score in zip(names, scores, strict=True) if score is not None}
 
+    def lost(self, most: int) -> list[LostLease]:
+        """Leases that ran out within an hour and that their workers had not given back, the latest first."""
+        found = self._ended(most)
+        told = self.client.mget([self._first("worker", name) for name, _ in found]) if found else []
+        return [LostLease(name, at, _worker(text)) for (name, at), text in zip(found, told, strict=True)]
+
     def last_lost_ms(self) -> int | None:
         """When the last lease ran out that its worker had not given back, in milliseconds; None: none did lately."""
-        found = self.client.zrange(
-            self._first("leases"),
-            server_ms(self.client, self._first("leases")),
-            "-inf",
-            byscore=True,
-            desc=True,
-            offset=0,
-            num=1,
-            withscores=True,
-        )
-        return int(found[0][1]) if found else None
+        lost = self._ended(1)
+        return lost[0][1] if lost else None
+
+    def _ended(self, most: int) -> list[tuple[str, int]]:
+        """The leases that ran out last: the incarnations, and when (ms)."""
+        key = self._first("leases")
+        now = server_ms(self.client, key)
+        found = self.client.zrange(key, now, "-inf", byscore=True, desc=True, offset=0, num=most, withscores=True)
+        return [(name, int(at)) for name, at in found]
 
     def silent_ms(self, incarnations: Iterable[str]) -> dict[str, int]:
         """For how long these workers have not renewed their leases, by the server's clock; of those that live."""

@@ -1,9 +1,10 @@
 """Reading lists: pages of jobs that a filter wants."""
 
+from datetime import datetime
 from typing import Any
 
 from jobtracker.core.lifecycle import UNDER_WAY, Status
-from jobtracker.schemas.filters import JobFilter, Sort
+from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.schemas.jobs import JobPage
 from jobtracker.store.decode import summary_of
 from jobtracker.store.job_json import failed_page_json, page_json
@@ -11,6 +12,7 @@ from jobtracker.store.job_reader import JobReader
 from jobtracker.store.list_plan import Cursor, Plan, plan
 from jobtracker.store.merge import Place
 from jobtracker.store.records import Row, fetch
+from jobtracker.store.schema import JobRecord
 
 _SKEW_MS = 60_000
 """How far the clocks of two machines may be apart."""
@@ -51,6 +53,12 @@ class ListReader(JobReader):
         for row in rows:
             pipe.hget(self.keys("data", row.id), "error")
         return failed_page_json(rows, pipe.execute(), about)
+
+    def failed_since(self, since: datetime, most: int) -> tuple[list[JobRecord], int]:
+        """The latest of the jobs that failed at a time or later, the latest first; and how many there are in all."""
+        wanted = JobFilter(status=Status.FAILED, finished=TimeRange(since=since))
+        rows, about = self._page(wanted, most, None, None)
+        return [row.record for row in rows], about["total"]
 
     def active_json(self, most: int) -> bytes:
         """The JSON of `ActiveJobs`: jobs that run or are between attempts, the longest in their status first."""

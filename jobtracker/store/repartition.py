@@ -31,7 +31,17 @@ _OF_JOBS = {"type", "entered", "unnotified", "unsent", "unconfirmed", "expiring"
 _OF_THE_STORE = ("types", "dropped", "store_id")
 
 _SERIES = {"flow", "settled"}
-_OF_PROCESSES = {"leases", "lease", "leader", "terms", "watched", "watching", "hints", "libraries"}
+_OF_PROCESSES = {
+    "leases",
+    "lease",
+    "worker",
+    "leader",
+    "terms",
+    "watched",
+    "watching",
+    "hints",
+    "libraries",
+}
 """Keys that are not moved: the next process that uses the store writes them again."""
 
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}

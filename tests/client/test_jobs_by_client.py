@@ -236,6 +236,7 @@ def test_figures_are_what_the_api_answers(quiet, quiet_api, method, path, option
 
 
 def test_figures_of_time_have_the_asked_size(working):
+    assert working.attention().complete
     assert set(working.performance(hours=2, job_type="custom").by_type) == {"custom"}
     assert set(working.performance_series(hours=2, job_type="custom").by_type) == {"custom"}
     flow = working.throughput(minutes=10, bucket_minutes=5)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.diagnosis.health import HealthCheck
+from jobtracker.schemas.attention import Attention
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
@@ -24,7 +25,7 @@ from jobtracker.schemas.stats import (
 )
 from jobtracker.schemas.trees import TreeOutline
 from jobtracker.schemas.workers import QueueReport, WorkerStats
-from jobtracker.server.dependencies import JobId, PageNumber, UseInspector, UseSettings, UseTracking
+from jobtracker.server.dependencies import JobId, PageNumber, UseAttentionDesk, UseInspector, UseSettings, UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
 from jobtracker.server.routers.health import health_of
@@ -165,6 +166,15 @@ def _columns(points: list[Performance]) -> PerformanceColumns:
         for name in ("p50_s", "p95_s", "p99_s"):
             columns[f"{what}_{name}"] = [getattr(getattr(point, what), name) for point in points]
     return PerformanceColumns(**columns)
+
+
+@router.get("/attention", response_model=Attention)
+def attention(desk: UseAttentionDesk) -> WrittenJson:
+    """What needs somebody: jobs that can't proceed, the last hour's failures, unconsumed queues, lost workers.
+
+    The look is bounded and says how far it went. The answer may be some seconds old.
+    """
+    return WrittenJson.of(desk.attention())
 
 
 @router.get("/active-jobs", response_model=ActiveJobs)

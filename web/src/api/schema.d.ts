@@ -426,6 +426,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tracking/attention": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attention
+         * @description What needs somebody: jobs that can't proceed, the last hour's failures, unconsumed queues, lost workers.
+         *
+         *     The look is bounded and says how far it went. The answer may be some seconds old.
+         */
+        get: operations["attention_api_tracking_attention_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/tracking/active-jobs": {
         parameters: {
             query?: never;
@@ -709,6 +731,137 @@ export interface components {
             keyword_only: string[];
             /** Extra */
             extra?: string | null;
+        };
+        /**
+         * Attention
+         * @description What needs somebody: jobs that can't proceed, failures, unconsumed queues, lost workers.
+         *
+         *     The look is bounded. What could not be found out is named in `unavailable`.
+         */
+        Attention: {
+            /**
+             * At
+             * Format: date-time
+             * @description When it was looked. The answer may be some seconds old.
+             */
+            at: string;
+            /** Took S */
+            took_s: number;
+            /**
+             * Open Jobs
+             * @description Jobs that are not settled.
+             */
+            open_jobs: number;
+            /**
+             * Looked At
+             * @description How many of these were looked at: of each status the oldest.
+             */
+            looked_at: number;
+            /**
+             * Complete
+             * @description All open jobs were looked at.
+             */
+            complete: boolean;
+            /**
+             * Blocked
+             * @description The largest groups first, up to 30.
+             */
+            blocked: components["schemas"]["BlockedJobs"][];
+            /**
+             * Blocked Left Out
+             * @description Blocked jobs in further groups.
+             */
+            blocked_left_out: number;
+            /**
+             * Failures Since
+             * Format: date-time
+             */
+            failures_since: string;
+            /**
+             * Failed
+             * @description Jobs that have failed since then, and are failed now; exact.
+             */
+            failed: number;
+            /**
+             * Failures Looked At
+             * @description How many of these were looked at: the latest.
+             */
+            failures_looked_at: number;
+            /**
+             * Failures
+             * @description The largest groups first, up to 30.
+             */
+            failures: components["schemas"]["FailureGroup"][];
+            /**
+             * Failures Left Out
+             * @description Failures in further groups, of those that were looked at.
+             */
+            failures_left_out: number;
+            /** Unconsumed Queues */
+            unconsumed_queues: components["schemas"]["UnconsumedQueue"][];
+            /**
+             * Lost Workers
+             * @description Those that were lost in the last hour, the latest first.
+             */
+            lost_workers: components["schemas"]["LostWorker"][];
+            /**
+             * Unavailable
+             * @description What could not be found out, and why.
+             */
+            unavailable: string[];
+        };
+        /**
+         * BlockedJobs
+         * @description Open jobs that can't proceed, for one reason at one place.
+         */
+        BlockedJobs: {
+            code: components["schemas"]["Code"];
+            /**
+             * Summary
+             * @description How many, why and where, a sentence.
+             */
+            summary: string;
+            /**
+             * Count
+             * @description How many of the jobs that were looked at.
+             */
+            count: number;
+            /**
+             * Is Exact
+             * @description False: not all open jobs were looked at, so there may be more.
+             */
+            is_exact: boolean;
+            /**
+             * Queue
+             * @description The queue that it is about; null: a worker is what it is about.
+             */
+            queue: string | null;
+            /**
+             * Worker
+             * @description The worker that it is about; null: a queue is.
+             */
+            worker: string | null;
+            /**
+             * Job Types
+             * @description Their types, the first five by name.
+             */
+            job_types: string[];
+            /**
+             * Oldest Since
+             * Format: date-time
+             * @description Since when the oldest of them has its status.
+             */
+            oldest_since: string;
+            /**
+             * Oldest Summary
+             * @description The explanation of that job.
+             */
+            oldest_summary: string;
+            /**
+             * Job Ids
+             * @description The first five, oldest first.
+             */
+            job_ids: string[];
         };
         /**
          * Cancel
@@ -1162,6 +1315,45 @@ export interface components {
              * @description Send it as `cursor` to get the next page; null if there is none.
              */
             next_cursor: string | null;
+        };
+        /**
+         * FailureGroup
+         * @description Jobs of one type that failed with one error.
+         */
+        FailureGroup: {
+            /** Job Type */
+            job_type: string;
+            /**
+             * Error
+             * @description The line of the error, as in a job's `reason`.
+             */
+            error: string | null;
+            /**
+             * Count
+             * @description How many of the failures that were looked at.
+             */
+            count: number;
+            /**
+             * First At
+             * Format: date-time
+             * @description The oldest of these.
+             */
+            first_at: string;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /**
+             * Workers
+             * @description On which they ran, the first five by name.
+             */
+            workers: string[];
+            /**
+             * Job Ids
+             * @description The five latest, the latest first.
+             */
+            job_ids: string[];
         };
         /**
          * FailurePolicy
@@ -2055,6 +2247,53 @@ export interface components {
             message: string;
         };
         /**
+         * LostWorker
+         * @description A worker that stopped renewing its lease and did not say that it stops.
+         */
+        LostWorker: {
+            /** Incarnation */
+            incarnation: string;
+            /**
+             * Name
+             * @description Null: it is not known any more.
+             */
+            name: string | null;
+            /**
+             * Lost At
+             * Format: date-time
+             * @description When its lease ran out.
+             */
+            lost_at: string;
+            /**
+             * Is Back
+             * @description A worker of the same name lives.
+             */
+            is_back: boolean;
+            /** Pool */
+            pool: string | null;
+            /** Concurrency */
+            concurrency: number | null;
+            /** Queues */
+            queues: string[];
+            /** Release */
+            release: string | null;
+            /**
+             * Open Jobs
+             * @description Jobs that it ran and that are not settled, of those that were looked at.
+             */
+            open_jobs: number;
+            /**
+             * Failed Jobs
+             * @description Jobs that were taken for failed because it was lost, in the last hour.
+             */
+            failed_jobs: number;
+            /**
+             * Job Ids
+             * @description Some of both, up to five.
+             */
+            job_ids: string[];
+        };
+        /**
          * MessageLocation
          * @description Where a job's message is.
          */
@@ -2585,6 +2824,19 @@ export interface components {
             sub_jobs_failed: number[];
             /** Sub Jobs Cancelled */
             sub_jobs_cancelled: number[];
+        };
+        /**
+         * UnconsumedQueue
+         * @description A queue in which messages wait, and that nobody consumes.
+         */
+        UnconsumedQueue: {
+            /** Queue */
+            queue: string;
+            /**
+             * Messages
+             * @description Messages of all priorities, also those of tasks that are not tracked.
+             */
+            messages: number;
         };
         /**
          * Worker
@@ -4807,6 +5059,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PerformanceSeries"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attention_api_tracking_attention_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attention"];
                 };
             };
             /** @description It is as `If-None-Match` says. */

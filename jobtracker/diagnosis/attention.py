@@ -1,0 +1,198 @@
+"""What needs somebody: looked at when somebody asks, once for all who ask at about the same time."""
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as NotYetError
+from datetime import datetime, timedelta
+
+from jobtracker.core.lifecycle import SETTLED, Event
+from jobtracker.diagnosis.blocked_jobs import MOST_GROUPS, NAMED, BlockedJobsFinder, OpenJobs
+from jobtracker.diagnosis.conclusions import moment
+from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.errors import BrokerUnavailableError
+from jobtracker.schemas.attention import Attention, FailureGroup, LostWorker, UnconsumedQueue
+from jobtracker.store.schema import JobRecord
+
+_KEPT_S = 3.0
+"""An answer that is younger does."""
+_PATIENCE_S = 0.25
+"""How long an asker waits for a new answer while there is an older one."""
+_OLD_S = 30.0
+"""An answer that is older than that does not do."""
+_STRANGERS_S = 30.0
+"""How old the answer may be of workers that are not tracked: it takes the whole time limit of `Inspector`."""
+_WINDOW = timedelta(hours=1)
+MOST_FAILURES = 1000
+"""Failures that are looked at."""
+_MOST_LOST = 50
+"""Lost workers that are told of."""
+
+
+class AttentionDesk:
+    """Finds out what needs somebody.
+
+    Args:
+        inspector: Asks workers and broker.
+    """
+
+    def __init__(self, inspector: Inspector) -> None:
+        self._inspector = inspector
+        self._tracking = inspector.tracking
+        self._blocked = BlockedJobsFinder(Explainer(inspector.tracking, inspector), self._consumed_among)
+        self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(2, "attention")
+        self._looking: Future[Attention] | None = None
+        self._last: Attention | None = None
+        self._looked_at = float("-inf")
+
+    def close(self) -> None:
+        """Begin no further look."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def attention(self) -> Attention:
+        """What needs somebody; at most some seconds old, or half a minute if it takes long to find out.
+
+        Raises:
+            redis.exceptions.RedisError: The tracking Redis does not answer.
+        """
+        with self._lock:
+            age_s = time.monotonic() - self._looked_at
+            last = self._last if age_s < _OLD_S else None
+            if last and age_s < _KEPT_S:
+                return last
+            if self._looking is None:
+                self._looking = Future()
+                threading.Thread(target=self._run, args=(self._looking,), name="attention", daemon=True).start()
+            looking = self._looking
+        try:
+            return looking.result(_PATIENCE_S if last else None)
+        except NotYetError:
+            if last is None:  # the look itself took too long
+                raise
+            return last
+
+    def _run(self, looking: "Future[Attention]") -> None:
+        try:
+            found = self.look()
+        except BaseException as error:  # noqa: BLE001 (who waits gets it)
+            with self._lock:
+                self._looking = None
+            looking.set_exception(error)
+        else:
+            with self._lock:
+                self._looking, self._last, self._looked_at = None, found, time.monotonic()
+            looking.set_result(found)
+
+    def look(self) -> Attention:
+        """Find it out now.
+
+        Raises:
+            redis.exceptions.RedisError: The tracking Redis does not answer.
+        """
+        began = time.monotonic()
+        queries = self._tracking.queries
+        unavailable: list[str] = []
+        asked = self._threads.submit(self._unconsumed, unavailable)  # it waits for the broker, as the next line does
+        open_jobs = self._blocked.look()
+        now_ms = queries.server_ms()
+        since = moment(now_ms) - _WINDOW
+        failed, total = queries.failed_since(since, MOST_FAILURES)
+        groups = _failure_groups(failed)
+        lost_workers = self._lost_workers(open_jobs, failed)
+        not_settled = sum(each.count for each in queries.counts() if each.status not in SETTLED)
+        unconsumed_queues = asked.result()
+        return Attention(
+            at=moment(now_ms),
+            took_s=round(time.monotonic() - began, 3),
+            open_jobs=not_settled,
+            looked_at=open_jobs.looked_at,
+            complete=open_jobs.complete,
+            blocked=open_jobs.groups,
+            blocked_left_out=open_jobs.left_out,
+            failures_since=since,
+            failed=total,
+            failures_looked_at=len(failed),
+            failures=groups[:MOST_GROUPS],
+            failures_left_out=sum(group.count for group in groups[MOST_GROUPS:]),
+            unconsumed_queues=unconsumed_queues,
+            lost_workers=lost_workers,
+            unavailable=[*dict.fromkeys(open_jobs.unavailable + unavailable)],
+        )
+
+    def _consumed_among(self, queues: set[str]) -> set[str]:
+        """Those of some queues that a worker consumes which is not tracked; none if the broker does not answer."""
+        try:
+            return queues & self._inspector.consumed_anywhere(_STRANGERS_S) if queues else set()
+        except BrokerUnavailableError:
+            return set()
+
+    def _unconsumed(self, unavailable: list[str]) -> list[UnconsumedQueue]:
+        try:
+            depths = self._inspector.queue_depths()
+        except BrokerUnavailableError as error:
+            unavailable.append(f"which queues nobody consumes: {error}")
+            return []
+        if depths.some_left_out:
+            unavailable.append("what waits in some queues: calls have named more than the store remembers")
+        waiting = [each for each in depths.queues if each.messages and not each.consumers and not each.consumer_count]
+        consumed = self._consumed_among({each.queue for each in waiting if each.consumer_count is None})
+        return [
+            UnconsumedQueue(queue=each.queue, messages=each.messages)
+            for each in waiting
+            if each.queue not in consumed
+        ]
+
+    def _lost_workers(self, open_jobs: OpenJobs, failed: Sequence[JobRecord]) -> list[LostWorker]:
+        live = {worker.name for worker in self._tracking.leases.live()}
+        lost_with: dict[str, list[str]] = {}
+        for record in failed:
+            if record.inferred in {Event.LOSE, Event.QUARANTINE} and record.worker:
+                lost_with.setdefault(record.worker, []).append(record.id)
+        found = []
+        for lease in self._tracking.leases.lost(_MOST_LOST):
+            worker = lease.worker
+            running = open_jobs.of_lease.get(lease.incarnation, [])
+            gone = lost_with.get(worker.name, []) if worker else []
+            found.append(
+                LostWorker(
+                    incarnation=lease.incarnation,
+                    name=worker.name if worker else None,
+                    lost_at=moment(lease.ended_ms),
+                    is_back=worker is not None and worker.name in live,
+                    pool=worker.pool if worker else None,
+                    concurrency=worker.concurrency if worker else None,
+                    queues=worker.queues if worker else [],
+                    release=worker.release or None if worker else None,
+                    open_jobs=len(running),
+                    failed_jobs=len(gone),
+                    job_ids=[*running, *gone][:NAMED],
+                )
+            )
+        return found
+
+
+def _failure_groups(failed: Iterable[JobRecord]) -> list[FailureGroup]:
+    """Failures by type and error, the largest group first; they come the latest first."""
+    groups: dict[tuple[str, str | None], list[JobRecord]] = {}
+    for record in failed:
+        groups.setdefault((record.type, record.reason), []).append(record)
+    found = [
+        FailureGroup(
+            job_type=job_type,
+            error=error,
+            count=len(records),
+            first_at=_failed_at(records[-1]),
+            last_at=_failed_at(records[0]),
+            workers=sorted({record.worker for record in records if record.worker})[:NAMED],
+            job_ids=[record.id for record in records[:NAMED]],
+        )
+        for (job_type, error), records in groups.items()
+    ]
+    return sorted(found, key=lambda group: -group.count)
+
+
+def _failed_at(record: JobRecord) -> datetime:
+    return moment(record.finished or record.status_changed_at)

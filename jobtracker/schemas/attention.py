@@ -1,0 +1,86 @@
+"""What needs somebody: what does not get better by itself."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, Field
+
+from jobtracker.schemas.explanation import Code
+
+
+class BlockedJobs(BaseModel):
+    """Open jobs that can't proceed, for one reason at one place."""
+
+    code: Code
+    summary: str = Field(description="How many, why and where, a sentence.")
+    count: int = Field(description="How many of the jobs that were looked at.")
+    is_exact: bool = Field(description="False: not all open jobs were looked at, so there may be more.")
+    queue: str | None = Field(description="The queue that it is about; null: a worker is what it is about.")
+    worker: str | None = Field(description="The worker that it is about; null: a queue is.")
+    job_types: list[str] = Field(description="Their types, the first five by name.")
+    oldest_since: datetime = Field(description="Since when the oldest of them has its status.")
+    oldest_summary: str = Field(description="The explanation of that job.")
+    job_ids: list[str] = Field(description="The first five, oldest first.")
+
+
+class FailureGroup(BaseModel):
+    """Jobs of one type that failed with one error."""
+
+    job_type: str
+    error: str | None = Field(description="The line of the error, as in a job's `reason`.")
+    count: int = Field(description="How many of the failures that were looked at.")
+    first_at: datetime = Field(description="The oldest of these.")
+    last_at: datetime
+    workers: list[str] = Field(description="On which they ran, the first five by name.")
+    job_ids: list[str] = Field(description="The five latest, the latest first.")
+
+
+class UnconsumedQueue(BaseModel):
+    """A queue in which messages wait, and that nobody consumes."""
+
+    queue: str
+    messages: int = Field(description="Messages of all priorities, also those of tasks that are not tracked.")
+
+
+class LostWorker(BaseModel):
+    """A worker that stopped renewing its lease and did not say that it stops."""
+
+    incarnation: str
+    name: str | None = Field(description="Null: it is not known any more.")
+    lost_at: datetime = Field(description="When its lease ran out.")
+    is_back: bool = Field(description="A worker of the same name lives.")
+    pool: str | None
+    concurrency: int | None
+    queues: list[str]
+    release: str | None
+    open_jobs: int = Field(description="Jobs that it ran and that are not settled, of those that were looked at.")
+    failed_jobs: int = Field(description="Jobs that were taken for failed because it was lost, in the last hour.")
+    job_ids: list[str] = Field(description="Some of both, up to five.")
+
+
+class Attention(BaseModel):
+    """What needs somebody: jobs that can't proceed, failures, unconsumed queues, lost workers.
+
+    The look is bounded. What could not be found out is named in `unavailable`.
+    """
+
+    at: datetime = Field(description="When it was looked. The answer may be some seconds old.")
+    took_s: float
+    open_jobs: int = Field(description="Jobs that are not settled.")
+    looked_at: int = Field(description="How many of these were looked at: of each status the oldest.")
+    complete: bool = Field(description="All open jobs were looked at.")
+    blocked: list[BlockedJobs] = Field(description="The largest groups first, up to 30.")
+    blocked_left_out: int = Field(description="Blocked jobs in further groups.")
+    failures_since: datetime
+    failed: int = Field(description="Jobs that have failed since then, and are failed now; exact.")
+    failures_looked_at: int = Field(description="How many of these were looked at: the latest.")
+    failures: list[FailureGroup] = Field(description="The largest groups first, up to 30.")
+    failures_left_out: int = Field(description="Failures in further groups, of those that were looked at.")
+    unconsumed_queues: list[UnconsumedQueue]
+    lost_workers: list[LostWorker] = Field(description="Those that were lost in the last hour, the latest first.")
+    unavailable: list[str] = Field(description="What could not be found out, and why.")
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing needs anybody, as far as could be found out."""
+        found = (self.blocked, self.failures, self.unconsumed_queues, self.unavailable)
+        return not any(found) and all(worker.is_back for worker in self.lost_workers)

@@ -1,0 +1,311 @@
+"""What needs somebody: blocked jobs, failures, unconsumed queues, lost workers; and how often it is looked at."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisAwayError
+from support.sample_jobs import a_worker
+from support.workers_under_test import LONG_AGO_MS, Project, age, eventually, new_project
+
+from jobtracker.core.clock import now_ms
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.diagnosis import attention as desks
+from jobtracker.diagnosis import blocked_jobs
+from jobtracker.diagnosis.attention import AttentionDesk
+from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.local.ports import free_port
+from jobtracker.schemas.attention import Attention, BlockedJobs
+from jobtracker.schemas.explanation import Code
+from jobtracker.store.leases import Leases
+
+
+def desk_of(project: Project, timeout_s: float = 0.1) -> AttentionDesk:
+    return AttentionDesk(Inspector(project.tracking, timeout_s=timeout_s, cache_s=0))
+
+
+def look(project: Project) -> Attention:
+    return desk_of(project).look()
+
+
+def blocked(project: Project, code: Code) -> list[BlockedJobs]:
+    return [group for group in look(project).blocked if group.code is code]
+
+
+def broker_of(project: Project) -> Redis:
+    return Redis.from_url(project.settings.broker_url)
+
+
+def queue_key(project: Project) -> bytes:
+    """The list in which the messages of its queue are: that of their priority."""
+    [key] = broker_of(project).keys(f"{project.name}:{project.queue}*")
+    return key
+
+
+def lease_that_ran_out(project: Project, incarnation: str, **fields: object) -> None:
+    Leases(project.client, project.keys, lost_s=0.02).renew(a_worker(incarnation, **fields))
+    eventually(lambda: incarnation not in {worker.incarnation for worker in project.leases.live()})
+
+
+def running_on(project: Project, incarnation: str, name: str) -> str:
+    job_id = project.create("ok")
+    store = project.tracking.store
+    store.apply(Event.ENQUEUE, job_id, at_ms=now_ms() - 500_000)
+    store.apply(Event.START, job_id, at_ms=now_ms() - 400_000, fields={"lease": incarnation, "worker": name})
+    return job_id
+
+
+def test_nothing_needs_anybody_where_nothing_is_stored(own_project):
+    found = look(own_project)
+    assert (found.is_quiet, found.complete, found.looked_at, found.open_jobs, found.failed) == (True, True, 0, 0, 0)
+
+
+def test_jobs_whose_queue_nobody_consumes_are_one_group_and_the_queue_has_its_depth(own_project):
+    own_project.announce()
+    jobs = [own_project.launch("ok") for _ in range(7)]
+    own_project.create("ok")  # nobody has started it: that is no defect
+    found = look(own_project)
+    [group] = found.blocked
+    assert (group.code, group.count, group.is_exact, group.queue) == (Code.NO_CONSUMER, 7, True, own_project.queue)
+    assert group.summary == (
+        f"7 jobs wait in queue '{own_project.queue}', which nobody consumes: "
+        f"start a worker with --queues {own_project.queue}."
+    )
+    assert (group.job_ids, group.job_types, group.worker) == (jobs[:5], ["ok"], None)
+    assert [(each.queue, each.messages) for each in found.unconsumed_queues] == [(own_project.queue, 7)]
+    assert (found.looked_at, found.open_jobs, found.complete, found.is_quiet) == (8, 8, True, False)
+
+
+def test_a_look_that_does_not_reach_all_open_jobs_says_so(own_project, monkeypatch):
+    monkeypatch.setattr(blocked_jobs, "MOST_EXPLAINED", 3)
+    own_project.announce()
+    for _ in range(5):
+        own_project.launch("ok")
+    found = look(own_project)
+    [group] = found.blocked
+    assert (group.count, group.is_exact, found.complete, found.looked_at, found.open_jobs) == (3, False, False, 3, 5)
+    assert group.summary.startswith("At least 3 jobs wait ")
+    monkeypatch.setattr(blocked_jobs, "MOST_RECORDS", 2)
+    assert (look(own_project).looked_at, look(own_project).complete) == (2, False)
+
+
+def test_jobs_that_nobody_has_started_do_not_hide_those_behind_them(own_project, monkeypatch):
+    monkeypatch.setattr(blocked_jobs, "MOST_EXPLAINED", 1)
+    own_project.announce()
+    for _ in range(5):
+        own_project.create("ok")
+    job_id = own_project.launch("ok")
+    [group] = look(own_project).blocked
+    assert (group.job_ids, group.is_exact) == ([job_id], True)
+
+
+def test_a_lost_message_is_named_with_what_is_done_about_it(own_project):
+    own_project.announce()
+    job_id = own_project.launch("ok")
+    broker_of(own_project).delete(queue_key(own_project))
+    assert blocked(own_project, Code.MESSAGE_MISSING) == []  # it has just been sent
+    age(own_project, job_id)
+    [group] = blocked(own_project, Code.MESSAGE_MISSING)
+    assert group.summary == f"1 job of queue '{own_project.queue}' has lost its message."
+    assert group.oldest_since == datetime.fromtimestamp(LONG_AGO_MS / 1000, UTC)
+    assert "nobody will run it" in group.oldest_summary
+    assert "sent again" in group.oldest_summary
+
+
+def test_a_message_that_was_on_its_way_is_not_lost(own_project, monkeypatch):
+    own_project.announce()
+    job_id = own_project.launch("ok")
+    age(own_project, job_id)
+    broker, key = broker_of(own_project), queue_key(own_project)
+    message = broker.rpop(key)
+    looks = []
+    monkeypatch.setattr(blocked_jobs.time, "sleep", lambda _: looks.append(broker.rpush(key, message)))
+    assert [group.code for group in look(own_project).blocked] == [Code.NO_CONSUMER]
+    assert looks == [1]
+
+
+def test_what_was_lost_in_the_look_before_is_not_waited_for_again(own_project, monkeypatch):
+    own_project.announce()
+    age(own_project, own_project.launch("ok"))
+    broker_of(own_project).delete(queue_key(own_project))
+    waits: list[float] = []
+    monkeypatch.setattr(blocked_jobs.time, "sleep", waits.append)
+    desk = desk_of(own_project)
+    assert [[group.count for group in desk.look().blocked] for _ in range(3)] == [[1]] * 3
+    assert len(waits) == 1
+
+
+def test_a_lost_worker_is_named_with_what_it_ran(own_project):
+    own_project.announce()
+    lease_that_ran_out(own_project, "gone", name="w@lost", queues=["gpu"], release="7.2")
+    own_project.leases.renew(a_worker("here", name="w@here"))
+    jobs = [running_on(own_project, "gone", "w@lost") for _ in range(2)]
+    running_on(own_project, "here", "w@here")
+    found = look(own_project)
+    [group] = found.blocked
+    assert (group.code, group.count, group.worker, group.queue) == (Code.WORKER_LOST, 2, "w@lost", None)
+    assert group.summary == "2 jobs were lost with their worker, w@lost."
+    [lost] = found.lost_workers
+    assert (lost.name, lost.queues, lost.release, lost.is_back) == ("w@lost", ["gpu"], "7.2", False)
+    assert (lost.open_jobs, lost.failed_jobs, lost.job_ids) == (2, 0, jobs)
+    own_project.tracking.store.apply(Event.LOSE, jobs[0], at_ms=now_ms(), fields={"reason": "WorkerLost: gone"})
+    own_project.leases.renew(a_worker("again", name="w@lost"))
+    [lost] = look(own_project).lost_workers
+    assert (lost.open_jobs, lost.failed_jobs, lost.is_back, set(lost.job_ids)) == (1, 1, True, set(jobs))
+
+
+def test_a_worker_that_says_that_it_stops_is_not_lost(own_project):
+    own_project.leases.renew(a_worker("stopped"))
+    own_project.leases.release("stopped")
+    assert look(own_project).lost_workers == []
+
+
+@pytest.mark.parametrize(("ago_ms", "groups"), [(10_000, 0), (120_000, 1)])
+def test_a_cancel_hangs_after_a_while(own_project, ago_ms, groups):
+    own_project.announce()
+    own_project.leases.renew(a_worker("here", name="w@here"))
+    job_id = running_on(own_project, "here", "w@here")
+    own_project.tracking.store.apply(Event.CANCEL, job_id, at_ms=now_ms() - ago_ms)
+    found = blocked(own_project, Code.CANCEL_REQUESTED)
+    assert len(found) == groups
+    assert all(group.worker == "w@here" and group.job_ids == [job_id] for group in found)
+
+
+def test_failures_are_grouped_by_type_and_error(own_project):
+    store, now = own_project.tracking.store, now_ms()
+    own_project.announce()
+    for number, (ago_s, job_type, reason) in enumerate(
+        [
+            (4000, "ok", "KeyError: 'vat'"),  # over an hour ago
+            (300, "ok", "KeyError: 'vat'"),
+            (200, "ok", "KeyError: 'vat'"),
+            (100, "ok", "ValueError: no"),
+            (50, "hold", "KeyError: 'vat'"),
+        ]
+    ):
+        job_id = own_project.create(job_type, {"gate": "g"} if job_type == "hold" else None)
+        at_ms = now - ago_s * 1000
+        store.apply(Event.ENQUEUE, job_id, at_ms=at_ms - 2)
+        store.apply(Event.START, job_id, at_ms=at_ms - 1, fields={"worker": f"w{number}@test", "lease": "x"})
+        store.apply(Event.FAIL, job_id, at_ms=at_ms, fields={"reason": reason})
+    found = look(own_project)
+    assert (found.failed, found.failures_looked_at, found.failures_left_out) == (4, 4, 0)
+    assert [(each.job_type, each.error, each.count) for each in found.failures] == [
+        ("ok", "KeyError: 'vat'", 2), ("hold", "KeyError: 'vat'", 1), ("ok", "ValueError: no", 1),
+    ]  # fmt: skip
+    largest = found.failures[0]
+    assert largest.workers == ["w1@test", "w2@test"]
+    assert [(at.timestamp() * 1000 - now) // 1000 for at in (largest.first_at, largest.last_at)] == [-300, -200]
+
+
+def test_the_latest_failures_are_looked_at_and_all_are_counted(own_project, monkeypatch):
+    monkeypatch.setattr(desks, "MOST_FAILURES", 2)
+    monkeypatch.setattr(desks, "MOST_GROUPS", 1)
+    own_project.announce()
+    store = own_project.tracking.store
+    for number in range(4):
+        job_id = own_project.create("ok")
+        store.apply(Event.ENQUEUE, job_id, at_ms=now_ms())
+        store.apply(Event.START, job_id, at_ms=now_ms())
+        store.apply(Event.FAIL, job_id, at_ms=now_ms() + number, fields={"reason": f"no {number}"})
+    found = look(own_project)
+    assert (found.failed, found.failures_looked_at, found.failures_left_out) == (4, 2, 1)
+    assert [each.error for each in found.failures] == ["no 3"]
+
+
+def test_a_broker_that_is_away_is_a_part_of_the_answer(redis_server, worker_log_dir, own_project):
+    own_project.announce()
+    age(own_project, own_project.launch("ok"))
+    address = f"redis://127.0.0.1:{free_port()}/0"
+    with new_project(redis_server, worker_log_dir, like=own_project, celery_broker_url=address) as cut_off:
+        cut_off.app.conf.broker_connection_timeout = 0.2
+        found = look(cut_off)
+    [group] = found.blocked
+    assert (group.code, group.count) == (Code.UNKNOWN, 1)
+    assert group.summary == f"Why 1 job of queue '{own_project.queue}' does not proceed is not known."
+    assert {each.partition(":")[0] for each in found.unavailable} >= {
+        "where its message is", "which queues nobody consumes",
+    }  # fmt: skip
+    assert not found.is_quiet
+
+
+# -- how often it is looked ------------------------------------------------------------------------------------------
+
+
+class CountedDesk(AttentionDesk):
+    """Counts looks; each waits at a gate."""
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(Inspector(project.tracking, timeout_s=0.1, cache_s=0))
+        self.looks = 0
+        self.gate = threading.Event()
+
+    def look(self) -> Attention:
+        self.looks += 1
+        assert self.gate.wait(10)
+        return super().look()
+
+
+@pytest.fixture
+def desk(own_project) -> CountedDesk:
+    return CountedDesk(own_project)
+
+
+def asked_by(number: int, ask: Callable[[], Attention]) -> tuple[list[threading.Thread], list[Attention]]:
+    answers: list[Attention] = []
+    threads = [threading.Thread(target=lambda: answers.append(ask())) for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    return threads, answers
+
+
+def test_it_is_looked_once_for_all_who_ask_at_the_same_time(desk):
+    threads, answers = asked_by(8, desk.attention)
+    time.sleep(0.05)
+    desk.gate.set()
+    for thread in threads:
+        thread.join()
+    assert (desk.looks, len(answers), len({answer.at for answer in answers})) == (1, 8, 1)
+    assert desk.attention() == answers[0]
+    assert desk.looks == 1
+
+
+def test_an_older_answer_does_while_the_next_look_takes_long(desk, monkeypatch):
+    desk.gate.set()
+    first = desk.attention()
+    desk.gate.clear()
+    monkeypatch.setattr(desks, "_KEPT_S", 0)
+    assert desk.attention() is first
+    desk.gate.set()
+    eventually(lambda: desk.attention().at > first.at)
+
+
+def test_a_look_that_fails_fails_all_who_wait_and_the_next_one_may_succeed(desk, monkeypatch):
+    def fail() -> Attention:
+        raise RedisAwayError("away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(desk, "look", fail)
+        with pytest.raises(RedisAwayError):
+            desk.attention()
+    desk.gate.set()
+    assert desk.attention().is_quiet
+
+
+@pytest.mark.thorough
+def test_what_workers_do_needs_nobody(own_project):
+    gate = uuid.uuid4().hex
+    with own_project.worker(concurrency=1):
+        try:
+            running, *waiting = [own_project.send("hold", gate) for _ in range(6)]
+            own_project.expect_status(running, Status.RUNNING)
+            eventually(lambda: own_project.expect_reserved(waiting[0]) is None)
+            found = AttentionDesk(Inspector(own_project.tracking)).look()
+        finally:
+            own_project.diary.open_gate(gate)
+        own_project.expect_settled(running, *waiting)
+    assert (found.is_quiet, found.looked_at) == (True, 6), found
