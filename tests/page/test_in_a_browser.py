@@ -46,7 +46,7 @@ def test_each_view_loads_under_its_policy_within_the_budget_and_says_nothing(bro
     for path in [*VIEWS, f"/jobs/{failed}"]:
         visit = browsing.visit(at(api))
         visit.go(path)
-        visit.page.wait_for_load_state("networkidle")
+        visit.settle()
         files = visit.page.evaluate("performance.getEntriesByType('resource').map(e => [e.name, e.encodedBodySize])")
         loaded = sum(size for name, size in files if "/assets/" in name)
         assert 0 < loaded <= FIRST_LOAD_BYTES, f"{path} loads {loaded} bytes"
@@ -132,7 +132,7 @@ def test_axe_finds_nothing_in_either_colour_scheme(browsing, api, failed):
     visit = browsing.visit(at(api), reduced_motion="reduce")
     for path in [*VIEWS, f"/jobs/{failed}"]:
         visit.go(path)
-        visit.page.wait_for_load_state("networkidle")
+        visit.settle()
         for scheme in ("light", "dark"):
             visit.page.emulate_media(color_scheme=scheme)
             assert visit.violations() == [], f"{path}, {scheme}"
@@ -144,7 +144,7 @@ def test_no_view_scrolls_sideways_on_a_phone(browsing, api, failed):
     visit = browsing.visit(at(api), phone=True)
     for path in [*VIEWS, f"/jobs/{failed}"]:
         visit.go(path)
-        visit.page.wait_for_load_state("networkidle")
+        visit.settle()
         assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
 
 

@@ -60,6 +60,12 @@ class Visit:
         self.page.goto(self.url + path)
         self.page.get_by_role("heading", level=1).wait_for()
 
+    def settle(self) -> None:
+        """Wait until nothing that is shown is still to come. The network of a page is never idle: it listens."""
+        from playwright.sync_api import expect
+
+        expect(self.page.get_by_role("status", name="Loading")).to_have_count(0, timeout=PATIENCE_MS)
+
     def violations(self) -> list[str]:
         """What axe finds on the view as it is."""
         self.page.evaluate(_AXE.read_text())

@@ -7,7 +7,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { ApiError } from "@/api/client";
 import { startKeys } from "@/commands/commands";
-import { startClock } from "@/live/polling";
+import { startLive } from "@/live/source";
 import { applyPreferences } from "@/shell/preferences";
 import { createPageRouter } from "./router";
 
@@ -26,7 +26,7 @@ const queries = new QueryClient({
 
 applyPreferences();
 startKeys();
-startClock();
+startLive();
 
 const root = document.getElementById("root");
 if (root) {

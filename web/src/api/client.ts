@@ -27,12 +27,15 @@ export class ApiError extends Error {
 /** An answer of a gateway or of an API without its store: what is on the screen grows old. */
 const AWAY = new Set([502, 503, 504]);
 
+/** Health is an answer, also when it is a bad one: an error would be a problem (RFC 9457). */
+function isAnswer(response: Response): boolean {
+  return response.headers.get("content-type")?.startsWith("application/json") ?? false;
+}
+
 async function watchedFetch(request: Request): Promise<Response> {
   try {
     const response = await fetch(request);
-    // A health report is plain JSON, also if something is not well: the API has answered.
-    const isReport = response.headers.get("content-type") === "application/json";
-    if (AWAY.has(response.status) && !isReport) unreachable();
+    if (AWAY.has(response.status) && !isAnswer(response)) unreachable();
     else reached();
     return response;
   } catch (error) {

@@ -8,9 +8,11 @@ export interface Connection {
   readonly paused: boolean;
   /** When the API last answered; null before the first answer. */
   readonly answeredAt: number | null;
+  /** How often the page asks without a stream, in seconds. */
+  readonly everyS: number;
 }
 
-let connection: Connection = { state: "poll", paused: false, answeredAt: null };
+let connection: Connection = { state: "poll", paused: false, answeredAt: null, everyS: 5 };
 let online: "stream" | "poll" = "poll";
 const listeners = new Set<() => void>();
 
@@ -37,6 +39,10 @@ export function setSource(source: "stream" | "poll"): void {
   if (connection.state !== "off" && connection.state !== source) change({ ...connection, state: source });
 }
 
+export function setEvery(everyS: number): void {
+  if (connection.everyS !== everyS) change({ ...connection, everyS });
+}
+
 export function setPaused(paused: boolean): void {
   change({ ...connection, paused });
 }
@@ -52,4 +58,9 @@ export function onConnection(listener: () => void): () => void {
 
 export function useConnection(): Connection {
   return useSyncExternalStore(onConnection, currentConnection);
+}
+
+/** Why nothing can be changed now; null if it can. */
+export function useWritesOff(): string | null {
+  return useConnection().state === "off" ? "The API does not answer: nothing can be changed now." : null;
 }

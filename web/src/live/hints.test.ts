@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { concerns, hint, onHint } from "./hints";
 
 test("a hint about one job concerns lists and that job, and no other job", () => {
-  const one = { kind: "jobs", ids: ["a"] } as const;
+  const one = { kind: "jobs", jobs: [{ id: "a", what: ["status"], status: "failed" }] } as const;
   expect(concerns(one, "jobs")).toBe(true);
   expect(concerns(one, "jobs", "a")).toBe(true);
   expect(concerns(one, "jobs", "b")).toBe(false);
@@ -10,7 +10,7 @@ test("a hint about one job concerns lists and that job, and no other job", () =>
 });
 
 test("a hint about many jobs concerns every job", () => {
-  expect(concerns({ kind: "jobs", ids: "many" }, "jobs", "b")).toBe(true);
+  expect(concerns({ kind: "jobs", jobs: "many" }, "jobs", "b")).toBe(true);
 });
 
 test("who has left hears nothing any more", () => {

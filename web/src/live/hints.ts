@@ -1,11 +1,18 @@
 /**
- * Hints say that something has changed; the data itself comes by REST. Where they come from is the business of a
- * source: today a clock (polling.ts). A stream of events is another source with the same two functions.
+ * Hints say that something has changed; the data itself comes by REST. They come from the stream of events (stream.ts)
+ * or, where there is none, from the clock (polling.ts).
  */
+/** What a hint says of one job: its record says how it is now. */
+export interface JobChange {
+  readonly id: string;
+  /** `created`, `status`, `progress`, `changed`, `log`, `deleted`; later releases may have more. */
+  readonly what: readonly string[];
+  readonly status: string;
+}
 
 /** `jobs`: these jobs, or many of them. `clock`: time for what no stream tells of: queues, workers, health. */
 export type Hint =
-  { readonly kind: "jobs"; readonly ids: readonly string[] | "many" } | { readonly kind: "clock" };
+  { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many" } | { readonly kind: "clock" };
 
 type Listener = (hint: Hint) => void;
 const listeners = new Set<Listener>();
@@ -19,8 +26,16 @@ export function hint(of: Hint): void {
   for (const listener of listeners) listener(of);
 }
 
+/** Everything may have changed: after a pause, or when hints were missed. */
+export function hintAll(): void {
+  hint({ kind: "jobs", jobs: "many" });
+  hint({ kind: "clock" });
+}
+
 /** Whether a hint concerns somebody who shows one job, or, without an id, any number of them. */
 export function concerns(of: Hint, kind: Hint["kind"], job?: string): boolean {
   if (of.kind !== kind) return false;
-  return of.kind === "clock" || of.ids === "many" || job === undefined || of.ids.includes(job);
+  return (
+    of.kind === "clock" || of.jobs === "many" || job === undefined || of.jobs.some(({ id }) => id === job)
+  );
 }

@@ -1,47 +1,51 @@
-import { currentConnection, onConnection } from "./connection";
-import { hint } from "./hints";
+import { currentConnection, onConnection, setEvery } from "./connection";
+import { hint, hintAll } from "./hints";
 
-/** How often a page that is looked at asks again, and one in the background. */
+/** How often the page asks while somebody uses it, and while it is only open. */
 export const POLL_S = 5;
-const HIDDEN_POLL_S = 60;
+const IDLE_POLL_S = 30;
+const IDLE_MS = 300_000;
+const USES = ["pointermove", "keydown", "wheel", "touchstart"] as const;
 
 /**
- * Hints by the clock. Returns how to stop.
- *
- * While the state is `stream`, jobs are told by that stream, and the clock is for the rest only.
+ * Hints by the clock, while the page is looked at: of queues, workers and health, which no stream tells of; without a
+ * stream of jobs, too.
  */
-export function startClock(): () => void {
+export function startClock(): void {
   let timer: number | undefined;
+  let usedAt = Date.now();
 
   function tick(): void {
-    if (!currentConnection().paused) {
-      if (currentConnection().state !== "stream") hint({ kind: "jobs", ids: "many" });
-      hint({ kind: "clock" });
-    }
+    const { paused, state } = currentConnection();
+    if (!paused && state === "stream") hint({ kind: "clock" });
+    else if (!paused) hintAll();
     plan();
   }
 
   function plan(): void {
     window.clearTimeout(timer);
-    timer = window.setTimeout(tick, (document.hidden ? HIDDEN_POLL_S : POLL_S) * 1000);
+    if (document.hidden) return;
+    const seconds = Date.now() - usedAt < IDLE_MS ? POLL_S : IDLE_POLL_S;
+    setEvery(seconds);
+    timer = window.setTimeout(tick, seconds * 1000);
   }
 
-  function onVisible(): void {
-    if (document.hidden) plan();
-    else tick();
+  function use(): void {
+    const wasIdle = Date.now() - usedAt >= IDLE_MS;
+    usedAt = Date.now();
+    if (wasIdle) tick();
   }
 
   let wasPaused = currentConnection().paused;
-  const leave = onConnection(() => {
+  onConnection(() => {
     const { paused } = currentConnection();
-    if (wasPaused && !paused) tick();
+    if (wasPaused && !paused) hintAll();
     wasPaused = paused;
   });
-  document.addEventListener("visibilitychange", onVisible);
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && !currentConnection().paused) hintAll();
+    plan();
+  });
+  for (const name of USES) window.addEventListener(name, use, { passive: true });
   plan();
-  return () => {
-    window.clearTimeout(timer);
-    document.removeEventListener("visibilitychange", onVisible);
-    leave();
-  };
 }

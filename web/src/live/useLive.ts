@@ -1,4 +1,4 @@
-import { type QueryKey, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent } from "react";
 import { concerns, type Hint, onHint } from "./hints";
 
@@ -9,22 +9,69 @@ interface Concern {
   job?: string;
 }
 
+/** Between two answers there is at least this pause, and this many times what the last answer took. */
+const PAUSE_MS = 250;
+const PAUSE_OF_ANSWER = 8;
+const LONGEST_PAUSE_MS = 5000;
+
 /**
  * Fetches queries again, while a view shows them, when what they show may have changed.
+ *
+ * The first hint is followed at once. Hints that come meanwhile are followed together, by one more fetch: where much
+ * changes, or the API is slow, the page asks less often and misses nothing.
  *
  * @param keys The keys of the queries; each also stands for those that begin with it.
  * @param concern Which changes; without it, those of any job.
  */
 export function useLive(keys: readonly QueryKey[], { on = "jobs", job }: Concern = {}): void {
   const client = useQueryClient();
-  const refetch = useEffectEvent(() => {
-    for (const queryKey of keys) void client.invalidateQueries({ queryKey }, { cancelRefetch: false });
+  const ask = useEffectEvent(() => {
+    for (const key of keys) follow(client, key);
   });
   useEffect(
     () =>
       onHint((hint) => {
-        if (concerns(hint, on, job)) refetch();
+        if (concerns(hint, on, job)) ask();
       }),
     [on, job],
   );
+}
+
+/** The keys that are being fetched, and whether once more: several components may show the same. */
+const followed = new Map<string, { again: boolean; isBegun: boolean }>();
+
+function follow(client: QueryClient, queryKey: QueryKey): void {
+  const name = JSON.stringify(queryKey);
+  const running = followed.get(name);
+  if (running) {
+    running.again ||= running.isBegun;
+    return;
+  }
+  // What is on its way already may have been read before the change.
+  const state = { again: client.isFetching({ queryKey }) > 0, isBegun: false };
+  followed.set(name, state);
+  queueMicrotask(() => void keepUp());
+
+  async function keepUp(): Promise<void> {
+    state.isBegun = true;
+    do {
+      const begun = Date.now();
+      await client.invalidateQueries({ queryKey }, { cancelRefetch: false }).catch(() => undefined);
+      const took = Date.now() - begun;
+      await pause(Math.min(LONGEST_PAUSE_MS, Math.max(PAUSE_MS, took * PAUSE_OF_ANSWER)));
+    } while (takeAgain());
+    followed.delete(name);
+  }
+
+  function takeAgain(): boolean {
+    const { again } = state;
+    state.again = false;
+    return again;
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    window.setTimeout(resolve, ms);
+  });
 }

@@ -2,11 +2,10 @@ import { useCommands } from "@/commands/commands";
 import { Icon } from "@/components/Icon";
 import { Time } from "@/components/Time";
 import { setPaused, useConnection } from "@/live/connection";
-import { POLL_S } from "@/live/polling";
 
 /** How fresh the view is; a click holds it as it is, another one goes on. */
 export function ConnectionState() {
-  const { state, paused, answeredAt } = useConnection();
+  const { state, paused, answeredAt, everyS } = useConnection();
   useCommands([
     {
       label: paused ? "Go on with updates" : "Pause updates",
@@ -32,7 +31,7 @@ export function ConnectionState() {
       ) : state === "stream" ? (
         "Live"
       ) : state === "poll" ? (
-        `Every ${POLL_S} s`
+        `Every ${everyS} s`
       ) : (
         <>
           As of <Time at={answeredAt} />
@@ -44,14 +43,14 @@ export function ConnectionState() {
 
 /** A line above the view while nothing answers. */
 export function ConnectionBanner() {
-  const { state, answeredAt } = useConnection();
+  const { state, answeredAt, everyS } = useConnection();
   if (state !== "off") return null;
   return (
     <div className="notice warn" role="alert">
       <Icon name="alert" />
       <div>
         <b>The API does not answer.</b> What is shown is as of <Time at={answeredAt} />; it is asked again
-        every {POLL_S} s. Nothing can be changed until then.
+        every {everyS} s. Nothing can be changed until then.
       </div>
     </div>
   );
