@@ -227,6 +227,7 @@ export function Grid<Row>(props: GridProps<Row>) {
                   <span
                     key={column.id}
                     role="gridcell"
+                    data-label={column.title}
                     className={`c-${column.id}${column.align ? " r" : ""}`}
                   >
                     {column.cell(row)}

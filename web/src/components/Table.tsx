@@ -10,7 +10,10 @@ interface TableProps<Row> {
   empty?: ReactNode;
 }
 
-/** A short table, all of whose rows are in the document: for tens of rows. A long list is a `Grid`. */
+/**
+ * A short table, all of whose rows are in the document: for tens of rows. A long list is a `Grid`. With the class
+ * `fold` it has, on phones, each value below the title of its column.
+ */
 export function Table<Row>({ label, columns, rows, rowKey, className = "", empty }: TableProps<Row>) {
   if (rows.length === 0) return empty;
   const tracks = columns.map((column) => column.width).join(" ");
@@ -33,7 +36,12 @@ export function Table<Row>({ label, columns, rows, rowKey, className = "", empty
       {rows.map((row) => (
         <div key={rowKey(row)} role="row" className="tr">
           {columns.map((column) => (
-            <span key={column.id} role="cell" className={`cut c-${column.id}${column.align ? " r" : ""}`}>
+            <span
+              key={column.id}
+              role="cell"
+              data-label={column.title}
+              className={`cut c-${column.id}${column.align ? " r" : ""}`}
+            >
               {column.cell(row)}
             </span>
           ))}

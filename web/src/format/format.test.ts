@@ -1,5 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { ago, bytes, clock, count, duration, plural, secondsBetween, share, shortCount } from "./format";
+import {
+  ago,
+  axisTime,
+  bytes,
+  clock,
+  count,
+  duration,
+  plural,
+  secondsBetween,
+  share,
+  shortCount,
+} from "./format";
 
 describe("durations", () => {
   test.each([
@@ -81,4 +92,10 @@ describe("times", () => {
     expect(ago(now + 200, now)).toBe("now");
     expect(ago(now + 120_000, now)).toBe("in 2m 00s");
   });
+});
+
+test("an axis has times of day, and days where it is long", () => {
+  const at = (day: number, hour: number) => new Date(2026, 10, day, hour).toISOString();
+  expect(axisTime(at(24, 9), at(24, 0), at(25, 0))).toBe("09:00");
+  expect(axisTime(at(24, 9), at(20, 0), at(27, 0))).toBe("24 Nov");
 });

@@ -80,6 +80,15 @@ export function clock(time: string | number, now: number): string {
   return `${day}${year} ${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
+/** A moment on an axis from one moment to another: 14:00 within two days, 24 Nov beyond. */
+export function axisTime(time: string, from: string, to: string): string {
+  const at = new Date(time);
+  const isLong = Date.parse(to) - Date.parse(from) > 2 * 86_400_000;
+  return isLong
+    ? `${at.getDate()} ${MONTHS[at.getMonth()] ?? ""}`
+    : `${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
 /** The time of day with milliseconds: 14:32:07.118. */
 export function exactClock(time: string): string {
   const at = new Date(time);
