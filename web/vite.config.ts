@@ -33,6 +33,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the Content-Security-Policy forbids data: URLs
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    license: { fileName: "licenses.md" }, // of all that is in the page: it ships with them
   },
   server: { proxy: { "/api": API, "/docs": API } },
 });

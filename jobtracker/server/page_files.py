@@ -28,6 +28,7 @@ _MEDIA_TYPES = {
     ".css": "text/css",
     ".html": "text/html",
     ".js": "text/javascript",
+    ".md": "text/markdown; charset=utf-8",
     ".svg": "image/svg+xml",
 }
 

@@ -103,6 +103,13 @@ def test_head_is_answered_like_get(unworked_api):
     assert "content-security-policy" in answer.headers
 
 
+def test_the_licences_of_what_the_page_is_made_of_come_with_it(unworked_api):
+    answer = unworked_api.http.get("/licenses.md")
+    assert answer.headers["content-type"].startswith("text/markdown")
+    assert "## react " in answer.text
+    assert "Permission is hereby granted" in answer.text
+
+
 def test_an_unknown_host_name_does_not_get_the_page(unworked_api):
     problem_of(unworked_api.http.get("/", headers={**BROWSER, "Host": "evil.example"}), 421)
 
