@@ -283,6 +283,10 @@ class TooManyViewersError(JobTrackerError):
         self.most = most
 
 
+class ExaminationError(JobTrackerError):
+    """An examination can't begin now, or a repair has no examination that showed what it would repair."""
+
+
 def without_prefix(message: str) -> str:
     """A message of pydantic's, without the words that it puts before those of a validator of ours."""
     return message.removeprefix("Value error, ")

@@ -4,6 +4,7 @@ from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.schemas.attention import Attention
+from jobtracker.schemas.examination import ExaminationRun, ExaminationStatus
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
@@ -115,3 +116,31 @@ class TrackingEndpoints:
     def health(self) -> Call[Health]:
         """Whether jobs get done: Redis, the broker, and any worker that consumes."""
         return Call("GET", "/api/tracking/health", Health, answers_503=True)
+
+    @Endpoint
+    def examination(self) -> Call[ExaminationStatus]:
+        """The doctor's examination that runs, if one does, and the last one that ended, with what it found."""
+        return Call("GET", "/api/tracking/examination", ExaminationStatus)
+
+    @Endpoint
+    def examine(self) -> Call[ExaminationRun]:
+        """Start an examination: recount everything, and check settings. `examination` says when it is done.
+
+        Raises:
+            ApiError: Another one runs.
+        """
+        return Call("POST", "/api/tracking/examination", ExaminationRun)
+
+    @Endpoint
+    def repair(self, examination_id: str) -> Call[ExaminationRun]:
+        """Start a repair of what the last examination has shown.
+
+        Args:
+            examination_id: That examination.
+
+        Raises:
+            ApiError: Another one runs, or that one is not the last, found nothing, or is over an hour old.
+        """
+        return Call(
+            "POST", "/api/tracking/examination/repair", ExaminationRun, body={"examination_id": examination_id}
+        )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from jobtracker.doctor.collect import DEFAULT_VISIBILITY_S, Evidence
 from jobtracker.doctor.inspect_parsing import seconds
-from jobtracker.doctor.report import Trap
+from jobtracker.schemas.examination import Trap
 from jobtracker.store.schema import JobRecord
 
 _CELERY = "https://docs.celeryq.dev/en/stable"

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from celery import Celery
 
@@ -14,11 +14,11 @@ from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.collect import gather
 from jobtracker.doctor.config_checks import TRAPS
 from jobtracker.doctor.recount import Recount
-from jobtracker.doctor.report import DifferenceGroup, Examination
 from jobtracker.doctor.server_checks import SERVER_TRAPS
 from jobtracker.runtime import Tracking
+from jobtracker.schemas.examination import DifferenceGroup, Examination, Flaw
 from jobtracker.settings import Settings
-from jobtracker.store.audit import Difference, Flaw
+from jobtracker.store.audit import Difference
 from jobtracker.store.partitions import expect_partitions, servers_of
 
 _EXAMPLES = 5
@@ -27,7 +27,13 @@ _PATIENCE_S = 10.0
 """How long one call may take: nobody else waits for it."""
 
 
-def examine(tracking: Tracking, inspector: Inspector, *, repair: bool = False) -> Examination:
+def examine(
+    tracking: Tracking,
+    inspector: Inspector,
+    *,
+    repair: bool = False,
+    step: Callable[[Recount], None] | None = None,
+) -> Examination:
     """Recount the store and look for traps; may run while everything else does.
 
     It takes a second or two for each ten thousand jobs; no call holds up the server for more than some milliseconds,
@@ -38,6 +44,7 @@ def examine(tracking: Tracking, inspector: Inspector, *, repair: bool = False) -
         tracking: The store, and the Celery app whose broker is looked at.
         inspector: Asks the workers and the broker.
         repair: Mend what differs from the records. Traps are settings: people change them.
+        step: Called after each piece of the recount. What it raises ends the examination.
 
     Raises:
         redis.exceptions.RedisError: The tracking Redis does not answer.
@@ -45,7 +52,7 @@ def examine(tracking: Tracking, inspector: Inspector, *, repair: bool = False) -
     """
     began = time.monotonic()
     expect_partitions(tracking.client, tracking.keys)  # of others nothing would be right, or could be mended
-    recount = Recount(tracking, repair=repair)
+    recount = Recount(tracking, repair=repair, step=step)
     servers = servers_of(tracking.client, tracking.keys)
     rejections = (find_write_rejection(server, key, server.info()) for server, key in servers.items())
     rejection = next(filter(None, rejections), None)
@@ -78,7 +85,19 @@ def examine_here(*, repair: bool = False) -> Examination:
         SettingsError: A variable has a value that can't be used.
         StoreAwayError: The tracking Redis does not answer.
     """
-    settings = Settings.from_env().model_copy(update={"tracking_timeout_s": _PATIENCE_S})
+    return examine_apart(Settings.from_env(), repair=repair)
+
+
+def examine_apart(
+    settings: Settings, *, repair: bool = False, step: Callable[[Recount], None] | None = None
+) -> Examination:
+    """The same by some settings, with connections of its own, which have time.
+
+    Raises:
+        StoreAwayError: The tracking Redis does not answer.
+        PartitionsError: The store has another number of partitions.
+    """
+    settings = settings.model_copy(update={"tracking_timeout_s": _PATIENCE_S})
     app = Celery("jobtracker-doctor", set_as_current=False)
     configure(app, settings)
     app.conf.update(broker_connection_timeout=_PATIENCE_S, broker_heartbeat=0)
@@ -86,7 +105,7 @@ def examine_here(*, repair: bool = False) -> Examination:
     try:
         with store_errors():
             tracking.client.ping()
-            return examine(tracking, Inspector(tracking), repair=repair)
+            return examine(tracking, Inspector(tracking), repair=repair, step=step)
     finally:
         tracking.client.close()
         app.close()

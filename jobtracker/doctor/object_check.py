@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from jobtracker.connection.client import server_of
 from jobtracker.core.clock import now_ms
@@ -11,7 +11,8 @@ from jobtracker.jobs.large_values import LargeValue
 from jobtracker.maintenance.objects import unnamed_objects
 from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.runtime import Tracking
-from jobtracker.store.audit import Difference, Flaw
+from jobtracker.schemas.examination import Flaw
+from jobtracker.store.audit import Difference
 from jobtracker.store.keys import PREFIXES, Partition
 
 _ON_ITS_WAY_MS = 3_600_000
@@ -26,14 +27,16 @@ class ObjectCheck:
     Args:
         tracking: The store, and its object store.
         repair: Remove objects that no job names. What is lost can't be brought back.
+        step: Called after each piece. What it raises ends the check.
 
     Attributes:
         unchecked: What could not be looked at, and why.
     """
 
-    def __init__(self, tracking: Tracking, *, repair: bool) -> None:
+    def __init__(self, tracking: Tracking, *, repair: bool, step: Callable[[], None]) -> None:
         self.tracking = tracking
         self.repair = repair
+        self._step = step
         self.unchecked: list[str] = []
 
     def run(self) -> list[Difference]:
@@ -51,6 +54,7 @@ class ObjectCheck:
         for each in unnamed_objects(self.tracking, now_ms() - _ON_ITS_WAY_MS):
             if self.repair:
                 self.tracking.large_values.remove(each.name)
+            self._step()
             found.append(
                 Difference(Flaw.LEFT_OVER, "objects", each.name, f"{each.size_bytes:,} bytes", "", self.repair)
             )
@@ -60,6 +64,7 @@ class ObjectCheck:
         values, found = self.tracking.large_values, []
         objects = values.objects
         for job_ids in self._job_ids(part):
+            self._step()
             for job_id, texts in zip(job_ids, self.tracking.object_names.named_by(job_ids), strict=True):
                 for text in texts:
                     named, there = LargeValue.from_text(text), None

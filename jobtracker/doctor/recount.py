@@ -7,13 +7,14 @@ Time series and histograms can't be recounted: they outlive the records.
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from jobtracker.connection.client import server_of
 from jobtracker.doctor.object_check import ObjectCheck
 from jobtracker.doctor.tree_check import TreeCheck
 from jobtracker.runtime import Tracking
-from jobtracker.store.audit import Audit, Difference, Flaw
+from jobtracker.schemas.examination import Flaw
+from jobtracker.store.audit import Audit, Difference
 from jobtracker.store.keys import PREFIXES, Partition
 from jobtracker.store.libraries import Libraries
 
@@ -33,6 +34,7 @@ class Recount:
         tracking: The store.
         repair: Mend what differs, each in the call that sees it.
         apart_s: Seconds between the beginning and the second check of differences between jobs, at least.
+        step: Called after each piece. What it raises ends the recount.
 
     Attributes:
         differences: What was found, each once.
@@ -40,7 +42,14 @@ class Recount:
         unchecked: What could not be looked at, and why.
     """
 
-    def __init__(self, tracking: Tracking, *, repair: bool, apart_s: float = 1.0) -> None:
+    def __init__(
+        self,
+        tracking: Tracking,
+        *,
+        repair: bool,
+        apart_s: float = 1.0,
+        step: "Callable[[Recount], None] | None" = None,
+    ) -> None:
         self.tracking = tracking
         self.repair = repair
         self.apart_s = apart_s
@@ -48,7 +57,8 @@ class Recount:
         self.jobs = 0
         self.unchecked: list[str] = []
         self._audits = {part: Audit(tracking.client, part) for part in tracking.keys.parts}
-        self._families = TreeCheck(tracking, self._audits, repair=repair)
+        self._call = step
+        self._families = TreeCheck(tracking, self._audits, repair=repair, step=self._step)
 
     def run(self) -> None:
         """Look at everything."""
@@ -60,9 +70,13 @@ class Recount:
             for index in sorted(own):
                 self._look_at_index(part, index)
         self._add(self._families.settle(began + self.apart_s))
-        objects = ObjectCheck(self.tracking, repair=self.repair)
+        objects = ObjectCheck(self.tracking, repair=self.repair, step=self._step)
         self._add(objects.run())
         self.unchecked += objects.unchecked
+
+    def _step(self) -> None:
+        if self._call:
+            self._call(self)
 
     def _look_at_keys(self, part: Partition) -> set[tuple[str, ...]]:
         """Look at all that belongs to jobs; returns the indexes that are there."""
@@ -96,6 +110,7 @@ class Recount:
         for first in range(0, len(named), PIECE):
             found = self._audits[part].jobs(named[first : first + PIECE], repair=self.repair)
             self._add(self._families.note(found), part)
+            self._step()
 
     def _look_at_index(self, part: Partition, index: tuple[str, ...]) -> None:
         cursor = 0
@@ -104,6 +119,7 @@ class Recount:
             ids = [job_id for job_id, _ in entries]
             for first in range(0, len(ids), PIECE):
                 self._add(self._audits[part].index(index, ids[first : first + PIECE], repair=self.repair), part)
+                self._step()
             if not cursor:
                 return
 

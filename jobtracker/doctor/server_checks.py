@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from jobtracker.doctor.collect import Evidence, Server
-from jobtracker.doctor.report import Trap
+from jobtracker.schemas.examination import Trap
 
 _PERSISTENCE = "https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/"
 _EVICTION = "https://redis.io/docs/latest/develop/reference/eviction/"

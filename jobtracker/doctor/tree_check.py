@@ -6,11 +6,12 @@ counts only if a second check finds it again, and if it has lasted for `LEASE_LO
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.runtime import Tracking
-from jobtracker.store.audit import Audit, Audited, Difference, Flaw, Unlisted
+from jobtracker.schemas.examination import Flaw
+from jobtracker.store.audit import Audit, Audited, Difference, Unlisted
 from jobtracker.store.changes import NewJob, News
 from jobtracker.store.keys import Partition
 from jobtracker.store.reader import as_notified
@@ -27,11 +28,15 @@ class TreeCheck:
         tracking: The store.
         audits: Look, each at one of its partitions.
         repair: Repair differences, by notifying parents again. That can be repeated.
+        step: Called after each piece. What it raises ends the check.
     """
 
-    def __init__(self, tracking: Tracking, audits: Mapping[Partition, Audit], *, repair: bool) -> None:
+    def __init__(
+        self, tracking: Tracking, audits: Mapping[Partition, Audit], *, repair: bool, step: Callable[[], None]
+    ) -> None:
         self.tracking = tracking
         self.repair = repair
+        self._step = step
         self._audits = audits
         self._parents: set[str] = set()
         self._to_follow: set[tuple[str, str]] = set()  # a parent, and what follows for it
@@ -100,6 +105,7 @@ class TreeCheck:
                     if was != f"{run}:{status}" and (was.partition(":")[2] in SETTLED or status in SETTLED):
                         where = f"outcome of {sub}"
                         yield Difference(Flaw.UNNOTIFIED, where, parent, was, f"{run}:{status}", is_repaired=False)
+            self._step()
 
     def _again(self, job_ids: Iterable[str]) -> Audited:
         looks = [

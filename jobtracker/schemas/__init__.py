@@ -10,6 +10,14 @@ from jobtracker.core.lazy_names import lazy_names
 if TYPE_CHECKING:
     from jobtracker.schemas.attention import Attention, BlockedJobs, FailureGroup, LostWorker, UnconsumedQueue
     from jobtracker.schemas.events import JobHint, LiveEvent
+    from jobtracker.schemas.examination import (
+        DifferenceGroup,
+        Examination,
+        ExaminationRun,
+        ExaminationStatus,
+        Flaw,
+        Trap,
+    )
     from jobtracker.schemas.explanation import (
         CancelRequest,
         Code,
@@ -63,13 +71,18 @@ __all__ = [
     "CancelRequest",
     "Code",
     "Component",
+    "DifferenceGroup",
     "Durations",
     "Estimate",
+    "Examination",
+    "ExaminationRun",
+    "ExaminationStatus",
     "Explanation",
     "FailedJob",
     "FailedJobPage",
     "FailureGroup",
     "FieldProblem",
+    "Flaw",
     "FlowPoint",
     "Group",
     "Health",
@@ -107,6 +120,7 @@ __all__ = [
     "SubJobCreate",
     "SubJobState",
     "Throughput",
+    "Trap",
     "TreeOutline",
     "UnconsumedQueue",
     "Worker",
@@ -117,6 +131,7 @@ __all__ = [
 _MODULES = {
     "jobtracker.schemas.events": "JobHint LiveEvent",
     "jobtracker.schemas.attention": "Attention BlockedJobs FailureGroup LostWorker UnconsumedQueue",
+    "jobtracker.schemas.examination": "DifferenceGroup Examination ExaminationRun ExaminationStatus Flaw Trap",
     "jobtracker.schemas.explanation": (
         "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"
     ),

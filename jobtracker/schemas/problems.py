@@ -64,3 +64,4 @@ BROKER_AWAY = "urn:jobtracker:problem:broker-away"
 
 
 VALUE_UNAVAILABLE = "urn:jobtracker:problem:value-unavailable"
+EXAMINATION = "urn:jobtracker:problem:examination"

@@ -18,6 +18,7 @@ from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
 from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.logging import json_handler
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
@@ -26,7 +27,7 @@ from jobtracker.server.celery_app import celery_app
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
 from jobtracker.server.page_files import PageRoute
-from jobtracker.server.routers import events, health, jobs, tracking
+from jobtracker.server.routers import events, examination, health, jobs, tracking
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
 
@@ -61,6 +62,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
             settings.tracking_timeout_s,
         )
         app.state.attention_desk = AttentionDesk(app.state.inspector)
+        app.state.background_doctor = BackgroundDoctor(settings, app.state.tracking)
         maintenance = Repeater(
             "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step
         )
@@ -75,6 +77,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         if runs_maintenance:
             maintenance.stop()
         app.state.attention_desk.close()
+        app.state.background_doctor.stop()
         app.state.tracking.client.close()
 
     app = FastAPIOffline(  # its documentation pages load nothing from elsewhere
@@ -86,7 +89,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
-    for router in (jobs.router, tracking.router, events.router, health.router):
+    for router in (jobs.router, tracking.router, events.router, examination.router, health.router):
         app.router.routes += router.routes  # of a router that is included each request goes through the list twice
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(EncodedSlashes)

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BeforeValidator
 from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.runtime import Tracking
 from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.live.hub import Hub
@@ -42,6 +43,11 @@ async def _attention_desk(request: Request) -> AttentionDesk:
     return desk
 
 
+async def _background_doctor(request: Request) -> BackgroundDoctor:
+    doctor: BackgroundDoctor = request.app.state.background_doctor
+    return doctor
+
+
 async def _explainer(request: Request) -> Explainer:
     return Explainer(await _tracking(request), await _inspector(request))
 
@@ -49,6 +55,7 @@ async def _explainer(request: Request) -> Explainer:
 UseTracking = Annotated[Tracking, Depends(_tracking)]
 UseInspector = Annotated[Inspector, Depends(_inspector)]
 UseAttentionDesk = Annotated[AttentionDesk, Depends(_attention_desk)]
+UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_background_doctor)]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseHub = Annotated[Hub, Depends(_hub)]
 UseSettings = Annotated[ApiSettings, Depends(_settings)]

@@ -15,6 +15,7 @@ from jobtracker.connection.write_rejection import write_rejection_of
 from jobtracker.errors import (
     ArgumentsUnavailableError,
     BrokerUnavailableError,
+    ExaminationError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidPayloadError,
@@ -52,6 +53,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     ResultUnavailableError: (409, problems.RESULT_UNAVAILABLE, "A result is unavailable"),
     ValueUnavailableError: (404, problems.VALUE_UNAVAILABLE, "No such value"),
     ObjectStoreError: (503, "about:blank", "The object store is away"),
+    ExaminationError: (409, problems.EXAMINATION, "No examination now"),
     UnknownJobTypeError: (422, problems.UNKNOWN_JOB_TYPE, "Unknown job type"),
     InvalidPayloadError: (422, problems.INVALID_PAYLOAD, "The payload does not fit"),
     InvalidJobError: (422, problems.INVALID_JOB, "The job can't be"),

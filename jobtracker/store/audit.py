@@ -5,39 +5,12 @@ differs only because it moved meanwhile, and what is mended is right when it is 
 """
 
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from jobtracker.connection.client import RedisClient
+from jobtracker.schemas.examination import Flaw
 from jobtracker.store.functions import Library
 from jobtracker.store.keys import Partition
-
-
-class Flaw(StrEnum):
-    """How something beside the records can differ from them."""
-
-    MISSING = "missing"
-    """An index lacks a job."""
-    STRAY = "stray"
-    """An index has a job that does not belong there, or is none."""
-    SCORE = "score"
-    """An index has a job at a wrong place."""
-    RECORD = "record"
-    """A field of a record contradicts its status."""
-    BROKEN = "broken"
-    """A record lacks what every record has: status, type, priority, times. Nobody can tell what it was."""
-    LEFT_OVER = "left_over"
-    """A key of a job that is gone, or the tombstone of one that is there."""
-    FAMILY = "family"
-    """A parent's counter of its sub-jobs is wrong."""
-    STRANGER = "stranger"
-    """A parent was told of a job that is none of its sub-jobs."""
-    UNNOTIFIED = "unnotified"
-    """What a parent and a sub-job know of each other does not fit, or a parent's status does not follow from it."""
-    LOST_VALUE = "lost_value"
-    """The object store lacks a value that a job names, or has another one."""
-    UNKNOWN = "unknown"
-    """A key that this release does not know."""
 
 
 class Difference(NamedTuple):

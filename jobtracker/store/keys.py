@@ -116,6 +116,10 @@ PREFIXES: dict[str, str] = {
     "libraries": "libraries",
     # libraries      zset    Function libraries that processes have used, scored by when they last said so (ms).
     #                        Writer: libraries. A name leaves when its library is removed.
+    "examining": "examining",
+    # examining      string  The examination that runs, JSON. Writer: Examinations. Expires when its process is gone.
+    "examined": "examined",
+    # examined       string  The last examination that ended, with what it found, JSON. Writer: Examinations. Expires.
     "moved": "moved",
     # moved          set     Time series that were added to this partition's own. Writer: repartition. Until its end.
     "dropped": "dropped",
@@ -141,7 +145,9 @@ NOBODY = "nobody"
 OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"})
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
-OF_THE_STORE = frozenset({"types", "dropped", "partitions", "libraries", "store_id", "worker"})
+OF_THE_STORE = frozenset(
+    {"types", "dropped", "partitions", "libraries", "store_id", "worker", "examining", "examined"}
+)
 """Names of the keys of which the first partition has the only one."""
 
 

@@ -41,6 +41,8 @@ _OF_PROCESSES = {
     "watching",
     "hints",
     "libraries",
+    "examining",
+    "examined",
 }
 """Keys that are not moved: the next process that uses the store writes them again."""
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import get_args
 
 import pytest
-from support.serving import ROOT, Json, waiting
+from support.serving import ROOT, Json, eventually, waiting
 
 from jobtracker import (
     IllegalTransitionError,
@@ -18,6 +18,7 @@ from jobtracker import (
 )
 from jobtracker.client import flows
 from jobtracker.client.endpoints import StatusName
+from jobtracker.client.errors import ApiError
 from jobtracker.schemas.explanation import Code
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
@@ -228,11 +229,21 @@ def test_what_json_can_not_carry_is_refused(quiet):
         ("failed_jobs", "/failed-jobs", {"page_size": 3}),
         ("queues", "/queue-depth", {}),
         ("job_types", "/job-types", {}),
+        ("examination", "/examination", {}),
     ],
 )
 def test_figures_are_what_the_api_answers(quiet, quiet_api, method, path, options):
     answer = getattr(quiet, method)(**options)
     assert plain(answer) == quiet_api.get(f"/api/tracking{path}", **options)
+
+
+def test_an_examination_is_started_and_a_repair_of_something_else_is_refused(quiet):
+    run = quiet.examine()
+    assert (run.state, run.repair) == ("running", False)
+    with pytest.raises(ApiError, match="unheard-of"):
+        quiet.repair("unheard-of")
+    eventually(lambda: quiet.examination().current is None)
+    assert quiet.examination().last.id == run.id
 
 
 def test_figures_of_time_have_the_asked_size(working):

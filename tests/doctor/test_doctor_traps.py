@@ -17,9 +17,9 @@ from jobtracker.doctor.collect import Evidence, Server
 from jobtracker.doctor.config_checks import visibility_timeouts_differ
 from jobtracker.doctor.examine import examine
 from jobtracker.doctor.inspect_parsing import TaskInfo, seconds
-from jobtracker.doctor.report import Examination
 from jobtracker.doctor.server_checks import persistence_fails
 from jobtracker.local.embedded_redis import EmbeddedRedis
+from jobtracker.schemas.examination import Examination
 from jobtracker.schemas.job_types import JobType
 
 pytestmark = pytest.mark.thorough

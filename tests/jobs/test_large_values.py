@@ -19,8 +19,8 @@ from jobtracker.jobs.results import as_stored
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.objects import ObjectRemover, unnamed_objects
 from jobtracker.objects.object_store import ObjectStoreError
+from jobtracker.schemas.examination import Flaw
 from jobtracker.schemas.requests import JobUpdate, SubJobCreate
-from jobtracker.store.audit import Flaw
 
 LARGE = "x" * 70_000
 

@@ -13,7 +13,7 @@ from jobtracker.cli.sanitize import one_line
 from jobtracker.cli.tables import Cell, Column, print_json, print_table
 
 if TYPE_CHECKING:
-    from jobtracker.doctor.report import DifferenceGroup, Examination
+    from jobtracker.schemas.examination import DifferenceGroup, Examination
 
 _COLUMNS = [
     Column("DIFFERS"),
