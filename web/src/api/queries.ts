@@ -1,7 +1,7 @@
 /** What views ask the API for, by name. Views share these, so that each answer is fetched and kept once. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "./client";
-import type { Schemas } from "./types";
+import type { LogLine, Schemas } from "./types";
 
 export const stats = queryOptions({
   queryKey: ["stats"],
@@ -53,8 +53,47 @@ export const history = (id: string) =>
     queryFn: ({ signal }) => data(api.GET("/api/jobs/{job_id}/history", { params: of(id), signal })),
   });
 
+/** How many lines of a log a page keeps. What is older is in the download. */
+export const MOST_LINES = 5000;
+const PAGE_LINES = 1000;
+
+/** The lines after one, in pages of the API. A page that is short is the last one. */
+async function linesAfter(id: string, after: string, most: number, signal?: AbortSignal): Promise<LogLine[]> {
+  const lines: LogLine[] = [];
+  for (let last = after; lines.length < most;) {
+    const page = await data(
+      api.GET("/api/jobs/{job_id}/logs", {
+        params: { ...of(id), query: { after: last, limit: PAGE_LINES } },
+        signal,
+      }),
+    );
+    lines.push(...page);
+    last = page.at(-1)?.id ?? last;
+    if (page.length < PAGE_LINES) break;
+  }
+  return lines;
+}
+
+/** The last lines of a log. Fetched again, it asks only for those that are new. */
 export const log = (id: string) =>
   queryOptions({
     queryKey: ["job", id, "log"],
-    queryFn: ({ signal }) => data(api.GET("/api/jobs/{job_id}/logs", { params: of(id), signal })),
+    queryFn: async ({ signal, client, queryKey }): Promise<LogLine[]> => {
+      const known = client.getQueryData<LogLine[]>(queryKey) ?? [];
+      const last = known.at(-1);
+      if (last === undefined) return data(api.GET("/api/jobs/{job_id}/logs", { params: of(id), signal }));
+      const newer = await linesAfter(id, last.id, MOST_LINES, signal);
+      return newer.length === 0 ? known : [...known, ...newer].slice(-MOST_LINES);
+    },
+  });
+
+/** A whole log, as far as the store has kept it. */
+export const wholeLog = (id: string) => linesAfter(id, "0-0", Number.POSITIVE_INFINITY);
+
+/** The first sub-jobs of a parent, in their order. */
+export const subJobs = (id: string) =>
+  queryOptions({
+    queryKey: ["job", id, "sub-jobs"],
+    queryFn: ({ signal }) =>
+      data(api.GET("/api/jobs/", { params: { query: { parent: id, page_size: 20 } }, signal })),
   });

@@ -32,6 +32,7 @@ const SHAPES = {
   lost: <path d="M2 2l10 10M4 3.2h8.5v4H8M1.5 5v7h8" />,
   more: <path d="M2.8 7h.1M7 7h.1M11.2 7h.1" />,
   pause: <path d="M4.5 3v8M9.5 3v8" />,
+  path: <path d="M1.5 11.5h4v-4h3v-5h4" />,
   person: (
     <>
       <circle cx="7" cy="4.6" r="2.6" />
@@ -53,6 +54,7 @@ const SHAPES = {
       <path d="M7 1.2v1M7 11.8v1M1.2 7h1M11.8 7h1M2.9 2.9l.7.7M10.4 10.4l.7.7M11.1 2.9l-.7.7M3.6 10.4l-.7.7" />
     </>
   ),
+  tree: <path d="M2.5 1.5v9.5h3M2.5 5.5h3M7 4h5v3H7zM7 9.5h5v3H7z" />,
   types: <path d="M2 2h4v4H2zM8 2h4v4H8zM2 8h4v4H2zM10 8v4M8 10h4" />,
 } satisfies Record<string, ReactNode>;
 

@@ -7,13 +7,6 @@ import { shortId } from "@/format/format";
 
 /** What is known of a job, each with a link to what it belongs to. */
 export function JobFacts({ job }: { job: Job }) {
-  const link = (id: string | null | undefined) =>
-    id && (
-      <Link to="/jobs/$jobId" params={{ jobId: id }}>
-        <code>{shortId(id)}</code>
-      </Link>
-    );
-  const counts = job.sub_job_counts;
   return (
     <Panel title="Facts">
       <Facts
@@ -29,17 +22,6 @@ export function JobFacts({ job }: { job: Job }) {
           ["Worker", job.worker && <code>{job.worker}</code>],
           ["Priority", job.priority],
           ["Tags", job.tags.length ? <Tags tags={job.tags} /> : null],
-          ["Parent", link(job.parent_id)],
-          [
-            "Sub-jobs",
-            counts && (
-              <Link to="/jobs" search={jobsWith({ parent: job.id })}>
-                {counts.completed + counts.failed + counts.cancelled} of {counts.total} settled
-              </Link>
-            ),
-          ],
-          ["Sent by", link(job.sent_by)],
-          ["Next in chain", link(job.next_id)],
           [
             "Group",
             job.group_id && (

@@ -1,21 +1,26 @@
-import { SETTLED } from "@/api/types";
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { explanation, history, job as jobQuery, log } from "@/api/queries";
+import { explanation, history, job as jobQuery } from "@/api/queries";
+import { type Explanation, type HistoryEntry, type Job, SETTLED } from "@/api/types";
 import { CopyButton } from "@/components/CopyButton";
 import { StatusLabel } from "@/components/Icon";
-import { Json } from "@/components/Json";
 import { Panel } from "@/components/Panel";
-import { Answered } from "@/components/states";
+import { Answered, ErrorNotice, Loading } from "@/components/states";
 import { Time } from "@/components/Time";
-import { Traceback } from "@/components/Traceback";
-import { bytes, plural } from "@/format/format";
+import { duration, plural, secondsBetween } from "@/format/format";
 import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
+import { ErrorPanel } from "./ErrorPanel";
+import { ExecutionChart } from "./ExecutionChart";
+import { doneTwice, type Execution, executionsOf, ledgerOf } from "./executions";
+import { useJobActions } from "./JobActions";
 import { JobFacts } from "./JobFacts";
 import { JobLog } from "./JobLog";
+import { Related } from "./Related";
+import type { JobSearch } from "./route";
 import { Summary } from "./Summary";
 import { Timeline } from "./Timeline";
+import { Payload, Result } from "./Values";
 import "./job.css";
 
 const route = getRouteApi("/jobs/$jobId");
@@ -23,97 +28,138 @@ const route = getRouteApi("/jobs/$jobId");
 /** One job: first why it is as it is, then what is known of it, then how it came. */
 export function JobView() {
   const { jobId } = route.useParams();
+  const search = route.useSearch();
   const job = useQuery(jobQuery(jobId));
   const why = useQuery(explanation(jobId));
   const past = useQuery(history(jobId));
-  const lines = useQuery(log(jobId));
   useLive([jobQuery(jobId).queryKey], { job: jobId });
 
   const name = job.data?.name ?? "Job";
   return (
     <View title={name} heading={<Heading name={name} id={jobId} />}>
       <Answered query={job}>
-        {(found) => (
-          <>
-            <div className="row wrap job-head">
-              <StatusLabel status={found.status} chip />
-              <span className="ink-2">
-                <Time at={found.status_changed_at} />, <Time at={found.status_changed_at} as="ago" />
-                {SETTLED.has(found.status) && found.reason ? ` · ${found.reason}` : ""}
-              </span>
-            </div>
-            <Answered query={why} rows={2}>
-              {(explained) => <Summary why={explained} job={found} />}
-            </Answered>
-            <div className="cols job-cols">
-              <div className="col job-col">
-                <Panel title="What happened" sub={past.data && plural(past.data.length, "event")}>
-                  <Answered query={past}>{(entries) => <Timeline entries={entries} />}</Answered>
-                </Panel>
-                {found.error && (
-                  <Panel
-                    title="Error"
-                    sub={found.error.type}
-                    actions={
-                      <CopyButton
-                        text={found.error.traceback ?? `${found.error.type}: ${found.error.message}`}
-                      />
-                    }
-                  >
-                    <Traceback {...found.error} />
-                  </Panel>
-                )}
-                <Answered query={lines} rows={3}>
-                  {(found) => <JobLog lines={found} />}
-                </Answered>
-              </div>
-              <div className="col job-col">
-                <JobFacts job={found} />
-                <Panel title="Payload" actions={<CopyButton text={JSON.stringify(found.payload, null, 2)} />}>
-                  {found.arguments_repr ? (
-                    <pre className="json pb" tabIndex={0}>
-                      {found.arguments_repr}
-                    </pre>
-                  ) : (
-                    <Json
-                      value={found.args?.length ? { args: found.args, kwargs: found.payload } : found.payload}
-                    />
-                  )}
-                </Panel>
-                <Panel
-                  title="Result"
-                  actions={
-                    found.result != null && <CopyButton text={JSON.stringify(found.result, null, 2)} />
-                  }
-                >
-                  <Result job={found} />
-                </Panel>
-              </div>
-            </div>
-          </>
-        )}
+        {(found) => <Found key={jobId} job={found} why={why} past={past} search={search} />}
       </Answered>
     </View>
   );
 }
 
-function Result({
-  job,
-}: {
-  job: { status: string; result?: unknown; result_omitted_bytes?: number | null };
-}) {
-  if (job.result_omitted_bytes != null) {
-    return (
-      <p className="pb ink-3 t-12">
-        It has {bytes(job.result_omitted_bytes)}: Celery’s result backend keeps it.
-      </p>
-    );
-  }
-  if (job.result != null) return <Json value={job.result} />;
+interface Query<T> {
+  data: T | undefined;
+  error: Error | null;
+  refetch: () => unknown;
+}
+
+interface FoundProps {
+  job: Job;
+  why: Query<Explanation>;
+  past: Query<HistoryEntry[]>;
+  search: JobSearch;
+}
+
+function Found({ job, why, past, search }: FoundProps) {
+  const executions = executionsOf(past.data ?? [], job.status);
+  const warnings = doneTwice(executions);
+  const { buttons, dialogs, outcome } = useJobActions(job, warnings);
+  const isOver = job.status === "failed" || job.status === "cancelled";
   return (
-    <p className="pb ink-3 t-12">
-      {job.status === "completed" ? "The task returned nothing." : "None: it has not completed."}
-    </p>
+    <>
+      <div className="row wrap job-head">
+        <StatusLabel status={job.status} chip />
+        <span className="ink-2">
+          <Time at={job.status_changed_at} />, <Time at={job.status_changed_at} as="ago" />
+          {SETTLED.has(job.status) &&
+            ` · ${duration(secondsBetween(job.created_at, job.finished_at))} after it was created`}
+        </span>
+        {buttons}
+      </div>
+      {outcome}
+      {why.error && (
+        <ErrorNotice
+          error={why.error}
+          onRetry={() => {
+            why.refetch();
+          }}
+        />
+      )}
+      {why.data ? (
+        <Summary why={why.data} job={job} warnings={isOver ? warnings : []} />
+      ) : (
+        !why.error && <Loading rows={2} />
+      )}
+      <div className="cols job-cols">
+        <div className="col job-col">
+          <Ledger job={job} past={past} executions={executions} />
+          {job.error && <ErrorPanel error={job.error} />}
+          <JobLog jobId={job.id} search={search} />
+        </div>
+        <div className="col job-col">
+          <Related job={job} previous={why.data?.previous_job_id ?? null} />
+          <Payload job={job} />
+          <Result job={job} />
+          <JobFacts job={job} />
+        </div>
+      </div>
+      {dialogs}
+    </>
+  );
+}
+
+/** What happened: the executions over time, with the one that counts, and each event. */
+function Ledger({
+  job,
+  past,
+  executions,
+}: {
+  job: Job;
+  past: Query<HistoryEntry[]>;
+  executions: readonly Execution[];
+}) {
+  const { began, count } = ledgerOf(executions);
+  const several = began > 1;
+  return (
+    <Panel
+      title="What happened"
+      sub={
+        past.data &&
+        (began === 0
+          ? plural(past.data.length, "event")
+          : `${plural(began, "execution")}, ${count === 1 ? "1 counts" : `${count} count`}`)
+      }
+      actions={
+        several && (
+          <span className="legend hide-s" aria-hidden="true">
+            <Key fill="f-wait" name="waits" />
+            {executions.some((each) => each.counts && each.outcome === "retrying") && (
+              <Key fill="f-retrying" name="to be retried" />
+            )}
+            <Key fill="f-ghost" name="outlined: does not count" />
+          </span>
+        )
+      }
+    >
+      <Answered query={past}>
+        {(entries) => (
+          <>
+            {executions.length > 0 && (
+              <ExecutionChart executions={executions} from={Date.parse(job.created_at)} />
+            )}
+            <Timeline entries={entries} several={several} />
+          </>
+        )}
+      </Answered>
+    </Panel>
+  );
+}
+
+function Key({ fill, name }: { fill: string; name: string }) {
+  return (
+    <span>
+      <svg className="k" aria-hidden="true">
+        <rect x=".5" y=".5" width="17" height="7" className={fill} />
+      </svg>
+      {name}
+    </span>
   );
 }
 

@@ -6,7 +6,16 @@ import { Time, useNow } from "@/components/Time";
 import { count, duration, secondsBetween } from "@/format/format";
 
 /** Why the job is as it is: one sentence, its code, what could not be found out, and the figures of its executions. */
-export function Summary({ why, job }: { why: Explanation; job: Job }) {
+export function Summary({
+  why,
+  job,
+  warnings,
+}: {
+  why: Explanation;
+  job: Job;
+  /** What a retry would do twice. */
+  warnings: readonly string[];
+}) {
   const { unavailable } = why;
   return (
     <section className="panel" aria-label="Why">
@@ -18,6 +27,11 @@ export function Summary({ why, job }: { why: Explanation; job: Job }) {
             last 24 hours.
           </p>
         )}
+        {warnings.map((warning) => (
+          <p key={warning} className="m">
+            {warning}
+          </p>
+        ))}
         {why.sub_jobs.map((sub) => (
           <p key={sub.id} className="row">
             <StatusIcon status={sub.status} />

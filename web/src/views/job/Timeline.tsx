@@ -1,7 +1,7 @@
 import type { HistoryEntry, Status } from "@/api/types";
 import type { ReactNode } from "react";
 import { Icon, StatusIcon } from "@/components/Icon";
-import { exactClock, fullTime } from "@/format/format";
+import { duration, exactClock, fullTime } from "@/format/format";
 
 type Step = HistoryEntry["step"];
 
@@ -30,13 +30,20 @@ const STEPS: Readonly<Record<Step, readonly [text: string, mark: Status | null]>
 /** Executions whose outcome does not count. */
 const DOES_NOT_COUNT: ReadonlySet<Step> = new Set(["started_again", "ended_late"]);
 
-/** What happened to a job, oldest first. */
-export function Timeline({ entries }: { entries: readonly HistoryEntry[] }) {
+const ENDS: ReadonlySet<Step> = new Set(["completed", "failed", "cancelled"]);
+
+/** A pause between two events that is longer is told as one. */
+const PAUSE_MS = 60_000;
+
+/** What happened to a job, oldest first. With several executions, the end that counts is marked. */
+export function Timeline({ entries, several }: { entries: readonly HistoryEntry[]; several: boolean }) {
+  const last = entries.findLastIndex((entry) => ENDS.has(entry.step));
   return (
     <ol className="pb">
-      {entries.map((entry, index) => {
+      {entries.flatMap((entry, index) => {
         const [text, mark] = STEPS[entry.step];
-        return (
+        return [
+          <Pause key={`pause ${index}`} before={entries[index - 1]} after={entry} />,
           <li className="ev" key={index}>
             <time dateTime={entry.at} title={fullTime(entry.at)}>
               {exactClock(entry.at)}
@@ -51,6 +58,12 @@ export function Timeline({ entries }: { entries: readonly HistoryEntry[] }) {
                     on <code>{entry.worker}</code>
                   </>
                 )}
+                {several && index === last && (
+                  <>
+                    {" "}
+                    <span className="badge solid">COUNTS</span>
+                  </>
+                )}
                 {DOES_NOT_COUNT.has(entry.step) && (
                   <>
                     {" "}
@@ -60,17 +73,32 @@ export function Timeline({ entries }: { entries: readonly HistoryEntry[] }) {
               </div>
               <div className="d">{details(entry)}</div>
             </div>
-          </li>
-        );
+          </li>,
+        ];
       })}
     </ol>
+  );
+}
+
+/** What a job did in a long time between two events. */
+function Pause({ before, after }: { before: HistoryEntry | undefined; after: HistoryEntry }) {
+  const long = before && Date.parse(after.at) - Date.parse(before.at);
+  if (before === undefined || long === undefined || long < PAUSE_MS) return null;
+  return (
+    <li className="ev gap">
+      <span className="r">{duration(long / 1000)}</span>
+      <span className="pt" />
+      <div className="h">{before.step === "started" ? "It ran" : "It waited"}</div>
+    </li>
   );
 }
 
 function details(entry: HistoryEntry): ReactNode {
   const parts = [
     entry.run != null && entry.run > 1 ? `run ${entry.run}` : null,
-    entry.attempt != null && entry.attempt > 0 ? `attempt ${entry.attempt + 1}` : null,
+    entry.attempt != null && (entry.attempt > 0 || entry.step === "retrying")
+      ? `attempt ${entry.attempt + 1}`
+      : null,
     entry.outcome ?? null,
     entry.reason ?? null,
     entry.not_before ? `the next one was due ${exactClock(entry.not_before)}` : null,
