@@ -655,6 +655,54 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tracking/examination": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Examination
+         * @description The examination that runs, in whatever API process, and the last one that ended, with what it found.
+         */
+        get: operations["examination_api_tracking_examination_get"];
+        put?: never;
+        /**
+         * Examine
+         * @description Start an examination: recount every counter and index, and check settings that cause trouble later.
+         *
+         *     It runs in the background, and reads everything: about three seconds for each ten thousand jobs.
+         */
+        post: operations["examine_api_tracking_examination_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tracking/examination/repair": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Repair
+         * @description Start a repair of what the last examination has shown.
+         *
+         *     It examines again and repairs what differs then: jobs go on meanwhile, so numbers may differ from those shown.
+         */
+        post: operations["repair_api_tracking_examination_repair_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -1036,6 +1084,34 @@ export interface components {
             start: boolean;
         };
         /**
+         * DifferenceGroup
+         * @description Differences of one kind at one place.
+         */
+        DifferenceGroup: {
+            /** @description In which way. */
+            flaw: components["schemas"]["Flaw"];
+            /**
+             * Where
+             * @description The index, field, key or counters.
+             */
+            where: string;
+            /**
+             * Count
+             * @description How many there are.
+             */
+            count: number;
+            /**
+             * Repaired
+             * @description How many of them were repaired.
+             */
+            repaired: number;
+            /**
+             * Examples
+             * @description Some of them: job or counter, what is there, what should be there.
+             */
+            examples: string[];
+        };
+        /**
          * Durations
          * @description Times in seconds.
          *
@@ -1080,6 +1156,108 @@ export interface components {
              * @description How many jobs of its type settled in the last 24 hours.
              */
             based_on: number;
+        };
+        /**
+         * Examination
+         * @description Everything that a doctor found.
+         */
+        Examination: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Healthy
+             * @description Nothing has to be changed: no trap, and no difference that is left.
+             */
+            healthy: boolean;
+            /**
+             * Jobs
+             * @description Records that were recounted; null: it was not possible.
+             */
+            jobs: number | null;
+            /**
+             * Repair
+             * @description Differences were to be repaired.
+             */
+            repair: boolean;
+            /** Differences */
+            differences: components["schemas"]["DifferenceGroup"][];
+            /** Traps */
+            traps: components["schemas"]["Trap"][];
+            /**
+             * Unchecked
+             * @description What could not be looked at, and why.
+             */
+            unchecked: string[];
+            /** Took S */
+            took_s: number;
+        };
+        /**
+         * ExaminationRun
+         * @description One examination that an API process makes in the background.
+         */
+        ExaminationRun: {
+            /** Id */
+            id: string;
+            /**
+             * State
+             * @description `stopped`: it took too long, found too much, or its process was stopped.
+             * @enum {string}
+             */
+            state: "running" | "done" | "failed" | "stopped";
+            /**
+             * Repair
+             * @description It repairs what differs.
+             */
+            repair: boolean;
+            /**
+             * Previewed By
+             * @description Of a repair: the examination that showed what would be repaired.
+             */
+            previewed_by?: string | null;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Ended At */
+            ended_at?: string | null;
+            /**
+             * Process
+             * @description The API process that makes it: host and process id.
+             */
+            process: string;
+            /**
+             * Jobs Looked At
+             * @description Records that were recounted so far.
+             * @default 0
+             */
+            jobs_looked_at: number;
+            /**
+             * Differences Found
+             * @description Differences that were found so far.
+             * @default 0
+             */
+            differences_found: number;
+            /**
+             * Detail
+             * @description Why it failed or was stopped.
+             */
+            detail?: string | null;
+            /** @description What it found; null unless it is done. */
+            result?: components["schemas"]["Examination"] | null;
+        };
+        /**
+         * ExaminationStatus
+         * @description The examination that runs, and the last one that ended: the same in each API process.
+         */
+        ExaminationStatus: {
+            /** @description Null: none runs. */
+            current: components["schemas"]["ExaminationRun"] | null;
+            /** @description Null: none has ended in the last seven days. */
+            last: components["schemas"]["ExaminationRun"] | null;
         };
         /**
          * Explanation
@@ -1379,6 +1557,12 @@ export interface components {
              */
             traceback?: string | null;
         };
+        /**
+         * Flaw
+         * @description How something beside the records can differ from them.
+         * @enum {string}
+         */
+        Flaw: "missing" | "stray" | "score" | "record" | "broken" | "left_over" | "family" | "stranger" | "unnotified" | "lost_value" | "unknown";
         /**
          * FlowPoint
          * @description What happened in one bucket of time.
@@ -2595,6 +2779,17 @@ export interface components {
             consumer_count: number | null;
         };
         /**
+         * RepairRequest
+         * @description A repair of what an examination has shown.
+         */
+        RepairRequest: {
+            /**
+             * Examination Id
+             * @description The last examination, which must have ended within the last hour and found differences.
+             */
+            examination_id: string;
+        };
+        /**
          * Retry
          * @description How to retry a job.
          */
@@ -2716,6 +2911,42 @@ export interface components {
             bucket_minutes: number;
             /** Points */
             points: components["schemas"]["FlowPoint"][];
+        };
+        /**
+         * Trap
+         * @description Something in how Celery, the broker or Redis is set up that goes wrong on a bad day.
+         */
+        Trap: {
+            /**
+             * Name
+             * @description For programs.
+             */
+            name: string;
+            /**
+             * Where
+             * @description The worker, server, queue or job type it is about.
+             */
+            where: string;
+            /**
+             * Problem
+             * @description What is wrong, a sentence.
+             */
+            problem: string;
+            /**
+             * Consequence
+             * @description What follows from it, a sentence.
+             */
+            consequence: string;
+            /**
+             * Change
+             * @description The setting to change.
+             */
+            change: string;
+            /**
+             * Source
+             * @description Where that is documented, or done.
+             */
+            source: string;
         };
         /**
          * TreeOutline
@@ -5916,6 +6147,230 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    examination_api_tracking_examination_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExaminationStatus"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    examine_api_tracking_examination_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExaminationRun"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another examination runs; or there is none to repair after. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    repair_api_tracking_examination_repair_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RepairRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExaminationRun"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another examination runs; or there is none to repair after. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
