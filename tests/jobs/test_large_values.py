@@ -7,9 +7,9 @@ import time
 import pytest
 from support.recount import recount
 from support.sample_jobs import new_job
-from support.workers_under_test import Project, job
+from support.workers_under_test import Project, eventually, job
 
-from jobtracker import Status
+from jobtracker import Settings, Status
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.doctor.object_check import ObjectCheck
@@ -19,16 +19,29 @@ from jobtracker.jobs.results import as_stored
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.objects import ObjectRemover, unnamed_objects
 from jobtracker.objects.object_store import ObjectStoreError
+from jobtracker.objects.opening import open_object_store
 from jobtracker.schemas.examination import Flaw
+from jobtracker.schemas.filters import JobFilter
 from jobtracker.schemas.requests import JobUpdate, SubJobCreate
 
 LARGE = "x" * 70_000
 
 
+@pytest.fixture(params=["folder", "bucket"])
+def objects(request, tmp_path) -> dict:
+    """Settings of an object store of the test's own."""
+    if request.param == "folder":
+        return {"objects_dir": tmp_path / "objects"}
+    emulator, name = request.getfixturevalue("storage_emulator"), request.getfixturevalue("bucket_name")
+    of_bucket = {"gcs_bucket_name": name, "storage_emulator_host": emulator.url, "gcp_project_id": "test"}
+    open_object_store(Settings(**of_bucket)).check()
+    return of_bucket
+
+
 @pytest.fixture
-def own(redis_server, tmp_path):
+def own(redis_server, tmp_path, objects):
     """A project with an object store, without a worker."""
-    project = Project(redis_server, tmp_path, objects_dir=tmp_path / "objects")
+    project = Project(redis_server, tmp_path, **objects)
     project.announce()
     yield project
     project.close()
@@ -162,7 +175,7 @@ def test_the_result_of_an_outside_worker_may_be_large_too(own):
     assert value_of(own, job_id, "result") == {"rows": LARGE}
 
 
-def test_an_object_whose_report_never_came_is_found_and_removed(own):
+def test_an_object_whose_report_never_came_is_found_and_removed(own, redis_server, objects):
     values, store = own.tracking.large_values, own.tracking.large_values.objects
     job_id = "An/id with ÄÖ, .dots and 200 more characters " + "x" * 200
     values.write(job_id, "result", json.dumps(LARGE))
@@ -171,17 +184,10 @@ def test_an_object_whose_report_never_came_is_found_and_removed(own):
     assert list(unnamed_objects(own.tracking, now_ms() - 60_000)) == []  # it may be on its way
     [left] = unnamed_objects(own.tracking, now_ms() + 60_000)
     assert values.job_of(left.name) == job_id
-    other = Project(own_server(own), own.log_dir, objects_dir=own.settings.objects_dir)
+    other = Project(redis_server, own.log_dir, **objects)
     assert list(unnamed_objects(other.tracking, now_ms() + 60_000)) == [], "another store's objects are not ours"
     other.close()
     store.delete(left.name)
-
-
-def own_server(project: Project):
-    class Server:
-        url = project.settings.redis_url
-
-    return Server()
 
 
 def test_the_doctor_counts_and_removes_what_is_left_and_names_what_is_lost(own, monkeypatch):
@@ -190,22 +196,22 @@ def test_the_doctor_counts_and_removes_what_is_left_and_names_what_is_lost(own, 
     left = values.write("gone", "result", json.dumps(LARGE))
     kept, lost = a_job(own, LARGE), a_job(own, LARGE)
     values.remove(own.job(lost).large_values["payload"].object)
-    seen = ObjectCheck(own.tracking, repair=False).run()
+    seen = ObjectCheck(own.tracking, repair=False, step=lambda: None).run()
     assert {(each.flaw, each.subject) for each in seen} == {(Flaw.LEFT_OVER, left.object), (Flaw.LOST_VALUE, lost)}
     assert len(objects_of(own)) == 2
-    repaired = ObjectCheck(own.tracking, repair=True).run()
+    repaired = ObjectCheck(own.tracking, repair=True, step=lambda: None).run()
     assert {each.flaw: each.is_repaired for each in repaired} == {Flaw.LEFT_OVER: True, Flaw.LOST_VALUE: False}
     assert objects_of(own) == [own.job(kept).large_values["payload"].object]
 
 
 def test_a_lost_object_is_an_error_that_says_so_not_a_wrong_value(own):
     job_id = a_job(own, LARGE)
-    path = own.settings.objects_dir / own.job(job_id).large_values["payload"].object
-    text = path.read_text()
-    path.write_text(text.replace("x", "y", 1))
+    name, store = own.job(job_id).large_values["payload"].object, own.tracking.large_values.objects
+    content = b"".join(store.read(name))
+    store.put(name, [content.replace(b"x", b"y", 1)])
     with pytest.raises(ArgumentsUnavailableError, match="was changed"):
         own.jobs.start(job_id)
-    path.unlink()
+    store.delete(name)
     with pytest.raises(ValueUnavailableError, match="not there any more"):
         value_of(own, job_id, "payload")
     with pytest.raises(ArgumentsUnavailableError, match="not there any more"):
@@ -310,3 +316,27 @@ def test_the_history_says_whether_a_second_large_result_was_the_same(own):
     report_result(own, job_id, LARGE, run=1, execution="1-w-a")
     ends = [each for each in own.queries.history(job_id) if each.same_result is not None]
     assert [each.same_result for each in ends] == [True]
+
+
+@pytest.mark.thorough
+def test_a_worker_that_is_killed_around_the_end_of_its_task_leaves_no_object_for_good(redis_server, tmp_path):
+    folder = tmp_path / "objects"
+    project = Project(redis_server, tmp_path, objects_dir=folder, lease_renew_s=0.2, lease_lost_s=1)
+    for turn in range(6):
+        with project.worker(f"w{turn}") as worker:
+            call = project.send("kept", LARGE)
+            before = len(list(folder.rglob("result-*")))
+            eventually(lambda before=before: len(list(folder.rglob("result-*"))) > before)
+            time.sleep(turn * 0.002)
+            worker.kill()
+        project.tracking.store.apply(Event.CANCEL, call)
+    for record in project.queries.records([each.id for each in project.queries.page(JobFilter()).jobs]):
+        if not record.is_settled:
+            project.tracking.store.apply(Event.FAIL, record.id, run=record.run)
+        project.jobs.delete(record.id)
+    remove_discarded(project)
+    for each in unnamed_objects(project.tracking, now_ms() + 60_000):
+        project.tracking.large_values.remove(each.name)
+    assert objects_of(project) == []
+    assert recount(project.client, project.keys) == []
+    project.close()

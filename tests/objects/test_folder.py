@@ -1,6 +1,7 @@
 """A folder as an object store."""
 
 import os
+import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -87,3 +88,16 @@ def test_objects_are_written_while_others_take_the_last_one_of_the_folder_away(s
 def test_a_folder_that_is_not_mounted_is_away_and_lacks_nothing(store):
     with pytest.raises(ObjectStoreAwayError, match="Is it mounted"):
         store.read("a/b")
+
+
+def test_a_file_that_the_system_does_not_take_whole_is_an_error_and_leaves_nothing(store):
+    store.put("a/one", [b"earlier"])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))  # as on a full disk: so much fits, and no more
+    try:
+        with pytest.raises(ObjectStoreError, match="File too large"):
+            store.put("a/one", [b"x" * 60_000] * 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert b"".join(store.read("a/one")) == b"earlier"
+    assert [path.name for path in (store.path / "a").iterdir()] == ["one"]
