@@ -169,7 +169,7 @@ def test_a_series_in_larger_buckets_adds_up_to_the_report(past):
 def test_a_series_of_a_long_window_says_how_many_types_it_leaves_out(past):
     types = {f"type-{number}" for number in range(4)}
     for job_type in types:
-        create_job(past.store, f"of-{job_type}", at_ms=NOW_MS, type=job_type)
+        create_job(past.store, f"of-{job_type}", at_ms=NOW_MS - 1440 * HOUR_MS, type=job_type)
     try:
         series = past.get("/api/tracking/performance/series", hours=744, bucket_hours=24)
     finally:
