@@ -12,12 +12,13 @@ PUBLIC = {
         "JobTrackerError Priority Settings Status SubJobCreate Tracker __version__ current_job tracked"
     ),
     "jobtracker.schemas": (
-        "ActiveJobs CancelRequest Code Component Durations Estimate Explanation FailedJob FailedJobPage "
-        "FieldProblem FlowPoint Group Health HistoryEntry Job JobCount JobCreate JobError JobHint JobPage "
-        "JobSummary JobTree JobType JobUpdate LargeValue LiveEvent Location LogLine MessageLocation Performance "
-        "PerformanceColumns PerformanceReport PerformanceSeries Problem Progress ProgressUpdate QueueDepth "
-        "QueueReport QueueState Sort Stats Step SubJobCounts SubJobCreate SubJobState Throughput TreeOutline "
-        "Worker WorkerState WorkerStats"
+        "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Durations Estimate "
+        "Examination ExaminationRun ExaminationStatus Explanation FailedJob FailedJobPage FailureGroup "
+        "FieldProblem Flaw FlowPoint Group Health HistoryEntry Job JobCount JobCreate JobError JobHint "
+        "JobPage JobSummary JobTree JobType JobUpdate LargeValue LiveEvent Location LogLine LostWorker "
+        "MessageLocation Performance PerformanceColumns PerformanceReport PerformanceSeries Problem Progress "
+        "ProgressUpdate QueueDepth QueueReport QueueState Sort Stats Step SubJobCounts SubJobCreate "
+        "SubJobState Throughput Trap TreeOutline UnconsumedQueue Worker WorkerState WorkerStats"
     ),
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",

@@ -1,6 +1,7 @@
 """Open jobs that can't proceed: a bounded look at the oldest ones, all explained with one look at the broker."""
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,10 +15,12 @@ from jobtracker.schemas.attention import BlockedJobs
 from jobtracker.schemas.explanation import Code
 from jobtracker.store.schema import JobRecord
 
-MOST_RECORDS = 1000
+MOST_RECORDS = 2000
 """Open jobs of each status whose records are read."""
 MOST_EXPLAINED = 400
 """Of these, jobs of each status that may be blocked: their messages are looked for."""
+MOST_OF_A_QUEUE = 200
+"""Of these, jobs of one queue: a long backlog must not hide the jobs of other queues."""
 _SECOND_LOOK_S = 0.2
 """After so long it is looked again for messages that were on their way from one place to another, perhaps."""
 _HANGS_MS = 60_000
@@ -99,12 +102,14 @@ class BlockedJobsFinder:
         ids = queries.entered_before(status, 2**53, 0, MOST_RECORDS + 1)
         found.complete &= len(ids) <= MOST_RECORDS
         jobs: list[Job] = []
+        of_queue: Counter[str] = Counter()
         for record in queries.records(ids[:MOST_RECORDS]):
             job = self._explainer.job(record)
             if record.status == status and _may_be_blocked(job):
-                if len(jobs) == MOST_EXPLAINED:
+                if len(jobs) == MOST_EXPLAINED or of_queue[job.queue] == MOST_OF_A_QUEUE:
                     found.complete = False
-                    break
+                    continue
+                of_queue[job.queue] += 1
                 jobs.append(job)
             found.looked_at += 1
         return jobs

@@ -93,6 +93,18 @@ def test_a_look_that_does_not_reach_all_open_jobs_says_so(own_project, monkeypat
     assert (look(own_project).looked_at, look(own_project).complete) == (2, False)
 
 
+def test_a_long_backlog_does_not_hide_another_queue(own_project, monkeypatch):
+    monkeypatch.setattr(blocked_jobs, "MOST_OF_A_QUEUE", 2)
+    other = f"{own_project.name}-other"
+    for queue in [None] * 4 + [other]:
+        own_project.send("ok", queue=queue)
+    found = look(own_project)
+    assert [(group.queue, group.count, group.is_exact) for group in found.blocked] == [
+        (own_project.queue, 2, False), (other, 1, False),
+    ]  # fmt: skip
+    assert (found.looked_at, found.complete) == (3, False)
+
+
 def test_jobs_that_nobody_has_started_do_not_hide_those_behind_them(own_project, monkeypatch):
     monkeypatch.setattr(blocked_jobs, "MOST_EXPLAINED", 1)
     own_project.announce()
