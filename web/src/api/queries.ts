@@ -97,3 +97,38 @@ export const subJobs = (id: string) =>
     queryFn: ({ signal }) =>
       data(api.GET("/api/jobs/", { params: { query: { parent: id, page_size: 20 } }, signal })),
   });
+
+/** Figures of what ended in the last hours, by type. */
+export const performance = (hours: number, type?: string) =>
+  queryOptions({
+    queryKey: ["performance", hours, type ?? null],
+    queryFn: ({ signal }) =>
+      data(api.GET("/api/tracking/performance", { params: { query: { hours, job_type: type } }, signal })),
+  });
+
+/** The same of one type over time, in buckets. */
+export const performanceSeries = (type: string, hours: number, bucketHours: number) =>
+  queryOptions({
+    queryKey: ["performance-series", type, hours, bucketHours],
+    queryFn: ({ signal }) =>
+      data(
+        api.GET("/api/tracking/performance/series", {
+          params: { query: { hours, bucket_hours: bucketHours, job_type: type } },
+          signal,
+        }),
+      ),
+  });
+
+/** How many jobs of each type have each status. */
+export const statsByType = queryOptions({
+  queryKey: ["stats", "by-type"],
+  queryFn: ({ signal }) => data(api.GET("/api/tracking/stats/by-type", { signal })),
+});
+
+/** Jobs that run or wait for their next attempt, the longest in their status first: so many at most. */
+export const ACTIVE_LIMIT = 500;
+export const activeJobs = queryOptions({
+  queryKey: ["active-jobs"],
+  queryFn: ({ signal }) =>
+    data(api.GET("/api/tracking/active-jobs", { params: { query: { limit: ACTIVE_LIMIT } }, signal })),
+});

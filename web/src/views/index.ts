@@ -8,7 +8,16 @@ import { route as job } from "./job/route";
 import { route as jobs } from "./jobs/route";
 import { route as overview } from "./overview/route";
 import { route as queues } from "./queues/route";
-import { route as types } from "./types/route";
+import { typeRoute, route as types } from "./types/route";
 import { route as workers } from "./workers/route";
 
-export const routeTree = rootRoute.addChildren([overview, jobs, job, queues, workers, types, health]);
+export const routeTree = rootRoute.addChildren([
+  overview,
+  jobs,
+  job,
+  queues,
+  workers,
+  types,
+  typeRoute,
+  health,
+]);

@@ -57,7 +57,9 @@ export function Frame({ label, at, scale, format, height, looked, onLook, childr
         </svg>
         {scale.ticks.map((tick) => (
           <span key={tick} className="ytick" style={{ top: scale.place(tick) * height }} aria-hidden="true">
-            {format(tick)}
+            {format(tick)
+              .replace(/ 00[sm]$/, "")
+              .replace(".0 ", " ")}
           </span>
         ))}
       </div>

@@ -1,76 +1,229 @@
-import type { JobType } from "@/api/types";
-import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import { jobTypes, stats } from "@/api/queries";
-import type { Column } from "@/components/Grid";
-import { Panel } from "@/components/Panel";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { useRef } from "react";
+import { jobTypes, performance, stats } from "@/api/queries";
+import { useCommands } from "@/commands/commands";
+import { Choose } from "@/components/Choose";
+import { type Column, Grid } from "@/components/Grid";
+import { Icon } from "@/components/Icon";
 import { Answered, Empty } from "@/components/states";
-import { Table } from "@/components/Table";
 import { jobsWith } from "@/filter/filter";
-import { count, plural, UNKNOWN } from "@/format/format";
+import { count, duration, plural, share, UNKNOWN } from "@/format/format";
 import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
+import { route } from "./route";
+import { arranged, rowsOf, type TypeRow } from "./rows";
+import { windowOf } from "./windows";
+import "./types.css";
 
-/** The job types that workers have announced. */
+/** From this share of success down, a figure stands out. */
+const POOR = 0.98;
+
+/** The job types: how often they succeed, and how long they wait and run. */
 export function TypesView() {
+  const { q = "", sort = "name", window } = route.useSearch();
+  const navigate = useNavigate();
   const types = useQuery(jobTypes);
-  const figures = useQuery(stats).data;
+  const report = useQuery({ ...performance(windowOf(window).hours), placeholderData: keepPreviousData });
+  const stored = useQuery(stats).data?.by_type;
   useLive([jobTypes.queryKey], { on: "clock" });
-  const columns: readonly Column<JobType>[] = [
+  useLive([["performance"], stats.queryKey]);
+  const search = useRef<HTMLInputElement>(null);
+  useCommands([
+    {
+      label: "Find a type",
+      key: "/",
+      run: () => {
+        search.current?.focus();
+      },
+    },
+  ]);
+  const change = (next: Partial<typeof route.types.searchSchema>) =>
+    void navigate({ to: "/types", search: (old) => ({ ...old, ...next }), replace: true });
+  const name = window ?? "24h";
+
+  return (
+    <View
+      title="Types"
+      sub={types.data && `${types.data.length} announced by workers`}
+      actions={
+        <Choose
+          label="Window of time"
+          name="window"
+          value={window}
+          options={[
+            ["24h", "24h"],
+            ["1h", "1h"],
+            ["7d", "7d"],
+            ["31d", "31d"],
+          ]}
+        />
+      }
+    >
+      <section className="panel" aria-label="Types">
+        <div className="pb find-type">
+          <label className="search">
+            <Icon name="search" />
+            <span className="sr">Find a type</span>
+            <input
+              ref={search}
+              type="search"
+              placeholder="Find a type"
+              value={q}
+              onChange={(event) => {
+                change({ q: event.target.value === "" ? undefined : event.target.value });
+              }}
+              onKeyDown={(event) => {
+                if (event.key === "Escape") event.currentTarget.blur();
+              }}
+            />
+            <kbd>/</kbd>
+          </label>
+        </div>
+        <Answered query={types}>
+          {(announced) => {
+            const all = rowsOf(announced, report.data?.by_type ?? {}, stored);
+            const rows = arranged(all, q, sort);
+            if (all.length === 0)
+              return (
+                <Empty title="No type is known yet.">
+                  <p>
+                    A tracked worker announces its types when it starts: <Link to="/workers">workers</Link>.
+                  </p>
+                </Empty>
+              );
+            if (rows.length === 0)
+              return (
+                <Empty title={`No type has “${q}” in its name.`}>
+                  <button
+                    type="button"
+                    className="btn primary"
+                    onClick={() => {
+                      change({ q: undefined });
+                    }}
+                  >
+                    Show all {count(all.length)}
+                  </button>
+                </Empty>
+              );
+            return (
+              <Grid
+                label="Types"
+                className="fold types"
+                columns={columnsOf(name)}
+                rows={rows}
+                rowKey={(row) => row.name}
+                onOpen={(row) =>
+                  void navigate({ to: "/types/$name", params: { name: row.name }, search: { window } })
+                }
+                sort={sort}
+                onSort={(next) => {
+                  change({ sort: next === "name" ? undefined : next });
+                }}
+              />
+            );
+          }}
+        </Answered>
+        <div className="pf">
+          <span>
+            {report.data
+              ? `Figures of the ${plural(report.data.overall.count, "job")} that ended in the last ${name}. Percentiles are within 2 %.`
+              : "Figures are not there yet."}
+          </span>
+        </div>
+      </section>
+    </View>
+  );
+}
+
+function columnsOf(window: string): readonly Column<TypeRow>[] {
+  const figure = (
+    id: string,
+    title: string,
+    width: string,
+    of: (figures: NonNullable<TypeRow["figures"]>) => number | null,
+  ): Column<TypeRow> => ({
+    id,
+    title,
+    width,
+    align: "right",
+    sort: id,
+    cell: ({ figures }) => (figures === null ? UNKNOWN : duration(of(figures))),
+  });
+  return [
     {
       id: "name",
       title: "Type",
-      width: "minmax(140px, 1fr)",
-      cell: ({ name }) => <b className="m">{name}</b>,
-    },
-    { id: "task", title: "Task", width: "minmax(140px, 1fr)", cell: ({ task }) => <code>{task}</code> },
-    {
-      id: "queue",
-      title: "Queue",
-      width: "96px",
-      cell: ({ queue }) => (queue ? <code>{queue}</code> : <span className="dim">default</span>),
+      width: "minmax(160px, 1fr)",
+      sort: "name",
+      cell: (row) => <Name row={row} />,
     },
     {
-      id: "jobs",
-      title: "Jobs",
-      width: "72px",
+      id: "settled",
+      title: `Ended, ${window}`,
+      width: "84px",
       align: "right",
-      cell: ({ name }) => (
-        <Link to="/jobs" search={jobsWith({ type: name })}>
-          {figures ? count(figures.by_type[name] ?? 0) : UNKNOWN}
+      sort: "settled",
+      cell: ({ name, figures }) => (
+        <Link to="/jobs" search={jobsWith({ type: name, ended: window })}>
+          {count(figures?.count ?? 0)}
         </Link>
       ),
     },
     {
-      id: "about",
-      title: "About",
-      width: "minmax(160px, 2fr)",
-      cell: ({ description }) => (
-        <span className="dim" title={description}>
-          {description}
+      id: "success",
+      title: "Success",
+      width: "64px",
+      align: "right",
+      sort: "success",
+      cell: ({ figures }) => (
+        <span className={(figures?.success_rate ?? 1) < POOR ? "failed b" : ""}>
+          {share(figures?.success_rate)}
         </span>
       ),
     },
+    figure("run50", "Run p50", "64px", ({ run }) => run.p50_s),
+    figure("run95", "Run p95", "64px", ({ run }) => run.p95_s),
+    figure("run99", "Run p99", "64px", ({ run }) => run.p99_s),
+    figure("wait50", "Wait p50", "64px", ({ wait }) => wait.p50_s),
+    figure("wait95", "Wait p95", "64px", ({ wait }) => wait.p95_s),
+    figure("wait99", "Wait p99", "64px", ({ wait }) => wait.p99_s),
+    {
+      id: "redelivered",
+      title: "Redelivered",
+      width: "76px",
+      align: "right",
+      sort: "redelivered",
+      cell: ({ figures }) => count(figures?.redeliveries),
+    },
+    {
+      id: "jobs",
+      title: "Stored",
+      width: "72px",
+      align: "right",
+      sort: "jobs",
+      cell: ({ name, jobs }) => (
+        <Link to="/jobs" search={jobsWith({ type: name })}>
+          {count(jobs)}
+        </Link>
+      ),
+    },
   ];
+}
+
+function Name({ row: { name, type } }: { row: TypeRow }) {
   return (
-    <View title="Types">
-      <Panel title="Types" sub={types.data && plural(types.data.length, "type")}>
-        <Answered query={types}>
-          {(rows) => (
-            <Table
-              label="Types"
-              columns={columns}
-              rows={rows}
-              rowKey={({ name }) => name}
-              empty={
-                <Empty title="No type is known yet.">
-                  <p>A tracked worker announces its types when it starts.</p>
-                </Empty>
-              }
-            />
-          )}
-        </Answered>
-      </Panel>
-    </View>
+    <span className="row">
+      <Link to="/types/$name" params={{ name }} className="m plain" tabIndex={-1}>
+        {name}
+      </Link>
+      {type === null ? (
+        <span className="dim t-12 cut">no worker announces it</span>
+      ) : (
+        <span className="dim t-12 cut hide-s" title={type.description}>
+          {type.description}
+        </span>
+      )}
+    </span>
   );
 }

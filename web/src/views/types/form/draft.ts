@@ -11,6 +11,9 @@ export class Unreadable {
   ) {}
 }
 
+/** Of an item or entry that was just added, or emptied: it stays in its place. */
+export const NOTHING_YET = new Unreadable("", "Fill it in, or remove it.");
+
 export type Draft = null | boolean | number | string | Unreadable | Draft[] | { [name: string]: Draft };
 export type Path = readonly (string | number)[];
 

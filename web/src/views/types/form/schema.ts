@@ -122,7 +122,7 @@ export function inWords(field: Field, root: unknown): string {
   return [
     words[kind],
     ...(bounds === "" ? [] : [bounds]),
-    ...(field.isNullable && kind !== "json" ? ["or null"] : []),
+    ...(field.isNullable && field.fallback !== null && kind !== "json" ? ["or null"] : []),
   ].join(", ");
 }
 
@@ -202,7 +202,7 @@ function withoutNull(schema: Keywords, root: unknown): { inner: Keywords; isNull
     if (!Array.isArray(parts)) continue;
     const others = parts.filter((part) => !isNull(resolved(part, root)));
     if (others.length === parts.length) continue;
-    const { [keyword]: _, ...outer } = schema;
+    const outer = Object.fromEntries(Object.entries(schema).filter(([name]) => name !== keyword));
     return {
       inner:
         others.length === 1 ? { ...resolved(others[0], root), ...outer } : { ...outer, [keyword]: others },
