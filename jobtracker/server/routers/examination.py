@@ -36,7 +36,7 @@ def examine(doctor: UseBackgroundDoctor) -> WrittenJson:
     return WrittenJson(doctor.examine().model_dump_json(), 202)
 
 
-@router.post("/repair", status_code=202, response_model=ExaminationRun, responses=_CONFLICT)
+@router.post("/repair", status_code=202, response_model=ExaminationRun, responses={**_CONFLICT, 400: RESPONSES[400]})
 def repair(doctor: UseBackgroundDoctor, what: RepairRequest) -> WrittenJson:
     """Start a repair of what the last examination has shown.
 
