@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type KeyboardEvent, type ReactNode, useEffect, useId, useRef } from "react";
 
 interface DialogProps {
   title: string;
@@ -6,12 +6,22 @@ interface DialogProps {
   hideTitle?: boolean;
   className?: string;
   onClose: () => void;
+  /** Keys that work anywhere in it. */
+  onKeyDown?: (event: KeyboardEvent) => void;
   children: ReactNode;
   footer?: ReactNode;
 }
 
 /** A modal dialog: it takes the focus, keeps it, and gives it back. Escape, or a click beside it, closes it. */
-export function Dialog({ title, hideTitle = false, className = "", onClose, children, footer }: DialogProps) {
+export function Dialog({
+  title,
+  hideTitle = false,
+  className = "",
+  onClose,
+  onKeyDown,
+  children,
+  footer,
+}: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
@@ -27,6 +37,7 @@ export function Dialog({ title, hideTitle = false, className = "", onClose, chil
       ref={dialog}
       className={`dialog ${className}`}
       aria-labelledby={id}
+      onKeyDown={onKeyDown}
       onCancel={(event) => {
         event.preventDefault();
         onClose();

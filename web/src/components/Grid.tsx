@@ -10,6 +10,8 @@ export interface Column<Row> {
   /** A track of a CSS grid: `96px`, `minmax(200px, 1fr)`. */
   readonly width: string;
   readonly align?: "right";
+  /** Left out where the page is narrow. */
+  readonly wide?: boolean;
   /** The order of the API by which its head sorts, and whether a second click turns it round. */
   readonly sort?: string;
   readonly cell: (row: Row) => ReactNode;
@@ -31,6 +33,8 @@ interface GridProps<Row> {
   onSort?: (sort: string) => void;
   /** Called when the last rows come into sight. */
   onEnd?: () => void;
+  /** Told the first row in sight. */
+  onSight?: (row: number) => void;
   /** A line above the rows, which moves none of them: what is newer. */
   lead?: ReactNode;
   /** Of all rows, if there are more than are loaded; -1: unknown. */
@@ -47,7 +51,7 @@ const ROW_PX = 32;
  * `k` move inside, `x` selects, shift-`x` selects up to here, Enter opens.
  */
 export function Grid<Row>(props: GridProps<Row>) {
-  const { columns, rows, rowKey, selection, onSelect, onOpen, onEnd } = props;
+  const { columns, rows, rowKey, selection, onSelect, onOpen, onEnd, onSight } = props;
   const body = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState(0);
   const [offset, setOffset] = useState(0);
@@ -79,6 +83,11 @@ export function Grid<Row>(props: GridProps<Row>) {
       observer.disconnect();
     };
   }, []);
+
+  const first = virtualizer.range?.startIndex ?? 0;
+  useEffect(() => {
+    onSight?.(first);
+  }, [first, onSight]);
 
   useEffect(() => {
     if (last >= rows.length - OVERSCAN) onEnd?.();
@@ -228,7 +237,7 @@ export function Grid<Row>(props: GridProps<Row>) {
                     key={column.id}
                     role="gridcell"
                     data-label={column.title}
-                    className={`c-${column.id}${column.align ? " r" : ""}`}
+                    className={classOf(column)}
                   >
                     {column.cell(row)}
                   </span>
@@ -275,7 +284,7 @@ function GridHead<Row>({
           <span
             key={column.id}
             role="columnheader"
-            className={`c-${column.id}${column.align ? " r" : ""}`}
+            className={classOf(column)}
             aria-sort={sortOf(column, sort)}
           >
             {column.sort !== undefined && onSort ? (
@@ -320,13 +329,19 @@ function sortOf<Row>(column: Column<Row>, sort: string | undefined): "ascending"
   return sort === `-${column.sort}` ? "descending" : undefined;
 }
 
+function classOf<Row>({ id, align, wide }: Column<Row>): string {
+  return `c-${id}${align ? " r" : ""}${wide ? " wide" : ""}`;
+}
+
 /** The tracks as a custom property, so that a style sheet can have others for narrow pages. */
 function setTracks<Row>(
   columns: readonly Column<Row>[],
   hasChecks: boolean,
 ): (element: HTMLElement | null) => void {
-  const tracks = [...(hasChecks ? ["14px"] : []), ...columns.map((column) => column.width)].join(" ");
+  const tracksOf = (shown: readonly Column<Row>[]) =>
+    [...(hasChecks ? ["14px"] : []), ...shown.map((column) => column.width)].join(" ");
   return (element) => {
-    element?.style.setProperty("--cols", tracks);
+    element?.style.setProperty("--cols-wide", tracksOf(columns));
+    element?.style.setProperty("--cols-narrow", tracksOf(columns.filter((column) => !column.wide)));
   };
 }

@@ -6,6 +6,7 @@ import { useAllCommands } from "@/commands/commands";
 import { Dialog } from "@/components/Dialog";
 import { Icon, type IconName } from "@/components/Icon";
 import { jobsWith } from "@/filter/filter";
+import { useSavedFilters } from "@/filter/saved";
 import { Keys } from "./Keys";
 import { Marked } from "@/components/Marked";
 
@@ -109,6 +110,7 @@ function useItems(text: string): readonly Item[] {
   const router = useRouter();
   const commands = useAllCommands();
   const types = useQuery(jobTypes).data ?? [];
+  const saved = useSavedFilters();
   const fits = (label: string) =>
     text
       .toLowerCase()
@@ -161,6 +163,12 @@ function useItems(text: string): readonly Item[] {
     ...places
       .filter((each) => fits(each.label))
       .map((each) => go(each.label.replace(/^Go to /, ""), "list", each.run, <Keys of={each.key} />)),
+    ...saved
+      .filter(({ name }) => fits(name))
+      .slice(0, MOST_OF_A_GROUP)
+      .map(({ name, search }) =>
+        item("Jobs", "bookmark", name, () => void router.navigate({ to: "/jobs", search }), search.q),
+      ),
     ...types
       .filter(({ name }) => text !== "" && fits(name))
       .slice(0, MOST_OF_A_GROUP)

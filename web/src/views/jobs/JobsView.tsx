@@ -4,15 +4,17 @@ import { useState } from "react";
 import { useCommands } from "@/commands/commands";
 import { Grid } from "@/components/Grid";
 import { Icon } from "@/components/Icon";
-import { Choice, Menu } from "@/components/Menu";
 import { NOTHING, type Selection } from "@/components/selection";
 import { Empty, ErrorNotice, Loading } from "@/components/states";
 import { valueOf } from "@/filter/filter";
 import { count, plural } from "@/format/format";
 import { View } from "@/shell/View";
-import { COLUMNS, columnsOf, columnsParam, shownIds } from "./columns";
+import { columnsOf, shownIds } from "./columns";
+import { ColumnsMenu } from "./ColumnsMenu";
 import type { JobsSearch, Sort } from "./route";
+import { SavedLinks, SaveFilter } from "./SavedFilters";
 import { SearchBox } from "./SearchBox";
+import { SelectionBar } from "./SelectionBar";
 import { StatusTabs } from "./StatusTabs";
 import { useJobList } from "./useJobList";
 import "./jobs.css";
@@ -30,6 +32,12 @@ export function JobsView() {
   const list = useJobList(q, sort);
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const ids = shownIds(search.columns);
+  const selected = list.rows.filter(({ id }) => selection.keys.has(id));
+  const [filter, setFilter] = useState(q);
+  if (filter !== q) {
+    setFilter(q);
+    setSelection(NOTHING); // what is selected is in sight
+  }
 
   const change = (next: Partial<JobsSearch>) =>
     void navigate({ to: "/jobs", search: { ...search, ...next } });
@@ -39,22 +47,11 @@ export function JobsView() {
     ...(list.newer > 0
       ? [{ label: `Show ${plural(list.newer, "newer job")}`, key: ".", run: list.showNewer }]
       : []),
-    ...(selection.keys.size > 0
-      ? [
-          {
-            label: "Select nothing",
-            key: "Escape",
-            run: () => {
-              setSelection(NOTHING);
-            },
-          },
-        ]
-      : []),
   ]);
 
   const total = list.total ?? (list.isAll ? list.rows.length : null);
   return (
-    <View title="Jobs">
+    <View title="Jobs" actions={<SavedLinks />}>
       <SearchBox
         value={q}
         found={
@@ -71,30 +68,13 @@ export function JobsView() {
       <div className="row wrap statusbar">
         <StatusTabs search={search} />
         <span className="push" />
-        <Menu
-          label="Columns"
-          buttonClass="btn ghost hide-s"
-          button={
-            <>
-              <Icon name="columns" />
-              Columns
-            </>
-          }
-        >
-          {COLUMNS.map(({ id, title }) => (
-            <Choice
-              key={id}
-              checked={ids.includes(id)}
-              onChange={(on) => {
-                change({
-                  columns: columnsParam(on ? [...ids, id] : ids.filter((each) => each !== id)),
-                });
-              }}
-            >
-              {title}
-            </Choice>
-          ))}
-        </Menu>
+        <ColumnsMenu
+          ids={ids}
+          onChange={(columns) => {
+            change({ columns });
+          }}
+        />
+        <SaveFilter search={search} />
       </div>
       {list.error && <ErrorNotice error={list.error} onRetry={list.retry} />}
       <section className="panel" aria-label="Jobs">
@@ -113,7 +93,7 @@ export function JobsView() {
           <Grid
             label="Jobs"
             className="fit jobs"
-            columns={columnsOf(ids)}
+            columns={columnsOf(ids, valueOf(q, "status") !== null)}
             rows={list.rows}
             rowKey={(job) => job.id}
             rowClass={(job) => (list.gone.has(job.id) ? "gone" : "")}
@@ -125,19 +105,21 @@ export function JobsView() {
               change({ sort: next === "-created_at" ? undefined : (next as Sort) });
             }}
             onEnd={list.loadMore}
+            onSight={list.setSight}
             total={total ?? -1}
             lead={list.newer > 0 && <Newer newer={list.newer} onShow={list.showNewer} />}
           />
         )}
       </section>
-      {selection.keys.size > 0 && (
-        <SelectionBar
-          selection={selection}
-          onClear={() => {
-            setSelection(NOTHING);
-          }}
-        />
-      )}
+      <SelectionBar
+        jobs={selected}
+        q={q}
+        total={total}
+        hasMore={!list.isAll}
+        onClear={() => {
+          setSelection(NOTHING);
+        }}
+      />
     </View>
   );
 }
@@ -148,18 +130,6 @@ function Newer({ newer, onShow }: { newer: number; onShow: () => void }) {
       <Icon name="chevron" size={12} />
       {plural(newer, "newer job")} <kbd>.</kbd>
     </button>
-  );
-}
-
-/** What is selected. What can be done with it stands here, too. */
-function SelectionBar({ selection, onClear }: { selection: Selection; onClear: () => void }) {
-  return (
-    <div className="bulk" role="region" aria-label="Selection">
-      <b>{count(selection.keys.size)} selected</b>
-      <button type="button" className="btn ghost" onClick={onClear} aria-label="Select nothing">
-        <Icon name="cross" />
-      </button>
-    </div>
   );
 }
 

@@ -1,11 +1,12 @@
-import { PRIORITIES, STATUSES } from "@/api/types";
-import { useQuery } from "@tanstack/react-query";
+import { type JobSummary, PRIORITIES, STATUSES } from "@/api/types";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import { jobTypes, stats } from "@/api/queries";
 import { useCommands } from "@/commands/commands";
 import { Icon } from "@/components/Icon";
 import { Marked } from "@/components/Marked";
 import { parse, print, QUALIFIERS, type Term } from "@/filter/filter";
+import { useSavedFilters } from "@/filter/saved";
 import { count, plural } from "@/format/format";
 import { type Known, type Suggestion, suggestionsFor } from "./suggestions";
 
@@ -48,7 +49,12 @@ export function SearchBox({ value, found, onChange }: SearchBoxProps) {
     else onChange(filter);
   }
 
-  function take({ text: taken }: Suggestion): void {
+  function take({ text: taken, filter }: Suggestion): void {
+    if (filter !== undefined) {
+      setOpen(false);
+      onChange(filter);
+      return;
+    }
     const before = text.slice(0, text.length - word.length);
     setChosen(-1);
     if (taken.endsWith(":")) setText(before + taken);
@@ -139,7 +145,7 @@ export function SearchBox({ value, found, onChange }: SearchBoxProps) {
                 <span className="mono t-12 cut">
                   <Marked text={suggestion.text} words={word.split(":").at(-1) ?? ""} />
                 </span>
-                <span className="hint">{suggestion.hint}</span>
+                <span className="hint cut">{suggestion.hint}</span>
               </div>
             </div>
           ))}
@@ -195,18 +201,21 @@ function isTerm(word: string): boolean {
 
 /** What can be suggested: what there is, and how much of it. */
 function useKnown(tokens: readonly Term[]): Known {
+  const client = useQueryClient();
   const figures = useQuery(stats).data;
   const types = useQuery(jobTypes).data ?? [];
   const jobs = (number: number | undefined) => (number === undefined ? "" : plural(number, "job"));
   const names = new Set([...types.map(({ name }) => name), ...Object.keys(figures?.by_type ?? {})]);
   return {
     used: new Set(tokens.flatMap(({ key }) => key ?? [])),
+    saved: useSavedFilters().map(({ name, search }) => [name, search.q ?? ""] as const),
     values: {
       status: STATUSES.map((status) => [status, jobs(figures?.by_status[status])] as const),
       type: [...names]
         .sort((a, b) => (figures?.by_type[b] ?? 0) - (figures?.by_type[a] ?? 0) || a.localeCompare(b))
         .map((name) => [name, figures ? jobs(figures.by_type[name] ?? 0) : ""] as const),
       priority: PRIORITIES.map((priority) => [priority, count(figures?.by_priority[priority])] as const),
+      tag: tagsOf(client.getQueriesData<Listed>({ queryKey: ["jobs", "head"] }).map(([, page]) => page)),
       since: [
         ["15m", "the last quarter of an hour"],
         ["1h", "the last hour"],
@@ -221,4 +230,18 @@ function useKnown(tokens: readonly Term[]): Known {
       ],
     },
   };
+}
+
+interface Listed {
+  readonly jobs: readonly Pick<JobSummary, "id" | "tags">[];
+}
+
+/** The tags of the jobs that were listed: the API has no list of tags. The most frequent first. */
+function tagsOf(pages: readonly (Listed | undefined)[]): readonly (readonly [string, string])[] {
+  const jobs = new Map(pages.flatMap((page) => page?.jobs ?? []).map((job) => [job.id, job.tags]));
+  const counts = new Map<string, number>();
+  for (const tag of [...jobs.values()].flat()) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  return [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([tag, number]) => [tag, `${count(number)} of ${plural(jobs.size, "job")} seen`] as const);
 }

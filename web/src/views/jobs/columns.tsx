@@ -1,19 +1,21 @@
-import type { JobSummary } from "@/api/types";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { StatusLabel } from "@/components/Icon";
+import { StatusIcon, StatusLabel } from "@/components/Icon";
 import type { Column } from "@/components/Grid";
 import { Time, useNow } from "@/components/Time";
 import { count, duration, secondsBetween, shortId, UNKNOWN } from "@/format/format";
+import { WORDS } from "./bulk";
+import { usePending } from "./pending";
+import type { JobRow } from "./useJobList";
 
 /** The columns of the list, in their order. `usual`: shown unless the viewer chooses others. */
-const ALL: readonly (Column<JobSummary> & { usual: boolean })[] = [
+const ALL: readonly (Column<JobRow> & { usual: boolean })[] = [
   {
     id: "status",
     title: "Status",
     width: "96px",
     usual: true,
-    cell: (job) => <StatusLabel status={job.status} />,
+    cell: (job) => <StatusCell job={job} />,
   },
   {
     id: "job",
@@ -32,6 +34,7 @@ const ALL: readonly (Column<JobSummary> & { usual: boolean })[] = [
   { id: "type", title: "Type", width: "150px", usual: true, cell: (job) => job.job_type },
   {
     id: "queue",
+    wide: true,
     title: "Queue",
     width: "72px",
     usual: true,
@@ -46,6 +49,7 @@ const ALL: readonly (Column<JobSummary> & { usual: boolean })[] = [
   },
   {
     id: "priority",
+    wide: true,
     title: "Priority",
     width: "62px",
     usual: false,
@@ -60,18 +64,27 @@ const ALL: readonly (Column<JobSummary> & { usual: boolean })[] = [
     cell: (job) => <Waited job={job} />,
   },
   { id: "ran", title: "Ran", width: "62px", align: "right", usual: true, cell: (job) => <Ran job={job} /> },
-  { id: "note", title: "Note", width: "140px", usual: true, cell: (job) => <Note job={job} /> },
+  { id: "note", wide: true, title: "Note", width: "140px", usual: true, cell: (job) => <Note job={job} /> },
   {
     id: "attempts",
+    wide: true,
     title: "Attempt",
     width: "52px",
     align: "right",
     usual: false,
     cell: (job) => count(job.attempt + 1),
   },
-  { id: "tags", title: "Tag", width: "64px", usual: true, cell: (job) => <Tags tags={job.tags} /> },
+  {
+    id: "tags",
+    wide: true,
+    title: "Tag",
+    width: "64px",
+    usual: true,
+    cell: (job) => <Tags tags={job.tags} />,
+  },
   {
     id: "changed",
+    wide: true,
     title: "Changed",
     width: "84px",
     align: "right",
@@ -98,28 +111,60 @@ const ALL: readonly (Column<JobSummary> & { usual: boolean })[] = [
   },
 ];
 
-/** All columns there are, for the menu. */
-export const COLUMNS: readonly Pick<Column<JobSummary>, "id" | "title">[] = ALL;
+const USUAL = ALL.filter((each) => each.usual).map((each) => each.id);
 
-/** The ids of the columns that the URL names; the usual ones if it names none. */
+/** All columns there are, for the menu. */
+export const COLUMNS: readonly Pick<Column<JobRow>, "id" | "title">[] = ALL;
+/** Without these a row says nothing. */
+export const ALWAYS: readonly string[] = ["status", "job"];
+
+/** The ids of the columns that the URL names, in its order; the usual ones if it names none. */
 export function shownIds(given: string | undefined): readonly string[] {
-  return given === undefined ? ALL.filter((each) => each.usual).map((each) => each.id) : given.split(",");
+  if (given === undefined) return USUAL;
+  const named = [...new Set(given.split(","))].filter((id) => ALL.some((each) => each.id === id));
+  return [...ALWAYS.filter((id) => !named.includes(id)), ...named];
 }
 
-/** The columns with these ids. What is no column is left out; status and job are always there. */
-export function columnsOf(ids: readonly string[]): readonly Column<JobSummary>[] {
-  return ALL.filter((each) => ids.includes(each.id) || each.id === "status" || each.id === "job");
+/** The columns with these ids, in this order. Jobs are sorted by their last change only within one status. */
+export function columnsOf(ids: readonly string[], hasStatus: boolean): readonly Column<JobRow>[] {
+  return ids.flatMap((id) => {
+    const column = ALL.find((each) => each.id === id);
+    if (!column) return [];
+    return column.sort === "status_changed_at" && !hasStatus ? { ...column, sort: undefined } : column;
+  });
 }
 
 /** The `columns` of the URL for these; none for the usual ones. */
 export function columnsParam(ids: readonly string[]): string | undefined {
-  const text = ALL.filter((each) => ids.includes(each.id))
-    .map((each) => each.id)
-    .join(",");
-  return text === shownIds(undefined).join(",") ? undefined : text;
+  const text = ids.join(",");
+  return text === USUAL.join(",") ? undefined : text;
 }
 
-function Waited({ job }: { job: JobSummary }) {
+/** The same ids, with one of them a place further. */
+export function moved(ids: readonly string[], id: string, by: 1 | -1): readonly string[] {
+  const from = ids.indexOf(id);
+  const to = Math.max(0, Math.min(ids.length - 1, from + by));
+  const others = ids.filter((each) => each !== id);
+  return [...others.slice(0, to), id, ...others.slice(to)];
+}
+
+/** A status, or what this page is doing to the job until its record says so. */
+function StatusCell({ job }: { job: JobRow }) {
+  const mark = usePending(job);
+  if (job.deleted || mark === "deleted") return <span className="dim">deleted</span>;
+  if (mark === null) return <StatusLabel status={job.status} />;
+  return (
+    <span
+      className="row st-pending"
+      title={`It is ${job.status}; its record does not say anything else yet.`}
+    >
+      <StatusIcon status={job.status} />
+      {WORDS[mark].doing.toLowerCase()}…
+    </span>
+  );
+}
+
+function Waited({ job }: { job: JobRow }) {
   const now = useNow();
   if (job.queued_at == null) return UNKNOWN;
   if (job.started_at != null) return duration(secondsBetween(job.queued_at, job.started_at));
@@ -127,14 +172,14 @@ function Waited({ job }: { job: JobSummary }) {
   return duration(secondsBetween(job.queued_at, end));
 }
 
-function Ran({ job }: { job: JobSummary }) {
+function Ran({ job }: { job: JobRow }) {
   const now = useNow();
   if (job.started_at == null) return UNKNOWN;
   return duration(secondsBetween(job.started_at, job.finished_at ?? new Date(now).toISOString()));
 }
 
 /** The one thing that has to be known of a row: how far it is, when it goes on, why it failed. */
-function Note({ job }: { job: JobSummary }): ReactNode {
+function Note({ job }: { job: JobRow }): ReactNode {
   if (job.status === "running" && job.cancel_requested_at)
     return <span className="dim t-12">told to stop</span>;
   if (job.status === "running" && job.progress) {

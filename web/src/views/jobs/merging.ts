@@ -1,7 +1,7 @@
 import type { Schemas, JobSummary } from "@/api/types";
 import type { Sort } from "./route";
 
-interface Merged {
+export interface Merged {
   /** The rows that are shown, in the order in which they came, with the newest values. */
   readonly rows: readonly JobSummary[];
   /** Those that match no longer, or were deleted. */
@@ -32,6 +32,27 @@ export function merged(known: readonly JobSummary[], head: Head | null, sort: So
     rows: known.map((job) => now.get(job.id) ?? job),
     gone: new Set(known.filter((job) => !now.has(job.id) && isWithin(head, job, sort)).map((job) => job.id)),
     newer: isNewestFirst ? above.length : 0,
+  };
+}
+
+/**
+ * The same list, with one of its later pages as it is now.
+ *
+ * @param page The rows of that page as they were loaded, and what is there now.
+ */
+export function withPage(
+  list: Merged,
+  page: { readonly known: readonly JobSummary[]; readonly now: Head | null },
+  sort: Sort | undefined,
+): Merged {
+  const { known, now } = page;
+  if (now === null) return list;
+  const found = new Map(now.jobs.map((job) => [job.id, job]));
+  const gone = known.filter((job) => !found.has(job.id) && isWithin(now, job, sort)).map((job) => job.id);
+  return {
+    ...list,
+    rows: list.rows.map((job) => found.get(job.id) ?? job),
+    gone: new Set([...list.gone, ...gone]),
   };
 }
 

@@ -13,14 +13,19 @@ export interface JobsSearch {
   columns?: string;
 }
 
+/** The search of the list, of what a URL or a saved filter has. */
+export function jobsSearch({ q, sort, columns }: Record<string, unknown>): JobsSearch {
+  return {
+    q: typeof q === "string" ? q : undefined,
+    sort: SORTS.find((each) => each === sort),
+    columns: typeof columns === "string" ? columns : undefined,
+  };
+}
+
 export const route = createRoute({
   getParentRoute: () => rootRoute,
   path: "/jobs",
   staticData: { menu: { label: "Jobs", icon: "list", letter: "j", group: "work", Count: JobsCount } },
-  validateSearch: ({ q, sort, columns }: Record<string, unknown>): JobsSearch => ({
-    q: typeof q === "string" ? q : undefined,
-    sort: SORTS.find((each) => each === sort),
-    columns: typeof columns === "string" ? columns : undefined,
-  }),
+  validateSearch: jobsSearch,
   component: lazyRouteComponent(() => import("./JobsView"), "JobsView"),
 });

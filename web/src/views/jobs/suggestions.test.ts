@@ -28,3 +28,8 @@ test("a plain word offers values and qualifiers that it may mean", () => {
   expect(texts("inv")).toEqual(["type:invoice"]);
   expect(texts("sta")).toEqual(["status:"]);
 });
+
+test("saved filters come first, and stand for a whole filter", () => {
+  const [first] = suggestionsFor("stu", { ...known, saved: [["stuck", "status:pending until:10m"]] });
+  expect(first).toMatchObject({ text: "stuck", filter: "status:pending until:10m" });
+});

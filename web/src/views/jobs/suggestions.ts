@@ -5,7 +5,9 @@ export interface Suggestion {
   readonly text: string;
   /** What it is, or how many jobs it has. */
   readonly hint: string;
-  readonly group: "Values" | "Qualifiers";
+  readonly group: "Saved" | "Values" | "Qualifiers";
+  /** The whole filter that it stands for, if it is a saved one. */
+  readonly filter?: string;
 }
 
 export interface Known {
@@ -13,12 +15,15 @@ export interface Known {
   readonly values: Readonly<Record<string, readonly (readonly [value: string, hint: string])[]>>;
   /** Qualifiers that the filter has already. */
   readonly used: ReadonlySet<string>;
+  /** Saved filters: name and filter. */
+  readonly saved?: readonly (readonly [name: string, filter: string])[];
 }
 
 const MOST = 10;
+const MOST_SAVED = 4;
 
 /** What the word that is being typed may become. */
-export function suggestionsFor(word: string, { values, used }: Known): readonly Suggestion[] {
+export function suggestionsFor(word: string, { values, used, saved = [] }: Known): readonly Suggestion[] {
   const [, key, begun = ""] = /^([a-z_]+):"?([^"]*)$/.exec(word) ?? [];
   if (key !== undefined && key in QUALIFIERS) {
     const given = values[key] ?? QUALIFIERS[key]?.values?.map((value) => [value, ""] as const) ?? [];
@@ -42,8 +47,12 @@ export function suggestionsFor(word: string, { values, used }: Known): readonly 
                   group: "Values",
                 })),
         );
+  const named = saved
+    .filter(([name]) => name.toLowerCase().includes(word.toLowerCase()))
+    .map(([name, filter]): Suggestion => ({ text: name, hint: filter, group: "Saved", filter }));
   return [
+    ...named.slice(0, MOST_SAVED),
     ...direct.slice(0, MOST),
     ...names.map(([name, { hint }]): Suggestion => ({ text: `${name}:`, hint, group: "Qualifiers" })),
-  ].slice(0, MOST + 2);
+  ].slice(0, MOST + MOST_SAVED + 2);
 }

@@ -1,4 +1,4 @@
-import type { Schemas, JobSummary } from "@/api/types";
+import type { JobSummary, Schemas, Status } from "@/api/types";
 import {
   type InfiniteData,
   infiniteQueryOptions,
@@ -7,17 +7,19 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
-import { useCallback, useMemo } from "react";
+import { useCallback, useEffect, useMemo, useState } from "react";
 import { api, data } from "@/api/client";
 import { toQuery } from "@/filter/filter";
+import { type JobChange, onHint } from "@/live/hints";
 import { useLive } from "@/live/useLive";
-import { merged } from "./merging";
+import { merged, withPage } from "./merging";
 import type { Sort } from "./route";
 
 const PAGE_SIZE = 100;
 
 /** A page, and the moment from which ages in the filter count: the same one on all pages. */
 type Page = Schemas["JobPage"] & { readonly asked: number };
+type PageParam = { asked: number; cursor: string } | null;
 
 async function fetchPage(
   q: string,
@@ -36,8 +38,9 @@ const pages = (q: string, sort: Sort | undefined) =>
     queryKey: ["jobs", "pages", q, sort],
     queryFn: ({ pageParam, signal }) =>
       fetchPage(q, sort, pageParam?.asked ?? Date.now(), pageParam?.cursor ?? null, signal),
-    initialPageParam: null as { asked: number; cursor: string } | null,
-    getNextPageParam: ({ next_cursor: cursor, asked }) => (cursor === null ? null : { asked, cursor }),
+    initialPageParam: null as PageParam,
+    getNextPageParam: ({ next_cursor: cursor, asked }): PageParam =>
+      cursor === null ? null : { asked, cursor },
     staleTime: Infinity,
   });
 
@@ -48,20 +51,43 @@ const head = (q: string, sort: Sort | undefined) =>
     queryFn: ({ signal }) => fetchPage(q, sort, Date.now(), null, signal),
   });
 
+/** A later page as it is now. */
+const later = (q: string, sort: Sort | undefined, from: PageParam) =>
+  queryOptions({
+    queryKey: ["jobs", "later", q, sort, from?.cursor ?? null],
+    queryFn: ({ signal }) => fetchPage(q, sort, from?.asked ?? Date.now(), from?.cursor ?? null, signal),
+    enabled: from !== null,
+  });
+
+export type JobRow = JobSummary & { readonly deleted?: true };
+
 /**
  * The jobs that match, page by page, with what has changed since.
  *
- * Rows stay in their place: their values follow the first page as it is now, what no longer matches is `gone`, and what
- * is newer is counted until `showNewer` is called.
+ * Rows stay in their place: their values follow the first page and the one in sight as they are now, what no longer
+ * matches is `gone`, and what is newer is counted until `showNewer` is called.
  */
 export function useJobList(q: string, sort: Sort | undefined) {
   const client = useQueryClient();
+  const [sight, setSight] = useState(0);
   const listed = useInfiniteQuery(pages(q, sort));
   const newest = useQuery({ ...head(q, sort), enabled: listed.data !== undefined });
-  useLive([head(q, sort).queryKey]);
+  const inSight = pageOf(listed.data, sight);
+  const from = inSight < 1 ? null : ((listed.data?.pageParams[inSight] ?? null) as PageParam);
+  const page = useQuery(later(q, sort, from));
+  useLive([head(q, sort).queryKey, ...(from ? [later(q, sort, from).queryKey] : [])]);
 
-  const known = useMemo(() => listed.data?.pages.flatMap((page) => page.jobs) ?? [], [listed.data]);
-  const list = useMemo(() => merged(known, newest.data ?? null, sort), [known, newest.data, sort]);
+  const known = useMemo(() => listed.data?.pages.flatMap((each) => each.jobs) ?? [], [listed.data]);
+  const told = useTold(known);
+  const list = useMemo(() => {
+    const first = merged(known, newest.data ?? null, sort);
+    const before = { known: listed.data?.pages[inSight]?.jobs ?? [], now: page.data ?? null };
+    const all = from === null ? first : withPage(first, before, sort);
+    return {
+      ...all,
+      rows: all.rows.map((job) => (all.gone.has(job.id) ? leftAs(job, told.get(job.id)) : job)),
+    };
+  }, [known, newest.data, sort, listed.data, inSight, from, page.data, told]);
 
   const { fetchNextPage, hasNextPage, isFetching } = listed;
   const loadMore = useCallback(() => {
@@ -89,7 +115,43 @@ export function useJobList(q: string, sort: Sort | undefined) {
     isAll: listed.data !== undefined && !hasNextPage,
     loadMore,
     showNewer,
+    setSight,
   };
 }
 
-export type JobRow = JobSummary;
+/** In which page a row is. */
+function pageOf(listed: InfiniteData<Page> | undefined, row: number): number {
+  let before = 0;
+  return (
+    listed?.pages.findIndex(({ jobs }) => {
+      before += jobs.length;
+      return row < before;
+    }) ?? -1
+  );
+}
+
+/** What hints have said of the rows that are shown. The list itself says nothing more of those that left it. */
+function useTold(known: readonly JobSummary[]): ReadonlyMap<string, JobChange> {
+  const [told, setTold] = useState<ReadonlyMap<string, JobChange>>(new Map());
+  const ids = useMemo(() => new Set(known.map(({ id }) => id)), [known]);
+  useEffect(
+    () =>
+      onHint((hint) => {
+        if (hint.kind !== "jobs" || hint.jobs === "many") return;
+        const ours = hint.jobs.filter(({ id }) => ids.has(id));
+        if (ours.length === 0) return;
+        setTold((before) => {
+          const kept = [...before].filter(([id]) => ids.has(id));
+          return new Map([...kept, ...ours.map((change) => [change.id, change] as const)]);
+        });
+      }),
+    [ids],
+  );
+  return told;
+}
+
+function leftAs(job: JobSummary, told: JobChange | undefined): JobRow {
+  if (!told) return job;
+  if (told.what.includes("deleted")) return { ...job, deleted: true };
+  return { ...job, status: told.status as Status };
+}
