@@ -132,3 +132,9 @@ export const activeJobs = queryOptions({
   queryFn: ({ signal }) =>
     data(api.GET("/api/tracking/active-jobs", { params: { query: { limit: ACTIVE_LIMIT } }, signal })),
 });
+
+/** The doctor's examination that runs, and the last one that ended. */
+export const examination = queryOptions({
+  queryKey: ["examination"],
+  queryFn: ({ signal }) => data(api.GET("/api/tracking/examination", { signal })),
+});
