@@ -58,10 +58,10 @@ def rows(figures: Figures) -> list[tuple[str, ...]]:
 def _measure(api: Connection, store: JobStore, viewers: int) -> dict[str, float]:
     with _watching(api.port, viewers) as heard:
         written: dict[int, float] = {}
-        _change(store, written, _RAMP_S)
+        change(store, written, _RAMP_S)
         written.clear()
         before, began, events = _cpu_s(store), time.monotonic(), heard.events
-        _change(store, written, SECONDS)
+        change(store, written, SECONDS)
         used_s = [now - then for now, then in zip(_cpu_s(store), before, strict=True)]
         took_s, events = time.monotonic() - began, heard.events - events
         deadline = time.monotonic() + 10
@@ -82,7 +82,7 @@ def _measure(api: Connection, store: JobStore, viewers: int) -> dict[str, float]
 _numbers = iter(range(10**9))
 
 
-def _change(store: JobStore, written: dict[int, float], seconds: float) -> None:
+def change(store: JobStore, written: dict[int, float], seconds: float) -> None:
     """Record jobs at a steady rate."""
     began = time.monotonic()
     for n in range(int(seconds * CHANGES_PER_S)):

@@ -8,12 +8,15 @@ import random
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.pipelining import NotSentError, Packer, send
+from bench.serving import Connection, serving_api
 from jobtracker.connection.client import connect
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
+from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.store.changes import NewJob
 from jobtracker.store.keys import Keys
 from jobtracker.store.writer import JobStore
@@ -69,6 +72,33 @@ class Call:
             store.create(NewJob(id=self.job_id, **self.arguments), at_ms=self.at_ms)
         else:
             store.apply(self.event, self.job_id, at_ms=self.at_ms, **self.arguments)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A store with jobs in it, and the API of it.
+
+    Attributes:
+        api: A connection to the API.
+        server: The store's server.
+        keys: Where in it the jobs are.
+        ids: Theirs, in the order of their creation.
+    """
+
+    api: Connection
+    server: EmbeddedRedis
+    keys: Keys
+    ids: list[str]
+
+
+@contextlib.contextmanager
+def serving_filled(jobs: int, folder: Path) -> Iterator[Filled]:
+    """A store with so many jobs, behind an API of its own."""
+    keys = Keys("bench")
+    with EmbeddedRedis(folder / "redis", config={"appendonly": "no"}) as server:
+        ids = fill(server.port, keys, Plan(jobs=jobs))
+        with serving_api(server, "bench", folder) as api:
+            yield Filled(api=api, server=server, keys=keys, ids=ids)
 
 
 def fill(port: int, keys: Keys, plan: Plan) -> list[str]:

@@ -13,22 +13,17 @@ import os
 import random
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from celery import Celery
-
-from bench.filling import TYPES, Plan, fill
-from bench.serving import Connection, serving, serving_api
-from jobtracker.local.embedded_redis import EmbeddedRedis
+from bench.filling import TYPES, serving_filled
+from bench.flowers import FLOWERS_TASKS, serving_flower
+from bench.serving import Connection, serving
 from jobtracker.local.ports import free_port
-from jobtracker.store.keys import Keys
 
 TITLE = "milliseconds that questions take over HTTP; that many jobs are the most there are"
 SIZE = 1_000_000
-FLOWERS_TASKS = 20_000
 PAGE = 100
 FEW = 20
 """Jobs that run, or more, are there at any size: an answer that grows tells nothing of what an answer costs."""
@@ -55,14 +50,14 @@ def run(jobs: int, rounds: int) -> dict[str, Any]:
     sizes = sorted({max(jobs // 100, PAGE), max(jobs // 10, PAGE), jobs})
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stores = {size: stack.enter_context(_store(size, folder / str(size))) for size in sizes}
+        stores = {size: stack.enter_context(serving_filled(size, folder / str(size))) for size in sizes}
         asked: dict[str, dict[int, Callable[[], str]]] = {}
-        for size, (connection, ids) in stores.items():
-            for question, path in _paths(connection, ids, size).items():
+        for size, store in stores.items():
+            for question, path in _paths(store.api, store.ids, size).items():
                 asked.setdefault(question, {})[size] = path
-        askers = {size: connection for size, (connection, _) in stores.items()}
+        askers = {size: store.api for size, store in stores.items()}
         samples = {LIST: {}, NEW_PAGE: {size: _walk(askers[size]) for size in sizes}}
-        flower = stack.enter_context(_flower(folder, min(FLOWERS_TASKS, jobs)))
+        flower = stack.enter_context(serving_flower(folder, min(FLOWERS_TASKS, jobs)))
         same = stack.enter_context(_same_bytes(folder, askers[jobs].get(asked[LIST][jobs]())))
         others = {FLOWER: (flower, f"/api/tasks?limit={PAGE}"), SAME_BYTES: (same, "/")}
         for _ in range(rounds):
@@ -113,15 +108,6 @@ def _take_turns(
             samples.setdefault(name, {}).setdefault(0, []).append(connection.timed(path_beside)[0])
 
 
-@contextlib.contextmanager
-def _store(size: int, folder: Path) -> Iterator[tuple[Connection, list[str]]]:
-    """A filled store behind an API of its own; and the jobs' ids."""
-    with EmbeddedRedis(folder / "redis", config={"appendonly": "no"}) as server:
-        ids = fill(server.port, Keys("bench"), Plan(jobs=size))
-        with serving_api(server, "bench", folder) as connection:
-            yield connection, ids
-
-
 def _list_path(**more: object) -> str:
     filters = {"status": "completed", "job_type": next(iter(TYPES)), "page_size": PAGE, **more}
     return "/api/jobs/?" + "&".join(f"{name}={value}" for name, value in filters.items() if value)
@@ -152,43 +138,6 @@ def _walk(connection: Connection) -> list[float]:
         if cursor is None:
             break
     return times
-
-
-@contextlib.contextmanager
-def _flower(folder: Path, tasks: int) -> Iterator[Connection]:
-    """Flower, which has seen the events of so many tasks."""
-    port = free_port()
-    with EmbeddedRedis(folder / "flowers-redis", config={"appendonly": "no"}) as server:
-        environ = {"BENCH_VARIANT": "plain", "BENCH_CELERY_URL": server.url, "FLOWER_UNAUTHENTICATED_API": "true"}
-        options = ["--address=127.0.0.1", f"--port={port}", "--inspect_timeout=100"]
-        command = ["celery", "-A", "bench.noop", "flower", *options]
-        with serving("flower", command, folder, environ, port, "/healthcheck") as connection:
-            _send_events(server.url, tasks, connection)
-            yield connection
-
-
-def _send_events(url: str, tasks: int, flower: Connection) -> None:
-    """Send what workers send of tasks that succeed, no faster than Flower follows."""
-    with Celery(broker=url) as app, app.connection_for_write() as broker:
-        sender = app.events.Dispatcher(broker, hostname="celery@worker-1")
-        for n in range(tasks):
-            task = {"uuid": f"task-{n}"}
-            sender.send("task-received", **task, name="bench.noop", args="()", kwargs='{"order_id": 1}', retries=0)
-            sender.send("task-started", **task)
-            sender.send("task-succeeded", **task, result='{"saved": 1}', runtime=0.1)
-            if n % 1000 == 999 or n == tasks - 1:
-                _wait_until_known(flower, f"task-{n}")
-
-
-def _wait_until_known(flower: Connection, task: str) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        with contextlib.suppress(RuntimeError):
-            if json.loads(flower.get(f"/api/task/info/{task}"))["state"] == "SUCCESS":
-                return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"Flower does not know of {task}")
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -20,10 +20,16 @@ _IDLE_S = 2
 
 
 class Connection:
-    """Asks one server, one question at a time."""
+    """Asks one server, one question at a time.
 
-    def __init__(self, port: int) -> None:
+    Attributes:
+        port: Where it listens.
+        pid: Its process, if that is one of ours.
+    """
+
+    def __init__(self, port: int, pid: int | None = None) -> None:
         self.port = port
+        self.pid = pid
         self._socket: socket.socket | None = None
         self._used_at = 0.0
 
@@ -101,7 +107,8 @@ def serving(
         env={**os.environ, **environ},
         stop_steps=[(signal.SIGTERM, 10)],
     )
-    connection = Connection(port)
+    process.start()
+    connection = Connection(port, process.pid)
 
     def answers() -> bool:
         with contextlib.suppress(OSError, RuntimeError):
@@ -109,7 +116,6 @@ def serving(
             return True
         return False
 
-    process.start()
     try:
         process.wait_until_ready(answers, timeout_s=_START_S)
         yield connection

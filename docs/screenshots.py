@@ -6,17 +6,13 @@ A store of its own has a day of past jobs. The sample worker adds real ones: don
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
 from celery import Celery  # noqa: E402 (the path comes first)
-from playwright.sync_api import sync_playwright  # noqa: E402
-from support.browser import FLAGS, Browsing, Visit  # noqa: E402
-from support.servers import program  # noqa: E402
+from support.browser import Visit, a_browser  # noqa: E402
 
 from bench.filling import Plan, fill  # noqa: E402
 from jobtracker import Client, Settings, Tracker  # noqa: E402
@@ -35,24 +31,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as data, LocalStack(Path(data), concurrency=2) as stack:
         port = int(stack.redis.url.rpartition(":")[2])
         fill(port, Keys(), Plan(jobs=PAST_JOBS, open_share=0, span_ms=DAY_MS))
-        with Client(stack.api_url) as client, browsing() as browser:
+        with Client(stack.api_url) as client, a_browser() as browser:
             views = _work(client, stack)
             for name, path in views.items():
                 for theme in ("light", "dark"):
                     _take(browser.visit(stack.api_url, color_scheme=theme), path, FOLDER / f"{name}-{theme}.png")
                 if name in PHONES:
                     _take(browser.visit(stack.api_url, phone=True), path, FOLDER / f"{name}-phone.png")
-
-
-@contextmanager
-def browsing() -> Iterator[Browsing]:
-    """Chromium, without pytest."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program("chromium", "chromium"), args=FLAGS)
-        try:
-            yield Browsing(browser)
-        finally:
-            browser.close()
 
 
 def _work(client: Client, stack: LocalStack) -> dict[str, str]:

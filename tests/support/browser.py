@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -112,10 +113,9 @@ class Browsing:
             self._contexts.pop().close()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> "Iterator[Browsing]":
-    """A browser of the module's own: Playwright keeps an event loop in this thread while it runs."""
-    need_page()
+@contextmanager
+def a_browser() -> Iterator[Browsing]:
+    """Debian's Chromium, until the end of the block."""
     path = program("chromium", "chromium")
     from playwright.sync_api import sync_playwright
 
@@ -125,6 +125,14 @@ def chromium() -> "Iterator[Browsing]":
             yield Browsing(browser)
         finally:
             browser.close()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browsing]:
+    """A browser of the module's own: Playwright keeps an event loop in this thread while it runs."""
+    need_page()
+    with a_browser() as browser:
+        yield browser
 
 
 @pytest.fixture
