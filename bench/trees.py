@@ -145,6 +145,16 @@ class Tracked:
             tree = {"job_type": "bench.collect", "sub_jobs": [tree] * children}
         return self._submit({**tree, "start": True})[1]
 
+    @property
+    def url(self) -> str:
+        """The address of the API, and of the page."""
+        return f"http://127.0.0.1:{self._port}"
+
+    def finished(self, width: int) -> str:
+        """The id of the root of a tree whose jobs have all completed: `width` squared of them, on three levels."""
+        groups = [{"job_type": "bench.collect", "sub_jobs": [NOOP] * width}] * (width - 1)
+        return self._submit({"job_type": "bench.collect", "sub_jobs": groups, "start": True})[0]
+
     def _submit(self, tree: dict[str, Any]) -> tuple[str, dict[str, float]]:
         body = json.dumps(tree).encode()
         began = time.perf_counter()

