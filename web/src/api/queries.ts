@@ -138,3 +138,31 @@ export const examination = queryOptions({
   queryKey: ["examination"],
   queryFn: ({ signal }) => data(api.GET("/api/tracking/examination", { signal })),
 });
+
+/** How many rows of a tree a page shows. */
+export const MOST_ROWS = 30_000;
+
+/** A tree as rows in columns, parents first: pages of up to 10,000 rows. */
+export const treeOutline = (id: string) =>
+  queryOptions({
+    queryKey: ["tree", id],
+    queryFn: async ({ signal }) => {
+      const pages: Schemas["TreeOutline"][] = [];
+      for (let cursor: string | undefined, rows = 0; rows < MOST_ROWS;) {
+        const page = await data(
+          api.GET("/api/tracking/tree-outline/{job_id}", {
+            params: { ...of(id), query: { limit: 10_000, cursor } },
+            signal,
+          }),
+        );
+        pages.push(page);
+        rows += page.rows;
+        if (page.next_cursor == null || page.rows === 0) break;
+        cursor = page.next_cursor;
+      }
+      return pages;
+    },
+    // Comparing 250,000 values with those before takes longer than to draw the rows in sight.
+    structuralSharing: false,
+    gcTime: 10_000,
+  });

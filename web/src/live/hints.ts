@@ -32,10 +32,12 @@ export function hintAll(): void {
   hint({ kind: "clock" });
 }
 
-/** Whether a hint concerns somebody who shows one job, or, without an id, any number of them. */
-export function concerns(of: Hint, kind: Hint["kind"], job?: string): boolean {
+/** The id of a job, or whether one with that id is among some. */
+export type Jobs = string | ((id: string) => boolean);
+
+/** Whether a hint concerns somebody who shows these jobs, or, without them, any number of jobs. */
+export function concerns(of: Hint, kind: Hint["kind"], jobs?: Jobs): boolean {
   if (of.kind !== kind) return false;
-  return (
-    of.kind === "clock" || of.jobs === "many" || job === undefined || of.jobs.some(({ id }) => id === job)
-  );
+  if (of.kind === "clock" || of.jobs === "many" || jobs === undefined) return true;
+  return of.jobs.some(({ id }) => (typeof jobs === "string" ? id === jobs : jobs(id)));
 }

@@ -1,12 +1,12 @@
 import { type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent } from "react";
-import { concerns, type Hint, onHint } from "./hints";
+import { concerns, type Hint, type Jobs, onHint } from "./hints";
 
 interface Concern {
   /** `jobs` (default): when jobs have changed. `clock`: every few seconds, for what no stream tells of. */
   on?: Hint["kind"];
-  /** Only when this job has changed. */
-  job?: string;
+  /** Only when this job has changed, or one of these. */
+  job?: Jobs;
 }
 
 /** Between two answers there is at least this pause, and this many times what the last answer took. */
@@ -28,12 +28,15 @@ export function useLive(keys: readonly QueryKey[], { on = "jobs", job }: Concern
   const ask = useEffectEvent(() => {
     for (const key of keys) follow(client, key);
   });
+  const hear = useEffectEvent((hint: Hint) => {
+    if (concerns(hint, on, job)) ask();
+  });
   useEffect(
     () =>
       onHint((hint) => {
-        if (concerns(hint, on, job)) ask();
+        hear(hint);
       }),
-    [on, job],
+    [],
   );
 }
 

@@ -213,6 +213,14 @@ function Patterns() {
           <rect width="4" height="4" fill="var(--cancelled-tint)" />
           <rect width="4" height="1.8" fill="var(--cancelled-mark)" />
         </pattern>
+        <pattern id="p-running" width="9" height="10" patternUnits="userSpaceOnUse">
+          <rect width="9" height="10" fill="var(--running-mark)" />
+          <path d="M2 0 6 5 2 10" fill="none" stroke="var(--surface)" strokeOpacity=".55" strokeWidth="1.2" />
+        </pattern>
+        <pattern id="p-failed" width="6" height="6" patternUnits="userSpaceOnUse">
+          <rect width="6" height="6" fill="var(--failed-mark)" />
+          <path d="M0 0 6 6M6 0 0 6" fill="none" stroke="var(--surface)" strokeOpacity=".6" strokeWidth="1" />
+        </pattern>
         <pattern id="p-wait" width="4" height="4" patternUnits="userSpaceOnUse">
           <rect x="0" y="1.6" width="1.6" height="1.4" fill="var(--control)" />
         </pattern>

@@ -1,7 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { getRouteApi, Link } from "@tanstack/react-router";
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { explanation, history, job as jobQuery } from "@/api/queries";
 import { type Explanation, type HistoryEntry, type Job, SETTLED } from "@/api/types";
+import { useCommands } from "@/commands/commands";
 import { CopyButton } from "@/components/CopyButton";
 import { StatusLabel } from "@/components/Icon";
 import { Panel } from "@/components/Panel";
@@ -58,10 +59,22 @@ interface FoundProps {
 }
 
 function Found({ job, why, past, search }: FoundProps) {
+  const navigate = useNavigate();
   const executions = executionsOf(past.data ?? [], job.status);
   const warnings = doneTwice(executions);
   const { buttons, dialogs, outcome } = useJobActions(job, warnings);
   const isOver = job.status === "failed" || job.status === "cancelled";
+  useCommands(
+    job.sub_job_counts
+      ? [
+          {
+            label: "Open its tree",
+            key: "t",
+            run: () => void navigate({ to: "/jobs/$jobId/tree", params: { jobId: job.id } }),
+          },
+        ]
+      : [],
+  );
   return (
     <>
       <div className="row wrap job-head">

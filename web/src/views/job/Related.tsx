@@ -22,6 +22,13 @@ export function Related({ job, previous }: { job: Job; previous: string | null }
   return (
     <Panel
       title="Belongs to"
+      actions={
+        counts ? (
+          <Link to="/jobs/$jobId/tree" params={{ jobId: job.id }} className="btn small">
+            Tree <kbd>t</kbd>
+          </Link>
+        ) : undefined
+      }
       foot={
         counts ? (
           <Link to="/jobs" search={jobsWith({ parent: job.id })}>
