@@ -22,8 +22,21 @@ const compressed = {
   },
 } as const satisfies Plugin;
 
+const LAYERS = "@layer base, shell, parts, states;";
+
+/** Says the order of the layers in each stylesheet: the first that is loaded decides, and any may be the first. */
+const layered = {
+  name: "layered",
+  apply: "build",
+  generateBundle(_, bundle) {
+    for (const file of Object.values(bundle)) {
+      if (file.type === "asset" && file.fileName.endsWith(".css")) file.source = LAYERS + String(file.source);
+    }
+  },
+} as const satisfies Plugin;
+
 export default defineConfig({
-  plugins: [react(), compressed],
+  plugins: [react(), layered, compressed],
   base: "./", // relative to <base href>, which the server writes: it knows the path prefix
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {

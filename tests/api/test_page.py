@@ -8,7 +8,7 @@ import pytest
 from support.browser import need_page
 from support.serving import Api, problem_of, running_api
 
-from jobtracker.server.page_files import SECURITY_HEADERS
+from jobtracker.server.page_files import FOLDER, SECURITY_HEADERS
 from jobtracker.server.settings import ApiSettings
 from jobtracker.settings import SettingsError
 
@@ -101,6 +101,13 @@ def test_head_is_answered_like_get(unworked_api):
     answer = unworked_api.http.head("/jobs", headers=BROWSER)
     assert (answer.status_code, answer.content) == (200, b"")
     assert "content-security-policy" in answer.headers
+
+
+def test_every_stylesheet_says_the_order_of_the_layers():
+    sheets = list(FOLDER.glob("assets/*.css"))
+    assert len(sheets) > 1
+    order = "@layer base, shell, parts, states;"
+    assert [sheet.name for sheet in sheets if not sheet.read_text().startswith(order)] == []
 
 
 def test_the_licences_of_what_the_page_is_made_of_come_with_it(unworked_api):
