@@ -106,8 +106,8 @@ export const performance = (hours: number, type?: string) =>
       data(api.GET("/api/tracking/performance", { params: { query: { hours, job_type: type } }, signal })),
   });
 
-/** The same of one type over time, in buckets. */
-export const performanceSeries = (type: string, hours: number, bucketHours: number) =>
+/** The same of one type over time, in buckets; null: of the types with the most jobs. */
+export const performanceSeries = (type: string | null, hours: number, bucketHours: number) =>
   queryOptions({
     queryKey: ["performance-series", type, hours, bucketHours],
     queryFn: ({ signal }) =>
@@ -166,3 +166,26 @@ export const treeOutline = (id: string) =>
     structuralSharing: false,
     gcTime: 10_000,
   });
+
+/** What needs somebody. It looks at queues and workers, too: the API keeps the answer for some seconds. */
+export const attention = queryOptions({
+  queryKey: ["attention"],
+  queryFn: ({ signal }) => data(api.GET("/api/tracking/attention", { signal })),
+});
+
+/** Jobs created and ended over time. */
+export const throughput = (minutes: number, bucket_minutes: number) =>
+  queryOptions({
+    queryKey: ["throughput", minutes, bucket_minutes],
+    queryFn: ({ signal }) =>
+      data(api.GET("/api/tracking/throughput", { params: { query: { minutes, bucket_minutes } }, signal })),
+  });
+
+/** The job that has been pending for the longest; null without one. */
+export const oldestPending = queryOptions({
+  queryKey: ["oldest-pending"],
+  queryFn: async ({ signal }) => {
+    const query = { status: "pending", sort: "status_changed_at", page_size: 1 } as const;
+    return (await data(api.GET("/api/jobs/", { params: { query }, signal }))).jobs[0] ?? null;
+  },
+});

@@ -233,12 +233,7 @@ export function Grid<Row>(props: GridProps<Row>) {
                   </span>
                 )}
                 {columns.map((column) => (
-                  <span
-                    key={column.id}
-                    role="gridcell"
-                    data-label={column.title}
-                    className={classOf(column)}
-                  >
+                  <span key={column.id} role="gridcell" data-label={column.title} className={classOf(column)}>
                     {column.cell(row)}
                   </span>
                 ))}

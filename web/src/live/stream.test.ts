@@ -3,16 +3,20 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
 import { Relay } from "./relay";
 import { SseParser } from "./sse";
-import { Stream, type Told } from "./stream";
+import { type Pace, Stream, type Told } from "./stream";
 
-const QUICK = { retryMs: [1, 1, 1, 1], failures: 3, silenceMs: 60, steadyMs: 0 };
+const QUICK = { retryMs: [1, 1, 1, 1], failures: 3, silenceMs: 20_000, steadyMs: 0 };
 const READY = 'event: ready\ndata: {"resumed":false}\nid: 1-0\n\n';
 const RESUMED = 'event: ready\ndata: {"resumed":true}\nid: 1-0\n\n';
 const CHANGE = { id: "a", what: ["status"], status: "failed" };
 const JOBS = `event: jobs\ndata: {"jobs":[${JSON.stringify(CHANGE)}],"many":null}\nid: 2-0\n\n`;
 
+/** Try again until it holds. */
+const eventually = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000 });
+
 type Answer = (request: IncomingMessage, response: ServerResponse) => void;
 const ends: (() => void)[] = [];
+vi.setConfig({ testTimeout: 30_000 });
 afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
@@ -40,9 +44,9 @@ const sends =
   };
 const refuses: Answer = (_, response) => response.writeHead(503).end();
 
-function following(url: string): Told[] {
+function following(url: string, pace: Partial<Pace> = {}): Told[] {
   const told: Told[] = [];
-  const stream = new Stream(url, (each) => told.push(each), QUICK);
+  const stream = new Stream(url, (each) => told.push(each), { ...QUICK, ...pace });
   ends.push(() => {
     stream.close();
   });
@@ -64,7 +68,7 @@ test("events are read from chunks that end anywhere, and comments move the id on
 test("a stream says that it is there, that all may have changed, and then which jobs", async () => {
   const { url } = await serving(sends(READY + JOBS));
   const told = following(url);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(told).toHaveLength(3);
   });
   expect(told).toEqual([
@@ -77,7 +81,7 @@ test("a stream says that it is there, that all may have changed, and then which 
 test("a stream that breaks goes on after the last id, and nothing is read anew", async () => {
   const { url, asked } = await serving(sends(RESUMED + JOBS, "ends"), sends(RESUMED));
   const told = following(url);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(told).toHaveLength(4);
   });
   expect(asked[1]?.headers["last-event-id"]).toBe("2-0");
@@ -92,7 +96,7 @@ test("a stream that breaks goes on after the last id, and nothing is read anew",
 test("after three failures the page polls, and the stream is tried again", async () => {
   const { url } = await serving(refuses, refuses, refuses, sends(READY));
   const told = following(url);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(told).toHaveLength(5);
   });
   expect(told.map((each) => (each.kind === "source" ? each.source : each.jobs))).toEqual([
@@ -107,8 +111,8 @@ test("after three failures the page polls, and the stream is tried again", async
 test("silence is a failure, and an id that is refused is forgotten", async () => {
   const refused: Answer = (_, response) => response.writeHead(422).end();
   const { url, asked } = await serving(sends(RESUMED), refused, sends(READY));
-  following(url);
-  await vi.waitFor(() => {
+  following(url, { silenceMs: 60 });
+  await eventually(() => {
     expect(asked.length).toBeGreaterThan(2);
   });
   expect(asked[1]?.headers["last-event-id"]).toBe("1-0");
@@ -121,7 +125,7 @@ test("missing events and too many events mean: read all that is shown; while Red
   const many = 'event: jobs\ndata: {"jobs":[],"many":500}\nid: 4-0\n\n';
   const { url } = await serving(sends(RESUMED + away + reset + many));
   const told = following(url);
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(told).toHaveLength(5);
   });
   expect(told.map((each) => (each.kind === "source" ? each.source : each.jobs))).toEqual([
@@ -135,11 +139,11 @@ test("missing events and too many events mean: read all that is shown; while Red
 
 test("all tabs have one stream; it is closed when none is looked at", async () => {
   const { url, asked } = await serving(sends(RESUMED));
-  const relay = new Relay(20, { ...QUICK, silenceMs: 10_000 });
+  const relay = new Relay(20, QUICK);
   const [first, second] = [vi.fn(), vi.fn()];
   const tabs = [{ postMessage: first }, { postMessage: second }] as const;
   relay.hear(tabs[0], { url, state: "visible" });
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(first).toHaveBeenCalledWith({ kind: "source", source: "stream" });
   });
   relay.hear(tabs[1], { url, state: "visible" });
@@ -150,7 +154,7 @@ test("all tabs have one stream; it is closed when none is looked at", async () =
   relay.hear(tabs[1], { url, state: "gone" });
   await closed;
   relay.hear(tabs[0], { url, state: "visible" });
-  await vi.waitFor(() => {
+  await eventually(() => {
     expect(asked[1]?.headers["last-event-id"]).toBe("1-0");
   });
 });

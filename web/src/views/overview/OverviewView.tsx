@@ -1,34 +1,55 @@
-import { STATUSES } from "@/api/types";
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { stats } from "@/api/queries";
-import { StatusLabel } from "@/components/Icon";
-import { Answered } from "@/components/states";
-import { jobsWith } from "@/filter/filter";
-import { count } from "@/format/format";
-import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
+import { Charts } from "./Charts";
+import { FirstSteps } from "./FirstSteps";
+import { QueuesPanel, WorkersPanel } from "./QueuesAndWorkers";
+import { type OverviewSearch, route } from "./route";
+import { type Range, RANGES } from "./series";
+import { StatusCounts } from "./StatusCounts";
+import { WhatNeedsYou } from "./WhatNeedsYou";
+import "./overview.css";
 
-/** How it stands: the jobs by status. */
+/** How it stands: first what needs somebody, then what is, then how it came. */
 export function OverviewView() {
+  const { range = "1h" } = route.useSearch();
   const figures = useQuery(stats);
-  useLive([stats.queryKey]);
+  const isNew = figures.data?.total === 0;
   return (
-    <View title="Overview">
-      <section className="panel" aria-label="Jobs by status">
-        <Answered query={figures} rows={2}>
-          {({ by_status }) => (
-            <div className="counts">
-              {STATUSES.map((status) => (
-                <Link key={status} to="/jobs" search={jobsWith({ status })}>
-                  <StatusLabel status={status} />
-                  <strong>{count(by_status[status] ?? 0)}</strong>
-                </Link>
-              ))}
-            </div>
-          )}
-        </Answered>
-      </section>
+    <View title="Overview" actions={!isNew && <Ranges range={range} />}>
+      {isNew ? (
+        <FirstSteps />
+      ) : (
+        <>
+          <StatusCounts range={range} />
+          <div className="cols overview-cols">
+            <WhatNeedsYou />
+            <Charts range={range} />
+            <QueuesPanel />
+            <WorkersPanel />
+          </div>
+        </>
+      )}
     </View>
+  );
+}
+
+function Ranges({ range }: { range: Range }) {
+  return (
+    <nav className="seg" aria-label="Range">
+      {(Object.keys(RANGES) as Range[]).map((each) => (
+        <Link
+          key={each}
+          to="/"
+          search={{ range: each === "1h" ? undefined : (each as OverviewSearch["range"]) }}
+          activeOptions={{ exact: true, includeSearch: true }}
+          aria-current={each === range ? "true" : undefined}
+          title={RANGES[each].words}
+        >
+          {each}
+        </Link>
+      ))}
+    </nav>
   );
 }

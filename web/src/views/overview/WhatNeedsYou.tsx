@@ -1,0 +1,131 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useRef } from "react";
+import { attention } from "@/api/queries";
+import { useCommands } from "@/commands/commands";
+import { Icon, StatusIcon } from "@/components/Icon";
+import { Panel } from "@/components/Panel";
+import { Answered } from "@/components/states";
+import { Time } from "@/components/Time";
+import { count, plural, shortId } from "@/format/format";
+import { useLive } from "@/live/useLive";
+import { type Need, needsOf } from "./needs";
+
+/** What does not get better by itself, each with one way to go on. */
+export function WhatNeedsYou() {
+  const found = useQuery(attention);
+  useLive([attention.queryKey], { on: "clock" });
+  const list = useRef<HTMLUListElement>(null);
+  const needs = found.data ? needsOf(found.data) : [];
+
+  function move(by: 1 | -1): void {
+    const links = [...(list.current?.querySelectorAll<HTMLElement>(".do a") ?? [])];
+    const now = links.findIndex((link) => link === document.activeElement);
+    links[now < 0 ? 0 : Math.max(0, Math.min(links.length - 1, now + by))]?.focus();
+  }
+
+  useCommands(
+    needs.length === 0
+      ? []
+      : [
+          {
+            label: "Next of what needs you",
+            key: "j",
+            keyOnly: true,
+            run: () => {
+              move(1);
+            },
+          },
+          {
+            label: "Previous of what needs you",
+            key: "k",
+            keyOnly: true,
+            run: () => {
+              move(-1);
+            },
+          },
+        ],
+  );
+
+  return (
+    <Panel
+      title="What needs you"
+      sub={
+        found.data && (
+          <>
+            <span className="badge solid">{count(needs.length)}</span>{" "}
+            <span className="hide-s">
+              looked <Time at={found.data.at} as="ago" /> at {count(found.data.looked_at)} of{" "}
+              {plural(found.data.open_jobs, "open job")}, and at{" "}
+              <Link to="/jobs" search={{ q: "status:failed ended:1h" }}>
+                {plural(found.data.failed, "failure")} of the last hour
+              </Link>
+            </span>
+          </>
+        )
+      }
+    >
+      <Answered query={found}>
+        {({ unavailable, blocked_left_out, failures_left_out }) => (
+          <>
+            {needs.length === 0 && (
+              <p className="pb row ink-2">
+                <Icon name="check" /> Nothing{unavailable.length > 0 ? ", as far as could be found out" : ""}:
+                all open jobs can proceed, and nothing failed in the last hour.
+              </p>
+            )}
+            <ul ref={list} className="needs">
+              {needs.map((need) => (
+                <NeedLine key={need.key} need={need} />
+              ))}
+            </ul>
+            {blocked_left_out + failures_left_out > 0 && (
+              <p className="pb t-12 ink-3">
+                Smaller groups are left out: {plural(blocked_left_out, "blocked job")},{" "}
+                {plural(failures_left_out, "failure")}.
+              </p>
+            )}
+            {unavailable.map((what) => (
+              <p className="pb t-12 row failed" key={what}>
+                <Icon name="alert" size={12} /> Not known: {what}
+              </p>
+            ))}
+          </>
+        )}
+      </Answered>
+    </Panel>
+  );
+}
+
+function NeedLine({ need: { mark, what, subject, code, why, at, example, action } }: { need: Need }) {
+  return (
+    <li className="need">
+      {"status" in mark ? <StatusIcon status={mark.status} /> : <Icon name={mark.icon} />}
+      <p className="what">
+        {what} {subject !== null && <code>{subject}</code>}
+      </p>
+      <p className="why">
+        {code !== null && <span className="code">{code}</span>} {why}
+        {at && (
+          <>
+            {" "}
+            · {at.words} <Time at={at.time} />
+          </>
+        )}
+        {example !== null && (
+          <>
+            {" · for example "}
+            <Link to="/jobs/$jobId" params={{ jobId: example }} className="mono">
+              {shortId(example)}
+            </Link>
+          </>
+        )}
+      </p>
+      <span className="do">
+        <Link {...action.way} className="btn small">
+          {action.label}
+        </Link>
+      </span>
+    </li>
+  );
+}

@@ -1,0 +1,114 @@
+/** What needs somebody, as lines: what, why, and the way there. */
+import type { Schemas, Status } from "@/api/types";
+import type { IconName } from "@/components/Icon";
+import { jobsWith } from "@/filter/filter";
+import { plural } from "@/format/format";
+
+type Attention = Schemas["Attention"];
+
+export type Way =
+  | { readonly to: "/jobs"; readonly search: { q: string } }
+  | { readonly to: "/jobs/$jobId"; readonly params: { jobId: string } }
+  | { readonly to: "/queues"; readonly search: { queue: string } }
+  | { readonly to: "/workers"; readonly search: { worker: string } };
+
+export interface Need {
+  readonly key: string;
+  readonly mark: { readonly status: Status } | { readonly icon: IconName };
+  /** A sentence with the number. */
+  readonly what: string;
+  /** Of it, what is copied or typed: an error, a queue. */
+  readonly subject: string | null;
+  readonly code: string | null;
+  readonly why: string;
+  /** Since when, or until when. */
+  readonly at: { readonly words: string; readonly time: string } | null;
+  readonly example: string | null;
+  readonly action: { readonly label: string; readonly way: Way };
+}
+
+/** The lines: what can't proceed first, then what failed, then workers that are lost. */
+export function needsOf(found: Attention): readonly Need[] {
+  const blocked = found.blocked.map(blockedNeed);
+  const known = new Set(found.blocked.filter(({ code }) => code === "no_consumer").map(({ queue }) => queue));
+  return [
+    ...blocked,
+    ...found.unconsumed_queues.filter(({ queue }) => !known.has(queue)).map(queueNeed),
+    ...found.failures.map((group) => failureNeed(group)),
+    ...found.lost_workers.filter((worker) => !worker.is_back || worker.failed_jobs > 0).map(workerNeed),
+  ];
+}
+
+function blockedNeed(group: Attention["blocked"][number]): Need {
+  const [oldest] = group.job_ids;
+  const way: Need["action"] =
+    group.queue !== null
+      ? { label: "Open queue", way: { to: "/queues", search: { queue: group.queue } } }
+      : group.worker !== null
+        ? { label: "Open worker", way: { to: "/workers", search: { worker: group.worker } } }
+        : { label: "Open job", way: { to: "/jobs/$jobId", params: { jobId: oldest ?? "" } } };
+  return {
+    key: `blocked ${group.code} ${group.queue ?? ""} ${group.worker ?? ""}`,
+    mark: { status: "pending" },
+    what: group.summary,
+    subject: null,
+    code: group.code,
+    why: `${group.job_types.join(", ")}${group.is_exact ? "" : " · there may be more"}`,
+    at: { words: "oldest since", time: group.oldest_since },
+    example: oldest ?? null,
+    action: way,
+  };
+}
+
+function queueNeed({ queue, messages }: Attention["unconsumed_queues"][number]): Need {
+  return {
+    key: `queue ${queue}`,
+    mark: { icon: "queue" },
+    what: `${plural(messages, "message")} ${messages === 1 ? "waits" : "wait"} in a queue that nobody consumes:`,
+    subject: queue,
+    code: null,
+    why: "Messages of tasks that are not tracked count, too.",
+    at: null,
+    example: null,
+    action: { label: "Open queue", way: { to: "/queues", search: { queue } } },
+  };
+}
+
+function failureNeed(group: Attention["failures"][number]): Need {
+  const where = group.workers.length > 0 ? ` on ${group.workers.join(", ")}` : "";
+  return {
+    key: `failure ${group.job_type} ${group.error ?? ""}`,
+    mark: { status: "failed" },
+    what: `${plural(group.count, "job")} of type ${group.job_type} failed${group.error === null ? " without an error." : ":"}`,
+    subject: group.error,
+    code: null,
+    why: `in the last hour${where}`,
+    at: { words: "last", time: group.last_at },
+    example: group.job_ids[0] ?? null,
+    action: {
+      label: "Show failed",
+      way: { to: "/jobs", search: jobsWith({ status: "failed", type: group.job_type, ended: "1h" }) },
+    },
+  };
+}
+
+function workerNeed(worker: Attention["lost_workers"][number]): Need {
+  const name = worker.name ?? "(its name is not known any more)";
+  const parts = [
+    worker.open_jobs > 0 ? `${plural(worker.open_jobs, "job")} of it not settled` : "",
+    worker.failed_jobs > 0 ? `${plural(worker.failed_jobs, "job")} failed because of it` : "",
+    worker.is_back ? "a worker of this name lives again" : "",
+    worker.queues.length > 0 ? `queues ${worker.queues.join(", ")}` : "",
+  ].filter((part) => part !== "");
+  return {
+    key: `worker ${worker.incarnation}`,
+    mark: { icon: "lost" },
+    what: worker.is_back ? "A worker was lost:" : "A worker is lost:",
+    subject: name,
+    code: null,
+    why: parts.join(" · "),
+    at: { words: "since", time: worker.lost_at },
+    example: worker.job_ids[0] ?? null,
+    action: { label: "Open worker", way: { to: "/workers", search: { worker: worker.name ?? "" } } },
+  };
+}
