@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useRef } from "react";
+import { useRef, useState } from "react";
 import { attention } from "@/api/queries";
 import { useCommands } from "@/commands/commands";
 import { Icon, StatusIcon } from "@/components/Icon";
@@ -11,12 +11,17 @@ import { count, plural, shortId } from "@/format/format";
 import { useLive } from "@/live/useLive";
 import { type Need, needsOf } from "./needs";
 
+/** So many lines are shown at first. */
+const FIRST = 6;
+
 /** What does not get better by itself, each with one way to go on. */
 export function WhatNeedsYou() {
   const found = useQuery(attention);
   useLive([attention.queryKey], { on: "clock" });
   const list = useRef<HTMLUListElement>(null);
+  const [isWhole, setWhole] = useState(false);
   const needs = found.data ? needsOf(found.data) : [];
+  const shown = isWhole ? needs : needs.slice(0, FIRST);
 
   function move(by: 1 | -1): void {
     const links = [...(list.current?.querySelectorAll<HTMLElement>(".do a") ?? [])];
@@ -75,10 +80,21 @@ export function WhatNeedsYou() {
               </p>
             )}
             <ul ref={list} className="needs">
-              {needs.map((need) => (
+              {shown.map((need) => (
                 <NeedLine key={need.key} need={need} />
               ))}
             </ul>
+            {shown.length < needs.length && (
+              <button
+                type="button"
+                className="btn ghost needs-more"
+                onClick={() => {
+                  setWhole(true);
+                }}
+              >
+                Show {count(needs.length - shown.length)} more
+              </button>
+            )}
             {blocked_left_out + failures_left_out > 0 && (
               <p className="pb t-12 ink-3">
                 Smaller groups are left out: {plural(blocked_left_out, "blocked job")},{" "}
