@@ -109,7 +109,7 @@ function columnsOf(most: number, known: readonly WorkerStats[]): readonly Column
     },
     {
       id: "bar",
-      title: "",
+      title: "Waiting, beside the others",
       width: "minmax(80px, 1.4fr)",
       cell: ({ messages }) => (
         <svg className="depth" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true">
