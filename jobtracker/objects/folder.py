@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from jobtracker.objects.object_store import (
     CHUNK_BYTES,
@@ -61,20 +62,19 @@ class FolderStore:
     def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         """As `ObjectStore.read`."""
         try:
-            fd = os.open(self._path_of(name), os.O_RDONLY | os.O_NOFOLLOW)
+            file = open(self._path_of(name), "rb", opener=_open_no_link)  # noqa: SIM115 (_pieces closes it)
         except (FileNotFoundError, NotADirectoryError) as error:
-            if not (self.path / name.split("/", maxsplit=1)[0]).exists():  # what has written the object has made that
-                raise ObjectStoreAwayError(
-                    f"The folder {self.path} has no objects of ours. Is it mounted? OBJECTS_DIR must name the folder "
-                    "that the process has which wrote them."
-                ) from error
+            self._need_mounted(name, error)
             raise ObjectMissingError(f"There is no {name!r} in {self.path}.") from error
         except OSError as error:
             raise self._failure("read", error) from error
-        return self._pieces(fd, start, end)
+        pieces = self._pieces(file, start, end)
+        next(pieces)  # only a generator that has begun closes its file when nobody reads on
+        return pieces
 
-    def _pieces(self, fd: int, start: int, end: int | None) -> Iterator[bytes]:
-        with os.fdopen(fd, "rb") as file:
+    def _pieces(self, file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
+        with file:
+            yield b""
             try:
                 file.seek(start)
                 left = None if end is None else end - start
@@ -88,7 +88,8 @@ class FolderStore:
         """As `ObjectStore.info`."""
         try:
             state = self._path_of(name).lstat()
-        except (FileNotFoundError, NotADirectoryError):
+        except (FileNotFoundError, NotADirectoryError) as error:
+            self._need_mounted(name, error)
             return None
         except OSError as error:
             raise self._failure("read", error) from error
@@ -101,8 +102,9 @@ class FolderStore:
         """
         path = self._path_of(name)
         try:
-            path.unlink(missing_ok=True)
-        except NotADirectoryError:
+            path.unlink()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            self._need_mounted(name, error)
             return
         except OSError as error:
             raise self._failure("written to", error) from error
@@ -117,7 +119,9 @@ class FolderStore:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """As `ObjectStore.list`. Parts that killed processes left are removed on the way."""
         root = self._path_of(prefix + "x").parent
-        for folder, _, files in os.walk(root):
+        if not self.path.exists():
+            raise self._not_mounted()
+        for folder, _, files in os.walk(root, onerror=self._not_listed):
             for file in files:
                 path = Path(folder, file)
                 with suppress(OSError):  # removed meanwhile
@@ -140,11 +144,30 @@ class FolderStore:
         need_name(name)
         return self.path / name
 
+    def _need_mounted(self, name: str, error: OSError) -> None:
+        """Do nothing where an object is not there; what has written it has made the topmost of its folders."""
+        if not (self.path / name.rpartition("/")[0].split("/", maxsplit=1)[0]).exists():
+            raise self._not_mounted() from error
+
+    def _not_mounted(self) -> ObjectStoreAwayError:
+        return ObjectStoreAwayError(
+            f"The folder {self.path} has no objects of ours. Is it mounted? OBJECTS_DIR must name the folder that "
+            "the process has which wrote them."
+        )
+
+    def _not_listed(self, error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):  # removed meanwhile
+            raise self._failure("read", error) from error
+
     def _failure(self, what: str, error: OSError) -> ObjectStoreError:
         return ObjectStoreError(
             f"The folder {self.path} can't be {what} ({error.strerror or error}). OBJECTS_DIR must name a folder "
             "that the API and all workers can write to, with room on its disk."
         )
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _sync_folder(path: Path) -> None:

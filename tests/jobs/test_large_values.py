@@ -31,11 +31,12 @@ LARGE = "x" * 70_000
 def objects(request, tmp_path) -> dict:
     """Settings of an object store of the test's own."""
     if request.param == "folder":
-        return {"objects_dir": tmp_path / "objects"}
-    emulator, name = request.getfixturevalue("storage_emulator"), request.getfixturevalue("bucket_name")
-    of_bucket = {"gcs_bucket_name": name, "storage_emulator_host": emulator.url, "gcp_project_id": "test"}
-    open_object_store(Settings(**of_bucket)).check()
-    return of_bucket
+        where = {"objects_dir": tmp_path / "objects"}
+    else:
+        emulator, name = request.getfixturevalue("storage_emulator"), request.getfixturevalue("bucket_name")
+        where = {"gcs_bucket_name": name, "storage_emulator_host": emulator.url, "gcp_project_id": "test"}
+    open_object_store(Settings(**where)).check()  # as the API and the workers do when they start
+    return where
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import resource
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -85,9 +86,31 @@ def test_objects_are_written_while_others_take_the_last_one_of_the_folder_away(s
     assert list(store.list("a/")) == []
 
 
-def test_a_folder_that_is_not_mounted_is_away_and_lacks_nothing(store):
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda store: store.read("a/b"),
+        lambda store: store.info("a/b"),
+        lambda store: store.delete("a/b"),
+        lambda store: list(store.list("a/")),
+    ],
+)
+def test_a_folder_that_is_not_mounted_is_away_and_lacks_nothing(store, use):
     with pytest.raises(ObjectStoreAwayError, match="Is it mounted"):
-        store.read("a/b")
+        use(store)
+
+
+def open_files() -> int:
+    return len([*Path("/proc/self/fd").iterdir()])
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files by /proc")
+def test_what_was_opened_and_never_read_is_closed(store):
+    store.put("a/one", [b"x"])
+    before = open_files()
+    for _ in range(20):
+        store.read("a/one")
+    assert open_files() == before
 
 
 def test_a_file_that_the_system_does_not_take_whole_is_an_error_and_leaves_nothing(store):
