@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from jobtracker.connection.client import RedisClient, server_of
 from jobtracker.errors import JobTrackerError
 from jobtracker.jobs.large_values import LargeValues
-from jobtracker.objects.object_store import ObjectStore
+from jobtracker.objects.object_store import ObjectInfo, ObjectStore
 from jobtracker.store.keys import PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.libraries import Libraries
@@ -17,6 +17,16 @@ from jobtracker.store.partitions import partitions_of
 
 _SCANNED = 1000
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
+
+
+class ObjectStoreUnknownError(JobTrackerError):
+    """The namespace has objects, and this process is not told where."""
+
+    def __init__(self, namespace: str) -> None:
+        super().__init__(
+            f"The namespace {namespace!r} was not removed: it has used an object store, and its name there goes with "
+            "its keys. Set OBJECTS_DIR or GCS_BUCKET_NAME as the API has it."
+        )
 
 
 class StillInUseError(JobTrackerError):
@@ -37,10 +47,12 @@ class Contents:
     Attributes:
         keys: How many keys there are, by their names in `keys.PREFIXES`.
         libraries: The names of the function libraries.
+        objects: How many objects there are in the object store.
     """
 
     keys: dict[str, int]
     libraries: list[str]
+    objects: int
 
     @property
     def is_empty(self) -> bool:
@@ -75,25 +87,27 @@ class Uninstall:
 
         Raises:
             StillInUseError: Workers or the API use it.
+            ObjectStoreUnknownError: It has used an object store, and `objects` is None.
+            ObjectStoreError: The object store does not answer.
         """
         self._expect_unused()
         counts = Counter(
             _name_of(key, part) for part in self._keys.parts for keys in self._scan(part) for key in keys
         )
-        return Contents(dict(sorted(counts.items())), self._libraries.used())
+        return Contents(dict(sorted(counts.items())), self._libraries.used(), sum(1 for _ in self._objects()))
 
     def run(self) -> int:
         """Remove it all; returns how many keys. May be broken off at any moment: called again it goes on.
 
         Raises:
             StillInUseError: Workers or the API use it.
+            ObjectStoreUnknownError: It has used an object store, and `objects` is None.
             ObjectStoreError: The object store does not answer; nothing else is removed then.
         """
         self._expect_unused()
         libraries = self._libraries.used()
-        if self._values.objects and self._client.exists(self._keys("store_id")):  # first: its name goes with the keys
-            for each in self._values.objects.list(self._values.root()):
-                self._values.remove(each.name)
+        for each in self._objects():  # first: their name goes with the keys
+            self._values.remove(each.name)
         removed = 0
         for part in self._keys.parts[::-1]:  # the first one last: it says how many there are
             for keys in self._scan(part):
@@ -106,6 +120,13 @@ class Uninstall:
         # One of the processes that live, the API's too, leads maintenance.
         if workers or any(self._client.exists(part("leader")) for part in self._keys.parts):
             raise StillInUseError(self._keys.namespace, workers)
+
+    def _objects(self) -> Iterator[ObjectInfo]:
+        if not self._client.exists(self._keys("store_id")):
+            return
+        if self._values.objects is None:
+            raise ObjectStoreUnknownError(self._keys.namespace)
+        yield from self._values.objects.list(self._values.root())
 
     def _scan(self, part: Partition) -> Iterator[list[str]]:
         """All keys of a partition, some at a time."""

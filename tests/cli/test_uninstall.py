@@ -11,9 +11,12 @@ from support.serving import running_api
 from typer.testing import CliRunner, Result
 
 from jobtracker.cli.app import app
+from jobtracker.jobs.large_values import LargeValues
+from jobtracker.objects.folder import FolderStore
 from jobtracker.store.keys import Keys
 from jobtracker.store.leases import Leases
 from jobtracker.store.libraries import Libraries
+from jobtracker.store.object_names import ObjectNames
 from jobtracker.store.writer import JobStore
 
 
@@ -27,8 +30,8 @@ def old_store(client, keys):
     return store
 
 
-def uninstall(redis_server, namespace: str, *arguments: str, answer: str | None = None) -> Result:
-    env = {"REDIS_URL": redis_server.url, "TRACKING_NAMESPACE": namespace}
+def uninstall(redis_server, namespace: str, *arguments: str, answer: str | None = None, **more: str) -> Result:
+    env = {"REDIS_URL": redis_server.url, "TRACKING_NAMESPACE": namespace, **more}
     return CliRunner().invoke(app, ["uninstall", *arguments], env=env, input=answer)
 
 
@@ -56,6 +59,24 @@ def test_it_removes_all_of_its_namespace_and_its_library_and_nothing_else(redis_
         assert "There is nothing in" in uninstall(redis_server, keys.namespace, "--yes").stdout
     finally:
         client.unlink(*keys_of(client, other))
+
+
+@pytest.mark.usefixtures("old_store")
+def test_it_removes_the_objects_of_its_namespace_and_no_others(redis_server, client, keys, tmp_path):
+    folder = FolderStore(tmp_path / "objects")
+    written = LargeValues(folder, ObjectNames(client, keys).store_id, 0).write("job", "result", '"large"')
+    folder.put(".jobtracker/another/job/result-1", [b"1"])
+    refused = uninstall(redis_server, keys.namespace, "--yes")
+    assert refused.exit_code == 1
+    assert "Set OBJECTS_DIR or GCS_BUCKET_NAME as the API has it" in " ".join(refused.stderr.split())
+    gone = uninstall(redis_server, keys.namespace, "--yes", OBJECTS_DIR=str(tmp_path / "not mounted"))
+    assert "Is it mounted?" in " ".join(gone.stderr.split())
+    assert keys_of(client, keys)
+    assert folder.info(written.object)
+    result = uninstall(redis_server, keys.namespace, "--yes", OBJECTS_DIR=str(folder.path))
+    assert "and 1 objects" in result.stdout
+    assert [each.name for each in folder.list("")] == [".jobtracker/another/job/result-1"]
+    assert keys_of(client, keys) == []
 
 
 def test_nobody_who_could_be_asked_is_a_usage_error(redis_server, client, keys, old_store):

@@ -15,11 +15,11 @@ def uninstall(
     ] = False,
     yes: Yes = False,
 ) -> None:
-    """Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace.
+    """Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace; and its objects.
 
     First stop the workers, the API and all publishers. The command shows what it will remove, and
-    asks. It needs the API's environment variables (REDIS_URL, TRACKING_NAMESPACE). Messages at Celery's broker and
-    results in its backend stay.
+    asks. It needs the API's environment variables (REDIS_URL, TRACKING_NAMESPACE, OBJECTS_DIR or GCS_BUCKET_NAME).
+    Messages at Celery's broker and results in its backend stay.
     """
     from jobtracker.cli.bulk import confirm
     from jobtracker.cli.console import output_console
@@ -28,12 +28,14 @@ def uninstall(
     from jobtracker.connection.client import connect
     from jobtracker.connection.urls import without_passwords
     from jobtracker.maintenance.uninstall import Uninstall
+    from jobtracker.objects.opening import open_object_store
     from jobtracker.settings import Settings
 
     settings, console = Settings.from_env(), output_console()
     where = f"the namespace {settings.tracking_namespace!r} of {without_passwords(settings.tracking_url)}"
+    objects = open_object_store(settings)
     with store_errors(), connect(settings.tracking_url, _TIMEOUT_S) as client:
-        removal = Uninstall(client, settings.tracking_namespace, settings.lease_lost_s)
+        removal = Uninstall(client, settings.tracking_namespace, settings.lease_lost_s, objects)
         found = removal.contents()
         if found.is_empty:
             console.print(f"There is nothing in {where}.", soft_wrap=True, markup=False)
@@ -43,9 +45,12 @@ def uninstall(
         print_table(console, [Column("KEYS"), Column("COUNT", is_number=True)], [*found.keys.items(), ("all", total)])
         if found.libraries:
             console.print(f"Function libraries: {', '.join(found.libraries)}", soft_wrap=True)
+        if found.objects:
+            console.print(f"Objects in {objects}: {found.objects:,}", soft_wrap=True, markup=False)
         if dry_run:
             return
-        libraries = f" and {len(found.libraries)} function libraries" if found.libraries else ""
-        confirm(f"Remove {total:,} keys{libraries}? They can't be brought back.", yes=yes)
+        more = f" and {len(found.libraries)} function libraries" if found.libraries else ""
+        more += f" and {found.objects:,} objects" if found.objects else ""
+        confirm(f"Remove {total:,} keys{more}? They can't be brought back.", yes=yes)
         removed = removal.run()
-    console.print(f"Removed {removed:,} keys{libraries}.", soft_wrap=True)
+    console.print(f"Removed {removed:,} keys{more}.", soft_wrap=True)
