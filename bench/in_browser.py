@@ -1,8 +1,9 @@
 """Opens pages in Chromium and reads what `probes.js` has measured in them."""
 
 import contextlib
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -12,6 +13,8 @@ _PROBES = Path(__file__).with_name("probes.js")
 _PATIENCE_MS = 60_000
 _SETTLE_S = 1.0
 _WHEELS = 150
+_SCROLL_S = 10.0
+"""No longer than this: each turn waits until the page has taken it."""
 _WHEEL_PX = 1600
 _POINTER = (720, 600)
 """Over the rows, in a window of 1440 by 900."""
@@ -21,8 +24,14 @@ MB = 1e6
 class Look:
     """A page that is looked at, with the probes in it."""
 
-    def __init__(self, page: Page) -> None:
+    def __init__(self, page: Page, processors: Callable[[], float]) -> None:
         self.page = page
+        self._processors = processors
+        self._began_s = processors()
+
+    def cpu_ms(self) -> float:
+        """What pages have taken of a processor's time since this one was opened: others do not slow that down."""
+        return 1000 * (self._processors() - self._began_s)
 
     def usable_ms(self) -> float:
         """From the end of the document's answer until the first row had been painted and took input."""
@@ -56,8 +65,11 @@ class Look:
         """Turn the wheel over the rows; the longest time between two pictures meanwhile, and more, in ms."""
         self.page.mouse.move(*_POINTER)
         self.page.evaluate("probe.watchFrames()")
+        deadline = time.monotonic() + _SCROLL_S
         for _ in range(_WHEELS):
             self.page.mouse.wheel(0, _WHEEL_PX)
+            if time.monotonic() > deadline:
+                break
         self.settle()
         found: dict[str, float] = self.page.evaluate("probe.frames")
         return found
@@ -82,10 +94,18 @@ def looking(browsing: Browsing, url: str, path: str) -> Iterator[Look]:
     """A page in a context of its own, so that nothing of it is known to the browser."""
     visit = browsing.visit(url)
     visit.page.add_init_script(path=_PROBES)
+    session = browsing.browser.new_browser_cdp_session()
+
+    def processors() -> float:
+        found = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        return math.fsum(each["cpuTime"] for each in found if each["type"] == "renderer")
+
+    look = Look(visit.page, processors)
     visit.page.goto(url + path)
     try:
-        yield Look(visit.page)
+        yield look
     finally:
+        session.detach()
         visit.page.context.close()
 
 
