@@ -65,6 +65,7 @@ class Look:
         """Turn the wheel over the rows; the longest time between two pictures meanwhile, and more, in ms."""
         self.page.mouse.move(*_POINTER)
         self.page.evaluate("probe.watchFrames()")
+        before_ms = self.cpu_ms()
         deadline = time.monotonic() + _SCROLL_S
         for _ in range(_WHEELS):
             self.page.mouse.wheel(0, _WHEEL_PX)
@@ -72,7 +73,7 @@ class Look:
                 break
         self.settle()
         found: dict[str, float] = self.page.evaluate("probe.frames")
-        return found
+        return {**found, "cpu_ms_a_frame": (self.cpu_ms() - before_ms) / max(found["count"], 1)}
 
     def memory(self) -> dict[str, float]:
         """What is in use after a garbage collection: the scripts' heap, and how much there is in the document."""

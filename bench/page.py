@@ -180,6 +180,10 @@ def _tree_rows(figures: Figures) -> Iterator[tuple[str, ...]]:
         f"{BUDGETS['tree: longest frame']} ms",
         beside,
     )
+    beside = "node graph {:.1f} ms, all of it {:.1f} ms; an empty page {:.1f} ms".format(
+        *(of["cpu_ms_a_frame"] for of in (graph, whole, nothing))
+    )
+    yield (f"{head}: CPU time of a frame", f"{ours['cpu_ms_a_frame']:.1f} ms", "", beside)
     beside = f"node graph {graph['heap_mb']:.1f} MB, all of it {whole['heap_mb']:.1f} MB"
     yield (f"{head}: heap", f"{ours['heap_mb']:.1f} MB", f"{BUDGETS['tree: heap']} MB", beside)
 
