@@ -195,9 +195,11 @@ class LargeValues:
         except Exception as error:
             raise ObjectStoreError(f"The tracking Redis does not say what the store's id is ({error}).") from error
 
-    def job_of(self, name: str) -> str:
-        """The job that an object of this store belongs to."""
-        return unquote("".join(name.removeprefix(self.root()).split("/")[:-1]), errors="surrogateescape")
+
+def job_of(name: str) -> str:
+    """The job that an object belongs to."""
+    _root, _store_id, *path, _value = name.split("/")
+    return unquote("".join(path), errors="surrogateescape")
 
 
 def large_in(data: Mapping[str, str]) -> dict[str, str | int]:

@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Sequence
 
-from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
+from redis.exceptions import ConnectionError, RedisError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.connection.client import RedisClient
 from jobtracker.store.keys import Keys, Partition
@@ -32,18 +32,30 @@ class ObjectNames:
         """The id of this store, made when it is asked for the first time.
 
         A store that was emptied gets a new one: it must not take objects of jobs that it does not know for its own.
+        So it is asked for each time. Where Redis does not answer it is the one before.
 
         Raises:
-            redis.exceptions.RedisError: Redis does not answer.
+            redis.exceptions.RedisError: Redis does not answer, and has not before.
         """
-        if self._store_id is None:
-            if time.monotonic() < self._asked_again_at:
+        if time.monotonic() < self._asked_again_at:
+            if self._store_id is None:
                 raise ConnectionError("it did not answer a moment ago")
-            self._asked_again_at = time.monotonic() + _PAUSE_S  # unless it answers
-            key = self._keys("store_id")
-            self._client.set(key, uuid.uuid4().hex[:12], nx=True)
-            self._store_id = str(self._client.get(key))
+            return self._store_id
+        try:
+            self._store_id = self._ask()
+        except RedisError:
+            self._asked_again_at = time.monotonic() + _PAUSE_S
+            if self._store_id is None:
+                raise
         return self._store_id
+
+    def _ask(self) -> str:
+        key = self._keys("store_id")
+        known = self._client.get(key)
+        if known is None:
+            self._client.set(key, uuid.uuid4().hex[:12], nx=True)
+            known = self._client.get(key)
+        return str(known)
 
     def discarded(self, part: Partition, most: int) -> list[str]:
         """Names of objects that no job of a partition needs any more, the oldest first."""

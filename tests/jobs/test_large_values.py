@@ -14,7 +14,7 @@ from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.doctor.object_check import ObjectCheck
 from jobtracker.errors import ArgumentsUnavailableError, ValueUnavailableError
-from jobtracker.jobs.large_values import LargeValue
+from jobtracker.jobs.large_values import LargeValue, job_of
 from jobtracker.jobs.results import as_stored
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.maintenance.objects import ObjectRemover, unnamed_objects
@@ -181,10 +181,10 @@ def test_an_object_whose_report_never_came_is_found_and_removed(own, redis_serve
     job_id = "An/id with ÄÖ, .dots and 200 more characters " + "x" * 200
     values.write(job_id, "result", json.dumps(LARGE))
     kept = a_job(own, LARGE)
-    assert sorted(values.job_of(name) for name in objects_of(own)) == sorted([job_id, kept])
+    assert sorted(job_of(name) for name in objects_of(own)) == sorted([job_id, kept])
     assert list(unnamed_objects(own.tracking, now_ms() - 60_000)) == []  # it may be on its way
     [left] = unnamed_objects(own.tracking, now_ms() + 60_000)
-    assert values.job_of(left.name) == job_id
+    assert job_of(left.name) == job_id
     other = Project(redis_server, own.log_dir, **objects)
     assert list(unnamed_objects(other.tracking, now_ms() + 60_000)) == [], "another store's objects are not ours"
     other.close()

@@ -7,11 +7,14 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.exceptions import RedisError
 from support.raw_records import stored
 from support.recount import recount
 from support.sample_jobs import new_job
 
+from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Event, Outcome
+from jobtracker.local.ports import free_port
 from jobtracker.store.keys import Keys
 from jobtracker.store.object_names import ObjectNames
 from jobtracker.store.partitions import expect_partitions
@@ -102,3 +105,19 @@ def test_a_store_that_is_moved_keeps_its_id_and_knows_what_is_to_be_removed(clie
 
 def test_two_processes_agree_on_the_id_of_a_store(client, keys):
     assert ObjectNames(client, keys).store_id() == ObjectNames(client, keys).store_id()
+
+
+def test_a_store_that_was_emptied_has_a_new_id_for_processes_that_know_the_one_before(client, keys):
+    names = ObjectNames(client, keys)
+    before = names.store_id()
+    client.delete(keys("store_id"))
+    assert names.store_id() == ObjectNames(client, keys).store_id() != before
+
+
+def test_without_redis_the_id_is_the_one_before(client, keys):
+    names = ObjectNames(client, keys)
+    before = names.store_id()
+    names._client = connect(f"redis://127.0.0.1:{free_port()}", 0.2)
+    assert [names.store_id(), names.store_id()] == [before, before]
+    with pytest.raises(RedisError):
+        ObjectNames(names._client, keys).store_id()
