@@ -1,7 +1,7 @@
 """Creates jobs: records a job with all its sub-jobs, and sends them if they are to start at once."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -118,13 +118,16 @@ class Creation:
     def _records_of(self, job: SubJobCreate, request_id: str | None) -> list[NewJob]:
         """The records of a job and all its sub-jobs, each after those of its own."""
         records: list[NewJob] = []
-        self._collect(job, records, request_id=request_id, inherited=Priority.NORMAL, parent=None)
-        return records
+        masking: set[str] = set()
+        self._collect(job, records, masking, request_id=request_id, inherited=Priority.NORMAL, parent=None)
+        # Now only: a tree that is refused writes no objects.
+        return [each if each.id in masking else self._set_apart(each) for each in records]
 
     def _collect(
         self,
         job: SubJobCreate,
         into: list[NewJob],
+        masking: set[str],
         *,
         request_id: str | None,
         inherited: Priority,
@@ -136,7 +139,9 @@ class Creation:
         subs = {}
         for position, sub in enumerate(job.sub_jobs):
             try:
-                subs[position] = self._collect(sub, into, request_id=request_id, inherited=priority, parent=job_id)
+                subs[position] = self._collect(
+                    sub, into, masking, request_id=request_id, inherited=priority, parent=job_id
+                )
             except InvalidJobError as error:
                 raise error.under("sub_jobs", position) from None
         fields: dict[str, str | int] = {
@@ -156,12 +161,15 @@ class Creation:
             fields["request_id"] = request_id
         if subs:
             fields["policy"] = job.failure_policy
-        data: Mapping[str, str] = stored_payload(job.payload, args, kwargs)
-        if not job_type.arguments.masks_any:  # else the store takes them away when the job begins
-            data = self.large_values.set_apart(job_id, data)
-            fields |= large_in(data)
+        data = stored_payload(job.payload, args, kwargs)
+        if job_type.arguments.masks_any:  # the store takes them away when the job begins
+            masking.add(job_id)
         into.append(NewJob(id=job_id, fields=fields, data=data, subs=subs))
         return job_id
+
+    def _set_apart(self, job: NewJob) -> NewJob:
+        data = self.large_values.set_apart(job.id, job.data)
+        return replace(job, fields={**job.fields, **large_in(data)}, data=data)
 
 
 def stored_payload(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from jobtracker import Settings, Status
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.doctor.object_check import ObjectCheck
-from jobtracker.errors import ArgumentsUnavailableError, ValueUnavailableError
+from jobtracker.errors import ArgumentsUnavailableError, UnknownJobTypeError, ValueUnavailableError
 from jobtracker.jobs.large_values import LargeValue, job_of
 from jobtracker.jobs.results import as_stored
 from jobtracker.maintenance.leadership import Leadership
@@ -126,6 +126,14 @@ def test_a_new_payload_replaces_the_object_of_the_one_before(own):
     remove_discarded(own)
     assert objects_of(own) == []
     assert value_of(own, job_id, "payload") == {"value": "small"}
+
+
+def test_a_refused_tree_leaves_no_object(own):
+    large = SubJobCreate(name="x", job_type="ok", payload={"value": LARGE})
+    unknown = SubJobCreate(name="x", job_type="nobody announces it", payload={})
+    with pytest.raises(UnknownJobTypeError):
+        own.jobs.create(SubJobCreate(name="x", job_type="collect", payload={}, sub_jobs=[large, unknown]))
+    assert objects_of(own) == []
 
 
 def test_a_refused_change_leaves_no_object(own):
