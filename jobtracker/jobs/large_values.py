@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 from urllib.parse import unquote
 
 from jobtracker.errors import ArgumentsUnavailableError, BrokerUnavailableError, ValueUnavailableError
-from jobtracker.objects.object_store import ObjectMissingError, ObjectStore, ObjectStoreError
+from jobtracker.objects.object_store import CHUNK_BYTES, ObjectMissingError, ObjectStore, ObjectStoreError
 from jobtracker.store.schema import OBJECT_FIELDS
 
 logger = logging.getLogger(__name__)
@@ -132,10 +132,7 @@ class LargeValues:
         found = LargeValue.of(data, value)
         if found is None:
             return data.get(value)
-        content = b"".join(self.pieces(job_id, value, found))
-        if len(content) != found.bytes or hashlib.sha256(content).hexdigest() != found.sha256:
-            raise ValueUnavailableError(job_id, value, f"{found.object} in {self.objects} was changed")
-        return content.decode(errors="surrogatepass")
+        return b"".join(self.pieces(job_id, value, found)).decode(errors="surrogatepass")
 
     def with_arguments(self, job_id: str, data: Mapping[str, str]) -> Mapping[str, str]:
         """The data of a job that is to be sent, with its payload and arguments in their places.
@@ -157,10 +154,11 @@ class LargeValues:
     def pieces(
         self, job_id: str, value: str, found: LargeValue, start: int = 0, end: int | None = None
     ) -> Iterator[bytes]:
-        """The bytes of a value from `start` up to `end`, in pieces.
+        """The bytes of a value from `start` up to `end`, in pieces. The last piece of a whole value is its proof.
 
         Raises:
-            ValueUnavailableError: The object store does not have it any more. Raised by this call.
+            ValueUnavailableError: The object store does not have it any more: raised by this call. Or it has
+                something else: raised in place of the last piece, if all of it is read; by this call if it is small.
             ObjectStoreError: The object store does not answer.
         """
         if self.objects is None:
@@ -169,9 +167,15 @@ class LargeValues:
                 "GCS_BUCKET_NAME as the process that has written it."
             )
         try:
-            return self.objects.read(found.object, start, end)
+            pieces = self.objects.read(found.object, start, end)
         except ObjectMissingError as error:
             raise ValueUnavailableError(job_id, value, str(error)) from error
+        is_whole = start == 0 and (end is None or end >= found.bytes)
+        if not is_whole:
+            return pieces
+        changed = ValueUnavailableError(job_id, value, f"{found.object} in {self.objects} was changed")
+        verified = _verified(pieces, found, changed)
+        return iter([*verified]) if found.bytes <= CHUNK_BYTES else verified  # a small one is an error from the start
 
     def remove(self, name: str) -> None:
         """Remove an object.
@@ -194,6 +198,20 @@ class LargeValues:
             return f"{_ROOT}/{self._store_id()}/"
         except Exception as error:
             raise ObjectStoreError(f"The tracking Redis does not say what the store's id is ({error}).") from error
+
+
+def _verified(pieces: Iterator[bytes], found: LargeValue, changed: ValueUnavailableError) -> Iterator[bytes]:
+    """The pieces of a whole value; the last one only if all of them are that value."""
+    digest, size_bytes, held = hashlib.sha256(), 0, b""
+    for piece in pieces:
+        if held:
+            yield held
+        digest.update(piece)
+        size_bytes += len(piece)
+        held = piece
+    if size_bytes != found.bytes or digest.hexdigest() != found.sha256:
+        raise changed
+    yield held
 
 
 def job_of(name: str) -> str:

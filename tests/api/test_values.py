@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 from support.recount import recount
 from support.serving import Api, eventually, job, running_api
@@ -133,3 +134,16 @@ def test_a_deleted_job_takes_its_object_along(storing_api, folder):
     storing_api.request("DELETE", f"/api/jobs/{created['id']}", 204)
     eventually(lambda: not path.exists())
     assert recount(storing_api.client, storing_api.keys) == []
+
+
+def test_a_value_that_was_changed_is_never_read_to_its_end(storing_api, folder):
+    for size, begins in ((100_000, False), (400_000, True)):
+        created = storing_api.create(job("document_analysis", {"text": "x" * size}))
+        path = folder / created["large_values"]["payload"]["object"]
+        path.write_bytes(path.read_bytes().replace(b"xx", b"xy", 1))
+        if begins:
+            with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):
+                get(storing_api, created["id"])
+        else:
+            problem = storing_api.problem("GET", f"/api/jobs/{created['id']}/payload", 404)
+            assert "was changed" in problem["detail"]
