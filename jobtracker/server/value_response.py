@@ -1,13 +1,19 @@
 """Answers with a stored value, or with a part of it: ETag, If-None-Match, Range and If-Range (RFC 9110)."""
 
 import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import NamedTuple
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import HTTPException, Response
 from fastapi.responses import StreamingResponse
 
 from jobtracker.jobs.stored_values import StoredValue
 from jobtracker.server.conditional import names
+
+_AT_ONCE = CapacityLimiter(16)
+"""Threads that read values: fewer than all requests have, which an object store that hangs must not block."""
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -20,16 +26,21 @@ class AskedPart(NamedTuple):
     if_range: str | None = None
 
 
-def value_response(value: StoredValue, asked: AskedPart) -> Response:
-    """A value as JSON, streamed.
+async def value_response(find: Callable[[], StoredValue], asked: AskedPart) -> Response:
+    """A value as JSON, streamed; found and read in threads of its own.
 
     Several ranges in one request, and what is no range, get the whole value, as RFC 9110 allows.
 
     Raises:
+        JobNotFoundError: There is no such job.
         ValueUnavailableError: The object store does not have it any more.
         ObjectStoreError: The object store does not answer.
         HTTPException: A 416: it has no such bytes.
     """
+    return await run_sync(lambda: _response(find(), asked), limiter=_AT_ONCE)
+
+
+def _response(value: StoredValue, asked: AskedPart) -> Response:
     etag = f'"{value.digest}"'
     headers = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
     if asked.if_none_match is not None and names(asked.if_none_match, etag):
@@ -43,7 +54,13 @@ def value_response(value: StoredValue, asked: AskedPart) -> Response:
     if span:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{value.size_bytes}"
     headers["Content-Length"] = str(end - start)
-    return StreamingResponse(value.pieces(start, end), 206 if span else 200, headers, "application/json")
+    pieces = _read(value.pieces(start, end))
+    return StreamingResponse(pieces, 206 if span else 200, headers, "application/json")
+
+
+async def _read(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (piece := await run_sync(next, pieces, None, limiter=_AT_ONCE)) is not None:
+        yield piece
 
 
 def _span(asked: str | None, size: int) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -147,3 +148,24 @@ def test_a_value_that_was_changed_is_never_read_to_its_end(storing_api, folder):
         else:
             problem = storing_api.problem("GET", f"/api/jobs/{created['id']}/payload", 404)
             assert "was changed" in problem["detail"]
+
+
+def test_an_object_store_that_hangs_does_not_block_other_requests(
+    redis_server, api_log_dir, storage_emulator, bucket_name
+):
+    of_bucket = {
+        "gcs_bucket_name": bucket_name,
+        "storage_emulator_host": storage_emulator.url,
+        "gcp_project_id": "test",
+    }
+    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=11, **of_bucket) as api:
+        created = api.create(job("document_analysis", {"text": LARGE}))
+        with ThreadPoolExecutor(45) as pool:
+            storage_emulator.pause()
+            try:
+                reads = [pool.submit(get, api, created["id"]) for _ in range(45)]
+                assert api.http.get(f"/api/jobs/{created['id']}").status_code == 200
+                assert not any(each.done() for each in reads)
+            finally:
+                storage_emulator.resume()
+        assert all(each.result().status_code == 200 for each in reads)

@@ -257,24 +257,24 @@ def get_job_log(
 
 
 @router.get("/{job_id}/payload", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
-def get_job_payload(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
+async def get_job_payload(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
     """The payload of a job as JSON, however large it is. Masked values stay masked."""
-    return value_response(tracking.stored_values.of(job_id, "payload"), asked)
+    return await value_response(lambda: tracking.stored_values.of(job_id, "payload"), asked)
 
 
 @router.get("/{job_id}/args", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
-def get_job_args(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
+async def get_job_args(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
     """The positional arguments of a job's task as JSON, however large they are."""
-    return value_response(tracking.stored_values.of(job_id, "args"), asked)
+    return await value_response(lambda: tracking.stored_values.of(job_id, "args"), asked)
 
 
 @router.get("/{job_id}/result", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
-def get_job_result(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
+async def get_job_result(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
     """The result of a job as JSON, however large it is.
 
     It is as Celery's serializer writes it: a date, a UUID or a decimal is `{"__type__": …, "__value__": …}`.
     """
-    return value_response(tracking.stored_values.of(job_id, "result"), asked)
+    return await value_response(lambda: tracking.stored_values.of(job_id, "result"), asked)
 
 
 @router.put("/{job_id}", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
