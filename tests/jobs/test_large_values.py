@@ -30,9 +30,8 @@ LARGE = "x" * 70_000
 @pytest.fixture(params=["folder", "bucket"])
 def objects(request, tmp_path) -> dict:
     """Settings of an object store of the test's own."""
-    if request.param == "folder":
-        where = {"objects_dir": tmp_path / "objects"}
-    else:
+    where = {"objects_dir": tmp_path / "objects"}
+    if request.param == "bucket":
         emulator, name = request.getfixturevalue("storage_emulator"), request.getfixturevalue("bucket_name")
         where = {"gcs_bucket_name": name, "storage_emulator_host": emulator.url, "gcp_project_id": "test"}
     open_object_store(Settings(**where)).check()  # as the API and the workers do when they start
@@ -130,9 +129,9 @@ def test_a_new_payload_replaces_the_object_of_the_one_before(own):
 
 def test_a_refused_tree_leaves_no_object(own):
     large = SubJobCreate(name="x", job_type="ok", payload={"value": LARGE})
-    unknown = SubJobCreate(name="x", job_type="nobody announces it", payload={})
+    subs = [large, large.model_copy(update={"job_type": "unknown"})]
     with pytest.raises(UnknownJobTypeError):
-        own.jobs.create(SubJobCreate(name="x", job_type="collect", payload={}, sub_jobs=[large, unknown]))
+        own.jobs.create(large.model_copy(update={"job_type": "collect", "payload": {}, "sub_jobs": subs}))
     assert objects_of(own) == []
 
 
