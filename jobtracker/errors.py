@@ -268,7 +268,7 @@ class ValueUnavailableError(JobTrackerError):
     """A payload or result was written to the object store, and can't be read from there."""
 
     def __init__(self, job_id: str, value: str, reason: str) -> None:
-        super().__init__(f"The {value} of job {job_id} is not there any more: {reason.rstrip('.')}.")
+        super().__init__(f"The {value} of job {job_id} can't be read: {reason.rstrip('.')}.")
         self.job_id = job_id
 
 

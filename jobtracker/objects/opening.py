@@ -9,8 +9,12 @@ from jobtracker.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-_RETRY_S, _CHECK_RETRY_S = 10.0, 3.0
-"""For how long a request that has failed in a passing way is repeated; and when a process starts."""
+_RETRY_S, _CHECK_RETRY_S = 2.0, 3.0
+"""For how long a request that has failed in a passing way is repeated: a task waits for it when it ends; and when a
+process starts."""
+
+_TIMEOUT_S = 4.0
+"""How long one request of at most 2 MiB may take to connect, to send and to answer, each."""
 
 
 def open_object_store(settings: Settings, retry_s: float = _RETRY_S) -> ObjectStore | None:
@@ -46,6 +50,7 @@ def open_bucket(settings: Settings, name: str, retry_s: float = _RETRY_S) -> Obj
         project=settings.gcp_project_id,
         location=settings.gcp_location,
         emulator_host=settings.storage_emulator_host,
+        timeout_s=_TIMEOUT_S,
         retry_s=retry_s,
     )
 

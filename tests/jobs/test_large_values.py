@@ -220,9 +220,9 @@ def test_a_lost_object_is_an_error_that_says_so_not_a_wrong_value(own):
     with pytest.raises(ArgumentsUnavailableError, match="was changed"):
         own.jobs.start(job_id)
     store.delete(name)
-    with pytest.raises(ValueUnavailableError, match="not there any more"):
+    with pytest.raises(ValueUnavailableError, match="can't be read"):
         value_of(own, job_id, "payload")
-    with pytest.raises(ArgumentsUnavailableError, match="not there any more"):
+    with pytest.raises(ArgumentsUnavailableError, match="can't be read"):
         own.jobs.start(job_id)
     assert own.job(job_id).status is Status.PENDING
 

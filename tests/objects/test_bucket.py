@@ -36,9 +36,9 @@ def test_a_missing_bucket_is_made_where_it_is_wanted(storage_emulator, bucket_na
         )
         store.check()
         store.check()
-    [asked] = re.findall(rb"POST /storage/v1/b\?.*?\r\n\r\n(\{.*?\})(?=[A-Z]|$)", bytes(relay.passed), re.DOTALL)
+    [asked] = re.findall(rb"POST /storage/v1/b\?.*?\r\n\r\n(\{.*)", bytes(relay.passed), re.DOTALL)
     assert b"project=our-project" in relay.passed
-    assert json.loads(asked) == {
+    assert json.JSONDecoder().raw_decode(asked.decode(errors="replace"))[0] == {
         "name": bucket_name,
         "location": "EUROPE-WEST1",
         "iamConfiguration": {"uniformBucketLevelAccess": {"enabled": True}, "publicAccessPrevention": "enforced"},

@@ -94,6 +94,7 @@ def test_a_paused_view_stands_still_and_catches_up(browsing, quiet):
     visit = listing(browsing, quiet, name)
     visit.page.keyboard.press("p")
     expect(freshness(visit.page)).to_have_text("Paused")
+    visit.page.wait_for_timeout(500)  # what was asked for before still comes
     bring_to(quiet.store, job_id, Status.RUNNING, at_ms=now())
     other = listing(browsing, quiet, name)
     expect(row(other, job_id)).to_contain_text("running")

@@ -86,5 +86,6 @@ def _notes(found: "Examination") -> Iterator[Text]:
         yield Text("Could not be checked: " + "; ".join(map(one_line, found.unchecked)), "yellow")
     if not found.traps:
         yield Text("No trap found in the settings.", "green")
-    if any(group.repaired < group.count for group in found.differences) and not found.repair:
+    mendable = [group for group in found.differences if group.flaw != "lost_value" and group.repaired < group.count]
+    if mendable and not found.repair:
         yield Text("To repair the differences: jobtracker doctor --repair")

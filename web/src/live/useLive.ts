@@ -1,5 +1,6 @@
 import { type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent } from "react";
+import { currentConnection } from "./connection";
 import { concerns, type Hint, type Jobs, onHint } from "./hints";
 
 interface Concern {
@@ -69,7 +70,7 @@ function follow(client: QueryClient, queryKey: QueryKey): void {
   function takeAgain(): boolean {
     const { again } = state;
     state.again = false;
-    return again;
+    return again && !currentConnection().paused; // who goes on gets everything anew
   }
 }
 
