@@ -358,7 +358,8 @@ def test_a_cancelled_outside_job_takes_no_more_reports(project):
 
 def test_a_payload_that_changes_during_the_start_has_its_own_task(project):
     job_id = project.create("custom", {"task": "ok", "kwargs": {"value": 1}})
-    places = changed_places(project.queries, project.tracking.registry, [job_id])
+    tracking = project.tracking
+    places = changed_places(project.queries, tracking.registry, tracking.large_values, [job_id])
     project.jobs.update(job_id, JobUpdate(payload={"task": "add", "args": [3], "kwargs": {"other": 4}}))
     project.tracking.store.apply(Event.ENQUEUE, job_id, fields=places[job_id])
     project.tracking.dispatcher.publish({job_id: []}, {job_id: 1})

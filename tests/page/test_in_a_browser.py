@@ -224,3 +224,13 @@ def test_a_name_that_was_pointed_here_gets_nothing(browsing, api):
     assert answer is not None
     assert answer.status == 421
     assert page.locator("script").count() == 0
+
+
+def test_on_a_phone_all_views_are_within_reach(browsing, api):
+    visit = browsing.visit(at(api), phone=True)
+    visit.go("/")
+    visit.page.get_by_role("button", name="More").click()
+    health = visit.page.get_by_role("group", name="More views").get_by_role("link", name="Health")
+    expect(health).to_be_in_viewport(ratio=1)
+    health.click()
+    expect(visit.page).to_have_url(f"{at(api)}/health")

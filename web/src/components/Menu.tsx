@@ -1,4 +1,4 @@
-import { type ReactNode, useId, useRef, useState } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 
 interface MenuProps {
   /** What the button shows; its words are the button's name. */
@@ -26,6 +26,11 @@ export function Menu({ button, buttonClass = "btn ghost", label, children }: Men
     style.left = `${Math.max(GAP_PX, Math.min(below.left, window.innerWidth - offsetWidth - GAP_PX))}px`;
   }
 
+  // Not before its lines are there: how high it is decides whether it fits below.
+  useLayoutEffect(() => {
+    if (isOpen) place();
+  }, [isOpen]);
+
   return (
     <>
       <button ref={opener} type="button" className={buttonClass} popoverTarget={id} aria-expanded={isOpen}>
@@ -40,7 +45,6 @@ export function Menu({ button, buttonClass = "btn ghost", label, children }: Men
         aria-label={label}
         onToggle={(event) => {
           setOpen(event.newState === "open");
-          if (event.newState === "open") place();
         }}
       >
         {isOpen && children}

@@ -29,7 +29,7 @@ export function HealthView() {
         found.data &&
         (ill === 0
           ? "all parts work"
-          : `${ill} of ${Object.keys(found.data.components).length} parts do not work`)
+          : `${ill} of ${Object.keys(found.data.components).length} parts are not well`)
       }
     >
       <Answered query={found}>
@@ -59,7 +59,7 @@ function Part({ name, part }: { name: string; part: Schemas["Component"] }) {
   return (
     <Panel
       title={<Title isWell={part.healthy} name={NAMES[name] ?? name} />}
-      sub={part.healthy ? "works" : "does not work"}
+      sub={part.healthy ? "works" : "not well"}
     >
       {part.detail && (
         <p
