@@ -66,7 +66,8 @@ class Commands(LazyGroup):
             ),
             "uninstall": _entry(
                 "uninstall",
-                "Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace.",
+                "Remove all that jobtracker has in Redis: the keys and the function libraries of its namespace; and "
+                "its objects.",
             ),
         },
     }

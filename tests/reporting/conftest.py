@@ -47,7 +47,7 @@ def applier(client, keys, store, queries):
     """Writes reports, and what a test wants to happen in their place."""
     app = Celery()
     propagation = Propagation(
-        store, queries, Dispatcher(app, queries, SignatureBuilder(app, queries, None)), Leases(client, keys, 20)
+        store, queries, Dispatcher(app, queries, SignatureBuilder(app, queries, None, None)), Leases(client, keys, 20)
     )
     relauncher = Relauncher(store, queries, propagation, resends=True)
 
