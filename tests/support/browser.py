@@ -133,6 +133,9 @@ def a_browser() -> Iterator[Browsing]:
 def chromium() -> Iterator[Browsing]:
     """A browser of the module's own: Playwright keeps an event loop in this thread while it runs."""
     need_page()
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)  # a page asks less often where answers take long, as on a busy machine
     with a_browser() as browser:
         yield browser
 
