@@ -135,7 +135,7 @@ quality: $(INSTALLED) ## Measure what the sample workers find in the gold corpus
 	@$(BIN)/python -m bench quality $(ARGS)
 
 screenshots: $(INSTALLED) $(PAGE) ## Take the pictures of the page for the documentation, in Chromium (Debian's chromium)
-	@$(BIN)/python docs/screenshots.py
+	@PYTHONPATH=.:tests $(BIN)/python docs/screenshots.py
 
 docs: $(INSTALLED) $(DOCS_INSTALLED) ## Build the documentation into build/site; a broken link is an error
 	@$(BIN)/python docs/generate.py

@@ -3,23 +3,19 @@
 A store of its own has a day of past jobs. The sample worker adds real ones: done, running, failed, waiting, blocked.
 """
 
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path += [str(ROOT), str(ROOT / "tests")]
+from celery import Celery
+from support.browser import Visit, a_browser
 
-from celery import Celery  # noqa: E402 (the path comes first)
-from support.browser import Visit, a_browser  # noqa: E402
+from bench.filling import Plan, fill
+from jobtracker import Client, Settings, Tracker
+from jobtracker.local.stack import LocalStack
+from jobtracker.store.keys import Keys
 
-from bench.filling import Plan, fill  # noqa: E402
-from jobtracker import Client, Settings, Tracker  # noqa: E402
-from jobtracker.local.stack import LocalStack  # noqa: E402
-from jobtracker.store.keys import Keys  # noqa: E402
-
-FOLDER = ROOT / "docs" / "images" / "page"
+FOLDER = Path(__file__).parent / "images" / "page"
 PAST_JOBS = 6000
 DAY_MS = 86_400_000
 PHONES = {"overview", "jobs", "job", "tree"}
@@ -77,7 +73,7 @@ def _work(client: Client, stack: LocalStack) -> dict[str, str]:
     ]
     client.create("document_analysis", document, name="Not started yet")
     [past] = client.failed_jobs(job_type="shop.tasks.send_invoice", page_size=1).jobs  # no path of this machine in it
-    time.sleep(12)  # for some steps of those that run
+    time.sleep(12)  # so that the running jobs show progress
     return {
         "overview": "/",
         "jobs": "/jobs",

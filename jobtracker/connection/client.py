@@ -2,7 +2,9 @@
 
 import functools
 import os
+import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
@@ -54,6 +56,10 @@ _UNABLE = (
 )
 _UNABLE_CODES = ("MISCONF ", "NOREPLICAS ", "BUSY ")
 """Errors that redis-py has no class for: it can't persist, lacks replicas, is held up by somebody's script."""
+
+
+_SCANNED = 1000
+"""Keys that the server looks at with each call of SCAN: less than a millisecond."""
 
 
 def connect(url: str, timeout_s: float, *, circuit: Circuit | None = None) -> RedisClient:
@@ -204,6 +210,17 @@ def _watched(connection_class: Any, circuit: Circuit, *, is_of_several: bool) ->
 def server_of(client: RedisClient, key: str) -> RedisClient:
     """A client of the one server that has a key, for commands that name none: SCAN, INFO."""
     return client.server_of(key) if isinstance(client, ClusterClient) else client
+
+
+def keys_from(client: RedisClient, prefix: str) -> Iterator[list[str]]:
+    """All keys that begin with a prefix and lie on one server, some at a time; one may come twice (SCAN)."""
+    match = re.sub(r"([*?\[\]\\^])", r"\\\1", prefix) + "*"
+    server, cursor = server_of(client, prefix), 0
+    while True:
+        cursor, keys = server.scan(cursor, match=match, count=_SCANNED)
+        yield keys
+        if not cursor:
+            return
 
 
 def server_ms(client: RedisClient, key: str) -> int:

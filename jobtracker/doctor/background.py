@@ -51,7 +51,7 @@ class BackgroundDoctor:
         self._thread: threading.Thread | None = None
 
     def status(self) -> ExaminationStatus:
-        """The examination that runs, in whatever process, and the last one that ended.
+        """The running examination, of any process, and the last one that has ended.
 
         Raises:
             redis.exceptions.RedisError: The tracking Redis does not answer.

@@ -1,15 +1,12 @@
 """Compares the object store with the jobs: objects that no job names, and names without an object."""
 
-import itertools
-import re
 from collections.abc import Callable, Iterator
 
-from jobtracker.connection.client import server_of
+from jobtracker.connection.client import keys_from
 from jobtracker.core.clock import now_ms
-from jobtracker.errors import JobNotFoundError
-from jobtracker.jobs.large_values import LargeValue
+from jobtracker.jobs.large_values import read_place
 from jobtracker.maintenance.objects import unnamed_objects
-from jobtracker.objects.object_store import ObjectStoreError
+from jobtracker.objects.object_store import ObjectStore, ObjectStoreError
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.examination import Flaw
 from jobtracker.store.audit import Difference
@@ -17,8 +14,6 @@ from jobtracker.store.keys import PREFIXES, Partition
 
 _ON_ITS_WAY_MS = 3_600_000
 """The report that names a younger object may be on its way."""
-
-_AT_ONCE = 500
 
 
 class ObjectCheck:
@@ -41,10 +36,12 @@ class ObjectCheck:
 
     def run(self) -> list[Difference]:
         """Look at everything; nothing is different where there is no object store."""
-        if self.tracking.large_values.objects is None:
+        objects = self.tracking.large_values.objects
+        if objects is None:
             return []
         try:
-            return [*self._left_over(), *(each for part in self.tracking.keys.parts for each in self._lost(part))]
+            parts = self.tracking.keys.parts
+            return [*self._left_over(), *(each for part in parts for each in self._lost(part, objects))]
         except ObjectStoreError as error:
             self.unchecked.append(f"objects: {error}")
             return []
@@ -60,16 +57,14 @@ class ObjectCheck:
             )
         return found
 
-    def _lost(self, part: Partition) -> list[Difference]:
-        values, found = self.tracking.large_values, []
-        objects = values.objects
+    def _lost(self, part: Partition, objects: ObjectStore) -> list[Difference]:
+        found = []
         for job_ids in self._job_ids(part):
             self._step()
             for job_id, texts in zip(job_ids, self.tracking.object_names.named_by(job_ids), strict=True):
                 for text in texts:
-                    named, there = LargeValue.from_text(text), None
-                    if objects is not None:
-                        there = objects.info(named.object)
+                    named = read_place(text)
+                    there = objects.info(named.object)
                     if (there is None or there.size_bytes != named.bytes) and self._is_named(job_id, text):
                         size = f"{there.size_bytes:,} bytes" if there else ""
                         wanted = f"{named.bytes:,} bytes in {named.object}"
@@ -78,17 +73,10 @@ class ObjectCheck:
 
     def _is_named(self, job_id: str, text: str) -> bool:
         """Whether a job still names an object: it may have been deleted meanwhile."""
-        try:
-            [(_, data)] = self.tracking.queries.load([job_id])
-        except JobNotFoundError:
-            return False
-        return text in data.values()
+        return text in self.tracking.object_names.named_by([job_id])[0]
 
     def _job_ids(self, part: Partition) -> Iterator[list[str]]:
         """The jobs of a partition that have data, some at a time."""
         head = part.prefix + PREFIXES["data"]
-        match = re.sub(r"([*?\[\]\\^])", r"\\\1", head) + "*"
-        server = server_of(self.tracking.client, part.prefix)
-        keys = server.scan_iter(match=match, count=1000)
-        while some := [key.removeprefix(head) for key in itertools.islice(keys, _AT_ONCE)]:
-            yield some
+        for keys in keys_from(self.tracking.client, head):
+            yield [key.removeprefix(head) for key in keys]

@@ -5,11 +5,10 @@ between two jobs, a sub-job that has settled and a parent that does not know yet
 Time series and histograms can't be recounted: they outlive the records.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterator
 
-from jobtracker.connection.client import server_of
+from jobtracker.connection.client import keys_from
 from jobtracker.doctor.object_check import ObjectCheck
 from jobtracker.doctor.tree_check import TreeCheck
 from jobtracker.runtime import Tracking
@@ -21,7 +20,6 @@ from jobtracker.store.libraries import Libraries
 PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
 
-_SCANNED = 1000
 _OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"}
 _INDEXES = {"type", "entered"}
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
@@ -87,13 +85,8 @@ class Recount:
 
     def _keys(self, part: Partition) -> Iterator[list[str]]:
         """All keys of a partition, some at a time; one may come twice."""
-        match = re.sub(r"([*?\[\]\\^])", r"\\\1", part.prefix) + "*"
-        server, cursor = server_of(self.tracking.client, part.prefix), 0
-        while True:
-            cursor, keys = server.scan(cursor, match=match, count=_SCANNED)
+        for keys in keys_from(self.tracking.client, part.prefix):
             yield [key.removeprefix(part.prefix) for key in keys]
-            if not cursor:
-                return
 
     def _look_at(self, part: Partition, keys: list[str], indexes: set[tuple[str, ...]]) -> None:
         named: list[tuple[str, str]] = []

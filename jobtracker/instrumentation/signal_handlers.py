@@ -58,7 +58,7 @@ def never_raises(handler: Callable[..., None]) -> Callable[..., None]:
     def guarded(*args: Any, **kwargs: Any) -> None:
         try:
             handler(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 (whatever it is, the task goes on)
+        except Exception as error:  # noqa: BLE001 (the task goes on after any error)
             logger.warning("jobtracker: %s failed: %s: %s", handler.__name__, type(error).__name__, error)
 
     return guarded

@@ -1,17 +1,16 @@
 """Payloads, arguments and results that are too large for Redis: written to the object store, and read there."""
 
 import hashlib
-import json
 import logging
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, Self
 from urllib.parse import unquote
 
 from jobtracker.errors import ArgumentsUnavailableError, BrokerUnavailableError, ValueUnavailableError
 from jobtracker.objects.object_store import CHUNK_BYTES, ObjectMissingError, ObjectStore, ObjectStoreError
+from jobtracker.schemas.jobs import LargeValue
 from jobtracker.store.schema import OBJECT_FIELDS
 
 logger = logging.getLogger(__name__)
@@ -28,35 +27,20 @@ _CHARS_IN_A_FOLDER = 200
 """Of a long job id: the name of a file has at most 255 bytes."""
 
 
-class LargeValue(NamedTuple):
-    """Where a value is, as the job's data has it."""
+def place_of(data: Mapping[str, str], value: str) -> LargeValue | None:
+    """Where a value of a job is; None: not in the object store.
 
-    object: str
-    """The name of its object."""
-    bytes: int
-    sha256: str
-    """Of its bytes, hexadecimal."""
+    Args:
+        data: The job's data.
+        value: `payload`, `args` or `result`.
+    """
+    text = data.get(OBJECT_FIELDS[value])
+    return read_place(text) if text else None
 
-    @classmethod
-    def of(cls, data: Mapping[str, str], value: str) -> Self | None:
-        """Where a value of a job is; None: not in the object store.
 
-        Args:
-            data: The job's data.
-            value: `payload`, `args` or `result`.
-        """
-        text = data.get(OBJECT_FIELDS[value])
-        return cls.from_text(text) if text else None
-
-    @classmethod
-    def from_text(cls, text: str) -> Self:
-        """As it is stored."""
-        stored = json.loads(text)
-        return cls(stored["object"], stored["bytes"], stored["sha256"])
-
-    def as_text(self) -> str:
-        """As it is stored."""
-        return json.dumps(self._asdict())
+def read_place(text: str) -> LargeValue:
+    """Where a value is, as a job's data has it: JSON."""
+    return LargeValue.model_validate_json(text)
 
 
 class LargeValues:
@@ -89,7 +73,7 @@ class LargeValues:
         kept = dict(data)
         for value in large:
             try:
-                kept[OBJECT_FIELDS[value]] = self.write(job_id, value, kept[value]).as_text()
+                kept[OBJECT_FIELDS[value]] = self.write(job_id, value, kept[value]).model_dump_json()
             except ObjectStoreError as error:
                 logger.warning("jobtracker: the %s of job %s is kept in Redis: %s", value, job_id, error)
             else:
@@ -120,7 +104,7 @@ class LargeValues:
             if time.monotonic() - began > _SLOW_S:
                 self._left_alone_until = time.monotonic() + _LEFT_ALONE_S
             raise
-        return LargeValue(name, len(content), hashlib.sha256(content).hexdigest())
+        return LargeValue(object=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
     def read(self, job_id: str, data: Mapping[str, str], value: str) -> str | None:
         """The JSON of a value, wherever it is; None: the job has none.
@@ -129,13 +113,13 @@ class LargeValues:
             ValueUnavailableError: The object store does not have it any more, or has something else.
             ObjectStoreError: The object store does not answer.
         """
-        found = LargeValue.of(data, value)
+        found = place_of(data, value)
         if found is None:
             return data.get(value)
         return b"".join(self.pieces(job_id, value, found)).decode(errors="surrogatepass")
 
     def with_arguments(self, job_id: str, data: Mapping[str, str]) -> Mapping[str, str]:
-        """The data of a job that is to be sent, with its payload and arguments in their places.
+        """The data of a job, with its payload and arguments read from the object store. For sending the job.
 
         Raises:
             ArgumentsUnavailableError: The object store does not have them any more.

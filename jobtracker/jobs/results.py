@@ -101,7 +101,7 @@ def as_stored(job_id: str, result: object, large_values: LargeValues) -> Stored:
         written = large_values.write(job_id, "result", text)
     except ObjectStoreError as error:
         return Stored({}, {"result_omitted": str(len(text)), "result_omitted_reason": str(error)})
-    return Stored({"large": "1"}, {"result_object": written.as_text()})
+    return Stored({"large": "1"}, {"result_object": written.model_dump_json()})
 
 
 _as_json = JSONEncoder().encode

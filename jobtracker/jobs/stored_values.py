@@ -9,7 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 from jobtracker.core.masking import ArgumentRule
 from jobtracker.errors import ValueUnavailableError
-from jobtracker.jobs.large_values import LargeValue, LargeValues
+from jobtracker.jobs.large_values import LargeValues, place_of
+from jobtracker.schemas.jobs import LargeValue
 from jobtracker.store.decode import job_values
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
@@ -101,7 +102,7 @@ class StoredValues:
 
     @staticmethod
     def _part(data: Mapping[str, str], value: str) -> _Piece | None:
-        if found := LargeValue.of(data, value):
+        if found := place_of(data, value):
             return value, found
         text = data.get(value)
         return text.encode(errors="surrogatepass") if text else None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from jobtracker.core.clock import now_ms
-from jobtracker.jobs.large_values import LargeValue, job_of
+from jobtracker.jobs.large_values import job_of, read_place
 from jobtracker.maintenance.leadership import Leadership
 from jobtracker.objects.object_store import ObjectInfo, ObjectStoreError
 from jobtracker.runtime import Tracking
@@ -84,5 +84,5 @@ def unnamed_objects(tracking: Tracking, before_ms: int) -> Iterator[ObjectInfo]:
     for some in batched(old, _AT_ONCE):
         named = tracking.object_names.named_by([job_of(each.name) for each in some])
         for each, texts in zip(some, named, strict=True):
-            if all(LargeValue.from_text(text).object != each.name for text in texts):
+            if all(read_place(text).object != each.name for text in texts):
                 yield each

@@ -1,11 +1,10 @@
 """Removes what jobtracker has in Redis: all keys of a namespace, and the function libraries that it has used."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from jobtracker.connection.client import RedisClient, server_of
+from jobtracker.connection.client import RedisClient, keys_from
 from jobtracker.errors import JobTrackerError
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.objects.object_store import ObjectInfo, ObjectStore
@@ -15,7 +14,6 @@ from jobtracker.store.libraries import Libraries
 from jobtracker.store.object_names import ObjectNames
 from jobtracker.store.partitions import partitions_of
 
-_SCANNED = 1000
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 
 
@@ -92,7 +90,10 @@ class Uninstall:
         """
         self._expect_unused()
         counts = Counter(
-            _name_of(key, part) for part in self._keys.parts for keys in self._scan(part) for key in keys
+            _name_of(key, part)
+            for part in self._keys.parts
+            for keys in keys_from(self._client, part.prefix)
+            for key in keys
         )
         return Contents(dict(sorted(counts.items())), self._libraries.used(), sum(1 for _ in self._objects()))
 
@@ -110,7 +111,7 @@ class Uninstall:
             self._values.remove(each.name)
         removed = 0
         for part in self._keys.parts[::-1]:  # the first one last: it says how many there are
-            for keys in self._scan(part):
+            for keys in keys_from(self._client, part.prefix):
                 removed += self._client.unlink(*keys) if keys else 0
         self._libraries.remove(libraries)
         return removed
@@ -127,16 +128,6 @@ class Uninstall:
         if self._values.objects is None:
             raise ObjectStoreUnknownError(self._keys.namespace)
         yield from self._values.objects.list(self._values.root())
-
-    def _scan(self, part: Partition) -> Iterator[list[str]]:
-        """All keys of a partition, some at a time."""
-        match = re.sub(r"([*?\[\]\\^])", r"\\\1", part.prefix) + "*"
-        server, cursor = server_of(self._client, part.prefix), 0
-        while True:
-            cursor, keys = server.scan(cursor, match=match, count=_SCANNED)
-            yield keys
-            if not cursor:
-                return
 
 
 def _name_of(key: str, part: Partition) -> str:

@@ -52,7 +52,7 @@ class LostWorker(BaseModel):
     concurrency: int | None
     queues: list[str]
     release: str | None
-    open_jobs: int = Field(description="Jobs that it ran and that are not settled, of those that were looked at.")
+    open_jobs: int = Field(description="Its jobs that have not settled, among the jobs that were looked at.")
     failed_jobs: int = Field(description="Jobs that were taken for failed because it was lost, in the last hour.")
     job_ids: list[str] = Field(description="Some of both, up to five.")
 
@@ -74,7 +74,7 @@ class Attention(BaseModel):
     failed: int = Field(description="Jobs that have failed since then, and are failed now; exact.")
     failures_looked_at: int = Field(description="How many of these were looked at: the latest.")
     failures: list[FailureGroup] = Field(description="The largest groups first, up to 30.")
-    failures_left_out: int = Field(description="Failures in further groups, of those that were looked at.")
+    failures_left_out: int = Field(description="How many failures are in groups that are not listed.")
     unconsumed_queues: list[UnconsumedQueue]
     lost_workers: list[LostWorker] = Field(description="Those that were lost in the last hour, the latest first.")
     unavailable: list[str] = Field(description="What could not be found out, and why.")

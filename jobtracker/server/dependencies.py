@@ -3,7 +3,8 @@
 They are coroutines: FastAPI runs any other function in a thread, which costs more than the function itself.
 """
 
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
@@ -18,47 +19,26 @@ from jobtracker.server.live.hub import Hub
 from jobtracker.server.settings import ApiSettings
 
 
-async def _tracking(request: Request) -> Tracking:
-    tracking: Tracking = request.app.state.tracking
-    return tracking
+def _held(name: str) -> Callable[[Request], Coroutine[Any, Any, Any]]:
+    """What the application holds under a name (`answering_app`)."""
 
+    async def find(request: Request) -> Any:
+        return getattr(request.app.state, name)
 
-async def _inspector(request: Request) -> Inspector:
-    inspector: Inspector = request.app.state.inspector
-    return inspector
-
-
-async def _settings(request: Request) -> ApiSettings:
-    settings: ApiSettings = request.app.state.settings
-    return settings
-
-
-async def _hub(request: Request) -> Hub:
-    hub: Hub = request.app.state.hub
-    return hub
-
-
-async def _attention_desk(request: Request) -> AttentionDesk:
-    desk: AttentionDesk = request.app.state.attention_desk
-    return desk
-
-
-async def _background_doctor(request: Request) -> BackgroundDoctor:
-    doctor: BackgroundDoctor = request.app.state.background_doctor
-    return doctor
+    return find
 
 
 async def _explainer(request: Request) -> Explainer:
-    return Explainer(await _tracking(request), await _inspector(request))
+    return Explainer(request.app.state.tracking, request.app.state.inspector)
 
 
-UseTracking = Annotated[Tracking, Depends(_tracking)]
-UseInspector = Annotated[Inspector, Depends(_inspector)]
-UseAttentionDesk = Annotated[AttentionDesk, Depends(_attention_desk)]
-UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_background_doctor)]
+UseTracking = Annotated[Tracking, Depends(_held("tracking"))]
+UseInspector = Annotated[Inspector, Depends(_held("inspector"))]
+UseAttentionDesk = Annotated[AttentionDesk, Depends(_held("attention_desk"))]
+UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_held("background_doctor"))]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
-UseHub = Annotated[Hub, Depends(_hub)]
-UseSettings = Annotated[ApiSettings, Depends(_settings)]
+UseHub = Annotated[Hub, Depends(_held("hub"))]
+UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]
 JobId = Annotated[
     str,
     Path(description="The job's id.", max_length=255, examples=["3f0e7a52-…"]),

@@ -5,14 +5,13 @@ The store is locked by a mark (`keys.PREFIXES["partitions"]`). Clients that use 
 be interrupted at any moment; called again, it goes on.
 """
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from redis.client import NEVER_DECODE
 
-from jobtracker.connection.client import RedisClient, server_of
+from jobtracker.connection.client import RedisClient, keys_from
 from jobtracker.core.job import job_and_run_of
 from jobtracker.errors import JobTrackerError, RepartitionInProgressError
 from jobtracker.store.functions import CHECKED_EVERY_S, batched
@@ -21,7 +20,6 @@ from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import partitions_of
 
-_SCANNED = 1000
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
 
@@ -169,15 +167,10 @@ class Repartition:
         return len(of_jobs)
 
     def _keys(self, part: Partition) -> Iterator[str]:
-        match = re.sub(r"([*?\[\]\\^])", r"\\\1", part.prefix) + "*"
-        server, cursor = server_of(self.source, part.prefix), 0
         seen: set[str] = set()
-        while True:
-            cursor, found = server.scan(cursor, match=match, count=_SCANNED)
+        for found in keys_from(self.source, part.prefix):
             yield from (key for key in found if key not in seen)
             seen.update(found)
-            if not cursor:
-                return
 
     def _goes(self, part: Partition, job_id: str) -> bool:
         return self.is_elsewhere or self.to.of(job_id).number != part.number

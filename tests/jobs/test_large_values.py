@@ -64,7 +64,7 @@ def complete(project: Project, job_id: str, result: object, **how) -> LargeValue
 
 def report_result(project: Project, job_id: str, result: object, **how) -> LargeValue:
     written = project.tracking.large_values.write(job_id, "result", json.dumps(result))
-    data = {"result_object": written.as_text()}
+    data = {"result_object": written.model_dump_json()}
     project.tracking.store.apply(Event.COMPLETE, job_id, fields={"large": "1"}, data=data, **how)
     return written
 
@@ -157,7 +157,7 @@ def test_a_new_run_does_not_keep_the_result_of_the_one_before(own):
 def test_the_same_report_twice_keeps_its_result_and_another_one_is_discarded(own):
     job_id = a_job(own)
     written = complete(own, job_id, LARGE)
-    data = {"result_object": written.as_text()}
+    data = {"result_object": written.model_dump_json()}
     own.tracking.store.apply(Event.COMPLETE, job_id, fields={"large": "1"}, data=data)
     report_result(own, job_id, LARGE + "y")  # of an execution that does not count
     assert remove_discarded(own) == 1

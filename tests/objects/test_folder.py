@@ -21,14 +21,6 @@ def test_an_object_is_for_this_user_only(store):
     assert oct((store.path / "a/b/one").stat().st_mode & 0o777) == "0o600"
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "read"), [(2, None, b"cdefg"), (0, 3, b"abc"), (6, 99, b"g"), (7, None, b"")]
-)
-def test_a_part_of_an_object_can_be_read(store, start, end, read):
-    store.put("one", [b"abcdefg"])
-    assert b"".join(store.read("one", start, end)) == read
-
-
 def test_an_object_that_fails_half_way_leaves_nothing(store):
     def broken():
         yield b"begin"

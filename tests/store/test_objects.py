@@ -1,4 +1,4 @@
-"""Objects in the object store: a job names each, or it is discarded, in whatever order reports come, or twice."""
+"""A job names each of its objects, or the object is discarded. Reports come in any order, late and twice."""
 
 import itertools
 import json

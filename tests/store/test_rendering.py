@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.sample_jobs import create_in, create_job
 
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
-from jobtracker.jobs.large_values import LargeValue
 from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.jobs import LargeValue
 from jobtracker.schemas.stats import ActiveJobs
 from jobtracker.store.decode import job_of, job_values, summary_of
 from jobtracker.store.job_json import summary_json, to_json
@@ -49,12 +49,12 @@ RECORDS = st.builds(
     ),
 )
 ERRORS = st.fixed_dictionaries({"type": TEXT, "message": TEXT}, optional={"traceback": TEXT})
-OBJECTS = st.builds(LargeValue, TEXT, st.integers(0, 2**53), TEXT)
+OBJECTS = st.builds(LargeValue, object=TEXT, bytes=st.integers(0, 2**53), sha256=TEXT)
 BULK = {
     "payload": st.dictionaries(TEXT, JSON).map(json.dumps) | st.just(""),
     "args": st.lists(JSON).map(json.dumps) | st.just(""),
     "result": JSON.map(json.dumps),
-    **dict.fromkeys(OBJECT_FIELDS.values(), OBJECTS.map(LargeValue.as_text)),
+    **dict.fromkeys(OBJECT_FIELDS.values(), OBJECTS.map(LargeValue.model_dump_json)),
     "result_omitted": COUNT,
     "error": ERRORS.map(json.dumps),
 }

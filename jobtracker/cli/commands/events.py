@@ -61,6 +61,7 @@ def _print(console: Console, event: LiveEvent) -> None:
 
 def _line(at: str, hint: JobHint) -> Text:
     status = one_line(str(hint.status or ""))
-    line = Text(f"{at}  ").append(status.ljust(STATUS_WIDTH), STYLES.get(hint.status, "") if hint.status else "")  # type: ignore[call-overload] # a status of a newer release has no colour
+    styles: dict[str, str] = {str(known): style for known, style in STYLES.items()}  # a newer release may have others
+    line = Text(f"{at}  ").append(status.ljust(STATUS_WIDTH), styles.get(status, ""))
     line.append(f"  {one_line(hint.id)}  {one_line(hint.job_type or '')}")
     return line.append(f"  {', '.join(map(one_line, hint.what))}", "dim")

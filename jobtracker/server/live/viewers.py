@@ -12,7 +12,7 @@ _PING = b": ping\n\n"
 
 
 class Viewer:
-    """What a viewer is to be sent next. It is never more than one event of each kind.
+    """What a viewer gets next: at most one event of each kind.
 
     Args:
         wanted: The hints that it wants.
@@ -74,7 +74,7 @@ class Viewer:
         self._wake()
 
     async def next_frames(self) -> bytes:
-        """What is to be sent next; b"" at the end."""
+        """The next bytes for the viewer; b"" at the end."""
         while True:
             if self._ended:
                 return b""

@@ -23,7 +23,7 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 
 @router.get("", response_model=ExaminationStatus)
 def examination(doctor: UseBackgroundDoctor) -> WrittenJson:
-    """The examination that runs, in whatever API process, and the last one that ended, with what it found."""
+    """The running examination and the last one that has ended, with its findings. Any API process may run it."""
     return WrittenJson.of(doctor.status())
 
 

@@ -5,7 +5,7 @@
 -- Notes that no job needs an object any more; `text` is what a job's data says of it. Maintenance removes it then.
 local function discard_object(text) redis.call('ZADD', key('discarded'), server_ms(), cjson.decode(text).object) end
 
--- Removes values of a job, in whichever of the two places they are. `kept`: what is written next, perhaps once more.
+-- Removes values of a job, from Redis or the object store. `kept`: the text that is written next; its object stays.
 local function remove_values(id, values, kept)
   for i = 1, #values do
     local field = OBJECT_FIELD[values[i]]
