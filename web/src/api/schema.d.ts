@@ -664,7 +664,7 @@ export interface paths {
         };
         /**
          * Examination
-         * @description The examination that runs, in whatever API process, and the last one that ended, with what it found.
+         * @description The running examination and the last one that has ended, with its findings. Any API process may run it.
          */
         get: operations["examination_api_tracking_examination_get"];
         put?: never;
@@ -842,7 +842,7 @@ export interface components {
             failures: components["schemas"]["FailureGroup"][];
             /**
              * Failures Left Out
-             * @description Failures in further groups, of those that were looked at.
+             * @description How many failures are in groups that are not listed.
              */
             failures_left_out: number;
             /** Unconsumed Queues */
@@ -2463,7 +2463,7 @@ export interface components {
             release: string | null;
             /**
              * Open Jobs
-             * @description Jobs that it ran and that are not settled, of those that were looked at.
+             * @description Its jobs that have not settled, among the jobs that were looked at.
              */
             open_jobs: number;
             /**
