@@ -14,6 +14,8 @@ from support.serving import SHIPPED_DOCUMENTS, Api, eventually, job, running_api
 from jobtracker.local.child_process import ChildProcess
 from jobtracker.local.embedded_redis import EmbeddedRedis
 
+pytestmark = pytest.mark.thorough
+
 CONFINED_DB = 14
 LONG_JOB = job("entity_extraction", {"text": LONG_TEXT})
 

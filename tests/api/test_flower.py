@@ -21,7 +21,7 @@ from jobtracker.schemas.job_types import JobType
 from jobtracker.settings import SettingsError
 from jobtracker.store.job_types import Registry
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.thorough
 
 USER = ("operator", "a password")
 POOLS = {"celery.concurrency.thread:TaskPool": "threads", "celery.concurrency.prefork:TaskPool": "prefork"}

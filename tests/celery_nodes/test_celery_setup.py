@@ -1,9 +1,12 @@
 """Tracking in a setup of pytest-celery's: the same suite on local processes and on containers."""
 
+import pytest
 from celery import chord
 from support.workers_under_test import eventually
 
 from jobtracker import JobNotFoundError, Status
+
+pytestmark = pytest.mark.thorough
 
 
 def expect(tracker, job_id, status):

@@ -15,7 +15,7 @@ from support.liveness import is_alive, processes_below, wait_until
 
 from jobtracker.local.ports import free_port
 
-pytestmark = [pytest.mark.long, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
+pytestmark = [pytest.mark.thorough, pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")]
 
 Start = Callable[..., subprocess.Popen[str]]
 

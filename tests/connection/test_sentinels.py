@@ -9,6 +9,8 @@ from support.workers_under_test import new_project
 
 from jobtracker import Status
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 SOON = {"lease_renew_s": 0.5, "lease_lost_s": 2, "maintenance_interval_s": 0.5}
 

@@ -19,7 +19,7 @@ from jobtracker.local.ports import free_port
 from jobtracker.local.stack import LocalStack, find_sample_project
 from jobtracker.local.supervisor import StopRequestedError
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.thorough
 
 SHOP = '''
 """A project that names servers of its own, which are not there, and knows jobtracker by two lines."""

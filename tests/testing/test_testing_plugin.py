@@ -9,6 +9,8 @@ import pytest
 
 from jobtracker.testing.apps import AppError, find_app
 
+pytestmark = pytest.mark.thorough
+
 PROJECT = Path(__file__).parent / "tested"
 ALONE = ("-p", "no:celery", "-p", "no:docker_tools", "-p", "no:valkey")
 """Without the plugins that only this project's environment has, pytest starts faster."""

@@ -147,6 +147,8 @@ def test_the_folder_of_a_process_that_died_with_its_worker_is_removed_by_the_nex
     code = f"""
 import tempfile; tempfile.tempdir = {str(folder)!r}
 from workers.confined.caller import run_confined
+
+pytestmark = pytest.mark.thorough
 run_confined("checksum:run", payload={{"text": "x"}}, algorithm="sha256")
 print("ready", flush=True)
 input()

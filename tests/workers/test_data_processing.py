@@ -28,7 +28,7 @@ from workers.tables.source import TableInput
 from workers.tasks.data_processing import data_processing
 from workers.work.data_processing import DataProcessingPayload
 
-pytestmark = pytest.mark.usefixtures("results_dir")
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("results_dir")]
 
 
 def names(*steps, **table) -> list:

@@ -21,7 +21,7 @@ from workers.tables.results import ResultFolder
 from workers.tasks.data_processing import data_processing
 from workers.work.data_processing import DataProcessingPayload
 
-pytestmark = pytest.mark.usefixtures("results_dir")
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("results_dir")]
 
 MANY = [{"n": number, "text": f"row é {number}"} for number in range(5_000)]
 SUM = {"step": "aggregate", "values": {"rows": {"function": "count"}, "sum": {"function": "sum", "column": "n"}}}

@@ -6,7 +6,7 @@ from workers.errors import InputError, NotFoundError, TooLargeError
 from workers.tables import joins
 from workers.work.data_processing import DataProcessingPayload
 
-pytestmark = pytest.mark.usefixtures("results_dir")
+pytestmark = [pytest.mark.thorough, pytest.mark.usefixtures("results_dir")]
 
 PEOPLE = [
     {"id": 2, "name": "Bob"},
