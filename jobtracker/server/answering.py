@@ -25,6 +25,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.live.hub import Hub
+from jobtracker.server.live.sharing import KeptAnswers, SharedAnswers
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
 from jobtracker.server.page_files import PageRoute
 from jobtracker.server.routers import events, examination, health, jobs, tracking
@@ -61,6 +62,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
             settings.api_max_viewers,
             settings.tracking_timeout_s,
         )
+        app.state.shared_answers = SharedAnswers(hub)
         app.state.attention_desk = AttentionDesk(app.state.inspector)
         app.state.background_doctor = BackgroundDoctor(settings, app.state.tracking)
         maintenance = Repeater(
@@ -92,6 +94,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
     for router in (jobs.router, tracking.router, events.router, examination.router, health.router):
         app.router.routes += router.routes  # of a router that is included each request goes through the list twice
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
+    app.add_middleware(KeptAnswers)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(HeadAsGet)
     return app

@@ -12,7 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, create_model
 
-from jobtracker.server.conditional import conditional
+from jobtracker.server.conditional import conditional, tagged
+from jobtracker.server.live.sharing import LAST_EVENT_ID, SharedAnswers, key_of
 from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_query
 
 THREADS = 40
@@ -29,7 +30,8 @@ def use_threads() -> None:
 class ThreadRoute(APIRoute):
     """A route whose function runs in a thread, unless it is a coroutine. FastAPI's own way costs about twice as much.
 
-    It refuses unknown query parameters, and a body if it reads none. Answers to GET have an ETag.
+    It refuses unknown query parameters, and a body if it reads none. Answers to GET have an ETag,
+    and may be shared, except those of coroutines: these stream, or answer a part.
 
     If a route only takes parameters and returns a response, all parameters are read at once. FastAPI reads them one
     by one, which costs a list more than everything else that Python does for it. FastAPI still documents them.
@@ -49,16 +51,29 @@ class ThreadRoute(APIRoute):
         answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
         known = frozenset(each.alias for each in self.dependant.query_params)
         is_get = self.methods == {"GET"}
-        may_have_body = bool(self.dependant.body_params) or is_get
+        may_have_body = bool(self.dependant.body_params)
+        may_share = not inspect.iscoroutinefunction(inspect.unwrap(self.endpoint))
+
+        async def read(request: Request) -> Response:
+            return tagged(await answer(Utf8Request(request.scope, request.receive)))
+
+        async def answer_get(request: Request) -> Response:
+            check_query(request, known)
+            seen = request.headers.get(LAST_EVENT_ID) if may_share else None
+            if seen is None:
+                return conditional(request, await read(request))
+            shared: SharedAnswers = request.app.state.shared_answers
+            return conditional(request, await shared.answer(key_of(request.scope), seen, lambda: read(request)))
 
         async def answer_what_is_known(request: Request) -> Response:
             check_query(request, known)
             if may_have_body:
-                response = await answer(Utf8Request(request.scope, request.receive))
-                return conditional(request, response) if is_get else response
+                return await answer(Utf8Request(request.scope, request.receive))
             await check_no_body(request)
             return await answer(request)
 
+        if is_get:
+            return answer_get
         return answer_what_is_known
 
     def _takes_parameters_alone(self) -> bool:

@@ -88,7 +88,7 @@ def test_jobs_are_deleted_and_retried_by_keyboard_alone(visit, api, waits):
     expect(visit.page.get_by_role("row").filter(has_text="cancelled")).to_have_count(2)
 
 
-def test_all_that_match_are_deleted_once_their_number_is_typed(visit, api):
+def test_all_that_match_are_deleted_once_their_number_is_typed_and_stay_struck_through(visit, api):
     name = uuid.uuid4().hex
     for _ in range(105):
         create_job(api.store, f"{name}-{uuid.uuid4().hex[:6]}", name=name, at_ms=int(time.time() * 1000))
@@ -105,6 +105,8 @@ def test_all_that_match_are_deleted_once_their_number_is_typed(visit, api):
     does.click()
     expect(visit.page.get_by_role("dialog", name="105 of 105 jobs deleted")).to_be_visible()
     visit.page.get_by_role("button", name="Close").click()
+    rows = visit.page.get_by_role("grid", name="Jobs").get_by_role("row").filter(has=visit.page.get_by_role("gridcell"))
+    expect(visit.page.locator(".tr.gone").filter(has_text="deleted")).to_have_count(rows.count())
     eventually(lambda: api.get("/api/jobs/", name=name)["jobs"] == [])
 
 

@@ -6,7 +6,6 @@ else happens on the event loop. Viewers that want the same get the same bytes.
 
 import asyncio
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -15,6 +14,7 @@ from redis.exceptions import RedisError
 from jobtracker.connection.cluster import ClusterClient
 from jobtracker.errors import TooManyViewersError
 from jobtracker.server.live.batches import Batch, Wanted
+from jobtracker.server.live.positions import Positions, as_ordered, positions_in
 from jobtracker.server.live.reader import News, Reader
 from jobtracker.server.live.viewers import Viewer
 from jobtracker.store.keys import Partition
@@ -34,7 +34,6 @@ _SLACK_S = 0.01
 """One reader takes as long a rest as viewers are to have; of several, one has to wait for the other."""
 
 T = TypeVar("T")
-Positions = Mapping[Partition, str]
 
 
 class _Channel:
@@ -130,7 +129,7 @@ class Hub:
         Waits while Redis is away.
         """
         await self._wait_until(self._is_reading)
-        after = self._positions_in(last_event_id) if last_event_id else None
+        after = self._parted(last_event_id) if last_event_id else None
         if after is not None and not await self._has_reached(after):
             after = None
         await self._wait_until(self._is_reading)
@@ -144,18 +143,20 @@ class Hub:
         else:
             viewer.resumes(missed, event_id)
 
-    async def _has_reached(self, after: Positions) -> bool:
+    async def _has_reached(self, after: Mapping[Partition, str]) -> bool:
         """Whether these are positions of ours; another process may have been further, for a moment."""
 
         def ahead() -> list[Partition]:
-            return [part for part in after if _number(after[part]) > _number(self._positions.get(part, "0-0"))]
+            return [part for part in after if as_ordered(after[part]) > as_ordered(self._positions.get(part, "0-0"))]
 
         if not (parts := ahead()):
             return True
         known = await _asked(lambda: all(self._queries.is_position(part, after[part]) for part in parts))
         return known and await self._wait_until(lambda: not ahead(), _CATCHES_UP_S)
 
-    async def _missed(self, wanted: Wanted, after: Positions, until: Positions) -> Batch | None:
+    async def _missed(
+        self, wanted: Wanted, after: Mapping[Partition, str], until: Mapping[Partition, str]
+    ) -> Batch | None:
         """What happened between two positions; None where nobody knows."""
 
         def read() -> list[Hint] | None:
@@ -179,6 +180,16 @@ class Hub:
             batch.give_up()  # whether they are of that tree was not asked
         return batch
 
+    def positions(self) -> Positions | None:
+        """How far the hints were read; None where they are not read now."""
+        if not self._is_reading():
+            return None
+        return tuple(as_ordered(self._positions[part]) for part in self._parts)
+
+    def positions_in(self, event_id: str) -> Positions | None:
+        """The positions that an event's id names; None where it is none of this store."""
+        return positions_in(event_id, len(self._parts))
+
     def end(self) -> None:
         """End all streams, for good: the process is about to."""
         self._has_ended = True
@@ -188,7 +199,7 @@ class Hub:
 
     # -- what the readers say, in their threads ----------------------------------------------------------------------
 
-    def began(self, reader: Reader, positions: Positions, *, anew: bool) -> None:
+    def began(self, reader: Reader, positions: Mapping[Partition, str], *, anew: bool) -> None:
         """A reader reads from these positions on."""
         self._call(self._begin, reader, positions, anew)
 
@@ -231,7 +242,7 @@ class Hub:
     def _away(self) -> str | None:
         return next((why for why in self._readers.values() if why is not None), None)
 
-    def _begin(self, reader: Reader, positions: Positions, anew: bool) -> None:
+    def _begin(self, reader: Reader, positions: Mapping[Partition, str], anew: bool) -> None:
         self._flush()
         was_away = self._away() is not None
         self._readers[reader] = None
@@ -312,20 +323,10 @@ class Hub:
     def _event_id(self) -> str:
         return ",".join(self._positions.get(part, "") for part in self._parts)
 
-    def _positions_in(self, event_id: str) -> Positions | None:
-        """The positions that an event's id names; None where it is none of this store."""
-        positions = event_id.split(",")
-        if len(positions) != len(self._parts) or not all(map(_POSITION.fullmatch, positions)):
+    def _parted(self, event_id: str) -> Mapping[Partition, str] | None:
+        if self.positions_in(event_id) is None:
             return None
-        return dict(zip(self._parts, positions, strict=True))
-
-
-_POSITION = re.compile(r"\d{1,19}-\d{1,19}", re.ASCII)
-
-
-def _number(position: str) -> tuple[int, ...]:
-    """A position as it is ordered."""
-    return tuple(map(int, position.split("-")))
+        return dict(zip(self._parts, event_id.split(","), strict=True))
 
 
 async def _asked(read: Callable[[], T]) -> T:

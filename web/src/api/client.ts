@@ -1,5 +1,6 @@
 import createClient from "openapi-fetch";
 import { reached, unreachable } from "@/live/connection";
+import { seenEvent, wrote } from "@/live/seen";
 import type { paths } from "./schema";
 import type { Schemas } from "./types";
 
@@ -32,9 +33,18 @@ function isAnswer(response: Response): boolean {
   return response.headers.get("content-type")?.startsWith("application/json") ?? false;
 }
 
+/** Reads say which event they follow: all pages that heard of it may get the same answer. */
+function mark(request: Request): void {
+  const seen = seenEvent();
+  if (request.method !== "GET") wrote();
+  else if (seen !== null) request.headers.set("Last-Event-ID", seen);
+}
+
 async function watchedFetch(request: Request): Promise<Response> {
+  mark(request);
   try {
     const response = await fetch(request);
+    if (request.method !== "GET") wrote();
     if (AWAY.has(response.status) && !isAnswer(response)) unreachable();
     else reached();
     return response;

@@ -8,11 +8,17 @@ export interface JobChange {
   /** `created`, `status`, `progress`, `changed`, `log`, `deleted`; later releases may have more. */
   readonly what: readonly string[];
   readonly status: string;
+  /** The status that it has left, if that is what changed. */
+  readonly before?: string;
 }
 
-/** `jobs`: these jobs, or many of them. `clock`: time for what no stream tells of: queues, workers, health. */
+/**
+ * `jobs`: these jobs, or many of them. `clock`: time for what no stream tells of: queues, workers, health; `beat` counts
+ * the regular ones.
+ */
 export type Hint =
-  { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many" } | { readonly kind: "clock" };
+  | { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many" }
+  | { readonly kind: "clock"; readonly beat?: number };
 
 type Listener = (hint: Hint) => void;
 const listeners = new Set<Listener>();
@@ -22,7 +28,15 @@ export function onHint(listener: Listener): () => void {
   return () => listeners.delete(listener);
 }
 
+let toldAt = Number.NEGATIVE_INFINITY;
+
+/** When jobs were last said to have changed: an answer that was asked for before may lack that. */
+export function jobsChangedAt(): number {
+  return toldAt;
+}
+
 export function hint(of: Hint): void {
+  if (of.kind === "jobs") toldAt = Date.now();
   for (const listener of listeners) listener(of);
 }
 

@@ -14,10 +14,11 @@ const USES = ["pointermove", "keydown", "wheel", "touchstart"] as const;
 export function startClock(): void {
   let timer: number | undefined;
   let usedAt = Date.now();
+  let beat = 0;
 
   function tick(): void {
     const { paused, state } = currentConnection();
-    if (!paused && state === "stream") hint({ kind: "clock" });
+    if (!paused && state === "stream") hint({ kind: "clock", beat: (beat += 1) });
     else if (!paused) hintAll();
     plan();
   }

@@ -3,6 +3,7 @@ import { currentConnection, setSource } from "./connection";
 import { hint, hintAll } from "./hints";
 import { startClock } from "./polling";
 import { Relay, type Said } from "./relay";
+import { heard } from "./seen";
 import type { Told } from "./stream";
 
 /** Begin to listen. Once, for as long as the page is there. */
@@ -13,6 +14,7 @@ export function startLive(): void {
     say({ url, state });
   };
   const look = (): void => {
+    heard(null); // a tab that nobody looks at is told nothing
     tell(document.hidden ? "hidden" : "visible");
   };
   document.addEventListener("visibilitychange", look);
@@ -59,6 +61,7 @@ function own(): (said: Said) => void {
 
 function receive(told: Told): void {
   if (told.kind === "source" && told.source !== "broken") setSource(told.source);
+  heard(told.kind === "jobs" ? told.id : null);
   if (currentConnection().paused) return;
   if (told.kind === "jobs") hint(told);
   else if (told.source === "poll") hintAll();

@@ -1,6 +1,8 @@
 /** Server-sent events as they come over the wire, in chunks that end anywhere. */
 
 export interface ServerSentEvent {
+  /** Its id, or the one before it. */
+  readonly id: string;
   readonly event: string;
   readonly data: string;
 }
@@ -42,6 +44,6 @@ export class SseParser {
     this.#event = "";
     this.#data = [];
     this.#id = null;
-    return data.length === 0 ? null : { event, data: data.join("\n") };
+    return data.length === 0 ? null : { id: this.lastId, event, data: data.join("\n") };
   }
 }

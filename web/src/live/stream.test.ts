@@ -59,8 +59,8 @@ test("events are read from chunks that end anywhere, and comments move the id on
   const text = `${READY}: it lives\nid: 7-0\n\nevent: jobs\r\ndata: {"a":\r\ndata: 1}\r\n\r\n`;
   const events = [...text].flatMap((character) => parser.push(character));
   expect(events).toEqual([
-    { event: "ready", data: '{"resumed":false}' },
-    { event: "jobs", data: '{"a":\n1}' },
+    { id: "1-0", event: "ready", data: '{"resumed":false}' },
+    { id: "7-0", event: "jobs", data: '{"a":\n1}' },
   ]);
   expect(parser.lastId).toBe("7-0");
 });
@@ -73,8 +73,8 @@ test("a stream says that it is there, that all may have changed, and then which 
   });
   expect(told).toEqual([
     { kind: "source", source: "stream" },
-    { kind: "jobs", jobs: "many" },
-    { kind: "jobs", jobs: [CHANGE] },
+    { kind: "jobs", jobs: "many", id: "1-0" },
+    { kind: "jobs", jobs: [CHANGE], id: "2-0" },
   ]);
 });
 

@@ -4,7 +4,7 @@ import { SseParser, type ServerSentEvent } from "./sse";
 
 /** What a stream tells. `stream`: it is there. `broken`: look whether the API is. `poll`: do without it for now. */
 export type Told =
-  | { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many" }
+  | { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many"; readonly id: string }
   | { readonly kind: "source"; readonly source: "stream" | "broken" | "poll" };
 
 export interface Pace {
@@ -102,15 +102,15 @@ export class Stream {
     }
   }
 
-  #take({ event, data }: ServerSentEvent): boolean {
+  #take({ id, event, data }: ServerSentEvent): boolean {
     const found = JSON.parse(data) as { resumed?: boolean; jobs?: JobChange[]; many?: number | null };
     if (event === "jobs")
-      this.#tell({ kind: "jobs", jobs: found.many == null ? (found.jobs ?? []) : "many" });
+      this.#tell({ kind: "jobs", jobs: found.many == null ? (found.jobs ?? []) : "many", id });
     // Redis is away: the API's other answers say so, to whoever asks.
     else if (event === "away") this.#tell({ kind: "source", source: "broken" });
     else if (event === "ready" || event === "reset") {
       this.#tell({ kind: "source", source: "stream" });
-      if (found.resumed !== true) this.#tell({ kind: "jobs", jobs: "many" });
+      if (found.resumed !== true) this.#tell({ kind: "jobs", jobs: "many", id });
     }
     return event !== "away";
   }

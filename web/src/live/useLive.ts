@@ -8,28 +8,39 @@ interface Concern {
   on?: Hint["kind"];
   /** Only when this job has changed, or one of these. */
   job?: Jobs;
+  /** The least pause between two fetches; twice as long while changes go on. */
+  restMs?: number;
+  /** Of the clock, only each so manieth beat. */
+  beats?: number;
 }
 
-/** Between two answers there is at least this pause, and this many times what the last answer took. */
-const PAUSE_MS = 250;
-const PAUSE_OF_ANSWER = 8;
-const LONGEST_PAUSE_MS = 5000;
+/** Of what shows many jobs; of what shows one or a few, whose changes are few. */
+const REST_MS = 1000;
+const REST_OF_SOME_MS = 250;
+/** The pause is at least this many times what the last answer took. */
+const REST_OF_ANSWER = 8;
+const LONGEST_REST_MS = 5000;
 
 /**
  * Fetches queries again, while a view shows them, when what they show may have changed.
  *
- * The first hint is followed at once. Hints that come meanwhile are followed together, by one more fetch: where much
- * changes, or the API is slow, the page asks less often and misses nothing.
+ * The first hint is followed at once. Hints that come meanwhile are followed together, by one more fetch after a pause:
+ * where much changes, or the API is slow, the page asks less often and misses nothing. Pauses differ by chance, so that
+ * the pages of many viewers do not ask all at once.
  *
  * @param keys The keys of the queries; each also stands for those that begin with it.
  * @param concern Which changes; without it, those of any job.
  */
-export function useLive(keys: readonly QueryKey[], { on = "jobs", job }: Concern = {}): void {
+export function useLive(
+  keys: readonly QueryKey[],
+  { on = "jobs", job, restMs = job === undefined ? REST_MS : REST_OF_SOME_MS, beats = 1 }: Concern = {},
+): void {
   const client = useQueryClient();
   const ask = useEffectEvent(() => {
-    for (const key of keys) follow(client, key);
+    for (const key of keys) follow(client, key, restMs);
   });
   const hear = useEffectEvent((hint: Hint) => {
+    if (hint.kind === "clock" && (hint.beat ?? 0) % beats !== 0) return;
     if (concerns(hint, on, job)) ask();
   });
   useEffect(
@@ -44,7 +55,7 @@ export function useLive(keys: readonly QueryKey[], { on = "jobs", job }: Concern
 /** The keys that are being fetched, and whether once more: several components may show the same. */
 const followed = new Map<string, { again: boolean; isBegun: boolean }>();
 
-function follow(client: QueryClient, queryKey: QueryKey): void {
+function follow(client: QueryClient, queryKey: QueryKey, restMs: number): void {
   const name = JSON.stringify(queryKey);
   const running = followed.get(name);
   if (running) {
@@ -58,11 +69,15 @@ function follow(client: QueryClient, queryKey: QueryKey): void {
 
   async function keepUp(): Promise<void> {
     state.isBegun = true;
+    let rest = restMs;
     do {
       const begun = Date.now();
       await client.invalidateQueries({ queryKey }, { cancelRefetch: false }).catch(() => undefined);
       const took = Date.now() - begun;
-      await pause(Math.min(LONGEST_PAUSE_MS, Math.max(PAUSE_MS, took * PAUSE_OF_ANSWER)));
+      await pause(
+        Math.min(LONGEST_REST_MS, Math.max(rest, took * REST_OF_ANSWER)) * (0.75 + Math.random() / 2),
+      );
+      rest = 2 * restMs;
     } while (takeAgain());
     followed.delete(name);
   }

@@ -7,7 +7,7 @@ import { useLive } from "@/live/useLive";
 /** Whether store, broker and workers answer, in the foot of the menu. */
 export function SystemHealth() {
   const { data } = useQuery(health);
-  useLive([health.queryKey], { on: "clock" });
+  useLive([health.queryKey], { on: "clock", beats: 2 });
   const ill = Object.entries(data?.components ?? {}).filter(([, part]) => !part.healthy);
   const isIll = ill.length > 0;
   return (

@@ -12,6 +12,7 @@ import { View } from "@/shell/View";
 import { columnsOf, shownIds } from "./columns";
 import { ColumnsMenu } from "./ColumnsMenu";
 import type { JobsSearch, Sort } from "./route";
+import { sortOf } from "./pages";
 import { SavedLinks, SaveFilter } from "./SavedFilters";
 import { SearchBox } from "./SearchBox";
 import { SelectionBar } from "./SelectionBar";
@@ -26,9 +27,7 @@ export function JobsView() {
   const search = route.useSearch();
   const navigate = useNavigate();
   const q = search.q ?? "";
-  // The API sorts by the last change only within one status.
-  const sort =
-    search.sort?.endsWith("status_changed_at") && valueOf(q, "status") === null ? undefined : search.sort;
+  const sort = sortOf(search);
   const list = useJobList(q, sort);
   const [selection, setSelection] = useState<Selection>(NOTHING);
   const ids = shownIds(search.columns);

@@ -6,7 +6,7 @@ import { Time, useNow } from "@/components/Time";
 import { count, duration, secondsBetween, shortId, UNKNOWN } from "@/format/format";
 import { WORDS } from "./bulk";
 import { usePending } from "./pending";
-import type { JobRow } from "./useJobList";
+import type { JobRow } from "./merging";
 
 /** The columns of the list, in their order. `usual`: shown unless the viewer chooses others. */
 const ALL: readonly (Column<JobRow> & { usual: boolean })[] = [

@@ -1,6 +1,6 @@
 import type { JobSummary } from "@/api/types";
 import { expect, test } from "vitest";
-import { merged } from "./merging";
+import { asTold, merged, noted, type Told } from "./merging";
 
 /** A job of which only what merging looks at is there. */
 const job = (id: string, minute: number, status: JobSummary["status"] = "running") =>
@@ -41,4 +41,44 @@ test("what no longer matches stays, and is marked, as far as the first page goes
 
 test("jobs whose order is their last change are not gone because they have moved", () => {
   expect(merged([job("b", 2)], page([job("a", 1)]), "-status_changed_at").gone.size).toBe(0);
+});
+
+const told = (...changes: [string, string, string?][]) => {
+  const found = new Map<string, Told>();
+  changes.forEach(([id, status, before]) => {
+    const change = {
+      id,
+      status,
+      what: [status === "deleted" ? "deleted" : "status"],
+      ...(before ? { before } : {}),
+    };
+    found.set(id, noted(found.get(id), change, 10));
+  });
+  return found;
+};
+const list = (...jobs: JobSummary[]) => ({ rows: jobs, gone: new Set<string>(), newer: 0 });
+
+test("what is told is shown before it is fetched, and what was fetched later stays", () => {
+  const changes = told(["a", "running", "pending"], ["a", "failed", "running"]);
+  expect(asTold(list(job("a", 1, "pending")), changes, () => 9).rows[0]?.status).toBe("failed");
+  expect(asTold(list(job("a", 1, "pending")), changes, () => 11).rows[0]?.status).toBe("pending");
+});
+
+test("an answer that is ahead of what is told stays", () => {
+  const changes = told(["a", "running", "pending"]);
+  expect(asTold(list(job("a", 1, "completed")), changes, () => 9).rows[0]?.status).toBe("completed");
+});
+
+test("what was deleted is gone, wherever the page ends, and stays as it was", () => {
+  const { rows, gone } = asTold(list(job("b", 2), job("a", 1)), told(["a", "deleted"]), () => 9);
+  expect(rows.map(({ deleted, status }) => [deleted, status])).toEqual([
+    [undefined, "running"],
+    [true, "running"],
+  ]);
+  expect([...gone]).toEqual(["a"]);
+});
+
+test("what has left the list has the status that was told last", () => {
+  const left = { ...list(job("a", 1, "pending")), gone: new Set(["a"]) };
+  expect(asTold(left, told(["a", "completed", "running"]), () => 11).rows[0]?.status).toBe("completed");
 });

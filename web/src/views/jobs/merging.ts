@@ -1,4 +1,5 @@
-import type { Schemas, JobSummary } from "@/api/types";
+import type { Schemas, JobSummary, Status } from "@/api/types";
+import type { JobChange } from "@/live/hints";
 import type { Sort } from "./route";
 
 export interface Merged {
@@ -62,4 +63,49 @@ function isWithin(head: Head, job: JobSummary, sort: Sort | undefined): boolean 
   if (head.next_cursor === null) return true;
   if (last === undefined || sort?.endsWith("status_changed_at")) return false; // its place has changed with it
   return sort === "created_at" ? job.created_at < last.created_at : job.created_at > last.created_at;
+}
+
+/** A row of the list. */
+export type JobRow = JobSummary & { readonly deleted?: true };
+
+/** What hints have said of a job. */
+export interface Told {
+  /** When they last did. */
+  readonly at: number;
+  readonly status: Status;
+  /** The statuses that it has left. */
+  readonly left: ReadonlySet<string>;
+  readonly isDeleted: boolean;
+}
+
+/** What is told of a job, with one more hint. */
+export function noted(before: Told | undefined, change: JobChange, at: number): Told {
+  const left = new Set(before?.left);
+  if (change.before !== undefined) left.add(change.before);
+  return { at, left, status: change.status as Status, isDeleted: change.what.includes("deleted") };
+}
+
+/**
+ * The list as hints say it is by now, before it was fetched again.
+ *
+ * An answer that was asked for after a hint has what the hint told of. One that was asked for before may be older or
+ * newer than the hint: it is older if its status is one that the job has left.
+ *
+ * @param asOf When the values of a row were asked for.
+ */
+export function asTold(list: Merged, told: ReadonlyMap<string, Told>, asOf: (id: string) => number) {
+  const gone = new Set(list.gone);
+  const rows = list.rows.map((job): JobRow => {
+    const change = told.get(job.id);
+    const isGone = gone.has(job.id);
+    if (!change || (!isGone && change.at <= asOf(job.id))) return job;
+    if (change.isDeleted) {
+      gone.add(job.id);
+      return { ...job, deleted: true };
+    }
+    return job.status !== change.status && (isGone || change.left.has(job.status))
+      ? { ...job, status: change.status }
+      : job;
+  });
+  return { ...list, rows, gone };
 }

@@ -1,6 +1,7 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/shell/rootRoute";
 import { JobsCount } from "./JobsCount";
+import { pages, sortOf } from "./pages";
 
 const SORTS = ["created_at", "-created_at", "status_changed_at", "-status_changed_at"] as const;
 export type Sort = (typeof SORTS)[number];
@@ -27,5 +28,8 @@ export const route = createRoute({
   path: "/jobs",
   staticData: { menu: { label: "Jobs", icon: "list", letter: "j", group: "work", Count: JobsCount } },
   validateSearch: jobsSearch,
+  loaderDeps: ({ search }) => ({ q: search.q, sort: sortOf(search) }),
+  // The view shows what becomes of it, and asks itself if it failed.
+  loader: ({ context, deps }) => void context.queries.prefetchInfiniteQuery(pages(deps.q ?? "", deps.sort)),
   component: lazyRouteComponent(() => import("./JobsView"), "JobsView"),
 });

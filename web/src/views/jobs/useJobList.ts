@@ -1,71 +1,17 @@
-import type { JobSummary, Schemas, Status } from "@/api/types";
-import {
-  type InfiniteData,
-  infiniteQueryOptions,
-  queryOptions,
-  useInfiniteQuery,
-  useQuery,
-  useQueryClient,
-} from "@tanstack/react-query";
+import type { JobSummary } from "@/api/types";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useEffect, useMemo, useState } from "react";
-import { api, data } from "@/api/client";
-import { toQuery } from "@/filter/filter";
-import { type JobChange, onHint } from "@/live/hints";
+import { onHint } from "@/live/hints";
 import { useLive } from "@/live/useLive";
-import { merged, withPage } from "./merging";
+import { asTold, merged, noted, type Told, withPage } from "./merging";
+import { head, later, type PageParam, type Pages, pages } from "./pages";
 import type { Sort } from "./route";
-
-const PAGE_SIZE = 100;
-
-/** A page, and the moment from which ages in the filter count: the same one on all pages. */
-type Page = Schemas["JobPage"] & { readonly asked: number };
-type PageParam = { asked: number; cursor: string } | null;
-
-async function fetchPage(
-  q: string,
-  sort: Sort | undefined,
-  asked: number,
-  cursor: string | null,
-  signal: AbortSignal,
-): Promise<Page> {
-  const query = { ...toQuery(q, asked), page_size: PAGE_SIZE, sort, cursor };
-  return { ...(await data(api.GET("/api/jobs/", { params: { query }, signal }))), asked };
-}
-
-/** The pages that were loaded. They stay as they are, so that nothing moves under the pointer. */
-const pages = (q: string, sort: Sort | undefined) =>
-  infiniteQueryOptions({
-    queryKey: ["jobs", "pages", q, sort],
-    queryFn: ({ pageParam, signal }) =>
-      fetchPage(q, sort, pageParam?.asked ?? Date.now(), pageParam?.cursor ?? null, signal),
-    initialPageParam: null as PageParam,
-    getNextPageParam: ({ next_cursor: cursor, asked }): PageParam =>
-      cursor === null ? null : { asked, cursor },
-    staleTime: Infinity,
-  });
-
-/** The first page as it is now. */
-const head = (q: string, sort: Sort | undefined) =>
-  queryOptions({
-    queryKey: ["jobs", "head", q, sort],
-    queryFn: ({ signal }) => fetchPage(q, sort, Date.now(), null, signal),
-  });
-
-/** A later page as it is now. */
-const later = (q: string, sort: Sort | undefined, from: PageParam) =>
-  queryOptions({
-    queryKey: ["jobs", "later", q, sort, from?.cursor ?? null],
-    queryFn: ({ signal }) => fetchPage(q, sort, from?.asked ?? Date.now(), from?.cursor ?? null, signal),
-    enabled: from !== null,
-  });
-
-export type JobRow = JobSummary & { readonly deleted?: true };
 
 /**
  * The jobs that match, page by page, with what has changed since.
  *
- * Rows stay in their place: their values follow the first page and the one in sight as they are now, what no longer
- * matches is `gone`, and what is newer is counted until `showNewer` is called.
+ * Rows stay in their place: their status follows the hints at once, and their values the first page and the one in
+ * sight as they are now; what no longer matches, or was deleted, is `gone`, and what is newer is counted until `showNewer` is called.
  */
 export function useJobList(q: string, sort: Sort | undefined) {
   const client = useQueryClient();
@@ -83,10 +29,10 @@ export function useJobList(q: string, sort: Sort | undefined) {
     const first = merged(known, newest.data ?? null, sort);
     const before = { known: listed.data?.pages[inSight]?.jobs ?? [], now: page.data ?? null };
     const all = from === null ? first : withPage(first, before, sort);
-    return {
-      ...all,
-      rows: all.rows.map((job) => (all.gone.has(job.id) ? leftAs(job, told.get(job.id)) : job)),
-    };
+    const asOf = new Map<string, number>();
+    for (const each of [...(listed.data?.pages ?? []), page.data, newest.data])
+      for (const { id } of each?.jobs ?? []) asOf.set(id, each?.begun ?? 0);
+    return asTold(all, told, (id) => asOf.get(id) ?? 0);
   }, [known, newest.data, sort, listed.data, inSight, from, page.data, told]);
 
   const { fetchNextPage, hasNextPage, isFetching } = listed;
@@ -99,7 +45,7 @@ export function useJobList(q: string, sort: Sort | undefined) {
     const first = newest.data;
     // The first page is here already; those after it are fetched anew when they come into sight.
     if (first)
-      client.setQueryData<InfiniteData<Page>>(queryKey, {
+      client.setQueryData<Pages>(queryKey, {
         pages: [first],
         pageParams: [null],
       });
@@ -120,7 +66,7 @@ export function useJobList(q: string, sort: Sort | undefined) {
 }
 
 /** In which page a row is. */
-function pageOf(listed: InfiniteData<Page> | undefined, row: number): number {
+function pageOf(listed: Pages | undefined, row: number): number {
   let before = 0;
   return (
     listed?.pages.findIndex(({ jobs }) => {
@@ -130,9 +76,9 @@ function pageOf(listed: InfiniteData<Page> | undefined, row: number): number {
   );
 }
 
-/** What hints have said of the rows that are shown. The list itself says nothing more of those that left it. */
-function useTold(known: readonly JobSummary[]): ReadonlyMap<string, JobChange> {
-  const [told, setTold] = useState<ReadonlyMap<string, JobChange>>(new Map());
+/** What hints have said of the rows that are shown. */
+function useTold(known: readonly JobSummary[]): ReadonlyMap<string, Told> {
+  const [told, setTold] = useState<ReadonlyMap<string, Told>>(new Map());
   const ids = useMemo(() => new Set(known.map(({ id }) => id)), [known]);
   useEffect(
     () =>
@@ -140,18 +86,16 @@ function useTold(known: readonly JobSummary[]): ReadonlyMap<string, JobChange> {
         if (hint.kind !== "jobs" || hint.jobs === "many") return;
         const ours = hint.jobs.filter(({ id }) => ids.has(id));
         if (ours.length === 0) return;
+        const at = Date.now();
         setTold((before) => {
           const kept = [...before].filter(([id]) => ids.has(id));
-          return new Map([...kept, ...ours.map((change) => [change.id, change] as const)]);
+          return new Map([
+            ...kept,
+            ...ours.map((each) => [each.id, noted(before.get(each.id), each, at)] as const),
+          ]);
         });
       }),
     [ids],
   );
   return told;
-}
-
-function leftAs(job: JobSummary, told: JobChange | undefined): JobRow {
-  if (!told) return job;
-  if (told.what.includes("deleted")) return { ...job, deleted: true };
-  return { ...job, status: told.status as Status };
 }

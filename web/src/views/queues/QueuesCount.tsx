@@ -6,6 +6,6 @@ import { useLive } from "@/live/useLive";
 /** How many queues there are, in the menu. */
 export function QueuesCount() {
   const { data } = useQuery(queues);
-  useLive([queues.queryKey], { on: "clock" });
+  useLive([queues.queryKey], { on: "clock", beats: 2 });
   return data && <span className="c">{count(data.queues.length)}</span>;
 }
