@@ -142,22 +142,29 @@ export const examination = queryOptions({
 /** How many rows of a tree a page shows. */
 export const MOST_ROWS = 30_000;
 
-/** A tree as rows in columns, parents first: pages of up to 10,000 rows. */
+const PAGE_ROWS = 10_000;
+/** The first rows of a tree that nothing is known of: they are there at once, and the others follow. */
+const FIRST_ROWS = 200;
+
+/** A tree as rows in columns, parents first: in pages. While the others follow, the last one has a cursor. */
 export const treeOutline = (id: string) =>
   queryOptions({
     queryKey: ["tree", id],
-    queryFn: async ({ signal }) => {
+    queryFn: async ({ signal, client, queryKey }) => {
       const pages: Schemas["TreeOutline"][] = [];
+      const isKnown = client.getQueryData(queryKey) !== undefined;
       for (let cursor: string | undefined, rows = 0; rows < MOST_ROWS;) {
+        const limit = rows === 0 && !isKnown ? FIRST_ROWS : Math.min(PAGE_ROWS, MOST_ROWS - rows);
         const page = await data(
           api.GET("/api/tracking/tree-outline/{job_id}", {
-            params: { ...of(id), query: { limit: 10_000, cursor } },
+            params: { ...of(id), query: { limit, cursor } },
             signal,
           }),
         );
         pages.push(page);
         rows += page.rows;
         if (page.next_cursor == null || page.rows === 0) break;
+        if (limit === FIRST_ROWS && cursor === undefined && !isKnown) client.setQueryData(queryKey, [page]);
         cursor = page.next_cursor;
       }
       return pages;

@@ -51,7 +51,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
   const isLive = isOpen(tree, 0);
   const clock = useNow();
   const now = isLive ? Math.max(clock, tree.to) : tree.to;
-  const path = useMemo(() => criticalPath(tree, now), [tree, now]);
+  const path = useMemo(() => (tree.isPart ? null : criticalPath(tree, now)), [tree, now]);
   const ids = useMemo(() => new Set(tree.columns.id), [tree]);
   useLive([treeOutline(jobId).queryKey], { job: (id) => ids.has(id) });
 
@@ -84,7 +84,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
       rowsOf(tree, {
         toggled: new Set(search.toggled?.split(",")),
         fold: search.fold === undefined,
-        path: marksPath ? new Set(path.rows) : NO_PATH,
+        path: marksPath && path ? new Set(path.rows) : NO_PATH,
         status: search.status,
         words: search.q,
       }),
@@ -110,7 +110,8 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
   );
   const isAway = state === "off";
   const target = active ?? 0;
-  const below = incompleteIn(tree, target);
+  const below = tree.isPart ? 0 : incompleteIn(tree, target);
+  const incomplete = tree.isPart ? 0 : incompleteIn(tree, 0);
   useCommands([
     {
       label: "Find in this tree",
@@ -144,7 +145,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
           },
         ]
       : []),
-    ...(isOpen(tree, target) && !isAway
+    ...(isOpen(tree, target) && !tree.isPart && !isAway
       ? [
           {
             label: "Cancel the job of the row…",
@@ -161,10 +162,15 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
     <>
       <div className="row wrap">
         <span className="ink-2 t-12" role="status">
-          {said ?? (tree.isCut ? `The first ${count(MOST_ROWS)} jobs of a larger tree.` : null)}
+          {said ??
+            (tree.isCut
+              ? `The first ${count(MOST_ROWS)} jobs of a larger tree.`
+              : tree.isPart
+                ? `The first ${count(tree.size)} jobs; the others follow.`
+                : null)}
         </span>
         <span className="push row tree-actions">
-          {isLive && (
+          {isLive && !tree.isPart && (
             <button
               type="button"
               className="btn"
@@ -176,7 +182,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
               Cancel…
             </button>
           )}
-          {incompleteIn(tree, 0) > 0 && (
+          {incomplete > 0 && (
             <button
               type="button"
               className="btn primary"
@@ -185,12 +191,12 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
                 setRetrying(0);
               }}
             >
-              Retry {count(incompleteIn(tree, 0))} that did not complete… {target === 0 && <kbd>r</kbd>}
+              Retry {count(incomplete)} that did not complete… {target === 0 && <kbd>r</kbd>}
             </button>
           )}
         </span>
       </div>
-      {marksPath && (
+      {marksPath && path && (
         <CriticalPathPanel
           tree={tree}
           path={path}
@@ -229,7 +235,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
               key={status}
               type="button"
               aria-pressed={search.status === status}
-              aria-label={`${count(counts[status])} ${status}`}
+              aria-label={tree.isPart ? status : `${count(counts[status])} ${status}`}
               title={status}
               onClick={() => {
                 change((before) => ({ ...before, status: before.status === status ? undefined : status }));
@@ -237,7 +243,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
             >
               <span className="row st">
                 <StatusIcon status={status} />
-                {count(counts[status])}
+                {!tree.isPart && count(counts[status])}
               </span>
             </button>
           ))}

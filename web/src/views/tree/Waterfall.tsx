@@ -211,7 +211,11 @@ export function Waterfall(props: WaterfallProps) {
   }
 
   const items = virtualizer.getVirtualItems();
-  const folded = tree.size - rows.reduce((sum, row) => sum + (row.kind === "job" ? 1 : 0), 0);
+  const folded = useMemo(
+    () => tree.size - rows.reduce((sum, row) => sum + (row.kind === "job" ? 1 : 0), 0),
+    [tree, rows],
+  );
+  const [top, bottom] = [items[0]?.index ?? 0, (items.at(-1)?.index ?? -1) + 1];
   const marks = ticks(axis.from, axis.to, Math.max(1, Math.floor(width / TICK_PX)));
   return (
     <section className="panel" aria-label="Tree">
@@ -290,12 +294,18 @@ export function Waterfall(props: WaterfallProps) {
           </div>
         </div>
         {rowPx !== PHONE_ROW_PX && width > 0 && (
-          <div className="over" style={{ width, height: rows.length * rowPx }} aria-hidden="true">
+          <div
+            className="over"
+            style={{ width, height: (bottom - top) * rowPx, transform: `translateY(${top * rowPx}px)` }}
+            aria-hidden="true"
+          >
             {marks.map(({ at }) => (
               <i key={at} style={{ left: placeOf(plot, at) }} />
             ))}
             {props.isLive && now <= axis.to && <i className="now" style={{ left: placeOf(plot, now) }} />}
-            {path && <Connectors path={path} rows={rows} plot={plot} rowPx={rowPx} />}
+            {path && (
+              <Connectors path={path} rows={rows} plot={plot} rowPx={rowPx} top={top} bottom={bottom} />
+            )}
           </div>
         )}
       </div>

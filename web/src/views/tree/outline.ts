@@ -1,4 +1,5 @@
 /** A tree of jobs in columns, as the API answers it: 10,000 rows as typed arrays take little and are walked fast. */
+import { MOST_ROWS } from "@/api/queries";
 import type { Schemas, Status } from "@/api/types";
 
 export type Outline = Schemas["TreeOutline"];
@@ -43,6 +44,8 @@ export interface Tree {
   readonly to: number;
   /** There are more rows than the page shows. */
   readonly isCut: boolean;
+  /** More rows are on their way: what is counted or compared over all of them is not known yet. */
+  readonly isPart: boolean;
 }
 
 /** A tree from the pages of its outline. */
@@ -73,6 +76,8 @@ export function treeOf(pages: readonly Outline[]): Tree {
     }
   }
   const status = all("status");
+  const last = pages.at(-1);
+  const hasMore = last !== undefined && last.next_cursor != null && last.rows > 0;
   const incompleteBefore = new Int32Array(size + 1);
   for (let row = 0; row < size; row += 1) {
     const isOne = status[row] === "failed" || status[row] === "cancelled";
@@ -107,7 +112,8 @@ export function treeOf(pages: readonly Outline[]): Tree {
     },
     from,
     to,
-    isCut: pages.at(-1)?.next_cursor != null,
+    isCut: hasMore && size >= MOST_ROWS,
+    isPart: hasMore && size < MOST_ROWS,
   };
 }
 

@@ -1,4 +1,5 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
+import { treeOutline } from "@/api/queries";
 import { type Status, STATUSES } from "@/api/types";
 import { rootRoute } from "@/shell/rootRoute";
 
@@ -31,5 +32,8 @@ export const route = createRoute({
     toggled: text(toggled),
     zoom: text(zoom),
   }),
+  // While the code of the view loads; not where the pointer only passes a link, for a tree may be large.
+  loader: ({ context, params, cause }) =>
+    cause === "preload" ? undefined : void context.queries.prefetchQuery(treeOutline(params.jobId)),
   component: lazyRouteComponent(() => import("./TreeView"), "TreeView"),
 });
