@@ -8,9 +8,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from jobtracker.core.lifecycle import SETTLED, Status
-from jobtracker.diagnosis.conclusions import Conclusion, moment
+from jobtracker.diagnosis.conclusions import Conclusion, moment, span
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.observations import Job, Observations
+from jobtracker.diagnosis.taken_slots import WAITS_FOR_A_SLOT, TakenSlots, taken_slots, waits_since_ms
 from jobtracker.schemas.attention import BlockedJobs
 from jobtracker.schemas.explanation import Code
 from jobtracker.store.schema import JobRecord
@@ -62,6 +63,20 @@ class OpenJobs:
 Explained = tuple[Job, Conclusion]
 
 
+class _Obstacles(NamedTuple):
+    """What keeps jobs of queues from running.
+
+    Attributes:
+        now_ms: When it was looked.
+        vacant: Queues that nobody consumes.
+        taken: Queues whose workers have no free slot, and had none for a while.
+    """
+
+    now_ms: int
+    vacant: set[str]
+    taken: dict[str, TakenSlots]
+
+
 class BlockedJobsFinder:
     """Finds the open jobs that can't proceed. One at a time.
 
@@ -92,8 +107,10 @@ class BlockedJobsFinder:
         found.unavailable += seen.unavailable
         vacant = {job.queue for job, conclusion in explained if conclusion.code is Code.NO_CONSUMER}
         vacant -= self._consumed_among(vacant)
-        blocked = [each for each in explained if _is_blocked(*each, seen.now_ms, vacant)]
-        self._group(blocked, found)
+        waiting = [job for job, conclusion in explained if conclusion.code in WAITS_FOR_A_SLOT]
+        taken = taken_slots(waiting, [job for job in jobs if job.is_executing], seen)
+        cant = _Obstacles(seen.now_ms, vacant, taken)
+        self._group([each for each in explained if _is_blocked(*each, cant)], found, cant)
         return found
 
     def _candidates(self, status: Status, found: OpenJobs) -> list[Job]:
@@ -134,28 +151,31 @@ class BlockedJobsFinder:
     def _records(self, ids: Iterable[str]) -> list[JobRecord]:
         return [record for record in self._tracking.queries.records(ids) if record.exists]
 
-    def _group(self, blocked: Iterable[Explained], found: OpenJobs) -> None:
+    def _group(self, blocked: Iterable[Explained], found: OpenJobs, cant: _Obstacles) -> None:
         groups: dict[Place, list[Explained]] = {}
         for job, conclusion in sorted(blocked, key=lambda each: each[0].record.status_changed_at):
             groups.setdefault(_place_of(job, conclusion), []).append((job, conclusion))
         largest = sorted(groups.items(), key=lambda group: (-len(group[1]), group[1][0][0].record.status_changed_at))
         found.left_out = sum(len(jobs) for _, jobs in largest[MOST_GROUPS:])
-        found.groups = [self._told(place, jobs, found) for place, jobs in largest[:MOST_GROUPS]]
+        found.groups = [self._told(place, jobs, found, cant) for place, jobs in largest[:MOST_GROUPS]]
 
-    def _told(self, place: Place, explained: Sequence[Explained], found: OpenJobs) -> BlockedJobs:
+    def _told(self, place: Place, explained: Sequence[Explained], found: OpenJobs, cant: _Obstacles) -> BlockedJobs:
         oldest, conclusion = explained[0]
+        taken = cant.taken.get(place.queue or "") if place.code in WAITS_FOR_A_SLOT else None
         self._explainer.advise(oldest, conclusion)
         return BlockedJobs(
-            code=place.code,
-            summary=_sentence(place, len(explained), complete=found.complete),
+            code=conclusion.code if taken else place.code,
+            summary=_sentence(place, len(explained), taken, cant.now_ms, complete=found.complete),
             count=len(explained),
             is_exact=found.complete,
             queue=place.queue,
             worker=place.worker,
             job_types=sorted({job.record.type for job, _ in explained})[:NAMED],
-            oldest_since=moment(oldest.record.status_changed_at),
+            oldest_since=moment(waits_since_ms(oldest) if taken else oldest.record.status_changed_at),
             oldest_summary=conclusion.summary,
             job_ids=[job.id for job, _ in islice(explained, NAMED)],
+            slots_taken_since=moment(taken.since_ms) if taken else None,
+            slot_job_ids=[job.id for job in taken.holders[:NAMED]] if taken else [],
         )
 
 
@@ -164,23 +184,27 @@ def _may_be_blocked(job: Job) -> bool:
     return job.has_message or (job.is_executing and job.run > 0) or bool(job.record.cancel)
 
 
-def _is_blocked(job: Job, conclusion: Conclusion, now_ms: int, vacant: set[str]) -> bool:
+def _is_blocked(job: Job, conclusion: Conclusion, cant: _Obstacles) -> bool:
     match conclusion.code:
         case Code.NO_CONSUMER:
-            return job.queue in vacant
+            return job.queue in cant.vacant
+        case Code.QUEUED | Code.PREFETCHED:
+            return job.queue in cant.taken
         case Code.CANCEL_REQUESTED:
-            return now_ms - (job.record.cancel or now_ms) >= _HANGS_MS
+            return cant.now_ms - (job.record.cancel or cant.now_ms) >= _HANGS_MS
         case Code.MESSAGE_MISSING | Code.WORKER_LOST | Code.WAITING_FOR_REDELIVERY | Code.UNKNOWN:
             return True
     return False
 
 
 def _place_of(job: Job, conclusion: Conclusion) -> Place:
+    if conclusion.code in WAITS_FOR_A_SLOT:  # the queue is what waits, wherever the messages are
+        return Place(Code.QUEUED, job.queue, None)
     worker = conclusion.worker.name if conclusion.worker else None
     return Place(conclusion.code, None if worker else job.queue, worker)
 
 
-def _sentence(place: Place, count: int, *, complete: bool) -> str:
+def _sentence(place: Place, count: int, taken: TakenSlots | None, now_ms: int, *, complete: bool) -> str:
     jobs = ("" if complete else "At least ") + ("1 job" if count == 1 else f"{count:,} jobs")
     one = count == 1
     where = f"of queue {place.queue!r}" if place.queue else f"on {place.worker}"
@@ -189,6 +213,13 @@ def _sentence(place: Place, count: int, *, complete: bool) -> str:
             return (
                 f"{jobs} {'waits' if one else 'wait'} in queue {place.queue!r}, which nobody consumes: "
                 f"start a worker with --queues {place.queue}."
+            )
+        case Code.QUEUED if taken:
+            slots = len(taken.holders)
+            which = "the only slot of its worker" if slots == 1 else f"each of the {slots} slots of its workers"
+            return (
+                f"{jobs} {'waits' if one else 'wait'} for a slot in queue {place.queue!r}: a long job has {which}, "
+                f"and none became free for {span(now_ms - taken.since_ms)}."
             )
         case Code.MESSAGE_MISSING:
             return f"{jobs} {where} {'has' if one else 'have'} lost {'its' if one else 'their'} message."

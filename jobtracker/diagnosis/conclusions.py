@@ -34,7 +34,7 @@ def end_of(job: Job, subs: Sequence[SubJobState]) -> str:
     began_ms, finished_ms = job.began_ms, job.record.finished
     at = f"{moment(finished_ms):%Y-%m-%d %H:%M:%S} UTC" if finished_ms else "at an unknown time"
     verb = {Status.COMPLETED: "completed", Status.FAILED: "failed", Status.CANCELLED: "was cancelled"}[job.status]
-    took = f", {_span(finished_ms - began_ms)} after it began" if began_ms and finished_ms else ", before it began"
+    took = f", {span(finished_ms - began_ms)} after it began" if began_ms and finished_ms else ", before it began"
     reason = f": {job.record.reason}" if job.record.reason else ""
     text = _sentence(f"It {verb} at {at}{took}{reason}")
     if subs and job.status is not Status.COMPLETED and not reason:
@@ -69,7 +69,7 @@ def time_in_words(ms: int | None, found: Observations) -> str:
     """A time as people want it: how far away, and by the clock."""
     if ms is None:
         return "at an unknown time"
-    distance = _span(abs(ms - found.now_ms))
+    distance = span(abs(ms - found.now_ms))
     return f"{f'in {distance}' if ms > found.now_ms else f'{distance} ago'} ({moment(ms):%Y-%m-%d %H:%M:%S} UTC)"
 
 
@@ -78,7 +78,7 @@ def moment(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-def _span(ms: int) -> str:
+def span(ms: int) -> str:
     """A duration in its largest unit."""
     seconds = ms / 1000
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):

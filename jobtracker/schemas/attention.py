@@ -20,6 +20,14 @@ class BlockedJobs(BaseModel):
     oldest_since: datetime = Field(description="Since when the oldest of them has its status.")
     oldest_summary: str = Field(description="The explanation of that job.")
     job_ids: list[str] = Field(description="The first five, oldest first.")
+    slots_taken_since: datetime | None = Field(
+        default=None,
+        description="Of jobs that wait for a slot (`queued` or `prefetched`, as the oldest is): since when no slot "
+        "of the workers that consume their queue became free.",
+    )
+    slot_job_ids: list[str] = Field(
+        default=[], description="The jobs that have these slots, the first five, the one that runs longest first."
+    )
 
 
 class FailureGroup(BaseModel):

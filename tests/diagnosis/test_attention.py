@@ -321,3 +321,41 @@ def test_what_workers_do_needs_nobody(own_project):
             own_project.diary.open_gate(gate)
         own_project.expect_settled(running, *waiting)
     assert (found.is_quiet, found.looked_at) == (True, 6), found
+
+
+def lease_with(project: Project, concurrency: int, incarnation: str = "busy") -> str:
+    name = f"{incarnation}@test"
+    project.leases.renew(a_worker(incarnation, name=name, queues=[project.queue], concurrency=concurrency))
+    return name
+
+
+def test_jobs_that_wait_behind_long_jobs_are_one_group_that_names_these(own_project):
+    own_project.announce()
+    name = lease_with(own_project, concurrency=2)
+    holders = [running_on(own_project, "busy", name) for _ in range(2)]
+    waiting = [own_project.launch("ok") for _ in range(3)]
+    assert look(own_project).blocked == []  # they have just been sent
+    age(own_project, waiting[0])
+    [group] = look(own_project).blocked
+    assert (group.code, group.queue, group.worker, group.count) == (Code.QUEUED, own_project.queue, None, 3)
+    assert (group.job_ids[0], sorted(group.slot_job_ids)) == (waiting[0], sorted(holders))
+    assert group.oldest_since == datetime.fromtimestamp(LONG_AGO_MS / 1000, UTC)
+    assert group.slots_taken_since is not None
+    assert group.summary == (
+        f"3 jobs wait for a slot in queue '{own_project.queue}': a long job has each of the 2 slots of its workers, "
+        "and none became free for 7 min."
+    )
+
+
+def test_a_queue_with_a_slot_that_is_or_was_free_a_moment_ago_is_not_stuck(own_project):
+    own_project.announce()
+    name = lease_with(own_project, concurrency=2)
+    running_on(own_project, "busy", name)
+    age(own_project, own_project.launch("ok"))
+    assert look(own_project).blocked == []
+    other = own_project.create("ok")
+    own_project.tracking.store.apply(Event.ENQUEUE, other, at_ms=now_ms() - 2000)
+    own_project.tracking.store.apply(Event.START, other, at_ms=now_ms(), fields={"lease": "busy", "worker": name})
+    assert look(own_project).blocked == []  # it began just now
+    lease_with(own_project, 1, incarnation="idle")
+    assert look(own_project).blocked == []

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useRef, useState } from "react";
+import { Fragment, useRef, useState } from "react";
 import { attention } from "@/api/queries";
 import { useCommands } from "@/commands/commands";
 import { Icon, StatusIcon } from "@/components/Icon";
@@ -113,7 +113,8 @@ export function WhatNeedsYou() {
   );
 }
 
-function NeedLine({ need: { mark, what, subject, code, why, at, example, action } }: { need: Need }) {
+function NeedLine({ need }: { need: Need }) {
+  const { mark, what, subject, code, why, at, example, holders, action } = need;
   return (
     <li className="need">
       {"status" in mark ? <StatusIcon status={mark.status} /> : <Icon name={mark.icon} />}
@@ -131,9 +132,18 @@ function NeedLine({ need: { mark, what, subject, code, why, at, example, action 
         {example !== null && (
           <>
             {" · for example "}
-            <Link to="/jobs/$jobId" params={{ jobId: example }} className="mono">
-              {shortId(example)}
-            </Link>
+            <JobLink id={example} />
+          </>
+        )}
+        {holders.length > 0 && (
+          <>
+            {` · ${holders.length === 1 ? "the slot has" : "slots have"} `}
+            {holders.map((id, index) => (
+              <Fragment key={id}>
+                {index > 0 && ", "}
+                <JobLink id={id} />
+              </Fragment>
+            ))}
           </>
         )}
       </p>
@@ -143,5 +153,13 @@ function NeedLine({ need: { mark, what, subject, code, why, at, example, action 
         </Link>
       </span>
     </li>
+  );
+}
+
+function JobLink({ id }: { id: string }) {
+  return (
+    <Link to="/jobs/$jobId" params={{ jobId: id }} className="mono">
+      {shortId(id)}
+    </Link>
   );
 }

@@ -57,3 +57,10 @@ test("a worker that is back and lost nothing needs nobody", () => {
   expect(needs({ lost_workers: [{ ...worker, is_back: false }] })).toHaveLength(1);
   expect(needs({ lost_workers: [{ ...worker, is_back: true, failed_jobs: 2 }] })).toHaveLength(1);
 });
+
+test("jobs that wait for a slot lead to their queue, and to the jobs that have the slots", () => {
+  const group = { ...blocked, code: "queued", queue: "reports", slot_job_ids: ["h1", "h2"] };
+  const [need] = needs({ blocked: [group] });
+  expect([need?.code, need?.example, need?.holders]).toEqual(["queued", "a", ["h1", "h2"]]);
+  expect(need?.action.way).toEqual({ to: "/queues", search: { queue: "reports" } });
+});

@@ -24,6 +24,8 @@ export interface Need {
   /** Since when, or until when. */
   readonly at: { readonly words: string; readonly time: string } | null;
   readonly example: string | null;
+  /** The jobs that others wait for: they have the slots. */
+  readonly holders: readonly string[];
   readonly action: { readonly label: string; readonly way: Way };
 }
 
@@ -56,6 +58,7 @@ function blockedNeed(group: Attention["blocked"][number]): Need {
     why: `${group.job_types.join(", ")}${group.is_exact ? "" : " · there may be more"}`,
     at: { words: "oldest since", time: group.oldest_since },
     example: oldest ?? null,
+    holders: group.slot_job_ids ?? [],
     action: way,
   };
 }
@@ -70,6 +73,7 @@ function queueNeed({ queue, messages }: Attention["unconsumed_queues"][number]):
     why: "Messages of tasks that are not tracked count, too.",
     at: null,
     example: null,
+    holders: [],
     action: { label: "Open queue", way: { to: "/queues", search: { queue } } },
   };
 }
@@ -85,6 +89,7 @@ function failureNeed(group: Attention["failures"][number]): Need {
     why: `in the last hour${where}`,
     at: { words: "last", time: group.last_at },
     example: group.job_ids[0] ?? null,
+    holders: [],
     action: {
       label: "Show failed",
       way: { to: "/jobs", search: jobsWith({ status: "failed", type: group.job_type, ended: "1h" }) },
@@ -109,6 +114,7 @@ function workerNeed(worker: Attention["lost_workers"][number]): Need {
     why: parts.join(" · "),
     at: { words: "since", time: worker.lost_at },
     example: worker.job_ids[0] ?? null,
+    holders: [],
     action: { label: "Open worker", way: { to: "/workers", search: { worker: worker.name ?? "" } } },
   };
 }
