@@ -2,7 +2,7 @@
 import { clock, count, duration, plural } from "@/format/format";
 import type { Axis } from "./axis";
 import { isOpen, type Tree } from "./outline";
-import { density, type FoldRow } from "./rows";
+import { density, type FoldRow, spansOf } from "./rows";
 
 export interface Plot {
   readonly axis: Axis;
@@ -14,6 +14,8 @@ export interface Plot {
 const BAR_PX = 10;
 const LEAST_PX = 2;
 const PIECE_PX = 5;
+/** What is narrower has no inside. */
+const LEAST_FRAME_PX = 4;
 
 /** Where a time is, in pixels; what is outside of the axis, a little outside. */
 export function placeOf({ axis, width }: Plot, time: number): number {
@@ -64,18 +66,18 @@ export function JobBars({
       {Number.isNaN(runs) && (status === "cancelled" || status === "failed") && (
         <Bar plot={plot} from={finished} to={finished} y={y} className={`f-${status}`} />
       )}
-      {critical && (
-        <rect
-          x={placeOf(plot, critical.from) - 1}
-          y={y - 2}
-          width={Math.max(LEAST_PX, placeOf(plot, critical.to) - placeOf(plot, critical.from)) + 2}
-          height={BAR_PX + 4}
-          rx="2"
-          className="f-critical"
-        />
-      )}
+      {critical && <CriticalMark plot={plot} span={critical} y={y} />}
     </svg>
   );
+}
+
+/** A frame around what the critical path goes through; a tick where that is too short for a frame. */
+function CriticalMark({ plot, span, y }: { plot: Plot; span: Axis; y: number }) {
+  const x = placeOf(plot, span.from);
+  const width = placeOf(plot, span.to) - x;
+  if (width < LEAST_FRAME_PX)
+    return <path d={`M${x + width / 2} ${y - 3}v${BAR_PX + 6}`} className="f-critical" />;
+  return <rect x={x} y={y - 2} width={width} height={BAR_PX + 4} rx="2" className="f-critical" />;
 }
 
 function Bar({
@@ -105,33 +107,42 @@ function Bar({
   );
 }
 
-/** How many of the folded jobs ran at a time. */
+/** How many of the folded jobs ran at a time, and when some of them waited. */
 export function FoldBars({ tree, fold, plot }: { tree: Tree; fold: FoldRow; plot: Plot }) {
   const { axis, width, height, now } = plot;
   const pieces = Math.max(1, Math.floor(width / PIECE_PX));
-  const counts = density(tree, fold.rows, axis.from, axis.to, pieces, now);
-  let most = 0;
-  for (const each of counts) most = Math.max(most, each);
-  const waits = most === 0 && fold.status === "pending";
-  const name = `${plural(fold.rows.length, "job")}, ${fold.status}: ${waits ? "none has begun" : `at most ${count(most)} ran at a time`}`;
+  const grid = { from: axis.from, to: axis.to, pieces, now };
+  const running = density(tree, fold.rows, grid, "runs");
+  const waiting = density(tree, fold.rows, grid, "waits");
+  const most = running.reduce((sum, each) => Math.max(sum, each), 0);
+  const mostWaited = waiting.reduce((sum, each) => Math.max(sum, each), 0);
+  const name = [
+    `${plural(fold.rows.length, "job")}, ${fold.status}`,
+    most > 0 ? `at most ${count(most)} ran at a time` : "none ran in this time",
+    mostWaited > 0 ? `at most ${count(mostWaited)} waited at a time` : null,
+  ]
+    .filter((part) => part !== null)
+    .join("; ");
   const room = height - 5;
-  const path = Array.from(counts, (value, piece) => {
+  const path = Array.from(running, (value, piece) => {
     if (value === 0) return "";
     const high = Math.max(1.5, (value / most) * room);
     return `M${piece * PIECE_PX} ${height - 2}v${-high}h${PIECE_PX - 1}v${high}z`;
   }).join("");
-  const firstQueued = fold.rows.reduce(
-    (least, row) => Math.min(least, tree.queued[row] ?? least),
-    Number.POSITIVE_INFINITY,
-  );
   return (
     <svg width={width} height={height} role="img" aria-label={name} className="bars">
       <title>{name}</title>
-      {waits ? (
-        <Bar plot={plot} from={firstQueued} to={now} y={(height - BAR_PX) / 2} className="f-wait" />
-      ) : (
-        <path d={path} className={`f-${fold.status} quiet`} />
-      )}
+      {spansOf(waiting).map(([first, end]) => (
+        <rect
+          key={first}
+          x={first * PIECE_PX}
+          y={(height - BAR_PX) / 2}
+          width={(end - first) * PIECE_PX}
+          height={BAR_PX}
+          className="f-wait"
+        />
+      ))}
+      <path d={path} className={`f-${fold.status} quiet`} />
     </svg>
   );
 }

@@ -43,6 +43,17 @@ export function CriticalPathPanel({
           {goesOn ? "is what everything waits for." : "is what everything waited for."}
         </span>
       </div>
+      <svg className="cp-strip" width="100%" height="8" aria-hidden="true">
+        {segments.map((segment) => (
+          <rect
+            key={`${segment.row} ${segment.kind}`}
+            x={percent((segment.from - first.from) / whole)}
+            width={percent((segment.to - segment.from) / whole)}
+            height="8"
+            className={fillOf(tree, segment)}
+          />
+        ))}
+      </svg>
       <ol className="cp">
         {shown.map((segment) => (
           <li
@@ -55,10 +66,10 @@ export function CriticalPathPanel({
                 onGo(segment.row);
               }}
             >
-              <svg width="100%" height="8" aria-hidden="true">
-                <rect width="100%" height="8" rx="1" className={fillOf(tree, segment)} />
-              </svg>
               <span className="cut">
+                <svg className="k" aria-hidden="true">
+                  <rect x=".5" y=".5" width="11" height="7" className={fillOf(tree, segment)} />
+                </svg>{" "}
                 {tree.columns.name[segment.row]} <span className="ink-3">{whatOf(tree, segment)}</span>
               </span>
               <b className="m">{duration((segment.to - segment.from) / 1000)}</b>
@@ -68,6 +79,11 @@ export function CriticalPathPanel({
       </ol>
     </section>
   );
+}
+
+/** No piece is wider than it lasted; one that is too short to be seen stands in the list below. */
+function percent(share: number): string {
+  return `${(share * 100).toFixed(3)}%`;
 }
 
 function fillOf(tree: Tree, { row, kind }: Segment): string {

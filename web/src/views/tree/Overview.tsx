@@ -88,7 +88,7 @@ function stacked(tree: Tree, whole: Axis, pieces: number, now: number): [Status,
   for (let row = 0; row < tree.size; row += 1)
     if ((tree.end[row] ?? 0) === row + 1) rows.get(tree.status[row] ?? "pending")?.push(row);
   const counts = STACK.map((status) =>
-    density(tree, rows.get(status) ?? [], whole.from, whole.to, pieces, now),
+    density(tree, rows.get(status) ?? [], { ...whole, pieces, now }, "runs"),
   );
   let most = 1;
   for (let piece = 0; piece < pieces; piece += 1)

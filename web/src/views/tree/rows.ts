@@ -129,22 +129,22 @@ function matches(tree: Tree, { status, words }: Shape): Matches | null {
   return { hit, shown };
 }
 
-/** How many jobs run at a time in each of some equal pieces of an axis: what a folded row shows. */
+/** How many jobs run, or wait, at a time in each of some equal pieces of an axis: what a folded row shows. */
 export function density(
   tree: Tree,
   rows: readonly number[],
-  from: number,
-  to: number,
-  pieces: number,
-  now: number,
+  { from, to, pieces, now }: { from: number; to: number; pieces: number; now: number },
+  what: "runs" | "waits",
 ): Float64Array {
   const counts = new Float64Array(pieces + 1);
   const width = (to - from) / pieces;
   for (const row of rows) {
-    const began = tree.started[row] ?? Number.NaN;
-    if (Number.isNaN(began)) continue;
-    const ended = tree.finished[row] ?? Number.NaN;
-    const end = Number.isNaN(ended) ? now : ended;
+    const ends = [tree.finished[row] ?? Number.NaN, now];
+    if (what === "waits") ends.unshift(tree.started[row] ?? Number.NaN);
+    const began = (what === "runs" ? tree.started[row] : tree.queued[row]) ?? Number.NaN;
+    const end = ends.find((time) => !Number.isNaN(time)) ?? now;
+    // What did not wait for a moment is not drawn as waiting.
+    if (Number.isNaN(began) || (what === "waits" && end <= began)) continue;
     if (end < from || began > to) continue;
     const first = Math.max(0, Math.floor((began - from) / width));
     const last = Math.min(pieces - 1, Math.floor((end - from) / width));
@@ -154,4 +154,16 @@ export function density(
   for (let piece = 1; piece < pieces; piece += 1)
     counts[piece] = (counts[piece] ?? 0) + (counts[piece - 1] ?? 0);
   return counts.subarray(0, pieces);
+}
+
+/** Where something is, as spans of pieces: the first one, and the one after the last. */
+export function spansOf(counts: Float64Array): [first: number, end: number][] {
+  const found: [number, number][] = [];
+  counts.forEach((value, piece) => {
+    const last = found.at(-1);
+    if (value <= 0) return;
+    if (last?.[1] === piece) last[1] = piece + 1;
+    else found.push([piece, piece + 1]);
+  });
+  return found;
 }

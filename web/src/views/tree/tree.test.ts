@@ -3,7 +3,7 @@ import type { Status } from "@/api/types";
 import { axisOf, moved, printAxis, zoomed } from "./axis";
 import { criticalPath } from "./criticalPath";
 import { childrenOf, countsOf, incompleteIn, type Outline, retryPlan, treeOf } from "./outline";
-import { density, rowsOf, type Shape } from "./rows";
+import { density, rowsOf, type Shape, spansOf } from "./rows";
 
 interface Job {
   parent: number | null;
@@ -145,7 +145,7 @@ test("a retry asks for the topmost that did not complete, and counts what runs a
   expect(retryPlan(failed, 0)).toEqual({ rows: [0], failed: 1, cancelled: 1 });
 });
 
-test("a density counts what runs at a time", () => {
+test("a density counts what runs, and what waits, at a time", () => {
   const tree = treeFrom([
     { parent: null, times: [0, 0, 40] },
     { parent: 0, times: [0, 0, 19] },
@@ -153,7 +153,16 @@ test("a density counts what runs at a time", () => {
     { parent: 0, status: "running", times: [0, 30, null] },
     { parent: 0, status: "pending", times: [0, null, null] },
   ]);
-  expect([...density(tree, [1, 2, 3, 4], 0, 40, 4, 40)]).toEqual([1, 2, 1, 2]);
+  const grid = { from: 0, to: 40, pieces: 4, now: 40 };
+  expect([...density(tree, [1, 2, 3, 4], grid, "runs")]).toEqual([1, 2, 1, 2]);
+  const waiting = density(tree, [1, 2, 3], grid, "waits");
+  expect([...waiting]).toEqual([2, 2, 1, 1]); // the first one did not wait
+  expect([...density(tree, [4], grid, "waits")]).toEqual([1, 1, 1, 1]);
+  expect(spansOf(waiting)).toEqual([[0, 4]]);
+  expect(spansOf(Float64Array.of(0, 2, 0, 1, 1))).toEqual([
+    [1, 2],
+    [3, 5],
+  ]);
 });
 
 test("the axis zooms around a time, moves, and stays where something is", () => {
