@@ -42,7 +42,7 @@ export function Charts({ range }: { range: Range }) {
           </>
         )
       }
-      foot={`Each bar is ${bucket < 60 ? `${bucket} minutes` : `${bucket / 60} hours`}. Waits are figures of whole hours, of the types with the most jobs.`}
+      foot={`Each bar is ${bucket < 60 ? `${bucket} minutes` : `${bucket / 60} hours`}. Runs count: a job that failed and was retried has two. Waits are figures of whole hours, of the types with the most jobs.`}
     >
       <Answered query={flow}>
         {({ points }) => {
@@ -51,18 +51,12 @@ export function Charts({ range }: { range: Range }) {
             <>
               <p className="pb chart-sums">
                 <Link to="/jobs" search={jobsWith({ since })}>
-                  <b>{count(sums.created)}</b> created
+                  <b>{count(sums.created)}</b> jobs created
                 </Link>
                 {", "}
-                <Link to="/jobs" search={jobsWith({ status: "completed", ended: since })}>
-                  <b>{count(sums.completed)}</b> completed
-                </Link>
-                {", "}
-                <Link to="/jobs" search={jobsWith({ status: "failed", ended: since })}>
-                  <b>{count(sums.failed)}</b> failed
-                </Link>
+                <b>{count(sums.completed + sums.failed + sums.cancelled)}</b> runs ended
               </p>
-              <Bars title="Ended" at={at} stacks={stacks} />
+              <Bars title="Runs that ended" at={at} stacks={stacks} />
               <Failures at={at ?? []} shares={points.map(failureShare)} overall={failureShare(sums)} />
             </>
           );
@@ -90,19 +84,18 @@ function Failures({ at, shares, overall }: FailuresProps) {
   const scale = countScale(percents.filter((each) => each !== null));
   const value = looked === null ? overall : (shares[looked] ?? null);
   return (
-    <figure className="pb" aria-label="Failed">
+    <figure className="pb" aria-label="Runs that failed">
       <div className="row wrap chart-head">
-        <h3>Failed</h3>
+        <h3>Runs that failed</h3>
         {looked !== null && at[looked] !== undefined && (
           <span className="t-11 ink-3">from {clock(at[looked], now)}</span>
         )}
         <span className="legend push">
-          <b className={value !== null && value > 0 ? "failed" : "m"}>{share(value)}</b> of what completed or
-          failed
+          <b className="m">{share(value)}</b> of the runs that completed or failed
         </span>
       </div>
       <Frame
-        label={`Failed: ${share(overall)} of the jobs that completed or failed`}
+        label={`Failed: ${share(overall)} of the runs that completed or failed`}
         at={at}
         scale={scale}
         format={(percent) => `${percent} %`}

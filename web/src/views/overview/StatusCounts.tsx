@@ -1,34 +1,34 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { activeJobs, oldestPending, stats, throughput } from "@/api/queries";
+import { activeJobs, oldestPending, stats } from "@/api/queries";
 import { STATUSES, type Status } from "@/api/types";
 import { StatusLabel } from "@/components/Icon";
 import { Answered } from "@/components/states";
 import { useNow } from "@/components/Time";
 import { jobsWith } from "@/filter/filter";
-import { count, duration, share } from "@/format/format";
+import { count, duration } from "@/format/format";
 import { useLive } from "@/live/useLive";
-import { failureShare, type Range, RANGES, totals } from "./series";
+import { type End, endedWith, useEnded } from "./ended";
+import { type Range, RANGES } from "./series";
 
 /** The six counts; each leads to its jobs, and below it stands what is new since the range began. */
 export function StatusCounts({ range }: { range: Range }) {
   const figures = useQuery(stats);
-  const { minutes, bucket, since } = RANGES[range];
-  const flow = useQuery(throughput(minutes, bucket)).data;
+  const { since } = RANGES[range];
+  const ended = useEnded(since);
   const active = useQuery(activeJobs).data?.jobs ?? [];
   const oldest = useQuery(oldestPending).data;
   useLive([stats.queryKey, activeJobs.queryKey, oldestPending.queryKey]);
   const now = useNow();
   const age = (at: string | undefined) =>
     at === undefined ? null : duration(Math.max(0, (now - Date.parse(at)) / 1000));
-  const sums = flow && totals(flow.points);
   const first = (status: Status) => active.find((job) => job.status === status);
 
-  const added = (number: number | undefined, filter: Record<string, string>): ReactNode =>
-    number === undefined ? null : (
-      <Link to="/jobs" search={jobsWith(filter)}>
-        +{count(number)} in {since}
+  const added = (status: End): ReactNode =>
+    ended[status] === null ? null : (
+      <Link to="/jobs" search={endedWith(status, since)}>
+        {count(ended[status])} in {since}
       </Link>
     );
   const of = (job: { id: string; status_changed_at: string } | undefined | null, words: string): ReactNode =>
@@ -41,14 +41,9 @@ export function StatusCounts({ range }: { range: Range }) {
     pending: of(oldest, "oldest"),
     running: of(first("running"), "longest"),
     retrying: of(first("retrying"), "longest"),
-    completed: added(sums?.completed, { status: "completed", ended: since }),
-    failed: (
-      <>
-        {added(sums?.failed, { status: "failed", ended: since })}
-        {sums && failureShare(sums) !== null && ` · ${share(failureShare(sums))}`}
-      </>
-    ),
-    cancelled: added(sums?.cancelled, { status: "cancelled", ended: since }),
+    completed: added("completed"),
+    failed: added("failed"),
+    cancelled: added("cancelled"),
   };
 
   return (

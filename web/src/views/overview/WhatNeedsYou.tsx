@@ -63,7 +63,7 @@ export function WhatNeedsYou() {
               looked <Time at={found.data.at} as="ago" /> at {count(found.data.looked_at)} of{" "}
               {plural(found.data.open_jobs, "open job")}, and at{" "}
               <Link to="/jobs" search={{ q: "status:failed ended:1h" }}>
-                {plural(found.data.failed, "failure")} of the last hour
+                {plural(found.data.failed, "job")} that failed in the last hour
               </Link>
             </span>
           </>
@@ -98,7 +98,7 @@ export function WhatNeedsYou() {
             {blocked_left_out + failures_left_out > 0 && (
               <p className="pb t-12 ink-3">
                 Smaller groups are left out: {plural(blocked_left_out, "blocked job")},{" "}
-                {plural(failures_left_out, "failure")}.
+                {plural(failures_left_out, "failed job")}.
               </p>
             )}
             {unavailable.map((what) => (

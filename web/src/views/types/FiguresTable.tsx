@@ -41,7 +41,7 @@ export function FiguresTable({
           { id: "at", title: "From", width: "96px", cell: (bucket) => <Time at={bucket.at} /> },
           {
             id: "count",
-            title: "Ended",
+            title: "Runs",
             width: "56px",
             align: "right",
             cell: ({ index }) => count(columns.count[index]),

@@ -1,4 +1,4 @@
-import type { JobType, Schemas } from "@/api/types";
+import type { JobType } from "@/api/types";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { job, jobTypes, performance, performanceSeries } from "@/api/queries";
@@ -8,13 +8,15 @@ import { Choose } from "@/components/Choose";
 import { Panel } from "@/components/Panel";
 import { Answered, Empty, ErrorNotice, Loading } from "@/components/states";
 import { jobsWith } from "@/filter/filter";
-import { count, duration, plural, share, UNKNOWN } from "@/format/format";
+import { count, duration, plural, UNKNOWN } from "@/format/format";
 import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
 import { FiguresTable } from "./FiguresTable";
 import { NewJob } from "./form/NewJob";
 import { typeRoute } from "./route";
 import { SchemaPanel } from "./SchemaPanel";
+import { RUNS_OF_JOBS, Success, useUsual } from "./Success";
+import type { Figures } from "./usual";
 import { windowOf } from "./windows";
 import "./types.css";
 
@@ -97,6 +99,7 @@ function Creation({ type }: { type: JobType }) {
 function Figures({ name, type }: { name: string; type: JobType | undefined }) {
   const { window } = typeRoute.useSearch();
   const { hours, bucketHours } = windowOf(window);
+  const usual = useUsual(window, name).data?.by_type[name];
   const report = useQuery({ ...performance(hours, name), placeholderData: keepPreviousData });
   const series = useQuery(performanceSeries(name, hours, bucketHours));
   useLive([["performance"], ["performance-series", name]]);
@@ -116,23 +119,23 @@ function Figures({ name, type }: { name: string; type: JobType | undefined }) {
       sub={type && aboutOf(type)}
       foot={
         <span>
-          Of the jobs that ended in the last {span}. Percentiles are within 2 %. Jobs taken for lost have no
-          run time.
+          Of the runs that ended in the last {span}, in whole hours: a job that failed and was retried has
+          two. Percentiles are within 2 %. Jobs taken for lost have no run time.
         </span>
       }
     >
       {report.error && <ErrorNotice error={report.error} onRetry={() => void report.refetch()} />}
       {series.error && <ErrorNotice error={series.error} onRetry={() => void series.refetch()} />}
-      <Totals name={name} span={span} figures={figures} />
+      <Totals name={name} since={report.data?.since ?? span} figures={figures} usual={usual} />
       <Lines title="Run time" at={at} lines={lines("run")} />
       <Lines title="Wait before the start" at={at} lines={lines("wait")} height={88} />
       <Bars
         title={
           bucketHours === 1
-            ? "Ended per hour"
+            ? "Runs ended per hour"
             : bucketHours === 24
-              ? "Ended per day"
-              : `Ended per ${bucketHours} h`
+              ? "Runs ended per day"
+              : `Runs ended per ${bucketHours} h`
         }
         at={at}
         stacks={(["completed", "failed", "cancelled"] as const).map((status) => ({
@@ -158,28 +161,26 @@ function aboutOf(type: JobType): string {
 
 function Totals({
   name,
-  span,
+  since,
   figures,
+  usual,
 }: {
   name: string;
-  span: string;
-  figures: Schemas["Performance"] | undefined;
+  /** As the filter of the list has it. */
+  since: string;
+  figures: Figures | undefined;
+  usual: Figures | undefined;
 }) {
   const link = (value: number | undefined, status?: string) => (
-    <Link to="/jobs" search={jobsWith({ type: name, status, ended: span })}>
+    <Link to="/jobs" search={jobsWith({ type: name, status, ended: since })} title={RUNS_OF_JOBS}>
       {count(value)}
     </Link>
   );
   const facts: readonly (readonly [string, React.ReactNode])[] = [
-    ["Ended", link(figures?.count)],
-    [
-      "Success",
-      <span className={(figures?.success_rate ?? 1) < 0.98 ? "failed b" : ""}>
-        {share(figures?.success_rate)}
-      </span>,
-    ],
-    ["Failed", link(figures?.failed, "failed")],
-    ["Cancelled", link(figures?.cancelled, "cancelled")],
+    ["Runs ended", link(figures?.count)],
+    ["Success", <Success figures={figures ?? null} usual={usual} />],
+    ["Failed runs", link(figures?.failed, "failed")],
+    ["Cancelled runs", link(figures?.cancelled, "cancelled")],
     ["Redelivered", count(figures?.redeliveries)],
     ["Ran twice", count(figures?.double_runs)],
     ["Wasted", figures === undefined ? UNKNOWN : figures.wasted_s === 0 ? "0 s" : duration(figures.wasted_s)],

@@ -8,16 +8,15 @@ import { type Column, Grid } from "@/components/Grid";
 import { Icon } from "@/components/Icon";
 import { Answered, Empty } from "@/components/states";
 import { jobsWith } from "@/filter/filter";
-import { count, duration, plural, share, UNKNOWN } from "@/format/format";
+import { count, duration, plural, UNKNOWN } from "@/format/format";
 import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
 import { route } from "./route";
 import { arranged, rowsOf, type TypeRow } from "./rows";
+import { RUNS_OF_JOBS, Success, useUsual } from "./Success";
+import type { Figures } from "./usual";
 import { windowOf } from "./windows";
 import "./types.css";
-
-/** From this share of success down, a figure stands out. */
-const POOR = 0.98;
 
 /** The job types: how often they succeed, and how long they wait and run. */
 export function TypesView() {
@@ -26,6 +25,7 @@ export function TypesView() {
   const types = useQuery(jobTypes);
   const report = useQuery({ ...performance(windowOf(window).hours), placeholderData: keepPreviousData });
   const stored = useQuery(stats).data?.by_type;
+  const usual = useUsual(window);
   useLive([jobTypes.queryKey], { on: "clock" });
   useLive([["performance"], stats.queryKey]);
   const search = useRef<HTMLInputElement>(null);
@@ -110,7 +110,7 @@ export function TypesView() {
               <Grid
                 label="Types"
                 className="fold types"
-                columns={columnsOf(name)}
+                columns={columnsOf(name, report.data?.since, usual.data?.by_type ?? {})}
                 rows={rows}
                 rowKey={(row) => row.name}
                 onOpen={(row) =>
@@ -127,7 +127,7 @@ export function TypesView() {
         <div className="pf">
           <span>
             {report.data
-              ? `Figures of the ${plural(report.data.overall.count, "job")} that ended in the last ${name}. Percentiles are within 2 %.`
+              ? `Figures of the ${plural(report.data.overall.count, "run")} that ended in the last ${name}, from whole hours: a job that failed and was retried has two. Percentiles are within 2 %.`
               : "Figures are not there yet."}
           </span>
         </div>
@@ -136,7 +136,11 @@ export function TypesView() {
   );
 }
 
-function columnsOf(window: string): readonly Column<TypeRow>[] {
+function columnsOf(
+  window: string,
+  since: string | undefined,
+  usual: Readonly<Record<string, Figures>>,
+): readonly Column<TypeRow>[] {
   const figure = (
     id: string,
     title: string,
@@ -160,12 +164,12 @@ function columnsOf(window: string): readonly Column<TypeRow>[] {
     },
     {
       id: "settled",
-      title: `Ended, ${window}`,
+      title: `Runs, ${window}`,
       width: "84px",
       align: "right",
       sort: "settled",
       cell: ({ name, figures }) => (
-        <Link to="/jobs" search={jobsWith({ type: name, ended: window })}>
+        <Link to="/jobs" search={jobsWith({ type: name, ended: since ?? window })} title={RUNS_OF_JOBS}>
           {count(figures?.count ?? 0)}
         </Link>
       ),
@@ -176,11 +180,7 @@ function columnsOf(window: string): readonly Column<TypeRow>[] {
       width: "64px",
       align: "right",
       sort: "success",
-      cell: ({ figures }) => (
-        <span className={(figures?.success_rate ?? 1) < POOR ? "failed b" : ""}>
-          {share(figures?.success_rate)}
-        </span>
-      ),
+      cell: ({ name, figures }) => <Success figures={figures} usual={usual[name]} />,
     },
     figure("run50", "Run p50", "64px", ({ run }) => run.p50_s),
     figure("run95", "Run p95", "64px", ({ run }) => run.p95_s),
