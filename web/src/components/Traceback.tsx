@@ -21,7 +21,7 @@ export function Traceback({ type, message, traceback, isUnfolded = false }: Trac
           ))
         : null}
       <span className="exc">{type}</span>
-      <span className="message">: {message}</span>
+      {message !== "" && <span className="message">: {message}</span>}
     </pre>
   );
 }

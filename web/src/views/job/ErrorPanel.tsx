@@ -3,7 +3,9 @@ import type { Job } from "@/api/types";
 import { CopyButton } from "@/components/CopyButton";
 import { Panel } from "@/components/Panel";
 import { framesOf, Traceback } from "@/components/Traceback";
+import { Time } from "@/components/Time";
 import { count } from "@/format/format";
+import type { PastError } from "./previousError";
 
 /** Why it failed: the traceback with your own frames marked and those of libraries folded. */
 export function ErrorPanel({ error }: { error: NonNullable<Job["error"]> }) {
@@ -36,6 +38,32 @@ export function ErrorPanel({ error }: { error: NonNullable<Job["error"]> }) {
       }
     >
       <Traceback {...error} isUnfolded={isUnfolded} />
+    </Panel>
+  );
+}
+
+/** Why the attempt or run before did not succeed, while the next one waits or runs. */
+export function PreviousError({ error }: { error: PastError | null }) {
+  if (error === null) return null;
+  const { type, message, worker } = error;
+  return (
+    <Panel
+      title={`Error of ${error.of}`}
+      sub={<Time at={error.at} />}
+      actions={<CopyButton text={error.line} />}
+      foot={
+        <span>
+          Only this line of it is kept.
+          {worker !== null && (
+            <>
+              {" "}
+              The traceback may be in the log of <code>{worker}</code>.
+            </>
+          )}
+        </span>
+      }
+    >
+      <Traceback type={type} message={message} />
     </Panel>
   );
 }

@@ -1,6 +1,8 @@
+import { useEffect, useRef, useState } from "react";
 import { useNow } from "@/components/Time";
-import { clock, duration, fullTime } from "@/format/format";
+import { clock, duration, fullTime, plural } from "@/format/format";
 import { ticks } from "@/format/ticks";
+import { fitting } from "./axisLabels";
 import type { Execution } from "./executions";
 import { type TimeScale, timeScale } from "./timeScale";
 
@@ -9,8 +11,19 @@ const BAR_PX = 12;
 const LEAST_SHARE = 0.004;
 
 /** The executions of a job over time: waits dotted, what counts filled, what does not count a dashed outline. */
-export function ExecutionChart({ executions, from }: { executions: readonly Execution[]; from: number }) {
+export function ExecutionChart({
+  executions,
+  from,
+  openSubJobs,
+}: {
+  executions: readonly Execution[];
+  from: number;
+  /** For how many sub-jobs the execution that goes on waits: its own task begins after them. */
+  openSubJobs: number;
+}) {
   const now = useNow();
+  const plot = useRef<HTMLDivElement>(null);
+  const width = useWidth(plot);
   const times = executions
     .flatMap((each) => [each.waitedFrom, each.from, each.to])
     .filter((time) => time !== null);
@@ -25,6 +38,18 @@ export function ExecutionChart({ executions, from }: { executions: readonly Exec
     last,
   );
   const height = executions.length * ROW_PX;
+  const marks = marksOf(scale);
+  const labels = fitting(
+    [
+      ...marks.map(({ x, label }) => ({ x, text: label, kind: "tick" as const })),
+      ...scale.pauses.map(({ start, end, from: began, to }) => ({
+        x: (start + end) / 2,
+        text: `${duration((to - began) / 1000)} later`,
+        kind: "pause" as const,
+      })),
+    ],
+    width,
+  );
   return (
     <figure className="gantt" aria-label="Executions over time">
       <div className="gantt-names" aria-hidden="true">
@@ -32,7 +57,7 @@ export function ExecutionChart({ executions, from }: { executions: readonly Exec
           <span key={index}>{nameOf(each, executions)}</span>
         ))}
       </div>
-      <div className="gantt-plot">
+      <div className="gantt-plot" ref={plot}>
         <svg height={height} width="100%" role="group" aria-label="Executions">
           {scale.pauses.map((pause) => (
             <rect
@@ -41,9 +66,11 @@ export function ExecutionChart({ executions, from }: { executions: readonly Exec
               width={percent(pause.end - pause.start)}
               height={height}
               className="gantt-pause"
-            />
+            >
+              <title>{`${duration((pause.to - pause.from) / 1000)}, drawn shorter`}</title>
+            </rect>
           ))}
-          {marksOf(scale).map((tick) => (
+          {marks.map((tick) => (
             <line key={tick.at} x1={percent(tick.x)} x2={percent(tick.x)} y2={height} className="gl" />
           ))}
           {executions.map((each, index) => (
@@ -54,26 +81,22 @@ export function ExecutionChart({ executions, from }: { executions: readonly Exec
               index={index}
               scale={scale}
               now={last}
+              openSubJobs={openSubJobs}
             />
           ))}
         </svg>
         <div className="gantt-axis" aria-hidden="true">
-          {marksOf(scale).map((tick) => (
-            <At key={tick.at} x={tick.x}>
-              {tick.label}
-            </At>
-          ))}
-          {scale.pauses.map((pause) => (
-            <At key={pause.from} x={(pause.start + pause.end) / 2} className="pause">
-              {duration((pause.to - pause.from) / 1000)} later
-            </At>
+          {labels.map(({ x, text, kind }) => (
+            <span key={`${kind} ${x}`} className={kind} style={{ left: percent(x) }}>
+              {text}
+            </span>
           ))}
         </div>
       </div>
       <div className="gantt-names what" aria-hidden="true">
         {executions.map((each, index) => (
           <span key={index} className={`cut ${isResult(each) ? "m ink" : ""}`}>
-            {labelOf(each)}
+            {labelOf(each, openSubJobs)}
           </span>
         ))}
       </div>
@@ -81,12 +104,20 @@ export function ExecutionChart({ executions, from }: { executions: readonly Exec
   );
 }
 
-function At({ x, className = "", children }: { x: number; className?: string; children: React.ReactNode }) {
-  return (
-    <span className={className} style={{ left: percent(x) }}>
-      {children}
-    </span>
-  );
+/** The width of an element in pixels, also after it has changed. */
+function useWidth(element: React.RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(0);
+  useEffect(() => {
+    if (!element.current) return;
+    const observer = new ResizeObserver(([entry]) => {
+      if (entry) setWidth(entry.contentRect.width);
+    });
+    observer.observe(element.current);
+    return () => {
+      observer.disconnect();
+    };
+  }, [element]);
+  return width;
 }
 
 interface RowProps {
@@ -95,14 +126,15 @@ interface RowProps {
   index: number;
   scale: TimeScale;
   now: number;
+  openSubJobs: number;
 }
 
-function ExecutionRow({ execution, name, index, scale, now }: RowProps) {
+function ExecutionRow({ execution, name, index, scale, now, openSubJobs }: RowProps) {
   const { from, to, waitedFrom, outcome, counts } = execution;
   const y = index * ROW_PX + (ROW_PX - BAR_PX) / 2;
   const end = to ?? now;
   const begin = from ?? end;
-  const said = `${name}: ${spoken(execution, end)}`;
+  const said = `${name}: ${spoken(execution, end, openSubJobs)}`;
   return (
     <g role="img" aria-label={said}>
       <title>{said}</title>
@@ -113,7 +145,9 @@ function ExecutionRow({ execution, name, index, scale, now }: RowProps) {
           from={from}
           to={end}
           y={y}
-          className={counts ? `f-${fillOf(outcome)}` : outcome === "completed" ? "f-ghost" : "f-lost"}
+          className={
+            counts ? `f-${fillOf(outcome, openSubJobs)}` : outcome === "completed" ? "f-ghost" : "f-lost"
+          }
         />
       )}
     </g>
@@ -146,8 +180,8 @@ function Bar({
   );
 }
 
-function fillOf(outcome: Execution["outcome"]): string {
-  if (outcome === null) return "running";
+function fillOf(outcome: Execution["outcome"], openSubJobs: number): string {
+  if (outcome === null) return openSubJobs > 0 ? "wait" : "running";
   if (outcome === "unknown" || outcome === "requeued") return "lost";
   return outcome === "replaced" ? "completed" : outcome;
 }
@@ -180,18 +214,19 @@ const WORDS: Readonly<Record<NonNullable<Execution["outcome"]>, string>> = {
   unknown: "never reported its end",
 };
 
-function labelOf(execution: Execution): string {
+function labelOf(execution: Execution, openSubJobs: number): string {
   const { from, outcome, counts, worker } = execution;
   if (from === null) return "waits";
+  if (outcome === null && openSubJobs > 0) return `waits for ${plural(openSubJobs, "sub-job")}`;
   const word = outcome === null ? "runs" : WORDS[outcome];
   const where = worker === null || outcome === "completed" ? "" : ` on ${worker}`;
   return counts ? `${word}${where}` : `${word}${where}, does not count`;
 }
 
-function spoken(execution: Execution, end: number): string {
+function spoken(execution: Execution, end: number, openSubJobs: number): string {
   const { from, to, waitedFrom, reason, sameResult } = execution;
   const parts = [
-    labelOf(execution),
+    labelOf(execution, openSubJobs),
     from === null ? null : `began ${fullTime(from)}`,
     from === null ? null : `${to === null ? "has run" : "ran"} ${duration((end - from) / 1000)}`,
     waitedFrom === null ? null : `waited ${duration(((from ?? end) - waitedFrom) / 1000)}`,
@@ -210,7 +245,7 @@ function marksOf(scale: TimeScale): { at: number; x: number; label: string }[] {
           at,
           label: clock(at, scale.to),
         }));
-  return all.map((tick) => ({ ...tick, x: scale.x(tick.at) })).filter((tick) => tick.x < 0.96);
+  return all.map((tick) => ({ ...tick, x: scale.x(tick.at) }));
 }
 
 function percent(share: number): string {

@@ -8,12 +8,14 @@ import { StatusLabel } from "@/components/Icon";
 import { Panel } from "@/components/Panel";
 import { Answered, ErrorNotice, Loading } from "@/components/states";
 import { Time } from "@/components/Time";
-import { duration, plural, secondsBetween } from "@/format/format";
+import { count, duration, plural, secondsBetween } from "@/format/format";
+import { openSubJobs } from "@/format/jobTimes";
 import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
-import { ErrorPanel } from "./ErrorPanel";
+import { ErrorPanel, PreviousError } from "./ErrorPanel";
 import { ExecutionChart } from "./ExecutionChart";
 import { doneTwice, type Execution, executionsOf, ledgerOf } from "./executions";
+import { previousError } from "./previousError";
 import { useJobActions } from "./JobActions";
 import { JobFacts } from "./JobFacts";
 import { JobLog } from "./JobLog";
@@ -83,6 +85,14 @@ function Found({ job, why, past, search }: FoundProps) {
           <Time at={job.status_changed_at} />, <Time at={job.status_changed_at} as="ago" />
           {SETTLED.has(job.status) &&
             ` · ${duration(secondsBetween(job.created_at, job.finished_at))} after it was created`}
+          {openSubJobs(job) > 0 && (
+            <>
+              {" · waits for "}
+              <Link to="/jobs/$jobId/tree" params={{ jobId: job.id }}>
+                {count(openSubJobs(job))} of its {plural(job.sub_job_counts?.total ?? 0, "sub-job")}
+              </Link>
+            </>
+          )}
         </span>
         {buttons}
       </div>
@@ -103,7 +113,11 @@ function Found({ job, why, past, search }: FoundProps) {
       <div className="cols job-cols">
         <div className="col job-col">
           <Ledger job={job} past={past} executions={executions} />
-          {job.error && <ErrorPanel error={job.error} />}
+          {job.error ? (
+            <ErrorPanel error={job.error} />
+          ) : (
+            <PreviousError error={previousError(past.data ?? [], job.status)} />
+          )}
           <JobLog jobId={job.id} search={search} />
         </div>
         <div className="col job-col">
@@ -128,7 +142,7 @@ function Ledger({
   past: Query<HistoryEntry[]>;
   executions: readonly Execution[];
 }) {
-  const { began, count } = ledgerOf(executions);
+  const { began, count: counting } = ledgerOf(executions);
   const several = began > 1;
   return (
     <Panel
@@ -137,7 +151,7 @@ function Ledger({
         past.data &&
         (began === 0
           ? plural(past.data.length, "event")
-          : `${plural(began, "execution")}, ${count === 1 ? "1 counts" : `${count} count`}`)
+          : `${plural(began, "execution")}, ${counting === 0 ? "none counts yet" : counting === 1 ? "1 counts" : `${counting} count`}`)
       }
       actions={
         several && (
@@ -155,9 +169,13 @@ function Ledger({
         {(entries) => (
           <>
             {executions.length > 0 && (
-              <ExecutionChart executions={executions} from={Date.parse(job.created_at)} />
+              <ExecutionChart
+                executions={executions}
+                from={Date.parse(job.created_at)}
+                openSubJobs={openSubJobs(job)}
+              />
             )}
-            <Timeline entries={entries} several={several} />
+            <Timeline entries={entries} several={several} isParent={job.sub_job_counts != null} />
           </>
         )}
       </Answered>

@@ -3,7 +3,8 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { StatusIcon } from "@/components/Icon";
 import { Time, useNow } from "@/components/Time";
-import { count, duration, secondsBetween } from "@/format/format";
+import { count, duration } from "@/format/format";
+import { ranSeconds, waitedSeconds } from "@/format/jobTimes";
 
 /** Why the job is as it is: one sentence, its code, what could not be found out, and the figures of its executions. */
 export function Summary({
@@ -52,7 +53,7 @@ export function Summary({
 }
 
 function Executions({ job }: { job: Job }) {
-  const now = new Date(useNow()).toISOString();
+  const now = useNow();
   const figures: readonly (readonly [string, ReactNode, boolean?])[] = [
     ["Runs", count(job.run)],
     ["Attempts", count(job.started_at == null ? 0 : job.attempt + 1)],
@@ -60,8 +61,8 @@ function Executions({ job }: { job: Job }) {
     ["Redeliveries", count(job.redeliveries)],
     ["Double runs", count(job.double_runs), job.double_runs > 0],
     ["Wasted", duration(job.wasted_s)],
-    ["Waited", duration(secondsBetween(job.queued_at, job.started_at))],
-    ["Ran", duration(secondsBetween(job.started_at, job.finished_at ?? now))],
+    ["Waited", duration(waitedSeconds(job, now))],
+    [job.sub_job_counts ? "Ran, with its sub-jobs" : "Ran", duration(ranSeconds(job, now))],
   ];
   return (
     <dl className="figures">

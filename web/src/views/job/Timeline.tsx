@@ -36,12 +36,22 @@ const ENDS: ReadonlySet<Step> = new Set(["completed", "failed", "cancelled"]);
 const PAUSE_MS = 60_000;
 
 /** What happened to a job, oldest first. With several executions, the end that counts is marked. */
-export function Timeline({ entries, several }: { entries: readonly HistoryEntry[]; several: boolean }) {
+export function Timeline({
+  entries,
+  several,
+  isParent,
+}: {
+  entries: readonly HistoryEntry[];
+  several: boolean;
+  /** It has sub-jobs: it has begun when the first of these has. */
+  isParent: boolean;
+}) {
   const last = entries.findLastIndex((entry) => ENDS.has(entry.step));
   return (
     <ol className="pb">
       {entries.flatMap((entry, index) => {
         const [text, mark] = STEPS[entry.step];
+        const isOfSubJob = isParent && entry.step === "started" && entry.attempt == null;
         return [
           <Pause key={`pause ${index}`} before={entries[index - 1]} after={entry} />,
           <li className="ev" key={index}>
@@ -51,8 +61,8 @@ export function Timeline({ entries, several }: { entries: readonly HistoryEntry[
             <span className="pt">{mark ? <StatusIcon status={mark} /> : <Icon name="more" size={12} />}</span>
             <div>
               <div className="h">
-                {text}
-                {entry.worker && (
+                {isOfSubJob ? "The first of its sub-jobs began" : text}
+                {entry.worker && !isOfSubJob && (
                   <>
                     {" "}
                     on <code>{entry.worker}</code>

@@ -3,7 +3,8 @@ import type { ReactNode } from "react";
 import { StatusIcon, StatusLabel } from "@/components/Icon";
 import type { Column } from "@/components/Grid";
 import { Time, useNow } from "@/components/Time";
-import { count, duration, secondsBetween, shortId, UNKNOWN } from "@/format/format";
+import { count, duration, plural, shortId } from "@/format/format";
+import { openSubJobs, ranSeconds, waitedSeconds } from "@/format/jobTimes";
 import { WORDS } from "./bulk";
 import { usePending } from "./pending";
 import type { JobRow } from "./merging";
@@ -165,17 +166,11 @@ function StatusCell({ job }: { job: JobRow }) {
 }
 
 function Waited({ job }: { job: JobRow }) {
-  const now = useNow();
-  if (job.queued_at == null) return UNKNOWN;
-  if (job.started_at != null) return duration(secondsBetween(job.queued_at, job.started_at));
-  const end = job.finished_at ?? new Date(now).toISOString();
-  return duration(secondsBetween(job.queued_at, end));
+  return duration(waitedSeconds(job, useNow()));
 }
 
 function Ran({ job }: { job: JobRow }) {
-  const now = useNow();
-  if (job.started_at == null) return UNKNOWN;
-  return duration(secondsBetween(job.started_at, job.finished_at ?? new Date(now).toISOString()));
+  return duration(ranSeconds(job, useNow()));
 }
 
 /** The one thing that has to be known of a row: how far it is, when it goes on, why it failed. */
@@ -184,18 +179,22 @@ function Note({ job }: { job: JobRow }): ReactNode {
     return <span className="dim t-12">told to stop</span>;
   if (job.status === "running" && job.progress) {
     const { percent, note } = job.progress;
+    const open = openSubJobs(job);
     return (
       <span className="row dim t-12" title={note}>
         <meter className="progress" min={0} max={100} value={percent} aria-label="Progress" />
-        {Math.floor(percent)} %
+        <span className="cut">
+          {open > 0 ? `waits for ${plural(open, "sub-job")}` : `${Math.floor(percent)} %`}
+        </span>
       </span>
     );
   }
   if (job.status === "retrying" || (job.status === "pending" && job.not_before)) {
     return (
-      <span className="dim t-12">
-        {job.status === "retrying" ? `attempt ${job.attempt + 1}` : "due"}{" "}
+      <span className="dim t-12" title={job.reason ?? undefined}>
+        {job.status === "retrying" ? `attempt ${job.attempt + 2}` : "due"}{" "}
         {job.not_before && <Time at={job.not_before} as="ago" />}
+        {job.status === "retrying" && job.reason && `: ${job.reason}`}
       </span>
     );
   }

@@ -127,11 +127,22 @@ function FoldName({ row }: { row: FoldRow }) {
   );
 }
 
+/** How many sub-jobs of a job have not ended. */
+function openSubJobs({ columns }: Tree, row: number): number {
+  const of = (counts: readonly (number | null)[]) => counts[row] ?? 0;
+  const ended = of(columns.sub_jobs_completed) + of(columns.sub_jobs_failed) + of(columns.sub_jobs_cancelled);
+  return Math.max(0, of(columns.sub_jobs) - ended);
+}
+
 /** What a job is, or what it waits for. */
 function detailOf(tree: Tree, row: number, hasChildren: boolean): string {
   const { job_type, queue, sub_jobs, attempt, run, reason } = tree.columns;
   const status = tree.status[row];
-  if (hasChildren) return `${job_type[row] ?? ""} · ${plural((tree.end[row] ?? 0) - row - 1, "job")} below`;
+  if (hasChildren) {
+    const open = openSubJobs(tree, row);
+    const waits = status === "running" && open > 0 ? ` · waits for ${plural(open, "sub-job")}` : "";
+    return `${job_type[row] ?? ""}${waits} · ${plural((tree.end[row] ?? 0) - row - 1, "job")} below`;
+  }
   if ((sub_jobs[row] ?? 0) > 0) return plural(sub_jobs[row] ?? 0, "sub-job");
   if (status === "pending" && queue[row]) return `waits in queue ${queue[row]}`;
   if (status === "failed" && reason[row]) return reason[row];
