@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jobtracker.client import Client as Client
     from jobtracker.client import JobTimeoutError as JobTimeoutError
     from jobtracker.core.declarations import tracked
+    from jobtracker.core.labels import tagged
     from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
     from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
     from jobtracker.instrumentation.current_job import CurrentJob, JobCancelledError, current_job
@@ -41,12 +42,14 @@ __all__ = [
     "Tracker",
     "__version__",
     "current_job",
+    "tagged",
     "tracked",
 ]
 
 _MODULES = {
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.core.declarations": "tracked",
+    "jobtracker.core.labels": "tagged",
     "jobtracker.core.lifecycle": "FailurePolicy Priority Status",
     "jobtracker.errors": "IllegalTransitionError InvalidJobError JobNotFoundError JobTrackerError",
     "jobtracker.instrumentation.current_job": "CurrentJob JobCancelledError current_job",

@@ -9,7 +9,7 @@ import pytest
 PUBLIC = {
     "jobtracker": (
         "CurrentJob FailurePolicy IllegalTransitionError InvalidJobError JobCancelledError JobNotFoundError "
-        "JobTrackerError Priority Settings Status SubJobCreate Tracker __version__ current_job tracked"
+        "JobTrackerError Priority Settings Status SubJobCreate Tracker __version__ current_job tagged tracked"
     ),
     "jobtracker.schemas": (
         "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Durations Estimate "

@@ -150,6 +150,7 @@ class Attachment:
                 return send(name, args, kwargs, *further, **options)
             publishing = self._parts.signals.publishing
             publishing.mask_arguments(name, args, kwargs, options)
+            publishing.add_labels(options)
             with publishing.sending(options):
                 return send(name, args, kwargs, *further, **options)
 

@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError  # noqa: A004 (redis-py's own name)
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import job_and_run_of
+from jobtracker.core.labels import NO_LABELS
 from jobtracker.core.lifecycle import Event
 from jobtracker.core.masking import NOTHING, MaskedArguments, Secret
 from jobtracker.reporting.report import Notice, Report
@@ -57,6 +58,7 @@ class CurrentJob:
         record: How to record the job if it is not recorded; set when that was needed.
         start: While its task runs: the report of its start, which can record the job if that is missing.
         arguments: Its arguments in masked form, if some are masked. Texts must not show the masked values.
+        labels: The name and tags that its message bears. The jobs that its task sends get the tags too.
         unrecorded: What must still be written about its arguments.
     """
 
@@ -83,6 +85,7 @@ class CurrentJob:
         self.record: NewJob | None = None
         self.start: Report | None = None
         self.arguments: MaskedArguments | None = None
+        self.labels = NO_LABELS
         self.unrecorded = NOTHING
         self._tracking = tracking
         self._task = task

@@ -4,11 +4,14 @@ A message carries its chord's body signature and what is left of its chain, with
 So a tree that plain Celery code builds is known from the messages alone.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from jobtracker.broker.headers import REQUEST_ID_HEADER, called, sender, terms
 from jobtracker.core.job import job_and_run_of
+from jobtracker.core.labels import NO_LABELS, Labels, joined, labels_in
 from jobtracker.core.lifecycle import Priority
 from jobtracker.core.masking import ArgumentRule, stored_when_sent
 from jobtracker.jobs.chains import in_order, is_body, kept, kept_options, rest_in, steps_of
@@ -34,6 +37,8 @@ class _Sending(NamedTuple):
     priority: Priority
     fields: dict[str, str | int]
     data: dict[str, str]
+    tags: tuple[str, ...] = ()
+    """Of all of them."""
     header: str | None = None
     """The group of the sub-jobs on the way to here; Celery names it on a chord's body too, which is no part of it."""
 
@@ -63,6 +68,7 @@ class MessageReader:
         at_ms: int,
         *,
         options: Mapping[str, Any] | None = None,
+        labels: Labels = NO_LABELS,
         goes_on: bool = False,
     ) -> list[NewJob]:
         """The jobs of a message: its own, the parents of that, and what its chain still holds.
@@ -75,6 +81,7 @@ class MessageReader:
             body: Of the message.
             at_ms: When it is sent.
             options: With which it is called; default: not known.
+            labels: The tags of all of the jobs, and a name for the first: the job itself, or the parent of all.
             goes_on: The job before it in its chain sends it. What follows it is kept with the first job of the chain.
         """
         args, kwargs, embedded = body
@@ -83,11 +90,13 @@ class MessageReader:
         if known is None:
             return found
         job_id, run = job_and_run_of(headers["id"])
-        sending = _Sending(at_ms, self.priority_of(properties.get("priority")), *sender(headers))
+        own = labels_in(headers)
+        sending = _Sending(at_ms, self.priority_of(properties.get("priority")), *sender(headers), tags=labels.tags)
         fields: dict[str, str | int] = {
-            "name": headers.get("shadow") or called(name, kwargs),
+            "name": own.name or headers.get("shadow") or called(name, kwargs),
             "type": known.job_type,
             "task": name,
+            **tags_of(own, labels.tags),
             "queue": queue,
             "priority": sending.priority,
             "run": run,
@@ -110,7 +119,8 @@ class MessageReader:
         if options and (text := kept_options(options, self.may_be_stored)):
             record = JobRecord.of(job_id, fields | stored.fields)
             data |= {} if why_not_sendable(record, data) else {"options": text}
-        return [NewJob(id=job_id, fields=fields | stored.fields, data=data), *around]
+        jobs = [NewJob(id=job_id, fields=fields | stored.fields, data=data), *around]
+        return _with_name(jobs, labels.name) if labels.name and not own.name else jobs
 
     def may_be_stored(self, signature: Mapping[str, Any]) -> bool:
         """Whether the arguments of a task that is yet to be sent may be stored."""
@@ -180,7 +190,7 @@ class MessageReader:
         if known is None and steps[0]["task"] != ACCUMULATE:
             return []
         job_id, run = job_and_run_of(options["task_id"])
-        fields, data = self._described(steps[0], known or TrackedTask(ACCUMULATE, ArgumentRule()), sending.priority)
+        fields, data = self._described(steps[0], known or TrackedTask(ACCUMULATE, ArgumentRule()), sending)
         fields["run"] = run
         if after is not None:
             fields |= {"sent_by": after, "link": "body" if is_body(steps[0]) else "announced"}
@@ -193,16 +203,17 @@ class MessageReader:
         return [NewJob(id=job_id, fields=fields, data=data, subs=subs or {}), *around]
 
     def _described(
-        self, signature: Mapping[str, Any], known: TrackedTask, priority: Priority
+        self, signature: Mapping[str, Any], known: TrackedTask, sending: _Sending
     ) -> tuple[dict[str, str | int], dict[str, str]]:
         name, options = signature["task"], signature["options"]
         args, kwargs = signature.get("args") or (), signature.get("kwargs") or {}
-        number = options.get("priority")
+        number, own = options.get("priority"), labels_in(options.get("headers") or {})
         fields: dict[str, str | int] = {
-            "name": options.get("shadow") or called(name, kwargs),
+            "name": own.name or options.get("shadow") or called(name, kwargs),
             "type": known.job_type,
             "task": name,
-            "priority": priority if number is None else self.priority_of(number),
+            **tags_of(own, sending.tags),
+            "priority": sending.priority if number is None else self.priority_of(number),
         }
         if options.get("queue"):
             fields["queue"] = str(options["queue"])
@@ -214,3 +225,15 @@ class MessageReader:
         masked_args = known.arguments.mask_arguments(args, kwargs, ahead)
         stored = stored_when_sent(known.arguments, masked_args, options.get("argsrepr"), options.get("kwargsrepr"))
         return fields | stored.fields, stored.data
+
+
+def tags_of(labels: Labels, around: tuple[str, ...] = ()) -> dict[str, str]:
+    """The tags of a job as a field of its record: those around its call, and its own."""
+    tags = joined(around, labels.tags) if around else labels.tags
+    return {"tags": json.dumps(tags)} if tags else {}
+
+
+def _with_name(jobs: Sequence[NewJob], name: str) -> list[NewJob]:
+    """The jobs of a message, with a name for the first: its own job or, if that is a sub-job, the parent of all."""
+    top = [job for job in jobs if job.subs and "parent" not in job.fields][-1:] or jobs[:1]
+    return [replace(job, fields={**job.fields, "name": name}) if job is top[0] else job for job in jobs]

@@ -17,6 +17,16 @@ from jobtracker.broker.headers import SENT_HEADER
 from jobtracker.broker.queues import queue_of
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import as_reason, job_and_run_of, task_id_of
+from jobtracker.core.labels import (
+    HEADERS,
+    NAME_HEADER,
+    Labels,
+    as_headers,
+    joined,
+    labels_here,
+    labels_in,
+    without_labels,
+)
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.instrumentation.beat import due_entry
 from jobtracker.instrumentation.current_job import CurrentJob, job_of
@@ -110,11 +120,7 @@ class PublishSignals:
         queue = declare[0].name if declare else queue_of(routing_key)
         current = job_of(get_current_task())
         if current is not None and (current.id, current.run) == (job_id, run):
-            if isinstance(current.sent, int):  # Celery does not hand it on
-                headers[SENT_HEADER] = current.sent
-            if not headers.get("retries"):
-                self._replaced(current, {"replaced": "1", "actual_queue": queue})
-            current.resent = True
+            self._send_again(current, headers, queue)
             return
         if headers.get("retries"):  # by the main process, for a child that was lost
             self.resent.add(task_id)
@@ -123,14 +129,18 @@ class PublishSignals:
         sent = at_ms
         if current is not None and isinstance(current.sent, int) and is_body_of(get_current_task(), task_id):
             sent = current.sent  # where its message is delivered again, Celery sends the body again: no new run
+        labels = _labels_around(current)
         jobs = self.reader.jobs(
             *(sender, headers, properties or {}, queue, body, sent or at_ms),
             options=publication.options,
+            labels=labels,
             goes_on=goes_on,
         )
         if jobs:
             jobs = [self._set_apart(job) for job in jobs]
             headers[SENT_HEADER] = sent
+            if labels.name and jobs[0].fields.get("name") == labels.name:  # else it names the parent
+                headers[NAME_HEADER] = labels.name
             if entry := due_entry.get():
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
             chained_anew = current is not None and current.reused
@@ -142,6 +152,15 @@ class PublishSignals:
             )
         if current is not None and task_id_of(current.id, current.run) in self.reader.task_ids_ahead(body):
             self._replaced(current, {"replaced": "1"})  # by a group, chord or chain whose end bears the task's own id
+
+    def _send_again(self, current: CurrentJob, headers: dict[str, Any], queue: str) -> None:
+        """A task sends itself again: its message gets the headers that Celery does not hand on."""
+        if isinstance(current.sent, int):
+            headers[SENT_HEADER] = current.sent
+        headers.update(as_headers(current.labels))
+        if not headers.get("retries"):
+            self._replaced(current, {"replaced": "1", "actual_queue": queue})
+        current.resent = True
 
     @never_raises
     def mask_arguments(self, name: str, args: Any, kwargs: Any, options: dict[str, Any]) -> None:
@@ -157,6 +176,20 @@ class PublishSignals:
         if masked_args.hidden:
             options["argsrepr"] = options.get("argsrepr") or masked_args.args_repr
             options["kwargsrepr"] = options.get("kwargsrepr") or masked_args.kwargs_repr
+
+    @never_raises
+    def add_labels(self, options: dict[str, Any]) -> None:
+        """Put the tags of a call, and the name that it bears itself, into the headers of its message.
+
+        There its worker finds them. A bad value is gone before Celery makes the message, which it could fail.
+        """
+        given = options.get("headers") or {}
+        around = _labels_around(job_of(get_current_task()))
+        if being_sent.get() is not None or not (around.tags or any(name in given for name in HEADERS)):
+            return
+        own = labels_in(given)
+        labels = Labels(own.name, joined(around.tags, own.tags))
+        options["headers"] = {**without_labels(given), **as_headers(labels)}
 
     @contextmanager
     def sending(self, options: dict[str, Any]) -> Iterator[None]:
@@ -235,6 +268,12 @@ class PublishSignals:
                     sent=current.sent,
                 )
             )
+
+
+def _labels_around(current: CurrentJob | None) -> Labels:
+    """The labels of a call: those of the blocks around it, and the tags of the job whose task makes it."""
+    here = labels_here()
+    return here if current is None else Labels(here.name, joined(current.labels.tags, here.tags))
 
 
 def is_body_of(current: Any, task_id: str) -> bool:

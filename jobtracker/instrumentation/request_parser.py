@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from jobtracker.broker.headers import called, sender, terms
+from jobtracker.core.labels import labels_in
 from jobtracker.core.lifecycle import Priority
 from jobtracker.core.masking import MASK, shortened, stored_when_sent
 from jobtracker.instrumentation.current_job import CurrentJob
-from jobtracker.instrumentation.message_parser import MessageReader, TrackedTask
+from jobtracker.instrumentation.message_parser import MessageReader, TrackedTask, tags_of
 from jobtracker.jobs.chains import ids_of, in_order, kept
 from jobtracker.store.changes import NewJob
 
@@ -33,10 +34,12 @@ def job_of_request(
     """
     delivery = request.delivery_info or {}
     sent_by, sent_from = sender(request)
+    labels = labels_in(request)
     fields: dict[str, str | int] = {
-        "name": request.shadow or called(name, request.kwargs),
+        "name": labels.name or request.shadow or called(name, request.kwargs),
         "type": tracked.job_type,
         "task": name,
+        **tags_of(labels),
         "queue": delivery.get("routing_key") or "",
         "priority": priority_of(delivery.get("priority")),
         "run": job.run,

@@ -14,6 +14,7 @@ from jobtracker.broker.headers import UNKNOWN, sent
 from jobtracker.core.clock import now_ms
 from jobtracker.core.declarations import takes_results
 from jobtracker.core.job import as_reason, job_and_run_of, new_execution
+from jobtracker.core.labels import labels_in
 from jobtracker.core.lifecycle import Event
 from jobtracker.core.masking import NOTHING, Stored, stored_when_begun
 from jobtracker.instrumentation.current_job import CurrentJob, job_of, secrets_of
@@ -67,6 +68,7 @@ class TaskReports:
         execution = new_execution(self.worker.incarnation)
         job = CurrentJob(self.tracking, task, job_id, run, request.retries or 0, message_sent, execution)
         request.jobtracker = job
+        job.labels = labels_in(request)
         self._note_masked(task, request, job)
         fields: Fields = {"worker": request.hostname or "", "lease": self.worker.incarnation}
         if task.acks_late:

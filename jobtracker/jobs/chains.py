@@ -10,6 +10,7 @@ from typing import Any
 from kombu.utils.json import dumps, loads
 
 from jobtracker.core.job import job_and_run_of
+from jobtracker.core.labels import without_labels
 from jobtracker.store.reader import JobQueries, Loaded
 from jobtracker.store.schema import JobRecord
 
@@ -91,6 +92,7 @@ def _text_of(signature: Signature, may_be_stored: Callable[[Signature], bool]) -
 
 def kept_options(options: Mapping[str, Any], may_be_stored: Callable[[Signature], bool]) -> str | None:
     """What a call sets beyond its record, JSON; None: nothing, or it must not be stored."""
+    options = {**options, "headers": without_labels(options.get("headers") or {})}  # the record has the labels
     found = {name: value for name, value in options.items() if value and name not in _OF_THE_WAY}
     try:
         if not all(_all_in(each, may_be_stored) for each in _linked(found)):

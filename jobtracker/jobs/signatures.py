@@ -10,6 +10,7 @@ from kombu.utils.json import loads
 from jobtracker.broker.config import broker_priorities
 from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
 from jobtracker.core.job import task_id_of
+from jobtracker.core.labels import TAGS_HEADER
 from jobtracker.core.lifecycle import Priority
 from jobtracker.errors import ArgumentsUnavailableError
 from jobtracker.jobs import chains
@@ -110,6 +111,8 @@ class SignatureBuilder:
         }
         options |= self._route(record)
         options["headers"] = {**options.get("headers", {}), SENT_HEADER: 0}
+        if record.tags:
+            options["headers"][TAGS_HEADER] = [*record.tags]
         if record.request_id:
             options["headers"][REQUEST_ID_HEADER] = record.request_id
         if masked_args and masked_args.hidden:  # in what Celery shows of a message

@@ -11,13 +11,14 @@ from pydantic import (
     model_validator,
 )
 
+from jobtracker.core.labels import MOST_TAGS, NAME_CHARS, TAG_CHARS
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.jobs import JobError, JsonObject, Portable
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_CHARS, strip_whitespace=True)]
 
 
-Tag = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=TAG_CHARS, strip_whitespace=True)]
 
 
 TypeName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -40,7 +41,7 @@ class JobCreate(BaseModel):
     job_type: TypeName = Field(description="A job type that a worker has announced, or `custom`.")
     priority: Priority = Priority.NORMAL
     payload: JsonObject = Field(default_factory=dict, description="The task's keyword arguments.")
-    tags: list[Tag] = Field(default_factory=list, max_length=20)
+    tags: list[Tag] = Field(default_factory=list, max_length=MOST_TAGS)
 
     @model_validator(mode="after")
     def _bears_a_name(self) -> Self:
@@ -79,7 +80,7 @@ class JobUpdate(BaseModel):
 
     name: Name | None = None
     priority: Priority | None = Field(default=None, description="Before it is started.")
-    tags: list[Tag] | None = Field(default=None, max_length=20)
+    tags: list[Tag] | None = Field(default=None, max_length=MOST_TAGS)
     payload: JsonObject | None = Field(default=None, description="Before it is started.")
     status: Literal[Status.RUNNING, Status.COMPLETED, Status.FAILED, Status.CANCELLED] | None = None
     progress: "ProgressUpdate | None" = None
