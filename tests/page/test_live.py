@@ -126,3 +126,27 @@ def test_a_killed_api_is_resumed_without_gap_or_duplicate(browsing, redis_server
         expect(visit.page.get_by_role("button", name=re.compile("^1 newer job"))).to_be_visible()
         expect(freshness(visit.page)).to_have_text("Live")
         expect(visit.page.get_by_role("row").filter(has_text=known[:8])).to_have_count(1)
+
+
+def test_on_several_processes_and_partitions_changes_arrive_and_any_process_answers(
+    browsing, redis_server, api_log_dir: Path
+):
+    settings = {"redis_url": redis_server.url, "redis_db": 9, "api_workers": 2, "tracking_partitions": 3}
+    with running_api(api_log_dir, **settings) as several:
+        ids = [create_in(several.store, Status.PENDING, at_ms=now(), name="spread") for _ in range(9)]
+        visit = listing(browsing, several, "spread")
+        other = listing(browsing, several, "spread")
+        for job_id in ids:
+            several.store.apply(Event.START, job_id, at_ms=now())
+            for each in (visit, other):
+                expect(row(each, job_id)).to_contain_text("running")
+        for _ in range(4):  # each process gives out the document, its files and its data
+            context = visit.page.context.new_page()
+            context.goto(visit.page.url)
+            expect(context.get_by_role("row").filter(has_text="running")).to_have_count(len(ids))
+            context.close()
+            visit.page.reload()
+            expect(visit.page.get_by_role("row").filter(has_text="running")).to_have_count(len(ids))
+        several.store.apply(Event.COMPLETE, ids[0], at_ms=now())
+        expect(row(visit, ids[0])).to_contain_text("completed")
+        assert [*visit.said, *other.said] == []
