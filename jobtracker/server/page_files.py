@@ -146,8 +146,8 @@ def _pattern(path: str) -> re.Pattern[str]:
 
 
 def _preload(file: str) -> bytes:
-    kind = 'rel="preload" as="style"' if file.endswith(".css") else 'rel="modulepreload"'
-    return f'<link {kind} href="./{html.escape(file)}" />'.encode()
+    kind = 'rel="stylesheet"' if file.endswith(".css") else 'rel="modulepreload"'
+    return f'<link {kind} href="./{html.escape(file)}" crossorigin />'.encode()
 
 
 def _preloads(path: str) -> bytes:

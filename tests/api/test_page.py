@@ -43,7 +43,7 @@ def assets(api: Api) -> list[str]:
 
 
 def without_preloads(text: str) -> str:
-    return re.sub(r"<link rel=\"(?:module)?preload\"[^>]*>", "", text)
+    return re.sub(r"<link rel=\"(?:modulepreload|stylesheet)\" href[^>]*>", "", text)
 
 
 @pytest.mark.parametrize(
