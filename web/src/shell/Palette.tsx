@@ -1,33 +1,37 @@
-import { useQuery } from "@tanstack/react-query";
 import { useRouter } from "@tanstack/react-router";
 import { type KeyboardEvent, type ReactNode, useId, useState } from "react";
-import { jobTypes } from "@/api/queries";
+import { type Status, STATUSES } from "@/api/types";
 import { useAllCommands } from "@/commands/commands";
 import { Dialog } from "@/components/Dialog";
-import { Icon, type IconName } from "@/components/Icon";
+import { Icon, type IconName, StatusIcon } from "@/components/Icon";
 import { jobsWith } from "@/filter/filter";
 import { useSavedFilters } from "@/filter/saved";
+import { shortId } from "@/format/format";
+import { fits, idIn, typesWith } from "./find";
 import { Keys } from "./Keys";
+import { useFoundJobs, useTypeNames } from "./useFound";
 import { Marked } from "@/components/Marked";
 
 interface Item {
   readonly id: string;
-  readonly group: "Do" | "Jobs" | "Go to";
-  readonly icon: IconName;
+  readonly group: "Do" | "Jobs" | "Types" | "Go to";
+  readonly icon: IconName | Status;
   readonly label: string;
   readonly hint?: ReactNode;
   readonly run: () => void;
 }
 
 const MOST_OF_A_GROUP = 7;
-const LOOKS_LIKE_AN_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-/i;
+const MOST_TYPES = 4;
+
+const isStatus = (icon: Item["icon"]): icon is Status => (STATUSES as readonly string[]).includes(icon);
 
 /** Find or do: what can be done here, jobs, and places, by a few letters. */
 export function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
   const listId = useId();
-  const items = useItems(text.trim());
+  const { items, isLooking } = useItems(text.trim());
   const index = Math.min(chosen, items.length - 1);
 
   function run(item: Item | undefined): void {
@@ -82,7 +86,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
                 run(item);
               }}
             >
-              <Icon name={item.icon} />
+              {isStatus(item.icon) ? <StatusIcon status={item.icon} /> : <Icon name={item.icon} />}
               <span className="cut">
                 <Marked text={item.label} words={text} />
               </span>
@@ -90,7 +94,15 @@ export function Palette({ onClose }: { onClose: () => void }) {
             </div>
           </div>
         ))}
-        {items.length === 0 && <p className="ink-3 pb">Nothing has these letters.</p>}
+        {items.length === 0 && (
+          <p className="ink-3 pb" role="status">
+            {isLooking
+              ? "Looking…"
+              : idIn(text.trim()) === null
+                ? "Nothing has these letters."
+                : "No job has this ID. Its record may have been deleted, or it is of another store."}
+          </p>
+        )}
       </div>
       <div className="palette-foot">
         <span>
@@ -100,83 +112,83 @@ export function Palette({ onClose }: { onClose: () => void }) {
         <span>
           <kbd>enter</kbd> open
         </span>
-        <span className="push">a job’s ID goes straight there</span>
+        <span className="push">jobs by their whole ID or a part of their name</span>
       </div>
     </Dialog>
   );
 }
 
-function useItems(text: string): readonly Item[] {
+function useItems(text: string): { items: readonly Item[]; isLooking: boolean } {
   const router = useRouter();
   const commands = useAllCommands();
-  const types = useQuery(jobTypes).data ?? [];
+  const typeNames = useTypeNames();
   const saved = useSavedFilters();
-  const fits = (label: string) =>
-    text
-      .toLowerCase()
-      .split(/\s+/)
-      .every((word) => label.toLowerCase().includes(word));
+  const found = useFoundJobs(text);
+  const id = idIn(text);
 
   const places = commands.filter((each) => each.key?.startsWith("g ") && !each.keyOnly);
   const actions = commands.filter((each) => !each.keyOnly && !places.includes(each));
   const item = (
     group: Item["group"],
-    icon: IconName,
+    icon: Item["icon"],
     label: string,
-    run: () => void,
+    run: () => unknown,
     hint?: ReactNode,
   ): Item => ({
     id: `${group} ${label}`,
     group,
     icon,
     label,
-    run,
+    run: () => void run(),
     hint,
   });
+  const toJob = (jobId: string) => () => router.navigate({ to: "/jobs/$jobId", params: { jobId } });
+  const toJobs = (search: { q: string }) => () => router.navigate({ to: "/jobs", search });
 
-  const go = (label: string, icon: IconName, to: () => unknown, hint?: ReactNode) =>
-    item("Go to", icon, label, () => void to(), hint);
-  const asId = LOOKS_LIKE_AN_ID.test(text)
-    ? [
-        item(
-          "Jobs",
-          "list",
-          `Job ${text}`,
-          () => void router.navigate({ to: "/jobs/$jobId", params: { jobId: text } }),
-        ),
-      ]
-    : [];
-  const asName =
-    text === "" || asId.length > 0
-      ? []
-      : [
-          item("Jobs", "search", `All jobs whose name has “${text}”`, () => {
-            void router.navigate({ to: "/jobs", search: jobsWith({ name: text }) });
-          }),
-        ];
-  return [
-    ...asId,
+  const jobs = found.jobs.map((job) => ({
+    ...item(
+      "Jobs",
+      job.status,
+      job.name,
+      toJob(job.id),
+      `${job.status} · ${job.job_type} · ${shortId(job.id)}`,
+    ),
+    id: job.id,
+  }));
+  const types = typesWith(typeNames, text)
+    .slice(0, MOST_TYPES)
+    .flatMap((name) => [
+      item(
+        "Types",
+        "types",
+        name,
+        () => router.navigate({ to: "/types/$name", params: { name } }),
+        "its figures",
+      ),
+      item("Types", "list", `Jobs of type ${name}`, toJobs(jobsWith({ type: name }))),
+    ]);
+  const items = [
+    ...(id === null ? [] : jobs),
     ...actions
-      .filter((each) => fits(each.label))
+      .filter((each) => fits(each.label, text))
       .slice(0, MOST_OF_A_GROUP)
       .map((each) => item("Do", "activity", each.label, each.run, <Keys of={each.key} />)),
     ...places
-      .filter((each) => fits(each.label))
-      .map((each) => go(each.label.replace(/^Go to /, ""), "list", each.run, <Keys of={each.key} />)),
+      .filter((each) => fits(each.label, text))
+      .map((each) =>
+        item("Go to", "list", each.label.replace(/^Go to /, ""), each.run, <Keys of={each.key} />),
+      ),
+    ...types,
+    ...(id === null ? jobs : []),
     ...saved
-      .filter(({ name }) => fits(name))
+      .filter(({ name }) => fits(name, text))
       .slice(0, MOST_OF_A_GROUP)
       .map(({ name, search }) =>
-        item("Jobs", "bookmark", name, () => void router.navigate({ to: "/jobs", search }), search.q),
+        item("Jobs", "bookmark", name, () => router.navigate({ to: "/jobs", search }), search.q),
       ),
-    ...types
-      .filter(({ name }) => text !== "" && fits(name))
-      .slice(0, MOST_OF_A_GROUP)
-      .map(({ name }) =>
-        go(`Jobs of type ${name}`, "types", () =>
-          router.navigate({ to: "/jobs", search: jobsWith({ type: name }) }),
-        ),
-      ),
-    ...asName,
+    ...(text === "" || id !== null
+      ? []
+      : [item("Jobs", "search", `All jobs whose name has “${text}”`, toJobs(jobsWith({ name: text })))]),
   ];
+  return { items, isLooking: found.isLooking };
 }
