@@ -8,7 +8,7 @@ import { Dialog } from "@/components/Dialog";
 import { Icon } from "@/components/Icon";
 import { ErrorNotice } from "@/components/states";
 import { plural } from "@/format/format";
-import { cloneOf, maskedIn, subJobsOf, whyNotCopied } from "./clone";
+import { cloneOf, copiesSubJobs, maskedIn, subJobsOf, whyNotCopied } from "./clone";
 import { jsonProblem, lineOf, placesOf } from "./jsonPlaces";
 
 interface JobFormProps {
@@ -49,7 +49,7 @@ export function JobForm({ job, mode, onDone, onClose }: JobFormProps) {
     tags: job.tags.join(", "),
     priority: job.priority,
     payload: JSON.stringify(isClone ? copy.payload : (job.payload ?? {}), null, 2),
-    withSubJobs: subs > 0,
+    withSubJobs: copiesSubJobs(subs),
     start: true,
   });
   const [wrong, setWrong] = useState<readonly FieldError[]>([]);
@@ -187,17 +187,25 @@ export function JobForm({ job, mode, onDone, onClose }: JobFormProps) {
             />
           )}
           {isClone && subs > 0 && (
-            <label className="row">
-              <input
-                type="checkbox"
-                className="check"
-                checked={draft.withSubJobs}
-                onChange={(event) => {
-                  set({ withSubJobs: event.target.checked });
-                }}
-              />
-              With copies of its {plural(subs, "sub-job")} and all below
-            </label>
+            <div className="field">
+              <label className="row">
+                <input
+                  type="checkbox"
+                  className="check"
+                  checked={draft.withSubJobs}
+                  aria-describedby={`${id}-subs`}
+                  onChange={(event) => {
+                    set({ withSubJobs: event.target.checked });
+                  }}
+                />
+                With copies of its {plural(subs, "sub-job")} and all below
+              </label>
+              <span id={`${id}-subs`} className="hint">
+                {draft.withSubJobs
+                  ? `${plural(subs + 1, "job")}, and what is below the sub-jobs, ${draft.start ? "are created and run again." : "are created."}`
+                  : `One job is created${draft.start ? ". Its task runs at once" : ""}, without sub-jobs and their results.`}
+              </span>
+            </div>
           )}
         </section>
       </form>

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { JobTree } from "@/api/types";
-import { cloneOf, maskedIn, subJobsOf } from "./clone";
+import { cloneOf, copiesSubJobs, maskedIn, subJobsOf } from "./clone";
 
 const job = { job_type: "invoice", task: "shop.invoice", payload: { customer: "ACME" }, args: null };
 
@@ -13,6 +13,10 @@ test("positional arguments need a custom job", () => {
     job_type: "custom",
     payload: { task: "shop.invoice", args: [1], kwargs: { customer: "ACME" } },
   });
+});
+
+test("many sub-jobs are copied only if somebody asks for it", () => {
+  expect([0, 1, 20, 21, 5000].map(copiesSubJobs)).toEqual([false, true, true, false, false]);
 });
 
 test("masked values are found at any depth", () => {

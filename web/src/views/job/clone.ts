@@ -21,6 +21,13 @@ export function cloneOf(job: Pick<Job, "job_type" | "payload" | "args" | "task">
   return { job_type: job.job_type, payload: job.payload ?? {} };
 }
 
+/** Up to so many sub-jobs a copy has copies of them unless somebody says otherwise. More is work for a whole fleet. */
+const FEW_SUB_JOBS = 20;
+
+export function copiesSubJobs(subJobs: number): boolean {
+  return subJobs > 0 && subJobs <= FEW_SUB_JOBS;
+}
+
 /** The paths of masked values: they would be sent as they are shown. */
 export function maskedIn(value: unknown, path = ""): string[] {
   if (value === MASK) return [path];
