@@ -2,6 +2,7 @@
 
 import re
 import time
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -126,6 +127,39 @@ def test_the_palette_goes_to_views_and_closes(visit):
     visit.page.keyboard.press("g")
     visit.page.keyboard.press("j")
     expect(visit.page.get_by_role("heading", level=1)).to_have_text("Jobs")
+
+
+def test_the_palette_finds_types_and_single_jobs_as_one_types(visit, api):
+    name = f"Found {uuid.uuid4().hex[:8]}"
+    job_id = create_job(api.store, name=name)
+    visit.go("/")
+    visit.page.keyboard.press("Control+k")
+    visit.page.keyboard.type(name.lower())
+    option = visit.page.get_by_role("option").filter(has_text=job_id[:8])
+    expect(option).to_be_visible()
+    visit.page.keyboard.press("Control+a")
+    visit.page.keyboard.type(job_id)
+    expect(option).to_have_attribute("aria-selected", "true")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page).to_have_url(re.compile(f"/jobs/{job_id}$"))
+    visit.page.keyboard.press("Control+k")
+    visit.page.keyboard.type("document_ana")
+    visit.page.keyboard.press("Enter")
+    expect(visit.page).to_have_url(re.compile("/types/document_analysis$"))
+
+
+def test_jobs_are_selected_by_touch_on_a_phone(browsing, api):
+    name = f"Touched {uuid.uuid4().hex[:8]}"
+    for _ in range(2):
+        create_job(api.store, name=name)
+    visit = browsing.visit(at(api), phone=True)
+    visit.go(f"/jobs?q={name.replace(' ', '+')}")
+    for box in visit.page.get_by_role("checkbox", name="Select", exact=True).all():
+        box.tap()
+    bar = visit.page.get_by_role("region", name="Selection")
+    expect(bar).to_contain_text("2 selected")
+    expect(bar.get_by_role("button", name="Delete…")).to_be_in_viewport()
+    assert visit.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_axe_finds_nothing_in_either_colour_scheme(browsing, api, failed):

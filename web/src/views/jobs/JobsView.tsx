@@ -92,7 +92,7 @@ export function JobsView() {
           <Grid
             label="Jobs"
             className="fit jobs"
-            columns={columnsOf(ids, valueOf(q, "status") !== null)}
+            columns={columnsOf(ids, valueOf(q, "status") !== null, list.rows)}
             rows={list.rows}
             rowKey={(job) => job.id}
             rowClass={(job) => (list.gone.has(job.id) ? "gone" : "")}

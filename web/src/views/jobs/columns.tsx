@@ -8,9 +8,16 @@ import { openSubJobs, ranSeconds, waitedSeconds } from "@/format/jobTimes";
 import { WORDS } from "./bulk";
 import { usePending } from "./pending";
 import type { JobRow } from "./merging";
+import { type Bounds, trackFor } from "./room";
+
+interface JobColumn extends Column<JobRow> {
+  readonly usual: boolean;
+  /** Of a column of text: what it says of a row, about, and the bounds of its width. */
+  readonly room?: Bounds & { readonly text: (job: JobRow) => string };
+}
 
 /** The columns of the list, in their order. `usual`: shown unless the viewer chooses others. */
-const ALL: readonly (Column<JobRow> & { usual: boolean })[] = [
+const ALL: readonly JobColumn[] = [
   {
     id: "status",
     title: "Status",
@@ -32,12 +39,20 @@ const ALL: readonly (Column<JobRow> & { usual: boolean })[] = [
       </span>
     ),
   },
-  { id: "type", title: "Type", width: "150px", usual: true, cell: (job) => job.job_type },
+  {
+    id: "type",
+    title: "Type",
+    width: "150px",
+    room: { least: 90, most: 220, text: (job) => job.job_type },
+    usual: true,
+    cell: (job) => job.job_type,
+  },
   {
     id: "queue",
     wide: true,
     title: "Queue",
     width: "72px",
+    room: { least: 44, most: 150, text: (job) => job.queue ?? "" },
     usual: true,
     cell: (job) => <span className="dim">{job.queue}</span>,
   },
@@ -45,6 +60,7 @@ const ALL: readonly (Column<JobRow> & { usual: boolean })[] = [
     id: "worker",
     title: "Worker",
     width: "96px",
+    room: { least: 50, most: 200, text: (job) => job.worker ?? "" },
     usual: true,
     cell: (job) => <span className="dim">{job.worker}</span>,
   },
@@ -65,7 +81,15 @@ const ALL: readonly (Column<JobRow> & { usual: boolean })[] = [
     cell: (job) => <Waited job={job} />,
   },
   { id: "ran", title: "Ran", width: "62px", align: "right", usual: true, cell: (job) => <Ran job={job} /> },
-  { id: "note", wide: true, title: "Note", width: "140px", usual: true, cell: (job) => <Note job={job} /> },
+  {
+    id: "note",
+    wide: true,
+    title: "Note",
+    width: "140px",
+    room: { least: 70, most: 420, text: noteLike },
+    usual: true,
+    cell: (job) => <Note job={job} />,
+  },
   {
     id: "attempts",
     wide: true,
@@ -80,6 +104,7 @@ const ALL: readonly (Column<JobRow> & { usual: boolean })[] = [
     wide: true,
     title: "Tag",
     width: "64px",
+    room: { least: 32, most: 180, text: (job) => job.tags.map((tag) => `${tag}  `).join("") },
     usual: true,
     cell: (job) => <Tags tags={job.tags} />,
   },
@@ -127,10 +152,16 @@ export function shownIds(given: string | undefined): readonly string[] {
 }
 
 /** The columns with these ids, in this order. Jobs are sorted by their last change only within one status. */
-export function columnsOf(ids: readonly string[], hasStatus: boolean): readonly Column<JobRow>[] {
+export function columnsOf(
+  ids: readonly string[],
+  hasStatus: boolean,
+  rows: readonly JobRow[],
+): readonly Column<JobRow>[] {
   return ids.flatMap((id) => {
-    const column = ALL.find((each) => each.id === id);
-    if (!column) return [];
+    const found = ALL.find((each) => each.id === id);
+    if (!found) return [];
+    const { room } = found;
+    const column = room ? { ...found, width: trackFor(rows.map(room.text), room) } : found;
     return column.sort === "status_changed_at" && !hasStatus ? { ...column, sort: undefined } : column;
   });
 }
@@ -171,6 +202,14 @@ function Waited({ job }: { job: JobRow }) {
 
 function Ran({ job }: { job: JobRow }) {
   return duration(ranSeconds(job, useNow()));
+}
+
+/** A text that is about as long as the note. */
+function noteLike(job: JobRow): string {
+  if (job.status === "retrying") return `attempt 10 in 59m 00s: ${job.reason ?? ""}`;
+  if (job.status === "pending") return job.not_before ? "due in 59m 00s" : "";
+  if (job.status === "running") return openSubJobs(job) > 0 ? "meter waits for 100 sub-jobs" : "told to stop";
+  return job.status === "completed" ? "" : (job.reason ?? "");
 }
 
 /** The one thing that has to be known of a row: how far it is, when it goes on, why it failed. */

@@ -377,7 +377,9 @@ function Legend() {
           </span>
         ))}
       </span>
-      <span className="push hide-s">Folded: sub-jobs of one status and type; heights are how many ran, dots that some waited.</span>
+      <span className="push hide-s">
+        Folded: sub-jobs of one status and type; heights are how many ran, dots that some waited.
+      </span>
     </div>
   );
 }

@@ -32,10 +32,10 @@ export function TypeView() {
       title={name}
       heading={
         <h1 className="row cut">
-          <Link to="/types" search={{ window }} className="ink-3 plain">
+          <Link to="/types" search={{ window }} className="ink-3 plain hide-s">
             Types
           </Link>
-          <span className="ink-3">/</span>
+          <span className="ink-3 hide-s">/</span>
           <span className="cut">{name}</span>
         </h1>
       }
