@@ -1,5 +1,6 @@
 """A call of the API as a value: what is sent, and how its answer is read. Nothing here does input or output."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,6 +31,8 @@ class Call(Generic[T]):
         params: The query; what is None is left out.
         body: What is sent as JSON.
         answers_503: A 503 is an answer too, and no problem.
+        is_stored_value: The answer is what a task was given or returned, as Python has written it: with NaN, Infinity
+            and half characters, which strict parsers refuse.
         most_s: It may take no longer, in seconds; the client's own limit holds as well.
     """
 
@@ -39,6 +42,7 @@ class Call(Generic[T]):
     params: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     answers_503: bool = False
+    is_stored_value: bool = False
     most_s: float = float("inf")
 
     @property
@@ -73,8 +77,10 @@ class Call(Generic[T]):
         """
         if 200 <= status < 300 or (status == 503 and self.answers_503):
             try:
+                if self.is_stored_value:
+                    return _adapter(self.answer).validate_python(json.loads(content))  # type: ignore[no-any-return]
                 answer: T = _adapter(self.answer).validate_json(content or b"null")
-            except ValidationError as error:
+            except (ValueError, RecursionError) as error:  # pydantic's and json's are ValueErrors
                 raise self._strange(url, status) from error
             return answer
         try:
@@ -89,9 +95,23 @@ class Call(Generic[T]):
             )
         raise error_of(problem) if problem else self._strange(url, status)
 
-    def unanswered(self, url: str, reason: str, *, sent: bool) -> ApiUnavailableError:
-        """The error that there was no answer; `sent`: the request may have arrived."""
+    def unanswered(self, url: str, reason: str, *, sent: bool, broke_off: bool = False) -> ApiUnavailableError:
+        """The error that there was no answer.
+
+        Args:
+            url: Of the API.
+            reason: What happened.
+            sent: The request may have arrived.
+            broke_off: An answer began, and did not come to its end.
+        """
         doubt = "" if self.is_repeatable or not sent else f" Whether {self.method} {self.path} was done is not known."
+        if broke_off:
+            part = ", or fetch it in parts, with the header Range" if self.is_stored_value else ""
+            return ApiUnavailableError(
+                f"The answer of the API at {url} to {self.method} {self.path} broke off half way ({reason}). The API "
+                "was stopped, its object store failed (the API's log says so), or a proxy gave up: ask again"
+                f"{part}.{doubt}"
+            )
         return ApiUnavailableError(
             f"The API at {url} does not answer ({reason}): start it with `jobtracker up`, or set JOBTRACKER_URL to "
             f"where it is.{doubt}"

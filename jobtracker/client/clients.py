@@ -29,6 +29,8 @@ T = TypeVar("T")
 DEFAULT_URL = "http://localhost:19000"
 
 _CONNECTION_LOST = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError, httpx.CloseError)
+_BROKE_OFF = "without sending complete message body"
+"""What h11 says, below httpx, when a connection ends within an answer."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -110,7 +112,8 @@ class _Base(Streams):
         reason = str(error) or type(error).__name__
         if isinstance(error, httpx.TimeoutException):
             reason = f"not within {min(self.timeout_s, call.most_s):g} s"
-        return call.unanswered(self.url, reason, sent=not isinstance(error, _NOT_SENT))
+        broke_off = isinstance(error, httpx.RemoteProtocolError) and _BROKE_OFF in reason
+        return call.unanswered(self.url, reason, sent=not isinstance(error, _NOT_SENT), broke_off=broke_off)
 
     def _settling(self, job_id: str, timeout_s: float | None) -> Flow[Job]:
         return job_settling(job_id, Patience(job_id, timeout_s, self.outage_s))

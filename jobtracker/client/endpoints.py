@@ -194,7 +194,7 @@ class Endpoints(TrackingEndpoints):
             JobNotFoundError: There is none with that id.
             ApiError: It is not stored; the message says why.
         """
-        return Call("GET", job_path(job_id, "/payload"), cast("type[Any]", Any))
+        return Call("GET", job_path(job_id, "/payload"), cast("type[Any]", Any), is_stored_value=True)
 
     @Endpoint
     def args(self, job_id: str) -> Call[list[Any]]:
@@ -204,19 +204,20 @@ class Endpoints(TrackingEndpoints):
             JobNotFoundError: There is none with that id.
             ApiError: They are not stored; the message says why.
         """
-        return Call("GET", job_path(job_id, "/args"), list[Any])
+        return Call("GET", job_path(job_id, "/args"), list[Any], is_stored_value=True)
 
     @Endpoint
     def result(self, job_id: str) -> Call[Any]:
         """The result of a job, however large it is.
 
-        Dates, UUIDs and decimals are as Celery writes them: `{"__type__": …, "__value__": …}`.
+        Dates, UUIDs and decimals are as Celery writes them: `{"__type__": …, "__value__": …}`. NaN, Infinity and
+        half of a surrogate pair are what the task returned.
 
         Raises:
             JobNotFoundError: There is none with that id.
             ApiError: There is no result, or it is not stored; the message says why.
         """
-        return Call("GET", job_path(job_id, "/result"), cast("type[Any]", Any))
+        return Call("GET", job_path(job_id, "/result"), cast("type[Any]", Any), is_stored_value=True)
 
     @Endpoint
     def explain(self, job_id: str) -> Call[Explanation]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from urllib.parse import unquote
 
+from jobtracker.core.json_text import is_json
 from jobtracker.errors import ArgumentsUnavailableError, BrokerUnavailableError, ValueUnavailableError
 from jobtracker.objects.object_store import CHUNK_BYTES, ObjectMissingError, ObjectStore, ObjectStoreError
 from jobtracker.schemas.jobs import LargeValue
@@ -104,7 +105,8 @@ class LargeValues:
             if time.monotonic() - began > _SLOW_S:
                 self._left_alone_until = time.monotonic() + _LEFT_ALONE_S
             raise
-        return LargeValue(object=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        digest = hashlib.sha256(content).hexdigest()
+        return LargeValue(object=name, bytes=len(content), sha256=digest, is_json=is_json(content))
 
     def read(self, job_id: str, data: Mapping[str, str], value: str) -> str | None:
         """The JSON of a value, wherever it is; None: the job has none.

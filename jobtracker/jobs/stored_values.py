@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
+from jobtracker.core.json_text import is_json
 from jobtracker.core.masking import ArgumentRule
 from jobtracker.errors import ValueUnavailableError
 from jobtracker.jobs.large_values import LargeValues, place_of
@@ -38,6 +39,11 @@ class StoredValue:
     def size_bytes(self) -> int:
         """How long it is."""
         return sum(map(_size_of, self.parts))
+
+    @cached_property
+    def is_json(self) -> bool:
+        """False: it has NaN or Infinity, which JSON does not have; Python's parser reads them."""
+        return all(is_json(part) if isinstance(part, bytes) else part[1].is_json for part in self.parts)
 
     @cached_property
     def digest(self) -> str:

@@ -147,6 +147,9 @@ class LargeValue(BaseModel):
     object: str = Field(description="The name of its object.")
     bytes: int = Field(description="The size of its JSON.")
     sha256: str = Field(description="The digest of its JSON, hexadecimal.")
+    is_json: bool = Field(
+        default=True, description="False: it has NaN or Infinity. Python reads them; JSON does not have them."
+    )
 
 
 class Job(JobSummary):

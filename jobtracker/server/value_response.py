@@ -15,6 +15,8 @@ from jobtracker.server.conditional import names
 _AT_ONCE = CapacityLimiter(16)
 """Threads that read values: fewer than all requests have, which an object store that hangs must not block."""
 
+_JSON, _TEXT = "application/json", "text/plain; charset=utf-8"
+
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
@@ -27,7 +29,7 @@ class AskedPart(NamedTuple):
 
 
 async def value_response(find: Callable[[], StoredValue], asked: AskedPart) -> Response:
-    """A value as JSON, streamed; found and read in threads of its own.
+    """A value as JSON, streamed; found and read in threads of its own. As text, if it has NaN or Infinity.
 
     Several ranges in one request, and what is no range, get the whole value, as RFC 9110 allows.
 
@@ -55,7 +57,7 @@ def _response(value: StoredValue, asked: AskedPart) -> Response:
         headers["Content-Range"] = f"bytes {start}-{end - 1}/{value.size_bytes}"
     headers["Content-Length"] = str(end - start)
     pieces = _read(value.pieces(start, end))
-    return StreamingResponse(pieces, 206 if span else 200, headers, "application/json")
+    return StreamingResponse(pieces, 206 if span else 200, headers, _JSON if value.is_json else _TEXT)
 
 
 async def _read(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
+from support.commands import said
 from support.recount import recount
 from support.serving import Api, eventually, job, running_api
 
@@ -103,6 +105,28 @@ def test_a_small_value_comes_by_the_same_routes(storing_api):
     answer = get(storing_api, created["id"])
     assert answer.json() == {"text": "x"}
     assert get(storing_api, created["id"], **{"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+UNPORTABLE = '{"ratio": NaN, "most": -Infinity, "half": "\\ud800"}'
+
+
+def test_what_json_does_not_have_is_text_and_the_client_reads_it(storing_api):
+    job_id = storing_api.create(job("document_analysis", {"text": "x"}))["id"]
+    client = storing_api.store.client
+    client.hset(storing_api.keys("data", job_id), "result", UNPORTABLE)
+    answer = get(storing_api, job_id, "result")
+    assert (answer.headers["content-type"], answer.text) == ("text/plain; charset=utf-8", UNPORTABLE)
+    assert get(storing_api, job_id, "result", Range="bytes=0-3").headers["content-type"].startswith("text/plain")
+    whole = storing_api.http.get(f"/api/jobs/{job_id}")
+    assert json.loads(whole.content, parse_constant=pytest.fail)["result"]["ratio"] is None
+    with Client(str(storing_api.http.base_url)) as reader:
+        found = reader.result(job_id)
+    assert math.isnan(found["ratio"])
+    assert (found["most"], found["half"]) == (-math.inf, "\ud800")
+    printed = json.loads(said(storing_api, "jobs", "result", job_id), parse_constant=pytest.fail)
+    assert printed == {"ratio": None, "most": None, "half": "?"}
+    client.hset(storing_api.keys("data", job_id), "result", '{"text": "NaN"}')
+    assert get(storing_api, job_id, "result").headers["content-type"] == "application/json"
 
 
 def test_a_value_that_is_not_there_is_a_404_that_says_why(storing_api, large):

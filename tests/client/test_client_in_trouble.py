@@ -23,6 +23,7 @@ pytestmark = pytest.mark.thorough
 TEXT = {"text": "Ferries leave the harbour at noon."}
 NO_ANSWER = b""
 EMPTY_LIST = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
+HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n[1, 2,"
 A_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
 
 
@@ -183,3 +184,21 @@ def test_pauses_grow_up_to_a_bound():
     assert pauses == sorted(pauses)
     assert pauses[-1] == 1.0
     assert sum(pause for pause in pauses if pause < 1.0) < 5
+
+
+def test_an_answer_that_breaks_off_says_so_and_what_to_do(connect):
+    with Server([HALF, HALF]) as server, pytest.raises(ApiUnavailableError) as raised:
+        connect(server.url).result("a-job")
+    said = str(raised.value)
+    assert "GET /api/jobs/a-job/result broke off half way (" in said
+    assert "ask again, or fetch it in parts, with the header Range." in said
+    assert "jobtracker up" not in said
+    assert len(server.requests) == 2
+
+
+def test_a_write_whose_answer_breaks_off_may_have_been_done(connect):
+    with (
+        Server([HALF]) as server,
+        pytest.raises(ApiUnavailableError, match=r"broke off .* Whether POST "),
+    ):
+        connect(server.url).start("a-job")

@@ -30,9 +30,11 @@ NOT_ALLOWED: dict[int | str, dict[str, Any]] = {404: RESPONSES[404], 409: RESPON
 UNREADABLE: dict[int | str, dict[str, Any]] = {400: RESPONSES[400]}
 
 
+_VALUE_CONTENT = {"application/json": {"schema": {}}, "text/plain": {"schema": {"type": "string"}}}
+_AS_TEXT = "As text, if it has NaN or Infinity: JSON does not have them, Python's parser reads them."
 VALUE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"application/json": {"schema": {}}}, "description": "The whole value."},
-    206: {"content": {"application/json": {"schema": {}}}, "description": "The bytes that `Range` asks for."},
+    200: {"content": _VALUE_CONTENT, "description": f"The whole value. {_AS_TEXT}"},
+    206: {"content": _VALUE_CONTENT, "description": f"The bytes that `Range` asks for. {_AS_TEXT}"},
     304: {"description": "It is the one that `If-None-Match` names."},
     404: RESPONSES[404],
     416: RESPONSES[416],
