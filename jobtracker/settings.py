@@ -19,6 +19,7 @@ from jobtracker.connection.urls import (
     scheme_of,
     with_database,
 )
+from jobtracker.core.masking import Keep
 from jobtracker.errors import JobTrackerError, without_prefix
 
 __all__ = ["EnvironmentSettings", "Settings", "SettingsError"]
@@ -147,6 +148,11 @@ class Settings(EnvironmentSettings):
     )
     firestore_emulator_host: str | None = Field(
         default=None, description="The host:port of an emulator of Firestore, for results of Celery in a bucket."
+    )
+    store_arguments: Keep = Field(
+        default="repr",
+        description="What is stored of a plain Celery call's arguments where its task does not declare that: repr, "
+        "full or none.",
     )
     max_traceback_chars: int = Field(default=16384, ge=0, description="Longer tracebacks are cut in the middle.")
     max_log_lines: int = Field(default=1000, gt=0, description="A job's log keeps about this many lines.")

@@ -27,8 +27,9 @@ class Declaration:
         job_type: The type's name; None: the task's own name.
         payload: A pydantic model of the task's keyword arguments; None: the schema follows from its signature.
         store_arguments: What is stored of a plain Celery call's arguments: "repr", shortened; "full", as JSON, which
-            is needed to run such a job again; "none". The payload of an API job is always stored until the job
-            begins; with "none" it goes then, and is not shown before.
+            is needed to run such a job again; "none". None: what the project's default says (STORE_ARGUMENTS). The
+            payload of an API job is always stored until the job begins; with "none" it goes then, and is not shown
+            before.
         mask: Names of parameters whose values are not stored, shown or logged: "***" stands for them. A name also
             counts as a key inside of other arguments, at any depth. None is shown as it is.
         store_result: Keep the result.
@@ -40,7 +41,7 @@ class Declaration:
 
     job_type: str | None = None
     payload: type[BaseModel] | None = None
-    store_arguments: Keep = "repr"
+    store_arguments: Keep | None = None
     mask: frozenset[str] = frozenset()
     store_result: bool = True
     on_lost: OnLost = OnLost.FAIL
@@ -49,7 +50,7 @@ class Declaration:
     def __post_init__(self) -> None:
         if self.max_deliveries < 1:
             raise ValueError(f"max_deliveries is 1 or more, not {self.max_deliveries!r}")
-        if self.store_arguments not in get_args(Keep):
+        if self.store_arguments not in {None, *get_args(Keep)}:
             raise ValueError(f"store_arguments is one of {get_args(Keep)}, not {self.store_arguments!r}")
 
 
@@ -60,7 +61,7 @@ def tracked(
     job_type: str | None = None,
     *,
     payload: type[BaseModel] | None = None,
-    store_arguments: Keep = "repr",
+    store_arguments: Keep | None = None,
     mask: Collection[str] = (),
     store_result: bool = True,
     on_lost: Literal["fail", "rerun"] = "fail",
@@ -147,8 +148,8 @@ def payload_schema(task: Task) -> dict[str, Any] | None:
     return schema if schema and schema.get("type") == "object" else None
 
 
-def argument_rule(task: Task) -> ArgumentRule:
-    """What may be kept and shown of a task's arguments.
+def argument_rule(task: Task, default: Keep = "repr") -> ArgumentRule:
+    """What may be kept and shown of a task's arguments; `default` counts where the task declares nothing.
 
     Masked are the names that the task declares, and those whose type is secret: pydantic's `SecretStr`, a field
     with `json_schema_extra={"writeOnly": True}`.
@@ -159,7 +160,7 @@ def argument_rule(task: Task) -> ArgumentRule:
         by_kind.setdefault(parameter.kind, []).append(parameter.name)
     kinds = inspect.Parameter
     return ArgumentRule(
-        keep=declaration.store_arguments,
+        keep=declaration.store_arguments or default,
         mask=tuple(sorted({*declaration.mask, *_secret_by_type(task, declaration)})),
         positional=tuple(by_kind.get(kinds.POSITIONAL_ONLY, []) + by_kind.get(kinds.POSITIONAL_OR_KEYWORD, [])),
         rest=next(iter(by_kind.get(kinds.VAR_POSITIONAL, [])), None),

@@ -25,6 +25,7 @@ class TaskFilter:
         self.registry = tracking.registry
         self.reporter = tracking.reporter
         self.only_declared = only_declared
+        self.keep = tracking.settings.store_arguments
         self._known: dict[Task, TrackedTask] = {}  # of the tasks that are here
 
     def find(self, name: str, kwargs: Any = None) -> TrackedTask | None:
@@ -52,7 +53,7 @@ class TaskFilter:
             announced = self.reporter.ask(lambda: self.registry.type_of_task(name), None)
             announced = announced or self.registry.remembered_type_of_task(name)
             return TrackedTask(announced.name, announced.arguments) if announced else TrackedTask(name, UNKNOWN_TASK)
-        known = TrackedTask((declared.job_type if declared else None) or name, argument_rule(task))
+        known = TrackedTask((declared.job_type if declared else None) or name, argument_rule(task, self.keep))
         self._known[task] = known
         return known
 

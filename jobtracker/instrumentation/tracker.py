@@ -36,15 +36,29 @@ class Tracker:
             Redis, the app's broker is used, if that is one. `JOBTRACKER_ENABLED=false`: nothing is tracked, tasks run
             as by Celery alone.
         track: "all" tasks of the app, or only the "declared" ones (`@tracked`, `@tracker.task`).
+        store_arguments: What is stored of a plain Celery call's arguments where its task does not declare that:
+            "repr", "full" or "none", as in `@tracked`; default: as STORE_ARGUMENTS says.
+
+    Raises:
+        ValueError: There is no such `store_arguments`.
     """
 
     def __init__(
-        self, app: Celery, settings: Settings | None = None, *, track: Literal["all", "declared"] = "all"
+        self,
+        app: Celery,
+        settings: Settings | None = None,
+        *,
+        track: Literal["all", "declared"] = "all",
+        store_arguments: Keep | None = None,
     ) -> None:
         app = _unwrapped(app)
         self.app = app
         self.track = track
-        self._attachment = self._new_attachment(settings or Settings.from_env())
+        settings = settings or Settings.from_env()
+        if store_arguments is not None:
+            given = settings.model_dump(exclude_unset=True)
+            settings = type(settings).model_validate({**given, "store_arguments": store_arguments})
+        self._attachment = self._new_attachment(settings)
         self.attach()
 
     @staticmethod
@@ -112,7 +126,7 @@ class Tracker:
         job_type: str | None = None,
         *,
         payload: type[BaseModel] | None = None,
-        store_arguments: Keep = "repr",
+        store_arguments: Keep | None = None,
         mask: Collection[str] = (),
         store_result: bool = True,
         on_lost: Literal["fail", "rerun"] = "fail",

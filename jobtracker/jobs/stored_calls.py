@@ -25,7 +25,7 @@ def why_not_sendable(record: JobRecord, data: Mapping[str, str]) -> str | None:
     if names:
         return f"its type {record.type} masks {', '.join(names)}"
     if data.get("arguments_repr", "() {}") not in {"() {}", "[] {}"}:
-        return f'declare its task {record.task} with @tracked(store_arguments="full")'
+        return f'declare its task {record.task} with @tracked(store_arguments="full"), or set STORE_ARGUMENTS=full'
     return None
 
 

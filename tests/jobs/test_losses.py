@@ -303,7 +303,9 @@ def test_a_job_whose_arguments_are_not_stored_can_not_run_again(own_project, sto
     runner.rescuer.rescue_lost()
     lost = own_project.job(job.id)
     assert (lost.status, lost.error.type) == (Status.FAILED, "WorkerLost")
-    assert lost.reason.endswith('it can\'t run again: declare its task ok with @tracked(store_arguments="full")')
+    assert lost.reason.endswith(
+        'it can\'t run again: declare its task ok with @tracked(store_arguments="full"), or set STORE_ARGUMENTS=full'
+    )
 
 
 def test_a_lost_job_with_a_next_in_its_chain_does_not_run_alone(own_project, store, runner, rerun_type, long_ago_ms):
