@@ -83,6 +83,16 @@ class JobNotFoundError(JobTrackerError):
         self.job_id = job_id
 
 
+class FailureGroupNotFoundError(JobTrackerError):
+    """There is no group of failures with that id."""
+
+    def __init__(self, group: str) -> None:
+        super().__init__(
+            f"There is no group of failures {group!r}. Of more than 10,000 those are forgotten that were seen the "
+            "longest ago."
+        )
+
+
 class StoreMismatchError(JobTrackerError):
     """The store does not match this process's configuration, so nothing was written or read."""
 

@@ -43,6 +43,7 @@ class Commands(LazyGroup):
             "attention": _entry(
                 "attention", "List what needs somebody: blocked jobs, failures, unconsumed queues, lost workers."
             ),
+            "failures": _entry("failures", "List failures by error, and mark them as resolved or ignored.", "app"),
             "stats": _entry("stats", "Count the jobs of each status, per type or per priority."),
             "workers": _entry(
                 "workers", "List the workers: how many tasks each can run at a time, runs now, and holds for later."

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypedDict, Unpack, cast
 
 from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
+from jobtracker.client.failure_endpoints import FailureEndpoints
 from jobtracker.client.tracking_endpoints import TrackingEndpoints
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.explanation import Explanation
@@ -55,7 +56,7 @@ class JobChanges(TypedDict, total=False):
     error: JobError
 
 
-class Endpoints(TrackingEndpoints):
+class Endpoints(TrackingEndpoints, FailureEndpoints):
     """The methods that both clients have, one for each endpoint."""
 
     @Endpoint

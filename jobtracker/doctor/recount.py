@@ -21,7 +21,9 @@ PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
 
 _OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"}
-_INDEXES = {"type", "entered"}
+_INDEXES = {"type", "entered", "failed_by"}
+_OF_GROUPS = {"failures", "failure_counts"}
+"""Indexes of groups of failures."""
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 
 
@@ -93,11 +95,14 @@ class Recount:
         for key in keys:
             head, colon, rest = key.partition(":")
             name = _NAMES.get(head + colon)
-            if name in _OF_ONE_JOB:
+            if name in _OF_ONE_JOB or name == "failure":
                 named.append((name, rest))
                 self.jobs += name == "job"
             elif name in _INDEXES:
                 indexes.add((name, *rest.split(":", 2 if name == "entered" else 0)))
+            elif name in _OF_GROUPS:
+                groups = self.tracking.client.zrange(part(name), 0, -1)
+                named += [("failure", group) for group in groups]
             elif name is None:
                 self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)], part)
         for first in range(0, len(named), PIECE):

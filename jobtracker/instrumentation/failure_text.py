@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from kombu.utils.json import dumps
 
+from jobtracker.core.fingerprint import fingerprint, type_name
 from jobtracker.core.job import as_reason
 from jobtracker.core.masking import Secret, mask_secrets
 
@@ -50,11 +51,13 @@ def failure(
         secrets: The values of masked arguments.
         most_chars: How long the traceback may be; the middle of a longer one is left out.
     """
-    kind, message = kind or type(exception).__name__, mask_secrets(text_of(exception), secrets)
+    message, told = mask_secrets(text_of(exception), secrets), mask_secrets(str(traceback or ""), secrets)
+    found = fingerprint(kind or type_name(exception), message, told)
+    kind = kind or type(exception).__name__
     error = {"type": kind, "message": message[:_MESSAGE_CHARS]}
-    if traceback:
-        error["traceback"] = _without_middle(mask_secrets(str(traceback), secrets), most_chars)
-    return {"reason": as_reason(f"{kind}: {message}")}, {"error": dumps(error)}
+    if told:
+        error["traceback"] = _without_middle(told, most_chars)
+    return {"reason": as_reason(f"{kind}: {message}"), **found.fields}, {"error": dumps(error)}
 
 
 def _without_middle(text: str, most: int) -> str:

@@ -16,6 +16,7 @@ from jobtracker.broker.config import priority_of
 from jobtracker.broker.headers import SENT_HEADER
 from jobtracker.broker.queues import queue_of
 from jobtracker.core.clock import now_ms
+from jobtracker.core.fingerprint import fingerprint, type_name
 from jobtracker.core.job import as_reason, job_and_run_of, task_id_of
 from jobtracker.core.labels import (
     HEADERS,
@@ -245,7 +246,10 @@ class PublishSignals:
                 Notice.NOT_PUBLISHED,
                 job.id,
                 run=int(job.fields["run"]),
-                fields={"reason": as_reason(f"it could not be sent: {error}")},
+                fields={
+                    "reason": as_reason(f"it could not be sent: {error}"),
+                    **fingerprint(type_name(error), str(error)).fields,
+                },
                 data={"error": dumps({"type": type(error).__name__, "message": str(error)[:2000]})},
                 at_ms=now_ms(),
                 jobs=publication.jobs,

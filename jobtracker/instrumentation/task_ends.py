@@ -89,7 +89,8 @@ class TaskEnds:
             self.reports.lose(task.request.id, reason, kind, comes_back=bool(task.acks_late))
         else:
             error = dumps({"type": kind, "message": reason})
-            self.reports.send(Event.LOSE, task, job, {"reason": reason, **INFERRED_FAILURE}, {"error": error})
+            fields = {"reason": reason, "error_type": kind, **INFERRED_FAILURE}
+            self.reports.send(Event.LOSE, task, job, fields, {"error": error})
 
     def ignored(self, task: Task, job: CurrentJob, task_id: str) -> None:
         """The task raised Ignore. It may have stored its own outcome before."""

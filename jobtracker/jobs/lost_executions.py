@@ -110,6 +110,7 @@ class LostExecutions:
             fields["inferred"] = Event.FAIL
         if event is not Event.REQUEUE:
             kind = "JobQuarantinedError" if event is Event.QUARANTINE else kind
+            fields["error_type"] = kind
             data["error"] = dumps({"type": kind, "message": reason})
         if not (event is Event.REQUEUE and record.cancel):  # else the reason is that of the cancel
             fields["reason"] = as_reason(reason)

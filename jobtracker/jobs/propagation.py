@@ -192,7 +192,7 @@ class Propagation:
 
     def _fail_unsent(self, job_id: str, run: int, error: Exception) -> None:
         logger.error("The task of job %s could not be sent", job_id, exc_info=error)
-        fields: dict[str, str | int] = {"reason": as_reason(str(error))}
+        fields: dict[str, str | int] = {"reason": as_reason(str(error)), "error_type": type(error).__name__}
         if isinstance(error, ArgumentsUnavailableError | ResultUnavailableError):
             fields["inferred"] = Event.LOSE  # Celery may have them, and run it after all: its chord calls a body late
         data = {"error": json.dumps({"type": type(error).__name__, "message": str(error)})}

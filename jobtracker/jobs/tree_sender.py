@@ -74,7 +74,8 @@ class TreeSender:
                 for each in ready:
                     self.dispatcher.publish_alone(each, runs[each])
         except Exception as error:
-            fields: dict[str, str | int] = {"reason": as_reason(f"it could not be sent again: {error}")}
+            reason = as_reason(f"it could not be sent again: {error}")
+            fields: dict[str, str | int] = {"reason": reason, "error_type": type(error).__name__}
             # They fail as of the next run, which nobody sends: if a message of this one turns up, it is refused.
             later = {each: run + 1 for each, run in runs.items()}
             for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(runs, fields), later).items():

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from jobtracker.core.fingerprint import fingerprint
 from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.core.masking import NOTHING, stored_when_begun
@@ -112,5 +113,6 @@ def _report_of(wanted: JobUpdate) -> tuple[Event, Status, dict[str, str | int], 
     if wanted.status is Status.FAILED:
         error: dict[str, Any] = wanted.error.model_dump() if wanted.error else {"type": "Error", "message": "failed"}
         reason = as_reason(f"{error['type']}: {error['message']}")
-        return Event.FAIL, Status.FAILED, {**fields, "reason": reason}, {"error": json.dumps(error)}
+        group = fingerprint(error["type"], error["message"], error.get("traceback")).fields
+        return Event.FAIL, Status.FAILED, {**fields, "reason": reason, **group}, {"error": json.dumps(error)}
     return (Event.START if wanted.status else Event.PROGRESS), Status.RUNNING, fields, {}

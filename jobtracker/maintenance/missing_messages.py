@@ -273,7 +273,7 @@ def _lose(tracking: Tracking, job: Job, record: JobRecord, reason: str) -> Chang
         run=job.run,
         attempt=record.attempt,
         lease=NOBODY,
-        fields={"reason": as_reason(reason)},
+        fields={"reason": as_reason(reason), "error_type": "MessageLost"},
         data={"error": dumps({"type": "MessageLost", "message": reason})},
     )
     return tracking.propagation.propagate(job.id, change)

@@ -9,6 +9,7 @@ from celery.exceptions import ChordError
 from kombu.utils.json import dumps
 
 from jobtracker.broker.process_exit import end_of_process
+from jobtracker.core.fingerprint import fingerprint, type_name
 from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import Event
 from jobtracker.core.masking import NOTHING, Stored
@@ -119,8 +120,9 @@ def _result(tracking: Tracking, record: JobRecord, result: object) -> Stored:
 def _error(record: JobRecord, error: object, traceback: object) -> tuple[dict[str, str | int], dict[str, str]]:
     kind = type(error).__name__
     if record.masked:  # it may name masked values, which we don't know
-        return {"reason": kind}, {"error": dumps({"type": kind, "message": ""})}
+        return {"reason": kind, "error_type": type_name(error)}, {"error": dumps({"type": kind, "message": ""})}
     told = {"type": kind, "message": str(error)[:2000]}
     if traceback:
         told["traceback"] = str(traceback)
-    return {"reason": as_reason(f"{kind}: {error}")}, {"error": dumps(told)}
+    group = fingerprint(type_name(error), str(error), str(traceback or "")).fields
+    return {"reason": as_reason(f"{kind}: {error}"), **group}, {"error": dumps(told)}

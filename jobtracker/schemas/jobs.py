@@ -87,6 +87,14 @@ class JobSummary(BaseModel):
     status: Status
     priority: Priority
     reason: str | None = Field(default=None, description="Why it has this status, as a sentence.")
+    error_type: str | None = Field(
+        default=None,
+        description="Of a failed job: the exception's type, with its module unless it is a builtin; or another word "
+        "for what happened.",
+    )
+    failure_group: str | None = Field(
+        default=None, description="Of a failed job: the group of those that have failed in the same way."
+    )
     progress: Progress | None = None
     sub_job_counts: SubJobCounts | None = Field(default=None, description="Only on a parent.")
     failure_policy: FailurePolicy | None = Field(default=None, description="Only on a parent.")

@@ -16,6 +16,7 @@ from jobtracker.errors import (
     ArgumentsUnavailableError,
     BrokerUnavailableError,
     ExaminationError,
+    FailureGroupNotFoundError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidPayloadError,
@@ -47,6 +48,7 @@ _MOST_FIELDS = 50
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     JobNotFoundError: (404, problems.JOB_NOT_FOUND, "No such job"),
+    FailureGroupNotFoundError: (404, "about:blank", "No such group of failures"),
     IllegalTransitionError: (409, problems.ILLEGAL_TRANSITION, "Not in this status"),
     ArgumentsUnavailableError: (409, problems.ARGUMENTS_UNAVAILABLE, "Its arguments are unavailable"),
     QueueMissingError: (409, problems.QUEUE_MISSING, "No such queue"),

@@ -68,7 +68,7 @@ class Audit:
         """Look at keys that belong to jobs, each given by its name in `keys.PREFIXES` and the job's id.
 
         Args:
-            named: The keys.
+            named: The keys. Groups of failures may be among them: "failure", and the group's id.
             repair: Mend what differs.
             shrink: So too a parent that counts more sub-jobs than it lists: they are nowhere else.
         """
@@ -90,7 +90,13 @@ class Audit:
 
     def index(self, parts: Sequence[str], job_ids: Sequence[str], *, repair: bool) -> list[Difference]:
         """Look at entries of an index, which is given as for `Keys`: ("entered", "failed", "low", "custom")."""
-        status, priority, job_type = parts[1:] if parts[0] == "entered" else ("", "", "".join(parts[1:]))
-        args: list[Any] = [self.part.prefix, int(repair), status, priority, job_type, *job_ids]
+        status, priority, job_type, group = "", "", "", ""
+        if parts[0] == "entered":
+            status, priority, job_type = parts[1:]
+        elif parts[0] == "failed_by":
+            status, group = "failed", parts[1]
+        else:
+            job_type = "".join(parts[1:])
+        args: list[Any] = [self.part.prefix, int(repair), status, priority, job_type, group, *job_ids]
         strays, repaired = self._functions.call(self.client, "verify_index", self.part(*parts), args)
         return [Difference(Flaw.STRAY, ":".join(parts), job_id, "there", "", bool(repaired)) for job_id in strays]

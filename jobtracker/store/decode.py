@@ -68,6 +68,8 @@ def summary_values(record: JobRecord) -> dict[str, Any]:
         "status": record.nearest_status,
         "priority": record.priority,
         "reason": record.reason,
+        "error_type": record.error_type,
+        "failure_group": record.failure_group,
         "progress": progress,
         "sub_job_counts": counts,
         "failure_policy": record.policy if subs else None,

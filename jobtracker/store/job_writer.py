@@ -25,6 +25,7 @@ _COMMANDS = (
     "delete",
     "prune",
     "append_log",
+    "mark_failure",
     "acquire_leadership",
     "claim",
     "add_draft",

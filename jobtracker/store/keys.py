@@ -45,6 +45,17 @@ PREFIXES: dict[str, str] = {
     "kinds": "kinds",
     # kinds          set     "<priority>:<type>" of all jobs there ever were. Writer: create, bulk_create, update. For
     #                        ever.
+    # failures --------------------------------------------------------------------------------------------------
+    "failure": "failure:",
+    # failure:<g>    string  What is known of a group of failures, packed (`lua/lib/failures.lua`). Writer: commands
+    #                        by which a job fails, mark_failure. At most 10,000, those that were seen last.
+    "failed_by": "failed_by:",
+    # failed_by:<g>  zset    The group's jobs that have failed and did nothing since, scored by when they failed (ms).
+    #                        Writer: every command that moves a job. With the group.
+    "failures": "failures",
+    # failures       zset    Groups of failures, scored by when each was seen last (ms). With the group.
+    "failure_counts": "failure_counts",
+    # failure_counts zset    The same, scored by how many failures each has. With the group.
     # time series -----------------------------------------------------------------------------------------------
     "flow": "flow:",
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.

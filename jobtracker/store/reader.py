@@ -1,5 +1,6 @@
 """The only reader of jobs. Nothing here writes."""
 
+from jobtracker.store.failures import FailureReader
 from jobtracker.store.hints import Hint, HintReader
 from jobtracker.store.indexes import IndexReader, SentQueues
 from jobtracker.store.job_reader import Loaded
@@ -11,5 +12,5 @@ from jobtracker.store.trees import TreeReader, as_notified
 __all__ = ["HOUR_MS", "MINUTE_MS", "Hint", "JobQueries", "Loaded", "SentQueues", "as_notified"]
 
 
-class JobQueries(TreeReader, OutlineReader, ListReader, MetricsReader, IndexReader, HintReader):
+class JobQueries(TreeReader, OutlineReader, ListReader, MetricsReader, IndexReader, FailureReader, HintReader):
     """All that can be asked: single jobs, trees and their outlines, lists, figures, indexes."""

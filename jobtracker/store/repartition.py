@@ -14,6 +14,7 @@ from redis.client import NEVER_DECODE
 from jobtracker.connection.client import RedisClient, keys_from
 from jobtracker.core.job import job_and_run_of
 from jobtracker.errors import JobTrackerError, RepartitionInProgressError
+from jobtracker.store.failure_move import OF_GROUPS, move_groups
 from jobtracker.store.functions import CHECKED_EVERY_S, batched
 from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
@@ -23,7 +24,7 @@ from jobtracker.store.partitions import partitions_of
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
 
-_OF_JOBS = {"type", "entered", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
+_OF_JOBS = {"type", "entered", "failed_by", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
 """Sorted sets of jobs, or of their runs."""
 
 _OF_THE_STORE = ("types", "dropped", "store_id")
@@ -160,7 +161,10 @@ class Repartition:
             self._copy_queues(key)
         for key in keys.get("discarded", ()):
             self._copy_discarded(part, key)
-        if self.is_elsewhere or part.number >= len(self.to.parts):
+        goes_whole = self.is_elsewhere or part.number >= len(self.to.parts)
+        groups = [key.rpartition(":")[2] for key in keys.get("failure", ())]
+        move_groups(self.source, self.target, part, self.to, groups, goes_whole=goes_whole)
+        if goes_whole:
             for key in (key for name in _SERIES for key in keys.get(name, ())):
                 self._merge_series(part, key)
         self._remove(part, of_jobs, indexes, keys)
@@ -268,7 +272,7 @@ class Repartition:
         if goes_whole:
             rest += [
                 key
-                for name in (*_SERIES, *_OF_PROCESSES, "kinds", "queues", "discarded")
+                for name in (*_SERIES, *_OF_PROCESSES, *OF_GROUPS, "kinds", "queues", "discarded")
                 for key in keys.get(name, ())
             ]
         for gone in batched(rest, _AT_ONCE):

@@ -66,6 +66,11 @@ class JobRecord(Record):
     """ms; the score in the status indexes."""
     reason = text(49, cleared_by_new_run=True, in_snapshot=True)
     """Why it is where it is, a sentence."""
+    error_type = text(60, cleared_by_new_run=True)
+    """Of a failed job: the exception's type, with its module unless it is a builtin; or another word for what
+    happened."""
+    failure_group = text(61, cleared_by_new_run=True)
+    """Of a failed job: which others have failed in the same way (`core/fingerprint.py`)."""
     inferred = text(48, cleared_by_new_run=True, in_snapshot=True)
     """The event that inferred the outcome, or "fail" if its worker reported a loss. The task's own report replaces
     it."""

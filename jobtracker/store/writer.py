@@ -4,6 +4,7 @@ The tables of `lifecycle`, `schema` and `keys` are rendered into them, so Lua an
 legal.
 """
 
+from jobtracker.store.failures import FailureWriter
 from jobtracker.store.hints import HintWriter
 from jobtracker.store.job_writer import Begun
 from jobtracker.store.large_trees import DRAFT_MS, LargeTreeWriter
@@ -15,5 +16,13 @@ from jobtracker.store.retention import REMOVED_AT_ONCE, RetentionWriter
 __all__ = ["DRAFT_MS", "REMOVED_AT_ONCE", "Begun", "JobStore"]
 
 
-class JobStore(LargeTreeWriter, NotificationWriter, OutboxIndexWriter, RetentionWriter, LeadershipWriter, HintWriter):
+class JobStore(
+    LargeTreeWriter,
+    NotificationWriter,
+    OutboxIndexWriter,
+    RetentionWriter,
+    LeadershipWriter,
+    FailureWriter,
+    HintWriter,
+):
     """All that can be written."""

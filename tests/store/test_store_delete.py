@@ -14,8 +14,8 @@ MODES = ["delete", "expire", "trash", "undo"]
 
 
 def names_left(client, keys):
-    """The names of all keys but the time series and the kinds, which keep what was."""
-    stay = (PREFIXES["flow"], PREFIXES["settled"], PREFIXES["kinds"])
+    """The names of all keys but the time series, the groups of failures and the kinds, which keep what was."""
+    stay = tuple(PREFIXES[name] for name in ("flow", "settled", "kinds", "failure", "failures", "failure_counts"))
     return {name for name in names_of(client, keys) if not name.startswith(stay)}
 
 

@@ -7,6 +7,7 @@ import msgpack
 from redis.client import NEVER_DECODE
 
 from jobtracker.connection.client import RedisClient
+from jobtracker.store.failure_groups import unpack
 from jobtracker.store.keys import Keys, Partition
 from jobtracker.store.records import fetch
 from jobtracker.store.schema import NAMES, PLACES
@@ -23,6 +24,11 @@ def places(client: RedisClient, keys: Keys | Partition, job_id: str) -> dict[int
     packed = client.execute_command("GET", keys("job", job_id), **{NEVER_DECODE: True})
     found: dict[int, Any] = msgpack.unpackb(packed or b"\x80", strict_map_key=False)
     return found
+
+
+def group_of(client: RedisClient, keys: Keys | Partition, group: str) -> dict[str, Any]:
+    """A group of failures as it stands there; empty where there is none."""
+    return unpack(client.execute_command("GET", keys("failure", group), **{NEVER_DECODE: True})) or {}
 
 
 def name_of(place: int) -> str:

@@ -8,10 +8,10 @@ from jobtracker.connection.client import RedisClient
 from jobtracker.core.lifecycle import SETTLED
 from jobtracker.store.keys import PREFIXES, Keys, Partition
 from jobtracker.store.schema import DATA_FIELDS, PLACES
-from support.raw_records import name_of, places
+from support.raw_records import group_of, name_of, places
 
 MOST_EXECUTIONS = 100
-INDEXES = ("type", "entered")
+INDEXES = ("type", "entered", "failed_by")
 Records = dict[str, dict[str, str]]
 OF_ONE_JOB = ("data", "log", "history", "executions", "subs", "outcomes")
 
@@ -62,6 +62,7 @@ def _of_part(
         yield from _of_record(job_id, record)
     yield from _of_indexes(client, keys, names, records)
     yield from _of_counts(client, keys, records)
+    yield from _of_groups(client, keys, names, is_alone=everywhere.keys() == records.keys())
     yield from _of_families(client, keys, names, records, everywhere)
     yield from _of_ledgers(client, keys, names, records)
     yield from _orphans(client, keys, names, records)
@@ -106,6 +107,9 @@ def _of_record(job_id: str, record: dict[str, str]) -> Iterator[str]:
     for field in ("executing", "eta"):
         if settled and field in record:
             yield f"job {job_id} is {record['status']} and has {field}"
+    for field in ("error_type", "failure_group"):
+        if (record["status"] == "failed") != (field in record):
+            yield f"job {job_id} is {record['status']}, {field}: {record.get(field)}"
     if not settled and "inferred" in record:
         yield f"job {job_id} is {record['status']} by presumption"
 
@@ -118,6 +122,8 @@ def _of_indexes(client: RedisClient, keys: Partition, names: dict[str, list[str]
         expected["entered", f"{status}:{record.get('priority', 'normal')}:{job_type}"][job_id] = float(
             record["status_changed_at"]
         )
+        if group := record.get("failure_group"):
+            expected["failed_by", group][job_id] = float(record["status_changed_at"])
     actual: dict[tuple[str, str], dict[str, float]] = {}
     for name in INDEXES:
         sets = _read(client, "zrange", keys, name, names[name], 0, -1, False, True)
@@ -134,6 +140,23 @@ def _of_counts(client: RedisClient, keys: Partition, records: Records) -> Iterat
     kinds = {f"{record.get('priority', 'normal')}:{record['type']}" for record in records.values()}
     for kind in sorted(kinds - client.smembers(keys("kinds"))):
         yield f"kind {kind} is not known"
+
+
+def _of_groups(client: RedisClient, keys: Partition, names: dict[str, list[str]], *, is_alone: bool) -> Iterator[str]:
+    groups = {id_: group_of(client, keys, id_) for id_ in names["failure"]}
+    for name, field in (("failures", "last"), ("failure_counts", "count")):
+        wanted = {id_: float(group[field]) for id_, group in groups.items()}
+        if (found := dict(client.zrange(keys(name), 0, -1, withscores=True))) != wanted:
+            yield f"{name} has {found}, not {wanted}"
+    for id_ in set(names["failed_by"]) - groups.keys():
+        yield f"group {id_} is not there, and has jobs"
+    for id_, group in groups.items() if is_alone else ():  # else counts may stand in another partition than jobs
+        if group["count"] < (listed := client.zcard(keys("failed_by", id_))):
+            yield f"group {id_} counts {group['count']} failures and lists {listed} jobs"
+        for what in ("types", "workers", "hours"):
+            told = sum((group.get(what) or {}).values())
+            if told > group["count"] or (what == "types" and told != group["count"]):
+                yield f"group {id_} counts {group['count']} failures and {what} {group[what]}"
 
 
 def _of_families(

@@ -7,7 +7,7 @@ import typer
 
 from jobtracker.cli.console import error_console, output_console
 from jobtracker.cli.options import AsJson, Url, read_time
-from jobtracker.cli.tables import Column, age, print_json, print_table, status_text
+from jobtracker.cli.tables import Cell, Column, age, print_json, print_table, status_text
 from jobtracker.client import Client
 from jobtracker.client.flows import PAGE_SIZE
 from jobtracker.core.lifecycle import Priority, Status
@@ -26,6 +26,8 @@ _COLUMNS = [
     Column("NAME", may_shrink=True),
     Column("AGE", is_number=True),
 ]
+_REASON = Column("REASON", may_shrink=True)
+"""Only where a job has one."""
 
 
 def list_jobs(
@@ -80,11 +82,13 @@ def list_jobs(
     if as_json:
         print_json(found)
         return
-    print_table(
-        output_console(),
-        _COLUMNS,
-        [(job.id, status_text(job), job.job_type, _own_name(job), age(job.created_at)) for job in found.jobs],
-    )
+    has_reasons = any(job.reason for job in found.jobs)
+    rows: list[list[Cell]] = [
+        [job.id, status_text(job), job.job_type, _own_name(job), age(job.created_at), job.reason]
+        for job in found.jobs
+    ]
+    columns = [*_COLUMNS, _REASON] if has_reasons else _COLUMNS
+    print_table(output_console(), columns, [row[: len(columns)] for row in rows])
     _print_what_is_left(found)
 
 

@@ -57,6 +57,7 @@ def _facts(job: Job) -> dict[str, Text | str | None]:
         "id": job.id,
         "name": job.name,
         "type": job.job_type,
+        "failures": job.failure_group,
         "status": Text.assemble(status_text(job), f"  {one_line(job.reason)}" if job.reason else ""),
         "priority": job.priority,
         "tags": ", ".join(job.tags),

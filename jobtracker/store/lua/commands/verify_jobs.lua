@@ -5,12 +5,14 @@
 -- ARGV     prefix, '1' to repair, '2' to do so too where sub-jobs are lost for good, then pairs of the name of a key
 --          (`keys.PREFIXES`) and a job's id
 -- Names    job       its record is compared with the indexes, and a parent's counters with what it was told
+--          failure   a group of failures, in the place of a job: it is compared with the indexes of groups
 --          another   that key must not be there without, or a tombstone not with, the job's record
 -- Returns  {differences, families}
 -- Differences  {what, where, id, what is there, what should be there, 1 if it was repaired}
 -- Families     of each parent {id, what follows from its sub-jobs or '' (`next_step_of` in lib/parents.lua)}; of each sub-job
 --          that its parent does not list {its id, 'unlisted', the parent}; of one whose parent is not in this partition
 --          {its id, 'apart', the parent}
+--- @include lib/failures
 --- @include lib/parents
 local repair, shrink = ARGV[2] ~= '0', ARGV[2] == '2'
 local differences, families = {}, {}
@@ -105,6 +107,13 @@ local function check_job(id)
   end
   check_index(id, rec.created, 'type', rec.type)
   check_index(id, rec.status_changed_at, 'entered', rec.status, kind_of(rec))
+  local group = rec.failure_group
+  if group and rec.status ~= 'failed' then
+    contradicts(rec, 'failure_group')
+  elseif group then
+    local known = load_group(group)
+    if known and rec.status_changed_at >= known.since then check_index(id, rec.status_changed_at, 'failed_by', group) end
+  end
   if redis.call('SISMEMBER', key('kinds'), kind_of(rec)) == 0 then
     differs('missing', 'kinds', kind_of(rec), '', 'there', function() add_kind(rec) end)
   end
@@ -118,7 +127,19 @@ local function check_job(id)
   end
 end
 
+local function check_group(id)
+  local group = load_group(id)
+  for name, wanted in pairs({ failures = group and group.last or false, failure_counts = group and group.count or false }) do
+    if wanted then check_index(id, wanted, name)
+    elseif redis.call('ZSCORE', key(name), id) then
+      differs('stray', name, id, 'there', '', function() redis.call('ZREM', key(name), id) end)
+    end
+  end
+end
+
+local CHECKS = { job = check_job, failure = check_group }
 for i = 3, #ARGV, 2 do
-  if ARGV[i] == 'job' then check_job(ARGV[i + 1]) else check_other(ARGV[i], ARGV[i + 1]) end
+  local check = CHECKS[ARGV[i]]
+  if check then check(ARGV[i + 1]) else check_other(ARGV[i], ARGV[i + 1]) end
 end
 return { differences, families }

@@ -96,7 +96,7 @@ local function infer_for_parent(rec, event, notice, now)
   local report = { event = event, at = now, pairs = text and { 'reason', shortened(text, LONGEST_REASON) } }
   if apply_event(rec, report) ~= 'applied' then return parent_answer(rec, 'waiting') end
   if text then
-    redis.call('HSET', key('data', rec.id), 'error', cjson.encode({ type = 'SubJobsFailed', message = text }))
+    redis.call('HSET', key('data', rec.id), 'error', cjson.encode({ type = rec.error_type, message = text }))
   end
   return parent_answer(rec, 'settled')
 end

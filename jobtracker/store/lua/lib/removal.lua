@@ -72,6 +72,8 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
     local own = { id = id, run = rec[RUN] or 0, priority = rec[PLACE.priority] or NORMAL, type = rec[TYPE] }
     collect(key('entered', rec[STATUS], kind_of(own)), id)
     collect(key('type', rec[TYPE]), id)
+    local group = rec[STATUS] == 'failed' and rec[PLACE.failure_group]
+    if group then collect(key('failed_by', group), id) end
     ids[#ids + 1] = id
     runs[#runs + 1] = task_id(own)
     if mode == 'delete' or mode == 'trash' then redis.call('SET', key('tombstone', id), now, 'EX', tombstone_s) end

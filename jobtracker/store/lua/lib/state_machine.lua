@@ -1,5 +1,6 @@
 -- state_machine: what an event makes of a job.
 --- @include lib/executions
+--- @include lib/failures
 --- @include lib/history
 --- @include lib/indexes
 --- @include lib/metrics
@@ -24,7 +25,7 @@ local function displace(rec, lease)
 end
 
 -- Enters into the record what an event sets and clears; `moved` where its status has changed. Among the report's pairs may be
--- `unanswered`, which is not kept in the record.
+-- `unanswered` and `failure_shape`, which are not kept in the record.
 local SENDS = { enqueue = true, rerun = true, relaunch = true, retry = true, requeue = true, replace = true }
 local function update_record(rec, report, moved)
   local event, now, run, attempt, execution = report.event, report.at, report.run, report.attempt, report.execution
@@ -33,6 +34,7 @@ local function update_record(rec, report, moved)
   if rec.inferred and (REPORTED[event] or event == 'reopen') then
     rec.inferred, rec.finished = nil, nil
     if event ~= 'cancelled' or not rec.cancel then rec.reason = nil end
+    rec.error_type, rec.failure_group = nil, nil
     redis.call('HDEL', key('data', rec.id), 'error')
     if MIDWAY[event] then rec.executing = '1' end
   end
@@ -187,6 +189,7 @@ local function apply_event(rec, report)
   update_executions(rec, report, attempt and attempt > rec.attempt, corrected)
   local moved = to ~= from or corrected or event == 'relaunch'
   if moved then
+    if before == 'failed' then leave_group(rec, corrected) end
     remove_from_index(rec)
     rec.status = to
     add_to_index(rec, now)
@@ -197,6 +200,7 @@ local function apply_event(rec, report)
   end
   update_record(rec, report, moved)
   if SETTLED[to] then count_settled(rec, now, 1) end
+  if moved and to == 'failed' then enter_group(rec, event, value_in(report.pairs or NO_PAIRS, 'failure_shape')) end
   local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
   if moved and concerns then await_notification(rec.id, now) end
   if moved and rec.parent and SETTLED[before] then rec.reopen_count = rec.reopen_count + 1 end

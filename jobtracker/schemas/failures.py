@@ -1,0 +1,103 @@
+"""Groups of failures: what failed, by error."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jobtracker.schemas.jobs import JobSummary
+
+
+class FailureState(StrEnum):
+    """What is known of a group."""
+
+    NEW = "new"
+    """It was first seen within a day, and nobody has said anything of it."""
+    KNOWN = "known"
+    """It has been there for longer, or somebody has reopened it."""
+    RESOLVED = "resolved"
+    """Somebody has marked it as resolved, and no job has failed so since."""
+    REGRESSED = "regressed"
+    """A job has failed so after it was marked as resolved."""
+    IGNORED = "ignored"
+    """Somebody has marked it as to be ignored."""
+
+
+class FailureAction(StrEnum):
+    """What people say of a group."""
+
+    RESOLVE = "resolve"
+    """It is mended: it is regressed if a job fails so again."""
+    IGNORE = "ignore"
+    """It is no concern."""
+    REOPEN = "reopen"
+    """Neither: it is known."""
+
+
+class FailureSort(StrEnum):
+    """The order of a list of groups."""
+
+    LAST_SEEN = "-last_seen"
+    """Seen last first."""
+    COUNT = "-count"
+    """The most failures first."""
+
+
+class FailureGroupSummary(BaseModel):
+    """Failures of one kind: the same error at the same place."""
+
+    id: str
+    state: FailureState
+    error_type: str = Field(description="The exception's type, with its module; or another word for what happened.")
+    message: str = Field(description="Its message; marks such as <n> stand for what differs between the failures.")
+    frames: list[str] = Field(description="The deepest frames of the project's code: file and function.")
+    count: int = Field(description="How many failures there were: a job that fails again after a retry counts twice.")
+    jobs: int = Field(description="How many jobs have failed so and did nothing since: those that a list shows.")
+    first_seen: datetime
+    last_seen: datetime
+    types: dict[str, int] = Field(description='How many by type, 20 at most; "" are the others.')
+    releases: dict[str, int] = Field(description='How many by release, 20 at most; "" are the others.')
+    hours: list[int] = Field(description="How many in each of the last 24 hours, the present one last.")
+    marked_at: datetime | None = Field(description="When somebody has marked it last.")
+    regressed_at: datetime | None = Field(description="When a job failed so again after it was resolved, first.")
+    regressed_in: str | None = Field(description="The release in which it did, if that is known.")
+
+
+class FailureGroupDetails(FailureGroupSummary):
+    """All that is known of a group."""
+
+    queues: dict[str, int] = Field(description='How many by queue, 20 at most; "" are the others.')
+    workers: dict[str, int] = Field(description='How many by worker, 20 at most; "" are the others.')
+    hours_of_week: list[int] = Field(description="How many in each of the last 168 hours, the present one last.")
+    samples: list[JobSummary] = Field(description="The jobs that failed so last, the latest first: 20 at most.")
+
+
+class FailureGroupPage(BaseModel):
+    """A page of groups."""
+
+    groups: list[FailureGroupSummary]
+    known_groups: int = Field(description="How many groups there are in all, whatever the filter; 10,000 at most.")
+    next_cursor: str | None = Field(description="For the next page; null at the end.")
+
+
+@dataclass(frozen=True)
+class FailureFilter:
+    """Which groups to list; None: any."""
+
+    state: FailureState | None = None
+    error_type: str | None = None
+    job_type: str | None = None
+    queue: str | None = None
+    release: str | None = None
+    since: datetime | None = None
+    """Seen at this time or later."""
+    sort: FailureSort = FailureSort.LAST_SEEN
+
+
+class FailureMark(BaseModel):
+    """What somebody says of a group."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: FailureAction

@@ -1,0 +1,219 @@
+"""Groups of failures: what is counted and listed, whatever comes late, twice or out of order."""
+
+import json
+
+import pytest
+from support.raw_records import group_of, stored
+from support.recount import recount
+from support.sample_jobs import START_MS, create_in, create_job, move
+
+from jobtracker.core.clock import now_ms
+from jobtracker.core.fingerprint import fingerprint
+from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.errors import FailureGroupNotFoundError
+from jobtracker.schemas.failures import FailureAction, FailureFilter, FailureSort, FailureState
+from jobtracker.store.keys import Keys
+from jobtracker.store.list_plan import BadCursorError
+from jobtracker.store.reader import JobQueries
+from jobtracker.store.writer import JobStore
+
+TIMED_OUT = fingerprint("TimeoutError", "no answer after 3 s")
+BAD_VALUE = fingerprint("ValueError", "no amount in line 7")
+HOUR_MS = 3_600_000
+
+
+def fail(store, job, of=TIMED_OUT, at_ms=START_MS, run=None, **fields):
+    return store.apply(Event.FAIL, job, run=run, fields={**of.fields, **fields}, at_ms=at_ms)
+
+
+def running(store, **fields):
+    job = create_job(store, run=1, **fields)
+    store.apply(Event.START, job, run=1, fields={"worker": fields.get("worker", "w1")}, at_ms=START_MS - 1000)
+    return job
+
+
+def ids(page):
+    return [group.id for group in page.groups]
+
+
+def test_a_group_says_what_failed_how_often_and_where(client, keys, store, queries):
+    for n in range(3):
+        fail(store, running(store, type="invoice", queue="mail"), at_ms=START_MS + n * HOUR_MS)
+    last = running(store, type="refund", queue="mail")
+    fail(store, last, at_ms=now_ms())
+    group = queries.failure_group(TIMED_OUT.group)
+    assert (group.error_type, group.message, group.count, group.jobs) == (
+        "TimeoutError",
+        "no answer after <n> s",
+        4,
+        4,
+    )
+    assert (group.types, group.queues, group.workers) == ({"invoice": 3, "refund": 1}, {"mail": 4}, {"w1": 4})
+    assert group.samples[0].id == last
+    assert (group.samples[0].failure_group, group.samples[0].error_type) == (TIMED_OUT.group, "TimeoutError")
+    assert group.hours[-1] == 1
+    assert "failure_shape" not in stored(client, keys, last)
+    assert recount(client, keys) == []
+
+
+def test_a_report_that_comes_twice_counts_once(client, keys, store, queries):
+    job = running(store)
+    assert [fail(store, job, run=1).outcome for _ in range(3)] == [
+        Outcome.APPLIED,
+        Outcome.DUPLICATE,
+        Outcome.DUPLICATE,
+    ]
+    assert queries.failure_group(TIMED_OUT.group).count == 1
+
+
+@pytest.mark.parametrize("event", [Event.FAIL, Event.COMPLETE])
+def test_what_the_worker_reports_moves_a_job_out_of_the_group_of_an_inferred_failure(
+    client, keys, store, queries, event
+):
+    job, other = running(store), running(store)
+    for each in (job, other):
+        store.apply(Event.LOSE, each, run=1, fields={"reason": "gone"}, at_ms=START_MS)
+    lost = stored(client, keys, job)["failure_group"]
+    assert queries.failure_group(lost).count == 2
+    store.apply(event, job, run=1, fields=TIMED_OUT.fields if event is Event.FAIL else {}, at_ms=START_MS + 5)
+    assert (queries.failure_group(lost).count, queries.failure_group(lost).jobs) == (1, 1)
+    assert "error_type" in stored(client, keys, job) or event is Event.COMPLETE
+    assert recount(client, keys) == []
+    store.apply(Event.COMPLETE, other, run=1, at_ms=START_MS + 5)
+    with pytest.raises(FailureGroupNotFoundError):
+        queries.failure_group(lost)
+    assert recount(client, keys) == []
+
+
+def test_a_retried_job_leaves_the_list_and_stays_counted(client, keys, store, queries):
+    job = running(store)
+    fail(store, job, run=1)
+    store.apply(Event.RERUN, job)
+    group = queries.failure_group(TIMED_OUT.group)
+    assert (group.count, group.jobs, group.samples) == (1, 0, [])
+    assert "failure_group" not in stored(client, keys, job)
+    fail(store, job, run=2, at_ms=START_MS + 5)
+    assert (queries.failure_group(TIMED_OUT.group).count, queries.failure_group(TIMED_OUT.group).jobs) == (2, 1)
+    assert recount(client, keys) == []
+
+
+def test_deleted_jobs_leave_the_list(client, keys, store, queries):
+    jobs = [running(store) for _ in range(3)]
+    for job in jobs:
+        fail(store, job)
+    store.delete(jobs[0])
+    assert (queries.failure_group(TIMED_OUT.group).count, queries.failure_group(TIMED_OUT.group).jobs) == (3, 2)
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize(("event", "kind"), [(Event.LOSE, "WorkerLost"), (Event.QUARANTINE, "JobQuarantinedError")])
+def test_failures_without_an_exception_have_groups_by_kind(client, keys, store, queries, event, kind):
+    job = running(store)
+    store.apply(event, job, run=1)
+    assert stored(client, keys, job)["failure_group"] == fingerprint(kind).group
+    assert queries.failure_group(fingerprint(kind).group).error_type == kind
+
+
+def test_a_resolved_group_regresses_in_the_first_failure_after_it_by_report_time(client, keys, store, queries):
+    fail(store, running(store))
+    assert queries.failure_group(TIMED_OUT.group).state is FailureState.KNOWN  # it is old
+    store.mark_failure(TIMED_OUT.group, FailureAction.RESOLVE, START_MS + 1000)
+    fail(store, running(store), at_ms=START_MS + 900)  # told late
+    assert queries.failure_group(TIMED_OUT.group).state is FailureState.RESOLVED
+    fail(store, running(store), at_ms=START_MS + 2000)
+    fail(store, running(store), at_ms=START_MS + 3000)
+    group = queries.failure_group(TIMED_OUT.group)
+    assert (group.state, group.regressed_at.timestamp() * 1000) == (FailureState.REGRESSED, START_MS + 2000)
+    for action, state in ((FailureAction.IGNORE, "ignored"), (FailureAction.REOPEN, "known")):
+        for _ in range(2):
+            store.mark_failure(TIMED_OUT.group, action)
+        assert queries.failure_group(TIMED_OUT.group).state == state
+    assert recount(client, keys) == []
+
+
+def test_a_group_is_new_for_a_day_until_somebody_says_something(store, queries):
+    fail(store, running(store), at_ms=now_ms())
+    assert queries.failure_group(TIMED_OUT.group).state is FailureState.NEW
+    store.mark_failure(TIMED_OUT.group, FailureAction.REOPEN)
+    assert queries.failure_group(TIMED_OUT.group).state is FailureState.KNOWN
+
+
+def test_lists_are_filtered_sorted_and_paged(store, queries):
+    many = [fingerprint(f"Error{n}", "x") for n in "ABCDE"]
+    for n, each in enumerate(many):
+        for _ in range(5 - n):
+            fail(store, running(store, type=f"t{n % 2}"), each, at_ms=START_MS + n)
+    by_time = [each.group for each in many[::-1]]
+    assert ids(queries.failure_groups(FailureFilter())) == by_time
+    assert ids(queries.failure_groups(FailureFilter(sort=FailureSort.COUNT))) == by_time[::-1]
+    assert ids(queries.failure_groups(FailureFilter(job_type="t1"))) == [by_time[1], by_time[3]]
+    assert ids(queries.failure_groups(FailureFilter(error_type="ErrorC"))) == [by_time[2]]
+    assert ids(queries.failure_groups(FailureFilter(state=FailureState.NEW))) == []
+    paged, cursor = [], None
+    while True:
+        page = queries.failure_groups(FailureFilter(), size=2, cursor=cursor)
+        paged += ids(page)
+        if (cursor := page.next_cursor) is None:
+            break
+    assert paged == by_time
+    page = queries.failure_groups(FailureFilter(), size=2)
+    for bad in ("x", page.next_cursor):
+        with pytest.raises(BadCursorError):
+            queries.failure_groups(FailureFilter(sort=FailureSort.COUNT), cursor=bad)
+
+
+def test_names_and_hours_of_a_group_are_bounded(client, keys, store, queries):
+    for n in range(30):
+        job = create_job(store, run=1, type=f"t{n}", queue="ä" * 200)
+        fail(store, job, at_ms=START_MS + n * 24 * HOUR_MS)
+    group = queries.failure_group(TIMED_OUT.group)
+    assert (len(group.types), group.types[""], sum(group.types.values())) == (21, 10, 30)
+    assert group.queues == {"ä" * 49: 30}
+    part = keys.of(job)
+    assert len(group_of(client, part, TIMED_OUT.group)["hours"]) <= 8
+
+
+def test_several_partitions_tell_of_one_group(client, keys):
+    move(client, keys, 3)
+    keys = Keys(keys.namespace, 3)
+    store, queries = JobStore(client, keys), JobQueries(client, keys)
+    for n in range(12):
+        fail(store, running(store), TIMED_OUT if n % 3 else BAD_VALUE, at_ms=START_MS + n)
+    assert {g.id: g.count for g in queries.failure_groups(FailureFilter()).groups} == {
+        TIMED_OUT.group: 8,
+        BAD_VALUE.group: 4,
+    }
+    store.mark_failure(TIMED_OUT.group, FailureAction.RESOLVE, START_MS + 100)
+    assert queries.failure_group(TIMED_OUT.group).state is FailureState.RESOLVED
+    fail(store, running(store), at_ms=START_MS + 200)
+    before = queries.failure_groups(FailureFilter())
+    assert before.groups[0].state is FailureState.REGRESSED
+    for to in (5, 2, 1):
+        move(client, keys, to)
+        keys = Keys(keys.namespace, to)
+        queries = JobQueries(client, keys)
+        assert queries.failure_groups(FailureFilter()) == before
+        assert recount(client, keys) == []
+
+
+@pytest.mark.thorough
+def test_of_too_many_groups_those_go_that_were_seen_the_longest_ago(client, keys, store, queries):
+    job = running(store)
+    fail(store, job, at_ms=START_MS - 1)
+    others = [create_job(store, run=1) for _ in range(10_000)]
+    pairs = {each: fingerprint(f"E{n}").fields for n, each in enumerate(others)}
+    store.apply_many(Event.FAIL, pairs)
+    with pytest.raises(FailureGroupNotFoundError):
+        queries.failure_group(TIMED_OUT.group)
+    assert queries.failure_groups(FailureFilter()).known_groups == 10_000
+    assert queries.record(job).failure_group == TIMED_OUT.group
+    fail(store, create_in(store, Status.RUNNING), at_ms=now_ms())
+    assert queries.failure_group(TIMED_OUT.group).jobs == 1
+
+
+def test_a_shape_says_no_more_than_its_fingerprint(client, keys, store):
+    fail(store, running(store))
+    [part] = [part for part in keys.parts if client.exists(part("failure", TIMED_OUT.group))]
+    group = group_of(client, part, TIMED_OUT.group)
+    shape = json.loads(TIMED_OUT.fields["failure_shape"])
+    assert {name: group[name] for name in shape} == shape
