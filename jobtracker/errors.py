@@ -27,6 +27,7 @@ __all__ = [
     "TreeNotRecordedError",
     "UnknownJobTypeError",
     "ValueUnavailableError",
+    "WorkerNotFoundError",
 ]
 
 _NAMED = 5
@@ -90,6 +91,16 @@ class FailureGroupNotFoundError(JobTrackerError):
         super().__init__(
             f"There is no group of failures {group!r}. Of more than 10,000 those are forgotten that were seen the "
             "longest ago."
+        )
+
+
+class WorkerNotFoundError(JobTrackerError):
+    """There is no live tracked worker of that name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"There is no worker {name!r}: it has stopped, its lease has run out, or it is not tracked. "
+            "`jobtracker workers` lists those that live."
         )
 
 

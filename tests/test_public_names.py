@@ -12,13 +12,14 @@ PUBLIC = {
         "JobTrackerError Priority Settings Status SubJobCreate Tracker __version__ current_job tagged tracked"
     ),
     "jobtracker.schemas": (
-        "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Durations Estimate "
-        "Examination ExaminationRun ExaminationStatus Explanation FailedJob FailedJobPage FailureGroup "
-        "FieldProblem Flaw FlowPoint Group Health HistoryEntry Job JobCount JobCreate JobError JobHint "
-        "JobPage JobSummary JobTree JobType JobUpdate LargeValue LiveEvent Location LogLine LostWorker "
-        "MessageLocation Performance PerformanceColumns PerformanceReport PerformanceSeries Problem Progress "
-        "ProgressUpdate QueueDepth QueueReport QueueState Sort Stats Step SubJobCounts SubJobCreate "
-        "SubJobState Throughput Trap TreeOutline UnconsumedQueue Worker WorkerState WorkerStats"
+        "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Drain DrainMark "
+        "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
+        "FailedJobPage FailureGroup FieldProblem Flaw FlowPoint Group Health HeldTask HistoryEntry "
+        "IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate "
+        "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Performance PerformanceColumns "
+        "PerformanceReport PerformanceSeries Problem Progress ProgressUpdate QueueDepth QueueReport "
+        "QueueState Sort Stats Step SubJobCounts SubJobCreate SubJobState Throughput Trap TreeOutline "
+        "UnconsumedQueue Worker WorkerState WorkerStats"
     ),
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",
@@ -27,7 +28,7 @@ PUBLIC = {
         "JobNotFoundError JobTrackerError MissingExtraError NotKilledError OutdatedSchemaError PartialDispatchError "
         "PartitionsError QueueMissingError RepartitionInProgressError ResendingDisabledError ResultUnavailableError "
         "StoreMismatchError SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError "
-        "ValueUnavailableError"
+        "ValueUnavailableError WorkerNotFoundError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
     "jobtracker.logging": "ContextFilter json_handler request_id_var",

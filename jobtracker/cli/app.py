@@ -48,6 +48,10 @@ class Commands(LazyGroup):
             "workers": _entry(
                 "workers", "List the workers: how many tasks each can run at a time, runs now, and holds for later."
             ),
+            "drain": _entry(
+                "drain",
+                "Take workers out of service: stop consuming, say what still runs, and when it is safe to stop.",
+            ),
             "queues": _entry(
                 "queues",
                 "List the queues: how many messages wait in each at the broker, and which workers consume it.",

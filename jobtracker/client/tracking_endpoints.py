@@ -4,6 +4,7 @@ from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.schemas.attention import Attention
+from jobtracker.schemas.drains import Drain
 from jobtracker.schemas.examination import ExaminationRun, ExaminationStatus
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
@@ -108,6 +109,36 @@ class TrackingEndpoints:
         return Call("GET", "/api/tracking/worker-stats", list[WorkerStats])
 
     @Endpoint
+    def drain_state(self, worker: str) -> Call[Drain]:
+        """What a worker still has, what becomes of it if the worker is stopped or killed, and whether it is safe to.
+
+        Args:
+            worker: Its name, e.g. celery@host.
+
+        Raises:
+            ApiError: There is no live tracked worker of that name.
+        """
+        return Call("GET", _drain_path(worker), Drain)
+
+    @Endpoint
+    def drain(self, worker: str) -> Call[Drain]:
+        """Tell a worker to consume nothing; its tasks go on. It may be repeated.
+
+        Raises:
+            ApiError: There is no live tracked worker of that name.
+        """
+        return Call("POST", _drain_path(worker), Drain)
+
+    @Endpoint
+    def undo_drain(self, worker: str) -> Call[Drain]:
+        """Let a worker consume again what it consumed before it was drained.
+
+        Raises:
+            ApiError: There is no live tracked worker of that name.
+        """
+        return Call("DELETE", _drain_path(worker), Drain)
+
+    @Endpoint
     def job_types(self) -> Call[list[JobType]]:
         """What can be created: each type's task, queue and JSON Schema of the payload."""
         return Call("GET", "/api/tracking/job-types", list[JobType])
@@ -144,3 +175,7 @@ class TrackingEndpoints:
         return Call(
             "POST", "/api/tracking/examination/repair", ExaminationRun, body={"examination_id": examination_id}
         )
+
+
+def _drain_path(worker: str) -> str:
+    return job_path(worker, "/drain", under="/api/tracking/workers")

@@ -56,7 +56,7 @@ class Collector:
         """
         open_jobs = [job for job in jobs if not job.is_settled]
         leases = self.tracking.leases
-        live = {worker.incarnation: worker for worker in leases.live()} if open_jobs else {}
+        live = {worker.incarnation: worker for worker in self.inspector.consuming()} if open_jobs else {}
         # The time is asked after the leases: a lease that is not among them ended before it.
         found = Observations(self.tracking.queries.server_ms(), live)
         lost = {job.record.lease for job in open_jobs if job.record.lease} - found.leases.keys()
@@ -103,7 +103,7 @@ class Collector:
         late_ms = _LATE_RENEWALS * self.tracking.settings.lease_renew_s * 1000
         found.silent_ms = {worker: ms for worker, ms in silent_ms.items() if ms > late_ms}
         lost = [job for job in running if job.record.lease not in found.leases]
-        found.fates = {job.id: self.tracking.lost_executions.outlook(job.record) for job in lost[:most_fates]}
+        found.fates = {job.id: self.tracking.lost_executions.outlook(job.record).text for job in lost[:most_fates]}
 
     @staticmethod
     def _needs_workers(found: Observations, wanted: dict[str, set[str]]) -> bool:

@@ -141,6 +141,14 @@ class Explainer:
                 return self._finish_of_waiting(eta_ms, self._performance([job.record.type])[job.record.type])
         return None
 
+    def estimate_running(self, records: Iterable[JobRecord]) -> dict[str, Estimate]:
+        """When jobs that run may be done, by id; those of which it is not known are left out, as parents are."""
+        now, found = self.tracking.queries.server_ms(), {}
+        for job in (self.job(record) for record in records if not record.subs):
+            if job.began_ms and (estimate := self._finish(job, job.began_ms, now)):
+                found[job.id] = estimate
+        return found
+
     def _finish(self, job: Job, began_ms: int, now: int) -> Estimate | None:
         """Of one that runs: by the median, or now where that is over. None where p95 is over too."""
         figures = self._performance([job.record.type])[job.record.type]

@@ -119,8 +119,11 @@ class HealthCheck:
     def _unconsumed(self, depths: QueueDepths) -> dict[str, int]:
         consumed: set[str] = set()
         for worker in self._inspector.workers():
-            # One that is too busy to answer consumes what it did when it started.
-            consumed.update(worker.queues if worker.online or not worker.lease else worker.lease.queues)
+            # One that is too busy to answer consumes what it did when it started, unless it was drained.
+            if worker.online or not worker.lease:
+                consumed.update(worker.queues)
+            else:
+                consumed.update(set(worker.lease.queues) - set(worker.drain.queues if worker.drain else ()))
         waiting = [each for each in depths.queues if each.messages and each.queue not in consumed]
         if any(each.consumer_count is None for each in waiting):
             consumed |= self._inspector.consumed_anywhere(0)  # a worker without a lease is unknown until it answers

@@ -15,7 +15,9 @@ from jobtracker.broker.headers import mapped_task
 from jobtracker.broker.queues import Backlog, backlogs, unacknowledged
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.runtime import Tracking
-from jobtracker.schemas.workers import QueueDepth, QueueDepths, WorkerStats
+from jobtracker.schemas.drains import DrainMark
+from jobtracker.schemas.workers import QueueDepth, QueueDepths, Worker, WorkerStats
+from jobtracker.store.drains import Drains
 
 
 class Inspector:
@@ -31,6 +33,7 @@ class Inspector:
         self.tracking = tracking
         self.app = tracking.app
         self.leases = tracking.leases
+        self.drains = Drains(tracking.client, tracking.keys)
         self.timeout_s = timeout_s
         self.cache_s = cache_s
         self._lock = threading.Lock()
@@ -47,6 +50,7 @@ class Inspector:
             BrokerUnavailableError: The broker does not answer.
         """
         live = self.leases.live()
+        consuming = self._without_drained(live)
         sent = self.tracking.queries.queues()
         names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
         names |= {queue for worker in live for queue in worker.queues}
@@ -66,7 +70,7 @@ class Inspector:
                 QueueDepth(
                     queue=name,
                     messages=messages,
-                    consumers=[worker.name for worker in live if name in worker.queues],
+                    consumers=[worker.name for worker in consuming if name in worker.queues],
                     consumer_count=consumers,
                     exists=waiting is not None,
                 )
@@ -77,6 +81,14 @@ class Inspector:
             some_left_out=sent.some_left_out,
             unacknowledged=held,
         )
+
+    def consuming(self) -> list[Worker]:
+        """The workers that live, by name, with the queues that they consume: none of a worker that was drained."""
+        return self._without_drained(self.leases.live())
+
+    def _without_drained(self, live: list[Worker]) -> list[Worker]:
+        marks = self.drains.of(worker.incarnation for worker in live)
+        return [_without(worker, marks.get(worker.incarnation)) for worker in live]
 
     def workers(self, *, fresh: bool = False) -> list[WorkerStats]:
         """All workers, by name; their answers, and that there are none, are at most `cache_s` s old, or `fresh`.
@@ -135,7 +147,12 @@ class Inspector:
 
     def _ask(self) -> list[WorkerStats]:
         leases = {worker.name: worker for worker in self.leases.live()}
-        found = {name: WorkerStats(name=name, online=False, lease=lease) for name, lease in leases.items()}
+        marks = self.drains.of(worker.incarnation for worker in leases.values())
+        drains = {name: marks.get(lease.incarnation) for name, lease in leases.items()}
+        found = {
+            name: WorkerStats(name=name, online=False, lease=lease, drain=drains[name])
+            for name, lease in leases.items()
+        }
         with self.broker() as connection:
             # By name the answers are waited for; without names the whole time limit is: who knows who will answer?
             stats = self.ask(connection, list(leases) or None).stats() or {}
@@ -162,6 +179,7 @@ class Inspector:
                 name=name,
                 online=len(values) == len(answers),  # what it did not answer in time is not known
                 lease=leases.get(name),
+                drain=drains.get(name),
                 queues=[queue["name"] for queue in queues.get(name) or []],
                 **values,
             )
@@ -195,6 +213,13 @@ class Inspector:
 def lists_of(answers: dict[str, Any] | None) -> dict[str, list[Any]]:
     """What workers have answered, by their names; one that could not sends an error (kombu/pidbox.py, dispatch)."""
     return {name: answer for name, answer in (answers or {}).items() if isinstance(answer, list)}
+
+
+def _without(worker: Worker, mark: DrainMark | None) -> Worker:
+    """A worker without the queues that it was told to consume no more."""
+    if mark is None:
+        return worker
+    return worker.model_copy(update={"queues": [queue for queue in worker.queues if queue not in mark.queues]})
 
 
 _NOTHING = Backlog(0, None)

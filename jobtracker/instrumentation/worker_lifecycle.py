@@ -28,10 +28,12 @@ from jobtracker.instrumentation.job_types import job_types_of
 from jobtracker.instrumentation.signal_handlers import SignalHandlers
 from jobtracker.instrumentation.task_guard import TaskGuard
 from jobtracker.instrumentation.task_signals import TaskSignals
+from jobtracker.instrumentation.unfinished import unfinished_of
 from jobtracker.jobs.signatures import SEND
 from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
+from jobtracker.schemas.drains import Unfinished
 from jobtracker.schemas.workers import Holding, Worker
 from jobtracker.store.job_types import Registry
 from jobtracker.store.leases import Leases
@@ -96,7 +98,7 @@ class WorkerLifecycle:
         self.tracking.reporter.outage.takes_over = False  # its children need not: a thread of this process does
         self._add_task()
         _in_workers[self.app] = self
-        register(_holding)
+        register(_holding, _unfinished)
         self._guard.install()
 
     def _add_task(self) -> None:
@@ -194,10 +196,23 @@ class WorkerLifecycle:
         """What this worker says of tasks (`HeldMessages.answer`)."""
         return self._held.answer(self._this_worker.incarnation, consumer, task_ids)
 
+    def unfinished(self, consumer: Any) -> Unfinished:
+        """All that this worker has (`unfinished_of`)."""
+        return unfinished_of(self._this_worker.incarnation, consumer, self._held, self.tracking.reporter)
+
 
 def _holding(state: Any, task_ids: Collection[str]) -> Holding:
     """What the worker whose panel has this state says of tasks."""
+    return _lifecycle_of(state).holding(state.consumer, task_ids)
+
+
+def _unfinished(state: Any) -> Unfinished:
+    """All that the worker whose panel has this state has."""
+    return _lifecycle_of(state).unfinished(state.consumer)
+
+
+def _lifecycle_of(state: Any) -> WorkerLifecycle:
     lifecycle = _in_workers.get(state.app)
     if lifecycle is None:
         raise LookupError("this worker is not tracked any more")
-    return lifecycle.holding(state.consumer, task_ids)
+    return lifecycle

@@ -1,6 +1,7 @@
 """Settles lost executions: a job whose process or worker is gone waits for its message, runs again, or fails."""
 
 import logging
+from typing import NamedTuple
 
 from kombu.utils.json import dumps
 
@@ -23,6 +24,15 @@ logger = logging.getLogger(__name__)
 
 UNANSWERED = "whether it ended is not known while Celery's result backend does not answer"
 """Why a job of a lost worker is not settled yet."""
+
+
+class Outlook(NamedTuple):
+    """What will become of a job."""
+
+    event: Event | None
+    """What will happen to it; None: nothing."""
+    text: str
+    """The same: "the job …"."""
 
 
 class LostExecutions:
@@ -142,23 +152,26 @@ class LostExecutions:
         """
         return bool(record.acks_late) and record.lease not in RELEASED
 
-    def outlook(self, record: JobRecord) -> str:
-        """What will become of a job whose worker is lost, once that is settled: "the job …"."""
+    def outlook(self, record: JobRecord) -> Outlook:
+        """What will become of a job whose worker is lost, once that is settled."""
         if UNANSWERED in (record.reason or ""):
-            return f"stays as it is: {UNANSWERED}"
+            return Outlook(None, f"stays as it is: {UNANSWERED}")
         comes_back = self.comes_back(record)
         losses = int(self._counted(record, is_counted=True).get("losses", 0))
         event, why = self._fate(record, losses, comes_back=comes_back)
         if event is Event.QUARANTINE:
             times = "once" if losses == 1 else f"{losses} times"
-            return f"will be taken for failed and not run again, for its worker or process was lost with it {times}"
+            text = f"will be taken for failed and not run again, for its worker or process was lost with it {times}"
+            return Outlook(event, text)
         if record.cancel and event in {Event.REQUEUE, Event.RELAUNCH}:
-            return "will be cancelled, as was asked for"
+            return Outlook(Event.CANCELLED, "will be cancelled, as was asked for")
         if event is Event.REQUEUE:
-            return "will wait for its message to come back"
+            return Outlook(event, "will wait for its message to come back")
         if event is Event.RELAUNCH:
-            return "will run again, in a new run"
-        return f"will be taken for failed; it can't run again: {why}" if why else "will be taken for failed"
+            return Outlook(event, "will run again, in a new run")
+        return Outlook(
+            event, f"will be taken for failed; it can't run again: {why}" if why else "will be taken for failed"
+        )
 
     def _fate(self, record: JobRecord, losses: int, *, comes_back: bool) -> tuple[Event, str | None]:
         """The event for a job whose execution was lost; and if it was to run again and can't, why."""

@@ -50,6 +50,10 @@ class Batch:
                 break
         return taken
 
+    def count(self) -> int:
+        """How many reports are enqueued."""
+        return len(self._reports)
+
     def wait_for_thread(self, timeout_s: float) -> None:
         """Wait while the thread flushes: it may be about to learn that its reports must wait for Redis."""
         if self._flushing.acquire(timeout=timeout_s):

@@ -72,6 +72,16 @@ class Spool:
         """Whether reports of any process wait here: the store was away a moment ago."""
         return next(self._files(), None) is not None
 
+    def is_usable(self) -> bool:
+        """Whether journals can be made here: otherwise nobody else sees the reports that wait in a process."""
+        try:
+            fd, path = self.new_file()
+        except OSError:
+            return False
+        path.unlink(missing_ok=True)
+        os.close(fd)
+        return True
+
     def abandoned(self) -> Iterator["AbandonedJournal"]:
         """The journals of processes that have ended, the oldest first, each locked while it is looked at."""
         for path in sorted(self._files(), key=_changed_at):

@@ -67,6 +67,10 @@ class OutageBuffer:
         """Whether reports of any process wait on disk: Redis was away a moment ago."""
         return self.spool is not None and self.spool.has_journals()
 
+    def count(self) -> int:
+        """How many reports wait, and how many were given up that are not counted in the store."""
+        return sum(map(len, self._by_importance)) + self.dropped
+
     def _empty(self) -> None:
         self._by_importance: tuple[OrderedDict[int, Waiting], ...] = tuple(OrderedDict() for _ in Importance)
         self._next = 0

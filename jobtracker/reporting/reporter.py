@@ -213,6 +213,11 @@ class Reporter:
 
     # -- the process ------------------------------------------------------------------------------------------------
 
+    def count_waiting(self) -> int:
+        """How many reports of this process are not in the store yet."""
+        with self.buffer.lock:
+            return self._batch.count() + self.buffer.count()
+
     def take_over(self) -> None:
         """Go on with the reports of processes that have ended: they were killed, or Redis was away."""
         self.outage.take_over()

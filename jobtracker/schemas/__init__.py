@@ -9,6 +9,7 @@ from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from jobtracker.schemas.attention import Attention, BlockedJobs, FailureGroup, LostWorker, UnconsumedQueue
+    from jobtracker.schemas.drains import Drain, DrainMark, DrainState, HeldTask, IfStopped
     from jobtracker.schemas.events import JobHint, LiveEvent
     from jobtracker.schemas.examination import (
         DifferenceGroup,
@@ -72,6 +73,9 @@ __all__ = [
     "Code",
     "Component",
     "DifferenceGroup",
+    "Drain",
+    "DrainMark",
+    "DrainState",
     "Durations",
     "Estimate",
     "Examination",
@@ -86,7 +90,9 @@ __all__ = [
     "FlowPoint",
     "Group",
     "Health",
+    "HeldTask",
     "HistoryEntry",
+    "IfStopped",
     "Job",
     "JobCount",
     "JobCreate",
@@ -131,6 +137,7 @@ __all__ = [
 _MODULES = {
     "jobtracker.schemas.events": "JobHint LiveEvent",
     "jobtracker.schemas.attention": "Attention BlockedJobs FailureGroup LostWorker UnconsumedQueue",
+    "jobtracker.schemas.drains": "Drain DrainMark DrainState HeldTask IfStopped",
     "jobtracker.schemas.examination": "DifferenceGroup Examination ExaminationRun ExaminationStatus Flaw Trap",
     "jobtracker.schemas.explanation": (
         "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"

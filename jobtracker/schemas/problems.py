@@ -37,6 +37,7 @@ REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 JOB_NOT_FOUND = "urn:jobtracker:problem:job-not-found"
+WORKER_NOT_FOUND = "urn:jobtracker:problem:worker-not-found"
 
 
 ILLEGAL_TRANSITION = "urn:jobtracker:problem:illegal-transition"

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from jobtracker.schemas.drains import DrainMark
+
 
 class Worker(BaseModel):
     """A worker, as it describes itself."""
@@ -50,6 +52,10 @@ class WorkerStats(BaseModel):
     name: str
     online: bool = Field(description="It answered in time.")
     lease: Worker | None = Field(description="How it described itself when it started; null if it is not tracked.")
+    drain: DrainMark | None = Field(
+        default=None,
+        description="It was drained: told to consume nothing. Null: it was not, or that was undone.",
+    )
     stats: dict[str, Any] | None = Field(default=None, description="Celery's inspect stats.")
     active: list[dict[str, Any]] = Field(
         default=[], description="Tasks that run, with the arguments that may be shown."

@@ -10,6 +10,7 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import AwareDatetime, BeforeValidator
 
 from jobtracker.diagnosis.attention import AttentionDesk
+from jobtracker.diagnosis.drainer import Drainer
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.doctor.background import BackgroundDoctor
@@ -32,10 +33,15 @@ async def _explainer(request: Request) -> Explainer:
     return Explainer(request.app.state.tracking, request.app.state.inspector)
 
 
+async def _drainer(request: Request) -> Drainer:
+    return Drainer(request.app.state.tracking, request.app.state.inspector)
+
+
 UseTracking = Annotated[Tracking, Depends(_held("tracking"))]
 UseInspector = Annotated[Inspector, Depends(_held("inspector"))]
 UseAttentionDesk = Annotated[AttentionDesk, Depends(_held("attention_desk"))]
 UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_held("background_doctor"))]
+UseDrainer = Annotated[Drainer, Depends(_drainer)]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
 UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]

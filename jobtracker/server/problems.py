@@ -31,6 +31,7 @@ from jobtracker.errors import (
     TreeNotRecordedError,
     UnknownJobTypeError,
     ValueUnavailableError,
+    WorkerNotFoundError,
     without_prefix,
 )
 from jobtracker.logging import request_id_var
@@ -49,6 +50,7 @@ _MOST_FIELDS = 50
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     JobNotFoundError: (404, problems.JOB_NOT_FOUND, "No such job"),
     FailureGroupNotFoundError: (404, "about:blank", "No such group of failures"),
+    WorkerNotFoundError: (404, problems.WORKER_NOT_FOUND, "No such worker"),
     IllegalTransitionError: (409, problems.ILLEGAL_TRANSITION, "Not in this status"),
     ArgumentsUnavailableError: (409, problems.ARGUMENTS_UNAVAILABLE, "Its arguments are unavailable"),
     QueueMissingError: (409, problems.QUEUE_MISSING, "No such queue"),

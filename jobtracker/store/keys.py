@@ -84,6 +84,9 @@ PREFIXES: dict[str, str] = {
     # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: Leases. Expires.
     "worker": "worker:",
     # worker:<inc>   string  The same, until an hour after its lease: who was lost. Writer: Leases. Expires.
+    "drain": "drain:",
+    # drain:<inc>    string  JSON: a worker was told to consume nothing, since when, and which queues it had. Writer:
+    #                        Drains. Expires.
     "leader": "leader",
     # leader         string  The lock: "<term>:<leader>", who leads now. Writer: acquire_leadership. Expires.
     "terms": "terms",
@@ -157,7 +160,7 @@ OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
 OF_THE_STORE = frozenset(
-    {"types", "dropped", "partitions", "libraries", "store_id", "worker", "examining", "examined"}
+    {"types", "dropped", "partitions", "libraries", "store_id", "worker", "drain", "examining", "examined"}
 )
 """Names of the keys of which the first partition has the only one."""
 

@@ -34,6 +34,7 @@ _OF_PROCESSES = {
     "leases",
     "lease",
     "worker",
+    "drain",
     "leader",
     "terms",
     "watched",

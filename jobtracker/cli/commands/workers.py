@@ -42,6 +42,8 @@ def _is_busy_solo(worker: WorkerStats) -> bool:
 
 
 def _state(worker: WorkerStats) -> Text:
+    if worker.drain:
+        return Text("drained", "yellow")
     if worker.online:
         return Text("online", "green")
     return Text("silent", "yellow" if _is_busy_solo(worker) else "bold red")
