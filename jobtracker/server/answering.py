@@ -92,7 +92,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
     )
     errors.install(app)
     for part in (jobs, tracking, drains, events, examination, failures, health):
-        app.router.routes += part.router.routes  # each request goes twice through the list of a router that is included
+        app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(KeptAnswers)
     app.add_middleware(EncodedSlashes)

@@ -105,7 +105,9 @@ def test_all_that_match_are_deleted_once_their_number_is_typed_and_stay_struck_t
     does.click()
     expect(visit.page.get_by_role("dialog", name="105 of 105 jobs deleted")).to_be_visible()
     visit.page.get_by_role("button", name="Close").click()
-    rows = visit.page.get_by_role("grid", name="Jobs").get_by_role("row").filter(has=visit.page.get_by_role("gridcell"))
+    rows = (
+        visit.page.get_by_role("grid", name="Jobs").get_by_role("row").filter(has=visit.page.get_by_role("gridcell"))
+    )
     expect(visit.page.locator(".tr.gone").filter(has_text="deleted")).to_have_count(rows.count())
     eventually(lambda: api.get("/api/jobs/", name=name)["jobs"] == [])
 
