@@ -136,7 +136,8 @@ def _answer(scope: Scope) -> Response:
 @cache
 def _views() -> list[tuple[re.Pattern[str], bytes]]:
     """Of each view its path, and what the document names for it."""
-    found = json.loads(_files()[_VIEWS].content)
+    file = _files().get(_VIEWS)  # a page that was built before there was one has none
+    found = json.loads(file.content) if file else []
     return [(_pattern(view["path"]), b"".join(map(_preload, view["files"]))) for view in found]
 
 
