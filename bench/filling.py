@@ -49,12 +49,14 @@ class Plan:
         open_share: Which part of them has not settled: the last ones, pending and running.
         span_ms: From the first one's creation to now, in milliseconds.
         seed: Other jobs for each.
+        releases: Of the workers, one after the other; "" for none.
     """
 
     jobs: int
     open_share: float = 0.01
     span_ms: int = 3 * 86_400_000
     seed: int = 0
+    releases: tuple[str, ...] = ("2026.11.1", "2026.11.2", "2026.11.3")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,11 +128,18 @@ def courses(plan: Plan) -> Iterator[list[Call]]:
     workers = [(f"celery@worker-{n}", f"{dice.getrandbits(48):012x}") for n in range(8)]
     for n in range(plan.jobs):
         created_ms = int(until_ms - plan.span_ms + n * step_ms)
-        yield _course(dice, created_ms, until_ms, workers, is_settled=n < settled)
+        release = plan.releases[n * len(plan.releases) // plan.jobs]
+        yield _course(dice, created_ms, until_ms, workers, release, is_settled=n < settled)
 
 
 def _course(
-    dice: random.Random, created_ms: int, until_ms: int, workers: list[tuple[str, str]], *, is_settled: bool
+    dice: random.Random,
+    created_ms: int,
+    until_ms: int,
+    workers: list[tuple[str, str]],
+    release: str,
+    *,
+    is_settled: bool,
 ) -> list[Call]:
     job_id = str(uuid.UUID(int=dice.getrandbits(128), version=4))
     name, priority = _one_of(dice, TYPES), _one_of(dice, PRIORITIES)
@@ -153,7 +162,7 @@ def _course(
     started_ms = min(created_ms + int(dice.expovariate(1 / 400)), until_ms)
     worker, lease = dice.choice(workers)
     known = {"run": 1, "attempt": 0, "execution": f"{started_ms}-{lease}-{dice.getrandbits(32):08x}"}
-    started = {**known, "fields": {"worker": worker, "lease": lease}}
+    started = {**known, "fields": {"worker": worker, "lease": lease, **({"release": release} if release else {})}}
     calls.append(Call(job_id=job_id, at_ms=started_ms, event=Event.START, arguments=started))
     if is_settled:
         ended_ms = min(started_ms + int(dice.lognormvariate(6, 1)), until_ms)

@@ -8,6 +8,7 @@ A list is asked for as a page that is looked at again is, and once as one that n
 """
 
 import contextlib
+import functools
 import json
 import os
 import random
@@ -16,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from bench.filling import TYPES, serving_filled
 from bench.flowers import FLOWERS_TASKS, serving_flower
@@ -38,6 +40,39 @@ _PLAIN = {
     "failed": f"/api/tracking/failed-jobs?page_size={PAGE}",
     "queue depth": "/api/tracking/queue-depth",
 }
+_SEARCHED = {
+    "queue:": "queue:celery",
+    "worker:": "worker:celery@worker-3",
+    "release:": "release:2026.11.3",
+    "tag:, none has it": "tag:none",
+    "name:": "name:invoice",
+    "text": '"can\'t be reached"',
+    "text, none has it": "nowhere",
+    "error:": "error:ConnectionError",
+    "failure:, none has it": "failure:none",
+    "origin:": "origin:plain",
+    "schedule:, none has it": "schedule:nightly",
+    "since:": "since:1h",
+    "started:": "started:1h",
+    "finished:": "finished:1h",
+    "running_at:": "running_at:1h",
+    "run:": "run:>2s",
+    "wait:": "wait:>2s",
+    "retries:, none has it": "retries:>0",
+    "losses:, none has it": "losses:>0",
+    "has:log, none has it": "has:log",
+    "sent_by:": "sent_by:nobody",
+    "group:, none has it": "group:nothing",
+    "priority:": "priority:critical",
+    "status:, two": "status:failed,cancelled",
+    "type:, two": "type:shop.tasks.send_invoice,crm.tasks.import_contacts",
+    "-type:": "-type:shop.tasks.send_invoice",
+    "-status:": "-status:completed",
+    "failed, of a worker": "status:failed worker:celery@worker-3",
+    "failed since": "status:failed since:24h",
+}
+"""Queries, one for each filter of a list: what none has is looked for in as many jobs as a page may look at."""
+_SUGGESTED = ("", "status:", "type:s", "worker:", "tag:")
 LIST, NEW_PAGE, CURSOR, NUMBER = "list", "list, a new page", "list, deep by cursor", "list, deep by number"
 FLOWER, SAME_BYTES = "Flower's tasks", "the list's bytes"
 
@@ -125,6 +160,10 @@ def _paths(connection: Connection, ids: list[str], size: int) -> dict[str, Calla
         NUMBER: lambda: _list_path(job_type=None, page=max(size // PAGE // 2, 1)),
         "get": lambda: f"/api/jobs/{dice.choice(some)}",
     }
+    for name, query in _SEARCHED.items():
+        paths[f"q: {name}"] = functools.partial(str, f"/api/jobs/?page_size={PAGE}&q={quote(query)}")
+    for typed in _SUGGESTED:
+        paths[f"suggest: {typed or 'nothing'}"] = functools.partial(str, f"/api/search/suggest?q={quote(typed)}")
     return paths | {question: (lambda path=path: path) for question, path in _PLAIN.items()}
 
 

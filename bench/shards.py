@@ -111,7 +111,7 @@ def _work(store: JobStore, ids: list[str]) -> None:
 
 
 def _questions(queries: JobQueries, ids: list[str]) -> dict[str, Callable[[], object]]:
-    completed = JobFilter(status=Status.COMPLETED, job_type="bench")
+    completed = JobFilter(status=(Status.COMPLETED,), job_type=("bench",))
     deep = queries.page(completed, size=len(ids) // 2).next_cursor
     picked = random.Random(0)
     return {

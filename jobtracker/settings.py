@@ -176,7 +176,8 @@ class Settings(EnvironmentSettings):
     release_label: str = Field(
         default="",
         max_length=100,
-        description="A name for the release that your workers run, e.g. a git tag; shown with the workers.",
+        description="A name for the release that your workers run, e.g. a git tag; shown with the workers and "
+        "the jobs that they begin.",
     )
     jobtracker_enabled: bool = Field(
         default=True, description="false: nothing is tracked, and tasks run as with Celery alone."

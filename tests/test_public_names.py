@@ -16,9 +16,9 @@ PUBLIC = {
         "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
         "FailedJobPage FailureGroup FieldProblem Flaw FlowPoint Group Health HeldTask HistoryEntry "
         "IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate "
-        "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Performance PerformanceColumns "
+        "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin Performance PerformanceColumns "
         "PerformanceReport PerformanceSeries Problem Progress ProgressUpdate QueueDepth QueueReport "
-        "QueueState Sort Stats Step SubJobCounts SubJobCreate SubJobState Throughput Trap TreeOutline "
+        "QueueState Sort Stats Step SubJobCounts SubJobCreate SubJobState Suggestion Suggestions Throughput Trap TreeOutline "
         "UnconsumedQueue Worker WorkerState WorkerStats"
     ),
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",

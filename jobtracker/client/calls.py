@@ -54,7 +54,7 @@ class Call(Generic[T]):
     def query(self) -> dict[str, Any]:
         """The query as it is sent."""
         query = {name: to_jsonable_python(value) for name, value in self.params.items() if value is not None}
-        return {name: _printable(value) if isinstance(value, str) else value for name, value in query.items()}
+        return {name: _printable_value(value) for name, value in query.items()}
 
     @property
     def content(self) -> bytes | None:
@@ -133,6 +133,12 @@ def job_path(job_id: str, rest: str = "", *, under: str = "/api/jobs") -> str:
     if job_id in {"", ".", ".."}:
         raise JobNotFoundError(job_id)
     return f"{under}/{quote(_printable(job_id), safe='')}{rest}"
+
+
+def _printable_value(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_printable_value(each) for each in value]
+    return _printable(value) if isinstance(value, str) else value
 
 
 def _printable(text: str) -> str:

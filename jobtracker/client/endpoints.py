@@ -10,37 +10,70 @@ from jobtracker.client.failure_endpoints import FailureEndpoints
 from jobtracker.client.tracking_endpoints import TrackingEndpoints
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.explanation import Explanation
+from jobtracker.schemas.filters import Origin
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobError, JobPage, JobTree, LogLine
 from jobtracker.schemas.requests import ProgressUpdate, SubJobCreate
+from jobtracker.schemas.search import Suggestions
 
 PriorityName = Priority | Literal["low", "normal", "high", "critical"]
 StatusName = Status | Literal["pending", "running", "completed", "failed", "cancelled", "retrying"]
 PolicyName = FailurePolicy | Literal["fail", "fail_fast", "continue"]
+OriginName = Origin | Literal["api", "beat", "task", "plain"]
 SortName = Literal["created_at", "-created_at", "status_changed_at", "-status_changed_at"]
+
+
+Texts = str | Sequence[str]
 
 
 class JobFilters(TypedDict, total=False):
     """Which jobs a list shows, and in which order.
 
-    A filter that is not given does not apply. Times need a time zone.
+    A filter that is not given does not apply. Of several values of one filter a job must have one. Times need a time
+    zone.
     """
 
-    status: StatusName | None
-    job_type: str | None
-    priority: PriorityName | None
-    parent: str | None
-    sent_by: str | None
-    group: str | None
-    tag: str | None
-    name: str | None
+    q: str | None
+    """A query, e.g. `status:failed type:invoice since:2h`, besides the other filters."""
+    tz: str
+    """The time zone of times in `q` that name none; default: UTC."""
+    status: StatusName | Sequence[StatusName] | None
+    job_type: Texts | None
+    priority: PriorityName | Sequence[PriorityName] | None
+    parent: Texts | None
+    sent_by: Texts | None
+    group: Texts | None
+    tag: Texts | None
+    queue: Texts | None
+    worker: Texts | None
+    release: Texts | None
+    error_type: Texts | None
+    failure_group: Texts | None
+    origin: OriginName | Sequence[OriginName] | None
+    schedule: Texts | None
+    """An entry in beat's schedule."""
+    name: Texts | None
     """Part of the name."""
+    text: Texts | None
+    """Part of the name, the type or the reason; several: each of them."""
     created_from: datetime | None
     created_to: datetime | None
+    started_from: datetime | None
+    started_to: datetime | None
     finished_from: datetime | None
     finished_to: datetime | None
+    running_at: datetime | None
+    min_run_s: float | None
+    max_run_s: float | None
+    min_wait_s: float | None
+    max_wait_s: float | None
+    min_retries: int | None
+    max_retries: int | None
+    min_losses: int | None
+    max_losses: int | None
+    has_log: bool | None
     sort: SortName | None
-    """By status_changed_at only with a status. A minus: newest first."""
+    """By status_changed_at only with a status, or a time at which jobs started or finished. A minus: newest first."""
 
 
 class JobChanges(TypedDict, total=False):
@@ -262,3 +295,13 @@ class Endpoints(TrackingEndpoints, FailureEndpoints):
         """
         where = {"page": page, "page_size": page_size, "cursor": cursor}
         return Call("GET", "/api/jobs/", JobPage, {**filters, **where})
+
+    @Endpoint
+    def suggest(self, q: str = "", *, at: int | None = None) -> Call[Suggestions]:
+        """What may stand at a place of a query: qualifiers, or values of the one that stands before it.
+
+        Args:
+            q: The query as far as it is typed.
+            at: The place, in characters from 0; default: its end.
+        """
+        return Call("GET", "/api/search/suggest", Suggestions, {"q": q, "at": at})

@@ -1,5 +1,7 @@
 """The endpoints below `/api/tracking`: trees, figures, queues, workers, health."""
 
+from collections.abc import Sequence
+
 from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
 from jobtracker.core.lifecycle import Priority, Status
@@ -86,16 +88,22 @@ class TrackingEndpoints:
         return Call("GET", "/api/tracking/throughput", Throughput, params)
 
     @Endpoint
-    def active_jobs(self, *, limit: int = 100) -> Call[ActiveJobs]:
-        """Jobs that run or wait for their next attempt, the longest first."""
-        return Call("GET", "/api/tracking/active-jobs", ActiveJobs, {"limit": limit})
+    def active_jobs(self, *, q: str | None = None, tz: str | None = None, limit: int = 100) -> Call[ActiveJobs]:
+        """Jobs that run or wait for their next attempt, the longest first; with a query, those that match."""
+        return Call("GET", "/api/tracking/active-jobs", ActiveJobs, {"q": q, "tz": tz, "limit": limit})
 
     @Endpoint
     def failed_jobs(
-        self, *, job_type: str | None = None, page_size: int = 50, cursor: str | None = None
+        self,
+        *,
+        q: str | None = None,
+        tz: str | None = None,
+        job_type: str | Sequence[str] | None = None,
+        page_size: int = 50,
+        cursor: str | None = None,
     ) -> Call[FailedJobPage]:
-        """Failed jobs, the latest first, each with its error (without its traceback)."""
-        params = {"job_type": job_type, "page_size": page_size, "cursor": cursor}
+        """Failed jobs that match a query, the latest first, each with its error (without its traceback)."""
+        params = {"q": q, "tz": tz, "job_type": job_type, "page_size": page_size, "cursor": cursor}
         return Call("GET", "/api/tracking/failed-jobs", FailedJobPage, params)
 
     @Endpoint

@@ -163,7 +163,7 @@ def _read_jobs(found: Evidence, tracking: Tracking) -> None:
     for status in UNDER_WAY:
         found.open_parents += some(status, lambda record: record.subs)
     for name in found.types:
-        latest = queries.page(JobFilter(job_type=name), size=_LATEST).jobs
+        latest = queries.page(JobFilter(job_type=(name,)), size=_LATEST).jobs
         if any(job.parent_id for job in latest):
             found.sub_job_types.add(name)
 

@@ -73,6 +73,8 @@ class TaskReports:
         fields: Fields = {"worker": request.hostname or "", "lease": self.worker.incarnation}
         if task.acks_late:
             fields["acks_late"] = "1"
+        if release := self.tracking.settings.release_label:
+            fields["release"] = release
         fields |= job.unrecorded.fields
         job.start = start = self.of_task(Event.START, task.name, request, job, fields, job.unrecorded.data)
         return job, start

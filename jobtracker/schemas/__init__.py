@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         SubJobState,
         WorkerState,
     )
-    from jobtracker.schemas.filters import Sort
+    from jobtracker.schemas.filters import Origin, Sort
     from jobtracker.schemas.health import Component, Health
     from jobtracker.schemas.history import HistoryEntry, Step
     from jobtracker.schemas.job_types import JobType
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from jobtracker.schemas.problems import FieldProblem, Problem
     from jobtracker.schemas.requests import JobCreate, JobUpdate, ProgressUpdate, SubJobCreate
+    from jobtracker.schemas.search import Suggestion, Suggestions
     from jobtracker.schemas.stats import (
         ActiveJobs,
         Durations,
@@ -109,6 +110,7 @@ __all__ = [
     "LogLine",
     "LostWorker",
     "MessageLocation",
+    "Origin",
     "Performance",
     "PerformanceColumns",
     "PerformanceReport",
@@ -125,6 +127,8 @@ __all__ = [
     "SubJobCounts",
     "SubJobCreate",
     "SubJobState",
+    "Suggestion",
+    "Suggestions",
     "Throughput",
     "Trap",
     "TreeOutline",
@@ -142,7 +146,7 @@ _MODULES = {
     "jobtracker.schemas.explanation": (
         "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"
     ),
-    "jobtracker.schemas.filters": "Sort",
+    "jobtracker.schemas.filters": "Origin Sort",
     "jobtracker.schemas.health": "Component Health",
     "jobtracker.schemas.history": "HistoryEntry Step",
     "jobtracker.schemas.job_types": "JobType",
@@ -151,6 +155,7 @@ _MODULES = {
     ),
     "jobtracker.schemas.problems": "FieldProblem Problem",
     "jobtracker.schemas.requests": "JobCreate JobUpdate ProgressUpdate SubJobCreate",
+    "jobtracker.schemas.search": "Suggestion Suggestions",
     "jobtracker.schemas.stats": (
         "ActiveJobs Durations FlowPoint Group JobCount Performance PerformanceColumns PerformanceReport "
         "PerformanceSeries Stats Throughput"

@@ -141,6 +141,9 @@ class JobSummary(BaseModel):
     task_id: str | None = Field(default=None, description="Celery's task id of the current run.")
     queue: str | None = None
     worker: str | None = Field(default=None, description="The Celery worker that runs or ran it.")
+    release: str | None = Field(
+        default=None, description="The release of its project that this worker runs (`RELEASE_LABEL`)."
+    )
     origin: Literal["api", "celery", "beat"] = Field(
         description="Who sent it: `api`, `celery` (plain Celery code) or `beat` (Celery's scheduler)."
     )
@@ -216,6 +219,14 @@ class JobPage(BaseModel):
     page: int | None = Field(description="The page's number; null on pages reached by a cursor.")
     page_size: int
     next_cursor: str | None = Field(description="Send it as `cursor` to get the next page; null if there is none.")
+    looked_at: int | None = Field(
+        default=None, description="How many jobs were looked at for this page; null if an index gives the page."
+    )
+    looked_to: datetime | None = Field(
+        default=None,
+        description="The time up to which jobs were looked at, if there are more; of their creation or of their "
+        "status, as the list is sorted. `next_cursor` goes on from there.",
+    )
 
 
 class FailedJobPage(JobPage):

@@ -30,6 +30,10 @@ class Problem(BaseModel):
     )
     job_status: str | None = Field(default=None, description="The job's status, if it does not allow the request.")
     action: str | None = Field(default=None, description="The action that the status does not allow, as a verb.")
+    position: int | None = Field(
+        default=None, description="Where the wrong part of a query begins, in characters from 0."
+    )
+    end: int | None = Field(default=None, description="Where it ends.")
 
 
 REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
@@ -56,6 +60,9 @@ UNKNOWN_JOB_TYPE = "urn:jobtracker:problem:unknown-job-type"
 
 
 INVALID_PAYLOAD = "urn:jobtracker:problem:invalid-payload"
+
+
+INVALID_QUERY = "urn:jobtracker:problem:invalid-query"
 
 
 INVALID_JOB = "urn:jobtracker:problem:invalid-job"

@@ -6,7 +6,7 @@ They are coroutines: FastAPI runs any other function in a thread, which costs mo
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Request
 from pydantic import AwareDatetime, BeforeValidator
 
 from jobtracker.diagnosis.attention import AttentionDesk
@@ -62,4 +62,3 @@ def _not_a_number(text: str) -> str:
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
-PageNumber = Annotated[int, Query(ge=1, le=1_000_000_000)]  # times the largest page: exact in Lua, below 2**53

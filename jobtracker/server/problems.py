@@ -38,6 +38,7 @@ from jobtracker.logging import request_id_var
 from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.schemas import problems
 from jobtracker.schemas.problems import FieldProblem, Problem
+from jobtracker.schemas.query_language import InvalidQueryError
 from jobtracker.server.encoded_paths import path_as_asked
 
 logger = logging.getLogger("jobtracker.server")
@@ -58,6 +59,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     ValueUnavailableError: (404, problems.VALUE_UNAVAILABLE, "No such value"),
     ObjectStoreError: (503, "about:blank", "The object store is away"),
     ExaminationError: (409, problems.EXAMINATION, "No examination now"),
+    InvalidQueryError: (422, problems.INVALID_QUERY, "The query can't be read"),
     UnknownJobTypeError: (422, problems.UNKNOWN_JOB_TYPE, "Unknown job type"),
     InvalidPayloadError: (422, problems.INVALID_PAYLOAD, "The payload does not fit"),
     InvalidJobError: (422, problems.INVALID_JOB, "The job can't be"),
@@ -133,21 +135,29 @@ def unexpected(request: Request, error: Exception, *, debug: bool) -> JSONRespon
     return problem(request, 500, "Unexpected error", detail)
 
 
+def _details(error: JobTrackerError) -> dict[str, Any]:
+    """What a problem says of an error beside its text."""
+    more: dict[str, Any] = {"job_id": getattr(error, "job_id", None)}
+    if isinstance(error, IllegalTransitionError):
+        more |= {"job_status": error.status, "action": error.action}
+    if isinstance(error, InvalidQueryError):
+        more |= {"position": error.position, "end": error.end}
+        more["errors"] = [FieldProblem(field="query.q", message=str(error))]
+    if isinstance(error, InvalidJobError):
+        more["errors"] = [
+            FieldProblem(field=".".join(map(str, ["body", *path])), message=message)
+            for path, message in error.problems
+        ]
+    return more
+
+
 def install(app: FastAPI) -> None:
     """Turn expected errors into problem details. `RequestContext` answers unexpected ones."""
 
     @app.exception_handler(JobTrackerError)
     async def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:
         status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
-        more: dict[str, Any] = {"type": kind, "job_id": getattr(error, "job_id", None)}
-        if isinstance(error, IllegalTransitionError):
-            more |= {"job_status": error.status, "action": error.action}
-        if isinstance(error, InvalidJobError):
-            more["errors"] = [
-                FieldProblem(field=".".join(map(str, ["body", *path])), message=message)
-                for path, message in error.problems
-            ]
-        return problem(request, status, title, str(error), **more)
+        return problem(request, status, title, str(error), type=kind, **_details(error))
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:

@@ -24,8 +24,13 @@ _NO_BODY = (b"", b"{}", b"null")
 """A body that says nothing."""
 
 
-def check_query(request: Request, known: Collection[str]) -> None:
-    """Refuse unknown parameters, and parameters that are given twice: each parameter has one value.
+def check_query(request: Request, known: Collection[str], repeatable: Collection[str] = ()) -> None:
+    """Refuse unknown parameters, and parameters that are given twice and have one value.
+
+    Args:
+        request: The request.
+        known: The parameters of the route.
+        repeatable: Those that may have several values.
 
     Raises:
         RequestValidationError: The query has such a parameter.
@@ -33,7 +38,7 @@ def check_query(request: Request, known: Collection[str]) -> None:
     if not request.scope["query_string"]:
         return
     times = Counter(name for name, _ in request.query_params.multi_items())
-    wrong = ((name, n) for name, n in times.items() if n > 1 or name not in known)
+    wrong = ((name, n) for name, n in times.items() if (n > 1 and name not in repeatable) or name not in known)
     if found := [_problem(name, known) for name, _ in islice(wrong, _MOST_PROBLEMS)]:
         raise RequestValidationError(found)
 

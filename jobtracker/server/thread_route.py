@@ -3,14 +3,15 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, get_origin
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, create_model
+from pydantic.fields import FieldInfo
 
 from jobtracker.server.conditional import conditional, tagged
 from jobtracker.server.live.sharing import LAST_EVENT_ID, SharedAnswers, key_of
@@ -49,7 +50,8 @@ class ThreadRoute(APIRoute):
     def get_route_handler(self) -> Handler:
         """The function that answers a request."""
         answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
-        known = frozenset(each.alias for each in self.dependant.query_params)
+        names = _fields(self.dependant.query_params)
+        known, repeatable = frozenset(names), _lists(names)
         is_get = self.methods == {"GET"}
         may_have_body = bool(self.dependant.body_params)
         may_share = not inspect.iscoroutinefunction(inspect.unwrap(self.endpoint))
@@ -66,7 +68,7 @@ class ThreadRoute(APIRoute):
             return conditional(request, await shared.answer(key_of(request.scope), seen, lambda: read(request)))
 
         async def answer_what_is_known(request: Request) -> Response:
-            check_query(request, known)
+            check_query(request, known, repeatable)
             if may_have_body:
                 return await answer(Utf8Request(request.scope, request.receive))
             await check_no_body(request)
@@ -83,13 +85,19 @@ class ThreadRoute(APIRoute):
 
     def _reading_at_once(self) -> Handler:
         of_path, of_query = _model("path", self.dependant.path_params), _model("query", self.dependant.query_params)
+        lists = _lists(_fields(self.dependant.query_params))
+        taken = self.dependant.query_params
+        as_one = taken[0].name if _model_of(taken) else None
         uses: list[Any] = self.dependant.dependencies  # of `dependencies.py`: all they want is the request
 
         async def answer(request: Request) -> Response:
             arguments: dict[str, Any] = {each.name: await each.call(request) for each in uses}
             errors: list[Any] = []
-            for model, given in ((of_path, request.path_params), (of_query, request.query_params)):
-                arguments |= _read(model, given, errors)
+            query: dict[str, Any] = dict(request.query_params)
+            query |= {name: request.query_params.getlist(name) for name in lists & query.keys()}
+            for model, given in ((of_path, request.path_params), (of_query, query)):
+                found = _read(model, given, errors)
+                arguments |= {as_one: found} if as_one and model is of_query else dict(found or {})
             if errors:
                 raise RequestValidationError(errors)
             response: Response = await self.endpoint(**arguments)
@@ -98,16 +106,40 @@ class ThreadRoute(APIRoute):
         return answer
 
 
-def _model(where: str, parameters: Iterable[Any]) -> type[BaseModel]:
+def _model(where: str, parameters: Sequence[Any]) -> type[BaseModel]:
     """All parameters of the route."""
-    fields: dict[str, Any] = {each.name: (each.field_info.annotation, each.field_info) for each in parameters}
-    return create_model(where, **fields)
+    fields = {name: (info.annotation, info) for name, info in _fields(parameters).items()}
+    base = _model_of(parameters)
+    return create_model(where, __base__=base) if base else create_model(where, **fields)  # type: ignore[call-overload] # by their names
 
 
-def _read(model: type[BaseModel], given: Mapping[str, str], errors: list[Any]) -> dict[str, Any]:
+def _model_of(parameters: Sequence[Any]) -> type[BaseModel] | None:
+    """The model that all parameters are fields of, if the function takes them as one."""
+    annotation = parameters[0].field_info.annotation if len(parameters) == 1 else None
+    return annotation if inspect.isclass(annotation) and issubclass(annotation, BaseModel) else None
+
+
+def _fields(parameters: Sequence[Any]) -> Mapping[str, FieldInfo]:
+    """The parameters by name."""
+    model = _model_of(parameters)
+    return model.model_fields if model else {each.name: each.field_info for each in parameters}
+
+
+def _lists(fields: Mapping[str, FieldInfo]) -> frozenset[str]:
+    """Names of the parameters that may have several values."""
+    return frozenset(name for name, info in fields.items() if get_origin(info.annotation) is list)
+
+
+def _read(model: type[BaseModel], given: Mapping[str, Any], errors: list[Any]) -> BaseModel | None:
     """The parameters as they are declared."""
     try:
-        return dict(model.model_validate(dict(given)))
+        return model.model_validate(given)
     except ValidationError as error:
-        errors += [{**each, "loc": (model.__name__, *each["loc"])} for each in error.errors()]
-        return {}
+        errors += [{**each, "loc": (model.__name__, *_place(each["loc"], given))} for each in error.errors()]
+        return None
+
+
+def _place(path: tuple[Any, ...], given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where a parameter is wrong: its name, and which of its values where it has several."""
+    values = given.get(path[0]) if path else None
+    return path[:1] if isinstance(values, list) and len(values) == 1 else path

@@ -97,6 +97,7 @@ def summary_values(record: JobRecord) -> dict[str, Any]:
         "task_id": record.task_id if run else None,
         "queue": record.queue,
         "worker": record.worker,
+        "release": record.release,
         "origin": origin if (origin := record.origin) in {"api", "beat"} else "celery",
         "request_id": record.request_id,
     }

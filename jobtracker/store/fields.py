@@ -41,7 +41,7 @@ class Record:
 
 
 Filter = Literal["eq", "between", "tag", "contains"]
-"""How a list can filter by a field (`lua/commands/list_jobs.lua`)."""
+"""How a list can filter by a field (`lua/lib/list_checks.lua`)."""
 
 
 class Traits(TypedDict, total=False):

@@ -9,6 +9,7 @@ from jobtracker.core.job import job_and_run_of
 from jobtracker.core.lifecycle import Status
 from jobtracker.store.job_reader import JobReader
 from jobtracker.store.keys import MOST_QUEUES, Partition
+from jobtracker.store.list_plan import Index
 
 _NEVER_MS = 1 << 53
 
@@ -32,7 +33,7 @@ class IndexReader(JobReader):
         self, status: Status, since_ms: int, before_ms: int, offset: int, most: int
     ) -> list[tuple[str, int]]:
         """Jobs that came to a status at a time or later, and before another: ids, and when (ms); the oldest first."""
-        index = ("entered", status, "", "")
+        index = Index(name="entered", statuses=(status,))
         places = self._pages.oldest(self.parts, index, str(since_ms), before_ms, offset, most)
         return [(place.id, int(place.score)) for place in places]
 

@@ -1,21 +1,20 @@
 """Reading lists: pages of jobs that a filter wants."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from jobtracker.core.lifecycle import UNDER_WAY, Status
-from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
+from jobtracker.core.clock import from_ms
+from jobtracker.core.lifecycle import Status
+from jobtracker.schemas.filters import JobFilter, TimeRange
 from jobtracker.schemas.jobs import JobPage
 from jobtracker.store.decode import summary_of
 from jobtracker.store.job_json import failed_page_json, page_json
 from jobtracker.store.job_reader import JobReader
-from jobtracker.store.list_plan import Cursor, Plan, plan
+from jobtracker.store.list_plan import SKEW_MS, Cursor, Plan, plan
 from jobtracker.store.merge import Place
 from jobtracker.store.records import Row, fetch
 from jobtracker.store.schema import JobRecord
-
-_SKEW_MS = 60_000
-"""How far the clocks of two machines may be apart."""
 
 
 class ListReader(JobReader):
@@ -45,10 +44,10 @@ class ListReader(JobReader):
         return page_json(rows, about)
 
     def failed_json(
-        self, job_type: str | None, *, size: int = 50, number: int | None = None, cursor: str | None = None
+        self, wanted: JobFilter, *, size: int = 50, number: int | None = None, cursor: str | None = None
     ) -> bytes:
-        """The JSON of a `FailedJobPage`: the failed jobs, the latest first, each with its error."""
-        rows, about = self._page(JobFilter(status=Status.FAILED, job_type=job_type), size, number, cursor)
+        """The JSON of a `FailedJobPage`: jobs, each with its error."""
+        rows, about = self._page(wanted, size, number, cursor)
         pipe = self.client.pipeline(transaction=False)
         for row in rows:
             pipe.hget(self.keys("data", row.id), "error")
@@ -56,39 +55,49 @@ class ListReader(JobReader):
 
     def failed_since(self, since: datetime, most: int) -> tuple[list[JobRecord], int]:
         """The latest of the jobs that failed at a time or later, the latest first; and how many there are in all."""
-        wanted = JobFilter(status=Status.FAILED, finished=TimeRange(since=since))
+        wanted = JobFilter(status=(Status.FAILED,), finished=TimeRange(since=since))
         rows, about = self._page(wanted, most, None, None)
         return [row.record for row in rows], about["total"]
 
-    def active_json(self, most: int) -> bytes:
-        """The JSON of `ActiveJobs`: jobs that run or are between attempts, the longest in their status first."""
-        rows: list[Row] = []
-        total = 0
-        for status in (*UNDER_WAY, Status.RETRYING):
-            found, about = self._page(JobFilter(status=status, sort=Sort.STATUS_CHANGED), most, None, None)
-            rows += found
-            total += about["total"]
-        rows.sort(key=lambda row: row.record.status_changed_at)
-        return page_json(rows[:most], {"total": total})
+    def latest(self, most: int) -> list[JobRecord]:
+        """The jobs that were created last, the latest first."""
+        rows, _ = self._page(JobFilter(), most, None, None)
+        return [row.record for row in rows]
+
+    def schedules(self, job_ids: Sequence[str]) -> list[str]:
+        """The entries in beat's schedule that sent these jobs."""
+        pipe = self.client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hget(self.keys("data", job_id), "schedule")
+        return [name for name in (pipe.execute() if job_ids else []) if name]
+
+    def active_json(self, wanted: JobFilter, most: int) -> bytes:
+        """The JSON of `ActiveJobs`: the first jobs of a list, and how many there are."""
+        rows, about = self._page(wanted, most, None, None)
+        return page_json(rows, {"total": about["total"]})
 
     def _page(
         self, wanted: JobFilter, size: int, number: int | None, cursor: str | None
     ) -> tuple[list[Row], dict[str, Any]]:
         """The rows of a page, and what a `JobPage` says beside its jobs."""
         way = plan(wanted)
-        if wanted.sent_by is not None:
-            way = self._while_sending(way, wanted.sent_by)
+        if len(wanted.sent_by) == 1:
+            way = self._while_sending(way, wanted.sent_by[0])
         start = Cursor.read(cursor, way) if cursor else None
         place, skip = (Place(start.score, start.id), start.skip) if start else (None, ((number or 1) - 1) * size)
-        rows, total, last, left, _ = self._pages.find(self.parts, way, size, place, skip)
+        rows, total, last, left, looked_at, _ = self._pages.find(self.parts, way, size, place, skip)
         following = None
         if last:
             following = Cursor(signature=way.signature, score=last.score, id=last.id, skip=left).write()
+        if total is None and last is None and start is None and number in {None, 1}:
+            total = len(rows)  # all that there are were looked at
         return rows, {
             "total": total,
             "page": None if cursor else number or 1,
             "page_size": size,
             "next_cursor": following,
+            "looked_at": looked_at if way.checks else None,
+            "looked_to": from_ms(last.score) if way.checks and last and way.index.name != "subs" else None,
         }
 
     def _while_sending(self, way: Plan, sender: str) -> Plan:
@@ -97,4 +106,4 @@ class ListReader(JobReader):
         if not record.exists:
             return way
         finished = record.finished
-        return way.created_between(record.created - _SKEW_MS, finished + _SKEW_MS if finished else None)
+        return way.created_between(record.created - SKEW_MS, finished + SKEW_MS if finished else None)

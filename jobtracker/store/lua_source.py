@@ -95,7 +95,6 @@ def _tables(keep_s: int) -> dict[str, object]:
         "KEEP_S": keep_s,
         "LET_GO": LET_GO,
         "NORMAL": Priority.NORMAL,
-        "PRIORITIES": list(Priority),
         "RUN_MARK": RUN_MARK,
         "NOBODY": NOBODY,
         "MOST_QUEUES": MOST_QUEUES,

@@ -8,17 +8,17 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgpack
 
 from jobtracker.connection.client import RedisClient
-from jobtracker.core.lifecycle import Priority
 from jobtracker.store.functions import Library, batched
 from jobtracker.store.keys import Keys, Partition
-from jobtracker.store.list_plan import Plan
+from jobtracker.store.list_checks import Beside, need_more, passes
+from jobtracker.store.list_plan import Index, Plan
 from jobtracker.store.records import Row, ask
-from jobtracker.store.schema import JobRecord, decode
+from jobtracker.store.schema import decode
 
 SCAN_BUDGET = 5000
 """Index entries that one page looks at where no index covers the filter."""
@@ -28,6 +28,8 @@ _AT_ONCE = 500
 
 _FETCHED = 200
 """So few entries are fetched to find one among them."""
+
+_NOTHING = Beside()
 
 
 class Place(NamedTuple):
@@ -66,6 +68,8 @@ class Found(NamedTuple):
     """The entry behind which the next page begins; None at the end."""
     skip: int
     """Matches that are still to be stepped over there."""
+    looked_at: int = 0
+    """How many entries were looked at for it."""
     places: Sequence[Place] = ()
     """Where each row stands, of one partition of several."""
 
@@ -94,7 +98,7 @@ class Pages:
             start: Behind which entry it begins; None: with the first.
             skip: How many matches to step over.
         """
-        if len(self.keys.parts) > 1 and way.index[0] == "subs":
+        if len(self.keys.parts) > 1 and way.index.name == "subs":
             return self._of_family(way, size, start, skip)
         if len(parts) == 1:
             [found] = self._ask(parts, way, size, SCAN_BUDGET, start, skip)
@@ -118,33 +122,34 @@ class Pages:
         self, parts: Sequence[Partition], way: Plan, size: int, budget: int, start: Place | None, skip: int
     ) -> list[Found]:
         """What each partition has of a page, all asked at once."""
-        checks = json.dumps(way.checks)
+        index, checks = way.index.as_json(), json.dumps(way.checks)
         score, job_id = start or ("", "")
         how: list[str | int] = [way.order, size, budget, way.low, way.high, skip, score, job_id, checks]
         calls: list[tuple[str, list[str | int | float]]] = [
-            (part("kinds"), [part.prefix, *_padded(way.index), *how]) for part in parts
+            (part("kinds"), [part.prefix, index, *how]) for part in parts
         ]
         found = []
         for answer in self._functions.begin(self.client, "list_jobs", calls).answers(decoded=False):
-            more, last_score, last_id, left, total, ids, scores, records = msgpack.unpackb(answer, raw=True)
+            more, last_score, last_id, left, total, looked, *listed = msgpack.unpackb(answer, raw=True)
+            ids, scores, records = listed
             last = Place(last_score, last_id.decode()) if more and last_id else None
             job_ids = [job_id.decode() for job_id in ids]
             rows = list(map(Row, job_ids, records))
             at = list(map(Place, map(int, scores), job_ids)) if len(parts) > 1 else ()
-            found.append(Found(rows, None if total < 0 else total, last, left, at))
+            found.append(Found(rows, None if total < 0 else total, last, left, looked, at))
         return found
 
     # -- the sub-jobs of a parent, which may lie anywhere ------------------------------------------------------------
 
     def _of_family(self, way: Plan, size: int, start: Place | None, skip: int) -> Found:
         """The same of a parent's sub-jobs: their order is in its partition, their records may be in others."""
-        key = self.keys.of(way.index[1])(*way.index)
+        key = self.keys.of(way.index.id)("subs", way.index.id)
         at = 0 if start is None else self._places_up_to(key, start)
         if not way.checks:
             at, skip = at + skip, 0
         rows: list[Row] = []
         last = None
-        total = self.client.zcard(key)
+        total, begun = self.client.zcard(key), at
         until = min(total, at + SCAN_BUDGET)
         while at < until and len(rows) < size:
             some = min(_AT_ONCE if way.checks else size - len(rows), until - at)
@@ -152,11 +157,12 @@ class Pages:
             pipe = self.client.pipeline(transaction=False)
             for job_id, _ in entries:
                 ask(pipe, self.keys, job_id)
+            beside = self._beside([job_id for job_id, _ in entries]) if need_more(way.checks) else {}
             for (job_id, score), packed in zip(entries, pipe.execute(), strict=True):
                 at, last = at + 1, Place(int(score), job_id)
                 if not packed:  # one may be announced before it is recorded
                     continue
-                if way.checks and not _matches(decode(job_id, packed), way.checks):
+                if way.checks and not passes(decode(job_id, packed), way.checks, beside.get(job_id, _NOTHING)):
                     continue
                 if skip:
                     skip -= 1
@@ -166,7 +172,17 @@ class Pages:
                     break
             if not entries:
                 break
-        return Found(rows, None if way.checks else total, last if at < total else None, skip)
+        return Found(rows, None if way.checks else total, last if at < total else None, skip, at - begun)
+
+    def _beside(self, job_ids: Sequence[str]) -> dict[str, Beside]:
+        """What checks may need beside the records."""
+        pipe = self.client.pipeline(transaction=False)
+        for job_id in job_ids:
+            pipe.hget(self.keys("data", job_id), "schedule")
+            pipe.exists(self.keys("log", job_id))
+        answers = pipe.execute() if job_ids else []
+        found = zip(answers[::2], answers[1::2], strict=True)
+        return dict(zip(job_ids, (Beside(schedule, bool(logs)) for schedule, logs in found), strict=True))
 
     def _places_up_to(self, key: str, start: Place) -> int:
         """How many entries of an index stand up to a place."""
@@ -179,7 +195,7 @@ class Pages:
     # -- entries of several partitions -------------------------------------------------------------------------------
 
     def oldest(
-        self, parts: Sequence[Partition], index: tuple[str, ...], since: str, before_ms: int, offset: int, most: int
+        self, parts: Sequence[Partition], index: Index, since: str, before_ms: int, offset: int, most: int
     ) -> list[Place]:
         """Entries of an index that is scored by times (ms), of those in a span of time, the oldest first."""
         skip = offset if len(parts) == 1 else 0
@@ -249,11 +265,11 @@ class Pages:
     def _counts(self, parts: Sequence[Partition], way: Plan) -> list[int]:
         return [found.total for found in self._entries(way.index, [Span(p, way.low, way.high, 0, 0) for p in parts])]
 
-    def _entries(self, index: tuple[str, ...], spans: Sequence[Span]) -> list[Entries]:
+    def _entries(self, index: Index, spans: Sequence[Span]) -> list[Entries]:
         """Entries of an index, all asked for at once."""
+        as_json = index.as_json()
         calls: list[tuple[str, list[str | int | float]]] = [
-            (part("kinds"), [part.prefix, *_padded(index), low, high, skip, most])
-            for part, low, high, skip, most in spans
+            (part("kinds"), [part.prefix, as_json, low, high, skip, most]) for part, low, high, skip, most in spans
         ]
         answers = self._functions.begin(self.client, "list_ids", calls).answers() if calls else []
         return [Entries(total, list(map(Place, found[1::2], found[::2]))) for total, *found in answers]
@@ -262,11 +278,6 @@ class Pages:
 def _order(place: Place) -> tuple[int, bytes]:
     """As a sorted set has its entries."""
     return place.score, place.id.encode()
-
-
-def _padded(index: tuple[str, ...]) -> list[str]:
-    """A name and three parts."""
-    return [*index, *[""] * (4 - len(index))]
 
 
 def _merged(found: Sequence[Found], way: Plan, size: int, skip: int) -> Found:
@@ -287,30 +298,5 @@ def _merged(found: Sequence[Found], way: Plan, size: int, skip: int) -> Found:
         goes_on = None if is_all or not wanted else wanted[-1][0]
     totals = [some.total for some in found if some.total is not None]
     total = sum(totals) if len(totals) == len(found) else None
-    return Found([row for _, row in wanted], total, goes_on, skip - stepped_over)
-
-
-def _matches(record: JobRecord, checks: Sequence[Sequence[Any]]) -> bool:
-    """As `lua/commands/list_jobs.lua`."""
-    stored = {"name": record.type, "priority": str(Priority.NORMAL)} | record.as_texts()
-    for op, field, wanted in checks:
-        value = stored.get(field)
-        if value is None:
-            return False
-        match op:
-            case "eq":
-                fits = value == wanted
-            case "contains":
-                fits = _lower(wanted) in _lower(value)
-            case "between":
-                fits = wanted[0] <= int(value) <= wanted[1]
-            case _:
-                fits = wanted in json.loads(value)
-        if not fits:
-            return False
-    return True
-
-
-def _lower(text: str) -> bytes:
-    """As Lua has it: of ASCII letters only."""
-    return text.encode().lower()
+    looked = sum(some.looked_at for some in found)
+    return Found([row for _, row in wanted], total, goes_on, skip - stepped_over, looked)

@@ -66,10 +66,10 @@ class JobRecord(Record):
     """ms; the score in the status indexes."""
     reason = text(49, cleared_by_new_run=True, in_snapshot=True)
     """Why it is where it is, a sentence."""
-    error_type = text(60, cleared_by_new_run=True)
+    error_type = text(60, cleared_by_new_run=True, filter="eq")
     """Of a failed job: the exception's type, with its module unless it is a builtin; or another word for what
     happened."""
-    failure_group = text(61, cleared_by_new_run=True)
+    failure_group = text(61, cleared_by_new_run=True, filter="eq")
     """Of a failed job: which others have failed in the same way (`core/fingerprint.py`)."""
     inferred = text(48, cleared_by_new_run=True, in_snapshot=True)
     """The event that inferred the outcome, or "fail" if its worker reported a loss. The task's own report replaces
@@ -86,7 +86,7 @@ class JobRecord(Record):
     """For people; not stored where it is the same as the type."""
     task = same_as(type, 4, from_message=True)  # noqa: A003 (the field above)
     """The name of the Celery task."""
-    queue = text(5, from_message=True)
+    queue = text(5, from_message=True, filter="eq")
     """Where it is sent to."""
     actual_queue = text(7, cleared_by_new_run=True)
     """The queue of its message where that is another one: that of the task that replaced its own."""
@@ -110,7 +110,7 @@ class JobRecord(Record):
     """ms."""
     queued = number(18, in_snapshot=True)
     """ms, this run."""
-    started = number(19, cleared_by_new_run=True, in_snapshot=True)
+    started = number(19, cleared_by_new_run=True, in_snapshot=True, filter="between")
     """ms, this run's first attempt (a parent: its first sub-job)."""
     began = number(20, cleared_by_new_run=True)
     """ms, when the execution that counts began, where it took the place of another one in this run."""
@@ -124,7 +124,7 @@ class JobRecord(Record):
     # Runs, attempts, executions
     run = number(9, default=0)
     """Dispatches so far; 0: never sent to Celery. Always stored."""
-    attempt = number(12, default=0)
+    attempt = number(12, default=0, filter="between")
     """Celery's retries count within the run."""
     relaunched = number(10, default=0)
     """How many of its runs, since it was started or retried, replace one that was gone."""
@@ -140,13 +140,15 @@ class JobRecord(Record):
     """Its own task runs (a parent may be running through its sub-jobs only)."""
     replaced = flag(6, cleared_by_new_run=True)
     """In this run its task has put other tasks into its place."""
-    worker = text(25, cleared_by_new_run=True, in_snapshot=True)
+    worker = text(25, cleared_by_new_run=True, in_snapshot=True, filter="eq")
     """Name of the Celery worker that runs or ran it."""
+    release = text(59, cleared_by_new_run=True, filter="eq")
+    """The release of the project (`RELEASE_LABEL`) that this worker runs; not stored where it has none."""
     lease = text(26, cleared_by_new_run=True)
     """Incarnation of that worker; not stored of a settled job whose `execution` says it."""
     displaced = text(28)
     """Leases of workers that had begun this attempt too, and may be lost; separated by spaces."""
-    losses = number(27, default=0)
+    losses = number(27, default=0, filter="between")
     """How often its worker or process was lost with it, since somebody started or retried it."""
     deliveries = number(13, default=0)
     """How often a worker began it, all runs and attempts together."""

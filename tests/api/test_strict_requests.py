@@ -13,14 +13,19 @@ TEXT_JOB = job("document_analysis", {"text": "x"})
 
 
 @pytest.fixture(scope="module")
-def routes(quiet_api) -> list[tuple[str, str, set[str]]]:
-    """Each route: its method, its path with an id in it, and the query parameters that it describes."""
+def routes(quiet_api) -> list[tuple[str, str, dict[str, bool]]]:
+    """Each route: its method, its path with an id in it, and the query parameters that it describes, and whether each
+    may have several values."""
     paths = quiet_api.get("/openapi.json")["paths"]
     return [
         (
             method.upper(),
             path.replace("{job_id}", "x"),
-            {each["name"] for each in operation.get("parameters", []) if each["in"] == "query"},
+            {
+                each["name"]: each["schema"].get("type") == "array"
+                for each in operation.get("parameters", [])
+                if each["in"] == "query"
+            },
         )
         for path, methods in paths.items()
         for method, operation in methods.items()
@@ -36,9 +41,9 @@ def test_no_route_ignores_a_parameter_that_it_does_not_know(quiet_api, routes):
     assert [route for route in routes if "status" in route[2]]
 
 
-def test_no_route_takes_a_parameter_twice(quiet_api, routes):
+def test_no_route_takes_a_parameter_of_one_value_twice(quiet_api, routes):
     for method, path, known in routes:
-        for name in known:
+        for name in (each for each, has_several in known.items() if not has_several):
             problem = quiet_api.problem(method, path, 422, params=[(name, "1"), (name, "1")])
             assert fields_of(problem) == [f"query.{name}"], (method, path)
 
@@ -52,7 +57,7 @@ def test_ten_thousand_unknown_parameters_are_refused_in_no_time(quiet_api):
     query = "&".join(f"statu{n}=" for n in range(5_000))
     problem = quiet_api.problem("GET", f"/api/jobs/?{query}&{'x' * 5000}=", 422)
     assert len(problem["errors"]) == 50
-    assert len(problem["detail"]) < 20_000
+    assert len(problem["detail"]) < 30_000
 
 
 @pytest.mark.parametrize("path", ["/docs", "/openapi.json", "/api/jobs/?", "/api/jobs/?name="])

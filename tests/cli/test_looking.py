@@ -91,6 +91,21 @@ def test_every_filter_of_the_api_is_an_option(api, finished):
     assert filters - {"page", "page_size"} <= set(inspect.signature(list_.list_jobs).parameters)
 
 
+def test_a_query_and_options_that_are_repeated_filter_too(quiet_api):
+    for job_id, tag in {"asked": "asked", "other": "other", "third": "third"}.items():
+        create_job(quiet_api.store, job_id, tags=json.dumps([tag, "queried"]), type="query.type")
+    for filters, found in [
+        (["tag:asked,other"], {"asked", "other"}),
+        (["tag:queried -tag:asked type:query.type", "--sort=-created_at"], {"other", "third"}),
+        (["type:query.type", "--tag", "asked", "--tag", "third"], {"asked", "third"}),
+        (["--no-log", "--tag", "asked", "--max-retries", "0"], {"asked"}),
+    ]:
+        assert {each["id"] for each in document(quiet_api, "jobs", "list", *filters)["jobs"]} == found
+    wrong = run(quiet_api, "jobs", "list", "tag:x colour:red")
+    assert wrong.exit_code != 0
+    assert "At character 7 of the query" in wrong.stderr
+
+
 def test_jobs_are_listed_by_who_sent_them_and_by_group(quiet_api):
     for job_id, fields in {"sent": {"sent_by": "sender"}, "grouped": {"group": "some-group"}}.items():
         create_job(quiet_api.store, job_id, **fields)

@@ -32,7 +32,7 @@ def test_what_failed_needs_somebody_and_leads_to_the_jobs_that_it_counts(visit, 
     visit.page.keyboard.press("j")
     expect(visit.page.locator(".need .do a").first).to_be_focused()
     need.get_by_role("link", name="Show failed").click()
-    expect(visit.page).to_have_url(re.compile(r"q=status:failed\+type:document_analysis\+ended:1h"))
+    expect(visit.page).to_have_url(re.compile(r"q=status:failed\+type:document_analysis\+finished:1h"))
     expect(visit.page.get_by_role("row").filter(has_text=job_id[:8])).to_be_visible()
     assert visit.said == []
 

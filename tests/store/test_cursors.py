@@ -13,7 +13,7 @@ from jobtracker.core.lifecycle import Status
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.schemas.filters import JobFilter, Sort
 from jobtracker.store.keys import Keys
-from jobtracker.store.list_plan import BadCursorError
+from jobtracker.store.list_plan import BadCursorError, plan
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 
@@ -25,7 +25,7 @@ def encode(text):
 
 
 def forge(**changes):
-    return encode(json.dumps({"signature": ["type", "", "desc"], "score": START_MS, "id": "j", "skip": 0} | changes))
+    return encode(json.dumps({"signature": plan(JobFilter()).signature, "score": START_MS, "id": "j", "skip": 0} | changes))
 
 
 def test_a_forged_cursor_that_changes_nothing_is_one_that_works(store, queries):

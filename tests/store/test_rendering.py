@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.sample_jobs import create_in, create_job
 
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
-from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.filters import JobFilter, Sort
 from jobtracker.schemas.jobs import LargeValue
 from jobtracker.schemas.stats import ActiveJobs
 from jobtracker.store.decode import job_of, job_values, summary_of
@@ -40,6 +40,7 @@ KINDS = {
     **dict.fromkeys(["progress_done", "progress_total"], NUMBER),
 }
 NEEDED = {"type", "status", "created", "status_changed_at"}
+ACTIVE = JobFilter(status=(Status.RUNNING, Status.RETRYING), sort=Sort.STATUS_CHANGED)
 RECORDS = st.builds(
     JobRecord.of,
     TEXT,
@@ -104,7 +105,7 @@ def test_what_is_under_way_comes_in_the_order_in_which_it_came_there(store, quer
     statuses = [Status.RUNNING, Status.RETRYING, Status.COMPLETED, Status.RUNNING, Status.RETRYING]
     for n, status in enumerate(statuses):
         create_in(store, status, job_id=f"job-{n}", at_ms=10**12 - n)
-    active = ActiveJobs.model_validate_json(queries.active_json(3))
+    active = ActiveJobs.model_validate_json(queries.active_json(ACTIVE, 3))
     assert [job.id for job in active.jobs] == ["job-4", "job-3", "job-1"]
     assert active.total == 4
     assert active.jobs == [summary_of(queries.record(job.id)) for job in active.jobs]

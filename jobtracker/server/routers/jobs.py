@@ -5,14 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.explanation import Explanation
-from jobtracker.schemas.filters import JobFilter, Sort, TimeRange
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
-from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate, Tag
-from jobtracker.server.dependencies import JobId, Moment, PageNumber, UseExplainer, UseSettings, UseTracking
+from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate
+from jobtracker.server.dependencies import JobId, UseExplainer, UseSettings, UseTracking
+from jobtracker.server.list_parameters import ListParameters
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
 from jobtracker.server.thread_route import ThreadRoute
@@ -164,45 +163,17 @@ def create_job_with_sub_jobs(
 
 @router.get("/", response_model=JobPage)
 @router.get("", include_in_schema=False)
-def list_jobs(
-    tracking: UseTracking,
-    status: Status | None = None,
-    job_type: Annotated[str | None, Query(max_length=200)] = None,
-    priority: Priority | None = None,
-    parent: Annotated[str | None, Query(max_length=255, description="Sub-jobs of this job, in their order.")] = None,
-    sent_by: Annotated[str | None, Query(max_length=255, description="Jobs that this job's task has sent.")] = None,
-    group: Annotated[str | None, Query(max_length=255, description="Celery's id of a group.")] = None,
-    tag: Tag | None = None,
-    name: Annotated[str | None, Query(max_length=200, description="Part of the name.")] = None,
-    created_from: Moment | None = None,
-    created_to: Moment | None = None,
-    finished_from: Moment | None = None,
-    finished_to: Moment | None = None,
-    sort: Annotated[Sort | None, Query(description="`status_changed_at` needs a `status`.")] = None,
-    page: PageNumber = 1,
-    page_size: Annotated[int, Query(ge=1, le=500)] = 50,
-    cursor: Annotated[
-        str | None, Query(max_length=2000, description="The `next_cursor` of the page before, instead of `page`.")
-    ] = None,
-) -> WrittenJson:
-    """List jobs. With `status`, `job_type`, both, or `parent`, the cost does not depend on the number of jobs.
+def list_jobs(tracking: UseTracking, given: Annotated[ListParameters, Query()]) -> WrittenJson:
+    """List jobs. A job must match all parameters; of one that is given several times, one value.
 
-    Any other filter looks at a bounded number of jobs. So a page may be short and still have a `next_cursor`.
+    With `status`, `job_type`, `priority` beside a status, `parent`, or the time of an end, the cost does not depend
+    on the number of jobs. Any other filter looks at a bounded number of jobs. So a page may be short and still have a
+    `next_cursor`: `looked_at` and `looked_to` say how far it looked.
     """
-    wanted = JobFilter(
-        status=status,
-        job_type=job_type,
-        priority=priority,
-        parent=parent,
-        sent_by=sent_by,
-        group=group,
-        tag=tag,
-        name=name,
-        created=TimeRange(since=created_from, until=created_to),
-        finished=TimeRange(since=finished_from, until=finished_to),
-        sort=sort,
+    wanted = given.wanted()
+    return WrittenJson(
+        tracking.queries.page_json(wanted, size=given.page_size, number=given.page, cursor=given.cursor)
     )
-    return WrittenJson(tracking.queries.page_json(wanted, size=page_size, number=page, cursor=cursor))
 
 
 @router.get("/{job_id}", response_model=Job, responses=NOT_FOUND)

@@ -25,7 +25,8 @@ from jobtracker.schemas.stats import (
 )
 from jobtracker.schemas.trees import TreeOutline
 from jobtracker.schemas.workers import QueueReport, WorkerStats
-from jobtracker.server.dependencies import JobId, PageNumber, UseAttentionDesk, UseInspector, UseSettings, UseTracking
+from jobtracker.server.dependencies import JobId, UseAttentionDesk, UseInspector, UseSettings, UseTracking
+from jobtracker.server.list_parameters import ActiveParameters, FailedParameters
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
 from jobtracker.server.routers.health import health_of
@@ -178,21 +179,18 @@ def attention(desk: UseAttentionDesk) -> WrittenJson:
 
 
 @router.get("/active-jobs", response_model=ActiveJobs)
-def active_jobs(tracking: UseTracking, limit: Limit = 100) -> WrittenJson:
+def active_jobs(tracking: UseTracking, given: Annotated[ActiveParameters, Query()]) -> WrittenJson:
     """Jobs that run or wait for their next attempt, the longest in their status first."""
-    return WrittenJson(tracking.queries.active_json(limit))
+    return WrittenJson(tracking.queries.active_json(given.wanted(), given.limit))
 
 
 @router.get("/failed-jobs", response_model=FailedJobPage)
-def failed_jobs(
-    tracking: UseTracking,
-    job_type: Annotated[str | None, Query(max_length=200)] = None,
-    page: PageNumber = 1,
-    page_size: Limit = 50,
-    cursor: Annotated[str | None, Query(max_length=2000)] = None,
-) -> WrittenJson:
+def failed_jobs(tracking: UseTracking, given: Annotated[FailedParameters, Query()]) -> WrittenJson:
     """Failed jobs, the latest first, each with its reason and its error (without the traceback)."""
-    return WrittenJson(tracking.queries.failed_json(job_type, size=page_size, number=page, cursor=cursor))
+    wanted = given.wanted()
+    return WrittenJson(
+        tracking.queries.failed_json(wanted, size=given.page_size, number=given.page, cursor=given.cursor)
+    )
 
 
 @router.get("/queue-depth", response_model=QueueReport)

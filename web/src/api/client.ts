@@ -12,6 +12,8 @@ export class ApiError extends Error {
   /** The HTTP status; 0 if there was no answer. */
   readonly status: number;
   readonly requestId: string | null;
+  /** Where in a query something is wrong, in characters from 0; null if nothing is. */
+  readonly place: number | null;
   /** The wrong fields of what was sent, by their path. */
   readonly fields: readonly { field: string; message: string }[];
 
@@ -21,6 +23,7 @@ export class ApiError extends Error {
     this.title = title;
     this.status = status;
     this.requestId = problem?.request_id ?? null;
+    this.place = problem?.position ?? null;
     this.fields = problem?.errors ?? [];
   }
 }

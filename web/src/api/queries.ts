@@ -13,6 +13,14 @@ export const jobTypes = queryOptions({
   queryFn: ({ signal }) => data(api.GET("/api/tracking/job-types", { signal })),
 });
 
+/** What may stand where a query ends. */
+export const suggested = (q: string) =>
+  queryOptions({
+    queryKey: ["suggested", q],
+    queryFn: ({ signal }) => data(api.GET("/api/search/suggest", { params: { query: { q } }, signal })),
+    staleTime: 10_000,
+  });
+
 export const workers = queryOptions({
   queryKey: ["workers"],
   queryFn: ({ signal }) => data(api.GET("/api/tracking/worker-stats", { signal })),
@@ -95,7 +103,7 @@ export const subJobs = (id: string) =>
   queryOptions({
     queryKey: ["job", id, "sub-jobs"],
     queryFn: ({ signal }) =>
-      data(api.GET("/api/jobs/", { params: { query: { parent: id, page_size: 20 } }, signal })),
+      data(api.GET("/api/jobs/", { params: { query: { parent: [id], page_size: 20 } }, signal })),
   });
 
 /** Figures of what ended in the last hours, by type. */
@@ -192,7 +200,7 @@ export const throughput = (minutes: number, bucket_minutes: number) =>
 export const oldestPending = queryOptions({
   queryKey: ["oldest-pending"],
   queryFn: async ({ signal }) => {
-    const query = { status: "pending", sort: "status_changed_at", page_size: 1 } as const;
+    const query = { q: "status:pending", sort: "status_changed_at", page_size: 1 } as const;
     return (await data(api.GET("/api/jobs/", { params: { query }, signal }))).jobs[0] ?? null;
   },
 });

@@ -23,7 +23,7 @@ const named = (text: string) =>
   queryOptions({
     queryKey: ["jobs", "find", text],
     queryFn: async ({ signal }) =>
-      (await data(api.GET("/api/jobs/", { params: { query: { name: text, page_size: MOST_JOBS } }, signal })))
+      (await data(api.GET("/api/jobs/", { params: { query: { name: [text], page_size: MOST_JOBS } }, signal })))
         .jobs,
   });
 

@@ -21,24 +21,36 @@ local function entries_below(set, score, id)
   return first
 end
 
--- The keys of the sets of an index: 'type' has one for each type, 'entered' one for each status, priority and type. Of
--- these types and priorities '' stands for any.
-local function index_sets(name, a, b, c)
-  if name == 'type' and a ~= '' or name ~= 'type' and name ~= 'entered' then return { key(name, a) } end
-  local sets, seen = {}, {}
-  if name == 'entered' and c ~= '' then
-    for _, priority in ipairs(b ~= '' and { b } or PRIORITIES) do sets[#sets + 1] = key(name, a, priority .. ':' .. c) end
+-- The sets of an index, which is JSON of `list_plan.Index`: their keys, and whether the lowest score does not count there.
+local function index_sets(text)
+  local index = cjson.decode(text)
+  local name = index.name
+  if name ~= 'type' and name ~= 'entered' then return { { key = key(name, index.id) } } end
+  local sets, is_whole, has_priority, seen = {}, {}, {}, {}
+  for _, status in ipairs(index.whole) do is_whole[status] = true end
+  for _, priority in ipairs(index.priorities) do has_priority[priority] = true end
+  for _, of_type in ipairs(index.without) do seen[of_type] = true end
+  local function add(priority, of_type)
+    if name == 'entered' then
+      for _, status in ipairs(index.statuses) do
+        sets[#sets + 1] = { key = key(name, status, priority .. ':' .. of_type), is_whole = is_whole[status] }
+      end
+    elseif not seen[of_type] then
+      seen[of_type] = true
+      sets[#sets + 1] = { key = key(name, of_type) }
+    end
+  end
+  if index.types ~= cjson.null then
+    for _, of_type in ipairs(index.types) do
+      for _, priority in ipairs(index.priorities) do add(priority, of_type) end
+    end
     return sets
   end
+  local is_without = name == 'entered' and seen or {}
   for _, kind in ipairs(redis.call('SMEMBERS', key('kinds'))) do
     local colon = kind:find(':', 1, true)
     local priority, of_type = kind:sub(1, colon - 1), kind:sub(colon + 1)
-    if name == 'entered' then
-      if b == '' or b == priority then sets[#sets + 1] = key(name, a, kind) end
-    elseif not seen[of_type] then
-      seen[of_type] = true
-      sets[#sets + 1] = key(name, of_type)
-    end
+    if (name == 'type' or has_priority[priority]) and not is_without[of_type] then add(priority, of_type) end
   end
   return sets
 end
@@ -48,8 +60,8 @@ end
 local function open_index(sets, is_ascending, low, high, score, id)
   local list = { is_ascending = is_ascending, total = 0, left = 0 }
   for i = 1, #sets do
-    local set = sets[i]
-    local first = low == '-inf' and 0 or redis.call('ZCOUNT', set, '-inf', '(' .. low)
+    local set = sets[i].key
+    local first = (low == '-inf' or sets[i].is_whole) and 0 or redis.call('ZCOUNT', set, '-inf', '(' .. low)
     local last = (high == '+inf' and redis.call('ZCARD', set) or redis.call('ZCOUNT', set, '-inf', high)) - 1
     list.total = list.total + math.max(last - first + 1, 0)
     if score and first <= last then

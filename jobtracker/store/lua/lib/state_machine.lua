@@ -48,7 +48,7 @@ local function update_record(rec, report, moved)
   if attempt and attempt > rec.attempt then rec.attempt = attempt end
   if event == 'start' then
     rec.started = rec.started or now
-    rec.executing, rec.eta, rec.reason = '1', nil, nil
+    rec.executing, rec.eta, rec.reason, rec.release = '1', nil, nil, nil
     if not execution or execution ~= rec.execution then rec.deliveries = rec.deliveries + 1 end
     rec.execution = execution or rec.execution
   elseif event == 'sub_start' then

@@ -1,6 +1,7 @@
 import type { JobSummary } from "@/api/types";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { ApiError } from "@/api/client";
 import { useCommands } from "@/commands/commands";
 import { Grid } from "@/components/Grid";
 import { Icon } from "@/components/Icon";
@@ -48,6 +49,7 @@ export function JobsView() {
       : []),
   ]);
 
+  const problem = list.error instanceof ApiError && list.error.place !== null ? list.error : null;
   const total = list.total ?? (list.isAll ? list.rows.length : null);
   return (
     <View title="Jobs" actions={<SavedLinks />}>
@@ -57,9 +59,10 @@ export function JobsView() {
           total === null
             ? list.isLoading
               ? ""
-              : `${count(list.rows.length)} so far`
+              : soFar(list.rows.length, list.looked)
             : `${count(total)} match`
         }
+        problem={problem}
         onChange={(next) => {
           change({ q: next || undefined });
         }}
@@ -75,9 +78,11 @@ export function JobsView() {
         />
         <SaveFilter search={search} />
       </div>
-      {list.error && <ErrorNotice error={list.error} onRetry={list.retry} />}
+      {list.error && !problem && <ErrorNotice error={list.error} onRetry={list.retry} />}
       <section className="panel" aria-label="Jobs">
-        {list.isLoading ? (
+        {problem ? (
+          <Empty title="The filter can’t be read." />
+        ) : list.isLoading ? (
           <Loading rows={16} />
         ) : list.rows.length === 0 && list.isAll ? (
           <NoJobs
@@ -121,6 +126,11 @@ export function JobsView() {
       />
     </View>
   );
+}
+
+/** How many were found, and how far that looked. */
+function soFar(found: number, looked: number): string {
+  return looked > found ? `${count(found)} among ${plural(looked, "job")}` : `${count(found)} so far`;
 }
 
 function Newer({ newer, onShow }: { newer: number; onShow: () => void }) {

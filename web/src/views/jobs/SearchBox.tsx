@@ -1,29 +1,32 @@
 import { type JobSummary, PRIORITIES, STATUSES } from "@/api/types";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { type KeyboardEvent, useId, useRef, useState } from "react";
-import { jobTypes, stats } from "@/api/queries";
+import type { ApiError } from "@/api/client";
+import { jobTypes, stats, suggested } from "@/api/queries";
 import { useCommands } from "@/commands/commands";
 import { Icon } from "@/components/Icon";
 import { Marked } from "@/components/Marked";
-import { parse, print, QUALIFIERS, type Term } from "@/filter/filter";
+import { parse, print, type Term } from "@/filter/filter";
 import { useSavedFilters } from "@/filter/saved";
 import { count, plural } from "@/format/format";
-import { type Known, type Suggestion, suggestionsFor } from "./suggestions";
+import { type Known, lastWord, type Suggestion, suggestionsFor } from "./suggestions";
 
 interface SearchBoxProps {
   /** The filter. */
   value: string;
   /** How many match, as text. */
   found: string;
+  /** Why the API can't read the filter; null if it can. */
+  problem: ApiError | null;
   onChange: (filter: string) => void;
 }
 
-/** The filter of the list: qualifiers become tokens, words are a part of the name. */
-export function SearchBox({ value, found, onChange }: SearchBoxProps) {
+/** The filter of the list: qualifiers become tokens, the rest is text that is looked for. */
+export function SearchBox({ value, found, problem, onChange }: SearchBoxProps) {
   const input = useRef<HTMLInputElement>(null);
   const listId = useId();
   const terms = parse(value);
-  const tokens = terms.filter((term) => term.key !== null || term.problem !== null);
+  const tokens = terms.filter((term) => term.key !== null);
   const words = print(terms.filter((term) => !tokens.includes(term)));
   const [text, setText] = useState(words);
   const [shown, setShown] = useState(value);
@@ -35,8 +38,8 @@ export function SearchBox({ value, found, onChange }: SearchBoxProps) {
   const [isOpen, setOpen] = useState(false);
   const [chosen, setChosen] = useState(-1);
 
-  const word = /\S*$/.exec(text)?.[0] ?? "";
-  const suggestions = suggestionsFor(word, useKnown(tokens));
+  const word = lastWord(text);
+  const suggestions = suggestionsFor(word, useKnown(tokens, word));
   const isShown = isOpen && suggestions.length > 0;
   const index = Math.min(chosen, suggestions.length - 1);
 
@@ -87,8 +90,9 @@ export function SearchBox({ value, found, onChange }: SearchBoxProps) {
         <Icon name="search" />
         {tokens.map((term) => (
           <Token
-            key={`${term.key ?? ""}:${term.value}`}
+            key={`${term.start} ${term.text}`}
             term={term}
+            isBad={isWithin(problem, term)}
             onRemove={() => {
               onChange(print(terms.filter((each) => each !== term)));
             }}
@@ -102,7 +106,7 @@ export function SearchBox({ value, found, onChange }: SearchBoxProps) {
           aria-controls={listId}
           aria-autocomplete="list"
           aria-activedescendant={isShown && index >= 0 ? `${listId}-${index}` : undefined}
-          placeholder={tokens.length === 0 ? "Part of a name, or status:failed type:… since:2h" : ""}
+          placeholder={tokens.length === 0 ? "Some text, or status:failed type:… since:2h" : ""}
           autoComplete="off"
           spellCheck={false}
           value={text}
@@ -143,7 +147,7 @@ export function SearchBox({ value, found, onChange }: SearchBoxProps) {
                 }}
               >
                 <span className="mono t-12 cut">
-                  <Marked text={suggestion.text} words={word.split(":").at(-1) ?? ""} />
+                  <Marked text={suggestion.text} words={word.split(/[:,]/).at(-1) ?? ""} />
                 </span>
                 <span className="hint cut">{suggestion.hint}</span>
               </div>
@@ -166,25 +170,21 @@ export function SearchBox({ value, found, onChange }: SearchBoxProps) {
           </span>
         </div>
       </div>
-      {tokens.map(
-        ({ key, value: wrong, problem }) =>
-          problem && (
-            <p className="search-problem t-12" role="alert" key={`${key ?? ""}:${wrong}`}>
-              <Icon name="alert" size={12} />
-              <span>
-                <code>{key === null ? wrong : `${key}:${wrong}`}</code> does not filter. {problem}
-              </span>
-            </p>
-          ),
+      {problem && (
+        <p className="search-problem t-12" role="alert">
+          <Icon name="alert" size={12} />
+          <span>{problem.message}</span>
+        </p>
       )}
     </div>
   );
 }
 
-function Token({ term: { key, value, problem }, onRemove }: { term: Term; onRemove: () => void }) {
+function Token({ term, isBad, onRemove }: { term: Term; isBad: boolean; onRemove: () => void }) {
+  const { key, value, text } = term;
   return (
-    <span className={`q ${problem ? "bad" : ""}`}>
-      <b>{key === null ? "" : `${key}:`}</b>
+    <span className={`q ${isBad ? "bad" : ""}`}>
+      <b>{`${text.startsWith("-") ? "-" : ""}${key ?? ""}:`}</b>
       <span>{value}</span>
       <button type="button" className="x" aria-label={`Remove ${key ?? value}`} onClick={onRemove}>
         <Icon name="cross" size={12} />
@@ -193,20 +193,30 @@ function Token({ term: { key, value, problem }, onRemove }: { term: Term; onRemo
   );
 }
 
+/** Whether what the API can't read is in a term. */
+function isWithin(problem: ApiError | null, { start, text }: Term): boolean {
+  const place = problem?.place ?? -1;
+  return start <= place && place < start + Array.from(text).length;
+}
+
 /** Whether a word is a whole qualifier, so that a space ends it. */
 function isTerm(word: string): boolean {
-  const [, key, value] = /^(-?[a-z_]+):([^"]+|".*")$/.exec(word) ?? [];
-  return key !== undefined && value !== undefined && key.replace(/^-/, "") in QUALIFIERS;
+  const [term] = parse(word);
+  return term?.key != null && !/[:,]$/.test(word) && lastWord(`${word} `) === "";
 }
 
 /** What can be suggested: what there is, and how much of it. */
-function useKnown(tokens: readonly Term[]): Known {
+function useKnown(tokens: readonly Term[], word: string): Known {
   const client = useQueryClient();
   const figures = useQuery(stats).data;
   const types = useQuery(jobTypes).data ?? [];
+  const qualifiers = useQuery(suggested("")).data?.suggestions ?? [];
+  const values = useQuery({ ...suggested(word), enabled: word.includes(":") }).data?.suggestions ?? [];
   const jobs = (number: number | undefined) => (number === undefined ? "" : plural(number, "job"));
   const names = new Set([...types.map(({ name }) => name), ...Object.keys(figures?.by_type ?? {})]);
   return {
+    qualifiers: qualifiers.map(({ text, hint }) => [text.replace(/:$/, ""), hint] as const),
+    suggested: values.map(({ text, hint }) => [text, hint] as const),
     used: new Set(tokens.flatMap(({ key }) => key ?? [])),
     saved: useSavedFilters().map(({ name, search }) => [name, search.q ?? ""] as const),
     values: {
@@ -216,18 +226,6 @@ function useKnown(tokens: readonly Term[]): Known {
         .map((name) => [name, figures ? jobs(figures.by_type[name] ?? 0) : ""] as const),
       priority: PRIORITIES.map((priority) => [priority, count(figures?.by_priority[priority])] as const),
       tag: tagsOf(client.getQueriesData<Listed>({ queryKey: ["jobs", "head"] }).map(([, page]) => page)),
-      since: [
-        ["15m", "the last quarter of an hour"],
-        ["1h", "the last hour"],
-        ["24h", "the last day"],
-        ["7d", "the last week"],
-      ],
-      ended: [
-        ["15m", "the last quarter of an hour"],
-        ["1h", "the last hour"],
-        ["24h", "the last day"],
-        ["7d", "the last week"],
-      ],
     },
   };
 }
@@ -236,7 +234,7 @@ interface Listed {
   readonly jobs: readonly Pick<JobSummary, "id" | "tags">[];
 }
 
-/** The tags of the jobs that were listed: the API has no list of tags. The most frequent first. */
+/** The tags of the jobs that were listed, for a word without a qualifier. The most frequent first. */
 function tagsOf(pages: readonly (Listed | undefined)[]): readonly (readonly [string, string])[] {
   const jobs = new Map(pages.flatMap((page) => page?.jobs ?? []).map((job) => [job.id, job.tags]));
   const counts = new Map<string, number>();

@@ -8,13 +8,12 @@ import type { JobsSearch, Sort } from "./route";
 
 const PAGE_SIZE = 100;
 
-/** A page, and the moment from which ages in the filter count: the same one on all pages. */
 export type Page = Schemas["JobPage"] & {
-  readonly asked: number;
   /** When the API was asked: what was told of before is in it. */
   readonly begun: number;
 };
-export type PageParam = { asked: number; cursor: string } | null;
+/** The cursor of a page; null for the first one. */
+export type PageParam = string | null;
 export type Pages = InfiniteData<Page>;
 
 /** The order of the list: the API sorts by the last change only within one status. */
@@ -25,13 +24,12 @@ export function sortOf({ q = "", sort }: JobsSearch): Sort | undefined {
 async function fetchPage(
   q: string,
   sort: Sort | undefined,
-  from: PageParam,
+  cursor: PageParam,
   signal: AbortSignal,
 ): Promise<Page> {
   const begun = Date.now();
-  const asked = from?.asked ?? begun;
-  const query = { ...toQuery(q, asked), page_size: PAGE_SIZE, sort, cursor: from?.cursor ?? null };
-  return { ...(await data(api.GET("/api/jobs/", { params: { query }, signal }))), asked, begun };
+  const query = { ...toQuery(q), page_size: PAGE_SIZE, sort, cursor };
+  return { ...(await data(api.GET("/api/jobs/", { params: { query }, signal }))), begun };
 }
 
 /** The pages that were loaded. They stay as they are, so that nothing moves under the pointer. */
@@ -46,8 +44,7 @@ export const pages = (q: string, sort: Sort | undefined) =>
       return page;
     },
     initialPageParam: null as PageParam,
-    getNextPageParam: ({ next_cursor: cursor, asked }): PageParam =>
-      cursor === null ? null : { asked, cursor },
+    getNextPageParam: ({ next_cursor: cursor }): PageParam => cursor,
     staleTime: Infinity,
   });
 
@@ -61,7 +58,7 @@ export const head = (q: string, sort: Sort | undefined) =>
 /** A later page as it is now. */
 export const later = (q: string, sort: Sort | undefined, from: PageParam) =>
   queryOptions({
-    queryKey: ["jobs", "later", q, sort, from?.cursor ?? null],
+    queryKey: ["jobs", "later", q, sort, from],
     queryFn: ({ signal }) => fetchPage(q, sort, from, signal),
     enabled: from !== null,
   });

@@ -58,6 +58,8 @@ export function useJobList(q: string, sort: Sort | undefined) {
     error: listed.error ?? newest.error,
     retry: () => void (listed.error ? listed.refetch() : newest.refetch()),
     total: newest.data?.total ?? listed.data?.pages[0]?.total ?? null,
+    /** How many jobs were looked at. */
+    looked: listed.data?.pages.reduce((sum, { looked_at: at }) => sum + (at ?? 0), 0) ?? 0,
     isAll: listed.data !== undefined && !hasNextPage,
     loadMore,
     showNewer,

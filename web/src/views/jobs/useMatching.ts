@@ -31,7 +31,7 @@ export function useMatching(q: string | null): Matching {
       const all: JobSummary[] = [];
       let cursor: string | null = null;
       do {
-        const query = { ...toQuery(q ?? "", asOf), page_size: PAGE_SIZE, cursor };
+        const query = { ...toQuery(q ?? ""), page_size: PAGE_SIZE, cursor };
         const page: { jobs: JobSummary[]; next_cursor: string | null } = await data(
           api.GET("/api/jobs/", { params: { query }, signal }),
         );

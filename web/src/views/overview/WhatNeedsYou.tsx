@@ -62,7 +62,7 @@ export function WhatNeedsYou() {
             <span className="hide-s">
               looked <Time at={found.data.at} as="ago" /> at {count(found.data.looked_at)} of{" "}
               {plural(found.data.open_jobs, "open job")}, and at{" "}
-              <Link to="/jobs" search={{ q: "status:failed ended:1h" }}>
+              <Link to="/jobs" search={{ q: "status:failed finished:1h" }}>
                 {plural(found.data.failed, "job")} that failed in the last hour
               </Link>
             </span>

@@ -9,14 +9,14 @@ export type End = (typeof ENDS)[number];
 
 /** The filter of the jobs that ended so, in a range. Its link and its number belong together. */
 export function endedWith(status: End, since: string): { q: string } {
-  return jobsWith({ status, ended: since });
+  return jobsWith({ status, finished: since });
 }
 
 const endedJobs = (status: End, since: string) =>
   queryOptions({
     queryKey: ["ended-jobs", status, since],
     queryFn: async ({ signal }) => {
-      const query = { ...toQuery(endedWith(status, since).q, Date.now()), page_size: 1 };
+      const query = { ...toQuery(endedWith(status, since).q), page_size: 1 };
       return (await data(api.GET("/api/jobs/", { params: { query }, signal }))).total ?? null;
     },
   });

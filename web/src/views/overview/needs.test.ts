@@ -49,7 +49,7 @@ test("a failure leads to the jobs that it counts", () => {
   };
   const [need] = needs({ failures: [failure] });
   expect(need?.what).toBe("212 jobs of type invoice failed:");
-  expect(need?.action.way).toEqual({ to: "/jobs", search: { q: "status:failed type:invoice ended:1h" } });
+  expect(need?.action.way).toEqual({ to: "/jobs", search: { q: "status:failed type:invoice finished:1h" } });
 });
 
 test("a worker that is back and lost nothing needs nobody", () => {

@@ -92,7 +92,7 @@ function failureNeed(group: Attention["failures"][number]): Need {
     holders: [],
     action: {
       label: "Show failed",
-      way: { to: "/jobs", search: jobsWith({ status: "failed", type: group.job_type, ended: "1h" }) },
+      way: { to: "/jobs", search: jobsWith({ status: "failed", type: group.job_type, finished: "1h" }) },
     },
   };
 }

@@ -172,7 +172,7 @@ function Totals({
   usual: Figures | undefined;
 }) {
   const link = (value: number | undefined, status?: string) => (
-    <Link to="/jobs" search={jobsWith({ type: name, status, ended: since })} title={RUNS_OF_JOBS}>
+    <Link to="/jobs" search={jobsWith({ type: name, status, finished: since })} title={RUNS_OF_JOBS}>
       {count(value)}
     </Link>
   );

@@ -169,7 +169,7 @@ function columnsOf(
       align: "right",
       sort: "settled",
       cell: ({ name, figures }) => (
-        <Link to="/jobs" search={jobsWith({ type: name, ended: since ?? window })} title={RUNS_OF_JOBS}>
+        <Link to="/jobs" search={jobsWith({ type: name, finished: since ?? window })} title={RUNS_OF_JOBS}>
           {count(figures?.count ?? 0)}
         </Link>
       ),
