@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bench import (
     events,
+    failures,
     large,
     load,
     memory,
@@ -43,6 +44,7 @@ PARTS = {
     "shards": shards,
     "quality": quality,
     "values": values,
+    "failures": failures,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head
@@ -53,7 +55,9 @@ def main(
     part: Annotated[str, typer.Argument(help=f"One of: {', '.join(PARTS)}; default: all.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option(help="Print the tables as Markdown.")] = False,
-    errors: Annotated[bool, typer.Option(help="Of quality: print what is wrong in the open half instead.")] = False,
+    errors: Annotated[
+        bool, typer.Option(help="Of quality and failures: print what is wrong in the open part instead.")
+    ] = False,
     size: Annotated[int | None, typer.Option(min=1, help="How much of it; each part has a default.")] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Measurements of each variant; the median counts.")] = 3,
     save: Annotated[Path | None, typer.Option(help="Keep JSON and pictures in this folder.")] = None,
@@ -62,7 +66,7 @@ def main(
     if part and part not in PARTS:
         raise typer.BadParameter(f"there is no part {part!r}; there are: {', '.join(PARTS)}")
     if errors:
-        for error in quality.errors():
+        for error in failures.errors() if part == "failures" else quality.errors():
             typer.echo(error)
         return
     for name in [part] if part else PARTS:

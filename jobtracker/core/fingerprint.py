@@ -12,13 +12,17 @@ A group follows from
   the line of code, which is the same whatever the data. A `raise` with a text says all; any other line is joined by
   the masked message.
 
-An exception that comes from outside at any line, such as a time limit, has the outermost own frame instead.
+What is wrong with the data differs from one to the next: of types such as `JSONDecodeError` the message says that,
+and is left out. An exception that comes from outside at any line, such as a time limit, has the outermost own frame
+instead, and endless recursion the functions that recur.
 """
 
 import functools
 import hashlib
 import json
+import keyword
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +40,13 @@ _FROM_OUTSIDE = frozenset({
     "RecursionError",
 })  # fmt: skip
 """Types of exceptions that any line may raise: they say nothing of the line."""
+
+
+_ABOUT_DATA = re.compile(
+    r"(?:Pars|Syntax|Decod|Encod|Scan|Validat|Invalid|Malformed|Unpack|Unpickl)\w*$"
+    r"|^(?:re|zlib|struct)\.error$|^(?:binascii|csv)\.Error$"
+)
+"""Types whose messages say what is wrong with the data: that differs from one to the next."""
 
 
 class Fingerprint(NamedTuple):
@@ -89,15 +100,15 @@ def fingerprint(kind: str, message: str = "", traceback: str | None = None) -> F
     shown = (own or frames)[-_MOST_FRAMES:]
     parts = [kind, *_inner_types(last[0])]
     if kind in _FROM_OUTSIDE:
-        outer = own[:1]
-        return Fingerprint(_hash([kind, *map(str, outer)]), kind, "", tuple(map(str, outer)))
+        where = tuple(map(str, _recursing(own) or own[:1]))
+        return Fingerprint(_hash([kind, *where]), kind, "", where[-_MOST_FRAMES:])
     parts += [f"by {each}" for each in _causes(causes, is_explicit=last[1])]
     parts += [str(frame) for frame in shown[-1:]]
     code = frames[-1].code if frames and frames[-1].is_own else ""
     if code:
         parts.append(_plain_code(code))
     masked = mask(text)
-    if masked and not (code and _says_all(code)):
+    if masked and not (code and _says_all(code)) and not (own and _ABOUT_DATA.search(kind)):
         parts.append(_without_names(masked) if code.startswith("raise") else masked)
     return Fingerprint(_hash(parts), kind, _for_people(text, code), tuple(map(str, shown)))
 
@@ -116,6 +127,12 @@ _FILE = re.compile(r'^[ |+]*File "([^"\n]{1,1000})", line \d+, in ([^\n]{1,200})
 _ERROR = re.compile(r"^[ |]*([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 _NO_FUNCTIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 """Frames that a newer Python does not have."""
+
+
+def _recursing(frames: Sequence[_Frame]) -> list[str]:
+    """The functions that are there more than once, in order of their names."""
+    counts = Counter(map(str, frames))
+    return sorted(name for name, count in counts.items() if count > 1)
 
 
 def _blocks(text: str) -> list[tuple[str, bool]]:
@@ -185,12 +202,15 @@ def _place(path: str) -> tuple[str, bool]:
 
 # -- the line of code ------------------------------------------------------------------------------------------------
 
+_STRING_OR_NAME = re.compile(r"""("[^"]*"|'[^']*'|\.\w+|\b\w+(?=\())|\b[^\W\d]\w*""")
 _LITERAL = re.compile(r"""["'][^"']*[A-Za-z]{2}""")
 
 
 def _plain_code(code: str) -> str:
-    """A line of code, however it is formatted."""
-    return re.sub(r"\s+|,(?=[)\]}])", "", code.partition("  #")[0]).replace('"', "'")
+    """A line of code, however it is formatted and whatever its variables are called."""
+    code = re.sub(r"\{[^{}]*\}", "{}", code.partition("  #")[0])
+    code = _STRING_OR_NAME.sub(lambda found: found[0] if found[1] or keyword.iskeyword(found[0]) else "_", code)
+    return re.sub(r"\s+|,(?=[)\]}])", "", code).replace('"', "'")
 
 
 def _says_all(code: str) -> bool:
@@ -226,7 +246,7 @@ _MASKS = [
     )
 ]
 _LISTS = re.compile(r"(<[a-z]+>)(?:(?:, ?|: ?| ?/ ?)(?:<[a-z]+>|None|True|False))+")
-_PLURAL = re.compile(r"(<n> (?:[a-z]+ )?[a-z]{3,})s\b")
+_PLURAL = re.compile(r"(<n> (?:[a-z-]+ )?[a-z-]{3,})s\b")
 
 
 def _first_line(message: str) -> str:
@@ -243,11 +263,8 @@ def mask(message: str) -> str:
 
 
 def _without_names(masked: str) -> str:
-    """A masked message of the project's own code, whose line does not say its text, without what may be names."""
-    if " " not in masked:
-        return "<name>"
-    head, _, rest = masked.partition(" ")
-    return f"{head} {re.sub(r'[A-ZÀ-Ý][^ ]*(?: [A-ZÀ-Ý][^ ]*)*', '<name>', rest)}"
+    """Of a message whose text does not stand in the line that raised it: the words that are no names."""
+    return " ".join(re.findall(r"(?<!\S)[a-zà-ÿ]{2,}(?=[.,:;!?]?(?:\s|$))", masked)) if " " in masked else ""
 
 
 def _for_people(text: str, code: str) -> str:

@@ -76,7 +76,7 @@ def test_a_mark_that_is_none_is_refused(quiet_api):
 
 
 def test_an_error_that_is_reported_over_the_api_has_a_group_too(quiet_api):
-    ids = [quiet_api.create()["id"] for _ in range(2)]
+    ids = [create_job(quiet_api.store) for _ in range(2)]
     for n, job_id in enumerate(ids):
         body = {"status": "failed", "error": {"type": "NoPaper", "message": f"printer {n} has no paper"}}
         quiet_api.request("PUT", f"/api/jobs/{job_id}", 200, json=body)

@@ -70,13 +70,17 @@ def test_type_place_and_what_was_wrong_split_groups():
         failed(lambda m: m["quantity"]("x")),
         failed(lambda m: m["quantity"](None)),
         failed(lambda m: m["read"]("{")),
-        failed(lambda m: m["read"]("[1")),
+        failed(lambda m: m["read"](None)),
         failed(lambda m: m["total"]("x")),
         failed(lambda m: m["deep"](0)),
         failed(lambda m: m["group"](ValueError())),
         failed(lambda m: m["group"](KeyError())),
     ]
     assert len({each.group for each in found}) == len(found)
+
+
+def test_what_is_wrong_with_the_data_splits_no_group():
+    assert same(*(failed(lambda m, text=text: m["read"](text)) for text in ("{", "[1", "x", "1 2", '"')))
 
 
 def test_an_error_that_any_line_may_raise_has_the_outermost_frame():

@@ -1,6 +1,6 @@
 """Groups of failures: what failed, by error."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
@@ -23,7 +23,7 @@ router = APIRouter(
     tags=["failures"],
     responses={**TO_EXPECT, 503: RESPONSES[503]},
 )
-_MISSING = {404: {**RESPONSES[404], "description": "There is no such group."}}
+_MISSING: dict[int | str, dict[str, Any]] = {404: {**RESPONSES[404], "description": "There is no such group."}}
 
 GroupId = Annotated[str, Path(description="The group's id.", max_length=40, examples=["1f0e7a52b3c4"])]
 Text = Annotated[str | None, Query(max_length=200)]
