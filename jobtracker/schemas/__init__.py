@@ -30,6 +30,12 @@ if TYPE_CHECKING:
         SubJobState,
         WorkerState,
     )
+    from jobtracker.schemas.failures import (
+        FailureGroupDetails,
+        FailureGroupPage,
+        FailureGroupSummary,
+        FailureState,
+    )
     from jobtracker.schemas.filters import Origin, Sort
     from jobtracker.schemas.health import Component, Health
     from jobtracker.schemas.history import HistoryEntry, Step
@@ -86,6 +92,10 @@ __all__ = [
     "FailedJob",
     "FailedJobPage",
     "FailureGroup",
+    "FailureGroupDetails",
+    "FailureGroupPage",
+    "FailureGroupSummary",
+    "FailureState",
     "FieldProblem",
     "Flaw",
     "FlowPoint",
@@ -146,6 +156,7 @@ _MODULES = {
     "jobtracker.schemas.explanation": (
         "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"
     ),
+    "jobtracker.schemas.failures": "FailureGroupDetails FailureGroupPage FailureGroupSummary FailureState",
     "jobtracker.schemas.filters": "Origin Sort",
     "jobtracker.schemas.health": "Component Health",
     "jobtracker.schemas.history": "HistoryEntry Step",
