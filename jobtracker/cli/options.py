@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from jobtracker.client.clients import DEFAULT_URL
+from jobtracker.client.endpoints import SendingOptions
 
 Url = Annotated[
     str | None,
@@ -21,7 +22,7 @@ TimeoutS = Annotated[
     typer.Option("--timeout", metavar="SECONDS", min=0, help="Give up after this time, with exit status 124."),
 ]
 
-_AGO = re.compile(r"(\d{1,6})([smhdw])")
+_DURATION = re.compile(r"(\d{1,6})([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -32,12 +33,86 @@ def read_time(text: str) -> datetime:
         typer.BadParameter: It is neither.
     """
     try:
-        if ago := _AGO.fullmatch(text):
+        if ago := _DURATION.fullmatch(text):
             return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        at = datetime.fromisoformat(text)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
+        return _by_the_clock(text)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(
-            f"{text!r} is no time: write 2026-11-25, 2026-11-25T14:30 (both UTC), 2026-11-25T14:30+01:00, or 30m, "
-            "2h, 7d for that long ago."
+            f"{text!r} is no time: write {_CLOCK_TIMES}, or 30m, 2h, 7d for that long ago."
         ) from error
+
+
+def read_seconds(text: str) -> float:
+    """A duration in seconds: a number of them, or for example 30m, 2h, 7d.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    try:
+        duration = _DURATION.fullmatch(text)
+        return timedelta(**{_UNITS[duration[2]]: int(duration[1])}).total_seconds() if duration else float(text)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(f"{text!r} is no duration: write seconds, or 30m, 2h, 7d.") from error
+
+
+def read_eta(text: str) -> datetime:
+    """A time by the clock: ISO 8601, UTC if it names no zone.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    try:
+        return _by_the_clock(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no time: write {_CLOCK_TIMES}.") from error
+
+
+def read_expiry(text: str) -> str:
+    """A time by the clock, as ISO 8601, or a duration from the start, in seconds.
+
+    Raises:
+        typer.BadParameter: It is neither.
+    """
+    try:
+        return _by_the_clock(text).isoformat() if "-" in text[1:] else str(read_seconds(text))
+    except (ValueError, typer.BadParameter) as error:
+        raise typer.BadParameter(f"{text!r} is neither: write seconds, 30m, 2h, 7d, or {_CLOCK_TIMES}.") from error
+
+
+def sending_options(
+    eta: datetime | None, countdown: float | None, expires: str | None, queue: str | None
+) -> SendingOptions:
+    """These options as the client takes them."""
+    ends: datetime | float | None = None
+    if expires is not None:
+        ends = datetime.fromisoformat(expires) if "-" in expires[1:] else float(expires)
+    return {"eta": eta, "countdown": countdown, "expires": ends, "queue": queue}
+
+
+def _by_the_clock(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+_CLOCK_TIMES = "2026-11-25, 2026-11-25T14:30 (both UTC), 2026-11-25T14:30+01:00"
+
+Eta = Annotated[
+    datetime | None,
+    typer.Option("--eta", metavar="TIME", parser=read_eta, help="It must not begin before this time."),
+]
+Countdown = Annotated[
+    float | None,
+    typer.Option("--countdown", metavar="DURATION", parser=read_seconds, help="The same from its start, e.g. 30m."),
+]
+Expires = Annotated[
+    str | None,
+    typer.Option(
+        "--expires",
+        metavar="TIME",
+        parser=read_expiry,
+        help="It is cancelled if it has not begun by then; or a duration from its start.",
+    ),
+]
+ToQueue = Annotated[
+    str | None, typer.Option("--queue", metavar="QUEUE", help="Where it is sent to.", show_default="that of its type")
+]

@@ -76,6 +76,19 @@ class JobFilters(TypedDict, total=False):
     """By status_changed_at only with a status, or a time at which jobs started or finished. A minus: newest first."""
 
 
+class SendingOptions(TypedDict, total=False):
+    """When and where the task of a job is sent; see `jobtracker.schemas.sending.Sending`. Times need a time zone."""
+
+    eta: datetime | None
+    countdown: float | None
+    expires: datetime | float | None
+    queue: str | None
+
+
+def _given(sending: SendingOptions) -> dict[str, Any]:
+    return {name: value for name, value in sending.items() if value is not None}
+
+
 class JobChanges(TypedDict, total=False):
     """What is to change of a job; see `jobtracker.schemas.requests.JobUpdate`."""
 
@@ -102,6 +115,7 @@ class Endpoints(TrackingEndpoints, FailureEndpoints):
         priority: PriorityName = Priority.NORMAL,
         tags: Sequence[str] = (),
         start: bool = False,
+        **sending: Unpack[SendingOptions],
     ) -> Call[Job]:
         """Create a job. It is pending until it is started, here or by `start`.
 
@@ -112,12 +126,13 @@ class Endpoints(TrackingEndpoints, FailureEndpoints):
             priority: How urgent it is.
             tags: To find it by.
             start: Send it to Celery at once.
+            sending: When and where: eta or countdown, expires, queue. Seconds count from the start.
 
         Raises:
-            InvalidJobError: The type is not known, or the payload does not fit its schema.
+            InvalidJobError: The type is not known, the payload does not fit its schema, or it could never begin.
         """
         body: dict[str, Any] = {"name": name or job_type, "job_type": job_type, "payload": payload or {}}
-        body |= {"priority": priority, "tags": list(tags), "start": start}
+        body |= {"priority": priority, "tags": list(tags), "start": start, **_given(sending)}
         return Call("POST", "/api/jobs/", Job, body=body)
 
     @Endpoint
@@ -132,6 +147,7 @@ class Endpoints(TrackingEndpoints, FailureEndpoints):
         tags: Sequence[str] = (),
         failure_policy: PolicyName = FailurePolicy.FAIL,
         start: bool = False,
+        **sending: Unpack[SendingOptions],
     ) -> Call[JobTree]:
         """Create a parent with sub-jobs, nested to any depth. Its own task runs after them and gets their results.
 
@@ -144,23 +160,28 @@ class Endpoints(TrackingEndpoints, FailureEndpoints):
             tags: To find it by.
             failure_policy: What it does when a sub-job does not complete.
             start: Send it to Celery at once.
+            sending: When and where the parent's own task is sent: eta or countdown, expires, queue.
 
         Raises:
             InvalidJobError: A type is not known, a payload does not fit, or a task can't take results.
         """
         body: dict[str, Any] = {"name": name or job_type, "job_type": job_type, "payload": payload or {}}
         body |= {"priority": priority, "tags": list(tags), "failure_policy": failure_policy, "start": start}
-        body["sub_jobs"] = list(sub_jobs)
+        body |= {"sub_jobs": list(sub_jobs), **_given(sending)}
         return Call("POST", "/api/jobs/with-subjobs", JobTree, body=body)
 
     @Endpoint
-    def start(self, job_id: str) -> Call[Job]:
+    def start(self, job_id: str, **sending: Unpack[SendingOptions]) -> Call[Job]:
         """Send a job, with its sub-jobs, to Celery.
+
+        Args:
+            job_id: The job.
+            sending: When and where its own task is sent: eta or countdown, expires, queue.
 
         Raises:
             IllegalTransitionError: It was started before.
         """
-        return Call("POST", job_path(job_id, "/start"), Job)
+        return Call("POST", job_path(job_id, "/start"), Job, body=_given(sending) or None)
 
     @Endpoint
     def cancel(self, job_id: str, *, reason: str | None = None, terminate: bool = False) -> Call[Job]:

@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.errors import InvalidJobError, JobTrackerError
 from jobtracker.jobs.dispatcher import is_large
 from jobtracker.jobs.large_values import LargeValues, large_in
+from jobtracker.jobs.stored_calls import chosen_queue
 from jobtracker.jobs.tree_sender import TreeSender
 from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.store.changes import NewJob
@@ -38,8 +39,9 @@ class Creation:
             UnknownJobTypeError: A type is neither announced nor expected.
             InvalidPayloadError: A payload does not fit its type.
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
+            InvalidJobError: A countdown, or `expires` in seconds, of a job that is not started.
         """
-        records = self._records_of(job, request_id)
+        records = self._records_of(job, request_id, None)
         if is_large(records):
             self.store.bulk_create(records, at_ms=now_ms(), started=False)
         else:
@@ -55,8 +57,9 @@ class Creation:
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
             BrokerUnavailableError: The broker does not answer.
         """
-        records = self._records_of(job, request_id)
-        self._submit(records, now_ms())
+        at_ms = now_ms()
+        records = self._records_of(job, request_id, at_ms)
+        self._submit(records, at_ms)
         return records[-1].id
 
     def create_one(self, job: SubJobCreate, *, start: bool, request_id: str | None = None) -> Loaded:
@@ -70,7 +73,8 @@ class Creation:
             SubJobsError: Its type takes the results of sub-jobs.
             BrokerUnavailableError: The broker does not answer.
         """
-        records, at_ms = self._records_of(job, request_id), now_ms()
+        at_ms = now_ms()
+        records = self._records_of(job, request_id, at_ms if start else None)
         if start:
             self._submit(records, at_ms)
         else:
@@ -115,11 +119,18 @@ class Creation:
             self.sender.take_back(root, runs, error)
             raise
 
-    def _records_of(self, job: SubJobCreate, request_id: str | None) -> list[NewJob]:
-        """The records of a job and all its sub-jobs, each after those of its own."""
+    def _records_of(self, job: SubJobCreate, request_id: str | None, started_ms: int | None) -> list[NewJob]:
+        """The records of a job and all its sub-jobs, each after those of its own.
+
+        Args:
+            job: The job.
+            request_id: Of the request that creates it.
+            started_ms: When they are started; None: later.
+        """
         records: list[NewJob] = []
         masking: set[str] = set()
-        self._collect(job, records, masking, request_id=request_id, inherited=Priority.NORMAL, parent=None)
+        given = _Given(request_id, started_ms)
+        self._collect(job, records, masking, given=given, inherited=Priority.NORMAL, parent=None)
         # Now only: a tree that is refused writes no objects.
         return [each if each.id in masking else self._set_apart(each) for each in records]
 
@@ -129,7 +140,7 @@ class Creation:
         into: list[NewJob],
         masking: set[str],
         *,
-        request_id: str | None,
+        given: "_Given",
         inherited: Priority,
         parent: str | None,
     ) -> str:
@@ -139,9 +150,7 @@ class Creation:
         subs = {}
         for position, sub in enumerate(job.sub_jobs):
             try:
-                subs[position] = self._collect(
-                    sub, into, masking, request_id=request_id, inherited=priority, parent=job_id
-                )
+                subs[position] = self._collect(sub, into, masking, given=given, inherited=priority, parent=job_id)
             except InvalidJobError as error:
                 raise error.under("sub_jobs", position) from None
         fields: dict[str, str | int] = {
@@ -150,18 +159,19 @@ class Creation:
             "task": job_type.task,
             "priority": priority,
             "origin": "api",
+            **job.times_ms(given.started_ms),
         }
         if parent:
             fields["parent"] = parent
-        if job_type.queue:
-            fields["queue"] = job_type.queue
+        if queue := job.queue or job_type.queue:
+            fields["queue"] = queue
         if job.tags:
             fields["tags"] = json.dumps(job.tags)
-        if request_id:
-            fields["request_id"] = request_id
+        if given.request_id:
+            fields["request_id"] = given.request_id
         if subs:
             fields["policy"] = job.failure_policy
-        data = stored_payload(job.payload, args, kwargs)
+        data = stored_payload(job.payload, args, kwargs) | chosen_queue(job.queue)
         if job_type.arguments.masks_any:  # the store takes them away when the job begins
             masking.add(job_id)
         into.append(NewJob(id=job_id, fields=fields, data=data, subs=subs))
@@ -170,6 +180,14 @@ class Creation:
     def _set_apart(self, job: NewJob) -> NewJob:
         data = self.large_values.set_apart(job.id, job.data)
         return replace(job, fields={**job.fields, **large_in(data)}, data=data)
+
+
+class _Given(NamedTuple):
+    """What all jobs of a request have in common."""
+
+    request_id: str | None
+    started_ms: int | None
+    """When they are started; None: later."""
 
 
 def stored_payload(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:

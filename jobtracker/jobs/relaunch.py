@@ -76,7 +76,7 @@ class Relauncher:
         if not self.resends:
             raise ResendingDisabledError(job_id)
         subs = self.queries.sub_ids(job_id)
-        fields = {**(fields or {}), "reason": reason}
+        fields = {**self._times_left(job_id, run), **(fields or {}), "reason": reason}
         if subs:
             fields["callback_mode"] = "own"
         change = self.store.apply(Event.RELAUNCH, job_id, run=run, lease=lease, fields=fields)
@@ -94,6 +94,14 @@ class Relauncher:
         elif not self.propagation.recheck_parent(job_id, subs):
             self.store.confirm(task_id_of(job_id, change.run))
         return change
+
+    def _times_left(self, job_id: str, run: int) -> dict[str, int]:
+        """The ETA of a job that has not begun, and when it expires: its next run keeps them."""
+        [record] = self.queries.records([job_id])
+        if record.run != run or record.executing or (record.deliveries and record.started):
+            return {}
+        times = {"eta": record.eta, "expires": record.expires}
+        return {name: at_ms for name, at_ms in times.items() if at_ms}
 
     def take_over_chord(self, job_id: str) -> None:
         """Celery could not store a sub-job's part of its chord, so that may never complete, or may after all.

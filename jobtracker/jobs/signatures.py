@@ -1,6 +1,7 @@
 """From records to Celery's signatures: a job's own task, a tree as chords, and where each is sent."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +10,7 @@ from kombu.utils.json import loads
 
 from jobtracker.broker.config import broker_priorities
 from jobtracker.broker.headers import REQUEST_ID_HEADER, SENT_HEADER
+from jobtracker.core.clock import now_ms
 from jobtracker.core.job import task_id_of
 from jobtracker.core.labels import TAGS_HEADER
 from jobtracker.core.lifecycle import Priority
@@ -109,7 +111,7 @@ class SignatureBuilder:
             "task_id": task_id_of(record.id, run),
             "priority": self._priorities[record.priority],
         }
-        options |= self._route(record)
+        options |= self._route(record) | _times(record)
         options["headers"] = {**options.get("headers", {}), SENT_HEADER: 0}
         if record.tags:
             options["headers"][TAGS_HEADER] = [*record.tags]
@@ -144,3 +146,9 @@ class SignatureBuilder:
         ids = [each for signature in rest for each in chains.ids_of(signature)]
         task_ids = {record.id: record.task_id for record in self.queries.records(ids)} if ids else {}
         return [chains.renewed(signature, task_ids) for signature in rest]
+
+
+def _times(record: JobRecord) -> dict[str, Any]:
+    """A job's ETA, unless that has come, and when it expires: as options of its call."""
+    times = {"eta": record.eta if (record.eta or 0) > now_ms() else None, "expires": record.expires}
+    return {name: datetime.fromtimestamp(at_ms / 1000, UTC) for name, at_ms in times.items() if at_ms}

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 
+from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Event
+from jobtracker.errors import IllegalTransitionError
 from jobtracker.jobs.dispatcher import is_large
 from jobtracker.jobs.guards import check_has_no_parent, not_allowed
 from jobtracker.jobs.large_values import LargeValues
+from jobtracker.jobs.stored_calls import chosen_queue
 from jobtracker.jobs.tree_sender import TreeSender, changed_places, parents_in
+from jobtracker.schemas.sending import Sending
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
@@ -24,12 +28,16 @@ class Starting:
     sender: TreeSender
     large_values: LargeValues
 
-    def start(self, job_id: str) -> None:
+    def start(self, job_id: str, sending: Sending | None = None) -> None:
         """Send a job, with all its sub-jobs, to Celery.
+
+        Args:
+            job_id: The job.
+            sending: When and where its own task is sent; default: as it was created.
 
         Raises:
             JobNotFoundError: There is none with that id.
-            IllegalTransitionError: It was started already, or is part of another job.
+            IllegalTransitionError: It was started already, is part of another job, or has expired.
             InvalidPayloadError: Its type was announced meanwhile, and its payload does not fit.
             BrokerUnavailableError: The broker does not answer; the job is as it was, or cancelled if part of its
                 tree had been sent.
@@ -42,7 +50,17 @@ class Starting:
         if is_large(trees):
             for each in parents_in(trees):
                 places[each]["callback_mode"] = "own"
-        root = self.store.apply(Event.ENQUEUE, job_id, fields=places.pop(job_id))
+        at_ms, sending = now_ms(), sending or Sending()
+        fields = {**places.pop(job_id), **sending.times_ms(at_ms)}
+        expires = int(fields.get("expires") or record.expires or at_ms + 1)
+        if record.run == 0 and expires <= at_ms:
+            why = f"it expired at {from_ms(expires):%Y-%m-%d %H:%M:%S} UTC. Start it with another `expires`."
+            raise IllegalTransitionError(job_id, record.nearest_status, "start", why)
+        chosen = {}
+        if sending.queue:
+            fields["queue"] = sending.queue
+            chosen = chosen_queue(sending.queue)
+        root = self.store.apply(Event.ENQUEUE, job_id, fields=fields, data=chosen)
         if not root.applied:
             raise not_allowed(job_id, root, "start", _WHY_NOT)
         changes = {job_id: root, **self.store.apply_many(Event.ENQUEUE, places)}

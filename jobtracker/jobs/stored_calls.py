@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from kombu.utils.json import loads
+from kombu.utils.json import dumps, loads
 
 from jobtracker.core.masking import ALL
 from jobtracker.store.schema import JobRecord
@@ -27,6 +27,16 @@ def why_not_sendable(record: JobRecord, data: Mapping[str, str]) -> str | None:
     if data.get("arguments_repr", "() {}") not in {"() {}", "[] {}"}:
         return f'declare its task {record.task} with @tracked(store_arguments="full"), or set STORE_ARGUMENTS=full'
     return None
+
+
+def chosen_queue(queue: str | None) -> dict[str, str]:
+    """A queue that a request names for a job, as a field of the job's data; it counts more than that of the type."""
+    return {"options": dumps({"queue": queue})} if queue else {}
+
+
+def has_chosen_queue(data: Mapping[str, str]) -> bool:
+    """Whether the request that created or started a job has named its queue."""
+    return "queue" in loads(data.get("options") or "{}")
 
 
 def why_not_repeatable(record: JobRecord, data: Mapping[str, str]) -> str | None:

@@ -10,6 +10,7 @@ from jobtracker.errors import PartialDispatchError
 from jobtracker.jobs.dispatcher import Dispatcher, is_large
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.propagation import Propagation
+from jobtracker.jobs.stored_calls import has_chosen_queue
 from jobtracker.schemas.jobs import custom_payload
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries, Loaded
@@ -149,7 +150,7 @@ def changed_places(
             place["task"] = job_type.task
         elif record.queue:  # where its own caller had sent it
             job_type = None
-        if job_type is not None and job_type.queue:
+        if job_type is not None and job_type.queue and not has_chosen_queue(data):
             place["queue"] = job_type.queue
         stored = record.as_texts()
         places[record.id] = {name: value for name, value in place.items() if stored.get(name) != value}

@@ -14,6 +14,7 @@ from jobtracker.jobs.create import stored_payload
 from jobtracker.jobs.guards import not_allowed
 from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.propagation import Propagation
+from jobtracker.jobs.stored_calls import has_chosen_queue
 from jobtracker.schemas.requests import JobUpdate
 from jobtracker.store.job_types import Registry
 from jobtracker.store.reader import JobQueries
@@ -51,7 +52,7 @@ class Updating:
             self.propagation.cancellation.cancel(job_id, reason="cancelled by its outside worker")
         elif reports:
             self._report(record, data, wanted)
-        self._edit(record, wanted)
+        self._edit(record, data, wanted)
 
     def _report(self, record: JobRecord, data: dict[str, str], wanted: JobUpdate) -> None:
         job_id, rule = record.id, self.registry.rule_of(record)
@@ -71,7 +72,7 @@ class Updating:
             raise not_allowed(job_id, change, f"report {wanted.status or 'progress'} of", "that can't follow.")
         self.propagation.propagate(job_id, change)
 
-    def _edit(self, record: JobRecord, wanted: JobUpdate) -> None:
+    def _edit(self, record: JobRecord, stored: Mapping[str, str], wanted: JobUpdate) -> None:
         fields: dict[str, str | int] = {}
         data: Mapping[str, str] = {}
         if wanted.name is not None:
@@ -85,7 +86,7 @@ class Updating:
                 record.type, wanted.payload, has_sub_jobs=bool(record.subs)
             )
             fields["task"] = job_type.task
-            if job_type.queue:
+            if job_type.queue and not has_chosen_queue(stored):
                 fields["queue"] = job_type.queue
             data = stored_payload(wanted.payload, args, kwargs)
             if not job_type.arguments.masks_any:

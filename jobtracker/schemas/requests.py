@@ -14,6 +14,7 @@ from pydantic import (
 from jobtracker.core.labels import MOST_TAGS, NAME_CHARS, TAG_CHARS
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.jobs import JobError, JsonObject, Portable
+from jobtracker.schemas.sending import Sending
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=NAME_CHARS, strip_whitespace=True)]
 
@@ -32,7 +33,7 @@ TREE_LIMIT = 20_000
 """How many jobs one request may create. The store needs 0.1 ms to record each job, and the caller waits."""
 
 
-class JobCreate(BaseModel):
+class JobCreate(Sending):
     """A job to create."""
 
     model_config = ConfigDict(extra="forbid")
@@ -54,7 +55,7 @@ class SubJobCreate(JobCreate):
 
     priority: Priority | None = Field(default=None, description="Default: the parent's.")  # type: ignore[assignment]
     failure_policy: FailurePolicy = FailurePolicy.FAIL
-    sub_jobs: list["SubJobCreate"] = []
+    sub_jobs: list["SubJobCreate"] = Field(default=[])
 
     @field_validator("sub_jobs", mode="before")
     @classmethod

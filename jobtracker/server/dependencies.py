@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
-from pydantic import AwareDatetime, BeforeValidator
+from pydantic import BeforeValidator
 
 from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.drainer import Drainer
@@ -50,15 +50,3 @@ JobId = Annotated[
     Path(description="The job's id.", max_length=255, examples=["3f0e7a52-…"]),
     BeforeValidator(with_slashes),
 ]
-
-
-def _not_a_number(text: str) -> str:
-    """Pydantic would read it as seconds or milliseconds since 1970, even a year such as 2026."""
-    try:
-        float(text)
-    except ValueError:
-        return text
-    raise ValueError("it must be a date with a time and a UTC offset, e.g. 2026-11-24T12:00:00Z")
-
-
-Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]

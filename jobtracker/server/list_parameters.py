@@ -9,7 +9,7 @@ from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.schemas.filters import MOST_VALUES, JobFilter, NumberRange, Origin, Sort, TimeRange
 from jobtracker.schemas.query_language import MOST_CHARS, with_query
 from jobtracker.schemas.requests import Tag
-from jobtracker.server.dependencies import Moment
+from jobtracker.schemas.sending import Moment
 
 _Text = Annotated[str, StringConstraints(max_length=255)]
 _Name = Annotated[str, StringConstraints(max_length=200)]

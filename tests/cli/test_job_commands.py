@@ -186,3 +186,16 @@ def test_a_deleted_job_is_named_with_what_went_with_it(quiet_api):
 def test_a_job_that_is_not_there_is_a_message(quiet_api):
     for command in (["jobs", "show"], ["jobs", "delete"], ["tree"], ["watch"], ["logs"], ["logs", "-f"]):
         assert "There is no job 'nobody'" in refusal(quiet_api, *command, "nobody")
+
+
+def test_when_and_where_a_job_runs_are_options_of_create_and_start(quiet_api):
+    create = ("jobs", "create", "document_analysis", "-p", json.dumps(TEXT))
+    created = document(quiet_api, *create, "--eta", "2030-01-01T10:00+01:00", "--queue", "mail")
+    assert (created["queue"], created["not_before"]) == ("mail", "2030-01-01T09:00:00Z")
+    started = document(quiet_api, "jobs", "start", created["id"], "--expires", "2031-02-03", "--queue", "post")
+    assert (started["queue"], started["expires_at"]) == ("post", "2031-02-03T00:00:00Z")
+    later = document(quiet_api, *create, "--start", "--countdown", "30m", "--expires", "2h")
+    assert later["not_before"] < later["expires_at"]
+    assert "give it with the start" in refusal(quiet_api, *create, "--countdown", "30")
+    assert "is no duration" in refusal(quiet_api, *create, "--countdown", "soon", status=2)
+    assert "is neither" in refusal(quiet_api, *create, "--expires", "some-day", status=2)

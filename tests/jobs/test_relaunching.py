@@ -1,13 +1,16 @@
 """New runs of jobs that have not settled: their message, or the worker that ran them, is gone."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from support.sample_jobs import create_parent, new_job
-from support.workers_under_test import job
+from support.workers_under_test import eventually, job
 
-from jobtracker import Status
+from jobtracker import IllegalTransitionError, Status
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.jobs.resend_policy import resending_of
+from jobtracker.schemas.sending import Sending
 
 RAN = ["began", "returned"]
 GONE = "its message is gone"
@@ -132,3 +135,28 @@ def test_a_body_that_we_called_is_resent_though_celery_built_its_chord(own_proje
     [loaded] = tracking.queries.load([f"{name}-inner"])
     found = resending_of(tracking.relauncher, *loaded).why_not
     assert (why_not in found) if why_not else found is None
+
+
+def test_a_job_that_is_relaunched_before_it_has_begun_keeps_its_times_and_its_queue(own_project):
+    own_project.announce()
+    ahead = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    later = job("ok", eta=ahead, expires=ahead + timedelta(hours=1), queue="mail")
+    job_id = own_project.jobs.submit(later)
+    assert own_project.tracking.relauncher.relaunch(job_id, run=1, reason=GONE).applied
+    again = own_project.job(job_id)
+    assert (again.run, again.queue, again.not_before) == (2, "mail", ahead)
+    assert again.expires_at == again.not_before + timedelta(hours=1)
+    own_project.jobs.cancel(job_id)
+    own_project.jobs.retry(job_id)  # somebody asks for it: it runs now
+    again = own_project.job(job_id)
+    assert (again.run, again.queue, again.not_before, again.expires_at) == (3, "mail", None, None)
+
+
+def test_a_job_that_has_expired_before_it_was_started_is_not_started(own_project):
+    own_project.announce()
+    job_id = own_project.create("ok", expires=datetime.now(UTC) + timedelta(seconds=0.3))
+    eventually(lambda: datetime.now(UTC) > own_project.job(job_id).expires_at)
+    with pytest.raises(IllegalTransitionError, match="it expired at"):
+        own_project.jobs.start(job_id)
+    own_project.jobs.start(job_id, Sending(expires=60))
+    assert own_project.job(job_id).run == 1

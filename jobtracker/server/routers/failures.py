@@ -12,7 +12,8 @@ from jobtracker.schemas.failures import (
     FailureSort,
     FailureState,
 )
-from jobtracker.server.dependencies import Moment, UseTracking
+from jobtracker.schemas.sending import Moment
+from jobtracker.server.dependencies import UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
 from jobtracker.server.thread_route import ThreadRoute

@@ -10,6 +10,7 @@ from jobtracker.schemas.explanation import Explanation
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
 from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate
+from jobtracker.schemas.sending import Sending
 from jobtracker.server.dependencies import JobId, UseExplainer, UseSettings, UseTracking
 from jobtracker.server.list_parameters import ListParameters
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -106,6 +107,12 @@ class CreateJobTree(SubJobCreate):
     start: bool = Field(False, strict=True, description="Send it to Celery at once.")
 
 
+class Start(Sending):
+    """When and where the task of a job is sent; default: as it was created."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Cancel(BaseModel):
     """How to cancel."""
 
@@ -138,7 +145,8 @@ class Retry(BaseModel):
 def create_job(job: CreateJob, tracking: UseTracking, settings: UseSettings, response: Response) -> WrittenJson:
     """Create a job. It is pending until it is started: here with `"start": true`, or by its `start` route.
 
-    If a worker has announced the job type, the payload is checked against its schema.
+    If a worker has announced the job type, the payload is checked against its schema. `countdown`, and `expires` in
+    seconds, count from the start: give them with `"start": true`, or to the `start` route.
     """
     wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
     record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get())
@@ -267,10 +275,13 @@ def delete_job(job_id: JobId, tracking: UseTracking) -> None:
     tracking.jobs.delete(job_id)
 
 
-@router.post("/{job_id}/start", response_model=Job, responses=NOT_ALLOWED)
-def start_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
-    """Send a job, with its sub-jobs, to Celery. A second start is a 409."""
-    tracking.jobs.start(job_id)
+@router.post("/{job_id}/start", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+def start_job(job_id: JobId, tracking: UseTracking, how: Annotated[Start | None, Body()] = None) -> WrittenJson:
+    """Send a job, with its sub-jobs, to Celery. A second start is a 409.
+
+    `eta` or `countdown`, `expires` and `queue` are for its own task, and count more than those it was created with.
+    """
+    tracking.jobs.start(job_id, how)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 

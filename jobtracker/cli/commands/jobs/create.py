@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from jobtracker.cli.bulk import print_status
-from jobtracker.cli.options import AsJson, TimeoutS, Url
+from jobtracker.cli.options import AsJson, Countdown, Eta, Expires, TimeoutS, ToQueue, Url, sending_options
 from jobtracker.cli.tables import print_json
 from jobtracker.cli.wait import wait_for
 from jobtracker.client import Client
@@ -48,6 +48,10 @@ def create(
             show_default=False,
         ),
     ] = None,
+    eta: Eta = None,
+    countdown: Countdown = None,
+    expires: Expires = None,
+    queue: ToQueue = None,
     start: Annotated[bool, typer.Option("--start", help="Send it to Celery at once.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Start it, and show it until it has settled.")] = False,
     timeout_s: TimeoutS = None,
@@ -61,15 +65,16 @@ def create(
     if timeout_s is not None and not wait:
         raise typer.BadParameter("--timeout is for --wait.")
     start = start or wait
+    sending = sending_options(eta, countdown, expires, queue)
     if tree is not None:
-        if job_type or payload or name or priority or tag:
-            raise typer.BadParameter("The tree says its type, payload, name, priority and tags itself.")
+        if job_type or payload or name or priority or tag or any(each is not None for each in sending.values()):
+            raise typer.BadParameter("The tree says its type, payload, name, priority, tags, times and queue itself.")
         body = read_tree(tree) | ({"start": True} if start else {})
         call: Call[Job] = Call("POST", "/api/jobs/with-subjobs", JobTree, body=body)
     elif job_type is not None:
         fields = read_payload(payload or [])
         call = Client.create.call(
-            job_type, fields, name=name, priority=priority or Priority.NORMAL, tags=tag or [], start=start
+            job_type, fields, name=name, priority=priority or Priority.NORMAL, tags=tag or [], start=start, **sending
         )
     else:
         raise typer.BadParameter("Say which TYPE, or a whole tree by --tree.")

@@ -37,6 +37,7 @@ local function record_next_part(draft, root)
       local id, data, subs = unpack(jobs[i])
       records[#records + 1], records[#records + 2] = key('job', id), packed
       if #data > 0 then redis.call('HSET', key('data', id), unpack(data)) end
+      if rec.expires then redis.call('ZADD', key('expiring'), rec.expires, id) end
       for first = 1, #subs, ARGUMENTS_AT_ONCE do
         redis.call('ZADD', key('subs', id), unpack(subs, first, math.min(first + ARGUMENTS_AT_ONCE - 1, #subs)))
       end

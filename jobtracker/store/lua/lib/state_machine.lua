@@ -92,7 +92,10 @@ local function update_record(rec, report, moved)
     if INFERENCE[event] then rec.inferred = value_in(pairs_given, 'inferred') or event end
     if rec.inferred and value_in(pairs_given, 'unanswered') then await_backend(rec.id, now) end
   end
-  if SENDS[event] then note_queue(rec, now) end
+  if SENDS[event] then
+    note_queue(rec, now)
+    if rec.expires then redis.call('ZADD', key('expiring'), rec.expires, rec.id) end
+  end
 end
 
 -- All sub-jobs have settled and the parent's own task does not run: nothing would notice a mere cancel mark.
