@@ -156,6 +156,9 @@ class Settings(EnvironmentSettings):
     )
     max_traceback_chars: int = Field(default=16384, ge=0, description="Longer tracebacks are cut in the middle.")
     max_log_lines: int = Field(default=1000, gt=0, description="A job's log keeps about this many lines.")
+    task_log_level: Literal["off", "debug", "info", "warning", "error"] = Field(
+        default="off", description="From this level on, what a task logs goes into its job's log too."
+    )
     report_buffer_size: int = Field(
         default=10_000, gt=0, description="How many reports a process keeps while the tracking Redis is away."
     )

@@ -16,6 +16,7 @@ from jobtracker.core.job import job_and_run_of
 from jobtracker.core.labels import NO_LABELS
 from jobtracker.core.lifecycle import Event
 from jobtracker.core.masking import NOTHING, MaskedArguments, Secret
+from jobtracker.instrumentation.line_budget import LineBudget
 from jobtracker.reporting.report import Notice, Report
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.jobs import Job
@@ -60,6 +61,7 @@ class CurrentJob:
         arguments: Its arguments in masked form, if some are masked. Texts must not show the masked values.
         labels: The name and tags that its message bears. The jobs that its task sends get the tags too.
         unrecorded: What must still be written about its arguments.
+        log_budget: How much of what its task logs may still go into its log.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class CurrentJob:
         self.arguments: MaskedArguments | None = None
         self.labels = NO_LABELS
         self.unrecorded = NOTHING
+        self.log_budget: LineBudget | None = None
         self._tracking = tracking
         self._task = task
         self._cancelled = False

@@ -23,6 +23,7 @@ from jobtracker.instrumentation.signal_handlers import SignalHandlers, never_rai
 from jobtracker.instrumentation.stored_outcome import StoredOutcomes
 from jobtracker.instrumentation.task_ends import TaskEnds
 from jobtracker.instrumentation.task_filter import TaskFilter
+from jobtracker.instrumentation.task_logs import TaskLogHandler
 from jobtracker.instrumentation.task_reports import TaskReports
 from jobtracker.instrumentation.this_worker import ThisWorker
 from jobtracker.instrumentation.unstored_end import unstored_end
@@ -53,6 +54,8 @@ class TaskSignals:
         self.worker = ThisWorker()
         self.task_filter = TaskFilter(tracking, only_declared=only_declared)
         self.publishing = PublishSignals(tracking, self.task_filter)
+        wanted = tracking.settings.task_log_level != "off"
+        self._logs = TaskLogHandler(tracking.settings) if wanted else None
         self._reports = TaskReports(tracking, self.task_filter, self.worker, self.publishing.reader)
         self._outcomes = StoredOutcomes(tracking)
         self._worker_ends = WorkerEnds(self._reports, self._outcomes, self.publishing.resent)
@@ -79,6 +82,8 @@ class TaskSignals:
     def uninstall(self) -> None:
         """Disconnect them."""
         self._handlers.disconnect()
+        if self._logs is not None:
+            self._logs.detach()
 
     # -- in the process that runs the task ---------------------------------------------------------------------------
 
@@ -88,6 +93,8 @@ class TaskSignals:
         request = sender.request
         if not self.task_filter.covers(sender, request) or request.is_eager:
             return
+        if self._logs is not None:
+            self._logs.attach()
         job, start = self._reports.begin(sender, request, task_id)
         change = self.tracking.reporter.send(start)
         if change is None:  # the store is away, and so is any cancel

@@ -1,9 +1,11 @@
 """Tasks that say something of themselves: progress, log lines, types."""
 
+import logging
 import time
 from typing import Literal
 
 from celery import Task, shared_task
+from celery.utils.log import get_task_logger
 
 from jobtracker import current_job, tracked
 from project.diary import diary, did
@@ -94,3 +96,22 @@ def apply_another(self: Task) -> list[str]:
 def current_id() -> str:
     """Return the id of the current job."""
     return current_job().id
+
+
+@shared_task(name="logs")
+@tracked(mask={"password"})
+def logs(lines: int = 0, password: str = "") -> None:
+    """Log in several ways; then a number of lines as fast as it can."""
+    did("began")
+    of_task, plain = get_task_logger(__name__), logging.getLogger("shop.orders")
+    of_task.info("as %s logger", "Celery's")
+    plain.warning("as any other, with %s", password)
+    logging.getLogger("kombu.connection").warning("of a library")
+    plain.debug("too low")
+    try:
+        int("x" * 5000)
+    except ValueError:
+        of_task.exception("it failed %s", "x" * 3000)
+    for number in range(lines):
+        plain.error("line %d", number)
+    did("returned")
