@@ -35,39 +35,8 @@ const layered = {
   },
 } as const satisfies Plugin;
 
-const VIEWS = fileURLToPath(new URL("./src/views/", import.meta.url));
-
-/** Writes which files each view needs beside those of the document, by its path: the server names them in the document. */
-const viewFiles = {
-  name: "view-files",
-  apply: "build",
-  generateBundle(_, bundle) {
-    const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
-    const needs = (name: string, found = new Set<string>()): Set<string> => {
-      const chunk = chunks.find((each) => each.fileName === name);
-      if (!chunk || found.has(name)) return found;
-      found.add(name);
-      for (const style of chunk.viteMetadata?.importedCss ?? []) found.add(style);
-      for (const other of chunk.imports) needs(other, found);
-      return found;
-    };
-    const known = new Set(chunks.filter(({ isEntry }) => isEntry).flatMap(({ fileName }) => [...needs(fileName)]));
-    const views = readdirSync(VIEWS, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .flatMap(({ name: folder }) => {
-        const routes = readFileSync(`${VIEWS}${folder}/route.ts`, "utf8");
-        return [...routes.matchAll(/\bpath: "([^"]*)"[^]*?\bimport\("\.\/(\w+)"\)/g)].map(([, path = "", view = ""]) => {
-          const chunk = chunks.find((each) => each.facadeModuleId === `${VIEWS}${folder}/${view}.tsx`);
-          if (!chunk) throw new Error(`The view of ${path} has no file of its own.`);
-          return { path, files: [...needs(chunk.fileName)].filter((name) => !known.has(name)) };
-        });
-      });
-    this.emitFile({ type: "asset", fileName: "views.json", source: JSON.stringify(views) });
-  },
-} as const satisfies Plugin;
-
 export default defineConfig({
-  plugins: [react(), layered, viewFiles, compressed],
+  plugins: [react(), layered, compressed],
   base: "./", // relative to <base href>, which the server writes: it knows the path prefix
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {

@@ -6,8 +6,6 @@ less than a megabyte, so it is read once.
 
 import hashlib
 import html
-import json
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,9 +24,6 @@ _INDEX = "index.html"
 _HASHED = "assets/"
 """Here are the files whose name changes with their content."""
 _BASE = b'<base href="/" />'
-_VIEWS = "views.json"
-"""Says which files each view needs beside those that the document names. The page itself does not read it."""
-_HEAD_END = b"</head>"
 _MEDIA_TYPES = {
     ".css": "text/css",
     ".html": "text/html",
@@ -128,33 +123,9 @@ def _answer(scope: Scope) -> Response:
         # What the page loads is relative to this: a view's path may have any depth, and only the server knows the
         # prefix.
         base = f'<base href="{html.escape(scope.get("root_path", ""))}/" />'.encode()
-        content = file.content.replace(_BASE, base, 1).replace(_HEAD_END, _preloads(path) + _HEAD_END, 1)
+        content = file.content.replace(_BASE, base, 1)
         file = _File(content, None, file.media_type, _etag(content))
     return _response(file, Headers(scope=scope), is_hashed=path.startswith(_HASHED))
-
-
-@cache
-def _views() -> list[tuple[re.Pattern[str], bytes]]:
-    """Of each view its path, and what the document names for it."""
-    file = _files().get(_VIEWS)  # a page that was built before there was one has none
-    found = json.loads(file.content) if file else []
-    return [(_pattern(view["path"]), b"".join(map(_preload, view["files"]))) for view in found]
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    """A path of the page's router: `$` begins a parameter."""
-    return re.compile("/".join("[^/]+" if part.startswith("$") else re.escape(part) for part in path.split("/")))
-
-
-def _preload(file: str) -> bytes:
-    kind = 'rel="stylesheet"' if file.endswith(".css") else 'rel="modulepreload"'
-    return f'<link {kind} href="./{html.escape(file)}" crossorigin />'.encode()
-
-
-def _preloads(path: str) -> bytes:
-    """What lets the browser load the files of a view together with those of the page, and not after them."""
-    asked = "/" + path.removesuffix("/")
-    return next((links for pattern, links in _views() if pattern.fullmatch(asked)), b"")
 
 
 def _response(file: _File, asked: Headers, *, is_hashed: bool) -> Response:
