@@ -1,7 +1,7 @@
 /** What views ask the API for, by name. Views share these, so that each answer is fetched and kept once. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "./client";
-import type { LogLine, Schemas } from "./types";
+import { type LogLine, MOST_ROWS, type Schemas } from "./types";
 
 export const stats = queryOptions({
   queryKey: ["stats"],
@@ -146,9 +146,6 @@ export const examination = queryOptions({
   queryKey: ["examination"],
   queryFn: ({ signal }) => data(api.GET("/api/tracking/examination", { signal })),
 });
-
-/** How many rows of a tree a page shows. */
-export const MOST_ROWS = 30_000;
 
 const PAGE_ROWS = 10_000;
 /** The first rows of a tree that nothing is known of: they are there at once, and the others follow. */

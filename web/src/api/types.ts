@@ -25,3 +25,5 @@ export const STATUSES = [
 ] as const satisfies Status[];
 export const PRIORITIES = ["critical", "high", "normal", "low"] as const satisfies Priority[];
 export const SETTLED: ReadonlySet<Status> = new Set(["completed", "failed", "cancelled"]);
+/** How many rows of a tree a page shows. */
+export const MOST_ROWS = 30_000;

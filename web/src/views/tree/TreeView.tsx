@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { MOST_ROWS, treeOutline } from "@/api/queries";
-import { STATUSES } from "@/api/types";
+import { treeOutline } from "@/api/queries";
+import { MOST_ROWS, STATUSES } from "@/api/types";
 import { useCommands } from "@/commands/commands";
 import { CancelDialog } from "@/components/CancelDialog";
 import { Icon, StatusIcon } from "@/components/Icon";

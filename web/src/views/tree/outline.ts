@@ -1,6 +1,5 @@
 /** A tree of jobs in columns, as the API answers it: 10,000 rows as typed arrays take little and are walked fast. */
-import { MOST_ROWS } from "@/api/queries";
-import type { Schemas, Status } from "@/api/types";
+import { MOST_ROWS, type Schemas, type Status } from "@/api/types";
 
 export type Outline = Schemas["TreeOutline"];
 
