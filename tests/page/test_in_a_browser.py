@@ -131,7 +131,7 @@ def test_the_palette_goes_to_views_and_closes(visit):
 
 def test_the_palette_finds_types_and_single_jobs_as_one_types(visit, api):
     name = f"Found {uuid.uuid4().hex[:8]}"
-    job_id = create_job(api.store, name=name)
+    job_id = api.create(job("document_analysis", {"text": "x"}, name=name))["id"]
     visit.go("/")
     visit.page.keyboard.press("Control+k")
     visit.page.keyboard.type(name.lower())

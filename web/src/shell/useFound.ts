@@ -23,8 +23,11 @@ const named = (text: string) =>
   queryOptions({
     queryKey: ["jobs", "find", text],
     queryFn: async ({ signal }) =>
-      (await data(api.GET("/api/jobs/", { params: { query: { name: [text], page_size: MOST_JOBS } }, signal })))
-        .jobs,
+      (
+        await data(
+          api.GET("/api/jobs/", { params: { query: { name: [text], page_size: MOST_JOBS } }, signal }),
+        )
+      ).jobs,
   });
 
 interface Found {
