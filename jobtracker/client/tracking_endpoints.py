@@ -21,7 +21,7 @@ class TrackingEndpoints:
 
     @Endpoint
     def tree(self, job_id: str) -> Call[JobTree]:
-        """A job with all below it.
+        """A job with all below it; of a Celery group its first members.
 
         Raises:
             JobNotFoundError: There is none with that id.

@@ -11,14 +11,17 @@ from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.diagnosis.collector import Collector
 from jobtracker.diagnosis.conclusions import Conclusion
+from jobtracker.diagnosis.group_rules import explanation_of, members_that_matter
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.observations import Job, Observations
 from jobtracker.diagnosis.rules import conclude
+from jobtracker.errors import JobNotFoundError
 from jobtracker.jobs.relaunch import NEVER
 from jobtracker.jobs.resend_policy import resending_of
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.explanation import Code, Estimate, Explanation, SubJobState
 from jobtracker.schemas.stats import Performance
+from jobtracker.store.groups import Group
 from jobtracker.store.reader import HOUR_MS
 from jobtracker.store.schema import JobRecord
 
@@ -48,18 +51,26 @@ class Explainer:
         self.collector = Collector(tracking, inspector)
 
     def explain(self, job_id: str) -> Explanation:
-        """Why a job is not done, or why it ended as it did.
+        """Why a job is not done, or why it ended as it did. Of a Celery group: what holds it up.
 
         Raises:
-            JobNotFoundError: There is none with that id.
+            JobNotFoundError: There is neither with that id.
         """
         began = time.monotonic()
-        found = self._look(job_id, fresh=False)
+        try:
+            found = self._look(job_id, fresh=False)
+        except JobNotFoundError:
+            return self._explain_group(self.tracking.queries.group(job_id))
         if found.code is Code.MESSAGE_MISSING:
             took_s = time.monotonic() - began  # long where a worker did not answer, and would not do so again
             time.sleep(_SECOND_LOOK_S)
             found = self._look(job_id, fresh=took_s < _QUICK_S)
         return found
+
+    def _explain_group(self, group: Group) -> Explanation:
+        members = [self.job(record) for record in members_that_matter(group, _NAMED)]
+        found = self.collector.collect(members, fresh=False)
+        return explanation_of(group, found, [self._state(member, found) for member in members])
 
     def _look(self, job_id: str, *, fresh: bool) -> Explanation:
         queries = self.tracking.queries

@@ -142,6 +142,14 @@ class SubJobState(BaseModel):
     summary: str
 
 
+class GroupCounts(BaseModel):
+    """How many jobs a Celery group has."""
+
+    total: int
+    is_complete: bool = Field(description="False: it may have more, which are not among the latest jobs.")
+    by_status: dict[Status, int]
+
+
 class Explanation(BaseModel):
     """Why a job is not done, or why it ended as it did. An unknown fact is null and is named in `unavailable`."""
 
@@ -170,5 +178,8 @@ class Explanation(BaseModel):
     )
     finish: Estimate | None = Field(
         default=None, description="Null if fewer than five jobs of its type have settled, and for parents."
+    )
+    group: GroupCounts | None = Field(
+        default=None, description="Not null if the id is that of a Celery group; `sub_jobs` are its members then."
     )
     unavailable: list[str] = Field(default=[], description="What could not be found out, and why.")

@@ -1,16 +1,16 @@
 """The only reader of jobs. Nothing here writes."""
 
 from jobtracker.store.failures import FailureReader
+from jobtracker.store.groups import GroupReader
 from jobtracker.store.hints import Hint, HintReader
 from jobtracker.store.indexes import IndexReader, SentQueues
 from jobtracker.store.job_reader import Loaded
-from jobtracker.store.lists import ListReader
 from jobtracker.store.metrics import HOUR_MS, MINUTE_MS, MetricsReader
 from jobtracker.store.outlines import OutlineReader
-from jobtracker.store.trees import TreeReader, as_notified
+from jobtracker.store.trees import as_notified
 
 __all__ = ["HOUR_MS", "MINUTE_MS", "Hint", "JobQueries", "Loaded", "SentQueues", "as_notified"]
 
 
-class JobQueries(TreeReader, OutlineReader, ListReader, MetricsReader, IndexReader, FailureReader, HintReader):
-    """All that can be asked: single jobs, trees and their outlines, lists, figures, indexes."""
+class JobQueries(GroupReader, OutlineReader, MetricsReader, IndexReader, FailureReader, HintReader):
+    """All that can be asked: single jobs, trees and their outlines, groups, lists, figures, indexes."""

@@ -85,7 +85,7 @@ class TreeReader(JobReader):
         Raises:
             JobNotFoundError: There is none with that id; at once, not with the first piece.
         """
-        return _joined(self._nested([self.load([job_id])]))
+        return joined(self._nested([self.load([job_id])]))
 
     def _nested(self, batches: Iterable[Sequence[Loaded]]) -> Iterator[bytes]:
         comma = b""
@@ -126,7 +126,7 @@ def as_notified(outcome: str) -> str:
     return run.partition(".")[0] + colon + status
 
 
-def _joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def joined(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Pieces that are worth being sent each."""
     gathered, size = [], 0
     for piece in pieces:

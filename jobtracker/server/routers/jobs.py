@@ -192,8 +192,11 @@ def get_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
 
 @router.get("/{job_id}/with-subjobs", response_model=JobTree, responses=NOT_FOUND)
 def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> Response:
-    """A job and everything below it. The answer for a large tree is a stream."""
-    return written(tracking.queries.tree_json(job_id))
+    """A job and everything below it. The answer for a large tree is a stream.
+
+    Of a Celery group's id: its first 500 members, below a job of the type `celery.group` that stands for all of them.
+    """
+    return written(tracking.queries.tree_or_group_json(job_id))
 
 
 @router.get("/{job_id}/explain", responses=NOT_FOUND)
@@ -203,6 +206,8 @@ def explain_job(job_id: JobId, explainer: UseExplainer) -> Explanation:
     The facts are: where its message is (its place in the queue, or which worker has it), whether its worker lives,
     what it waits for, and an estimate of its end. If the broker or a worker does not answer in time, the fact is null
     and named in `unavailable`.
+
+    Of a Celery group's id: how many of its jobs have each status (`group`), and what the first open ones wait for.
     """
     return explainer.explain(job_id)
 

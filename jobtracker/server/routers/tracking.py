@@ -231,7 +231,7 @@ def job_types(tracking: UseTracking) -> list[JobType]:
 @router.get("/job-tree/{job_id}", response_model=JobTree, responses={404: RESPONSES[404]})
 def job_tree(job_id: JobId, tracking: UseTracking) -> Response:
     """A job and everything below it. The answer for a large tree is a stream."""
-    return written(tracking.queries.tree_json(job_id))
+    return written(tracking.queries.tree_or_group_json(job_id))
 
 
 @router.get("/tree-outline/{job_id}", response_model=TreeOutline, responses={404: RESPONSES[404]})
