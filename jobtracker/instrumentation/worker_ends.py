@@ -9,6 +9,7 @@ from typing import Any
 
 from billiard.exceptions import TimeLimitExceeded
 from celery import Task, states
+from celery.exceptions import Retry
 from celery.worker import state as worker_state
 
 from jobtracker.broker.headers import sent
@@ -102,7 +103,11 @@ class WorkerEnds:
         if not (job is not None and job.resent) and not self.resent.discard(request.id):
             self._shut_down(task, request)
             return
-        why = getattr(reason, "exc", None) or reason
+        why = reason
+        if isinstance(
+            reason, Retry
+        ):  # its text has the time, perhaps in another zone: the record has it in UTC
+            why = reason.exc or reason.message or reason.excs
         fields: Fields = {"reason": retry_reason(why, secrets_of(job))}
         due_ms = _due_ms(getattr(reason, "when", None))
         if due_ms is not None:

@@ -6,6 +6,7 @@ import {
   clock,
   count,
   duration,
+  inViewersZone,
   plural,
   secondsBetween,
   share,
@@ -98,4 +99,19 @@ test("an axis has times of day, and days where it is long", () => {
   const at = (day: number, hour: number) => new Date(2026, 10, day, hour).toISOString();
   expect(axisTime(at(24, 9), at(24, 0), at(25, 0))).toBe("09:00");
   expect(axisTime(at(24, 9), at(20, 0), at(27, 0))).toBe("24 Nov");
+});
+
+describe("sentences of the API", () => {
+  const now = Date.parse("2026-11-29T10:00:00Z");
+
+  test("have their times in the zone of the page", () => {
+    const at = "2026-11-29T09:30:00Z";
+    expect(inViewersZone("It began 30 min ago (2026-11-29 09:30:00 UTC), 2 of 3.", now)).toBe(
+      `It began 30 min ago (${clock(at, now)}), 2 of 3.`,
+    );
+  });
+
+  test("stay as they are where they say no time", () => {
+    expect(inViewersZone("It waits in queue 'UTC'.", now)).toBe("It waits in queue 'UTC'.");
+  });
 });

@@ -104,6 +104,13 @@ export function fullTime(time: string | number): string {
   return `${day} ${exactClock(at.toISOString())} ${offset} · ${at.toISOString()}`;
 }
 
+const UTC_TIME = /(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC/g;
+
+/** A sentence of the API, which says times in UTC, with these in the viewer's zone: as all other times of the page. */
+export function inViewersZone(sentence: string, now: number): string {
+  return sentence.replace(UTC_TIME, (_, day: string, time: string) => clock(`${day}T${time}Z`, now));
+}
+
 /** The part of an id by which people tell jobs apart. */
 export function shortId(id: string): string {
   return id.slice(0, 8);

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 import { StatusIcon } from "@/components/Icon";
 import { Time, useNow } from "@/components/Time";
-import { count, duration } from "@/format/format";
+import { count, duration, inViewersZone } from "@/format/format";
 import { ranSeconds, waitedSeconds } from "@/format/jobTimes";
 
 /** Why the job is as it is: one sentence, its code, what could not be found out, and the figures of its executions. */
@@ -18,10 +18,11 @@ export function Summary({
   warnings: readonly string[];
 }) {
   const { unavailable } = why;
+  const now = useNow();
   return (
     <section className="panel" aria-label="Why">
       <div className="why">
-        <p className="t-15 m">{why.summary}</p>
+        <p className="t-15 m">{inViewersZone(why.summary, now)}</p>
         {why.finish && (
           <p className="ink-2">
             Done about <Time at={why.finish.at} />, by {count(why.finish.based_on)} jobs of its type in the
@@ -39,7 +40,7 @@ export function Summary({
             <Link to="/jobs/$jobId" params={{ jobId: sub.id }}>
               {sub.name}
             </Link>
-            <span className="ink-2 cut">{sub.summary}</span>
+            <span className="ink-2 cut">{inViewersZone(sub.summary, now)}</span>
           </p>
         ))}
         <p className="t-12 ink-3">
