@@ -77,7 +77,10 @@ class FailureGroupPage(BaseModel):
     """A page of groups."""
 
     groups: list[FailureGroupSummary]
-    known_groups: int = Field(description="How many groups there are in all, whatever the filter; 10,000 at most.")
+    known_groups: int = Field(
+        description="How many groups there are, whatever the filter, 10,000 at most. Of a store with several "
+        "partitions: how many the one knows that knows the most."
+    )
     next_cursor: str | None = Field(description="For the next page; null at the end.")
 
 

@@ -1,8 +1,11 @@
 """Reads groups of failures, and marks them."""
 
 import base64
-from collections.abc import Sequence
-from typing import Any
+import heapq
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 from redis.client import NEVER_DECODE
@@ -21,7 +24,6 @@ from jobtracker.schemas.failures import (
 from jobtracker.schemas.filters import TimeRange
 from jobtracker.store.decode import summary_of
 from jobtracker.store.failure_groups import IGNORED, KNOWN, RESOLVED, Packed, together, unpack
-from jobtracker.store.functions import batched
 from jobtracker.store.job_reader import JobReader
 from jobtracker.store.job_writer import JobWriter
 from jobtracker.store.list_plan import BadCursorError
@@ -34,6 +36,8 @@ _DAY_H, _WEEK_H = 24, 168
 _AT_ONCE = 100
 _LOOKED_AT = 2000
 """Groups that one page looks at, if a filter leaves most of them out."""
+_READ = 200
+"""Entries of an index that one round trip reads."""
 _SAMPLES = 20
 _MARKS = {FailureAction.RESOLVE: RESOLVED, FailureAction.IGNORE: IGNORED, FailureAction.REOPEN: KNOWN}
 
@@ -59,6 +63,13 @@ class _Cursor(BaseModel):
         return cursor
 
 
+class _Place(NamedTuple):
+    """Where a group stands in an order: its negative score, then its id."""
+
+    score: int
+    id: str
+
+
 class FailureReader(JobReader):
     """Reads groups of failures."""
 
@@ -70,26 +81,27 @@ class FailureReader(JobReader):
         Raises:
             BadCursorError: The cursor is none, or of a list in another order.
         """
-        places = self._places(wanted.sort)
         start = _Cursor.read(cursor, wanted.sort) if cursor else None
-        left = [place for place in places if start is None or place > (-start.score, start.id)]
-        now, since_ms = now_ms(), TimeRange(since=wanted.since).low_ms
-        groups: list[FailureGroupSummary] = []
-        last, is_left = None, False
-        for some in batched(left[:_LOOKED_AT], _AT_ONCE):
-            found = self._read([id_ for _, id_ in some])
-            for (score, id_), (group, jobs) in zip(some, found, strict=True):
-                if len(groups) == size:
+        since_ms = TimeRange(since=wanted.since).low_ms
+        places = self._places(wanted.sort, _Place(-start.score, start.id) if start else None)
+        now, looked_at = now_ms(), 0
+        found: list[tuple[str, Packed]] = []
+        last: _Place | None = None
+        is_left = True
+        while len(found) < size and looked_at < _LOOKED_AT and is_left:
+            some = list(islice(places, _AT_ONCE))
+            is_left = len(some) == _AT_ONCE
+            for place, group in zip(some, self._read([place.id for place in some]), strict=True):
+                if len(found) == size:
                     is_left = True
                     break
-                last = (score, id_)
-                if group and _matches(group, wanted, since_ms, now):
-                    groups.append(FailureGroupSummary(**_values(id_, group, jobs, now)))
-            if is_left:
-                break
-        is_left = is_left or len(left) > _LOOKED_AT
-        following = _Cursor(sort=wanted.sort, score=-last[0], id=last[1]).write() if is_left and last else None
-        return FailureGroupPage(groups=groups, known_groups=len(places), next_cursor=following)
+                last, looked_at = place, looked_at + 1
+                if group and _stands_at(group, place, wanted.sort) and _matches(group, wanted, since_ms, now):
+                    found.append((place.id, group))
+        following = _Cursor(sort=wanted.sort, score=-last.score, id=last.id).write() if is_left and last else None
+        jobs = self._listed([id_ for id_, _ in found])
+        groups = [FailureGroupSummary(**_values(id_, group, jobs[id_], now)) for id_, group in found]
+        return FailureGroupPage(groups=groups, known_groups=self._known(), next_cursor=following)
 
     def failure_group(self, group_id: str) -> FailureGroupDetails:
         """A group, with jobs that failed so.
@@ -97,12 +109,12 @@ class FailureReader(JobReader):
         Raises:
             FailureGroupNotFoundError: There is none with that id.
         """
-        [(group, jobs)] = self._read([group_id])
-        if group is None or not group["count"]:
+        [group] = self._read([group_id])
+        if group is None or group["count"] <= 0:
             raise FailureGroupNotFoundError(group_id)
         now = now_ms()
         return FailureGroupDetails(
-            **_values(group_id, group, jobs, now),
+            **_values(group_id, group, self._listed([group_id])[group_id], now),
             queues=_counts(group, "queues"),
             workers=_counts(group, "workers"),
             hours_of_week=_hours(group, now, _WEEK_H),
@@ -113,32 +125,70 @@ class FailureReader(JobReader):
             ],
         )
 
-    def _places(self, sort: FailureSort) -> list[tuple[int, str]]:
-        """All groups in order: each one's negative score, and its id."""
-        pipe = self.client.pipeline(transaction=False)
-        by_count = sort is FailureSort.COUNT
-        for part in self.parts:
-            pipe.zrange(part("failure_counts" if by_count else "failures"), 0, -1, withscores=True)
-        scores: dict[str, int] = {}
-        for entries in pipe.execute():
-            for id_, score in entries:
-                known = scores.get(id_, 0)
-                scores[id_] = known + int(score) if by_count else max(known, int(score))
-        return sorted((-score, id_) for id_, score in scores.items())
+    def _places(self, sort: FailureSort, start: "_Place | None") -> Iterator["_Place"]:
+        """Where groups stand, in order, behind a place.
 
-    def _read(self, ids: Sequence[str]) -> list[tuple[Packed | None, int]]:
-        """What is known of groups, and how many jobs each lists."""
+        By time a group of several partitions comes once for each of them: `_stands_at` knows which one counts. Its
+        counts are to be added up first, so by count all are read.
+        """
+        if sort is FailureSort.LAST_SEEN:
+            merged = heapq.merge(*(self._entries(part("failures"), start) for part in self.parts))
+            return (place for place, _ in groupby(merged))
+        if len(self.parts) == 1:
+            return self._entries(self.parts[0]("failure_counts"), start)
         pipe = self.client.pipeline(transaction=False)
         for part in self.parts:
+            pipe.zrange(part("failure_counts"), 0, -1, withscores=True)
+        counts: Counter[str] = Counter()
+        for entries in pipe.execute():
+            counts.update({id_: int(count) for id_, count in entries})
+        places = sorted(_Place(-count, id_) for id_, count in counts.items())
+        return (place for place in places if start is None or place > start)
+
+    def _entries(self, key: str, start: "_Place | None") -> Iterator["_Place"]:
+        """The entries of an index behind a place, the highest scores first; of equal ones by their ids."""
+        high: str | int = "+inf" if start is None else -start.score
+        while True:
+            found = self._below(key, high, _READ)
+            is_last = len(found) < _READ
+            lowest = found[-1][1] if found else 0
+            if not is_last and lowest == found[0][1]:  # so many equal ones that they fill it
+                found = self.client.zrange(key, lowest, lowest, byscore=True, withscores=True)
+            elif not is_last:  # of the lowest score there may be more
+                found = [entry for entry in found if entry[1] != lowest]
+            places = sorted(_Place(-int(score), id_) for id_, score in found)
+            yield from (place for place in places if start is None or place > start)
+            if is_last:
+                return
+            high = f"({-places[-1].score}"
+
+    def _below(self, key: str, high: str | int, most: int) -> list[tuple[str, float]]:
+        found: list[tuple[str, float]] = self.client.zrange(
+            key, high, "-inf", byscore=True, desc=True, offset=0, num=most, withscores=True
+        )
+        return found
+
+    def _known(self) -> int:
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            pipe.zcard(part("failures"))
+        return int(max(pipe.execute()))
+
+    def _read(self, ids: Sequence[str]) -> list[Packed | None]:
+        """What is known of groups."""
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts if ids else ():
             pipe.execute_command("MGET", *(part("failure", id_) for id_ in ids), **{NEVER_DECODE: True})
+        return [together(map(unpack, each)) for each in zip(*pipe.execute(), strict=True)]
+
+    def _listed(self, ids: Sequence[str]) -> dict[str, int]:
+        """How many jobs are listed by groups."""
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
             for id_ in ids:
                 pipe.zcard(part("failed_by", id_))
-        answers = pipe.execute()
-        each_part = [answers[n : n + 1 + len(ids)] for n in range(0, len(answers), 1 + len(ids))]
-        return [
-            (together(unpack(own[0][n]) for own in each_part), sum(own[1 + n] for own in each_part))
-            for n in range(len(ids))
-        ]
+        counts = pipe.execute()
+        return {id_: sum(counts[n :: len(ids)]) for n, id_ in enumerate(ids)}
 
     def _samples(self, group_id: str) -> list[str]:
         pipe = self.client.pipeline(transaction=False)
@@ -166,6 +216,11 @@ def _state(group: Packed, now: int) -> FailureState:
     if "mark" in group:
         return FailureState(group["mark"])
     return FailureState.NEW if group["first"] > now - _NEW_MS else FailureState.KNOWN
+
+
+def _stands_at(group: Packed, place: _Place, sort: FailureSort) -> bool:
+    """Whether this is its place, and not that of what one of several partitions knows of it."""
+    return sort is FailureSort.COUNT or group["last"] == -place.score
 
 
 def _matches(group: Packed, wanted: FailureFilter, since_ms: int | None, now: int) -> bool:

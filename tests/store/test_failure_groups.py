@@ -162,6 +162,22 @@ def test_lists_are_filtered_sorted_and_paged(store, queries):
             queries.failure_groups(FailureFilter(sort=FailureSort.COUNT), cursor=bad)
 
 
+@pytest.mark.parametrize("sort", FailureSort)
+def test_pages_are_complete_where_many_groups_are_equal(store, queries, sort):
+    groups = [fingerprint(f"E{n}") for n in range(700)]
+    jobs = [create_job(store, run=1) for _ in groups]
+    for first, at_ms in ((0, START_MS), (250, START_MS + 1), (300, START_MS + 2)):
+        for job, group in list(zip(jobs, groups, strict=True))[first : first + 450]:
+            fail(store, job, group, at_ms=at_ms)
+    paged, cursor = [], None
+    while True:
+        page = queries.failure_groups(FailureFilter(sort=sort), size=90, cursor=cursor)
+        paged += ids(page)
+        if (cursor := page.next_cursor) is None:
+            break
+    assert sorted(paged) == sorted(group.group for group in groups)
+
+
 def test_names_and_hours_of_a_group_are_bounded(client, keys, store, queries):
     for n in range(30):
         job = create_job(store, run=1, type=f"t{n}", queue="ä" * 200)
