@@ -18,6 +18,7 @@ __all__ = [
     "PartialDispatchError",
     "PartitionsError",
     "QueueMissingError",
+    "ReleaseNotFoundError",
     "RepartitionInProgressError",
     "ResendingDisabledError",
     "ResultUnavailableError",
@@ -101,6 +102,16 @@ class WorkerNotFoundError(JobTrackerError):
         super().__init__(
             f"There is no worker {name!r}: it has stopped, its lease has run out, or it is not tracked. "
             "`jobtracker workers` lists those that live."
+        )
+
+
+class ReleaseNotFoundError(JobTrackerError):
+    """There is no release of that name."""
+
+    def __init__(self, release: str) -> None:
+        super().__init__(
+            f"There is no release {release!r}: no worker had that RELEASE_LABEL lately, and no job that is counted. "
+            "`jobtracker releases` lists them."
         )
 
 

@@ -342,6 +342,11 @@ class Settings(EnvironmentSettings):
         """How long settled jobs stay, in milliseconds."""
         return int(self.job_retention_days * 86_400_000)
 
+    @property
+    def series_s(self) -> int:
+        """How long time series stay, in seconds: a day longer than settled jobs."""
+        return self.retention_ms // 1000 + 86_400
+
 
 _PROJECT = re.compile(r"([a-z0-9.-]+:)?[a-z][a-z0-9-]*[a-z0-9]")
 _EMULATOR_URL = re.compile(r"https?://[^/\s]+")

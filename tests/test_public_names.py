@@ -14,20 +14,23 @@ PUBLIC = {
     "jobtracker.schemas": (
         "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Drain DrainMark "
         "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
-        "FailedJobPage FailureGroup FieldProblem Flaw FlowPoint Group Health HeldTask HistoryEntry "
-        "IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate "
-        "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin Performance PerformanceColumns "
-        "PerformanceReport PerformanceSeries Problem Progress ProgressUpdate QueueDepth QueueReport "
-        "QueueState Sort Stats Step SubJobCounts SubJobCreate SubJobState Suggestion Suggestions Throughput Trap TreeOutline "
-        "UnconsumedQueue Worker WorkerState WorkerStats"
+        "FailedJobPage FailureGroup FailuresCompared FieldProblem Flaw FlowPoint Group Health HeldTask "
+        "HistoryEntry IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree "
+        "JobType JobUpdate LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin "
+        "Performance PerformanceColumns PerformanceReport PerformanceSeries Problem Progress "
+        "ProgressUpdate QueueDepth QueueReport QueueState Release ReleaseComparison ReleaseFigures "
+        "ReleaseTypeFigures Releases RunTimesCompared Sort Stats Step SubJobCounts SubJobCreate "
+        "SubJobState Suggestion Suggestions Throughput Trap TreeOutline TypeCompared UnconsumedQueue "
+        "Verdict Worker WorkerState WorkerStats"
     ),
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",
     "jobtracker.errors": (
-        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidJobError InvalidPayloadError "
-        "JobNotFoundError JobTrackerError MissingExtraError NotKilledError OutdatedSchemaError PartialDispatchError "
-        "PartitionsError QueueMissingError RepartitionInProgressError ResendingDisabledError ResultUnavailableError "
-        "StoreMismatchError SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError "
+        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidJobError "
+        "InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotKilledError "
+        "OutdatedSchemaError PartialDispatchError PartitionsError QueueMissingError ReleaseNotFoundError "
+        "RepartitionInProgressError ResendingDisabledError ResultUnavailableError StoreMismatchError "
+        "SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError "
         "ValueUnavailableError WorkerNotFoundError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",

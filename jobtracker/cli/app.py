@@ -48,6 +48,9 @@ class Commands(LazyGroup):
             "workers": _entry(
                 "workers", "List the workers: how many tasks each can run at a time, runs now, and holds for later."
             ),
+            "releases": _entry(
+                "releases", "List the releases of your project and how their jobs did, or compare two.", "app"
+            ),
             "drain": _entry(
                 "drain",
                 "Take workers out of service: stop consuming, say what still runs, and when it is safe to stop.",

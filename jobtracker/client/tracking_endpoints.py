@@ -11,6 +11,7 @@ from jobtracker.schemas.examination import ExaminationRun, ExaminationStatus
 from jobtracker.schemas.health import Health
 from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
+from jobtracker.schemas.releases import ReleaseComparison, Releases
 from jobtracker.schemas.stats import ActiveJobs, Group, PerformanceReport, PerformanceSeries, Stats, Throughput
 from jobtracker.schemas.trees import TreeOutline
 from jobtracker.schemas.workers import QueueReport, WorkerStats
@@ -115,6 +116,24 @@ class TrackingEndpoints:
     def workers(self) -> Call[list[WorkerStats]]:
         """The workers: what they run and hold, and which tasks they know."""
         return Call("GET", "/api/tracking/worker-stats", list[WorkerStats])
+
+    @Endpoint
+    def releases(self, *, limit: int = 20) -> Call[Releases]:
+        """The releases of your project that were seen last, the newest first, and how their jobs did."""
+        return Call("GET", "/api/releases", Releases, {"limit": limit})
+
+    @Endpoint
+    def compare_releases(self, a: str, b: str) -> Call[ReleaseComparison]:
+        """Whether a new release is worse than an old one, type by type.
+
+        Args:
+            a: The old one.
+            b: The new one.
+
+        Raises:
+            ApiError: One of them is not known.
+        """
+        return Call("GET", "/api/releases/compare", ReleaseComparison, {"a": a, "b": b})
 
     @Endpoint
     def drain_state(self, worker: str) -> Call[Drain]:

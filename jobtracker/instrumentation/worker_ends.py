@@ -104,9 +104,7 @@ class WorkerEnds:
             self._shut_down(task, request)
             return
         why = reason
-        if isinstance(
-            reason, Retry
-        ):  # its text has the time, perhaps in another zone: the record has it in UTC
+        if isinstance(reason, Retry):  # its text has the time, perhaps in another zone: the record has it in UTC
             why = reason.exc or reason.message or reason.excs
         fields: Fields = {"reason": retry_reason(why, secrets_of(job))}
         due_ms = _due_ms(getattr(reason, "when", None))

@@ -38,6 +38,7 @@ from jobtracker.schemas.workers import Holding, Worker
 from jobtracker.store.job_types import Registry
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import expect_partitions
+from jobtracker.store.releases import ReleaseLog
 
 logger = logging.getLogger(__name__)
 
@@ -120,12 +121,14 @@ class WorkerLifecycle:
         # Connections of their own: children that fork meanwhile must not inherit a lock that is held.
         client, keys = connect(settings.tracking_url, settings.tracking_timeout_s), self.tracking.keys
         registry, leases = Registry(client, keys), Leases(client, keys, settings.lease_lost_s)
+        releases = ReleaseLog(client, keys, settings.series_s)
         types = job_types_of(self.app, self._task_signals.task_filter)
 
         def renew() -> None:
             expect_partitions(client, keys)  # its lease would be seen, and not its jobs
             registry.announce(*types)
             leases.renew(worker)
+            releases.note(worker)
 
         lease = Repeater("lease", settings.lease_renew_s, renew, system_thread=True)
         runner = MaintenanceRunner(Tracking.connect(settings, self.app))

@@ -54,6 +54,17 @@ if TYPE_CHECKING:
         SubJobCounts,
     )
     from jobtracker.schemas.problems import FieldProblem, Problem
+    from jobtracker.schemas.releases import (
+        FailuresCompared,
+        Release,
+        ReleaseComparison,
+        ReleaseFigures,
+        Releases,
+        ReleaseTypeFigures,
+        RunTimesCompared,
+        TypeCompared,
+        Verdict,
+    )
     from jobtracker.schemas.requests import JobCreate, JobUpdate, ProgressUpdate, SubJobCreate
     from jobtracker.schemas.search import Suggestion, Suggestions
     from jobtracker.schemas.stats import (
@@ -96,6 +107,7 @@ __all__ = [
     "FailureGroupPage",
     "FailureGroupSummary",
     "FailureState",
+    "FailuresCompared",
     "FieldProblem",
     "Flaw",
     "FlowPoint",
@@ -131,6 +143,12 @@ __all__ = [
     "QueueDepth",
     "QueueReport",
     "QueueState",
+    "Release",
+    "ReleaseComparison",
+    "ReleaseFigures",
+    "ReleaseTypeFigures",
+    "Releases",
+    "RunTimesCompared",
     "Sort",
     "Stats",
     "Step",
@@ -142,7 +160,9 @@ __all__ = [
     "Throughput",
     "Trap",
     "TreeOutline",
+    "TypeCompared",
     "UnconsumedQueue",
+    "Verdict",
     "Worker",
     "WorkerState",
     "WorkerStats",
@@ -165,6 +185,10 @@ _MODULES = {
         "FailedJob FailedJobPage Job JobError JobPage JobSummary JobTree LargeValue LogLine Progress SubJobCounts"
     ),
     "jobtracker.schemas.problems": "FieldProblem Problem",
+    "jobtracker.schemas.releases": (
+        "FailuresCompared Release ReleaseComparison ReleaseFigures ReleaseTypeFigures Releases RunTimesCompared "
+        "TypeCompared Verdict"
+    ),
     "jobtracker.schemas.requests": "JobCreate JobUpdate ProgressUpdate SubJobCreate",
     "jobtracker.schemas.search": "Suggestion Suggestions",
     "jobtracker.schemas.stats": (

@@ -41,6 +41,7 @@ REQUEST_ID = re.compile(r"[\w.:-]{1,128}", re.ASCII)
 
 
 JOB_NOT_FOUND = "urn:jobtracker:problem:job-not-found"
+RELEASE_NOT_FOUND = "urn:jobtracker:problem:release-not-found"
 WORKER_NOT_FOUND = "urn:jobtracker:problem:worker-not-found"
 
 

@@ -28,7 +28,7 @@ from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.sharing import KeptAnswers, SharedAnswers
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
 from jobtracker.server.page_files import PageRoute
-from jobtracker.server.routers import drains, events, examination, failures, health, jobs, search, tracking
+from jobtracker.server.routers import drains, events, examination, failures, health, jobs, releases, search, tracking
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
 
@@ -91,7 +91,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
-    for part in (jobs, search, tracking, drains, events, examination, failures, health):
+    for part in (jobs, search, tracking, drains, releases, events, examination, failures, health):
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(KeptAnswers)

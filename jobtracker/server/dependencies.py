@@ -13,6 +13,7 @@ from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.drainer import Drainer
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.release_desk import ReleaseDesk
 from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.runtime import Tracking
 from jobtracker.server.encoded_paths import with_slashes
@@ -37,11 +38,16 @@ async def _drainer(request: Request) -> Drainer:
     return Drainer(request.app.state.tracking, request.app.state.inspector)
 
 
+async def _release_desk(request: Request) -> ReleaseDesk:
+    return ReleaseDesk(request.app.state.tracking)
+
+
 UseTracking = Annotated[Tracking, Depends(_held("tracking"))]
 UseInspector = Annotated[Inspector, Depends(_held("inspector"))]
 UseAttentionDesk = Annotated[AttentionDesk, Depends(_held("attention_desk"))]
 UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_held("background_doctor"))]
 UseDrainer = Annotated[Drainer, Depends(_drainer)]
+UseReleaseDesk = Annotated[ReleaseDesk, Depends(_release_desk)]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
 UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]

@@ -61,6 +61,12 @@ PREFIXES: dict[str, str] = {
     # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
     "settled": "settled:",
     # settled:<hour>:<t> string  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
+    "released": "released:",
+    # released:<day>:<bytes of r>:<r>:<t> string  Of settled jobs of a release and a type: outcomes and run times, as
+    #                        "settled" has them. Writer: transition. Expires.
+    "release_index": "release_index",
+    # release_index  zset    What follows the prefix of all "released", scored by the day. No more than
+    #                        MOST_RELEASE_SERIES: the oldest go with their series. Writer: transition.
     # queues ------------------------------------------------------------------------------------------------------
     "queues": "queues",
     # queues         zset    Names of the queues that jobs were sent to, scored by when (ms), to the minute. At most
@@ -87,6 +93,14 @@ PREFIXES: dict[str, str] = {
     "drain": "drain:",
     # drain:<inc>    string  JSON: a worker was told to consume nothing, since when, and which queues it had. Writer:
     #                        Drains. Expires.
+    "releases": "releases",
+    # releases       zset    Releases (RELEASE_LABEL) that workers run or ran, scored by when one did last (ms). No
+    #                        more than MOST_RELEASES. Writer: ReleaseLog. A name leaves when its jobs have left.
+    "release_first": "release_first",
+    # release_first  zset    The same, scored by when the first worker ran it (ms).
+    "release_workers": "release_workers:",
+    # release_workers:<r> zset  Names of its workers, scored by when they ran it last (ms). At most
+    #                        MOST_RELEASE_WORKERS. Writer: ReleaseLog. Expires.
     "leader": "leader",
     # leader         string  The lock: "<term>:<leader>", who leads now. Writer: acquire_leadership. Expires.
     "terms": "terms",
@@ -143,6 +157,12 @@ PREFIXES: dict[str, str] = {
 MOST_QUEUES = 500
 """So many names of queues a partition knows: a project may have one for each of its customers."""
 
+MOST_RELEASE_SERIES = 10_000
+"""Days of a type and a release of which a partition has the figures: at most some 30 MB."""
+
+MOST_RELEASES, MOST_RELEASE_WORKERS = 200, 1000
+"""Releases that are known, and workers of each: a label may be new at each start, and so may the names of workers."""
+
 LET_GO = "none"
 """In the place of a job's lease: the worker that had it does not run it any more, and does not know how it ended."""
 
@@ -160,7 +180,20 @@ OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
 OF_THE_STORE = frozenset(
-    {"types", "dropped", "partitions", "libraries", "store_id", "worker", "drain", "examining", "examined"}
+    {
+        "types",
+        "dropped",
+        "partitions",
+        "libraries",
+        "store_id",
+        "worker",
+        "drain",
+        "releases",
+        "release_first",
+        "release_workers",
+        "examining",
+        "examined",
+    }
 )
 """Names of the keys of which the first partition has the only one."""
 

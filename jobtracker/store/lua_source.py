@@ -14,7 +14,7 @@ from importlib import resources
 from jobtracker.core.job import RUN_MARK
 from jobtracker.core.lifecycle import INFERENCES, MATRIX, MIDWAY, REPORTED, SETTLED, Priority
 from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
-from jobtracker.store.keys import LET_GO, MOST_QUEUES, NOBODY, PREFIXES
+from jobtracker.store.keys import LET_GO, MOST_QUEUES, MOST_RELEASE_SERIES, NOBODY, PREFIXES
 from jobtracker.store.schema import lua_tables
 
 NAME = "@LIBRARY@"
@@ -98,6 +98,7 @@ def _tables(keep_s: int) -> dict[str, object]:
         "RUN_MARK": RUN_MARK,
         "NOBODY": NOBODY,
         "MOST_QUEUES": MOST_QUEUES,
+        "MOST_RELEASE_SERIES": MOST_RELEASE_SERIES,
     }
 
 

@@ -27,14 +27,15 @@ _AT_ONCE = 200
 _OF_JOBS = {"type", "entered", "failed_by", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
 """Sorted sets of jobs, or of their runs."""
 
-_OF_THE_STORE = ("types", "dropped", "store_id")
+_OF_THE_STORE = ("types", "dropped", "store_id", "releases", "release_first")
 
-_SERIES = {"flow", "settled"}
+_SERIES = {"flow", "settled", "released"}
 _OF_PROCESSES = {
     "leases",
     "lease",
     "worker",
     "drain",
+    "release_workers",
     "leader",
     "terms",
     "watched",
@@ -161,7 +162,9 @@ class Repartition:
         for key in keys.get("queues", ()):
             self._copy_queues(key)
         for key in keys.get("discarded", ()):
-            self._copy_discarded(part, key)
+            self._copy_names(part, key, "discarded")
+        for key in keys.get("release_index", ()):
+            self._copy_names(part, key, "release_index")
         goes_whole = self.is_elsewhere or part.number >= len(self.to.parts)
         groups = [key.rpartition(":")[2] for key in keys.get("failure", ())]
         move_groups(self.source, self.target, part, self.to, groups, goes_whole=goes_whole)
@@ -235,11 +238,14 @@ class Repartition:
                 pipe.zadd(place("queues"), names, gt=True)
         pipe.execute()
 
-    def _copy_discarded(self, part: Partition, key: str) -> None:
-        """Let a partition know which objects are to be removed: any can do that, and more than one may."""
+    def _copy_names(self, part: Partition, key: str, name: str) -> None:
+        """Let a partition know which objects are to be removed, or which series of releases there are.
+
+        Any partition can remove an object, and more than one may.
+        """
         names = dict(self.source.zrange(key, 0, -1, withscores=True))
         if names:
-            self.target.zadd(self.to.parts[part.number % len(self.to.parts)]("discarded"), names)
+            self.target.zadd(self.to.parts[part.number % len(self.to.parts)](name), names)
 
     def _merge_series(self, part: Partition, key: str) -> None:
         """Add what a partition has counted to what another one has, once."""
@@ -273,7 +279,7 @@ class Repartition:
         if goes_whole:
             rest += [
                 key
-                for name in (*_SERIES, *_OF_PROCESSES, *OF_GROUPS, "kinds", "queues", "discarded")
+                for name in (*_SERIES, *_OF_PROCESSES, *OF_GROUPS, "kinds", "queues", "discarded", "release_index")
                 for key in keys.get(name, ())
             ]
         for gone in batched(rest, _AT_ONCE):

@@ -25,7 +25,9 @@ def encode(text):
 
 
 def forge(**changes):
-    return encode(json.dumps({"signature": plan(JobFilter()).signature, "score": START_MS, "id": "j", "skip": 0} | changes))
+    return encode(
+        json.dumps({"signature": plan(JobFilter()).signature, "score": START_MS, "id": "j", "skip": 0} | changes)
+    )
 
 
 def test_a_forged_cursor_that_changes_nothing_is_one_that_works(store, queries):

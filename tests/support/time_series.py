@@ -30,6 +30,7 @@ class Settled(NamedTuple):
     inferred: str | None
     surplus: tuple[int, ...]
     """Deliveries beyond one, redeliveries, double runs, milliseconds in vain: of this verdict."""
+    release: str | None = None
 
     @classmethod
     def of(cls, record: Mapping[str, str]) -> "Settled":
@@ -41,7 +42,8 @@ class Settled(NamedTuple):
         now, before = ([int(amount) for amount in text.split()] + [0] * 3 for text in counted)
         surplus = tuple(a - b - (n == 0) for n, (a, b) in enumerate(zip(now[:4], before[:4], strict=True)))
         finished, inferred = int(record["finished"]), record.get("inferred")
-        return cls(record["status"], record["type"], finished, started, began, queued, inferred, surplus)
+        times = (finished, started, began, queued)
+        return cls(record["status"], record["type"], *times, inferred, surplus, record.get("release"))
 
 
 def counters(client: RedisClient, key: str) -> dict[str, int]:
@@ -58,11 +60,11 @@ def counters(client: RedisClient, key: str) -> dict[str, int]:
 
 
 def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
-    """All `flow` and `settled` series but for zeros and maxima, which a correction does not take back."""
+    """All `flow`, `settled` and `released` series but for zeros and maxima, which a correction does not take back."""
     found: dict[str, Counter[str]] = {}
     for key in keys_of(client, keys):
         name = key.partition("}:")[2]
-        if name.startswith((PREFIXES["flow"], PREFIXES["settled"])):
+        if name.startswith((PREFIXES["flow"], PREFIXES["settled"], PREFIXES["released"])):
             is_flow = name.startswith(PREFIXES["flow"])
             series = {f: int(n) for f, n in client.hgetall(key).items()} if is_flow else counters(client, key)
             found.setdefault(name, Counter()).update({f: n for f, n in series.items() if not f.endswith("_max")})
@@ -94,10 +96,16 @@ def expected_series(created: Iterable[int], settled: Iterable[Settled]) -> dict[
         add(name, job.status, 1)
         for field, amount in zip(AMOUNTS, job.surplus, strict=True):
             add(name, field, amount)
+        released = None
+        if job.release:
+            size = len(job.release.encode())
+            released = f"released:{job.finished // 86_400_000}:{size}:{job.release}:{job.job_type}"
+            add(released, job.status, 1)
         if job.status != "cancelled" and job.started is not None:
             if job.queued is not None:
                 observe(name, "wait", job.started - job.queued)
             if job.inferred not in {"lose", "quarantine"}:
-                observe(name, "run", job.finished - (job.began or job.started))
+                for each in filter(None, (name, released)):
+                    observe(each, "run", job.finished - (job.began or job.started))
     nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
     return {name: series for name, series in nonzero.items() if series}

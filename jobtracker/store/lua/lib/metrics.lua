@@ -64,16 +64,51 @@ local function uncounted_ledger(rec)
   return amounts
 end
 
+-- The counters of a day, a release and a type, with the same places as above: only the outcomes and the run times. Which of
+-- them there are stands in an index, by day. The oldest go when there are more than MOST_RELEASE_SERIES.
+local SERIES_DAY_MS = 86400000
+local function remember_series(name, day)
+  local index = key('release_index')
+  redis.call('ZADD', index, 'NX', day, name)
+  redis.call('ZREMRANGEBYSCORE', index, '-inf', day - math.ceil(KEEP_S / 86400) - 1)
+  if redis.call('ZCARD', index) > MOST_RELEASE_SERIES then
+    redis.call('UNLINK', key('released', redis.call('ZPOPMIN', index)[1]))
+  end
+end
+
+local function count_release(rec, at, n, run_ms)
+  local day = math.floor(at / SERIES_DAY_MS)
+  local name = day .. ':' .. #rec.release .. ':' .. rec.release .. ':' .. rec.type
+  local series, outcome = key('released', name), 64 * TOTAL[rec.status]
+  local found
+  if run_ms then
+    run_ms = math.max(run_ms, 0)
+    local bucket = run_ms < 1 and 0 or math.ceil(math.log(run_ms) / LOG_GAMMA) + 1
+    found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', 'INCRBY', 'i64', outcome, n, 'INCRBY', 'i64', RUN_TIMES.sum,
+      run_ms * n, 'INCRBY', 'u32', RUN_TIMES.buckets + 64 * bucket, n)
+  else
+    found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', 'INCRBY', 'i64', outcome, n)
+  end
+  if found[1] == n then -- the first with this outcome
+    redis.call('EXPIRE', series, KEEP_S, 'NX')
+    remember_series(name, day)
+  end
+end
+
 -- Enters a settled job into the time series, or takes it out again (n = -1).
 local function count_settled(rec, at, n)
   count_flow(rec.status, at, n)
-  local entry = new_counters()
+  local entry, run_ms = new_counters(), nil
   add_total(entry, rec.status, n)
   if rec.deliveries ~= 1 or rec.ledger then add_ledger(entry, uncounted_ledger(rec), n) end
   if rec.status ~= 'cancelled' and rec.started then
     if rec.queued then add_duration(entry, WAIT_TIMES, rec.started - rec.queued, n) end
     local is_known = rec.inferred ~= 'lose' and rec.inferred ~= 'quarantine' -- else nobody knows when it ended
-    if is_known then add_duration(entry, RUN_TIMES, at - (rec.began or rec.started), n) end
+    if is_known then
+      run_ms = at - (rec.began or rec.started)
+      add_duration(entry, RUN_TIMES, run_ms, n)
+    end
   end
   write_counters(counters_key(rec, at), entry)
+  if rec.release then count_release(rec, at, n, run_ms) end
 end

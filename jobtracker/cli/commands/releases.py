@@ -1,0 +1,120 @@
+"""`jobtracker releases`, and `jobtracker releases compare`."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from jobtracker.cli.console import error_console, output_console
+from jobtracker.cli.exit_codes import ExitStatus
+from jobtracker.cli.lazy_group import OPTIONS
+from jobtracker.cli.options import AsJson, Url
+from jobtracker.cli.sanitize import one_line
+from jobtracker.cli.tables import Cell, Column, age, print_json, print_table
+from jobtracker.client import Client
+from jobtracker.schemas.releases import Release, TypeCompared, Verdict
+
+_COLUMNS = [
+    Column("RELEASE", may_shrink=True),
+    Column("FIRST", is_number=True),
+    Column("LAST", is_number=True),
+    Column("WORKERS", is_number=True),
+    Column("COMPLETED", is_number=True),
+    Column("FAILED", is_number=True),
+    Column("CANCELLED", is_number=True),
+    Column("FAILURES", is_number=True),
+    Column("NEW ERRORS", is_number=True),
+]
+_WORDS = {
+    Verdict.WORSE: Text("worse", "bold red"),
+    Verdict.BETTER: Text("better", "green"),
+    Verdict.NO_DIFFERENCE: Text("no difference seen"),
+    Verdict.TOO_FEW: Text("too few jobs", "dim"),
+}
+
+app = typer.Typer(
+    name="releases",
+    help="List the releases of your project and how their jobs did, or compare two.",
+    invoke_without_command=True,
+    **OPTIONS,
+)
+
+
+@app.callback()
+def releases(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="The most releases.")] = 20,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the releases of your project and how their jobs did, or compare two.
+
+    A release is a value of RELEASE_LABEL that workers have or had. The newest comes first.
+    """
+    if context.invoked_subcommand:
+        return
+    with Client(url) as client:
+        found = client.releases(limit=limit)
+    if as_json:
+        print_json(found)
+        return
+    print_table(output_console(), _COLUMNS, [_row(each) for each in found.releases])
+    if not found.releases:
+        error_console().print("No release is known: set RELEASE_LABEL where your workers run.")
+    if found.count > len(found.releases):
+        error_console().print(f"{found.count - len(found.releases)} older ones are left out: --limit.")
+    if found.some_left_out:
+        error_console().print("There are too many releases, types and days: figures of the oldest days are gone.")
+
+
+@app.command("compare")
+def compare(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The old release.", show_default=False)],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The new release.", show_default=False)],
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say whether the new release is worse: failure rates and run times, type by type.
+
+    The exit status is 1 if it is worse.
+    """
+    with Client(url) as client:
+        found = client.compare_releases(old, new)
+    if as_json:
+        print_json(found)
+    else:
+        console = output_console()
+        console.print(Text(one_line(found.summary), "bold"), soft_wrap=True)
+        for each in found.by_type:
+            for line in _lines(each):
+                console.print(line, soft_wrap=True)
+        if found.types_left_out:
+            console.print(f"{found.types_left_out} further types are left out: those with the fewest jobs.")
+        console.print(
+            Text(f"{found.comparisons} comparisons, level {found.level:g} for all together.", "dim"), soft_wrap=True
+        )
+    if found.verdict is Verdict.WORSE:
+        raise typer.Exit(ExitStatus.FAILED)
+
+
+def _row(each: Release) -> list[Cell]:
+    rate = "" if each.failure_rate is None else f"{each.failure_rate:.2%}"
+    return [
+        each.release,
+        age(each.first_seen),
+        age(each.last_seen),
+        len(each.workers),
+        each.completed,
+        each.failed,
+        each.cancelled,
+        rate,
+        each.new_failure_groups,
+    ]
+
+
+def _lines(each: TypeCompared) -> list[Text]:
+    return [
+        Text(f"{one_line(each.job_type)}  ").append_text(_WORDS[each.verdict]),
+        Text(f"  failures   {one_line(each.failures.text)}", "dim"),
+        Text(f"  run times  {one_line(each.run_times.text)}", "dim"),
+    ]

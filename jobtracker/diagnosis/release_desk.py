@@ -1,0 +1,255 @@
+"""Releases: how the jobs of each did, and whether a new one is worse than an old one."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from jobtracker.core.clock import from_ms
+from jobtracker.core.statistics import fisher_p_value, holm, rank_test, smallest_higher_rate, smallest_shift
+from jobtracker.errors import ReleaseNotFoundError
+from jobtracker.runtime import Tracking
+from jobtracker.schemas.releases import (
+    FailuresCompared,
+    Release,
+    ReleaseComparison,
+    Releases,
+    ReleaseTypeFigures,
+    RunTimesCompared,
+    TypeCompared,
+    Verdict,
+)
+from jobtracker.store.histograms import GAMMA, Histogram
+from jobtracker.store.keys import MOST_RELEASES
+from jobtracker.store.releases import KnownRelease, Outcomes, ReleaseLog, counted
+
+LEVEL = 0.01
+"""The chance that a comparison of releases calls any difference one that is none."""
+FEWEST = 20
+"""Jobs of a type that each release must have had."""
+RATIO = 1.1
+"""Of medians or p95: run times that differ by less are not called worse or better, however certain that is."""
+MOST_TYPES = 100
+"""Types that are shown of a release, and compared."""
+_MOST_WORKERS = 100
+_MOST_BUCKETS = 116
+"""So many buckets higher is a hundredfold (`histograms.GAMMA`)."""
+
+_ORDER = [Verdict.WORSE, Verdict.BETTER, Verdict.NO_DIFFERENCE, Verdict.TOO_FEW]
+_EMPTY = Outcomes(0, 0, 0, Histogram())
+
+
+def _unknown(_: str) -> int | None:
+    return None
+
+
+class ReleaseDesk:
+    """Tells of releases.
+
+    Args:
+        tracking: Whose.
+        new_failure_groups: How many failure groups were seen in a release first; None: not known.
+    """
+
+    def __init__(self, tracking: Tracking, new_failure_groups: Callable[[str], int | None] = _unknown) -> None:
+        self._leases = tracking.leases
+        self._log = ReleaseLog(tracking.client, tracking.keys, tracking.settings.series_s)
+        self._new_failure_groups = new_failure_groups
+
+    def releases(self, most: int) -> Releases:
+        """The releases that were seen last, the newest first."""
+        known, count = self._log.known(most)
+        outcomes = self._log.outcomes({each.release for each in known})
+        live: dict[str, list[str]] = {}
+        for worker in self._leases.live():
+            live.setdefault(worker.release, []).append(worker.name)
+        found = [self._told(each, outcomes[each.release], live.get(each.release, [])) for each in known]
+        return Releases(releases=found, count=count, some_left_out=self._log.is_cut())
+
+    def _told(self, known: KnownRelease, outcomes: Mapping[str, Outcomes], live: list[str]) -> Release:
+        completed, failed, cancelled = counted(outcomes)
+        types = _busiest(outcomes)
+        return Release(
+            release=known.release,
+            first_seen=from_ms(known.first_ms),
+            last_seen=from_ms(known.last_ms),
+            workers=sorted(live)[:_MOST_WORKERS],
+            workers_ever=len(known.workers.keys() | set(live)),
+            completed=completed,
+            failed=failed,
+            cancelled=cancelled,
+            failure_rate=_rate(failed, completed + failed),
+            by_type={name: _figures(outcomes[name]) for name in types[:MOST_TYPES]},
+            types_left_out=max(len(types) - MOST_TYPES, 0),
+            new_failure_groups=self._new_failure_groups(known.release),
+        )
+
+    def compare(self, a: str, b: str) -> ReleaseComparison:
+        """Whether a new release is worse than an old one.
+
+        Args:
+            a: The old one.
+            b: The new one.
+
+        Raises:
+            ReleaseNotFoundError: One of them has no jobs, and no worker that is known.
+        """
+        outcomes = self._log.outcomes({a, b})
+        known, _ = self._log.known(MOST_RELEASES)
+        for release in (a, b):
+            if not outcomes[release] and release not in {each.release for each in known}:
+                raise ReleaseNotFoundError(release)
+        return compare(a, b, outcomes[a], outcomes[b])
+
+
+def compare(a: str, b: str, of_a: Mapping[str, Outcomes], of_b: Mapping[str, Outcomes]) -> ReleaseComparison:
+    """Whether release b is worse than a, by their outcomes of each type."""
+    types = _busiest(of_a, of_b)
+    pairs = {name: (of_a.get(name, _EMPTY), of_b.get(name, _EMPTY)) for name in types[:MOST_TYPES]}
+    p_values = holm(_p_values(pairs))
+    each_level = LEVEL / max(len(p_values), 1)
+    found = []
+    for name, (one, other) in pairs.items():
+        failures = _failures(one, other, p_values.get((name, "failures")), each_level)
+        times = _run_times(one.run, other.run, p_values.get((name, "run")), each_level)
+        verdict = min((failures.verdict, times.verdict), key=_ORDER.index)
+        found.append(TypeCompared(job_type=name, verdict=verdict, failures=failures, run_times=times))
+    found.sort(key=lambda each: _ORDER.index(each.verdict))
+    verdict = min((each.verdict for each in found), key=_ORDER.index, default=Verdict.TOO_FEW)
+    return ReleaseComparison(
+        a=a,
+        b=b,
+        verdict=verdict,
+        summary=_summary(a, b, verdict, found),
+        level=LEVEL,
+        comparisons=len(p_values),
+        by_type=found,
+        types_left_out=max(len(types) - MOST_TYPES, 0),
+    )
+
+
+def _p_values(pairs: Mapping[str, tuple[Outcomes, Outcomes]]) -> dict[tuple[str, str], float]:
+    found = {}
+    for name, (a, b) in pairs.items():
+        if min(a.tried, b.tried) >= FEWEST:
+            found[name, "failures"] = fisher_p_value(a.failed, a.tried, b.failed, b.tried)
+        if min(a.run.count, b.run.count) >= FEWEST:
+            found[name, "run"] = rank_test(a.run.buckets, b.run.buckets).p_value
+    return found
+
+
+def _failures(a: Outcomes, b: Outcomes, p_value: float | None, each_level: float) -> FailuresCompared:
+    rate_a, rate_b = _rate(a.failed, a.tried), _rate(b.failed, b.tried)
+    detectable, verdict = None, Verdict.TOO_FEW
+    text = f"Too few jobs: {a.tried:,} and {b.tried:,}, and {FEWEST} are needed of each."
+    if p_value is not None and rate_a is not None and rate_b is not None:
+        detectable = smallest_higher_rate(rate_a, a.tried, b.tried, each_level)
+        rates = f"{_percent(rate_a)} of {a.tried:,} jobs failed before, {_percent(rate_b)} of {b.tried:,} now"
+        if p_value < LEVEL:
+            verdict = Verdict.WORSE if rate_b > rate_a else Verdict.BETTER
+            text = f"{'More' if rate_b > rate_a else 'Fewer'} jobs fail: {rates} (p = {p_value:.2g})."
+        else:
+            verdict = Verdict.NO_DIFFERENCE
+            shown = f"a rate of {_percent(detectable)} would have shown" if detectable else "no rate would have shown"
+            text = f"No difference seen: {rates} (p = {p_value:.2g}); {shown}."
+    return FailuresCompared(
+        verdict=verdict,
+        count_a=a.tried,
+        count_b=b.tried,
+        p_value=p_value,
+        text=text,
+        failed_a=a.failed,
+        failed_b=b.failed,
+        rate_a=rate_a,
+        rate_b=rate_b,
+        detectable_rate=detectable,
+    )
+
+
+def _run_times(a: Histogram, b: Histogram, p_value: float | None, each_level: float) -> RunTimesCompared:
+    p50_a, p50_b, p95_a, p95_b = (_seconds(each, q) for q in (0.5, 0.95) for each in (a, b))
+    longer, ratio, verdict = None, None, Verdict.TOO_FEW
+    text = f"Too few jobs: {a.count:,} and {b.count:,}, and {FEWEST} are needed of each."
+    if p_value is not None:
+        longer = rank_test(a.buckets, b.buckets).b_is_longer
+        shift = smallest_shift(a.buckets, b.count, each_level, _MOST_BUCKETS)
+        ratio = round(GAMMA**shift, 3) if shift else None
+        times = f"median {_span(p50_a)} before, {_span(p50_b)} now; p95 {_span(p95_a)} and {_span(p95_b)}"
+        factors = [_factor(p50_a, p50_b), _factor(p95_a, p95_b)]
+        is_longer = longer > 0.5
+        matters = any(factor >= RATIO if is_longer else factor <= 1 / RATIO for factor in factors)
+        if p_value < LEVEL and matters:
+            verdict = Verdict.WORSE if is_longer else Verdict.BETTER
+            text = f"They take {'longer' if is_longer else 'less time'}: {times} (p = {p_value:.2g})."
+        elif p_value < LEVEL:
+            verdict = Verdict.NO_DIFFERENCE
+            text = f"The difference is certain, and too small to matter: {times} (p = {p_value:.2g})."
+        else:
+            verdict = Verdict.NO_DIFFERENCE
+            shown = f"{ratio:.2f} times as long would have shown" if ratio else "no factor up to 100 would have shown"
+            text = f"No difference seen: {times} (p = {p_value:.2g}); {shown}."
+    return RunTimesCompared(
+        verdict=verdict,
+        count_a=a.count,
+        count_b=b.count,
+        p_value=p_value,
+        text=text,
+        p50_a_s=p50_a,
+        p50_b_s=p50_b,
+        p95_a_s=p95_a,
+        p95_b_s=p95_b,
+        b_is_longer=longer,
+        detectable_ratio=ratio,
+    )
+
+
+def _summary(a: str, b: str, verdict: Verdict, found: list[TypeCompared]) -> str:
+    names = [each.job_type for each in found if each.verdict is verdict]
+    named = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    match verdict:
+        case Verdict.WORSE:
+            return f"{b} is worse than {a}: {named}."
+        case Verdict.BETTER:
+            return f"{b} is better than {a}: {named}."
+        case Verdict.NO_DIFFERENCE:
+            return f"No difference between {b} and {a} was seen; each comparison says what it could have shown."
+    return f"There are too few jobs to compare {b} with {a}: {FEWEST} of a type are needed of each."
+
+
+def _busiest(*releases: Mapping[str, Outcomes]) -> list[str]:
+    """The types, those with the most jobs first."""
+    jobs = Counter[str]()
+    for outcomes in releases:
+        for name, of in outcomes.items():
+            jobs[name] += of.tried + of.cancelled
+    return sorted(jobs, key=lambda name: (-jobs[name], name))
+
+
+def _figures(of: Outcomes) -> ReleaseTypeFigures:
+    return ReleaseTypeFigures(
+        completed=of.completed,
+        failed=of.failed,
+        cancelled=of.cancelled,
+        failure_rate=_rate(of.failed, of.tried),
+        run_p50_s=_seconds(of.run, 0.5),
+        run_p95_s=_seconds(of.run, 0.95),
+    )
+
+
+def _rate(failed: int, tried: int) -> float | None:
+    return failed / tried if tried else None
+
+
+def _seconds(run: Histogram, q: float) -> float | None:
+    ms = run.quantile(q)
+    return None if ms is None else round(ms / 1000, 6)
+
+
+def _factor(a: float | None, b: float | None) -> float:
+    return 1.0 if a is None or b is None or a == b else b / a if a else float("inf")
+
+
+def _percent(rate: float) -> str:
+    return f"{rate:.2%}" if 0 < rate < 0.1 else f"{rate:.1%}"
+
+
+def _span(seconds: float | None) -> str:
+    return "?" if seconds is None else f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
