@@ -52,12 +52,12 @@ def print_table(console: Console, columns: Sequence[Column], rows: Iterable[Sequ
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
-    sys.stdout.write(to_json(value, indent=2).decode() + "\n")
+    sys.stdout.write(to_json(value, indent=2, inf_nan_mode="null").decode() + "\n")
 
 
 def print_json_line(value: Any) -> None:
     """Print JSON on one line, now: one document of many."""
-    sys.stdout.write(to_json(value).decode() + "\n")
+    sys.stdout.write(to_json(value, inf_nan_mode="null").decode() + "\n")
     sys.stdout.flush()
 
 

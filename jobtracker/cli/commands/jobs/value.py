@@ -37,4 +37,4 @@ def _print(value: Any, output: Path | None) -> None:
     if output is None:
         print_json(value)
     else:
-        output.write_bytes(to_json(value) + b"\n")
+        output.write_bytes(to_json(value, inf_nan_mode="null") + b"\n")
