@@ -8,23 +8,25 @@ import pytest
 
 PUBLIC = {
     "jobtracker": (
-        "CurrentJob FailurePolicy IllegalTransitionError InvalidJobError JobCancelledError JobNotFoundError "
-        "JobTrackerError Priority Settings Status SubJobCreate Tracker __version__ current_job tagged tracked"
+        "CurrentJob FailurePolicy IllegalTransitionError InvalidJobError JobCancelledError "
+        "JobNotFoundError JobTrackerError Priority Settings Status SubJobCreate Tracker __version__ "
+        "current_job tagged tracked"
     ),
     "jobtracker.schemas": (
         "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Drain DrainMark "
-        "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
-        "FailedJobPage FailureGroup FailuresCompared FieldProblem Flaw FlowPoint Group Health HeldTask "
-        "HistoryEntry IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree "
-        "JobType JobUpdate LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin "
-        "Performance PerformanceColumns PerformanceReport PerformanceSeries Problem Progress "
-        "ProgressUpdate QueueDepth QueueReport QueueState Release ReleaseComparison ReleaseFigures "
-        "ReleaseTypeFigures Releases RunTimesCompared Sort Stats Step SubJobCounts SubJobCreate "
-        "SubJobState Suggestion Suggestions Throughput Trap TreeOutline TypeCompared UnconsumedQueue "
-        "Verdict Worker WorkerState WorkerStats"
+        "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation "
+        "FailedJob FailedJobPage FailureGroup FailureGroupDetails FailureGroupPage FailureGroupSummary "
+        "FailureState FailuresCompared FieldProblem Flaw FlowPoint Group Health HeldTask HistoryEntry "
+        "IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate "
+        "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin Performance "
+        "PerformanceColumns PerformanceReport PerformanceSeries Problem Progress ProgressUpdate "
+        "QueueDepth QueueReport QueueState Release ReleaseComparison ReleaseFigures ReleaseTypeFigures "
+        "Releases RunTimesCompared Sort Stats Step SubJobCounts SubJobCreate SubJobState Suggestion "
+        "Suggestions Throughput Trap TreeOutline TypeCompared UnconsumedQueue Verdict Worker WorkerState "
+        "WorkerStats"
     ),
-    "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
-    "jobtracker.testing": "TrackedJobs",
+    "jobtracker.client": ("ApiError ApiUnavailableError AsyncClient Client JobTimeoutError"),
+    "jobtracker.testing": ("TrackedJobs"),
     "jobtracker.errors": (
         "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidJobError "
         "InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotKilledError "
@@ -33,9 +35,9 @@ PUBLIC = {
         "SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError "
         "ValueUnavailableError WorkerNotFoundError"
     ),
-    "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
-    "jobtracker.logging": "ContextFilter json_handler request_id_var",
-    "jobtracker.server": "ApiSettings create_app",
+    "jobtracker.settings": ("EnvironmentSettings Settings SettingsError"),
+    "jobtracker.logging": ("ContextFilter json_handler request_id_var"),
+    "jobtracker.server": ("ApiSettings create_app"),
 }
 """A change here is a change for users: it belongs into the changelog."""
 
