@@ -13,9 +13,11 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description List jobs. With `status`, `job_type`, both, or `parent`, the cost does not depend on the number of jobs.
+         * @description List jobs. A job must match all parameters; of one that is given several times, one value.
          *
-         *     Any other filter looks at a bounded number of jobs. So a page may be short and still have a `next_cursor`.
+         *     With `status`, `job_type`, `priority` beside a status, `parent`, or the time of an end, the cost does not depend
+         *     on the number of jobs. Any other filter looks at a bounded number of jobs. So a page may be short and still have a
+         *     `next_cursor`: `looked_at` and `looked_to` say how far it looked.
          */
         get: operations["list_jobs_api_jobs__get"];
         put?: never;
@@ -23,7 +25,8 @@ export interface paths {
          * Create Job
          * @description Create a job. It is pending until it is started: here with `"start": true`, or by its `start` route.
          *
-         *     If a worker has announced the job type, the payload is checked against its schema.
+         *     If a worker has announced the job type, the payload is checked against its schema. `countdown`, and `expires` in
+         *     seconds, count from the start: give them with `"start": true`, or to the `start` route.
          */
         post: operations["create_job_api_jobs__post"];
         delete?: never;
@@ -95,6 +98,8 @@ export interface paths {
         /**
          * Get Job With Sub Jobs
          * @description A job and everything below it. The answer for a large tree is a stream.
+         *
+         *     Of a Celery group's id: its first 500 members, below a job of the type `celery.group` that stands for all of them.
          */
         get: operations["get_job_with_sub_jobs_api_jobs__job_id__with_subjobs_get"];
         put?: never;
@@ -119,6 +124,8 @@ export interface paths {
          *     The facts are: where its message is (its place in the queue, or which worker has it), whether its worker lives,
          *     what it waits for, and an estimate of its end. If the broker or a worker does not answer in time, the fact is null
          *     and named in `unavailable`.
+         *
+         *     Of a Celery group's id: how many of its jobs have each status (`group`), and what the first open ones wait for.
          */
         get: operations["explain_job_api_jobs__job_id__explain_get"];
         put?: never;
@@ -247,6 +254,8 @@ export interface paths {
         /**
          * Start Job
          * @description Send a job, with its sub-jobs, to Celery. A second start is a 409.
+         *
+         *     `eta` or `countdown`, `expires` and `queue` are for its own task, and count more than those it was created with.
          */
         post: operations["start_job_api_jobs__job_id__start_post"];
         delete?: never;
@@ -298,6 +307,29 @@ export interface paths {
          *     again instead. The answer is the job that runs again.
          */
         post: operations["retry_job_api_jobs__job_id__retry_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/search/suggest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Suggest
+         * @description What may stand at a place of a query: qualifiers, or values of the one that stands before it.
+         *
+         *     Statuses, types and priorities are all that there are. Other names are those of a bounded number of the latest
+         *     jobs, and those of the queues and workers that are known.
+         */
+        get: operations["suggest_api_search_suggest_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -632,6 +664,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/tracking/workers/{name}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Drain Of Worker
+         * @description What a worker still has, what becomes of it if the worker is stopped or killed, and whether it is safe to stop.
+         *
+         *     What can't be seen is `unknown`, never `safe`.
+         */
+        get: operations["drain_of_worker_api_tracking_workers__name__drain_get"];
+        put?: never;
+        /**
+         * Drain Worker
+         * @description Tell a worker to consume nothing, and answer as GET does. Its tasks go on. It may be repeated.
+         *
+         *     If the worker is started again, it consumes again.
+         */
+        post: operations["drain_worker_api_tracking_workers__name__drain_post"];
+        /**
+         * Undo Drain Of Worker
+         * @description Let a worker consume again what it consumed before it was drained, and answer as GET does.
+         */
+        delete: operations["undo_drain_of_worker_api_tracking_workers__name__drain_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Releases
+         * @description The releases that were seen last, the newest first: workers, jobs by outcome, failures, run times by type.
+         */
+        get: operations["releases_api_releases_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/releases/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Compare Releases
+         * @description Whether a new release (b) is worse than an old one (a): failure rates and run times, type by type.
+         *
+         *     Each verdict comes with its sample sizes, its p-value, and the smallest difference that it could have shown.
+         */
+        get: operations["compare_releases_api_releases_compare_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -697,6 +803,54 @@ export interface paths {
          *     It examines again and repairs what differs then: jobs go on meanwhile, so numbers may differ from those shown.
          */
         post: operations["repair_api_tracking_examination_repair_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/failures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Failure Groups
+         * @description Failures by error: jobs that have failed in the same way are one group.
+         *
+         *     With a filter a page may come back short, with a `next_cursor`.
+         */
+        get: operations["failure_groups_api_failures_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/failures/{group_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Failure Group
+         * @description A group of failures: by type, queue, worker and release, over time, and the jobs that failed so last.
+         */
+        get: operations["failure_group_api_failures__group_id__get"];
+        /**
+         * Mark Failure Group
+         * @description Mark a group as resolved or to be ignored, or reopen it.
+         *
+         *     If a job fails so after its group was resolved, the group is regressed.
+         */
+        put: operations["mark_failure_group_api_failures__group_id__put"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -910,6 +1064,17 @@ export interface components {
              * @description The first five, oldest first.
              */
             job_ids: string[];
+            /**
+             * Slots Taken Since
+             * @description Of jobs that wait for a slot (`queued` or `prefetched`, as the oldest is): since when no slot of the workers that consume their queue became free.
+             */
+            slots_taken_since?: string | null;
+            /**
+             * Slot Job Ids
+             * @description The jobs that have these slots, the first five, the one that runs longest first.
+             * @default []
+             */
+            slot_job_ids: string[];
         };
         /**
          * Cancel
@@ -990,6 +1155,26 @@ export interface components {
          */
         CreateJob: {
             /**
+             * Eta
+             * @description It must not begin before this time.
+             */
+            eta?: string | null;
+            /**
+             * Countdown
+             * @description Instead of `eta`: seconds from when it is started.
+             */
+            countdown?: number | null;
+            /**
+             * Expires
+             * @description It is cancelled if it has not begun by then: a time, or seconds from when it is started.
+             */
+            expires?: number | string | null;
+            /**
+             * Queue
+             * @description Where it is sent to; default: the queue of its type. A worker has to consume it.
+             */
+            queue?: string | null;
+            /**
              * Name
              * @description A name for people; default: the job type.
              * @default
@@ -1047,6 +1232,26 @@ export interface components {
          *     }
          */
         CreateJobTree: {
+            /**
+             * Eta
+             * @description It must not begin before this time.
+             */
+            eta?: string | null;
+            /**
+             * Countdown
+             * @description Instead of `eta`: seconds from when it is started.
+             */
+            countdown?: number | null;
+            /**
+             * Expires
+             * @description It is cancelled if it has not begun by then: a time, or seconds from when it is started.
+             */
+            expires?: number | string | null;
+            /**
+             * Queue
+             * @description Where it is sent to; default: the queue of its type. A worker has to consume it.
+             */
+            queue?: string | null;
             /**
              * Name
              * @description A name for people; default: the job type.
@@ -1111,6 +1316,112 @@ export interface components {
              */
             examples: string[];
         };
+        /**
+         * Drain
+         * @description What a worker still has, and whether it is safe to stop.
+         */
+        Drain: {
+            /** Worker */
+            worker: string;
+            /**
+             * Incarnation
+             * @description The id of its lease: new at every start.
+             */
+            incarnation: string;
+            /** Pool */
+            pool: string;
+            state: components["schemas"]["DrainState"];
+            /**
+             * Summary
+             * @description The state, a sentence.
+             */
+            summary: string;
+            /**
+             * Drained Since
+             * @description When it was first told to stop consuming; null: jobtracker has not told it.
+             */
+            drained_since: string | null;
+            /**
+             * Queues
+             * @description The queues it consumes; null: it does not answer.
+             */
+            queues: string[] | null;
+            /**
+             * Queues Before
+             * @description The queues that it consumed before it was drained: undo adds them.
+             */
+            queues_before: string[];
+            /**
+             * Running
+             * @description How many tasks it runs; null: it does not answer.
+             */
+            running: number | null;
+            /**
+             * Waiting
+             * @description How many messages it has fetched and not begun; null: it does not answer.
+             */
+            waiting: number | null;
+            /**
+             * Tasks
+             * @description Those tasks: those that run first, the longest first.
+             */
+            tasks: components["schemas"]["HeldTask"][];
+            /**
+             * Tasks Left Out
+             * @description How many further ones there are.
+             * @default 0
+             */
+            tasks_left_out: number;
+            /**
+             * Finish At
+             * @description When all that runs now is expected to have ended: 95 % of such tasks would. Null: nothing runs, or it is not known of one of them.
+             */
+            finish_at?: string | null;
+            /**
+             * If Stopped
+             * @description What a warm shutdown (SIGTERM) does with messages that wait there, on this broker.
+             */
+            if_stopped?: string | null;
+            /**
+             * If Killed
+             * @description What a kill (SIGKILL) does with unacknowledged messages, on this broker.
+             */
+            if_killed?: string | null;
+            /**
+             * Reasons
+             * @description Why it is not safe to stop yet, sentences.
+             * @default []
+             */
+            reasons: string[];
+            /**
+             * Unavailable
+             * @description What can't be seen, and why.
+             * @default []
+             */
+            unavailable: string[];
+        };
+        /**
+         * DrainMark
+         * @description What is kept of a worker that was drained.
+         */
+        DrainMark: {
+            /**
+             * Since Ms
+             * @description When it was first told to stop consuming, in milliseconds since the epoch.
+             */
+            since_ms: number;
+            /**
+             * Queues
+             * @description The queues that it consumed before.
+             */
+            queues: string[];
+        };
+        /**
+         * DrainState
+         * @description Whether a worker is safe to stop.
+         * @enum {string}
+         */
+        DrainState: "consuming" | "draining" | "safe" | "unknown";
         /**
          * Durations
          * @description Times in seconds.
@@ -1310,6 +1621,8 @@ export interface components {
             sub_jobs: components["schemas"]["SubJobState"][];
             /** @description Null if fewer than five jobs of its type have settled, and for parents. */
             finish?: components["schemas"]["Estimate"] | null;
+            /** @description Not null if the id is that of a Celery group; `sub_jobs` are its members then. */
+            group?: components["schemas"]["GroupCounts"] | null;
             /**
              * Unavailable
              * @description What could not be found out, and why.
@@ -1338,6 +1651,16 @@ export interface components {
              * @description Why it has this status, as a sentence.
              */
             reason?: string | null;
+            /**
+             * Error Type
+             * @description Of a failed job: the exception's type, with its module unless it is a builtin; or another word for what happened.
+             */
+            error_type?: string | null;
+            /**
+             * Failure Group
+             * @description Of a failed job: the group of those that have failed in the same way.
+             */
+            failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
             /** @description Only on a parent. */
             sub_job_counts?: components["schemas"]["SubJobCounts"] | null;
@@ -1456,6 +1779,11 @@ export interface components {
              */
             worker?: string | null;
             /**
+             * Release
+             * @description The release of its project that this worker runs (`RELEASE_LABEL`).
+             */
+            release?: string | null;
+            /**
              * Origin
              * @description Who sent it: `api`, `celery` (plain Celery code) or `beat` (Celery's scheduler).
              * @enum {string}
@@ -1493,7 +1821,23 @@ export interface components {
              * @description Send it as `cursor` to get the next page; null if there is none.
              */
             next_cursor: string | null;
+            /**
+             * Looked At
+             * @description How many jobs were looked at for this page; null if an index gives the page.
+             */
+            looked_at?: number | null;
+            /**
+             * Looked To
+             * @description The time up to which jobs were looked at, if there are more; of their creation or of their status, as the list is sorted. `next_cursor` goes on from there.
+             */
+            looked_to?: string | null;
         };
+        /**
+         * FailureAction
+         * @description What people say of a group.
+         * @enum {string}
+         */
+        FailureAction: "resolve" | "ignore" | "reopen";
         /**
          * FailureGroup
          * @description Jobs of one type that failed with one error.
@@ -1534,6 +1878,211 @@ export interface components {
             job_ids: string[];
         };
         /**
+         * FailureGroupDetails
+         * @description All that is known of a group.
+         */
+        FailureGroupDetails: {
+            /** Id */
+            id: string;
+            state: components["schemas"]["FailureState"];
+            /**
+             * Error Type
+             * @description The exception's type, with its module; or another word for what happened.
+             */
+            error_type: string;
+            /**
+             * Message
+             * @description Its message; marks such as <n> stand for what differs between the failures.
+             */
+            message: string;
+            /**
+             * Frames
+             * @description The deepest frames of the project's code: file and function.
+             */
+            frames: string[];
+            /**
+             * Count
+             * @description How many failures there were: a job that fails again after a retry counts twice.
+             */
+            count: number;
+            /**
+             * Jobs
+             * @description How many jobs have failed so and did nothing since: those that a list shows.
+             */
+            jobs: number;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /**
+             * Types
+             * @description How many by type, 20 at most; "" are the others.
+             */
+            types: {
+                [key: string]: number;
+            };
+            /**
+             * Releases
+             * @description How many by release, 20 at most; "" are the others.
+             */
+            releases: {
+                [key: string]: number;
+            };
+            /**
+             * Hours
+             * @description How many in each of the last 24 hours, the present one last.
+             */
+            hours: number[];
+            /**
+             * Marked At
+             * @description When somebody has marked it last.
+             */
+            marked_at: string | null;
+            /**
+             * Regressed At
+             * @description When a job failed so again after it was resolved, first.
+             */
+            regressed_at: string | null;
+            /**
+             * Regressed In
+             * @description The release in which it did, if that is known.
+             */
+            regressed_in: string | null;
+            /**
+             * Queues
+             * @description How many by queue, 20 at most; "" are the others.
+             */
+            queues: {
+                [key: string]: number;
+            };
+            /**
+             * Workers
+             * @description How many by worker, 20 at most; "" are the others.
+             */
+            workers: {
+                [key: string]: number;
+            };
+            /**
+             * Hours Of Week
+             * @description How many in each of the last 168 hours, the present one last.
+             */
+            hours_of_week: number[];
+            /**
+             * Samples
+             * @description The jobs that failed so last, the latest first: 20 at most.
+             */
+            samples: components["schemas"]["JobSummary"][];
+        };
+        /**
+         * FailureGroupPage
+         * @description A page of groups.
+         */
+        FailureGroupPage: {
+            /** Groups */
+            groups: components["schemas"]["FailureGroupSummary"][];
+            /**
+             * Known Groups
+             * @description How many groups there are, whatever the filter, 10,000 at most. Of a store with several partitions: how many the one knows that knows the most.
+             */
+            known_groups: number;
+            /**
+             * Next Cursor
+             * @description For the next page; null at the end.
+             */
+            next_cursor: string | null;
+        };
+        /**
+         * FailureGroupSummary
+         * @description Failures of one kind: the same error at the same place.
+         */
+        FailureGroupSummary: {
+            /** Id */
+            id: string;
+            state: components["schemas"]["FailureState"];
+            /**
+             * Error Type
+             * @description The exception's type, with its module; or another word for what happened.
+             */
+            error_type: string;
+            /**
+             * Message
+             * @description Its message; marks such as <n> stand for what differs between the failures.
+             */
+            message: string;
+            /**
+             * Frames
+             * @description The deepest frames of the project's code: file and function.
+             */
+            frames: string[];
+            /**
+             * Count
+             * @description How many failures there were: a job that fails again after a retry counts twice.
+             */
+            count: number;
+            /**
+             * Jobs
+             * @description How many jobs have failed so and did nothing since: those that a list shows.
+             */
+            jobs: number;
+            /**
+             * First Seen
+             * Format: date-time
+             */
+            first_seen: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
+            /**
+             * Types
+             * @description How many by type, 20 at most; "" are the others.
+             */
+            types: {
+                [key: string]: number;
+            };
+            /**
+             * Releases
+             * @description How many by release, 20 at most; "" are the others.
+             */
+            releases: {
+                [key: string]: number;
+            };
+            /**
+             * Hours
+             * @description How many in each of the last 24 hours, the present one last.
+             */
+            hours: number[];
+            /**
+             * Marked At
+             * @description When somebody has marked it last.
+             */
+            marked_at: string | null;
+            /**
+             * Regressed At
+             * @description When a job failed so again after it was resolved, first.
+             */
+            regressed_at: string | null;
+            /**
+             * Regressed In
+             * @description The release in which it did, if that is known.
+             */
+            regressed_in: string | null;
+        };
+        /**
+         * FailureMark
+         * @description What somebody says of a group.
+         */
+        FailureMark: {
+            action: components["schemas"]["FailureAction"];
+        };
+        /**
          * FailurePolicy
          * @description What a parent does when a sub-job does not complete.
          * @enum {string}
@@ -1556,6 +2105,58 @@ export interface components {
              * @description As Python prints it. A long traceback loses its middle (`MAX_TRACEBACK_CHARS`).
              */
             traceback?: string | null;
+        };
+        /**
+         * FailureSort
+         * @description The order of a list of groups.
+         * @enum {string}
+         */
+        FailureSort: "-last_seen" | "-count";
+        /**
+         * FailureState
+         * @description What is known of a group.
+         * @enum {string}
+         */
+        FailureState: "new" | "known" | "resolved" | "regressed" | "ignored";
+        /**
+         * FailuresCompared
+         * @description The failure rates: Fisher's exact test. The samples are the jobs that completed or failed.
+         */
+        FailuresCompared: {
+            verdict: components["schemas"]["Verdict"];
+            /**
+             * Count A
+             * @description The sample size of the old release.
+             */
+            count_a: number;
+            /**
+             * Count B
+             * @description The sample size of the new one.
+             */
+            count_b: number;
+            /**
+             * P Value
+             * @description How likely so large a difference is by chance, corrected for all comparisons (Holm); null: too few jobs.
+             */
+            p_value: number | null;
+            /**
+             * Text
+             * @description The verdict and what it rests on, a sentence.
+             */
+            text: string;
+            /** Failed A */
+            failed_a: number;
+            /** Failed B */
+            failed_b: number;
+            /** Rate A */
+            rate_a: number | null;
+            /** Rate B */
+            rate_b: number | null;
+            /**
+             * Detectable Rate
+             * @description The lowest failure rate of the new release that these samples would have shown as worse, with a chance of 80 %; null: none, or too few jobs.
+             */
+            detectable_rate: number | null;
         };
         /**
          * Flaw
@@ -1608,6 +2209,23 @@ export interface components {
             };
         };
         /**
+         * GroupCounts
+         * @description How many jobs a Celery group has.
+         */
+        GroupCounts: {
+            /** Total */
+            total: number;
+            /**
+             * Is Complete
+             * @description False: it may have more, which are not among the latest jobs.
+             */
+            is_complete: boolean;
+            /** By Status */
+            by_status: {
+                [key: string]: number;
+            };
+        };
+        /**
          * Health
          * @description The health of the whole system, part by part.
          */
@@ -1630,6 +2248,58 @@ export interface components {
             components: {
                 [key: string]: components["schemas"]["Component"];
             };
+        };
+        /**
+         * HeldTask
+         * @description A task that a worker has and has not finished.
+         */
+        HeldTask: {
+            /**
+             * Id
+             * @description The id of its job; of a task that is not tracked the task id.
+             */
+            id: string;
+            /**
+             * Task
+             * @description The name of the Celery task.
+             */
+            task: string;
+            /**
+             * Job Type
+             * @description The job type; null if it is not tracked.
+             */
+            job_type: string | null;
+            /**
+             * Name
+             * @description The job's name.
+             */
+            name?: string | null;
+            /**
+             * Where
+             * @description active (runs), reserved (waits for a slot), rate_limited, scheduled (waits for its ETA), or received (anything else).
+             */
+            where: string;
+            /**
+             * Since
+             * @description When it began to run.
+             */
+            since?: string | null;
+            /**
+             * Not Before
+             * @description The ETA that it waits for.
+             */
+            not_before?: string | null;
+            /** @description When it is expected to end, by its type's run times; null: not known. */
+            finish?: components["schemas"]["Estimate"] | null;
+            /** @description What a warm shutdown (SIGTERM) makes of it. */
+            if_stopped: components["schemas"]["IfStopped"];
+            /** @description What becomes of it if the worker is killed now (SIGKILL). */
+            if_killed: components["schemas"]["IfStopped"];
+            /**
+             * If Killed Text
+             * @description The same, and why: a sentence.
+             */
+            if_killed_text: string;
         };
         /**
          * HistoryEntry
@@ -1695,6 +2365,12 @@ export interface components {
             inferred: boolean;
         };
         /**
+         * IfStopped
+         * @description What becomes of a task if its worker is stopped (SIGTERM, a warm shutdown) or killed (SIGKILL) now.
+         * @enum {string}
+         */
+        IfStopped: "finishes" | "may_run" | "comes_back" | "runs_again" | "lost" | "cancelled";
+        /**
          * Job
          * @description A job with all of its fields.
          */
@@ -1715,6 +2391,16 @@ export interface components {
              * @description Why it has this status, as a sentence.
              */
             reason?: string | null;
+            /**
+             * Error Type
+             * @description Of a failed job: the exception's type, with its module unless it is a builtin; or another word for what happened.
+             */
+            error_type?: string | null;
+            /**
+             * Failure Group
+             * @description Of a failed job: the group of those that have failed in the same way.
+             */
+            failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
             /** @description Only on a parent. */
             sub_job_counts?: components["schemas"]["SubJobCounts"] | null;
@@ -1832,6 +2518,11 @@ export interface components {
              * @description The Celery worker that runs or ran it.
              */
             worker?: string | null;
+            /**
+             * Release
+             * @description The release of its project that this worker runs (`RELEASE_LABEL`).
+             */
+            release?: string | null;
             /**
              * Origin
              * @description Who sent it: `api`, `celery` (plain Celery code) or `beat` (Celery's scheduler).
@@ -1929,6 +2620,16 @@ export interface components {
              * @description Send it as `cursor` to get the next page; null if there is none.
              */
             next_cursor: string | null;
+            /**
+             * Looked At
+             * @description How many jobs were looked at for this page; null if an index gives the page.
+             */
+            looked_at?: number | null;
+            /**
+             * Looked To
+             * @description The time up to which jobs were looked at, if there are more; of their creation or of their status, as the list is sorted. `next_cursor` goes on from there.
+             */
+            looked_to?: string | null;
         };
         /**
          * JobSummary
@@ -1951,6 +2652,16 @@ export interface components {
              * @description Why it has this status, as a sentence.
              */
             reason?: string | null;
+            /**
+             * Error Type
+             * @description Of a failed job: the exception's type, with its module unless it is a builtin; or another word for what happened.
+             */
+            error_type?: string | null;
+            /**
+             * Failure Group
+             * @description Of a failed job: the group of those that have failed in the same way.
+             */
+            failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
             /** @description Only on a parent. */
             sub_job_counts?: components["schemas"]["SubJobCounts"] | null;
@@ -2068,6 +2779,11 @@ export interface components {
              * @description The Celery worker that runs or ran it.
              */
             worker?: string | null;
+            /**
+             * Release
+             * @description The release of its project that this worker runs (`RELEASE_LABEL`).
+             */
+            release?: string | null;
             /**
              * Origin
              * @description Who sent it: `api`, `celery` (plain Celery code) or `beat` (Celery's scheduler).
@@ -2101,6 +2817,16 @@ export interface components {
              * @description Why it has this status, as a sentence.
              */
             reason?: string | null;
+            /**
+             * Error Type
+             * @description Of a failed job: the exception's type, with its module unless it is a builtin; or another word for what happened.
+             */
+            error_type?: string | null;
+            /**
+             * Failure Group
+             * @description Of a failed job: the group of those that have failed in the same way.
+             */
+            failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
             /** @description Only on a parent. */
             sub_job_counts?: components["schemas"]["SubJobCounts"] | null;
@@ -2218,6 +2944,11 @@ export interface components {
              * @description The Celery worker that runs or ran it.
              */
             worker?: string | null;
+            /**
+             * Release
+             * @description The release of its project that this worker runs (`RELEASE_LABEL`).
+             */
+            release?: string | null;
             /**
              * Origin
              * @description Who sent it: `api`, `celery` (plain Celery code) or `beat` (Celery's scheduler).
@@ -2403,6 +3134,12 @@ export interface components {
              * @description The digest of its JSON, hexadecimal.
              */
             sha256: string;
+            /**
+             * Is Json
+             * @description False: it has NaN or Infinity. Python reads them; JSON does not have them.
+             * @default true
+             */
+            is_json: boolean;
         };
         /**
          * Location
@@ -2510,6 +3247,12 @@ export interface components {
          * @enum {string}
          */
         OnLost: "fail" | "rerun";
+        /**
+         * Origin
+         * @description Who sent a job.
+         * @enum {string}
+         */
+        Origin: "api" | "beat" | "task" | "plain";
         /**
          * Performance
          * @description Figures of the jobs that settled in a window.
@@ -2779,6 +3522,148 @@ export interface components {
             consumer_count: number | null;
         };
         /**
+         * Release
+         * @description A release: a value of `RELEASE_LABEL` that workers have or had. A job counts for the one that ran it last.
+         */
+        Release: {
+            /** Completed */
+            completed: number;
+            /** Failed */
+            failed: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Failure Rate
+             * @description failed / (completed + failed); null if no job completed or failed.
+             */
+            failure_rate: number | null;
+            /** Release */
+            release: string;
+            /**
+             * First Seen
+             * Format: date-time
+             * @description When the first worker with it renewed its lease.
+             */
+            first_seen: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             * @description When the last one did.
+             */
+            last_seen: string;
+            /**
+             * Workers
+             * @description Names of the live workers that run it, at most 100.
+             */
+            workers: string[];
+            /**
+             * Workers Ever
+             * @description How many names its workers have had, live ones included; at most 1000 are known.
+             */
+            workers_ever: number;
+            /**
+             * By Type
+             * @description By job type, those with the most jobs first.
+             */
+            by_type: {
+                [key: string]: components["schemas"]["ReleaseTypeFigures"];
+            };
+            /**
+             * Types Left Out
+             * @description How many further types there are; the sums contain them.
+             * @default 0
+             */
+            types_left_out: number;
+            /**
+             * New Failure Groups
+             * @description How many failure groups were seen in it first; null: not known.
+             */
+            new_failure_groups?: number | null;
+        };
+        /**
+         * ReleaseComparison
+         * @description Whether a new release (b) is worse than an old one (a), by job type.
+         *
+         *     Types are not added up: a release that runs more jobs of a type that fails often is not worse.
+         */
+        ReleaseComparison: {
+            /** A */
+            a: string;
+            /** B */
+            b: string;
+            /** @description Worse if a type is; better if a type is and none is worse. */
+            verdict: components["schemas"]["Verdict"];
+            /**
+             * Summary
+             * @description The verdict, a sentence.
+             */
+            summary: string;
+            /**
+             * Level
+             * @description The chance that any difference is called one that is none.
+             */
+            level: number;
+            /**
+             * Comparisons
+             * @description How many comparisons were made; p-values are corrected for their number.
+             */
+            comparisons: number;
+            /**
+             * By Type
+             * @description The worse ones first, then the better ones, then by jobs.
+             */
+            by_type: components["schemas"]["TypeCompared"][];
+            /**
+             * Types Left Out
+             * @description How many further types there are; those with the fewest jobs.
+             * @default 0
+             */
+            types_left_out: number;
+        };
+        /**
+         * ReleaseTypeFigures
+         * @description The same for one job type, with run times.
+         */
+        ReleaseTypeFigures: {
+            /** Completed */
+            completed: number;
+            /** Failed */
+            failed: number;
+            /** Cancelled */
+            cancelled: number;
+            /**
+             * Failure Rate
+             * @description failed / (completed + failed); null if no job completed or failed.
+             */
+            failure_rate: number | null;
+            /**
+             * Run P50 S
+             * @description Seconds of the execution that counts, as in `Performance`; within 2 %.
+             */
+            run_p50_s: number | null;
+            /** Run P95 S */
+            run_p95_s: number | null;
+        };
+        /**
+         * Releases
+         * @description The releases that were seen last, the newest first.
+         */
+        Releases: {
+            /** Releases */
+            releases: components["schemas"]["Release"][];
+            /**
+             * Count
+             * @description How many releases are known. The last 200 are.
+             */
+            count: number;
+            /**
+             * Some Left Out
+             * @description There were too many releases, types and days: the figures of the oldest days are gone.
+             * @default false
+             */
+            some_left_out: boolean;
+        };
+        /**
          * RepairRequest
          * @description A repair of what an examination has shown.
          */
@@ -2802,11 +3687,82 @@ export interface components {
             from_failed: boolean;
         };
         /**
+         * RunTimesCompared
+         * @description The run times: the test of Mann and Whitney on histograms. The samples: jobs whose run time is known.
+         */
+        RunTimesCompared: {
+            verdict: components["schemas"]["Verdict"];
+            /**
+             * Count A
+             * @description The sample size of the old release.
+             */
+            count_a: number;
+            /**
+             * Count B
+             * @description The sample size of the new one.
+             */
+            count_b: number;
+            /**
+             * P Value
+             * @description How likely so large a difference is by chance, corrected for all comparisons (Holm); null: too few jobs.
+             */
+            p_value: number | null;
+            /**
+             * Text
+             * @description The verdict and what it rests on, a sentence.
+             */
+            text: string;
+            /** P50 A S */
+            p50_a_s: number | null;
+            /** P50 B S */
+            p50_b_s: number | null;
+            /** P95 A S */
+            p95_a_s: number | null;
+            /** P95 B S */
+            p95_b_s: number | null;
+            /**
+             * B Is Longer
+             * @description The chance that a job of the new release takes longer than one of the old; 0.5: neither does.
+             */
+            b_is_longer: number | null;
+            /**
+             * Detectable Ratio
+             * @description By how much longer the new release would have had to take, as a factor, for these samples to show it with a chance of 80 %; null: more than a hundredfold, or too few jobs.
+             */
+            detectable_ratio: number | null;
+        };
+        /**
          * Sort
          * @description The orders of a list; a minus is newest first.
          * @enum {string}
          */
         Sort: "created_at" | "-created_at" | "status_changed_at" | "-status_changed_at";
+        /**
+         * Start
+         * @description When and where the task of a job is sent; default: as it was created.
+         */
+        Start: {
+            /**
+             * Eta
+             * @description It must not begin before this time.
+             */
+            eta?: string | null;
+            /**
+             * Countdown
+             * @description Instead of `eta`: seconds from when it is started.
+             */
+            countdown?: number | null;
+            /**
+             * Expires
+             * @description It is cancelled if it has not begun by then: a time, or seconds from when it is started.
+             */
+            expires?: number | string | null;
+            /**
+             * Queue
+             * @description Where it is sent to; default: the queue of its type. A worker has to consume it.
+             */
+            queue?: string | null;
+        };
         /**
          * Stats
          * @description Exact counts of all jobs.
@@ -2859,6 +3815,26 @@ export interface components {
          */
         SubJobCreate: {
             /**
+             * Eta
+             * @description It must not begin before this time.
+             */
+            eta?: string | null;
+            /**
+             * Countdown
+             * @description Instead of `eta`: seconds from when it is started.
+             */
+            countdown?: number | null;
+            /**
+             * Expires
+             * @description It is cancelled if it has not begun by then: a time, or seconds from when it is started.
+             */
+            expires?: number | string | null;
+            /**
+             * Queue
+             * @description Where it is sent to; default: the queue of its type. A worker has to consume it.
+             */
+            queue?: string | null;
+            /**
              * Name
              * @description A name for people; default: the job type.
              * @default
@@ -2901,6 +3877,50 @@ export interface components {
             code: components["schemas"]["Code"];
             /** Summary */
             summary: string;
+        };
+        /**
+         * Suggestion
+         * @description What may be written at a place of a query.
+         */
+        Suggestion: {
+            /**
+             * Text
+             * @description It as it is written, quoted where it must be; a qualifier ends with a colon.
+             */
+            text: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "qualifier" | "value";
+            /**
+             * Hint
+             * @description What it is, or how many jobs have it.
+             */
+            hint: string;
+        };
+        /**
+         * Suggestions
+         * @description What may take the place of a part of a query.
+         */
+        Suggestions: {
+            /**
+             * Start
+             * @description Where the part begins that a suggestion replaces, in characters from 0.
+             */
+            start: number;
+            /**
+             * End
+             * @description Where it ends.
+             */
+            end: number;
+            /** Suggestions */
+            suggestions: components["schemas"]["Suggestion"][];
+            /**
+             * Looked At
+             * @description Names are those of so many of the latest jobs; null if all there are were known.
+             */
+            looked_at: number | null;
         };
         /**
          * Throughput
@@ -3057,6 +4077,18 @@ export interface components {
             sub_jobs_cancelled: number[];
         };
         /**
+         * TypeCompared
+         * @description A job type in both releases.
+         */
+        TypeCompared: {
+            /** Job Type */
+            job_type: string;
+            /** @description Worse if one of the two is; better if one is and none is worse. */
+            verdict: components["schemas"]["Verdict"];
+            failures: components["schemas"]["FailuresCompared"];
+            run_times: components["schemas"]["RunTimesCompared"];
+        };
+        /**
          * UnconsumedQueue
          * @description A queue in which messages wait, and that nobody consumes.
          */
@@ -3069,6 +4101,12 @@ export interface components {
              */
             messages: number;
         };
+        /**
+         * Verdict
+         * @description What a comparison shows.
+         * @enum {string}
+         */
+        Verdict: "worse" | "better" | "no_difference" | "too_few";
         /**
          * Worker
          * @description A worker, as it describes itself.
@@ -3171,6 +4209,8 @@ export interface components {
             online: boolean;
             /** @description How it described itself when it started; null if it is not tracked. */
             lease: components["schemas"]["Worker"] | null;
+            /** @description It was drained: told to consume nothing. Null: it was not, or that was undone. */
+            drain?: components["schemas"]["DrainMark"] | null;
             /**
              * Stats
              * @description Celery's inspect stats.
@@ -3276,6 +4316,16 @@ export interface components {
              * @description The action that the status does not allow, as a verb.
              */
             action?: string | null;
+            /**
+             * Position
+             * @description Where the wrong part of a query begins, in characters from 0.
+             */
+            position?: number | null;
+            /**
+             * End
+             * @description Where it ends.
+             */
+            end?: number | null;
         };
     };
     responses: never;
@@ -3289,28 +4339,66 @@ export interface operations {
     list_jobs_api_jobs__get: {
         parameters: {
             query?: {
-                status?: components["schemas"]["Status"] | null;
-                job_type?: string | null;
-                priority?: components["schemas"]["Priority"] | null;
-                /** @description Sub-jobs of this job, in their order. */
-                parent?: string | null;
-                /** @description Jobs that this job's task has sent. */
-                sent_by?: string | null;
-                /** @description Celery's id of a group. */
-                group?: string | null;
-                tag?: string | null;
-                /** @description Part of the name. */
-                name?: string | null;
-                created_from?: string | null;
-                created_to?: string | null;
-                finished_from?: string | null;
-                finished_to?: string | null;
-                /** @description `status_changed_at` needs a `status`. */
-                sort?: components["schemas"]["Sort"] | null;
+                /** @description A query, e.g. `status:failed type:invoice since:2h`, besides the other parameters. */
+                q?: string | null;
+                /** @description The time zone of times in `q` that name none: Europe/Berlin. */
+                tz?: string;
                 page?: number;
                 page_size?: number;
                 /** @description The `next_cursor` of the page before, instead of `page`. */
                 cursor?: string | null;
+                status?: components["schemas"]["Status"][];
+                job_type?: string[];
+                priority?: components["schemas"]["Priority"][];
+                /** @description Sub-jobs of this job, in their order. */
+                parent?: string[];
+                /** @description Jobs that this job's task has sent. */
+                sent_by?: string[];
+                /** @description Celery's id of a group. */
+                group?: string[];
+                tag?: string[];
+                /** @description Where they are sent to. */
+                queue?: string[];
+                /** @description The Celery worker that runs or ran them. */
+                worker?: string[];
+                /** @description The release that this worker ran. */
+                release?: string[];
+                /** @description The type of their error. */
+                error_type?: string[];
+                /** @description The id of the group of failures that they belong to. */
+                failure_group?: string[];
+                /** @description Who sent them: the API, beat, another job's task, or any other Celery code. */
+                origin?: components["schemas"]["Origin"][];
+                /** @description An entry in beat's schedule. */
+                schedule?: string[];
+                /** @description Part of the name. */
+                name?: string[];
+                /** @description Part of the name, the type or the reason; several: each of them. */
+                text?: string[];
+                created_from?: string | null;
+                created_to?: string | null;
+                started_from?: string | null;
+                started_to?: string | null;
+                finished_from?: string | null;
+                finished_to?: string | null;
+                /** @description Jobs that were running at that time. */
+                running_at?: string | null;
+                /** @description How long they have run at least, up to now if they run. */
+                min_run_s?: number | null;
+                max_run_s?: number | null;
+                /** @description How long they have waited at least, up to now. */
+                min_wait_s?: number | null;
+                max_wait_s?: number | null;
+                /** @description Celery's retries of the run. */
+                min_retries?: number | null;
+                max_retries?: number | null;
+                /** @description How often their worker was lost. */
+                min_losses?: number | null;
+                max_losses?: number | null;
+                /** @description Whether they have written into their own logs. */
+                has_log?: boolean | null;
+                /** @description `status_changed_at` needs a status, or a time at which jobs started or finished. */
+                sort?: components["schemas"]["Sort"] | null;
             };
             header?: never;
             path?: never;
@@ -4253,22 +5341,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The whole value. */
+            /** @description The whole value. As text, if it has NaN or Infinity: JSON does not have them, Python's parser reads them. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
+                    "text/plain": string;
                 };
             };
-            /** @description The bytes that `Range` asks for. */
+            /** @description The bytes that `Range` asks for. As text, if it has NaN or Infinity: JSON does not have them, Python's parser reads them. */
             206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
+                    "text/plain": string;
                 };
             };
             /** @description It is the one that `If-None-Match` names. */
@@ -4371,22 +5461,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The whole value. */
+            /** @description The whole value. As text, if it has NaN or Infinity: JSON does not have them, Python's parser reads them. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
+                    "text/plain": string;
                 };
             };
-            /** @description The bytes that `Range` asks for. */
+            /** @description The bytes that `Range` asks for. As text, if it has NaN or Infinity: JSON does not have them, Python's parser reads them. */
             206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
+                    "text/plain": string;
                 };
             };
             /** @description It is the one that `If-None-Match` names. */
@@ -4489,22 +5581,24 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The whole value. */
+            /** @description The whole value. As text, if it has NaN or Infinity: JSON does not have them, Python's parser reads them. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
+                    "text/plain": string;
                 };
             };
-            /** @description The bytes that `Range` asks for. */
+            /** @description The bytes that `Range` asks for. As text, if it has NaN or Infinity: JSON does not have them, Python's parser reads them. */
             206: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
+                    "text/plain": string;
                 };
             };
             /** @description It is the one that `If-None-Match` names. */
@@ -4598,7 +5692,11 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Start"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             200: {
@@ -4607,6 +5705,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A page of another site requests a change. */
@@ -4854,6 +5961,83 @@ export interface operations {
             };
             /** @description The job's status does not allow it. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    suggest_api_search_suggest_get: {
+        parameters: {
+            query?: {
+                /** @description The query as far as it is typed. */
+                q?: string;
+                /** @description The place in it, in characters from 0; default: its end. */
+                at?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Suggestions"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5421,6 +6605,10 @@ export interface operations {
     active_jobs_api_tracking_active_jobs_get: {
         parameters: {
             query?: {
+                /** @description A query, e.g. `status:failed type:invoice since:2h`, besides the other parameters. */
+                q?: string | null;
+                /** @description The time zone of times in `q` that name none: Europe/Berlin. */
+                tz?: string;
                 limit?: number;
             };
             header?: never;
@@ -5495,10 +6683,15 @@ export interface operations {
     failed_jobs_api_tracking_failed_jobs_get: {
         parameters: {
             query?: {
-                job_type?: string | null;
+                /** @description A query, e.g. `status:failed type:invoice since:2h`, besides the other parameters. */
+                q?: string | null;
+                /** @description The time zone of times in `q` that name none: Europe/Berlin. */
+                tz?: string;
                 page?: number;
                 page_size?: number;
+                /** @description The `next_cursor` of the page before, instead of `page`. */
                 cursor?: string | null;
+                job_type?: string[];
             };
             header?: never;
             path?: never;
@@ -6105,6 +7298,403 @@ export interface operations {
             };
         };
     };
+    drain_of_worker_api_tracking_workers__name__drain_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Celery's name of the worker. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drain_worker_api_tracking_workers__name__drain_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Celery's name of the worker. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undo_drain_of_worker_api_tracking_workers__name__drain_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Celery's name of the worker. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Drain"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releases_api_releases_get: {
+        parameters: {
+            query?: {
+                /** @description The most releases. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Releases"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compare_releases_api_releases_compare_get: {
+        parameters: {
+            query: {
+                a: string;
+                b: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseComparison"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events_api_events_get: {
         parameters: {
             query?: {
@@ -6380,6 +7970,263 @@ export interface operations {
             };
             /** @description Another examination runs; or there is none to repair after. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    failure_groups_api_failures_get: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["FailureState"] | null;
+                error_type?: string | null;
+                job_type?: string | null;
+                queue?: string | null;
+                release?: string | null;
+                /** @description Seen at this time or later. */
+                since?: string | null;
+                sort?: components["schemas"]["FailureSort"];
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureGroupPage"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    failure_group_api_failures__group_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The group's id. */
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureGroupDetails"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_failure_group_api_failures__group_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The group's id. */
+                group_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FailureMark"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FailureGroupDetails"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
                 headers: {
                     [name: string]: unknown;
                 };
