@@ -111,6 +111,11 @@ class JobSummary(BaseModel):
     queued_at: datetime | None = Field(
         default=None, description="When this run was sent to Celery; null if it is not started yet."
     )
+    due_at: datetime | None = Field(
+        default=None,
+        description="From when it has waited for a worker: `queued_at`, or the ETA with which it was sent. How "
+        "long it waited counts from then.",
+    )
     started_at: datetime | None = Field(
         default=None,
         description="When the execution that counts began its first attempt. For a parent: when its first "

@@ -49,7 +49,9 @@ class Performance(BaseModel):
     wasted_s: float = Field(
         description="Seconds of all executions that do not count: double runs and lost executions, as far as known."
     )
-    wait: Durations = Field(description="From the sending of the message to the first start.")
+    wait: Durations = Field(
+        description="From the sending of the message to the first start; from its ETA, if it was sent with one."
+    )
     run: Durations = Field(
         description="From the start of the execution that counts to its end, with Celery's retries and their pauses; "
         "without jobs that were declared lost.",
@@ -99,7 +101,7 @@ class PerformanceColumns(BaseModel):
     failed: list[int]
     cancelled: list[int]
     success_rate: list[float | None] = Field(description="completed / (completed + failed).")
-    wait_p50_s: list[float | None] = Field(description="Seconds from the sending of the message to the first start.")
+    wait_p50_s: list[float | None] = Field(description="Seconds of waiting, as in `Performance`.")
     wait_p95_s: list[float | None]
     wait_p99_s: list[float | None]
     run_p50_s: list[float | None] = Field(description="Seconds of the execution that counts, as in `Performance`.")

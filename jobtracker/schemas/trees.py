@@ -29,6 +29,9 @@ class TreeOutline(BaseModel):
     attempt: list[int] = Field(description="Celery's retries before, within the run.")
     created_at_ms: list[int]
     queued_at_ms: Times = Field(description="When this run's message was sent.")
+    due_at_ms: Times = Field(
+        description="From when it has waited for a worker: when it was sent, or the ETA with which it was sent."
+    )
     started_at_ms: Times = Field(description="When this run began; of a parent: when its first sub-job did.")
     finished_at_ms: Times = Field(description="When it settled.")
     own_started_at_ms: Times = Field(description="Of a parent: when its own task began. Null for all others.")

@@ -80,6 +80,7 @@ def summary_values(record: JobRecord) -> dict[str, Any]:
         "tags": list(record.tags),
         "created_at": from_ms(record.created),
         "queued_at": from_ms(record.queued),
+        "due_at": from_ms(record.waits_from),
         "started_at": from_ms(record.began or record.started),
         "finished_at": from_ms(record.finished),
         "status_changed_at": from_ms(record.status_changed_at),

@@ -82,7 +82,7 @@ class Settled(NamedTuple):
         there = [each.ljust(_HEAD.size, b"\0") for each in strings if each]
         heads = list(zip(*map(_HEAD.unpack_from, there), strict=True)) or [(0,)] * len(TOTALS)
         totals = {name: (max if name in _MAXIMA else sum)(each) for name, each in zip(TOTALS, heads, strict=True)}
-        buckets = _sum_of_buckets([each[_HEAD.size :] for each in there])
+        buckets = sum_of_buckets([each[_HEAD.size :] for each in there])
         return cls(
             totals,
             Histogram(buckets[::2], totals["wait_sum"], totals["wait_max"]),
@@ -97,7 +97,7 @@ def merged(strings: Iterable[bytes | None]) -> bytes:
     return _HEAD.pack(*(totals[name] for name in TOTALS)) + struct.pack(f">{len(buckets)}I", *buckets)
 
 
-def _sum_of_buckets(strings: Sequence[bytes]) -> Sequence[int]:
+def sum_of_buckets(strings: Sequence[bytes]) -> Sequence[int]:
     """The sums of counters of 32 bits: as one large number each, of which no digit reaches the next one."""
     size = max(map(len, strings), default=0)
     size += -size % 4

@@ -73,6 +73,10 @@ PREFIXES: dict[str, str] = {
     #                        MOST_QUEUES; "" stands for those that are left out then. Writer: create, bulk_create,
     #                        transition, notify_parent. A name is removed when nothing was sent there for as long as
     #                        settled jobs stay, and nothing waits there: forget_queues.
+    "at_queue": "at_queue:",
+    # at_queue:<n>:<queue> string  What happened at a queue in the n-th five minutes: messages sent, taken, jobs that
+    #                        ended, and a log-scale histogram of waits (`queue_series.py`). Writer: create,
+    #                        bulk_create, transition, notify_parent. Expires after some hours.
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.
@@ -89,7 +93,11 @@ PREFIXES: dict[str, str] = {
     "lease": "lease:",
     # lease:<inc>    string  JSON of one worker: name, host, pid, pool, queues, … Writer: Leases. Expires.
     "worker": "worker:",
-    # worker:<inc>   string  The same, until an hour after its lease: who was lost. Writer: Leases. Expires.
+    # worker:<inc>   string  The same, until a day after its lease: who was lost, or has stopped. Writer: Leases.
+    #                        Expires.
+    "workers": "workers",
+    # workers        zset    The last worker incarnations, a thousand at most, scored by when they were heard of
+    #                        last (ms). Writer: Leases. A name leaves a day later.
     "drain": "drain:",
     # drain:<inc>    string  JSON: a worker was told to consume nothing, since when, and which queues it had. Writer:
     #                        Drains. Expires.
@@ -187,6 +195,7 @@ OF_THE_STORE = frozenset(
         "libraries",
         "store_id",
         "worker",
+        "workers",
         "drain",
         "releases",
         "release_first",

@@ -15,6 +15,7 @@ from jobtracker.core.job import RUN_MARK
 from jobtracker.core.lifecycle import INFERENCES, MATRIX, MIDWAY, REPORTED, SETTLED, Priority
 from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.store.keys import LET_GO, MOST_QUEUES, MOST_RELEASE_SERIES, NOBODY, PREFIXES
+from jobtracker.store.queue_series import AT_QUEUE, KEEP_S, SLOT_MS
 from jobtracker.store.schema import lua_tables
 
 NAME = "@LIBRARY@"
@@ -99,6 +100,9 @@ def _tables(keep_s: int) -> dict[str, object]:
         "NOBODY": NOBODY,
         "MOST_QUEUES": MOST_QUEUES,
         "MOST_RELEASE_SERIES": MOST_RELEASE_SERIES,
+        "AT_QUEUE": AT_QUEUE,
+        "QUEUE_SLOT_MS": SLOT_MS,
+        "QUEUE_KEEP_S": KEEP_S,
     }
 
 

@@ -1,6 +1,6 @@
 """Reading figures: how many jobs there are, how they did, what happened when."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -13,6 +13,7 @@ from jobtracker.schemas.stats import Durations, FlowPoint, JobCount, Performance
 from jobtracker.store.functions import batched
 from jobtracker.store.histograms import Histogram, Settled
 from jobtracker.store.job_reader import JobReader
+from jobtracker.store.queue_series import AtQueue
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -107,6 +108,21 @@ class MetricsReader(JobReader):
                 if 0 <= bucket < len(points) and at <= until_ms:
                     points[bucket][what] = points[bucket].get(what, 0) + int(value)
         return [FlowPoint.model_validate(point) for point in points]
+
+    def at_queues(self, queues: Sequence[str], slots: Sequence[int]) -> dict[str, list[AtQueue]]:
+        """What happened at each queue in each slot (`queue_series.SLOT_MS`), counted from the epoch."""
+        if not queues or not slots:
+            return {queue: [] for queue in queues}
+        pipe = self.client.pipeline(transaction=False)
+        for part in self.parts:
+            for queue in queues:
+                names = [part("at_queue", slot, queue) for slot in slots]
+                pipe.execute_command("MGET", *names, **{NEVER_DECODE: True})
+        answers = pipe.execute()
+        return {
+            queue: [AtQueue.of(strings) for strings in zip(*answers[n :: len(queues)], strict=True)]
+            for n, queue in enumerate(queues)
+        }
 
 
 def performance_of(strings: Iterable[bytes | None]) -> Performance:

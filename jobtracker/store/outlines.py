@@ -185,6 +185,7 @@ def _values(record: JobRecord) -> Iterator[Any]:
     yield record.attempt
     yield record.created
     yield record.queued
+    yield record.waits_from
     yield record.began or record.started
     yield record.finished
     execution = record.execution if subs else None  # its id begins with when it began: lua/lib/executions.lua

@@ -20,6 +20,7 @@ from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import partitions_of
+from jobtracker.store.queue_series import sum_of
 
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
@@ -29,13 +30,14 @@ _OF_JOBS = {"type", "entered", "failed_by", "unnotified", "unsent", "unconfirmed
 
 _OF_THE_STORE = ("types", "dropped", "store_id", "releases", "release_first")
 
-_SERIES = {"flow", "settled", "released"}
+_SERIES = {"flow", "settled", "released", "at_queue"}
 _OF_PROCESSES = {
     "leases",
     "lease",
     "worker",
     "drain",
     "release_workers",
+    "workers",
     "leader",
     "terms",
     "watched",
@@ -262,7 +264,8 @@ class Repartition:
                 pipe.hincrby(wanted, field, int(count))
         else:
             both = [_bytes(self.source, key), _bytes(self.target, wanted)]
-            pipe.set(wanted, merged([each for each in both if each]))
+            merge = sum_of if name.startswith(PREFIXES["at_queue"]) else merged
+            pipe.set(wanted, merge([each for each in both if each]))
         if ttl_ms > 0:
             pipe.pexpire(wanted, ttl_ms)
         pipe.execute()

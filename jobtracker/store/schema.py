@@ -118,6 +118,8 @@ class JobRecord(Record):
     """ms, when it settled. Not stored where it is the same as `status_changed_at`."""
     eta = number(23, cleared_by_new_run=True, from_message=True)
     """ms, not before: the next attempt, or the ETA that it was sent with."""
+    due = number(62, cleared_by_new_run=True)
+    """ms: the ETA that it was sent with, once it has started; not stored of others."""
     expires = number(24, cleared_by_new_run=True, from_message=True)
     """ms: a worker discards it if it has not begun by then."""
 
@@ -195,6 +197,21 @@ class JobRecord(Record):
         """A record with these fields, by their names; others are left out, and so is what is None."""
         places = {PLACES[name]: value for name, value in fields.items() if name in PLACES and value is not None}
         return cls(job_id, places)
+
+    @property
+    def waits_from(self) -> int | None:
+        """Since when (ms) it waits, or has waited, for a worker: since it was sent, but not before its ETA."""
+        queued = self.queued
+        if queued is None:
+            return None
+        asked = self.due if self.started else self.eta
+        return max(queued, asked or 0)
+
+    @property
+    def attempt_began(self) -> int | None:
+        """When (ms) the execution began that counts, or began last."""
+        execution = self.execution  # its id begins so: lua/lib/executions.lua
+        return int(execution.partition("-")[0]) if execution else self.began or self.started
 
     @property
     def is_settled(self) -> bool:

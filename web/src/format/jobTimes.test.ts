@@ -3,12 +3,12 @@ import { openSubJobs, ranSeconds, waitedSeconds } from "./jobTimes";
 
 const NOW = Date.parse("2026-11-29T12:01:00Z");
 const at = (second: number) => `2026-11-29T12:00:${String(second).padStart(2, "0")}Z`;
-const job = { status: "pending", queued_at: at(10), status_changed_at: at(10) };
+const job = { status: "pending", due_at: at(10), status_changed_at: at(10) };
 
 test("a job that has not begun has waited until now, or until it was cancelled", () => {
   expect([waitedSeconds(job, NOW), ranSeconds(job, NOW)]).toEqual([50, null]);
   expect(waitedSeconds({ ...job, finished_at: at(15) }, NOW)).toBe(5);
-  expect(waitedSeconds({ ...job, queued_at: null }, NOW)).toBeNull();
+  expect(waitedSeconds({ ...job, due_at: null }, NOW)).toBeNull();
 });
 
 test("a job that waits for its next attempt does not run", () => {

@@ -2,15 +2,15 @@
 
 interface Times {
   readonly status: string;
-  readonly queued_at?: string | null;
+  readonly due_at?: string | null;
   readonly started_at?: string | null;
   readonly finished_at?: string | null;
   readonly status_changed_at: string;
 }
 
-/** Seconds from when its run was sent until it began, or until now; null: it was not sent. */
+/** Seconds from when its run was sent, or from its ETA, until it began, or until now; null: it was not sent. */
 export function waitedSeconds(job: Times, now: number): number | null {
-  return seconds(job.queued_at, job.started_at ?? job.finished_at, now);
+  return seconds(job.due_at, job.started_at ?? job.finished_at, now);
 }
 
 /**

@@ -126,7 +126,8 @@ if outcome == 'duplicate' and is_of_its_run and not rec.executing and not SETTLE
   end
 end
 
-if is_changed then note_queue(rec, now) end
+if is_changed and rec.queued and outcome ~= 'duplicate' then count_sent(rec, now)
+elseif is_changed then expect_at_queue(rec, now) end
 
 local attached, is_settled = 0, {} -- by what a record holds: many are alike
 local function tell_of(subs)

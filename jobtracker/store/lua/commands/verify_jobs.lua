@@ -88,7 +88,7 @@ local function check_queue(rec)
   if SETTLED[rec.status] or rec.run == 0 or not queue or queue == '' or #queue > LONGEST_QUEUE then return end
   if not rec.queued or now_s * 1000 - rec.queued > DAY_MS or redis.call('ZSCORE', key('queues'), queue) then return end
   if redis.call('ZSCORE', key('queues'), '') then return end
-  differs('missing', 'queues', queue, '', 'there', function() note_queue(rec, rec.queued) end)
+  differs('missing', 'queues', queue, '', 'there', function() remember_queue(queue, rec.queued) end)
 end
 
 local function check_job(id)

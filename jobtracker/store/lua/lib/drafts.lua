@@ -2,6 +2,7 @@
 --- @include lib/hints
 --- @include lib/indexes
 --- @include lib/metrics
+--- @include lib/queue_series
 --- @include lib/record
 
 local ARGUMENTS_AT_ONCE = 1000 -- of a command
@@ -46,7 +47,7 @@ local function record_next_part(draft, root)
     collect(key('type', rec.type), jobs)
     collect(key('entered', 'pending', kind_of(rec)), jobs)
     add_kind(rec)
-    note_queue(rec, now)
+    if rec.subs == 0 then count_sent(rec, now, #jobs) else expect_at_queue(rec, now) end
     created = created + #jobs
     hints[#hints + 1] = { what = 'created', root = root, count = #jobs, status = rec.status, type = rec.type }
   end

@@ -1,4 +1,4 @@
--- indexes: what leads to a job: its status, its queue, and what still has to happen to it.
+-- indexes: what leads to a job: its status, and what still has to happen to it.
 --- @include lib/keys
 --- @include lib/record
 
@@ -7,20 +7,6 @@ local function kind_of(rec) return rec.priority .. ':' .. rec.type end
 local function add_kind(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
 local function add_to_index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
 local function remove_from_index(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
-
--- The queue to which a run's message goes is known from then on, even if it is named nowhere else. Its time is written
--- once a minute: to look at it costs less.
-local QUEUE_KNOWN_MS = 60000
-local LONGEST_QUEUE = 255 -- bytes, as AMQP has it
-local function note_queue(rec, now)
-  local queue = rec.actual_queue or rec.queue
-  if not queue or queue == '' or rec.run == 0 then return end
-  if #queue > LONGEST_QUEUE then queue = '' end
-  local known = redis.call('ZSCORE', key('queues'), queue)
-  if known and now - known < QUEUE_KNOWN_MS then return end
-  if not known and queue ~= '' and redis.call('ZCARD', key('queues')) >= MOST_QUEUES then queue = '' end
-  redis.call('ZADD', key('queues'), 'GT', now, queue)
-end
 
 -- The run that the record says is about to be published: the outbox relay watches it until its publisher confirms it.
 local function await_confirmation(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end

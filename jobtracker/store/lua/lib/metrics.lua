@@ -21,9 +21,11 @@ local function add_total(entry, name, n)
   if n ~= 0 then entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', 64 * TOTAL[name], n end
 end
 
+local function bucket_of(ms) return ms < 1 and 0 or math.ceil(math.log(ms) / LOG_GAMMA) + 1 end
+
 local function add_duration(entry, times, ms, n)
   ms = math.max(ms, 0)
-  local at, bucket = #entry, ms < 1 and 0 or math.ceil(math.log(ms) / LOG_GAMMA) + 1
+  local at, bucket = #entry, bucket_of(ms)
   entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', times.sum, ms * n
   entry[at + 5], entry[at + 6], entry[at + 7], entry[at + 8] = 'INCRBY', 'u32', times.buckets + 64 * bucket, n
   if n > 0 then entry[times] = ms end
@@ -102,7 +104,7 @@ local function count_settled(rec, at, n)
   add_total(entry, rec.status, n)
   if rec.deliveries ~= 1 or rec.ledger then add_ledger(entry, uncounted_ledger(rec), n) end
   if rec.status ~= 'cancelled' and rec.started then
-    if rec.queued then add_duration(entry, WAIT_TIMES, rec.started - rec.queued, n) end
+    if rec.queued then add_duration(entry, WAIT_TIMES, rec.started - math.max(rec.queued, rec.due or 0), n) end
     local is_known = rec.inferred ~= 'lose' and rec.inferred ~= 'quarantine' -- else nobody knows when it ended
     if is_known then
       run_ms = at - (rec.began or rec.started)

@@ -109,7 +109,7 @@ local function call_parent_task(rec, now)
   rec.callback_mode = 'called'
   if rec.reused == rec.run then rec.reused = nil end -- we send it, under the run's own task id
   await_confirmation(rec, now)
-  note_queue(rec, now)
+  count_sent(rec, now)
   return parent_answer(rec, 'due')
 end
 

@@ -6,6 +6,7 @@
 --- @include lib/metrics
 --- @include lib/objects
 --- @include lib/own_ids
+--- @include lib/queue_series
 --- @include lib/record
 
 -- A start finds that another worker has begun the same attempt, and not ended it: that one is lost, or runs it at the
@@ -47,6 +48,7 @@ local function update_record(rec, report, moved)
   if run and run > rec.run then rec.run, rec.attempt = run, attempt or 0 end
   if attempt and attempt > rec.attempt then rec.attempt = attempt end
   if event == 'start' then
+    if not rec.started and rec.queued and rec.eta and rec.eta > rec.queued then rec.due = rec.eta end
     rec.started = rec.started or now
     rec.executing, rec.eta, rec.reason, rec.release = '1', nil, nil, nil
     if not execution or execution ~= rec.execution then rec.deliveries = rec.deliveries + 1 end
@@ -93,7 +95,7 @@ local function update_record(rec, report, moved)
     if rec.inferred and value_in(pairs_given, 'unanswered') then await_backend(rec.id, now) end
   end
   if SENDS[event] then
-    note_queue(rec, now)
+    count_sent(rec, now)
     if rec.expires then redis.call('ZADD', key('expiring'), rec.expires, rec.id) end
   end
 end
@@ -143,6 +145,14 @@ local function as_cancelled(report, pairs_given, execution)
     execution = execution }
 end
 
+-- Since when a message waits that a start is about to take (ms): since it was sent, for the first time or for the next
+-- attempt, but not before it may run. Nil where that is not known, or no message was waited for.
+local function waits_since(rec)
+  if rec.status ~= 'pending' and rec.status ~= 'retrying' then return nil end
+  local since = rec.started and rec.status_changed_at or rec.queued
+  return since and math.max(since, rec.eta or 0)
+end
+
 -- Applies a report to a loaded record, which is to be saved then. Its pairs are written if its event is applied as it came.
 -- Returns the outcome, and the event that was really applied.
 local function apply_event(rec, report)
@@ -190,6 +200,7 @@ local function apply_event(rec, report)
     append_history(rec, report, corrected or NEW_RUN[event] or false)
   end
   update_executions(rec, report, attempt and attempt > rec.attempt, corrected)
+  local since = event == 'start' and waits_since(rec)
   local moved = to ~= from or corrected or event == 'relaunch'
   if moved then
     if before == 'failed' then leave_group(rec, corrected) end
@@ -202,7 +213,11 @@ local function apply_event(rec, report)
     rec.started = rec.started or execution and math.min(began_ms(execution), now) or nil
   end
   update_record(rec, report, moved)
-  if SETTLED[to] then count_settled(rec, now, 1) end
+  if since then count_wait(rec, now, since) end
+  if SETTLED[to] then
+    count_settled(rec, now, 1)
+    if rec.deliveries > 0 and not corrected then count_end(rec, now) end
+  end
   if moved and to == 'failed' then enter_group(rec, event, value_in(report.pairs or NO_PAIRS, 'failure_shape')) end
   local concerns = rec.parent and (SETTLED[to] or SETTLED[before]) or rec.next and SETTLED[to] and to ~= 'completed'
   if moved and concerns then await_notification(rec.id, now) end
