@@ -25,6 +25,7 @@ from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
 from jobtracker.instrumentation.held_messages import HeldMessages, register, unregister
 from jobtracker.instrumentation.job_types import job_types_of
+from jobtracker.instrumentation.process_usage import UsageMeter
 from jobtracker.instrumentation.signal_handlers import SignalHandlers
 from jobtracker.instrumentation.task_guard import TaskGuard
 from jobtracker.instrumentation.task_signals import TaskSignals
@@ -122,12 +123,12 @@ class WorkerLifecycle:
         client, keys = connect(settings.tracking_url, settings.tracking_timeout_s), self.tracking.keys
         registry, leases = Registry(client, keys), Leases(client, keys, settings.lease_lost_s)
         releases = ReleaseLog(client, keys, settings.series_s)
-        types = job_types_of(self.app, self._task_signals.task_filter)
+        types, meter = job_types_of(self.app, self._task_signals.task_filter), UsageMeter(worker.pid)
 
         def renew() -> None:
             expect_partitions(client, keys)  # its lease would be seen, and not its jobs
             registry.announce(*types)
-            leases.renew(worker)
+            leases.renew(worker.model_copy(update=meter.measure()))
             releases.note(worker)
 
         lease = Repeater("lease", settings.lease_renew_s, renew, system_thread=True)

@@ -1,5 +1,6 @@
 """Workers, their queues, and what they hold."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -22,6 +23,19 @@ class Worker(BaseModel):
     tells_holds: bool = Field(default=False, description="Whether it can say which messages it holds.")
     started_at_ms: int = Field(description="When it became ready, in milliseconds since the epoch.")
     clock_ahead_ms: int = Field(default=0, description="How far its clock is ahead of the tracking Redis's.")
+    memory_bytes: int | None = Field(
+        default=None,
+        description="Resident memory of its main process and all below it, at the last renewal of its lease; "
+        "memory that they share counts once for each. Null: not known (it is read on Linux).",
+    )
+    processes: int | None = Field(default=None, description="How many processes these are.")
+    cpu_cores: float | None = Field(
+        default=None,
+        description="How many cores they kept busy between the last two renewals; 1.0 is one. Null: not known.",
+    )
+    stopped_at_ms: int | None = Field(
+        default=None, description="When it gave its lease back, in milliseconds since the epoch; null: it has not."
+    )
 
 
 HOLDS_COMMAND = "jobtracker_holds"
@@ -101,7 +115,69 @@ class QueueDepths(BaseModel):
     )
 
 
+class QueueWindow(BaseModel):
+    """What happened at a queue in some time, as far as its jobs are tracked. Percentiles are within 2 %."""
+
+    since: datetime = Field(description="When the window begins: five minutes are counted together.")
+    sent: int = Field(description="Messages that were sent there, Celery's retries included.")
+    started: int = Field(description="Messages with which a worker began a task.")
+    ended: int = Field(description="Jobs that ended after a worker had begun them.")
+    sent_per_minute: float
+    started_per_minute: float
+    ended_per_minute: float
+    wait_p50_s: float | None = Field(
+        description="Seconds from the sending of a message to the start of its task; if an ETA, a countdown or the "
+        "time of a retry was asked for, from that time. Null if nothing started."
+    )
+    wait_p95_s: float | None
+
+
+class QueueFigures(QueueDepth):
+    """One queue: what waits in it, since when, and how fast it moves."""
+
+    slots: int = Field(description="Tasks that the live workers which consume it run at once, of all their queues.")
+    oldest_at: datetime | None = Field(
+        description="Since when the message waits that waits longest; null if none waits, or that is not known."
+    )
+    oldest_job_id: str | None = Field(
+        description="Its job. On RabbitMQ a worker may have fetched its message already."
+    )
+    oldest_is_known: bool = Field(
+        description="Whether that is known, or known to be none. On Redis the message says it, or its job's record; "
+        "on RabbitMQ the record of one of the 500 jobs that have been pending for longest."
+    )
+    last_5_min: QueueWindow = Field(description="The last five minutes, and up to five before.")
+    last_hour: QueueWindow = Field(description="The last hour, and up to five minutes before.")
+    drained_in_s: float | None = Field(
+        description="How long it takes until nothing waits if nothing more comes: at the rate at which messages were "
+        "started in `last_5_min`. Null if none was."
+    )
+
+
+class QueueSeries(BaseModel):
+    """What happened at queues, in steps of five minutes."""
+
+    at: list[datetime] = Field(description="When each step begins. The last one is not over.")
+    step_s: int
+    by_queue: dict[str, "QueueColumns"]
+    queues_left_out: int = Field(description="Queues that were not read: ask for one by its name.")
+
+
+class QueueColumns(BaseModel):
+    """Figures of one queue, as in `QueueWindow`: a value for each step."""
+
+    sent: list[int]
+    started: list[int]
+    ended: list[int]
+    wait_p50_s: list[float | None]
+    wait_p95_s: list[float | None]
+
+
 class QueueReport(QueueDepths):
     """What waits: the messages at the broker, and the jobs that are pending."""
 
+    queues: list[QueueFigures] = Field(  # type: ignore[assignment] # what is known of each is more
+        description="The queues of job types and of workers. A queue that only a call named is listed if something "
+        "waits in it or was sent to it within an hour, a worker consumes it, or the broker does not have it."
+    )
     pending: int = Field(description="Jobs with status pending, including those that were not started.")

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from redis.exceptions import RedisError
+
 from jobtracker.connection.client import RedisClient, server_ms
 from jobtracker.core.clock import now_ms
 from jobtracker.schemas.workers import Worker
@@ -13,8 +15,11 @@ from jobtracker.store.keys import Keys, Partition
 logger = logging.getLogger(__name__)
 
 
-_REMEMBERED_MS = 3_600_000
-"""So long after its end a lease is known; `acquire_leadership` removes it then."""
+_REMEMBERED_MS = 86_400_000
+"""So long it is known who had a lease. That it ran out is known for an hour: `acquire_leadership` removes it then."""
+
+MOST_REMEMBERED = 1000
+"""Incarnations that are known at most, the latest: a platform may replace its workers every minute."""
 
 
 class LostLease(NamedTuple):
@@ -24,6 +29,21 @@ class LostLease(NamedTuple):
     ended_ms: int
     worker: Worker | None
     """Who had it, as it described itself last."""
+
+
+class KnownWorker(NamedTuple):
+    """A worker that lives, or that went within a day."""
+
+    worker: Worker
+    heard_ms: int
+    """When it last renewed its lease, or gave it back, by the server's clock."""
+    ended_ms: int | None
+    """When its lease ran out, or it gave it back; None: it lives."""
+
+    @property
+    def is_lost(self) -> bool:
+        """It went without a word."""
+        return self.ended_ms is not None and self.worker.stopped_at_ms is None
 
 
 class Leases:
@@ -52,17 +72,26 @@ class Leases:
             pipe.zadd(part("leases"), {worker.incarnation: by_server_ms + ttl_ms})
             if part is self._first:
                 pipe.set(part("worker", worker.incarnation), told, px=ttl_ms + _REMEMBERED_MS)
+                _remember(pipe, part, worker.incarnation, by_server_ms)
 
         self._in_each(renew)
 
     def release(self, incarnation: str) -> None:
         """Say that a worker has stopped."""
+        now, told = now_ms(), None
+        try:
+            now = server_ms(self.client, self._first("leases"))
+            if worker := _worker(self.client.get(self._first("worker", incarnation))):
+                told = worker.model_copy(update={"stopped_at_ms": now}).model_dump_json()
+        except RedisError:  # its other leases are given back all the same
+            logger.debug("The first partition's server does not answer", exc_info=True)
 
         def release(pipe: Any, part: Partition) -> None:
             pipe.delete(part("lease", incarnation))
             pipe.zrem(part("leases"), incarnation)
-            if part is self._first:
-                pipe.delete(part("worker", incarnation))
+            if part is self._first and told:
+                pipe.set(part("worker", incarnation), told, px=_REMEMBERED_MS)
+                _remember(pipe, part, incarnation, now)
 
         self._in_each(release)
 
@@ -93,6 +122,19 @@ class Leases:
         names = self.client.zrange(self._first("leases"), 0, -1)
         found = self.client.mget([self._first("lease", name) for name in names]) if names else []
         return sorted(filter(None, map(_worker, found)), key=lambda w: w.name)
+
+    def known(self) -> list[KnownWorker]:
+        """The workers that live or went within a day, those of which was heard last first."""
+        key = self._first("workers")
+        found = self.client.zrange(key, 0, -1, desc=True, withscores=True)
+        names = [name for name, _ in found]
+        told = self.client.mget([self._first("worker", name) for name in names]) if names else []
+        held = self.held(names)
+        return [
+            KnownWorker(worker, int(heard), None if name in held else _ended_ms(worker, int(heard), self.lost_s))
+            for (name, heard), worker in zip(found, map(_worker, told), strict=True)
+            if worker is not None
+        ]
 
     def held(self, incarnations: Iterable[str]) -> set[str]:
         """Those of some incarnations that live, by the server's clock."""
@@ -151,6 +193,17 @@ class Leases:
     def skews_ms(self) -> dict[str, int]:
         """How far the clocks of workers are ahead of the server's, by their names: as they measure it."""
         return {worker.name: worker.clock_ahead_ms for worker in self.live()}
+
+
+def _remember(pipe: Any, first: Partition, incarnation: str, now: int) -> None:
+    key = first("workers")
+    pipe.zadd(key, {incarnation: now})
+    pipe.zremrangebyscore(key, "-inf", now - _REMEMBERED_MS)
+    pipe.zremrangebyrank(key, 0, -MOST_REMEMBERED - 1)
+
+
+def _ended_ms(worker: Worker, heard_ms: int, lost_s: float) -> int:
+    return worker.stopped_at_ms or heard_ms + int(lost_s * 1000)
 
 
 def _worker(lease: str | None) -> Worker | None:
