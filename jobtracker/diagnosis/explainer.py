@@ -4,6 +4,7 @@ The work is bounded: some thousand messages, ten sub-jobs, a time limit for work
 found out are named in the answer; they are not errors.
 """
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 
@@ -34,6 +35,8 @@ _QUICK_S = 0.5
 _WINDOW_HOURS = 24
 _FEWEST = 5
 """Jobs that have to have settled before an estimate is made of them."""
+_LEAST_SHARE = 0.01
+"""Progress of less than that says too little."""
 _MOST_TYPES = 20
 """Types of jobs ahead whose figures are read for an estimate."""
 
@@ -140,12 +143,15 @@ class Explainer:
     # -- when it may be done ----------------------------------------------------------------------------------------
 
     def _estimate(self, job: Job, conclusion: Conclusion, found: Observations) -> Estimate | None:
-        """By the run times of its type; of a job without sub-jobs only, for those of parents contain theirs."""
+        """By its progress, if one that runs reports it, else by the run times of its type.
+
+        Of a job without sub-jobs only, for the times of parents contain theirs.
+        """
         if job.is_settled or job.record.subs:
             return None
         match conclusion.code:
             case Code.RUNNING if began_ms := job.began_ms:
-                return self._finish(job, began_ms, found.now_ms)
+                return _finish_by_progress(job, found.now_ms) or self._finish(job, began_ms, found.now_ms)
             case Code.QUEUED:
                 return self._finish_of_queued(job, found)
             case Code.WAITING_FOR_ETA if eta_ms := job.record.eta:
@@ -205,6 +211,18 @@ class Explainer:
     def _performance(self, job_types: Iterable[str]) -> dict[str, Performance]:
         now = now_ms()
         return self.tracking.queries.performance(now - (_WINDOW_HOURS - 1) * HOUR_MS, now, sorted(set(job_types)))
+
+
+def _finish_by_progress(job: Job, now: int) -> Estimate | None:
+    """As if it went on as fast as since its attempt began; None: it reports no progress, or too little of it."""
+    done, total, began_ms = job.record.progress_done or 0, job.record.progress_total or 0, job.attempt_began_ms
+    if began_ms is None or not (math.isfinite(done) and math.isfinite(total) and total > 0):
+        return None
+    share = done / total
+    if not _LEAST_SHARE <= share <= 1:
+        return None
+    left_ms = max(now - began_ms, 0) * (1 - share) / share
+    return Estimate(by="progress", at=from_ms(now + int(left_ms)), late_at=None, based_on=1)
 
 
 def _is_given_back(job: Job, conclusion: Conclusion) -> bool:

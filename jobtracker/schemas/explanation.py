@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -122,14 +123,23 @@ class CancelRequest(BaseModel):
 
 
 class Estimate(BaseModel):
-    """An estimate of when the job is done, from how long others of its type took. It is not a promise."""
+    """An estimate of when the job is done. It is not a promise."""
 
-    at: datetime = Field(description="Half of the jobs of its type would be done by this time.")
+    by: Literal["run_times", "progress"] = Field(
+        default="run_times",
+        description="From how long others of its type took, or from the progress that it reports: as if it went "
+        "on as fast as until now.",
+    )
+    at: datetime = Field(
+        description="When it is done at its own pace; by run times: when half of the jobs of its type would be done."
+    )
     late_at: datetime | None = Field(
-        description="95 % of them would be done by this time; null if its start is an estimate too."
+        description="95 % of these would be done by this time; null by progress, or if its start is an estimate too."
     )
     started_at: datetime | None = Field(default=None, description="The estimated start, if it has not started yet.")
-    based_on: int = Field(description="How many jobs of its type settled in the last 24 hours.")
+    based_on: int = Field(
+        description="How many jobs of its type settled in the last 24 hours; by progress: 1, the job itself."
+    )
 
 
 class SubJobState(BaseModel):

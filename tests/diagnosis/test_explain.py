@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
-from support.sample_jobs import a_worker
+from support.sample_jobs import a_worker, create_job
 from support.workers_under_test import Project, eventually, job, new_project
 
 from jobtracker import Status
@@ -103,6 +103,21 @@ def test_a_job_that_an_outside_worker_drives(own_project):
     found = explain(own_project, job_id)
     assert found.code is Code.OUTSIDE_WORKER
     assert "25% are done, a quarter" in found.summary
+
+
+def test_what_reports_its_progress_is_done_when_that_says(own_project):
+    began = now_ms() - 10_000
+    own_project.leases.renew(a_worker("here"))
+    job_id = create_job(own_project.tracking.store, at_ms=began, run=1, queued=began)
+    known = {"run": 1, "attempt": 0, "execution": f"{began}-here-1"}
+    store = own_project.tracking.store
+    store.apply(Event.START, job_id, at_ms=began, fields={"worker": "w@test", "lease": "here"}, **known)
+    assert explain(own_project, job_id).finish is None
+    store.apply(Event.PROGRESS, job_id, fields={"progress_done": 1, "progress_total": 4}, **known)
+    found = explain(own_project, job_id)
+    assert (found.code, found.finish.by, found.finish.based_on) == (Code.RUNNING, "progress", 1)
+    now = found.at.timestamp() * 1000
+    assert found.finish.at.timestamp() * 1000 == pytest.approx(began + 4 * (now - began), abs=2)
 
 
 def test_what_is_no_job_is_not_explained(own_project):

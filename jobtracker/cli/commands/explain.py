@@ -51,4 +51,6 @@ def _sub_job(sub: SubJobState) -> tuple[str, str]:
 
 def _outlook(finish: Estimate) -> str:
     late = f", or by {time_of(finish.late_at)}" if finish.late_at else ""
+    if finish.by == "progress":
+        return f"{time_of(finish.at)}, if it goes on as fast as until now"
     return f"{time_of(finish.at)}{late}, as {finish.based_on} of its type before"

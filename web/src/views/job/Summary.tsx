@@ -25,8 +25,10 @@ export function Summary({
         <p className="t-15 m">{inViewersZone(why.summary, now)}</p>
         {why.finish && (
           <p className="ink-2">
-            Done about <Time at={why.finish.at} />, by {count(why.finish.based_on)} jobs of its type in the
-            last 24 hours.
+            Done about <Time at={why.finish.at} />,{" "}
+            {why.finish.by === "progress"
+              ? "if it goes on as fast as until now."
+              : `by ${count(why.finish.based_on)} jobs of its type in the last 24 hours.`}
           </p>
         )}
         {warnings.map((warning) => (
