@@ -15,6 +15,7 @@ import random
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -39,6 +40,8 @@ _PLAIN = {
     "active": f"/api/tracking/active-jobs?limit={FEW}",
     "failed": f"/api/tracking/failed-jobs?page_size={PAGE}",
     "queue depth": "/api/tracking/queue-depth",
+    "queue series": "/api/tracking/queue-series?hours=6",
+    "workers": "/api/tracking/workers",
 }
 _SEARCHED = {
     "queue:": "queue:celery",
@@ -74,6 +77,7 @@ _SEARCHED = {
 """Queries, one for each filter of a list: what none has is looked for in as many jobs as a page may look at."""
 _SUGGESTED = ("", "status:", "type:s", "worker:", "tag:")
 LIST, NEW_PAGE, CURSOR, NUMBER = "list", "list, a new page", "list, deep by cursor", "list, deep by number"
+TIMELINE, TIMELINE_OF_WORKER = "timeline of an hour", "timeline of a worker"
 FLOWER, SAME_BYTES = "Flower's tasks", "the list's bytes"
 
 Times = dict[str, float]
@@ -159,12 +163,22 @@ def _paths(connection: Connection, ids: list[str], size: int) -> dict[str, Calla
         CURSOR: lambda: _list_path(cursor=middle),
         NUMBER: lambda: _list_path(job_type=None, page=max(size // PAGE // 2, 1)),
         "get": lambda: f"/api/jobs/{dice.choice(some)}",
+        TIMELINE: _timeline_path,
+        TIMELINE_OF_WORKER: lambda: _timeline_path(worker="celery%40worker-3"),
     }
     for name, query in _SEARCHED.items():
         paths[f"q: {name}"] = functools.partial(str, f"/api/jobs/?page_size={PAGE}&q={quote(query)}")
     for typed in _SUGGESTED:
         paths[f"suggest: {typed or 'nothing'}"] = functools.partial(str, f"/api/search/suggest?q={quote(typed)}")
     return paths | {question: (lambda path=path: path) for question, path in _PLAIN.items()}
+
+
+def _timeline_path(**more: str) -> str:
+    """A page of what ran in an hour of the day before."""
+    until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=1)
+    span = {"from": until - timedelta(hours=1), "to": until}
+    filters = {name: at.strftime("%Y-%m-%dT%H:%M:%SZ") for name, at in span.items()} | more
+    return f"/api/tracking/timeline?limit={PAGE}&" + "&".join(f"{name}={value}" for name, value in filters.items())
 
 
 def _walk(connection: Connection) -> list[float]:

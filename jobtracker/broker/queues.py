@@ -1,5 +1,6 @@
 """Queues at the broker: how many messages wait, whether a queue exists, and which queue a task goes to."""
 
+import json
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from jobtracker.broker.config import is_amqp
 from jobtracker.broker.connection import ask_broker
+from jobtracker.broker.headers import sent, terms
 from jobtracker.connection.write_rejection import WriteRejection, find_write_rejection
 from jobtracker.errors import QueueMissingError
 
@@ -80,6 +82,45 @@ def backlogs(connection: Any, queues: Iterable[str]) -> dict[str, Backlog | None
     finally:
         channel.close()
     return found
+
+
+class NextMessage(NamedTuple):
+    """A message that waits and is taken next of its priority: the one that was sent first, as a rule."""
+
+    task_id: str
+    sent_ms: int | None
+    """When it was sent, and may run; None: it does not say, its job's record may."""
+
+
+def next_messages(connection: Any, queues: Iterable[str]) -> dict[str, list[NextMessage]] | None:
+    """Of each queue the messages that are taken next, one of each priority; None: the broker (AMQP) shows none.
+
+    Those that can't be read are left out.
+    """
+    if connection.transport.driver_type != "redis":
+        return None
+    names, channel = list(queues), connection.default_channel
+    pipe: Any = Redis(connection_pool=channel.pool).pipeline(transaction=False)
+    for name in names:
+        for priority in channel.priority_steps:
+            pipe.lindex(f"{channel.global_keyprefix}{channel._q_for_pri(name, priority)}", -1)  # noqa: SLF001 (as above)
+    answers = iter(pipe.execute(raise_on_error=False) if names else [])
+    found: dict[str, list[NextMessage]] = {}
+    for name in names:
+        raw = [next(answers) for _ in channel.priority_steps]
+        found[name] = [message for each in raw if isinstance(each, bytes) and (message := _next_message(each))]
+    return found
+
+
+def _next_message(raw: bytes) -> NextMessage | None:
+    try:
+        headers = json.loads(raw)["headers"]
+        said = sent(headers)
+        asked = terms({"eta": headers.get("eta")}).get("eta", 0)
+        sent_ms = max(said, int(asked)) if isinstance(said, int) and said else None
+        return NextMessage(str(headers["id"]), sent_ms)
+    except (ValueError, TypeError, LookupError, AttributeError):  # of another program, or of protocol 1
+        return None
 
 
 def unacknowledged(connection: Any) -> int | None:

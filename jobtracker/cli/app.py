@@ -46,7 +46,9 @@ class Commands(LazyGroup):
             "failures": _entry("failures", "List failures by error, and mark them as resolved or ignored.", "app"),
             "stats": _entry("stats", "Count the jobs of each status, per type or per priority."),
             "workers": _entry(
-                "workers", "List the workers: how many tasks each can run at a time, runs now, and holds for later."
+                "workers",
+                "List the workers that live or went within a day: what each runs, uses and has done, and which are "
+                "slow.",
             ),
             "releases": _entry(
                 "releases", "List the releases of your project and how their jobs did, or compare two.", "app"
@@ -57,7 +59,12 @@ class Commands(LazyGroup):
             ),
             "queues": _entry(
                 "queues",
-                "List the queues: how many messages wait in each at the broker, and which workers consume it.",
+                "List the queues: what waits in each and since when, how fast it is taken, and which workers consume "
+                "it.",
+            ),
+            "timeline": _entry(
+                "timeline",
+                "List which worker ran which job when, in a span of time: what runs now, then by the end of each.",
             ),
             "types": _entry(
                 "types", "List the job types that can be created, or show one type with the fields of its payload."

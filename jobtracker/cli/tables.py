@@ -80,6 +80,18 @@ def age(at: datetime | None) -> str:
     return f"{seconds}s"
 
 
+def short_duration(seconds: float | None) -> str:
+    """A duration in its largest unit: 12ms, 1.5s, 3m, 2h, 4d; "" for None."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    unit, length = next((u, n) for u, n in (("d", 86400), ("h", 3600), ("m", 60)) if seconds >= n)
+    return f"{seconds / length:.0f}{unit}"
+
+
 def time_of(at: datetime | None) -> str | None:
     """A time in UTC, the zone of all that the API says, and how far away it is."""
     if at is None:

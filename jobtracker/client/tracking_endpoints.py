@@ -1,6 +1,7 @@
 """The endpoints below `/api/tracking`: trees, figures, queues, workers, health."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
@@ -13,8 +14,10 @@ from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.jobs import FailedJobPage, JobTree
 from jobtracker.schemas.releases import ReleaseComparison, Releases
 from jobtracker.schemas.stats import ActiveJobs, Group, PerformanceReport, PerformanceSeries, Stats, Throughput
+from jobtracker.schemas.timeline import Timeline
 from jobtracker.schemas.trees import TreeOutline
-from jobtracker.schemas.workers import QueueReport, WorkerStats
+from jobtracker.schemas.worker_figures import WorkerReport
+from jobtracker.schemas.workers import QueueReport, QueueSeries, WorkerStats
 
 
 class TrackingEndpoints:
@@ -109,8 +112,13 @@ class TrackingEndpoints:
 
     @Endpoint
     def queues(self) -> Call[QueueReport]:
-        """How many messages wait at the broker, in each queue."""
+        """How many messages wait at the broker in each queue, since when, and how fast they are taken."""
         return Call("GET", "/api/tracking/queue-depth", QueueReport)
+
+    @Endpoint
+    def queue_series(self, *, hours: int = 1, queue: str | None = None) -> Call[QueueSeries]:
+        """Wait times, arrivals, starts and ends per queue over time, in steps of five minutes; six hours at most."""
+        return Call("GET", "/api/tracking/queue-series", QueueSeries, {"hours": hours, "queue": queue})
 
     @Endpoint
     def workers(self) -> Call[list[WorkerStats]]:
@@ -164,6 +172,37 @@ class TrackingEndpoints:
             ApiError: There is no live tracked worker of that name.
         """
         return Call("DELETE", _drain_path(worker), Drain)
+
+    @Endpoint
+    def worker_report(self) -> Call[WorkerReport]:
+        """The workers that live or went within a day, beside each other: how their last jobs did, which are slow."""
+        return Call("GET", "/api/tracking/workers", WorkerReport)
+
+    @Endpoint
+    def timeline(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        worker: str | None = None,
+        job_type: str | None = None,
+        queue: str | None = None,
+        limit: int = 1000,
+        cursor: str | None = None,
+    ) -> Call[Timeline]:
+        """Which worker ran which job when: the executions that ran at some time in a span, in columns, in pages.
+
+        Args:
+            since: When the span begins.
+            until: When it ends.
+            worker: Of this worker only, by its name.
+            job_type: Of jobs of this type only.
+            queue: Of jobs that were sent to this queue only.
+            limit: The most executions, up to 5,000.
+            cursor: The `next_cursor` of the page before.
+        """
+        params = {"from": since, "to": until, "worker": worker, "job_type": job_type, "queue": queue}
+        return Call("GET", "/api/tracking/timeline", Timeline, {**params, "limit": limit, "cursor": cursor})
 
     @Endpoint
     def job_types(self) -> Call[list[JobType]]:

@@ -43,8 +43,11 @@ class Inspector:
         self._consumed_lock = threading.Lock()
         self._consumed: tuple[float, set[str]] = (float("-inf"), set())
 
-    def queue_depths(self) -> QueueDepths:
+    def queue_depths(self, *, every: bool = False) -> QueueDepths:
         """How much waits at the broker.
+
+        Args:
+            every: Tell of all queues that are known, even where nothing waits and nobody consumes.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
@@ -52,17 +55,14 @@ class Inspector:
         live = self.leases.live()
         consuming = self._without_drained(live)
         sent = self.tracking.queries.queues()
-        names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
-        names |= {queue for worker in live for queue in worker.queues}
-        if self.tracking.registry.expected:  # which are sent there before any worker is
-            names.add(self.app.conf.task_default_queue)
+        names = self.expected_queues() | {queue for worker in live for queue in worker.queues}
 
         def ask(connection: Any) -> tuple[dict[str, Backlog | None], int | None]:
             waiting = backlogs(connection, sorted(names.union(sent.names)))
             return waiting, unacknowledged(connection)
 
         def matters(name: str, waiting: Backlog | None) -> bool:
-            return name in names or waiting is None or waiting.messages > 0 or bool(waiting.consumers)
+            return every or name in names or waiting is None or waiting.messages > 0 or bool(waiting.consumers)
 
         found, held = ask_broker(self.app, ask)
         return QueueDepths(
@@ -81,6 +81,13 @@ class Inspector:
             some_left_out=sent.some_left_out,
             unacknowledged=held,
         )
+
+    def expected_queues(self) -> set[str]:
+        """The queues of job types, whether something was sent there or not."""
+        names = {t.queue for t in self.tracking.registry.all().values() if t.queue}
+        if self.tracking.registry.expected:  # which are sent there before any worker is
+            names.add(self.app.conf.task_default_queue)
+        return names
 
     def consuming(self) -> list[Worker]:
         """The workers that live, by name, with the queues that they consume: none of a worker that was drained."""

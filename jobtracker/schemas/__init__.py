@@ -80,8 +80,19 @@ if TYPE_CHECKING:
         Stats,
         Throughput,
     )
+    from jobtracker.schemas.timeline import Timeline
     from jobtracker.schemas.trees import TreeOutline
-    from jobtracker.schemas.workers import QueueDepth, QueueReport, Worker, WorkerStats
+    from jobtracker.schemas.worker_figures import RunningJob, RunTimes, WorkerFigures, WorkerReport, WorkerRunTimes
+    from jobtracker.schemas.workers import (
+        QueueColumns,
+        QueueDepth,
+        QueueFigures,
+        QueueReport,
+        QueueSeries,
+        QueueWindow,
+        Worker,
+        WorkerStats,
+    )
 
 __all__ = [
     "ActiveJobs",
@@ -140,15 +151,21 @@ __all__ = [
     "Problem",
     "Progress",
     "ProgressUpdate",
+    "QueueColumns",
     "QueueDepth",
+    "QueueFigures",
     "QueueReport",
+    "QueueSeries",
     "QueueState",
+    "QueueWindow",
     "Release",
     "ReleaseComparison",
     "ReleaseFigures",
     "ReleaseTypeFigures",
     "Releases",
+    "RunTimes",
     "RunTimesCompared",
+    "RunningJob",
     "Sort",
     "Stats",
     "Step",
@@ -158,12 +175,16 @@ __all__ = [
     "Suggestion",
     "Suggestions",
     "Throughput",
+    "Timeline",
     "Trap",
     "TreeOutline",
     "TypeCompared",
     "UnconsumedQueue",
     "Verdict",
     "Worker",
+    "WorkerFigures",
+    "WorkerReport",
+    "WorkerRunTimes",
     "WorkerState",
     "WorkerStats",
 ]
@@ -195,8 +216,12 @@ _MODULES = {
         "ActiveJobs Durations FlowPoint Group JobCount Performance PerformanceColumns PerformanceReport "
         "PerformanceSeries Stats Throughput"
     ),
+    "jobtracker.schemas.timeline": "Timeline",
     "jobtracker.schemas.trees": "TreeOutline",
-    "jobtracker.schemas.workers": "QueueDepth QueueReport Worker WorkerStats",
+    "jobtracker.schemas.worker_figures": "RunTimes RunningJob WorkerFigures WorkerReport WorkerRunTimes",
+    "jobtracker.schemas.workers": (
+        "QueueColumns QueueDepth QueueFigures QueueReport QueueSeries QueueWindow Worker WorkerStats"
+    ),
 }
 __getattr__ = lazy_names(__name__, {name: module for module, names in _MODULES.items() for name in names.split()})
 

@@ -18,6 +18,8 @@ from jobtracker.core.periodic import Repeater
 from jobtracker.core.version import package_version
 from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.queue_desk import QueueDesk
+from jobtracker.diagnosis.worker_desk import WorkerDesk
 from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.logging import json_handler
 from jobtracker.maintenance.runner import MaintenanceRunner
@@ -28,7 +30,18 @@ from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.sharing import KeptAnswers, SharedAnswers
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
 from jobtracker.server.page_files import PageRoute
-from jobtracker.server.routers import drains, events, examination, failures, health, jobs, releases, search, tracking
+from jobtracker.server.routers import (
+    drains,
+    events,
+    examination,
+    failures,
+    fleet,
+    health,
+    jobs,
+    releases,
+    search,
+    tracking,
+)
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
 
@@ -64,6 +77,8 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         )
         app.state.shared_answers = SharedAnswers(hub)
         app.state.attention_desk = AttentionDesk(app.state.inspector)
+        app.state.queue_desk = QueueDesk(app.state.inspector)
+        app.state.worker_desk = WorkerDesk(app.state.inspector)
         app.state.background_doctor = BackgroundDoctor(settings, app.state.tracking)
         maintenance = Repeater(
             "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step
@@ -91,7 +106,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
-    for part in (jobs, search, tracking, drains, releases, events, examination, failures, health):
+    for part in (jobs, search, tracking, fleet, drains, releases, events, examination, failures, health):
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(KeptAnswers)

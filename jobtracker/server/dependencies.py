@@ -13,7 +13,9 @@ from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.drainer import Drainer
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.queue_desk import QueueDesk
 from jobtracker.diagnosis.release_desk import ReleaseDesk
+from jobtracker.diagnosis.worker_desk import WorkerDesk
 from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.runtime import Tracking
 from jobtracker.server.encoded_paths import with_slashes
@@ -45,6 +47,8 @@ async def _release_desk(request: Request) -> ReleaseDesk:
 UseTracking = Annotated[Tracking, Depends(_held("tracking"))]
 UseInspector = Annotated[Inspector, Depends(_held("inspector"))]
 UseAttentionDesk = Annotated[AttentionDesk, Depends(_held("attention_desk"))]
+UseQueueDesk = Annotated[QueueDesk, Depends(_held("queue_desk"))]
+UseWorkerDesk = Annotated[WorkerDesk, Depends(_held("worker_desk"))]
 UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_held("background_doctor"))]
 UseDrainer = Annotated[Drainer, Depends(_drainer)]
 UseReleaseDesk = Annotated[ReleaseDesk, Depends(_release_desk)]

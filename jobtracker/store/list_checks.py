@@ -146,12 +146,10 @@ def _ran_between(record: JobRecord, wanted: Sequence[int]) -> bool:
 
 
 def _waited_between(record: JobRecord, wanted: Sequence[int]) -> bool:
-    since = record.queued
+    since = record.waits_from
     if since is None:
         return False
-    ended = record.started or record.finished
-    if ended is None:
-        since, ended = max(since, record.eta or 0), wanted[2]
+    ended = record.started or record.finished or wanted[2]
     return _is_between(max(ended - since, 0), wanted)
 
 

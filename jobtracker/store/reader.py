@@ -7,10 +7,11 @@ from jobtracker.store.indexes import IndexReader, SentQueues
 from jobtracker.store.job_reader import Loaded
 from jobtracker.store.metrics import HOUR_MS, MINUTE_MS, MetricsReader
 from jobtracker.store.outlines import OutlineReader
+from jobtracker.store.timeline import TimelineReader
 from jobtracker.store.trees import as_notified
 
 __all__ = ["HOUR_MS", "MINUTE_MS", "Hint", "JobQueries", "Loaded", "SentQueues", "as_notified"]
 
 
-class JobQueries(GroupReader, OutlineReader, MetricsReader, IndexReader, FailureReader, HintReader):
-    """All that can be asked: single jobs, trees and their outlines, groups, lists, figures, indexes."""
+class JobQueries(GroupReader, OutlineReader, TimelineReader, MetricsReader, IndexReader, FailureReader, HintReader):
+    """All that can be asked: single jobs, trees and their outlines, groups, lists, timelines, figures, indexes."""

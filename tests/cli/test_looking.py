@@ -33,7 +33,7 @@ def finished(api) -> Json:
     [
         (["stats"], "/api/tracking/stats/by-type"),
         (["stats", "--by", "priority"], "/api/tracking/stats/by-priority"),
-        (["queues"], "/api/tracking/queue-depth"),
+        (["workers", "--answers"], "/api/tracking/worker-stats"),
         (["types"], "/api/tracking/job-types"),
         (["jobs", "list", "--limit", "2", "--tag", "finished"], "/api/jobs/?page_size=2&tag=finished"),
         (["jobs", "list", "--status", "completed"], "/api/jobs/?page_size=20&status=completed"),
@@ -256,10 +256,23 @@ def test_workers_and_their_queues_are_listed(api):
     assert line.split()[1:4] == ["online", "prefork", "2"]
     assert header.split()[-2:] == ["QUEUES", "RELEASE"]
     assert line.split()[-2:] == ["jobtracker", "shop-2.1"]
-    [worker] = document(api, "workers")
+    [worker] = document(api, "workers")["workers"]
     assert worker["name"] == line.split()[0]
+    assert worker["memory_bytes"] is None or worker["memory_bytes"] > 10_000_000
+    assert lines(api, "queues")[0].split()[:3] == ["QUEUE", "MESSAGES", "OLDEST"]
+    [depth] = [each for each in document(api, "queues")["queues"] if each["queue"] == "jobtracker"]
+    assert (depth["slots"], depth["messages"]) == (2, 0)
     queue = next(line for line in lines(api, "queues") if line.startswith("jobtracker "))
     assert queue.split()[-1] == worker["name"]
+
+
+def test_a_timeline_lists_what_ran_where_and_when(api, finished):
+    header, *rows = lines(api, "timeline", "--from", "10m", "--type", finished["job_type"], "--limit", "5000")
+    assert header.split() == ["BEGAN", "(UTC)", "TOOK", "STATUS", "WORKER", "TYPE", "ID"]
+    [row] = [line for line in rows if line.endswith(finished["id"])]
+    assert row.split()[3:5] == ["completed", finished["worker"]]
+    said = document(api, "timeline", "--from", "10m", "--worker", "nobody")
+    assert (said["rows"], said["next_cursor"]) == (0, None)
 
 
 def test_without_a_worker_it_is_said_how_to_start_one(quiet_api):

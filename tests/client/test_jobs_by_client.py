@@ -1,6 +1,7 @@
 """What both clients do with jobs that real workers do."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import get_args
 
@@ -229,7 +230,7 @@ def test_what_json_can_not_carry_is_refused(quiet):
         ("stats_by_priority", "/stats/by-priority", {}),
         ("active_jobs", "/active-jobs", {"limit": 3}),
         ("failed_jobs", "/failed-jobs", {"page_size": 3}),
-        ("queues", "/queue-depth", {}),
+        ("queue_series", "/queue-series", {"hours": 2}),
         ("job_types", "/job-types", {}),
         ("examination", "/examination", {}),
     ],
@@ -258,6 +259,11 @@ def test_figures_of_time_have_the_asked_size(working):
 
 
 def test_the_workers_are_listed_and_the_health_is_known_either_way(working, quiet):
+    assert [each.queue for each in working.queues().queues]
+    [figures] = working.worker_report().workers
+    assert figures.state == "online"
+    until = datetime.now(UTC)
+    assert working.timeline(until - timedelta(hours=1), until, worker=figures.name, limit=5).rows <= 5
     [worker] = working.workers()
     assert worker.online
     assert "workers.wait" in worker.registered

@@ -4,15 +4,28 @@ from rich.text import Text
 
 from jobtracker.cli.console import output_console
 from jobtracker.cli.options import AsJson, Url
-from jobtracker.cli.tables import Column, print_json, print_table
+from jobtracker.cli.tables import Cell, Column, age, print_json, print_table, short_duration
 from jobtracker.client import Client
-from jobtracker.schemas.workers import QueueDepth
+from jobtracker.schemas.workers import QueueDepth, QueueFigures
 
-_COLUMNS = [Column("QUEUE", may_shrink=True), Column("MESSAGES", is_number=True), Column("WORKERS", may_shrink=True)]
+_COLUMNS = [
+    Column("QUEUE", may_shrink=True),
+    Column("MESSAGES", is_number=True),
+    Column("OLDEST", is_number=True),
+    Column("WAIT P95", is_number=True),
+    Column("IN/MIN", is_number=True),
+    Column("OUT/MIN", is_number=True),
+    Column("DRAINED", is_number=True),
+    Column("WORKERS", may_shrink=True),
+]
 
 
 def queues(url: Url = None, as_json: AsJson = False) -> None:
-    """List the queues: how many messages wait in each at the broker, and which workers consume it."""
+    """List the queues: what waits in each and since when, how fast it is taken, and which workers consume it.
+
+    WAIT P95, IN/MIN and OUT/MIN (sent and taken) are of the last five to ten minutes. DRAINED is how long it takes
+    until nothing waits, if nothing more comes.
+    """
     with Client(url) as client:
         found = client.queues()
     if as_json:
@@ -22,7 +35,7 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
     print_table(
         console,
         _COLUMNS,
-        [(depth.queue, depth.messages, _consumers(depth)) for depth in found.queues],
+        [_row(depth) for depth in found.queues],
     )
     console.print()
     if found.some_left_out:
@@ -30,6 +43,20 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
     console.print(f"Pending jobs, the ones that were not started included: {found.pending:,}", soft_wrap=True)
     if found.unacknowledged is not None:
         console.print(f"Messages that workers hold: {found.unacknowledged:,}", soft_wrap=True)
+
+
+def _row(queue: QueueFigures) -> list[Cell]:
+    recent = queue.last_5_min
+    return [
+        queue.queue,
+        queue.messages,
+        age(queue.oldest_at) if queue.oldest_is_known else "?",
+        short_duration(recent.wait_p95_s),
+        f"{recent.sent_per_minute:,.1f}",
+        f"{recent.started_per_minute:,.1f}",
+        short_duration(queue.drained_in_s) if queue.messages else "",
+        _consumers(queue),
+    ]
 
 
 def _consumers(depth: QueueDepth) -> Text:

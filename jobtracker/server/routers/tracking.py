@@ -1,4 +1,4 @@
-"""Figures: counts, performance, throughput, queues, workers."""
+"""Figures: counts, performance, throughput; trees, health."""
 
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
@@ -24,7 +24,6 @@ from jobtracker.schemas.stats import (
     Throughput,
 )
 from jobtracker.schemas.trees import TreeOutline
-from jobtracker.schemas.workers import QueueReport, WorkerStats
 from jobtracker.server.dependencies import JobId, UseAttentionDesk, UseInspector, UseSettings, UseTracking
 from jobtracker.server.list_parameters import ActiveParameters, FailedParameters
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -193,14 +192,6 @@ def failed_jobs(tracking: UseTracking, given: Annotated[FailedParameters, Query(
     )
 
 
-@router.get("/queue-depth", response_model=QueueReport)
-def queue_depth(tracking: UseTracking, inspector: UseInspector) -> WrittenJson:
-    """Messages per queue, from the broker itself; and the number of pending jobs."""
-    depths = inspector.queue_depths()
-    pending = sum(count.count for count in tracking.queries.counts() if count.status is Status.PENDING)
-    return WrittenJson.of(QueueReport(**depths.model_dump(), pending=pending))
-
-
 @router.get("/throughput", response_model=Throughput)
 def throughput(
     tracking: UseTracking,
@@ -211,15 +202,6 @@ def throughput(
     until = now_ms()
     points = tracking.queries.throughput(until - (minutes - 1) * MINUTE_MS, until, bucket_minutes)
     return WrittenJson.of(Throughput(bucket_minutes=bucket_minutes, points=points))
-
-
-@router.get("/worker-stats")
-def worker_stats(inspector: UseInspector) -> list[WorkerStats]:
-    """Workers: how they describe themselves, what they run and hold, and which tasks they know.
-
-    The answer may be a few seconds old.
-    """
-    return inspector.workers()
 
 
 @router.get("/job-types")

@@ -75,13 +75,13 @@ function CHECK.run_ms(fields, wanted)
   return started and ended and is_between(math.max(ended - started, 0), wanted) or false
 end
 
--- A countdown or an ETA that is still to come is no wait.
+-- A countdown or an ETA is no wait (schema.py, waits_from).
 function CHECK.wait_ms(fields, wanted)
   local since = tonumber(fields[PLACE.queued] or '')
   if not since then return false end
   local started = tonumber(fields[PLACE.started] or '')
-  local ended = started or tonumber(stored(fields, 'finished') or '')
-  if not ended then since, ended = math.max(since, tonumber(fields[PLACE.eta] or '') or 0), wanted[3] end
+  local ended = started or tonumber(stored(fields, 'finished') or '') or wanted[3]
+  since = math.max(since, tonumber(fields[started and PLACE.due or PLACE.eta] or '') or 0)
   return is_between(math.max(ended - since, 0), wanted)
 end
 

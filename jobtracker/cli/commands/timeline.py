@@ -1,0 +1,80 @@
+"""`jobtracker timeline`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from jobtracker.cli.console import error_console, output_console
+from jobtracker.cli.options import AsJson, Url, read_time
+from jobtracker.cli.tables import Cell, Column, print_json, print_table, short_duration
+from jobtracker.cli.tree_view import STYLES
+from jobtracker.client import Client
+from jobtracker.schemas.timeline import Timeline
+
+_COLUMNS = [
+    Column("BEGAN (UTC)"),
+    Column("TOOK", is_number=True),
+    Column("STATUS"),
+    Column("WORKER", may_shrink=True),
+    Column("TYPE", may_shrink=True, keeps_end=True),
+    Column("ID"),
+]
+_AT_ONCE = 5000
+
+
+def timeline(
+    since: Annotated[
+        datetime | None,
+        typer.Option("--from", parser=read_time, metavar="TIME", help="When the span begins; default: an hour ago."),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", parser=read_time, metavar="TIME", help="When it ends; default: now.")
+    ] = None,
+    worker: Annotated[str | None, typer.Option(metavar="NAME", help="This worker only.")] = None,
+    job_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Jobs of this type only.")] = None,
+    queue: Annotated[str | None, typer.Option(metavar="QUEUE", help="Jobs sent to this queue only.")] = None,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=_AT_ONCE, help="The most executions.")] = 100,
+    cursor: Annotated[
+        str | None,
+        typer.Option(metavar="CURSOR", help="Continue: the next_cursor of its JSON, with the same --from."),
+    ] = None,
+    url: Url = None,
+    as_json: AsJson = False,
+) -> None:
+    """List which worker ran which job when, in a span of time: what runs now, then by the end of each.
+
+    Each job's execution that counts is listed; `jobtracker history ID` has the others.
+    """
+    until = until or datetime.now(UTC)
+    since = since or read_time("1h")
+    with Client(url) as client:
+        found = client.timeline(
+            since, until, worker=worker, job_type=job_type, queue=queue, limit=limit, cursor=cursor
+        )
+        while found.next_cursor and not found.rows:  # it has looked for long, and found none yet
+            found = client.timeline(
+                since, until, worker=worker, job_type=job_type, queue=queue, limit=limit, cursor=found.next_cursor
+            )
+    if as_json:
+        print_json(found)
+        return
+    print_table(output_console(), _COLUMNS, [_row(found, n) for n in range(found.rows)])
+    if found.next_cursor:
+        error_console().print("There are more: narrow the span, or raise --limit.")
+    if found.executions_left_out:
+        error_console().print(f"Earlier executions of these jobs that are not listed: {found.executions_left_out:,}")
+
+
+def _row(found: Timeline, n: int) -> list[Cell]:
+    began, ended = found.started_at_ms[n], found.finished_at_ms[n]
+    status = found.status[n]
+    return [
+        f"{datetime.fromtimestamp(began / 1000, UTC):%Y-%m-%d %H:%M:%S}",
+        "" if ended is None else short_duration((ended - began) / 1000),
+        Text(status, STYLES[status]),
+        found.worker[n],
+        found.job_type[n],
+        found.job_id[n],
+    ]
