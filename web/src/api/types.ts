@@ -11,7 +11,7 @@ export type HistoryEntry = Schemas["HistoryEntry"];
 export type LogLine = Schemas["LogLine"];
 export type JobType = Schemas["JobType"];
 export type WorkerStats = Schemas["WorkerStats"];
-export type QueueDepth = Schemas["QueueDepth"];
+export type QueueDepth = Schemas["QueueFigures"];
 export type Status = Schemas["Status"];
 export type Priority = Schemas["Priority"];
 

@@ -58,7 +58,7 @@ export function treeOf(pages: readonly Outline[]): Tree {
   const size = parent.length;
   const times = (of: readonly (number | null)[]) => Float64Array.from(of, (time) => time ?? Number.NaN);
   const created = all("created_at_ms");
-  const queued = times(all("queued_at_ms").map((time, row) => time ?? created[row] ?? null));
+  const queued = times(all("due_at_ms").map((time, row) => time ?? created[row] ?? null));
   const started = times(all("started_at_ms"));
   const finished = times(all("finished_at_ms"));
   const end = new Int32Array(size);

@@ -37,6 +37,7 @@ function outlineOf(jobs: readonly Job[]): Outline {
     attempt: zeros,
     created_at_ms: zeros,
     queued_at_ms: time(0),
+    due_at_ms: time(0),
     started_at_ms: time(1),
     finished_at_ms: time(2),
     own_started_at_ms: jobs.map(({ own }) => own ?? null),
