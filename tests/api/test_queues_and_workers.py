@@ -178,9 +178,9 @@ def test_a_busy_solo_worker_is_healthy_though_it_can_not_answer(redis_server, ap
         assert api.get("/api/tracking/health")["components"]["workers"]["facts"]["silent"] == []
         assert the_worker(api)["lease"]["concurrency"] == 1
         listed = CliRunner().invoke(app, ["workers", "--url", str(api.http.base_url)])
-        _, state, pool, slots, up, *_ = listed.stdout.splitlines()[1].split()
-        assert (state, pool, slots) == ("silent", "solo", "1")
-        assert up.endswith("s")  # what it runs and holds it has not said
+        _, state, pool, slots, runs, up, *_ = listed.stdout.splitlines()[1].split()
+        assert (state, pool, slots, runs) == ("silent", "solo", "1", "1")  # what it runs the records say
+        assert up.endswith("s")  # what it holds it has not said
         assert "A solo worker that runs a task answers nobody" in listed.stderr
         api.post(job_id, "cancel")
         api.expect(job_id, "cancelled")

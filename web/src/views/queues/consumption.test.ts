@@ -2,12 +2,30 @@ import type { JobType, QueueDepth, WorkerStats } from "@/api/types";
 import { expect, test } from "vitest";
 import { consumptionOf, isUnconsumed, typesOf } from "./consumption";
 
+const idle = {
+  since: "2026-11-29T12:00:00Z",
+  sent: 0,
+  started: 0,
+  ended: 0,
+  sent_per_minute: 0,
+  started_per_minute: 0,
+  ended_per_minute: 0,
+  wait_p50_s: null,
+  wait_p95_s: null,
+};
 const queue = (values: Partial<QueueDepth>): QueueDepth => ({
   queue: "q",
   messages: 1,
   consumers: [],
   consumer_count: null,
   exists: true,
+  slots: 0,
+  oldest_at: null,
+  oldest_job_id: null,
+  oldest_is_known: false,
+  last_5_min: idle,
+  last_hour: idle,
+  drained_in_s: null,
   ...values,
 });
 const worker = (name: string, concurrency: number, running: number) =>
