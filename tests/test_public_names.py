@@ -20,13 +20,14 @@ PUBLIC = {
         "IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate "
         "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin Performance "
         "PerformanceColumns PerformanceReport PerformanceSeries Problem Progress ProgressUpdate "
-        "QueueDepth QueueReport QueueState Release ReleaseComparison ReleaseFigures ReleaseTypeFigures "
-        "Releases RunTimesCompared Sort Stats Step SubJobCounts SubJobCreate SubJobState Suggestion "
-        "Suggestions Throughput Trap TreeOutline TypeCompared UnconsumedQueue Verdict Worker WorkerState "
-        "WorkerStats"
+        "QueueColumns QueueDepth QueueFigures QueueReport QueueSeries QueueState QueueWindow Release "
+        "ReleaseComparison ReleaseFigures ReleaseTypeFigures Releases RunTimes RunTimesCompared "
+        "RunningJob Sort Stats Step SubJobCounts SubJobCreate SubJobState Suggestion Suggestions "
+        "Throughput Timeline Trap TreeOutline TypeCompared UnconsumedQueue Verdict Worker WorkerFigures "
+        "WorkerReport WorkerRunTimes WorkerState WorkerStats"
     ),
-    "jobtracker.client": ("ApiError ApiUnavailableError AsyncClient Client JobTimeoutError"),
-    "jobtracker.testing": ("TrackedJobs"),
+    "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
+    "jobtracker.testing": "TrackedJobs",
     "jobtracker.errors": (
         "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidJobError "
         "InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotKilledError "
@@ -35,9 +36,9 @@ PUBLIC = {
         "SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError "
         "ValueUnavailableError WorkerNotFoundError"
     ),
-    "jobtracker.settings": ("EnvironmentSettings Settings SettingsError"),
-    "jobtracker.logging": ("ContextFilter json_handler request_id_var"),
-    "jobtracker.server": ("ApiSettings create_app"),
+    "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
+    "jobtracker.logging": "ContextFilter json_handler request_id_var",
+    "jobtracker.server": "ApiSettings create_app",
 }
 """A change here is a change for users: it belongs into the changelog."""
 

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from jobtracker.schemas.sending import Moment
 from jobtracker.schemas.timeline import Timeline, TimelineFilter
 from jobtracker.schemas.worker_figures import WorkerReport
 from jobtracker.schemas.workers import QueueReport, QueueSeries, WorkerStats
-from jobtracker.server.dependencies import Moment, UseInspector, UseQueueDesk, UseTracking, UseWorkerDesk
+from jobtracker.server.dependencies import UseInspector, UseQueueDesk, UseTracking, UseWorkerDesk
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
 from jobtracker.server.thread_route import ThreadRoute

@@ -520,26 +520,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/tracking/queue-depth": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Queue Depth
-         * @description Messages per queue, from the broker itself; and the number of pending jobs.
-         */
-        get: operations["queue_depth_api_tracking_queue_depth_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/tracking/throughput": {
         parameters: {
             query?: never;
@@ -552,28 +532,6 @@ export interface paths {
          * @description Jobs created, completed, failed and cancelled per bucket of time.
          */
         get: operations["throughput_api_tracking_throughput_get"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/tracking/worker-stats": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Worker Stats
-         * @description Workers: how they describe themselves, what they run and hold, and which tasks they know.
-         *
-         *     The answer may be a few seconds old.
-         */
-        get: operations["worker_stats_api_tracking_worker_stats_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -656,6 +614,114 @@ export interface paths {
          *     Redis and the broker answer, and workers consume every queue in which messages wait.
          */
         get: operations["health_api_tracking_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tracking/queue-depth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Queue Depth
+         * @description Messages per queue, from the broker itself, and the number of pending jobs.
+         *
+         *     And since when the oldest message waits, how long messages wait, how fast they are taken, and when a queue is
+         *     drained.
+         */
+        get: operations["queue_depth_api_tracking_queue_depth_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tracking/queue-series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Queue Series
+         * @description Wait times, arrivals, starts and ends per queue over time, in steps of five minutes.
+         */
+        get: operations["queue_series_api_tracking_queue_series_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tracking/worker-stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Worker Stats
+         * @description Workers: how they describe themselves, what they run and hold, and which tasks they know.
+         *
+         *     The answer may be a few seconds old.
+         */
+        get: operations["worker_stats_api_tracking_worker_stats_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tracking/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Workers
+         * @description Workers that live or went within a day: what each does, uses and runs, and which ones are slow.
+         *
+         *     The figures are of the jobs that settled last: of an hour, and 5,000 jobs at most. The answer may be some seconds
+         *     old.
+         */
+        get: operations["workers_api_tracking_workers_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tracking/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Timeline
+         * @description Which worker ran which job when: the executions that ran at some time in a span, in columns, in pages.
+         */
+        get: operations["timeline_api_tracking_timeline_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1443,18 +1509,25 @@ export interface components {
         };
         /**
          * Estimate
-         * @description An estimate of when the job is done, from how long others of its type took. It is not a promise.
+         * @description An estimate of when the job is done. It is not a promise.
          */
         Estimate: {
             /**
+             * By
+             * @description From how long others of its type took, or from the progress that it reports: as if it went on as fast as until now.
+             * @default run_times
+             * @enum {string}
+             */
+            by: "run_times" | "progress";
+            /**
              * At
              * Format: date-time
-             * @description Half of the jobs of its type would be done by this time.
+             * @description When it is done at its own pace; by run times: when half of the jobs of its type would be done.
              */
             at: string;
             /**
              * Late At
-             * @description 95 % of them would be done by this time; null if its start is an estimate too.
+             * @description 95 % of these would be done by this time; null by progress, or if its start is an estimate too.
              */
             late_at: string | null;
             /**
@@ -1464,7 +1537,7 @@ export interface components {
             started_at?: string | null;
             /**
              * Based On
-             * @description How many jobs of its type settled in the last 24 hours.
+             * @description How many jobs of its type settled in the last 24 hours; by progress: 1, the job itself.
              */
             based_on: number;
         };
@@ -1698,6 +1771,11 @@ export interface components {
              * @description When this run was sent to Celery; null if it is not started yet.
              */
             queued_at?: string | null;
+            /**
+             * Due At
+             * @description From when it has waited for a worker: `queued_at`, or the ETA with which it was sent. How long it waited counts from then.
+             */
+            due_at?: string | null;
             /**
              * Started At
              * @description When the execution that counts began its first attempt. For a parent: when its first sub-job began.
@@ -2439,6 +2517,11 @@ export interface components {
              */
             queued_at?: string | null;
             /**
+             * Due At
+             * @description From when it has waited for a worker: `queued_at`, or the ETA with which it was sent. How long it waited counts from then.
+             */
+            due_at?: string | null;
+            /**
              * Started At
              * @description When the execution that counts began its first attempt. For a parent: when its first sub-job began.
              */
@@ -2700,6 +2783,11 @@ export interface components {
              */
             queued_at?: string | null;
             /**
+             * Due At
+             * @description From when it has waited for a worker: `queued_at`, or the ETA with which it was sent. How long it waited counts from then.
+             */
+            due_at?: string | null;
+            /**
              * Started At
              * @description When the execution that counts began its first attempt. For a parent: when its first sub-job began.
              */
@@ -2864,6 +2952,11 @@ export interface components {
              * @description When this run was sent to Celery; null if it is not started yet.
              */
             queued_at?: string | null;
+            /**
+             * Due At
+             * @description From when it has waited for a worker: `queued_at`, or the ETA with which it was sent. How long it waited counts from then.
+             */
+            due_at?: string | null;
             /**
              * Started At
              * @description When the execution that counts began its first attempt. For a parent: when its first sub-job began.
@@ -3294,7 +3387,7 @@ export interface components {
              * @description Seconds of all executions that do not count: double runs and lost executions, as far as known.
              */
             wasted_s: number;
-            /** @description From the sending of the message to the first start. */
+            /** @description From the sending of the message to the first start; from its ETA, if it was sent with one. */
             wait: components["schemas"]["Durations"];
             /** @description From the start of the execution that counts to its end, with Celery's retries and their pauses; without jobs that were declared lost. */
             run: components["schemas"]["Durations"];
@@ -3322,7 +3415,7 @@ export interface components {
             success_rate: (number | null)[];
             /**
              * Wait P50 S
-             * @description Seconds from the sending of the message to the first start.
+             * @description Seconds of waiting, as in `Performance`.
              */
             wait_p50_s: (number | null)[];
             /** Wait P95 S */
@@ -3443,10 +3536,26 @@ export interface components {
             note: string;
         };
         /**
-         * QueueDepth
-         * @description One queue at the broker.
+         * QueueColumns
+         * @description Figures of one queue, as in `QueueWindow`: a value for each step.
          */
-        QueueDepth: {
+        QueueColumns: {
+            /** Sent */
+            sent: number[];
+            /** Started */
+            started: number[];
+            /** Ended */
+            ended: number[];
+            /** Wait P50 S */
+            wait_p50_s: (number | null)[];
+            /** Wait P95 S */
+            wait_p95_s: (number | null)[];
+        };
+        /**
+         * QueueFigures
+         * @description One queue: what waits in it, since when, and how fast it moves.
+         */
+        QueueFigures: {
             /** Queue */
             queue: string;
             /**
@@ -3470,6 +3579,35 @@ export interface components {
              * @default true
              */
             exists: boolean;
+            /**
+             * Slots
+             * @description Tasks that the live workers which consume it run at once, of all their queues.
+             */
+            slots: number;
+            /**
+             * Oldest At
+             * @description Since when the message waits that waits longest; null if none waits, or that is not known.
+             */
+            oldest_at: string | null;
+            /**
+             * Oldest Job Id
+             * @description Its job. On RabbitMQ a worker may have fetched its message already.
+             */
+            oldest_job_id: string | null;
+            /**
+             * Oldest Is Known
+             * @description Whether that is known, or known to be none. On Redis the message says it, or its job's record; on RabbitMQ the record of one of the 500 jobs that have been pending for longest.
+             */
+            oldest_is_known: boolean;
+            /** @description The last five minutes, and up to five before. */
+            last_5_min: components["schemas"]["QueueWindow"];
+            /** @description The last hour, and up to five minutes before. */
+            last_hour: components["schemas"]["QueueWindow"];
+            /**
+             * Drained In S
+             * @description How long it takes until nothing waits if nothing more comes: at the rate at which messages were started in `last_5_min`. Null if none was.
+             */
+            drained_in_s: number | null;
         };
         /**
          * QueueReport
@@ -3478,9 +3616,9 @@ export interface components {
         QueueReport: {
             /**
              * Queues
-             * @description The queues of job types and of workers. A queue that only a call named is listed if something waits in it, a worker consumes it, or the broker does not have it.
+             * @description The queues of job types and of workers. A queue that only a call named is listed if something waits in it or was sent to it within an hour, a worker consumes it, or the broker does not have it.
              */
-            queues: components["schemas"]["QueueDepth"][];
+            queues: components["schemas"]["QueueFigures"][];
             /**
              * Some Left Out
              * @description Whether calls have named more queues than the store remembers. Messages may wait in the others.
@@ -3497,6 +3635,28 @@ export interface components {
              * @description Jobs with status pending, including those that were not started.
              */
             pending: number;
+        };
+        /**
+         * QueueSeries
+         * @description What happened at queues, in steps of five minutes.
+         */
+        QueueSeries: {
+            /**
+             * At
+             * @description When each step begins. The last one is not over.
+             */
+            at: string[];
+            /** Step S */
+            step_s: number;
+            /** By Queue */
+            by_queue: {
+                [key: string]: components["schemas"]["QueueColumns"];
+            };
+            /**
+             * Queues Left Out
+             * @description Queues that were not read: ask for one by its name.
+             */
+            queues_left_out: number;
         };
         /**
          * QueueState
@@ -3520,6 +3680,46 @@ export interface components {
              * @description How many consumers the broker counts; null if the broker does not say.
              */
             consumer_count: number | null;
+        };
+        /**
+         * QueueWindow
+         * @description What happened at a queue in some time, as far as its jobs are tracked. Percentiles are within 2 %.
+         */
+        QueueWindow: {
+            /**
+             * Since
+             * Format: date-time
+             * @description When the window begins: five minutes are counted together.
+             */
+            since: string;
+            /**
+             * Sent
+             * @description Messages that were sent there, Celery's retries included.
+             */
+            sent: number;
+            /**
+             * Started
+             * @description Messages with which a worker began a task.
+             */
+            started: number;
+            /**
+             * Ended
+             * @description Jobs that ended after a worker had begun them.
+             */
+            ended: number;
+            /** Sent Per Minute */
+            sent_per_minute: number;
+            /** Started Per Minute */
+            started_per_minute: number;
+            /** Ended Per Minute */
+            ended_per_minute: number;
+            /**
+             * Wait P50 S
+             * @description Seconds from the sending of a message to the start of its task; if an ETA, a countdown or the time of a retry was asked for, from that time. Null if nothing started.
+             */
+            wait_p50_s: number | null;
+            /** Wait P95 S */
+            wait_p95_s: number | null;
         };
         /**
          * Release
@@ -3687,6 +3887,18 @@ export interface components {
             from_failed: boolean;
         };
         /**
+         * RunTimes
+         * @description Run times of completed jobs: of the execution that counts, in seconds.
+         */
+        RunTimes: {
+            /** Count */
+            count: number;
+            /** P50 S */
+            p50_s: number;
+            /** P95 S */
+            p95_s: number;
+        };
+        /**
          * RunTimesCompared
          * @description The run times: the test of Mann and Whitney on histograms. The samples: jobs whose run time is known.
          */
@@ -3730,6 +3942,24 @@ export interface components {
              * @description By how much longer the new release would have had to take, as a factor, for these samples to show it with a chance of 80 %; null: more than a hundredfold, or too few jobs.
              */
             detectable_ratio: number | null;
+        };
+        /**
+         * RunningJob
+         * @description A job that a worker runs.
+         */
+        RunningJob: {
+            /** Job Id */
+            job_id: string;
+            /** Name */
+            name: string;
+            /** Job Type */
+            job_type: string;
+            /**
+             * Started At
+             * Format: date-time
+             * @description When this execution began.
+             */
+            started_at: string;
         };
         /**
          * Sort
@@ -3933,6 +4163,91 @@ export interface components {
             points: components["schemas"]["FlowPoint"][];
         };
         /**
+         * Timeline
+         * @description Executions that ran in a span, in columns: each list has a value for each of them.
+         *
+         *     Those that run now come first, then those that ended in the span, by their ends, then those that ended later. Of
+         *     each job this is the execution that counts; `executions_left_out` says how many others these jobs had. Times are
+         *     milliseconds since the epoch (UTC).
+         */
+        Timeline: {
+            /**
+             * From Ms
+             * @description When the span begins.
+             */
+            from_ms: number;
+            /**
+             * To Ms
+             * @description When it ends.
+             */
+            to_ms: number;
+            /**
+             * At Ms
+             * @description When the first page was asked for: later ends are not here.
+             */
+            at_ms: number;
+            /**
+             * Looked Until Ms
+             * @description Up to when ends are looked at: until the longest run time of any type that is read after the span, a day at most. A cancelled or lost job that began in the span and ended later is not here.
+             */
+            looked_until_ms: number;
+            /**
+             * Executions Left Out
+             * @description Earlier executions of the jobs on this page, which their histories have: attempts, redeliveries, lost ones.
+             */
+            executions_left_out: number;
+            /**
+             * Rows
+             * @description How many executions are here: the length of each list.
+             */
+            rows: number;
+            /**
+             * Next Cursor
+             * @description Where the next page begins; null: there is none. A page may be short, or empty: a request takes a limited time.
+             */
+            next_cursor: string | null;
+            /** Job Id */
+            job_id: string[];
+            /** Name */
+            name: string[];
+            /** Job Type */
+            job_type: string[];
+            /**
+             * Status
+             * @description Of the job now.
+             */
+            status: components["schemas"]["Status"][];
+            /** Worker */
+            worker: string[];
+            /**
+             * Queue
+             * @description Null: the queue that Celery's settings say.
+             */
+            queue: (string | null)[];
+            /** Run */
+            run: number[];
+            /**
+             * Attempt
+             * @description Celery's retries before, within the run.
+             */
+            attempt: number[];
+            /**
+             * Started At Ms
+             * @description When the execution began.
+             */
+            started_at_ms: number[];
+            /**
+             * Finished At Ms
+             * @description When it ended; null: it has not.
+             */
+            finished_at_ms: (number | null)[];
+            /**
+             * Inferred
+             * @description Its end was inferred, from the loss of its worker for example: it may have ended earlier.
+             */
+            inferred: boolean[];
+        };
+        /**
          * Trap
          * @description Something in how Celery, the broker or Redis is set up that goes wrong on a bad day.
          */
@@ -4037,6 +4352,11 @@ export interface components {
              * @description When this run's message was sent.
              */
             queued_at_ms: (number | null)[];
+            /**
+             * Due At Ms
+             * @description From when it has waited for a worker: when it was sent, or the ETA with which it was sent.
+             */
+            due_at_ms: (number | null)[];
             /**
              * Started At Ms
              * @description When this run began; of a parent: when its first sub-job did.
@@ -4169,6 +4489,211 @@ export interface components {
              * @default 0
              */
             clock_ahead_ms: number;
+            /**
+             * Memory Bytes
+             * @description Resident memory of its main process and all below it, at the last renewal of its lease; memory that they share counts once for each. Null: not known (it is read on Linux).
+             */
+            memory_bytes?: number | null;
+            /**
+             * Processes
+             * @description How many processes these are.
+             */
+            processes?: number | null;
+            /**
+             * Cpu Cores
+             * @description How many cores they kept busy between the last two renewals; 1.0 is one. Null: not known.
+             */
+            cpu_cores?: number | null;
+            /**
+             * Stopped At Ms
+             * @description When it gave its lease back, in milliseconds since the epoch; null: it has not.
+             */
+            stopped_at_ms?: number | null;
+        };
+        /**
+         * WorkerFigures
+         * @description A worker: whether it is there, what it uses, how its last jobs did, and what it runs.
+         */
+        WorkerFigures: {
+            /** Name */
+            name: string;
+            state: components["schemas"]["WorkerStateName"];
+            /**
+             * Is Drained
+             * @description It was told to consume nothing.
+             */
+            is_drained: boolean;
+            /**
+             * Incarnation
+             * @description Of its last start. Null if it is not tracked, as what follows.
+             */
+            incarnation: string | null;
+            /** Host */
+            host: string | null;
+            /** Pid */
+            pid: number | null;
+            /** Pool */
+            pool: string | null;
+            /** Concurrency */
+            concurrency: number | null;
+            /** Queues */
+            queues: string[];
+            /** Release */
+            release: string | null;
+            /** Started At */
+            started_at: string | null;
+            /**
+             * Heard At
+             * @description When it last renewed its lease, or gave it back.
+             */
+            heard_at: string | null;
+            /**
+             * Ended At
+             * @description When its lease ran out, or it gave it back; null: it lives.
+             */
+            ended_at: string | null;
+            /**
+             * Memory Bytes
+             * @description As in `Worker`, when it was last heard of.
+             */
+            memory_bytes: number | null;
+            /** Processes */
+            processes: number | null;
+            /** Cpu Cores */
+            cpu_cores: number | null;
+            /**
+             * Restarts
+             * @description How often it was started within a day before its last start.
+             */
+            restarts: number;
+            /**
+             * Times Lost
+             * @description How often it was lost within a day, its last start included.
+             */
+            times_lost: number;
+            /**
+             * Jobs
+             * @description Jobs that settled on it, among those that were looked at.
+             */
+            jobs: number;
+            /** Jobs Per Minute */
+            jobs_per_minute: number;
+            /**
+             * Failed
+             * @description Of these jobs, those that failed; lost ones included.
+             */
+            failed: number;
+            /**
+             * Lost
+             * @description Of these jobs, those that were declared lost with it.
+             */
+            lost: number;
+            /** By Type */
+            by_type: {
+                [key: string]: components["schemas"]["WorkerRunTimes"];
+            };
+            /**
+             * Slow Types
+             * @description The types whose jobs take longer here.
+             */
+            slow_types: string[];
+            /**
+             * Running
+             * @description What it runs, the longest first; 100 at most.
+             */
+            running: components["schemas"]["RunningJob"][];
+            /**
+             * Running Total
+             * @description How many jobs it runs, among the running jobs that were looked at.
+             */
+            running_total: number;
+            /**
+             * Prefetched
+             * @description Messages that it has fetched and not begun, those that wait for their ETA included; null: it did not answer.
+             */
+            prefetched: number | null;
+        };
+        /**
+         * WorkerReport
+         * @description The workers that live or went within a day, beside each other.
+         *
+         *     The figures are of the jobs that settled last: of one hour, and of no more than 5,000 jobs.
+         */
+        WorkerReport: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description When the window begins that was looked at.
+             */
+            since: string;
+            /**
+             * Looked At
+             * @description Jobs that settled in it.
+             */
+            looked_at: number;
+            /**
+             * Settled
+             * @description Jobs that settled within the hour. If these are more, the window is shorter.
+             */
+            settled: number;
+            /** Running Looked At */
+            running_looked_at: number;
+            /**
+             * Running Complete
+             * @description Whether these are all running jobs; else those that run longest.
+             */
+            running_complete: boolean;
+            /**
+             * Level
+             * @description How likely it is that any worker of all is called slow by chance.
+             */
+            level: number;
+            /**
+             * Tested
+             * @description How many workers and types were compared.
+             */
+            tested: number;
+            /**
+             * Fleet
+             * @description Run times by type, on all workers together.
+             */
+            fleet: {
+                [key: string]: components["schemas"]["RunTimes"];
+            };
+            /**
+             * Workers
+             * @description By name.
+             */
+            workers: components["schemas"]["WorkerFigures"][];
+            /**
+             * Unavailable
+             * @description What could not be found out, and why.
+             */
+            unavailable: string[];
+        };
+        /**
+         * WorkerRunTimes
+         * @description Run times of one type on one worker, beside those on all other workers.
+         */
+        WorkerRunTimes: {
+            here: components["schemas"]["RunTimes"];
+            /** @description Of the other workers; null: none ran such jobs. */
+            elsewhere: components["schemas"]["RunTimes"] | null;
+            /**
+             * Is Slow
+             * @description Its jobs of this type take longer: the p-value is below the report's `level`, and its p50 is at least 1.2 times that of the others.
+             */
+            is_slow: boolean;
+            /**
+             * P Value
+             * @description One-sided Mann-Whitney test of its run times against those on the other workers, corrected by Holm for all workers and types that were tested. Null: fewer than 20 jobs on one of the sides.
+             */
+            p_value: number | null;
         };
         /**
          * WorkerState
@@ -4195,6 +4720,12 @@ export interface components {
             /** Pool */
             pool?: string | null;
         };
+        /**
+         * WorkerStateName
+         * @description Whether a worker is there.
+         * @enum {string}
+         */
+        WorkerStateName: "online" | "silent" | "lost" | "stopped" | "not_tracked";
         /**
          * WorkerStats
          * @description A worker: its lease, and its own answers.
@@ -6762,78 +7293,6 @@ export interface operations {
             };
         };
     };
-    queue_depth_api_tracking_queue_depth_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["QueueReport"];
-                };
-            };
-            /** @description It is as `If-None-Match` says. */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The body did not arrive in time. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     throughput_api_tracking_throughput_get: {
         parameters: {
             query?: {
@@ -6854,78 +7313,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Throughput"];
-                };
-            };
-            /** @description It is as `If-None-Match` says. */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The body did not arrive in time. */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
-            421: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    worker_stats_api_tracking_worker_stats_get: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkerStats"][];
                 };
             };
             /** @description It is as `If-None-Match` says. */
@@ -7294,6 +7681,382 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    queue_depth_api_tracking_queue_depth_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueReport"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    queue_series_api_tracking_queue_series_get: {
+        parameters: {
+            query?: {
+                /** @description How far back. */
+                hours?: number;
+                /** @description This queue only. */
+                queue?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueSeries"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    worker_stats_api_tracking_worker_stats_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerStats"][];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    workers_api_tracking_workers_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerReport"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    timeline_api_tracking_timeline_get: {
+        parameters: {
+            query: {
+                /** @description When the span begins. */
+                from: string;
+                /** @description When it ends. */
+                to: string;
+                worker?: string | null;
+                job_type?: string | null;
+                queue?: string | null;
+                /** @description The most executions. */
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeline"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
