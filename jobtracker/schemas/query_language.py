@@ -189,6 +189,8 @@ def _read(query: str, term: Term, clock: Clock) -> tuple[str, Any]:
     if len(term.values) > 1 and not qualifier.is_list:
         why = f"{qualifier.name}: has one value, {qualifier.hint}."
         raise InvalidQueryError(query, term.values[1].start, term.end, why)
+    if len(term.values) > MOST_VALUES:
+        raise InvalidQueryError(query, term.start, term.end, f"{term.key}: has at most {MOST_VALUES} values.")
     found = []
     for value in term.values:
         try:

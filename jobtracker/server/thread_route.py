@@ -60,7 +60,7 @@ class ThreadRoute(APIRoute):
             return tagged(await answer(Utf8Request(request.scope, request.receive)))
 
         async def answer_get(request: Request) -> Response:
-            check_query(request, known)
+            check_query(request, known, repeatable)
             seen = request.headers.get(LAST_EVENT_ID) if may_share else None
             if seen is None:
                 return conditional(request, await read(request))

@@ -4,7 +4,7 @@ import inspect
 import json
 import re
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.cells import cell_len
@@ -15,6 +15,7 @@ from support.serving import Api, Json, job, parent, waiting
 from jobtracker.cli.commands.jobs import list_
 from jobtracker.core.lifecycle import Event
 from jobtracker.local.ports import free_port
+from jobtracker.schemas.jobs import JobPage
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 LONG = "A name that is much longer than a terminal is wide, " * 3
@@ -104,6 +105,15 @@ def test_a_query_and_options_that_are_repeated_filter_too(quiet_api):
     wrong = run(quiet_api, "jobs", "list", "tag:x colour:red")
     assert wrong.exit_code != 0
     assert "At character 7 of the query" in wrong.stderr
+
+
+def test_a_list_that_was_not_looked_through_says_how_far_it_looked(capsys):
+    at = datetime(2026, 11, 29, 10, 5, tzinfo=UTC)
+    found = JobPage(jobs=[], total=None, page=1, page_size=0, next_cursor="here", looked_at=100_000, looked_to=at)
+    list_._print_what_is_left(found, 20)
+    assert capsys.readouterr().err.split("; look")[0] == (
+        "0 among the 100,000 jobs that were looked at, up to 2026-11-29 10:05:00 UTC"
+    )
 
 
 def test_jobs_are_listed_by_who_sent_them_and_by_group(quiet_api):

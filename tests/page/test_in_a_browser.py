@@ -68,6 +68,15 @@ def test_the_list_shows_jobs_filters_them_and_opens_one(visit, api, failed):
     expect(visit.page).to_have_url(f"{at(api)}/jobs/{failed}")
 
 
+def test_a_query_that_cannot_be_read_is_told_in_the_box(visit):
+    visit.go("/jobs?q=status:failed+colour:red")
+    expect(visit.page.get_by_role("alert")).to_contain_text("there is no qualifier colour:")
+    visit.page.get_by_role("button", name="Remove colour").click()
+    expect(visit.page.get_by_role("alert")).to_have_count(0)
+    visit.page.get_by_role("combobox").fill("origin:pl")
+    expect(visit.page.get_by_role("option")).to_have_text(re.compile("origin:plain"))
+
+
 def test_what_others_wrote_stays_text(visit, failed):
     visit.page.on("dialog", lambda dialog: pytest.fail(f"a script ran: {dialog.message}"))
     visit.go(f"/jobs/{failed}")

@@ -103,6 +103,7 @@ def test_times_without_a_zone_are_of_the_one_that_is_given():
         ("has:result", "result", "Write has:log"),
         ("running_at:1h running_at:2h", "running_at:2h", "stands there twice"),
         ("x " * 51, "x", "at most 50 terms"),
+        ("type:" + ",".join(map(str, range(51))), "type:" + ",".join(map(str, range(51))), "at most 50 values"),
         ("name:" + "x" * 300, "x" * 300, "at most 255 characters"),
         ("x" * 2001, "x", "at most 2000 characters"),
     ],

@@ -206,7 +206,7 @@ def test_each_filter_alone_and_excluded_has_its_jobs(population, name):
         {"excluded": (JobFilter(status=Status.COMPLETED), JobFilter(job_type=TYPES[0]))},
         {"finished": TimeRange(since=from_ms(BASE_MS + 100_000))},
     ],
-    ids=str,
+    ids=["statuses", "types", "all three", "excluded", "finished"],
 )
 def test_several_values_and_exclusions_of_an_index_have_an_exact_total(population, wanted):
     queries, lists = population

@@ -98,7 +98,8 @@ def test_a_list_shows_a_job_as_it_is_now_however_often_it_was_asked_for(store, q
 
 def test_an_empty_list_and_an_index_that_is_not_there_are_pages_too(queries):
     page = json.loads(queries.page_json(JobFilter(status=Status.FAILED)))
-    assert page == {"jobs": [], "total": 0, "page": 1, "page_size": 50, "next_cursor": None}
+    about = {"total": 0, "page": 1, "page_size": 50, "next_cursor": None, "looked_at": None, "looked_to": None}
+    assert page == {"jobs": [], **about}
 
 
 def test_what_is_under_way_comes_in_the_order_in_which_it_came_there(store, queries):

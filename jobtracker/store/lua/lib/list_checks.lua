@@ -108,6 +108,12 @@ local function may_match(packed, check)
       if not has_one_of(packed, { wanted[i] }) then return false end
     end
   end
+  if what == 'tag' then
+    for i = 1, #wanted do -- JSON may have written other letters in another way
+      if wanted[i]:find('[^%w_. -]') or packed:find(wanted[i], 1, true) then return true end
+    end
+    return false
+  end
   if what == 'schedule' then return packed:find('beat', 1, true) end
   return true
 end
