@@ -28,8 +28,8 @@ class Index:
     """Some of the sorted sets in `keys.PREFIXES`; none of them has a job of another. `lib/merged_index.lua` reads it.
 
     Attributes:
-        name: "subs"; "type", one set for each type; "entered", one for each status, priority and type.
-        id: Whose sub-jobs.
+        name: "subs"; "failed_by"; "type", one set for each type; "entered", one for each status, priority and type.
+        id: Whose sub-jobs; by which group of failures.
         statuses: Those of the sets.
         priorities: Those of the sets.
         types: Those of the sets; None: all that there are, but for those `without`.
@@ -110,7 +110,10 @@ def plan(wanted: JobFilter) -> Plan:
     """
     by_change = wanted.sort in {Sort.STATUS_CHANGED, Sort.STATUS_CHANGED_DESC}
     names_statuses = bool(wanted.status) or any(other.status for other in wanted.excluded)
-    asks_for_change = names_statuses or bool(wanted.started.since or wanted.finished or wanted.running_at)
+    names_failures = bool(wanted.failure_group or wanted.error_type)
+    asks_for_change = (
+        names_statuses or names_failures or bool(wanted.started.since or wanted.finished or wanted.running_at)
+    )
     if by_change and not asks_for_change:
         raise UnsupportedSortError(
             "Sorting by status_changed_at needs a status to filter by, or the time of a start or an end."
@@ -119,13 +122,23 @@ def plan(wanted: JobFilter) -> Plan:
         [parent] = wanted.parent
         return Plan(Index(name="subs", id=parent), "asc", "-inf", "+inf", checks_of(wanted, {"parent"}))
     if asks_for_change and (by_change or wanted.sort is None):
-        return _by_change(wanted)
+        return _by_failure(wanted) if len(wanted.failure_group) == 1 else _by_change(wanted)
     low, high = _narrowed(
         *_bounds(wanted.created), [], [_later(wanted.started.high_ms), _later(wanted.finished.high_ms)]
     )
     order = "asc" if wanted.sort is Sort.CREATED else "desc"
     checks = checks_of(wanted, {"job_type", "created"}, {"job_type"})
     return Plan(Index(name="type", **_types(wanted)), order, low, high, checks)
+
+
+def _by_failure(wanted: JobFilter) -> Plan:
+    """Along the times at which the jobs of a group of failures have failed."""
+    [group] = wanted.failure_group
+    lows = [_earlier(wanted.created.low_ms), _earlier(wanted.started.low_ms)]
+    low, high = _narrowed(*_bounds(wanted.finished), lows, [])
+    covered = {"failure_group", "finished", *(["status"] if Status.FAILED in wanted.status else [])}
+    order = "asc" if wanted.sort is Sort.STATUS_CHANGED else "desc"
+    return Plan(Index(name="failed_by", id=group), order, low, high, checks_of(wanted, covered))
 
 
 def _by_change(wanted: JobFilter) -> Plan:
@@ -139,6 +152,8 @@ def _by_change(wanted: JobFilter) -> Plan:
     if wanted.finished:  # a settled job came to its status when it finished
         statuses = tuple(status for status in statuses if status in SETTLED)
         low, high = _bounds(wanted.finished)
+    if wanted.failure_group or wanted.error_type:
+        statuses = tuple(status for status in statuses if status is Status.FAILED)
     # A job changes its status last after all else that happens to it, but by the clock of another machine.
     lows = [_earlier(wanted.created.low_ms), _earlier(wanted.started.low_ms)]
     if at is not None:  # what runs came to it before or after, everything else after

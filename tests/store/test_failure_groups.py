@@ -12,6 +12,7 @@ from jobtracker.core.fingerprint import fingerprint
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.errors import FailureGroupNotFoundError
 from jobtracker.schemas.failures import FailureAction, FailureFilter, FailureSort, FailureState
+from jobtracker.schemas.filters import JobFilter, Sort
 from jobtracker.store.keys import Keys
 from jobtracker.store.list_plan import BadCursorError
 from jobtracker.store.reader import JobQueries
@@ -176,6 +177,28 @@ def test_pages_are_complete_where_many_groups_are_equal(store, queries, sort):
         if (cursor := page.next_cursor) is None:
             break
     assert sorted(paged) == sorted(group.group for group in groups)
+
+
+def test_the_jobs_of_a_group_are_a_list_with_an_exact_total(store, queries):
+    jobs = [running(store, type=f"t{n % 2}") for n in range(5)]
+    for n, job in enumerate(jobs):
+        fail(store, job, at_ms=START_MS + n)
+    fail(store, running(store), BAD_VALUE)
+    store.apply(Event.RERUN, jobs[0])
+    wanted = JobFilter(failure_group=(TIMED_OUT.group,))
+    page = queries.page(wanted, size=2)
+    assert ([job.id for job in page.jobs], page.total) == ([jobs[4], jobs[3]], 4)
+    assert [job.id for job in queries.page(wanted, size=2, cursor=page.next_cursor).jobs] == [jobs[2], jobs[1]]
+    wanted = JobFilter(failure_group=(TIMED_OUT.group,), status=(Status.FAILED,), sort=Sort.STATUS_CHANGED)
+    assert [job.id for job in queries.page(wanted).jobs] == jobs[1:]
+    assert [job.id for job in queries.page(wanted.model_copy(update={"job_type": ("t1",)})).jobs] == [
+        jobs[1],
+        jobs[3],
+    ]
+    assert queries.page(wanted.model_copy(update={"status": (Status.COMPLETED,), "sort": None})).jobs == []
+    both = JobFilter(failure_group=(TIMED_OUT.group, BAD_VALUE.group))
+    assert len(queries.page(both).jobs) == 5
+    assert len(queries.page(JobFilter(error_type=("TimeoutError",))).jobs) == 4
 
 
 def test_names_and_hours_of_a_group_are_bounded(client, keys, store, queries):

@@ -141,7 +141,8 @@ def matches(record: Facts, wanted: JobFilter, now_ms: int) -> bool:
 def is_by_change(wanted: JobFilter) -> bool:
     """Whether a list goes by the time of the status, if nothing else is asked for."""
     excluded = any(other.status for other in wanted.excluded)
-    return bool(wanted.status or excluded or wanted.started.since or wanted.finished or wanted.running_at)
+    failed = wanted.failure_group or wanted.error_type
+    return bool(wanted.status or excluded or failed or wanted.started.since or wanted.finished or wanted.running_at)
 
 
 def _ms(record: Facts, field: str) -> int | None:
