@@ -2,7 +2,7 @@
 
 import pytest
 from support.commands import document, lines, refusal, run, said
-from support.serving import Api, job, waiting
+from support.serving import Api, eventually, job, waiting
 
 from jobtracker.client import ApiError, Client
 from jobtracker.schemas.drains import DrainState
@@ -25,8 +25,7 @@ def test_a_deploy_script_drains_a_worker_waits_until_it_is_safe_and_undoes_it(ap
     assert "It is not safe to stop yet. It runs 1 task." in found.stdout
     assert f"active custom {running}" in found.stdout
     assert "They stay drained." in found.stderr
-    [row] = [line for line in lines(api, "workers") if line.startswith(name)]
-    assert row.split()[1] == "drained"
+    eventually(lambda: any(line.split()[:2] == [name, "drained"] for line in lines(api, "workers")))
     later = api.launch(job())
     api.http.post(f"/api/jobs/{running}/cancel")
     assert said(api, "drain", "--wait", "--timeout", "30", name).startswith(f"{name}  safe  It is safe to stop")
