@@ -3,9 +3,10 @@
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
-from support.sample_jobs import begin
+from support.sample_jobs import begin, create_in
 from support.workers_under_test import ROOT, broker_settings, eventually, new_project
 
 from jobtracker import Status
@@ -61,7 +62,7 @@ def waiting(project):
 
 @pytest.mark.parametrize(
     ("broker", "pool"),
-    [("redis", "prefork"), ("redis", "threads"), ("redis", "gevent"), ("rabbitmq-classic", "prefork"),
+    [("redis", "prefork"), ("redis", "gevent"), ("rabbitmq-classic", "prefork"),
      ("rabbitmq-quorum", "threads")],
 )  # fmt: skip
 def test_a_drained_worker_is_safe_when_it_is_done_and_consumes_again_when_that_is_undone(
@@ -94,8 +95,9 @@ def test_a_drained_worker_is_safe_when_it_is_done_and_consumes_again_when_that_i
         assert drainer(project).undo(name).queues == [project.queue]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "threads"])
-@pytest.mark.parametrize("broker", ["redis", "rabbitmq-classic"])
+@pytest.mark.parametrize(
+    ("broker", "pool"), [("redis", "prefork"), ("redis", "threads"), ("rabbitmq-classic", "prefork")]
+)
 def test_what_was_fetched_keeps_a_worker_from_being_safe_and_goes_back_when_it_stops(
     redis_server, rabbitmq, worker_log_dir, broker, pool
 ):
@@ -227,3 +229,23 @@ def test_a_queue_that_only_a_drained_worker_consumed_is_not_consumed(redis_serve
         assert Explainer(project.tracking, inspector).explain(job_id).code is Code.NO_CONSUMER
         drainer(project).undo(worker.lease.name)
         project.expect(job_id, Status.COMPLETED, "SUCCESS", RAN)
+
+
+def test_when_a_running_task_is_expected_to_end_follows_from_its_type(redis_server, worker_log_dir):
+    with new_project(redis_server, worker_log_dir, **SOON) as project, project.worker(concurrency=2) as worker:
+        ended_ms, store = now_ms() - 60_000, project.tracking.store
+        for n in range(20):
+            job_id = create_in(store, Status.PENDING, at_ms=ended_ms, type="hold")
+            store.apply(Event.START, job_id, run=1, at_ms=ended_ms)
+            store.apply(Event.COMPLETE, job_id, run=1, at_ms=ended_ms + 20_000 + n)
+        known, unknown = project.send("hold", project.name), project.send("hold_late", project.name)
+        for each in (known, unknown):
+            project.expect_status(each, Status.RUNNING)
+        found = drainer(project).drain(worker.lease.name)
+        ends = {task.id: task.finish for task in found.tasks}
+        assert (ends[known].based_on, ends[unknown], found.finish_at) == (20, None, None)
+        assert ends[known].late_at - found.tasks[0].since == pytest.approx(
+            timedelta(seconds=20), abs=timedelta(seconds=2)
+        )
+        project.diary.open_gate(project.name)
+        eventually(lambda: drainer(project).look(worker.lease.name).state is DrainState.SAFE)

@@ -3,13 +3,14 @@
 import pytest
 from support.raw_records import stored
 from support.recount import recount
-from support.sample_jobs import START_MS, a_worker, create_in, create_job
+from support.sample_jobs import START_MS, a_worker, create_in, create_job, move
 from support.time_series import Settled, expected_series, stored_series
 
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.store import keys as names
 from jobtracker.store import lua_source
 from jobtracker.store import releases as module
+from jobtracker.store.keys import Keys
 from jobtracker.store.releases import ReleaseLog
 from jobtracker.store.writer import JobStore
 
@@ -86,6 +87,19 @@ def test_the_oldest_series_go_when_there_are_too_many(client, keys, monkeypatch)
         assert [day for day in range(5) if found[f"r{day}"]] == [2, 3, 4]
         assert log.is_cut()
         assert len(list(client.scan_iter(match=keys.parts[0]("released", "*")))) == 3
+
+
+def test_the_figures_move_with_the_store(store, client, keys):
+    if len(keys.parts) > 1:
+        pytest.skip("it begins with one partition")
+    ids = [end(store, Event.FAIL if n < 2 else Event.COMPLETE, "r", job_type="custom", ms=100 * n) for n in range(9)]
+    before = ReleaseLog(client, keys, KEEP_S).outcomes({"r"})["r"]["custom"]
+    assert (before.failed, before.completed) == (2, len(ids) - 2)
+    for parts in (3, 1):
+        move(client, keys, parts)
+        after = ReleaseLog(client, Keys(keys.namespace, parts), KEEP_S).outcomes({"r"})["r"]["custom"]
+        assert after[:3] == before[:3]
+        assert list(after.run.buckets) == list(before.run.buckets)
 
 
 def test_workers_make_a_release_known_with_when_it_was_seen(client, keys, log):
