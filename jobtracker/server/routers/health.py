@@ -1,14 +1,16 @@
 """The API's own health."""
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Response
 
 from jobtracker.core.version import package_version
 from jobtracker.diagnosis.health import HealthCheck
+from jobtracker.diagnosis.inspector import Inspector
+from jobtracker.diagnosis.timely_checks import Check, TimelyChecks
 from jobtracker.logging import request_id_var
-from jobtracker.schemas.health import Component, Health
+from jobtracker.schemas.health import Health
 from jobtracker.server.dependencies import UseInspector, UseSettings
 from jobtracker.server.problems import TO_EXPECT
 from jobtracker.server.thread_route import ThreadRoute
@@ -16,10 +18,26 @@ from jobtracker.server.thread_route import ThreadRoute
 router = APIRouter(route_class=ThreadRoute, tags=["health"], responses=TO_EXPECT)
 
 
-def health_of(service: str, checks: Mapping[str, Callable[[], Component]], response: Response) -> Health:
-    """Check the parts at the same time. Sets the response's status to 503 if one is not healthy."""
-    with ThreadPoolExecutor(len(checks)) as threads:
-        components = dict(zip(checks, threads.map(lambda check: check(), checks.values()), strict=True))
+LIMIT_S = 1.5
+"""Load balancers and container health checks wait for few seconds."""
+
+_checks: "WeakKeyDictionary[Inspector, TimelyChecks]" = WeakKeyDictionary()
+"""Those of each application in this process."""
+
+
+def health_of(
+    service: str, inspector: Inspector, checks: Mapping[str, Check], response: Response, *, limit_s: float = LIMIT_S
+) -> Health:
+    """Check the parts at the same time. Sets the response's status to 503 if one is not healthy.
+
+    Args:
+        service: Its name.
+        inspector: Of the application.
+        checks: By the names of the parts.
+        response: The response.
+        limit_s: A part that takes longer is not healthy.
+    """
+    components = _checks.setdefault(inspector, TimelyChecks()).run(checks, limit_s)
     healthy = all(component.healthy for component in components.values())
     if not healthy:
         response.status_code = 503
@@ -37,9 +55,9 @@ def health_of(service: str, checks: Mapping[str, Callable[[], Component]], respo
 def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
     """Whether the API itself works, for load balancers and container health checks; 503 if it does not.
 
-    Redis and the broker answer and accept writes, and `TRACKING_PARTITIONS` is the store's. Whether workers do the
-    jobs is at `/api/tracking/health`.
+    Redis and the broker answer and accept writes, and `TRACKING_PARTITIONS` is the store's. The answer comes within
+    two seconds. Whether workers do the jobs is at `/api/tracking/health`.
     """
     check = HealthCheck(inspector)
     checks = {"redis": check.redis, "broker": check.broker}
-    return health_of(settings.service_name, checks, response)
+    return health_of(settings.service_name, inspector, checks, response)

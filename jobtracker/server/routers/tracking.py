@@ -227,6 +227,10 @@ def tree_outline(
     return WrittenJson(tracking.queries.outline_json(job_id, limit, cursor))
 
 
+_HEALTH_S = 10.0
+"""Workers may take `INSPECT_TIMEOUT_S` to answer, more than once."""
+
+
 @router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
 def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
     """Whether jobs get done, for operators; 503 if they do not.
@@ -235,4 +239,4 @@ def health(settings: UseSettings, inspector: UseInspector, response: Response) -
     """
     check = HealthCheck(inspector)
     checks = {"redis": check.redis, "broker": check.broker, "workers": check.workers}
-    return health_of(settings.service_name, checks, response)
+    return health_of(settings.service_name, inspector, checks, response, limit_s=_HEALTH_S)
