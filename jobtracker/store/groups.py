@@ -1,5 +1,7 @@
 """Reading groups of plain Celery tasks: their members know the group's id, and no index has them."""
 
+import re
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -21,6 +23,12 @@ MOST_SHOWN = 500
 _PAGE = 500
 _MOST_PAGES = 10
 """Each looks at `SCAN_BUDGET` jobs at most, the newest first."""
+
+_MOST_S = 0.5
+"""No further page is begun after so long: an id of which nothing is known must not keep Redis busy."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""The ids that Celery gives groups. Nothing else is looked for."""
 
 
 class Group(NamedTuple):
@@ -59,19 +67,22 @@ class GroupReader(TreeReader, ListReader):
     """Reads groups."""
 
     def group(self, group_id: str) -> Group:
-        """A group. Looks at the latest jobs only, a bounded number.
+        """A group. Looks at the latest jobs only: a bounded number, for a bounded time.
 
         Raises:
             JobNotFoundError: None of these is in such a group.
         """
+        if not _UUID.fullmatch(group_id):
+            raise JobNotFoundError(group_id)
         members: list[JobRecord] = []
+        until = time.monotonic() + _MOST_S
         cursor: str | None = None
         for _ in range(_MOST_PAGES):
             rows, about = self._page(JobFilter(group=group_id), _PAGE, None, cursor)
             members += [row.record for row in rows]
             cursor = about["next_cursor"]
             is_over = bool(members) and not rows  # its members were sent one after the other
-            if cursor is None or is_over or len(members) >= MOST_MEMBERS:
+            if cursor is None or is_over or len(members) >= MOST_MEMBERS or time.monotonic() > until:
                 break
         if not members:
             raise JobNotFoundError(group_id)
