@@ -51,7 +51,7 @@ class ThreadRoute(APIRoute):
         """The function that answers a request."""
         answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
         names = _fields(self.dependant.query_params)
-        known, repeatable = frozenset(names), _lists(names)
+        known, repeatable = frozenset(info.alias or name for name, info in names.items()), _lists(names)
         is_get = self.methods == {"GET"}
         may_have_body = bool(self.dependant.body_params)
         may_share = not inspect.iscoroutinefunction(inspect.unwrap(self.endpoint))
