@@ -33,7 +33,8 @@ end
 -- Counts n more, and one wait in a bucket unless that is nil. Whether the queue is known is looked at where there was none
 -- before: that costs nothing for each job.
 local function count_at(queue, at, counter, n, bucket)
-  local series, found = key('at_queue', math.floor(at / QUEUE_SLOT_MS), queue), nil
+  local series = key('at_queue', math.floor(at / QUEUE_SLOT_MS), queue)
+  local found
   if bucket then
     local place = 32 * (AT_QUEUE.waits + bucket)
     found = redis.call('BITFIELD', series, 'INCRBY', 'u32', 32 * counter, n, 'INCRBY', 'u32', place, 1)
