@@ -934,8 +934,8 @@ export interface paths {
          * Health
          * @description Whether the API itself works, for load balancers and container health checks; 503 if it does not.
          *
-         *     Redis and the broker answer and accept writes, and `TRACKING_PARTITIONS` is the store's. Whether workers do the
-         *     jobs is at `/api/tracking/health`.
+         *     Redis and the broker answer and accept writes, and `TRACKING_PARTITIONS` is the store's. The answer comes within
+         *     two seconds. Whether workers do the jobs is at `/api/tracking/health`.
          */
         get: operations["health_api_health_get"];
         put?: never;
