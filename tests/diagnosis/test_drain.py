@@ -198,7 +198,7 @@ def test_a_job_that_is_recorded_as_running_there_keeps_a_worker_from_being_safe(
         assert drainer(project).look(name).state is DrainState.SAFE
 
 
-def test_what_was_broken_off_half_way_is_undone_and_a_worker_that_starts_again_consumes(redis_server, worker_log_dir):
+def test_what_was_broken_off_half_way_is_undone_and_a_worker_that_is_gone_is_not_known(redis_server, worker_log_dir):
     queues = ["one", "two"]
     with new_project(redis_server, worker_log_dir, **SOON) as project:
         with project.worker(concurrency=1, queues=queues) as worker:
