@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Code,
         Estimate,
         Explanation,
+        GroupCounts,
         Location,
         MessageLocation,
         QueueState,
@@ -123,6 +124,7 @@ __all__ = [
     "Flaw",
     "FlowPoint",
     "Group",
+    "GroupCounts",
     "Health",
     "HeldTask",
     "HistoryEntry",
@@ -195,7 +197,8 @@ _MODULES = {
     "jobtracker.schemas.drains": "Drain DrainMark DrainState HeldTask IfStopped",
     "jobtracker.schemas.examination": "DifferenceGroup Examination ExaminationRun ExaminationStatus Flaw Trap",
     "jobtracker.schemas.explanation": (
-        "CancelRequest Code Estimate Explanation Location MessageLocation QueueState SubJobState WorkerState"
+        "CancelRequest Code Estimate Explanation GroupCounts Location MessageLocation QueueState SubJobState "
+        "WorkerState"
     ),
     "jobtracker.schemas.failures": "FailureGroupDetails FailureGroupPage FailureGroupSummary FailureState",
     "jobtracker.schemas.filters": "Origin Sort",
