@@ -8,10 +8,11 @@ does, is found too, as it should be.
 """
 
 import math
-from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from jobtracker.core.statistics import holm, rank_test
 
 LEVEL = 0.01
 FEWEST = 20
@@ -49,42 +50,26 @@ def compare(run_times: Mapping[Pair, Sequence[float]]) -> dict[Pair, Comparison]
 
 
 def p_value_of_longer(times: Sequence[float], everything: Sequence[float]) -> float:
-    """How likely it is by chance that some values rank so high among the others.
+    """How likely it is by chance that some values rank so high among the others; arguments as below.
+
+    Half of the two-sided test's: only a worker that is slower than the others is of interest.
+    """
+    all_of, of_these = Counter(everything), Counter(times)
+    values = sorted(all_of)
+    test = rank_test([all_of[each] - of_these[each] for each in values], [of_these[each] for each in values])
+    return test.p_value / 2 if test.b_is_longer > 0.5 else 1 - test.p_value / 2 if test.b_is_longer < 0.5 else 1.0
+
+
+def is_longer_by_far(times: Sequence[float], everything: Sequence[float]) -> bool:
+    """Whether the median of some values is `RATIO` times that of the others.
 
     Args:
         times: The values.
         everything: These and all others, sorted.
     """
-    n, total = len(times), len(everything)
-    rest = total - n
-    ranks = sum((bisect_left(everything, each) + bisect_right(everything, each) + 1) / 2 for each in times)
-    u = ranks - n * (n + 1) / 2
-    ties, at = 0, 0
-    while at < total:
-        after = bisect_right(everything, everything[at], lo=at)
-        ties += (after - at) ** 3 - (after - at)
-        at = after
-    variance = n * rest / 12 * (total + 1 - ties / (total * (total - 1)))
-    if variance <= 0:
-        return 1.0
-    z = (u - n * rest / 2 - 0.5) / math.sqrt(variance)
-    return math.erfc(z / math.sqrt(2)) / 2
-
-
-def is_longer_by_far(times: Sequence[float], everything: Sequence[float]) -> bool:
-    """Whether the median of some values is `RATIO` times that of the others; arguments as above."""
     others = Counter(everything)
     others.subtract(times)
     return quantile(sorted(times), 0.5) >= RATIO * quantile(sorted(others.elements()), 0.5)
-
-
-def holm(p_values: Mapping[Pair, float]) -> dict[Pair, float]:
-    """P-values corrected for their number (Holm 1979)."""
-    corrected, highest = {}, 0.0
-    for n, (pair, p) in enumerate(sorted(p_values.items(), key=lambda entry: entry[1])):
-        highest = max(highest, min(p * (len(p_values) - n), 1.0))
-        corrected[pair] = highest
-    return corrected
 
 
 def quantile(ordered: Sequence[float], q: float) -> float:

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from jobtracker.diagnosis.slow_workers import FEWEST, LEVEL, compare, holm, p_value_of_longer
+from jobtracker.diagnosis.slow_workers import FEWEST, LEVEL, compare, p_value_of_longer
 
 
 def run_times(dice, n, *, median_s=1.0, spread=0.5):
@@ -26,15 +26,6 @@ def test_the_p_value_is_that_of_shuffled_values(shift, is_whole):
 
 def test_values_that_are_all_the_same_say_nothing():
     assert p_value_of_longer([1.0] * 30, [1.0] * 60) == 1.0
-
-
-def test_p_values_are_corrected_for_their_number():
-    found = holm({("a", "t"): 0.01, ("b", "t"): 0.04, ("c", "t"): 0.03})
-    assert found == {
-        ("a", "t"): pytest.approx(0.03),
-        ("c", "t"): pytest.approx(0.06),
-        ("b", "t"): pytest.approx(0.06),
-    }
 
 
 def test_a_worker_that_takes_twice_as_long_is_found_and_no_other():
