@@ -1,7 +1,7 @@
 """Releases: how the jobs of each did, and whether a new one is worse than an old one."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from jobtracker.core.clock import from_ms
 from jobtracker.core.statistics import fisher_p_value, holm, rank_test, smallest_higher_rate, smallest_shift
@@ -37,22 +37,17 @@ _ORDER = [Verdict.WORSE, Verdict.BETTER, Verdict.NO_DIFFERENCE, Verdict.TOO_FEW]
 _EMPTY = Outcomes(0, 0, 0, Histogram())
 
 
-def _unknown(_: str) -> int | None:
-    return None
-
-
 class ReleaseDesk:
     """Tells of releases.
 
     Args:
         tracking: Whose.
-        new_failure_groups: How many failure groups were seen in a release first; None: not known.
     """
 
-    def __init__(self, tracking: Tracking, new_failure_groups: Callable[[str], int | None] = _unknown) -> None:
+    def __init__(self, tracking: Tracking) -> None:
+        self._queries = tracking.queries
         self._leases = tracking.leases
         self._log = ReleaseLog(tracking.client, tracking.keys, tracking.settings.series_s)
-        self._new_failure_groups = new_failure_groups
 
     def releases(self, most: int) -> Releases:
         """The releases that were seen last, the newest first."""
@@ -61,10 +56,17 @@ class ReleaseDesk:
         live: dict[str, list[str]] = {}
         for worker in self._leases.live():
             live.setdefault(worker.release, []).append(worker.name)
-        found = [self._told(each, outcomes[each.release], live.get(each.release, [])) for each in known]
+        new_groups = self._queries.new_in_releases()
+        found = [self._told(each, outcomes[each.release], live.get(each.release, []), new_groups) for each in known]
         return Releases(releases=found, count=count, some_left_out=self._log.is_cut())
 
-    def _told(self, known: KnownRelease, outcomes: Mapping[str, Outcomes], live: list[str]) -> Release:
+    def _told(
+        self,
+        known: KnownRelease,
+        outcomes: Mapping[str, Outcomes],
+        live: list[str],
+        new_groups: Mapping[str, int] | None,
+    ) -> Release:
         completed, failed, cancelled = counted(outcomes)
         types = _busiest(outcomes)
         return Release(
@@ -79,7 +81,7 @@ class ReleaseDesk:
             failure_rate=_rate(failed, completed + failed),
             by_type={name: _figures(outcomes[name]) for name in types[:MOST_TYPES]},
             types_left_out=max(len(types) - MOST_TYPES, 0),
-            new_failure_groups=self._new_failure_groups(known.release),
+            new_failure_groups=None if new_groups is None else new_groups.get(known.release, 0),
         )
 
     def compare(self, a: str, b: str) -> ReleaseComparison:

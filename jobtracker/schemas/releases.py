@@ -39,7 +39,7 @@ class Release(ReleaseFigures):
     by_type: dict[str, ReleaseTypeFigures] = Field(description="By job type, those with the most jobs first.")
     types_left_out: int = Field(default=0, description="How many further types there are; the sums contain them.")
     new_failure_groups: int | None = Field(
-        default=None, description="How many failure groups were seen in it first; null: not known."
+        default=None, description="How many failure groups were seen in it first; null: there are too many groups."
     )
 
 

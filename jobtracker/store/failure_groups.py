@@ -40,6 +40,9 @@ def together(groups: Iterable[Packed | None]) -> Packed | None:
     whole: Packed = {name: told[name] for name in ("type", "message", "frames") if name in told}
     whole["count"] = sum(group["count"] for group in found)
     whole |= {name: min(group[name] for group in seen) for name in ("first", "since")}
+    first = min(seen, key=lambda group: group["first"])
+    if "first_in" in first:
+        whole["first_in"] = first["first_in"]
     whole["last"] = max(group["last"] for group in seen)
     for name in (*NAMED, "hours"):
         whole[name] = _sum(_counts(group, name) for group in found)

@@ -3,7 +3,7 @@
 import base64
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any, NamedTuple
 
@@ -124,6 +124,19 @@ class FailureReader(JobReader):
                 if record.failure_group == group_id
             ],
         )
+
+    def new_in_releases(self) -> Mapping[str, int] | None:
+        """By release, how many of the groups were seen in it first; None: there are too many groups to look at."""
+        if self._known() > _LOOKED_AT:
+            return None
+        ids = sorted({place.id for place in self._places(FailureSort.LAST_SEEN, None)})
+        found: Counter[str] = Counter()
+        for at in range(0, len(ids), _AT_ONCE):
+            groups = self._read(ids[at : at + _AT_ONCE])
+            found.update(
+                group["first_in"] for group in groups if group and group["count"] > 0 and "first_in" in group
+            )
+        return found
 
     def _places(self, sort: FailureSort, start: "_Place | None") -> Iterator["_Place"]:
         """Where groups stand, in order, behind a place.

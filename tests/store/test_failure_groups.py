@@ -57,6 +57,15 @@ def test_a_group_says_what_failed_how_often_and_where(client, keys, store, queri
     assert recount(client, keys) == []
 
 
+def test_a_group_is_new_in_the_release_of_its_first_failure(store, queries):
+    assert queries.new_in_releases() == {}
+    fail(store, running(store), at_ms=START_MS + 5, release="2")
+    fail(store, running(store), at_ms=START_MS, release="1")  # is told later
+    fail(store, running(store), at_ms=START_MS + 9, release="3")
+    fail(store, running(store), of=BAD_VALUE, release="3")
+    assert queries.new_in_releases() == {"1": 1, "3": 1}
+
+
 def test_a_report_that_comes_twice_counts_once(client, keys, store, queries):
     job = running(store)
     assert [fail(store, job, run=1).outcome for _ in range(3)] == [

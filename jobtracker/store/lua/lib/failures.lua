@@ -2,7 +2,8 @@
 --
 -- What a partition knows of a group is one string, MessagePack of a map:
 --   type, message, frames  the failure as people know it; not there where only a mark is known
---   first, last            when (ms) a job failed so, as was reported; `since`: the first one that this partition knows of
+--   first, last            when (ms) a job failed so, as was reported; `since`: the first one that this partition knows of;
+--                          `first_in`: the release in which the first one ran
 --   count                  how many times, all runs together; a failure that was inferred and taken back does not count. In a
 --                          partition to which such a failure was moved, without its count, it may be below 0
 --   types, queues, workers, releases  how many times by each: MOST_NAMES of them, and '' for the others
@@ -69,7 +70,10 @@ end
 local function count_failure(group, rec, n)
   local at = rec.status_changed_at
   group.count = group.count + n
-  if n > 0 then group.first, group.last = math.min(group.first, at), math.max(group.last, at) end
+  if n > 0 then
+    if at < group.first or group.count == 1 and at == group.first then group.first, group.first_in = at, rec.release end
+    group.last = math.max(group.last, at)
+  end
   count_name(group, 'types', rec.type, n)
   count_name(group, 'queues', rec.actual_queue or rec.queue, n)
   count_name(group, 'workers', rec.worker, n)
