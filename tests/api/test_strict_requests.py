@@ -67,9 +67,9 @@ def test_what_says_nothing_is_no_mistake(quiet_api, path):
 
 def test_a_body_is_refused_where_none_is_looked_at(quiet_api):
     job_id = quiet_api.create(TEXT_JOB)["id"]
-    for method, path in (("POST", "/start"), ("DELETE", "")):
+    for method, path, field in (("POST", "/start", "body.terminate"), ("DELETE", "", "body")):
         problem = quiet_api.problem(method, f"/api/jobs/{job_id}{path}", 422, json={"terminate": True})
-        assert fields_of(problem) == ["body"]
+        assert fields_of(problem) == [field]
     assert quiet_api.job(job_id)["status"] == "pending"
     assert quiet_api.request("DELETE", f"/api/jobs/{job_id}", 204, json={}) is None
 

@@ -92,7 +92,8 @@ def test_a_row_says_when_a_job_ran_and_how_it_ended(store, queries):
     assert row == {
         "id": "p.0", "parent": 0, "depth": 1, "name": "a chunk", "job_type": "pages", "status": "failed",
         "reason": "KeyError: 'vat'", "queue": "gpu", "worker": "w@test", "run": 1, "attempt": 0,
-        "created_at_ms": START_MS, "queued_at_ms": START_MS + 1, "started_at_ms": START_MS + 5,
+        "created_at_ms": START_MS, "queued_at_ms": START_MS + 1, "due_at_ms": START_MS + 1,
+            "started_at_ms": START_MS + 5,
         "finished_at_ms": START_MS + 9, "own_started_at_ms": None, "not_before_ms": None,
         "progress_done": 1, "progress_total": 4,
         "sub_jobs": 0, "sub_jobs_completed": 0, "sub_jobs_failed": 0, "sub_jobs_cancelled": 0,

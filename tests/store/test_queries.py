@@ -133,7 +133,8 @@ def test_a_job_shows_all_that_was_recorded_of_it(store, queries):
     assert job == {
         "id": "j", "name": "n", "job_type": "t", "status": "completed", "priority": "high", "tags": ["a", "b"],
         "progress": {"done": 2.5, "total": 10, "percent": 25, "note": "page 2"}, "created_at": from_ms(START_MS),
-        "queued_at": from_ms(START_MS + 1), "started_at": from_ms(START_MS + 2), "finished_at": from_ms(START_MS + 5),
+        "queued_at": from_ms(START_MS + 1), "due_at": from_ms(START_MS + 1),
+        "started_at": from_ms(START_MS + 2), "finished_at": from_ms(START_MS + 5),
         "status_changed_at": from_ms(START_MS + 5), "cancel_requested_at": from_ms(START_MS + 4), "run": 1,
         "attempt": 0, "deliveries": 1, "redeliveries": 0, "double_runs": 0, "losses": 0, "wasted_s": 0,
         "task": "app.task", "task_id": "j", "queue": "q", "worker": "w@h",

@@ -89,10 +89,8 @@ def matches(record: Facts, wanted: JobFilter, now_ms: int) -> bool:
     ran = None if began is None or finished is None else max(finished - began, 0)
     waited = None
     if (queued := _ms(record, "queued")) is not None:
-        if started or ended:
-            waited = max((started or ended or 0) - queued, 0)
-        else:
-            waited = max(now_ms - max(queued, _ms(record, "eta") or 0), 0)
+        asked = _ms(record, "due" if started else "eta")  # a countdown is no wait
+        waited = max((started or ended or now_ms) - max(queued, asked or 0), 0)
     origin = record.get("origin")
     if origin not in {"api", "beat"}:
         origin = "task" if "sent_by" in record else "plain"

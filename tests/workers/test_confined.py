@@ -17,6 +17,8 @@ from workers.confined.budget import Budget
 from workers.confined.caller import close_idle, run_confined
 from workers.errors import InputError, NotFoundError, OverBudgetError, WorkFailedError
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -148,7 +150,6 @@ def test_the_folder_of_a_process_that_died_with_its_worker_is_removed_by_the_nex
 import tempfile; tempfile.tempdir = {str(folder)!r}
 from workers.confined.caller import run_confined
 
-pytestmark = pytest.mark.thorough
 run_confined("checksum:run", payload={{"text": "x"}}, algorithm="sha256")
 print("ready", flush=True)
 input()
