@@ -11,6 +11,8 @@ from support.workers_under_test import eventually
 from jobtracker.reporting.journal import Spool
 from jobtracker.reporting.reporter import Reporter
 
+pytestmark = pytest.mark.thorough
+
 
 def test_a_process_that_ends_makes_a_last_attempt(server, keys, queries, job):
     server.stop()

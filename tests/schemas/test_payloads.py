@@ -34,6 +34,7 @@ def sums(depth: int, leaf: str) -> object:
     return inner
 
 
+@pytest.mark.thorough
 def test_half_a_million_rows_and_sixty_thousand_sums_are_checked_at_once(tables):
     """jsonschema would need minutes."""
     rows = [{"name": "x" * 10, "n": n, "more": [None, 1.5]} for n in range(500_000)]
@@ -121,6 +122,7 @@ KINDS = [
 ]
 
 
+@pytest.mark.thorough
 @given(value=VALUES, kind=st.sampled_from(KINDS))
 @settings(max_examples=200, deadline=None)
 def test_what_fits_is_what_jsonschema_says(value, kind):

@@ -172,6 +172,7 @@ def test_lists_are_filtered_sorted_and_paged(store, queries):
             queries.failure_groups(FailureFilter(sort=FailureSort.COUNT), cursor=bad)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("sort", FailureSort)
 def test_pages_are_complete_where_many_groups_are_equal(store, queries, sort):
     groups = [fingerprint(f"E{n}") for n in range(700)]

@@ -142,6 +142,7 @@ def test_hints_end_with_those_who_watch_and_a_later_reader_knows_that_some_are_m
     assert recount(client, keys) == []
 
 
+@pytest.mark.thorough
 def test_what_was_trimmed_is_known_to_be_missing(store, queries, keys):
     create_job(store, "j")
     part = keys.of("j")

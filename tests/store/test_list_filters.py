@@ -148,6 +148,7 @@ def _listed(queries, wanted, size):
     return found, totals, looked
 
 
+@pytest.mark.thorough
 @given(wanted=FILTERS, size=st.sampled_from([7, 500]))
 def test_a_list_has_exactly_what_its_filter_says_in_order(population, wanted, size):
     queries, lists = population

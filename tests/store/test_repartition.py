@@ -129,6 +129,7 @@ class BreakingPipeline:
         return self._pipe.execute()
 
 
+@pytest.mark.thorough
 def test_broken_off_anywhere_it_goes_on_and_loses_nothing(client, keys):
     fill(client, keys)
     before = all_of(client, keys)
@@ -154,6 +155,7 @@ def test_broken_off_anywhere_it_goes_on_and_loses_nothing(client, keys):
         assert recount(client, Keys(keys.namespace, place)) == []
 
 
+@pytest.mark.thorough
 def test_it_moves_to_a_cluster_and_back(client, keys, cluster):
     fill(client, keys)
     before = all_of(client, keys)
