@@ -1,58 +1,20 @@
 """Celery projects of other people, tracked by two lines; an API that has never imported them knows their jobs."""
 
-import contextlib
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from support.serving import PATIENCE_S, ROOT, Api, environment, eventually, fields_of, running, running_api
+from support.foreign_projects import FOREIGN, Site, site_beside_api
+from support.serving import eventually, fields_of
 
 from jobtracker.local.embedded_redis import EmbeddedRedis
 
-FOREIGN = ROOT / "tests" / "foreign"
 BOOKSHOP_DB, MYSITE_DB = 10, 11
 ORDERS = ("price", "total", "invoice", "order")
 STOCK = ("bookshop.stock.reserve", "bookshop.stock.tasks.count", "bookshop.stock.tasks.check_shelves")
 PRICES = {"978-0": 1200, "978-1": 800}
-
-
-class Site(NamedTuple):
-    """A project, beside an API that does not know it."""
-
-    api: Api
-    folder: Path
-    settings: dict[str, Any]
-
-    def run(self, *command: str) -> str:
-        """What a Python program of the project prints."""
-        done = subprocess.run(
-            [sys.executable, *command], cwd=self.folder, env=environment(self.settings), capture_output=True,
-            text=True, timeout=PATIENCE_S, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout.strip()
-
-    @contextlib.contextmanager
-    def celery(self, app: str, *command: str) -> Iterator[None]:
-        """A Celery process of the project, as teams start it."""
-        log_path = self.api.process.log_path.with_name(f"{app}-{command[0]}-{self.api.settings.api_port}.log")
-        argv = ["celery", "--workdir", str(self.folder), "-A", app, *command, "--loglevel", "INFO"]
-        with running(f"{app} {command[0]}", argv, log_path, self.settings) as process:
-            if command[0] == "worker":
-                process.wait_until_ready(lambda: "ready." in process.log_tail(200), timeout_s=PATIENCE_S)
-            yield
-
-
-@contextlib.contextmanager
-def site_beside_api(server: EmbeddedRedis, log_dir: Path, folder: Path, db: int, **settings: Any) -> Iterator[Site]:
-    """A project's settings, and an API for the same store and broker."""
-    with running_api(log_dir, command=("jobtracker.server",), redis_url=server.url, redis_db=db) as api:
-        shared = {"redis_url": server.url, "redis_db": db, "tracking_namespace": api.settings.tracking_namespace}
-        yield Site(api, folder, {**shared, "pythonpath": folder, **settings})
 
 
 def foreign(job_type: str, payload: dict[str, Any]) -> dict[str, Any]:
