@@ -18,10 +18,17 @@ from jobtracker.schemas.jobs import Job
 T = TypeVar("T")
 
 
-def for_each(job_ids: Sequence[str], act: Callable[[str], T], show: Callable[[T], None], *, as_json: bool) -> None:
+def for_each(
+    job_ids: Sequence[str],
+    act: Callable[[str], T],
+    show: Callable[[T], None],
+    *,
+    as_json: bool,
+    as_array: bool = False,
+) -> None:
     """Run an action for each job and show the outcome. Errors are printed on stderr.
 
-    JSON is printed once, at the end: an object for one job, an array for several.
+    JSON is printed once, at the end: an object for one job, an array for several, or always with `as_array`.
 
     Raises:
         typer.Exit: Something could not be done: status 1.
@@ -31,16 +38,18 @@ def for_each(job_ids: Sequence[str], act: Callable[[str], T], show: Callable[[T]
     failed = False
     for job_id in dict.fromkeys(job_ids):
         try:
-            done.append(act(job_id))
+            outcome = act(job_id)
         except ApiUnavailableError:
             raise
         except JobTrackerError as error:
             print_error(error)
             failed = True
         else:
-            if not as_json:
-                show(done[-1])
-    if as_json and len(job_ids) > 1:
+            if as_json:
+                done.append(outcome)
+            else:
+                show(outcome)
+    if as_json and (as_array or len(job_ids) > 1):
         print_json(done)
     elif as_json and done:
         print_json(done[0])

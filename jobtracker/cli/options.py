@@ -16,6 +16,17 @@ Url = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, as the API answers it.")]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.", show_default=False)]
 JobIds = Annotated[list[str], typer.Argument(metavar="ID", help="The ids of jobs.", show_default=False)]
+JobsOrQuery = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID|QUERY",
+        help="The ids of jobs, or a query that finds them, e.g. 'status:failed type:invoice since:2h'.",
+        show_default=False,
+    ),
+]
+Zone = Annotated[
+    str, typer.Option("--tz", metavar="ZONE", help="The zone of times in QUERY that name none: Europe/Berlin.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 TimeoutS = Annotated[
     float | None,

@@ -4,7 +4,7 @@ import json
 import uuid
 
 import pytest
-from support.commands import document, lines, refusal
+from support.commands import document, lines, refusal, run
 from support.serving import Api, job, parent
 
 from jobtracker.core.lifecycle import Event
@@ -199,3 +199,49 @@ def test_when_and_where_a_job_runs_are_options_of_create_and_start(quiet_api):
     assert "give it with the start" in refusal(quiet_api, *create, "--countdown", "30")
     assert "is no duration" in refusal(quiet_api, *create, "--countdown", "soon", status=2)
     assert "is neither" in refusal(quiet_api, *create, "--expires", "some-day", status=2)
+
+
+def test_jobs_that_a_query_finds_are_counted_and_changed_with_a_yes(quiet_api):
+    tag = uuid.uuid4().hex
+    few = [pending(quiet_api, tags=[tag]) for _ in range(3)]
+    tree = quiet_api.create(parent(job("document_analysis", TEXT, tags=[tag]), tags=[tag]))
+    for verb in ("cancel", "delete"):
+        asked = run(quiet_api, "jobs", verb, f"tag:{tag}")
+        assert asked.exit_code == 2
+        assert asked.stderr.splitlines()[:3] == [
+            "JOBS  STATUS   TYPE",
+            "   4  pending  document_analysis",
+            "Sub-jobs of these that match too: 1. They go with them.",
+        ]
+    cancelled = run(quiet_api, "jobs", "cancel", f"tag:{tag}", "--yes")
+    assert (cancelled.exit_code, cancelled.stdout) == (0, "")
+    assert cancelled.stderr.splitlines()[-1] == "Cancelled or asked to stop: 4 of 4 jobs."
+    assert {quiet_api.job(each)["status"] for each in (*few, tree["id"])} == {"cancelled"}
+    again = refusal(quiet_api, "jobs", "cancel", f"tag:{tag}", "--yes", status=0)
+    assert again == "Left alone: 5 that match. To cancel a job, it must be one that has not ended."
+    deleted = document(quiet_api, "jobs", "delete", f"tag:{tag}", "-y")
+    assert {each["id"] for each in deleted} == {*few, tree["id"]}
+    assert "No jobs match." in refusal(quiet_api, "jobs", "delete", f"tag:{tag}", "-y", status=0)
+
+
+def test_of_a_query_those_that_can_be_retried_are_and_others_are_errors(quiet_api):
+    tag = uuid.uuid4().hex
+    whole = quiet_api.create(parent(job("document_analysis", TEXT, tags=[tag])))
+    alone = pending(quiet_api, tags=[tag])
+    for each in (alone, whole["id"]):
+        quiet_api.post(each, "cancel")
+    found = run(quiet_api, "jobs", "retry", "status:cancelled", f"tag:{tag}", "--yes")  # as without quotes
+    assert found.exit_code == 1
+    assert "its parent" in found.stderr
+    assert found.stderr.splitlines()[-1] == "Retried 1 of 2 jobs."
+    assert (quiet_api.job(alone)["status"], quiet_api.job(whole["id"])["status"]) == ("pending", "cancelled")
+
+
+def test_a_query_that_finds_too_many_jobs_or_is_wrong_changes_none(quiet_api, monkeypatch):
+    monkeypatch.setattr("jobtracker.cli.chosen.MOST_CHOSEN", 1)
+    tag = uuid.uuid4().hex
+    job_ids = [pending(quiet_api, tags=[tag]) for _ in range(2)]
+    assert "More than 1 jobs match" in refusal(quiet_api, "jobs", "cancel", f"tag:{tag}", "--yes")
+    assert "it is no status" in refusal(quiet_api, "jobs", "cancel", f"tag:{tag} status:lost", "--yes")
+    assert {quiet_api.job(each)["status"] for each in job_ids} == {"pending"}
+    assert "no job 'order:42'" in refusal(quiet_api, "jobs", "cancel", "order:42")  # an id: no qualifier is in it

@@ -5,28 +5,45 @@ from typing import Annotated
 import typer
 
 from jobtracker.cli.bulk import confirm, for_each, print_status
-from jobtracker.cli.options import AsJson, JobIds, Url, Yes
+from jobtracker.cli.chosen import Verb, for_query, is_query
+from jobtracker.cli.options import AsJson, JobsOrQuery, Url, Yes, Zone
 from jobtracker.client import Client
+from jobtracker.core.lifecycle import SETTLED
 from jobtracker.schemas.jobs import Job
+
+_CANCEL = Verb(
+    "cancel", "Cancelled or asked to stop:", lambda job: job.status not in SETTLED, "one that has not ended"
+)
 
 
 def cancel(
-    job_ids: JobIds,
+    jobs: JobsOrQuery,
     reason: Annotated[str, typer.Option(help="Why; shown in the job and its history.")] = "cancelled by request",
     terminate: Annotated[
         bool, typer.Option("--terminate", help="Kill running tasks instead of asking them to stop.")
     ] = False,
+    tz: Zone = "UTC",
     yes: Yes = False,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Cancel jobs and their sub-jobs. Waiting jobs are cancelled at once. Running tasks are asked to stop."""
-    if len(job_ids) > 1:
-        confirm(f"Cancel {len(job_ids)} jobs?", yes=yes)
+    """Cancel jobs and their sub-jobs. Waiting jobs are cancelled at once. Running tasks are asked to stop.
+
+    Jobs that a query finds are counted first.
+    """
     with Client(url) as client:
+
+        def cancel_one(job_id: str) -> Job:
+            return client.cancel(job_id, reason=reason, terminate=terminate)
+
+        if is_query(jobs):
+            for_query(client, jobs, _CANCEL, cancel_one, tz=tz, yes=yes, as_json=as_json)
+            return
+        if len(jobs) > 1:
+            confirm(f"Cancel {len(jobs)} jobs?", yes=yes)
         for_each(
-            job_ids,
-            lambda job_id: client.cancel(job_id, reason=reason, terminate=terminate),
+            jobs,
+            cancel_one,
             lambda job: print_status(job, _what_happens(job, reason, terminate=terminate)),
             as_json=as_json,
         )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from jobtracker.cli.console import error_console, output_console
-from jobtracker.cli.options import AsJson, Url, read_time
+from jobtracker.cli.options import AsJson, Url, Zone, read_time
 from jobtracker.cli.tables import Cell, Column, age, print_json, print_table, status_text
 from jobtracker.client import Client
 from jobtracker.client.endpoints import JobFilters
@@ -42,9 +42,7 @@ def list_jobs(
         str | None,
         typer.Argument(metavar="QUERY", help="For example 'status:failed type:invoice since:2h \"timed out\"'."),
     ] = None,
-    tz: Annotated[
-        str, typer.Option(metavar="ZONE", help="The zone of times in QUERY that name none: Europe/Berlin.")
-    ] = "UTC",
+    tz: Zone = "UTC",
     status: Annotated[list[Status] | None, typer.Option(metavar="STATUS", help=", ".join(Status))] = None,
     job_type: Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="A job type.")] = None,
     priority: Annotated[list[Priority] | None, typer.Option(metavar="PRIORITY", help=", ".join(Priority))] = None,
