@@ -15,7 +15,7 @@ PUBLIC = {
     "jobtracker.schemas": (
         "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Drain DrainMark "
         "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation "
-        "FailedJob FailedJobPage FailureGroup FailureGroupDetails FailureGroupPage FailureGroupSummary "
+        "FailedJob FailedJobPage FailureGroupDetails FailureGroupPage FailureGroupSummary "
         "FailureState FailuresCompared FieldProblem Flaw FlowPoint Group GroupCounts Health HeldTask HistoryEntry "
         "IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate "
         "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin Performance "

@@ -1,5 +1,6 @@
 """The endpoints below `/api/failures`: groups of failures."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
@@ -19,7 +20,7 @@ class FailureEndpoints:
     def failures(
         self,
         *,
-        state: StateName | None = None,
+        state: StateName | Sequence[StateName] | None = None,
         error_type: str | None = None,
         job_type: str | None = None,
         queue: str | None = None,
@@ -32,7 +33,7 @@ class FailureEndpoints:
         """Failures by error: one page of the groups of jobs that have failed in the same way.
 
         Args:
-            state: Only groups in this state.
+            state: Only groups in this state, or in one of several.
             error_type: Only this type of exception, with its module unless it is a builtin.
             job_type: Only groups in which jobs of this type have failed.
             queue: Only those in which jobs of this queue have.

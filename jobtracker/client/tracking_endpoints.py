@@ -49,7 +49,7 @@ class TrackingEndpoints:
 
     @Endpoint
     def attention(self) -> Call[Attention]:
-        """What needs somebody: jobs that can't proceed, the last hour's failures, unconsumed queues, lost workers."""
+        """What needs somebody: blocked jobs, new and regressed failures, unconsumed queues, lost workers."""
         return Call("GET", "/api/tracking/attention", Attention)
 
     @Endpoint

@@ -2,10 +2,10 @@
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYetError
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from jobtracker.core.lifecycle import SETTLED, Event
 from jobtracker.diagnosis.blocked_jobs import MOST_GROUPS, NAMED, BlockedJobsFinder, OpenJobs
@@ -13,7 +13,8 @@ from jobtracker.diagnosis.conclusions import moment
 from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import BrokerUnavailableError
-from jobtracker.schemas.attention import Attention, FailureGroup, LostWorker, UnconsumedQueue
+from jobtracker.schemas.attention import Attention, LostWorker, UnconsumedQueue
+from jobtracker.schemas.failures import FailureFilter, FailureState
 from jobtracker.store.schema import JobRecord
 
 _KEPT_S = 3.0
@@ -27,6 +28,10 @@ _STRANGERS_S = 30.0
 _WINDOW = timedelta(hours=1)
 MOST_FAILURES = 1000
 """Failures that are looked at."""
+_NEEDY = (FailureState.NEW, FailureState.REGRESSED)
+"""Groups of failures in these states need somebody, …"""
+_SEEN_WITHIN = timedelta(days=1)
+"""… if a job has failed so since then."""
 _MOST_LOST = 50
 """Lost workers that are told of."""
 
@@ -100,7 +105,8 @@ class AttentionDesk:
         now_ms = queries.server_ms()
         since = moment(now_ms) - _WINDOW
         failed, total = queries.failed_since(since, MOST_FAILURES)
-        groups = _failure_groups(failed)
+        needy = FailureFilter(_NEEDY, since=moment(now_ms) - _SEEN_WITHIN)
+        failures = queries.failure_groups(needy, size=MOST_GROUPS)
         lost_workers = self._lost_workers(open_jobs, failed)
         not_settled = sum(each.count for each in queries.counts() if each.status not in SETTLED)
         unconsumed_queues = asked.result()
@@ -115,8 +121,8 @@ class AttentionDesk:
             failures_since=since,
             failed=total,
             failures_looked_at=len(failed),
-            failures=groups[:MOST_GROUPS],
-            failures_left_out=sum(group.count for group in groups[MOST_GROUPS:]),
+            failures=sorted(failures.groups, key=lambda group: -group.jobs_of_day),
+            more_failures=failures.next_cursor is not None,
             unconsumed_queues=unconsumed_queues,
             lost_workers=lost_workers,
             unavailable=[*dict.fromkeys(open_jobs.unavailable + unavailable)],
@@ -172,27 +178,3 @@ class AttentionDesk:
                 )
             )
         return found
-
-
-def _failure_groups(failed: Iterable[JobRecord]) -> list[FailureGroup]:
-    """Failures by type and error, the largest group first; they come the latest first."""
-    groups: dict[tuple[str, str | None], list[JobRecord]] = {}
-    for record in failed:
-        groups.setdefault((record.type, record.reason), []).append(record)
-    found = [
-        FailureGroup(
-            job_type=job_type,
-            error=error,
-            count=len(records),
-            first_at=_failed_at(records[-1]),
-            last_at=_failed_at(records[0]),
-            workers=sorted({record.worker for record in records if record.worker})[:NAMED],
-            job_ids=[record.id for record in records[:NAMED]],
-        )
-        for (job_type, error), records in groups.items()
-    ]
-    return sorted(found, key=lambda group: -group.count)
-
-
-def _failed_at(record: JobRecord) -> datetime:
-    return moment(record.finished or record.status_changed_at)

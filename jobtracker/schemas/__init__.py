@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from jobtracker.schemas.attention import Attention, BlockedJobs, FailureGroup, LostWorker, UnconsumedQueue
+    from jobtracker.schemas.attention import Attention, BlockedJobs, LostWorker, UnconsumedQueue
     from jobtracker.schemas.drains import Drain, DrainMark, DrainState, HeldTask, IfStopped
     from jobtracker.schemas.events import JobHint, LiveEvent
     from jobtracker.schemas.examination import (
@@ -114,7 +114,6 @@ __all__ = [
     "Explanation",
     "FailedJob",
     "FailedJobPage",
-    "FailureGroup",
     "FailureGroupDetails",
     "FailureGroupPage",
     "FailureGroupSummary",
@@ -193,7 +192,7 @@ __all__ = [
 
 _MODULES = {
     "jobtracker.schemas.events": "JobHint LiveEvent",
-    "jobtracker.schemas.attention": "Attention BlockedJobs FailureGroup LostWorker UnconsumedQueue",
+    "jobtracker.schemas.attention": "Attention BlockedJobs LostWorker UnconsumedQueue",
     "jobtracker.schemas.drains": "Drain DrainMark DrainState HeldTask IfStopped",
     "jobtracker.schemas.examination": "DifferenceGroup Examination ExaminationRun ExaminationStatus Flaw Trap",
     "jobtracker.schemas.explanation": (

@@ -5,6 +5,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from jobtracker.schemas.explanation import Code
+from jobtracker.schemas.failures import FailureGroupSummary
 
 
 class BlockedJobs(BaseModel):
@@ -28,18 +29,6 @@ class BlockedJobs(BaseModel):
     slot_job_ids: list[str] = Field(
         default=[], description="The jobs that have these slots, the first five, the one that runs longest first."
     )
-
-
-class FailureGroup(BaseModel):
-    """Jobs of one type that failed with one error."""
-
-    job_type: str
-    error: str | None = Field(description="The line of the error, as in a job's `reason`.")
-    count: int = Field(description="How many of the failures that were looked at.")
-    first_at: datetime = Field(description="The oldest of these.")
-    last_at: datetime
-    workers: list[str] = Field(description="On which they ran, the first five by name.")
-    job_ids: list[str] = Field(description="The five latest, the latest first.")
 
 
 class UnconsumedQueue(BaseModel):
@@ -80,9 +69,14 @@ class Attention(BaseModel):
     blocked_left_out: int = Field(description="Blocked jobs in further groups.")
     failures_since: datetime
     failed: int = Field(description="Jobs that have failed since then, and are failed now; exact.")
-    failures_looked_at: int = Field(description="How many of these were looked at: the latest.")
-    failures: list[FailureGroup] = Field(description="The largest groups first, up to 30.")
-    failures_left_out: int = Field(description="How many failures are in groups that are not listed.")
+    failures_looked_at: int = Field(
+        description="How many of these were looked at, for whether they were lost with their worker: the latest."
+    )
+    failures: list[FailureGroupSummary] = Field(
+        description="Groups of failures that are new or have regressed, and were seen within a day: the 30 that were "
+        "seen last, those with the most jobs of the last day first."
+    )
+    more_failures: bool = Field(description="There may be further ones: `GET /api/failures` lists them.")
     unconsumed_queues: list[UnconsumedQueue]
     lost_workers: list[LostWorker] = Field(description="Those that were lost in the last hour, the latest first.")
     unavailable: list[str] = Field(description="What could not be found out, and why.")

@@ -54,6 +54,9 @@ class FailureGroupSummary(BaseModel):
     frames: list[str] = Field(description="The deepest frames of the project's code: file and function.")
     count: int = Field(description="How many failures there were: a job that fails again after a retry counts twice.")
     jobs: int = Field(description="How many jobs have failed so and did nothing since: those that a list shows.")
+    jobs_of_hour: int = Field(description="How many of these jobs have failed in the last hour.")
+    jobs_of_day: int = Field(description="How many of them have in the last 24 hours.")
+    jobs_of_week: int = Field(description="How many of them have in the last 7 days.")
     first_seen: datetime
     last_seen: datetime
     types: dict[str, int] = Field(description='How many by type, 20 at most; "" are the others.')
@@ -86,9 +89,9 @@ class FailureGroupPage(BaseModel):
 
 @dataclass(frozen=True)
 class FailureFilter:
-    """Which groups to list; None: any."""
+    """Which groups to list; None, or no state: any."""
 
-    state: FailureState | None = None
+    states: tuple[FailureState, ...] = ()
     error_type: str | None = None
     job_type: str | None = None
     queue: str | None = None

@@ -4,7 +4,7 @@ import base64
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
@@ -39,6 +39,8 @@ _LOOKED_AT = 2000
 _READ = 200
 """Entries of an index that one round trip reads."""
 _SAMPLES = 20
+_AGES_MS = {"jobs_of_hour": _HOUR_MS, "jobs_of_day": _DAY_H * _HOUR_MS, "jobs_of_week": _WEEK_H * _HOUR_MS}
+"""Fields that count jobs up to an age."""
 _MARKS = {FailureAction.RESOLVE: RESOLVED, FailureAction.IGNORE: IGNORED, FailureAction.REOPEN: KNOWN}
 
 
@@ -84,6 +86,8 @@ class FailureReader(JobReader):
         start = _Cursor.read(cursor, wanted.sort) if cursor else None
         since_ms = TimeRange(since=wanted.since).low_ms
         places = self._places(wanted.sort, _Place(-start.score, start.id) if start else None)
+        if since_ms is not None and wanted.sort is FailureSort.LAST_SEEN:  # behind it all were seen earlier
+            places = takewhile(lambda place: -place.score >= since_ms, places)
         now, looked_at = now_ms(), 0
         found: list[tuple[str, Packed]] = []
         last: _Place | None = None
@@ -99,7 +103,7 @@ class FailureReader(JobReader):
                 if group and _stands_at(group, place, wanted.sort) and _matches(group, wanted, since_ms, now):
                     found.append((place.id, group))
         following = _Cursor(sort=wanted.sort, score=-last.score, id=last.id).write() if is_left and last else None
-        jobs = self._listed([id_ for id_, _ in found])
+        jobs = self._listed([id_ for id_, _ in found], now)
         groups = [FailureGroupSummary(**_values(id_, group, jobs[id_], now)) for id_, group in found]
         return FailureGroupPage(groups=groups, known_groups=self._known(), next_cursor=following)
 
@@ -114,7 +118,7 @@ class FailureReader(JobReader):
             raise FailureGroupNotFoundError(group_id)
         now = now_ms()
         return FailureGroupDetails(
-            **_values(group_id, group, self._listed([group_id])[group_id], now),
+            **_values(group_id, group, self._listed([group_id], now)[group_id], now),
             queues=_counts(group, "queues"),
             workers=_counts(group, "workers"),
             hours_of_week=_hours(group, now, _WEEK_H),
@@ -194,14 +198,18 @@ class FailureReader(JobReader):
             pipe.execute_command("MGET", *(part("failure", id_) for id_ in ids), **{NEVER_DECODE: True})
         return [together(map(unpack, each)) for each in zip(*pipe.execute(), strict=True)]
 
-    def _listed(self, ids: Sequence[str]) -> dict[str, int]:
-        """How many jobs are listed by groups."""
+    def _listed(self, ids: Sequence[str], now: int) -> dict[str, dict[str, int]]:
+        """How many jobs are listed by groups: all, and those up to an age."""
+        lows: dict[str, str | int] = {"jobs": "-inf", **{name: now - age_ms for name, age_ms in _AGES_MS.items()}}
         pipe = self.client.pipeline(transaction=False)
         for part in self.parts:
             for id_ in ids:
-                pipe.zcard(part("failed_by", id_))
+                for low in lows.values():
+                    pipe.zcount(part("failed_by", id_), low, "+inf")
         counts = pipe.execute()
-        return {id_: sum(counts[n :: len(ids)]) for n, id_ in enumerate(ids)}
+        rows = len(ids) * len(lows)
+        sums = [sum(counts[n::rows]) for n in range(rows)]
+        return {id_: dict(zip(lows, sums[n * len(lows) :], strict=False)) for n, id_ in enumerate(ids)}
 
     def _samples(self, group_id: str) -> list[str]:
         pipe = self.client.pipeline(transaction=False)
@@ -239,7 +247,7 @@ def _stands_at(group: Packed, place: _Place, sort: FailureSort) -> bool:
 def _matches(group: Packed, wanted: FailureFilter, since_ms: int | None, now: int) -> bool:
     if group["count"] <= 0 or (since_ms is not None and group["last"] < since_ms):
         return False
-    if wanted.state is not None and _state(group, now) is not wanted.state:
+    if wanted.states and _state(group, now) not in wanted.states:
         return False
     if wanted.error_type is not None and group.get("type") != wanted.error_type:
         return False
@@ -247,7 +255,7 @@ def _matches(group: Packed, wanted: FailureFilter, since_ms: int | None, now: in
     return all(name is None or name in group[what] for what, name in named.items())
 
 
-def _values(id_: str, group: Packed, jobs: int, now: int) -> dict[str, Any]:
+def _values(id_: str, group: Packed, jobs: dict[str, int], now: int) -> dict[str, Any]:
     """The fields of a `FailureGroupSummary`."""
     return {
         "id": id_,
@@ -256,7 +264,7 @@ def _values(id_: str, group: Packed, jobs: int, now: int) -> dict[str, Any]:
         "message": group.get("message", ""),
         "frames": list(group.get("frames") or ()),
         "count": group["count"],
-        "jobs": jobs,
+        **jobs,
         "first_seen": from_ms(group["first"]),
         "last_seen": from_ms(group["last"]),
         "types": _counts(group, "types"),

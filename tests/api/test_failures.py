@@ -35,6 +35,7 @@ def test_groups_are_listed_by_filter_and_page_by_page(quiet_api):
         ({"release": "1"}, []),
         ({"since": "2100-01-01T00:00:00Z"}, []),
         ({"state": "resolved"}, []),
+        ({"state": ["resolved", "new"], "job_type": "one"}, [first]),
         ({"sort": "-count"}, [first, second]),
     ):
         assert [group["id"] for group in quiet_api.get(PATH, **params)["groups"]] == wanted

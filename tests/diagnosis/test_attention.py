@@ -13,6 +13,7 @@ from support.sample_jobs import a_worker
 from support.workers_under_test import LONG_AGO_MS, Project, age, eventually, new_project
 
 from jobtracker.core.clock import now_ms
+from jobtracker.core.fingerprint import fingerprint
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.diagnosis import attention as desks
 from jobtracker.diagnosis import blocked_jobs
@@ -21,6 +22,7 @@ from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.attention import Attention, BlockedJobs
 from jobtracker.schemas.explanation import Code
+from jobtracker.schemas.failures import FailureAction
 from jobtracker.store.leases import Leases
 
 
@@ -187,46 +189,53 @@ def test_a_cancel_hangs_after_a_while(own_project, ago_ms, groups):
     assert all(group.worker == "w@here" and group.job_ids == [job_id] for group in found)
 
 
-def test_failures_are_grouped_by_type_and_error(own_project):
-    store, now = own_project.tracking.store, now_ms()
-    own_project.announce()
-    for number, (ago_s, job_type, reason) in enumerate(
-        [
-            (4000, "ok", "KeyError: 'vat'"),  # over an hour ago
-            (300, "ok", "KeyError: 'vat'"),
-            (200, "ok", "KeyError: 'vat'"),
-            (100, "ok", "ValueError: no"),
-            (50, "hold", "KeyError: 'vat'"),
-        ]
-    ):
-        job_id = own_project.create(job_type, {"gate": "g"} if job_type == "hold" else None)
-        at_ms = now - ago_s * 1000
+def fail(project: Project, kind: str, *ago_s: float) -> str:
+    """Have a job fail so often, so long ago; returns the id of its group."""
+    store = project.tracking.store
+    shape = fingerprint(kind, "no <n>")
+    for each in ago_s:
+        job_id, at_ms = project.create("ok"), now_ms() - int(each * 1000)
         store.apply(Event.ENQUEUE, job_id, at_ms=at_ms - 2)
-        store.apply(Event.START, job_id, at_ms=at_ms - 1, fields={"worker": f"w{number}@test", "lease": "x"})
-        store.apply(Event.FAIL, job_id, at_ms=at_ms, fields={"reason": reason})
+        store.apply(Event.START, job_id, at_ms=at_ms - 1)
+        store.apply(Event.FAIL, job_id, at_ms=at_ms, fields={**shape.fields, "reason": f"{kind}: no 5"})
+    return shape.group
+
+
+DAY_S = 86_400
+
+
+def test_failures_that_are_new_or_have_regressed_need_somebody_if_they_were_seen_within_a_day(own_project):
+    own_project.announce()
+    store = own_project.tracking.store
+    new = fail(own_project, "NewError", 4000, 300, 200)
+    fail(own_project, "OldError", 2 * DAY_S, 200)
+    back = fail(own_project, "BackError", 3 * DAY_S)
+    fail(own_project, "BackLongAgoError", 4 * DAY_S)
+    for kind in ("BackError", "BackLongAgoError"):
+        store.mark_failure(fingerprint(kind, "no <n>").group, FailureAction.RESOLVE, now_ms() - 3 * DAY_S * 1000 + 1)
+    fail(own_project, "BackError", 100)
+    fail(own_project, "BackLongAgoError", 2 * DAY_S)
+    store.mark_failure(fail(own_project, "IgnoredError", 50), FailureAction.IGNORE)
     found = look(own_project)
-    assert (found.failed, found.failures_looked_at, found.failures_left_out) == (4, 4, 0)
-    assert [(each.job_type, each.error, each.count) for each in found.failures] == [
-        ("ok", "KeyError: 'vat'", 2), ("hold", "KeyError: 'vat'", 1), ("ok", "ValueError: no", 1),
+    assert [(each.id, each.state, each.jobs_of_hour, each.jobs_of_day) for each in found.failures] == [
+        (new, "new", 2, 3), (back, "regressed", 1, 1),
     ]  # fmt: skip
-    largest = found.failures[0]
-    assert largest.workers == ["w1@test", "w2@test"]
-    assert [(at.timestamp() * 1000 - now) // 1000 for at in (largest.first_at, largest.last_at)] == [-300, -200]
+    assert (found.failed, found.failures_looked_at, found.more_failures) == (5, 5, False)
+    assert not found.is_quiet
+    for group in (new, back):
+        store.mark_failure(group, FailureAction.RESOLVE)
+    assert look(own_project).is_quiet
 
 
-def test_the_latest_failures_are_looked_at_and_all_are_counted(own_project, monkeypatch):
+def test_a_look_at_failures_is_bounded_and_says_so(own_project, monkeypatch):
     monkeypatch.setattr(desks, "MOST_FAILURES", 2)
     monkeypatch.setattr(desks, "MOST_GROUPS", 1)
     own_project.announce()
-    store = own_project.tracking.store
-    for number in range(4):
-        job_id = own_project.create("ok")
-        store.apply(Event.ENQUEUE, job_id, at_ms=now_ms())
-        store.apply(Event.START, job_id, at_ms=now_ms())
-        store.apply(Event.FAIL, job_id, at_ms=now_ms() + number, fields={"reason": f"no {number}"})
+    for n in range(4):
+        last = fail(own_project, f"Error{n}", 4 - n)
     found = look(own_project)
-    assert (found.failed, found.failures_looked_at, found.failures_left_out) == (4, 2, 1)
-    assert [each.error for each in found.failures] == ["no 3"]
+    assert (found.failed, found.failures_looked_at, found.more_failures) == (4, 2, True)
+    assert [each.id for each in found.failures] == [last]
 
 
 def test_a_broker_that_is_away_is_a_part_of_the_answer(redis_server, worker_log_dir, own_project):

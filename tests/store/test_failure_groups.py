@@ -7,7 +7,7 @@ from support.raw_records import group_of, stored
 from support.recount import recount
 from support.sample_jobs import START_MS, create_in, create_job, move
 
-from jobtracker.core.clock import now_ms
+from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.fingerprint import fingerprint
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.errors import FailureGroupNotFoundError
@@ -148,6 +148,17 @@ def test_a_group_is_new_for_a_day_until_somebody_says_something(store, queries):
     assert queries.failure_group(TIMED_OUT.group).state is FailureState.KNOWN
 
 
+def test_jobs_are_counted_by_how_long_ago_they_failed(store, queries):
+    jobs = [running(store) for _ in range(4)]
+    for job, hours in zip(jobs, (0, 2, 30, 200), strict=True):
+        fail(store, job, at_ms=now_ms() - hours * HOUR_MS)
+    [group] = queries.failure_groups(FailureFilter()).groups
+    assert (group.jobs_of_hour, group.jobs_of_day, group.jobs_of_week, group.jobs) == (1, 2, 3, 4)
+    store.delete(jobs[1])
+    details = queries.failure_group(TIMED_OUT.group)
+    assert (details.jobs_of_hour, details.jobs_of_day, details.jobs_of_week, details.jobs) == (1, 1, 2, 3)
+
+
 def test_lists_are_filtered_sorted_and_paged(store, queries):
     many = [fingerprint(f"Error{n}", "x") for n in "ABCDE"]
     for n, each in enumerate(many):
@@ -158,7 +169,11 @@ def test_lists_are_filtered_sorted_and_paged(store, queries):
     assert ids(queries.failure_groups(FailureFilter(sort=FailureSort.COUNT))) == by_time[::-1]
     assert ids(queries.failure_groups(FailureFilter(job_type="t1"))) == [by_time[1], by_time[3]]
     assert ids(queries.failure_groups(FailureFilter(error_type="ErrorC"))) == [by_time[2]]
-    assert ids(queries.failure_groups(FailureFilter(state=FailureState.NEW))) == []
+    assert ids(queries.failure_groups(FailureFilter(states=(FailureState.NEW,)))) == []
+    assert ids(queries.failure_groups(FailureFilter(states=(FailureState.NEW, FailureState.KNOWN)))) == by_time
+    since = from_ms(START_MS + 3)
+    for sort in FailureSort:
+        assert set(ids(queries.failure_groups(FailureFilter(since=since, sort=sort)))) == set(by_time[:2])
     paged, cursor = [], None
     while True:
         page = queries.failure_groups(FailureFilter(), size=2, cursor=cursor)

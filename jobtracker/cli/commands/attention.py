@@ -4,6 +4,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from jobtracker.cli.commands.failures.list_ import error_of, state_text, types_of
 from jobtracker.cli.console import output_console
 from jobtracker.cli.exit_codes import ExitStatus
 from jobtracker.cli.options import AsJson, Url
@@ -20,8 +21,10 @@ _BLOCKED = [
 ]
 _FAILED = [
     Column("FAILED", is_number=True),
-    Column("TYPE", may_shrink=True),
+    Column("STATE"),
+    Column("GROUP"),
     Column("LAST", is_number=True),
+    Column("TYPES", may_shrink=True),
     Column("ERROR", may_shrink=True),
 ]
 _QUEUES = [Column("MESSAGES", is_number=True), Column("QUEUE THAT NOBODY CONSUMES", may_shrink=True)]
@@ -35,9 +38,10 @@ _WORKERS = [
 
 
 def attention(url: Url = None, as_json: AsJson = False) -> None:
-    """List what needs somebody: blocked jobs, failures, unconsumed queues, lost workers.
+    """List what needs somebody: blocked jobs, new and regressed failures, unconsumed queues, lost workers.
 
-    Failures and lost workers are those of the last hour. The exit status is 1 if something needs somebody.
+    Failures are groups seen within a day, with their jobs of that day; lost workers those of the last hour. The exit
+    status is 1 if something needs somebody.
     """
     with Client(url) as client:
         found = client.attention()
@@ -55,7 +59,8 @@ def _print(console: Console, found: Attention) -> None:
         for each in found.blocked
     ]
     failed: list[list[Cell]] = [
-        [each.count, each.job_type, age(each.last_at), each.error or ""] for each in found.failures
+        [each.jobs_of_day, state_text(each.state), each.id, age(each.last_seen), types_of(each), error_of(each)]
+        for each in found.failures
     ]
     queues: list[list[Cell]] = [[each.messages, each.queue] for each in found.unconsumed_queues]
     workers = [_worker(each) for each in found.lost_workers]
@@ -86,7 +91,10 @@ def _notes(found: Attention) -> list[str]:
     if found.blocked_left_out:
         notes.append(f"Blocked jobs in further groups: {found.blocked_left_out:,}.")
     if found.failures_looked_at < found.failed:
-        notes.append(f"Looked at the latest {found.failures_looked_at:,} of {found.failed:,} failures.")
-    if found.failures_left_out:
-        notes.append(f"Failures in further groups: {found.failures_left_out:,}.")
+        notes.append(
+            f"Looked at the latest {found.failures_looked_at:,} of {found.failed:,} failures: lost workers may have "
+            "more of them."
+        )
+    if found.more_failures:
+        notes.append("There may be further failures: jobtracker failures list --state new --state regressed.")
     return notes + [f"Not known: {each}" for each in found.unavailable]

@@ -33,7 +33,9 @@ Text = Annotated[str | None, Query(max_length=200)]
 @router.get("", response_model=FailureGroupPage)
 def failure_groups(
     tracking: UseTracking,
-    state: FailureState | None = None,
+    state: Annotated[
+        list[FailureState], Query(description="In one of these states.", max_length=20, default_factory=list)
+    ],
     error_type: Text = None,
     job_type: Text = None,
     queue: Annotated[str | None, Query(max_length=255)] = None,
@@ -47,7 +49,7 @@ def failure_groups(
 
     With a filter a page may come back short, with a `next_cursor`.
     """
-    wanted = FailureFilter(state, error_type, job_type, queue, release, since, sort)
+    wanted = FailureFilter(tuple(state), error_type, job_type, queue, release, since, sort)
     return WrittenJson.of(tracking.queries.failure_groups(wanted, size=page_size, cursor=cursor))
 
 

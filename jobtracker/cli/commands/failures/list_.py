@@ -27,7 +27,9 @@ _AT_ONCE = 500
 
 
 def list_failures(
-    state: Annotated[FailureState | None, typer.Option(metavar="STATE", help=", ".join(FailureState))] = None,
+    state: Annotated[
+        list[FailureState] | None, typer.Option(metavar="STATE", help=f"{', '.join(FailureState)}; may be repeated.")
+    ] = None,
     error_type: Annotated[
         str | None,
         typer.Option("--error", metavar="TYPE", help="An exception's type, e.g. redis.exceptions.TimeoutError."),
@@ -54,7 +56,7 @@ def list_failures(
 
         def page(most: int, behind: str | None) -> FailureGroupPage:
             return client.failures(
-                state=None if state is None else state.value,
+                state=[each.value for each in state or ()],
                 error_type=error_type,
                 job_type=job_type,
                 queue=queue,
@@ -83,7 +85,7 @@ def list_failures(
                 each.count,
                 age(each.last_seen),
                 age(each.first_seen),
-                _types(each),
+                types_of(each),
                 error_of(each),
             )
             for each in found.groups
@@ -105,7 +107,8 @@ def error_of(group: FailureGroupSummary) -> str:
     return f"{group.error_type}: {group.message}" if group.message else group.error_type
 
 
-def _types(group: FailureGroupSummary) -> str:
+def types_of(group: FailureGroupSummary) -> str:
+    """The types of a group's jobs, as many as a line has room for."""
     names = [name or "others" for name in group.types]
     more = f", {len(names) - _MOST_TYPES} more" if len(names) > _MOST_TYPES else ""
     return ", ".join(names[:_MOST_TYPES]) + more
