@@ -1,14 +1,13 @@
 import { useState } from "react";
 import type { JobSummary } from "@/api/types";
 import { useCommands } from "@/commands/commands";
+import { groupsOf, MOST, type Verb, WORDS } from "@/components/bulk/bulk";
+import { BulkProgress } from "@/components/bulk/BulkProgress";
+import { BulkQuestion } from "@/components/bulk/BulkQuestion";
+import { isOver, useBulkRun } from "@/components/bulk/bulkRun";
 import { Icon } from "@/components/Icon";
 import { count, plural } from "@/format/format";
 import { useWritesOff } from "@/live/connection";
-import { groupsOf, MOST, type Verb, WORDS } from "./bulk";
-import { BulkPreview } from "./BulkDialog";
-import { BulkResult } from "./BulkResult";
-import { type BulkRun, dismissRun, isOver, stopRun, useBulkRun } from "./bulkRun";
-import { useMatching } from "./useMatching";
 
 interface SelectionBarProps {
   /** The jobs that are selected. */
@@ -60,14 +59,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
 
   return (
     <>
-      {run && !isShown && (
-        <RunBar
-          run={run}
-          onShow={() => {
-            setShown(true);
-          }}
-        />
-      )}
+      <BulkProgress isShown={isShown} onShow={setShown} />
       {isSelected && (
         <div className="bulk" role="region" aria-label="Selection">
           <b>{isAll ? `${all[0]?.toUpperCase() ?? ""}${all.slice(1)}` : `${count(jobs.length)} selected`}</b>
@@ -104,7 +96,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
         </div>
       )}
       {asked && (
-        <Asking
+        <BulkQuestion
           verb={asked}
           jobs={jobs}
           q={isAll ? q : null}
@@ -118,59 +110,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
           }}
         />
       )}
-      {run && isShown && (
-        <BulkResult
-          run={run}
-          onClose={() => {
-            setShown(false);
-            dismissRun();
-          }}
-        />
-      )}
     </>
-  );
-}
-
-interface AskingProps {
-  verb: Verb;
-  jobs: readonly JobSummary[];
-  q: string | null;
-  onClose: () => void;
-  onStarted: () => void;
-}
-
-/** The jobs stay those of the moment in which somebody asked. */
-function Asking({ jobs, q, ...rest }: AskingProps) {
-  const [selected] = useState(jobs);
-  const found = useMatching(q);
-  const matching = q === null ? { ...found, jobs: selected, isDone: true } : found;
-  return <BulkPreview {...rest} q={q} matching={matching} />;
-}
-
-function RunBar({ run, onShow }: { run: BulkRun; onShow: () => void }) {
-  const { doing, done } = WORDS[run.verb];
-  const over = isOver(run);
-  const good = run.outcomes.filter(({ kind }) => kind === "done").length;
-  return (
-    <div className="bulk" role="region" aria-label="Action under way">
-      <b>
-        {over
-          ? `${count(good)} of ${count(run.jobs.length)} ${done}`
-          : `${doing}: ${count(run.outcomes.length)} of ${count(run.jobs.length)}`}
-      </b>
-      <button type="button" className="btn" onClick={onShow}>
-        {over ? "Show the result" : "Show"}
-      </button>
-      {over ? (
-        <button type="button" className="btn ghost" onClick={dismissRun} aria-label="Dismiss">
-          <Icon name="cross" />
-        </button>
-      ) : (
-        <button type="button" className="btn" onClick={stopRun}>
-          Stop
-        </button>
-      )}
-    </div>
   );
 }
 

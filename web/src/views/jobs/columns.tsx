@@ -5,8 +5,8 @@ import type { Column } from "@/components/Grid";
 import { Time, useNow } from "@/components/Time";
 import { count, duration, plural, shortId } from "@/format/format";
 import { openSubJobs, ranSeconds, waitedSeconds } from "@/format/jobTimes";
-import { WORDS } from "./bulk";
-import { usePending } from "./pending";
+import { WORDS } from "@/components/bulk/bulk";
+import { usePending } from "@/components/bulk/pending";
 import type { JobRow } from "./merging";
 import { type Bounds, trackFor } from "./room";
 

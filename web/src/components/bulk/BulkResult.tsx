@@ -7,6 +7,7 @@ import { groupsOf, WORDS } from "./bulk";
 import { CloseButton } from "./BulkDialog";
 import { type BulkRun, isOver, type Outcome, startRun, stopRun } from "./bulkRun";
 import { csvOf } from "./csv";
+import "./bulk.css";
 
 /** Of each reason so many jobs are named; the CSV has all. */
 const NAMED = 10;

@@ -9,6 +9,7 @@ import { useWritesOff } from "@/live/connection";
 import { hindrance, MOST, notesOf, type Share, sharesOf, TYPED_FROM, type Verb, WORDS } from "./bulk";
 import { startRun } from "./bulkRun";
 import type { Matching } from "./useMatching";
+import "./bulk.css";
 
 interface PreviewProps {
   verb: Verb;
