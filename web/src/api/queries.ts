@@ -1,7 +1,7 @@
 /** What views ask the API for, by name. Views share these, so that each answer is fetched and kept once. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "./client";
-import { type LogLine, MOST_ROWS, type Schemas } from "./types";
+import { type FailureGroup, type FailuresQuery, type LogLine, MOST_ROWS, type Schemas } from "./types";
 
 export const stats = queryOptions({
   queryKey: ["stats"],
@@ -199,5 +199,46 @@ export const oldestPending = queryOptions({
   queryFn: async ({ signal }) => {
     const query = { q: "status:pending", sort: "status_changed_at", page_size: 1 } as const;
     return (await data(api.GET("/api/jobs/", { params: { query }, signal }))).jobs[0] ?? null;
+  },
+});
+
+const MOST_PAGES = 5;
+
+/** Failures by error: so many groups at most. With a filter, pages of the API may be short: it goes on, up to a bound. */
+export const failureGroups = (wanted: FailuresQuery, most: number) =>
+  queryOptions({
+    queryKey: ["failures", "list", wanted, most],
+    queryFn: async ({ signal }) => {
+      const groups: FailureGroup[] = [];
+      let cursor: string | null = null;
+      for (let page = 0; page < MOST_PAGES; page += 1) {
+        const query: FailuresQuery = { ...wanted, page_size: most - groups.length, cursor };
+        const found: Schemas["FailureGroupPage"] = await data(
+          api.GET("/api/failures", { params: { query }, signal }),
+        );
+        groups.push(...found.groups);
+        cursor = found.next_cursor;
+        if (cursor === null || groups.length >= most) break;
+      }
+      return { groups, isAll: cursor === null };
+    },
+  });
+
+export const failureGroup = (id: string) =>
+  queryOptions({
+    queryKey: ["failures", "group", id],
+    queryFn: ({ signal }) =>
+      data(api.GET("/api/failures/{group_id}", { params: { path: { group_id: id } }, signal })),
+  });
+
+const DAY_MS = 86_400_000;
+
+/** The groups that need somebody, as `attention` names them: new or regressed, and seen within a day. */
+export const needyFailures = queryOptions({
+  queryKey: ["failures", "needy"],
+  queryFn: ({ signal }) => {
+    const since = new Date(Date.now() - DAY_MS).toISOString();
+    const query: FailuresQuery = { state: ["new", "regressed"], since, page_size: 100 };
+    return data(api.GET("/api/failures", { params: { query }, signal }));
   },
 });

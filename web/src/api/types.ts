@@ -12,6 +12,10 @@ export type LogLine = Schemas["LogLine"];
 export type JobType = Schemas["JobType"];
 export type WorkerStats = Schemas["WorkerStats"];
 export type QueueDepth = Schemas["QueueFigures"];
+export type FailureGroup = Schemas["FailureGroupSummary"];
+export type FailureState = Schemas["FailureState"];
+export type FailureAction = Schemas["FailureAction"];
+export type FailuresQuery = NonNullable<paths["/api/failures"]["get"]["parameters"]["query"]>;
 export type Status = Schemas["Status"];
 export type Priority = Schemas["Priority"];
 

@@ -1,7 +1,7 @@
 /** What views ask the API to do, by name, and a hook that shows a write as pending until its effect was read. */
 import { type QueryKey, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, data } from "./client";
-import type { Job, JobTree, Schemas } from "./types";
+import type { FailureAction, Job, JobTree, Schemas } from "./types";
 
 const of = (id: string) => ({ path: { job_id: id } });
 
@@ -25,6 +25,10 @@ export const createJob = (body: Schemas["CreateJob"]): Promise<Job> => data(api.
 
 export const createTree = (body: Schemas["CreateJobTree"]): Promise<JobTree> =>
   data(api.POST("/api/jobs/with-subjobs", { body }));
+
+/** Say of a group of failures that it is resolved, to be ignored, or neither. */
+export const markFailure = (id: string, action: FailureAction): Promise<Schemas["FailureGroupDetails"]> =>
+  data(api.PUT("/api/failures/{group_id}", { params: { path: { group_id: id } }, body: { action } }));
 
 /**
  * A write. It is pending until what it changes was fetched again, so that its button and the screen agree.

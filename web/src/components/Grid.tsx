@@ -27,6 +27,8 @@ interface GridProps<Row> {
   rowClass?: (row: Row) => string;
   /** What Enter and a click do; the row also has to have a link, for those who want it in a new tab. */
   onOpen?: (row: Row) => void;
+  /** Told the row that `j`, `k` or a click has moved to: what stands beside the list follows. */
+  onActive?: (row: Row) => void;
   selection?: Selection;
   onSelect?: (selection: Selection) => void;
   sort?: string;
@@ -209,8 +211,9 @@ export function Grid<Row>(props: GridProps<Row>) {
                 tabIndex={item.index === current ? 0 : -1}
                 className={`tr ${isSelected ? "sel" : ""} ${props.rowClass?.(row) ?? ""}`}
                 style={{ transform: `translateY(${item.start - offset}px)` }}
-                onFocus={() => {
+                onFocus={(event) => {
                   setActive(item.index);
+                  if (event.target === event.currentTarget) props.onActive?.(row);
                 }}
                 onKeyDown={onKeyDown}
                 onClick={(event) => {

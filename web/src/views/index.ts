@@ -3,6 +3,7 @@
  * a line here. The order is that of the menu; the first four have a tab on phones.
  */
 import { rootRoute } from "@/shell/rootRoute";
+import { route as failures } from "./failures/route";
 import { route as health } from "./health/route";
 import { route as job } from "./job/route";
 import { route as jobs } from "./jobs/route";
@@ -17,6 +18,7 @@ export const routeTree = rootRoute.addChildren([
   jobs,
   job,
   tree,
+  failures,
   queues,
   workers,
   types,

@@ -1,4 +1,7 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
+import { failureGroup } from "@/api/queries";
 import type { Job } from "@/api/types";
 import { CopyButton } from "@/components/CopyButton";
 import { Panel } from "@/components/Panel";
@@ -8,7 +11,14 @@ import { count } from "@/format/format";
 import type { PastError } from "./previousError";
 
 /** Why it failed: the traceback with your own frames marked and those of libraries folded. */
-export function ErrorPanel({ error }: { error: NonNullable<Job["error"]> }) {
+export function ErrorPanel({
+  error,
+  group,
+}: {
+  error: NonNullable<Job["error"]>;
+  /** The id of its failure group. */
+  group: string | null;
+}) {
   const [isUnfolded, setUnfolded] = useState(false);
   const { ours, library } = framesOf(error.traceback);
   return (
@@ -21,6 +31,7 @@ export function ErrorPanel({ error }: { error: NonNullable<Job["error"]> }) {
       }
       actions={
         <>
+          {group !== null && <AlikeLink group={group} />}
           {library > 0 && (
             <button
               type="button"
@@ -39,6 +50,17 @@ export function ErrorPanel({ error }: { error: NonNullable<Job["error"]> }) {
     >
       <Traceback {...error} isUnfolded={isUnfolded} />
     </Panel>
+  );
+}
+
+/** How many jobs are failed in the same way, and the way there; nothing while that is not known. */
+function AlikeLink({ group }: { group: string }) {
+  const { data } = useQuery(failureGroup(group));
+  if (!data) return null;
+  return (
+    <Link to="/failures" search={{ group }} className="t-12">
+      {data.jobs > 1 ? `1 of ${count(data.jobs)} like this` : "The only one like this"}
+    </Link>
   );
 }
 

@@ -114,7 +114,7 @@ function Found({ job, why, past, search }: FoundProps) {
         <div className="col job-col">
           <Ledger job={job} past={past} executions={executions} />
           {job.error ? (
-            <ErrorPanel error={job.error} />
+            <ErrorPanel error={job.error} group={job.failure_group ?? null} />
           ) : (
             <PreviousError error={previousError(past.data ?? [], job.status)} />
           )}

@@ -5,6 +5,7 @@ import { attention } from "@/api/queries";
 import { useCommands } from "@/commands/commands";
 import { Icon, StatusIcon } from "@/components/Icon";
 import { Panel } from "@/components/Panel";
+import { Spark } from "@/components/Spark";
 import { Answered } from "@/components/states";
 import { Time } from "@/components/Time";
 import { count, plural, shortId } from "@/format/format";
@@ -22,6 +23,7 @@ export function WhatNeedsYou() {
   const [isWhole, setWhole] = useState(false);
   const needs = found.data ? needsOf(found.data) : [];
   const shown = isWhole ? needs : needs.slice(0, FIRST);
+  const most = Math.max(1, ...shown.flatMap(({ hours }) => hours ?? []));
 
   function move(by: 1 | -1): void {
     const links = [...(list.current?.querySelectorAll<HTMLElement>(".do a") ?? [])];
@@ -71,17 +73,17 @@ export function WhatNeedsYou() {
       }
     >
       <Answered query={found}>
-        {({ unavailable, blocked_left_out, failures_left_out }) => (
+        {({ unavailable, blocked_left_out, more_failures }) => (
           <>
             {needs.length === 0 && (
               <p className="pb row ink-2">
                 <Icon name="check" /> Nothing{unavailable.length > 0 ? ", as far as could be found out" : ""}:
-                all open jobs can proceed, and nothing failed in the last hour.
+                all open jobs can proceed, and no failure is new or back.
               </p>
             )}
             <ul ref={list} className="needs">
               {shown.map((need) => (
-                <NeedLine key={need.key} need={need} />
+                <NeedLine key={need.key} need={need} most={most} />
               ))}
             </ul>
             {shown.length < needs.length && (
@@ -95,10 +97,13 @@ export function WhatNeedsYou() {
                 Show {count(needs.length - shown.length)} more
               </button>
             )}
-            {blocked_left_out + failures_left_out > 0 && (
+            {(blocked_left_out > 0 || more_failures) && (
               <p className="pb t-12 ink-3">
-                Smaller groups are left out: {plural(blocked_left_out, "blocked job")},{" "}
-                {plural(failures_left_out, "failed job")}.
+                {blocked_left_out > 0 &&
+                  `Smaller groups are left out: ${plural(blocked_left_out, "blocked job")}. `}
+                {more_failures && (
+                  <Link to="/failures">There may be further groups of failures that are new or back.</Link>
+                )}
               </p>
             )}
             {unavailable.map((what) => (
@@ -113,8 +118,8 @@ export function WhatNeedsYou() {
   );
 }
 
-function NeedLine({ need }: { need: Need }) {
-  const { mark, what, subject, code, why, at, example, holders, action } = need;
+function NeedLine({ need, most }: { need: Need; most: number }) {
+  const { mark, what, subject, code, why, at, example, hours, holders, action } = need;
   return (
     <li className="need">
       {"status" in mark ? <StatusIcon status={mark.status} /> : <Icon name={mark.icon} />}
@@ -148,6 +153,11 @@ function NeedLine({ need }: { need: Need }) {
         )}
       </p>
       <span className="do">
+        {hours !== undefined && (
+          <span className="need-spark hide-s">
+            <Spark values={hours} most={most} label="Failures in each of the last 24 hours" />
+          </span>
+        )}
         <Link {...action.way} className="btn small">
           {action.label}
         </Link>

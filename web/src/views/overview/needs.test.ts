@@ -38,18 +38,33 @@ test("a queue that blocks jobs is named once", () => {
   expect(found[0]?.action.way).toEqual({ to: "/queues", search: { queue: "e-mail" } });
 });
 
-test("a failure leads to the jobs that it counts", () => {
+test("a group of failures says whether it is new or back, and leads to itself", () => {
   const failure = {
-    job_type: "invoice",
-    error: "KeyError: 'vat'",
-    count: 212,
-    last_at: AT,
-    workers: [],
-    job_ids: ["b"],
+    id: "f1",
+    state: "new",
+    error_type: "KeyError",
+    message: "'vat'",
+    jobs_of_day: 212,
+    types: { invoice: 212 },
+    releases: { "7.2": 212 },
+    hours: [0, 212],
+    first_seen: AT,
+    last_seen: AT,
+    regressed_at: null,
+    regressed_in: null,
   };
-  const [need] = needs({ failures: [failure] });
-  expect(need?.what).toBe("212 jobs of type invoice failed:");
-  expect(need?.action.way).toEqual({ to: "/jobs", search: { q: "status:failed type:invoice finished:1h" } });
+  const regressed = { ...failure, state: "regressed", regressed_at: AT, regressed_in: "7.3", releases: {} };
+  const [need, back] = needs({ failures: [failure, regressed] });
+  expect([need?.what, need?.subject, need?.why]).toEqual([
+    "212 jobs failed in a way that is new:",
+    "KeyError: 'vat'",
+    "invoice · only in release 7.2",
+  ]);
+  expect(need?.action.way).toEqual({ to: "/failures", search: { group: "f1" } });
+  expect([back?.what, back?.why]).toEqual([
+    "Back after it was marked as resolved, 212 jobs failed:",
+    "invoice · first in release 7.3",
+  ]);
 });
 
 test("a worker that is back and lost nothing needs nobody", () => {

@@ -1,7 +1,6 @@
 /** What needs somebody, as lines: what, why, and the way there. */
-import type { Schemas, Status } from "@/api/types";
+import type { FailureGroup, Schemas, Status } from "@/api/types";
 import type { IconName } from "@/components/Icon";
-import { jobsWith } from "@/filter/filter";
 import { plural } from "@/format/format";
 
 type Attention = Schemas["Attention"];
@@ -9,6 +8,7 @@ type Attention = Schemas["Attention"];
 export type Way =
   | { readonly to: "/jobs"; readonly search: { q: string } }
   | { readonly to: "/jobs/$jobId"; readonly params: { jobId: string } }
+  | { readonly to: "/failures"; readonly search: { group: string } }
   | { readonly to: "/queues"; readonly search: { queue: string } }
   | { readonly to: "/workers"; readonly search: { worker: string } };
 
@@ -23,6 +23,8 @@ export interface Need {
   readonly why: string;
   /** Since when, or until when. */
   readonly at: { readonly words: string; readonly time: string } | null;
+  /** How many in each of the last hours; without it nothing is drawn. */
+  readonly hours?: readonly number[];
   readonly example: string | null;
   /** The jobs that others wait for: they have the slots. */
   readonly holders: readonly string[];
@@ -78,22 +80,31 @@ function queueNeed({ queue, messages }: Attention["unconsumed_queues"][number]):
   };
 }
 
-function failureNeed(group: Attention["failures"][number]): Need {
-  const where = group.workers.length > 0 ? ` on ${group.workers.join(", ")}` : "";
+function failureNeed(group: FailureGroup): Need {
+  const { id, state, jobs_of_day: jobs, error_type, message, hours } = group;
+  const failed = `${plural(jobs, "job")} failed`;
+  const types = Object.keys(group.types).filter((type) => type !== "");
+  const releases = Object.keys(group.releases);
+  const only = releases.length === 1 && releases[0] !== "" ? `only in release ${releases[0] ?? ""}` : "";
+  const back = group.regressed_in === null ? "" : `first in release ${group.regressed_in}`;
   return {
-    key: `failure ${group.job_type} ${group.error ?? ""}`,
+    key: `failure ${id}`,
     mark: { status: "failed" },
-    what: `${plural(group.count, "job")} of type ${group.job_type} failed${group.error === null ? " without an error." : ":"}`,
-    subject: group.error,
+    what:
+      state === "regressed"
+        ? `Back after it was marked as resolved, ${failed}:`
+        : `${failed} in a way that is new:`,
+    subject: message === "" ? error_type : `${error_type}: ${message}`,
     code: null,
-    why: `in the last hour${where}`,
-    at: { words: "last", time: group.last_at },
-    example: group.job_ids[0] ?? null,
+    why: [types.slice(0, 3).join(", "), state === "regressed" ? back : only].filter(Boolean).join(" · "),
+    at:
+      state === "regressed"
+        ? { words: "back since", time: group.regressed_at ?? group.last_seen }
+        : { words: "since", time: group.first_seen },
+    hours,
+    example: null,
     holders: [],
-    action: {
-      label: "Show failed",
-      way: { to: "/jobs", search: jobsWith({ status: "failed", type: group.job_type, finished: "1h" }) },
-    },
+    action: { label: "Open group", way: { to: "/failures", search: { group: id } } },
   };
 }
 

@@ -1,0 +1,202 @@
+import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
+import type { FailureGroup } from "@/api/types";
+import { useWrite, markFailure } from "@/api/writes";
+import { useCommands } from "@/commands/commands";
+import { Grid } from "@/components/Grid";
+import { Icon } from "@/components/Icon";
+import { Answered, Empty } from "@/components/states";
+import { plural } from "@/format/format";
+import { View } from "@/shell/View";
+import { columnsOf } from "./columns";
+import { FailureDetail } from "./FailureDetail";
+import { ACTIONS, type Marking } from "./groups";
+import { type FailuresSearch, type FailureSort, TABS, wantedOf } from "./search";
+import { useGroups } from "./useGroups";
+import "./failures.css";
+
+const route = getRouteApi("/failures");
+const TITLES = { open: "Open", resolved: "Resolved", ignored: "Ignored" } as const;
+const FILTERS = ["type", "error", "queue", "release"] as const;
+
+/** Failures by error: the groups, and beside them the one that is looked at. Its URL is its whole state. */
+export function FailuresView() {
+  const search = route.useSearch();
+  const navigate = useNavigate();
+  const list = useGroups(wantedOf(search));
+  const tab = search.state ?? "open";
+  const looked = search.group ?? list.rows[0]?.group.id;
+  const write = useWrite(
+    ({ id, action }: Marking) => markFailure(id, action),
+    () => [["failures"], ["attention"]],
+  );
+  const marking = write.isPending ? write.variables : null;
+
+  const change = (next: Partial<FailuresSearch>) =>
+    void navigate({ to: "/failures", search: { ...search, ...next }, replace: true });
+  useCommands(
+    list.newer > 0
+      ? [{ label: `Show ${plural(list.newer, "newer group")}`, key: ".", run: list.showNewer }]
+      : [],
+  );
+
+  return (
+    <View title="Failures" actions={<Tabs search={search} />}>
+      <Filters search={search} />
+      <div className={`cols failures-cols ${search.group === undefined ? "" : "has-group"}`}>
+        <section className="panel failures-list" aria-label="Groups of failures">
+          <Answered query={list.query} rows={8}>
+            {() =>
+              list.rows.length === 0 && list.newer === 0 ? (
+                <NoGroups search={search} />
+              ) : (
+                <Grid
+                  label="Groups of failures"
+                  className="fit failures"
+                  columns={columnsOf(list.rows, marking)}
+                  rows={list.rows}
+                  rowKey={({ group }) => group.id}
+                  rowClass={({ group, isGone }) =>
+                    `${group.id === looked ? "sel" : ""} ${isGone ? "gone" : ""}`
+                  }
+                  onActive={({ group }) => {
+                    if (group.id !== search.group) change({ group: group.id });
+                  }}
+                  onOpen={({ group }) => {
+                    change({ group: group.id });
+                  }}
+                  sort={search.sort ?? "-last_seen"}
+                  onSort={(sort) => {
+                    const down = (sort.startsWith("-") ? sort : `-${sort}`) as FailureSort;
+                    change({ sort: down === "-last_seen" ? undefined : down });
+                  }}
+                  total={list.isAll ? list.rows.length : -1}
+                  lead={
+                    list.newer > 0 && (
+                      <button type="button" className="newer" onClick={list.showNewer}>
+                        <Icon name="chevron" size={12} />
+                        {plural(list.newer, "newer group")} <kbd>.</kbd>
+                      </button>
+                    )
+                  }
+                />
+              )
+            }
+          </Answered>
+          {list.rows.length > 0 && <Foot rows={list.rows.map(({ group }) => group)} list={list} tab={tab} />}
+        </section>
+        {looked !== undefined && (
+          <FailureDetail
+            key={looked}
+            id={looked}
+            search={search}
+            marking={marking?.id === looked ? marking : null}
+            error={write.variables?.id === looked ? write.error : null}
+            onMark={(action) => {
+              write.mutate({ id: looked, action });
+            }}
+          />
+        )}
+      </div>
+      <p className="sr" role="status">
+        {write.isSuccess && `The group is ${ACTIONS[write.variables.action].done}.`}
+      </p>
+    </View>
+  );
+}
+
+function Tabs({ search }: { search: FailuresSearch }) {
+  return (
+    <nav className="seg" aria-label="Which groups">
+      {TABS.map((tab) => (
+        <Link
+          key={tab}
+          to="/failures"
+          search={{ ...search, state: tab === "open" ? undefined : tab, group: undefined }}
+          replace
+          activeProps={{}}
+          aria-current={(search.state ?? "open") === tab ? "true" : undefined}
+        >
+          {TITLES[tab]}
+        </Link>
+      ))}
+    </nav>
+  );
+}
+
+/** What the list is narrowed to, by links from elsewhere. */
+function Filters({ search }: { search: FailuresSearch }) {
+  const named = FILTERS.filter((name) => search[name] !== undefined);
+  if (named.length === 0) return null;
+  return (
+    <div className="row wrap" role="group" aria-label="Filter">
+      {named.map((name) => (
+        <span className="q" key={name}>
+          <b>{name}:</b>
+          <span>{search[name]}</span>
+          <Link
+            to="/failures"
+            search={{ ...search, [name]: undefined }}
+            replace
+            className="x"
+            aria-label={`Remove ${name}`}
+          >
+            <Icon name="cross" size={12} />
+          </Link>
+        </span>
+      ))}
+    </div>
+  );
+}
+
+function Foot({
+  rows,
+  list,
+  tab,
+}: {
+  rows: readonly FailureGroup[];
+  list: ReturnType<typeof useGroups>;
+  tab: keyof typeof TITLES;
+}) {
+  const jobs = rows.reduce((sum, group) => sum + group.jobs, 0);
+  return (
+    <div className="pf wrap">
+      <span>
+        {list.isAll ? "" : "The first "}
+        {plural(rows.length, `${tab} group`)}, {plural(jobs, "job")}
+      </span>
+      {!list.isAll && list.showMore && (
+        <button type="button" className="btn ghost small" onClick={list.showMore}>
+          Show more
+        </button>
+      )}
+      <span className="push">&lt;n&gt;, &lt;id&gt; … stand for what differs</span>
+    </div>
+  );
+}
+
+function NoGroups({ search }: { search: FailuresSearch }) {
+  const isNarrowed = FILTERS.some((name) => search[name] !== undefined);
+  const all = (
+    <Link to="/failures" search={{ state: search.state }} replace className="btn primary">
+      Show all
+    </Link>
+  );
+  if (isNarrowed) return <Empty title="No group of failures matches.">{all}</Empty>;
+  if (search.state === "resolved")
+    return (
+      <Empty title="No group is resolved.">
+        <p>Resolve a group once its error is mended. If a job fails so again, the group is regressed.</p>
+      </Empty>
+    );
+  if (search.state === "ignored")
+    return (
+      <Empty title="No group is ignored.">
+        <p>Ignored groups are counted as before, and are not named in What needs you.</p>
+      </Empty>
+    );
+  return (
+    <Empty title="Nothing has failed that is not resolved or ignored.">
+      <p>Jobs that fail with the same error at the same place are one group here.</p>
+    </Empty>
+  );
+}
