@@ -1,5 +1,6 @@
-import { useEffect, useRef, useState } from "react";
+import { useRef } from "react";
 import { useNow } from "@/components/Time";
+import { useWidth } from "@/components/useWidth";
 import { clock, duration, fullTime, plural } from "@/format/format";
 import { ticks } from "@/format/ticks";
 import { fitting } from "./axisLabels";
@@ -102,22 +103,6 @@ export function ExecutionChart({
       </div>
     </figure>
   );
-}
-
-/** The width of an element in pixels, also after it has changed. */
-function useWidth(element: React.RefObject<HTMLElement | null>): number {
-  const [width, setWidth] = useState(0);
-  useEffect(() => {
-    if (!element.current) return;
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry) setWidth(entry.contentRect.width);
-    });
-    observer.observe(element.current);
-    return () => {
-      observer.disconnect();
-    };
-  }, [element]);
-  return width;
 }
 
 interface RowProps {

@@ -1,3 +1,4 @@
+import type { WorkerFigures } from "@/api/fleet";
 import { Link } from "@tanstack/react-router";
 import type { Column } from "@/components/Grid";
 import { Icon } from "@/components/Icon";
@@ -5,30 +6,46 @@ import { Facts, Panel } from "@/components/Panel";
 import { Table } from "@/components/Table";
 import { Time, useNow } from "@/components/Time";
 import { bytes, duration, plural, UNKNOWN } from "@/format/format";
-import type { HeldTask, WorkerRow } from "./workerRows";
+import type { WorkerLine } from "./columns";
+import type { HeldTask } from "./workerRows";
 
 /** From this on, a worker's clock makes times of jobs wrong enough to say so. */
 const AHEAD_MS = 1000;
 
-/** One worker: what it runs and holds, and how it was started. */
-export function WorkerDetail({ row }: { row: WorkerRow }) {
-  const { name, state, stats, running, reserved, scheduled } = row;
+/**
+ * One worker: how it was started, and which tasks it knows.
+ *
+ * @param hasTasks What it runs and holds too: of one that can't be drained nothing else shows them.
+ */
+export function WorkerDetail({ row, hasTasks }: { row: WorkerLine; hasTasks: boolean }) {
+  const { name, state, stats, running, reserved, scheduled, figures } = row;
   const lease = stats?.lease;
   return (
-    <Panel title={<code>{name}</code>} sub={sentenceOf(row)}>
-      <div className="worker-cols">
-        <div className="worker-tasks">
-          <Tasks
-            title={state === "online" ? "Runs now" : "Ran when it was last heard of"}
-            rows={running}
-            time="Since"
-            showsAge
-            empty={state === "online" ? "It runs nothing." : "No job that runs names it."}
-          />
-          {reserved.length > 0 && <Tasks title="Fetched, not begun" rows={reserved} time="" />}
-          {scheduled.length > 0 && <Tasks title="Held until their time" rows={scheduled} time="Not before" />}
-        </div>
-        <div className="worker-facts">
+    <Panel
+      title={
+        <>
+          About <code>{name}</code>
+        </>
+      }
+      sub={sentenceOf(row)}
+    >
+      <div className={hasTasks ? "worker-cols" : ""}>
+        {hasTasks && (
+          <div className="worker-tasks">
+            <Tasks
+              title={state === "online" ? "Runs now" : "Ran when it was last heard of"}
+              rows={running}
+              time="Since"
+              showsAge
+              empty={state === "online" ? "It runs nothing." : "No job that runs names it."}
+            />
+            {reserved.length > 0 && <Tasks title="Fetched, not begun" rows={reserved} time="" />}
+            {scheduled.length > 0 && (
+              <Tasks title="Held until their time" rows={scheduled} time="Not before" />
+            )}
+          </div>
+        )}
+        <div className={hasTasks ? "worker-facts" : "worker-facts is-alone"}>
           <Facts
             facts={[
               [
@@ -38,19 +55,34 @@ export function WorkerDetail({ row }: { row: WorkerRow }) {
                     renewed, since <Time at={lease.started_at_ms} />
                   </>
                 ) : state === "lost" ? (
-                  "ran out"
+                  <>
+                    ran out
+                    {figures?.ended_at != null && (
+                      <>
+                        {" at "}
+                        <Time at={figures.ended_at} />
+                      </>
+                    )}
+                  </>
+                ) : state === "stopped" ? (
+                  <>
+                    given back at <Time at={figures?.ended_at} />
+                  </>
                 ) : (
                   "none: it is not tracked"
                 ),
               ],
-              ["Host", lease && <code>{lease.host}</code>],
-              ["Process", lease?.pid],
-              ["Pool", lease && `${lease.pool}, ${plural(lease.concurrency, "slot")}`],
+              ["Host", (lease?.host ?? figures?.host) && <code>{lease?.host ?? figures?.host}</code>],
+              ["Process", lease?.pid ?? figures?.pid],
+              ["Pool", poolOf(lease ?? figures)],
+              ["Queues", queuesOf(row)],
               ["Prefetch", numberOf(stats?.stats?.prefetch_count)],
-              ["Release", lease?.release],
+              ["Release", lease?.release ?? figures?.release],
               ["jobtracker", lease?.version],
               ["Clock", lease && <Clock aheadMs={lease.clock_ahead_ms} />],
-              ["Memory", memoryOf(stats?.stats)],
+              ["Memory", memoryOf(stats?.stats, figures)],
+              ["CPU", figures?.cpu_cores != null && `${figures.cpu_cores.toFixed(2)} cores`],
+              ["Within a day", figures && startsOf(figures)],
               ["Says what it holds", lease && (lease.tells_holds ? "yes" : "no: an older release")],
             ]}
           />
@@ -72,7 +104,30 @@ export function WorkerDetail({ row }: { row: WorkerRow }) {
   );
 }
 
-function sentenceOf({ state, stats, running, reserved }: WorkerRow): string {
+function poolOf(of: { pool?: string | null; concurrency?: number | null } | null | undefined): string | null {
+  return of?.pool == null ? null : `${of.pool}, ${plural(of.concurrency ?? 0, "slot")}`;
+}
+
+function startsOf({ restarts, times_lost }: WorkerFigures): string {
+  return `started ${plural(restarts + 1, "time")}, lost ${plural(times_lost, "time")}`;
+}
+
+function queuesOf({ stats, figures }: WorkerLine) {
+  const names = stats?.queues.length ? stats.queues : (figures?.queues ?? stats?.lease?.queues ?? []);
+  if (names.length === 0) return null;
+  return (
+    <span className="row wrap">
+      {names.map((queue) => (
+        <Link key={queue} to="/queues" search={{ queue }}>
+          {queue}
+        </Link>
+      ))}
+    </span>
+  );
+}
+
+function sentenceOf({ state, stats, running, reserved }: WorkerLine): string {
+  if (state === "stopped") return "it gave its lease back: it was stopped";
   if (state === "lost") return "its lease ran out";
   if (state === "silent")
     return stats?.lease?.pool === "solo"
@@ -163,8 +218,13 @@ function numberOf(value: unknown): number | null {
   return typeof value === "number" ? value : null;
 }
 
-/** The most memory that its main process had, in Celery's figures (kilobytes on Linux). */
-function memoryOf(stats: Readonly<Record<string, unknown>> | null | undefined): string | null {
+/** What it and its processes use now; or the most that its main process had (kilobytes on Linux). */
+function memoryOf(
+  stats: Readonly<Record<string, unknown>> | null | undefined,
+  figures: WorkerFigures | null,
+): string | null {
+  if (figures?.memory_bytes != null)
+    return `${bytes(figures.memory_bytes)} in ${plural(figures.processes ?? 1, "process", "processes")}`;
   const usage = stats?.rusage;
   const most =
     typeof usage === "object" && usage !== null && "maxrss" in usage ? numberOf(usage.maxrss) : null;

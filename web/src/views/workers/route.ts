@@ -1,8 +1,16 @@
 import { createRoute, lazyRouteComponent } from "@tanstack/react-router";
 import { rootRoute } from "@/shell/rootRoute";
+import { type Range, RANGES } from "./span";
 import { WorkersCount } from "./WorkersCount";
 
-export interface WorkersSearch {
+export interface ClockSpan {
+  /** How long the span of the lanes is; without it an hour. */
+  range?: Range;
+  /** When it ends, in UTC; without it now. */
+  until?: string;
+}
+
+export interface WorkersSearch extends ClockSpan {
   /** The name of the worker that is looked at. */
   worker?: string;
 }
@@ -13,8 +21,10 @@ export const route = createRoute({
   staticData: {
     menu: { label: "Workers", icon: "server", letter: "w", group: "work", Count: WorkersCount },
   },
-  validateSearch: ({ worker }: Record<string, unknown>): WorkersSearch => ({
+  validateSearch: ({ worker, range, until }: Record<string, unknown>): WorkersSearch => ({
     worker: typeof worker === "string" ? worker : undefined,
+    range: typeof range === "string" && range !== "1h" && range in RANGES ? (range as Range) : undefined,
+    until: typeof until === "string" && !Number.isNaN(Date.parse(until)) ? until : undefined,
   }),
   component: lazyRouteComponent(() => import("./WorkersView"), "WorkersView"),
 });

@@ -1,6 +1,7 @@
+import type { WorkerFigures } from "@/api/fleet";
 import type { JobSummary, WorkerStats } from "@/api/types";
 import { expect, test } from "vitest";
-import { jobIdOf, rowsOf, slotsOf } from "./workerRows";
+import { jobIdOf, linesOf, rowsOf, slotsOf } from "./workerRows";
 
 const stats = (name: string, values: object) =>
   ({
@@ -70,4 +71,21 @@ test("a scheduled task is in its request, with its ETA", () => {
     [],
   );
   expect(row?.scheduled).toEqual([{ id: "s", task: "t", job: null, at: "2026-11-29T08:00:00Z" }]);
+});
+
+test("who went within a day has a line, after the lost ones that jobs name and before those that live, or last", () => {
+  const figures = (name: string, state: string, ended_at: string | null) =>
+    ({ name, state, ended_at }) as WorkerFigures;
+  const lines = linesOf(rowsOf([stats("a", {})], [job("1", "gone")]), [
+    figures("a", "online", null),
+    figures("gone", "lost", "2026-11-29T07:00:00Z"),
+    figures("down", "stopped", "2026-11-29T07:00:00Z"),
+    figures("dead", "lost", "2026-11-29T07:00:00Z"),
+  ]);
+  expect(lines.map(({ name, state, figures: own }) => [name, state, own?.state])).toEqual([
+    ["dead", "lost", "lost"],
+    ["gone", "lost", "lost"],
+    ["a", "online", "online"],
+    ["down", "stopped", "stopped"],
+  ]);
 });

@@ -1,4 +1,5 @@
 /** The workers with what they run: joined from their own answers and from the jobs that name them. */
+import type { WorkerFigures } from "@/api/fleet";
 import type { JobSummary, WorkerStats } from "@/api/types";
 
 /** A task at a worker, and its job if it is tracked. */
@@ -13,13 +14,15 @@ export interface HeldTask {
 export interface WorkerRow {
   readonly key: string;
   readonly name: string;
-  /** `silent`: it renews its lease and does not answer. `lost`: it has no lease any more, and jobs wait for its end. */
-  readonly state: "online" | "silent" | "lost";
+  /** `silent`: it renews its lease and does not answer. `lost`: it has no lease any more, and jobs may wait for its end. */
+  readonly state: "online" | "silent" | "lost" | "stopped";
   readonly stats: WorkerStats | null;
   readonly running: readonly HeldTask[];
   readonly reserved: readonly HeldTask[];
   readonly scheduled: readonly HeldTask[];
 }
+
+const ORDER = { lost: 0, silent: 1, online: 2, stopped: 3 } as const;
 
 type Told = Readonly<Record<string, unknown>>;
 
@@ -74,9 +77,27 @@ export function rowsOf(workers: readonly WorkerStats[], active: readonly JobSumm
       reserved: [],
       scheduled: [],
     }));
-  const order = { lost: 0, silent: 1, online: 2 } as const;
   return [...lost, ...known].sort(
-    (one, two) => order[one.state] - order[two.state] || one.name.localeCompare(two.name),
+    (one, two) => ORDER[one.state] - ORDER[two.state] || one.name.localeCompare(two.name),
+  );
+}
+
+/** The same with their figures, and with those that went within a day: lost, or stopped. */
+export function linesOf(
+  rows: readonly WorkerRow[],
+  figures: readonly WorkerFigures[],
+): (WorkerRow & { figures: WorkerFigures | null })[] {
+  const byName = new Map(figures.map((each) => [each.name, each]));
+  const names = new Set(rows.map(({ name }) => name));
+  const gone = [...byName.values()].filter(({ name, ended_at }) => ended_at != null && !names.has(name));
+  const lines = gone.map((each) => ({
+    ...{ key: `gone ${each.name}`, name: each.name, stats: null, figures: each },
+    ...{ state: each.state === "lost" ? ("lost" as const) : ("stopped" as const) },
+    ...{ running: [], reserved: [], scheduled: [] },
+  }));
+  const known = rows.map((row) => ({ ...row, figures: byName.get(row.name) ?? null }));
+  return [...known, ...lines].sort(
+    (one, two) => ORDER[one.state] - ORDER[two.state] || one.name.localeCompare(two.name),
   );
 }
 

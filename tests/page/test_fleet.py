@@ -1,0 +1,88 @@
+"""Workers, queues and releases on the page, before an API with real workers."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+from support.browser import Browsing, Visit
+from support.serving import Api, eventually, waiting
+
+pytestmark = pytest.mark.thorough
+
+
+def at(api: Api) -> str:
+    """Where an API answers."""
+    return str(api.http.base_url)
+
+
+@pytest.fixture
+def visit(browsing: Browsing, api: Api) -> Visit:
+    return browsing.visit(at(api))
+
+
+@pytest.fixture
+def name(api: Api) -> str:
+    """The name of a live worker that can be drained."""
+    workers = api.get("/api/tracking/workers")["workers"]
+    return str(next(each["name"] for each in workers if each["state"] == "online"))
+
+
+def test_a_block_of_a_lane_is_named_by_keyboard_and_opens_its_job(visit, api, name):
+    job_id = api.launch({"job_type": "custom", "name": "In a lane", "payload": waiting(60, 600)})
+    api.expect(job_id, "running")
+    try:
+        visit.go("/workers?range=10m")
+        lane = visit.page.get_by_role("application", name=re.compile(f"^{re.escape(name)}: [1-9]"))
+        lane.focus()
+        visit.page.keyboard.press("End")
+        said = lane.locator("[aria-live]")
+        for _ in range(8):  # it is the last block of one of the rows
+            if "In a lane, custom, running" in said.inner_text():
+                break
+            visit.page.keyboard.press("ArrowDown")
+            visit.page.keyboard.press("End")
+        expect(said).to_contain_text("In a lane, custom, running")
+        visit.page.keyboard.press("Enter")
+        expect(visit.page).to_have_url(f"{at(api)}/jobs/{job_id}")
+    finally:
+        api.post(job_id, "cancel", json={"terminate": True})
+
+
+def test_a_worker_is_drained_until_it_is_safe_to_stop_and_back(visit, api, name):
+    path = f"/api/tracking/workers/{name}/drain"
+    job_id = api.launch({"job_type": "custom", "name": "Still runs", "payload": waiting(60, 600)})
+    api.expect(job_id, "running")
+    try:
+        visit.go(f"/workers?worker={name}")
+        panel = visit.page.get_by_role("region", name=re.compile("drain", re.IGNORECASE))
+        expect(panel.get_by_role("row", name=re.compile("Still runs"))).to_be_visible()
+        panel.get_by_role("button", name="Drain…").click()
+        dialog = visit.page.get_by_role("dialog")
+        expect(dialog.get_by_role("button", name="Drain it")).not_to_be_focused()
+        expect(dialog).to_contain_text(re.compile("goe?s? on until"))
+        assert api.get(path)["state"] == "consuming"
+        dialog.get_by_role("button", name="Drain it").click()
+        expect(panel.get_by_role("heading")).to_contain_text("draining")
+        api.post(job_id, "cancel", json={"terminate": True})
+        expect(panel.get_by_role("heading")).to_contain_text("safe to stop", timeout=30_000)
+        panel.get_by_role("button", name="Undo the drain").click()
+        expect(panel.get_by_role("button", name="Drain…")).to_be_enabled()
+        eventually(lambda: api.get(path)["state"] == "consuming")
+    finally:
+        api.request("DELETE", path, 200)
+        api.http.post(f"/api/jobs/{job_id}/cancel", json={"terminate": True})
+
+
+def test_axe_finds_nothing_in_what_opens(browsing, api, name):
+    visit = browsing.visit(at(api), reduced_motion="reduce")
+    visit.go(f"/workers?worker={name}&range=24h")
+    visit.settle()
+    visit.page.get_by_role("application").first.focus()
+    visit.page.keyboard.press("ArrowRight")
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme)
+        assert visit.violations() == [], scheme
+    visit.page.get_by_role("button", name="Drain…").click()
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme)
+        assert visit.violations() == [], f"dialog, {scheme}"
