@@ -1052,19 +1052,19 @@ export interface components {
             failed: number;
             /**
              * Failures Looked At
-             * @description How many of these were looked at: the latest.
+             * @description How many of these were looked at, for whether they were lost with their worker: the latest.
              */
             failures_looked_at: number;
             /**
              * Failures
-             * @description The largest groups first, up to 30.
+             * @description Groups of failures that are new or have regressed, and were seen within a day: the 30 that were seen last, those with the most jobs of the last day first.
              */
-            failures: components["schemas"]["FailureGroup"][];
+            failures: components["schemas"]["FailureGroupSummary"][];
             /**
-             * Failures Left Out
-             * @description How many failures are in groups that are not listed.
+             * More Failures
+             * @description There may be further ones: `GET /api/failures` lists them.
              */
-            failures_left_out: number;
+            more_failures: boolean;
             /** Unconsumed Queues */
             unconsumed_queues: components["schemas"]["UnconsumedQueue"][];
             /**
@@ -1917,45 +1917,6 @@ export interface components {
          */
         FailureAction: "resolve" | "ignore" | "reopen";
         /**
-         * FailureGroup
-         * @description Jobs of one type that failed with one error.
-         */
-        FailureGroup: {
-            /** Job Type */
-            job_type: string;
-            /**
-             * Error
-             * @description The line of the error, as in a job's `reason`.
-             */
-            error: string | null;
-            /**
-             * Count
-             * @description How many of the failures that were looked at.
-             */
-            count: number;
-            /**
-             * First At
-             * Format: date-time
-             * @description The oldest of these.
-             */
-            first_at: string;
-            /**
-             * Last At
-             * Format: date-time
-             */
-            last_at: string;
-            /**
-             * Workers
-             * @description On which they ran, the first five by name.
-             */
-            workers: string[];
-            /**
-             * Job Ids
-             * @description The five latest, the latest first.
-             */
-            job_ids: string[];
-        };
-        /**
          * FailureGroupDetails
          * @description All that is known of a group.
          */
@@ -1988,6 +1949,21 @@ export interface components {
              * @description How many jobs have failed so and did nothing since: those that a list shows.
              */
             jobs: number;
+            /**
+             * Jobs Of Hour
+             * @description How many of these jobs have failed in the last hour.
+             */
+            jobs_of_hour: number;
+            /**
+             * Jobs Of Day
+             * @description How many of them have in the last 24 hours.
+             */
+            jobs_of_day: number;
+            /**
+             * Jobs Of Week
+             * @description How many of them have in the last 7 days.
+             */
+            jobs_of_week: number;
             /**
              * First Seen
              * Format: date-time
@@ -2108,6 +2084,21 @@ export interface components {
              * @description How many jobs have failed so and did nothing since: those that a list shows.
              */
             jobs: number;
+            /**
+             * Jobs Of Hour
+             * @description How many of these jobs have failed in the last hour.
+             */
+            jobs_of_hour: number;
+            /**
+             * Jobs Of Day
+             * @description How many of them have in the last 24 hours.
+             */
+            jobs_of_day: number;
+            /**
+             * Jobs Of Week
+             * @description How many of them have in the last 7 days.
+             */
+            jobs_of_week: number;
             /**
              * First Seen
              * Format: date-time
@@ -3776,7 +3767,7 @@ export interface components {
             types_left_out: number;
             /**
              * New Failure Groups
-             * @description How many failure groups were seen in it first; null: not known.
+             * @description How many failure groups were seen in it first; null: there are too many groups.
              */
             new_failure_groups?: number | null;
         };
@@ -8781,7 +8772,8 @@ export interface operations {
     failure_groups_api_failures_get: {
         parameters: {
             query?: {
-                state?: components["schemas"]["FailureState"] | null;
+                /** @description In one of these states. */
+                state?: components["schemas"]["FailureState"][];
                 error_type?: string | null;
                 job_type?: string | null;
                 queue?: string | null;
