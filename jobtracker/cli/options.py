@@ -8,6 +8,7 @@ import typer
 
 from jobtracker.client.clients import DEFAULT_URL
 from jobtracker.client.endpoints import SendingOptions
+from jobtracker.schemas.query_values import Clock, WrongValueError, moment
 
 Url = Annotated[
     str | None,
@@ -38,18 +39,17 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def read_time(text: str) -> datetime:
-    """A time: ISO 8601 (UTC if it names no zone), or a duration before now, for example 30m, 2h or 7d.
+    """A time as in a query: how long ago, e.g. 30m, 2h or 7d, a time of day, or ISO 8601. UTC if it names no zone.
 
     Raises:
-        typer.BadParameter: It is neither.
+        typer.BadParameter: It is none.
     """
     try:
-        if ago := _DURATION.fullmatch(text):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return _by_the_clock(text)
-    except (ValueError, OverflowError) as error:
+        return moment(text, Clock(datetime.now(UTC), UTC))
+    except WrongValueError as error:
         raise typer.BadParameter(
-            f"{text!r} is no time: write {_CLOCK_TIMES}, or 30m, 2h, 7d for that long ago."
+            f"{text!r} is no time: write {_CLOCK_TIMES}, 14:30 for the last time that it was that late, or 30m, 2h, "
+            "7d for that long ago."
         ) from error
 
 

@@ -299,6 +299,27 @@ def test_the_health_is_shown_and_the_status_tells_it(api, quiet_api):
     assert document(quiet_api, "health", status=1)["status"] == "unhealthy"
 
 
+def test_a_timeline_of_a_moment_lists_what_ran_then(api, finished):
+    below = finished["sub_jobs"][0]
+    before = datetime.fromisoformat(below["started_at"]) - timedelta(milliseconds=100)
+    for at, is_listed in ((below["started_at"], True), (before.isoformat(), False)):
+        found = "\n".join(lines(api, "timeline", "--at", at, "--limit", "5000"))
+        assert (below["id"] in found) == is_listed
+    assert "--at is a moment" in refusal(api, "timeline", "--at", "14:02", "--to", "14:03", status=2)
+
+
+def test_the_queue_that_is_behind_for_longest_comes_first(quiet_api):
+    for queue in ("zebra", "ant"):
+        quiet_api.launch(job("document_analysis", TEXT, queue=queue))
+    queues = [line.split()[0] for line in lines(quiet_api, "queues")[1:] if line]
+    assert queues.index("zebra") < queues.index("ant")
+
+
+def test_times_on_the_command_line_are_those_of_queries(quiet_api):
+    for each in ("14:02", "14:02:30", "2026-11-25T14:30+01:00", "1.5h", "500ms"):
+        assert run(quiet_api, "jobs", "list", "--created-from", each).exit_code == 0
+
+
 def test_a_job_type_is_shown_with_the_fields_of_its_payload(api):
     shown = "\n".join(lines(api, "types", "document_analysis"))
     assert "if lost   is delivered again; fails at 3 losses" in shown

@@ -1,5 +1,7 @@
 """`jobtracker queues`."""
 
+from datetime import UTC, datetime
+
 from rich.text import Text
 
 from jobtracker.cli.console import output_console
@@ -23,6 +25,7 @@ _COLUMNS = [
 def queues(url: Url = None, as_json: AsJson = False) -> None:
     """List the queues: what waits in each and since when, how fast it is taken, and which workers consume it.
 
+    The queue whose oldest message waits the longest comes first, and those where nothing waits last.
     WAIT P95, IN/MIN and OUT/MIN (sent and taken) are of the last five to ten minutes. DRAINED is how long it takes
     until nothing waits, if nothing more comes.
     """
@@ -35,7 +38,7 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
     print_table(
         console,
         _COLUMNS,
-        [_row(depth) for depth in found.queues],
+        [_row(depth) for depth in sorted(found.queues, key=_is_behind)],
     )
     console.print()
     if found.some_left_out:
@@ -43,6 +46,11 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
     console.print(f"Pending jobs, the ones that were not started included: {found.pending:,}", soft_wrap=True)
     if found.unacknowledged is not None:
         console.print(f"Messages that workers hold: {found.unacknowledged:,}", soft_wrap=True)
+
+
+def _is_behind(queue: QueueFigures) -> tuple[bool, datetime, int, str]:
+    """Sorts queues: those where messages wait, by since when, or where that is not known; then the others."""
+    return not queue.messages, queue.oldest_at or datetime.max.replace(tzinfo=UTC), -queue.messages, queue.queue
 
 
 def _row(queue: QueueFigures) -> list[Cell]:

@@ -1,6 +1,6 @@
 """`jobtracker timeline`."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import typer
@@ -22,6 +22,7 @@ _COLUMNS = [
     Column("ID"),
 ]
 _AT_ONCE = 5000
+_MOMENT = timedelta(milliseconds=1)
 
 
 def timeline(
@@ -31,6 +32,10 @@ def timeline(
     ] = None,
     until: Annotated[
         datetime | None, typer.Option("--to", parser=read_time, metavar="TIME", help="When it ends; default: now.")
+    ] = None,
+    at: Annotated[
+        datetime | None,
+        typer.Option(parser=read_time, metavar="TIME", help="What ran at that moment, e.g. 14:02 (UTC); no span."),
     ] = None,
     worker: Annotated[str | None, typer.Option(metavar="NAME", help="This worker only.")] = None,
     job_type: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="Jobs of this type only.")] = None,
@@ -47,8 +52,10 @@ def timeline(
 
     Each job's execution that counts is listed; `jobtracker history ID` has the others.
     """
-    until = until or datetime.now(UTC)
-    since = since or read_time("1h")
+    if at and (since or until):
+        raise typer.BadParameter("--at is a moment; --from and --to are a span.")
+    until = until or (at + _MOMENT if at else datetime.now(UTC))
+    since = since or at or read_time("1h")
     with Client(url) as client:
         found = client.timeline(
             since, until, worker=worker, job_type=job_type, queue=queue, limit=limit, cursor=cursor
