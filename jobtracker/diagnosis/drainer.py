@@ -284,7 +284,7 @@ def _summary(seen: _Seen, state: DrainState) -> str:
         case DrainState.CONSUMING if seen.told is None:
             return f"It was not drained. Not known: {'; '.join(seen.unavailable)}."
         case DrainState.CONSUMING:
-            return "It consumes: it was not drained."
+            return f"It is not safe to stop: it was not drained. {' '.join(seen.reasons)}".rstrip()
         case DrainState.SAFE:
             return "It is safe to stop: it consumes nothing, has nothing left, and all its reports are stored."
         case DrainState.UNKNOWN:

@@ -82,8 +82,8 @@ class HeldTasks:
         if not task.is_acknowledged:
             if task.where == _RUNS and record is not None and _is_current(record, task, incarnation):
                 return self._fate_of_job(record)
-            again = "is run again, from the beginning," if task.where == _RUNS else "is run by another worker"
-            return _Fate(IfStopped.COMES_BACK, f"Its message comes back, and it {again} then.")
+            elsewhere = "Its message comes back, and it is run by another worker then."
+            return _Fate(IfStopped.COMES_BACK, _COMES_BACK if task.where == _RUNS else elsewhere)
         if record is None:
             return _Fate(
                 IfStopped.LOST, "Its message is acknowledged, so it is lost. It is not tracked: nobody notices."
@@ -97,12 +97,15 @@ class HeldTasks:
 
     def _fate_of_job(self, record: JobRecord) -> _Fate:
         outlook = self._tracking.lost_executions.outlook(record)
+        if outlook.event is Event.REQUEUE:
+            return _Fate(IfStopped.COMES_BACK, _COMES_BACK)
         fate = _FATES.get(outlook.event, IfStopped.LOST) if outlook.event else IfStopped.LOST
-        return _Fate(fate, f"The job {outlook.text}.")
+        lost = "It is lost: the job" if fate is IfStopped.LOST else "The job"
+        return _Fate(fate, f"{lost} {outlook.text}.")
 
 
+_COMES_BACK = "Its message comes back, and it is run again, from the beginning, then."
 _FATES = {
-    Event.REQUEUE: IfStopped.COMES_BACK,
     Event.RELAUNCH: IfStopped.RUNS_AGAIN,
     Event.CANCELLED: IfStopped.CANCELLED,
 }
