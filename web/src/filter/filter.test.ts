@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { jobsWith, parse, print, toQuery, valueOf, withQualifier } from "./filter";
+import { around, jobsWith, parse, print, toQuery, valueOf, withQualifier } from "./filter";
 
 const parts = (filter: string) => parse(filter).map(({ key, value }) => [key, value]);
 
@@ -54,6 +54,11 @@ describe("a filter can be edited", () => {
       q: String.raw`status:failed type:"a \"type\", b"`,
     });
   });
+});
+
+test("the place of an error is the rest of its term", () => {
+  expect(around("😀 status:odd late", 9)).toEqual({ before: "😀 status:", wrong: "odd", after: " late" });
+  expect(around("late (", 6)).toEqual({ before: "late (", wrong: "", after: "" });
 });
 
 test("the API gets the filter as it is, and the viewer's zone", () => {

@@ -79,6 +79,15 @@ export function valueOf(filter: string, key: string): string | null {
   return found?.value ?? null;
 }
 
+/** A filter in three parts: the second one is the term in which a place is, from that place on. */
+export function around(filter: string, place: number): { before: string; wrong: string; after: string } {
+  const characters = Array.from(filter);
+  const term = parse(filter).findLast(({ start }) => start <= place);
+  const end = term ? Math.max(place, term.start + Array.from(term.text).length) : place;
+  const part = (from: number, to?: number) => characters.slice(from, to).join("");
+  return { before: part(0, place), wrong: part(place, end), after: part(end) };
+}
+
 /** The query parameters of GET /api/jobs for a filter. Times in it are of the viewer's zone. */
 export function toQuery(filter: string): ListQuery {
   if (filter.trim() === "") return {};

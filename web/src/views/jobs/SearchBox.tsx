@@ -6,9 +6,10 @@ import { jobTypes, stats, suggested } from "@/api/queries";
 import { useCommands } from "@/commands/commands";
 import { Icon } from "@/components/Icon";
 import { Marked } from "@/components/Marked";
-import { parse, print, type Term } from "@/filter/filter";
+import { around, parse, print, type Term } from "@/filter/filter";
 import { useSavedFilters } from "@/filter/saved";
 import { count, plural } from "@/format/format";
+import { SearchHelp } from "./SearchHelp";
 import { type Known, lastWord, type Suggestion, suggestionsFor } from "./suggestions";
 
 interface SearchBoxProps {
@@ -37,6 +38,7 @@ export function SearchBox({ value, found, problem, onChange }: SearchBoxProps) {
   }
   const [isOpen, setOpen] = useState(false);
   const [chosen, setChosen] = useState(-1);
+  const [isHelp, setHelp] = useState(false);
 
   const word = lastWord(text);
   const suggestions = suggestionsFor(word, useKnown(tokens, word));
@@ -77,6 +79,8 @@ export function SearchBox({ value, found, problem, onChange }: SearchBoxProps) {
     else if (event.key === " " && isTerm(word)) commit(text);
     else if (event.key === "Backspace" && text === "" && last) {
       onChange(print(tokens.slice(0, -1)));
+    } else if (event.key === "F1") {
+      setHelp(true);
     } else if (event.key === "Escape") {
       if (isShown) setOpen(false);
       else input.current?.blur();
@@ -127,6 +131,17 @@ export function SearchBox({ value, found, problem, onChange }: SearchBoxProps) {
         <span className="found t-12 ink-3" aria-live="polite">
           {found}
         </span>
+        <button
+          type="button"
+          className="btn ghost small search-help"
+          aria-label="How to search"
+          title="How to search (F1)"
+          onClick={() => {
+            setHelp(true);
+          }}
+        >
+          ?
+        </button>
         <kbd>/</kbd>
       </div>
       <div className={`menu suggestions ${isShown ? "" : "sr"}`} hidden={!isShown}>
@@ -168,15 +183,41 @@ export function SearchBox({ value, found, problem, onChange }: SearchBoxProps) {
           <span>
             <kbd>esc</kbd> close
           </span>
+          <span>
+            <kbd>F1</kbd> help
+          </span>
         </div>
       </div>
       {problem && (
         <p className="search-problem t-12" role="alert">
           <Icon name="alert" size={12} />
-          <span>{problem.message}</span>
+          <span>
+            <Place filter={value} place={problem.place ?? 0} />
+            {problem.message}
+          </span>
         </p>
       )}
+      {isHelp && (
+        <SearchHelp
+          onClose={() => {
+            setHelp(false);
+            requestAnimationFrame(() => input.current?.focus()); // while the dialog is open nothing else takes it
+          }}
+        />
+      )}
     </div>
+  );
+}
+
+/** The filter as the API got it, with the part marked that it can't read. */
+function Place({ filter, place }: { filter: string; place: number }) {
+  const { before, wrong, after } = around(filter, place);
+  return (
+    <code className="search-place">
+      {before}
+      <mark>{wrong === "" ? "␣" : wrong}</mark>
+      {after}
+    </code>
   );
 }
 
