@@ -15,7 +15,7 @@ from support.serving import Api, eventually, job, running_api
 
 pytestmark = pytest.mark.thorough
 
-VIEWS = ["/", "/jobs", "/queues", "/workers", "/types", "/types/document_analysis", "/health"]
+VIEWS = ["/", "/jobs", "/failures", "/queues", "/workers", "/types", "/types/document_analysis", "/health"]
 FIRST_LOAD_BYTES = 180_000
 MARKUP = "<img src=x onerror=alert(1)><b>Faktura</b> & {{name}}"
 

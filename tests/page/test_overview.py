@@ -18,22 +18,23 @@ def visit(browsing: Browsing, api: Api) -> Visit:
     return browsing.visit(str(api.http.base_url))
 
 
-def test_what_failed_needs_somebody_and_leads_to_the_jobs_that_it_counts(visit, api):
+def test_what_failed_in_a_new_way_needs_somebody_and_leads_to_its_group(visit, api):
     job_id = api.launch(job("document_analysis", {"document_id": "<b>gone</b>"}, name=f"fails {uuid.uuid4().hex}"))
     api.expect(job_id, "failed")
+    group = api.job(job_id)["failure_group"]
     visit.go("/")
     need = (
         visit.page.get_by_role("region", name="What needs you")
         .get_by_role("listitem")
-        .filter(has_text="document_analysis failed")
-        .filter(has_text="<b>gone</b>")
+        .filter(has_text="failed in a way that is new")
+        .filter(has_text="NotFoundError")
     )
     expect(need).to_be_visible(timeout=20_000)
     visit.page.keyboard.press("j")
     expect(visit.page.locator(".need .do a").first).to_be_focused()
-    need.get_by_role("link", name="Show failed").click()
-    expect(visit.page).to_have_url(re.compile(r"q=status:failed\+type:document_analysis\+finished:1h"))
-    expect(visit.page.get_by_role("row").filter(has_text=job_id[:8])).to_be_visible()
+    need.get_by_role("link", name="Open group").click()
+    expect(visit.page).to_have_url(re.compile(rf"/failures\?group={group}"))
+    expect(visit.page.get_by_role("region", name="Latest jobs").get_by_text(job_id[:8])).to_be_visible()
     assert visit.said == []
 
 

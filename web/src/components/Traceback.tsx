@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { plural } from "@/format/format";
 import { type Part, partsOf } from "./traceback";
+import "./traceback.css";
 
 interface TracebackProps {
   type: string;

@@ -270,7 +270,7 @@ function History({ group, search }: { group: Details; search: FailuresSearch }) 
             to="/failures"
             search={{ ...search, group: group.id, span }}
             replace
-            activeProps={{}}
+            activeOptions={{ explicitUndefined: true }}
             aria-current={search.span === span ? "true" : undefined}
           >
             {label}

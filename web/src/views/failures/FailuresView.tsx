@@ -113,7 +113,7 @@ function Tabs({ search }: { search: FailuresSearch }) {
           to="/failures"
           search={{ ...search, state: tab === "open" ? undefined : tab, group: undefined }}
           replace
-          activeProps={{}}
+          activeOptions={{ explicitUndefined: true }}
           aria-current={(search.state ?? "open") === tab ? "true" : undefined}
         >
           {TITLES[tab]}
