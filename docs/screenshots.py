@@ -3,33 +3,39 @@
 A store of its own has a day of past jobs. The sample worker adds real ones: done, running, failed, waiting, blocked.
 """
 
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 from celery import Celery
+from past_failures import past_failures
+from redis import Redis
 from support.browser import Visit, a_browser
 
 from bench.filling import Plan, fill
 from jobtracker import Client, Settings, Tracker
 from jobtracker.local.stack import LocalStack
 from jobtracker.store.keys import Keys
+from jobtracker.store.writer import JobStore
 
 FOLDER = Path(__file__).parent / "images" / "page"
 PAST_JOBS = 6000
 DAY_MS = 86_400_000
-PHONES = {"overview", "jobs", "job", "tree"}
+PHONES = {"overview", "jobs", "job", "tree", "failures"}
 """Views of which there is a picture of a phone too."""
 
 
-def main() -> None:
-    """Take all pictures."""
+def main(*wanted: str) -> None:
+    """Take the pictures of these views, by name; of all without a name."""
     with tempfile.TemporaryDirectory() as data, LocalStack(Path(data), concurrency=2) as stack:
         port = int(stack.redis.url.rpartition(":")[2])
         fill(port, Keys(), Plan(jobs=PAST_JOBS, open_share=0, span_ms=DAY_MS))
         with Client(stack.api_url) as client, a_browser() as browser:
-            views = _work(client, stack)
-            for name, path in views.items():
+            store = JobStore(Redis.from_url(stack.redis.url, decode_responses=True), Keys())
+            views = {"failures": f"/failures?group={past_failures(store)}", **_work(client, stack)}
+            for name in [name for name in views if not wanted or name in wanted]:
+                path = views[name]
                 for theme in ("light", "dark"):
                     _take(browser.visit(stack.api_url, color_scheme=theme), path, FOLDER / f"{name}-{theme}.png")
                 if name in PHONES:
@@ -114,4 +120,4 @@ def _take(visit: Visit, path: str, file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
