@@ -86,3 +86,20 @@ def test_axe_finds_nothing_in_what_opens(browsing, api, name):
     for scheme in ("light", "dark"):
         visit.page.emulate_media(color_scheme=scheme)
         assert visit.violations() == [], f"dialog, {scheme}"
+
+
+def test_a_queue_says_since_when_its_oldest_waits_and_how_long_others_waited(visit, api):
+    api.expect(api.launch({"job_type": "custom", "name": "Through the queue", "payload": waiting(0)}), "completed")
+    report = api.get("/api/tracking/queue-depth")
+    queue = next(each["queue"] for each in report["queues"] if each["last_hour"]["started"] > 0)
+    visit.go(f"/queues?queue={queue}&window=1h")
+    row = visit.page.get_by_role("row", name=re.compile(rf"^{re.escape(queue)} "))
+    expect(row.get_by_role("img", name=re.compile("Wait p95 over the last hour"))).to_be_visible()
+    expect(visit.page.get_by_role("heading", name=f"Waits in {queue}")).to_be_visible()
+    expect(visit.page.get_by_role("img", name=re.compile("^Wait: p50 [0-9]"))).to_be_visible()
+    expect(visit.page.get_by_role("img", name=re.compile("^In all: sent [1-9]"))).to_be_visible()
+    expect(visit.page.get_by_role("heading", name=f"When {queue} is empty")).to_be_visible()
+    visit.settle()
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme)
+        assert visit.violations() == [], scheme

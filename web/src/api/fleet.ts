@@ -29,10 +29,10 @@ export const drainWorker = (name: string): Promise<Drain> =>
 export const undoDrain = (name: string): Promise<Drain> =>
   data(api.DELETE("/api/tracking/workers/{name}/drain", { params: named(name) }));
 
-/** Waits, arrivals and ends of one queue over time, in steps of five minutes. */
-export const queueSeries = (queue: string, hours: number) =>
+/** Waits, arrivals and ends of queues over time, in steps of five minutes; of one queue, or of all. */
+export const queueSeries = (hours: number, queue?: string) =>
   queryOptions({
-    queryKey: ["queue-series", queue, hours],
+    queryKey: ["queue-series", hours, queue ?? null],
     queryFn: ({ signal }) =>
       data(api.GET("/api/tracking/queue-series", { params: { query: { queue, hours } }, signal })),
   });

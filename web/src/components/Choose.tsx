@@ -22,6 +22,8 @@ export function Choose({
           to="."
           search={(old: Record<string, unknown>) => ({ ...old, [name]: each === usual ? undefined : each })}
           replace
+          // Without it a link without the parameter is the current one, too.
+          activeOptions={{ exact: true, explicitUndefined: true }}
           activeProps={{ "aria-current": undefined }}
           aria-current={each === (value ?? usual) ? "true" : undefined}
         >

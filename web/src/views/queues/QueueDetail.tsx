@@ -67,8 +67,12 @@ export function QueueDetail({ queue, workers }: { queue: QueueDepth; workers: re
       sub={`${count(queue.messages)} ${queue.messages === 1 ? "message waits" : "messages wait"}`}
       foot={
         <span>
-          Jobs are counted by type, for the list of jobs has no filter by queue yet. A call may also send a
-          job of another type here, and a pending job may not be started.
+          Pending jobs are counted by type, also those that are not started. A call may send a job of another
+          type here:{" "}
+          <Link to="/jobs" search={jobsWith({ status: "pending", queue: queue.queue })}>
+            pending jobs that name this queue
+          </Link>
+          .
         </span>
       }
     >

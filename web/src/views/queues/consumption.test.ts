@@ -1,6 +1,6 @@
 import type { JobType, QueueDepth, WorkerStats } from "@/api/types";
 import { expect, test } from "vitest";
-import { consumptionOf, isUnconsumed, typesOf } from "./consumption";
+import { consumptionOf, isUnconsumed, outlookOf, rate, typesOf, waitedSeconds } from "./consumption";
 
 const idle = {
   since: "2026-11-29T12:00:00Z",
@@ -65,4 +65,24 @@ test("the types of a queue are those that name it, and in the default queue thos
     { name: "plain", pending: 3 },
     { name: "mail", pending: 0 },
   ]);
+});
+
+test("when a queue is empty: if nothing comes, and at the rates of late", () => {
+  const moving = (sent: number, started: number) =>
+    queue({
+      ...{ messages: 60, consumers: ["a"], drained_in_s: 360 },
+      last_5_min: { ...idle, sent_per_minute: sent, started_per_minute: started },
+    });
+  expect(outlookOf(queue({ messages: 0 })).kind).toBe("empty");
+  expect(outlookOf(queue({})).kind).toBe("never");
+  expect(outlookOf(queue({ consumers: ["a"] })).kind).toBe("stands");
+  expect(outlookOf(moving(4, 10))).toEqual({ kind: "drains", inSeconds: 360, netSeconds: 600, growth: -6 });
+  expect(outlookOf(moving(12, 10))).toEqual({ kind: "drains", inSeconds: 360, netSeconds: null, growth: 2 });
+});
+
+test("ages and rates", () => {
+  const now = Date.parse("2026-11-29T12:01:00Z");
+  expect(waitedSeconds({ oldest_at: "2026-11-29T12:00:00Z" }, now)).toBe(60);
+  expect(waitedSeconds({ oldest_at: null }, now)).toBeNull();
+  expect([rate(0), rate(0.4), rate(118.6), rate(1840)]).toEqual(["0", "0.4", "119", "1,840"]);
 });

@@ -1,5 +1,6 @@
 /** Who consumes a queue, and what waits there: joined from the broker's, the workers' and the store's answers. */
 import type { JobType, QueueDepth, Schemas, WorkerStats } from "@/api/types";
+import { duration } from "@/format/format";
 
 export interface Consumption {
   /** Workers that are known, by name. */
@@ -44,4 +45,44 @@ export function typesOf(
     )
     .map(({ name }) => ({ name, pending: stats[name]?.by_status.pending ?? 0 }))
     .sort((one, two) => two.pending - one.pending || one.name.localeCompare(two.name));
+}
+
+/** From this age on the oldest message is marked: a queue that moves is faster than that, or is behind. */
+export const LONG_WAIT_S = 1800;
+
+/** For how many seconds the oldest message waits; null: none does, or that is not known. */
+export function waitedSeconds({ oldest_at }: Pick<QueueDepth, "oldest_at">, now: number): number | null {
+  return oldest_at == null ? null : Math.max(0, (now - Date.parse(oldest_at)) / 1000);
+}
+
+export function waitedFor(since: string | number, now: number): string {
+  return duration(Math.max(0, now - Number(new Date(since))) / 1000);
+}
+
+/** A rate in 1/min: whole numbers from ten on. */
+export function rate(perMinute: number): string {
+  if (perMinute === 0) return "0";
+  return perMinute < 9.95 ? perMinute.toFixed(1) : Math.round(perMinute).toLocaleString("en");
+}
+
+export interface Outlook {
+  /** `never`: nobody consumes it. `stands`: somebody does, and nothing was begun of late. */
+  readonly kind: "empty" | "never" | "stands" | "drains";
+  /** Seconds until nothing waits, if nothing more comes; null: not known. */
+  readonly inSeconds: number | null;
+  /** Seconds until nothing waits at the rates of late; null: it does not shrink, or is not known. */
+  readonly netSeconds: number | null;
+  /** Messages that come per minute more than are begun; below 0 it shrinks. */
+  readonly growth: number;
+}
+
+/** When a queue is empty: if nothing more comes, and if as much comes as of late. */
+export function outlookOf(queue: QueueDepth): Outlook {
+  const { sent_per_minute, started_per_minute } = queue.last_5_min;
+  const growth = sent_per_minute - started_per_minute;
+  const base = { inSeconds: queue.drained_in_s ?? null, netSeconds: null, growth };
+  if (queue.messages === 0) return { ...base, kind: "empty" };
+  if (isUnconsumed(queue)) return { ...base, kind: "never" };
+  if (queue.drained_in_s == null) return { ...base, kind: "stands" };
+  return { ...base, kind: "drains", netSeconds: growth < 0 ? (queue.messages / -growth) * 60 : null };
 }

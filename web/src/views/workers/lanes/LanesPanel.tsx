@@ -145,28 +145,33 @@ function SpanSwitch() {
   return (
     <>
       <div className="seg" role="group" aria-label="Earlier or later">
-        <Link to="/workers" search={earlier} replace aria-label="Earlier" title="Earlier ([)">
+        <button
+          type="button"
+          aria-label="Earlier"
+          title="Earlier ([)"
+          onClick={() => void navigate({ search: earlier, replace: true })}
+        >
           ‹
-        </Link>
+        </button>
         <Link
           to="/workers"
           search={{ ...search, until: undefined }}
           replace
           aria-current={search.until === undefined ? "true" : undefined}
+          activeOptions={{ exact: true, explicitUndefined: true }}
           activeProps={{ "aria-current": undefined }}
         >
           now
         </Link>
-        <Link
-          to="/workers"
-          search={later}
-          replace
+        <button
+          type="button"
           aria-label="Later"
           title="Later (])"
           disabled={search.until === undefined}
+          onClick={() => void navigate({ search: later, replace: true })}
         >
           ›
-        </Link>
+        </button>
       </div>
       <Choose
         label="How long"

@@ -54,11 +54,12 @@ test("a failure among thousands of short ones stands out, and only in its pixel"
   const found = blocks(row, SPAN, 100, null);
   expect(found.map(({ x, width, kind }) => [x, width, kind])).toEqual([
     [0, 10, "completed"],
-    [10, 1, "failed"],
+    [10, 1, "completed"],
     [11, 9, "completed"],
   ]);
   expect(found.reduce((sum, { jobs }) => sum + jobs, 0)).toBe(400);
   expect(found[1]?.kinds).toEqual({ completed: 19, failed: 1 });
+  expect(pathOf([found], "failed", 7, 10)).toBe("M10 7h1v3h-1z");
 });
 
 test("what leaves the span is cut at its edges, and what lies outside is not there", () => {

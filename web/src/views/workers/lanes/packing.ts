@@ -2,7 +2,7 @@
 import type { Ran, Span } from "@/api/executions";
 import type { Status } from "@/api/types";
 
-/** As what a block is drawn; from the one that steps back to the one that must not be missed. */
+/** As what a block is drawn; what must not be missed comes last, upon the others. */
 export const KINDS = ["completed", "running", "retrying", "cancelled", "lost", "failed"] as const;
 export type Kind = (typeof KINDS)[number];
 
@@ -60,7 +60,7 @@ export interface Block {
 
 /**
  * The blocks of a row: one for each execution that is a pixel long or longer. Shorter ones that lie in the same pixel,
- * or side by side and alike, are one block, which shows the one of them that must not be missed.
+ * or side by side and alike, are one block, drawn as most of them are, with a part for those that failed or were lost.
  *
  * @param row Executions that do not overlap, in the order of their begins.
  * @param goneAt When their worker went: what did not end was lost then.
@@ -92,7 +92,7 @@ function sideBySide(row: readonly Block[]): Block[] {
   const found: Block[] = [];
   for (const block of row) {
     const last = found.at(-1);
-    if (last?.isShort && block.isShort && last.kind === block.kind && last.x + last.width === block.x)
+    if (last?.isShort && block.isShort && isAlike(last, block))
       found[found.length - 1] = { ...together(last, block), width: last.width + block.width };
     else found.push(block);
   }
@@ -100,7 +100,7 @@ function sideBySide(row: readonly Block[]): Block[] {
 }
 
 function together(one: Block, two: Block): Block {
-  const kinds = { ...one.kinds };
+  const kinds: Block["kinds"] = { ...one.kinds };
   for (const kind of KINDS) {
     const sum = (kinds[kind] ?? 0) + (two.kinds[kind] ?? 0);
     if (sum > 0) kinds[kind] = sum;
@@ -110,9 +110,21 @@ function together(one: Block, two: Block): Block {
     ran: null,
     jobs: one.jobs + two.jobs,
     kinds,
-    kind: KINDS.indexOf(one.kind) > KINDS.indexOf(two.kind) ? one.kind : two.kind,
+    kind: KINDS.reduce((most, kind) => ((kinds[kind] ?? 0) > (kinds[most] ?? 0) ? kind : most)),
     to: Math.max(one.to, two.to),
   };
+}
+
+/** Those of which a part is drawn, however few they are. */
+const BAD: ReadonlySet<Kind> = new Set(["lost", "failed"]);
+
+/** What failed stays in its pixel: where it did is worth to be seen. */
+function isAlike(one: Block, two: Block): boolean {
+  return one.kind === two.kind && one.x + one.width === two.x && !hasBad(one) && !hasBad(two);
+}
+
+function hasBad({ kinds }: Block): boolean {
+  return (kinds.lost ?? 0) + (kinds.failed ?? 0) > 0;
 }
 
 const OF_STATUS: Readonly<Record<Status, Kind>> = {
@@ -145,7 +157,8 @@ export function blockAt(row: readonly Block[], x: number, reach = 3): number {
   return best;
 }
 
-/** Rectangles as one path: however many blocks there are, a lane has one element for each kind. */
+/** Rectangles as one path: however many blocks there are, a lane has one element for each kind. What failed of a block
+ * that stands for several stands at its foot. */
 export function pathOf(
   rows: readonly (readonly Block[])[],
   kind: Kind,
@@ -156,11 +169,22 @@ export function pathOf(
   return rows
     .flatMap((row, index) =>
       row.flatMap((block) => {
-        if (block.kind !== kind) return [];
+        const part = partOf(block, kind) * height;
+        if (part === 0) return [];
         // Half a pixel between two blocks tells them apart.
         const wide = tenth(Math.max(1, block.ran === null ? block.width : block.width - 0.5));
-        return `M${tenth(block.x)} ${tenth(index * pitch)}h${wide}v${tenth(height)}h-${wide}z`;
+        return `M${tenth(block.x)} ${tenth(index * pitch + height - part)}h${wide}v${tenth(part)}h-${wide}z`;
       }),
     )
     .join("");
+}
+
+/** The least part of a block's height that is seen. */
+const LEAST_PART = 0.3;
+
+/** Which part of a block's height is drawn as a kind, from its foot. */
+function partOf({ kind: most, kinds, jobs }: Block, kind: Kind): number {
+  if (kind === most) return 1;
+  const some = BAD.has(kind) ? (kinds[kind] ?? 0) : 0;
+  return some === 0 ? 0 : Math.max(LEAST_PART, some / jobs);
 }
