@@ -58,6 +58,7 @@ class FailureGroupSummary(BaseModel):
     jobs_of_day: int = Field(description="How many of them have in the last 24 hours.")
     jobs_of_week: int = Field(description="How many of them have in the last 7 days.")
     first_seen: datetime
+    first_seen_in: str | None = Field(description="The release of the first failure, if that is known.")
     last_seen: datetime
     types: dict[str, int] = Field(description='How many by type, 20 at most; "" are the others.')
     releases: dict[str, int] = Field(description='How many by release, 20 at most; "" are the others.')

@@ -266,6 +266,7 @@ def _values(id_: str, group: Packed, jobs: dict[str, int], now: int) -> dict[str
         "count": group["count"],
         **jobs,
         "first_seen": from_ms(group["first"]),
+        "first_seen_in": group.get("first_in"),
         "last_seen": from_ms(group["last"]),
         "types": _counts(group, "types"),
         "releases": _counts(group, "releases"),

@@ -281,3 +281,9 @@ def test_a_shape_says_no_more_than_its_fingerprint(client, keys, store):
     group = group_of(client, part, TIMED_OUT.group)
     shape = json.loads(TIMED_OUT.fields["failure_shape"])
     assert {name: group[name] for name in shape} == shape
+
+
+def test_a_group_knows_the_release_that_had_it_first_whatever_comes_late(store, queries):
+    for at_ms, release in ((START_MS + 2, "2.0"), (START_MS + 1, "1.0"), (START_MS + 3, "3.0")):
+        fail(store, running(store), at_ms=at_ms, release=release)
+    assert queries.failure_group(TIMED_OUT.group).first_seen_in == "1.0"

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from jobtracker.cli.commands.failures.list_ import error_of
 from jobtracker.cli.console import error_console, output_console
 from jobtracker.cli.exit_codes import ExitStatus
 from jobtracker.cli.lazy_group import OPTIONS
@@ -12,6 +13,7 @@ from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.sanitize import one_line
 from jobtracker.cli.tables import Cell, Column, age, print_json, print_table
 from jobtracker.client import Client
+from jobtracker.schemas.failures import FailureGroupSummary
 from jobtracker.schemas.releases import Release, TypeCompared, Verdict
 
 _COLUMNS = [
@@ -25,6 +27,7 @@ _COLUMNS = [
     Column("FAILURES", is_number=True),
     Column("NEW ERRORS", is_number=True),
 ]
+_MOST_ERRORS = 10
 _WORDS = {
     Verdict.WORSE: Text("worse", "bold red"),
     Verdict.BETTER: Text("better", "green"),
@@ -80,6 +83,7 @@ def compare(
     """
     with Client(url) as client:
         found = client.compare_releases(old, new)
+        errors = [] if as_json else _new_errors(client, new)
     if as_json:
         print_json(found)
     else:
@@ -90,11 +94,23 @@ def compare(
                 console.print(line, soft_wrap=True)
         if found.types_left_out:
             console.print(f"{found.types_left_out} further types are left out: those with the fewest jobs.")
+        if errors:
+            console.print(Text(f"Errors that {one_line(new)} was the first to have:", "bold"), soft_wrap=True)
+        for group in errors[:_MOST_ERRORS]:
+            console.print(f"  {group.id}  {group.count:,}  {one_line(error_of(group))}", soft_wrap=True, markup=False)
+        if len(errors) > _MOST_ERRORS:
+            console.print(f"  and {len(errors) - _MOST_ERRORS} more: `jobtracker failures list --release`")
         console.print(
             Text(f"{found.comparisons} comparisons, level {found.level:g} for all together.", "dim"), soft_wrap=True
         )
     if found.verdict is Verdict.WORSE:
         raise typer.Exit(ExitStatus.FAILED)
+
+
+def _new_errors(client: Client, release: str) -> list[FailureGroupSummary]:
+    """The failure groups that were seen in a release first, among the 500 that were seen last in it."""
+    found = client.failures(release=release, page_size=500).groups
+    return [group for group in found if group.first_seen_in == release]
 
 
 def _row(each: Release) -> list[Cell]:
@@ -113,6 +129,8 @@ def _row(each: Release) -> list[Cell]:
 
 
 def _lines(each: TypeCompared) -> list[Text]:
+    if each.verdict is Verdict.TOO_FEW:
+        return [Text(f"{one_line(each.job_type)}  {each.failures.text}", "dim")]
     return [
         Text(f"{one_line(each.job_type)}  ").append_text(_WORDS[each.verdict]),
         Text(f"  failures   {one_line(each.failures.text)}", "dim"),

@@ -48,13 +48,16 @@ def _facts(group: FailureGroupDetails) -> dict[str, Text | str | None]:
     regressed = time_of(group.regressed_at)
     if regressed and group.regressed_in:
         regressed += f", in release {group.regressed_in}"
+    first_seen = time_of(group.first_seen)
+    if group.first_seen_in:
+        first_seen = f"{first_seen}, in release {group.first_seen_in}"
     return {
         "group": group.id,
         "error": error_of(group),
         "where": " > ".join(group.frames),
         "state": state_text(group.state),
         "failures": f"{group.count:,}, of which {group.jobs:,} jobs did nothing since",
-        "first seen": time_of(group.first_seen),
+        "first seen": first_seen,
         "last seen": time_of(group.last_seen),
         "marked": time_of(group.marked_at),
         "regressed": regressed,
