@@ -1970,6 +1970,11 @@ export interface components {
              */
             first_seen: string;
             /**
+             * First Seen In
+             * @description The release of the first failure, if that is known.
+             */
+            first_seen_in: string | null;
+            /**
              * Last Seen
              * Format: date-time
              */
@@ -2104,6 +2109,11 @@ export interface components {
              * Format: date-time
              */
             first_seen: string;
+            /**
+             * First Seen In
+             * @description The release of the first failure, if that is known.
+             */
+            first_seen_in: string | null;
             /**
              * Last Seen
              * Format: date-time
