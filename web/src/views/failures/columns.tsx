@@ -72,7 +72,7 @@ export function columnsOf(rows: readonly GroupRow[], marking: Marking | null): r
     {
       id: "seen",
       title: "Last seen",
-      width: "84px",
+      width: "96px",
       align: "right",
       sort: "last_seen",
       cell: ({ group }) => (

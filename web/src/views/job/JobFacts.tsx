@@ -20,6 +20,14 @@ export function JobFacts({ job }: { job: Job }) {
           ["Task", job.task && <code>{job.task}</code>],
           ["Queue", job.queue && <code>{job.queue}</code>],
           ["Worker", job.worker && <code>{job.worker}</code>],
+          [
+            "Error type",
+            job.error_type && (
+              <Link to="/jobs" search={jobsWith({ status: "failed", error: job.error_type })}>
+                <code>{job.error_type}</code>
+              </Link>
+            ),
+          ],
           ["Priority", job.priority],
           ["Tags", job.tags.length ? <Tags tags={job.tags} /> : null],
           [
