@@ -103,3 +103,20 @@ def test_a_queue_says_since_when_its_oldest_waits_and_how_long_others_waited(vis
     for scheme in ("light", "dark"):
         visit.page.emulate_media(color_scheme=scheme)
         assert visit.violations() == [], scheme
+
+
+def test_releases_are_listed_or_how_to_name_one_is_said(visit, api):
+    known = api.get("/api/releases")["releases"]
+    visit.go("/releases")
+    if known:
+        expect(visit.page.get_by_role("row", name=re.compile(re.escape(known[0]["release"])))).to_be_visible()
+    else:
+        expect(visit.page.get_by_role("heading", name="No worker has said which release it runs.")).to_be_visible()
+        expect(visit.page.get_by_text("RELEASE_LABEL=shop-2.1 celery -A your_app worker")).to_be_visible()
+    visit.settle()
+    for scheme in ("light", "dark"):
+        visit.page.emulate_media(color_scheme=scheme)
+        assert visit.violations() == [], scheme
+    visit.go("/releases?a=no-such&b=neither")
+    if known:
+        expect(visit.page.get_by_role("alert")).to_contain_text("no-such")

@@ -9,6 +9,7 @@ import { route as job } from "./job/route";
 import { route as jobs } from "./jobs/route";
 import { route as overview } from "./overview/route";
 import { route as queues } from "./queues/route";
+import { route as releases } from "./releases/route";
 import { route as tree } from "./tree/route";
 import { typeRoute, route as types } from "./types/route";
 import { route as workers } from "./workers/route";
@@ -23,5 +24,6 @@ export const routeTree = rootRoute.addChildren([
   workers,
   types,
   typeRoute,
+  releases,
   health,
 ]);
