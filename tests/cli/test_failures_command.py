@@ -22,7 +22,7 @@ def failed(quiet_api):
 
 def test_groups_are_listed_and_shown(quiet_api, failed):
     header, line = lines(quiet_api, "failures", "list", "--type", "mail")
-    assert header.split() == ["GROUP", "STATE", "COUNT", "LAST", "FIRST", "TYPES", "ERROR"]
+    assert header.split() == ["GROUP", "STATE", "COUNT", "LAST", "HOUR", "LAST", "FIRST", "TYPES", "ERROR"]
     assert line.split()[:3] == [BROKE.group, "new", "3"]
     assert "mail, order" in line
     assert "SMTPRecipientsRefused: <n> mailbox unavailable: <address>" in line

@@ -16,6 +16,7 @@ _COLUMNS = [
     Column("GROUP"),
     Column("STATE"),
     Column("COUNT", is_number=True),
+    Column("LAST HOUR", is_number=True),
     Column("LAST", is_number=True),
     Column("FIRST", is_number=True),
     Column("TYPES", may_shrink=True),
@@ -51,7 +52,10 @@ def list_failures(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """List failures by error, those seen last first: jobs that failed in the same way are one group."""
+    """List failures by error, those seen last first: jobs that failed in the same way are one group.
+
+    COUNT is all failures ever. LAST HOUR is jobs that failed so in the last hour and did nothing since.
+    """
     with Client(url) as client:
 
         def page(most: int, behind: str | None) -> FailureGroupPage:
@@ -83,6 +87,7 @@ def list_failures(
                 each.id,
                 state_text(each.state),
                 each.count,
+                each.jobs_of_hour,
                 age(each.last_seen),
                 age(each.first_seen),
                 types_of(each),
