@@ -135,6 +135,8 @@ def test_what_failed_in_the_last_hour_by_error(day):
     assert errors(day, "1h", "--release", NEW) == {no_price, no_coupon}
     [group] = document(day.api, "failures", "list", "--error", "TimeoutError")["groups"]
     assert group["types"] == {"printshop.tasks.confirm": 4, "printshop.tasks.remind": 3}
+    [coupons] = document(day.api, "failures", "list", "--error", "KeyError")["groups"]
+    assert (coupons["jobs_of_hour"], coupons["first_seen_in"]) == (15, NEW)
     listed = document(day.api, "jobs", "list", f"failure:{group['id']}")
     assert ids(listed) == {*day.sent["confirm"], *day.sent["remind"]}
     with Client(day.url) as client:
