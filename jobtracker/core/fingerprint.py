@@ -63,9 +63,12 @@ class Fingerprint(NamedTuple):
 
     @property
     def fields(self) -> dict[str, str | int]:
-        """What a report of the failure says of its group (`store/lua/lib/failures.lua`)."""
-        shape = {"type": self.type, "message": self.message, "frames": self.frames}
-        return {"error_type": self.type, "failure_group": self.group, "failure_shape": json.dumps(shape)}
+        """What a report of the failure says of its group (`store/lua/lib/failures.lua`).
+
+        Half a character in a message stays one: the Redis client replaces it. As an escape Lua would refuse it.
+        """
+        shape = json.dumps({"type": self.type, "message": self.message, "frames": self.frames}, ensure_ascii=False)
+        return {"error_type": self.type, "failure_group": self.group, "failure_shape": shape}
 
 
 class _Frame(NamedTuple):
@@ -123,7 +126,7 @@ def _hash(parts: Sequence[str]) -> str:
 _CAUSE = "\nThe above exception was the direct cause of the following exception:\n"
 _CONTEXT = "\nDuring handling of the above exception, another exception occurred:\n"
 _INNER = re.compile(r"^[ |]*\+-\+?-+ \d+ -+$", re.MULTILINE)
-_FILE = re.compile(r'^[ |+]*File "([^"\n]{1,1000})", line \d+, in ([^\n]{1,200})\n?([^\n]*)', re.MULTILINE)
+_FILE = re.compile(r'^[ |+]*File "([^"\n]{1,1000})", line \d+, in ([^\n]{1,200})\n?([^\n]{0,1000})', re.MULTILINE)
 _ERROR = re.compile(r"^[ |]*([A-Za-z_][\w.]*)(?::|$)", re.MULTILINE)
 _NO_FUNCTIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 """Frames that a newer Python does not have."""
@@ -169,7 +172,7 @@ def _inner_types(text: str) -> list[str]:
     return sorted({_type_in(each) for each in _INNER.split(text[first.start() :])[1:20]} - {""})
 
 
-@functools.lru_cache(32)
+@functools.lru_cache(4)
 def _frames_of(text: str) -> list[_Frame]:
     inner = _INNER.search(text)
     frames = []

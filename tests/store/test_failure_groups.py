@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.raw_records import group_of, stored
+from support.raw_records import alter, group_of, stored
 from support.recount import recount
 from support.sample_jobs import START_MS, create_in, create_job, move
 
@@ -138,6 +138,48 @@ def test_a_resolved_group_regresses_in_the_first_failure_after_it_by_report_time
         for _ in range(2):
             store.mark_failure(TIMED_OUT.group, action)
         assert queries.failure_group(TIMED_OUT.group).state == state
+    assert recount(client, keys) == []
+
+
+def test_a_regression_that_was_only_inferred_is_taken_back(client, keys, store, queries):
+    lost = fingerprint("WorkerLost").group
+    store.apply(Event.LOSE, running(store), run=1, at_ms=START_MS)
+    store.mark_failure(lost, FailureAction.RESOLVE, START_MS + 1000)
+    job = running(store)
+    store.apply(Event.LOSE, job, run=1, at_ms=START_MS + 2000)
+    assert queries.failure_group(lost).state is FailureState.REGRESSED
+    store.apply(Event.COMPLETE, job, run=1, at_ms=START_MS + 3000)
+    assert queries.failure_group(lost).state is FailureState.RESOLVED
+    assert recount(client, keys) == []
+
+
+@pytest.mark.parametrize("text", ["\ud800", "name \udcff", "\x00 \x7f"])
+def test_a_failure_with_half_a_character_is_one_like_any_other(client, keys, store, queries, text):
+    job, of = running(store), fingerprint("ValueError", f"bad name {text}")
+    assert fail(store, job, of=of, run=1).outcome is Outcome.APPLIED
+    assert stored(client, keys, job)["status"] == Status.FAILED
+    assert queries.failure_group(of.group).count == 1
+    assert recount(client, keys) == []
+
+
+def test_a_shape_that_can_not_be_read_costs_the_failure_nothing(client, keys, store, queries):
+    job = running(store)
+    assert fail(store, job, failure_shape='{"message": "\\ud800"}').outcome is Outcome.APPLIED
+    group = queries.failure_group(TIMED_OUT.group)
+    assert (group.error_type, group.message, group.count) == ("TimeoutError", "", 1)
+    assert recount(client, keys) == []
+
+
+def test_what_an_older_release_leaves_on_a_job_that_goes_on_is_removed(client, keys, store, queries):
+    job = running(store)
+    fail(store, job, run=1)
+    left = {name: stored(client, keys, job)[name] for name in ("error_type", "failure_group")}
+    store.apply(Event.RERUN, job)
+    alter(client, keys, job, left)  # an older release keeps what it does not know
+    client.zadd(keys("failed_by", TIMED_OUT.group), {job: START_MS})
+    store.apply(Event.START, job, run=2, at_ms=START_MS + 5)
+    assert not left.keys() & stored(client, keys, job).keys()
+    assert (queries.failure_group(TIMED_OUT.group).count, queries.failure_group(TIMED_OUT.group).jobs) == (1, 0)
     assert recount(client, keys) == []
 
 

@@ -108,6 +108,7 @@ local function check_job(id)
   check_index(id, rec.created, 'type', rec.type)
   check_index(id, rec.status_changed_at, 'entered', rec.status, kind_of(rec))
   local group = rec.failure_group
+  if rec.error_type and rec.status ~= 'failed' then contradicts(rec, 'error_type') end
   if group and rec.status ~= 'failed' then
     contradicts(rec, 'failure_group')
   elseif group then

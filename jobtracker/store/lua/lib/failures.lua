@@ -91,15 +91,16 @@ local function enter_group(rec, event, shape)
   local id, at = rec.failure_group, rec.status_changed_at
   local group = load_group(id) or new_group(at)
   if not group.type then
-    local told = shape and cjson.decode(shape) or {}
+    local is_json, told = pcall(cjson.decode, shape or '{}') -- an error here would leave half a transition
+    if not is_json or type(told) ~= 'table' then told = {} end
     group.type, group.message, group.frames = rec.error_type, told.message or '', told.frames or {}
   end
   count_failure(group, rec, 1)
   if group.mark == 'resolved' and not group.regressed_at and at > group.marked_at then
     group.regressed_at, group.regressed_in = at, rec.release
   end
-  save_group(id, group)
   redis.call('ZADD', key('failed_by', id), at, rec.id)
+  save_group(id, group) -- which may forget it, and its index
 end
 
 -- A job that had failed goes on, or (`takes_back`) has not failed so: that was inferred. What is listed was counted.
@@ -109,6 +110,7 @@ local function leave_group(rec, takes_back)
   local group = load_group(id)
   if not group then return end
   count_failure(group, rec, -1)
+  if group.regressed_at == rec.status_changed_at then group.regressed_at, group.regressed_in = nil, nil end
   local is_over = group.count <= 0 and not group.mark and redis.call('EXISTS', key('failed_by', id)) == 0
   if is_over then forget_group(id) else save_group(id, group) end
 end

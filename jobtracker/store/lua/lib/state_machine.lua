@@ -203,7 +203,10 @@ local function apply_event(rec, report)
   local since = event == 'start' and waits_since(rec)
   local moved = to ~= from or corrected or event == 'relaunch'
   if moved then
-    if before == 'failed' then leave_group(rec, corrected) end
+    if rec.failure_group then -- an older release leaves it on a job that goes on
+      leave_group(rec, corrected and before == 'failed')
+      rec.error_type, rec.failure_group = nil, nil
+    end
     remove_from_index(rec)
     rec.status = to
     add_to_index(rec, now)
