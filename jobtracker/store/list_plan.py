@@ -1,6 +1,7 @@
 """How a list is answered: the index that covers most of its filter, and its cursor."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
@@ -62,8 +63,8 @@ class Plan:
 
     @property
     def signature(self) -> list[str]:
-        """What tells its list from others: a cursor of one is none of another."""
-        return [self.index.as_json(), self.order]
+        """What tells its list from others: a cursor of one is none of another. It is short, whatever the filter."""
+        return [hashlib.sha1(self.index.as_json().encode(), usedforsecurity=False).hexdigest(), self.order]
 
     def created_between(self, low_ms: int, high_ms: int | None) -> "Plan":
         """The same, where all matches are known to have been created between these times (inclusive)."""

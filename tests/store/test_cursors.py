@@ -30,6 +30,15 @@ def forge(**changes):
     )
 
 
+def test_a_cursor_is_short_whatever_the_filter(store, queries):
+    types = tuple(f"{'t' * 60}{n}" for n in range(50))
+    for job_type in types[:2]:
+        create_job(store, type=job_type)
+    page = queries.page(JobFilter(job_type=types), size=1)
+    assert len(page.next_cursor) < 500
+    assert len(queries.page(JobFilter(job_type=types), cursor=page.next_cursor).jobs) == 1
+
+
 def test_a_forged_cursor_that_changes_nothing_is_one_that_works(store, queries):
     create_job(store, "a")
     assert [job.id for job in queries.page(JobFilter(), cursor=forge()).jobs] == ["a"]
