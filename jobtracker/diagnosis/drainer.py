@@ -104,13 +104,15 @@ class Drainer:
         worker = self._find(name)
         mark = self._drains.of([worker.incarnation]).get(worker.incarnation)
         told = self._ask(worker)
-        if mark is None:
+        # A worker that took the name meanwhile may have got the command: it consumes nothing, and has no mark.
+        is_idle = told is not None and not told.queues
+        wanted = set(mark.queues if mark else worker.queues if is_idle else ())
+        if not wanted:
             return self._told(worker, told)
-        wanted = set(mark.queues)
-        for queue in mark.queues:
+        for queue in sorted(wanted):
             self._command(worker, "add_consumer", queue)
         told = self._confirmed(worker, told, lambda now: wanted <= set(now.queues))
-        if told and wanted <= set(told.queues):
+        if mark and told and wanted <= set(told.queues):
             self._drains.forget(worker.incarnation)
         return self._told(worker, told)
 
@@ -219,20 +221,24 @@ class Drainer:
     def _compare_with_store(self, seen: _Seen) -> None:
         """Add the jobs that are recorded as running on a worker that has nothing: their ends are not stored."""
         queries, incarnation = self._tracking.queries, seen.worker.incarnation
-        since_ms, left, looked_at = seen.worker.started_at_ms - _CLOCK_MS, 0, 0
+        left, looked_at = 0, set[str]()
         try:
             before_ms = queries.server_ms() + _CLOCK_MS
             for status in UNDER_WAY:
-                skip = 0
-                while found := queries.entered_between(status, since_ms, before_ms, skip, _BATCH):
-                    skip, looked_at = skip + len(found), looked_at + len(found)
-                    leases = queries.fields([job for job, _ in found], JobRecord.lease)
+                since_ms, is_left = 0, True
+                while is_left:  # it goes on by time: others settle meanwhile, so a place in the list is none any more
+                    found = queries.entered_between(status, since_ms, before_ms, 0, _BATCH)
+                    new = [job for job, _ in found if job not in looked_at]
+                    leases = queries.fields(new, JobRecord.lease) if new else []
                     left += sum(lease == incarnation for lease in leases)
-                    if looked_at >= _MOST_LOOKED_AT:
+                    looked_at.update(new)
+                    is_left = len(found) == _BATCH
+                    if is_left and (found[-1][1] == since_ms or len(looked_at) >= _MOST_LOOKED_AT):
                         seen.unavailable.append(
-                            f"whether all ends are stored: there are more than {_MOST_LOOKED_AT:,} jobs under way"
+                            f"whether all ends are stored: there are more than {len(looked_at):,} jobs under way"
                         )
                         return
+                    since_ms = found[-1][1] if found else since_ms
         except RedisError as error:
             seen.unavailable.append(f"whether all ends are stored: {error}")
             return

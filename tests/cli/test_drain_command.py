@@ -1,11 +1,16 @@
 """`jobtracker drain`, and the routes and the client's methods behind it, on a real worker."""
 
+import threading
+
 import pytest
 from support.commands import document, lines, refusal, run, said
+from support.sample_jobs import a_worker
 from support.serving import Api, eventually, job, waiting
 
 from jobtracker.client import ApiError, Client
 from jobtracker.schemas.drains import DrainState
+from jobtracker.store.drains import Drains
+from jobtracker.store.leases import Leases
 
 
 @pytest.fixture
@@ -48,6 +53,26 @@ def test_json_is_what_the_api_answers_and_a_look_changes_nothing(api, name):
         assert client.drain(name).is_safe
         with pytest.raises(ApiError, match="There is no worker 'nobody@here'"):
             client.drain("nobody@here")
+
+
+def test_a_worker_that_is_started_again_meanwhile_is_left_alone(api):
+    leases = Leases(api.client, api.keys, 60)
+    leases.renew(a_worker("first", name="w@again", started_at_ms=1, queues=["q"]))
+
+    def start_again():
+        leases.renew(a_worker("second", name="w@again", started_at_ms=2, queues=["q"]))
+        leases.release("first")
+
+    timer = threading.Timer(1.5, start_again)
+    timer.start()
+    try:
+        found = run(api, "drain", "--wait", "--timeout", "60", "w@again")
+        assert found.exit_code == 1
+        assert "w@again was started again" in found.stderr
+        assert Drains(api.client, api.keys).of(["second"]) == {}
+    finally:
+        timer.join()
+        leases.release("second")
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,11 @@ def _wait(client: Client, found: dict[str, Drain], until: float | None, *, as_js
             before = found[name]
             try:
                 # One that has not said that it consumes nothing is told again: it may have been too busy.
-                now = client.drain_state(name) if _consumes_nothing(before) else client.drain(name)
+                now = client.drain_state(name)
+                if now.incarnation != before.incarnation:
+                    raise JobTrackerError(f"{name} was started again: the new worker was not told to drain.")
+                if not _consumes_nothing(now):
+                    now = client.drain(name)
             except ApiUnavailableError:  # it may be back in a moment, and the workers stay drained
                 continue
             except JobTrackerError as error:
