@@ -67,14 +67,22 @@ class WorkerDesk:
     def report(self) -> WorkerReport:
         """How the workers do that live or went within a day; at most some seconds old.
 
+        While one request finds it out, others get what was known before: a slow broker must not take all threads.
+
         Raises:
             redis.exceptions.RedisError: The tracking Redis does not answer.
         """
-        with self._lock:
+        if self._last is None:
+            self._lock.acquire()
+        elif not self._lock.acquire(blocking=False):
+            return self._last
+        try:
             if self._last is None or time.monotonic() - self._looked_at >= _KEPT_S:
                 self._last = self.look()
                 self._looked_at = time.monotonic()
             return self._last
+        finally:
+            self._lock.release()
 
     def look(self) -> WorkerReport:
         """Find it out now.
