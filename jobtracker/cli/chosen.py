@@ -12,7 +12,7 @@ from jobtracker.cli.tables import Column, print_table
 from jobtracker.cli.tree_view import STYLES
 from jobtracker.client import Client
 from jobtracker.core.lifecycle import Status
-from jobtracker.errors import JobTrackerError
+from jobtracker.errors import JobNotFoundError, JobTrackerError
 from jobtracker.schemas.jobs import JobSummary
 from jobtracker.schemas.query_language import terms_of
 from jobtracker.schemas.query_qualifiers import QUALIFIERS
@@ -58,9 +58,17 @@ class _Found(NamedTuple):
     """Sub-jobs of others: what happens to these happens to them."""
 
 
-def is_query(arguments: Sequence[str]) -> bool:
-    """Whether arguments are a query: one of them has a qualifier. An id has none, whatever it is."""
-    return any(term.key in QUALIFIERS for each in arguments for term in terms_of(each))
+def is_query(client: Client, arguments: Sequence[str]) -> bool:
+    """Whether arguments are a query: one of them has a qualifier, and they are not the id of a job that looks so."""
+    if not any(term.key in QUALIFIERS for each in arguments for term in terms_of(each)):
+        return False
+    if len(arguments) > 1 or " " in arguments[0]:
+        return True
+    try:
+        client.get(arguments[0])
+    except JobNotFoundError:
+        return True
+    return False
 
 
 def for_query(

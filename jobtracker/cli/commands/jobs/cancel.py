@@ -36,7 +36,7 @@ def cancel(
         def cancel_one(job_id: str) -> Job:
             return client.cancel(job_id, reason=reason, terminate=terminate)
 
-        if is_query(jobs):
+        if is_query(client, jobs):
             for_query(client, jobs, _CANCEL, cancel_one, tz=tz, yes=yes, as_json=as_json)
             return
         if len(jobs) > 1:

@@ -32,7 +32,7 @@ def delete(jobs: JobsOrQuery, tz: Zone = "UTC", yes: Yes = False, url: Url = Non
             client.delete(job_id)
             return tree
 
-        if is_query(jobs):
+        if is_query(client, jobs):
             for_query(client, jobs, _DELETE, remove, tz=tz, yes=yes, as_json=as_json)
             return
         if not yes:

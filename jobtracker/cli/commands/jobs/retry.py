@@ -37,7 +37,7 @@ def retry(
             named[job.id] = job_id
             return job
 
-        if is_query(jobs):
+        if is_query(client, jobs):
             for_query(client, jobs, _RETRY, retry_one, tz=tz, yes=yes, as_json=as_json)
             return
         for_each(jobs, retry_one, lambda job: print_status(job, _note(job, named[job.id])), as_json=as_json)
