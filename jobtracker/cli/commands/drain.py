@@ -121,12 +121,7 @@ def _wait(client: Client, found: dict[str, Drain], until: float | None, *, as_js
         for name in names:
             before = found[name]
             try:
-                # One that has not said that it consumes nothing is told again: it may have been too busy.
-                now = client.drain_state(name)
-                if now.incarnation != before.incarnation:
-                    raise JobTrackerError(f"{name} was started again: the new worker was not told to drain.")
-                if not _consumes_nothing(now):
-                    now = client.drain(name)
+                now = _drained_further(client, before)
             except ApiUnavailableError:  # it may be back in a moment, and the workers stay drained
                 continue
             except JobTrackerError as error:
@@ -138,6 +133,18 @@ def _wait(client: Client, found: dict[str, Drain], until: float | None, *, as_js
             if now.summary != before.summary and not as_json:
                 _show(error_console(), [now], in_short=True)
     return has_gone
+
+
+def _drained_further(client: Client, before: Drain) -> Drain:
+    """What a worker is like now. One that has not said that it consumes nothing is told again: it may have been busy.
+
+    Raises:
+        JobTrackerError: It was started again, or is gone.
+    """
+    now = client.drain_state(before.worker)
+    if now.incarnation != before.incarnation:
+        raise JobTrackerError(f"{before.worker} was started again: the new worker was not told to drain.")
+    return now if _consumes_nothing(now) else client.drain(before.worker)
 
 
 def _consumes_nothing(each: Drain) -> bool:
