@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from binascii import crc32
 from collections.abc import Iterator
 
 import pytest
@@ -53,6 +54,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[RedisClient]:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--partitions", type=int, default=1, help="Of the stores of tests of the store and of queries.")
     parser.addoption("--results", choices=["redis", "gs"], default="redis", help="Where Celery keeps results.")
+    parser.addoption("--part", metavar="K/N", help="Of the files of thorough tests only each N-th, from the K-th on.")
     parser.addoption("--cluster", action="store_true", help="These stores are on a cluster of three servers.")
 
 
@@ -90,12 +92,21 @@ def queries(client: RedisClient, keys: Keys) -> JobQueries:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the long files first, and keep the tests of a thorough file together, but for the longest one.
 
     So no long file is left over for the end, when the other processes have nothing to do.
     """
+    groups: dict[pytest.Item, str] = {}
     for item in items:
-        if item.get_closest_marker("thorough") and item.path.stem != "test_on_a_cluster":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        if item.get_closest_marker("thorough"):
+            is_longest = item.path.stem == "test_on_a_cluster"
+            groups[item] = item.name if is_longest else item.path.stem
+            if not is_longest:
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    if part := config.getoption("--part"):
+        number, parts = map(int, part.split("/"))
+        others = [item for item, group in groups.items() if crc32(group.encode()) % parts != number % parts]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in set(others)]
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
