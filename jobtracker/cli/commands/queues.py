@@ -17,7 +17,7 @@ _COLUMNS = [
     Column("WAIT P95", is_number=True),
     Column("IN/MIN", is_number=True),
     Column("OUT/MIN", is_number=True),
-    Column("DRAINED", is_number=True),
+    Column("EMPTY IN", is_number=True),
     Column("WORKERS", may_shrink=True),
 ]
 
@@ -26,7 +26,7 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
     """List the queues: what waits in each and since when, how fast it is taken, and which workers consume it.
 
     The queue whose oldest message waits the longest comes first, and those where nothing waits last.
-    WAIT P95, IN/MIN and OUT/MIN (sent and taken) are of the last five to ten minutes. DRAINED is how long it takes
+    WAIT P95, IN/MIN and OUT/MIN (sent and taken) are of the last five to ten minutes. EMPTY IN is how long it takes
     until nothing waits, if nothing more comes.
     """
     with Client(url) as client:
@@ -42,10 +42,10 @@ def queues(url: Url = None, as_json: AsJson = False) -> None:
     )
     console.print()
     if found.some_left_out:
-        console.print("There are more queues than are kept: messages may wait in others.", soft_wrap=True)
-    console.print(f"Pending jobs, the ones that were not started included: {found.pending:,}", soft_wrap=True)
+        console.print("There are more queues than the store remembers: messages may wait in others.", soft_wrap=True)
+    console.print(f"Pending jobs, including jobs that were not started: {found.pending:,}", soft_wrap=True)
     if found.unacknowledged is not None:
-        console.print(f"Messages that workers hold: {found.unacknowledged:,}", soft_wrap=True)
+        console.print(f"Unacknowledged messages at workers: {found.unacknowledged:,}", soft_wrap=True)
 
 
 def _is_behind(queue: QueueFigures) -> tuple[bool, datetime, int, str]:

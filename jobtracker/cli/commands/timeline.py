@@ -69,7 +69,7 @@ def timeline(
         return
     print_table(output_console(), _COLUMNS, [_row(found, n) for n in range(found.rows)])
     if found.next_cursor:
-        error_console().print("There are more: narrow the span, or raise --limit.")
+        error_console().print("There are more executions: narrow the span, or raise --limit.")
     if found.executions_left_out:
         error_console().print(f"Earlier executions of these jobs that are not listed: {found.executions_left_out:,}")
 

@@ -5,7 +5,7 @@ import { Answered } from "@/components/states";
 
 const EXAMPLES = [
   ["status:failed type:invoice since:2h", "invoices that failed and were created in the last two hours"],
-  ['"timed out"', "a text in the name, the reason or the error"],
+  ['"timed out"', "a text in the name, the type or the reason"],
   ["status:failed,cancelled", "one of several values"],
   ["-type:mail", "not of this type"],
   ["running_at:14:02", "what ran at that time, in your zone"],

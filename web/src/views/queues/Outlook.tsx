@@ -18,14 +18,14 @@ export function Outlook({ queue, workers }: { queue: QueueDepth; workers: readon
           When <code>{queue.queue}</code> is empty
         </>
       }
-      foot="An outlook, no promise: messages are taken to be alike."
+      foot="An estimate: it assumes similar messages."
     >
       <div className="pb outlook">
         <p className="t-15 b">{headOf(outlook, now)}</p>
         {(outlook.kind === "drains" || outlook.kind === "stands") && (
           <p>
-            Since {clock(since, now)}, {rate(sent_per_minute)} a minute came and {rate(started_per_minute)} a
-            minute were begun
+            Since {clock(since, now)}, {rate(sent_per_minute)} a minute came and workers began{" "}
+            {rate(started_per_minute)} a minute
             {outlook.growth > 0.05 ? (
               <>
                 : <b className="failed">it grows.</b>
@@ -63,7 +63,7 @@ export function Outlook({ queue, workers }: { queue: QueueDepth; workers: readon
               </>
             ),
           ],
-          ["Slots taken", slots === 0 ? UNKNOWN : `${taken} of ${slots}, by whatever these workers run`],
+          ["Slots taken", slots === 0 ? UNKNOWN : `${taken} of ${slots}, by any task`],
           [
             "Last hour",
             `${rate(queue.last_hour.sent_per_minute)} a minute sent, ${rate(queue.last_hour.ended_per_minute)} ended`,

@@ -99,7 +99,7 @@ export function QueuesView() {
                   </span>
                   {some_left_out && (
                     <span className="failed">
-                      Calls have named more queues than are remembered: messages may wait in others.
+                      There are more queues than the store remembers: messages may wait in others.
                     </span>
                   )}
                 </div>
@@ -129,8 +129,8 @@ function Unconsumed({ queue: { queue, messages, consumer_count, oldest_at } }: {
           Nobody consumes queue <code>{queue}</code>.
         </b>{" "}
         {plural(messages, "message")} {messages === 1 ? "waits" : "wait"}
-        {oldest_at != null && `, the oldest for ${waitedFor(oldest_at, now)}`}. This worker takes them as they
-        are: <Command text={`celery -A your_app worker --queues ${queue}`} />
+        {oldest_at != null && `, the oldest for ${waitedFor(oldest_at, now)}`}. This command starts a worker
+        for the queue: <Command text={`celery -A your_app worker --queues ${queue}`} />
         {consumer_count == null && (
           <p className="ink-2">The broker does not count consumers: one that is not tracked may be there.</p>
         )}

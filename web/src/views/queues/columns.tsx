@@ -59,11 +59,11 @@ export function columnsOf(
       cell: (queue) => duration(of(queue).wait_p95_s),
     },
     {
-      ...{ id: "in", title: "In, 1/min", width: "64px", ...right },
+      ...{ id: "in", title: "In/min", width: "64px", ...right },
       cell: (queue) => rate(of(queue).sent_per_minute),
     },
     {
-      ...{ id: "out", title: "Out, 1/min", width: "68px", ...right },
+      ...{ id: "out", title: "Out/min", width: "68px", ...right },
       cell: (queue) => {
         const { started_per_minute } = of(queue);
         const stands = queue.messages > 0 && started_per_minute === 0;
@@ -71,11 +71,11 @@ export function columnsOf(
       },
     },
     {
-      ...{ id: "ended", title: "Ended, 1/min", width: "80px", ...right },
+      ...{ id: "ended", title: "Ended/min", width: "80px", ...right },
       cell: (queue) => rate(of(queue).ended_per_minute),
     },
     {
-      ...{ id: "drained", title: "Drained in", width: "72px", ...right },
+      ...{ id: "drained", title: "Empty in", width: "72px", ...right },
       cell: (queue) => <Drained queue={queue} />,
     },
     {
