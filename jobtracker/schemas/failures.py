@@ -17,18 +17,18 @@ class FailureState(StrEnum):
     KNOWN = "known"
     """It has been there for longer, or somebody has reopened it."""
     RESOLVED = "resolved"
-    """Somebody has marked it as resolved, and no job has failed so since."""
+    """Somebody has marked it as resolved, and no job has failed with this error since."""
     REGRESSED = "regressed"
-    """A job has failed so after it was marked as resolved."""
+    """It has failed again after it was marked as resolved."""
     IGNORED = "ignored"
-    """Somebody has marked it as to be ignored."""
+    """Somebody has marked it as ignored."""
 
 
 class FailureAction(StrEnum):
     """What people say of a group."""
 
     RESOLVE = "resolve"
-    """It is mended: it is regressed if a job fails so again."""
+    """It is fixed: it is regressed if it fails again."""
     IGNORE = "ignore"
     """It is no concern."""
     REOPEN = "reopen"
@@ -50,10 +50,10 @@ class FailureGroupSummary(BaseModel):
     id: str
     state: FailureState
     error_type: str = Field(description="The exception's type, with its module; or another word for what happened.")
-    message: str = Field(description="Its message; marks such as <n> stand for what differs between the failures.")
+    message: str = Field(description="Its message; placeholders such as <n> stand for varying text.")
     frames: list[str] = Field(description="The deepest frames of the project's code: file and function.")
     count: int = Field(description="How many failures there were: a job that fails again after a retry counts twice.")
-    jobs: int = Field(description="How many jobs have failed so and did nothing since: those that a list shows.")
+    jobs: int = Field(description="How many jobs are failed now with this error: those that a list shows.")
     jobs_of_hour: int = Field(description="How many of these jobs have failed in the last hour.")
     jobs_of_day: int = Field(description="How many of them have in the last 24 hours.")
     jobs_of_week: int = Field(description="How many of them have in the last 7 days.")
@@ -64,7 +64,7 @@ class FailureGroupSummary(BaseModel):
     releases: dict[str, int] = Field(description='How many by release, 20 at most; "" are the others.')
     hours: list[int] = Field(description="How many in each of the last 24 hours, the present one last.")
     marked_at: datetime | None = Field(description="When somebody has marked it last.")
-    regressed_at: datetime | None = Field(description="When a job failed so again after it was resolved, first.")
+    regressed_at: datetime | None = Field(description="When it first failed again after it was resolved.")
     regressed_in: str | None = Field(description="The release in which it did, if that is known.")
 
 
@@ -74,7 +74,7 @@ class FailureGroupDetails(FailureGroupSummary):
     queues: dict[str, int] = Field(description='How many by queue, 20 at most; "" are the others.')
     workers: dict[str, int] = Field(description='How many by worker, 20 at most; "" are the others.')
     hours_of_week: list[int] = Field(description="How many in each of the last 168 hours, the present one last.")
-    samples: list[JobSummary] = Field(description="The jobs that failed so last, the latest first: 20 at most.")
+    samples: list[JobSummary] = Field(description="The jobs that failed last, the latest first: 20 at most.")
 
 
 class FailureGroupPage(BaseModel):

@@ -57,7 +57,7 @@ def together(groups: Iterable[Packed | None]) -> Packed | None:
 
 
 def without_counts(group: Packed) -> Packed:
-    """The same group in a partition whose jobs have not failed so."""
+    """The same group in a partition whose jobs have not failed with its error."""
     return {name: value for name, value in group.items() if name not in {*NAMED, "hours"}} | {"count": 0}
 
 

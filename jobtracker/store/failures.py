@@ -108,7 +108,7 @@ class FailureReader(JobReader):
         return FailureGroupPage(groups=groups, known_groups=self._known(), next_cursor=following)
 
     def failure_group(self, group_id: str) -> FailureGroupDetails:
-        """A group, with jobs that failed so.
+        """A group, with the jobs that failed last.
 
         Raises:
             FailureGroupNotFoundError: There is none with that id.

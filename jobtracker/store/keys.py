@@ -50,7 +50,7 @@ PREFIXES: dict[str, str] = {
     # failure:<g>    string  What is known of a group of failures, packed (`lua/lib/failures.lua`). Writer: commands
     #                        by which a job fails, mark_failure. At most 10,000, those that were seen last.
     "failed_by": "failed_by:",
-    # failed_by:<g>  zset    The group's jobs that have failed and did nothing since, scored by when they failed (ms).
+    # failed_by:<g>  zset    The group's jobs that are failed now with its error, scored by when they failed (ms).
     #                        Writer: every command that moves a job. With the group.
     "failures": "failures",
     # failures       zset    Groups of failures, scored by when each was seen last (ms). With the group.

@@ -28,6 +28,7 @@ def test_groups_are_listed_and_shown(quiet_api, failed):
     assert "SMTPRecipientsRefused: <n> mailbox unavailable: <address>" in line
     assert all(len(each) <= 80 for each in shown(quiet_api, "failures", "list"))
     text = said(quiet_api, "failures", "show", BROKE.group)
+    assert "failures    3; 3 jobs are failed now" in text
     assert "queues      out 3" in text
     assert failed in text
     assert document(quiet_api, "failures", "show", BROKE.group) == quiet_api.get(f"/api/failures/{BROKE.group}")

@@ -58,7 +58,7 @@ def test_a_group_is_resolved_and_regresses_by_keyboard_alone(visit, api):
     assert api.get(f"/api/failures/{group}")["state"] == "resolved"
     expect(row(visit, name)).to_have_class(re.compile("gone"))
     fail(api, name)
-    expect(panel(visit, name)).to_contain_text("Back since")
+    expect(panel(visit, name)).to_contain_text("Regressed since")
     visit.page.get_by_role("navigation", name="Which groups").get_by_role("link", name="Resolved").click()
     expect(row(visit, name)).to_have_count(0)
     assert visit.said == []

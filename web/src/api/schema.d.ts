@@ -1931,7 +1931,7 @@ export interface components {
             error_type: string;
             /**
              * Message
-             * @description Its message; marks such as <n> stand for what differs between the failures.
+             * @description Its message; placeholders such as <n> stand for varying text.
              */
             message: string;
             /**
@@ -1946,7 +1946,7 @@ export interface components {
             count: number;
             /**
              * Jobs
-             * @description How many jobs have failed so and did nothing since: those that a list shows.
+             * @description How many jobs are failed now with this error: those that a list shows.
              */
             jobs: number;
             /**
@@ -2005,7 +2005,7 @@ export interface components {
             marked_at: string | null;
             /**
              * Regressed At
-             * @description When a job failed so again after it was resolved, first.
+             * @description When it first failed again after it was resolved.
              */
             regressed_at: string | null;
             /**
@@ -2034,7 +2034,7 @@ export interface components {
             hours_of_week: number[];
             /**
              * Samples
-             * @description The jobs that failed so last, the latest first: 20 at most.
+             * @description The jobs that failed last, the latest first: 20 at most.
              */
             samples: components["schemas"]["JobSummary"][];
         };
@@ -2071,7 +2071,7 @@ export interface components {
             error_type: string;
             /**
              * Message
-             * @description Its message; marks such as <n> stand for what differs between the failures.
+             * @description Its message; placeholders such as <n> stand for varying text.
              */
             message: string;
             /**
@@ -2086,7 +2086,7 @@ export interface components {
             count: number;
             /**
              * Jobs
-             * @description How many jobs have failed so and did nothing since: those that a list shows.
+             * @description How many jobs are failed now with this error: those that a list shows.
              */
             jobs: number;
             /**
@@ -2145,7 +2145,7 @@ export interface components {
             marked_at: string | null;
             /**
              * Regressed At
-             * @description When a job failed so again after it was resolved, first.
+             * @description When it first failed again after it was resolved.
              */
             regressed_at: string | null;
             /**

@@ -20,9 +20,9 @@ class FailureCommands(LazyGroup):
             "show": _entry(
                 "show", "show", "Show a group of failures: where, since when, in which releases, which jobs."
             ),
-            "resolve": _entry("mark", "resolve", "Mark groups as resolved: regressed if a job fails so again."),
-            "ignore": _entry("mark", "ignore", "Mark groups as to be ignored."),
-            "reopen": _entry("mark", "reopen", "Take back what groups were marked as."),
+            "resolve": _entry("mark", "resolve", "Mark groups as resolved: regressed if they fail again."),
+            "ignore": _entry("mark", "ignore", "Ignore groups."),
+            "reopen": _entry("mark", "reopen", "Reopen groups: their state is then known."),
         }
     }
 

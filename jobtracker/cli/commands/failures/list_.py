@@ -54,7 +54,7 @@ def list_failures(
 ) -> None:
     """List failures by error, those seen last first: jobs that failed in the same way are one group.
 
-    COUNT is all failures ever. LAST HOUR is jobs that failed so in the last hour and did nothing since.
+    COUNT is all failures ever. LAST HOUR is jobs that failed in the last hour and are failed now with this error.
     """
     with Client(url) as client:
 

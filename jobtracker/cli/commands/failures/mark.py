@@ -18,17 +18,17 @@ GroupIds = Annotated[list[str], typer.Argument(metavar="GROUP", help="The ids of
 
 
 def resolve(group_ids: GroupIds, url: Url = None, as_json: AsJson = False) -> None:
-    """Mark groups as resolved. If a job fails so after that, its group is regressed."""
+    """Mark groups as resolved. A group is regressed if it fails again."""
     _mark(group_ids, "resolve", url, as_json=as_json)
 
 
 def ignore(group_ids: GroupIds, url: Url = None, as_json: AsJson = False) -> None:
-    """Mark groups as to be ignored."""
+    """Ignore groups."""
     _mark(group_ids, "ignore", url, as_json=as_json)
 
 
 def reopen(group_ids: GroupIds, url: Url = None, as_json: AsJson = False) -> None:
-    """Take back what groups were marked as: they are known."""
+    """Reopen groups: their state is then known."""
     _mark(group_ids, "reopen", url, as_json=as_json)
 
 

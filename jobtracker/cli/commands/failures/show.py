@@ -25,7 +25,7 @@ _BARS = " ▁▂▃▄▅▆▇█"
 
 
 def show(group_id: GroupId, url: Url = None, as_json: AsJson = False) -> None:
-    """Show a group of failures: where, since when, in which releases, and which jobs failed so last."""
+    """Show a group of failures: where, since when, in which releases, and which jobs failed last."""
     with Client(url) as client:
         group = client.failure(group_id)
     if as_json:
@@ -51,12 +51,13 @@ def _facts(group: FailureGroupDetails) -> dict[str, Text | str | None]:
     first_seen = time_of(group.first_seen)
     if group.first_seen_in:
         first_seen = f"{first_seen}, in release {group.first_seen_in}"
+    jobs = "1 job is" if group.jobs == 1 else f"{group.jobs:,} jobs are"
     return {
         "group": group.id,
         "error": error_of(group),
         "where": " > ".join(group.frames),
         "state": state_text(group.state),
-        "failures": f"{group.count:,}, of which {group.jobs:,} jobs did nothing since",
+        "failures": f"{group.count:,}; {jobs} failed now",
         "first seen": first_seen,
         "last seen": time_of(group.last_seen),
         "marked": time_of(group.marked_at),

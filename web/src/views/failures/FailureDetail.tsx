@@ -218,7 +218,7 @@ function Marks({ group: { state, marked_at, regressed_at, regressed_in } }: { gr
     return (
       <>
         <b className="m failed">
-          Back since <Time at={regressed_at} />
+          Regressed since <Time at={regressed_at} />
           {regressed_in !== null && <> in release {regressed_in}</>}
         </b>
         , after it was resolved <Time at={marked_at} />.{" "}
@@ -228,7 +228,7 @@ function Marks({ group: { state, marked_at, regressed_at, regressed_in } }: { gr
   if (state === "resolved")
     return (
       <>
-        Resolved <Time at={marked_at} />: it is regressed if a job fails so again.{" "}
+        Resolved <Time at={marked_at} />: it is regressed if it fails again.{" "}
       </>
     );
   if (state === "ignored")

@@ -9,13 +9,13 @@ export function FailuresCount() {
   useLive([needyFailures.queryKey], { on: "clock", beats: 2 });
   if (!data || data.groups.length === 0) return null;
   const fresh = data.groups.filter(({ state }) => state === "new").length;
-  const back = data.groups.length - fresh;
+  const regressed = data.groups.length - fresh;
   const more = data.next_cursor === null ? "" : "+";
-  const what = [fresh > 0 ? `${count(fresh)} new` : "", back > 0 ? `${count(back)} regressed` : ""];
+  const what = [fresh > 0 ? `${count(fresh)} new` : "", regressed > 0 ? `${count(regressed)} regressed` : ""];
   return (
     <span className="c hot" title={`${what.filter(Boolean).join(", ")}, seen within a day`}>
       {count(data.groups.length)}
-      {more} {fresh > 0 ? "new" : "back"}
+      {more} {fresh > 0 ? "new" : "regressed"}
     </span>
   );
 }

@@ -169,7 +169,7 @@ function Foot({
           Show more
         </button>
       )}
-      <span className="push">&lt;n&gt;, &lt;id&gt; … stand for what differs</span>
+      <span className="push">&lt;n&gt;, &lt;id&gt; … are placeholders for varying text</span>
     </div>
   );
 }
@@ -185,7 +185,7 @@ function NoGroups({ search }: { search: FailuresSearch }) {
   if (search.state === "resolved")
     return (
       <Empty title="No group is resolved.">
-        <p>Resolve a group once its error is mended. If a job fails so again, the group is regressed.</p>
+        <p>Resolve a group once it is fixed. It is regressed if it fails again.</p>
       </Empty>
     );
   if (search.state === "ignored")
@@ -195,7 +195,7 @@ function NoGroups({ search }: { search: FailuresSearch }) {
       </Empty>
     );
   return (
-    <Empty title="Nothing has failed that is not resolved or ignored.">
+    <Empty title="No open failure groups.">
       <p>Jobs that fail with the same error at the same place are one group here.</p>
     </Empty>
   );

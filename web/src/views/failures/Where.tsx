@@ -4,7 +4,7 @@ import { job as jobQuery } from "@/api/queries";
 import type { Schemas } from "@/api/types";
 import { framesOf, Traceback } from "@/components/Traceback";
 
-/** The traceback of the job that failed so last; the project's frames alone where no job is left that has one. */
+/** The traceback of the job that failed last; the project's frames alone where no job is left that has one. */
 export function Where({ group }: { group: Schemas["FailureGroupDetails"] }) {
   const [isUnfolded, setUnfolded] = useState(false);
   const last = group.samples[0]?.id;

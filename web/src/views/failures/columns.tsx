@@ -26,7 +26,7 @@ export function columnsOf(rows: readonly GroupRow[], marking: Marking | null): r
   return [
     {
       id: "error",
-      title: "Error, masked",
+      title: "Error",
       width: "minmax(0, 1fr)",
       cell: ({ group }) => (
         <>

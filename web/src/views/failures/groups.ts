@@ -41,7 +41,7 @@ export function typesOf(group: Pick<FailureGroup, "types">): string {
   return names.slice(0, MOST_TYPES).join(", ") + more;
 }
 
-/** The filter of the jobs of a group that have failed and did nothing since. */
+/** The filter of the jobs of a group that are failed now with its error. */
 export function jobsOf(
   id: string,
   finished?: string,

@@ -54,7 +54,7 @@ export function Parts({ title, counts, id, qualifier }: PartsProps) {
 
 const LATEST = 6;
 
-/** The jobs that failed so last, and the way to all of them. */
+/** The jobs that failed last, and the way to all of them. */
 export function Latest({ group }: { group: Schemas["FailureGroupDetails"] }) {
   const again = group.count - group.jobs;
   return (
@@ -84,7 +84,7 @@ export function Latest({ group }: { group: Schemas["FailureGroupDetails"] }) {
       <div className="pf wrap">
         <span>
           {plural(group.count, "failure")}
-          {again > 0 && `; ${count(again)} of them ran again, or their records are gone`}
+          {again > 0 && `; ${count(again)} ${again === 1 ? "was" : "were"} retried or deleted`}
         </span>
         {group.jobs > 0 && (
           <Link to="/jobs" search={jobsWith({ ...jobsOf(group.id) })} className="push">

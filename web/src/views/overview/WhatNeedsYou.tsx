@@ -102,7 +102,9 @@ export function WhatNeedsYou() {
                 {blocked_left_out > 0 &&
                   `Smaller groups are left out: ${plural(blocked_left_out, "blocked job")}. `}
                 {more_failures && (
-                  <Link to="/failures">There may be further groups of failures that are new or back.</Link>
+                  <Link to="/failures">
+                    There may be further groups of failures that are new or regressed.
+                  </Link>
                 )}
               </p>
             )}

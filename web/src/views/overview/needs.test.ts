@@ -38,7 +38,7 @@ test("a queue that blocks jobs is named once", () => {
   expect(found[0]?.action.way).toEqual({ to: "/queues", search: { queue: "e-mail" } });
 });
 
-test("a group of failures says whether it is new or back, and leads to itself", () => {
+test("a group of failures says whether it is new or regressed, and leads to itself", () => {
   const failure = {
     id: "f1",
     state: "new",
@@ -62,7 +62,7 @@ test("a group of failures says whether it is new or back, and leads to itself", 
   ]);
   expect(need?.action.way).toEqual({ to: "/failures", search: { group: "f1" } });
   expect([back?.what, back?.why]).toEqual([
-    "Back after it was marked as resolved, 212 jobs failed:",
+    "Regressed after it was marked as resolved, 212 jobs failed:",
     "invoice · first in release 7.3",
   ]);
 });

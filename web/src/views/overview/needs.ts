@@ -92,14 +92,14 @@ function failureNeed(group: FailureGroup): Need {
     mark: { status: "failed" },
     what:
       state === "regressed"
-        ? `Back after it was marked as resolved, ${failed}:`
+        ? `Regressed after it was marked as resolved, ${failed}:`
         : `${failed} in a way that is new:`,
     subject: message === "" ? error_type : `${error_type}: ${message}`,
     code: null,
     why: [types.slice(0, 3).join(", "), state === "regressed" ? back : only].filter(Boolean).join(" · "),
     at:
       state === "regressed"
-        ? { words: "back since", time: group.regressed_at ?? group.last_seen }
+        ? { words: "regressed since", time: group.regressed_at ?? group.last_seen }
         : { words: "since", time: group.first_seen },
     hours,
     example: null,
