@@ -22,7 +22,7 @@ from jobtracker.store.keys import MOST_RELEASES
 from jobtracker.store.releases import KnownRelease, Outcomes, ReleaseLog, counted
 
 LEVEL = 0.01
-"""The chance that a comparison of releases calls any difference one that is none."""
+"""The chance of any false alarm in a comparison of releases."""
 FEWEST = 20
 """Jobs of a type that each release must have had."""
 RATIO = 1.1
@@ -141,7 +141,7 @@ def _p_values(pairs: Mapping[str, tuple[Outcomes, Outcomes]]) -> dict[tuple[str,
 def _failures(a: Outcomes, b: Outcomes, p_value: float | None, each_level: float) -> FailuresCompared:
     rate_a, rate_b = _rate(a.failed, a.tried), _rate(b.failed, b.tried)
     detectable, verdict = None, Verdict.TOO_FEW
-    text = f"Too few jobs: {a.tried:,} and {b.tried:,}, and {FEWEST} are needed of each."
+    text = f"Too few jobs: {a.tried:,} and {b.tried:,}; each release needs {FEWEST}."
     if p_value is not None and rate_a is not None and rate_b is not None:
         detectable = smallest_higher_rate(rate_a, a.tried, b.tried, each_level)
         rates = f"{_percent(rate_a)} of {a.tried:,} jobs failed before, {_percent(rate_b)} of {b.tried:,} now"
@@ -150,7 +150,9 @@ def _failures(a: Outcomes, b: Outcomes, p_value: float | None, each_level: float
             text = f"{'More' if rate_b > rate_a else 'Fewer'} jobs fail: {rates} (p = {p_value:.2g})."
         else:
             verdict = Verdict.NO_DIFFERENCE
-            shown = f"a rate of {_percent(detectable)} would have shown" if detectable else "no rate would have shown"
+            shown = "these samples are too small to detect any higher rate"
+            if detectable:
+                shown = f"a rate of {_percent(detectable)} would have been detected"
             text = f"No difference seen: {rates} (p = {p_value:.2g}); {shown}."
     return FailuresCompared(
         verdict=verdict,
@@ -169,7 +171,7 @@ def _failures(a: Outcomes, b: Outcomes, p_value: float | None, each_level: float
 def _run_times(a: Histogram, b: Histogram, p_value: float | None, each_level: float) -> RunTimesCompared:
     p50_a, p50_b, p95_a, p95_b = (_seconds(each, q) for q in (0.5, 0.95) for each in (a, b))
     longer, ratio, verdict = None, None, Verdict.TOO_FEW
-    text = f"Too few jobs: {a.count:,} and {b.count:,}, and {FEWEST} are needed of each."
+    text = f"Too few jobs: {a.count:,} and {b.count:,}; each release needs {FEWEST}."
     if p_value is not None:
         longer = rank_test(a.buckets, b.buckets).b_is_longer
         shift = smallest_shift(a.buckets, b.count, each_level, _MOST_BUCKETS)
@@ -186,8 +188,8 @@ def _run_times(a: Histogram, b: Histogram, p_value: float | None, each_level: fl
             text = f"The difference is certain, and too small to matter: {times} (p = {p_value:.2g})."
         else:
             verdict = Verdict.NO_DIFFERENCE
-            shown = f"{ratio:.2f} times as long would have shown" if ratio else "no factor up to 100 would have shown"
-            text = f"No difference seen: {times} (p = {p_value:.2g}); {shown}."
+            smallest = f"{ratio:.2f} times as long" if ratio else "no factor up to 100"
+            text = f"No difference seen: {times} (p = {p_value:.2g}); {smallest} would have been detected."
     return RunTimesCompared(
         verdict=verdict,
         count_a=a.count,
@@ -212,8 +214,8 @@ def _summary(a: str, b: str, verdict: Verdict, found: list[TypeCompared]) -> str
         case Verdict.BETTER:
             return f"{b} is better than {a}: {named}."
         case Verdict.NO_DIFFERENCE:
-            return f"No difference between {b} and {a} was seen; each comparison says what it could have shown."
-    return f"There are too few jobs to compare {b} with {a}: {FEWEST} of a type are needed of each."
+            return f"No difference between {b} and {a} was seen; each comparison says what it could have detected."
+    return f"There are too few jobs to compare {b} with {a}: each release needs {FEWEST} of a type."
 
 
 def _busiest(*releases: Mapping[str, Outcomes]) -> list[str]:

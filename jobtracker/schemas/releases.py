@@ -128,7 +128,7 @@ class ReleaseComparison(BaseModel):
     b: str
     verdict: Verdict = Field(description="Worse if a type is; better if a type is and none is worse.")
     summary: str = Field(description="The verdict, a sentence.")
-    level: float = Field(description="The chance that any difference is called one that is none.")
+    level: float = Field(description="The chance of any false alarm.")
     comparisons: int = Field(description="How many comparisons were made; p-values are corrected for their number.")
     by_type: list[TypeCompared] = Field(description="The worse ones first, then the better ones, then by jobs.")
     types_left_out: int = Field(

@@ -54,13 +54,13 @@ def test_a_certain_difference_that_is_too_small_to_matter_is_none():
     assert "too small to matter" in found.text
 
 
-def test_no_difference_says_what_the_sample_could_have_shown():
+def test_no_difference_says_what_the_sample_could_have_detected():
     found = compared(outcomes(190, 10), outcomes(189, 11, seed=2))
     assert found.verdict is Verdict.NO_DIFFERENCE
     assert 0.14 < found.failures.detectable_rate < 0.22
-    assert f"a rate of {found.failures.detectable_rate:.1%} would have shown" in found.failures.text
+    assert f"a rate of {found.failures.detectable_rate:.1%} would have been detected" in found.failures.text
     assert 1.1 < found.run_times.detectable_ratio < 1.4
-    assert "times as long would have shown" in found.run_times.text
+    assert "times as long would have been detected" in found.run_times.text
     more = compared(outcomes(19_000, 1000), outcomes(18_990, 1010, seed=2))
     assert more.failures.detectable_rate < 0.07
     assert more.run_times.detectable_ratio < found.run_times.detectable_ratio
@@ -70,7 +70,7 @@ def test_no_difference_says_what_the_sample_could_have_shown():
 def test_too_few_jobs_say_nothing(a, b):
     found = compared(outcomes(*a), outcomes(*b, seed=2))
     assert (found.verdict, found.failures.p_value, found.run_times.detectable_ratio) == (Verdict.TOO_FEW, None, None)
-    assert f"{a[0]:,} and {b[0]:,}, and 20 are needed of each" in found.failures.text
+    assert f"{a[0]:,} and {b[0]:,}; each release needs 20" in found.failures.text
     assert compare("old", "new", {}, {}).verdict is Verdict.TOO_FEW
 
 

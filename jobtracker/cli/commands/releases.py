@@ -25,7 +25,7 @@ _COLUMNS = [
     Column("FAILED", is_number=True),
     Column("CANCELLED", is_number=True),
     Column("FAILURES", is_number=True),
-    Column("NEW ERRORS", is_number=True),
+    Column("NEW GROUPS", is_number=True),
 ]
 _MOST_ERRORS = 10
 _WORDS = {

@@ -3801,7 +3801,7 @@ export interface components {
             summary: string;
             /**
              * Level
-             * @description The chance that any difference is called one that is none.
+             * @description The chance of any false alarm.
              */
             level: number;
             /**

@@ -36,7 +36,7 @@ export function Comparison({
       actions={<Pick a={a} b={b} names={names} />}
       foot={
         found.data &&
-        `${plural(found.data.comparisons, "comparison")}: failure rates by Fisher's exact test, run times by that of Mann and Whitney, by type. The chance that any of them is called a difference that is none is at most ${share(found.data.level)}; p-values are corrected (Holm).${found.data.types_left_out > 0 ? ` ${plural(found.data.types_left_out, "further type")} with fewer jobs not shown.` : ""}`
+        `${plural(found.data.comparisons, "comparison")}: failure rates by Fisher's exact test, run times by that of Mann and Whitney, by type. The chance of any false alarm is at most ${share(found.data.level)}; p-values are corrected (Holm).${found.data.types_left_out > 0 ? ` ${plural(found.data.types_left_out, "further type")} with fewer jobs not shown.` : ""}`
       }
     >
       <Answered query={found}>
@@ -70,7 +70,7 @@ const COLUMNS: readonly Column<Compared>[] = [
       </Link>
     ),
   },
-  { id: "word", title: "In all", width: "130px", cell: ({ verdict }) => <Word verdict={verdict} /> },
+  { id: "word", title: "Verdict", width: "130px", cell: ({ verdict }) => <Word verdict={verdict} /> },
   {
     ...{ id: "failures", title: "Failed before → now", width: "132px", ...right },
     cell: ({ failures }) => (
@@ -87,7 +87,9 @@ const COLUMNS: readonly Column<Compared>[] = [
       <Basis
         of={failures}
         shows={
-          failures.detectable_rate == null ? null : `${share(failures.detectable_rate)} would have shown`
+          failures.detectable_rate == null
+            ? null
+            : `${share(failures.detectable_rate)} would have been detected`
         }
       />
     ),
@@ -110,7 +112,7 @@ const COLUMNS: readonly Column<Compared>[] = [
         shows={
           run_times.detectable_ratio == null
             ? null
-            : `${run_times.detectable_ratio.toFixed(2)} times as long would have shown`
+            : `${run_times.detectable_ratio.toFixed(2)} times as long would have been detected`
         }
       />
     ),
@@ -126,7 +128,7 @@ function Change({ a, b }: { a: number | null; b: number | null }) {
   );
 }
 
-/** The word of one comparison, its samples, its p-value, and which difference they could have shown. */
+/** The word of one comparison, its samples, its p-value, and which difference they could have detected. */
 function Basis({
   of,
   shows,

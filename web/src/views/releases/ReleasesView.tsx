@@ -101,10 +101,10 @@ const COLUMNS: readonly Column<Release>[] = [
     cell: ({ last_seen }) => <Time at={last_seen} as="ago" />,
   },
   {
-    ...{ id: "workers", title: "Workers now, ever", width: "112px", ...right },
+    ...{ id: "workers", title: "Workers now / in total", width: "124px", ...right },
     cell: ({ workers, workers_ever }) => (
       <span title={workers.join(", ")}>
-        {count(workers.length)}, {count(workers_ever)}
+        {count(workers.length)} / {count(workers_ever)}
       </span>
     ),
   },
@@ -129,7 +129,7 @@ const COLUMNS: readonly Column<Release>[] = [
     cell: ({ failure_rate }) => share(failure_rate),
   },
   {
-    ...{ id: "groups", title: "New failures", width: "92px", ...right },
+    ...{ id: "groups", title: "New failure groups", width: "108px", ...right },
     cell: ({ new_failure_groups }) =>
       new_failure_groups == null ? (
         <span className="dim" title="It is not known how many failure groups were seen in it first.">
