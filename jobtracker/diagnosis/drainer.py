@@ -272,7 +272,6 @@ class Drainer:
 
     def _if_stopped(self, worker: Worker) -> str:
         broker = "RabbitMQ" if is_amqp(self._tracking.app) else "Redis"
-        broker = "RabbitMQ" if is_amqp(self._tracking.app) else "Redis"
         text = f"Running tasks end first. Messages that wait go back to their queues on {broker} when the worker ends"
         return f"{text}." if worker.pool == "prefork" else f"{text}; those that get a free slot before run first."
 
@@ -301,8 +300,8 @@ def _summary(seen: _Seen, state: DrainState) -> str:
 def _why_silent(worker: Worker) -> str:
     if worker.pool == "solo":
         return (
-            "a solo worker does not answer while it runs a task. What it is told it does when the task has ended; it "
-            "may begin a message before that which it has fetched"
+            "a solo worker does not answer while it runs a task. It reads commands after the task. Before that it "
+            "may begin one more fetched message"
         )
     return "it does not answer: it hangs, or runs an older release of jobtracker"
 

@@ -181,7 +181,7 @@ def test_a_busy_solo_worker_is_healthy_though_it_can_not_answer(redis_server, ap
         _, state, pool, slots, runs, up, *_ = listed.stdout.splitlines()[1].split()
         assert (state, pool, slots, runs) == ("silent", "solo", "1", "1")  # what it runs the records say
         assert up.endswith("s")  # what it holds it has not said
-        assert "A solo worker that runs a task answers nobody" in listed.stderr
+        assert "A solo worker that runs a task does not answer" in listed.stderr
         api.post(job_id, "cancel")
         api.expect(job_id, "cancelled")
 

@@ -79,7 +79,7 @@ def test_a_worker_that_is_started_again_meanwhile_is_left_alone(api):
     ("arguments", "status", "text"),
     [
         (["nobody@here"], 1, "There is no worker 'nobody@here': it has stopped"),
-        (["nobody@*"], 2, "No tracked worker that lives is named 'nobody@*'"),
+        (["nobody@*"], 2, "No live tracked worker matches 'nobody@*'"),
         (["w@h", "--timeout", "1"], 2, "--timeout goes with --wait"),
         (["w@h", "--wait", "--undo"], 2, "exclude each other"),
     ],

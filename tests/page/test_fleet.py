@@ -54,7 +54,7 @@ def test_a_worker_is_drained_until_it_is_safe_to_stop_and_back(visit, api, name)
     api.expect(job_id, "running")
     try:
         visit.go(f"/workers?worker={name}")
-        panel = visit.page.get_by_role("region", name=re.compile("drain", re.IGNORECASE))
+        panel = visit.page.get_by_role("region", name=re.compile("^(Is .* safe to stop|Drain of )"))
         expect(panel.get_by_role("row", name=re.compile("Still runs"))).to_be_visible()
         panel.get_by_role("button", name="Drain…").click()
         dialog = visit.page.get_by_role("dialog")

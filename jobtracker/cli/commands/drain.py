@@ -91,9 +91,7 @@ def _names(client: Client, wanted: Sequence[str]) -> list[str]:
             known = [worker.name for worker in client.workers() if worker.lease]
         fitting = [name for name in known if fnmatchcase(name, each)]
         if not fitting:
-            raise typer.BadParameter(
-                f"No tracked worker that lives is named {each!r}: `jobtracker workers` lists them."
-            )
+            raise typer.BadParameter(f"No live tracked worker matches {each!r}: `jobtracker workers` lists them.")
         names += fitting
     return list(dict.fromkeys(names))
 
@@ -188,7 +186,7 @@ def _task(task: HeldTask) -> str:
     if task.not_before:
         parts.append(f"not before {time_of(task.not_before)}")
     if task.finish:
-        parts.append(f"may end in {age(task.finish.at)}, by {time_of(task.finish.late_at)}")
+        parts.append(f"half of such jobs end in {age(task.finish.at)}, 95 % by {time_of(task.finish.late_at)}")
     elif task.where == "active":
         parts.append("its end is not known")
     return f"{', '.join(parts)}. If killed: {task.if_killed_text}"

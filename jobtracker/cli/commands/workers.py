@@ -60,7 +60,7 @@ def workers(
     for what in found.unavailable:
         error_console().print(f"Not known: {what}", soft_wrap=True)
     if any(map(_is_busy_solo, found.workers)):
-        error_console().print("A solo worker that runs a task answers nobody; its lease says that it lives.")
+        error_console().print("A solo worker that runs a task does not answer; its lease says that it lives.")
     if not found.workers:
         error_console().print("No worker answers or holds a lease: start one with `jobtracker worker`.")
 

@@ -83,12 +83,12 @@ export function WorkerDetail({ row, hasTasks }: { row: WorkerLine; hasTasks: boo
               ["Memory", memoryOf(stats?.stats, figures)],
               ["CPU", figures?.cpu_cores != null && `${figures.cpu_cores.toFixed(2)} cores`],
               ["Within a day", figures && startsOf(figures)],
-              ["Says what it holds", lease && (lease.tells_holds ? "yes" : "no: an older release")],
+              ["Reports its messages", lease && (lease.tells_holds ? "yes" : "no: an older release")],
             ]}
           />
           {(stats?.registered.length ?? 0) > 0 && (
             <details className="chart-table">
-              <summary>Knows {plural(stats?.registered.length ?? 0, "task")}</summary>
+              <summary>{plural(stats?.registered.length ?? 0, "registered task")}</summary>
               <ul className="pb tasks">
                 {stats?.registered.map((task) => (
                   <li key={task}>
@@ -131,7 +131,7 @@ function sentenceOf({ state, stats, running, reserved }: WorkerLine): string {
   if (state === "lost") return "its lease ran out";
   if (state === "silent")
     return stats?.lease?.pool === "solo"
-      ? "a solo worker answers nobody while it runs a task; its lease says that it lives"
+      ? "a solo worker does not answer while it runs a task; its lease says that it lives"
       : "renews its lease and does not answer: does it have this API's broker? If it does, it hangs: restart it";
   return `runs ${plural(running.length, "task")}, has fetched ${reserved.length} more`;
 }

@@ -146,8 +146,8 @@ function Lost({ row: { name, running } }: { row: WorkerRow }) {
         <b>
           Worker <code>{name}</code> is lost.
         </b>{" "}
-        Its lease ran out, and {plural(running.length, "job")} {running.length === 1 ? "names" : "name"} it.
-        The rescuer decides by itself whether each fails or runs again; each job explains it.
+        Its lease ran out. {plural(running.length, "job")} ran on it; open a job to see what happens. The
+        rescuer decides by itself whether each fails or runs again.
       </div>
       <Link to="/workers" search={{ worker: name }} replace className="btn">
         Show {plural(running.length, "job")}

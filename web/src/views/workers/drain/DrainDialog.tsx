@@ -25,7 +25,7 @@ export function DrainDialog({ drain, all, onDrain, onClose }: DrainDialogProps) 
         <>
           <span className="push" />
           <button type="button" className="btn" onClick={onClose}>
-            Let it work
+            Cancel
           </button>
           <button
             type="button"
@@ -48,7 +48,8 @@ export function DrainDialog({ drain, all, onDrain, onClose }: DrainDialogProps) 
             </p>
             {drain.finish_at != null && (
               <p className="t-12 ink-2">
-                All are done by about <Time at={drain.finish_at} />; 95 % of such jobs would be.
+                {drain.running === 1 ? "It is" : "Each is"} done by about <Time at={drain.finish_at} />, with
+                95 % probability.
               </p>
             )}
           </div>

@@ -53,8 +53,15 @@ export function DrainPanel({ figures, all }: { figures: WorkerFigures; all: read
     <Panel
       title={
         <span className="row">
-          {found.data?.state === "consuming" ? "Safe to drain " : "Drain of "}
-          <code>{name}</code>
+          {found.data?.state === "consuming" ? (
+            <span>
+              Is <code>{name}</code> safe to stop?
+            </span>
+          ) : (
+            <>
+              Drain of <code>{name}</code>
+            </>
+          )}
           {found.data && <StateBadge drain={found.data} />}
         </span>
       }
@@ -180,7 +187,7 @@ function Had({ drain }: { drain: Drain }) {
                     <b>
                       about <Time at={drain.finish_at} />
                     </b>
-                    , 95 % of such jobs
+                    , {running.length > 1 && "each "}with 95 % probability
                   </>
                 ),
               ],
@@ -212,7 +219,7 @@ function Had({ drain }: { drain: Drain }) {
                 drain.drained_since == null ? null : (
                   <>
                     <Time at={drain.drained_since} />
-                    {drain.queues_before.length > 0 && `; undo: ${drain.queues_before.join(", ")}`}
+                    {drain.queues_before.length > 0 && `. Undo restores: ${drain.queues_before.join(", ")}`}
                   </>
                 ),
               ],

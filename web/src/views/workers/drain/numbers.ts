@@ -11,7 +11,7 @@ export const FATES: Readonly<Record<Fate, string>> = {
   comes_back: "run again, from messages that come back",
   may_run: "run if a slot is free, or go back",
   finishes: "finish",
-  cancelled: "not run again, for their cancel was asked for",
+  cancelled: "not run again (cancel requested)",
 };
 
 /** Worst first. */

@@ -178,7 +178,7 @@ function end(row: readonly Block[] | undefined): number {
 /** A block in words: the job, or how many there are of what. */
 function sentenceOf({ ran, kind, kinds, jobs, from, to }: Block, now: number): string {
   if (ran === null)
-    return `${plural(jobs, "job")}, each shorter than a pixel: ${KINDS.flatMap((each) => (kinds[each] ? [`${kinds[each]} ${WORDS[each]}`] : [])).join(", ")}. From ${clock(from, now)} to ${clock(to, now)}. Enter looks closer.`;
+    return `${plural(jobs, "job")}, each shorter than a pixel: ${KINDS.flatMap((each) => (kinds[each] ? [`${kinds[each]} ${WORDS[each]}`] : [])).join(", ")}. From ${clock(from, now)} to ${clock(to, now)}. Enter zooms in.`;
   return `${ran.name}, ${ran.type}, ${WORDS[kind]}, from ${clock(from, now)}, ${duration((to - from) / 1000)}`;
 }
 
@@ -201,7 +201,7 @@ function Tip({ block, y, width, now }: { block: Block; y: number; width: number;
       <span className="ink-2">
         {clock(from, now)} – {ran?.to === null ? "now" : clock(to, now)} · {duration((to - from) / 1000)}
       </span>
-      {ran === null && <span className="ink-3">A click looks closer.</span>}
+      {ran === null && <span className="ink-3">A click zooms in.</span>}
     </div>
   );
 }

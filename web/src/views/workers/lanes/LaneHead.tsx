@@ -59,7 +59,7 @@ function Remark({ figures, now }: { figures: WorkerFigures; now: number }) {
   if (state === "silent")
     return (
       <span className={`lane-remark ${pool === "solo" ? "ink-2" : "failed"}`}>
-        <Icon name="alert" size={12} /> {pool === "solo" ? "busy: it answers nobody" : "no answer"}
+        <Icon name="alert" size={12} /> {pool === "solo" ? "busy: it does not answer" : "no answer"}
       </span>
     );
   if (state === "not_tracked") return <span className="lane-remark ink-3">without jobtracker</span>;

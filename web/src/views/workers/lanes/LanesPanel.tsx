@@ -98,8 +98,8 @@ export function LanesPanel({
               )}
               {data.unread !== null && !isPartial(data) && (
                 <p className="pb t-12 failed">
-                  Not drawn: {clock(data.unread.from, data.to)} to {clock(data.unread.to, data.to)}, for more
-                  than {count(MOST_EXECUTIONS)} jobs ran. Choose a shorter time.
+                  Not drawn: {clock(data.unread.from, data.to)} to {clock(data.unread.to, data.to)}, because
+                  more than {count(MOST_EXECUTIONS)} jobs ran. Choose a shorter time.
                 </p>
               )}
             </>
