@@ -62,6 +62,7 @@ def test_workers_announce_the_default_so_that_who_only_knows_the_name_keeps_to_i
 
 def test_an_argument_of_the_tracker_counts_more_than_the_environment(monkeypatch):
     monkeypatch.setenv("STORE_ARGUMENTS", "none")
+    monkeypatch.delenv("REDIS_URL", raising=False)
     app = Celery("a shop", set_as_current=False)
     tracker = Tracker(app, store_arguments="full")
     assert tracker.settings.store_arguments == "full"
