@@ -38,7 +38,7 @@ _WORKERS = [
 
 
 def attention(url: Url = None, as_json: AsJson = False) -> None:
-    """List what needs somebody: blocked jobs, new and regressed failures, unconsumed queues, lost workers.
+    """List what needs somebody: blocked jobs, new or regressed failures, unconsumed queues, lost workers.
 
     Failures are groups seen within a day, with their jobs of that day; lost workers those of the last hour. The exit
     status is 1 if something needs somebody.

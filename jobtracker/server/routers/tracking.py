@@ -221,7 +221,7 @@ def tree_outline(
     job_id: JobId,
     tracking: UseTracking,
     limit: Annotated[int, Query(ge=1, le=20_000, description="The most rows.")] = 10_000,
-    cursor: Annotated[str | None, Query(max_length=6000)] = None,
+    cursor: Annotated[str | None, Query(max_length=6000, pattern=r"^[A-Za-z0-9_=-]*$")] = None,
 ) -> WrittenJson:
     """A job and everything below it in short, for charts: in columns, without payloads and results."""
     return WrittenJson(tracking.queries.outline_json(job_id, limit, cursor))
