@@ -182,10 +182,10 @@ def _sync_folder(path: Path) -> None:
 def _create(part: Path) -> int:
     """Create a file and its folder, which a delete of its last object may remove meanwhile."""
     for attempts_left in range(99, -1, -1):
-        part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
+            part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             return os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileNotFoundError:
+        except (FileNotFoundError, FileExistsError):  # the latter where it goes while mkdir looks whether it is one
             if not attempts_left:
                 raise
     raise AssertionError
