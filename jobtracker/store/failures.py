@@ -1,13 +1,12 @@
 """Reads groups of failures, and marks them."""
 
-import base64
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby, islice, takewhile
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from redis.client import NEVER_DECODE
 
 from jobtracker.core.clock import from_ms, now_ms
@@ -22,11 +21,11 @@ from jobtracker.schemas.failures import (
     FailureState,
 )
 from jobtracker.schemas.filters import TimeRange
+from jobtracker.store.cursors import Cursor, need_same
 from jobtracker.store.decode import summary_of
 from jobtracker.store.failure_groups import IGNORED, KNOWN, RESOLVED, Packed, together, unpack
 from jobtracker.store.job_reader import JobReader
 from jobtracker.store.job_writer import JobWriter
-from jobtracker.store.list_plan import BadCursorError
 from jobtracker.store.records import fetch
 
 _NEW_MS = 86_400_000
@@ -44,25 +43,12 @@ _AGES_MS = {"jobs_of_hour": _HOUR_MS, "jobs_of_day": _DAY_H * _HOUR_MS, "jobs_of
 _MARKS = {FailureAction.RESOLVE: RESOLVED, FailureAction.IGNORE: IGNORED, FailureAction.REOPEN: KNOWN}
 
 
-class _Cursor(BaseModel):
+class _Cursor(Cursor):
     """Behind which group a list goes on."""
 
     sort: FailureSort
     score: int = Field(ge=-(2**53), le=2**53)
     id: str = Field(max_length=40)
-
-    def write(self) -> str:
-        return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
-
-    @classmethod
-    def read(cls, text: str, sort: FailureSort) -> "_Cursor":
-        try:
-            cursor = cls.model_validate_json(base64.urlsafe_b64decode(text.encode()))
-        except ValueError as error:
-            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
-        if cursor.sort != sort:
-            raise BadCursorError("The cursor belongs to a list in another order. Start again without it.")
-        return cursor
 
 
 class _Place(NamedTuple):
@@ -83,7 +69,9 @@ class FailureReader(JobReader):
         Raises:
             BadCursorError: The cursor is none, or of a list in another order.
         """
-        start = _Cursor.read(cursor, wanted.sort) if cursor else None
+        start = _Cursor.read(cursor) if cursor else None
+        if start:
+            need_same(start.sort, wanted.sort, "a list in another order")
         since_ms = TimeRange(since=wanted.since).low_ms
         places = self._places(wanted.sort, _Place(-start.score, start.id) if start else None)
         if since_ms is not None and wanted.sort is FailureSort.LAST_SEEN:  # behind it all were seen earlier

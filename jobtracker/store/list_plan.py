@@ -1,27 +1,22 @@
 """How a list is answered: the index that covers most of its filter, and its cursor."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jobtracker.core.lifecycle import SETTLED, Priority, Status
-from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.filters import JobFilter, Sort, TimeRange, UnsupportedSortError
+from jobtracker.store.cursors import Cursor
 from jobtracker.store.list_checks import Check, checks_of
 
 SKEW_MS = 60_000
 """How far the clocks of two machines may be apart."""
 
 T = TypeVar("T", bound=str)
-
-
-class BadCursorError(JobTrackerError):
-    """The cursor is none, or of another list."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +58,7 @@ class Plan:
 
     @property
     def signature(self) -> list[str]:
-        """What tells its list from others: a cursor of one is none of another. It is short, whatever the filter."""
+        """Identifies its list in cursors. A digest keeps the cursors of long filters short."""
         return [hashlib.sha1(self.index.as_json().encode(), usedforsecurity=False).hexdigest(), self.order]
 
     def created_between(self, low_ms: int, high_ms: int | None) -> "Plan":
@@ -75,32 +70,13 @@ class Plan:
         return replace(self, low=low, high=high)
 
 
-class Cursor(BaseModel):
+class ListCursor(Cursor):
     """Where a list goes on: behind the entry of that score and id, which need not be there any more."""
 
     signature: list[str]
     score: int = Field(ge=0, le=2**53)
     id: str
     skip: int = Field(ge=0, le=2**53, description="Matches that a numbered page has still to step over.")
-
-    def write(self) -> str:
-        """The cursor as people get it."""
-        return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
-
-    @classmethod
-    def read(cls, text: str, way: Plan) -> "Cursor":
-        """The cursor that `write` wrote.
-
-        Raises:
-            BadCursorError: It is none, or of another list.
-        """
-        try:
-            cursor = cls.model_validate_json(base64.urlsafe_b64decode(text.encode()))
-        except ValueError as error:
-            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
-        if cursor.signature != way.signature:
-            raise BadCursorError("The cursor belongs to a list with other filters. Start again without it.")
-        return cursor
 
 
 def plan(wanted: JobFilter) -> Plan:

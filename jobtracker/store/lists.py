@@ -8,10 +8,11 @@ from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Status
 from jobtracker.schemas.filters import JobFilter, TimeRange
 from jobtracker.schemas.jobs import JobPage
+from jobtracker.store.cursors import need_same
 from jobtracker.store.decode import summary_of
 from jobtracker.store.job_json import failed_page_json, page_json
 from jobtracker.store.job_reader import JobReader
-from jobtracker.store.list_plan import SKEW_MS, Cursor, Plan, plan
+from jobtracker.store.list_plan import SKEW_MS, ListCursor, Plan, plan
 from jobtracker.store.merge import Place
 from jobtracker.store.records import Row, fetch
 from jobtracker.store.schema import JobRecord
@@ -83,12 +84,14 @@ class ListReader(JobReader):
         way = plan(wanted)
         if len(wanted.sent_by) == 1:
             way = self._while_sending(way, wanted.sent_by[0])
-        start = Cursor.read(cursor, way) if cursor else None
+        start = ListCursor.read(cursor) if cursor else None
+        if start:
+            need_same(start.signature, way.signature, "a list with other filters")
         place, skip = (Place(start.score, start.id), start.skip) if start else (None, ((number or 1) - 1) * size)
         rows, total, last, left, looked_at, _ = self._pages.find(self.parts, way, size, place, skip)
         following = None
         if last:
-            following = Cursor(signature=way.signature, score=last.score, id=last.id, skip=left).write()
+            following = ListCursor(signature=way.signature, score=last.score, id=last.id, skip=left).write()
         if total is None and last is None and start is None and number in {None, 1}:
             total = len(rows)  # all that there are were looked at
         return rows, {

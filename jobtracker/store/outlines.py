@@ -1,16 +1,15 @@
 """Reading the outline of a tree: its jobs in the order in which they are shown, in columns, without payloads."""
 
-import base64
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from jobtracker.schemas.trees import TreeOutline
+from jobtracker.store.cursors import Cursor, need_same
 from jobtracker.store.job_json import to_json
 from jobtracker.store.job_reader import JobReader
-from jobtracker.store.list_plan import BadCursorError
 from jobtracker.store.records import fetch
 from jobtracker.store.schema import JobRecord
 
@@ -18,7 +17,7 @@ _BATCH = 500
 """Records that one round trip fetches."""
 
 
-class _Cursor(BaseModel):
+class _Cursor(Cursor):
     """Where an outline goes on. It names no ids: these may be long, and a path of fifty of them would not fit."""
 
     root: str
@@ -28,19 +27,6 @@ class _Cursor(BaseModel):
     """From the root down to the parent whose sub-jobs come next: each one's row, and its place among its siblings."""
     after: int = Field(ge=-1, le=2**53)
     """The place of the last sub-job that was shown there."""
-
-    def write(self) -> str:
-        return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
-
-    @classmethod
-    def read(cls, text: str, job_id: str) -> "_Cursor":
-        try:
-            cursor = cls.model_validate_json(base64.urlsafe_b64decode(text.encode()))
-        except ValueError as error:
-            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
-        if cursor.root != job_id:
-            raise BadCursorError("The cursor belongs to another tree. Start again without it.")
-        return cursor
 
 
 Entry = tuple[int, JobRecord]
@@ -74,7 +60,10 @@ class OutlineReader(JobReader):
             BadCursorError: The cursor is none, or of another tree.
         """
         root = self.record(job_id)
-        walk = _Walk(self, root, _Cursor.read(cursor, job_id) if cursor else None)
+        start = _Cursor.read(cursor) if cursor else None
+        if start:
+            need_same(start.root, job_id, "another tree")
+        walk = _Walk(self, root, start)
         rows = list(walk.rows(most))
         columns = zip(*rows, strict=True) if rows else [()] * len(COLUMNS)
         about: dict[str, Any] = {"first_row": walk.first, "rows": len(rows), "next_cursor": walk.cursor()}

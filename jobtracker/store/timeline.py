@@ -5,25 +5,25 @@ those that ended in the span are all wanted. Those that ended later are looked f
 their type reaches: the histograms say it.
 """
 
-import base64
 import time
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 from redis.client import NEVER_DECODE
 
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.timeline import Timeline, TimelineFilter
+from jobtracker.store.cursors import Cursor, need_same
 from jobtracker.store.histograms import TOTALS
 from jobtracker.store.job_json import to_json
 from jobtracker.store.job_reader import JobReader
 from jobtracker.store.list_checks import Check
-from jobtracker.store.list_plan import BadCursorError, Index, Plan
+from jobtracker.store.list_plan import Index, Plan
 from jobtracker.store.merge import Place
 from jobtracker.store.metrics import HOUR_MS
 from jobtracker.store.schema import JobRecord
@@ -45,7 +45,7 @@ class EmptySpanError(JobTrackerError):
     """A span of time ends before it begins."""
 
 
-class _Cursor(BaseModel):
+class _Cursor(Cursor):
     """Where a timeline goes on: in which part of it, and behind which entry."""
 
     signature: list[str | int | None]
@@ -55,19 +55,6 @@ class _Cursor(BaseModel):
     score: int | None = Field(ge=0, le=2**53)
     """None: at the part's begin."""
     id: str
-
-    def write(self) -> str:
-        return base64.urlsafe_b64encode(self.model_dump_json().encode()).decode()
-
-    @classmethod
-    def read(cls, text: str, signature: list[str | int | None]) -> "_Cursor":
-        try:
-            cursor = cls.model_validate_json(base64.urlsafe_b64decode(text.encode()))
-        except ValueError as error:
-            raise BadCursorError("The cursor can't be read. Take it from next_cursor as it is.") from error
-        if cursor.signature != signature:
-            raise BadCursorError("The cursor belongs to a timeline with other filters. Start again without it.")
-        return cursor
 
 
 class _Step(NamedTuple):
@@ -93,7 +80,9 @@ class TimelineReader(JobReader):
         if wanted.from_ms >= wanted.to_ms:
             raise EmptySpanError("The span ends before it begins: `to` must be later than `from`.")
         signature = [wanted.from_ms, wanted.to_ms, wanted.worker, wanted.job_type, wanted.queue]
-        start = _Cursor.read(cursor, signature) if cursor else None
+        start = _Cursor.read(cursor) if cursor else None
+        if start:
+            need_same(start.signature, signature, "a timeline with other filters")
         at = start.at if start else now_ms()
         until = self._longest_ends(wanted, at)
         steps = _steps(wanted, until, at)
@@ -125,7 +114,7 @@ class TimelineReader(JobReader):
         return to_json(about | dict(zip(COLUMNS, columns, strict=True)))
 
     def _longest_ends(self, wanted: TimelineFilter, at: int) -> dict[str, int]:
-        """Up to when (ms) jobs of each type may have ended that began in the span; not of those that end in it."""
+        """By type, until when (ms) a job that began in the span may have ended, if that is after the span."""
         last = min(at, wanted.to_ms + _LATER_MS)
         if last <= wanted.to_ms:
             return {}

@@ -12,8 +12,9 @@ from jobtracker.connection.client import connect
 from jobtracker.core.lifecycle import Status
 from jobtracker.local.embedded_redis import EmbeddedRedis
 from jobtracker.schemas.filters import JobFilter, Sort
+from jobtracker.store.cursors import BadCursorError
 from jobtracker.store.keys import Keys
-from jobtracker.store.list_plan import BadCursorError, plan
+from jobtracker.store.list_plan import plan
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 

@@ -13,8 +13,8 @@ from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.errors import FailureGroupNotFoundError
 from jobtracker.schemas.failures import FailureAction, FailureFilter, FailureSort, FailureState
 from jobtracker.schemas.filters import JobFilter, Sort
+from jobtracker.store.cursors import BadCursorError
 from jobtracker.store.keys import Keys
-from jobtracker.store.list_plan import BadCursorError
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 

@@ -11,7 +11,7 @@ from jobtracker.errors import JobNotFoundError
 from jobtracker.schemas.trees import TreeOutline
 from jobtracker.store import outlines
 from jobtracker.store.changes import NewJob
-from jobtracker.store.list_plan import BadCursorError
+from jobtracker.store.cursors import BadCursorError
 from jobtracker.store.outlines import COLUMNS
 
 Spec = list[Any]

@@ -8,8 +8,8 @@ from support.sample_jobs import START_MS, create_job
 
 from jobtracker.core.lifecycle import Event
 from jobtracker.schemas.timeline import Timeline, TimelineFilter
+from jobtracker.store.cursors import BadCursorError
 from jobtracker.store.keys import Keys
-from jobtracker.store.list_plan import BadCursorError
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.timeline import EmptySpanError
 from jobtracker.store.writer import JobStore
