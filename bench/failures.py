@@ -155,7 +155,7 @@ def _failure(kind: str, task: Callable[..., Any], function: Callable[..., Any], 
     is_held_out = hashlib.sha256(kind.encode()).digest()[0] % 3 == 0
     try:
         task(function, *given)
-    except Exception as error:  # noqa: BLE001 (whatever it is)
+    except Exception as error:  # noqa: BLE001 (each kind has its own)
         text = "".join(traceback.format_exception(error)).replace(__file__, "/usr/lib/python3.11/runner.py")
         return Failure(kind, type_name(error), str(error), text, is_held_out)
     raise AssertionError(f"{kind} has not failed, with {given!r}")

@@ -78,7 +78,7 @@ class Call(Generic[T]):
         if 200 <= status < 300 or (status == 503 and self.answers_503):
             try:
                 if self.is_stored_value:
-                    return _adapter(self.answer).validate_python(json.loads(content))  # type: ignore[no-any-return]
+                    return _adapter(self.answer).validate_python(json.loads(content))  # type: ignore[no-any-return] # T by its adapter
                 answer: T = _adapter(self.answer).validate_json(content or b"null")
             except (ValueError, RecursionError) as error:  # pydantic's and json's are ValueErrors
                 raise self._strange(url, status) from error

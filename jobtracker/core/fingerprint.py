@@ -9,8 +9,8 @@ A group follows from
 * the type, with its module, and the types of explicit causes (`raise … from …`);
 * the deepest frame of the project's own code, file and function; without one the deepest of all;
 * what was wrong there. Where a library raised the exception: its message, masked. Where the project's own code did:
-  the line of code, which is the same whatever the data. A `raise` with a text says all; any other line is joined by
-  the masked message.
+  the line of code, which does not depend on the data. A `raise` with a text is enough. To any other line the masked
+  message is added.
 
 What is wrong with the data differs from one to the next: of types such as `JSONDecodeError` the message says that,
 and is left out. An exception that comes from outside at any line, such as a time limit, has the outermost own frame
@@ -210,7 +210,7 @@ _LITERAL = re.compile(r"""["'][^"']*[A-Za-z]{2}""")
 
 
 def _plain_code(code: str) -> str:
-    """A line of code, however it is formatted and whatever its variables are called."""
+    """A line of code without its formatting and the names of its variables."""
     code = re.sub(r"\{[^{}]*\}", "{}", code.partition("  #")[0])
     code = _STRING_OR_NAME.sub(lambda found: found[0] if found[1] or keyword.iskeyword(found[0]) else "_", code)
     return re.sub(r"\s+|,(?=[)\]}])", "", code).replace('"', "'")

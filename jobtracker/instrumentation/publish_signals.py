@@ -180,9 +180,9 @@ class PublishSignals:
 
     @never_raises
     def add_labels(self, options: dict[str, Any]) -> None:
-        """Put the tags of a call, and the name that it bears itself, into the headers of its message.
+        """Put the tags of a call, and its own name, into the headers of its message.
 
-        There its worker finds them. A bad value is gone before Celery makes the message, which it could fail.
+        The worker reads them there. Bad values are dropped first: with one, Celery could not make the message.
         """
         given = options.get("headers") or {}
         around = _labels_around(job_of(get_current_task()))

@@ -82,8 +82,8 @@ class FailureGroupPage(BaseModel):
 
     groups: list[FailureGroupSummary]
     known_groups: int = Field(
-        description="How many groups there are, whatever the filter, 10,000 at most. Of a store with several "
-        "partitions: how many the one knows that knows the most."
+        description="How many groups the store knows, without the filter; at most 10,000. A store with several "
+        "partitions gives the highest number that one of them knows."
     )
     next_cursor: str | None = Field(description="For the next page; null at the end.")
 

@@ -93,7 +93,7 @@ class JobSummary(BaseModel):
         "for what happened.",
     )
     failure_group: str | None = Field(
-        default=None, description="Of a failed job: the group of those that have failed in the same way."
+        default=None, description="The failure group of a failed job: failures with the same fingerprint."
     )
     progress: Progress | None = None
     sub_job_counts: SubJobCounts | None = Field(default=None, description="Only on a parent.")

@@ -86,7 +86,7 @@ class Term:
 
 
 def terms_of(query: str) -> Iterator[Term]:
-    """The terms of a query, whatever they say."""
+    """Split a query into terms. Their words and values are not checked."""
     at = 0
     while at < len(query):
         if query[at].isspace():

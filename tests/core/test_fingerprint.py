@@ -40,7 +40,7 @@ def failed(call, path="/srv/shop/1.4.2/billing.py", before=0):
     exec(compile(source, path, "exec"), module)
     try:
         call(module)
-    except BaseException as error:  # noqa: BLE001 (whatever it is)
+    except BaseException as error:  # noqa: BLE001 (each test raises its own)
         return fingerprint(type_name(error), str(error), "".join(traceback.format_exception(error)))
     raise AssertionError("it has not failed")
 

@@ -2,7 +2,7 @@
 
 A request says which event it has seen last (`Last-Event-ID`). It may get what was read for another one, if that read
 began when this process knew of that event: then what the event told of is in the answer. What comes later leads to
-another event. A request that does not say so is always answered anew, so who writes and then reads sees it.
+another event. A request without that header is always read anew: a client that writes and then reads sees its change.
 """
 
 import asyncio

@@ -1731,7 +1731,7 @@ export interface components {
             error_type?: string | null;
             /**
              * Failure Group
-             * @description Of a failed job: the group of those that have failed in the same way.
+             * @description The failure group of a failed job: failures with the same fingerprint.
              */
             failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
@@ -2047,7 +2047,7 @@ export interface components {
             groups: components["schemas"]["FailureGroupSummary"][];
             /**
              * Known Groups
-             * @description How many groups there are, whatever the filter, 10,000 at most. Of a store with several partitions: how many the one knows that knows the most.
+             * @description How many groups the store knows, without the filter; at most 10,000. A store with several partitions gives the highest number that one of them knows.
              */
             known_groups: number;
             /**
@@ -2477,7 +2477,7 @@ export interface components {
             error_type?: string | null;
             /**
              * Failure Group
-             * @description Of a failed job: the group of those that have failed in the same way.
+             * @description The failure group of a failed job: failures with the same fingerprint.
              */
             failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
@@ -2743,7 +2743,7 @@ export interface components {
             error_type?: string | null;
             /**
              * Failure Group
-             * @description Of a failed job: the group of those that have failed in the same way.
+             * @description The failure group of a failed job: failures with the same fingerprint.
              */
             failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
@@ -2913,7 +2913,7 @@ export interface components {
             error_type?: string | null;
             /**
              * Failure Group
-             * @description Of a failed job: the group of those that have failed in the same way.
+             * @description The failure group of a failed job: failures with the same fingerprint.
              */
             failure_group?: string | null;
             progress?: components["schemas"]["Progress"] | null;
