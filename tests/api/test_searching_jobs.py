@@ -6,16 +6,17 @@ import pytest
 from support.sample_jobs import START_MS, create_in, create_job
 from support.serving import job
 
+from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Status
 
 
 @pytest.fixture
 def some_jobs(quiet_api):
-    """Jobs of two types, of a tag that no other test has."""
+    """Jobs of two types, of a tag that no other test has. Maintenance would remove those that ended long ago."""
     store = quiet_api.store
     fields = {"tags": json.dumps(["searched"]), "queue": "search-queue"}
-    create_in(store, Status.FAILED, job_id="s-failed", type="search.a", **fields)
-    create_in(store, Status.CANCELLED, job_id="s-cancelled", type="search.a", **fields)
+    create_in(store, Status.FAILED, at_ms=now_ms(), job_id="s-failed", type="search.a", **fields)
+    create_in(store, Status.CANCELLED, at_ms=now_ms(), job_id="s-cancelled", type="search.a", **fields)
     create_job(store, "s-pending", type="search.b", **fields)
     running = create_job(store, "s-running", type="search.b", **fields)
     store.apply(Event.ENQUEUE, running, at_ms=START_MS)
