@@ -1,0 +1,64 @@
+"""Who asks, and what they may do."""
+
+from collections.abc import Collection
+from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Scope(StrEnum):
+    """What one may be allowed to do."""
+
+    JOBS_READ = "jobs:read"
+    """See jobs, their arguments as they may be shown, results, queues, workers and figures."""
+    JOBS_CREATE = "jobs:create"
+    """Create jobs."""
+    JOBS_CONTROL = "jobs:control"
+    """Start, cancel, retry and change jobs; drain workers; examine again; mark failure groups."""
+    JOBS_DELETE = "jobs:delete"
+    """Delete jobs."""
+    MASKED_READ = "masked:read"
+    """See masked values, where arguments are stored in full."""
+    ADMIN = "admin"
+    """Manage API keys, webhooks and the audit."""
+
+
+ROLES: dict[str, frozenset[Scope]] = {
+    "viewer": frozenset({Scope.JOBS_READ}),
+    "operator": frozenset({Scope.JOBS_READ, Scope.JOBS_CREATE, Scope.JOBS_CONTROL, Scope.JOBS_DELETE}),
+    "admin": frozenset(Scope),
+}
+"""Names for sets of scopes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody who asks: the owner of a key, a person behind a proxy, or anyone on this machine.
+
+    Attributes:
+        name: Who it is, for people: it is shown, and written to the history and the audit.
+        scopes: What they may do.
+        key_id: The id of the API key that they showed; None where it was not a key.
+        job_types: The job types that they are limited to; None for all.
+        tags: They are limited to jobs with at least one of these tags; None for all jobs.
+    """
+
+    name: str
+    scopes: frozenset[Scope]
+    key_id: str | None = None
+    job_types: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+
+    @property
+    def limited(self) -> bool:
+        """Whether they may see some jobs only."""
+        return self.job_types is not None or self.tags is not None
+
+    def reaches(self, job_type: str, tags: Collection[str] = ()) -> bool:
+        """Whether they may see a job of this type with these tags."""
+        of_the_type = self.job_types is None or job_type in self.job_types
+        return of_the_type and (self.tags is None or not set(self.tags).isdisjoint(tags))
+
+
+acting: ContextVar[Principal | None] = ContextVar("acting", default=None)
+"""Who asks, for what is written below the server: history, audit, quotas. `asyncio.to_thread` carries it along."""
