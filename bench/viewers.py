@@ -1,7 +1,7 @@
 """Connections that listen to the live stream, and, if they stand for pages on the list, ask what such a page asks.
 
-A page asks again after an event, at the pace of `web/src/live/useLive.ts`, and every ten seconds for what no event
-tells of. It says which event it has heard of, and which answer it has.
+A page asks again after an event, at the pace of `web/src/live/useLive.ts`, and every ten seconds, or more seldom where
+many listen (`polling.ts`), for what no event tells of. It says which event it has heard of, and which answer it has.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ _FOLLOWED = {"/api/jobs/?page_size=100": 1.0, "/api/tracking/stats": 2.5}
 _BY_CLOCK = ("/api/tracking/worker-stats", "/api/tracking/queue-depth", "/api/tracking/health")
 _CLOCK_S = 10.0
 _TICK_S = 0.05
+_REST = re.compile(rb'"rest_ms":(\d+)')
 _JOB = re.compile(rb'"id":"(\d+)"')
 _EVENT_ID = re.compile(rb"\nid: (\S+)\n")
 _LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
@@ -72,6 +73,7 @@ class Page(Viewer):
         self.asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._seen = b""
         self._wanted: set[str] = set()
+        self._rest_s = 0.0
         self._due = dict.fromkeys(_FOLLOWED, 0.0)
         self._clock_at = time.monotonic() + random.uniform(0, _CLOCK_S)
         self._tags: dict[str, bytes] = {}
@@ -85,12 +87,14 @@ class Page(Viewer):
             self._seen = ids[-1]
         if b"event: jobs" in received:
             self._wanted |= _FOLLOWED.keys()
+        if rests := _REST.findall(received):
+            self._rest_s = int(rests[-1]) / 1000
         return received
 
     def step(self, now: float) -> None:
         """Ask for what is due."""
         if now >= self._clock_at:
-            self._clock_at = now + _CLOCK_S
+            self._clock_at = now + max(_CLOCK_S, 4 * self._rest_s)
             self._wanted |= set(_BY_CLOCK)
         if self._path is None:
             self._path = next((path for path in self._wanted if self._due.get(path, 0.0) <= now), None)
@@ -122,8 +126,8 @@ class Page(Viewer):
         self.heard.answers += 1
         self.heard.same += b" 304 " in head[:16]
         if path in self._due:
-            rest_s = 2 * _FOLLOWED[path] * random.uniform(0.75, 1.25)
-            self._due[path] = time.monotonic() + rest_s
+            rest_s = max(2 * _FOLLOWED[path], self._rest_s)
+            self._due[path] = time.monotonic() + rest_s * random.uniform(0.75, 1.25)
 
 
 @contextlib.contextmanager

@@ -33,5 +33,10 @@ class LiveEvent(BaseModel):
     many: int | None = Field(
         None, description="Set if there are more than 200: about how many. Then `jobs` is empty: read anew."
     )
+    rest_ms: int = Field(
+        0,
+        description="Of `jobs`: wait so long before you read a list anew, so that all who listen together do not ask "
+        "too much. It grows with their number.",
+    )
     resumed: bool = Field(False, description="Of `ready`: nothing is missing since the event that was named.")
     detail: str | None = Field(None, description="Of `away` and `reset`: why.")

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from jobtracker.server.conditional import conditional, tagged
-from jobtracker.server.live.sharing import LAST_EVENT_ID, SharedAnswers, key_of
+from jobtracker.server.live.sharing import LAST_EVENT_ID, SharedAnswers, is_by_clock, key_of
 from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_query
 
 THREADS = 40
@@ -54,7 +54,8 @@ class ThreadRoute(APIRoute):
         known, repeatable = frozenset(info.alias or name for name, info in names.items()), _lists(names)
         is_get = self.methods == {"GET"}
         may_have_body = bool(self.dependant.body_params)
-        may_share = not inspect.iscoroutinefunction(inspect.unwrap(self.endpoint))
+        function = inspect.unwrap(self.endpoint)
+        may_share, by_clock = not inspect.iscoroutinefunction(function), is_by_clock(function)
 
         async def read(request: Request) -> Response:
             return tagged(await answer(Utf8Request(request.scope, request.receive)))
@@ -65,7 +66,8 @@ class ThreadRoute(APIRoute):
             if seen is None:
                 return conditional(request, await read(request))
             shared: SharedAnswers = request.app.state.shared_answers
-            return conditional(request, await shared.answer(key_of(request.scope), seen, lambda: read(request)))
+            answered = shared.answer(key_of(request.scope), seen, lambda: read(request), by_clock=by_clock)
+            return conditional(request, await answered)
 
         async def answer_what_is_known(request: Request) -> Response:
             check_query(request, known, repeatable)

@@ -67,6 +67,19 @@ def test_many_changes_in_a_moment_are_few_events_and_of_each_job_one(quiet_api, 
     )
 
 
+def test_the_more_viewers_the_longer_each_is_to_wait(quiet_api, listen):
+    def rest_ms(heard):
+        job = create_job(quiet_api.store)
+        heard.until(lambda each: job in each.ids)
+        return heard.events[-1][1]["rest_ms"]
+
+    alone = listen()
+    of_one = rest_ms(alone)
+    for _ in range(3):
+        listen()
+    assert 0 < of_one < rest_ms(alone)
+
+
 def test_past_200_jobs_it_says_how_many(quiet_api, listen):
     heard = listen()
     quiet_api.store.create(*(new_job(f"many {n}") for n in range(900)))

@@ -59,6 +59,20 @@ def test_an_answer_has_what_the_event_told_of(quiet_api, heard):
         assert [each["status"] for each in found if each["id"] == job_id] == ["running"]
 
 
+def test_what_no_event_tells_of_is_read_once_in_a_moment_whatever_happens(quiet_api, heard):
+    def serves_another() -> bool:
+        first = quiet_api.http.get("/api/tracking/health", headers=after(heard.last_id))
+        job_id = create_job(quiet_api.store)
+        heard.until(lambda each: job_id in each.ids)
+        again = quiet_api.http.get("/api/tracking/health", headers=after(heard.last_id))
+        assert {first.status_code, again.status_code} <= {200, 503}
+        return first.json()["request_id"] == again.json()["request_id"]
+
+    assert any(serves_another() for _ in range(10))  # on a busy machine it gets too old
+    asked = [quiet_api.http.get("/api/tracking/health").json()["request_id"] for _ in range(2)]
+    assert asked[0] != asked[1]
+
+
 def test_who_does_not_name_an_event_reads_what_was_written_before(quiet_api, heard):
     for _ in range(20):
         quiet_api.http.get("/api/jobs/", headers=after(heard.last_id))

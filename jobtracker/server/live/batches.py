@@ -43,15 +43,17 @@ class Batch:
         jobs: The jobs, by id, as they are sent.
         changes: How many hints it was made of.
         many: There are too many to name.
+        rest_ms: How long its viewers are to wait before they read a list anew.
     """
 
-    __slots__ = ("_frame", "changes", "jobs", "many")
+    __slots__ = ("_frame", "changes", "jobs", "many", "rest_ms")
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.changes = 0
         self._frame: tuple[str, bytes] | None = None
         self.many = False
+        self.rest_ms = 0
 
     def __bool__(self) -> bool:
         return self.changes > 0
@@ -90,6 +92,7 @@ class Batch:
         """A new batch of both."""
         both = Batch()
         both.changes = self.changes + later.changes
+        both.rest_ms = later.rest_ms
         both.jobs = {job_id: dict(job) for job_id, job in self.jobs.items()}
         if self.many or later.many:
             both.give_up()
@@ -109,7 +112,8 @@ class Batch:
     def frame(self, event_id: str) -> bytes:
         """The event as it is sent; made once for all who get the same one."""
         if self._frame is None or self._frame[0] != event_id:
-            data = {"jobs": [*self.jobs.values()], "many": self.changes if self.many else None}
+            many = self.changes if self.many else None
+            data = {"jobs": [*self.jobs.values()], "many": many, "rest_ms": self.rest_ms}
             self._frame = event_id, frame("jobs", event_id, data)
         return self._frame[1]
 

@@ -24,6 +24,9 @@ from jobtracker.store.writer import JobStore
 EVENT_EVERY_S = 0.25
 """At most so often a viewer gets an event of what changed."""
 HEARTBEAT_S = 5.0
+REST_MS_PER_VIEWER = 40
+"""All pages of a process that show the list ask about 75 times a second then, or less."""
+_LONGEST_REST_MS = 20_000
 _MOST_REPLAYED = 5000
 """Entries of a partition. A viewer that has missed more reads anew."""
 _CATCHES_UP_S = 3.0
@@ -290,6 +293,7 @@ class Hub:
             if channel.batch:
                 self._flushed_at = asyncio.get_running_loop().time()
                 batch, channel.batch = channel.batch, Batch()
+                batch.rest_ms = min(_LONGEST_REST_MS, REST_MS_PER_VIEWER * len(self._viewers))
                 for viewer in channel.viewers:
                     viewer.changed(batch, event_id)
 

@@ -3,11 +3,14 @@
 A request says which event it has seen last (`Last-Event-ID`). It may get what was read for another one, if that read
 began when this process knew of that event: then what the event told of is in the answer. What comes later leads to
 another event. A request without that header is always read anew: a client that writes and then reads sees its change.
+
+No event tells of queues, workers and health (`by_clock`). Such an answer is as good for all who ask within a second.
 """
 
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from typing import Any, TypeVar
 
 from fastapi import Response
 from starlette.datastructures import Headers
@@ -30,6 +33,20 @@ _LARGEST_BYTES = 4 * 1024 * 1024
 """A larger one goes to those who wait for it, and is not kept."""
 
 Read = Callable[[], Awaitable[Response]]
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+_by_clock: set[Callable[..., Any]] = set()
+
+
+def by_clock(endpoint: Endpoint) -> Endpoint:
+    """Mark what answers a route: no event tells that its answer has changed."""
+    _by_clock.add(endpoint)
+    return endpoint
+
+
+def is_by_clock(endpoint: Callable[..., Any]) -> bool:
+    """Whether it is marked as `by_clock`."""
+    return endpoint in _by_clock
 
 
 def key_of(scope: Scope) -> Hashable:
@@ -40,10 +57,11 @@ def key_of(scope: Scope) -> Hashable:
 class _Reading:
     """An answer, or what will be one."""
 
-    __slots__ = ("began_at", "knew", "size", "task")
+    __slots__ = ("began_at", "by_clock", "knew", "size", "task")
 
-    def __init__(self, read: Read, knew: Positions) -> None:
+    def __init__(self, read: Read, knew: Positions, by_clock: bool) -> None:
         self.began_at = asyncio.get_running_loop().time()
+        self.by_clock = by_clock
         self.knew = knew
         """Where the hub was before the read began."""
         self.task = asyncio.ensure_future(read())
@@ -52,7 +70,7 @@ class _Reading:
 
     def serves(self, seen: Positions) -> bool:
         """Whether it has what was told up to there, and is young enough."""
-        return reaches(self.knew, seen) and not self.is_old()
+        return (self.by_clock or reaches(self.knew, seen)) and not self.is_old()
 
     def is_old(self) -> bool:
         """Whether it was read too long ago; what is under way is waited for."""
@@ -79,13 +97,14 @@ class SharedAnswers:
             return None
         return found.task.result() if found.serves(seen) else None
 
-    async def answer(self, key: Hashable, last_event_id: str, read: Read) -> Response:
+    async def answer(self, key: Hashable, last_event_id: str, read: Read, *, by_clock: bool = False) -> Response:
         """An answer with all that was told up to an event. It may be another one's too: do not change it.
 
         Args:
             key: What was asked for. Who may see different answers must have different keys.
             last_event_id: The id of the event.
             read: Reads the answer.
+            by_clock: Events tell nothing of it.
         """
         seen, knew = self._hub.positions_in(last_event_id), self._hub.positions()
         if seen is None or knew is None:
@@ -98,7 +117,7 @@ class SharedAnswers:
             return await read()
         self._forget()
         self._drop(key)
-        found = self._readings[key] = _Reading(read, knew)
+        found = self._readings[key] = _Reading(read, knew, by_clock)
         try:
             return await asyncio.shield(found.task)  # others may wait for it too
         finally:
@@ -150,5 +169,6 @@ class KeptAnswers:
 
 
 def _may_be_kept(response: Response) -> bool:
-    is_whole = response.status_code == 200 and not isinstance(response, StreamingResponse)
-    return is_whole and len(response.body) <= _LARGEST_BYTES
+    if isinstance(response, StreamingResponse) or len(response.body) > _LARGEST_BYTES:
+        return False
+    return response.status_code in (200, 503)  # 503: of health; many ask for it just then

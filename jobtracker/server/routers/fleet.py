@@ -9,6 +9,7 @@ from jobtracker.schemas.timeline import Timeline, TimelineFilter
 from jobtracker.schemas.worker_figures import WorkerReport
 from jobtracker.schemas.workers import QueueReport, QueueSeries, WorkerStats
 from jobtracker.server.dependencies import UseInspector, UseQueueDesk, UseTracking, UseWorkerDesk
+from jobtracker.server.live.sharing import by_clock
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
 from jobtracker.server.thread_route import ThreadRoute
@@ -24,6 +25,7 @@ Name = Annotated[str | None, Query(max_length=255)]
 
 
 @router.get("/queue-depth", response_model=QueueReport)
+@by_clock
 def queue_depth(desk: UseQueueDesk) -> WrittenJson:
     """Messages per queue, from the broker itself, and the number of pending jobs.
 
@@ -44,6 +46,7 @@ def queue_series(
 
 
 @router.get("/worker-stats")
+@by_clock
 def worker_stats(inspector: UseInspector) -> list[WorkerStats]:
     """Workers: how they describe themselves, what they run and hold, and which tasks they know.
 
@@ -53,6 +56,7 @@ def worker_stats(inspector: UseInspector) -> list[WorkerStats]:
 
 
 @router.get("/workers", response_model=WorkerReport)
+@by_clock
 def workers(desk: UseWorkerDesk) -> WrittenJson:
     """Workers that live or went within a day: what each does, uses and runs, and which ones are slow.
 

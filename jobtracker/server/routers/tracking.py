@@ -26,6 +26,7 @@ from jobtracker.schemas.stats import (
 from jobtracker.schemas.trees import TreeOutline
 from jobtracker.server.dependencies import JobId, UseAttentionDesk, UseInspector, UseSettings, UseTracking
 from jobtracker.server.list_parameters import ActiveParameters, FailedParameters
+from jobtracker.server.live.sharing import by_clock
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
 from jobtracker.server.routers.health import health_of
@@ -232,6 +233,7 @@ _HEALTH_S = 10.0
 
 
 @router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
+@by_clock
 def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
     """Whether jobs get done, for operators; 503 if they do not.
 

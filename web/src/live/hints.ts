@@ -17,7 +17,7 @@ export interface JobChange {
  * the regular ones.
  */
 export type Hint =
-  | { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many" }
+  | { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many"; readonly restMs?: number }
   | { readonly kind: "clock"; readonly beat?: number };
 
 type Listener = (hint: Hint) => void;
@@ -35,8 +35,18 @@ export function jobsChangedAt(): number {
   return toldAt;
 }
 
+let restMs = 0;
+
+/** How long the API wants a page to wait between two reads of a list: the more viewers, the longer. */
+export function wantedRestMs(): number {
+  return restMs;
+}
+
 export function hint(of: Hint): void {
-  if (of.kind === "jobs") toldAt = Date.now();
+  if (of.kind === "jobs") {
+    toldAt = Date.now();
+    restMs = of.restMs ?? restMs;
+  }
   for (const listener of listeners) listener(of);
 }
 

@@ -1,5 +1,5 @@
 import { currentConnection, onConnection, setEvery } from "./connection";
-import { hint, hintAll } from "./hints";
+import { hint, hintAll, wantedRestMs } from "./hints";
 
 /** How often the page asks while somebody uses it, and while it is only open. */
 export const POLL_S = 5;
@@ -28,7 +28,7 @@ export function startClock(): void {
     if (document.hidden) return;
     const seconds = Date.now() - usedAt < IDLE_MS ? POLL_S : IDLE_POLL_S;
     setEvery(seconds);
-    timer = window.setTimeout(tick, seconds * 1000);
+    timer = window.setTimeout(tick, Math.max(seconds * 1000, 2 * wantedRestMs()));
   }
 
   function use(): void {

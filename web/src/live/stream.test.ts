@@ -9,7 +9,7 @@ const QUICK = { retryMs: [1, 1, 1, 1], failures: 3, silenceMs: 20_000, steadyMs:
 const READY = 'event: ready\ndata: {"resumed":false}\nid: 1-0\n\n';
 const RESUMED = 'event: ready\ndata: {"resumed":true}\nid: 1-0\n\n';
 const CHANGE = { id: "a", what: ["status"], status: "failed" };
-const JOBS = `event: jobs\ndata: {"jobs":[${JSON.stringify(CHANGE)}],"many":null}\nid: 2-0\n\n`;
+const JOBS = `event: jobs\ndata: {"jobs":[${JSON.stringify(CHANGE)}],"many":null,"rest_ms":80}\nid: 2-0\n\n`;
 
 /** Try again until it holds. */
 const eventually = (holds: () => void) => vi.waitFor(holds, { timeout: 20_000 });
@@ -74,7 +74,7 @@ test("a stream says that it is there, that all may have changed, and then which 
   expect(told).toEqual([
     { kind: "source", source: "stream" },
     { kind: "jobs", jobs: "many", id: "1-0" },
-    { kind: "jobs", jobs: [CHANGE], id: "2-0" },
+    { kind: "jobs", jobs: [CHANGE], id: "2-0", restMs: 80 },
   ]);
 });
 

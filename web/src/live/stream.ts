@@ -4,7 +4,12 @@ import { SseParser, type ServerSentEvent } from "./sse";
 
 /** What a stream tells. `stream`: it is there. `broken`: look whether the API is. `poll`: do without it for now. */
 export type Told =
-  | { readonly kind: "jobs"; readonly jobs: readonly JobChange[] | "many"; readonly id: string }
+  | {
+      readonly kind: "jobs";
+      readonly jobs: readonly JobChange[] | "many";
+      readonly id: string;
+      readonly restMs?: number;
+    }
   | { readonly kind: "source"; readonly source: "stream" | "broken" | "poll" };
 
 export interface Pace {
@@ -103,9 +108,16 @@ export class Stream {
   }
 
   #take({ id, event, data }: ServerSentEvent): boolean {
-    const found = JSON.parse(data) as { resumed?: boolean; jobs?: JobChange[]; many?: number | null };
-    if (event === "jobs")
-      this.#tell({ kind: "jobs", jobs: found.many == null ? (found.jobs ?? []) : "many", id });
+    const found = JSON.parse(data) as {
+      resumed?: boolean;
+      jobs?: JobChange[];
+      many?: number | null;
+      rest_ms?: number;
+    };
+    if (event === "jobs") {
+      const jobs = found.many == null ? (found.jobs ?? []) : "many";
+      this.#tell({ kind: "jobs", jobs, id, restMs: found.rest_ms ?? 0 });
+    }
     // Redis is away: the API's other answers say so, to whoever asks.
     else if (event === "away") this.#tell({ kind: "source", source: "broken" });
     else if (event === "ready" || event === "reset") {

@@ -1,7 +1,7 @@
 import { type QueryClient, type QueryKey, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useEffectEvent } from "react";
 import { currentConnection } from "./connection";
-import { concerns, type Hint, type Jobs, onHint } from "./hints";
+import { concerns, type Hint, type Jobs, onHint, wantedRestMs } from "./hints";
 
 interface Concern {
   /** `jobs` (default): when jobs have changed. `clock`: every few seconds, for what no stream tells of. */
@@ -25,8 +25,8 @@ const LONGEST_REST_MS = 5000;
  * Fetches queries again, while a view shows them, when what they show may have changed.
  *
  * The first hint is followed at once. Hints that come meanwhile are followed together, by one more fetch after a pause:
- * where much changes, or the API is slow, the page asks less often and misses nothing. Pauses differ by chance, so that
- * the pages of many viewers do not ask all at once.
+ * where much changes, or the API is slow, or has many viewers, the page asks less often and misses nothing. Pauses differ
+ * by chance, so that the pages of many viewers do not ask all at once.
  *
  * @param keys The keys of the queries; each also stands for those that begin with it.
  * @param concern Which changes; without it, those of any job.
@@ -74,9 +74,9 @@ function follow(client: QueryClient, queryKey: QueryKey, restMs: number): void {
       const begun = Date.now();
       await client.invalidateQueries({ queryKey }, { cancelRefetch: false }).catch(() => undefined);
       const took = Date.now() - begun;
-      await pause(
-        Math.min(LONGEST_REST_MS, Math.max(rest, took * REST_OF_ANSWER)) * (0.75 + Math.random() / 2),
-      );
+      const own = Math.min(LONGEST_REST_MS, Math.max(rest, took * REST_OF_ANSWER));
+      const wanted = restMs < REST_MS ? 0 : wantedRestMs(); // of one job or a few: seldom
+      await pause(Math.max(own, wanted) * (0.75 + Math.random() / 2));
       rest = 2 * restMs;
     } while (takeAgain());
     followed.delete(name);
