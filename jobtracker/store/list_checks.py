@@ -106,8 +106,8 @@ def _fits(record: JobRecord, check: Check, beside: Beside) -> bool:
         case "tag":
             return any(tag in wanted for tag in record.tags)
         case "text":
-            places = (record.name, record.type, record.reason)
-            return all(any(_has_one_of(place, [text]) for place in places) for text in wanted)
+            places = [_lower(place) for place in (record.name, record.type, record.reason) if place is not None]
+            return all(any(text in place for place in places) for text in wanted)
         case "origin":
             return _origin_of(record) in wanted
         case "schedule":
@@ -158,7 +158,8 @@ def _is_between(value: int, wanted: Sequence[int]) -> bool:
 
 
 def _has_one_of(text: str | None, wanted: Sequence[str]) -> bool:
-    return text is not None and any(_lower(each) in _lower(text) for each in wanted)
+    low = None if text is None else _lower(text)
+    return low is not None and any(each in low for each in wanted)
 
 
 def _lower(text: str) -> str:

@@ -27,8 +27,8 @@ class ListReader(JobReader):
         """One page of a list, by number (from 1) or by cursor.
 
         Where an index covers the filter the cost does not depend on the number of jobs or the depth of the page,
-        and the total is exact. Otherwise the page looks at `SCAN_BUDGET` entries at most, may come back short, and
-        has a cursor to go on from.
+        and the total is exact. Otherwise the page looks at `SCAN_BUDGET` entries at most, or at fewer if their checks
+        cost more; it may come back short, and has a cursor to go on from.
 
         Raises:
             BadCursorError: The cursor is none, or of another list.
@@ -88,10 +88,11 @@ class ListReader(JobReader):
         if start:
             need_same(start.signature, way.signature, "a list with other filters")
         place, skip = (Place(start.score, start.id), start.skip) if start else (None, ((number or 1) - 1) * size)
-        rows, total, last, left, looked_at, _ = self._pages.find(self.parts, way, size, place, skip)
+        found = self._pages.find(self.parts, way, size, place, skip)
+        rows, total, last = found.rows, found.total, found.last
         following = None
         if last:
-            following = ListCursor(signature=way.signature, score=last.score, id=last.id, skip=left).write()
+            following = ListCursor(signature=way.signature, score=last.score, id=last.id, skip=found.skip).write()
         if total is None and last is None and start is None and number in {None, 1}:
             total = len(rows)  # all that there are were looked at
         return rows, {
@@ -99,7 +100,7 @@ class ListReader(JobReader):
             "page": None if cursor else number or 1,
             "page_size": size,
             "next_cursor": following,
-            "looked_at": looked_at if way.checks else None,
+            "looked_at": found.looked_at if way.checks else None,
             "looked_to": from_ms(last.score) if way.checks and last and way.index.name != "subs" else None,
         }
 

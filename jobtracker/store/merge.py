@@ -21,7 +21,11 @@ from jobtracker.store.records import Row, ask
 from jobtracker.store.schema import decode
 
 SCAN_BUDGET = 5000
-"""Index entries that one page looks at where no index covers the filter."""
+"""Index entries that one page looks at where no index covers the filter; fewer where their checks cost more
+(`lua/lib/list_checks.lua`)."""
+
+_BUDGET_OF_CALL = 1000
+"""The same of one call, which keeps the server from all else: some milliseconds."""
 
 _AT_ONCE = 500
 """Entries of a parent's sub-jobs that one round trip looks at."""
@@ -70,6 +74,8 @@ class Found(NamedTuple):
     """Matches that are still to be stepped over there."""
     looked_at: int = 0
     """How many entries were looked at for it."""
+    cost: int = 0
+    """What that cost, in entries whose checks cost little."""
     places: Sequence[Place] = ()
     """Where each row stands, of one partition of several."""
 
@@ -89,7 +95,7 @@ class Pages:
         self._functions = verbs
 
     def find(self, parts: Sequence[Partition], way: Plan, size: int, start: Place | None, skip: int) -> Found:
-        """A page of a list, in one round trip; by number and of several partitions in about seven.
+        """A page of a list, in one round trip; with checks in a few, by number and of several partitions in seven.
 
         Args:
             parts: The partitions whose jobs are listed.
@@ -100,16 +106,15 @@ class Pages:
         """
         if len(self.keys.parts) > 1 and way.index.name == "subs":
             return self._of_family(way, size, start, skip)
+        if way.checks:
+            return self._scan(parts, way, size, start, skip)
         if len(parts) == 1:
             [found] = self._ask(parts, way, size, SCAN_BUDGET, start, skip)
             return found
-        if skip and not way.checks:
+        if skip:
             start, skip = self._entry_at(parts, way, skip - 1), 0
             if start is None:
                 return Found([], self._count(parts, way), None, 0)
-        if way.checks:
-            budget = math.ceil(SCAN_BUDGET / len(parts))
-            return _merged(self._ask(parts, way, min(size + skip, budget), budget, start, 0), way, size, skip)
         # Ids are spread evenly, so this much of each nearly always has the page in it.
         share = min(size, math.ceil(size / len(parts) + 3 * math.sqrt(size / len(parts))) + 1)
         page = _merged(self._ask(parts, way, share, SCAN_BUDGET, start, 0), way, size, 0)
@@ -117,6 +122,27 @@ class Pages:
             more = _merged(self._ask(parts, way, share, SCAN_BUDGET, page.last, 0), way, size - len(page.rows), 0)
             page = more._replace(rows=page.rows + more.rows)
         return page
+
+    def _scan(self, parts: Sequence[Partition], way: Plan, size: int, start: Place | None, skip: int) -> Found:
+        """A page of a list with checks: some calls, between which the server does other things."""
+        page = Found([], None, start, skip)
+        while True:
+            budget = min(_BUDGET_OF_CALL, SCAN_BUDGET - page.cost)
+            more = self._slice(parts, way, size - len(page.rows), budget, page.last, page.skip)
+            rows, looked_at, cost = page.rows + more.rows, page.looked_at + more.looked_at, page.cost + more.cost
+            page = more._replace(rows=rows, looked_at=looked_at, cost=cost)
+            if page.last is None or len(rows) == size or cost >= SCAN_BUDGET:
+                return page
+
+    def _slice(
+        self, parts: Sequence[Partition], way: Plan, size: int, budget: int, start: Place | None, skip: int
+    ) -> Found:
+        """What one call of each partition finds."""
+        if len(parts) == 1:
+            [found] = self._ask(parts, way, size, budget, start, skip)
+            return found
+        share = math.ceil(budget / len(parts))
+        return _merged(self._ask(parts, way, min(size + skip, share), share, start, 0), way, size, skip)
 
     def _ask(
         self, parts: Sequence[Partition], way: Plan, size: int, budget: int, start: Place | None, skip: int
@@ -130,13 +156,13 @@ class Pages:
         ]
         found = []
         for answer in self._functions.begin(self.client, "list_jobs", calls).answers(decoded=False):
-            more, last_score, last_id, left, total, looked, *listed = msgpack.unpackb(answer, raw=True)
+            more, last_score, last_id, left, total, looked, cost, *listed = msgpack.unpackb(answer, raw=True)
             ids, scores, records = listed
             last = Place(last_score, last_id.decode()) if more and last_id else None
             job_ids = [job_id.decode() for job_id in ids]
             rows = list(map(Row, job_ids, records))
             at = list(map(Place, map(int, scores), job_ids)) if len(parts) > 1 else ()
-            found.append(Found(rows, None if total < 0 else total, last, left, looked, at))
+            found.append(Found(rows, None if total < 0 else total, last, left, looked, cost, at))
         return found
 
     # -- the sub-jobs of a parent, which may lie anywhere ------------------------------------------------------------
@@ -298,5 +324,5 @@ def _merged(found: Sequence[Found], way: Plan, size: int, skip: int) -> Found:
         goes_on = None if is_all or not wanted else wanted[-1][0]
     totals = [some.total for some in found if some.total is not None]
     total = sum(totals) if len(totals) == len(found) else None
-    looked = sum(some.looked_at for some in found)
-    return Found([row for _, row in wanted], total, goes_on, skip - stepped_over, looked)
+    looked, cost = sum(some.looked_at for some in found), sum(some.cost for some in found)
+    return Found([row for _, row in wanted], total, goes_on, skip - stepped_over, looked, cost)

@@ -230,6 +230,31 @@ def test_a_scan_that_ends_early_says_how_far_it_looked(population, monkeypatch):
     assert _listed(queries, wanted, 500)[0] == lists.ids(wanted)
 
 
+def test_a_filter_of_many_texts_looks_at_fewer_jobs_and_says_how_far(population, monkeypatch):
+    queries, lists = population
+    monkeypatch.setattr(paging, "SCAN_BUDGET", 100)
+    long = "TimeoutError: timed out after 30 s"
+    wanted = JobFilter(text=tuple(sorted({long[first:last] for first in range(9) for last in range(25, 35)})[:50]))
+    assert len(wanted.text) == 50
+    page = queries.page(wanted, size=500)
+    assert queries.page(JobFilter(worker=("nobody",)), size=500).looked_at > 2 * page.looked_at > 0
+    assert page.looked_to
+    assert page.next_cursor
+    found, _, looked = _listed(queries, wanted, 500)
+    assert found == lists.ids(wanted) != []
+    assert looked >= len(lists.ids(JobFilter()))
+
+
+@pytest.mark.parametrize("budget", [1, 7])
+def test_a_scan_of_several_calls_finds_what_one_finds(population, monkeypatch, budget):
+    queries, lists = population
+    wanted = JobFilter(worker=("w1@host",))
+    monkeypatch.setattr(paging, "_BUDGET_OF_CALL", budget)
+    page = queries.page(wanted, size=500)
+    assert ([job.id for job in page.jobs], page.total) == (lists.ids(wanted), len(lists.ids(wanted)))
+    assert [job.id for job in queries.page(wanted, size=3, number=2).jobs] == lists.ids(wanted)[3:6]
+
+
 def _created(entries, job_id):
     return next(place[0] for place, each in entries if each == job_id)
 

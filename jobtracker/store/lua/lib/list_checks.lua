@@ -3,8 +3,33 @@
 --
 -- A check is {what is looked at, a field or '', what is wanted, whether it must not be so}. A record is looked at as it is
 -- packed, by the places of its fields: to rename them costs more than all the rest.
+--
+-- What a call costs is counted in records that are looked at: time can't be, for it stands still within a call. Most that
+-- a check costs is searching for texts. At worst each byte is compared with the whole text.
 --- @include lib/keys
 local CHECK = {}
+local COST_OF_VALUE = 1 / 200 -- that a check compares
+local COST_OF_ASKING = 1 / 2 -- for what is not in the record
+local COST_OF_BYTE, COST_OF_TWO_BYTES = 1 / 10000, 1 / 80000 -- that is searched; of each in it and in the text
+local spent = 0
+local lowered = {} -- texts of one record in lower case
+
+-- Whether a text has a part.
+local function has(text, part)
+  spent = spent + #text * (COST_OF_BYTE + #part * COST_OF_TWO_BYTES)
+  return text:find(part, 1, true) ~= nil
+end
+
+-- The same if upper and lower case of ASCII letters do not differ; the part is in lower case.
+local function has_lower(text, part)
+  if not text then return false end
+  local low = lowered[text]
+  if not low then
+    low = text:lower()
+    lowered[text] = low
+  end
+  return has(low, part)
+end
 
 local function stored(fields, name)
   if name == 'finished' then
@@ -24,9 +49,8 @@ local function is_one_of(value, wanted)
 end
 
 local function has_one_of(text, wanted)
-  text = text and text:lower()
   for i = 1, #wanted do
-    if text and text:find(wanted[i], 1, true) then return true end
+    if has_lower(text, wanted[i]) then return true end
   end
   return false
 end
@@ -48,9 +72,8 @@ end
 -- Each text stands somewhere.
 function CHECK.text(fields, wanted)
   for i = 1, #wanted do
-    local one, name = { wanted[i] }, stored(fields, 'name')
-    local is_found = has_one_of(name, one) or has_one_of(fields[PLACE.type], one) or has_one_of(fields[PLACE.reason], one)
-    if not is_found then return false end
+    local text, name = wanted[i], stored(fields, 'name')
+    if not (has_lower(name, text) or has_lower(fields[PLACE.type], text) or has_lower(fields[PLACE.reason], text)) then return false end
   end
   return true
 end
@@ -98,27 +121,39 @@ local function may_match(packed, check)
   if is_negated then return true end
   if what == 'eq' then
     for i = 1, #wanted do
-      if wanted[i] == NORMAL or packed:find(wanted[i], 1, true) then return true end
+      if wanted[i] == NORMAL or has(packed, wanted[i]) then return true end
     end
     return false
   end
   if what == 'contains' then return has_one_of(packed, wanted) end
   if what == 'text' then
     for i = 1, #wanted do
-      if not has_one_of(packed, { wanted[i] }) then return false end
+      if not has_lower(packed, wanted[i]) then return false end
     end
   end
   if what == 'tag' then
     for i = 1, #wanted do -- JSON may have written other letters in another way
-      if wanted[i]:find('[^%w_. -]') or packed:find(wanted[i], 1, true) then return true end
+      if wanted[i]:find('[^%w_. -]') or has(packed, wanted[i]) then return true end
     end
     return false
   end
-  if what == 'schedule' then return packed:find('beat', 1, true) end
+  if what == 'schedule' then return has(packed, 'beat') end
   return true
 end
 
+-- What each record costs at least.
+local function least_cost(checks)
+  local cost = 1
+  for i = 1, #checks do
+    local what, wanted = checks[i][1], checks[i][3]
+    if what == 'schedule' or what == 'has_log' then cost = cost + COST_OF_ASKING end
+    cost = cost + COST_OF_VALUE * (type(wanted) == 'table' and #wanted or 1)
+  end
+  return cost
+end
+
 local function passes(id, packed, checks)
+  lowered = {}
   for i = 1, #checks do
     if not may_match(packed, checks[i]) then return false end
   end
