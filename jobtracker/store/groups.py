@@ -1,9 +1,11 @@
 """Reading groups of plain Celery tasks: their members know the group's id, and no index has them."""
 
 import re
+import threading
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Hashable, Iterator
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from jobtracker.core.lifecycle import SETTLED, Status
@@ -26,6 +28,11 @@ _MOST_PAGES = 10
 
 _MOST_S = 0.5
 """No further page is begun after so long: an id of which nothing is known must not keep Redis busy."""
+
+REMEMBERED_S = 5.0
+"""So long an id that is no group's is not looked for again …"""
+_MOST_REMEMBERED = 1000
+"""… and so many of them are remembered."""
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """The ids that Celery gives groups. Nothing else is looked for."""
@@ -63,16 +70,45 @@ class Group(NamedTuple):
         return f"It is a Celery group, not a job: {least}{len(self.members):,} jobs, {counts}."
 
 
+class NotFound:
+    """What was looked for a moment ago, and was not there."""
+
+    def __init__(self) -> None:
+        self._until: OrderedDict[Hashable, float] = OrderedDict()  # the next that is forgotten first
+        self._lock = threading.Lock()
+
+    def add(self, key: Hashable) -> None:
+        """Remember something for some seconds."""
+        with self._lock:
+            self._until[key] = time.monotonic() + REMEMBERED_S
+            self._until.move_to_end(key)
+            if len(self._until) > _MOST_REMEMBERED:
+                self._until.popitem(last=False)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return self._until.get(key, 0.0) > time.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+
 class GroupReader(TreeReader, ListReader):
     """Reads groups."""
+
+    @cached_property
+    def _no_groups(self) -> NotFound:
+        return NotFound()
 
     def group(self, group_id: str) -> Group:
         """A group. Looks at the latest jobs only: a bounded number, for a bounded time.
 
+        If it finds nothing, it does not look again for some seconds.
+
         Raises:
             JobNotFoundError: None of these is in such a group.
         """
-        if not _UUID.fullmatch(group_id):
+        asked = group_id, tuple(self.parts)
+        if not _UUID.fullmatch(group_id) or asked in self._no_groups:
             raise JobNotFoundError(group_id)
         members: list[JobRecord] = []
         until = time.monotonic() + _MOST_S
@@ -85,6 +121,7 @@ class GroupReader(TreeReader, ListReader):
             if cursor is None or is_over or len(members) >= MOST_MEMBERS or time.monotonic() > until:
                 break
         if not members:
+            self._no_groups.add(asked)
             raise JobNotFoundError(group_id)
         is_complete = len(members) < MOST_MEMBERS and (cursor is None or is_over)
         members = sorted(members[:MOST_MEMBERS], key=lambda record: record.created)
