@@ -13,6 +13,10 @@ from typing import NamedTuple, TypeVar
 
 K = TypeVar("K")
 
+LEVEL = 0.01
+"""The chance of any false alarm among all comparisons that are made at once."""
+FEWEST = 20
+"""Values on each side that a comparison needs."""
 POWER = 0.8
 """The chance with which a difference that is said to be detectable would have been found."""
 

@@ -1,10 +1,23 @@
-"""Releases: how the jobs of each did, and whether a new one is worse than an old one."""
+"""Releases: how the jobs of each did, and whether a new one is worse than an old one.
+
+Read when somebody asks, once for all who ask at about the same time.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 
 from jobtracker.core.clock import from_ms
-from jobtracker.core.statistics import fisher_p_value, holm, rank_test, smallest_higher_rate, smallest_shift
+from jobtracker.core.statistics import (
+    FEWEST,
+    LEVEL,
+    fisher_p_value,
+    holm,
+    rank_test,
+    smallest_higher_rate,
+    smallest_shift,
+)
+from jobtracker.diagnosis.kept import Kept
 from jobtracker.errors import ReleaseNotFoundError
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.releases import (
@@ -21,15 +34,15 @@ from jobtracker.store.histograms import GAMMA, Histogram
 from jobtracker.store.keys import MOST_RELEASES
 from jobtracker.store.releases import KnownRelease, Outcomes, ReleaseLog, counted
 
-LEVEL = 0.01
-"""The chance of any false alarm in a comparison of releases."""
-FEWEST = 20
-"""Jobs of a type that each release must have had."""
 RATIO = 1.1
 """Of medians or p95: run times that differ by less are not called worse or better, however certain that is."""
 MOST_TYPES = 100
 """Types that are shown of a release, and compared."""
 _MOST_WORKERS = 100
+_KEPT_S = 5.0
+"""An answer that is younger does."""
+_SIZES = (20, MOST_RELEASES)
+"""So many releases are read: one answer serves all who want fewer."""
 _MOST_BUCKETS = 116
 """So many buckets higher is a hundredfold (`histograms.GAMMA`)."""
 
@@ -48,9 +61,18 @@ class ReleaseDesk:
         self._queries = tracking.queries
         self._leases = tracking.leases
         self._log = ReleaseLog(tracking.client, tracking.keys, tracking.settings.series_s)
+        self._kept = {most: Kept(partial(self.look, most), _KEPT_S) for most in _SIZES}
 
     def releases(self, most: int) -> Releases:
-        """The releases that were seen last, the newest first."""
+        """The releases that were seen last, the newest first; at most some seconds old."""
+        size = next((size for size in _SIZES if size >= most), _SIZES[-1])
+        found = self._kept[size].get()
+        last = sorted(found.releases, key=lambda each: each.last_seen, reverse=True)[:most]
+        names = {each.release for each in last}
+        return found.model_copy(update={"releases": [each for each in found.releases if each.release in names]})
+
+    def look(self, most: int) -> Releases:
+        """Find it out now."""
         known, count = self._log.known(most)
         outcomes = self._log.outcomes({each.release for each in known})
         live: dict[str, list[str]] = {}

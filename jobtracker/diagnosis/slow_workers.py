@@ -12,11 +12,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from jobtracker.core.statistics import holm, rank_test
+from jobtracker.core.statistics import FEWEST, LEVEL, holm, rank_test
 
-LEVEL = 0.01
-FEWEST = 20
-"""Jobs on each side that a comparison needs."""
 RATIO = 1.2
 """Of the medians: a smaller difference is not slow, however certain it is."""
 

@@ -1,16 +1,16 @@
 """How workers do, beside each other: looked at when somebody asks, once for all who ask at about the same time."""
 
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Event, Status
+from jobtracker.core.statistics import LEVEL
 from jobtracker.diagnosis.conclusions import moment
 from jobtracker.diagnosis.inspector import Inspector
-from jobtracker.diagnosis.slow_workers import LEVEL, Comparison, Pair, compare, quantile
+from jobtracker.diagnosis.kept import Kept
+from jobtracker.diagnosis.slow_workers import Comparison, Pair, compare, quantile
 from jobtracker.errors import BrokerUnavailableError
 from jobtracker.schemas.worker_figures import (
     RunningJob,
@@ -60,29 +60,15 @@ class WorkerDesk:
     def __init__(self, inspector: Inspector) -> None:
         self._inspector = inspector
         self._tracking = inspector.tracking
-        self._lock = threading.Lock()
-        self._last: WorkerReport | None = None
-        self._looked_at = float("-inf")
+        self._kept = Kept(self.look, _KEPT_S)
 
     def report(self) -> WorkerReport:
         """How the workers do that live or went within a day; at most some seconds old.
 
-        While one request finds it out, others get what was known before: a slow broker must not take all threads.
-
         Raises:
             redis.exceptions.RedisError: The tracking Redis does not answer.
         """
-        if self._last is None:
-            self._lock.acquire()
-        elif not self._lock.acquire(blocking=False):
-            return self._last
-        try:
-            if self._last is None or time.monotonic() - self._looked_at >= _KEPT_S:
-                self._last = self.look()
-                self._looked_at = time.monotonic()
-            return self._last
-        finally:
-            self._lock.release()
+        return self._kept.get()
 
     def look(self) -> WorkerReport:
         """Find it out now.

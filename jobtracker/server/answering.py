@@ -19,6 +19,7 @@ from jobtracker.core.version import package_version
 from jobtracker.diagnosis.attention import AttentionDesk
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.queue_desk import QueueDesk
+from jobtracker.diagnosis.release_desk import ReleaseDesk
 from jobtracker.diagnosis.worker_desk import WorkerDesk
 from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.logging import json_handler
@@ -79,6 +80,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.attention_desk = AttentionDesk(app.state.inspector)
         app.state.queue_desk = QueueDesk(app.state.inspector)
         app.state.worker_desk = WorkerDesk(app.state.inspector)
+        app.state.release_desk = ReleaseDesk(app.state.tracking)
         app.state.background_doctor = BackgroundDoctor(settings, app.state.tracking)
         maintenance = Repeater(
             "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step

@@ -40,10 +40,6 @@ async def _drainer(request: Request) -> Drainer:
     return Drainer(request.app.state.tracking, request.app.state.inspector)
 
 
-async def _release_desk(request: Request) -> ReleaseDesk:
-    return ReleaseDesk(request.app.state.tracking)
-
-
 UseTracking = Annotated[Tracking, Depends(_held("tracking"))]
 UseInspector = Annotated[Inspector, Depends(_held("inspector"))]
 UseAttentionDesk = Annotated[AttentionDesk, Depends(_held("attention_desk"))]
@@ -51,7 +47,7 @@ UseQueueDesk = Annotated[QueueDesk, Depends(_held("queue_desk"))]
 UseWorkerDesk = Annotated[WorkerDesk, Depends(_held("worker_desk"))]
 UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_held("background_doctor"))]
 UseDrainer = Annotated[Drainer, Depends(_drainer)]
-UseReleaseDesk = Annotated[ReleaseDesk, Depends(_release_desk)]
+UseReleaseDesk = Annotated[ReleaseDesk, Depends(_held("release_desk"))]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
 UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from jobtracker.diagnosis.release_desk import LEVEL, compare
+from jobtracker.core.statistics import LEVEL
+from jobtracker.diagnosis.release_desk import compare
 from jobtracker.schemas.releases import Verdict
 from jobtracker.store.histograms import GAMMA, Histogram
 from jobtracker.store.releases import Outcomes

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from jobtracker.diagnosis.slow_workers import FEWEST, LEVEL, compare, p_value_of_longer
+from jobtracker.core.statistics import FEWEST, LEVEL
+from jobtracker.diagnosis.slow_workers import compare, p_value_of_longer
 
 
 def run_times(dice, n, *, median_s=1.0, spread=0.5):
