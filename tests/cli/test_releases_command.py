@@ -41,6 +41,16 @@ def test_releases_are_listed_with_how_their_jobs_did(two_releases):
     assert len(two_releases.get("/api/releases", limit=1)["releases"]) == 1
 
 
+def test_an_answer_of_some_seconds_ago_does(two_releases):
+    before = two_releases.get("/api/releases", limit=200)
+    ReleaseLog(two_releases.client, two_releases.keys, 86_400).note(a_worker("i", name="w@v0", release="v0"))
+    try:
+        assert two_releases.get("/api/releases", limit=199) == before
+    finally:
+        for name in ("releases", "release_first"):
+            two_releases.client.zrem(two_releases.keys.parts[0](name), "v0")
+
+
 def test_a_new_release_that_is_worse_is_called_so_and_ends_a_script(two_releases):
     found = run(two_releases, "releases", "compare", "v1", "v2")
     assert found.exit_code == 1
@@ -55,6 +65,14 @@ def test_a_new_release_that_is_worse_is_called_so_and_ends_a_script(two_releases
             client.compare_releases("v1", "v3")
     assert two_releases.problem("GET", "/api/releases/compare?a=v1&b=v3", 404)["type"].endswith("release-not-found")
     assert "There is no release 'v0'" in refusal(two_releases, "releases", "compare", "v0", "v1")
+
+
+def test_without_names_the_two_newest_releases_are_compared(two_releases):
+    found = run(two_releases, "releases", "compare")
+    assert found.exit_code == 1
+    assert found.stdout.startswith("v2 is worse than v1: send.\n")
+    assert found.stderr == "Compared are the two newest releases: v1 (old) and v2 (new).\n"
+    assert "Name both releases, or none" in refusal(two_releases, "releases", "compare", "v1", status=2)
 
 
 def test_a_real_workers_release_is_known_and_its_jobs_count(api):

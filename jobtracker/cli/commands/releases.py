@@ -13,6 +13,7 @@ from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.sanitize import one_line
 from jobtracker.cli.tables import Cell, Column, age, print_json, print_table
 from jobtracker.client import Client
+from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.failures import FailureGroupSummary
 from jobtracker.schemas.releases import Release, TypeCompared, Verdict
 
@@ -72,16 +73,24 @@ def releases(
 
 @app.command("compare")
 def compare(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="The old release.", show_default=False)],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="The new release.", show_default=False)],
+    old: Annotated[str | None, typer.Argument(metavar="OLD", help="The old release.", show_default=False)] = None,
+    new: Annotated[str | None, typer.Argument(metavar="NEW", help="The new release.", show_default=False)] = None,
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
     """Say whether the new release is worse: failure rates and run times, type by type.
 
-    The exit status is 1 if it is worse.
+    Without names, the two newest releases are compared. The exit status is 1 if the new one is worse.
     """
     with Client(url) as client:
+        if old is None:
+            old, new = _two_newest(client)
+            error_console().print(
+                Text(f"Compared are the two newest releases: {one_line(old)} (old) and {one_line(new)} (new)."),
+                soft_wrap=True,
+            )
+        if new is None:
+            raise typer.BadParameter("Name both releases, or none to compare the two newest.", param_hint="NEW")
         found = client.compare_releases(old, new)
         errors = [] if as_json else _new_errors(client, new)
     if as_json:
@@ -105,6 +114,18 @@ def compare(
         )
     if found.verdict is Verdict.WORSE:
         raise typer.Exit(ExitStatus.FAILED)
+
+
+def _two_newest(client: Client) -> tuple[str, str]:
+    """The old one and the new one of the two releases that workers had first most recently."""
+    found = client.releases(limit=200)
+    if len(found.releases) < 2:
+        known = ", ".join(each.release for each in found.releases) or "none"
+        raise JobTrackerError(
+            f"There are no two releases to compare. Known: {known}. Set RELEASE_LABEL where your workers run."
+        )
+    new, old, *_ = found.releases
+    return old.release, new.release
 
 
 def _new_errors(client: Client, release: str) -> list[FailureGroupSummary]:
