@@ -4,7 +4,12 @@ import time
 
 LINES_A_SECOND = 50
 BURST = 100
-"""So many lines may come at once. Each takes a round trip to Redis, in the task's own time."""
+"""So many lines may come at once. Each takes a round trip to Redis, in the task's own time …"""
+SHARE = 0.1
+"""… of which writing them takes no more than this share, …"""
+BURST_S = 1.0
+"""… but for so long at once: a slow Redis must not make a slow task."""
+_WHY = f"more than {LINES_A_SECOND} in a second, or {SHARE:.0%} of the task's time"
 
 
 class LineBudget:
@@ -16,7 +21,8 @@ class LineBudget:
 
     def __init__(self, most: int) -> None:
         self._left = most
-        self._tokens = float(BURST)
+        self._lines = float(BURST)
+        self._seconds = BURST_S
         self._at = time.monotonic()
         self._left_out = 0
 
@@ -25,15 +31,18 @@ class LineBudget:
         if self._left <= 0:
             return []
         now = time.monotonic()
-        self._tokens = min(BURST, self._tokens + (now - self._at) * LINES_A_SECOND)
+        self._lines = min(BURST, self._lines + (now - self._at) * LINES_A_SECOND)
+        self._seconds = min(BURST_S, self._seconds + (now - self._at) * SHARE)
         self._at = now
-        if self._tokens < 1:
+        found = [f"[{self._left_out} lines left out: {_WHY}]", text] if self._left_out else [text]
+        if self._lines < len(found) or self._seconds <= 0:
             self._left_out += 1
             return []
-        self._tokens -= 1
-        self._left -= 1
-        before, self._left_out = self._left_out, 0
-        found = [f"[{before} lines left out: more than {LINES_A_SECOND} in a second]"] if before else []
-        if self._left == 0:
-            return [*found, text, "[further lines are left out: MAX_LOG_LINES]"]
-        return [*found, text]
+        self._lines -= len(found)
+        self._left -= len(found)
+        self._left_out = 0
+        return found if self._left > 0 else [*found, "[further lines are left out: MAX_LOG_LINES]"]
+
+    def took(self, seconds: float) -> None:
+        """Writing what `lines` said took so long."""
+        self._seconds -= seconds

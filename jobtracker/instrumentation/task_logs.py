@@ -1,6 +1,7 @@
 """What is logged while a task runs goes into its job's own log, if the project wants that (TASK_LOG_LEVEL)."""
 
 import logging
+import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -73,8 +74,11 @@ class TaskLogHandler(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             text = f"{text}: {type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
         level = next((name for least, name in _LEVELS if record.levelno >= least), "debug")
-        for line in job.log_budget.lines(mask_secrets(text, secrets_of(job))):
+        lines = job.log_budget.lines(mask_secrets(text, secrets_of(job)))
+        began = time.monotonic()
+        for line in lines:
             job.log(line, level)
+        job.log_budget.took(time.monotonic() - began)
 
 
 def _loggers() -> list[logging.Logger]:

@@ -6,7 +6,7 @@ import pytest
 from support.workers_under_test import new_project
 
 from jobtracker import Settings, Status
-from jobtracker.instrumentation.line_budget import BURST, LINES_A_SECOND, LineBudget
+from jobtracker.instrumentation.line_budget import BURST, BURST_S, LINES_A_SECOND, SHARE, LineBudget
 from jobtracker.instrumentation.task_logs import TaskLogHandler
 
 RAN = ["began", "returned"]
@@ -39,16 +39,47 @@ def test_without_the_setting_the_log_is_the_jobs_own(project):
     assert log_of(project, job_id) == []
 
 
-def test_a_budget_counts_what_it_leaves_out(monkeypatch):
-    now = 0.0
-    monkeypatch.setattr("jobtracker.instrumentation.line_budget.time.monotonic", lambda: now)
-    budget = LineBudget(BURST + 2)
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that a test sets."""
+    times = [0.0]
+    monkeypatch.setattr("jobtracker.instrumentation.line_budget.time.monotonic", lambda: times[0])
+    return times
+
+
+def test_a_budget_counts_what_it_leaves_out(clock):
+    budget = LineBudget(BURST + 3)
     assert [len(budget.lines("x")) for _ in range(BURST + 5)] == [1] * BURST + [0] * 5
-    now = 1 / LINES_A_SECOND + 1e-6
-    assert budget.lines("y") == [f"[5 lines left out: more than {LINES_A_SECOND} in a second]", "y"]
-    now = 1.0
+    clock[0] = 2 / LINES_A_SECOND + 1e-6
+    left_out, line = budget.lines("y")
+    assert left_out.startswith(f"[5 lines left out: more than {LINES_A_SECOND} in a second")
+    assert line == "y"
+    clock[0] = 1.0
     assert budget.lines("z") == ["z", "[further lines are left out: MAX_LOG_LINES]"]
     assert budget.lines("after all") == []
+
+
+def test_a_steady_flood_is_bounded_per_second(clock):
+    budget = LineBudget(10**6)
+    written = 0
+    for n in range(20_000):  # a thousand lines in each of 20 seconds
+        clock[0] = n / 1000
+        written += len(budget.lines("x"))
+    assert written <= BURST + 20 * LINES_A_SECOND
+    assert written > 19 * LINES_A_SECOND
+
+
+def test_writing_takes_no_more_than_a_share_of_the_tasks_time(clock):
+    budget = LineBudget(10**6)
+    writing_s = 0.0
+    for _ in range(1000):  # each line takes 0.2 s to write, and 0.1 s is worked between two
+        clock[0] += 0.1
+        if lines := budget.lines("x"):
+            took_s = 0.2 * len(lines)
+            budget.took(took_s)
+            clock[0] += took_s
+            writing_s += took_s
+    assert BURST_S < writing_s <= BURST_S + SHARE * clock[0] + 0.4
 
 
 def test_outside_of_a_task_nothing_is_written_and_nothing_fails():
