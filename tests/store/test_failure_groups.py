@@ -302,6 +302,23 @@ def test_several_partitions_tell_of_one_group(client, keys):
         assert recount(client, keys) == []
 
 
+def test_a_failure_that_was_moved_and_is_taken_back_does_not_count(client, keys, store, queries):
+    jobs = [running(store) for _ in range(8)]
+    for job in jobs:
+        store.apply(Event.LOSE, job, run=1, fields={"reason": "gone"}, at_ms=START_MS)
+    lost = stored(client, keys, jobs[0])["failure_group"]
+    move(client, keys, 3)
+    keys = Keys(keys.namespace, 3)
+    store, queries = JobStore(client, keys), JobQueries(client, keys)
+    for n, job in enumerate(jobs):
+        assert queries.failure_group(lost).count == len(jobs) - n
+        store.apply(Event.COMPLETE, job, run=1, at_ms=START_MS + 5)
+    with pytest.raises(FailureGroupNotFoundError):
+        queries.failure_group(lost)
+    assert queries.failure_groups(FailureFilter()).groups == []
+    assert recount(client, keys) == []
+
+
 @pytest.mark.thorough
 def test_of_too_many_groups_those_go_that_were_seen_the_longest_ago(client, keys, store, queries):
     job = running(store)

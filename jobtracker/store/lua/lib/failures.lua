@@ -111,6 +111,6 @@ local function leave_group(rec, takes_back)
   if not group then return end
   count_failure(group, rec, -1)
   if group.regressed_at == rec.status_changed_at then group.regressed_at, group.regressed_in = nil, nil end
-  local is_over = group.count <= 0 and not group.mark and redis.call('EXISTS', key('failed_by', id)) == 0
+  local is_over = group.count == 0 and not group.mark and redis.call('EXISTS', key('failed_by', id)) == 0
   if is_over then forget_group(id) else save_group(id, group) end
 end
