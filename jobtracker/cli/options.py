@@ -1,6 +1,7 @@
 """Arguments and options that several commands share, and how their values are read."""
 
 import re
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 
 from jobtracker.client.clients import DEFAULT_URL
 from jobtracker.client.endpoints import SendingOptions
+from jobtracker.schemas.query_language import UnknownZoneError, zone_of
 from jobtracker.schemas.query_values import Clock, WrongValueError, moment
 
 Url = Annotated[
@@ -25,8 +27,24 @@ JobsOrQuery = Annotated[
         show_default=False,
     ),
 ]
+_zone: ContextVar[str] = ContextVar("zone", default="UTC")
+"""The zone that the command line names: times among its options are read after it."""
+
+
+def _keep_zone(name: str) -> str:
+    _zone.set(name)
+    return name
+
+
 Zone = Annotated[
-    str, typer.Option("--tz", metavar="ZONE", help="The zone of times in QUERY that name none: Europe/Berlin.")
+    str,
+    typer.Option(
+        "--tz",
+        metavar="ZONE",
+        is_eager=True,
+        callback=_keep_zone,
+        help="The zone of times that name none: Europe/Berlin.",
+    ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 TimeoutS = Annotated[
@@ -39,13 +57,17 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def read_time(text: str) -> datetime:
-    """A time as in a query: how long ago, e.g. 30m, 2h or 7d, a time of day, or ISO 8601. UTC if it names no zone.
+    """A time as in a query: how long ago, e.g. 30m, 2h or 7d, a time of day, or ISO 8601.
+
+    If it names no zone, it is in the one of `--tz`, or in UTC.
 
     Raises:
-        typer.BadParameter: It is none.
+        typer.BadParameter: It is none, or there is no such zone.
     """
     try:
-        return moment(text, Clock(datetime.now(UTC), UTC))
+        return moment(text, Clock(datetime.now(UTC), zone_of(_zone.get())))
+    except UnknownZoneError as error:
+        raise typer.BadParameter(str(error), param_hint="--tz") from error
     except WrongValueError as error:
         raise typer.BadParameter(
             f"{text!r} is no time: write {_CLOCK_TIMES}, 14:30 for the last time that it was that late, or 30m, 2h, "

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from rich.cells import cell_len
@@ -307,6 +308,21 @@ def test_a_timeline_of_a_moment_lists_what_ran_then(api, finished):
         found = "\n".join(lines(api, "timeline", "--at", at, "--limit", "5000"))
         assert (below["id"] in found) == is_listed
     assert "--at is a moment" in refusal(api, "timeline", "--at", "14:02", "--to", "14:03", status=2)
+
+
+def test_times_are_read_and_shown_in_the_zone_that_is_named(api, finished):
+    below = finished["sub_jobs"][0]
+    started = datetime.fromisoformat(below["started_at"])
+    there = started.astimezone(ZoneInfo("Asia/Kathmandu"))
+    at = f"{there:%Y-%m-%dT%H:%M:%S.%f}"
+    header, *rows = lines(api, "timeline", "--at", at, "--tz", "Asia/Kathmandu", "--limit", "5000")
+    assert header.split()[:2] == ["BEGAN", "(Asia/Kathmandu)"]
+    [row] = [line for line in rows if line.endswith(below["id"])]
+    assert row.startswith(f"{there:%Y-%m-%d %H:%M:%S}")
+    utc = f"{started:%Y-%m-%dT%H:%M:%S.%f}"
+    assert below["id"] in "\n".join(lines(api, "timeline", "--at", utc, "--limit", "5000"))
+    for command in (["timeline", "--at"], ["failures", "list", "--since"], ["jobs", "list", "--created-from"]):
+        assert "There is no time zone 'Mars'" in refusal(api, *command, "14:02", "--tz", "Mars", status=2)
 
 
 def test_the_queue_that_is_behind_for_longest_comes_first(quiet_api):

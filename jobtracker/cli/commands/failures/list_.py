@@ -7,7 +7,7 @@ import typer
 from rich.text import Text
 
 from jobtracker.cli.console import error_console, output_console
-from jobtracker.cli.options import AsJson, Url, read_time
+from jobtracker.cli.options import AsJson, Url, Zone, read_time
 from jobtracker.cli.tables import Column, age, print_json, print_table
 from jobtracker.client import Client
 from jobtracker.schemas.failures import FailureGroupPage, FailureGroupSummary, FailureSort, FailureState
@@ -41,9 +41,12 @@ def list_failures(
     since: Annotated[
         datetime | None,
         typer.Option(
-            parser=read_time, metavar="TIME", help="Seen since then: 2026-11-25T14:30 (UTC), or 30m, 2h, 7d ago."
+            parser=read_time,
+            metavar="TIME",
+            help="Seen since then: 2026-11-25T14:30 (UTC or --tz), or 30m, 2h, 7d ago.",
         ),
     ] = None,
+    tz: Zone = "UTC",  # noqa: ARG001 (`read_time` has it)
     sort: Annotated[FailureSort, typer.Option(metavar="ORDER", help=", ".join(FailureSort))] = FailureSort.LAST_SEEN,
     limit: Annotated[int, typer.Option(metavar="N", min=1, help="The largest number of groups to list.")] = 20,
     cursor: Annotated[

@@ -17,7 +17,9 @@ from jobtracker.schemas.jobs import JobPage, JobSummary
 
 Time = Annotated[
     datetime | None,
-    typer.Option(parser=read_time, metavar="TIME", help="2026-11-25T14:30 (UTC), or how long ago: 30m, 2h, 7d."),
+    typer.Option(
+        parser=read_time, metavar="TIME", help="2026-11-25T14:30 (UTC or --tz), or how long ago: 30m, 2h, 7d."
+    ),
 ]
 
 Seconds = Annotated[float | None, typer.Option(metavar="SECONDS", min=0)]
