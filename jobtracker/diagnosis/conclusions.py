@@ -56,6 +56,16 @@ def listed(subs: Sequence[SubJobState]) -> str:
     return ": " + ", ".join(named) + (", …" if len(subs) > 3 else "")
 
 
+def taken_by(holders: Sequence[Job], found: Observations) -> str:
+    """Which jobs have all slots: " All 2 slots are taken: by a (id) for 5 min, …"."""
+    named = [
+        f"{job.record.title} ({job.id}) for {span(max(found.now_ms - (job.attempt_began_ms or found.now_ms), 0))}"
+        for job in holders[:3]
+    ]
+    slots = "The only slot is" if len(holders) == 1 else f"All {len(holders)} slots are"
+    return f" {slots} taken: by {', '.join(named)}{', …' if len(holders) > 3 else ''}."
+
+
 def progress_of(job: Job) -> str:
     """How far a job is: "; 25% are done, a note", or nothing."""
     total = job.record.progress_total or 0

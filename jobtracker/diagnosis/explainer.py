@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.diagnosis.collector import Collector
-from jobtracker.diagnosis.conclusions import Conclusion
+from jobtracker.diagnosis.conclusions import Conclusion, taken_by
 from jobtracker.diagnosis.group_rules import explanation_of, members_that_matter
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.observations import Job, Observations
 from jobtracker.diagnosis.rules import conclude
+from jobtracker.diagnosis.taken_slots import WAITS_FOR_A_SLOT, holders_of
 from jobtracker.errors import JobNotFoundError
 from jobtracker.jobs.relaunch import NEVER
 from jobtracker.jobs.resend_policy import resending_of
@@ -37,6 +38,8 @@ _FEWEST = 5
 """Jobs that have to have settled before an estimate is made of them."""
 _LEAST_SHARE = 0.01
 """Progress of less than that says too little."""
+_MOST_RUNNING = 500
+"""Running jobs among which those are looked for that have the slots, the ones that run longest."""
 _MOST_TYPES = 20
 """Types of jobs ahead whose figures are read for an estimate."""
 
@@ -82,6 +85,7 @@ class Explainer:
         found = self.collector.collect([job, *subs], fresh=fresh)
         states = [self._state(sub, found) for sub in subs]
         conclusion = self.conclusion(job, found, states)
+        holders = self._holders(job, conclusion, found)
         not_before_ms = job.record.eta
         return Explanation(
             job_id=job_id,
@@ -90,6 +94,7 @@ class Explainer:
             not_before=from_ms(not_before_ms) if not_before_ms and not_before_ms > found.now_ms else None,
             sub_jobs_open=job.subs_open,
             sub_jobs=states,
+            slot_job_ids=[each.id for each in holders[:_NAMED]],
             finish=self._estimate(job, conclusion, found),
             unavailable=found.unavailable,
             **vars(conclusion),
@@ -99,6 +104,18 @@ class Explainer:
         """A record, read to be explained."""
         default = self.tracking.registry.queue_of(record, self.tracking.app.conf.task_default_queue)
         return Job(record, default)
+
+    def _holders(self, job: Job, conclusion: Conclusion, found: Observations) -> list[Job]:
+        """The jobs that have all slots for which one waits, as far as that is certain; the summary names some."""
+        if conclusion.code not in WAITS_FOR_A_SLOT:
+            return []
+        records, _ = self.tracking.queries.open_records(Status.RUNNING, _MOST_RUNNING)
+        running = [each for each in map(self.job, records) if each.is_executing]
+        worker = conclusion.worker.name if conclusion.worker else None
+        holders = holders_of(job.queue, running, found, worker=worker) or []
+        if holders:
+            conclusion.summary += taken_by(holders, found)
+        return holders
 
     def _subs_that_matter(self, job: Job) -> list[JobRecord]:
         if not job.record.subs or job.status is Status.COMPLETED:

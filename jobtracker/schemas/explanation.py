@@ -186,6 +186,11 @@ class Explanation(BaseModel):
         description="The first ten sub-jobs that it waits for. If the job has failed or was cancelled: the first "
         "ten that did not complete.",
     )
+    slot_job_ids: list[str] = Field(
+        default=[],
+        description="The jobs that have all slots for which it waits, the one that runs longest first; ten at most. "
+        "Empty if it waits for no slot, or it is not certain that all are taken.",
+    )
     finish: Estimate | None = Field(
         default=None, description="Null if fewer than five jobs of its type have settled, and for parents."
     )

@@ -18,6 +18,7 @@ from jobtracker.core.lifecycle import Event, Status
 from jobtracker.diagnosis import attention as desks
 from jobtracker.diagnosis import blocked_jobs
 from jobtracker.diagnosis.attention import AttentionDesk
+from jobtracker.diagnosis.explainer import Explainer
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.attention import Attention, BlockedJobs
@@ -190,7 +191,7 @@ def test_a_cancel_hangs_after_a_while(own_project, ago_ms, groups):
 
 
 def fail(project: Project, kind: str, *ago_s: float) -> str:
-    """Have a job fail so often, so long ago; returns the id of its group."""
+    """Have a job fail this many times, that long ago; returns the id of its group."""
     store = project.tracking.store
     shape = fingerprint(kind, "no <n>")
     for each in ago_s:
@@ -354,6 +355,24 @@ def test_jobs_that_wait_behind_long_jobs_are_one_group_that_names_these(own_proj
         f"3 jobs wait for a slot in queue '{own_project.queue}': a long job has each of the 2 slots of its workers, "
         "and none became free for 7 min."
     )
+
+
+def test_explain_names_the_jobs_that_have_the_slots(own_project):
+    own_project.announce()
+    name = lease_with(own_project, concurrency=2)
+    first = running_on(own_project, "busy", name)
+    waiting = own_project.launch("ok")
+    inspector = Inspector(own_project.tracking, timeout_s=0.1, cache_s=0)
+    explainer = Explainer(own_project.tracking, inspector)
+    assert explainer.explain(waiting).slot_job_ids == []  # one is free
+    second = running_on(own_project, "busy", name)
+    found = explainer.explain(waiting)
+    assert (found.code, sorted(found.slot_job_ids)) == (Code.QUEUED, sorted([first, second]))
+    assert "All 2 slots are taken: by " in found.summary
+    assert f"({first}) for 7 min" in found.summary
+    assert explainer.explain(first).slot_job_ids == []
+    lease_with(own_project, 1, incarnation="idle")
+    assert explainer.explain(waiting).slot_job_ids == []
 
 
 def test_a_queue_with_a_slot_that_is_or_was_free_a_moment_ago_is_not_stuck(own_project):
