@@ -1,14 +1,17 @@
 """`jobtracker drain`, and the routes and the client's methods behind it, on a real worker."""
 
 import threading
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.commands import document, lines, refusal, run, said
 from support.sample_jobs import a_worker
 from support.serving import Api, eventually, job, waiting
 
+from jobtracker.cli.commands import drain
 from jobtracker.client import ApiError, Client
-from jobtracker.schemas.drains import DrainState
+from jobtracker.schemas.drains import DrainState, HeldTask
+from jobtracker.schemas.explanation import Estimate
 from jobtracker.store.drains import Drains
 from jobtracker.store.leases import Leases
 
@@ -37,6 +40,20 @@ def test_a_deploy_script_drains_a_worker_waits_until_it_is_safe_and_undoes_it(ap
     assert (api.job(running)["status"], api.job(later)["status"]) == ("cancelled", "pending")
     assert run(api, "drain", "--undo", name).exit_code == 0
     api.expect(later, "completed")
+
+
+@pytest.mark.parametrize(
+    ("half_in_s", "said"),
+    [(0.2, "it has run for longer than half of such jobs do"), (150, "half of such jobs end within 2m")],
+)
+def test_when_a_task_may_end_is_said_in_plain_words(half_in_s, said):
+    now = datetime.now(UTC)
+    finish = Estimate(at=now + timedelta(seconds=half_in_s), late_at=now + timedelta(seconds=200.5), based_on=9)
+    task = HeldTask(
+        id="x", task="t", job_type="t", where="active", finish=finish, if_stopped="finishes", if_killed="comes_back",
+        if_killed_text="It is lost.",
+    )  # fmt: skip
+    assert f"{said}; 95 % of such jobs end by " in drain._task(task)
 
 
 def test_json_is_what_the_api_answers_and_a_look_changes_nothing(api, name):

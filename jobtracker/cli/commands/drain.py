@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from jobtracker.cli.tables import age, print_json, time_of
 from jobtracker.client import ApiUnavailableError, Client
 from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.drains import Drain, DrainState, HeldTask
+from jobtracker.schemas.explanation import Estimate
 
 _STYLES = {
     DrainState.CONSUMING: "default",
@@ -26,6 +28,7 @@ _STYLES = {
 }
 _WHY_NOT_KNOWN = "too few jobs of a type have ended, or one takes unusually long"
 _POLLED_EVERY_S = 1.0
+_A_MOMENT = timedelta(seconds=1)
 _NAMED = 10
 """Tasks of one worker that are named."""
 
@@ -186,7 +189,15 @@ def _task(task: HeldTask) -> str:
     if task.not_before:
         parts.append(f"not before {time_of(task.not_before)}")
     if task.finish:
-        parts.append(f"half of such jobs end in {age(task.finish.at)}, 95 % by {time_of(task.finish.late_at)}")
+        parts.append(_end_in_words(task.finish))
     elif task.where == "active":
         parts.append("its end is not known")
     return f"{', '.join(parts)}. If killed: {task.if_killed_text}"
+
+
+def _end_in_words(finish: Estimate) -> str:
+    """When a running task may be done, by how long others of its type ran."""
+    late = f"95 % of such jobs end by {time_of(finish.late_at)}"
+    if finish.at <= datetime.now(UTC) + _A_MOMENT:
+        return f"it has run for longer than half of such jobs do; {late}"
+    return f"half of such jobs end within {age(finish.at)}; {late}"
