@@ -95,6 +95,35 @@ def test_a_drained_worker_is_safe_when_it_is_done_and_consumes_again_when_that_i
         assert drainer(project).undo(name).queues == [project.queue]
 
 
+def test_a_worker_whose_store_is_on_a_cluster_is_safe_when_all_partitions_agree(
+    redis_server, cluster, worker_log_dir
+):
+    on_cluster = {"redis_url": cluster.url, "tracking_partitions": 5}
+    with (
+        new_project(redis_server, worker_log_dir, **SOON, **on_cluster) as project,
+        project.worker(concurrency=4) as worker,
+    ):
+        name = worker.lease.name
+        running = [project.send("hold", project.name) for _ in range(4)]
+        for each in running:
+            project.expect_status(each, Status.RUNNING)
+        assert len({project.keys.of(each).number for each in running}) > 1
+        found = drainer(project).drain(name)
+        assert (found.state, found.summary) == (DrainState.DRAINING, "It is not safe to stop yet. It runs 4 tasks.")
+        assert {task.id for task in found.tasks} == set(running)
+        later = project.send("ok", 1)
+        project.diary.open_gate(project.name)
+        eventually(lambda: drainer(project).look(name).state is DrainState.SAFE)
+        for each in running:  # what is safe is stored, too
+            assert project.job(each).status is Status.COMPLETED
+        begun = begin(project.tracking.store, worker.lease.incarnation, now_ms(), worker=name)
+        assert "1 job is recorded as running there" in drainer(project).look(name).summary
+        assert project.tracking.store.apply(Event.COMPLETE, begun).applied
+        assert drainer(project).look(name).state is DrainState.SAFE
+        assert drainer(project).undo(name).state is DrainState.CONSUMING
+        project.expect(later, Status.COMPLETED, "SUCCESS", RAN)
+
+
 @pytest.mark.parametrize(
     ("broker", "pool"), [("redis", "prefork"), ("redis", "threads"), ("rabbitmq-classic", "prefork")]
 )
