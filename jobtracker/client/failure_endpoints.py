@@ -58,7 +58,7 @@ class FailureEndpoints:
 
     @Endpoint
     def failure(self, group_id: str) -> Call[FailureGroupDetails]:
-        """A group of failures: by type, queue, worker and release, over time, and the jobs that failed so last.
+        """A group of failures: by type, queue, worker and release, over time, and the jobs that failed with it last.
 
         Raises:
             ApiError: There is none with that id.
@@ -69,7 +69,7 @@ class FailureEndpoints:
     def mark_failure(self, group_id: str, action: ActionName) -> Call[FailureGroupDetails]:
         """Mark a group of failures as resolved or to be ignored, or reopen it; returns it as it is then.
 
-        If a job fails so after its group was resolved, the group is regressed.
+        If a job fails with its error after the group was resolved, the group is regressed.
 
         Raises:
             ApiError: There is none with that id.

@@ -31,7 +31,7 @@ MOST_FAILURES = 1000
 _NEEDY = (FailureState.NEW, FailureState.REGRESSED)
 """Groups of failures in these states need somebody, …"""
 _SEEN_WITHIN = timedelta(days=1)
-"""… if a job has failed so since then."""
+"""… if a job of theirs has failed since then."""
 _MOST_LOST = 50
 """Lost workers that are told of."""
 

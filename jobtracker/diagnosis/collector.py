@@ -107,7 +107,7 @@ class Collector:
 
     @staticmethod
     def _needs_workers(found: Observations, wanted: dict[str, set[str]]) -> bool:
-        """A message does not wait in its queue, or does so where nobody seems to come for it."""
+        """A message does not wait in its queue, or no worker seems to consume that queue."""
         for name, ids in wanted.items():
             queue = found.broker.queues[name] if found.broker else None
             if queue is None or not ids <= queue.waiting.keys():

@@ -84,7 +84,7 @@ class HealthCheck:
             unconsumed = self._unconsumed(depths)
         except (BrokerUnavailableError, RedisError) as error:
             return Component(healthy=False, detail=in_words(error))
-        # A solo worker answers nobody while it runs a task; that it lives, its lease says.
+        # A solo worker does not answer while it runs a task. Its lease says that it lives.
         busy = {w.name for w in workers if not w.online and w.lease and w.lease.pool == "solo"}
         consuming = sorted(busy | {w.name for w in workers if w.online and w.queues})
         silent = [w.name for w in workers if not w.online and w.name not in busy]

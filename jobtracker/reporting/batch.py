@@ -1,4 +1,4 @@
-"""Batches reports whose answer nobody needs: they are sent with the next report, or alone a moment later."""
+"""Batches reports whose answer is not needed: they are sent with the next report, or alone a moment later."""
 
 import threading
 import time

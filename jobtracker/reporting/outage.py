@@ -22,7 +22,7 @@ _CHECK_S = 0.25
 """How long a new process waits for a Redis that is away for others."""
 
 _MOST_FAILURES = 5
-"""A report that fails so often for lack of an answer, while Redis answers, fails for another reason."""
+"""If a report fails this often for lack of an answer while Redis answers, the reason is another one."""
 
 
 class Applies(Protocol):

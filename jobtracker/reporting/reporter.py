@@ -84,9 +84,9 @@ class Reporter:
         return self._follow(report, own)
 
     def enqueue(self, report: Report) -> None:
-        """Send an event, whose answer nobody waits for, with the next report, or by itself a moment later.
+        """Send an event with the next report, or by itself a moment later. Its answer is not waited for.
 
-        Where the process dies in between, only Celery's result backend can tell.
+        If the process dies in between, only Celery's result backend can tell.
         """
         if self.outage.away:
             self.send(report)

@@ -12,7 +12,7 @@ class WorkerStateName(StrEnum):
     ONLINE = "online"
     """It renews its lease, and answers."""
     SILENT = "silent"
-    """It renews its lease, and did not answer in time. A solo worker that runs a task answers nobody."""
+    """It renews its lease, and did not answer in time. A solo worker does not answer while it runs a task."""
     LOST = "lost"
     """Its lease ran out, and it did not give it back: it was killed, or is cut off."""
     STOPPED = "stopped"

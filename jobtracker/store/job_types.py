@@ -129,7 +129,7 @@ class Registry:
         """
         found, args, kwargs = self._find(job_type, payload)
         if found.needs_results > has_sub_jobs or has_sub_jobs > found.takes_results:
-            # Celery would find out when all sub-jobs have completed, and tell nobody but its log.
+            # Celery would find out when all sub-jobs have completed, and say so in its log only.
             raise SubJobsError(found.name, has_sub_jobs=has_sub_jobs)
         return found, args, kwargs
 

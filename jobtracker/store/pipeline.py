@@ -116,8 +116,9 @@ class PendingCalls:
 class ClusterCalls(PendingCalls):
     """Calls that are under way at the nodes of a cluster, to each those that concern its keys.
 
-    A node that does not have a key any more says who does: those calls were not made, and are made there. Where a
-    node does not answer nobody knows, and its caller is told; the next call finds out who has taken over from it.
+    If a node does not have a key any more, it says which one does: those calls were not made, and are made there. If
+    a node does not answer, it is not known whether they were made: the caller gets an error, and the next call finds
+    out which node has taken over.
     """
 
     def __init__(self, library: Loadable, client: ClusterClient, command: str, calls: Calls) -> None:

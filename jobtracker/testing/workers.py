@@ -85,7 +85,7 @@ def worker_thread(
 
 @contextmanager
 def consuming_all(app: Celery, hostname: str, queues: Sequence[str]) -> Iterator[None]:
-    """Let a worker also consume each queue that this process sends to meanwhile, be it named at a call only.
+    """Let a worker also consume each queue that this process sends to meanwhile, also one that only a call names.
 
     Args:
         app: The app whose worker it is.

@@ -194,7 +194,7 @@ class Evidence:
         """How often it was begun again before anybody knew that its process was lost.
 
         The broker delivers it again then (the visibility timeout, or Celery could not acknowledge it), or Celery's
-        pool gives it to another process and tells nobody (celery/concurrency/asynpool.py, _put_back). The history
+        pool gives it to another process without a signal (celery/concurrency/asynpool.py, _put_back). The history
         tells of the starts of a run from the second one on.
         """
         times, run, is_begun = 0, 0, False

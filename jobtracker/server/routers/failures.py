@@ -55,7 +55,7 @@ def failure_groups(
 
 @router.get("/{group_id}", response_model=FailureGroupDetails, responses=_MISSING)
 def failure_group(group_id: GroupId, tracking: UseTracking) -> WrittenJson:
-    """A group of failures: by type, queue, worker and release, over time, and the jobs that failed so last."""
+    """A group of failures: by type, queue, worker and release, over time, and the jobs that failed with it last."""
     return WrittenJson.of(tracking.queries.failure_group(group_id))
 
 
@@ -63,7 +63,7 @@ def failure_group(group_id: GroupId, tracking: UseTracking) -> WrittenJson:
 def mark_failure_group(group_id: GroupId, mark: FailureMark, tracking: UseTracking) -> WrittenJson:
     """Mark a group as resolved or to be ignored, or reopen it.
 
-    If a job fails so after its group was resolved, the group is regressed.
+    If a job fails with its error after the group was resolved, the group is regressed.
     """
     tracking.queries.failure_group(group_id)
     tracking.store.mark_failure(group_id, mark.action)

@@ -1,6 +1,6 @@
 /**
- * What can be done now: each command has a name for the palette and the help, and perhaps a key. Whoever shows the thing
- * that a command works on registers it, by `useCommands`, and takes it away with the thing.
+ * What can be done now: each command has a name for the palette and the help, and perhaps a key. The component that
+ * shows what a command works on registers it, by `useCommands`. It goes with the component.
  */
 import { useEffect, useEffectEvent, useSyncExternalStore } from "react";
 

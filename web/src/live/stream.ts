@@ -118,7 +118,7 @@ export class Stream {
       const jobs = found.many == null ? (found.jobs ?? []) : "many";
       this.#tell({ kind: "jobs", jobs, id, restMs: found.rest_ms ?? 0 });
     }
-    // Redis is away: the API's other answers say so, to whoever asks.
+    // Redis is away: the API's other answers say so.
     else if (event === "away") this.#tell({ kind: "source", source: "broken" });
     else if (event === "ready" || event === "reset") {
       this.#tell({ kind: "source", source: "stream" });

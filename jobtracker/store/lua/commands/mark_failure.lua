@@ -1,5 +1,5 @@
 -- mark_failure: note what somebody says of a group of failures. A partition that does not know the group keeps that too: a
--- job of its own may fail so later.
+-- job of its own may fail with this error later.
 --
 -- KEYS[1]  the group
 -- ARGV     prefix, id of the group, 'resolved', 'ignored' or 'known', when (ms)

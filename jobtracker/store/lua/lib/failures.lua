@@ -2,14 +2,14 @@
 --
 -- What a partition knows of a group is one string, MessagePack of a map:
 --   type, message, frames  the failure as people know it; not there where only a mark is known
---   first, last            when (ms) a job failed so, as was reported; `since`: the first one that this partition knows of;
+--   first, last            when (ms) a job of it failed, as was reported; `since`: the first one that this partition knows of;
 --                          `first_in`: the release in which the first one ran
 --   count                  how many times, all runs together; a failure that was inferred and taken back does not count. In a
 --                          partition to which such a failure was moved, without its count, it may be below 0
 --   types, queues, workers, releases  how many times by each: MOST_NAMES of them, and '' for the others
 --   hours                  how many times in each hour since 1970, of the last HOURS of them
 --   mark, marked_at        'resolved', 'ignored' or 'known', and when (ms) somebody said so
---   regressed_at, regressed_in  when (ms) and in which release a job failed so after it was marked as resolved, first
+--   regressed_at, regressed_in  when (ms) and in which release one of its jobs first failed after it was marked as resolved
 -- The group's jobs that have failed and did nothing since are in an index of their own. Groups beyond MOST_GROUPS go, those that
 -- were seen the longest ago first: their jobs stay as they are.
 --- @include lib/keys
@@ -103,7 +103,7 @@ local function enter_group(rec, event, shape)
   save_group(id, group) -- which may forget it, and its index
 end
 
--- A job that had failed goes on, or (`takes_back`) has not failed so: that was inferred. What is listed was counted.
+-- A job that had failed goes on, or (`takes_back`) has not failed with this error: that was inferred. What is listed was counted.
 local function leave_group(rec, takes_back)
   local id = rec.failure_group
   if not id or redis.call('ZREM', key('failed_by', id), rec.id) == 0 or not takes_back then return end

@@ -7,7 +7,7 @@ export interface Consumption {
   readonly workers: readonly string[];
   /** Consumers that the broker counts and nobody knows; null: it does not say. */
   readonly others: number | null;
-  /** Slots of these workers, and how many are taken: by whatever they run. */
+  /** Slots of these workers, and how many are taken, by any task. */
   readonly slots: number;
   readonly taken: number;
 }

@@ -34,7 +34,7 @@ interface RetryBelowProps {
 
 /** Retries what failed or was cancelled in a row and below it: how many before, how far meanwhile, what became of each after. */
 export function RetryBelow({ tree, row, onClose }: RetryBelowProps) {
-  // What the preview counted is what is retried, whatever the tree becomes meanwhile.
+  // What the preview counted is what is retried, even if the tree changes meanwhile.
   const [{ plan, names }] = useState(() => ({
     plan: retryPlan(tree, row),
     names: new Map(retryPlan(tree, row).rows.map((each) => [each, tree.columns.name[each] ?? ""])),

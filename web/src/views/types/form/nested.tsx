@@ -33,7 +33,7 @@ const SIMPLE = {
   json: JsonField,
 } as const;
 
-/** The field of a schema, whatever it is. A value that its control can't show is edited as JSON. */
+/** The field of any schema. A value that its control can't show is edited as JSON. */
 export function SchemaField({ schema, ...rest }: SchemaFieldProps) {
   const { root } = useForm();
   const field = fieldOf(schema, root);
