@@ -7,7 +7,7 @@ import { Icon, type IconName, StatusIcon } from "@/components/Icon";
 import { jobsWith } from "@/filter/filter";
 import { useSavedFilters } from "@/filter/saved";
 import { shortId } from "@/format/format";
-import { fits, idIn, typesWith } from "./find";
+import { fits, idIn, isPartOfId, typesWith } from "./find";
 import { Keys } from "./Keys";
 import { useFoundJobs, useTypeNames } from "./useFound";
 import { Marked } from "@/components/Marked";
@@ -94,6 +94,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
             </div>
           </div>
         ))}
+        {isPartOfId(text.trim()) && !isLooking && (
+          <p className="ink-3 pb" role="status">
+            A part of an ID finds no job: paste the whole ID.
+          </p>
+        )}
         {items.length === 0 && (
           <p className="ink-3 pb" role="status">
             {isLooking

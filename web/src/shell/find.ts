@@ -7,6 +7,14 @@ export function idIn(text: string): string | null {
   return ID.test(text) ? text.toLowerCase() : null;
 }
 
+const LEAST_OF_ID = 6;
+
+/** Whether this text is a part of an id, in all likelihood: parts find no job. */
+export function isPartOfId(text: string): boolean {
+  const isHex = /^[0-9a-f-]+$/i.test(text) && /[0-9]/.test(text);
+  return isHex && text.length >= LEAST_OF_ID && idIn(text) === null;
+}
+
 /** Whether a label has each of these words, in any order and case. */
 export function fits(label: string, text: string): boolean {
   const lower = label.toLowerCase();
