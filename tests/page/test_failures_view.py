@@ -22,7 +22,7 @@ def visit(browsing: Browsing, api: Api) -> Visit:
 
 
 def fail(api: Api, kind: str, message: str = "no rate for <b>EU</b>") -> str:
-    """Note that a job has failed so; returns the id of its group."""
+    """Note that a job has failed with this error; returns the id of its group."""
     found = fingerprint(kind, message)
     job_id = create_job(api.store, run=1, at_ms=now_ms(), type="invoice")
     api.store.apply(
@@ -74,6 +74,31 @@ def test_newer_groups_wait_until_they_are_asked_for(visit, api):
     expect(row(visit, newer)).to_have_count(0)
     visit.page.keyboard.press(".")
     expect(row(visit, newer)).to_be_visible()
+
+
+def test_several_groups_are_resolved_at_once_and_the_tabs_count_them(visit, api):
+    names = [kind() for _ in range(3)]
+    groups = [fail(api, name) for name in names]
+    visit.go("/failures")
+    tabs = visit.page.get_by_role("navigation", name="Which groups")
+
+    def number(tab: str) -> int:
+        found = tabs.get_by_role("link", name=re.compile(rf"^{tab} \d"))
+        return int(re.sub(r"\D", "", found.inner_text()))
+
+    expect(row(visit, names[0])).to_be_visible()
+    eventually(lambda: number("Open") >= 3)
+    before = number("Resolved")
+    for name in names[:2]:
+        row(visit, name).get_by_role("checkbox").click()
+    bar = visit.page.get_by_role("region", name="Selection")
+    expect(bar).to_contain_text("2 selected")
+    visit.page.keyboard.press("e")
+    expect(bar).to_have_count(0)
+    assert [api.get(f"/api/failures/{group}")["state"] for group in groups] == ["resolved", "resolved", "new"]
+    eventually(lambda: number("Resolved") == before + 2)
+    expect(row(visit, names[2]).get_by_role("checkbox")).not_to_be_checked()
+    assert visit.said == []
 
 
 def test_a_group_is_retried_with_a_preview_and_its_jobs_link_to_it(visit, api):

@@ -30,6 +30,27 @@ export const createTree = (body: Schemas["CreateJobTree"]): Promise<JobTree> =>
 export const markFailure = (id: string, action: FailureAction): Promise<Schemas["FailureGroupDetails"]> =>
   data(api.PUT("/api/failures/{group_id}", { params: { path: { group_id: id } }, body: { action } }));
 
+/** So many groups are marked at once. */
+const MARKED_AT_ONCE = 4;
+
+/** Say the same of several groups. All are tried; the error names how many were not marked, and why the first was not. */
+export async function markFailures(ids: readonly string[], action: FailureAction): Promise<void> {
+  const left = [...ids];
+  const errors: Error[] = [];
+  const work = async () => {
+    for (let id = left.shift(); id !== undefined; id = left.shift()) {
+      try {
+        await markFailure(id, action);
+      } catch (error) {
+        errors.push(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: MARKED_AT_ONCE }, work));
+  const [first] = errors;
+  if (first) throw new Error(`${errors.length} of ${ids.length} groups were not marked: ${first.message}`);
+}
+
 /**
  * A write. It is pending until what it changes was fetched again, so that its button and the screen agree.
  *

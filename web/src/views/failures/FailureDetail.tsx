@@ -41,6 +41,8 @@ interface DetailProps {
   /** What is being said of it. */
   marking: Marking | null;
   error: Error | null;
+  /** The keys mark what is selected in the list, not this group. */
+  isAside: boolean;
   onMark: (action: FailureAction) => void;
 }
 
@@ -80,11 +82,11 @@ interface FoundProps extends Omit<DetailProps, "id"> {
   titleId: string;
 }
 
-function Found({ group, titleId, search, marking, error, onMark }: FoundProps) {
+function Found({ group, titleId, search, marking, error, isAside, onMark }: FoundProps) {
   return (
     <>
       <div className="pb">
-        <Actions group={group} marking={marking} onMark={onMark} />
+        <Actions group={group} marking={marking} isAside={isAside} onMark={onMark} />
         {error && <ErrorNotice error={error} />}
         <h2 id={titleId} className="mono failure-error">
           {errorOf(group)}
@@ -107,7 +109,12 @@ function Found({ group, titleId, search, marking, error, onMark }: FoundProps) {
 }
 
 /** The buttons, with their keys. A retry asks first, in numbers. */
-function Actions({ group, marking, onMark }: Pick<FoundProps, "group" | "marking" | "onMark">) {
+function Actions({
+  group,
+  marking,
+  isAside,
+  onMark,
+}: Pick<FoundProps, "group" | "marking" | "isAside" | "onMark">) {
   const [isAsking, setAsking] = useState(false);
   const [isShown, setShown] = useState(false);
   const run = useBulkRun();
@@ -125,7 +132,7 @@ function Actions({ group, marking, onMark }: Pick<FoundProps, "group" | "marking
     ...(canMark
       ? actions.map((action) => ({
           label: `${labelOf(action, group.state)} this group of failures`,
-          key: ACTIONS[action].key,
+          key: isAside ? undefined : ACTIONS[action].key,
           run: () => {
             onMark(action);
           },
@@ -155,7 +162,7 @@ function Actions({ group, marking, onMark }: Pick<FoundProps, "group" | "marking
               }}
             >
               {marking?.action === action ? ACTIONS[action].doing : labelOf(action, group.state)}{" "}
-              <kbd>{ACTIONS[action].key}</kbd>
+              {!isAside && <kbd>{ACTIONS[action].key}</kbd>}
             </button>
           ))}
           <button

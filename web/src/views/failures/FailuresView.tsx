@@ -1,17 +1,23 @@
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
-import type { FailureGroup } from "@/api/types";
-import { useWrite, markFailure } from "@/api/writes";
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { failureGroups } from "@/api/queries";
+import type { FailureAction, FailureGroup } from "@/api/types";
+import { markFailure, markFailures, useWrite } from "@/api/writes";
 import { useCommands } from "@/commands/commands";
 import { Grid } from "@/components/Grid";
 import { Icon } from "@/components/Icon";
-import { Answered, Empty } from "@/components/states";
-import { plural } from "@/format/format";
+import { NOTHING, type Selection } from "@/components/selection";
+import { Answered, Empty, ErrorNotice } from "@/components/states";
+import { count, plural } from "@/format/format";
+import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
 import { columnsOf } from "./columns";
 import { FailureDetail } from "./FailureDetail";
 import { ACTIONS, type Marking } from "./groups";
-import { type FailuresSearch, type FailureSort, TABS, wantedOf } from "./search";
-import { useGroups } from "./useGroups";
+import { MarkBar } from "./MarkBar";
+import { type FailuresSearch, type FailureSort, type Tab, TABS, wantedOf } from "./search";
+import { FIRST, useGroups } from "./useGroups";
 import "./failures.css";
 
 const route = getRouteApi("/failures");
@@ -29,7 +35,18 @@ export function FailuresView() {
     ({ id, action }: Marking) => markFailure(id, action),
     () => [["failures"], ["attention"]],
   );
+  const writeAll = useWrite(
+    ({ ids, action }: { ids: readonly string[]; action: FailureAction }) => markFailures(ids, action),
+    () => [["failures"], ["attention"]],
+  );
   const marking = write.isPending ? write.variables : null;
+  const [selection, setSelection] = useState<Selection>(NOTHING);
+  const [shown, setShown] = useState(tab);
+  if (shown !== tab) {
+    setShown(tab);
+    setSelection(NOTHING); // what is selected is in sight
+  }
+  const selected = list.rows.filter(({ group }) => selection.keys.has(group.id)).map(({ group }) => group);
 
   const change = (next: Partial<FailuresSearch>) =>
     void navigate({ to: "/failures", search: { ...search, ...next }, replace: true });
@@ -42,6 +59,7 @@ export function FailuresView() {
   return (
     <View title="Failures" actions={<Tabs search={search} />}>
       <Filters search={search} />
+      {writeAll.error && <ErrorNotice error={writeAll.error} />}
       <div className={`cols failures-cols ${search.group === undefined ? "" : "has-group"}`}>
         <section className="panel failures-list" aria-label="Groups of failures">
           <Answered query={list.query} rows={8}>
@@ -64,6 +82,8 @@ export function FailuresView() {
                   onOpen={({ group }) => {
                     change({ group: group.id });
                   }}
+                  selection={selection}
+                  onSelect={setSelection}
                   sort={search.sort ?? "-last_seen"}
                   onSort={(sort) => {
                     const down = (sort.startsWith("-") ? sort : `-${sort}`) as FailureSort;
@@ -90,6 +110,7 @@ export function FailuresView() {
             id={looked}
             search={search}
             marking={marking?.id === looked ? marking : null}
+            isAside={selected.length > 0}
             error={write.variables?.id === looked ? write.error : null}
             onMark={(action) => {
               write.mutate({ id: looked, action });
@@ -97,7 +118,29 @@ export function FailuresView() {
           />
         )}
       </div>
+      {selected.length > 0 && (
+        <MarkBar
+          groups={selected}
+          doing={writeAll.isPending ? writeAll.variables.action : null}
+          onMark={(action) => {
+            const ids = selected.map(({ id }) => id);
+            writeAll.mutate(
+              { ids, action },
+              {
+                onSuccess: () => {
+                  setSelection(NOTHING);
+                },
+              },
+            );
+          }}
+          onClear={() => {
+            setSelection(NOTHING);
+          }}
+        />
+      )}
       <p className="sr" role="status">
+        {writeAll.isSuccess &&
+          `${plural(writeAll.variables.ids.length, "group")}: ${ACTIONS[writeAll.variables.action].done}.`}
         {write.isSuccess && `The group is ${ACTIONS[write.variables.action].done}.`}
       </p>
     </View>
@@ -116,10 +159,26 @@ function Tabs({ search }: { search: FailuresSearch }) {
           activeOptions={{ explicitUndefined: true }}
           aria-current={(search.state ?? "open") === tab ? "true" : undefined}
         >
-          {TITLES[tab]}
+          {TITLES[tab]} <TabCount search={search} tab={tab} />
         </Link>
       ))}
     </nav>
+  );
+}
+
+const BEATS = 6;
+
+/** How many groups a tab has, of those that the filter leaves; `100+` if there are more than one look finds. */
+function TabCount({ search, tab }: { search: FailuresSearch; tab: Tab }) {
+  const wanted = failureGroups(wantedOf({ ...search, state: tab }), FIRST);
+  const { data } = useQuery(wanted);
+  useLive([wanted.queryKey], { on: "clock", beats: BEATS });
+  if (!data) return null;
+  return (
+    <span className="ink-3">
+      {count(data.groups.length)}
+      {!data.isAll && "+"}
+    </span>
   );
 }
 

@@ -3,6 +3,7 @@ import type { FailureGroup } from "@/api/types";
 import {
   actionsOf,
   arranged,
+  commonActions,
   errorOf,
   hoursUntil,
   jobsOf,
@@ -37,6 +38,12 @@ test("what can be said depends on what was said", () => {
   expect(actionsOf("resolved")).toEqual(["reopen", "ignore"]);
   expect(labelOf("reopen", "new")).toBe("Mark as known");
   expect(labelOf("reopen", "ignored")).toBe("Reopen");
+});
+
+test("of several groups can be said what can be said of one of them", () => {
+  expect(commonActions(["known", "resolved"])).toEqual(["resolve", "ignore", "reopen"]);
+  expect(commonActions(["ignored"])).toEqual(["reopen"]);
+  expect(commonActions([])).toEqual([]);
 });
 
 test("a sentence says of one release only what is known", () => {

@@ -70,6 +70,12 @@ export function actionsOf(state: FailureState): readonly FailureAction[] {
   return POSSIBLE[state];
 }
 
+/** What can be said of all groups of some states, in the order of the buttons. */
+export function commonActions(states: readonly FailureState[]): readonly FailureAction[] {
+  const all = Object.keys(ACTIONS) as FailureAction[];
+  return all.filter((action) => states.some((state) => POSSIBLE[state].includes(action)));
+}
+
 /** The words of a button: who reopens what is open says that it is known. */
 export function labelOf(action: FailureAction, state: FailureState): string {
   return action === "reopen" && (state === "new" || state === "regressed")
