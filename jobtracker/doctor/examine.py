@@ -18,8 +18,8 @@ from jobtracker.doctor.server_checks import SERVER_TRAPS
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.examination import DifferenceGroup, Examination, Flaw
 from jobtracker.settings import Settings
-from jobtracker.store.audit import Difference
 from jobtracker.store.partitions import expect_partitions, servers_of
+from jobtracker.store.verification import Difference
 
 _EXAMPLES = 5
 

@@ -9,8 +9,8 @@ from jobtracker.maintenance.objects import unnamed_objects
 from jobtracker.objects.object_store import ObjectStore, ObjectStoreError
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.examination import Flaw
-from jobtracker.store.audit import Difference
 from jobtracker.store.keys import PREFIXES, Partition
+from jobtracker.store.verification import Difference
 
 _ON_ITS_WAY_MS = 3_600_000
 """The report that names a younger object may be on its way."""

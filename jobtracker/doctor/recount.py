@@ -1,7 +1,8 @@
 """Recounts what the store keeps besides its records: indexes, parents with their sub-jobs, and rests of deleted jobs.
 
-It may run while everything else does. Each piece is one look of `Audit`, some hundred jobs at one moment. What lies
-between two jobs, a sub-job that has settled and a parent that does not know yet, is checked twice (`tree_check.py`).
+It may run while everything else does. Each piece is one look of `Verification`, some hundred jobs at one moment.
+What lies between two jobs, a sub-job that has settled and a parent that does not know yet, is checked twice
+(`tree_check.py`).
 Time series and histograms can't be recounted: they outlive the records.
 """
 
@@ -13,9 +14,9 @@ from jobtracker.doctor.object_check import ObjectCheck
 from jobtracker.doctor.tree_check import TreeCheck
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.examination import Flaw
-from jobtracker.store.audit import Audit, Difference
 from jobtracker.store.keys import PREFIXES, Partition
 from jobtracker.store.libraries import Libraries
+from jobtracker.store.verification import Difference, Verification
 
 PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
@@ -56,15 +57,15 @@ class Recount:
         self.differences: dict[tuple[Flaw, str, str], Difference] = {}
         self.jobs = 0
         self.unchecked: list[str] = []
-        self._audits = {part: Audit(tracking.client, part) for part in tracking.keys.parts}
+        self._checks = {part: Verification(tracking.client, part) for part in tracking.keys.parts}
         self._call = step
-        self._families = TreeCheck(tracking, self._audits, repair=repair, step=self._step)
+        self._families = TreeCheck(tracking, self._checks, repair=repair, step=self._step)
 
     def run(self) -> None:
         """Look at everything."""
         Libraries(self.tracking.client, self.tracking.keys).renew()  # its own has to be removed some day
         began = time.monotonic()
-        indexes = {part: self._look_at_keys(part) for part in self._audits}
+        indexes = {part: self._look_at_keys(part) for part in self._checks}
         self._families.look()
         for part, own in indexes.items():
             for index in sorted(own):
@@ -106,7 +107,7 @@ class Recount:
             elif name is None:
                 self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)], part)
         for first in range(0, len(named), PIECE):
-            found = self._audits[part].jobs(named[first : first + PIECE], repair=self.repair)
+            found = self._checks[part].jobs(named[first : first + PIECE], repair=self.repair)
             self._add(self._families.note(found), part)
             self._step()
 
@@ -116,12 +117,12 @@ class Recount:
             cursor, entries = self.tracking.client.zscan(part(*index), cursor, count=PIECE)
             ids = [job_id for job_id, _ in entries]
             for first in range(0, len(ids), PIECE):
-                self._add(self._audits[part].index(index, ids[first : first + PIECE], repair=self.repair), part)
+                self._add(self._checks[part].index(index, ids[first : first + PIECE], repair=self.repair), part)
                 self._step()
             if not cursor:
                 return
 
     def _add(self, differences: list[Difference], part: Partition | None = None) -> None:
         for each in differences:
-            where = f"{each.where} of partition {part.number}" if part and len(self._audits) > 1 else each.where
+            where = f"{each.where} of partition {part.number}" if part and len(self._checks) > 1 else each.where
             self.differences[each.flaw, where, each.subject] = each._replace(where=where)

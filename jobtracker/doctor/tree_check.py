@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from jobtracker.core.lifecycle import SETTLED, Status
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.examination import Flaw
-from jobtracker.store.audit import Audit, Audited, Difference, Unlisted
 from jobtracker.store.changes import NewJob, News
 from jobtracker.store.keys import Partition
 from jobtracker.store.reader import as_notified
 from jobtracker.store.records import ask
 from jobtracker.store.schema import JobRecord, decode
+from jobtracker.store.verification import Difference, Unlisted, Verification, Verified
 
 _BATCH = 200
 
@@ -26,31 +26,36 @@ class TreeCheck:
 
     Args:
         tracking: The store.
-        audits: Look, each at one of its partitions.
+        checks: Look, each at one of its partitions.
         repair: Repair differences, by notifying parents again. That can be repeated.
         step: Called after each piece. What it raises ends the check.
     """
 
     def __init__(
-        self, tracking: Tracking, audits: Mapping[Partition, Audit], *, repair: bool, step: Callable[[], None]
+        self,
+        tracking: Tracking,
+        checks: Mapping[Partition, Verification],
+        *,
+        repair: bool,
+        step: Callable[[], None],
     ) -> None:
         self.tracking = tracking
         self.repair = repair
         self._step = step
-        self._audits = audits
+        self._checks = checks
         self._parents: set[str] = set()
         self._to_follow: set[tuple[str, str]] = set()  # a parent, and what follows for it
         self._unlisted: set[tuple[str, str]] = set()  # a sub-job, and the parent that does not list it
         self._short: dict[str, Difference] = {}  # parents that list fewer sub-jobs than they count
         self._seen: set[Difference] = set()
 
-    def note(self, audited: Audited) -> list[Difference]:
+    def note(self, verified: Verified) -> list[Difference]:
         """Keep what has to be looked at twice; returns the rest."""
-        self._parents.update(family.parent_id for family in audited.families)
-        self._to_follow.update(_following(audited))
-        self._unlisted.update(self._unlisted_of(audited))
+        self._parents.update(family.parent_id for family in verified.families)
+        self._to_follow.update(_following(verified))
+        self._unlisted.update(self._unlisted_of(verified))
         rest = []
-        for each in audited.differences:
+        for each in verified.differences:
             if (each.flaw, each.where) == (Flaw.FAMILY, "subs") and int(each.found) > int(each.wanted):
                 self._short[each.subject] = each
             else:
@@ -58,7 +63,7 @@ class TreeCheck:
         return rest
 
     def look(self) -> None:
-        """The first look at what parents were told; what the audit saw was the first look at the rest."""
+        """The first look at what parents were told; what the verification saw was the first look at the rest."""
         self._seen = set(self._unnotified(self._parents))
 
     def settle(self, not_before: float) -> list[Difference]:
@@ -107,29 +112,29 @@ class TreeCheck:
                         yield Difference(Flaw.UNNOTIFIED, where, parent, was, f"{run}:{status}", is_repaired=False)
             self._step()
 
-    def _again(self, job_ids: Iterable[str]) -> Audited:
+    def _again(self, job_ids: Iterable[str]) -> Verified:
         looks = [
-            self._audits[part].jobs([("job", job_id) for job_id in some], repair=False)
+            self._checks[part].jobs([("job", job_id) for job_id in some], repair=False)
             for part, own in self.tracking.keys.share_out(sorted(job_ids)).items()
             for some in _batches(own, _BATCH)
         ]
-        return Audited(
+        return Verified(
             [each for look in looks for each in look.differences],
             [each for look in looks for each in look.families],
             [each for look in looks for each in self._unlisted_of(look)],
             [],
         )
 
-    def _unlisted_of(self, audited: Audited) -> list[Unlisted]:
+    def _unlisted_of(self, verified: Verified) -> list[Unlisted]:
         """All sub-jobs that their parents don't list, those in other partitions too."""
-        keys, apart = self.tracking.keys, [each for each in audited.apart if len(self.tracking.keys.parts) > 1]
+        keys, apart = self.tracking.keys, [each for each in verified.apart if len(self.tracking.keys.parts) > 1]
         pipe = self.tracking.client.pipeline(transaction=False)
         for sub, parent in apart:
             pipe.exists(keys("job", parent))
             pipe.zscore(keys("subs", parent), sub)
         answers = pipe.execute()
         seen = zip(apart, answers[::2], answers[1::2], strict=True)
-        return audited.unlisted + [each for each, is_there, place in seen if is_there and place is None]
+        return verified.unlisted + [each for each, is_there, place in seen if is_there and place is None]
 
     def _aged(self, found: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Those whose job, the first of each pair, has been where it is for long."""
@@ -194,16 +199,16 @@ class TreeCheck:
         """Its sub-jobs are neither listed nor there: what it lists is all there is."""
         if not self.repair:
             return each
-        audit = self._audits[self.tracking.keys.of(each.subject)]
-        mended = audit.jobs([("job", each.subject)], repair=True, shrink=True)
+        verification = self._checks[self.tracking.keys.of(each.subject)]
+        mended = verification.jobs([("job", each.subject)], repair=True, shrink=True)
         subs = self.tracking.queries.some_subs(each.subject, set(Status), 1)
         for sub in subs:
             self._tell(each.subject, sub.id)
         return next((again for again in mended.differences if again.where == "subs"), each)
 
 
-def _following(audited: Audited) -> Iterator[tuple[str, str]]:
-    return ((family.parent_id, family.follows) for family in audited.families if family.follows)
+def _following(verified: Verified) -> Iterator[tuple[str, str]]:
+    return ((family.parent_id, family.follows) for family in verified.families if family.follows)
 
 
 def _batches(items: list[str], size: int) -> Iterator[list[str]]:

@@ -1,7 +1,7 @@
 """The store's own check: commands that compare indexes and other derived data with the records, and repair them.
 
-Each call looks at a bounded number of jobs at one moment (`lua/audit_*.lua`), so it may run beside anything: nothing
-differs only because it moved meanwhile, and what is mended is right when it is mended.
+Each call looks at a bounded number of jobs at one moment (`lua/commands/verify_*.lua`), so it may run beside
+anything: nothing differs only because it moved meanwhile, and what is mended is right when it is mended.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class Unlisted(NamedTuple):
     parent_id: str
 
 
-class Audited(NamedTuple):
+class Verified(NamedTuple):
     """What one look at some jobs has found."""
 
     differences: list[Difference]
@@ -51,7 +51,7 @@ class Audited(NamedTuple):
     """Sub-jobs whose parent is not in their partition: whether it is there and lists them was not looked at."""
 
 
-class Audit:
+class Verification:
     """Compares and mends what one partition holds.
 
     Args:
@@ -64,7 +64,7 @@ class Audit:
         self.part = part
         self._functions = Library(("verify_jobs", "verify_index"))
 
-    def jobs(self, named: Iterable[tuple[str, str]], *, repair: bool, shrink: bool = False) -> Audited:
+    def jobs(self, named: Iterable[tuple[str, str]], *, repair: bool, shrink: bool = False) -> Verified:
         """Look at keys that belong to jobs, each given by its name in `keys.PREFIXES` and the job's id.
 
         Args:
@@ -78,7 +78,7 @@ class Audit:
             *(part for pair in named for part in pair),
         ]
         differences, families = self._functions.call(self.client, "verify_jobs", self.part("kinds"), args)
-        return Audited(
+        return Verified(
             [
                 Difference(Flaw(flaw), where, subject, found, wanted, bool(repaired))
                 for flaw, where, subject, found, wanted, repaired in differences
