@@ -17,7 +17,7 @@ from workers.limits import DocumentSettings
 from workers.running import RunSettings
 from workers.tables.settings import TableSettings
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.thorough, pytest.mark.long]
 
 AS_MODULE = ["api.main"]
 AS_FACTORY = ["uvicorn", "api.main:create_app", "--factory", "--port", "0"]

@@ -5,7 +5,7 @@ import pytest
 from support.documented_examples import DOCUMENT, ENTITIES, PAGE, PENDING, STATS, TREE, send
 from support.serving import SHIPPED_DOCUMENTS, Api, Json
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.thorough, pytest.mark.long]
 
 
 def curl(api: Api, command: str) -> httpx.Response:

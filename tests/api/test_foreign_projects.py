@@ -11,6 +11,8 @@ from support.serving import eventually, fields_of
 
 from jobtracker.local.embedded_redis import EmbeddedRedis
 
+pytestmark = pytest.mark.thorough
+
 BOOKSHOP_DB, MYSITE_DB = 10, 11
 ORDERS = ("price", "total", "invoice", "order")
 STOCK = ("bookshop.stock.reserve", "bookshop.stock.tasks.count", "bookshop.stock.tasks.check_shelves")

@@ -15,7 +15,10 @@ from support.liveness import is_alive, processes_below
 from support.sample_jobs import create_job
 from support.serving import Api, eventually, lines_of, running_api
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells in /proc whose child a process is")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells in /proc whose child a process is"),
+]
 
 PROCESSES = 2
 

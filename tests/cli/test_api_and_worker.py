@@ -9,7 +9,7 @@ from support.commands import lines
 from support.liveness import wait_until
 from support.serving import Api, environment, job, running, running_api
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.thorough, pytest.mark.long]
 
 OWN_APP = """
 from celery import Celery

@@ -12,6 +12,8 @@ from jobtracker.core.lifecycle import Status
 from jobtracker.local.ports import free_port
 from jobtracker.store.writer import JobStore
 
+pytestmark = pytest.mark.thorough
+
 NO_API = "http://127.0.0.1:9"
 
 

@@ -15,6 +15,8 @@ from jobtracker.schemas.explanation import Estimate
 from jobtracker.store.drains import Drains
 from jobtracker.store.leases import Leases
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def name(api: Api):

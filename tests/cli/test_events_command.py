@@ -3,10 +3,13 @@
 import json
 import threading
 
+import pytest
 from support.commands import lines, refusal
 from support.sample_jobs import create_job
 
 from jobtracker.core.lifecycle import Event
+
+pytestmark = pytest.mark.thorough
 
 
 def while_it_runs(api, *arguments):

@@ -11,6 +11,8 @@ from jobtracker.core.lifecycle import Event, Status
 from jobtracker.schemas.releases import Verdict
 from jobtracker.store.releases import ReleaseLog
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def two_releases(quiet_api: Api) -> Api:

@@ -14,6 +14,8 @@ from support.commands import lines, refusal, run
 from support.liveness import wait_until
 from support.serving import Api, job, parent, waiting
 
+pytestmark = pytest.mark.thorough
+
 TEXT = {"text": "Ferries leave the harbour at noon."}
 
 

@@ -22,6 +22,8 @@ from jobtracker.client.steps import Listen, NextEvent, Pause
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.local.ports import free_port
 
+pytestmark = pytest.mark.thorough
+
 
 @contextmanager
 def collecting(items: Iterator[Any]) -> Iterator[list[Any]]:

@@ -20,6 +20,8 @@ from jobtracker.store.leases import Leases
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
 
+pytestmark = pytest.mark.thorough
+
 AWAY = (exceptions.ClusterDownError, exceptions.ConnectionError, exceptions.TimeoutError)
 RAN = ["began", "returned"]
 JOBS = [f"j{n}" for n in range(30)]

@@ -21,6 +21,8 @@ from jobtracker.maintenance.outbox_relay import OutboxRelay
 from jobtracker.schemas.explanation import Code
 from jobtracker.store.schema import JobRecord
 
+pytestmark = pytest.mark.thorough
+
 RAN = ["began", "returned"]
 
 

@@ -19,6 +19,8 @@ from jobtracker.objects import bucket as bucket_module
 from jobtracker.objects.bucket import BucketStore
 from jobtracker.objects.object_store import ObjectMissingError, ObjectStoreAwayError, ObjectStoreError
 
+pytestmark = pytest.mark.thorough
+
 
 def new_store(emulator, name, **more):
     options = {"project": "test", "emulator_host": emulator.url, "timeout_s": 2, "retry_s": 1}
