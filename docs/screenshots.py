@@ -15,8 +15,12 @@ from support.browser import Visit, a_browser
 
 from bench.filling import Plan, fill
 from jobtracker import Client, Settings, Tracker
+from jobtracker.core.clock import now_ms
+from jobtracker.core.version import package_version
 from jobtracker.local.stack import LocalStack
+from jobtracker.schemas.workers import Worker
 from jobtracker.store.keys import Keys
+from jobtracker.store.releases import ReleaseLog
 from jobtracker.store.writer import JobStore
 
 FOLDER = Path(__file__).parent / "images" / "page"
@@ -32,7 +36,9 @@ def main(*wanted: str) -> None:
         port = int(stack.redis.url.rpartition(":")[2])
         fill(port, Keys(), Plan(jobs=PAST_JOBS, open_share=0, span_ms=DAY_MS))
         with Client(stack.api_url) as client, a_browser() as browser:
-            store = JobStore(Redis.from_url(stack.redis.url, decode_responses=True), Keys())
+            redis = Redis.from_url(stack.redis.url, decode_responses=True)
+            _announce_releases(redis)
+            store = JobStore(redis, Keys())
             views = {"failures": f"/failures?group={past_failures(store)}", **_work(client, stack)}
             for name in [name for name in views if not wanted or name in wanted]:
                 path = views[name]
@@ -40,6 +46,26 @@ def main(*wanted: str) -> None:
                     _take(browser.visit(stack.api_url, color_scheme=theme), path, FOLDER / f"{name}-{theme}.png")
                 if name in PHONES:
                     _take(browser.visit(stack.api_url, phone=True), path, FOLDER / f"{name}-phone.png")
+
+
+def _announce_releases(redis: Redis) -> None:
+    """Say of the past jobs' releases which worker ran them."""
+    log = ReleaseLog(redis, Keys(), 7 * DAY_MS // 1000)
+    for n, release in enumerate(Plan(jobs=PAST_JOBS).releases):
+        worker = Worker(
+            incarnation=str(n),
+            name=f"celery@worker-{n}",
+            host="worker",
+            pid=1,
+            pool="prefork",
+            concurrency=4,
+            queues=["celery"],
+            version=package_version(),
+            release=release,
+            started_at_ms=now_ms(),
+        )
+        log.note(worker)
+        time.sleep(0.01)  # each was seen first at another time
 
 
 def _work(client: Client, stack: LocalStack) -> dict[str, str]:
@@ -88,6 +114,7 @@ def _work(client: Client, stack: LocalStack) -> dict[str, str]:
         "tree": f"/jobs/{tree.id}/tree",
         "queues": "/queues",
         "workers": "/workers",
+        "releases": "/releases",
         "types": "/types",
         "type": "/types/document_analysis",
         "health": "/health",
