@@ -1,7 +1,7 @@
 """Connections that listen to the live stream, and, if they stand for pages on the list, ask what such a page asks.
 
-A page asks again after an event, at the pace of `web/src/live/useLive.ts`. What no event tells of, it asks for every ten
-seconds, or more seldom if many listen. It says which event it has heard of, and which answer it has.
+A page asks again after an event, at the pace of `web/src/live/useLive.ts`. What no event tells of, it asks for every
+ten seconds, or more seldom if many listen. It says which event it has heard of, and which answer it has.
 """
 
 import contextlib
