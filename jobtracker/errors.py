@@ -115,6 +115,30 @@ class ReleaseNotFoundError(JobTrackerError):
         )
 
 
+class ApiKeyNotFoundError(JobTrackerError):
+    """There is no API key with that id."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(f"There is no API key {key_id!r}. `jobtracker keys list` shows them all.")
+
+
+class TooManyApiKeysError(JobTrackerError):
+    """There are as many API keys as there may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"There are {most:,} API keys already. Remove old ones: `jobtracker keys revoke --forget ID`."
+        )
+
+
+class NotAuthenticatedError(JobTrackerError):
+    """The API does not know who asks, and must."""
+
+
+class ForbiddenError(JobTrackerError):
+    """Who asks may not do that."""
+
+
 class StoreMismatchError(JobTrackerError):
     """The store does not match this process's configuration, so nothing was written or read."""
 

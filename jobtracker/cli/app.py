@@ -75,6 +75,9 @@ class Commands(LazyGroup):
                 "doctor", "Recount every counter and index, and look for settings that cause trouble later."
             ),
         },
+        "Access": {
+            "keys": _entry("keys", "Create, list, rotate and revoke API keys, in the store itself.", "app"),
+        },
         "The store": {
             "repartition": _entry(
                 "repartition",

@@ -10,6 +10,7 @@ from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.errors import InvalidJobError, JobTrackerError
 from jobtracker.jobs.dispatcher import is_large
+from jobtracker.jobs.guards import need_reach
 from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.stored_calls import chosen_queue
 from jobtracker.jobs.tree_sender import TreeSender
@@ -40,6 +41,7 @@ class Creation:
             InvalidPayloadError: A payload does not fit its type.
             SubJobsError: It has sub-jobs and its type takes no results, or the other way round.
             InvalidJobError: A countdown, or `expires` in seconds, of a job that is not started.
+            ForbiddenError: Who asks may not create such jobs.
         """
         records = self._records_of(job, request_id, None)
         if is_large(records):
@@ -144,6 +146,7 @@ class Creation:
         inherited: Priority,
         parent: str | None,
     ) -> str:
+        need_reach(job.job_type, job.tags)
         job_id = self.store.keys.new_id(beside=parent)
         job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload, has_sub_jobs=bool(job.sub_jobs))
         priority = job.priority or inherited

@@ -1,7 +1,10 @@
-"""Errors for actions that a job's status or its place in a tree does not allow."""
+"""Errors for actions that a job's status, its place in a tree, or the limits of who asks do not allow."""
 
+from collections.abc import Collection
+
+from jobtracker.core.access import acting
 from jobtracker.core.lifecycle import Outcome
-from jobtracker.errors import IllegalTransitionError, JobNotFoundError, JobTrackerError
+from jobtracker.errors import ForbiddenError, IllegalTransitionError, JobNotFoundError, JobTrackerError
 from jobtracker.store.changes import Change
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
@@ -38,3 +41,19 @@ def check_has_no_parent(queries: JobQueries, record: JobRecord, action: str, ins
     if parent_of(queries, record):
         why = f"it is a sub-job of {record.parent}; {instead}."
         raise IllegalTransitionError(record.id, record.nearest_status, action, why)
+
+
+def need_reach(job_type: str, tags: Collection[str]) -> None:
+    """Check that who asks (`acting`) may see a job of that type with these tags, which is about to be written.
+
+    Raises:
+        ForbiddenError: They may not.
+    """
+    principal = acting.get()
+    if principal is None or principal.reaches(job_type, tags):
+        return
+    if principal.job_types is not None and job_type not in principal.job_types:
+        allowed = f"jobs of the types {', '.join(principal.job_types)}"
+    else:
+        allowed = f"jobs with one of the tags {', '.join(principal.tags or ())}"
+    raise ForbiddenError(f"{principal.name} is limited to {allowed}. Ask an admin for a key that may do more.")

@@ -11,7 +11,7 @@ from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.core.masking import NOTHING, stored_when_begun
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
 from jobtracker.jobs.create import stored_payload
-from jobtracker.jobs.guards import not_allowed
+from jobtracker.jobs.guards import need_reach, not_allowed
 from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.stored_calls import has_chosen_queue
@@ -41,8 +41,11 @@ class Updating:
             JobNotFoundError: There is none with that id.
             IllegalTransitionError: Its status does not allow it, or Celery runs it.
             InvalidPayloadError: The payload does not fit its type.
+            ForbiddenError: Who asks could not see the job with these tags.
         """
         [(record, data)] = self.queries.load([job_id])
+        if wanted.tags is not None:
+            need_reach(record.type, wanted.tags)
         reports = wanted.status is not None or wanted.progress is not None
         if reports and record.run > 0:
             raise IllegalTransitionError(

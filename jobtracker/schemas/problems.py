@@ -73,4 +73,7 @@ BROKER_AWAY = "urn:jobtracker:problem:broker-away"
 
 
 VALUE_UNAVAILABLE = "urn:jobtracker:problem:value-unavailable"
+NOT_AUTHENTICATED = "urn:jobtracker:problem:not-authenticated"
+FORBIDDEN = "urn:jobtracker:problem:forbidden"
+API_KEY_NOT_FOUND = "urn:jobtracker:problem:api-key-not-found"
 EXAMINATION = "urn:jobtracker:problem:examination"

@@ -26,6 +26,8 @@ from jobtracker.logging import json_handler
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
+from jobtracker.server.access.identities import Identities, Rules
+from jobtracker.server.access.networks import networks_of
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.sharing import KeptAnswers, SharedAnswers
@@ -39,12 +41,15 @@ from jobtracker.server.routers import (
     fleet,
     health,
     jobs,
+    keys,
     releases,
     search,
     tracking,
 )
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
+from jobtracker.store.api_keys import ApiKeys
+from jobtracker.store.sessions import Sessions
 
 
 def log_json(settings: ApiSettings) -> None:
@@ -69,6 +74,8 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         use_threads()
         app.state.settings = settings
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
+        app.state.api_keys = ApiKeys(app.state.tracking.client, app.state.tracking.keys)
+        app.state.identities = identities_of(settings, app.state.tracking, app.state.api_keys)
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         app.state.hub = hub = Hub(
             app.state.tracking.store,
@@ -108,13 +115,23 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
-    for part in (jobs, search, tracking, fleet, drains, releases, events, examination, failures, health):
+    for part in (jobs, search, tracking, fleet, drains, releases, events, examination, failures, keys, health):
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(KeptAnswers)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(HeadAsGet)
     return app
+
+
+def identities_of(settings: ApiSettings, tracking: Tracking, keys: ApiKeys) -> Identities:
+    """Who may ask, by the settings and the keys of the store."""
+    rules = Rules(
+        open_to=networks_of(settings.api_open_to),
+        proxies=networks_of(settings.api_trusted_proxies),
+        roles=settings.roles_of_groups,
+    )
+    return Identities(keys, Sessions(tracking.client, tracking.keys), rules)
 
 
 def end_with_parent() -> None:

@@ -18,9 +18,11 @@ from jobtracker.diagnosis.release_desk import ReleaseDesk
 from jobtracker.diagnosis.worker_desk import WorkerDesk
 from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.runtime import Tracking
+from jobtracker.server.access.identities import Identities
 from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.settings import ApiSettings
+from jobtracker.store.api_keys import ApiKeys
 
 
 def _held(name: str) -> Callable[[Request], Coroutine[Any, Any, Any]]:
@@ -50,6 +52,8 @@ UseDrainer = Annotated[Drainer, Depends(_drainer)]
 UseReleaseDesk = Annotated[ReleaseDesk, Depends(_held("release_desk"))]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
+UseKeys = Annotated[ApiKeys, Depends(_held("api_keys"))]
+UseIdentities = Annotated[Identities, Depends(_held("identities"))]
 UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]
 JobId = Annotated[
     str,

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.problems import REQUEST_ID
+from jobtracker.server.access.needs import PRINCIPAL
 from jobtracker.server.encoded_paths import decoded, path_as_asked
 from jobtracker.server.problems import unexpected
 
@@ -65,9 +66,11 @@ class RequestContext:
             response = unexpected(Request(scope), error, debug=self.debug)
             await response(scope, receive, send_with_headers)
         finally:
+            principal = scope.get(PRINCIPAL)
             access_logger.info(
                 "request",
                 extra={
+                    **({"principal": principal.name, "key_id": principal.key_id} if principal else {}),
                     "method": scope["method"],
                     "path": scope["path"],
                     "status": status,

@@ -87,7 +87,7 @@ class PageRoute(BaseRoute):
         """Whether the page answers this request."""
         if scope["type"] != "http" or scope["method"] != "GET":
             return Match.NONE, {}
-        path = _path(scope)
+        path = path_within(scope)
         is_ours = path.partition("/")[0] not in API_PATHS and (
             path in {"", _INDEX} or path in _files() or (_wants_html(scope) and not path.startswith(_HASHED))
         )
@@ -98,7 +98,7 @@ class PageRoute(BaseRoute):
         await _answer(scope)(scope, receive, send)
 
 
-def _path(scope: Scope) -> str:
+def path_within(scope: Scope) -> str:
     """The path within the page; a proxy may have left its prefix on."""
     path, prefix = scope["path"], scope.get("root_path", "")
     return str(path.removeprefix(prefix) if f"{path}/".startswith(f"{prefix}/") else path).removeprefix("/")
@@ -117,7 +117,7 @@ def _answer(scope: Scope) -> Response:
             "The page is not built",
             "This checkout has the sources of the page only: `make page` builds it, then start the API again.",
         )
-    path = _path(scope)
+    path = path_within(scope)
     file = files.get(path, files[_INDEX])
     if file is files[_INDEX]:
         # What the page loads is relative to this: a view's path may have any depth, and only the server knows the

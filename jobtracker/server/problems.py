@@ -13,21 +13,25 @@ from starlette.routing import compile_path
 
 from jobtracker.connection.write_rejection import write_rejection_of
 from jobtracker.errors import (
+    ApiKeyNotFoundError,
     ArgumentsUnavailableError,
     BrokerUnavailableError,
     ExaminationError,
     FailureGroupNotFoundError,
+    ForbiddenError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidPayloadError,
     JobNotFoundError,
     JobTrackerError,
+    NotAuthenticatedError,
     OutdatedSchemaError,
     PartitionsError,
     QueueMissingError,
     ReleaseNotFoundError,
     RepartitionInProgressError,
     ResultUnavailableError,
+    TooManyApiKeysError,
     TooManyViewersError,
     TreeNotRecordedError,
     UnknownJobTypeError,
@@ -50,6 +54,10 @@ _MOST_FIELDS = 50
 """How many wrong fields an answer names. A request of ten megabytes may have a million."""
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
+    NotAuthenticatedError: (401, problems.NOT_AUTHENTICATED, "Who asks is not known"),
+    ForbiddenError: (403, problems.FORBIDDEN, "Not allowed"),
+    ApiKeyNotFoundError: (404, problems.API_KEY_NOT_FOUND, "No such API key"),
+    TooManyApiKeysError: (409, "about:blank", "Too many API keys"),
     JobNotFoundError: (404, problems.JOB_NOT_FOUND, "No such job"),
     FailureGroupNotFoundError: (404, "about:blank", "No such group of failures"),
     WorkerNotFoundError: (404, problems.WORKER_NOT_FOUND, "No such worker"),
@@ -89,7 +97,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, text in {
         400: "The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with "
         "thousands of digits.",
-        403: "A page of another site requests a change.",
+        401: "It is not known who asks: send an API key, `Authorization: Bearer jt_…`.",
+        403: "Who asks may not do that; or a page of another site requests a change.",
         404: "There is no such job.",
         409: "The job's status does not allow it.",
         408: "The body did not arrive in time.",
@@ -102,7 +111,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-TO_EXPECT: dict[int | str, dict[str, Any]] = {status: RESPONSES[status] for status in (408, 413, 421, 422)}
+TO_EXPECT: dict[int | str, dict[str, Any]] = {status: RESPONSES[status] for status in (401, 403, 408, 413, 421, 422)}
 """Problems that any route may answer."""
 
 
@@ -116,7 +125,7 @@ def problem(request: Request, status: int, title: str, detail: str, **more: Any)
         request_id=request_id_var.get(),
         **more,
     )
-    headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+    headers = {503: {"Retry-After": str(RETRY_AFTER_S)}, 401: {"WWW-Authenticate": "Bearer"}}.get(status)
     return JSONResponse(
         body.model_dump(exclude_none=True), status, headers=headers, media_type="application/problem+json"
     )
@@ -153,13 +162,27 @@ def _details(error: JobTrackerError) -> dict[str, Any]:
     return more
 
 
+def refusal(request: Request, error: JobTrackerError) -> JSONResponse:
+    """An expected error as a response."""
+    status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
+    return problem(request, status, title, str(error), type=kind, **_details(error))
+
+
+def redis_away(request: Request, error: RedisError) -> JSONResponse:
+    """The response where Redis does not answer, or refuses."""
+    logger.warning("redis_unavailable", extra={"error": str(error)})
+    if refused := write_rejection_of(error):
+        return problem(request, 503, "Redis takes no writes", f"Redis takes no writes: {refused}.")
+    detail = f"Redis does not answer as it should ({type(error).__name__}). Try again shortly."
+    return problem(request, 503, "Redis is away", detail)
+
+
 def install(app: FastAPI) -> None:
     """Turn expected errors into problem details. `RequestContext` answers unexpected ones."""
 
     @app.exception_handler(JobTrackerError)
     async def job_tracker_error(request: Request, error: JobTrackerError) -> JSONResponse:
-        status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
-        return problem(request, status, title, str(error), type=kind, **_details(error))
+        return refusal(request, error)
 
     @app.exception_handler(RequestValidationError)
     async def validation_error(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -175,11 +198,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RedisError)
     async def redis_error(request: Request, error: RedisError) -> JSONResponse:
-        logger.warning("redis_unavailable", extra={"error": str(error)})
-        if refusal := write_rejection_of(error):
-            return problem(request, 503, "Redis takes no writes", f"Redis takes no writes: {refusal}.")
-        detail = f"Redis does not answer as it should ({type(error).__name__}). Try again shortly."
-        return problem(request, 503, "Redis is away", detail)
+        return redis_away(request, error)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:

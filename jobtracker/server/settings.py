@@ -4,6 +4,8 @@ import re
 
 from pydantic import Field, field_validator
 
+from jobtracker.core.access import ROLES
+from jobtracker.server.access.networks import networks_of
 from jobtracker.settings import Settings
 
 
@@ -27,6 +29,21 @@ class ApiSettings(Settings):
         default="",
         pattern=r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*/?$",
         description="The path below which a proxy shows the API and its page, e.g. /jobtracker.",
+    )
+    api_open_to: str = Field(
+        default="",
+        description="Networks that may ask without a key while there is none, beside this machine, separated by "
+        "commas: 10.1.0.0/16.",
+    )
+    api_trusted_proxies: str = Field(
+        default="",
+        description="Networks of proxies whose X-Forwarded-User and X-Forwarded-Groups say who asks, separated by "
+        "commas. Those of others are ignored.",
+    )
+    api_roles: str = Field(
+        default="",
+        description="The roles of groups, as a proxy or a token names them: sre=admin, devs=operator. `*` stands for "
+        "everybody.",
     )
     api_workers: int = Field(default=1, ge=1, le=1000, description="The number of API processes.")
     api_client_timeout_s: float = Field(
@@ -66,10 +83,35 @@ class ApiSettings(Settings):
             raise ValueError(f"the API has a path /{first} of its own: choose another prefix")
         return path
 
+    @field_validator("api_open_to", "api_trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        networks_of(text)
+        return text
+
+    @field_validator("api_roles")
+    @classmethod
+    def _are_roles(cls, text: str) -> str:
+        for group, role in _pairs(text):
+            if not group or role not in ROLES:
+                raise ValueError(f"{group}={role} gives no role: write group=role; the roles are {', '.join(ROLES)}")
+        return text
+
+    @property
+    def roles_of_groups(self) -> dict[str, str]:
+        """The roles in `api_roles`, by group."""
+        return dict(_pairs(self.api_roles))
+
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
         """The names in `api_allowed_hosts`."""
         return tuple(filter(None, self.api_allowed_hosts.split(",")))
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Groups and roles, separated by commas; a group's name may have an equals sign (LDAP)."""
+    pairs = (each.rpartition("=") for each in text.split(",") if each.strip())
+    return [(group.strip(), role.strip()) for group, _, role in pairs]
 
 
 API_PATHS = frozenset({"api", "docs", "openapi.json", "redoc", "static-offline-docs"})

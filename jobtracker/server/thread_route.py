@@ -13,12 +13,16 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from jobtracker.server.access.needs import Needs, declared
 from jobtracker.server.conditional import conditional, tagged
 from jobtracker.server.live.sharing import LAST_EVENT_ID, SharedAnswers, is_by_clock, key_of
 from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_query
 
 THREADS = 40
 """How many requests are processed at once. Others wait."""
+
+SECURITY = "bearer"
+"""The name of the one security scheme in OpenAPI."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -31,6 +35,7 @@ def use_threads() -> None:
 class ThreadRoute(APIRoute):
     """A route whose function runs in a thread, unless it is a coroutine. FastAPI's own way costs about twice as much.
 
+    It declares what it needs (`access.needs`), which is checked before anything else.
     It refuses unknown query parameters, and a body if it reads none. Answers to GET have an ETag,
     and may be shared, except those of coroutines: these stream, or answer a part.
 
@@ -43,6 +48,9 @@ class ThreadRoute(APIRoute):
         async def in_thread(**arguments: Any) -> Any:
             return await asyncio.to_thread(endpoint, **arguments)
 
+        self.needs, options["dependencies"] = declared(path, options["dependencies"] or ())
+        if self.needs.scope:
+            options["openapi_extra"] = {**_of_scope(self.needs), **(options["openapi_extra"] or {})}
         if options["methods"] == ["GET"]:
             options["responses"] = {304: {"description": "It is as `If-None-Match` says."}, **options["responses"]}
         super().__init__(path, endpoint if inspect.iscoroutinefunction(endpoint) else in_thread, **options)
@@ -57,10 +65,13 @@ class ThreadRoute(APIRoute):
         function = inspect.unwrap(self.endpoint)
         may_share, by_clock = not inspect.iscoroutinefunction(function), is_by_clock(function)
 
+        admit = self.needs
+
         async def read(request: Request) -> Response:
             return tagged(await answer(Utf8Request(request.scope, request.receive)))
 
         async def answer_get(request: Request) -> Response:
+            await admit(request)
             check_query(request, known, repeatable)
             seen = request.headers.get(LAST_EVENT_ID) if may_share else None
             if seen is None:
@@ -70,6 +81,7 @@ class ThreadRoute(APIRoute):
             return conditional(request, await answered)
 
         async def answer_what_is_known(request: Request) -> Response:
+            await admit(request)
             check_query(request, known, repeatable)
             if may_have_body:
                 return await answer(Utf8Request(request.scope, request.receive))
@@ -106,6 +118,11 @@ class ThreadRoute(APIRoute):
             return response
 
         return answer
+
+
+def _of_scope(wanted: Needs) -> dict[str, Any]:
+    """What OpenAPI says of it."""
+    return {"security": [{SECURITY: []}], "x-scope": str(wanted.scope)}
 
 
 def _model(where: str, parameters: Sequence[Any]) -> type[BaseModel]:

@@ -158,6 +158,14 @@ PREFIXES: dict[str, str] = {
     # examined       string  The last examination that ended, with what it found, JSON. Writer: Examinations. Expires.
     "moved": "moved",
     # moved          set     Time series that were added to this partition's own. Writer: repartition. Until its end.
+    "api_keys": "api_keys",
+    # api_keys       hash    API keys: "<id>" -> JSON of the key; "<id>.revoked" -> when (ms); "<id>.secret.<SHA-256>"
+    #                        -> "", or until when (ms) that secret is still taken. Writer: ApiKeys. Until forgotten.
+    "api_keys_used": "api_keys_used",
+    # api_keys_used  hash    Id of an API key -> when it was used last (ms), to the minute. Writer: ApiKeys.
+    "session": "session:",
+    # session:<SHA-256 of the cookie> string  JSON: which API key, and which secret of it, somebody has logged in
+    #                        with. Writer: Sessions. Expires.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
@@ -202,6 +210,9 @@ OF_THE_STORE = frozenset(
         "release_workers",
         "examining",
         "examined",
+        "api_keys",
+        "api_keys_used",
+        "session",
     }
 )
 """Names of the keys of which the first partition has the only one."""

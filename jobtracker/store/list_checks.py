@@ -19,6 +19,7 @@ _FIELD_OF = {
     for field in FIELDS
     if "filter" in field.traits
 }
+_FIELD_OF["limited_to_tag"] = _FIELD_OF["tag"]
 """How each filter by a field is checked, and the field. Other filters are checks of their own, by their names."""
 
 _NOW = frozenset({"run_ms", "wait_ms"})

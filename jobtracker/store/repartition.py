@@ -28,7 +28,7 @@ _AT_ONCE = 200
 _OF_JOBS = {"type", "entered", "failed_by", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
 """Sorted sets of jobs, or of their runs."""
 
-_OF_THE_STORE = ("types", "dropped", "store_id", "releases", "release_first")
+_OF_THE_STORE = ("types", "dropped", "store_id", "releases", "release_first", "api_keys", "api_keys_used")
 
 _SERIES = {"flow", "settled", "released", "at_queue"}
 _OF_PROCESSES = {
@@ -46,6 +46,7 @@ _OF_PROCESSES = {
     "libraries",
     "examining",
     "examined",
+    "session",
 }
 """Keys that are not moved: the next process that uses the store writes them again."""
 

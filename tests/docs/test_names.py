@@ -16,6 +16,7 @@ OTHERS = {
     "JOBTRACKER_URL",
     "JOBTRACKER_IMAGE",
     "STORAGE_EMULATOR_IMAGE",
+    "COMPOSE_SUBNET",
     "CELERY_NODES",
 }  # of clients, of Compose, of the tests
 

@@ -139,7 +139,7 @@ def test_any_text_is_a_query_or_wrong_at_a_place(query):
 
 def test_every_filter_has_a_qualifier():
     named = {qualifier.field for qualifier in QUALIFIERS.values()}
-    assert named | {"text"} == set(JobFilter.model_fields) - {"excluded", "sort"}
+    assert named | {"text"} == set(JobFilter.model_fields) - {"excluded", "sort", "limited_to_tag"}
 
 
 @pytest.mark.parametrize(

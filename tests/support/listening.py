@@ -18,17 +18,20 @@ class Listening:
 
     Args:
         url: Where the API is.
-        params: The query.
         last_event_id: Where it goes on.
+        headers: Sent with the request.
+        params: The query.
     """
 
-    def __init__(self, url: str, last_event_id: str | None = None, **params: Any) -> None:
+    def __init__(
+        self, url: str, last_event_id: str | None = None, headers: dict[str, str] | None = None, **params: Any
+    ) -> None:
         self.events: list[tuple[str, Json]] = []
         self.pings = 0
         self.last_id = last_event_id
         self.status: int | None = None
         self.has_ended = False
-        self._url, self._params = url, params
+        self._url, self._params, self._headers = url, params, headers or {}
         self._response: httpx.Response | None = None
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
@@ -68,7 +71,7 @@ class Listening:
         return self
 
     def _listen(self) -> None:
-        headers = {"Last-Event-ID": self.last_id} if self.last_id else {}
+        headers = {**self._headers, **({"Last-Event-ID": self.last_id} if self.last_id else {})}
         try:
             with (
                 httpx.Client(timeout=httpx.Timeout(20)) as http,

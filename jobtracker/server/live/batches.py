@@ -21,6 +21,8 @@ class Wanted(NamedTuple):
     job_type: str | None = None
     status: str | None = None
     """Jobs that come to this status, are in it, or leave it."""
+    types: tuple[str, ...] | None = None
+    """The types that the viewer may see."""
 
     def takes(self, hint: Hint, above: Iterable[str] | None) -> bool:
         """Whether a hint is wanted; `above` are the ids of its job and of those above it, if they are known.
@@ -30,6 +32,8 @@ class Wanted(NamedTuple):
         if self.job_id is not None and hint.id != self.job_id:
             return False
         if self.tree is not None and above is not None and self.tree not in above:
+            return False
+        if self.types is not None and hint.job_type not in self.types:
             return False
         if self.job_type is not None and hint.job_type != self.job_type:
             return False

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from jobtracker.server.access.needs import PRINCIPAL, view_of
 from jobtracker.server.conditional import conditional
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.positions import Positions, reaches
@@ -50,8 +51,8 @@ def is_by_clock(endpoint: Callable[..., Any]) -> bool:
 
 
 def key_of(scope: Scope) -> Hashable:
-    """What a request asks for. All who may ask get the same answer."""
-    return scope["path"], scope["query_string"]
+    """What a request asks for, and what who asks may see: all who may see the same get the same answer."""
+    return scope["path"], scope["query_string"], view_of(scope)
 
 
 class _Reading:
@@ -160,7 +161,7 @@ class KeptAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["method"] == "GET":
+        if scope["type"] == "http" and scope["method"] == "GET" and scope.get(PRINCIPAL):
             seen = Headers(scope=scope).get(LAST_EVENT_ID)
             if seen and (response := scope["app"].state.shared_answers.kept(key_of(scope), seen)):
                 await conditional(Request(scope), response)(scope, receive, send)

@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from pydantic import BeforeValidator
 
+from jobtracker.core.access import Scope
 from jobtracker.schemas.drains import Drain
+from jobtracker.server.access.needs import needs
 from jobtracker.server.dependencies import UseDrainer
 from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -26,7 +28,7 @@ WorkerName = Annotated[
 ]
 
 
-@router.get("/{name}/drain", response_model=Drain)
+@router.get("/{name}/drain", response_model=Drain, dependencies=[needs(Scope.JOBS_READ)])
 def drain_of_worker(name: WorkerName, drainer: UseDrainer) -> WrittenJson:
     """What a worker still has, what becomes of it if the worker is stopped or killed, and whether it is safe to stop.
 
@@ -35,7 +37,7 @@ def drain_of_worker(name: WorkerName, drainer: UseDrainer) -> WrittenJson:
     return WrittenJson.of(drainer.look(name))
 
 
-@router.post("/{name}/drain", response_model=Drain)
+@router.post("/{name}/drain", response_model=Drain, dependencies=[needs(Scope.JOBS_CONTROL)])
 def drain_worker(name: WorkerName, drainer: UseDrainer) -> WrittenJson:
     """Tell a worker to consume nothing, and answer as GET does. Its tasks go on. It may be repeated.
 
@@ -44,7 +46,7 @@ def drain_worker(name: WorkerName, drainer: UseDrainer) -> WrittenJson:
     return WrittenJson.of(drainer.drain(name))
 
 
-@router.delete("/{name}/drain", response_model=Drain)
+@router.delete("/{name}/drain", response_model=Drain, dependencies=[needs(Scope.JOBS_CONTROL)])
 def undo_drain_of_worker(name: WorkerName, drainer: UseDrainer) -> WrittenJson:
     """Let a worker consume again what it consumed before it was drained, and answer as GET does."""
     return WrittenJson.of(drainer.undo(name))

@@ -4,8 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 
+from jobtracker.core.access import Scope
 from jobtracker.core.lifecycle import Status
-from jobtracker.server.dependencies import UseHub
+from jobtracker.server.access.limits import check_stream
+from jobtracker.server.access.needs import Reach, needs
+from jobtracker.server.dependencies import UseHub, UseTracking
 from jobtracker.server.live.batches import Wanted
 from jobtracker.server.live.stream import EventStream
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -21,9 +24,10 @@ _STREAM = {
 }
 
 
-@router.get("/events", responses={200: _STREAM})
+@router.get("/events", responses={200: _STREAM}, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])
 async def events(
     hub: UseHub,
+    tracking: UseTracking,
     job_id: Annotated[str | None, Query(max_length=255, description="This job only.")] = None,
     tree: Annotated[str | None, Query(max_length=255, description="This job and all below it.")] = None,
     job_type: Annotated[str | None, Query(max_length=200)] = None,
@@ -41,5 +45,6 @@ async def events(
     The first event is `ready`: what changes from then on is told. Or, if the stream goes on after an event, what has
     changed since; if that is not known any more, `reset`: read anew what you show.
     """
+    types = await check_stream(tracking.queries, job_id, tree)
     hub.check_room()
-    return EventStream(hub, Wanted(job_id, tree, job_type, status), header_id or last_event_id, for_s)
+    return EventStream(hub, Wanted(job_id, tree, job_type, status, types), header_id or last_event_id, for_s)

@@ -4,7 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
+from jobtracker.core.access import Scope
 from jobtracker.schemas.examination import ExaminationRun, ExaminationStatus, RepairRequest
+from jobtracker.server.access.needs import needs
 from jobtracker.server.dependencies import UseBackgroundDoctor
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
@@ -21,13 +23,15 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get("", response_model=ExaminationStatus)
+@router.get("", response_model=ExaminationStatus, dependencies=[needs(Scope.JOBS_READ)])
 def examination(doctor: UseBackgroundDoctor) -> WrittenJson:
     """The running examination and the last one that has ended, with its findings. Any API process may run it."""
     return WrittenJson.of(doctor.status())
 
 
-@router.post("", status_code=202, response_model=ExaminationRun, responses=_CONFLICT)
+@router.post(
+    "", status_code=202, response_model=ExaminationRun, responses=_CONFLICT, dependencies=[needs(Scope.JOBS_CONTROL)]
+)
 def examine(doctor: UseBackgroundDoctor) -> WrittenJson:
     """Start an examination: recount every counter and index, and check settings that cause trouble later.
 
@@ -36,7 +40,13 @@ def examine(doctor: UseBackgroundDoctor) -> WrittenJson:
     return WrittenJson(doctor.examine().model_dump_json(), 202)
 
 
-@router.post("/repair", status_code=202, response_model=ExaminationRun, responses={**_CONFLICT, 400: RESPONSES[400]})
+@router.post(
+    "/repair",
+    status_code=202,
+    response_model=ExaminationRun,
+    responses={**_CONFLICT, 400: RESPONSES[400]},
+    dependencies=[needs(Scope.JOBS_CONTROL)],
+)
 def repair(doctor: UseBackgroundDoctor, what: RepairRequest) -> WrittenJson:
     """Start a repair of what the last examination has shown.
 

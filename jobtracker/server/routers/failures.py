@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
+from jobtracker.core.access import Scope
 from jobtracker.schemas.failures import (
     FailureFilter,
     FailureGroupDetails,
@@ -13,6 +14,7 @@ from jobtracker.schemas.failures import (
     FailureState,
 )
 from jobtracker.schemas.sending import Moment
+from jobtracker.server.access.needs import needs
 from jobtracker.server.dependencies import UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
@@ -30,7 +32,7 @@ GroupId = Annotated[str, Path(description="The group's id.", max_length=40, exam
 Text = Annotated[str | None, Query(max_length=200)]
 
 
-@router.get("", response_model=FailureGroupPage)
+@router.get("", response_model=FailureGroupPage, dependencies=[needs(Scope.JOBS_READ)])
 def failure_groups(
     tracking: UseTracking,
     state: Annotated[
@@ -53,13 +55,20 @@ def failure_groups(
     return WrittenJson.of(tracking.queries.failure_groups(wanted, size=page_size, cursor=cursor))
 
 
-@router.get("/{group_id}", response_model=FailureGroupDetails, responses=_MISSING)
+@router.get(
+    "/{group_id}", response_model=FailureGroupDetails, responses=_MISSING, dependencies=[needs(Scope.JOBS_READ)]
+)
 def failure_group(group_id: GroupId, tracking: UseTracking) -> WrittenJson:
     """A group of failures: by type, queue, worker and release, over time, and the jobs that failed with it last."""
     return WrittenJson.of(tracking.queries.failure_group(group_id))
 
 
-@router.put("/{group_id}", response_model=FailureGroupDetails, responses={**_MISSING, 400: RESPONSES[400]})
+@router.put(
+    "/{group_id}",
+    response_model=FailureGroupDetails,
+    responses={**_MISSING, 400: RESPONSES[400]},
+    dependencies=[needs(Scope.JOBS_CONTROL)],
+)
 def mark_failure_group(group_id: GroupId, mark: FailureMark, tracking: UseTracking) -> WrittenJson:
     """Mark a group as resolved or to be ignored, or reopen it.
 

@@ -4,10 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from jobtracker.core.access import Scope
 from jobtracker.schemas.sending import Moment
 from jobtracker.schemas.timeline import Timeline, TimelineFilter
 from jobtracker.schemas.worker_figures import WorkerReport
 from jobtracker.schemas.workers import QueueReport, QueueSeries, WorkerStats
+from jobtracker.server.access.needs import needs
 from jobtracker.server.dependencies import UseInspector, UseQueueDesk, UseTracking, UseWorkerDesk
 from jobtracker.server.live.sharing import by_clock
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -24,7 +26,7 @@ router = APIRouter(
 Name = Annotated[str | None, Query(max_length=255)]
 
 
-@router.get("/queue-depth", response_model=QueueReport)
+@router.get("/queue-depth", response_model=QueueReport, dependencies=[needs(Scope.JOBS_READ)])
 @by_clock
 def queue_depth(desk: UseQueueDesk) -> WrittenJson:
     """Messages per queue, from the broker itself, and the number of pending jobs.
@@ -35,7 +37,7 @@ def queue_depth(desk: UseQueueDesk) -> WrittenJson:
     return WrittenJson.of(desk.report())
 
 
-@router.get("/queue-series", response_model=QueueSeries)
+@router.get("/queue-series", response_model=QueueSeries, dependencies=[needs(Scope.JOBS_READ)])
 def queue_series(
     desk: UseQueueDesk,
     hours: Annotated[int, Query(ge=1, le=6, description="How far back.")] = 1,
@@ -45,7 +47,7 @@ def queue_series(
     return WrittenJson.of(desk.series(hours, queue))
 
 
-@router.get("/worker-stats")
+@router.get("/worker-stats", dependencies=[needs(Scope.JOBS_READ)])
 @by_clock
 def worker_stats(inspector: UseInspector) -> list[WorkerStats]:
     """Workers: how they describe themselves, what they run and hold, and which tasks they know.
@@ -55,7 +57,7 @@ def worker_stats(inspector: UseInspector) -> list[WorkerStats]:
     return inspector.workers()
 
 
-@router.get("/workers", response_model=WorkerReport)
+@router.get("/workers", response_model=WorkerReport, dependencies=[needs(Scope.JOBS_READ)])
 @by_clock
 def workers(desk: UseWorkerDesk) -> WrittenJson:
     """Workers that live or went within a day: what each does, uses and runs, and which ones are slow.
@@ -66,7 +68,7 @@ def workers(desk: UseWorkerDesk) -> WrittenJson:
     return WrittenJson.of(desk.report())
 
 
-@router.get("/timeline", response_model=Timeline)
+@router.get("/timeline", response_model=Timeline, dependencies=[needs(Scope.JOBS_READ)])
 def timeline(
     tracking: UseTracking,
     from_: Annotated[Moment, Query(alias="from", description="When the span begins.")],

@@ -11,6 +11,7 @@ from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.diagnosis.timely_checks import Check, TimelyChecks
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.health import Health
+from jobtracker.server.access.needs import open_to_all
 from jobtracker.server.dependencies import UseInspector, UseSettings
 from jobtracker.server.problems import TO_EXPECT
 from jobtracker.server.thread_route import ThreadRoute
@@ -51,7 +52,9 @@ def health_of(
     )
 
 
-@router.get("/api/health", responses={503: {"model": Health, "description": "Not healthy."}})
+@router.get(
+    "/api/health", responses={503: {"model": Health, "description": "Not healthy."}}, dependencies=[open_to_all()]
+)
 def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
     """Whether the API itself works, for load balancers and container health checks; 503 if it does not.
 

@@ -5,12 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from jobtracker.core.access import Scope
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.explanation import Explanation
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
 from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate
 from jobtracker.schemas.sending import Sending
+from jobtracker.server.access.limits import limited, need_no_limits
+from jobtracker.server.access.needs import Reach, needs
 from jobtracker.server.dependencies import JobId, UseExplainer, UseSettings, UseTracking
 from jobtracker.server.list_parameters import ListParameters
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -140,8 +143,14 @@ class Retry(BaseModel):
     )
 
 
-@router.post("/", status_code=201, response_model=Job, responses=UNREADABLE)
-@router.post("", status_code=201, include_in_schema=False)
+@router.post(
+    "/",
+    status_code=201,
+    response_model=Job,
+    responses=UNREADABLE,
+    dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)],
+)
+@router.post("", status_code=201, include_in_schema=False, dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)])
 def create_job(job: CreateJob, tracking: UseTracking, settings: UseSettings, response: Response) -> WrittenJson:
     """Create a job. It is pending until it is started: here with `"start": true`, or by its `start` route.
 
@@ -154,8 +163,16 @@ def create_job(job: CreateJob, tracking: UseTracking, settings: UseSettings, res
     return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)
 
 
-@router.post("/with-subjobs", status_code=201, response_model=JobTree, responses=UNREADABLE)
-@router.post("/with-subjobs/", status_code=201, include_in_schema=False)
+@router.post(
+    "/with-subjobs",
+    status_code=201,
+    response_model=JobTree,
+    responses=UNREADABLE,
+    dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)],
+)
+@router.post(
+    "/with-subjobs/", status_code=201, include_in_schema=False, dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)]
+)
 def create_job_with_sub_jobs(
     job: CreateJobTree, tracking: UseTracking, settings: UseSettings, response: Response
 ) -> Response:
@@ -169,8 +186,8 @@ def create_job_with_sub_jobs(
     return written(tracking.queries.tree_json(job_id), 201, response.headers)
 
 
-@router.get("/", response_model=JobPage)
-@router.get("", include_in_schema=False)
+@router.get("/", response_model=JobPage, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])
+@router.get("", include_in_schema=False, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])
 def list_jobs(tracking: UseTracking, given: Annotated[ListParameters, Query()]) -> WrittenJson:
     """List jobs. A job must match all parameters; of one that is given several times, one value.
 
@@ -178,19 +195,24 @@ def list_jobs(tracking: UseTracking, given: Annotated[ListParameters, Query()]) 
     on the number of jobs. Any other filter looks at a bounded number of jobs. So a page may be short and still have a
     `next_cursor`: `looked_at` and `looked_to` say how far it looked.
     """
-    wanted = given.wanted()
+    wanted = limited(given.wanted())
     return WrittenJson(
         tracking.queries.page_json(wanted, size=given.page_size, number=given.page, cursor=given.cursor)
     )
 
 
-@router.get("/{job_id}", response_model=Job, responses=NOT_FOUND)
+@router.get("/{job_id}", response_model=Job, responses=NOT_FOUND, dependencies=[needs(Scope.JOBS_READ)])
 def get_job(job_id: JobId, tracking: UseTracking) -> WrittenJson:
     """A job with its payload, result and error."""
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.get("/{job_id}/with-subjobs", response_model=JobTree, responses=NOT_FOUND)
+@router.get(
+    "/{job_id}/with-subjobs",
+    response_model=JobTree,
+    responses=NOT_FOUND,
+    dependencies=[needs(Scope.JOBS_READ, Reach.TREE)],
+)
 def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> Response:
     """A job and everything below it. The answer for a large tree is a stream.
 
@@ -199,7 +221,7 @@ def get_job_with_sub_jobs(job_id: JobId, tracking: UseTracking) -> Response:
     return written(tracking.queries.tree_or_group_json(job_id))
 
 
-@router.get("/{job_id}/explain", responses=NOT_FOUND)
+@router.get("/{job_id}/explain", responses=NOT_FOUND, dependencies=[needs(Scope.JOBS_READ, Reach.TREE)])
 def explain_job(job_id: JobId, explainer: UseExplainer) -> Explanation:
     """Why a job is not done, or why it ended as it did: a `code` for programs, a `summary` for people, and the facts.
 
@@ -212,7 +234,7 @@ def explain_job(job_id: JobId, explainer: UseExplainer) -> Explanation:
     return explainer.explain(job_id)
 
 
-@router.get("/{job_id}/history", responses=NOT_FOUND)
+@router.get("/{job_id}/history", responses=NOT_FOUND, dependencies=[needs(Scope.JOBS_READ)])
 def get_job_history(job_id: JobId, tracking: UseTracking) -> list[HistoryEntry]:
     """What happened to a job, oldest first: each run, delivery, attempt and cancel, and how it ended.
 
@@ -221,7 +243,7 @@ def get_job_history(job_id: JobId, tracking: UseTracking) -> list[HistoryEntry]:
     return tracking.queries.history(job_id)
 
 
-@router.get("/{job_id}/logs", responses=NOT_FOUND)
+@router.get("/{job_id}/logs", responses=NOT_FOUND, dependencies=[needs(Scope.JOBS_READ)])
 def get_job_log(
     job_id: JobId,
     tracking: UseTracking,
@@ -242,19 +264,37 @@ def get_job_log(
     return tracking.queries.log(job_id, after=after, most=limit)
 
 
-@router.get("/{job_id}/payload", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
+@router.get(
+    "/{job_id}/payload",
+    response_class=Response,
+    responses=VALUE,
+    openapi_extra=_HEADERS,
+    dependencies=[needs(Scope.JOBS_READ)],
+)
 async def get_job_payload(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
     """The payload of a job as JSON, however large it is. Masked values stay masked."""
     return await value_response(lambda: tracking.stored_values.of(job_id, "payload"), asked)
 
 
-@router.get("/{job_id}/args", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
+@router.get(
+    "/{job_id}/args",
+    response_class=Response,
+    responses=VALUE,
+    openapi_extra=_HEADERS,
+    dependencies=[needs(Scope.JOBS_READ)],
+)
 async def get_job_args(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
     """The positional arguments of a job's task as JSON, however large they are."""
     return await value_response(lambda: tracking.stored_values.of(job_id, "args"), asked)
 
 
-@router.get("/{job_id}/result", response_class=Response, responses=VALUE, openapi_extra=_HEADERS)
+@router.get(
+    "/{job_id}/result",
+    response_class=Response,
+    responses=VALUE,
+    openapi_extra=_HEADERS,
+    dependencies=[needs(Scope.JOBS_READ)],
+)
 async def get_job_result(job_id: JobId, tracking: UseTracking, asked: Asked) -> Response:
     """The result of a job as JSON, however large it is.
 
@@ -263,7 +303,12 @@ async def get_job_result(job_id: JobId, tracking: UseTracking, asked: Asked) -> 
     return await value_response(lambda: tracking.stored_values.of(job_id, "result"), asked)
 
 
-@router.put("/{job_id}", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+@router.put(
+    "/{job_id}",
+    response_model=Job,
+    responses={**NOT_ALLOWED, **UNREADABLE},
+    dependencies=[needs(Scope.JOBS_CONTROL, Reach.TREE)],
+)
 def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> WrittenJson:
     """Change a job's name and tags; before it is started also its priority and payload.
 
@@ -274,13 +319,20 @@ def update_job(job_id: JobId, wanted: JobUpdate, tracking: UseTracking) -> Writt
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.delete("/{job_id}", status_code=204, responses=NOT_ALLOWED)
+@router.delete(
+    "/{job_id}", status_code=204, responses=NOT_ALLOWED, dependencies=[needs(Scope.JOBS_DELETE, Reach.TREE)]
+)
 def delete_job(job_id: JobId, tracking: UseTracking) -> None:
     """Remove a job with its sub-jobs, once it has ended or before it was started."""
     tracking.jobs.delete(job_id)
 
 
-@router.post("/{job_id}/start", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+@router.post(
+    "/{job_id}/start",
+    response_model=Job,
+    responses={**NOT_ALLOWED, **UNREADABLE},
+    dependencies=[needs(Scope.JOBS_CONTROL, Reach.TREE)],
+)
 def start_job(job_id: JobId, tracking: UseTracking, how: Annotated[Start | None, Body()] = None) -> WrittenJson:
     """Send a job, with its sub-jobs, to Celery. A second start is a 409.
 
@@ -290,7 +342,12 @@ def start_job(job_id: JobId, tracking: UseTracking, how: Annotated[Start | None,
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.post("/{job_id}/cancel", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+@router.post(
+    "/{job_id}/cancel",
+    response_model=Job,
+    responses={**NOT_ALLOWED, **UNREADABLE},
+    dependencies=[needs(Scope.JOBS_CONTROL, Reach.TREE)],
+)
 def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | None, Body()] = None) -> WrittenJson:
     """Cancel a job and its sub-jobs. Jobs that wait are cancelled at once.
 
@@ -302,7 +359,12 @@ def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | Non
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
-@router.post("/{job_id}/retry", response_model=Job, responses={**NOT_ALLOWED, **UNREADABLE})
+@router.post(
+    "/{job_id}/retry",
+    response_model=Job,
+    responses={**NOT_ALLOWED, **UNREADABLE},
+    dependencies=[needs(Scope.JOBS_CONTROL, Reach.TREE)],
+)
 def retry_job(job_id: JobId, tracking: UseTracking, what: Annotated[Retry | None, Body()] = None) -> WrittenJson:
     """Run a failed or cancelled job again. Of a parent, only the sub-jobs that did not complete run again.
 
@@ -313,5 +375,7 @@ def retry_job(job_id: JobId, tracking: UseTracking, what: Annotated[Retry | None
     again instead. The answer is the job that runs again.
     """
     what = what or Retry()
+    if what.from_failed:
+        need_no_limits("retry another job of the chain")
     retried = tracking.jobs.retry(job_id, from_failed=what.from_failed)
     return WrittenJson(tracking.queries.get_json(retried))

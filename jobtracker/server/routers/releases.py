@@ -4,7 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from jobtracker.core.access import Scope
 from jobtracker.schemas.releases import ReleaseComparison, Releases
+from jobtracker.server.access.needs import needs
 from jobtracker.server.dependencies import UseReleaseDesk
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
@@ -20,7 +22,7 @@ router = APIRouter(
 Label = Annotated[str, Query(min_length=1, max_length=100)]
 
 
-@router.get("", response_model=Releases)
+@router.get("", response_model=Releases, dependencies=[needs(Scope.JOBS_READ)])
 def releases(
     desk: UseReleaseDesk, limit: Annotated[int, Query(ge=1, le=200, description="The most releases.")] = 20
 ) -> WrittenJson:
@@ -28,7 +30,12 @@ def releases(
     return WrittenJson.of(desk.releases(limit))
 
 
-@router.get("/compare", response_model=ReleaseComparison, responses={404: RESPONSES[404]})
+@router.get(
+    "/compare",
+    response_model=ReleaseComparison,
+    responses={404: RESPONSES[404]},
+    dependencies=[needs(Scope.JOBS_READ)],
+)
 def compare_releases(desk: UseReleaseDesk, a: Label, b: Label) -> WrittenJson:
     """Whether a new release (b) is worse than an old one (a): failure rates and run times, type by type.
 

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from jobtracker.core.access import Scope
 from jobtracker.schemas.query_language import MOST_CHARS
 from jobtracker.schemas.search import Suggestions
+from jobtracker.server.access.needs import needs
 from jobtracker.server.dependencies import UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
@@ -17,7 +19,7 @@ router = APIRouter(
 )
 
 
-@router.get("/suggest", response_model=Suggestions)
+@router.get("/suggest", response_model=Suggestions, dependencies=[needs(Scope.JOBS_READ)])
 def suggest(
     tracking: UseTracking,
     q: Annotated[str, Query(max_length=MOST_CHARS, description="The query as far as it is typed.")] = "",

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from jobtracker.core.access import Scope
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.diagnosis.health import HealthCheck
@@ -24,6 +25,8 @@ from jobtracker.schemas.stats import (
     Throughput,
 )
 from jobtracker.schemas.trees import TreeOutline
+from jobtracker.server.access.limits import limited, may_be_of
+from jobtracker.server.access.needs import Reach, needs
 from jobtracker.server.dependencies import JobId, UseAttentionDesk, UseInspector, UseSettings, UseTracking
 from jobtracker.server.list_parameters import ActiveParameters, FailedParameters
 from jobtracker.server.live.sharing import by_clock
@@ -66,7 +69,7 @@ def _groups(counts: list[JobCount], of: Callable[[JobCount], Any], keys: Iterabl
     return found
 
 
-@router.get("/stats", response_model=Stats)
+@router.get("/stats", response_model=Stats, dependencies=[needs(Scope.JOBS_READ)])
 def stats(tracking: UseTracking) -> WrittenJson:
     """How many jobs there are, by status, type and priority."""
     counts = tracking.queries.counts()
@@ -80,25 +83,25 @@ def stats(tracking: UseTracking) -> WrittenJson:
     )
 
 
-@router.get("/stats/by-status")
+@router.get("/stats/by-status", dependencies=[needs(Scope.JOBS_READ)])
 def stats_by_status(tracking: UseTracking) -> dict[Status, int]:
     """How many jobs have each status."""
     return _by_status(tracking.queries.counts())
 
 
-@router.get("/stats/by-type")
+@router.get("/stats/by-type", dependencies=[needs(Scope.JOBS_READ)])
 def stats_by_type(tracking: UseTracking) -> dict[str, Group]:
     """How many jobs of each type have each status, including announced types without jobs."""
     return _groups(tracking.queries.counts(), lambda count: count.job_type, tracking.registry.names())
 
 
-@router.get("/stats/by-priority")
+@router.get("/stats/by-priority", dependencies=[needs(Scope.JOBS_READ)])
 def stats_by_priority(tracking: UseTracking) -> dict[Priority, Group]:
     """How many jobs of each priority have each status."""
     return _groups(tracking.queries.counts(), lambda count: count.priority, Priority)
 
 
-@router.get("/performance", response_model=PerformanceReport)
+@router.get("/performance", response_model=PerformanceReport, dependencies=[needs(Scope.JOBS_READ)])
 def performance(
     tracking: UseTracking, hours: Hours = 24, job_type: Annotated[str | None, Query(max_length=200)] = None
 ) -> WrittenJson:
@@ -119,7 +122,7 @@ def performance(
     )
 
 
-@router.get("/performance/series", response_model=PerformanceSeries)
+@router.get("/performance/series", response_model=PerformanceSeries, dependencies=[needs(Scope.JOBS_READ)])
 def performance_series(
     tracking: UseTracking,
     hours: Hours = 24,
@@ -169,7 +172,7 @@ def _columns(points: list[Performance]) -> PerformanceColumns:
     return PerformanceColumns(**columns)
 
 
-@router.get("/attention", response_model=Attention)
+@router.get("/attention", response_model=Attention, dependencies=[needs(Scope.JOBS_READ)])
 def attention(desk: UseAttentionDesk) -> WrittenJson:
     """What needs somebody: jobs that can't proceed, the last hour's failures, unconsumed queues, lost workers.
 
@@ -178,22 +181,22 @@ def attention(desk: UseAttentionDesk) -> WrittenJson:
     return WrittenJson.of(desk.attention())
 
 
-@router.get("/active-jobs", response_model=ActiveJobs)
+@router.get("/active-jobs", response_model=ActiveJobs, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])
 def active_jobs(tracking: UseTracking, given: Annotated[ActiveParameters, Query()]) -> WrittenJson:
     """Jobs that run or wait for their next attempt, the longest in their status first."""
-    return WrittenJson(tracking.queries.active_json(given.wanted(), given.limit))
+    return WrittenJson(tracking.queries.active_json(limited(given.wanted()), given.limit))
 
 
-@router.get("/failed-jobs", response_model=FailedJobPage)
+@router.get("/failed-jobs", response_model=FailedJobPage, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])
 def failed_jobs(tracking: UseTracking, given: Annotated[FailedParameters, Query()]) -> WrittenJson:
     """Failed jobs, the latest first, each with its reason and its error (without the traceback)."""
-    wanted = given.wanted()
+    wanted = limited(given.wanted())
     return WrittenJson(
         tracking.queries.failed_json(wanted, size=given.page_size, number=given.page, cursor=given.cursor)
     )
 
 
-@router.get("/throughput", response_model=Throughput)
+@router.get("/throughput", response_model=Throughput, dependencies=[needs(Scope.JOBS_READ)])
 def throughput(
     tracking: UseTracking,
     minutes: Annotated[int, Query(ge=1, le=60 * 24 * 31, description="How far back.")] = 60,
@@ -205,19 +208,29 @@ def throughput(
     return WrittenJson.of(Throughput(bucket_minutes=bucket_minutes, points=points))
 
 
-@router.get("/job-types")
+@router.get("/job-types", dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])
 def job_types(tracking: UseTracking) -> list[JobType]:
     """The job types that can be created, by name: task, queue and JSON Schema of the payload."""
-    return tracking.registry.listed()
+    return [each for each in tracking.registry.listed() if may_be_of(each.name)]
 
 
-@router.get("/job-tree/{job_id}", response_model=JobTree, responses={404: RESPONSES[404]})
+@router.get(
+    "/job-tree/{job_id}",
+    response_model=JobTree,
+    responses={404: RESPONSES[404]},
+    dependencies=[needs(Scope.JOBS_READ, Reach.TREE)],
+)
 def job_tree(job_id: JobId, tracking: UseTracking) -> Response:
     """A job and everything below it. The answer for a large tree is a stream."""
     return written(tracking.queries.tree_or_group_json(job_id))
 
 
-@router.get("/tree-outline/{job_id}", response_model=TreeOutline, responses={404: RESPONSES[404]})
+@router.get(
+    "/tree-outline/{job_id}",
+    response_model=TreeOutline,
+    responses={404: RESPONSES[404]},
+    dependencies=[needs(Scope.JOBS_READ, Reach.TREE)],
+)
 def tree_outline(
     job_id: JobId,
     tracking: UseTracking,
@@ -232,7 +245,11 @@ _HEALTH_S = 10.0
 """Workers may take `INSPECT_TIMEOUT_S` to answer, more than once."""
 
 
-@router.get("/health", responses={503: {"model": Health, "description": "Not healthy."}})
+@router.get(
+    "/health",
+    responses={503: {"model": Health, "description": "Not healthy."}},
+    dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)],
+)
 @by_clock
 def health(settings: UseSettings, inspector: UseInspector, response: Response) -> Health:
     """Whether jobs get done, for operators; 503 if they do not.

@@ -1,0 +1,222 @@
+"""Who asks: an API key, a session of the page, a trusted proxy, or anybody on this machine before there are keys."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from redis.exceptions import RedisError
+
+from jobtracker.core.access import ROLES, Principal, Scope
+from jobtracker.core.clock import now_ms
+from jobtracker.errors import NotAuthenticatedError
+from jobtracker.schemas.api_keys import KeyState
+from jobtracker.server.access.networks import Network, address_of, is_in
+from jobtracker.server.access.recent import Recent
+from jobtracker.store.api_keys import ApiKeys, Credential, KnownKey
+from jobtracker.store.sessions import Sessions
+
+logger = logging.getLogger("jobtracker.server")
+
+KEPT_S = 5.0
+"""A revoked key is refused after so long, at the latest: the same key is looked up no more often."""
+
+MOST_KEPT = 2000
+
+COOKIE = "jobtracker_session"
+"""The cookie of a session of the page."""
+
+ANONYMOUS = Principal("anonymous", frozenset(Scope) - {Scope.MASKED_READ})
+"""Anybody on this machine, or in a network of API_OPEN_TO, while nothing says who may ask."""
+
+_HOW = (
+    "Send an API key as `Authorization: Bearer jt_…`; clients read it from JOBTRACKER_API_KEY, and "
+    "`jobtracker login` keeps one. `jobtracker keys create --owner NAME --role viewer` makes one, where the store "
+    "can be reached."
+)
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for"})
+_OF_INTEREST = _FORWARDED | {b"authorization", b"cookie", b"x-forwarded-user", b"x-forwarded-groups"}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Who may ask without a key.
+
+    Attributes:
+        open_to: Networks that count as this machine.
+        proxies: Networks of proxies that say who asks.
+        roles: The role of each group; of the group `*` that of everybody.
+        has_tokens: Tokens of an issuer are accepted.
+    """
+
+    open_to: Sequence[Network] = ()
+    proxies: Sequence[Network] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    has_tokens: bool = False
+
+    @property
+    def know_people(self) -> bool:
+        """Whether somebody says who asks, beside API keys: then nobody may ask without that."""
+        return bool(self.proxies) or self.has_tokens
+
+    def scopes_of(self, groups: Iterable[str]) -> frozenset[Scope]:
+        """What members of these groups may do."""
+        found = [ROLES[self.roles[group]] for group in [*groups, "*"] if group in self.roles]
+        return frozenset().union(*found)
+
+
+class _Shown(NamedTuple):
+    """What a request says of who asks."""
+
+    bearer: str | None
+    session: str | None
+    users: list[str]
+    groups: list[str]
+    is_forwarded: bool
+
+
+class Identities:
+    """Says who asks. What it has looked up is `KEPT_S` old, at most.
+
+    Args:
+        keys: The API keys.
+        sessions: The sessions of the page.
+        rules: Who may ask without a key.
+    """
+
+    def __init__(self, keys: ApiKeys, sessions: Sessions, rules: Rules) -> None:
+        self.rules = rules
+        self._keys = keys
+        self._by_key: Recent[Credential, KnownKey | None] = Recent(self._find, KEPT_S, MOST_KEPT)
+        self._by_session: Recent[str, Credential | None] = Recent(sessions.find, KEPT_S, MOST_KEPT)
+        self._has_keys: Recent[None, bool] = Recent(lambda _: keys.exist(), KEPT_S, 1)
+        self._had_keys: bool | None = None
+
+    def forget(self) -> None:
+        """Look up all keys and sessions anew: some have changed."""
+        for each in (self._by_key, self._by_session, self._has_keys):
+            each.forget()
+
+    async def of(self, scope: Mapping[str, Any]) -> Principal:
+        """Who asks.
+
+        Args:
+            scope: Of the request (ASGI).
+
+        Raises:
+            NotAuthenticatedError: It is not known; the message says what to do.
+            RedisError: The keys can't be looked up.
+        """
+        shown = _shown(scope["headers"])
+        if shown.bearer is not None:
+            return await self._of_bearer(shown.bearer)
+        if shown.session is not None and (principal := await self._of_session(shown.session)):
+            return principal
+        peer = address_of((scope.get("client") or (None,))[0])
+        if is_in(peer, self.rules.proxies):
+            return self._of_proxy(shown)
+        is_near = peer is not None and (peer.is_loopback or is_in(peer, self.rules.open_to))
+        if self.rules.know_people or await self._keys_exist():
+            raise NotAuthenticatedError(f"The API does not know who asks. {_HOW}")
+        if not is_near or shown.is_forwarded:
+            where = "came through a proxy" if is_near else f"came from {peer or 'an unknown address'}"
+            raise NotAuthenticatedError(
+                f"No API key was made yet: until then only this machine may ask, and networks in API_OPEN_TO. This "
+                f"request {where}. {_HOW}"
+            )
+        return ANONYMOUS
+
+    async def of_key(self, text: str) -> Principal:
+        """Whose a key is.
+
+        Raises:
+            NotAuthenticatedError: It is none, or is not accepted any more.
+        """
+        credential = Credential.read(text)
+        return await self._of_credential(credential)
+
+    async def _of_bearer(self, text: str) -> Principal:
+        return await self.of_key(text)
+
+    async def _of_credential(self, credential: Credential | None) -> Principal:
+        known = await self._by_key.get(credential) if credential else None
+        if known is None:
+            raise NotAuthenticatedError(f"The API key is not known: is it whole? {_HOW}")
+        key = known.key
+        if (state := known.state_at(now_ms())) is not KeyState.ACTIVE:
+            older = ", or was rotated" if state is KeyState.EXPIRED else ""
+            raise NotAuthenticatedError(f"The API key {key.id} of {key.owner} is {state}{older}. {_HOW}")
+        limits = [None if each is None else tuple(each) for each in (key.job_types, key.tags)]
+        return Principal(key.owner, key.allowed, key.id, *limits)
+
+    async def _of_session(self, token: str) -> Principal | None:
+        credential = await self._by_session.get(token)
+        try:
+            return await self._of_credential(credential) if credential else None
+        except NotAuthenticatedError:
+            return None
+
+    def _of_proxy(self, shown: _Shown) -> Principal:
+        if len(shown.users) != 1 or not shown.users[0] or len(shown.groups) > 1:
+            raise NotAuthenticatedError(
+                "The proxy does not say who asks: it must set X-Forwarded-User once, and X-Forwarded-Groups at most "
+                f"once, and drop those of its clients. {_HOW}"
+            )
+        groups = [each.strip() for each in "".join(shown.groups).split(",")]
+        return Principal(shown.users[0][:100], self.rules.scopes_of(groups))
+
+    async def _keys_exist(self) -> bool:
+        """Whether there are keys; while Redis is away what is known from before, for nobody makes one then."""
+        try:
+            self._had_keys = await self._has_keys.get(None)
+        except RedisError:
+            if self._had_keys is None:
+                raise
+        return self._had_keys
+
+    def _find(self, credential: Credential) -> KnownKey | None:
+        known = self._keys.find(credential)
+        if known and known.state_at(now := now_ms()) is KeyState.ACTIVE:
+            try:
+                self._keys.note_use(known.key, now)
+            except RedisError as error:  # it takes no writes
+                logger.warning("key_use_not_noted", extra={"key_id": known.key.id, "error": str(error)})
+        return known
+
+
+def _shown(headers: Iterable[tuple[bytes, bytes]]) -> _Shown:
+    found: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        if name in _OF_INTEREST:
+            found.setdefault(name, []).append(value)
+    if not found:
+        return _NOTHING
+    bearers = [text for value in found.get(b"authorization", ()) if (text := _bearer(value)) is not None]
+    if len(bearers) > 1:
+        raise NotAuthenticatedError("The request has more than one Authorization header. Send one.")
+    cookies = b"; ".join(found.get(b"cookie", ())).decode("latin-1")
+    return _Shown(
+        bearers[0] if bearers else None,
+        _session(cookies) if COOKIE in cookies else None,
+        [_text(value) for value in found.get(b"x-forwarded-user", ())],
+        [_text(value) for value in found.get(b"x-forwarded-groups", ())],
+        bool(found.keys() & _FORWARDED),
+    )
+
+
+_NOTHING = _Shown(None, None, [], [], is_forwarded=False)
+
+
+def _bearer(value: bytes) -> str | None:
+    """The token of an Authorization header; None of another scheme: a proxy may have asked for a password."""
+    scheme, _, token = value.decode("latin-1").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+def _session(cookies: str) -> str | None:
+    pairs = (each.strip().partition("=") for each in cookies.split(";"))
+    return next((value for name, _, value in pairs if name == COOKIE and value), None)
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace").strip()

@@ -1,0 +1,49 @@
+"""Finds out who asks, before anything else is done for a request: no body is read, and no kept answer is given."""
+
+from redis.exceptions import RedisError
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from jobtracker.core.access import acting
+from jobtracker.errors import NotAuthenticatedError
+from jobtracker.server.access.identities import Identities
+from jobtracker.server.access.needs import PRINCIPAL
+from jobtracker.server.page_files import path_within
+from jobtracker.server.problems import redis_away, refusal
+from jobtracker.server.settings import API_PATHS
+
+_OPEN = frozenset({"api/health", "api/session"})
+"""Paths of the API that anybody may ask: whether it lives, and the login."""
+
+
+class Authentication:
+    """Finds out who asks the API, and refuses whom it does not know (401). Routes say what who asks must be allowed.
+
+    Args:
+        app: Answers. It has `identities` in its state.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        path = path_within(scope) if scope["type"] == "http" else ""
+        if path.partition("/")[0] not in API_PATHS:  # the page's files are for all: they say nothing
+            await self.app(scope, receive, send)
+            return
+        identities: Identities = scope["app"].state.identities
+        try:
+            principal = await identities.of(scope)
+        except (NotAuthenticatedError, RedisError) as error:
+            if path.removesuffix("/") not in _OPEN:
+                refuse = refusal if isinstance(error, NotAuthenticatedError) else redis_away
+                await refuse(Request(scope), error)(scope, receive, send)  # type: ignore[arg-type] # by its type
+                return
+            principal = None
+        scope[PRINCIPAL] = principal
+        token = acting.set(principal)
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            acting.reset(token)

@@ -1,0 +1,83 @@
+"""API keys, for admins."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Path, Request
+
+from jobtracker.core.access import Principal, Scope
+from jobtracker.errors import ForbiddenError
+from jobtracker.schemas.api_keys import ApiKey, Grant, IssuedKey, KeyCreate, KeyRotate
+from jobtracker.server.access.identities import ANONYMOUS
+from jobtracker.server.access.needs import needs, principal_of
+from jobtracker.server.dependencies import UseIdentities, UseKeys
+from jobtracker.server.problems import RESPONSES, TO_EXPECT
+from jobtracker.server.thread_route import ThreadRoute
+
+router = APIRouter(
+    route_class=ThreadRoute, prefix="/api/keys", tags=["access"], responses={**TO_EXPECT, 503: RESPONSES[503]}
+)
+_MISSING: dict[int | str, dict[str, Any]] = {404: {**RESPONSES[404], "description": "There is no such key."}}
+_FULL: dict[int | str, dict[str, Any]] = {
+    400: RESPONSES[400],
+    409: {**RESPONSES[409], "description": "There are as many keys as there may be."},
+}
+
+KeyId = Annotated[str, Path(description="The key's id.", max_length=40, examples=["3f0e7a52b3c4"])]
+_ADMIN = needs(Scope.ADMIN)
+
+
+@router.get("", dependencies=[_ADMIN])
+async def api_keys(keys: UseKeys) -> list[ApiKey]:
+    """All API keys, the oldest first, without their secrets."""
+    return await asyncio.to_thread(keys.all)
+
+
+@router.post("", status_code=201, responses=_FULL, dependencies=[_ADMIN])
+async def create_key(request: Request, wanted: KeyCreate, keys: UseKeys, identities: UseIdentities) -> IssuedKey:
+    """Create an API key. The answer has its secret, which can't be shown again.
+
+    A key may do no more than the one that creates it. The first key is made with `jobtracker keys create`.
+    """
+    _check_may_give(principal_of(request), wanted)
+    issued = await asyncio.to_thread(keys.create, wanted)
+    identities.forget()
+    return issued
+
+
+@router.post("/{key_id}/rotate", responses={**_MISSING, 400: RESPONSES[400]}, dependencies=[_ADMIN])
+async def rotate_key(
+    request: Request,
+    key_id: KeyId,
+    keys: UseKeys,
+    identities: UseIdentities,
+    how: Annotated[KeyRotate | None, Body()] = None,
+) -> IssuedKey:
+    """Give a key a new secret. The older ones are accepted for `overlap_s` seconds."""
+    _check_may_give(principal_of(request), await asyncio.to_thread(keys.get, key_id))
+    issued = await asyncio.to_thread(keys.rotate, key_id, (how or KeyRotate()).overlap_s)
+    identities.forget()
+    return issued
+
+
+@router.delete("/{key_id}", responses=_MISSING, dependencies=[_ADMIN])
+async def revoke_key(key_id: KeyId, keys: UseKeys, identities: UseIdentities) -> ApiKey:
+    """Revoke a key, for good. It stays in the list. Other API processes refuse it after 5 s at the latest."""
+    revoked = await asyncio.to_thread(keys.revoke, key_id)
+    identities.forget()
+    return revoked
+
+
+def _check_may_give(principal: Principal, grant: Grant) -> None:
+    """Check that nobody gives what they may not do themselves.
+
+    Raises:
+        ForbiddenError: They would.
+    """
+    if principal == ANONYMOUS:
+        raise ForbiddenError(
+            "The first API key is made with `jobtracker keys create --owner NAME --role admin`, where the store can "
+            "be reached. Nobody knows who asks here."
+        )
+    if more := sorted(grant.allowed - principal.scopes):
+        raise ForbiddenError(f"{principal.name} may not give the scopes {', '.join(more)}: it has not got them.")
