@@ -906,18 +906,84 @@ export interface paths {
         };
         /**
          * Failure Group
-         * @description A group of failures: by type, queue, worker and release, over time, and the jobs that failed so last.
+         * @description A group of failures: by type, queue, worker and release, over time, and the jobs that failed with it last.
          */
         get: operations["failure_group_api_failures__group_id__get"];
         /**
          * Mark Failure Group
          * @description Mark a group as resolved or to be ignored, or reopen it.
          *
-         *     If a job fails so after its group was resolved, the group is regressed.
+         *     If a job fails with its error after the group was resolved, the group is regressed.
          */
         put: operations["mark_failure_group_api_failures__group_id__put"];
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Api Keys
+         * @description All API keys, the oldest first, without their secrets.
+         */
+        get: operations["api_keys_api_keys_get"];
+        put?: never;
+        /**
+         * Create Key
+         * @description Create an API key. The answer has its secret, which can't be shown again.
+         *
+         *     A key may do no more than the one that creates it. The first key is made with `jobtracker keys create`.
+         */
+        post: operations["create_key_api_keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Key
+         * @description Give a key a new secret. The older ones are accepted for `overlap_s` seconds.
+         */
+        post: operations["rotate_key_api_keys__key_id__rotate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Key
+         * @description Revoke a key, for good. It stays in the list. Other API processes refuse it after 5 s at the latest.
+         */
+        delete: operations["revoke_key_api_keys__key_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -959,6 +1025,61 @@ export interface components {
             total: number;
             /** Jobs */
             jobs: components["schemas"]["JobSummary"][];
+        };
+        /**
+         * ApiKey
+         * @description An API key, without its secret: nobody knows that but its owner.
+         */
+        ApiKey: {
+            /**
+             * Owner
+             * @description Who has it: a person or a program. Shown in the history and the audit.
+             */
+            owner: string;
+            /**
+             * Role
+             * @description What its bearer may do, by the name of a role; or `scopes`.
+             */
+            role?: ("viewer" | "operator" | "admin") | null;
+            /**
+             * Scopes
+             * @description What its bearer may do; of a role: its scopes.
+             * @default []
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Job Types
+             * @description It is limited to jobs of these types; null: all.
+             */
+            job_types?: string[] | null;
+            /**
+             * Tags
+             * @description It is limited to jobs with one of these tags.
+             */
+            tags?: string[] | null;
+            /**
+             * Expires At
+             * @description From then on it is refused; null: it does not expire.
+             */
+            expires_at?: string | null;
+            /**
+             * Id
+             * @description Its public part: shown in logs, the history and the audit.
+             */
+            id: string;
+            state: components["schemas"]["KeyState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Last Used At
+             * @description To the minute; null: never.
+             */
+            last_used_at?: string | null;
+            /** Revoked At */
+            revoked_at?: string | null;
         };
         /**
          * ArgumentRule
@@ -1692,6 +1813,12 @@ export interface components {
              * @default []
              */
             sub_jobs: components["schemas"]["SubJobState"][];
+            /**
+             * Slot Job Ids
+             * @description The jobs that have all slots for which it waits, the one that runs longest first; ten at most. Empty if it waits for no slot, or it is not certain that all are taken.
+             * @default []
+             */
+            slot_job_ids: string[];
             /** @description Null if fewer than five jobs of its type have settled, and for parents. */
             finish?: components["schemas"]["Estimate"] | null;
             /** @description Not null if the id is that of a Celery group; `sub_jobs` are its members then. */
@@ -2449,6 +2576,71 @@ export interface components {
          * @enum {string}
          */
         IfStopped: "finishes" | "may_run" | "comes_back" | "runs_again" | "lost" | "cancelled";
+        /**
+         * IssuedKey
+         * @description An API key with its secret, which is shown this once.
+         */
+        IssuedKey: {
+            /**
+             * Owner
+             * @description Who has it: a person or a program. Shown in the history and the audit.
+             */
+            owner: string;
+            /**
+             * Role
+             * @description What its bearer may do, by the name of a role; or `scopes`.
+             */
+            role?: ("viewer" | "operator" | "admin") | null;
+            /**
+             * Scopes
+             * @description What its bearer may do; of a role: its scopes.
+             * @default []
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Job Types
+             * @description It is limited to jobs of these types; null: all.
+             */
+            job_types?: string[] | null;
+            /**
+             * Tags
+             * @description It is limited to jobs with one of these tags.
+             */
+            tags?: string[] | null;
+            /**
+             * Expires At
+             * @description From then on it is refused; null: it does not expire.
+             */
+            expires_at?: string | null;
+            /**
+             * Id
+             * @description Its public part: shown in logs, the history and the audit.
+             */
+            id: string;
+            state: components["schemas"]["KeyState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Last Used At
+             * @description To the minute; null: never.
+             */
+            last_used_at?: string | null;
+            /** Revoked At */
+            revoked_at?: string | null;
+            /**
+             * Key
+             * @description `jt_<id>_<secret>`: keep it like a password. It can't be shown again.
+             */
+            key: string;
+            /**
+             * Older Until
+             * @description Until then the key's older secrets are accepted too, after a rotation.
+             */
+            older_until?: string | null;
+        };
         /**
          * Job
          * @description A job with all of its fields.
@@ -3209,6 +3401,65 @@ export interface components {
         };
         JsonValue: unknown;
         /**
+         * KeyCreate
+         * @description An API key to create: with a role, or with scopes.
+         * @example {
+         *       "owner": "nightly import",
+         *       "role": "operator"
+         *     }
+         */
+        KeyCreate: {
+            /**
+             * Owner
+             * @description Who has it: a person or a program. Shown in the history and the audit.
+             */
+            owner: string;
+            /**
+             * Role
+             * @description What its bearer may do, by the name of a role; or `scopes`.
+             */
+            role?: ("viewer" | "operator" | "admin") | null;
+            /**
+             * Scopes
+             * @description What its bearer may do; of a role: its scopes.
+             * @default []
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Job Types
+             * @description It is limited to jobs of these types; null: all.
+             */
+            job_types?: string[] | null;
+            /**
+             * Tags
+             * @description It is limited to jobs with one of these tags.
+             */
+            tags?: string[] | null;
+            /**
+             * Expires At
+             * @description From then on it is refused; null: it does not expire.
+             */
+            expires_at?: string | null;
+        };
+        /**
+         * KeyRotate
+         * @description How to rotate a key.
+         */
+        KeyRotate: {
+            /**
+             * Overlap S
+             * @description How long its older secrets are still accepted, in seconds.
+             * @default 86400
+             */
+            overlap_s: number;
+        };
+        /**
+         * KeyState
+         * @description What an API key is worth.
+         * @enum {string}
+         */
+        KeyState: "active" | "expired" | "revoked";
+        /**
          * LargeValue
          * @description A value that is in the object store.
          */
@@ -3962,6 +4213,12 @@ export interface components {
              */
             started_at: string;
         };
+        /**
+         * Scope
+         * @description What one may be allowed to do.
+         * @enum {string}
+         */
+        Scope: "jobs:read" | "jobs:create" | "jobs:control" | "jobs:delete" | "masked:read" | "admin";
         /**
          * Sort
          * @description The orders of a list; a minus is newest first.
@@ -4954,7 +5211,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5041,7 +5307,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5128,7 +5403,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5212,7 +5496,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5311,7 +5604,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5404,7 +5706,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5506,7 +5817,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5599,7 +5919,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5692,7 +6021,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5789,7 +6127,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5900,7 +6247,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6020,7 +6376,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6140,7 +6505,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6248,7 +6622,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6356,7 +6739,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6464,7 +6856,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A page of another site requests a change. */
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6568,6 +6969,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -6639,6 +7058,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -6714,6 +7151,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -6788,6 +7243,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -6861,6 +7334,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -6937,6 +7428,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -7015,6 +7524,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -7086,6 +7613,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -7164,6 +7709,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -7247,6 +7810,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -7323,6 +7904,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -7394,6 +7993,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -7469,6 +8086,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is no such job. */
             404: {
@@ -7558,6 +8193,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such job. */
             404: {
                 headers: {
@@ -7639,6 +8292,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -7710,6 +8381,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -7788,6 +8477,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -7860,6 +8567,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -7931,6 +8656,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
@@ -8015,6 +8758,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -8089,6 +8850,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is no such job. */
             404: {
@@ -8167,6 +8946,24 @@ export interface operations {
                     "application/json": components["schemas"]["Drain"];
                 };
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such job. */
             404: {
                 headers: {
@@ -8242,6 +9039,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Drain"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such job. */
@@ -8328,6 +9143,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -8402,6 +9235,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is no such job. */
             404: {
@@ -8499,6 +9350,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -8571,6 +9440,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -8634,6 +9521,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ExaminationRun"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The body did not arrive in time. */
@@ -8716,6 +9621,24 @@ export interface operations {
             };
             /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8816,6 +9739,24 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body did not arrive in time. */
             408: {
                 headers: {
@@ -8890,6 +9831,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description There is no such group. */
             404: {
@@ -8981,7 +9940,423 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such group. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    api_keys_api_keys_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"][];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_key_api_keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There are as many keys as there may be. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_key_api_keys__key_id__rotate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["KeyRotate"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedKey"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such key. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key_api_keys__key_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The key's id. */
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such key. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -9061,6 +10436,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The body did not arrive in time. */
             408: {
