@@ -58,7 +58,8 @@ PREFIXES: dict[str, str] = {
     # failure_counts zset    The same, scored by how many failures each has. With the group.
     # time series -----------------------------------------------------------------------------------------------
     "flow": "flow:",
-    # flow:<hour>    hash    "<minute>:<created|completed|failed|cancelled>" -> number in that minute. Expires.
+    # flow:<hour>    string  How many jobs were created, completed, failed and cancelled in each minute
+    #                        (`flow_series.py`). Expires.
     "settled": "settled:",
     # settled:<hour>:<t> string  Of settled jobs: numbers, ledgers, log-scale histograms (`histograms.py`). Expires.
     "released": "released:",
@@ -74,9 +75,15 @@ PREFIXES: dict[str, str] = {
     #                        transition, notify_parent. A name is removed when nothing was sent there for as long as
     #                        settled jobs stay, and nothing waits there: forget_queues.
     "at_queue": "at_queue:",
-    # at_queue:<n>:<queue> string  What happened at a queue in the n-th five minutes: messages sent, taken, jobs that
-    #                        ended, and a log-scale histogram of waits (`queue_series.py`). Writer: create,
-    #                        bulk_create, transition, notify_parent. Expires after some hours.
+    # at_queue:<n>:<queue> string  How many messages workers took from a queue in the n-th five minutes, and a
+    #                        log-scale histogram of their waits (`queue_series.py`). Writer: transition. Expires after
+    #                        some hours.
+    "sent_to": "sent_to:",
+    # sent_to:<n>:<queue> string  How many messages were sent there. Writer: create, bulk_create, transition,
+    #                        notify_parent. Expires after some hours.
+    "ended_at": "ended_at:",
+    # ended_at:<n>:<queue> string  How many jobs ended whose messages had been taken from there. Writer: transition.
+    #                        Expires after some hours.
     # the rest --------------------------------------------------------------------------------------------------
     "trash": "trash",
     # trash          set     Ids whose parent was deleted and who are still to be deleted. Writer: delete.

@@ -13,6 +13,7 @@ from importlib import resources
 
 from jobtracker.core.job import RUN_MARK
 from jobtracker.core.lifecycle import INFERENCES, MATRIX, MIDWAY, REPORTED, SETTLED, Priority
+from jobtracker.store.flow_series import FLOW
 from jobtracker.store.histograms import BUCKETS, GAMMA, TOTALS
 from jobtracker.store.keys import LET_GO, MOST_QUEUES, MOST_RELEASE_SERIES, NOBODY, PREFIXES
 from jobtracker.store.queue_series import AT_QUEUE, KEEP_S, SLOT_MS
@@ -49,7 +50,10 @@ def parts(commands: Iterable[str], keep_s: int = 0, *, reads_only: bool = False)
     texts: dict[str, str] = {}
     for name in commands if reads_only else ["lib/fencing", *commands]:
         _resolve(name, texts, [])
-    found = [("", f"local {name} = {lua_table(value)}") for name, value in _tables(keep_s).items()]
+    tables = _tables(keep_s)
+    constants = {name: value for name, value in tables.items() if isinstance(value, str | int | float)}
+    texts = {name: _with_constants(text, constants) for name, text in texts.items()}
+    found = [("", f"local {name} = {lua_table(value)}") for name, value in tables.items() if name not in constants]
     found += [(name, text) for name, text in texts.items() if name not in commands]
     found.append(("", "local COMMANDS = {}"))
     for name in commands:
@@ -69,6 +73,12 @@ def _resolve(name: str, texts: dict[str, str], above: list[str]) -> None:
     for included in _INCLUDE.findall(text):
         _resolve(included, texts, [*above, name])
     texts[name] = text
+
+
+def _with_constants(text: str, constants: Mapping[str, object]) -> str:
+    """The same text with values in the place of their names: Lua lets a library have 200 local names."""
+    names = rf"--.*|\b(?:{'|'.join(constants)})\b"  # not in comments
+    return re.sub(names, lambda found: lua_table(constants[found[0]]) if found[0] in constants else found[0], text)
 
 
 def _registration(command: str, *, reads_only: bool) -> str:
@@ -91,8 +101,9 @@ def _tables(keep_s: int) -> dict[str, object]:
         "INFERENCE": INFERENCES,
         "SETTLED": SETTLED,
         "LOG_GAMMA": math.log(GAMMA),
-        "TOTAL": {name: n for n, name in enumerate(TOTALS)},
+        "TOTAL": {name: str(64 * n) for n, name in enumerate(TOTALS)},
         "BUCKETS": BUCKETS,
+        "FLOW": FLOW,
         "KEEP_S": keep_s,
         "LET_GO": LET_GO,
         "NORMAL": Priority.NORMAL,

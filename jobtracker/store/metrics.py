@@ -10,10 +10,11 @@ from redis.client import NEVER_DECODE
 from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.schemas.stats import Durations, FlowPoint, JobCount, Performance
+from jobtracker.store.flow_series import counts_of
 from jobtracker.store.functions import batched
 from jobtracker.store.histograms import Histogram, Settled
 from jobtracker.store.job_reader import JobReader
-from jobtracker.store.queue_series import AtQueue
+from jobtracker.store.queue_series import SERIES, AtQueue
 
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
@@ -96,17 +97,16 @@ class MetricsReader(JobReader):
         pipe = self.client.pipeline(transaction=False)
         for part in self.parts:
             for hour in hours:
-                pipe.hgetall(part("flow", hour))
+                pipe.execute_command("GET", part("flow", hour), **{NEVER_DECODE: True})
         points: list[dict[str, Any]] = [
             {"at": from_ms(b * bucket_ms)} for b in range(first, until_ms // bucket_ms + 1)
         ]
         for hour, series in zip([*hours] * len(self.parts), pipe.execute(), strict=True):
-            for name, value in series.items():
-                minute, what = name.split(":")
-                at = hour * HOUR_MS + int(minute) * MINUTE_MS
+            for minute, what, count in counts_of(series or b""):
+                at = hour * HOUR_MS + minute * MINUTE_MS
                 bucket = at // bucket_ms - first
                 if 0 <= bucket < len(points) and at <= until_ms:
-                    points[bucket][what] = points[bucket].get(what, 0) + int(value)
+                    points[bucket][what] = points[bucket].get(what, 0) + count
         return [FlowPoint.model_validate(point) for point in points]
 
     def at_queues(self, queues: Sequence[str], slots: Sequence[int]) -> dict[str, list[AtQueue]]:
@@ -116,13 +116,14 @@ class MetricsReader(JobReader):
         pipe = self.client.pipeline(transaction=False)
         for part in self.parts:
             for queue in queues:
-                names = [part("at_queue", slot, queue) for slot in slots]
+                names = [part(name, slot, queue) for name in SERIES for slot in slots]
                 pipe.execute_command("MGET", *names, **{NEVER_DECODE: True})
         answers = pipe.execute()
-        return {
-            queue: [AtQueue.of(strings) for strings in zip(*answers[n :: len(queues)], strict=True)]
-            for n, queue in enumerate(queues)
-        }
+        found = {}
+        for n, queue in enumerate(queues):
+            by_name = batched(list(zip(*answers[n :: len(queues)], strict=True)), len(slots))
+            found[queue] = [AtQueue.of(*each) for each in zip(*by_name, strict=True)]
+        return found
 
 
 def performance_of(strings: Iterable[bytes | None]) -> Performance:

@@ -1,8 +1,8 @@
 """What the store counts of each queue in five minutes, and what follows from it for any number of them.
 
-It is one string of counters of 32 bits, the highest byte first: at the beginning those of `AT_QUEUE`, behind them the
-buckets of a histogram of waits, as those of `histograms.py`. `lua/lib/queue_series.lua` writes it when a message is
-sent, taken by a worker, and when its job has ended.
+`lua/lib/queue_series.lua` counts messages that are sent, and jobs that end: one number each. Of what workers take it
+has one string of counters of 32 bits, the highest byte first: how many messages there were, and behind that the
+buckets of a histogram of how long they had waited, as those of `histograms.py`.
 """
 
 import struct
@@ -15,9 +15,13 @@ from jobtracker.store.histograms import Histogram, sum_of_buckets
 SLOT_MS = 300_000
 """What a string tells of."""
 KEEP_S = 6 * 3600
-"""So long it stays: 500 busy queues (`keys.MOST_QUEUES`) have 72 strings of about 0.7 KB each, 25 MB."""
-AT_QUEUE = {"sent": 0, "started": 1, "ended": 2, "waits": 3}
-"""Where each counter stands, counted in 32 bits, and where the first bucket does."""
+"""So long they stay: 500 busy queues (`keys.MOST_QUEUES`) have 72 of each, together about 0.9 KB: 33 MB."""
+SERIES = ("sent_to", "ended_at", "at_queue")
+"""Their names in `keys.PREFIXES`."""
+_HEAD = 1
+"""Counters in front of the buckets."""
+AT_QUEUE = {"started": 0, "waits": 32 * _HEAD}
+"""Where the first counter stands, and the first bucket, in bits."""
 
 
 class AtQueue(NamedTuple):
@@ -33,16 +37,22 @@ class AtQueue(NamedTuple):
     """How long these had waited, from when they might run."""
 
     @classmethod
-    def of(cls, strings: Iterable[bytes | None]) -> "AtQueue":
-        """The sum of some strings; None stands for one that is not there."""
-        counters = [*sum_of_buckets([each for each in strings if each])]
-        head, buckets = counters[: AT_QUEUE["waits"]], counters[AT_QUEUE["waits"] :]
-        sent, started, ended = head + [0] * (AT_QUEUE["waits"] - len(head))
-        return cls(sent, started, ended, Histogram(buckets, 0, _NO_LIMIT))
+    def of(
+        cls, sent: Iterable[bytes | None], ended: Iterable[bytes | None], taken: Iterable[bytes | None]
+    ) -> "AtQueue":
+        """The sum of some numbers and strings; None stands for one that is not there."""
+        counters = [*sum_of_buckets([each for each in taken if each])]
+        waits = Histogram(counters[_HEAD:], 0, _NO_LIMIT)
+        return cls(int(sum_of_numbers(sent)), sum(counters[:_HEAD]), int(sum_of_numbers(ended)), waits)
 
 
 _NO_LIMIT = 1 << 53
 """The longest wait is not counted: the buckets say it, to 2 %."""
+
+
+def sum_of_numbers(numbers: Iterable[bytes | None]) -> bytes:
+    """Some numbers of the store as one."""
+    return b"%d" % sum(int(each) for each in numbers if each)
 
 
 def sum_of(strings: Iterable[bytes | None]) -> bytes:

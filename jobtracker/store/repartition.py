@@ -14,13 +14,13 @@ from redis.client import NEVER_DECODE
 from jobtracker.connection.client import RedisClient, keys_from
 from jobtracker.core.job import job_and_run_of
 from jobtracker.errors import JobTrackerError, RepartitionInProgressError
+from jobtracker.store import flow_series, queue_series
 from jobtracker.store.failure_move import OF_GROUPS, move_groups
 from jobtracker.store.functions import CHECKED_EVERY_S, batched
 from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import partitions_of
-from jobtracker.store.queue_series import sum_of
 
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
@@ -30,7 +30,14 @@ _OF_JOBS = {"type", "entered", "failed_by", "unnotified", "unsent", "unconfirmed
 
 _OF_THE_STORE = ("types", "dropped", "store_id", "releases", "release_first", "api_keys", "api_keys_used")
 
-_SERIES = {"flow", "settled", "released", "at_queue"}
+_SERIES = {"flow", "settled", "released", *queue_series.SERIES}
+_SUMS: dict[str, Callable[[Iterable[bytes]], bytes]] = {
+    "flow": flow_series.sum_of,
+    "sent_to": queue_series.sum_of_numbers,
+    "ended_at": queue_series.sum_of_numbers,
+    "at_queue": queue_series.sum_of,
+}
+"""How two strings become one, where these are not as `histograms.py` has them."""
 _OF_PROCESSES = {
     "leases",
     "lease",
@@ -260,13 +267,9 @@ class Repartition:
         ttl_ms = self.source.pttl(key)
         pipe = self.target.pipeline(transaction=True)  # of one partition, so of one slot
         pipe.sadd(place("moved"), mark)
-        if name.startswith(PREFIXES["flow"]):
-            for field, count in self.source.hgetall(key).items():
-                pipe.hincrby(wanted, field, int(count))
-        else:
-            both = [_bytes(self.source, key), _bytes(self.target, wanted)]
-            merge = sum_of if name.startswith(PREFIXES["at_queue"]) else merged
-            pipe.set(wanted, merge([each for each in both if each]))
+        both = [_bytes(self.source, key), _bytes(self.target, wanted)]
+        merge = next((sums for of, sums in _SUMS.items() if name.startswith(PREFIXES[of])), merged)
+        pipe.set(wanted, merge([each for each in both if each]))
         if ttl_ms > 0:
             pipe.pexpire(wanted, ttl_ms)
         pipe.execute()

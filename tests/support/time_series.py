@@ -59,6 +59,14 @@ def counters(client: RedisClient, key: str) -> dict[str, int]:
     return {name: n for name, n in found.items() if n}
 
 
+def flow(client: RedisClient, key: str) -> dict[str, int]:
+    """The counters of a string of `flow`, as "<minute>:<what>"."""
+    text: bytes = client.execute_command("GET", key, NEVER_DECODE=True) or b""
+    what = ("created", "completed", "failed", "cancelled")
+    counted = [int.from_bytes(text[n : n + 4], "big", signed=True) for n in range(0, len(text), 4)]
+    return {f"{n // 4}:{what[n % 4]}": count for n, count in enumerate(counted)}
+
+
 def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
     """All `flow`, `settled` and `released` series but for zeros and maxima, which a correction does not take back."""
     found: dict[str, Counter[str]] = {}
@@ -66,7 +74,7 @@ def stored_series(client: RedisClient, keys: Keys) -> dict[str, dict[str, int]]:
         name = key.partition("}:")[2]
         if name.startswith((PREFIXES["flow"], PREFIXES["settled"], PREFIXES["released"])):
             is_flow = name.startswith(PREFIXES["flow"])
-            series = {f: int(n) for f, n in client.hgetall(key).items()} if is_flow else counters(client, key)
+            series = flow(client, key) if is_flow else counters(client, key)
             found.setdefault(name, Counter()).update({f: n for f, n in series.items() if not f.endswith("_max")})
     nonzero = {name: {field: n for field, n in series.items() if n} for name, series in found.items()}
     return {name: series for name, series in nonzero.items() if series}

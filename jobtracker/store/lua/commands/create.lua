@@ -26,11 +26,9 @@ local fields, data = pairs_of(), pairs_of()
 local sent = (ARGV[4] == '2' or ARGV[4] == '3') and tonumber(value_in(fields, 'queued'))
 local outcome = 'duplicate'
 local is_large = value_in(fields, 'large')
-local rec = load_record(id)
+local rec, deleted_at = load_record(id, key('tombstone', id))
 if not rec then
-  local deleted_at = sent and tonumber(redis.call('GET', key('tombstone', id)) or nil)
-  if deleted_at and sent > deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
-  if missing_outcome(id) == 'deleted' then
+  if deleted_at and not (sent and sent > (tonumber(deleted_at) or sent)) then
     if is_large then discard_unwritten(id, data, 1) end
     return 'deleted'
   end
@@ -38,6 +36,7 @@ if not rec then
   if not (value_in(fields, 'type') and value_in(fields, 'priority')) then
     return redis.error_reply('ERR A job needs a type and a priority.')
   end
+  if deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
   rec = created_record(id, fields, now)
   if ARGV[4] == '1' then
     rec.run, rec.queued = 1, now

@@ -7,6 +7,11 @@ local function kind_of(rec) return rec.priority .. ':' .. rec.type end
 local function add_kind(rec) redis.call('SADD', key('kinds'), kind_of(rec)) end
 local function add_to_index(rec, now) redis.call('ZADD', key('entered', rec.status, kind_of(rec)), now, rec.id) end
 local function remove_from_index(rec) redis.call('ZREM', key('entered', rec.status, kind_of(rec)), rec.id) end
+local function move_in_index(rec, to, now)
+  local kind = kind_of(rec)
+  redis.call('ZREM', key('entered', rec.status, kind), rec.id)
+  redis.call('ZADD', key('entered', to, kind), now, rec.id)
+end
 
 -- The run that the record says is about to be published: the outbox relay watches it until its publisher confirms it.
 local function await_confirmation(rec, now) redis.call('ZADD', key('unconfirmed'), now, task_id(rec)) end

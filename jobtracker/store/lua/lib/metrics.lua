@@ -4,21 +4,22 @@
 -- One more (or, with n = -1, one less) job that was created, completed, failed, cancelled in that minute.
 local function count_flow(what, at, n)
   local minute = math.floor(at / 60000)
-  local flow = key('flow', math.floor(minute / 60))
-  if redis.call('HINCRBY', flow, (minute % 60) .. ':' .. what, n) == n then redis.call('EXPIRE', flow, KEEP_S, 'NX') end
+  local flow, place = key('flow', text_of(math.floor(minute / 60))), 32 * (4 * (minute % 60) + FLOW[what])
+  if redis.call('BITFIELD', flow, 'INCRBY', 'i32', place, n)[1] == n then redis.call('EXPIRE', flow, KEEP_S, 'NX') end
 end
 
 -- The counters of an hour and a type are one string (histograms.py). An entry is what is to be done to them, the arguments
 -- of one BITFIELD; it asks for the longest times first, and knows of longer ones.
-local WAIT_TIMES = { sum = 64 * TOTAL.wait_sum, max = 64 * TOTAL.wait_max, buckets = 32 * BUCKETS.wait }
-local RUN_TIMES = { sum = 64 * TOTAL.run_sum, max = 64 * TOTAL.run_max, buckets = 32 * BUCKETS.run }
+local WAIT_TIMES = { sum = TOTAL.wait_sum, max = TOTAL.wait_max, buckets = 32 * BUCKETS.wait }
+local RUN_TIMES = { sum = TOTAL.run_sum, max = TOTAL.run_max, buckets = 32 * BUCKETS.run }
 local function new_counters()
-  return { 'GET', 'i64', WAIT_TIMES.max, 'GET', 'i64', RUN_TIMES.max, [WAIT_TIMES] = 0, [RUN_TIMES] = 0 }
+  return { 'GET', 'i64', WAIT_TIMES.max, 'GET', 'i64', RUN_TIMES.max, nil, nil, nil, nil, nil, nil, nil, nil, nil, nil,
+    nil, nil, nil, nil, nil, nil, nil, nil, nil, nil, [WAIT_TIMES] = 0, [RUN_TIMES] = 0 } -- it need not grow
 end
 
 local function add_total(entry, name, n)
   local at = #entry
-  if n ~= 0 then entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', 64 * TOTAL[name], n end
+  if n ~= 0 then entry[at + 1], entry[at + 2], entry[at + 3], entry[at + 4] = 'INCRBY', 'i64', TOTAL[name], n end
 end
 
 local function bucket_of(ms) return ms < 1 and 0 or math.ceil(math.log(ms) / LOG_GAMMA) + 1 end
@@ -39,7 +40,7 @@ local function write_counters(series, entry)
   if found[3] == entry[10] then redis.call('EXPIRE', series, KEEP_S, 'NX') end -- the first of it
 end
 
-local function counters_key(rec, at) return key('settled', math.floor(at / 3600000), rec.type) end
+local function counters_key(rec, at) return key('settled', text_of(math.floor(at / 3600000)), rec.type) end
 
 -- The amounts of a ledger: deliveries, redeliveries, double runs, milliseconds in vain.
 local AMOUNTS = { 'deliveries', 'redeliveries', 'double_runs', 'wasted_ms' }
@@ -80,12 +81,12 @@ end
 
 local function count_release(rec, at, n, run_ms)
   local day = math.floor(at / SERIES_DAY_MS)
-  local name = day .. ':' .. #rec.release .. ':' .. rec.release .. ':' .. rec.type
-  local series, outcome = key('released', name), 64 * TOTAL[rec.status]
+  local name = text_of(day) .. ':' .. text_of(#rec.release) .. ':' .. rec.release .. ':' .. rec.type
+  local series, outcome = key('released', name), TOTAL[rec.status]
   local found
   if run_ms then
     run_ms = math.max(run_ms, 0)
-    local bucket = run_ms < 1 and 0 or math.ceil(math.log(run_ms) / LOG_GAMMA) + 1
+    local bucket = bucket_of(run_ms)
     found = redis.call('BITFIELD', series, 'OVERFLOW', 'SAT', 'INCRBY', 'i64', outcome, n, 'INCRBY', 'i64', RUN_TIMES.sum,
       run_ms * n, 'INCRBY', 'u32', RUN_TIMES.buckets + 64 * bucket, n)
   else

@@ -30,39 +30,46 @@ local function expect_at_queue(rec, now)
   if queue then remember_queue(queue, now) end
 end
 
--- Counts n more, and one wait in a bucket unless that is nil. Whether the queue is known is looked at where there was none
--- before: that costs nothing for each job.
-local function count_at(queue, at, counter, n, bucket)
-  local series = key('at_queue', math.floor(at / QUEUE_SLOT_MS), queue)
-  local found
-  if bucket then
-    local place = 32 * (AT_QUEUE.waits + bucket)
-    found = redis.call('BITFIELD', series, 'INCRBY', 'u32', 32 * counter, n, 'INCRBY', 'u32', place, 1)
-  else
-    found = redis.call('BITFIELD', series, 'INCRBY', 'u32', 32 * counter, n)
-  end
-  if found[1] ~= n then return end
+-- Something is counted for the first time in five minutes. Whether the queue is known is looked at only here: that costs
+-- nothing for each job. Returns false where its name is not kept.
+local function keep_series(series, queue, at)
   if remember_queue(queue, at) ~= queue then
     redis.call('DEL', series)
-    return count_at('', at, counter, n, bucket)
+    return false
   end
   redis.call('EXPIRE', series, QUEUE_KEEP_S, 'NX')
+  return true
+end
+
+local function series_of(name, at, queue) return key(name, text_of(math.floor(at / QUEUE_SLOT_MS)), queue) end
+
+-- A number is a key of its own: of all commands INCR costs least.
+local function count_at(name, queue, at, n)
+  local series = series_of(name, at, queue)
+  local count = n == 1 and redis.call('INCR', series) or redis.call('INCRBY', series, n)
+  if count == n and not keep_series(series, queue, at) then count_at(name, '', at, n) end
+end
+
+local function count_wait_at(queue, at, place)
+  local series = series_of('at_queue', at, queue)
+  local found = redis.call('BITFIELD', series, 'INCRBY', 'u32', AT_QUEUE.started, '1', 'INCRBY', 'u32', place, '1')
+  if found[1] == 1 and not keep_series(series, queue, at) then count_wait_at('', at, place) end
 end
 
 -- So many messages were sent there for a run of the job each.
 local function count_sent(rec, now, n)
   local queue = queue_of(rec)
-  if queue then count_at(queue, now, AT_QUEUE.sent, n or 1) end
+  if queue then count_at('sent_to', queue, now, n or 1) end
 end
 
 -- A worker has begun with a message that waited since then (ms).
 local function count_wait(rec, now, since)
   local queue = queue_of(rec)
-  if queue then count_at(queue, now, AT_QUEUE.started, 1, bucket_of(now - since)) end
+  if queue then count_wait_at(queue, now, text_of(32 * bucket_of(now - since) + AT_QUEUE.waits)) end
 end
 
 -- A job has ended that had begun.
 local function count_end(rec, at)
   local queue = queue_of(rec)
-  if queue then count_at(queue, at, AT_QUEUE.ended, 1) end
+  if queue then count_at('ended_at', queue, at, 1) end
 end

@@ -32,12 +32,14 @@ local function decode_record(id, packed)
   return rec.status and rec or nil
 end
 
--- The record of a job, or nil where there is none. What is changed of it is kept by `save`.
-local function load_record(id)
-  local found = redis.call('MGET', key('job', id), watching_key())
+-- The record of a job, or nil where there is none. What is changed of it is kept by `save`. Also what a further key holds,
+-- if one is named.
+local function load_record(id, further)
+  local found = further and redis.call('MGET', key('job', id), watching_key(), further)
+    or redis.call('MGET', key('job', id), watching_key())
   local packed = found[1] or redis.call('GET', key('job', id)) -- an error where it is no string, but something else
   is_watched = found[2]
-  return packed and decode_record(id, packed)
+  return packed and decode_record(id, packed), found[3]
 end
 
 -- The record of another job than that of the call.
@@ -47,7 +49,10 @@ local function load_other(id)
 end
 
 local function encode_record(rec)
-  local fields, as_type = {}, rec.type
+  local as_type = rec.type
+  local fields = { -- room for twice as many, whichever they are: it need not grow
+    [0] = nil, [1] = nil, [2] = nil, [3] = nil, [4] = nil, [5] = nil, [6] = nil, [7] = nil, [8] = nil,
+    [9] = nil, [10] = nil, [11] = nil, [12] = nil, [13] = nil, [14] = nil, [15] = nil, [16] = nil }
   for name, value in pairs(rec) do
     local place = PLACE[name] or tonumber(name)
     if place and value ~= 0 then fields[place] = value end

@@ -207,9 +207,8 @@ local function apply_event(rec, report)
       leave_group(rec, corrected and before == 'failed')
       rec.error_type, rec.failure_group = nil, nil
     end
-    remove_from_index(rec)
+    move_in_index(rec, to, now)
     rec.status = to
-    add_to_index(rec, now)
   end
   if is_late_end then
     rec.reason = nil

@@ -144,8 +144,8 @@ local function transition(args)
   local parent_waits = begins and rec.parent and (above[PLACE.status] or 'pending') == 'pending'
   local shown_status, shown_run = rec.status, rec.run
   if is_late_message and outcome == 'stale' then shown_status, shown_run = 'running', reported_run end
-  local states = outcome .. ' ' .. before .. ' ' .. shown_status .. ' ' .. shown_run .. ' ' .. rec.attempt .. ' '
-    .. rec.losses .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
+  local states = outcome .. ' ' .. before .. ' ' .. shown_status .. ' ' .. text_of(shown_run) .. ' ' .. text_of(rec.attempt)
+    .. ' ' .. text_of(rec.losses) .. (rec.cancel and ' 1' or ' 0') .. (parent_waits and ' 1' or ' 0')
     .. (begins and is_waited_for(rec, above) and ' 1' or ' 0') .. (rec.reused == rec.run and ' 1' or ' 0')
   local answer = (rec.parent or rec.next) and { states, rec.parent or '', rec.next or '' } or states
   return answer, outcome == 'applied' and rec, before, parent_waits
