@@ -60,5 +60,8 @@ class Principal:
         return of_the_type and (self.tags is None or not set(self.tags).isdisjoint(tags))
 
 
+shows_masked: ContextVar[bool] = ContextVar("shows_masked", default=False)
+"""Masked values are shown now. Only where the answer goes to who asks and nowhere else: no answer that is kept."""
+
 acting: ContextVar[Principal | None] = ContextVar("acting", default=None)
 """Who asks, for what is written below the server: history, audit, quotas. `asyncio.to_thread` carries it along."""

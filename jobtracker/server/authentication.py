@@ -2,9 +2,10 @@
 
 from redis.exceptions import RedisError
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
 
-from jobtracker.core.access import acting
+from jobtracker.core.access import Scope, acting, shows_masked
 from jobtracker.errors import NotAuthenticatedError
 from jobtracker.server.access.identities import Identities
 from jobtracker.server.access.needs import PRINCIPAL
@@ -14,6 +15,9 @@ from jobtracker.server.settings import API_PATHS
 
 _OPEN = frozenset({"api/health", "api/session"})
 """Paths of the API that anybody may ask: whether it lives, and the login."""
+
+
+_READS = frozenset({"GET", "HEAD"})
 
 
 class Authentication:
@@ -26,7 +30,7 @@ class Authentication:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         path = path_within(scope) if scope["type"] == "http" else ""
         if path.partition("/")[0] not in API_PATHS:  # the page's files are for all: they say nothing
@@ -42,8 +46,11 @@ class Authentication:
                 return
             principal = None
         scope[PRINCIPAL] = principal
-        token = acting.set(principal)
+        sees_masked = principal is not None and Scope.MASKED_READ in principal.scopes
+        # Not in answers to writes: these may be kept for a second request with the same Idempotency-Key.
+        was_acting, showed = acting.set(principal), shows_masked.set(sees_masked and scope["method"] in _READS)
         try:
             await self.app(scope, receive, send)
         finally:
-            acting.reset(token)
+            acting.reset(was_acting)
+            shows_masked.reset(showed)

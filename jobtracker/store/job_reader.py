@@ -7,6 +7,7 @@ from typing import Self, TypeVar
 import msgpack
 
 from jobtracker.connection.client import RedisClient, server_ms
+from jobtracker.core.access import shows_masked
 from jobtracker.core.clock import from_ms
 from jobtracker.core.lifecycle import Status
 from jobtracker.core.masking import ArgumentRule
@@ -114,7 +115,9 @@ class JobReader:
 
     def rule_of(self, record: JobRecord) -> ArgumentRule | None:
         """What may be shown: of what Celery code sent no more is stored."""
-        return self.registry.rule_of(record) if record.origin == "api" and not record.masked else None
+        if record.origin != "api" or record.masked or shows_masked.get():
+            return None
+        return self.registry.rule_of(record)
 
     def record(self, job_id: str) -> JobRecord:
         """The record of a job.
