@@ -92,3 +92,24 @@ class KeyRotate(BaseModel):
     overlap_s: int = Field(
         86_400, ge=0, le=30 * 86_400, description="How long its older secrets are still accepted, in seconds."
     )
+
+
+class Login(BaseModel):
+    """An API key to log in with."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    key: str = Field(max_length=200, description="`jt_<id>_<secret>`")
+
+
+class Me(BaseModel):
+    """Who asks."""
+
+    name: str = Field(description="The owner of the key, the user of the proxy, or `anonymous`.")
+    role: Role | None = Field(description="The role that allows the same; null: none does.")
+    scopes: list[Scope] = Field(description="What they may do.")
+    key_id: str | None = Field(description="The id of the API key.")
+    job_types: list[str] | None = Field(description="They see jobs of these types only; null: of all.")
+    tags: list[str] | None = Field(description="They see jobs with one of these tags only; null: all.")
+    is_anonymous: bool = Field(description="There is no key yet: whoever asks from here may do that.")
+    has_session: bool = Field(description="They have logged in, and can log out.")

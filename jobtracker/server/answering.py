@@ -44,6 +44,7 @@ from jobtracker.server.routers import (
     keys,
     releases,
     search,
+    session,
     tracking,
 )
 from jobtracker.server.settings import ApiSettings
@@ -75,7 +76,8 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.settings = settings
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.api_keys = ApiKeys(app.state.tracking.client, app.state.tracking.keys)
-        app.state.identities = identities_of(settings, app.state.tracking, app.state.api_keys)
+        app.state.sessions = Sessions(app.state.tracking.client, app.state.tracking.keys)
+        app.state.identities = Identities(app.state.api_keys, app.state.sessions, rules_of(settings))
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         app.state.hub = hub = Hub(
             app.state.tracking.store,
@@ -115,7 +117,20 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
-    for part in (jobs, search, tracking, fleet, drains, releases, events, examination, failures, keys, health):
+    for part in (
+        jobs,
+        search,
+        tracking,
+        fleet,
+        drains,
+        releases,
+        events,
+        examination,
+        failures,
+        keys,
+        session,
+        health,
+    ):
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(KeptAnswers)
@@ -124,14 +139,13 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
     return app
 
 
-def identities_of(settings: ApiSettings, tracking: Tracking, keys: ApiKeys) -> Identities:
-    """Who may ask, by the settings and the keys of the store."""
-    rules = Rules(
+def rules_of(settings: ApiSettings) -> Rules:
+    """Who may ask without a key."""
+    return Rules(
         open_to=networks_of(settings.api_open_to),
         proxies=networks_of(settings.api_trusted_proxies),
         roles=settings.roles_of_groups,
     )
-    return Identities(keys, Sessions(tracking.client, tracking.keys), rules)
 
 
 def end_with_parent() -> None:

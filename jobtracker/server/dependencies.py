@@ -23,6 +23,7 @@ from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.settings import ApiSettings
 from jobtracker.store.api_keys import ApiKeys
+from jobtracker.store.sessions import Sessions
 
 
 def _held(name: str) -> Callable[[Request], Coroutine[Any, Any, Any]]:
@@ -53,6 +54,7 @@ UseReleaseDesk = Annotated[ReleaseDesk, Depends(_held("release_desk"))]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
 UseKeys = Annotated[ApiKeys, Depends(_held("api_keys"))]
+UseSessions = Annotated[Sessions, Depends(_held("sessions"))]
 UseIdentities = Annotated[Identities, Depends(_held("identities"))]
 UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]
 JobId = Annotated[

@@ -45,6 +45,9 @@ class ApiSettings(Settings):
         description="The roles of groups, as a proxy or a token names them: sre=admin, devs=operator. `*` stands for "
         "everybody.",
     )
+    api_session_hours: float = Field(
+        default=12, gt=0, le=24 * 30, description="How long somebody who has logged in to the page stays so."
+    )
     api_workers: int = Field(default=1, ge=1, le=1000, description="The number of API processes.")
     api_client_timeout_s: float = Field(
         default=20.0,

@@ -1,0 +1,146 @@
+"""The login of the page: a cookie for a key, which no other page can use."""
+
+import httpx
+import pytest
+from support.api_under_test import QUIET_DB
+from support.serving import Api, problem_of, running_api
+
+from jobtracker.core.access import ROLES, Scope
+from jobtracker.schemas.api_keys import Grant
+from jobtracker.store.api_keys import ApiKeys
+
+
+@pytest.fixture(scope="module")
+def api(redis_server, api_log_dir):
+    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=QUIET_DB, api_session_hours=2) as api:
+        yield api
+
+
+@pytest.fixture
+def browser(api: Api):
+    with httpx.Client(base_url=api.http.base_url, timeout=20) as browser:
+        yield browser
+
+
+@pytest.fixture
+def keys(api):
+    keys = ApiKeys(api.client, api.keys)
+    yield keys
+    for each in keys.all():
+        keys.forget(each.id)
+
+
+def log_in(browser: httpx.Client, key: str, **headers: str) -> httpx.Response:
+    return browser.post("/api/session", json={"key": key}, headers=headers)
+
+
+def test_before_there_is_a_key_everybody_here_is_anonymous(browser):
+    me = browser.get("/api/me").json()
+    assert (me["name"], me["is_anonymous"], me["has_session"], me["role"]) == ("anonymous", True, False, None)
+    assert set(me["scopes"]) == set(Scope) - {Scope.MASKED_READ}
+
+
+def test_the_first_key_is_not_made_by_whoever_asks(browser):
+    refused = problem_of(browser.post("/api/keys", json={"owner": "me", "role": "viewer"}), 403)
+    assert "jobtracker keys create" in refused["detail"]
+
+
+def test_a_forged_address_opens_nothing(browser):
+    for headers in ({"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=127.0.0.1"}):
+        assert "came through a proxy" in problem_of(browser.get("/api/jobs/", headers=headers), 401)["detail"]
+
+
+def test_a_browser_logs_in_works_and_logs_out(browser, keys):
+    issued = keys.create(Grant(owner="ada", role="operator", job_types=["mail"]))
+    answer = log_in(browser, issued.key)
+    assert answer.status_code == 201
+    assert issued.key not in str(answer.headers) + answer.text
+    cookie = answer.headers["set-cookie"]
+    assert {each.strip().lower() for each in cookie.split(";")[1:]} == {
+        "httponly", "samesite=strict", "path=/", "max-age=7200"
+    }  # fmt: skip
+    me = browser.get("/api/me").json()
+    assert me == answer.json() | {"has_session": True}
+    assert (me["name"], me["role"], me["key_id"], me["job_types"]) == ("ada", "operator", issued.id, ["mail"])
+    assert set(me["scopes"]) == ROLES["operator"]
+    assert browser.get("/api/jobs/").status_code == 200
+    assert browser.get("/docs").status_code == 200
+    token = dict(browser.cookies)
+    assert browser.delete("/api/session").status_code == 204
+    assert not browser.cookies
+    problem_of(browser.get("/api/jobs/"), 401)
+    problem_of(httpx.get(f"{browser.base_url}/api/me", cookies=token, trust_env=False), 401)  # taken before
+    assert browser.delete("/api/session").status_code == 204
+
+
+@pytest.mark.parametrize("key", ["", "jt_1_2", f"jt_{'0' * 12}_{'0' * 64}", "x" * 1000])
+def test_who_has_no_key_gets_no_cookie(browser, keys, key):
+    keys.create(Grant(owner="ada", role="viewer"))
+    answer = log_in(browser, key)
+    assert answer.status_code == (422 if len(key) > 200 else 401)
+    assert "set-cookie" not in answer.headers
+    assert "x" * 300 not in answer.text
+
+
+def test_the_cookie_goes_by_https_only_where_the_page_does(browser, keys):
+    issued = keys.create(Grant(owner="ada", role="viewer"))
+    host = f"localhost:{browser.base_url.port}"
+    answer = log_in(browser, issued.key, Host=host, Origin=f"https://{host}")
+    assert "secure" in answer.headers["set-cookie"].lower()
+
+
+def test_another_site_can_neither_log_in_nor_use_the_session(browser, keys):
+    issued = keys.create(Grant(owner="ada", role="operator"))
+    elsewhere = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+    problem_of(log_in(browser, issued.key, **elsewhere), 403)
+    assert not browser.cookies
+    log_in(browser, issued.key)
+    for method, path in (("POST", "/api/jobs/"), ("DELETE", "/api/jobs/x"), ("DELETE", "/api/session")):
+        assert problem_of(browser.request(method, path, headers=elsewhere), 403)["title"] == "A page of another site"
+    assert browser.get("/api/me").status_code == 200
+
+
+def test_a_key_in_the_request_counts_more_than_the_session(browser, keys):
+    log_in(browser, keys.create(Grant(owner="ada", role="viewer")).key)
+    other = keys.create(Grant(owner="bob", role="admin"))
+    me = browser.get("/api/me", headers={"Authorization": f"Bearer {other.key}"}).json()
+    assert (me["name"], me["role"], me["has_session"]) == ("bob", "admin", False)
+
+
+def test_an_admin_manages_keys_and_gives_no_more_than_they_have(browser, keys):
+    admin = keys.create(Grant(owner="root", role="admin"))
+    log_in(browser, admin.key)
+    made = browser.post("/api/keys", json={"owner": "ada", "role": "viewer"})
+    assert made.status_code == 201
+    issued = made.json()
+    bearer = {"Authorization": f"Bearer {issued['key']}"}
+    assert browser.get("/api/me", headers=bearer).json()["name"] == "ada"
+    listed = browser.get("/api/keys").json()
+    assert [each["owner"] for each in listed] == ["root", "ada"]
+    assert issued["key"].split("_")[2] not in str(listed)
+    rotated = browser.post(f"/api/keys/{issued['id']}/rotate", json={"overlap_s": 0}).json()
+    problem_of(browser.get("/api/me", headers=bearer), 401)
+    bearer = {"Authorization": f"Bearer {rotated['key']}"}
+    assert browser.get("/api/me", headers=bearer).status_code == 200
+    assert browser.delete(f"/api/keys/{issued['id']}").json()["state"] == "revoked"
+    problem_of(browser.get("/api/me", headers=bearer), 401)
+    problem_of(browser.delete("/api/keys/none"), 404)
+    problem_of(browser.post("/api/keys", json={"owner": "ada"}), 422)
+    some = keys.create(Grant(owner="some", scopes=[Scope.ADMIN, Scope.JOBS_READ]))
+    bearer = {"Authorization": f"Bearer {some.key}"}
+    refused = browser.post("/api/keys", json={"owner": "me", "role": "operator"}, headers=bearer)
+    assert "jobs:control, jobs:create, jobs:delete" in problem_of(refused, 403)["detail"]
+    problem_of(browser.post(f"/api/keys/{admin.id}/rotate", headers=bearer), 403)
+
+
+def test_health_tells_strangers_no_more_than_whether_it_lives(browser, keys):
+    bearer = {"Authorization": f"Bearer {keys.create(Grant(owner='ada', role='viewer')).key}"}
+    known = browser.get("/api/health", headers=bearer).json()
+    assert all(each["latency_ms"] for each in known["components"].values())
+    strange = httpx.get(f"{browser.base_url}/api/health", headers={"X-Forwarded-For": "1.2.3.4"}, trust_env=False)
+    assert strange.status_code == 200
+    assert {name: each["healthy"] for name, each in strange.json()["components"].items()} == {
+        "redis": True,
+        "broker": True,
+    }
+    assert not any(each["latency_ms"] or each["facts"] for each in strange.json()["components"].values())
