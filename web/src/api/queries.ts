@@ -224,6 +224,19 @@ export const failureGroups = (wanted: FailuresQuery, most: number) =>
     },
   });
 
+const MOST_COUNTED = 100;
+
+/** How many groups match: `isAll` if no more than that. It is apart from the list, whose rows stand still. */
+export const failureCount = (wanted: FailuresQuery) =>
+  queryOptions({
+    queryKey: ["failures", "count", wanted],
+    queryFn: async ({ signal }) => {
+      const query: FailuresQuery = { ...wanted, page_size: MOST_COUNTED };
+      const found = await data(api.GET("/api/failures", { params: { query }, signal }));
+      return { count: found.groups.length, isAll: found.next_cursor === null };
+    },
+  });
+
 export const failureGroup = (id: string) =>
   queryOptions({
     queryKey: ["failures", "group", id],

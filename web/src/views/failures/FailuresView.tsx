@@ -1,7 +1,7 @@
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { failureGroups } from "@/api/queries";
+import { failureCount } from "@/api/queries";
 import type { FailureAction, FailureGroup } from "@/api/types";
 import { markFailure, markFailures, useWrite } from "@/api/writes";
 import { useCommands } from "@/commands/commands";
@@ -17,7 +17,7 @@ import { FailureDetail } from "./FailureDetail";
 import { ACTIONS, type Marking } from "./groups";
 import { MarkBar } from "./MarkBar";
 import { type FailuresSearch, type FailureSort, type Tab, TABS, wantedOf } from "./search";
-import { FIRST, useGroups } from "./useGroups";
+import { useGroups } from "./useGroups";
 import "./failures.css";
 
 const route = getRouteApi("/failures");
@@ -168,15 +168,15 @@ function Tabs({ search }: { search: FailuresSearch }) {
 
 const BEATS = 6;
 
-/** How many groups a tab has, of those that the filter leaves; `100+` if there are more than one look finds. */
+/** How many groups a tab has, of those that the filter leaves; with a `+` if there are more than one look finds. */
 function TabCount({ search, tab }: { search: FailuresSearch; tab: Tab }) {
-  const wanted = failureGroups(wantedOf({ ...search, state: tab }), FIRST);
+  const wanted = failureCount(wantedOf({ ...search, state: tab, sort: undefined }));
   const { data } = useQuery(wanted);
   useLive([wanted.queryKey], { on: "clock", beats: BEATS });
   if (!data) return null;
   return (
     <span className="ink-3">
-      {count(data.groups.length)}
+      {count(data.count)}
       {!data.isAll && "+"}
     </span>
   );

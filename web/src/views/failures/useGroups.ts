@@ -5,8 +5,7 @@ import type { FailureGroup, FailuresQuery } from "@/api/types";
 import { useLive } from "@/live/useLive";
 import { arranged } from "./groups";
 
-/** So many are asked for at first. */
-export const FIRST = 100;
+const FIRST = 100;
 /** The most that one page of the API has. */
 const MOST = 500;
 /** A list of groups reads all that it shows: it is asked for less often than a job. */
