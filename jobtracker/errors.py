@@ -8,12 +8,14 @@ __all__ = [
     "ArgumentsUnavailableError",
     "BrokerUnavailableError",
     "IllegalTransitionError",
+    "InvalidBatchError",
     "InvalidJobError",
     "InvalidPayloadError",
     "JobNotFoundError",
     "JobTrackerError",
     "MissingExtraError",
     "NotKilledError",
+    "NotRecordedError",
     "OutdatedSchemaError",
     "PartialDispatchError",
     "PartitionsError",
@@ -25,7 +27,6 @@ __all__ = [
     "StoreMismatchError",
     "SubJobsError",
     "TrackingDisabledError",
-    "TreeNotRecordedError",
     "UnknownJobTypeError",
     "ValueUnavailableError",
     "WorkerNotFoundError",
@@ -226,6 +227,23 @@ class UnknownJobTypeError(InvalidJobError):
         super().__init__(text, [(["job_type"], text)])
 
 
+class InvalidBatchError(InvalidJobError):
+    """Jobs of a batch can't be created, so none of them was.
+
+    Args:
+        jobs: How many jobs the batch has.
+        wrong: How many of them can't be created.
+        problems: The first problems, as in `InvalidJobError`; their paths lead into the list of jobs.
+    """
+
+    def __init__(self, jobs: int, wrong: int, problems: list[tuple[list[str | int], str]]) -> None:
+        named = [f"{'.'.join(map(str, path))}: {message}" for path, message in problems[:_NAMED]]
+        more = f"; and {wrong - len(named)} more" if wrong > len(named) else ""
+        super().__init__(
+            f"{wrong:,} of {jobs:,} jobs can't be created, so nothing was. {'; '.join(named)}{more}", problems
+        )
+
+
 class SubJobsError(InvalidJobError):
     """A job has sub-jobs and its task takes no results; or its task needs results and it has no sub-jobs."""
 
@@ -259,13 +277,17 @@ class InvalidPayloadError(InvalidJobError):
         )
 
 
-class TreeNotRecordedError(JobTrackerError):
-    """Recording a large tree was interrupted for too long. No job of it exists."""
+class NotRecordedError(JobTrackerError):
+    """Recording many jobs together was interrupted for too long. None of them exists.
 
-    def __init__(self, root: str) -> None:
+    Args:
+        what: These jobs, as a sentence begins with them, e.g. "The tree of job 17".
+    """
+
+    def __init__(self, what: str) -> None:
         super().__init__(
-            f"The tree of job {root} was not recorded: its draft in the tracking Redis had expired, as this process "
-            "or Redis stood still for too long. Nothing of it is there. Send it again."
+            f"{what} was not recorded: its draft in the tracking Redis had expired, as this process or Redis stood "
+            "still for too long. Nothing of it is there. Send it again."
         )
 
 

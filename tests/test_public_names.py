@@ -29,12 +29,12 @@ PUBLIC = {
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",
     "jobtracker.errors": (
-        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidJobError "
-        "InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotKilledError "
-        "OutdatedSchemaError PartialDispatchError PartitionsError QueueMissingError ReleaseNotFoundError "
-        "RepartitionInProgressError ResendingDisabledError ResultUnavailableError StoreMismatchError "
-        "SubJobsError TrackingDisabledError TreeNotRecordedError UnknownJobTypeError "
-        "ValueUnavailableError WorkerNotFoundError"
+        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidBatchError "
+        "InvalidJobError InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotKilledError "
+        "NotRecordedError OutdatedSchemaError PartialDispatchError PartitionsError QueueMissingError "
+        "ReleaseNotFoundError RepartitionInProgressError ResendingDisabledError ResultUnavailableError "
+        "StoreMismatchError SubJobsError TrackingDisabledError UnknownJobTypeError ValueUnavailableError "
+        "WorkerNotFoundError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
     "jobtracker.logging": "ContextFilter json_handler request_id_var",

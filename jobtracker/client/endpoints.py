@@ -13,7 +13,7 @@ from jobtracker.schemas.explanation import Explanation
 from jobtracker.schemas.filters import Origin
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobError, JobPage, JobTree, LogLine
-from jobtracker.schemas.requests import ProgressUpdate, SubJobCreate
+from jobtracker.schemas.requests import BatchCreated, JobCreate, ProgressUpdate, SubJobCreate
 from jobtracker.schemas.search import Suggestions
 
 PriorityName = Priority | Literal["low", "normal", "high", "critical"]
@@ -169,6 +169,21 @@ class Endpoints(TrackingEndpoints, FailureEndpoints):
         body |= {"priority": priority, "tags": list(tags), "failure_policy": failure_policy, "start": start}
         body |= {"sub_jobs": list(sub_jobs), **_given(sending)}
         return Call("POST", "/api/jobs/with-subjobs", JobTree, body=body)
+
+    @Endpoint
+    def create_batch(
+        self, jobs: Sequence[JobCreate | Mapping[str, Any]], *, start: bool = False
+    ) -> Call[BatchCreated]:
+        """Create up to 10,000 jobs without sub-jobs: all of them, or none. Returns their `ids`, in order.
+
+        Args:
+            jobs: `JobCreate`s, or mappings with the same fields: job_type, payload, name, priority, tags …
+            start: Send them to Celery at once. Workers send them, if they are more than 50.
+
+        Raises:
+            InvalidJobError: Some of them can't be created; `problems` names the first 50 by their places.
+        """
+        return Call("POST", "/api/jobs/batch", BatchCreated, body={"jobs": list(jobs), "start": start})
 
     @Endpoint
     def start(self, job_id: str, **sending: Unpack[SendingOptions]) -> Call[Job]:

@@ -82,7 +82,7 @@ class Creation:
         else:
             self.store.create(*records, at_ms=at_ms)
         fields: dict[str, Any] = {"status": Status.PENDING, "created": at_ms, "status_changed_at": at_ms, "run": 0}
-        return _as_recorded(*records, **fields | ({"run": 1, "queued": at_ms} if start else {}))
+        return as_recorded(*records, **fields | ({"run": 1, "queued": at_ms} if start else {}))
 
     def _submit(self, records: list[NewJob], at_ms: int) -> None:
         root = records[-1].id
@@ -101,7 +101,7 @@ class Creation:
         self.store.create(*(replace(job, sends=True) for job in records), at_ms=at_ms)
         above_first = records[::-1]
         trees = {job.id: [*job.subs.values()] for job in above_first}
-        self.sender.send(trees, dict.fromkeys(trees, 1), [_as_recorded(job) for job in above_first])
+        self.sender.send(trees, dict.fromkeys(trees, 1), [as_recorded(job) for job in above_first])
 
     def _submit_large(self, root: str, records: list[NewJob], at_ms: int) -> None:
         """Record a large tree as started, and let workers send it.
@@ -122,19 +122,31 @@ class Creation:
             raise
 
     def _records_of(self, job: SubJobCreate, request_id: str | None, started_ms: int | None) -> list[NewJob]:
-        """The records of a job and all its sub-jobs, each after those of its own.
+        # Checked as a whole first: a tree that is refused writes no objects.
+        return self.finished(self.checked(job, request_id, started_ms))
+
+    def checked(
+        self, job: SubJobCreate, request_id: str | None, started_ms: int | None, *, beside: str | None = None
+    ) -> "Checked":
+        """The records of a job and all its sub-jobs, each after those of its own, before `finished`.
 
         Args:
             job: The job.
             request_id: Of the request that creates it.
             started_ms: When they are started; None: later.
+            beside: A job in whose partition they are to lie.
+
+        Raises:
+            InvalidJobError: It can't be created.
         """
-        records: list[NewJob] = []
-        masking: set[str] = set()
-        given = _Given(request_id, started_ms)
-        self._collect(job, records, masking, given=given, inherited=Priority.NORMAL, parent=None)
-        # Now only: a tree that is refused writes no objects.
-        return [each if each.id in masking else self._set_apart(each) for each in records]
+        found = Checked([], set())
+        given = _Given(request_id, started_ms, beside)
+        self._collect(job, *found, given=given, inherited=Priority.NORMAL, parent=None)
+        return found
+
+    def finished(self, checked: "Checked") -> list[NewJob]:
+        """The records as they are stored: large values are written to the object store."""
+        return [each if each.id in checked.masking else self._set_apart(each) for each in checked.records]
 
     def _collect(
         self,
@@ -147,7 +159,7 @@ class Creation:
         parent: str | None,
     ) -> str:
         need_reach(job.job_type, job.tags)
-        job_id = self.store.keys.new_id(beside=parent)
+        job_id = self.store.keys.new_id(beside=parent or given.beside)
         job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload, has_sub_jobs=bool(job.sub_jobs))
         priority = job.priority or inherited
         subs = {}
@@ -182,6 +194,8 @@ class Creation:
 
     def _set_apart(self, job: NewJob) -> NewJob:
         data = self.large_values.set_apart(job.id, job.data)
+        if data is job.data:
+            return job
         return replace(job, fields={**job.fields, **large_in(data)}, data=data)
 
 
@@ -191,6 +205,16 @@ class _Given(NamedTuple):
     request_id: str | None
     started_ms: int | None
     """When they are started; None: later."""
+    beside: str | None
+    """A job in whose partition they are to lie."""
+
+
+class Checked(NamedTuple):
+    """Records of a job and its sub-jobs that were checked."""
+
+    records: list[NewJob]
+    masking: set[str]
+    """Ids of those whose values are masked when they begin: these stay in the store."""
 
 
 def stored_payload(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:
@@ -206,6 +230,6 @@ def stored_payload(payload: dict[str, Any], args: list[Any], kwargs: dict[str, A
     return {"payload": json.dumps(kwargs), "args": json.dumps(args), "custom_task": payload["task"]}
 
 
-def _as_recorded(job: NewJob, **more: Any) -> Loaded:
+def as_recorded(job: NewJob, **more: Any) -> Loaded:
     """What is stored of a job that was just recorded, as far as it is needed to send it."""
     return JobRecord.of(job.id, {**job.fields, "subs": len(job.subs) or None, **more}), dict(job.data)

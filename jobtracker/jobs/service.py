@@ -1,6 +1,7 @@
 """The use cases of jobs, one module each, under one object."""
 
 from jobtracker.jobs.create import Creation
+from jobtracker.jobs.create_batch import BatchCreation
 from jobtracker.jobs.delete import Deletion
 from jobtracker.jobs.dispatcher import Dispatcher
 from jobtracker.jobs.large_values import LargeValues
@@ -42,6 +43,7 @@ class JobService:
         self.create = creation.create
         self.create_one = creation.create_one
         self.submit = creation.submit
+        self.create_batch = BatchCreation(store, creation, dispatcher, propagation.cancellation).create_batch
         self.start = Starting(store, queries, registry, sender, large_values).start
         self.cancel = propagation.cancellation.cancel
         self.retry = Retrying(store, queries, registry, sender, large_values).retry

@@ -37,7 +37,7 @@ _BATCH = 200
 _ROUNDS = 10
 """Batches of unclaimed runs that are sent in a round, each with as many jobs as one message: some seconds."""
 _DRAFTS = 500
-"""Trees that are recorded in a round, at most."""
+"""Drafts that are recorded in a round, at most."""
 _REASON = "its sender has died: it was sent again"
 
 
@@ -72,15 +72,15 @@ class OutboxRelay:
         return sum(map(self._send, task_ids)) + sum(map(self.send_claimed, batched(unsent, HANDED_OVER)))
 
     def record_drafts(self) -> int:
-        """Record the rest of large trees that are decided on, whose process may have died; returns how many trees."""
-        roots = self.tracking.queries.drafts(_DRAFTS)
+        """Record the rest of drafts that are committed, whose process may have died; returns how many drafts."""
+        drafts = self.tracking.queries.drafts(_DRAFTS)
         ends_at = time.monotonic() + self.tracking.settings.maintenance_interval_s
-        for root in roots:
+        for name in drafts:
             began = time.monotonic()
-            while self.tracking.store.bulk_create_next(root) and began < ends_at:
+            while self.tracking.store.bulk_create_next(name) and began < ends_at:
                 pause_after(began)
                 began = time.monotonic()
-        return len(roots)
+        return len(drafts)
 
     def send_claimed(self, task_ids: Sequence[str]) -> int:
         """Send runs that were handed over, unless somebody else has claimed them; returns how many jobs.

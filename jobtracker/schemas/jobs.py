@@ -38,7 +38,9 @@ def nests_too_deep(value: Any) -> bool:
     for _ in range(JSON_DEPTH_LIMIT + 1):
         inside = (each for outer in level for each in (outer.values() if isinstance(outer, dict) else outer))
         level = [each for each in inside if isinstance(each, dict | list)]
-    return bool(level)
+        if not level:
+            return False
+    return True
 
 
 Portable = Annotated[JsonValue, BeforeValidator(_check_depth), AfterValidator(_check_portable)]

@@ -114,5 +114,24 @@ class ProgressUpdate(BaseModel):
     note: str = Field(default="", max_length=200)
 
 
+BATCH_LIMIT = 10_000
+"""How many jobs one batch may have."""
+
+
+class BatchCreate(BaseModel):
+    """Independent jobs to create: all of them, or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jobs: list[JobCreate] = Field(min_length=1, max_length=BATCH_LIMIT, description="None of them has sub-jobs.")
+    start: bool = Field(False, strict=True, description="Send them to Celery at once.")
+
+
+class BatchCreated(BaseModel):
+    """The jobs of a batch."""
+
+    ids: list[str] = Field(description="Their ids, in the order of the request.")
+
+
 def _sub_jobs_of(job: Any) -> Any:
     return job.get("sub_jobs") if isinstance(job, dict) else getattr(job, "sub_jobs", None)

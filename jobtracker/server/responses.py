@@ -14,9 +14,9 @@ class WrittenJson(Response):
     media_type = "application/json"
 
     @classmethod
-    def of(cls, answer: BaseModel) -> Self:
+    def of(cls, answer: BaseModel, status_code: int = 200) -> Self:
         """A model as a response. FastAPI would validate it again, in another thread."""
-        return cls(answer.model_dump_json())
+        return cls(answer.model_dump_json(), status_code)
 
 
 def written(pieces: Iterator[bytes], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -66,7 +66,7 @@ class IndexReader(JobReader):
         return self._oldest(("expiring",), before_ms, most)
 
     def drafts(self, most: int) -> list[str]:
-        """The roots of trees that are decided on and not recorded to the end, oldest first."""
+        """The names of drafts that are committed and not recorded to the end, oldest first."""
         return self._oldest(("drafts",), 2**53, most)
 
     def trash(self, most: int) -> list[str]:

@@ -131,11 +131,12 @@ PREFIXES: dict[str, str] = {
     # unsent         zset    Task ids that are recorded as sent, for a worker to send, by since when (ms). Writer:
     #                        bulk_create, hand_over, claim. Those of deleted jobs are removed when it is their turn.
     "draft": "draft:",
-    # draft:<root>   hash    A large tree that is about to be recorded: number -> JSON of a part of it, no jobs yet.
-    #                        Writer: add_draft, commit_draft, bulk_create. Expires, unless it is committed.
+    # draft:<id>     hash    Jobs that are about to be recorded together, named after the root of their tree or the
+    #                        first of them: number -> JSON of a part of them, no jobs yet. Writer: add_draft,
+    #                        commit_draft, bulk_create. Expires, unless it is committed.
     "drafts": "drafts",
-    # drafts         zset    Roots of the trees whose drafts are committed and not recorded to the end, by since when
-    #                        (ms). Writer: commit_draft, bulk_create.
+    # drafts         zset    Names of the drafts that are committed and not recorded to the end, by since when (ms).
+    #                        Writer: commit_draft, bulk_create.
     "unconfirmed": "unconfirmed",
     # unconfirmed    zset    Task ids that are recorded as sent, and may not have been: their sender has not said yet.
     #                        Scored by when they were recorded (ms). Writer: create, transition, notify_parent,

@@ -4,10 +4,10 @@ The tables of `lifecycle`, `schema` and `keys` are rendered into them, so Lua an
 legal.
 """
 
+from jobtracker.store.drafts import DRAFT_MS, DraftWriter
 from jobtracker.store.failures import FailureWriter
 from jobtracker.store.hints import HintWriter
 from jobtracker.store.job_writer import Begun
-from jobtracker.store.large_trees import DRAFT_MS, LargeTreeWriter
 from jobtracker.store.leadership import LeadershipWriter
 from jobtracker.store.notifications import NotificationWriter
 from jobtracker.store.outbox_index import OutboxIndexWriter
@@ -17,7 +17,7 @@ __all__ = ["DRAFT_MS", "REMOVED_AT_ONCE", "Begun", "JobStore"]
 
 
 class JobStore(
-    LargeTreeWriter,
+    DraftWriter,
     NotificationWriter,
     OutboxIndexWriter,
     RetentionWriter,

@@ -241,6 +241,13 @@ def test_a_job_that_was_to_be_started_at_once_and_could_not_be_sent_is_not_creat
     assert api.get("/api/jobs/", tag="unsent")["jobs"] == []
 
 
+@pytest.mark.parametrize("size", [3, 60])
+def test_of_a_batch_that_could_not_be_sent_nothing_stays(api, brokerless, size):
+    before = api.get("/api/jobs/", page_size=1)["total"]
+    unavailable(brokerless, "POST", "/api/jobs/batch", {"jobs": [job()] * size, "start": True})
+    assert api.get("/api/jobs/", page_size=1)["total"] == before
+
+
 def test_a_retry_that_could_not_be_sent_leaves_the_job_failed(api, brokerless):
     job_id = api.launch(job("workers.checksum", {"document_id": "not-there"}))
     api.expect(job_id, "failed")

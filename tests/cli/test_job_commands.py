@@ -63,6 +63,34 @@ def test_a_tree_is_created_from_the_json_that_the_api_takes(quiet_api, tmp_path)
     assert quiet_api.job(line.split()[0])["run"] == 1
 
 
+def test_a_batch_is_created_from_lines_of_json(quiet_api, tmp_path):
+    jobs = [job("document_analysis", TEXT, name=f"no {n}") for n in range(3)]
+    (tmp_path / "jobs.jsonl").write_text("\n\n".join(map(json.dumps, jobs)))
+    created = document(quiet_api, "jobs", "create", "--batch", f"@{tmp_path / 'jobs.jsonl'}")["ids"]
+    started = lines(quiet_api, "jobs", "create", "--batch", "@-", "--start", stdin="\n".join(map(json.dumps, jobs)))
+    for ids, run_number in ((created, 0), (started, 1)):
+        found = [quiet_api.job(each) for each in ids]
+        assert [(each["name"], each["run"]) for each in found] == [(f"no {n}", run_number) for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("stdin", "more", "status", "text"),
+    [
+        ("{}\n[]", [], 2, "standard input, line 2 is no JSON object"),
+        ("{}\n\n{", [], 2, "standard input, line 3 is no JSON: Expecting"),
+        ("\n", [], 2, "standard input has 0 jobs; a batch has 1 to 10,000"),
+        ("{}\n" * 10_001, [], 2, "standard input has 10,001 jobs"),
+        ("{}", ["--wait"], 2, "It can be started, and not waited for"),
+        ("{}", ["--tag", "x"], 2, "The batch says all of its jobs itself"),
+        ('{"job_type": "x"}', [], 1, "jobs.0.job_type: Unknown job type 'x'"),
+    ],
+)
+def test_what_is_no_batch_is_an_error_that_says_what_is_wrong(quiet_api, stdin, more, status, text):
+    result = run(quiet_api, "jobs", "create", "--batch", "@-", *more, stdin=stdin)
+    assert result.exit_code == status, result.output
+    assert text in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_a_tree_is_waited_for_and_stands_at_the_end(api):
     tree = parent(job("workers.checksum", {"text": "x"}, name="Below"), name="All")
     *_, top, below = lines(api, "jobs", "create", "--tree", json.dumps(tree), "--wait")
@@ -78,7 +106,7 @@ def test_a_tree_is_waited_for_and_stands_at_the_end(api):
         (["--tree", "@/no/such/file"], 2, "/no/such/file: No such file or directory"),
         (["--tree", "{}", "--name", "All"], 2, "The tree says its type, payload, name"),
         (["x", "--timeout", "5"], 2, "--timeout is for --wait"),
-        ([], 2, "Say which TYPE, or a whole tree by --tree"),
+        ([], 2, "Say which TYPE, a whole tree by --tree, or many"),
         (["--tree", '{"name": "All", "job_type": "custom"}'], 1, "body.sub_jobs: Field required"),
     ],
 )

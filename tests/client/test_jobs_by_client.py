@@ -21,6 +21,7 @@ from jobtracker.client import flows
 from jobtracker.client.endpoints import StatusName
 from jobtracker.client.errors import ApiError
 from jobtracker.schemas.explanation import Code
+from jobtracker.schemas.requests import JobCreate
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 
@@ -33,6 +34,19 @@ def test_a_job_is_created_started_and_waited_for(working):
     assert (done.status, done.payload) == (Status.COMPLETED, TEXT)
     assert done.result["kind"] == "document_analysis"
     assert working.get(job.id) == done
+
+
+def test_a_batch_is_created_and_started(working):
+    jobs = [JobCreate(job_type="custom", payload=waiting(0)), {"job_type": "document_analysis", "payload": TEXT}]
+    ids = working.create_batch(jobs, start=True).ids
+    done = [working.wait(each, timeout_s=15) for each in ids]
+    assert [(job.job_type, job.status) for job in done] == [
+        ("custom", Status.COMPLETED),
+        ("document_analysis", Status.COMPLETED),
+    ]
+    with pytest.raises(InvalidJobError) as refused:
+        working.create_batch([*jobs, {"job_type": "unheard"}])
+    assert [path for path, _ in refused.value.problems] == [["body", "jobs", "2", "job_type"]]
 
 
 def test_a_tree_is_watched_until_it_has_settled(working):

@@ -15,8 +15,8 @@ from support.sample_jobs import START_MS, move, new_job
 from support.serving import eventually, job, parent, running_api, running_worker
 
 from jobtracker.core.lifecycle import Outcome
-from jobtracker.errors import TreeNotRecordedError
-from jobtracker.store import large_trees as store_module
+from jobtracker.errors import NotRecordedError
+from jobtracker.store import drafts as store_module
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.repartition import RepartitionError
 
@@ -75,7 +75,7 @@ def test_a_draft_that_has_expired_is_not_recorded(client, keys, store, queries, 
     monkeypatch.setattr(store_module, "DRAFT_MS", 1)
     monkeypatch.setattr(store._functions, "call_all", slowly)
     jobs, _ = tree(keys)
-    with pytest.raises(TreeNotRecordedError, match="Nothing of it is there"):
+    with pytest.raises(NotRecordedError, match="Nothing of it is there"):
         store.bulk_create(jobs, at_ms=START_MS, started=True)
     eventually(lambda: keys_of(client, keys) == [])
 
@@ -102,6 +102,21 @@ def test_any_number_of_processes_record_the_rest_once(client, keys, store, queri
     assert (queries.drafts(10), recount(client, keys)) == ([], [])
 
 
+def test_a_batch_whose_first_job_is_deleted_while_it_is_recorded_is_recorded_to_the_end(
+    client, keys, store, queries, piecemeal, monkeypatch
+):
+    ids = ["first"]
+    while len(ids) < 7:
+        ids.append(keys.new_id(beside="first"))
+    monkeypatch.setattr(store._functions, "call_all", drafts_only(store._functions.call_all))
+    store.create_batch([new_job(each) for each in ids], at_ms=START_MS, started=False)
+    assert store.delete("first") == [Outcome.APPLIED]
+    for _ in iter(lambda: store.bulk_create_next("first"), 0):
+        pass
+    assert {record.id for record in queries.records(ids) if record.exists} == {*ids[1:]}
+    assert (queries.drafts(10), recount(client, keys)) == ([], [])
+
+
 def test_a_tree_that_is_deleted_while_it_is_recorded_leaves_nothing(
     client, keys, store, queries, piecemeal, monkeypatch
 ):
@@ -124,13 +139,14 @@ def drafts_only(call_all):
     return lambda client, verb, calls: call_all(client, verb, calls) if verb == "add_draft" else None
 
 
-def killed_amid(api, subs, condition):
-    """POST a tree with so many sub-jobs, started, and kill the API as soon as a condition holds."""
-    body = parent(*[job(name=str(n)) for n in range(subs)], start=True)
+def killed_amid(api, path, jobs, condition):
+    """POST a tree with so many sub-jobs, or a batch, started, and kill the API as soon as a condition holds."""
+    jobs = [job(name=str(n)) for n in range(jobs)]
+    body = {"jobs": jobs, "start": True} if path == BATCH else parent(*jobs, start=True)
 
     def post():
         with suppress(httpx.TransportError):
-            api.http.post("/api/jobs/with-subjobs", json=body)
+            api.http.post(path, json=body)
 
     posting = threading.Thread(target=post)
     posting.start()
@@ -162,10 +178,14 @@ def shared(redis_server):
     }
 
 
-def test_what_a_killed_api_was_about_to_record_never_runs(shared, tmp_path, documents):
+TREE, BATCH = "/api/jobs/with-subjobs", "/api/jobs/batch"
+
+
+@pytest.mark.parametrize("path", [TREE, BATCH])
+def test_what_a_killed_api_was_about_to_record_never_runs(path, shared, tmp_path, documents):
     for _ in range(10):  # on a busy machine the API may decide before it is killed
         with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
-            killed_amid(api, 5000, lambda api=api: drafts_of(api))
+            killed_amid(api, path, 5000, lambda api=api: drafts_of(api))
             is_undecided = not has_decided(api)
             if is_undecided:
                 [draft] = drafts_of(api)
@@ -182,9 +202,21 @@ def test_what_a_killed_api_was_about_to_record_never_runs(shared, tmp_path, docu
     pytest.fail("each API was killed too late")
 
 
+def test_a_batch_that_a_killed_api_had_decided_to_record_runs(shared, tmp_path, documents):
+    with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
+        killed_amid(api, BATCH, 600, lambda: has_decided(api))
+        with running_api(tmp_path, **shared) as second:
+            eventually(lambda: second.get("/api/jobs/", status="completed")["total"] == 600)
+            pages = [second.get("/api/jobs/", page_size=300, page=n)["jobs"] for n in (1, 2)]
+            assert [(each["run"], each["deliveries"]) for page in pages for each in page] == [(1, 1)] * 600
+            [part] = api.keys.parts
+            eventually(lambda: not api.client.exists(part("drafts"), part("unsent"), part("unconfirmed")))
+    assert recount(api.client, api.keys) == []
+
+
 def test_what_a_killed_api_had_decided_to_record_runs(shared, tmp_path, documents):
     with running_api(tmp_path, **shared) as api, running_worker(api, documents, **SOON):
-        killed_amid(api, 300, lambda: has_decided(api))
+        killed_amid(api, TREE, 300, lambda: has_decided(api))
         with running_api(tmp_path, **shared) as second:
             [root] = second.get("/api/jobs/", job_type="document_analysis")["jobs"]
             done = second.expect(root["id"], "completed")

@@ -15,6 +15,7 @@ from jobtracker.client import Client
 from jobtracker.client.calls import Call
 from jobtracker.core.lifecycle import Priority
 from jobtracker.schemas.jobs import Job, JobTree
+from jobtracker.schemas.requests import BATCH_LIMIT
 
 
 def create(
@@ -48,6 +49,15 @@ def create(
             show_default=False,
         ),
     ] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="@FILE",
+            help="Instead of the options above: up to 10,000 jobs, all of them or none; each line of the file is one "
+            "in the JSON of POST /api/jobs/. @- for standard input.",
+            show_default=False,
+        ),
+    ] = None,
     eta: Eta = None,
     countdown: Countdown = None,
     expires: Expires = None,
@@ -58,16 +68,22 @@ def create(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create a job, or with --tree one that has sub-jobs. It is pending until it is started.
+    """Create a job, with --tree one that has sub-jobs, or with --batch many. It is pending until it is started.
 
     With --wait it has the exit status of `watch`.
     """
     if timeout_s is not None and not wait:
         raise typer.BadParameter("--timeout is for --wait.")
-    start = start or wait
     sending = sending_options(eta, countdown, expires, queue)
+    says_itself = job_type or payload or name or priority or tag or any(v is not None for v in sending.values())
+    if batch is not None:
+        if says_itself or tree is not None or wait:
+            raise typer.BadParameter("The batch says all of its jobs itself. It can be started, and not waited for.")
+        _create_batch(url, read_batch(batch), start=start, as_json=as_json)
+        return
+    start = start or wait
     if tree is not None:
-        if job_type or payload or name or priority or tag or any(each is not None for each in sending.values()):
+        if says_itself:
             raise typer.BadParameter("The tree says its type, payload, name, priority, tags, times and queue itself.")
         body = read_tree(tree) | ({"start": True} if start else {})
         call: Call[Job] = Call("POST", "/api/jobs/with-subjobs", JobTree, body=body)
@@ -77,7 +93,7 @@ def create(
             job_type, fields, name=name, priority=priority or Priority.NORMAL, tags=tag or [], start=start, **sending
         )
     else:
-        raise typer.BadParameter("Say which TYPE, or a whole tree by --tree.")
+        raise typer.BadParameter("Say which TYPE, a whole tree by --tree, or many jobs by --batch.")
     with Client(url) as client:
         job = client.send(call)
         if wait:
@@ -86,6 +102,15 @@ def create(
             print_json(job)
         else:
             print_status(job)
+
+
+def _create_batch(url: str | None, jobs: list[dict[str, Any]], *, start: bool, as_json: bool) -> None:
+    with Client(url) as client:
+        created = client.create_batch(jobs, start=start)
+    if as_json:
+        print_json(created)
+    else:
+        sys.stdout.writelines(f"{job_id}\n" for job_id in created.ids)
 
 
 def read_payload(parts: list[str]) -> dict[str, Any]:
@@ -117,20 +142,52 @@ def read_tree(text: str) -> dict[str, Any]:
     return _read_object(text)
 
 
+def read_batch(text: str) -> list[dict[str, Any]]:
+    """Read the jobs of a batch from the option: JSON lines. Empty lines do not count.
+
+    Raises:
+        typer.BadParameter: The option is none, a line is no JSON object, or there are no lines or too many.
+    """
+    if not text.startswith("@"):
+        raise typer.BadParameter(f"{text!r} is no batch: write @FILE or @-.", param_hint="--batch")
+    name = "standard input" if text == "@-" else text[1:]
+    try:
+        lines = _source(text).splitlines()
+    except ValueError as error:
+        raise typer.BadParameter(f"{name} is no text in UTF-8: {error}.") from error
+    jobs = [_parsed(line, f"{name}, line {n}") for n, line in enumerate(lines, start=1) if line.strip()]
+    if not 0 < len(jobs) <= BATCH_LIMIT:
+        raise typer.BadParameter(
+            f"{name} has {len(jobs):,} jobs; a batch has 1 to {BATCH_LIMIT:,}. `split -l {BATCH_LIMIT}` parts a file."
+        )
+    return jobs
+
+
 def _read_object(text: str) -> dict[str, Any]:
     try:
-        source = text
-        if text == "@-":
-            source = sys.stdin.read()
-        elif text.startswith("@"):
-            source = Path(text[1:]).read_text(encoding="utf-8")
-        found = json.loads(source)
-    except OSError as error:
-        raise typer.BadParameter(f"{text[1:]}: {error.strerror}.") from error
+        source = _source(text)
     except ValueError as error:
         raise typer.BadParameter(f"{text!r} is no JSON: {error}.") from error
+    return _parsed(source, repr(text))
+
+
+def _source(text: str) -> str:
+    """The text itself, of @- standard input, of @FILE what is in the file."""
+    try:
+        if text == "@-":
+            return sys.stdin.read()
+        return Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
+    except OSError as error:
+        raise typer.BadParameter(f"{text[1:]}: {error.strerror}.") from error
+
+
+def _parsed(source: str, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(source)
+    except ValueError as error:
+        raise typer.BadParameter(f"{name} is no JSON: {error}.") from error
     if not isinstance(found, dict):
-        raise typer.BadParameter(f'{text!r} is no JSON object, which has the form {{"key": value}}.')
+        raise typer.BadParameter(f'{name} is no JSON object, which has the form {{"key": value}}.')
     return found
 
 

@@ -1,11 +1,12 @@
--- bulk_create: record the next part of a tree whose draft was committed. As create.lua does, but that what several jobs have
+-- bulk_create: record the next part of a draft that was committed. As create.lua does, but that what several jobs have
 -- in common is made, and what they enter written, once for all.
 --
 -- KEYS[1]  the draft
--- ARGV     prefix, the root
+-- ARGV     prefix, the job that the draft is named after: of a tree its root
 -- Returns  how many parts are left; any number of processes may take the next one
--- A part is a JSON list: now (ms), 1 where the tree is started, then of jobs whose records say the same [field/value pairs
--- of the record, a list with [id, field/value pairs of the data, position/id pairs of its sub-jobs] of each]. Parents stand
--- before their sub-jobs, so no job is there whose parents are not. What is started and has no sub-jobs waits to be claimed.
+-- A part is a JSON list: now (ms), 1 where they are started, 1 where they are a tree, then of jobs whose records say the
+-- same [field/value pairs of the record, a list with [id, field/value pairs of the data, position/id pairs of its sub-jobs] of
+-- each]. Of a tree parents stand before their sub-jobs, so no job is there whose parents are not. What is started and has no
+-- sub-jobs waits to be claimed.
 --- @include lib/drafts
 return record_next_part(KEYS[1], ARGV[2])

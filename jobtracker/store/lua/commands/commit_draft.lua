@@ -1,8 +1,8 @@
--- commit_draft: decide that a tree is recorded, and record its root with the first part of its draft. From then on anybody
--- may record the rest (bulk_create.lua), even if the process that decided dies.
+-- commit_draft: decide that the jobs of a draft are recorded, and record its first part, of a tree with its root. From then
+-- on anybody may record the rest (bulk_create.lua), even if the process that decided dies.
 --
 -- KEYS[1]  the draft
--- ARGV     prefix, the root, now (ms), how many parts the draft has
+-- ARGV     prefix, the job that it is named after, now (ms), how many parts the draft has
 -- Returns  1; 0 where the draft has expired, as a whole or before its last part: then nothing is recorded
 --- @include lib/drafts
 if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[4]) then return 0 end

@@ -1,4 +1,4 @@
--- drafts: recording a large tree part by part.
+-- drafts: recording a large tree, or many jobs, part by part.
 --- @include lib/hints
 --- @include lib/indexes
 --- @include lib/metrics
@@ -7,20 +7,20 @@
 
 local ARGUMENTS_AT_ONCE = 1000 -- of a command
 
--- Records the next part of the draft of a tree; returns how many parts are left. Parts are as in commands/bulk_create.lua.
+-- Records the next part of a draft; returns how many parts are left. Parts are as in commands/bulk_create.lua.
 local function record_next_part(draft, root)
   local left, next_part = redis.call('HKEYS', draft), math.huge
   for i = 1, #left do next_part = math.min(next_part, tonumber(left[i])) end
   if #left < 2 then redis.call('ZREM', key('drafts'), root) end
   if #left == 0 then return 0 end
-  if next_part > 1 and redis.call('EXISTS', key('job', root)) == 0 then -- it was deleted meanwhile
+  local part = cjson.decode(redis.call('HGET', draft, next_part))
+  local now, is_started, is_tree, created = part[1], part[2] == 1, part[3] == 1, 0
+  if is_tree and next_part > 1 and redis.call('EXISTS', key('job', root)) == 0 then -- it was deleted meanwhile
     redis.call('UNLINK', draft)
     redis.call('ZREM', key('drafts'), root)
     return 0
   end
-  local part = cjson.decode(redis.call('HGET', draft, next_part))
   redis.call('HDEL', draft, next_part)
-  local now, is_started, created = part[1], part[2] == 1, 0
 
   local records, entries, hints = {}, {}, {}
   local function collect(set, jobs)
@@ -29,7 +29,7 @@ local function record_next_part(draft, root)
     entries[set] = members
   end
 
-  for n = 3, #part do
+  for n = 4, #part do
     local fields, jobs = unpack(part[n])
     local rec = created_record(nil, fields, now)
     if is_started then rec.run, rec.queued = 1, now end
@@ -49,7 +49,7 @@ local function record_next_part(draft, root)
     add_kind(rec)
     if rec.subs == 0 then count_sent(rec, now, #jobs) else expect_at_queue(rec, now) end
     created = created + #jobs
-    hints[#hints + 1] = { what = 'created', root = root, count = #jobs, status = rec.status, type = rec.type }
+    hints[#hints + 1] = { what = 'created', root = is_tree and root or '', count = #jobs, status = rec.status, type = rec.type }
   end
   redis.call('MSET', unpack(records))
   for set, members in pairs(entries) do redis.call('ZADD', set, unpack(members)) end

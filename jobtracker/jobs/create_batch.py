@@ -1,0 +1,109 @@
+"""Creates many independent jobs together: all of them, or none."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from jobtracker.core.clock import now_ms
+from jobtracker.core.job import as_reason
+from jobtracker.core.lifecycle import Event, Status
+from jobtracker.errors import InvalidBatchError, InvalidJobError, JobTrackerError
+from jobtracker.jobs.cancel import Cancellation
+from jobtracker.jobs.create import Checked, Creation, as_recorded
+from jobtracker.jobs.dispatcher import Dispatcher, is_large
+from jobtracker.schemas.requests import JobCreate, SubJobCreate
+from jobtracker.store.changes import NewJob
+from jobtracker.store.reader import Loaded
+from jobtracker.store.writer import JobStore
+
+_MOST_PROBLEMS = 50
+"""Problems that an error names; the others are counted."""
+
+
+@dataclass(frozen=True)
+class BatchCreation:
+    """Creates jobs of a batch. They lie in one partition, so that one step decides about all of them."""
+
+    store: JobStore
+    creation: Creation
+    dispatcher: Dispatcher
+    cancellation: Cancellation
+
+    def create_batch(self, jobs: Sequence[JobCreate], *, start: bool, request_id: str | None = None) -> list[str]:
+        """Record jobs, and start them; returns their ids, in order.
+
+        If this process dies when it has decided to record them, the leader of maintenance records them. Up to 50
+        started jobs are sent from here; workers send the jobs of a larger batch.
+
+        Args:
+            jobs: The jobs.
+            start: Start them too. If they can't be sent, nothing of them stays, except those that have begun: these
+                are cancelled.
+            request_id: Of the request that creates them.
+
+        Raises:
+            InvalidBatchError: Some of them can't be created: nothing was recorded.
+            NotRecordedError: It took too long: nothing was recorded.
+            BrokerUnavailableError: They are to be started, and the broker does not answer.
+            QueueMissingError: They are to be started, and the broker has no queue for one of them.
+        """
+        at_ms = now_ms()
+        records = self._records_of(jobs, request_id, at_ms if start else None)
+        if start:
+            self._submit(records, at_ms)
+        elif is_large(records):
+            self.store.create_batch(records, at_ms=at_ms, started=False)
+        else:
+            self.store.create(*records, at_ms=at_ms)  # one call
+        return [record.id for record in records]
+
+    def _records_of(self, jobs: Sequence[JobCreate], request_id: str | None, started_ms: int | None) -> list[NewJob]:
+        """Their records. All jobs are checked before a value of one is written to the object store."""
+        checked: list[Checked] = []
+        problems: list[tuple[list[str | int], str]] = []
+        wrong, beside = 0, None
+        for position, job in enumerate(jobs):
+            wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
+            try:
+                found = self.creation.checked(wanted, request_id, started_ms, beside=beside)
+            except InvalidJobError as error:
+                wrong += 1
+                if len(problems) < _MOST_PROBLEMS:
+                    problems += error.under("jobs", position).problems
+            else:
+                beside = beside or found.records[0].id
+                checked.append(found)
+        if wrong:
+            raise InvalidBatchError(len(jobs), wrong, problems[:_MOST_PROBLEMS])
+        return [record for each in checked for record in self.creation.finished(each)]
+
+    def _submit(self, records: list[NewJob], at_ms: int) -> None:
+        """Record jobs as started, and send them."""
+        ids = [record.id for record in records]
+        stored = [as_recorded(record) for record in records]
+        try:
+            if is_large(records):
+                self.store.create_batch(records, at_ms=at_ms, started=True)
+                self.dispatcher.hand_over(ids, [record for record, _ in stored])
+                return
+            self.store.create(*(replace(record, sends=True) for record in records), at_ms=at_ms)
+            self._send(ids, stored)
+        except Exception as error:
+            with suppress(JobTrackerError):
+                self._undo(ids, error)
+            raise
+
+    def _send(self, ids: Sequence[str], stored: Sequence[Loaded]) -> None:
+        unsent = self.dispatcher.publish_all(dict.fromkeys(ids, 1), stored)
+        for error in unsent.values():
+            raise error
+        self.store.confirm(*ids)
+
+    def _undo(self, ids: Sequence[str], error: Exception) -> None:
+        """Leave nothing of jobs that could not all be sent; what has begun is cancelled, and says why."""
+        undone = self.store.apply_many(Event.UNENQUEUE, {each: {} for each in ids}, dict.fromkeys(ids, 1))
+        begun = [each for each, c in undone.items() if not c.applied and c.after not in {None, Status.CANCELLED}]
+        if begun:
+            reason = as_reason(f"its batch could not be sent whole: {error}. Send it again.")
+            self.cancellation.cancel_trees(begun, reason=reason)
+        self.store.delete(*(each for each, change in undone.items() if change.applied))

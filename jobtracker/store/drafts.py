@@ -1,0 +1,94 @@
+"""Recording many jobs together, part by part: large trees, and batches."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from jobtracker.errors import NotRecordedError
+from jobtracker.store.changes import NewJob
+from jobtracker.store.job_writer import JobWriter
+from jobtracker.store.pipeline import Call, batched
+
+_PLANTED = 200
+"""Jobs that are recorded in one go: it takes the server a few milliseconds."""
+
+DRAFT_MS = 10_000
+"""So long a draft waits for its next part, or its commit: that follows at once, unless its process has died."""
+
+
+class DraftWriter(JobWriter):
+    """Records what is too much for one call, all of it or nothing.
+
+    It is a draft first, which is no job and expires. Once that is whole it is committed: its first part is recorded,
+    and then the rest. If this process dies, the leader records it. Neighbours whose records are equal cost about a
+    third of what `create` does.
+    """
+
+    def bulk_create(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> None:
+        """Record a large tree under ids that are new: its root first, and parents before their sub-jobs.
+
+        Args:
+            jobs: Its jobs, each after its sub-jobs, the root last; they lie in one partition.
+            at_ms: When it is made.
+            started: Its first runs are recorded too. Those of jobs without sub-jobs wait to be claimed.
+
+        Raises:
+            NotRecordedError: It took too long: nothing is recorded.
+        """
+        root = jobs[-1].id
+        above_first = [*(job for job in reversed(jobs) if job.subs), *(job for job in jobs if not job.subs)]
+        self._record(root, above_first, f"The tree of job {root}", at_ms, started=started, is_tree=True)
+
+    def create_batch(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> None:
+        """Record jobs without sub-jobs under ids that are new, in their order.
+
+        Args:
+            jobs: The jobs; they lie in one partition.
+            at_ms: When they are made.
+            started: Their first runs are recorded too, and wait to be claimed.
+
+        Raises:
+            NotRecordedError: It took too long: nothing is recorded.
+        """
+        self._record(jobs[0].id, jobs, "The batch", at_ms, started=started, is_tree=False)
+
+    def bulk_create_next(self, name: str) -> int:
+        """Record the next part of a draft that is committed; returns how many are left.
+
+        Args:
+            name: The root of its tree, or the first job of its batch.
+        """
+        part = self.keys.of(name)
+        return int(self._functions.call(self.client, "bulk_create", part("draft", name), [part.prefix, name]))
+
+    def _record(
+        self, name: str, jobs: Iterable[NewJob], what: str, at_ms: int, *, started: bool, is_tree: bool
+    ) -> None:
+        part = self.keys.of(name)
+        draft = part("draft", name)
+        head = [at_ms, int(started), int(is_tree)]
+        texts = [_part_of(some, head) for some in batched(jobs, _PLANTED)]
+        calls: Iterator[Call] = (
+            (draft, [part.prefix, number, DRAFT_MS, text]) for number, text in enumerate(texts, start=1)
+        )
+        self._functions.call_all(self.client, "add_draft", calls)
+        if not self._functions.call(self.client, "commit_draft", draft, [part.prefix, name, at_ms, len(texts)]):
+            raise NotRecordedError(what)
+        self._functions.call_all(self.client, "bulk_create", [(draft, [part.prefix, name])] * (len(texts) - 1))
+
+
+def _part_of(jobs: Iterable[NewJob], head: list[int]) -> str:
+    """Jobs as `lua/commands/bulk_create.lua` reads them: equal records of neighbours stand once."""
+    alike = [
+        [
+            _texts({**fields, "subs": count} if count else fields),
+            [[each.id, _texts(each.data), _texts(each.subs)] for each in some],
+        ]
+        for (fields, count), some in groupby(jobs, lambda job: (job.fields, len(job.subs)))
+    ]
+    return json.dumps([*head, *alike], ensure_ascii=False)
+
+
+def _texts(mapping: Mapping[Any, str | int]) -> list[str]:
+    return [str(part) for pair in mapping.items() for part in pair]
