@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import (
+    bulk,
     events,
     failures,
     large,
@@ -45,6 +46,7 @@ PARTS = {
     "quality": quality,
     "values": values,
     "failures": failures,
+    "bulk": bulk,
 }
 """Modules with `TITLE`, `SIZE` (the size that is measured unless another is asked for, with its unit in the title),
 `run(size, rounds)`, which measures and returns figures that JSON can hold, and `rows(figures)`, a table with its head

@@ -361,6 +361,16 @@ class TooManyViewersError(JobTrackerError):
         self.most = most
 
 
+class TooManyBulkRunsError(JobTrackerError):
+    """As many bulk runs are under way as may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} bulk runs have not ended. Wait for one of them, or cancel one: "
+            "`jobtracker jobs list --type jobtracker.bulk` lists them."
+        )
+
+
 class ExaminationError(JobTrackerError):
     """An examination can't begin now, or a repair has no examination that showed what it would repair."""
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack, cast
 
+from jobtracker.client.bulk_endpoints import BulkEndpoints
 from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
 from jobtracker.client.failure_endpoints import FailureEndpoints
@@ -102,7 +103,7 @@ class JobChanges(TypedDict, total=False):
     error: JobError
 
 
-class Endpoints(TrackingEndpoints, FailureEndpoints):
+class Endpoints(TrackingEndpoints, FailureEndpoints, BulkEndpoints):
     """The methods that both clients have, one for each endpoint."""
 
     @Endpoint

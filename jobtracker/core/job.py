@@ -40,6 +40,9 @@ def new_execution(incarnation: str) -> str:
     return f"{now_ms()}-{incarnation}-{os.urandom(4).hex()}"
 
 
+BULK_TYPE = "jobtracker.bulk"
+"""The type of bulk runs. The API's processes do them: Celery gets no message of them."""
+
 REASON_CHARS = 300
 
 

@@ -21,7 +21,7 @@ from jobtracker.store.verification import Difference, Verification
 PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
 
-_OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"}
+_OF_ONE_JOB = {"job", "data", "log", "history", "executions", "subs", "outcomes", "bulk", "tombstone"}
 _INDEXES = {"type", "entered", "failed_by"}
 _OF_GROUPS = {"failures", "failure_counts"}
 """Indexes of groups of failures."""

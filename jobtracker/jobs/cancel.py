@@ -12,7 +12,7 @@
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import NamedTuple
 
 from jobtracker.core.job import task_id_of
@@ -90,24 +90,38 @@ class Cancellation:
         if terminate and not cancelled.is_revoked:
             raise NotKilledError(job_id)
 
-    def cancel_trees(self, roots: Sequence[str], *, reason: str, terminate: bool = False) -> Cancelled:
+    def cancel_trees(
+        self,
+        roots: Sequence[str],
+        *,
+        reason: str,
+        terminate: bool = False,
+        bulk: str | None = None,
+        alone: Container[str] = (),
+    ) -> Cancelled:
         """Cancel jobs and all jobs below them: the marks first, the revokes last.
 
         Args:
             roots: The jobs.
             reason: Why, a sentence.
             terminate: As for `cancel`.
+            bulk: The bulk run that cancels them: they say so.
+            alone: Those of them that are known to have no sub-jobs.
         """
         # From the leaves to the roots: if this process dies midway, no parent is cancelled before its sub-jobs.
-        ids = [each for root in roots for each in reversed(self.queries.families(root))]
+        ids = [
+            each for root in roots for each in ([root] if root in alone else reversed(self.queries.families(root)))
+        ]
         spared = self._beyond_killing(ids) if terminate else {}
         reason = f"{reason}, with terminate" if terminate else reason
         reasons = {each: f"{reason}; {spared[each]}" if each in spared else reason for each in ids}
-        changes = self.store.apply_many(Event.CANCEL, {each: {"reason": text} for each, text in reasons.items()})
+        fields: dict[str, dict[str, str | int]] = {each: {"reason": text} for each, text in reasons.items()}
+        for each in roots if bulk else ():
+            fields[each]["bulk"] = bulk or ""
+        changes = self.store.apply_many(Event.CANCEL, fields)
         # A job that had ended may run again by now, through a retry that came before its root was cancelled.
-        ended = {
-            each: {"reason": reasons[each]} for each, c in changes.items() if not c.applied and each not in roots
-        }
+        chosen = frozenset(roots)
+        ended = {each: fields[each] for each, c in changes.items() if not c.applied and each not in chosen}
         if ended:
             changes |= {each: c for each, c in self.store.apply_many(Event.CANCEL, ended).items() if c.applied}
         self._propagate(changes)

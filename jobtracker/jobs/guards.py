@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from jobtracker.core.access import acting
+from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import ForbiddenError, IllegalTransitionError, JobNotFoundError, JobTrackerError
 from jobtracker.store.changes import Change
@@ -57,3 +58,14 @@ def need_reach(job_type: str, tags: Collection[str]) -> None:
     else:
         allowed = f"jobs with one of the tags {', '.join(principal.tags or ())}"
     raise ForbiddenError(f"{principal.name} is limited to {allowed}. Ask an admin for a key that may do more.")
+
+
+def check_is_no_bulk_run(record: JobRecord, action: str) -> None:
+    """Check that a job is not a bulk run, which the API does.
+
+    Raises:
+        IllegalTransitionError: It is one.
+    """
+    if record.type == BULK_TYPE:
+        why = "it is a bulk run, which can only be cancelled, and deleted when it has ended. Send a new request."
+        raise IllegalTransitionError(record.id, record.nearest_status, action, why)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import ArgumentsUnavailableError, IllegalTransitionError
 from jobtracker.jobs import chains
-from jobtracker.jobs.guards import not_allowed, parent_of
+from jobtracker.jobs.guards import check_is_no_bulk_run, not_allowed, parent_of
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.stored_calls import why_not_repeatable, why_not_sendable
@@ -32,7 +32,7 @@ class Retrying:
     sender: TreeSender
     large_values: LargeValues
 
-    def retry(self, job_id: str, *, from_failed: bool = False) -> str:
+    def retry(self, job_id: str, *, from_failed: bool = False, bulk: str | None = None) -> str:
         """Run a failed or cancelled job again: a new run. Of a parent, only the sub-jobs that did not complete.
 
         The next of a chain gets the result of the job before it, and what follows it in its chain runs again too.
@@ -41,6 +41,7 @@ class Retrying:
             job_id: The job.
             from_failed: If a job before it in its chain did not complete, run that one again, and so the rest of the
                 chain; otherwise that is an error, which names it.
+            bulk: The bulk run that retries it: the job says so.
 
         Returns:
             The id of the job that runs again.
@@ -67,7 +68,8 @@ class Retrying:
             if subs:
                 places[each] = {**places[each], "callback_mode": "called" if each in plan.ready else "own"}
         # Of the runs that were read: a job that has run again meanwhile may not have to once more.
-        root = self.store.apply(Event.RERUN, job_id, run=plan.runs[job_id], fields=places.pop(job_id))
+        fields = places.pop(job_id) | ({"bulk": bulk} if bulk else {})
+        root = self.store.apply(Event.RERUN, job_id, run=plan.runs[job_id], fields=fields)
         if not root.applied:
             raise not_allowed(job_id, root, "retry", "somebody else was faster.")
         changes = {job_id: root, **self.store.apply_many(Event.RERUN, places, plan.runs)}
@@ -87,6 +89,7 @@ class Retrying:
     def _first_to_retry(self, job_id: str, *, from_failed: bool) -> JobRecord:
         """The job that a retry has to begin with: itself, or with `from_failed` the one of its chain that failed."""
         record = self.queries.record(job_id)
+        check_is_no_bulk_run(record, "retry")
         _check_has_failed(record)
         first = first_incomplete(self.queries, record)
         if first.id != job_id and (first.status not in SETTLED or not from_failed):

@@ -1,5 +1,7 @@
 """The use cases of jobs, one module each, under one object."""
 
+from jobtracker.jobs.bulk import BulkRuns
+from jobtracker.jobs.bulk_actions import BulkActions
 from jobtracker.jobs.create import Creation
 from jobtracker.jobs.create_batch import BatchCreation
 from jobtracker.jobs.delete import Deletion
@@ -16,7 +18,7 @@ from jobtracker.store.writer import JobStore
 
 
 class JobService:
-    """Creates jobs, starts, cancels, retries, changes and deletes them.
+    """Creates jobs, starts, cancels, retries, changes and deletes them, alone or many at once.
 
     Args:
         store: Where jobs are changed.
@@ -46,7 +48,10 @@ class JobService:
         self.create_batch = BatchCreation(store, creation, dispatcher, propagation.cancellation).create_batch
         self.start = Starting(store, queries, registry, sender, large_values).start
         self.cancel = propagation.cancellation.cancel
-        self.retry = Retrying(store, queries, registry, sender, large_values).retry
+        retrying = Retrying(store, queries, registry, sender, large_values)
+        self.retry = retrying.retry
         self.update = Updating(store, queries, registry, propagation, large_values).update
         self.delete = deletion.delete
         self.empty_trash = deletion.empty_trash
+        self.bulk = BulkRuns(store, queries)
+        self.bulk_actions = BulkActions(store, queries, propagation.cancellation, deletion, retrying)

@@ -6,7 +6,7 @@ from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import IllegalTransitionError
 from jobtracker.jobs.dispatcher import is_large
-from jobtracker.jobs.guards import check_has_no_parent, not_allowed
+from jobtracker.jobs.guards import check_has_no_parent, check_is_no_bulk_run, not_allowed
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.stored_calls import chosen_queue
 from jobtracker.jobs.tree_sender import TreeSender, changed_places, parents_in
@@ -44,6 +44,7 @@ class Starting:
             QueueMissingError: It has no queue for one of them; the job is as it was.
         """
         record = self.queries.record(job_id)
+        check_is_no_bulk_run(record, "start")
         check_has_no_parent(self.queries, record, "start", "start its parent")
         trees = self.queries.families(job_id)
         places = changed_places(self.queries, self.registry, self.large_values, list(trees))

@@ -11,7 +11,7 @@ from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.core.masking import NOTHING, stored_when_begun
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
 from jobtracker.jobs.create import stored_payload
-from jobtracker.jobs.guards import need_reach, not_allowed
+from jobtracker.jobs.guards import check_is_no_bulk_run, need_reach, not_allowed
 from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.stored_calls import has_chosen_queue
@@ -47,6 +47,8 @@ class Updating:
         if wanted.tags is not None:
             need_reach(record.type, wanted.tags)
         reports = wanted.status is not None or wanted.progress is not None
+        if reports or wanted.priority or wanted.payload is not None:
+            check_is_no_bulk_run(record, "change")
         if reports and record.run > 0:
             raise IllegalTransitionError(
                 job_id, record.nearest_status, "report on", "Celery runs it, and reports itself."

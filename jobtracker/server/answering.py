@@ -23,6 +23,7 @@ from jobtracker.diagnosis.release_desk import ReleaseDesk
 from jobtracker.diagnosis.worker_desk import WorkerDesk
 from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.logging import json_handler
+from jobtracker.maintenance.bulk_runner import BulkRunner
 from jobtracker.maintenance.runner import MaintenanceRunner
 from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
@@ -42,6 +43,7 @@ from jobtracker.server.routers import (
     health,
     jobs,
     keys,
+    many_jobs,
     releases,
     search,
     session,
@@ -51,6 +53,9 @@ from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.sessions import Sessions
+
+_BULK_INTERVAL_S = 1.0
+"""So long a bulk run waits at most until a process takes it on."""
 
 
 def log_json(settings: ApiSettings) -> None:
@@ -94,8 +99,10 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         maintenance = Repeater(
             "maintenance", settings.maintenance_interval_s, MaintenanceRunner(app.state.tracking).step
         )
+        bulk_runner = Repeater("bulk", _BULK_INTERVAL_S, BulkRunner(app.state.tracking).step)
         if runs_maintenance:
             maintenance.start()
+            bulk_runner.start()
         end_with_parent()
         gc.collect()
         gc.freeze()  # what stays for good is not looked through again: it takes as long as a large request does
@@ -104,6 +111,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         gc.unfreeze()
         if runs_maintenance:
             maintenance.stop()
+            bulk_runner.stop()
         app.state.attention_desk.close()
         app.state.background_doctor.stop()
         app.state.tracking.client.close()
@@ -118,6 +126,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
     )
     errors.install(app)
     for part in (
+        many_jobs,
         jobs,
         search,
         tracking,

@@ -33,6 +33,7 @@ from jobtracker.errors import (
     RepartitionInProgressError,
     ResultUnavailableError,
     TooManyApiKeysError,
+    TooManyBulkRunsError,
     TooManyViewersError,
     UnknownJobTypeError,
     ValueUnavailableError,
@@ -78,6 +79,7 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     PartitionsError: (503, "about:blank", "The store has other partitions"),
     RepartitionInProgressError: (503, "about:blank", "The store is being moved"),
     OutdatedSchemaError: (503, "about:blank", "The store is of an earlier release"),
+    TooManyBulkRunsError: (503, "about:blank", "Too many bulk runs"),
     TooManyViewersError: (503, "about:blank", "Too many live streams"),
     JobTrackerError: (422, "about:blank", "The request can't be answered"),
 }

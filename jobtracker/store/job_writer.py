@@ -34,6 +34,8 @@ _COMMANDS = (
     "commit_draft",
     "watch",
     "batch",
+    "hold_bulk",
+    "tag",
 )
 
 

@@ -36,6 +36,9 @@ PREFIXES: dict[str, str] = {
     "tombstone": "tombstone:",
     # tombstone:<id> string  When (ms) the job was deleted: late reports must not bring it back, a message sent later
     #                        under its id does. Writer: delete, create. Expires.
+    "bulk": "bulk:",
+    # bulk:<id>      hash    Of a bulk run: state (JSON), who works at it (holder, held_until, ms), ids:<n> (JSON: the
+    #                        jobs that it was given) and refused:<n> (JSON). Writer: BulkWriter. With the job.
     # indexes ---------------------------------------------------------------------------------------------------
     "type": "type:",
     # type:<t>       zset    Jobs of a type, scored by creation (ms).
@@ -200,7 +203,7 @@ NOBODY = "nobody"
 """In the place of a lease that must still hold a job: none does."""
 
 
-OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "tombstone"})
+OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "bulk", "tombstone"})
 """Names of the keys that begin with a job's id: they lie in that job's partition."""
 
 OF_THE_STORE = frozenset(

@@ -1,5 +1,6 @@
 """The only reader of jobs. Nothing here writes."""
 
+from jobtracker.store.bulk_runs import BulkReader
 from jobtracker.store.failures import FailureReader
 from jobtracker.store.groups import GroupReader
 from jobtracker.store.hints import Hint, HintReader
@@ -13,5 +14,14 @@ from jobtracker.store.trees import as_notified
 __all__ = ["HOUR_MS", "MINUTE_MS", "Hint", "JobQueries", "Loaded", "SentQueues", "as_notified"]
 
 
-class JobQueries(GroupReader, OutlineReader, TimelineReader, MetricsReader, IndexReader, FailureReader, HintReader):
+class JobQueries(
+    GroupReader,
+    OutlineReader,
+    TimelineReader,
+    MetricsReader,
+    IndexReader,
+    FailureReader,
+    HintReader,
+    BulkReader,
+):
     """All that can be asked: single jobs, trees and their outlines, groups, lists, timelines, figures, indexes."""

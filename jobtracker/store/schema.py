@@ -189,6 +189,8 @@ class JobRecord(Record):
     callback_mode = text(42, cleared_by_new_run=True)
     """Who calls a parent's task. None: Celery's chord | "own": we do | "anew": both may, we as another run |
     "called": we have."""
+    bulk = text(64)
+    """The bulk run that changed it last: no bulk run changes a job twice."""
     halted = flag(43, cleared_by_new_run=True)
     """fail_fast has begun to cancel the sub-jobs that are left."""
 

@@ -4,6 +4,7 @@ The tables of `lifecycle`, `schema` and `keys` are rendered into them, so Lua an
 legal.
 """
 
+from jobtracker.store.bulk_runs import BulkWriter
 from jobtracker.store.drafts import DRAFT_MS, DraftWriter
 from jobtracker.store.failures import FailureWriter
 from jobtracker.store.hints import HintWriter
@@ -18,6 +19,7 @@ __all__ = ["DRAFT_MS", "REMOVED_AT_ONCE", "Begun", "JobStore"]
 
 class JobStore(
     DraftWriter,
+    BulkWriter,
     NotificationWriter,
     OutboxIndexWriter,
     RetentionWriter,

@@ -122,3 +122,9 @@ def test_a_large_result_is_written_and_read_beside_celerys_backends():
     figures = measured("values", 128)
     assert len(figures) == 4
     assert min(min(both.values()) for of in figures.values() for both in of.values()) > 0
+
+
+def test_creating_and_changing_many_jobs_is_measured_beside_one_by_one():
+    figures = measured("bulk", 300)
+    assert len(figures) == 5
+    assert min(found["per_second"] for found in figures.values()) > 0

@@ -10,7 +10,7 @@ from jobtracker.logging import request_id_var
 from jobtracker.schemas.explanation import Explanation
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
-from jobtracker.schemas.requests import BatchCreate, BatchCreated, JobCreate, JobUpdate, SubJobCreate
+from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate
 from jobtracker.schemas.sending import Sending
 from jobtracker.server.access.limits import limited, need_no_limits
 from jobtracker.server.access.needs import Reach, needs
@@ -110,22 +110,6 @@ class CreateJobTree(SubJobCreate):
     start: bool = Field(False, strict=True, description="Send it to Celery at once.")
 
 
-class CreateBatch(BatchCreate):
-    """Jobs to create together."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "example": {
-                "jobs": [
-                    {"job_type": "document_analysis", "payload": {"document_id": "doc123"}},
-                    {"job_type": "entity_extraction", "payload": {"document_id": "doc123"}, "tags": ["spring"]},
-                ],
-                "start": True,
-            }
-        }
-    )
-
-
 class Start(Sending):
     """When and where the task of a job is sent; default: as it was created."""
 
@@ -200,27 +184,6 @@ def create_job_with_sub_jobs(
     job_id = create(job, request_id=request_id_var.get())
     response.headers["Location"] = f"{settings.api_root_path}/api/jobs/{job_id}"
     return written(tracking.queries.tree_json(job_id), 201, response.headers)
-
-
-@router.post(
-    "/batch",
-    status_code=201,
-    response_model=BatchCreated,
-    responses={**UNREADABLE, 409: RESPONSES[409]},
-    dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)],
-)
-@router.post(
-    "/batch/", status_code=201, include_in_schema=False, dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)]
-)
-def create_jobs(batch: CreateBatch, tracking: UseTracking) -> WrittenJson:
-    """Create up to 10,000 jobs without sub-jobs: all of them, or none.
-
-    All are checked first: `errors` names those that can't be created by their places, `body.jobs.17.payload.text`.
-    The request may have `MAX_REQUEST_BYTES`: by default 10 MB, which is 1 kB for each of 10,000 jobs. Up to 50
-    started jobs are sent at once. Workers send the jobs of a larger batch.
-    """
-    ids = tracking.jobs.create_batch(batch.jobs, start=batch.start, request_id=request_id_var.get())
-    return WrittenJson.of(BatchCreated(ids=ids), status_code=201)
 
 
 @router.get("/", response_model=JobPage, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])

@@ -69,6 +69,7 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
       end
       seldom[n + 4], seldom[n + 5] = key('subs', id), key('outcomes', id)
     end
+    if rec[TYPE] == 'jobtracker.bulk' then seldom[#seldom + 1] = key('bulk', id) end -- core/job.py, BULK_TYPE
     local own = { id = id, run = rec[RUN] or 0, priority = rec[PLACE.priority] or NORMAL, type = rec[TYPE] }
     collect(key('entered', rec[STATUS], kind_of(own)), id)
     collect(key('type', rec[TYPE]), id)
