@@ -29,7 +29,7 @@ class Commands(LazyGroup):
             ),
         },
         "Jobs": {
-            "jobs": _entry("jobs", "Create, list, look at, start, cancel, retry and delete jobs.", "app"),
+            "jobs": _entry("jobs", "Create, list, look at, start, cancel, retry, change and delete jobs.", "app"),
             "tree": _entry("tree", "Draw a job and everything below it, with the outcome of each job."),
             "watch": _entry("watch", "Show a job and everything below it, live, until it has ended."),
             "events": _entry("events", "Print which jobs change, as they do, until Ctrl-C."),

@@ -20,9 +20,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, a
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.", show_default=False)]
 JobIds = Annotated[list[str], typer.Argument(metavar="ID", help="The ids of jobs.", show_default=False)]
 JobsOrQuery = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="ID|QUERY",
+        metavar="[ID|QUERY]",
         help="The ids of jobs, or a query that finds them, e.g. 'status:failed type:invoice since:2h'.",
         show_default=False,
     ),
@@ -46,6 +46,8 @@ Zone = Annotated[
         help="The zone of times that name none: Europe/Berlin.",
     ),
 ]
+AllJobs = Annotated[bool, typer.Option("--all", help="All jobs that there are, instead of a query.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many jobs these are, by status and type.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 TimeoutS = Annotated[
     float | None,

@@ -87,9 +87,7 @@ class BulkActions:
         elif fits(state.action, record):
             if self._reaches_below(state, record):
                 return True
-            acted.refused.append(
-                (record.id, "it has sub-jobs that are not among the jobs to which the key is limited")
-            )
+            acted.refused.append((record.id, "it has sub-jobs that who asked may not see."))
         elif named:
             acted.refused.append((record.id, f"{record.title}: {why_not(state.action, record)}"))
         else:

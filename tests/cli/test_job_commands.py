@@ -248,7 +248,10 @@ def test_jobs_that_a_query_finds_are_counted_and_changed_with_a_yes(quiet_api):
     again = refusal(quiet_api, "jobs", "cancel", f"tag:{tag}", "--yes", status=0)
     assert again == "Left alone: 5 that match. To cancel a job, it must be one that has not ended."
     deleted = document(quiet_api, "jobs", "delete", f"tag:{tag}", "-y")
-    assert {each["id"] for each in deleted} == {*few, tree["id"]}
+    assert (deleted["action"], deleted["done"], deleted["below"]) == ("delete", 4, 1)
+    shown = lines(quiet_api, "jobs", "bulk", deleted["id"])
+    assert f"action      delete tag:{tag}" in shown
+    assert "done        4" in shown
     assert "No jobs match." in refusal(quiet_api, "jobs", "delete", f"tag:{tag}", "-y", status=0)
 
 
@@ -265,11 +268,41 @@ def test_of_a_query_those_that_can_be_retried_are_and_others_are_errors(quiet_ap
     assert (quiet_api.job(alone)["status"], quiet_api.job(whole["id"])["status"]) == ("pending", "cancelled")
 
 
-def test_a_query_that_finds_too_many_jobs_or_is_wrong_changes_none(quiet_api, monkeypatch):
-    monkeypatch.setattr("jobtracker.cli.chosen.MOST_CHOSEN", 1)
+def test_jobs_are_tagged_and_get_another_priority(quiet_api):
+    tag, job_id = uuid.uuid4().hex, pending(quiet_api)
+    assert run(quiet_api, "jobs", "tag", job_id, "--tag", tag, "--tag", "x", "--yes").exit_code == 0
+    assert quiet_api.job(job_id)["tags"] == [tag, "x"]
+    assert run(quiet_api, "jobs", "untag", f"tag:{tag}", "--tag", "x", "--yes").exit_code == 0
+    changed = document(quiet_api, "jobs", "reprioritise", f"tag:{tag}", "--priority", "high", "--yes")
+    assert (changed["done"], changed["status"]) == (1, "completed")
+    assert (quiet_api.job(job_id)["tags"], quiet_api.job(job_id)["priority"]) == ([tag], "high")
+
+
+def test_a_dry_run_changes_nothing_and_an_empty_query_is_refused(quiet_api):
+    tag = uuid.uuid4().hex
+    job_id = pending(quiet_api, tags=[tag])
+    found = document(quiet_api, "jobs", "cancel", f"tag:{tag}", "--dry-run")
+    assert (found["count"], [each["id"] for each in found["sample"]]) == (1, [job_id])
+    assert document(quiet_api, "jobs", "cancel", "--all", "--dry-run")["count"] >= 1
+    for arguments in ([], [f"tag:{tag}", "--all"]):
+        assert "or --all: one of these" in refusal(quiet_api, "jobs", "cancel", *arguments, status=2)
+    assert quiet_api.job(job_id)["status"] == "pending"
+
+
+def test_jobs_that_a_bulk_run_could_not_change_are_named(quiet_api):
+    started = [quiet_api.create(job("document_analysis", TEXT, start=True))["id"] for _ in range(2)]
+    found = run(quiet_api, "jobs", "reprioritise", *started, "nobody", "--priority", "low", "--yes", "--dry-run")
+    assert "Left alone: 2 that match. To reprioritise a job, it must be one that is not started." in found.stderr
+    refused = quiet_api.request("POST", "/api/jobs/bulk", 202, json={"action": "delete", "ids": [*started, "nobody"]})
+    assert run(quiet_api, "jobs", "bulk", refused["id"], "--wait").exit_code in {0, 1}
+    shown = run(quiet_api, "jobs", "bulk", refused["id"], "--refused")
+    assert "nobody: There is no job 'nobody'" in shown.stderr
+    assert shown.stderr.count("it is pending and was started. To delete a job, it must be one that has ended") == 2
+
+
+def test_a_query_that_is_wrong_changes_nothing(quiet_api):
     tag = uuid.uuid4().hex
     job_ids = [pending(quiet_api, tags=[tag]) for _ in range(2)]
-    assert "More than 1 jobs match" in refusal(quiet_api, "jobs", "cancel", f"tag:{tag}", "--yes")
     assert "it is no status" in refusal(quiet_api, "jobs", "cancel", f"tag:{tag} status:lost", "--yes")
     assert {quiet_api.job(each)["status"] for each in job_ids} == {"pending"}
     assert "no job 'order:42'" in refusal(quiet_api, "jobs", "cancel", "order:42")  # an id: no qualifier is in it

@@ -21,8 +21,8 @@ def uninstall(
     asks. It needs the API's environment variables (REDIS_URL, TRACKING_NAMESPACE, OBJECTS_DIR or GCS_BUCKET_NAME).
     Messages at Celery's broker and results in its backend stay.
     """
-    from jobtracker.cli.bulk import confirm
     from jobtracker.cli.console import output_console
+    from jobtracker.cli.for_each import confirm
     from jobtracker.cli.tables import Column, print_table
     from jobtracker.connection.away import store_errors
     from jobtracker.connection.client import connect

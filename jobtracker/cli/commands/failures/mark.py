@@ -5,9 +5,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from jobtracker.cli.bulk import for_each
 from jobtracker.cli.commands.failures.list_ import error_of, state_text
 from jobtracker.cli.console import output_console
+from jobtracker.cli.for_each import for_each
 from jobtracker.cli.options import AsJson, Url
 from jobtracker.cli.sanitize import one_line
 from jobtracker.client import Client

@@ -20,7 +20,7 @@ class JobCommands(LazyGroup):
             "show": _entry("show", "Show jobs with payload, result and error."),
             "result": _entry("result", "Print the result of a job as JSON, however large it is.", "value"),
             "payload": _entry("payload", "Print the payload of a job as JSON, however large it is.", "value"),
-            "create": _entry("create", "Create a job, or with --tree one that has sub-jobs."),
+            "create": _entry("create", "Create a job, with --tree one that has sub-jobs, or with --batch many."),
             "start": _entry("start", "Send jobs, with their sub-jobs, to Celery."),
             "cancel": _entry("cancel", "Cancel jobs and their sub-jobs."),
             "retry": _entry(
@@ -30,6 +30,12 @@ class JobCommands(LazyGroup):
             "delete": _entry(
                 "delete", "Remove jobs with their sub-jobs, after they have ended or before they are started."
             ),
+            "tag": _entry("tag", "Add tags to jobs."),
+            "untag": _entry("untag", "Take tags from jobs.", "tag"),
+            "reprioritise": _entry("reprioritise", "Give jobs another priority, before they are started."),
+            "bulk": _entry(
+                "bulk", "Show a bulk run: how far it is, and what became of the jobs.", "bulk_", "show_bulk"
+            ),
         }
     }
 
@@ -37,7 +43,7 @@ class JobCommands(LazyGroup):
 app = typer.Typer(
     name="jobs",
     cls=JobCommands,
-    help="Create, list, look at, start, cancel, retry and delete jobs.",
+    help="Create, list, look at, start, cancel, retry, change and delete jobs.",
     no_args_is_help=True,
     **OPTIONS,
 )

@@ -4,24 +4,22 @@ from typing import Annotated
 
 import typer
 
-from jobtracker.cli.bulk import confirm, for_each, print_status
-from jobtracker.cli.chosen import Verb, for_query, is_query
-from jobtracker.cli.options import AsJson, JobsOrQuery, Url, Yes, Zone
+from jobtracker.cli.bulk_run import run_bulk, which_jobs
+from jobtracker.cli.for_each import confirm, for_each, print_status
+from jobtracker.cli.options import AllJobs, AsJson, DryRun, JobsOrQuery, Url, Yes, Zone
 from jobtracker.client import Client
-from jobtracker.core.lifecycle import SETTLED
+from jobtracker.schemas.bulk import BulkAction
 from jobtracker.schemas.jobs import Job
-
-_CANCEL = Verb(
-    "cancel", "Cancelled or asked to stop:", lambda job: job.status not in SETTLED, "one that has not ended"
-)
 
 
 def cancel(
-    jobs: JobsOrQuery,
+    jobs: JobsOrQuery = None,
     reason: Annotated[str, typer.Option(help="Why; shown in the job and its history.")] = "cancelled by request",
     terminate: Annotated[
         bool, typer.Option("--terminate", help="Kill running tasks instead of asking them to stop.")
     ] = False,
+    is_all: AllJobs = False,
+    dry_run: DryRun = False,
     tz: Zone = "UTC",
     yes: Yes = False,
     url: Url = None,
@@ -29,20 +27,22 @@ def cancel(
 ) -> None:
     """Cancel jobs and their sub-jobs. Waiting jobs are cancelled at once. Running tasks are asked to stop.
 
-    Jobs that a query finds are counted first.
+    Jobs that a query finds are counted first, and changed by a bulk run: `jobs bulk` shows it.
     """
     with Client(url) as client:
+        which = which_jobs(client, jobs or [], is_all=is_all, tz=tz)
 
         def cancel_one(job_id: str) -> Job:
             return client.cancel(job_id, reason=reason, terminate=terminate)
 
-        if is_query(client, jobs):
-            for_query(client, jobs, _CANCEL, cancel_one, tz=tz, yes=yes, as_json=as_json)
+        if dry_run or not (ids := which.get("ids")):
+            action = BulkAction.TERMINATE if terminate else BulkAction.CANCEL
+            run_bulk(client, action, {**which, "reason": reason}, yes=yes, dry_run=dry_run, as_json=as_json)
             return
-        if len(jobs) > 1:
-            confirm(f"Cancel {len(jobs)} jobs?", yes=yes)
+        if len(ids) > 1:
+            confirm(f"Cancel {len(ids)} jobs?", yes=yes)
         for_each(
-            jobs,
+            ids,
             cancel_one,
             lambda job: print_status(job, _what_happens(job, reason, terminate=terminate)),
             as_json=as_json,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jobtracker.cli.bulk import print_status
+from jobtracker.cli.for_each import print_status
 from jobtracker.cli.options import AsJson, Countdown, Eta, Expires, TimeoutS, ToQueue, Url, sending_options
 from jobtracker.cli.tables import print_json
 from jobtracker.cli.wait import wait_for

@@ -4,22 +4,22 @@ from typing import Annotated
 
 import typer
 
-from jobtracker.cli.bulk import for_each, print_status
-from jobtracker.cli.chosen import Verb, for_query, is_query
-from jobtracker.cli.options import AsJson, JobsOrQuery, Url, Yes, Zone
+from jobtracker.cli.bulk_run import run_bulk, which_jobs
+from jobtracker.cli.for_each import for_each, print_status
+from jobtracker.cli.options import AllJobs, AsJson, DryRun, JobsOrQuery, Url, Yes, Zone
 from jobtracker.client import Client
-from jobtracker.core.lifecycle import Status
+from jobtracker.schemas.bulk import BulkAction
 from jobtracker.schemas.jobs import Job
-
-_RETRY = Verb("retry", "Retried", lambda job: job.status in (Status.FAILED, Status.CANCELLED), "failed or cancelled")
 
 
 def retry(
-    jobs: JobsOrQuery,
+    jobs: JobsOrQuery = None,
     from_failed: Annotated[
         bool,
         typer.Option("--from-failed", help="Run the rest of a chain again, from the job that did not complete."),
     ] = False,
+    is_all: AllJobs = False,
+    dry_run: DryRun = False,
     tz: Zone = "UTC",
     yes: Yes = False,
     url: Url = None,
@@ -27,20 +27,23 @@ def retry(
 ) -> None:
     """Run failed or cancelled jobs again. Of a parent, only the sub-jobs that did not complete run again.
 
-    Jobs that a query finds are counted, and it is asked before they run again; --yes skips the question.
+    Jobs that a query finds are counted, and it is asked before they run again; --yes skips the question. A bulk run
+    changes them: `jobs bulk` shows it.
     """
     named: dict[str, str] = {}
     with Client(url) as client:
+        which = which_jobs(client, jobs or [], is_all=is_all, tz=tz)
 
         def retry_one(job_id: str) -> Job:
             job = client.retry(job_id, from_failed=from_failed)
             named[job.id] = job_id
             return job
 
-        if is_query(client, jobs):
-            for_query(client, jobs, _RETRY, retry_one, tz=tz, yes=yes, as_json=as_json)
+        if dry_run or not (ids := which.get("ids")):
+            which |= {"from_failed": True} if from_failed else {}
+            run_bulk(client, BulkAction.RETRY, which, yes=yes, dry_run=dry_run, as_json=as_json)
             return
-        for_each(jobs, retry_one, lambda job: print_status(job, _note(job, named[job.id])), as_json=as_json)
+        for_each(ids, retry_one, lambda job: print_status(job, _note(job, named[job.id])), as_json=as_json)
 
 
 def _note(job: Job, named: str) -> str:

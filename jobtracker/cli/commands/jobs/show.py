@@ -6,8 +6,8 @@ from typing import Any, Literal
 from rich.console import Console
 from rich.text import Text
 
-from jobtracker.cli.bulk import for_each
 from jobtracker.cli.console import output_console
+from jobtracker.cli.for_each import for_each
 from jobtracker.cli.options import AsJson, JobIds, Url
 from jobtracker.cli.sanitize import one_line, plain
 from jobtracker.cli.tables import status_text, time_of

@@ -1,6 +1,6 @@
 """`jobtracker jobs start`."""
 
-from jobtracker.cli.bulk import for_each, print_status
+from jobtracker.cli.for_each import for_each, print_status
 from jobtracker.cli.options import AsJson, Countdown, Eta, Expires, JobIds, ToQueue, Url, sending_options
 from jobtracker.client import Client
 
