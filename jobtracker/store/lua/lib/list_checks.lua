@@ -73,7 +73,9 @@ end
 function CHECK.text(fields, wanted)
   for i = 1, #wanted do
     local text, name = wanted[i], stored(fields, 'name')
-    if not (has_lower(name, text) or has_lower(fields[PLACE.type], text) or has_lower(fields[PLACE.reason], text)) then return false end
+    if not (has_lower(name, text) or has_lower(fields[PLACE.type], text) or has_lower(fields[PLACE.reason], text)) then
+      return false
+    end
   end
   return true
 end
