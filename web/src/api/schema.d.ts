@@ -4,6 +4,95 @@
  */
 
 export interface paths {
+    "/api/jobs/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Create Jobs
+         * @description Create up to 10,000 jobs without sub-jobs: all of them, or none.
+         *
+         *     All are checked first: `errors` names those that can't be created by their places, `body.jobs.17.payload.text`.
+         *     The request may have `MAX_REQUEST_BYTES`: by default 10 MB, which is 1 kB for each of 10,000 jobs. Up to 50
+         *     started jobs are sent at once. Workers send the jobs of a larger batch.
+         */
+        post: operations["create_jobs_api_jobs_batch_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change Many
+         * @description Cancel, retry, delete, tag or reprioritise many jobs: those with these `ids`, or those that `filter` finds.
+         *
+         *     The answer is a bulk run: a job of the type `jobtracker.bulk`, which the API does. It has progress, can be
+         *     cancelled, and goes on if an API process dies. It changes jobs that match now and do so still when it is their
+         *     turn, the oldest first, and each of them once. With `dry_run` the answer says which jobs these are, and nothing
+         *     changes. To delete jobs, the scope `jobs:delete` is needed too.
+         */
+        post: operations["change_many_api_jobs_bulk_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/bulk/{job_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Bulk Run
+         * @description A bulk run: how far it is, and what became of the jobs.
+         */
+        get: operations["get_bulk_run_api_jobs_bulk__job_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/bulk/{job_id}/refused": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Refused Jobs
+         * @description The jobs that a bulk run could not change, each with the reason. They are kept as long as its job.
+         */
+        get: operations["get_refused_jobs_api_jobs_bulk__job_id__refused_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/jobs/": {
         parameters: {
             query?: never;
@@ -989,6 +1078,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Log In
+         * @description Log in with an API key: the answer sets a cookie, which the page's scripts can't read.
+         *
+         *     The session ends after `API_SESSION_HOURS`, with the key, or when the secret that was given is not accepted any
+         *     more.
+         */
+        post: operations["log_in_api_session_post"];
+        /**
+         * Log Out
+         * @description Log out: the session ends, here and wherever its cookie was taken. It may be repeated.
+         */
+        delete: operations["log_out_api_session_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Me
+         * @description Who asks, what they may do, and to which jobs they are limited: so that no page shows what would be refused.
+         */
+        get: operations["me_api_me_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -1001,7 +1137,8 @@ export interface paths {
          * @description Whether the API itself works, for load balancers and container health checks; 503 if it does not.
          *
          *     Redis and the broker answer and accept writes, and `TRACKING_PARTITIONS` is the store's. The answer comes within
-         *     two seconds. Whether workers do the jobs is at `/api/tracking/health`.
+         *     two seconds. Whether workers do the jobs is at `/api/tracking/health`. It asks for no key, and without one the
+         *     answer has no details.
          */
         get: operations["health_api_health_get"];
         put?: never;
@@ -1200,6 +1337,17 @@ export interface components {
             unavailable: string[];
         };
         /**
+         * BatchCreated
+         * @description The jobs of a batch.
+         */
+        BatchCreated: {
+            /**
+             * Ids
+             * @description Their ids, in the order of the request.
+             */
+            ids: string[];
+        };
+        /**
          * BlockedJobs
          * @description Open jobs that can't proceed, for one reason at one place.
          */
@@ -1264,6 +1412,212 @@ export interface components {
             slot_job_ids: string[];
         };
         /**
+         * BulkAction
+         * @description What a bulk run does to each job.
+         * @enum {string}
+         */
+        BulkAction: "cancel" | "terminate" | "retry" | "delete" | "tag" | "untag" | "reprioritise";
+        /**
+         * BulkKind
+         * @description How many jobs of a status and type.
+         */
+        BulkKind: {
+            status: components["schemas"]["Status"];
+            /** Job Type */
+            job_type: string;
+            /** Count */
+            count: number;
+        };
+        /**
+         * BulkPreview
+         * @description What a bulk run would change.
+         */
+        BulkPreview: {
+            action: components["schemas"]["BulkAction"];
+            /**
+             * Count
+             * @description How many jobs match, and are in a state in which this can be done to them.
+             */
+            count: number;
+            /**
+             * Is Exact
+             * @description False: at least so many; not all were looked at.
+             */
+            is_exact: boolean;
+            /**
+             * Looked At
+             * @description How many jobs were looked at.
+             */
+            looked_at: number;
+            /**
+             * Looked To
+             * @description The time up to which jobs were looked at, of their creation or status; null: all were.
+             */
+            looked_to: string | null;
+            /**
+             * Below
+             * @description Sub-jobs among these whose parents match too: what happens to these happens to them. Null: not all were looked at.
+             */
+            below: number | null;
+            /**
+             * Left Alone
+             * @description How many jobs match to which this can't be done. Null: not all were looked at.
+             */
+            left_alone: number | null;
+            /**
+             * Kinds
+             * @description Those that were looked at, by status and type, without `below`.
+             */
+            kinds: components["schemas"]["BulkKind"][];
+            /**
+             * Sample
+             * @description The first of them, oldest first.
+             */
+            sample: components["schemas"]["JobSummary"][];
+        };
+        /**
+         * BulkRefusal
+         * @description A job that a bulk run could not change.
+         */
+        BulkRefusal: {
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * BulkRefusals
+         * @description Some of the jobs that a bulk run could not change.
+         */
+        BulkRefusals: {
+            /** Refused */
+            refused: components["schemas"]["BulkRefusal"][];
+            /**
+             * Next Cursor
+             * @description Send it as `cursor` for those behind them; null: there are none.
+             */
+            next_cursor: number | null;
+            /**
+             * Total
+             * @description How many there are. The first 10,000 are kept.
+             */
+            total: number;
+        };
+        /**
+         * BulkRequest
+         * @description One change of many jobs: those of `ids`, those that `filter` finds, or `all`.
+         */
+        BulkRequest: {
+            action: components["schemas"]["BulkAction"];
+            /**
+             * Filter
+             * @description A query, e.g. `status:failed type:invoice since:2h`, as `q` of lists.
+             * @default
+             */
+            filter: string;
+            /**
+             * Tz
+             * @description The time zone of times in `filter` that name none.
+             * @default UTC
+             */
+            tz: string;
+            /**
+             * Ids
+             * @description Instead of a filter.
+             */
+            ids?: string[] | null;
+            /**
+             * All
+             * @description All jobs that there are. An empty filter alone is refused.
+             * @default false
+             */
+            all: boolean;
+            /**
+             * Tags
+             * @description Of tag and untag.
+             */
+            tags?: string[] | null;
+            /** @description Of reprioritise. */
+            priority?: components["schemas"]["Priority"] | null;
+            /**
+             * Reason
+             * @description Of cancel and terminate: why; shown in the jobs.
+             */
+            reason?: string | null;
+            /**
+             * From Failed
+             * @description Of retry: begin with the job of the chain that did not complete.
+             */
+            from_failed?: boolean | null;
+            /**
+             * Dry Run
+             * @description Say how many jobs these are, and change none.
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * BulkRun
+         * @description A bulk run. It is a job of the type `jobtracker.bulk`, and can be cancelled as one.
+         */
+        BulkRun: {
+            /** Id */
+            id: string;
+            action: components["schemas"]["BulkAction"];
+            /** Filter */
+            filter: string | null;
+            /**
+             * Ids
+             * @description How many ids it was given.
+             */
+            ids: number | null;
+            /**
+             * Asked By
+             * @description Who asked for it.
+             */
+            asked_by: string | null;
+            status: components["schemas"]["Status"];
+            /** Reason */
+            reason: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Total
+             * @description How many jobs, or entries of the index that has them, there are to look at.
+             */
+            total: number;
+            /**
+             * Looked At
+             * @description How many of these it has looked at.
+             */
+            looked_at: number;
+            /**
+             * Done
+             * @description How many jobs it has changed.
+             */
+            done: number;
+            /**
+             * Below
+             * @description Sub-jobs that were left to what happens to their parents.
+             */
+            below: number;
+            /**
+             * Left Alone
+             * @description Jobs to which this could not be done by then, e.g. that had ended.
+             */
+            left_alone: number;
+            /**
+             * Refused
+             * @description Jobs that could not be changed, each for a reason.
+             */
+            refused: number;
+        };
+        /**
          * Cancel
          * @description How to cancel.
          */
@@ -1326,6 +1680,43 @@ export interface components {
             facts: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * CreateBatch
+         * @description Jobs to create together.
+         * @example {
+         *       "jobs": [
+         *         {
+         *           "job_type": "document_analysis",
+         *           "payload": {
+         *             "document_id": "doc123"
+         *           }
+         *         },
+         *         {
+         *           "job_type": "entity_extraction",
+         *           "payload": {
+         *             "document_id": "doc123"
+         *           },
+         *           "tags": [
+         *             "spring"
+         *           ]
+         *         }
+         *       ],
+         *       "start": true
+         *     }
+         */
+        CreateBatch: {
+            /**
+             * Jobs
+             * @description None of them has sub-jobs.
+             */
+            jobs: components["schemas"]["JobCreate"][];
+            /**
+             * Start
+             * @description Send them to Celery at once.
+             * @default false
+             */
+            start: boolean;
         };
         /**
          * CreateJob
@@ -2855,6 +3246,54 @@ export interface components {
             sent_from?: string | null;
         };
         /**
+         * JobCreate
+         * @description A job to create.
+         */
+        JobCreate: {
+            /**
+             * Eta
+             * @description It must not begin before this time.
+             */
+            eta?: string | null;
+            /**
+             * Countdown
+             * @description Instead of `eta`: seconds from when it is started.
+             */
+            countdown?: number | null;
+            /**
+             * Expires
+             * @description It is cancelled if it has not begun by then: a time, or seconds from when it is started.
+             */
+            expires?: number | string | null;
+            /**
+             * Queue
+             * @description Where it is sent to; default: the queue of its type. A worker has to consume it.
+             */
+            queue?: string | null;
+            /**
+             * Name
+             * @description A name for people; default: the job type.
+             * @default
+             */
+            name: string;
+            /**
+             * Job Type
+             * @description A job type that a worker has announced, or `custom`.
+             */
+            job_type: string;
+            /** @default normal */
+            priority: components["schemas"]["Priority"];
+            /**
+             * Payload
+             * @description The task's keyword arguments.
+             */
+            payload?: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /** Tags */
+            tags?: string[];
+        };
+        /**
          * JobError
          * @description Why a job failed.
          */
@@ -3513,6 +3952,17 @@ export interface components {
             message: string;
         };
         /**
+         * Login
+         * @description An API key to log in with.
+         */
+        Login: {
+            /**
+             * Key
+             * @description `jt_<id>_<secret>`
+             */
+            key: string;
+        };
+        /**
          * LostWorker
          * @description A worker that stopped renewing its lease and did not say that it stops.
          */
@@ -3558,6 +4008,52 @@ export interface components {
              * @description Some of both, up to five.
              */
             job_ids: string[];
+        };
+        /**
+         * Me
+         * @description Who asks.
+         */
+        Me: {
+            /**
+             * Name
+             * @description The owner of the key, the user of the proxy, or `anonymous`.
+             */
+            name: string;
+            /**
+             * Role
+             * @description The role that allows the same; null: none does.
+             */
+            role: ("viewer" | "operator" | "admin") | null;
+            /**
+             * Scopes
+             * @description What they may do.
+             */
+            scopes: components["schemas"]["Scope"][];
+            /**
+             * Key Id
+             * @description The id of the API key.
+             */
+            key_id: string | null;
+            /**
+             * Job Types
+             * @description They see jobs of these types only; null: of all.
+             */
+            job_types: string[] | null;
+            /**
+             * Tags
+             * @description They see jobs with one of these tags only; null: all.
+             */
+            tags: string[] | null;
+            /**
+             * Is Anonymous
+             * @description There is no key yet: whoever asks from here may do that.
+             */
+            is_anonymous: boolean;
+            /**
+             * Has Session
+             * @description They have logged in, and can log out.
+             */
+            has_session: boolean;
         };
         /**
          * MessageLocation
@@ -5125,6 +5621,424 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    create_jobs_api_jobs_batch_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateBatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchCreated"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job's status does not allow it. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_many_api_jobs_bulk_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            /** @description With `dry_run`: what would be changed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkPreview"];
+                };
+            };
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRun"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_bulk_run_api_jobs_bulk__job_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRun"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_refused_jobs_api_jobs_bulk__job_id__refused_get: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The job's id. */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkRefusals"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such job. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_jobs_api_jobs__get: {
         parameters: {
             query?: {
@@ -10358,6 +11272,273 @@ export interface operations {
             };
             /** @description There is no such key. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    log_in_api_session_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Login"];
+            };
+        };
+        responses: {
+            /** @description Logged in: the answer sets a cookie. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    log_out_api_session_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    me_api_me_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
