@@ -117,6 +117,12 @@ class Settings(EnvironmentSettings):
     job_retention_days: float = Field(
         default=7, gt=0, le=36_500, description="Settled jobs are removed after this many days."
     )
+    audit_retention_days: float = Field(
+        default=90, gt=0, le=36_500, description="The audit keeps its entries for this many days."
+    )
+    audit_max_entries: int = Field(
+        default=100_000, gt=0, description="It keeps this many entries at most: about 50 MB for 100,000."
+    )
     tombstone_s: int = Field(
         default=86400, gt=0, description="How long a deleted job's late reports are still refused."
     )

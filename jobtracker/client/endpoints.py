@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack, cast
 
+from jobtracker.client.audit_endpoints import AuditEndpoints
 from jobtracker.client.bulk_endpoints import BulkEndpoints
 from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
@@ -103,7 +104,7 @@ class JobChanges(TypedDict, total=False):
     error: JobError
 
 
-class Endpoints(TrackingEndpoints, FailureEndpoints, BulkEndpoints):
+class Endpoints(TrackingEndpoints, FailureEndpoints, BulkEndpoints, AuditEndpoints):
     """The methods that both clients have, one for each endpoint."""
 
     @Endpoint

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import Event, Outcome
 from jobtracker.errors import BrokerUnavailableError, NotKilledError
+from jobtracker.jobs.asking import asked_by
 from jobtracker.jobs.dispatcher import Dispatcher
 from jobtracker.jobs.guards import not_allowed
 from jobtracker.store.changes import Change
@@ -115,7 +116,9 @@ class Cancellation:
         spared = self._beyond_killing(ids) if terminate else {}
         reason = f"{reason}, with terminate" if terminate else reason
         reasons = {each: f"{reason}; {spared[each]}" if each in spared else reason for each in ids}
-        fields: dict[str, dict[str, str | int]] = {each: {"reason": text} for each, text in reasons.items()}
+        fields: dict[str, dict[str, str | int]] = {
+            each: {"reason": text, **asked_by("cancelled_by")} for each, text in reasons.items()
+        }
         for each in roots if bulk else ():
             fields[each]["bulk"] = bulk or ""
         changes = self.store.apply_many(Event.CANCEL, fields)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.errors import InvalidJobError, JobTrackerError
+from jobtracker.jobs.asking import asked_by
 from jobtracker.jobs.dispatcher import is_large
 from jobtracker.jobs.guards import need_reach
 from jobtracker.jobs.large_values import LargeValues, large_in
@@ -184,6 +185,8 @@ class Creation:
             fields["tags"] = json.dumps(job.tags)
         if given.request_id:
             fields["request_id"] = given.request_id
+        if given.started_ms is not None:
+            fields |= asked_by("started_by")
         if subs:
             fields["policy"] = job.failure_policy
         data = stored_payload(job.payload, args, kwargs) | chosen_queue(job.queue)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import ArgumentsUnavailableError, IllegalTransitionError
 from jobtracker.jobs import chains
+from jobtracker.jobs.asking import asked_by
 from jobtracker.jobs.guards import check_is_no_bulk_run, not_allowed, parent_of
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.results import JobResults
@@ -67,6 +68,7 @@ class Retrying:
         for each, subs in plan.trees.items():
             if subs:
                 places[each] = {**places[each], "callback_mode": "called" if each in plan.ready else "own"}
+        places = {each: place | asked_by("started_by") for each, place in places.items()}
         # Of the runs that were read: a job that has run again meanwhile may not have to once more.
         fields = places.pop(job_id) | ({"bulk": bulk} if bulk else {})
         root = self.store.apply(Event.RERUN, job_id, run=plan.runs[job_id], fields=fields)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Event
 from jobtracker.errors import IllegalTransitionError
+from jobtracker.jobs.asking import asked_by
 from jobtracker.jobs.dispatcher import is_large
 from jobtracker.jobs.guards import check_has_no_parent, check_is_no_bulk_run, not_allowed
 from jobtracker.jobs.large_values import LargeValues
@@ -52,6 +53,7 @@ class Starting:
             for each in parents_in(trees):
                 places[each]["callback_mode"] = "own"
         at_ms, sending = now_ms(), sending or Sending()
+        places = {each: place | asked_by("started_by") for each, place in places.items()}
         fields = {**places.pop(job_id), **sending.times_ms(at_ms)}
         expires = int(fields.get("expires") or record.expires or at_ms + 1)
         if record.run == 0 and expires <= at_ms:

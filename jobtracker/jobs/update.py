@@ -10,6 +10,7 @@ from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import Event, Outcome, Status
 from jobtracker.core.masking import NOTHING, stored_when_begun
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
+from jobtracker.jobs.asking import who_asks
 from jobtracker.jobs.create import stored_payload
 from jobtracker.jobs.guards import check_is_no_bulk_run, need_reach, not_allowed
 from jobtracker.jobs.large_values import LargeValues, large_in
@@ -100,7 +101,7 @@ class Updating:
         if not fields and not data:
             return
         unsent_only = wanted.priority is not None or wanted.payload is not None
-        outcome = self.store.update(record.id, fields=fields, data=data, unsent_only=unsent_only)
+        outcome = self.store.update(record.id, fields=fields, data=data, unsent_only=unsent_only, by=who_asks())
         if outcome is Outcome.ILLEGAL:
             why = "priority and payload can be changed only before it is started."
             raise IllegalTransitionError(record.id, record.nearest_status, "change", why)

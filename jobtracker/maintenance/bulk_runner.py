@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from jobtracker.broker.connection import BROKER_TIMEOUT_S, connected
 from jobtracker.connection.client import is_away
+from jobtracker.core.access import Principal, acting
 from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import BrokerUnavailableError, JobNotFoundError
@@ -62,7 +63,7 @@ class BulkRunner:
         """Work at a bulk run; returns whether it is to be gone on with at once."""
         try:
             turn = _Turn(self._tracking, run_id, self._me)
-            goes_on = turn.take() and turn.work()
+            goes_on = turn.take() and turn.work_for_asker()
         except Exception as error:
             if is_away(error):
                 raise
@@ -103,6 +104,15 @@ class _Turn:
         if held.status is Status.PENDING:
             store.apply(Event.START, self._run_id, run=0)
         return held.status is not None
+
+    def work_for_asker(self) -> bool:
+        """Do steps, as asked for by who asked for the run: the history of each job names them."""
+        name, key_id = self._state.asked_by, self._state.asked_key
+        token = acting.set(Principal(name, frozenset(), key_id) if name else None)
+        try:
+            return self.work()
+        finally:
+            acting.reset(token)
 
     def work(self) -> bool:
         """Do steps until it is the next one's turn; returns whether there is more to do now."""

@@ -27,6 +27,8 @@ class Step(StrEnum):
     """A new run was sent, because its message or its worker was gone."""
     SENT_AGAIN = "sent_again"
     """Celery code sent another message under its id before it had ended. Both messages run."""
+    UPDATED = "updated"
+    """Somebody changed its name, tags, priority or payload. Kept where the API knows who."""
     CANCEL_REQUESTED = "cancel_requested"
     """A cancel was requested while it ran."""
     STARTED_AGAIN = "started_again"
@@ -54,6 +56,9 @@ class HistoryEntry(BaseModel):
     worker: str | None = Field(default=None, description="The worker on which it happened.")
     reason: str | None = Field(
         default=None, description="Why it happened, as a sentence. For a cancel: the `reason` of the request."
+    )
+    by: str | None = Field(
+        default=None, description="Who asked for it: for a start, a retry, a cancel and a change, if the API knows."
     )
     not_before: datetime | None = Field(default=None, description="When the next attempt was due.")
     began_at: datetime | None = Field(

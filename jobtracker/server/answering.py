@@ -29,12 +29,14 @@ from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
 from jobtracker.server.access.identities import Identities, Rules
 from jobtracker.server.access.networks import networks_of
+from jobtracker.server.auditing import Audited
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.sharing import KeptAnswers, SharedAnswers
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
 from jobtracker.server.page_files import PageRoute
 from jobtracker.server.routers import (
+    audit,
     drains,
     events,
     examination,
@@ -52,6 +54,8 @@ from jobtracker.server.routers import (
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
 from jobtracker.store.api_keys import ApiKeys
+from jobtracker.store.audit import AuditLog
+from jobtracker.store.partitions import expect_partitions
 from jobtracker.store.sessions import Sessions
 
 _BULK_INTERVAL_S = 1.0
@@ -89,6 +93,12 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
             app.state.tracking.queries,
             settings.api_max_viewers,
             settings.tracking_timeout_s,
+        )
+        app.state.audit_log = AuditLog(
+            app.state.tracking.client,
+            app.state.tracking.keys,
+            settings,
+            check=lambda: expect_partitions(app.state.tracking.client, app.state.tracking.keys),
         )
         app.state.shared_answers = SharedAnswers(hub)
         app.state.attention_desk = AttentionDesk(app.state.inspector)
@@ -136,12 +146,14 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         events,
         examination,
         failures,
+        audit,
         keys,
         session,
         health,
     ):
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
+    app.add_middleware(Audited)  # the innermost: it sees what the router has found
     app.add_middleware(KeptAnswers)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(HeadAsGet)

@@ -23,6 +23,7 @@ from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.settings import ApiSettings
 from jobtracker.store.api_keys import ApiKeys
+from jobtracker.store.audit import AuditLog
 from jobtracker.store.sessions import Sessions
 
 
@@ -52,6 +53,7 @@ UseBackgroundDoctor = Annotated[BackgroundDoctor, Depends(_held("background_doct
 UseDrainer = Annotated[Drainer, Depends(_drainer)]
 UseReleaseDesk = Annotated[ReleaseDesk, Depends(_held("release_desk"))]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
+UseAuditLog = Annotated[AuditLog, Depends(_held("audit_log"))]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
 UseKeys = Annotated[ApiKeys, Depends(_held("api_keys"))]
 UseSessions = Annotated[Sessions, Depends(_held("sessions"))]

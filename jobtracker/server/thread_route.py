@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from jobtracker.server.access.needs import Needs, declared
+from jobtracker.server.auditing import audited
 from jobtracker.server.conditional import conditional, tagged
 from jobtracker.server.live.sharing import LAST_EVENT_ID, SharedAnswers, is_by_clock, key_of
 from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_query
@@ -44,16 +45,19 @@ class ThreadRoute(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        is_get = options["methods"] == ["GET"]
+        called = endpoint if is_get else audited(endpoint, options.get("status_code") or 200)
+
         @functools.wraps(endpoint)
         async def in_thread(**arguments: Any) -> Any:
-            return await asyncio.to_thread(endpoint, **arguments)
+            return await asyncio.to_thread(called, **arguments)
 
         self.needs, options["dependencies"] = declared(path, options["dependencies"] or ())
         if self.needs.scope:
             options["openapi_extra"] = {**_of_scope(self.needs), **(options["openapi_extra"] or {})}
-        if options["methods"] == ["GET"]:
+        if is_get:
             options["responses"] = {304: {"description": "It is as `If-None-Match` says."}, **options["responses"]}
-        super().__init__(path, endpoint if inspect.iscoroutinefunction(endpoint) else in_thread, **options)
+        super().__init__(path, called if inspect.iscoroutinefunction(endpoint) else in_thread, **options)
 
     def get_route_handler(self) -> Handler:
         """The function that answers a request."""

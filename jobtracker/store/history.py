@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from jobtracker.core.clock import from_ms
-from jobtracker.core.lifecycle import Event
+from jobtracker.core.lifecycle import Event, Status
 from jobtracker.schemas.history import HistoryEntry, Step
 from jobtracker.store.schema import JobRecord
 
@@ -22,6 +22,9 @@ _STEPS = {
     Event.SEND_AGAIN: Step.SENT_AGAIN,
 }
 
+
+_UPDATE = "update"
+"""Somebody changed a job: no event of its course."""
 
 NEW_RUNS = frozenset({Event.RERUN, Event.AWAIT, Event.RELAUNCH, Event.SEND_AGAIN})
 
@@ -44,7 +47,8 @@ def history_of(record: JobRecord, kept: Iterable[str | bytes]) -> list[HistoryEn
         record: Its record.
         kept: What the store has kept beside it (`append_history` in `lua/lib/history.lua`), oldest first.
     """
-    entries = [entry for entry in map(json.loads, kept) if entry["event"] in set(Event)]  # else of a newer release
+    all_kept = [*map(json.loads, kept)]
+    entries = [entry for entry in all_kept if entry["event"] in set(Event)]  # else of a newer release
     first_worker: dict[int, str] = {}
     for entry in entries:
         is_end = entry["event"] in {Event.RETRY, Event.REQUEUE, Event.REPLACE} and not entry.get("late")
@@ -53,11 +57,13 @@ def history_of(record: JobRecord, kept: Iterable[str | bytes]) -> list[HistoryEn
     found = [HistoryEntry(at=from_ms(record.created), step=Step.CREATED)]
     for entry in entries:
         found += _noted(entry, first_worker)
+    found += [_updated(entry) for entry in all_kept if entry["event"] == _UPDATE]
     found += _run(record, first_worker)
     asked = {entry.run for entry in found if entry.step is Step.CANCEL_REQUESTED}
     run, cancel = record.run, record.cancel
     if cancel and run not in asked and cancel != record.finished:
-        found.append(HistoryEntry(at=from_ms(cancel), step=Step.CANCEL_REQUESTED, run=run))
+        asked_by = record.cancelled_by
+        found.append(HistoryEntry(at=from_ms(cancel), step=Step.CANCEL_REQUESTED, run=run, by=asked_by))
     # The next attempt may begin before it was said what ended the one before it.
     starts = {(entry.run, entry.attempt): entry.at for entry in reversed(found) if entry.step is Step.STARTED}
 
@@ -90,7 +96,13 @@ def _noted(entry: Mapping[str, Any], first_worker: Mapping[int, str]) -> Iterato
         worker=entry.get("worker"),
         reason=entry.get("reason") if step is not Step.CORRECTED else None,
         not_before=from_ms(entry.get("eta")),
+        by=entry.get("cancelled_by"),
     )
+
+
+def _updated(entry: Mapping[str, Any]) -> HistoryEntry:
+    reason = f"changed: {', '.join(entry['changed'])}"
+    return HistoryEntry(at=from_ms(entry["at"]), step=Step.UPDATED, reason=reason, by=entry["by"])
 
 
 def _ended_late(entry: Mapping[str, Any]) -> HistoryEntry:
@@ -112,7 +124,7 @@ def _run(record: JobRecord, first_worker: Mapping[int, str]) -> Iterator[History
     """What the fields of a record say of a run."""
     run = record.run
     if record.queued:
-        yield HistoryEntry(at=from_ms(record.queued), step=Step.QUEUED, run=run)
+        yield HistoryEntry(at=from_ms(record.queued), step=Step.QUEUED, run=run, by=record.started_by)
     if record.started:
         worker = first_worker.get(run) or record.worker
         attempt = None if record.subs else 0
@@ -130,4 +142,5 @@ def _end(record: JobRecord) -> Iterator[HistoryEntry]:
             worker=record.worker,
             reason=record.reason,
             inferred=record.inferred in {Event.LOSE, Event.QUARANTINE},
+            by=record.cancelled_by if record.nearest_status is Status.CANCELLED else None,
         )

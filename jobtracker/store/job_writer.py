@@ -228,11 +228,20 @@ class JobWriter:
         fields: Mapping[str, str | int] | None = None,
         data: Mapping[str, str] | None = None,
         unsent_only: bool = False,
+        by: str = "",
     ) -> Outcome:
-        """Change what people may change of a job; with `unsent_only` it is illegal once the job was sent or began."""
+        """Change what people may change of a job.
+
+        Args:
+            job_id: The job.
+            fields: Of its record.
+            data: Of its data.
+            unsent_only: It is illegal once the job was sent or began.
+            by: Who asks, for its history.
+        """
         fields, data = fields or {}, data or {}
         part = self.keys.of(job_id)
-        args: list[str | int | float] = [part.prefix, job_id, int(unsent_only), len(fields)]
+        args: list[str | int | float] = [part.prefix, job_id, int(unsent_only), by, len(fields)]
         args += [*_flat(fields), *_flat(data)]
         return Outcome(self._functions.call(self.client, "update", part("job", job_id), args))
 

@@ -177,6 +177,14 @@ PREFIXES: dict[str, str] = {
     "session": "session:",
     # session:<SHA-256 of the cookie> string  JSON: which API key, and which secret of it, somebody has logged in
     #                        with. Writer: Sessions. Expires.
+    "audit": "audit",
+    # audit          stream  Who asked for which change, a JSON each; no more than AUDIT_MAX_ENTRIES, of
+    #                        AUDIT_RETENTION_DAYS. Writer: append_audit.
+    "audit_ends": "audit_ends",
+    # audit_ends     hash    The id of an entry -> what became of it, JSON. Writer: append_audit. With the entry.
+    "audit_cut": "audit_cut",
+    # audit_cut      string  Up to when (ms) entries were removed because there were too many. Writer: append_audit.
+    #                        Expires.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
@@ -224,6 +232,9 @@ OF_THE_STORE = frozenset(
         "api_keys",
         "api_keys_used",
         "session",
+        "audit",
+        "audit_ends",
+        "audit_cut",
     }
 )
 """Names of the keys of which the first partition has the only one."""

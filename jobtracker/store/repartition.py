@@ -28,7 +28,18 @@ _AT_ONCE = 200
 _OF_JOBS = {"type", "entered", "failed_by", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
 """Sorted sets of jobs, or of their runs."""
 
-_OF_THE_STORE = ("types", "dropped", "store_id", "releases", "release_first", "api_keys", "api_keys_used")
+_OF_THE_STORE = (
+    "types",
+    "dropped",
+    "store_id",
+    "releases",
+    "release_first",
+    "api_keys",
+    "api_keys_used",
+    "audit",
+    "audit_ends",
+    "audit_cut",
+)
 
 _SERIES = {"flow", "settled", "released", *queue_series.SERIES}
 _SUMS: dict[str, Callable[[Iterable[bytes]], bytes]] = {

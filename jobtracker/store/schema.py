@@ -76,6 +76,8 @@ class JobRecord(Record):
     it."""
     cancel = number(47, cleared_by_new_run=True, in_snapshot=True)
     """ms, when a cancel was asked for."""
+    cancelled_by = text(65, cleared_by_new_run=True, in_snapshot=True)
+    """Who asked for it, where the API knows that."""
 
     # What it is
     schema = number(1, default=1)
@@ -110,6 +112,8 @@ class JobRecord(Record):
     """ms."""
     queued = number(18, in_snapshot=True)
     """ms, this run."""
+    started_by = text(64, cleared_by_new_run=True, in_snapshot=True)
+    """Who had this run sent, where the API knows that: by a start or a retry."""
     started = number(19, cleared_by_new_run=True, in_snapshot=True, filter="between")
     """ms, this run's first attempt (a parent: its first sub-job)."""
     began = number(20, cleared_by_new_run=True)
@@ -281,7 +285,7 @@ OBJECT_FIELDS = {"payload": "payload_object", "args": "args_object", "result": "
 """Values that may be in the object store instead, and the field that says where."""
 
 _OF_A_MESSAGE = ("payload", "args", "payload_object", "args_object", "arguments_repr", "chain", "options")
-_OF_AN_ENTRY = frozenset({"worker", "reason", "eta", "refused", "began", "result", "same"})
+_OF_AN_ENTRY = frozenset({"worker", "reason", "eta", "refused", "began", "result", "same", "cancelled_by"})
 
 
 def decode(job_id: str, packed: bytes | None) -> JobRecord:

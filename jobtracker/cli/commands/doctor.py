@@ -1,6 +1,7 @@
 """`jobtracker doctor`."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -35,9 +36,11 @@ def doctor(
     (REDIS_URL, CELERY_BROKER_URL, …). It may run while everything else runs. The exit status is 1 if something has to
     be changed.
     """
+    from jobtracker.cli.audited import audited_here
     from jobtracker.doctor.examine import examine_here
 
-    found = examine_here(repair=repair)
+    with audited_here("repair_store") if repair else nullcontext():
+        found = examine_here(repair=repair)
     if as_json:
         print_json(found)
     else:

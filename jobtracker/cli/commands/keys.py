@@ -80,7 +80,7 @@ def create(
         found = error.errors()[0]
         where = ".".join(map(str, found["loc"]))
         raise typer.BadParameter(f"{where}: {found['msg']}" if where else without_prefix(found["msg"])) from error
-    with _store() as keys:
+    with _store("create_key", owner) as keys:
         _print_issued(keys.create(wanted), as_json=as_json)
 
 
@@ -103,7 +103,7 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Give a key a new secret, and print it. The older ones are accepted for a while."""
-    with _store() as keys:
+    with _store("rotate_key", key_id) as keys:
         _print_issued(keys.rotate(key_id, round(overlap)), as_json=as_json)
 
 
@@ -117,7 +117,7 @@ def revoke(
     as_json: AsJson = False,
 ) -> None:
     """Revoke keys, for good. API processes refuse them after 5 s at the latest."""
-    with _store() as keys:
+    with _store("revoke_key", ", ".join(key_ids)) as keys:
         revoked = [keys.revoke(key_id) for key_id in dict.fromkeys(key_ids)]
         for each in revoked if forget else ():
             keys.forget(each.id)
@@ -125,7 +125,11 @@ def revoke(
 
 
 @contextmanager
-def _store() -> "Iterator[ApiKeys]":
+def _store(action: str = "", target: str = "") -> "Iterator[ApiKeys]":
+    """The keys in the store. With an action, what is done in this context is in the audit."""
+    from contextlib import nullcontext
+
+    from jobtracker.cli.audited import acting_here, audit_log
     from jobtracker.connection.away import store_errors
     from jobtracker.connection.client import connect
     from jobtracker.settings import Settings
@@ -133,7 +137,12 @@ def _store() -> "Iterator[ApiKeys]":
     from jobtracker.store.keys import Keys
 
     settings = Settings.from_env()
-    with store_errors(), connect(settings.tracking_url, _TIMEOUT_S) as client:
+    with (
+        store_errors(),
+        connect(settings.tracking_url, _TIMEOUT_S) as client,
+        acting_here(),
+        audit_log(client, settings).recording("cli", action, target=target) if action else nullcontext(),
+    ):
         yield ApiKeys(client, Keys(settings.tracking_namespace, settings.tracking_partitions))
 
 

@@ -22,8 +22,10 @@ def repartition(
     TRACKING_PARTITIONS. You may interrupt this command at any moment: called again, it goes on. It needs the API's
     environment variables (REDIS_URL, …).
     """
+    from jobtracker.cli.audited import acting_here, audit_log
     from jobtracker.connection.away import store_errors
     from jobtracker.connection.client import connect
+    from jobtracker.schemas.audit import AuditOutcome
     from jobtracker.settings import Settings
     from jobtracker.store.repartition import Repartition
 
@@ -33,5 +35,8 @@ def repartition(
     source = connect(from_url, _TIMEOUT_S) if from_url is not None and is_elsewhere else target
     with store_errors(), target, source:
         move = Repartition(source, target, settings.tracking_namespace, to, is_elsewhere=is_elsewhere)
+        with acting_here():
+            entry_id = audit_log(source, settings).begin("cli", "repartition_store", target=f"{to} partitions")
         move.run(typer.echo)
+        audit_log(target, settings).end(entry_id, AuditOutcome.DONE)  # it has moved along
     typer.echo(f"Set TRACKING_PARTITIONS={to} for all processes, and run `jobtracker doctor`.")

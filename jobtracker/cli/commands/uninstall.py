@@ -21,6 +21,7 @@ def uninstall(
     asks. It needs the API's environment variables (REDIS_URL, TRACKING_NAMESPACE, OBJECTS_DIR or GCS_BUCKET_NAME).
     Messages at Celery's broker and results in its backend stay.
     """
+    from jobtracker.cli.audited import acting_here, audit_log
     from jobtracker.cli.console import output_console
     from jobtracker.cli.for_each import confirm
     from jobtracker.cli.tables import Column, print_table
@@ -52,5 +53,7 @@ def uninstall(
         more = f" and {len(found.libraries)} function libraries" if found.libraries else ""
         more += f" and {found.objects:,} objects" if found.objects else ""
         confirm(f"Remove {total:,} keys{more}? They can't be brought back.", yes=yes)
+        with acting_here():  # it is removed too: the entry stays only if this is broken off
+            audit_log(client, settings).begin("cli", "uninstall_store")
         removed = removal.run()
     console.print(f"Removed {removed:,} keys{more}.", soft_wrap=True)

@@ -12,6 +12,7 @@ from jobtracker.schemas.bulk import BulkAction, BulkPreview, BulkRefusals, BulkR
 from jobtracker.schemas.requests import BatchCreate, BatchCreated
 from jobtracker.server.access.limits import limited
 from jobtracker.server.access.needs import Reach, needs
+from jobtracker.server.auditing import note_audit
 from jobtracker.server.dependencies import JobId, UseSettings, UseTracking
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
@@ -60,6 +61,7 @@ def create_jobs(batch: CreateBatch, tracking: UseTracking) -> WrittenJson:
     The request may have `MAX_REQUEST_BYTES`: by default 10 MB, which is 1 kB for each of 10,000 jobs. Up to 50
     started jobs are sent at once. Workers send the jobs of a larger batch.
     """
+    note_audit(count=len(batch.jobs))
     ids = tracking.jobs.create_batch(batch.jobs, start=batch.start, request_id=request_id_var.get())
     return WrittenJson.of(BatchCreated(ids=ids), status_code=201)
 
@@ -83,10 +85,13 @@ def change_many(wanted: BulkRequest, tracking: UseTracking, settings: UseSetting
     turn, the oldest first, and each of them once. With `dry_run` the answer says which jobs these are, and nothing
     changes. To delete jobs, the scope `jobs:delete` is needed too.
     """
+    chosen = {"query": wanted.filter} if wanted.filter else {"all": True} if wanted.all else {"ids": wanted.ids}
+    note_audit(filter={"action": wanted.action, "dry_run": wanted.dry_run, **chosen})
     _check_may_delete(wanted)
     if wanted.dry_run:
         return WrittenJson.of(tracking.jobs.bulk.preview(wanted, narrowed=limited))
     run = tracking.jobs.bulk.begin(wanted, narrowed=limited, request_id=request_id_var.get())
+    note_audit(target=run.id, count=run.total)
     response = WrittenJson.of(run, status_code=202)
     response.headers["Location"] = f"{settings.api_root_path}/api/jobs/bulk/{run.id}"
     return response

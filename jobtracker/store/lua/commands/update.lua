@@ -1,12 +1,14 @@
 -- update: change what people may change of a job: name, tags, priority, policy, payload.
 --
 -- KEYS[1]  the record
--- ARGV     prefix, id, '1' if only a job that was never sent may be changed so, n, n field/value pairs for the
---          record, field/value pairs for the data
+-- ARGV     prefix, id, '1' if only a job that was never sent may be changed so, who asks ('': nobody, or it is not known),
+--          n, n field/value pairs for the record, field/value pairs for the data
 -- Outcomes applied, missing, deleted, illegal (it was sent, or has begun)
+--- @include lib/history
 --- @include lib/indexes
 --- @include lib/objects
-local id, unsent, n = ARGV[2], ARGV[3] == '1', tonumber(ARGV[4])
+local id, unsent, by = ARGV[2], ARGV[3] == '1', table.remove(ARGV, 4)
+local n = tonumber(ARGV[4])
 
 local rec = load_record(id)
 if not rec then
@@ -33,6 +35,20 @@ if #ARGV > 4 + 2 * n then
     if VALUE_OF[ARGV[i]] then remove_values(id, { VALUE_OF[ARGV[i]] }, ARGV[i + 1]) end
   end
   redis.call('HSET', key('data', id), unpack(ARGV, 5 + 2 * n))
+  rec.is_noted = true
+end
+local changed, seen = {}, {} -- of what people can change
+for i = 5, by ~= '' and #ARGV or 0, 2 do
+  local name = ARGV[i]:gsub('_object$', '')
+  if (name == 'name' or name == 'tags' or name == 'priority' or name == 'payload') and not seen[name] then
+    changed[#changed + 1] = name
+    seen[name] = true
+  end
+end
+if #changed > 0 then
+  local entry = { event = 'update', at = tonumber(server_ms()), by = by, changed = changed }
+  redis.call('RPUSH', key('history', id), cjson.encode(entry))
+  redis.call('LTRIM', key('history', id), -HISTORY, -1)
   rec.is_noted = true
 end
 save_record(rec)
