@@ -371,6 +371,17 @@ class TooManyBulkRunsError(JobTrackerError):
         )
 
 
+class WebhookNotFoundError(JobTrackerError):
+    """There is no such endpoint of webhooks, or no such delivery."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is no {what}.")
+
+
+class InvalidWebhookError(JobTrackerError):
+    """An endpoint of webhooks can't be like this; the message says why."""
+
+
 class ExaminationError(JobTrackerError):
     """An examination can't begin now, or a repair has no examination that showed what it would repair."""
 

@@ -71,6 +71,11 @@ class Commands(LazyGroup):
                 "types", "List the job types that can be created, or show one type with the fields of its payload."
             ),
             "health": _entry("health", "Say whether jobs get done: Redis, the broker, and workers that consume."),
+            "webhooks": _entry(
+                "webhooks",
+                "Tell other systems, or people, what happens: create webhooks, and look at what was sent.",
+                "app",
+            ),
             "audit": _entry("audit", "List who changed what, the latest first."),
             "doctor": _entry(
                 "doctor", "Recount every counter and index, and look for settings that cause trouble later."

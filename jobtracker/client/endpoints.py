@@ -10,6 +10,7 @@ from jobtracker.client.calls import Call, job_path
 from jobtracker.client.endpoint import Endpoint
 from jobtracker.client.failure_endpoints import FailureEndpoints
 from jobtracker.client.tracking_endpoints import TrackingEndpoints
+from jobtracker.client.webhook_endpoints import WebhookEndpoints
 from jobtracker.core.lifecycle import FailurePolicy, Priority, Status
 from jobtracker.schemas.explanation import Explanation
 from jobtracker.schemas.filters import Origin
@@ -104,7 +105,7 @@ class JobChanges(TypedDict, total=False):
     error: JobError
 
 
-class Endpoints(TrackingEndpoints, FailureEndpoints, BulkEndpoints, AuditEndpoints):
+class Endpoints(TrackingEndpoints, FailureEndpoints, BulkEndpoints, AuditEndpoints, WebhookEndpoints):
     """The methods that both clients have, one for each endpoint."""
 
     @Endpoint

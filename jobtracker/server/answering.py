@@ -51,8 +51,10 @@ from jobtracker.server.routers import (
     session,
     tracking,
 )
+from jobtracker.server.routers import webhooks as webhook_routes
 from jobtracker.server.settings import ApiSettings
 from jobtracker.server.thread_route import use_threads
+from jobtracker.server.webhook_parts import webhooks_of
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.audit import AuditLog
 from jobtracker.store.partitions import expect_partitions
@@ -113,12 +115,17 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         if runs_maintenance:
             maintenance.start()
             bulk_runner.start()
+        webhooks = webhooks_of(app.state.tracking, app.state.queue_desk, settings)
+        app.state.webhook_desk = webhooks.desk
+        if runs_maintenance:
+            webhooks.service.start()
         end_with_parent()
         gc.collect()
         gc.freeze()  # what stays for good is not looked through again: it takes as long as a large request does
         yield {"client_timeout_s": settings.api_client_timeout_s, "hub": hub}
         hub.end()
         gc.unfreeze()
+        await webhooks.service.stop()
         if runs_maintenance:
             maintenance.stop()
             bulk_runner.stop()
@@ -149,6 +156,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         audit,
         keys,
         session,
+        webhook_routes,
         health,
     ):
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list

@@ -25,6 +25,7 @@ from jobtracker.server.settings import ApiSettings
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.audit import AuditLog
 from jobtracker.store.sessions import Sessions
+from jobtracker.webhooks.desk import WebhookDesk
 
 
 def _held(name: str) -> Callable[[Request], Coroutine[Any, Any, Any]]:
@@ -54,6 +55,7 @@ UseDrainer = Annotated[Drainer, Depends(_drainer)]
 UseReleaseDesk = Annotated[ReleaseDesk, Depends(_held("release_desk"))]
 UseExplainer = Annotated[Explainer, Depends(_explainer)]
 UseAuditLog = Annotated[AuditLog, Depends(_held("audit_log"))]
+UseWebhookDesk = Annotated[WebhookDesk, Depends(_held("webhook_desk"))]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
 UseKeys = Annotated[ApiKeys, Depends(_held("api_keys"))]
 UseSessions = Annotated[Sessions, Depends(_held("sessions"))]

@@ -55,6 +55,29 @@ class ApiSettings(Settings):
         description="How long a client may take for its request, plus its body's size at 50 kB a second, and how "
         "long it may read nothing of the answer.",
     )
+    api_public_url: str = Field(
+        default="",
+        pattern="^(https?://[!-~]+)?$",
+        description="The URL by which people open the page, for links in webhooks, e.g. https://jobs.example.com.",
+    )
+    webhook_allowed_networks: str = Field(
+        default="",
+        description="Networks that webhooks may be sent to beside the internet, separated by commas, e.g. "
+        "10.0.0.0/8,127.0.0.1/32.",
+    )
+    webhook_timeout_s: float = Field(
+        default=10.0, gt=0, le=120, description="How long an endpoint may take for one message, in seconds."
+    )
+    webhook_disable_after_days: float = Field(
+        default=5.0, gt=0, description="An endpoint that has taken nothing for so long is disabled."
+    )
+    smtp_url: str = Field(
+        default="",
+        repr=False,
+        pattern="^(smtps?://[!-~]+)?$",
+        description="Where mails are sent: smtp://user:password@host:587 (STARTTLS) or smtps://….",
+    )
+    smtp_from: str = Field(default="", description="From whom mails are, e.g. jobtracker@example.com.")
     api_max_viewers: int = Field(
         default=500, ge=1, le=50_000, description="How many live streams (`/api/events`) a process keeps at once."
     )
@@ -86,7 +109,7 @@ class ApiSettings(Settings):
             raise ValueError(f"the API has a path /{first} of its own: choose another prefix")
         return path
 
-    @field_validator("api_open_to", "api_trusted_proxies")
+    @field_validator("api_open_to", "api_trusted_proxies", "webhook_allowed_networks")
     @classmethod
     def _are_networks(cls, text: str) -> str:
         networks_of(text)

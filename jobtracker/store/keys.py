@@ -185,6 +185,36 @@ PREFIXES: dict[str, str] = {
     "audit_cut": "audit_cut",
     # audit_cut      string  Up to when (ms) entries were removed because there were too many. Writer: append_audit.
     #                        Expires.
+    # webhooks --------------------------------------------------------------------------------------------------
+    "announcing": "announcing",
+    # announcing     string  There while an endpoint of webhooks wants to know of jobs. Writer: Webhooks.
+    "announcements": "announcements",
+    # announcements  stream  Jobs that have settled meanwhile (`lua/lib/announcements.lua`), at most 50,000. Writer:
+    #                        every command that settles a job. An entry leaves when its deliveries are noted.
+    "unannounced": "unannounced",
+    # unannounced    string  How many were left out, because there were so many. Writer: the same. While there are
+    #                        endpoints.
+    "webhooks": "webhooks",
+    # webhooks       hash    Endpoints of webhooks: id -> JSON, with their secrets. Writer: Webhooks.
+    "webhook_deliveries": "webhook_deliveries:",
+    # webhook_deliveries:<e> hash  What is to be sent to an endpoint, and was lately: id -> JSON
+    #                        (`lua/lib/deliveries.lua`). Writer: enqueue_delivery, settle_delivery, redeliver. With
+    #                        the endpoint; so are the five that follow.
+    "webhook_pending": "webhook_pending:",
+    # webhook_pending:<e> zset  Ids of those that are still to be sent, at most 5,000.
+    "webhook_log": "webhook_log:",
+    # webhook_log:<e> zset   Ids of those that were sent or given up, the last 1,000.
+    "webhook_lanes": "webhook_lanes:",
+    # webhook_lanes:<e> hash  What keeps them in order: job, or other subject -> pending ids.
+    "webhook_due": "webhook_due:",
+    # webhook_due:<e> zset   These subjects, by when (ms) their first delivery is sent next.
+    "webhook_state": "webhook_state:",
+    # webhook_state:<e> hash  Since when it fails, when it took the last delivery, how many were dropped.
+    "webhook_conditions": "webhook_conditions",
+    # webhook_conditions hash  "<endpoint>:<condition>:<queue or worker>" -> since when that holds, and whether it was
+    #                        told. Writer: Webhooks.
+    "webhook_lock": "webhook_lock",
+    # webhook_lock   string  The process that looks for such conditions now. Writer: Webhooks. Expires.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
@@ -235,6 +265,15 @@ OF_THE_STORE = frozenset(
         "audit",
         "audit_ends",
         "audit_cut",
+        "webhooks",
+        "webhook_deliveries",
+        "webhook_pending",
+        "webhook_log",
+        "webhook_lanes",
+        "webhook_due",
+        "webhook_state",
+        "webhook_conditions",
+        "webhook_lock",
     }
 )
 """Names of the keys of which the first partition has the only one."""

@@ -21,6 +21,7 @@ from jobtracker.store.histograms import merged
 from jobtracker.store.keys import OF_ONE_JOB, PREFIXES, Keys, Partition
 from jobtracker.store.leases import Leases
 from jobtracker.store.partitions import partitions_of
+from jobtracker.store.webhooks import OF_ENDPOINTS
 
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
@@ -39,6 +40,8 @@ _OF_THE_STORE = (
     "audit",
     "audit_ends",
     "audit_cut",
+    "webhooks",
+    "webhook_conditions",
 )
 
 _SERIES = {"flow", "settled", "released", *queue_series.SERIES}
@@ -65,8 +68,20 @@ _OF_PROCESSES = {
     "examining",
     "examined",
     "session",
+    "webhook_lock",
 }
 """Keys that are not moved: the next process that uses the store writes them again."""
+
+_OF_ONE_PARTITION = (
+    "kinds",
+    "queues",
+    "discarded",
+    "release_index",
+    "announcing",
+    "announcements",
+    "unannounced",
+)
+"""Further keys that go with a partition when it goes as a whole."""
 
 _NAMES = {prefix: name for name, prefix in PREFIXES.items()}
 
@@ -136,7 +151,11 @@ class Repartition:
             moved += count
             tell(f"Partition {part.number}: {count:,} keys of jobs moved.")
         if self.is_elsewhere:
-            of_the_store = [self.of.parts[0](name) for name in _OF_THE_STORE]
+            first = self.of.parts[0]
+            of_the_store = [first(name) for name in _OF_THE_STORE]
+            of_the_store += [
+                first(name, each) for each in self.source.hkeys(first("webhooks")) for name in OF_ENDPOINTS
+            ]
             self._copy_as_is(of_the_store, self.to.parts[0].prefix)
             self.source.unlink(self._mark, *of_the_store)
         for part in self.to.parts:
@@ -187,6 +206,7 @@ class Repartition:
         for key in keys.get("release_index", ()):
             self._copy_names(part, key, "release_index")
         goes_whole = self.is_elsewhere or part.number >= len(self.to.parts)
+        self._move_announcements(part, keys)
         groups = [key.rpartition(":")[2] for key in keys.get("failure", ())]
         move_groups(self.source, self.target, part, self.to, groups, goes_whole=goes_whole)
         if goes_whole:
@@ -268,6 +288,18 @@ class Repartition:
         if names:
             self.target.zadd(self.to.parts[part.number % len(self.to.parts)](name), names)
 
+    def _move_announcements(self, part: Partition, keys: dict[str, list[str]]) -> None:
+        """Let another partition have what one has announced; twice is no harm (`webhooks/announcer.py`)."""
+        place = self.to.parts[part.number % len(self.to.parts)]
+        if keys.get("announcing"):
+            for each in self.to.parts:
+                self.target.set(each("announcing"), "1")
+        for key in keys.get("announcements", ()) if self.is_elsewhere or place.number != part.number else ():
+            pipe = self.target.pipeline(transaction=False)
+            for _, fields in self.source.xrange(key):
+                pipe.xadd(place("announcements"), fields)
+            pipe.execute()
+
     def _merge_series(self, part: Partition, key: str) -> None:
         """Add what a partition has counted to what another one has, once."""
         place = self.to.parts[part.number % len(self.to.parts)]
@@ -297,7 +329,7 @@ class Repartition:
         if goes_whole:
             rest += [
                 key
-                for name in (*_SERIES, *_OF_PROCESSES, *OF_GROUPS, "kinds", "queues", "discarded", "release_index")
+                for name in (*_SERIES, *_OF_PROCESSES, *OF_GROUPS, *_OF_ONE_PARTITION)
                 for key in keys.get(name, ())
             ]
         for gone in batched(rest, _AT_ONCE):

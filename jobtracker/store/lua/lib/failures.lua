@@ -96,8 +96,10 @@ local function enter_group(rec, event, shape)
     group.type, group.message, group.frames = rec.error_type, told.message or '', told.frames or {}
   end
   count_failure(group, rec, 1)
+  if group.count == 1 and not group.mark then rec.group_is = 'new' end -- for announcements
   if group.mark == 'resolved' and not group.regressed_at and at > group.marked_at then
     group.regressed_at, group.regressed_in = at, rec.release
+    rec.group_is = 'regressed'
   end
   redis.call('ZADD', key('failed_by', id), at, rec.id)
   save_group(id, group) -- which may forget it, and its index

@@ -1,0 +1,281 @@
+"""Endpoints of webhooks, and the outbox of what is to be sent to them. All of it is in the first partition.
+
+Jobs that settle are announced by the commands that settle them, each in its own partition, while an endpoint wants to
+know (`lua/lib/announcements.lua`). What is to be sent is noted before an announcement is removed, under an id that
+follows from it. So nothing is lost if a process dies in between, and what is noted twice is noted once.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from jobtracker.connection.client import RedisClient, server_ms
+from jobtracker.core.clock import from_ms, now_ms
+from jobtracker.schemas.webhooks import Delivery, DeliveryState, StoredWebhook, WebhookEvent
+from jobtracker.store.cursors import Cursor
+from jobtracker.store.decode import read
+from jobtracker.store.functions import Library
+from jobtracker.store.keys import Keys, Partition
+from jobtracker.store.pipeline import Call
+
+OF_ENDPOINTS = (
+    "webhook_deliveries",
+    "webhook_pending",
+    "webhook_log",
+    "webhook_lanes",
+    "webhook_due",
+    "webhook_state",
+)
+"""Names of the keys that each endpoint has."""
+
+_OF_JOBS = {
+    WebhookEvent.JOB_SETTLED,
+    WebhookEvent.JOB_FAILED,
+    WebhookEvent.JOB_LOST,
+    WebhookEvent.GROUP_NEW,
+    WebhookEvent.GROUP_REGRESSED,
+}
+
+
+class Announcement(NamedTuple):
+    """A job that has settled."""
+
+    entry_id: str
+    at_ms: int
+    job: dict[str, object]
+
+
+class NewDelivery(NamedTuple):
+    """What is to be sent to an endpoint."""
+
+    endpoint: str
+    delivery: Delivery
+
+
+class Claimed(NamedTuple):
+    """A delivery that this process is about to send."""
+
+    endpoint: str
+    lane: str
+    delivery: Delivery
+    until_ms: int
+
+
+class EndpointState(NamedTuple):
+    """How an endpoint does."""
+
+    failing_since_ms: int | None
+    delivered_at_ms: int | None
+    pending: int
+    dropped: int
+
+
+class DeliveryCursor(Cursor):
+    """Where a list of deliveries goes on: at which place."""
+
+    place: int
+
+
+class WebhookStore:
+    """The endpoints and the outbox of one store.
+
+    Args:
+        client: A Redis client that decodes responses.
+        keys: The names of its keys.
+    """
+
+    def __init__(self, client: RedisClient, keys: Keys) -> None:
+        self._client = client
+        self._keys = keys
+        self._first = keys.parts[0]
+        self._functions = Library(["enqueue_delivery", "claim_deliveries", "settle_delivery", "redeliver", "batch"])
+
+    def server_ms(self) -> int:
+        """The time by the clock of the server."""
+        return server_ms(self._client, self._first("webhooks"))
+
+    # -- endpoints --------------------------------------------------------------------------------------------------
+
+    def all(self) -> list[StoredWebhook]:
+        """All endpoints, the oldest first."""
+        found = self._client.hvals(self._first("webhooks"))
+        return sorted(filter(None, (read(StoredWebhook, text) for text in found)), key=lambda each: each.created_at)
+
+    def get(self, endpoint_id: str) -> StoredWebhook | None:
+        """An endpoint; None: there is none with that id."""
+        text = self._client.hget(self._first("webhooks"), endpoint_id)
+        return read(StoredWebhook, text) if text else None
+
+    def save(self, endpoint: StoredWebhook) -> None:
+        """Add or replace an endpoint."""
+        self._client.hset(self._first("webhooks"), endpoint.id, endpoint.model_dump_json())
+        self.announce_if_wanted()
+
+    def remove(self, endpoint_id: str) -> bool:
+        """Remove an endpoint with all that was to be sent to it; returns whether it was there."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.hdel(self._first("webhooks"), endpoint_id)
+        pipe.unlink(*(self._first(name, endpoint_id) for name in OF_ENDPOINTS))
+        was_there = bool(pipe.execute()[0])
+        conditions = [each for each in self.conditions() if each.startswith(f"{endpoint_id}:")]
+        if conditions:
+            self._client.hdel(self._first("webhook_conditions"), *conditions)
+        self.announce_if_wanted()
+        return was_there
+
+    def announce_if_wanted(self) -> None:
+        """Let the commands that settle jobs announce them if an endpoint wants to know; else, let them stop."""
+        endpoints = self.all()
+        is_wanted = any(each.enabled and _OF_JOBS.intersection(each.events) for each in endpoints)
+        pipe = self._client.pipeline(transaction=False)
+        for part in self._keys.parts:
+            if is_wanted:
+                pipe.set(part("announcing"), "1")
+            elif endpoints:
+                pipe.unlink(part("announcing"))
+            else:
+                pipe.unlink(part("announcing"), part("announcements"), part("unannounced"))
+        pipe.execute()
+
+    def states(self, endpoint_ids: Sequence[str]) -> dict[str, EndpointState]:
+        """How endpoints do."""
+        pipe = self._client.pipeline(transaction=False)
+        for each in endpoint_ids:
+            pipe.hgetall(self._first("webhook_state", each))
+            pipe.zcard(self._first("webhook_pending", each))
+        answers = pipe.execute() if endpoint_ids else []
+        return {
+            each: EndpointState(
+                int(state["failing_since"]) if "failing_since" in state else None,
+                int(state["delivered_at"]) if "delivered_at" in state else None,
+                pending,
+                int(state.get("dropped", 0)),
+            )
+            for each, state, pending in zip(endpoint_ids, answers[::2], answers[1::2], strict=True)
+        }
+
+    def forget_failure(self, endpoint_id: str) -> None:
+        """An endpoint is to be tried anew: that it has failed for long does not count any more."""
+        self._client.hdel(self._first("webhook_state", endpoint_id), "failing_since")
+
+    # -- announcements ----------------------------------------------------------------------------------------------
+
+    def announcements(self, part: Partition, most: int) -> list[Announcement]:
+        """Jobs that have settled, in order."""
+        found = self._client.xrange(part("announcements"), count=most)
+        return [
+            Announcement(entry_id, int(entry_id.partition("-")[0]), json.loads(fields["job"]))
+            for entry_id, fields in found
+        ]
+
+    def forget(self, part: Partition, announcements: Iterable[Announcement]) -> None:
+        """Remove announcements: what is to be sent of them is noted."""
+        if ids := [each.entry_id for each in announcements]:
+            self._client.xdel(part("announcements"), *ids)
+
+    def unannounced(self) -> int:
+        """How many jobs were not announced, because too many announcements waited."""
+        return sum(int(self._client.get(part("unannounced")) or 0) for part in self._keys.parts)
+
+    # -- conditions -------------------------------------------------------------------------------------------------
+
+    def lock(self, owner: str, ttl_ms: int) -> bool:
+        """Be the one that looks for conditions for some time; whether nobody else is."""
+        return bool(self._client.set(self._first("webhook_lock"), owner, nx=True, px=ttl_ms))
+
+    def conditions(self) -> dict[str, str]:
+        """What holds: since when (ms), and whether it was told."""
+        found: dict[str, str] = self._client.hgetall(self._first("webhook_conditions"))
+        return found
+
+    def note_condition(self, name: str, state: str) -> None:
+        """Note what is known of a condition."""
+        self._client.hset(self._first("webhook_conditions"), name, state)
+
+    def forget_conditions(self, names: Iterable[str]) -> None:
+        """Conditions do not hold any more."""
+        if names := list(names):
+            self._client.hdel(self._first("webhook_conditions"), *names)
+
+    # -- deliveries -------------------------------------------------------------------------------------------------
+
+    def enqueue(self, found: Sequence[NewDelivery]) -> list[str]:
+        """Note what is to be sent; returns an outcome of each (`lua/commands/enqueue_delivery.lua`)."""
+        at_ms = self.server_ms() if found else 0
+        calls: list[Call] = [
+            (
+                self._first("webhooks"),
+                [self._first.prefix, endpoint, each.id, each.subject, each.model_dump_json(), at_ms],
+            )
+            for endpoint, each in found
+        ]
+        return list(self._functions.call_many(self._client, "enqueue_delivery", calls)) if calls else []
+
+    def claim(self, endpoint_id: str, *, most: int, claim_ms: int) -> list[Claimed]:
+        """Take deliveries that are due; nobody else sends them for that time."""
+        now = self.server_ms()
+        args: list[str | int | float] = [self._first.prefix, endpoint_id, now, now + claim_ms, most]
+        answer = self._functions.call(self._client, "claim_deliveries", self._first("webhooks"), args)
+        found = []
+        for lane, _, text in zip(answer[::3], answer[1::3], answer[2::3], strict=True):
+            if delivery := read(Delivery, text):
+                found.append(Claimed(endpoint_id, lane, delivery, now + claim_ms))
+        return found
+
+    def settle(self, claimed: Claimed, retry_at_ms: int | None) -> tuple[bool, int | None]:
+        """Note what became of an attempt, as the delivery says.
+
+        Args:
+            claimed: The delivery.
+            retry_at_ms: When it is sent again; None: never.
+
+        Returns:
+            Whether it was noted: not where another process has claimed it since. And since when (ms) the endpoint
+            fails.
+        """
+        delivery = claimed.delivery
+        verdict: str | int = delivery.state if retry_at_ms is None else retry_at_ms
+        args: list[str | int | float] = [self._first.prefix, claimed.endpoint, claimed.lane, delivery.id]
+        args += [claimed.until_ms, delivery.model_dump_json(), self.server_ms(), verdict]
+        answer = self._functions.call(self._client, "settle_delivery", self._first("webhooks"), args)
+        is_noted = answer[0] == "applied"
+        return is_noted, int(answer[1]) if is_noted and answer[1] else None
+
+    def delivery(self, endpoint_id: str, delivery_id: str) -> Delivery | None:
+        """A delivery; None: there is none with that id, or not any more."""
+        text = self._client.hget(self._first("webhook_deliveries", endpoint_id), delivery_id)
+        return read(Delivery, text) if text else None
+
+    def deliveries(self, endpoint_id: str, *, size: int, place: int = 0) -> tuple[list[Delivery], int | None]:
+        """Deliveries from a place on: those that are pending, then the others, the latest first; the next place."""
+        pipe = self._client.pipeline(transaction=True)
+        pipe.zcard(self._first("webhook_pending", endpoint_id))
+        pipe.zrange(self._first("webhook_pending", endpoint_id), place, place + size - 1, desc=True)
+        pending, ids = pipe.execute()
+        if len(ids) < size:
+            at = max(place - pending, 0)
+            ids += self._client.zrange(
+                self._first("webhook_log", endpoint_id), at, at + size - len(ids) - 1, desc=True
+            )
+        texts = self._client.hmget(self._first("webhook_deliveries", endpoint_id), ids) if ids else []
+        found = [delivery for text in texts if text and (delivery := read(Delivery, text))]
+        return found, place + size if len(ids) == size else None
+
+    def redeliver(self, endpoint_id: str, delivery_id: str) -> Delivery | None:
+        """Have a delivery sent once more, under its own id; None: it is gone."""
+        text = self._client.hget(self._first("webhook_deliveries", endpoint_id), delivery_id)
+        delivery = read(Delivery, text) if text else None
+        if delivery is None:
+            return None
+        anew = delivery.model_copy(
+            update={
+                "state": DeliveryState.PENDING,
+                "settled_at": None,
+                "redelivered": delivery.redelivered + 1,
+                "since": from_ms(now_ms()),
+            }
+        )
+        args: list[str | int | float] = [self._first.prefix, endpoint_id, delivery_id, delivery.subject]
+        args += [text, anew.model_dump_json(), self.server_ms()]
+        outcome = self._functions.call(self._client, "redeliver", self._first("webhooks"), args)
+        return anew if outcome == "applied" else None

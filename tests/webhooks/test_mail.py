@@ -1,0 +1,64 @@
+"""Mails, to a server that speaks SMTP."""
+
+import socketserver
+import threading
+
+import pytest
+
+from jobtracker.core.clock import from_ms, now_ms
+from jobtracker.schemas.webhooks import Delivery
+from jobtracker.webhooks.mail import send_mail
+
+
+@pytest.fixture
+def mails():
+    """A server that takes what comes, one mail a connection, and its address."""
+    taken = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(b"220 here\r\n")
+            text, in_data = b"", False
+            for line in self.rfile:
+                if in_data:
+                    in_data = line != b".\r\n"
+                    text += line if in_data else b""
+                    if not in_data:
+                        taken.append(text.decode())
+                        self.wfile.write(b"250 taken\r\n")
+                elif line.upper().startswith(b"DATA"):
+                    in_data = True
+                    self.wfile.write(b"354 go on\r\n")
+                elif line.upper().startswith(b"QUIT"):
+                    self.wfile.write(b"221 bye\r\n")
+                    return
+                else:
+                    self.wfile.write(b"250 ok\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield taken, f"smtp://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_mail_has_the_message_and_its_id(mails):
+    taken, url = mails
+    now = from_ms(now_ms())
+    body = "summary: it failed\nid: j1"
+    delivery = Delivery(id="msg_1", event="job.failed", subject="j1", state="pending", created_at=now, body=body)
+    send_mail(url, "jobs@example.com", "mailto:joe@example.com", delivery, 5)
+    [mail] = taken
+    assert "Subject: [jobtracker] job.failed: summary: it failed" in mail
+    assert "To: joe@example.com" in mail
+    assert "Message-ID: <msg_1@jobtracker>" in mail
+    assert mail.rstrip().endswith("id: j1")
+
+
+def test_a_password_is_not_sent_in_the_open(mails):
+    _, url = mails
+    now = from_ms(now_ms())
+    delivery = Delivery(id="msg_1", event="e", subject="j1", state="pending", created_at=now, body="x")
+    with pytest.raises(OSError, match="no STARTTLS"):
+        send_mail(url.replace("//", "//me:secret@"), "jobs@example.com", "mailto:joe@example.com", delivery, 5)
