@@ -1012,6 +1012,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Audit
+         * @description Who changed what, the latest first: one entry for each request that asked for a change.
+         *
+         *     An entry is written before its change is carried out. If its process dies meanwhile, the outcome is `unknown`.
+         *     With a filter a page may come back short, with a `next_cursor`.
+         */
+        get: operations["list_audit_api_audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -1119,6 +1142,140 @@ export interface paths {
         get: operations["me_api_me_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Webhooks
+         * @description All webhooks, and how they do.
+         */
+        get: operations["list_webhooks_api_webhooks_get"];
+        put?: never;
+        /**
+         * Create Webhook
+         * @description Create a webhook. The answer has its `secret`, which is not shown again.
+         *
+         *     Messages are signed as [Standard Webhooks](https://www.standardwebhooks.com) says.
+         */
+        post: operations["create_webhook_api_webhooks_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Webhook
+         * @description A webhook, and how it does.
+         */
+        get: operations["get_webhook_api_webhooks__webhook_id__get"];
+        /**
+         * Update Webhook
+         * @description Change a webhook, as a whole. If it was disabled, `"enabled": true` has it tried anew.
+         */
+        put: operations["update_webhook_api_webhooks__webhook_id__put"];
+        post?: never;
+        /**
+         * Delete Webhook
+         * @description Remove a webhook, with what was to be sent to it.
+         */
+        delete: operations["delete_webhook_api_webhooks__webhook_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Rotate Webhook
+         * @description Give a webhook a new secret. For `keep_old_s` seconds, messages are signed with the old one too.
+         */
+        post: operations["rotate_webhook_api_webhooks__webhook_id__rotate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send Test Message
+         * @description Send a message of the type `webhook.test`. Its delivery says what became of it.
+         */
+        post: operations["send_test_message_api_webhooks__webhook_id__test_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Deliveries
+         * @description What is to be sent to a webhook, then the last 1,000 deliveries that were sent or given up.
+         */
+        get: operations["list_deliveries_api_webhooks__webhook_id__deliveries_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redeliver
+         * @description Send a delivery once more, under its own id. A pending one is sent now.
+         */
+        post: operations["redeliver_api_webhooks__webhook_id__deliveries__delivery_id__redeliver_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1335,6 +1492,102 @@ export interface components {
              * @description What could not be found out, and why.
              */
             unavailable: string[];
+        };
+        /**
+         * AuditEntry
+         * @description One change that somebody asked for.
+         */
+        AuditEntry: {
+            /** Id */
+            id: string;
+            /**
+             * At
+             * Format: date-time
+             * @description When it began.
+             */
+            at: string;
+            /**
+             * Principal
+             * @description Who asked; null: somebody without a name.
+             */
+            principal: string | null;
+            /**
+             * Key Id
+             * @description The id of the API key that they showed.
+             */
+            key_id?: string | null;
+            /**
+             * Peer
+             * @description The address that the request came from.
+             */
+            peer?: string | null;
+            /**
+             * Request Id
+             * @description The request's id, as in the log of the API.
+             */
+            request_id?: string | null;
+            /**
+             * Via
+             * @description api, or cli: a command that changes the store itself.
+             */
+            via: string;
+            /**
+             * Action
+             * @description What was asked for: the name of the route or command, e.g. `cancel_job`.
+             */
+            action: string;
+            /**
+             * Target
+             * @description What it was asked of: a job's id, a worker, a key …
+             */
+            target?: string | null;
+            /**
+             * Filter
+             * @description Of an action on many jobs: which ones.
+             */
+            filter?: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Count
+             * @description Of an action on many jobs: how many.
+             */
+            count?: number | null;
+            outcome: components["schemas"]["AuditOutcome"];
+            /**
+             * Status
+             * @description The HTTP status of the answer.
+             */
+            status?: number | null;
+            /**
+             * Took Ms
+             * @description How long it took, in milliseconds.
+             */
+            took_ms?: number | null;
+        };
+        /**
+         * AuditOutcome
+         * @description What became of a change that was asked for.
+         * @enum {string}
+         */
+        AuditOutcome: "done" | "refused" | "failed" | "unknown";
+        /**
+         * AuditPage
+         * @description Entries of the audit, the latest first.
+         */
+        AuditPage: {
+            /** Entries */
+            entries: components["schemas"]["AuditEntry"][];
+            /**
+             * Next Cursor
+             * @description Where the list goes on; null: this is its end.
+             */
+            next_cursor: string | null;
+            /**
+             * Cut Before
+             * @description Entries up to this time were removed before their age, because there were more than AUDIT_MAX_ENTRIES; null: none were.
+             */
+            cut_before: string | null;
         };
         /**
          * BatchCreated
@@ -1866,6 +2119,99 @@ export interface components {
              */
             start: boolean;
         };
+        /**
+         * Delivery
+         * @description One message for one endpoint.
+         */
+        Delivery: {
+            /**
+             * Id
+             * @description The `webhook-id` of its message: it stays the same however often it is sent.
+             */
+            id: string;
+            /** Event */
+            event: string;
+            /**
+             * Subject
+             * @description The job, queue or worker that it is about. Deliveries of one are in order.
+             */
+            subject: string;
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Next Attempt At
+             * @description When it is sent next, or again.
+             */
+            next_attempt_at?: string | null;
+            /** Settled At */
+            settled_at?: string | null;
+            /**
+             * Attempts
+             * @description The last 20.
+             */
+            attempts?: components["schemas"]["DeliveryAttempt"][];
+            /**
+             * Attempt Count
+             * @default 0
+             */
+            attempt_count: number;
+            /**
+             * Redelivered
+             * @description How often somebody had it sent once more.
+             * @default 0
+             */
+            redelivered: number;
+            /**
+             * Body
+             * @description What is sent.
+             */
+            body: string;
+            /** Since */
+            since?: string | null;
+        };
+        /**
+         * DeliveryAttempt
+         * @description One attempt to send a delivery.
+         */
+        DeliveryAttempt: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Status
+             * @description The HTTP status of the answer.
+             */
+            status?: number | null;
+            /**
+             * Error
+             * @description What went wrong, a sentence.
+             */
+            error?: string | null;
+            /** Took Ms */
+            took_ms: number;
+        };
+        /**
+         * DeliveryPage
+         * @description Deliveries of an endpoint: those that are pending, then the others, the latest first.
+         */
+        DeliveryPage: {
+            /** Deliveries */
+            deliveries: components["schemas"]["Delivery"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * DeliveryState
+         * @description What became of a delivery.
+         * @enum {string}
+         */
+        DeliveryState: "pending" | "delivered" | "given_up";
         /**
          * DifferenceGroup
          * @description Differences of one kind at one place.
@@ -2929,6 +3275,11 @@ export interface components {
              * @description Why it happened, as a sentence. For a cancel: the `reason` of the request.
              */
             reason?: string | null;
+            /**
+             * By
+             * @description Who asked for it: for a start, a retry, a cancel and a change, if the API knows.
+             */
+            by?: string | null;
             /**
              * Not Before
              * @description When the next attempt was due.
@@ -4778,7 +5129,7 @@ export interface components {
          * @description What happened to a job.
          * @enum {string}
          */
-        Step: "created" | "queued" | "not_sent" | "started" | "retrying" | "requeued" | "replaced" | "relaunched" | "sent_again" | "cancel_requested" | "started_again" | "refused" | "ended_late" | "corrected" | "reopened" | "completed" | "failed" | "cancelled";
+        Step: "created" | "queued" | "not_sent" | "started" | "retrying" | "requeued" | "replaced" | "relaunched" | "sent_again" | "updated" | "cancel_requested" | "started_again" | "refused" | "ended_late" | "corrected" | "reopened" | "completed" | "failed" | "cancelled";
         /**
          * SubJobCounts
          * @description How many sub-jobs a parent has, by outcome. The others have not settled.
@@ -5181,6 +5532,282 @@ export interface components {
          * @enum {string}
          */
         Verdict: "worse" | "better" | "no_difference" | "too_few";
+        /**
+         * Webhook
+         * @description An endpoint, and how it does. Its secret is not shown again.
+         */
+        Webhook: {
+            /**
+             * Url
+             * @description Where messages are posted to: https://…, http://… if its network is allowed, or mailto:somebody@example.com.
+             * @example https://example.com/hooks/jobs
+             */
+            url: string;
+            /**
+             * Events
+             * @description What it is told.
+             */
+            events: components["schemas"]["WebhookEvent"][];
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Job Types
+             * @description Only jobs of these types. Empty: all.
+             */
+            job_types?: string[];
+            /**
+             * Tags
+             * @description Only jobs with one of these tags. Empty: all.
+             */
+            tags?: string[];
+            /**
+             * Queues
+             * @description Only jobs of these queues, these queues, and workers of them. Empty: all.
+             */
+            queues?: string[];
+            /**
+             * Older Than S
+             * @description For `queue.older_than`: how long the oldest message has waited.
+             * @default 300
+             */
+            older_than_s: number;
+            /**
+             * Template
+             * @description What is posted instead of the message: JSON, or the text of a mail, with placeholders such as `${type}` and `${data.id}`.
+             */
+            template?: string | null;
+            /**
+             * Enabled
+             * @description false: it is told nothing.
+             * @default true
+             */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Secrets In Use
+             * @description 2 while a secret that was rotated still signs too.
+             */
+            secrets_in_use: number;
+            /**
+             * Disabled Reason
+             * @description Why jobtracker has disabled it.
+             */
+            disabled_reason: string | null;
+            /** Disabled At */
+            disabled_at: string | null;
+            /**
+             * Failing Since
+             * @description Since when it has taken nothing; null: it works.
+             */
+            failing_since: string | null;
+            /**
+             * Delivered At
+             * @description When it took something last.
+             */
+            delivered_at: string | null;
+            /**
+             * Pending
+             * @description Deliveries that are still to be sent.
+             */
+            pending: number;
+            /**
+             * Dropped
+             * @description Deliveries that were left out because 5,000 were pending.
+             */
+            dropped: number;
+        };
+        /**
+         * WebhookCreated
+         * @description An endpoint that was created, or whose secret was rotated.
+         */
+        WebhookCreated: {
+            /**
+             * Url
+             * @description Where messages are posted to: https://…, http://… if its network is allowed, or mailto:somebody@example.com.
+             * @example https://example.com/hooks/jobs
+             */
+            url: string;
+            /**
+             * Events
+             * @description What it is told.
+             */
+            events: components["schemas"]["WebhookEvent"][];
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Job Types
+             * @description Only jobs of these types. Empty: all.
+             */
+            job_types?: string[];
+            /**
+             * Tags
+             * @description Only jobs with one of these tags. Empty: all.
+             */
+            tags?: string[];
+            /**
+             * Queues
+             * @description Only jobs of these queues, these queues, and workers of them. Empty: all.
+             */
+            queues?: string[];
+            /**
+             * Older Than S
+             * @description For `queue.older_than`: how long the oldest message has waited.
+             * @default 300
+             */
+            older_than_s: number;
+            /**
+             * Template
+             * @description What is posted instead of the message: JSON, or the text of a mail, with placeholders such as `${type}` and `${data.id}`.
+             */
+            template?: string | null;
+            /**
+             * Enabled
+             * @description false: it is told nothing.
+             * @default true
+             */
+            enabled: boolean;
+            /** Id */
+            id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Secrets In Use
+             * @description 2 while a secret that was rotated still signs too.
+             */
+            secrets_in_use: number;
+            /**
+             * Disabled Reason
+             * @description Why jobtracker has disabled it.
+             */
+            disabled_reason: string | null;
+            /** Disabled At */
+            disabled_at: string | null;
+            /**
+             * Failing Since
+             * @description Since when it has taken nothing; null: it works.
+             */
+            failing_since: string | null;
+            /**
+             * Delivered At
+             * @description When it took something last.
+             */
+            delivered_at: string | null;
+            /**
+             * Pending
+             * @description Deliveries that are still to be sent.
+             */
+            pending: number;
+            /**
+             * Dropped
+             * @description Deliveries that were left out because 5,000 were pending.
+             */
+            dropped: number;
+            /**
+             * Secret
+             * @description What its messages are signed with. It is shown only now.
+             */
+            secret: string;
+        };
+        /**
+         * WebhookEvent
+         * @description What an endpoint may be told.
+         * @enum {string}
+         */
+        WebhookEvent: "job.settled" | "job.failed" | "job.lost" | "failure_group.new" | "failure_group.regressed" | "queue.no_consumer" | "queue.older_than" | "worker.lost";
+        /**
+         * WebhookList
+         * @description All endpoints.
+         */
+        WebhookList: {
+            /** Webhooks */
+            webhooks: components["schemas"]["Webhook"][];
+            /**
+             * Unannounced
+             * @description Jobs of which no endpoint was told, because more than 50,000 had settled since an API ran.
+             */
+            unannounced: number;
+        };
+        /**
+         * WebhookRotation
+         * @description How to rotate a secret.
+         */
+        WebhookRotation: {
+            /**
+             * Keep Old S
+             * @description How long messages are signed with the old secret too.
+             * @default 86400
+             */
+            keep_old_s: number;
+        };
+        /**
+         * WebhookWanted
+         * @description An endpoint, as somebody wants it.
+         */
+        WebhookWanted: {
+            /**
+             * Url
+             * @description Where messages are posted to: https://…, http://… if its network is allowed, or mailto:somebody@example.com.
+             * @example https://example.com/hooks/jobs
+             */
+            url: string;
+            /**
+             * Events
+             * @description What it is told.
+             */
+            events: components["schemas"]["WebhookEvent"][];
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Job Types
+             * @description Only jobs of these types. Empty: all.
+             */
+            job_types?: string[];
+            /**
+             * Tags
+             * @description Only jobs with one of these tags. Empty: all.
+             */
+            tags?: string[];
+            /**
+             * Queues
+             * @description Only jobs of these queues, these queues, and workers of them. Empty: all.
+             */
+            queues?: string[];
+            /**
+             * Older Than S
+             * @description For `queue.older_than`: how long the oldest message has waited.
+             * @default 300
+             */
+            older_than_s: number;
+            /**
+             * Template
+             * @description What is posted instead of the message: JSON, or the text of a mail, with placeholders such as `${type}` and `${data.id}`.
+             */
+            template?: string | null;
+            /**
+             * Enabled
+             * @description false: it is told nothing.
+             * @default true
+             */
+            enabled: boolean;
+        };
         /**
          * Worker
          * @description A worker, as it describes itself.
@@ -10928,6 +11555,109 @@ export interface operations {
             };
         };
     };
+    list_audit_api_audit_get: {
+        parameters: {
+            query?: {
+                principal?: string | null;
+                /** @description E.g. `cancel_job`. */
+                action?: string | null;
+                /** @description The id of a job, or of another target. */
+                job?: string | null;
+                /** @description At this time or later. */
+                since?: string | null;
+                /** @description At this time or earlier. */
+                until?: string | null;
+                outcome?: components["schemas"]["AuditOutcome"] | null;
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     api_keys_api_keys_get: {
         parameters: {
             query?: never;
@@ -11539,6 +12269,899 @@ export interface operations {
             };
             /** @description Who asks may not do that; or a page of another site requests a change. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_webhooks_api_webhooks_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_webhook_api_webhooks_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookCreated"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_webhook_api_webhooks__webhook_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's id. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_webhook_api_webhooks__webhook_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's id. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookWanted"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_webhook_api_webhooks__webhook_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's id. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotate_webhook_api_webhooks__webhook_id__rotate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's id. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["WebhookRotation"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookCreated"];
+                };
+            };
+            /** @description The body is not JSON in UTF-8, nests many hundred levels deep, or has a number with thousands of digits. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_test_message_api_webhooks__webhook_id__test_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's id. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_deliveries_api_webhooks__webhook_id__deliveries_get: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description The webhook's id. */
+                webhook_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description It is as `If-None-Match` says. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`. */
+            421: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliver_api_webhooks__webhook_id__deliveries__delivery_id__redeliver_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The webhook's id. */
+                webhook_id: string;
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Delivery"];
+                };
+            };
+            /** @description It is not known who asks: send an API key, `Authorization: Bearer jt_…`. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks may not do that; or a page of another site requests a change. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such webhook. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
