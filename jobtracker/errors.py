@@ -8,7 +8,6 @@ __all__ = [
     "ArgumentsUnavailableError",
     "BrokerUnavailableError",
     "IllegalTransitionError",
-    "InvalidBatchError",
     "InvalidJobError",
     "InvalidPayloadError",
     "JobNotFoundError",
@@ -227,23 +226,6 @@ class UnknownJobTypeError(InvalidJobError):
         super().__init__(text, [(["job_type"], text)])
 
 
-class InvalidBatchError(InvalidJobError):
-    """Jobs of a batch can't be created, so none of them was.
-
-    Args:
-        jobs: How many jobs the batch has.
-        wrong: How many of them can't be created.
-        problems: The first problems, as in `InvalidJobError`; their paths lead into the list of jobs.
-    """
-
-    def __init__(self, jobs: int, wrong: int, problems: list[tuple[list[str | int], str]]) -> None:
-        named = [f"{'.'.join(map(str, path))}: {message}" for path, message in problems[:_NAMED]]
-        more = f"; and {wrong - len(named)} more" if wrong > len(named) else ""
-        super().__init__(
-            f"{wrong:,} of {jobs:,} jobs can't be created, so nothing was. {'; '.join(named)}{more}", problems
-        )
-
-
 class SubJobsError(InvalidJobError):
     """A job has sub-jobs and its task takes no results; or its task needs results and it has no sub-jobs."""
 
@@ -278,11 +260,7 @@ class InvalidPayloadError(InvalidJobError):
 
 
 class NotRecordedError(JobTrackerError):
-    """Recording many jobs together was interrupted for too long. None of them exists.
-
-    Args:
-        what: These jobs, as a sentence begins with them, e.g. "The tree of job 17".
-    """
+    """Recording many jobs together, `what`, was interrupted for too long. None of them exists."""
 
     def __init__(self, what: str) -> None:
         super().__init__(
@@ -359,16 +337,6 @@ class TooManyViewersError(JobTrackerError):
             "ask from time to time."
         )
         self.most = most
-
-
-class TooManyBulkRunsError(JobTrackerError):
-    """As many bulk runs are under way as may be."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(
-            f"{most} bulk runs have not ended. Wait for one of them, or cancel one: "
-            "`jobtracker jobs list --type jobtracker.bulk` lists them."
-        )
 
 
 class WebhookNotFoundError(JobTrackerError):

@@ -29,7 +29,7 @@ PUBLIC = {
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",
     "jobtracker.errors": (
-        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError InvalidBatchError "
+        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError "
         "InvalidJobError InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotKilledError "
         "NotRecordedError OutdatedSchemaError PartialDispatchError PartitionsError QueueMissingError "
         "ReleaseNotFoundError RepartitionInProgressError ResendingDisabledError ResultUnavailableError "

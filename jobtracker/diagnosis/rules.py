@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from jobtracker.core.clock import from_ms
+from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.lifecycle import UNDER_WAY
 from jobtracker.diagnosis.conclusions import Conclusion, end_of, listed, moment, progress_of, time_in_words
 from jobtracker.diagnosis.message_rules import conclude_by_message
@@ -66,6 +67,10 @@ def _cause(job: Job, found: Observations, subs: Sequence[SubJobState]) -> Conclu
 
 
 def _not_sent(job: Job, found: Observations) -> Conclusion:
+    if job.record.type == BULK_TYPE:
+        began = f"; it began {time_in_words(job.record.started, found)}" if job.record.started else ""
+        sentence = f"The processes of the API do this bulk run in turn with others{began}{progress_of(job)}."
+        return Conclusion(Code.OUTSIDE_WORKER, sentence)
     if job.status in UNDER_WAY:
         began = time_in_words(job.record.started, found)
         sentence = (

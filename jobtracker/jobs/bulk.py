@@ -10,7 +10,7 @@ from jobtracker.core.access import acting
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.lifecycle import Priority, Status
-from jobtracker.errors import ForbiddenError, JobNotFoundError, TooManyBulkRunsError
+from jobtracker.errors import ForbiddenError, JobNotFoundError, JobTrackerError
 from jobtracker.jobs.bulk_state import BulkState, fits
 from jobtracker.schemas.bulk import (
     BulkAction,
@@ -35,6 +35,16 @@ MOST_RUNS = 10
 
 _PREVIEWED, _PREVIEWED_S, _SAMPLE, _AT_ONCE = 20_000, 2.0, 20, 500
 """Entries that a preview looks at, how long it may take, and how many jobs it shows."""
+
+
+class TooManyBulkRunsError(JobTrackerError):
+    """As many bulk runs are under way as may be."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} bulk runs have not ended. Wait for one of them, or cancel one: "
+            "`jobtracker jobs list --type jobtracker.bulk` lists them."
+        )
 
 
 Narrowing = Callable[[JobFilter], JobFilter]

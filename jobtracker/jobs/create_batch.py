@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from jobtracker.core.clock import now_ms
 from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import Event, Status
-from jobtracker.errors import InvalidBatchError, InvalidJobError, JobTrackerError
+from jobtracker.errors import InvalidJobError, JobTrackerError
 from jobtracker.jobs.cancel import Cancellation
 from jobtracker.jobs.create import Checked, Creation, as_recorded
 from jobtracker.jobs.dispatcher import Dispatcher, is_large
@@ -18,6 +18,27 @@ from jobtracker.store.writer import JobStore
 
 _MOST_PROBLEMS = 50
 """Problems that an error names; the others are counted."""
+
+
+_MOST_NAMED = 5
+"""Problems that the text of an error names."""
+
+
+class InvalidBatchError(InvalidJobError):
+    """Jobs of a batch can't be created, so none of them was.
+
+    Args:
+        jobs: How many jobs the batch has.
+        wrong: How many of them can't be created.
+        problems: The first problems, as in `InvalidJobError`; their paths lead into the list of jobs.
+    """
+
+    def __init__(self, jobs: int, wrong: int, problems: list[tuple[list[str | int], str]]) -> None:
+        named = [f"{'.'.join(map(str, path))}: {message}" for path, message in problems[:_MOST_NAMED]]
+        more = f"; and {wrong - len(named)} more" if wrong > len(named) else ""
+        super().__init__(
+            f"{wrong:,} of {jobs:,} jobs can't be created, so nothing was. {'; '.join(named)}{more}", problems
+        )
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,6 @@ from jobtracker.errors import (
     RepartitionInProgressError,
     ResultUnavailableError,
     TooManyApiKeysError,
-    TooManyBulkRunsError,
     TooManyViewersError,
     UnknownJobTypeError,
     ValueUnavailableError,
@@ -42,6 +41,7 @@ from jobtracker.errors import (
     WorkerNotFoundError,
     without_prefix,
 )
+from jobtracker.jobs.bulk import TooManyBulkRunsError
 from jobtracker.logging import request_id_var
 from jobtracker.objects.object_store import ObjectStoreError
 from jobtracker.schemas import problems

@@ -24,6 +24,7 @@ from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.errors import ArgumentsUnavailableError, JobNotFoundError
 from jobtracker.local.ports import free_port
 from jobtracker.maintenance.runner import MaintenanceRunner
+from jobtracker.schemas.bulk import BulkRequest
 from jobtracker.schemas.explanation import Code, Explanation, Location
 from jobtracker.schemas.requests import JobUpdate, ProgressUpdate
 from jobtracker.store.keys import LET_GO
@@ -103,6 +104,17 @@ def test_a_job_that_an_outside_worker_drives(own_project):
     found = explain(own_project, job_id)
     assert found.code is Code.OUTSIDE_WORKER
     assert "25% are done, a quarter" in found.summary
+
+
+def test_a_bulk_run_is_done_by_the_api(own_project):
+    run = own_project.jobs.bulk.begin(BulkRequest(action="cancel", all=True))
+    found = explain(own_project, run.id)
+    assert (found.code, found.summary) == (
+        Code.OUTSIDE_WORKER,
+        "The processes of the API do this bulk run in turn with others.",
+    )
+    own_project.tracking.store.apply(Event.START, run.id, run=0)
+    assert "; it began" in explain(own_project, run.id).summary
 
 
 def test_what_reports_its_progress_is_done_when_that_says(own_project):

@@ -12,8 +12,9 @@ from jobtracker.core.access import Principal, Scope, acting
 from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.labels import MOST_TAGS
 from jobtracker.core.lifecycle import SETTLED, Event, Status
-from jobtracker.errors import IllegalTransitionError, JobNotFoundError, TooManyBulkRunsError
+from jobtracker.errors import IllegalTransitionError, JobNotFoundError
 from jobtracker.jobs import bulk as bulk_module
+from jobtracker.jobs.bulk import TooManyBulkRunsError
 from jobtracker.maintenance import bulk_runner
 from jobtracker.maintenance.bulk_runner import BulkRunner
 from jobtracker.schemas.bulk import BulkRequest
