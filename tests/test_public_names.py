@@ -13,7 +13,8 @@ PUBLIC = {
         "current_job tagged tracked"
     ),
     "jobtracker.schemas": (
-        "ActiveJobs Attention BlockedJobs CancelRequest Code Component DifferenceGroup Drain DrainMark "
+        "ActiveJobs Attention BatchCreate BatchCreated BlockedJobs BulkAction BulkKind BulkPreview BulkRefusal "
+        "BulkRefusals BulkRequest BulkRun CancelRequest Code Component DifferenceGroup Drain DrainMark "
         "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation "
         "FailedJob FailedJobPage FailureGroupDetails FailureGroupPage FailureGroupSummary "
         "FailureState FailuresCompared FieldProblem Flaw FlowPoint Group GroupCounts Health HeldTask HistoryEntry "

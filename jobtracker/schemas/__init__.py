@@ -9,6 +9,15 @@ from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from jobtracker.schemas.attention import Attention, BlockedJobs, LostWorker, UnconsumedQueue
+    from jobtracker.schemas.bulk import (
+        BulkAction,
+        BulkKind,
+        BulkPreview,
+        BulkRefusal,
+        BulkRefusals,
+        BulkRequest,
+        BulkRun,
+    )
     from jobtracker.schemas.drains import Drain, DrainMark, DrainState, HeldTask, IfStopped
     from jobtracker.schemas.events import JobHint, LiveEvent
     from jobtracker.schemas.examination import (
@@ -66,7 +75,14 @@ if TYPE_CHECKING:
         TypeCompared,
         Verdict,
     )
-    from jobtracker.schemas.requests import JobCreate, JobUpdate, ProgressUpdate, SubJobCreate
+    from jobtracker.schemas.requests import (
+        BatchCreate,
+        BatchCreated,
+        JobCreate,
+        JobUpdate,
+        ProgressUpdate,
+        SubJobCreate,
+    )
     from jobtracker.schemas.search import Suggestion, Suggestions
     from jobtracker.schemas.stats import (
         ActiveJobs,
@@ -98,7 +114,16 @@ if TYPE_CHECKING:
 __all__ = [
     "ActiveJobs",
     "Attention",
+    "BatchCreate",
+    "BatchCreated",
     "BlockedJobs",
+    "BulkAction",
+    "BulkKind",
+    "BulkPreview",
+    "BulkRefusal",
+    "BulkRefusals",
+    "BulkRequest",
+    "BulkRun",
     "CancelRequest",
     "Code",
     "Component",
@@ -193,6 +218,7 @@ __all__ = [
 _MODULES = {
     "jobtracker.schemas.events": "JobHint LiveEvent",
     "jobtracker.schemas.attention": "Attention BlockedJobs LostWorker UnconsumedQueue",
+    "jobtracker.schemas.bulk": ("BulkAction BulkKind BulkPreview BulkRefusal BulkRefusals BulkRequest BulkRun"),
     "jobtracker.schemas.drains": "Drain DrainMark DrainState HeldTask IfStopped",
     "jobtracker.schemas.examination": "DifferenceGroup Examination ExaminationRun ExaminationStatus Flaw Trap",
     "jobtracker.schemas.explanation": (
@@ -212,7 +238,7 @@ _MODULES = {
         "FailuresCompared Release ReleaseComparison ReleaseFigures ReleaseTypeFigures Releases RunTimesCompared "
         "TypeCompared Verdict"
     ),
-    "jobtracker.schemas.requests": "JobCreate JobUpdate ProgressUpdate SubJobCreate",
+    "jobtracker.schemas.requests": "BatchCreate BatchCreated JobCreate JobUpdate ProgressUpdate SubJobCreate",
     "jobtracker.schemas.search": "Suggestion Suggestions",
     "jobtracker.schemas.stats": (
         "ActiveJobs Durations FlowPoint Group JobCount Performance PerformanceColumns PerformanceReport "
