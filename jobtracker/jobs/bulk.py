@@ -79,7 +79,10 @@ class BulkRuns:
                 found.add([record for record in some if record.exists])
         elif selection := state.read_selection:
             self._look(selection, found)
-        if not found.ended and (selection := state.read_selection) and not selection.way.checks:
+        selection = state.read_selection
+        # Of those that wait, an index does not say which were started.
+        is_counted = selection and not selection.way.checks and not wanted.action.needs_unsent
+        if not found.ended and is_counted:
             return found.answer(exact=state.total)
         every = Selection.of(narrowed(_filter_of(wanted)), self._now_ms()) if wanted.ids is None else None
         if found.ended and every and wanted.action.statuses != frozenset(Status):

@@ -120,8 +120,8 @@ class _Turn:
         state = self._state
         while not state.is_done:
             if time.monotonic() > ends_at:
-                self._write(0)
-                return True
+                goes_on = self._tell(self._so_far)
+                return self._write(0) and goes_on
             began = time.monotonic()
             if not state.under_way:
                 if not self._write(HELD_MS, self._choose()):
@@ -181,10 +181,10 @@ class _Turn:
         self._again = self._again and bool(state.under_way)
         if not self._write(HELD_MS, acted):
             return False
-        return self._tell(f"{state.done:,} done, {state.refused:,} refused")
+        return self._tell(self._so_far)
 
     def _write(self, for_ms: int, acted: Acted | None = None) -> bool:
-        """Write down how far the run is; returns whether it is still this process's."""
+        """Write down how far the run is; returns whether it goes on, and is still this process's."""
         state, fields = self._state, {}
         if acted:
             state.done += acted.done
@@ -197,7 +197,11 @@ class _Turn:
                 state.refused_kept += len(kept)
         fields["state"] = state.model_dump_json()
         held = self._tracking.store.hold_bulk(self._run_id, self._me, for_ms, **fields)
-        return held is not None and held.status is not None
+        return held is not None and held.status is not None and held.status not in SETTLED
+
+    @property
+    def _so_far(self) -> str:
+        return f"{self._state.done:,} done, {self._state.refused:,} refused"
 
     def _tell(self, message: str) -> bool:
         """Report the run's progress; returns whether it goes on: it may have been cancelled."""

@@ -53,6 +53,9 @@ logger = logging.getLogger("jobtracker.server")
 
 RETRY_AFTER_S = 5
 
+_QUERY_IN = {"GET": "query.q", "HEAD": "query.q", "POST": "body.filter"}
+"""Where a request has a query."""
+
 _MOST_FIELDS = 50
 """How many wrong fields an answer names. A request of ten megabytes may have a million."""
 
@@ -152,14 +155,14 @@ def unexpected(request: Request, error: Exception, *, debug: bool) -> JSONRespon
     return problem(request, 500, "Unexpected error", detail)
 
 
-def _details(error: JobTrackerError) -> dict[str, Any]:
+def _details(request: Request, error: JobTrackerError) -> dict[str, Any]:
     """What a problem says of an error beside its text."""
     more: dict[str, Any] = {"job_id": getattr(error, "job_id", None)}
     if isinstance(error, IllegalTransitionError):
         more |= {"job_status": error.status, "action": error.action}
     if isinstance(error, InvalidQueryError):
         more |= {"position": error.position, "end": error.end}
-        more["errors"] = [FieldProblem(field="query.q", message=str(error))]
+        more["errors"] = [FieldProblem(field=_QUERY_IN[request.method], message=str(error))]
     if isinstance(error, InvalidJobError):
         more["errors"] = [
             FieldProblem(field=".".join(map(str, ["body", *path])), message=message)
@@ -171,7 +174,7 @@ def _details(error: JobTrackerError) -> dict[str, Any]:
 def refusal(request: Request, error: JobTrackerError) -> JSONResponse:
     """An expected error as a response."""
     status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
-    return problem(request, status, title, str(error), type=kind, **_details(error))
+    return problem(request, status, title, str(error), type=kind, **_details(request, error))
 
 
 def redis_away(request: Request, error: RedisError) -> JSONResponse:

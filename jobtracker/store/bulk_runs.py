@@ -98,6 +98,7 @@ class BulkWriter(JobWriter):
         pipe.expire(key, _EXPIRES_S)
         pipe.execute()
         self.create(job)
+        self.client.persist(key)
 
     def hold_bulk(self, run_id: str, holder: str, for_ms: int, **fields: str) -> Held | None:
         """Work at a bulk run, and write down what is to be known of it; None where another process works at it.

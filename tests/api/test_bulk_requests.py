@@ -60,6 +60,7 @@ def test_what_is_no_bulk_request_is_refused(api):
     assert fields_of(problem_of(api.http.post(BULK, json={"action": "cancel"}), 422)) == ["body"]
     problem = problem_of(api.http.post(BULK, json={"action": "cancel", "filter": "status:lost"}), 422)
     assert "it is no status" in problem["detail"]
+    assert fields_of(problem) == ["body.filter"]
     problem_of(api.http.get(f"{BULK}/nobody"), 404)
     problem_of(api.http.get(f"{BULK}/nobody/refused"), 404)
     alone = api.create(job("document_analysis", TEXT))["id"]

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 from support.recount import recount
 from support.sample_jobs import bring_to, create_job, create_parent
+from support.workers_under_test import new_project
 
 from jobtracker.core.access import Principal, Scope, acting
 from jobtracker.core.job import BULK_TYPE
@@ -102,6 +103,24 @@ def test_jobs_are_changed_where_that_is_possible_and_others_stay(own_project, st
             assert record.as_texts() == before[each].as_texts()
     assert own_project.queries.record(other).bulk is None
     assert recount(own_project.client, own_project.keys) == []
+
+
+def test_jobs_of_several_partitions_are_changed(redis_server, worker_log_dir):
+    with new_project(redis_server, worker_log_dir, tracking_partitions=3) as project:
+        store, bulk = project.tracking.store, project.jobs.bulk
+        jobs = [create_job(store, type="mine") for _ in range(30)]
+        root, _ = create_parent(store, 3, name="tree", sent=False, type="mine", sub_fields={"type": "mine"})
+        for action in ("cancel", "tag", "delete"):
+            options = {"tags": ["x"]} if action == "tag" else {}
+            wanted = BulkRequest(action=action, filter="type:mine", **options)
+            preview = bulk.preview(wanted)
+            run = bulk.begin(wanted)
+            BulkRunner(project.tracking).step()
+            assert (preview.count, bulk.get(run.id).status) == (34, Status.COMPLETED)
+            assert bulk.get(run.id).done + bulk.get(run.id).below + bulk.get(run.id).left_alone == 34
+            assert bulk.get(run.id).refused == 0
+        assert not any(record.exists for record in project.queries.records([*jobs, root]))
+        assert recount(project.client, project.keys) == []
 
 
 def test_what_could_not_be_changed_is_told_page_by_page_and_goes_with_the_run(own_project, store, bulk, bulk_run):
@@ -396,6 +415,8 @@ def test_a_preview_that_can_not_look_at_all_says_how_far_it_came(store, bulk, mo
     by_index = bulk.preview(BulkRequest(action="cancel", filter="type:custom"))
     assert (by_index.count, by_index.is_exact, by_index.below) == (9, True, None)
     assert sum(kind.count for kind in by_index.kinds) == 4
+    to_delete = bulk.preview(BulkRequest(action="delete", filter="type:custom"))
+    assert (to_delete.count, to_delete.is_exact) == (4, False)
 
 
 @pytest.mark.parametrize(
