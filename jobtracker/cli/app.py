@@ -82,6 +82,14 @@ class Commands(LazyGroup):
             ),
         },
         "Access": {
+            "login": _entry(
+                "login", "Ask for an API key, try it, and keep it for this URL, in a file that only you can read."
+            ),
+            "logout": Entry(
+                "jobtracker.cli.commands.login",
+                "logout",
+                "Forget the key of a login. The key itself stays valid: an admin can revoke it.",
+            ),
             "keys": _entry("keys", "Create, list, rotate and revoke API keys, in the store itself.", "app"),
         },
         "The store": {

@@ -13,6 +13,7 @@ import httpx
 
 from jobtracker.client.calls import Call
 from jobtracker.client.connections import AsyncStream, BlockingStream, Transport
+from jobtracker.client.credentials import key_for
 from jobtracker.client.endpoint import Asynchronous, Blocking
 from jobtracker.client.errors import ApiError, ApiUnavailableError
 from jobtracker.client.flows import Streams, job_settling
@@ -34,6 +35,11 @@ _BROKE_OFF = "without sending complete message body"
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
+def url_of(url: str | None) -> str:
+    """Where the API is: as given, by the environment, or on this machine."""
+    return (url or os.environ.get("JOBTRACKER_URL") or DEFAULT_URL).rstrip("/")
+
+
 class _Base(Streams):
     """The base of both clients."""
 
@@ -46,13 +52,16 @@ class _Base(Streams):
         timeout_s: float = 10.0,
         outage_s: float = 30.0,
         headers: Mapping[str, str] | None = None,
+        api_key: str | None = None,
     ) -> None:
-        url = url or os.environ.get("JOBTRACKER_URL") or DEFAULT_URL
-        host = _host(url)
-        self.url = url.rstrip("/")
+        self.url = url_of(url)
+        host = _host(self.url)
         self.timeout_s = timeout_s
         self.outage_s = outage_s
         self.headers = dict(headers or {})
+        has_credential = any(name.lower() == "authorization" for name in self.headers)
+        if not has_credential and (key := key_for(self.url, api_key)):
+            self.headers["Authorization"] = f"Bearer {key}"
         self._connect(
             base_url=self.url,
             # A proxy in the environment is no way to this machine.
@@ -127,6 +136,8 @@ class Client(_Base, Blocking):
         timeout_s: Seconds that it may take to answer one call.
         outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on.
         headers: Sent with each request, for example for a proxy that wants a token.
+        api_key: Says who asks; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
+            `jobtracker login` has kept for this URL. None is sent where `headers` have an Authorization.
     """
 
     def _connect(self, **options: Any) -> None:
@@ -205,6 +216,8 @@ class AsyncClient(_Base, Asynchronous):
         timeout_s: Seconds that it may take to answer one call.
         outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on.
         headers: Sent with each request, for example for a proxy that wants a token.
+        api_key: Says who asks; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
+            `jobtracker login` has kept for this URL. None is sent where `headers` have an Authorization.
     """
 
     def _connect(self, **options: Any) -> None:

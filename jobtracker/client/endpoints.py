@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypedDict, Unpack, cast
 
+from jobtracker.client.access_endpoints import AccessEndpoints
 from jobtracker.client.audit_endpoints import AuditEndpoints
 from jobtracker.client.bulk_endpoints import BulkEndpoints
 from jobtracker.client.calls import Call, job_path
@@ -105,7 +106,9 @@ class JobChanges(TypedDict, total=False):
     error: JobError
 
 
-class Endpoints(TrackingEndpoints, FailureEndpoints, BulkEndpoints, AuditEndpoints, WebhookEndpoints):
+class Endpoints(
+    TrackingEndpoints, FailureEndpoints, BulkEndpoints, AuditEndpoints, WebhookEndpoints, AccessEndpoints
+):
     """The methods that both clients have, one for each endpoint."""
 
     @Endpoint

@@ -1,8 +1,15 @@
 """Errors between a program and the API. The client also raises the errors of the library."""
 
 from jobtracker.core.lifecycle import Status
-from jobtracker.errors import IllegalTransitionError, InvalidJobError, JobNotFoundError, JobTrackerError
-from jobtracker.schemas.problems import ILLEGAL_TRANSITION, JOB_NOT_FOUND, Problem
+from jobtracker.errors import (
+    ForbiddenError,
+    IllegalTransitionError,
+    InvalidJobError,
+    JobNotFoundError,
+    JobTrackerError,
+    NotAuthenticatedError,
+)
+from jobtracker.schemas.problems import FORBIDDEN, ILLEGAL_TRANSITION, JOB_NOT_FOUND, NOT_AUTHENTICATED, Problem
 
 
 class ApiError(JobTrackerError):
@@ -74,12 +81,24 @@ class JobTimeoutError(JobTrackerError, TimeoutError):
         self.status = status
 
 
+class ApiNotAuthenticatedError(ApiError, NotAuthenticatedError):
+    """The API does not know who asks: there is no key, or it is not accepted."""
+
+
+class ApiForbiddenError(ApiError, ForbiddenError):
+    """Who asks may not do that."""
+
+
 def error_of(problem: Problem) -> ApiError:
     """The error that a problem is."""
     if problem.type == JOB_NOT_FOUND:
         return ApiJobNotFoundError(problem)
     if problem.type == ILLEGAL_TRANSITION:
         return ApiTransitionError(problem)
+    if problem.type == NOT_AUTHENTICATED:
+        return ApiNotAuthenticatedError(problem.detail, problem)
+    if problem.type == FORBIDDEN:
+        return ApiForbiddenError(problem.detail, problem)
     if problem.status == 422:
         return ApiInvalidJobError(problem)
     return ApiError(problem.detail, problem)

@@ -1,11 +1,19 @@
-"""The login of the page: a cookie for a key, which no other page can use."""
+"""Logging in: the page with a cookie for a key, which no other page can use; the command line; and clients."""
+
+import asyncio
+import stat
 
 import httpx
 import pytest
 from support.api_under_test import QUIET_DB
-from support.serving import Api, problem_of, running_api
+from support.serving import Api, eventually, problem_of, running_api
+from typer.testing import CliRunner
 
+from jobtracker.cli.app import app
+from jobtracker.client import ApiError, AsyncClient, Client
+from jobtracker.client.credentials import key_for
 from jobtracker.core.access import ROLES, Scope
+from jobtracker.errors import ForbiddenError, NotAuthenticatedError
 from jobtracker.schemas.api_keys import Grant
 from jobtracker.store.api_keys import ApiKeys
 
@@ -25,6 +33,8 @@ def browser(api: Api):
 @pytest.fixture
 def keys(api):
     keys = ApiKeys(api.client, api.keys)
+    keys.create(Grant(owner="first", role="admin"))
+    eventually(lambda: api.http.get("/api/me").status_code == 401)  # it may have looked some seconds ago
     yield keys
     for each in keys.all():
         keys.forget(each.id)
@@ -116,7 +126,7 @@ def test_an_admin_manages_keys_and_gives_no_more_than_they_have(browser, keys):
     bearer = {"Authorization": f"Bearer {issued['key']}"}
     assert browser.get("/api/me", headers=bearer).json()["name"] == "ada"
     listed = browser.get("/api/keys").json()
-    assert [each["owner"] for each in listed] == ["root", "ada"]
+    assert [each["owner"] for each in listed] == ["first", "root", "ada"]
     assert issued["key"].split("_")[2] not in str(listed)
     rotated = browser.post(f"/api/keys/{issued['id']}/rotate", json={"overlap_s": 0}).json()
     problem_of(browser.get("/api/me", headers=bearer), 401)
@@ -144,3 +154,104 @@ def test_health_tells_strangers_no_more_than_whether_it_lives(browser, keys):
         "broker": True,
     }
     assert not any(each["latency_ms"] or each["facts"] for each in strange.json()["components"].values())
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A user's settings, who has none."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("JOBTRACKER_API_KEY", "JOBTRACKER_API_KEY_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def url_of(api: Api) -> str:
+    return str(api.http.base_url).rstrip("/")
+
+
+def who(api: Api, **options) -> str:
+    with Client(url_of(api), **options) as client:
+        return client.me().name
+
+
+def test_a_client_takes_its_key_from_the_first_place_that_has_one(api, keys, home, monkeypatch):
+    key = {
+        name: keys.create(Grant(owner=name, role="viewer")).key for name in ("arg", "env", "file", "login", "header")
+    }
+    with pytest.raises(NotAuthenticatedError, match="jobtracker login"):
+        who(api)
+    made = CliRunner().invoke(app, ["login", "--url", url_of(api)], input=f"{key['login']}\n")
+    assert made.exit_code == 0, made.output
+    assert "Logged in as login (viewer)" in made.output
+    assert key["login"] not in made.output
+    path = home / "config" / "jobtracker" / "logins.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert who(api) == "login"
+    (home / "key").write_text(f"{key['file']}\n")
+    monkeypatch.setenv("JOBTRACKER_API_KEY_FILE", str(home / "key"))
+    assert who(api) == "file"
+    monkeypatch.setenv("JOBTRACKER_API_KEY", key["env"])
+    assert who(api) == "env"
+    assert who(api, api_key=key["arg"]) == "arg"
+    assert who(api, headers={"authorization": f"Bearer {key['header']}"}) == "header"
+
+
+def test_a_login_is_sent_to_its_own_url_only_and_can_be_forgotten(api, keys, home):
+    key = keys.create(Grant(owner="ada", role="viewer")).key
+    for arguments, said in (
+        (["login"], "Logged in as ada"),
+        (["logout"], "Forgot the key"),
+        (["logout"], "There was no login"),
+        (["login"], "Logged in as ada"),
+    ):
+        made = CliRunner().invoke(app, [*arguments, "--url", url_of(api)], input=key)
+        assert (made.exit_code, said in made.output) == (0, True), made.output
+    assert key_for(f"{url_of(api)}/", None) == key
+    assert key_for("http://localhost:1", None) is None
+    refused = CliRunner().invoke(app, ["login", "--url", url_of(api)], input=f"jt_{'0' * 12}_{'0' * 64}")
+    assert refused.exit_code == 1
+    assert "is not known" in refused.output
+    assert key_for(url_of(api), None) == key
+    assert CliRunner().invoke(app, ["login", "--url", url_of(api)], input="\n").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "can't be read"), ("\n", "is empty"), ("a b", "it has a space")]
+)
+def test_a_file_that_has_no_key_is_an_error_that_names_it(home, monkeypatch, content, says):
+    if content is not None:
+        (home / "key").write_text(content)
+    monkeypatch.setenv("JOBTRACKER_API_KEY_FILE", str(home / "key"))
+    with pytest.raises(ApiError, match=says):
+        Client("http://localhost:1")
+
+
+def test_a_spoiled_profile_is_an_error_that_names_it(home):
+    path = home / "config" / "jobtracker" / "logins.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("[")
+    with pytest.raises(ApiError, match=r"logins\.json"):
+        Client("http://localhost:1")
+
+
+async def ask_both(url: str, key: str) -> str:
+    async with AsyncClient(url, api_key=key) as client:
+        return (await client.me()).name
+
+
+def test_what_is_not_allowed_is_an_error_of_its_own(api, keys, home):
+    key = keys.create(Grant(owner="ada", role="viewer")).key
+    assert asyncio.run(ask_both(url_of(api), key)) == "ada"
+    with Client(url_of(api), api_key=key) as client:
+        with pytest.raises(ForbiddenError, match="jobs:delete"):
+            client.delete("none")
+        with pytest.raises(ForbiddenError, match="admin"):
+            client.api_keys()
+    admin = keys.create(Grant(owner="root", role="admin")).key
+    with Client(url_of(api), api_key=admin) as client:
+        made = client.create_api_key("bob", role="viewer", job_types=["mail"])
+        assert who(api, api_key=made.key) == "bob"
+        rotated = client.rotate_api_key(made.id, overlap_s=0)
+        assert who(api, api_key=rotated.key) == "bob"
+        assert client.revoke_api_key(made.id).state == "revoked"
+        assert made.id in [each.id for each in client.api_keys()]

@@ -14,6 +14,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 PAGES += sorted(path for path in (ROOT / "docs").rglob("*.md") if path.name not in GENERATED)
 OTHERS = {
     "JOBTRACKER_URL",
+    "JOBTRACKER_API_KEY",
+    "JOBTRACKER_API_KEY_FILE",
     "JOBTRACKER_IMAGE",
     "STORAGE_EMULATOR_IMAGE",
     "COMPOSE_SUBNET",
