@@ -1,5 +1,6 @@
 """The errors of jobtracker. Each message says what to do."""
 
+import math
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Self
@@ -137,6 +138,19 @@ class NotAuthenticatedError(JobTrackerError):
 
 class ForbiddenError(JobTrackerError):
     """Who asks may not do that."""
+
+
+class TooManyRequestsError(JobTrackerError):
+    """Who asks has asked too often, or has too much under way.
+
+    Args:
+        text: What is too much.
+        retry_after_s: In how many seconds to ask again.
+    """
+
+    def __init__(self, text: str, retry_after_s: float) -> None:
+        super().__init__(text)
+        self.retry_after_s = max(math.ceil(retry_after_s), 1)
 
 
 class StoreMismatchError(JobTrackerError):

@@ -29,6 +29,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
 from jobtracker.server.access.identities import Identities, Rules
 from jobtracker.server.access.networks import networks_of
+from jobtracker.server.access.rates import Rates, Streams
 from jobtracker.server.auditing import Audited
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.live.hub import Hub
@@ -89,6 +90,8 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.api_keys = ApiKeys(app.state.tracking.client, app.state.tracking.keys)
         app.state.sessions = Sessions(app.state.tracking.client, app.state.tracking.keys)
         app.state.identities = Identities(app.state.api_keys, app.state.sessions, rules_of(settings))
+        app.state.rates = Rates(settings.api_rate_per_s)
+        app.state.streams = Streams(settings.api_streams_each)
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         app.state.hub = hub = Hub(
             app.state.tracking.store,

@@ -6,8 +6,8 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from jobtracker.core.access import Scope, acting, shows_masked
-from jobtracker.errors import NotAuthenticatedError
-from jobtracker.server.access.identities import Identities
+from jobtracker.errors import NotAuthenticatedError, TooManyRequestsError
+from jobtracker.server.access.identities import ANONYMOUS, Identities
 from jobtracker.server.access.needs import PRINCIPAL
 from jobtracker.server.page_files import path_within
 from jobtracker.server.problems import redis_away, refusal
@@ -21,10 +21,12 @@ _READS = frozenset({"GET", "HEAD"})
 
 
 class Authentication:
-    """Finds out who asks the API, and refuses whom it does not know (401). Routes say what who asks must be allowed.
+    """Finds out who asks the API; refuses whom it does not know (401), and who asks too often (429).
+
+    Routes say what who asks must be allowed.
 
     Args:
-        app: Answers. It has `identities` in its state.
+        app: Answers. It has `identities` and `rates` in its state.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,9 +41,11 @@ class Authentication:
         identities: Identities = scope["app"].state.identities
         try:
             principal = await identities.of(scope)
-        except (NotAuthenticatedError, RedisError) as error:
+            if principal != ANONYMOUS:
+                scope["app"].state.rates.take(principal.name)
+        except (NotAuthenticatedError, TooManyRequestsError, RedisError) as error:
             if path.removesuffix("/") not in _OPEN:
-                refuse = refusal if isinstance(error, NotAuthenticatedError) else redis_away
+                refuse = redis_away if isinstance(error, RedisError) else refusal
                 await refuse(Request(scope), error)(scope, receive, send)  # type: ignore[arg-type] # by its type
                 return
             principal = None

@@ -19,6 +19,7 @@ from jobtracker.diagnosis.worker_desk import WorkerDesk
 from jobtracker.doctor.background import BackgroundDoctor
 from jobtracker.runtime import Tracking
 from jobtracker.server.access.identities import Identities
+from jobtracker.server.access.rates import Streams
 from jobtracker.server.encoded_paths import with_slashes
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.settings import ApiSettings
@@ -59,6 +60,7 @@ UseWebhookDesk = Annotated[WebhookDesk, Depends(_held("webhook_desk"))]
 UseHub = Annotated[Hub, Depends(_held("hub"))]
 UseKeys = Annotated[ApiKeys, Depends(_held("api_keys"))]
 UseSessions = Annotated[Sessions, Depends(_held("sessions"))]
+UseStreams = Annotated[Streams, Depends(_held("streams"))]
 UseIdentities = Annotated[Identities, Depends(_held("identities"))]
 UseSettings = Annotated[ApiSettings, Depends(_held("settings"))]
 JobId = Annotated[

@@ -34,6 +34,7 @@ from jobtracker.errors import (
     RepartitionInProgressError,
     ResultUnavailableError,
     TooManyApiKeysError,
+    TooManyRequestsError,
     TooManyViewersError,
     UnknownJobTypeError,
     ValueUnavailableError,
@@ -61,6 +62,7 @@ _MOST_FIELDS = 50
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     NotAuthenticatedError: (401, problems.NOT_AUTHENTICATED, "Who asks is not known"),
+    TooManyRequestsError: (429, problems.TOO_MANY_REQUESTS, "Too many requests"),
     ForbiddenError: (403, problems.FORBIDDEN, "Not allowed"),
     ApiKeyNotFoundError: (404, problems.API_KEY_NOT_FOUND, "No such API key"),
     TooManyApiKeysError: (409, "about:blank", "Too many API keys"),
@@ -115,12 +117,15 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         416: "The value has no such bytes; `Content-Range` says how many it has.",
         421: "The API does not answer to this name (the Host header): see `API_ALLOWED_HOSTS`.",
         422: "The request is not valid, or has an unknown parameter or field; `errors` names the first 50.",
+        429: "Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds.",
         503: "Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds.",
     }.items()
 }
 
 
-TO_EXPECT: dict[int | str, dict[str, Any]] = {status: RESPONSES[status] for status in (401, 403, 408, 413, 421, 422)}
+TO_EXPECT: dict[int | str, dict[str, Any]] = {
+    status: RESPONSES[status] for status in (401, 403, 408, 413, 421, 422, 429)
+}
 """Problems that any route may answer."""
 
 
@@ -174,7 +179,10 @@ def _details(request: Request, error: JobTrackerError) -> dict[str, Any]:
 def refusal(request: Request, error: JobTrackerError) -> JSONResponse:
     """An expected error as a response."""
     status, kind, title = next(_KINDS[kind] for kind in type(error).__mro__ if kind in _KINDS)
-    return problem(request, status, title, str(error), type=kind, **_details(request, error))
+    response = problem(request, status, title, str(error), type=kind, **_details(request, error))
+    if isinstance(error, TooManyRequestsError):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def redis_away(request: Request, error: RedisError) -> JSONResponse:

@@ -48,6 +48,15 @@ class ApiSettings(Settings):
     api_session_hours: float = Field(
         default=12, gt=0, le=24 * 30, description="How long somebody who has logged in to the page stays so."
     )
+    api_rate_per_s: float = Field(
+        default=200,
+        ge=0,
+        description="How many requests a second each principal may send to each API process, five times as many at "
+        "once; 0: any number. Who asks without a key, before there is one, is not counted.",
+    )
+    api_streams_each: int = Field(
+        default=50, ge=0, description="How many live streams each principal may have of a process; 0: any number."
+    )
     api_workers: int = Field(default=1, ge=1, le=1000, description="The number of API processes.")
     api_client_timeout_s: float = Field(
         default=20.0,

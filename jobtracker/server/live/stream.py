@@ -5,6 +5,7 @@ import asyncio
 from fastapi.sse import EventSourceResponse
 from starlette.types import Send
 
+from jobtracker.server.access.rates import Streams
 from jobtracker.server.live.batches import Wanted
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.viewers import Viewer
@@ -20,18 +21,36 @@ class EventStream(EventSourceResponse):
         wanted: The hints that it wants.
         last_event_id: Where it goes on; None: from now on.
         for_s: Seconds after which it ends.
+        counts: Counts the streams of each; `owner` is whose it is.
+        owner: Whose it is; None: it is not counted.
     """
 
-    def __init__(self, hub: Hub, wanted: Wanted, last_event_id: str | None, for_s: float | None) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        wanted: Wanted,
+        last_event_id: str | None,
+        for_s: float | None,
+        counts: Streams,
+        owner: str | None,
+    ) -> None:
         # Neither a cache nor a proxy may keep it (nginx: X-Accel-Buffering).
         super().__init__((), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._hub = hub
         self._viewer = Viewer(wanted)
         self._last_event_id = last_event_id
         self._for_s = for_s
+        self._counts, self._owner = counts, owner
 
     async def stream_response(self, send: Send) -> None:
         """Send what there is to send, until the viewer leaves or the process ends."""
+        self._counts.joined(self._owner)
+        try:
+            await self._stream(send)
+        finally:
+            self._counts.left(self._owner)
+
+    async def _stream(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         hub, viewer = self._hub, self._viewer
         hub.join(viewer)

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
 
-from jobtracker.core.access import Scope
+from jobtracker.core.access import Scope, acting
 from jobtracker.core.lifecycle import Status
+from jobtracker.server.access.identities import ANONYMOUS
 from jobtracker.server.access.limits import check_stream
 from jobtracker.server.access.needs import Reach, needs
-from jobtracker.server.dependencies import UseHub, UseTracking
+from jobtracker.server.dependencies import UseHub, UseStreams, UseTracking
 from jobtracker.server.live.batches import Wanted
 from jobtracker.server.live.stream import EventStream
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -28,6 +29,7 @@ _STREAM = {
 async def events(
     hub: UseHub,
     tracking: UseTracking,
+    streams: UseStreams,
     job_id: Annotated[str | None, Query(max_length=255, description="This job only.")] = None,
     tree: Annotated[str | None, Query(max_length=255, description="This job and all below it.")] = None,
     job_type: Annotated[str | None, Query(max_length=200)] = None,
@@ -46,5 +48,10 @@ async def events(
     changed since; if that is not known any more, `reset`: read anew what you show.
     """
     types = await check_stream(tracking.queries, job_id, tree)
+    principal = acting.get()
+    owner = principal.name if principal and principal != ANONYMOUS else None
+    streams.check(owner)
     hub.check_room()
-    return EventStream(hub, Wanted(job_id, tree, job_type, status, types), header_id or last_event_id, for_s)
+    return EventStream(
+        hub, Wanted(job_id, tree, job_type, status, types), header_id or last_event_id, for_s, streams, owner
+    )

@@ -1,0 +1,90 @@
+"""How often somebody may ask: a bucket of tokens for each, in each API process."""
+
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+
+from jobtracker.errors import TooManyRequestsError
+
+BURST_S = 5.0
+"""So many seconds' requests may come at once."""
+
+_MOST_KNOWN = 10_000
+"""Who has not asked for the longest time is forgotten: their bucket is full by then."""
+
+
+class Rates:
+    """Refuses who asks too often.
+
+    Args:
+        per_s: How many requests a second each may send; 0: any number.
+        clock: Seconds that only grow.
+    """
+
+    def __init__(self, per_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_s = per_s
+        self._most = max(per_s * BURST_S, 1.0)
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """By name: tokens, and when there were so many."""
+
+    def take(self, name: str) -> None:
+        """Count a request of somebody.
+
+        Raises:
+            TooManyRequestsError: They have sent too many; it says when to come again.
+        """
+        if not self._per_s:
+            return
+        now = self._clock()
+        tokens, at = self._buckets.pop(name, (self._most, now))
+        tokens = min(tokens + (now - at) * self._per_s, self._most)
+        if tokens < 1:
+            self._buckets[name] = tokens, now
+            raise TooManyRequestsError(
+                f"{name} sends more than {self._per_s:g} requests a second to this API process (API_RATE_PER_S).",
+                (1 - tokens) / self._per_s,
+            )
+        self._buckets[name] = tokens - 1, now
+        if len(self._buckets) > _MOST_KNOWN:
+            self._buckets.popitem(last=False)
+
+
+class Streams:
+    """Counts the live streams of each; refuses who has too many in this process.
+
+    Args:
+        most: How many each may have; 0: any number.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    def check(self, name: str | None) -> None:
+        """Do nothing where somebody may have one more. None: nobody counts them.
+
+        Raises:
+            TooManyRequestsError: They have as many as they may.
+        """
+        if name is not None and self._most and self._open[name] >= self._most:
+            raise TooManyRequestsError(
+                f"{name} has {self._most} live streams of this API process already (API_STREAMS_EACH). Close some, "
+                "or ask from time to time.",
+                _STREAM_RETRY_S,
+            )
+
+    def joined(self, name: str | None) -> None:
+        """One more is open."""
+        if name is not None:
+            self._open[name] += 1
+
+    def left(self, name: str | None) -> None:
+        """One has ended."""
+        if name is not None:
+            self._open[name] -= 1
+            if not self._open[name]:
+                del self._open[name]
+
+
+_STREAM_RETRY_S = 5.0
