@@ -159,7 +159,9 @@ function Tabs({ search }: { search: FailuresSearch }) {
           activeOptions={{ explicitUndefined: true }}
           aria-current={(search.state ?? "open") === tab ? "true" : undefined}
         >
-          {TITLES[tab]} <TabCount search={search} tab={tab} />
+          <span>
+            {TITLES[tab]} <TabCount search={search} tab={tab} />
+          </span>
         </Link>
       ))}
     </nav>
@@ -175,7 +177,7 @@ function TabCount({ search, tab }: { search: FailuresSearch; tab: Tab }) {
   useLive([wanted.queryKey], { on: "clock", beats: BEATS });
   if (!data) return null;
   return (
-    <span className="ink-3">
+    <span className="ink-3 hide-s">
       {count(data.count)}
       {!data.isAll && "+"}
     </span>

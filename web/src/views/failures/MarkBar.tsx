@@ -3,7 +3,7 @@ import { useCommands } from "@/commands/commands";
 import { Icon } from "@/components/Icon";
 import { count, plural } from "@/format/format";
 import { useWritesOff } from "@/live/connection";
-import { ACTIONS, commonActions } from "./groups";
+import { ACTIONS, commonActions, labelOf } from "./groups";
 
 interface MarkBarProps {
   /** The groups that are selected. */
@@ -19,11 +19,15 @@ export function MarkBar({ groups, doing, onMark, onClear }: MarkBarProps) {
   const off = useWritesOff();
   const actions = commonActions(groups.map(({ state }) => state));
   const canMark = off === null && doing === null;
+  const labelFor = (action: FailureAction) => {
+    const [label, other] = [...new Set(groups.map(({ state }) => labelOf(action, state)))];
+    return other === undefined && label !== undefined ? label : ACTIONS[action].label;
+  };
   const what = plural(groups.length, "selected group");
   useCommands([
     ...(canMark
       ? actions.map((action) => ({
-          label: `${ACTIONS[action].label} ${what}`,
+          label: `${labelFor(action)}: ${what}`,
           key: ACTIONS[action].key,
           run: () => {
             onMark(action);
@@ -47,7 +51,7 @@ export function MarkBar({ groups, doing, onMark, onClear }: MarkBarProps) {
             onMark(action);
           }}
         >
-          {doing === action ? ACTIONS[action].doing : ACTIONS[action].label} <kbd>{ACTIONS[action].key}</kbd>
+          {doing === action ? ACTIONS[action].doing : labelFor(action)} <kbd>{ACTIONS[action].key}</kbd>
         </button>
       ))}
       <button type="button" className="btn ghost" onClick={onClear} aria-label="Select nothing">
