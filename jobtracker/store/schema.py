@@ -112,7 +112,7 @@ class JobRecord(Record):
     """ms."""
     queued = number(18, in_snapshot=True)
     """ms, this run."""
-    started_by = text(64, cleared_by_new_run=True, in_snapshot=True)
+    started_by = text(66, cleared_by_new_run=True, in_snapshot=True)
     """Who had this run sent, where the API knows that: by a start or a retry."""
     started = number(19, cleared_by_new_run=True, in_snapshot=True, filter="between")
     """ms, this run's first attempt (a parent: its first sub-job)."""
