@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -148,7 +149,7 @@ class Sender:
         port = parts.port or (80 if plain else 443)
         address = await resolve(host, port, self._limits.allowed, plain=plain)
         netloc = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        now, body = from_ms(now_ms()), delivery.body.encode()
+        now, body = datetime.now(UTC), delivery.body.encode()
         request = self._http.build_request(
             "POST",
             urlunsplit(parts._replace(netloc=netloc, fragment="")),

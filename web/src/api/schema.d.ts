@@ -6342,6 +6342,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -6440,6 +6449,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6549,6 +6567,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -6648,6 +6675,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6806,6 +6842,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -6895,6 +6940,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6998,6 +7052,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -7093,6 +7156,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7217,6 +7289,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -7312,6 +7393,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7421,6 +7511,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -7516,6 +7615,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7625,6 +7733,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -7724,6 +7841,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7860,6 +7986,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -7982,6 +8117,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8118,6 +8262,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -8228,6 +8381,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8352,6 +8514,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -8469,6 +8640,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -8564,6 +8744,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -8647,6 +8836,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8746,6 +8944,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -8831,6 +9038,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8930,6 +9146,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -9017,6 +9242,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9119,6 +9353,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -9202,6 +9445,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9298,6 +9550,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9405,6 +9666,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -9499,6 +9769,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -9582,6 +9861,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9684,6 +9972,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9797,6 +10094,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -9887,6 +10193,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not healthy. */
             503: {
                 headers: {
@@ -9970,6 +10285,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10072,6 +10396,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -10162,6 +10495,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -10245,6 +10587,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10346,6 +10697,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10455,6 +10815,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -10543,6 +10912,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10645,6 +11023,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -10731,6 +11118,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10833,6 +11229,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10945,6 +11350,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -11028,6 +11442,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11120,6 +11543,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11232,6 +11664,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -11334,6 +11775,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -11429,6 +11879,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11544,6 +12003,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -11647,6 +12115,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -11730,6 +12207,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11835,6 +12321,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11950,6 +12445,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -12038,6 +12542,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12141,6 +12654,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -12215,6 +12737,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12312,6 +12843,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -12395,6 +12935,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12498,6 +13047,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -12593,6 +13151,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12708,6 +13275,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -12794,6 +13370,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12909,6 +13494,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -12997,6 +13591,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13109,6 +13712,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -13205,6 +13817,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Redis or the broker is away, or the store can't be used; try again after `Retry-After` seconds. */
             503: {
                 headers: {
@@ -13288,6 +13909,15 @@ export interface operations {
             };
             /** @description The request is not valid, or has an unknown parameter or field; `errors` names the first 50. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Who asks has asked too often, or has too much under way; try again after `Retry-After` seconds. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
