@@ -58,9 +58,9 @@ def test_each_view_loads_under_its_policy_within_the_budget_and_says_nothing(bro
 def test_the_list_shows_jobs_filters_them_and_opens_one(visit, api, failed):
     visit.go("/jobs")
     visit.page.keyboard.press("/")
-    visit.page.keyboard.type("status:failed Faktura")
+    visit.page.keyboard.type("Faktura status:failed since:7d")
     visit.page.keyboard.press("Enter")
-    expect(visit.page).to_have_url(re.compile(r"q=status:failed\+Faktura$"))
+    expect(visit.page).to_have_url(re.compile(r"q=status:failed\+since:7d\+Faktura$"))
     expect(rows(visit)).to_have_count(1)
     visit.page.get_by_role("combobox").press("Escape")
     visit.page.keyboard.press("j")

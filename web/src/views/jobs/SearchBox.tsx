@@ -31,10 +31,13 @@ export function SearchBox({ value, found, problem, onChange }: SearchBoxProps) {
   const words = print(terms.filter((term) => !tokens.includes(term)));
   const [text, setText] = useState(words);
   const [shown, setShown] = useState(value);
+  /** A space ended the last term: more is being typed behind the words that stay. */
+  const [goesOn, setGoesOn] = useState(false);
   if (shown !== value) {
     // The URL has changed, by this box or by a link.
     setShown(value);
-    setText(words);
+    setText(goesOn && words !== "" ? `${words} ` : words);
+    setGoesOn(false);
   }
   const [isOpen, setOpen] = useState(false);
   const [chosen, setChosen] = useState(-1);
@@ -76,8 +79,10 @@ export function SearchBox({ value, found, problem, onChange }: SearchBoxProps) {
     } else if (event.key === "ArrowUp") setChosen(Math.max(index - 1, -1));
     else if ((event.key === "Tab" || event.key === "Enter") && isShown && suggestion) take(suggestion);
     else if (event.key === "Enter") commit(text);
-    else if (event.key === " " && isTerm(word)) commit(text);
-    else if (event.key === "Backspace" && text === "" && last) {
+    else if (event.key === " " && isTerm(word)) {
+      setGoesOn(true);
+      commit(text);
+    } else if (event.key === "Backspace" && text === "" && last) {
       onChange(print(tokens.slice(0, -1)));
     } else if (event.key === "F1") {
       setHelp(true);

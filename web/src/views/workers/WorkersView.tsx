@@ -39,7 +39,7 @@ export function WorkersView() {
         {() => {
           const each = rows ?? [];
           const chosen =
-            each.find(({ name }) => name === looked) ?? (each.length === 1 ? each[0] : undefined);
+            looked === undefined && each.length === 1 ? each[0] : each.find(({ name }) => name === looked);
           return (
             <>
               {each
