@@ -136,6 +136,16 @@ class NotAuthenticatedError(JobTrackerError):
     """The API does not know who asks, and must."""
 
 
+class IssuerUnavailableError(JobTrackerError):
+    """The keys of the issuer of tokens can't be read."""
+
+    def __init__(self, issuer: str, reason: str) -> None:
+        super().__init__(
+            f"The keys of the issuer {issuer} (API_OIDC_ISSUER) can't be read: {reason.rstrip('.')}. Tokens can't be "
+            "checked; API keys can."
+        )
+
+
 class ForbiddenError(JobTrackerError):
     """Who asks may not do that."""
 

@@ -22,6 +22,7 @@ from jobtracker.diagnosis.queue_desk import QueueDesk
 from jobtracker.diagnosis.release_desk import ReleaseDesk
 from jobtracker.diagnosis.worker_desk import WorkerDesk
 from jobtracker.doctor.background import BackgroundDoctor
+from jobtracker.errors import need_packages
 from jobtracker.logging import json_handler
 from jobtracker.maintenance.bulk_runner import BulkRunner
 from jobtracker.maintenance.runner import MaintenanceRunner
@@ -89,7 +90,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.tracking = Tracking.connect(settings, celery_app(settings), circuit=Circuit())
         app.state.api_keys = ApiKeys(app.state.tracking.client, app.state.tracking.keys)
         app.state.sessions = Sessions(app.state.tracking.client, app.state.tracking.keys)
-        app.state.identities = Identities(app.state.api_keys, app.state.sessions, rules_of(settings))
+        app.state.identities = identities_of(settings, app.state.api_keys, app.state.sessions)
         app.state.rates = Rates(settings.api_rate_per_s)
         app.state.streams = Streams(settings.api_streams_each)
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
@@ -171,13 +172,22 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
     return app
 
 
-def rules_of(settings: ApiSettings) -> Rules:
-    """Who may ask without a key."""
-    return Rules(
+def identities_of(settings: ApiSettings, keys: ApiKeys, sessions: Sessions) -> Identities:
+    """Who may ask, by the settings and the keys of the store."""
+    rules = Rules(
         open_to=networks_of(settings.api_open_to),
         proxies=networks_of(settings.api_trusted_proxies),
         roles=settings.roles_of_groups,
     )
+    if not settings.api_oidc_issuer:
+        return Identities(keys, sessions, rules)
+    need_packages("API_OIDC_ISSUER", "server", "jwt")
+    from jobtracker.server.access.issuer import Issuer
+    from jobtracker.server.access.tokens import Tokens
+
+    claims = settings.api_oidc_name_claim, settings.api_oidc_groups_claim
+    issuer = Issuer(settings.api_oidc_issuer)
+    return Identities(keys, sessions, rules, Tokens(issuer, settings.api_oidc_audience, *claims, rules.scopes_of))
 
 
 def end_with_parent() -> None:

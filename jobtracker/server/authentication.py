@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from jobtracker.core.access import Scope, acting, shows_masked
-from jobtracker.errors import NotAuthenticatedError, TooManyRequestsError
+from jobtracker.errors import IssuerUnavailableError, NotAuthenticatedError, TooManyRequestsError
 from jobtracker.server.access.identities import ANONYMOUS, Identities
 from jobtracker.server.access.needs import PRINCIPAL
 from jobtracker.server.page_files import path_within
@@ -43,7 +43,7 @@ class Authentication:
             principal = await identities.of(scope)
             if principal != ANONYMOUS:
                 scope["app"].state.rates.take(principal.name)
-        except (NotAuthenticatedError, TooManyRequestsError, RedisError) as error:
+        except (NotAuthenticatedError, TooManyRequestsError, IssuerUnavailableError, RedisError) as error:
             if path.removesuffix("/") not in _OPEN:
                 refuse = redis_away if isinstance(error, RedisError) else refusal
                 await refuse(Request(scope), error)(scope, receive, send)  # type: ignore[arg-type] # by its type

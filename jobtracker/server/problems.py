@@ -23,6 +23,7 @@ from jobtracker.errors import (
     InvalidJobError,
     InvalidPayloadError,
     InvalidWebhookError,
+    IssuerUnavailableError,
     JobNotFoundError,
     JobTrackerError,
     NotAuthenticatedError,
@@ -62,6 +63,7 @@ _MOST_FIELDS = 50
 
 _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     NotAuthenticatedError: (401, problems.NOT_AUTHENTICATED, "Who asks is not known"),
+    IssuerUnavailableError: (503, "about:blank", "The issuer of tokens is away"),
     TooManyRequestsError: (429, problems.TOO_MANY_REQUESTS, "Too many requests"),
     ForbiddenError: (403, problems.FORBIDDEN, "Not allowed"),
     ApiKeyNotFoundError: (404, problems.API_KEY_NOT_FOUND, "No such API key"),

@@ -2,7 +2,7 @@
 
 import re
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from jobtracker.core.access import ROLES
 from jobtracker.server.access.networks import networks_of
@@ -44,6 +44,22 @@ class ApiSettings(Settings):
         default="",
         description="The roles of groups, as a proxy or a token names them: sre=admin, devs=operator. `*` stands for "
         "everybody.",
+    )
+    api_oidc_issuer: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s?#]+)?$",
+        description="The OpenID Connect issuer whose tokens (JWT) say who asks, as their `iss` names it.",
+    )
+    api_oidc_audience: str = Field(
+        default="",
+        validate_default=True,
+        description="For whom its tokens must be made (`aud`): the name by which the issuer knows this API.",
+    )
+    api_oidc_name_claim: str = Field(
+        default="sub", min_length=1, description="The claim of a token that says who it is, e.g. email."
+    )
+    api_oidc_groups_claim: str = Field(
+        default="groups", min_length=1, description="The claim that lists the groups; realm_access.roles: within it."
     )
     api_session_hours: float = Field(
         default=12, gt=0, le=24 * 30, description="How long somebody who has logged in to the page stays so."
@@ -123,6 +139,13 @@ class ApiSettings(Settings):
     def _are_networks(cls, text: str) -> str:
         networks_of(text)
         return text
+
+    @field_validator("api_oidc_audience")
+    @classmethod
+    def _is_for_somebody(cls, audience: str, info: ValidationInfo) -> str:
+        if info.data.get("api_oidc_issuer") and not audience:
+            raise ValueError("must be set where API_OIDC_ISSUER is: or tokens for other programs would be accepted")
+        return audience
 
     @field_validator("api_roles")
     @classmethod

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -15,6 +15,9 @@ from jobtracker.server.access.networks import Network, address_of, is_in
 from jobtracker.server.access.recent import Recent
 from jobtracker.store.api_keys import ApiKeys, Credential, KnownKey
 from jobtracker.store.sessions import Sessions
+
+if TYPE_CHECKING:
+    from jobtracker.server.access.tokens import Tokens
 
 logger = logging.getLogger("jobtracker.server")
 
@@ -46,18 +49,11 @@ class Rules:
         open_to: Networks that count as this machine.
         proxies: Networks of proxies that say who asks.
         roles: The role of each group; of the group `*` that of everybody.
-        has_tokens: Tokens of an issuer are accepted.
     """
 
     open_to: Sequence[Network] = ()
     proxies: Sequence[Network] = ()
     roles: Mapping[str, str] = field(default_factory=dict)
-    has_tokens: bool = False
-
-    @property
-    def know_people(self) -> bool:
-        """Whether somebody says who asks, beside API keys: then nobody may ask without that."""
-        return bool(self.proxies) or self.has_tokens
 
     def scopes_of(self, groups: Iterable[str]) -> frozenset[Scope]:
         """What members of these groups may do."""
@@ -82,9 +78,11 @@ class Identities:
         keys: The API keys.
         sessions: The sessions of the page.
         rules: Who may ask without a key.
+        tokens: Says whose a token of an issuer is; None: none is accepted.
     """
 
-    def __init__(self, keys: ApiKeys, sessions: Sessions, rules: Rules) -> None:
+    def __init__(self, keys: ApiKeys, sessions: Sessions, rules: Rules, tokens: "Tokens | None" = None) -> None:
+        self._tokens = tokens
         self.rules = rules
         self._keys = keys
         self._by_key: Recent[Credential, KnownKey | None] = Recent(self._find, KEPT_S, MOST_KEPT)
@@ -106,6 +104,7 @@ class Identities:
         Raises:
             NotAuthenticatedError: It is not known; the message says what to do.
             RedisError: The keys can't be looked up.
+            IssuerUnavailableError: The issuer's keys can't be read.
         """
         shown = _shown(scope["headers"])
         if shown.bearer is not None:
@@ -116,7 +115,7 @@ class Identities:
         if is_in(peer, self.rules.proxies):
             return self._of_proxy(shown)
         is_near = peer is not None and (peer.is_loopback or is_in(peer, self.rules.open_to))
-        if self.rules.know_people or await self._keys_exist():
+        if self.rules.proxies or self._tokens or await self._keys_exist():
             raise NotAuthenticatedError(f"The API does not know who asks. {_HOW}")
         if not is_near or shown.is_forwarded:
             where = "came through a proxy" if is_near else f"came from {peer or 'an unknown address'}"
@@ -136,6 +135,8 @@ class Identities:
         return await self._of_credential(credential)
 
     async def _of_bearer(self, text: str) -> Principal:
+        if self._tokens and not text.startswith("jt_"):
+            return await self._tokens.principal_of(text)
         return await self.of_key(text)
 
     async def _of_credential(self, credential: Credential | None) -> Principal:
