@@ -1,6 +1,6 @@
 """Who asks, and what they may do."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
@@ -62,6 +62,9 @@ class Principal:
 
 shows_masked: ContextVar[bool] = ContextVar("shows_masked", default=False)
 """Masked values are shown now. Only where the answer goes to who asks and nowhere else: no answer that is kept."""
+
+admits: ContextVar[Callable[[Sequence[tuple[str, int]]], None] | None] = ContextVar("admits", default=None)
+"""Is asked before new jobs are recorded, with the id of each and the bytes of its payload: it may refuse them."""
 
 acting: ContextVar[Principal | None] = ContextVar("acting", default=None)
 """Who asks, for what is written below the server: history, audit, quotas. `asyncio.to_thread` carries it along."""

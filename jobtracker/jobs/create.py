@@ -11,7 +11,7 @@ from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.errors import InvalidJobError, JobTrackerError
 from jobtracker.jobs.asking import asked_by
 from jobtracker.jobs.dispatcher import is_large
-from jobtracker.jobs.guards import need_reach
+from jobtracker.jobs.guards import admit, need_reach
 from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.stored_calls import chosen_queue
 from jobtracker.jobs.tree_sender import TreeSender
@@ -124,7 +124,9 @@ class Creation:
 
     def _records_of(self, job: SubJobCreate, request_id: str | None, started_ms: int | None) -> list[NewJob]:
         # Checked as a whole first: a tree that is refused writes no objects.
-        return self.finished(self.checked(job, request_id, started_ms))
+        checked = self.checked(job, request_id, started_ms)
+        admit(checked.records)
+        return self.finished(checked)
 
     def checked(
         self, job: SubJobCreate, request_id: str | None, started_ms: int | None, *, beside: str | None = None

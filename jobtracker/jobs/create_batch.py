@@ -11,6 +11,7 @@ from jobtracker.errors import InvalidJobError, JobTrackerError
 from jobtracker.jobs.cancel import Cancellation
 from jobtracker.jobs.create import Checked, Creation, as_recorded
 from jobtracker.jobs.dispatcher import Dispatcher, is_large
+from jobtracker.jobs.guards import admit
 from jobtracker.schemas.requests import JobCreate, SubJobCreate
 from jobtracker.store.changes import NewJob
 from jobtracker.store.reader import Loaded
@@ -96,6 +97,7 @@ class BatchCreation:
                 checked.append(found)
         if wrong:
             raise InvalidBatchError(len(jobs), wrong, problems[:_MOST_PROBLEMS])
+        admit([record for each in checked for record in each.records])
         return [record for each in checked for record in self.creation.finished(each)]
 
     def _submit(self, records: list[NewJob], at_ms: int) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from jobtracker.core.access import acting
+from jobtracker.core.access import acting, admits
 from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import ForbiddenError, IllegalTransitionError, JobNotFoundError, JobTrackerError
-from jobtracker.store.changes import Change
+from jobtracker.store.changes import Change, NewJob
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
 
@@ -42,6 +42,16 @@ def check_has_no_parent(queries: JobQueries, record: JobRecord, action: str, ins
     if parent_of(queries, record):
         why = f"it is a sub-job of {record.parent}; {instead}."
         raise IllegalTransitionError(record.id, record.nearest_status, action, why)
+
+
+def admit(jobs: Collection[NewJob]) -> None:
+    """Check that who asks may have so many more jobs pending (`admits`), all of which are about to be recorded.
+
+    Raises:
+        TooManyRequestsError: They may not.
+    """
+    if ask := admits.get():
+        ask([(job.id, sum(len(text) for text in job.data.values())) for job in jobs])
 
 
 def need_reach(job_type: str, tags: Collection[str]) -> None:

@@ -60,6 +60,7 @@ from jobtracker.server.webhook_parts import webhooks_of
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.audit import AuditLog
 from jobtracker.store.partitions import expect_partitions
+from jobtracker.store.quotas import Quotas
 from jobtracker.store.sessions import Sessions
 
 _BULK_INTERVAL_S = 1.0
@@ -93,6 +94,13 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.identities = identities_of(settings, app.state.api_keys, app.state.sessions)
         app.state.rates = Rates(settings.api_rate_per_s)
         app.state.streams = Streams(settings.api_streams_each)
+        app.state.quotas = Quotas(
+            app.state.tracking.client,
+            app.state.tracking.keys,
+            app.state.tracking.queries,
+            settings.api_pending_jobs,
+            settings.api_pending_bytes,
+        )
         app.state.inspector = Inspector(app.state.tracking, settings.inspect_timeout_s, settings.inspect_cache_s)
         app.state.hub = hub = Hub(
             app.state.tracking.store,

@@ -5,10 +5,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from jobtracker.core.access import Scope, acting, shows_masked
+from jobtracker.core.access import Scope, shows_masked
 from jobtracker.errors import IssuerUnavailableError, NotAuthenticatedError, TooManyRequestsError
 from jobtracker.server.access.identities import ANONYMOUS, Identities
 from jobtracker.server.access.needs import PRINCIPAL
+from jobtracker.server.access.quotas import act_as
 from jobtracker.server.page_files import path_within
 from jobtracker.server.problems import redis_away, refusal
 from jobtracker.server.settings import API_PATHS
@@ -52,9 +53,10 @@ class Authentication:
         scope[PRINCIPAL] = principal
         sees_masked = principal is not None and Scope.MASKED_READ in principal.scopes
         # Not in answers to writes: these may be kept for a second request with the same Idempotency-Key.
-        was_acting, showed = acting.set(principal), shows_masked.set(sees_masked and scope["method"] in _READS)
+        shows_masked.set(sees_masked and scope["method"] in _READS)
+        act_as(scope["app"], principal)
         try:
             await self.app(scope, receive, send)
         finally:
-            acting.reset(was_acting)
-            shows_masked.reset(showed)
+            act_as(scope["app"], None)
+            shows_masked.set(False)

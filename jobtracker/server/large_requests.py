@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jobtracker.core.access import acting
 from jobtracker.logging import request_id_var
 from jobtracker.server.access.needs import PRINCIPAL
+from jobtracker.server.access.quotas import act_as
 from jobtracker.server.answering import answering_app, log_json
 from jobtracker.server.problems import problem, unexpected
 from jobtracker.server.settings import ApiSettings
@@ -139,7 +139,7 @@ async def _answer_all(connection: Connection, settings: ApiSettings) -> None:
             except EOFError:
                 return
             request_id_var.set(request_id)
-            acting.set(scope.get(PRINCIPAL))
+            act_as(app, scope.get(PRINCIPAL))
             answer = await _answer(app, scope, body, debug=settings.debug)
             del body
             connection.send((answer.status, answer.headers))

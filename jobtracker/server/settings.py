@@ -73,6 +73,12 @@ class ApiSettings(Settings):
     api_streams_each: int = Field(
         default=50, ge=0, description="How many live streams each principal may have of a process; 0: any number."
     )
+    api_pending_jobs: int = Field(
+        default=0, ge=0, description="How many jobs that each principal has created may be pending; 0: any number."
+    )
+    api_pending_bytes: int = Field(
+        default=0, ge=0, description="How many bytes the payloads of these may have together; 0: any number."
+    )
     api_workers: int = Field(default=1, ge=1, le=1000, description="The number of API processes.")
     api_client_timeout_s: float = Field(
         default=20.0,

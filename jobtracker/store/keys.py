@@ -215,6 +215,9 @@ PREFIXES: dict[str, str] = {
     #                        told. Writer: Webhooks.
     "webhook_lock": "webhook_lock",
     # webhook_lock   string  The process that looks for such conditions now. Writer: Webhooks. Expires.
+    "quota": "quota:",
+    # quota:<name>   hash    Jobs that somebody has created and that were pending when that was looked at last: id ->
+    #                        "<bytes of its payload>:<when (ms)>". Writer: Quotas. Expires.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }
@@ -262,6 +265,7 @@ OF_THE_STORE = frozenset(
         "api_keys",
         "api_keys_used",
         "session",
+        "quota",
         "audit",
         "audit_ends",
         "audit_cut",

@@ -68,6 +68,7 @@ _OF_PROCESSES = {
     "examining",
     "examined",
     "session",
+    "quota",
     "webhook_lock",
 }
 """Keys that are not moved: the next process that uses the store writes them again."""
