@@ -16,6 +16,7 @@ const STEPS: Readonly<Record<Step, readonly [text: string, mark: Status | null]>
   replaced: ["Replaced itself by another task", "running"],
   relaunched: ["Sent as a new run", "pending"],
   sent_again: ["Sent again under the same id; both messages run", "pending"],
+  updated: ["Changed", null],
   cancel_requested: ["Cancel requested", "cancelled"],
   started_again: ["Began again after its end", "running"],
   refused: ["Not begun", "cancelled"],
@@ -111,6 +112,7 @@ function details(entry: HistoryEntry): ReactNode {
       ? `attempt ${entry.attempt + 1}`
       : null,
     entry.outcome ?? null,
+    entry.by ? `by ${entry.by}` : null,
     entry.reason ?? null,
     entry.not_before ? `the next one was due ${exactClock(entry.not_before)}` : null,
     entry.began_at ? `it had begun ${exactClock(entry.began_at)}` : null,
