@@ -13,19 +13,20 @@ PUBLIC = {
         "current_job tagged tracked"
     ),
     "jobtracker.schemas": (
-        "ActiveJobs Attention BatchCreate BatchCreated BlockedJobs BulkAction BulkKind BulkPreview BulkRefusal "
-        "BulkRefusals BulkRequest BulkRun CancelRequest Code Component DifferenceGroup Drain DrainMark "
-        "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation "
-        "FailedJob FailedJobPage FailureGroupDetails FailureGroupPage FailureGroupSummary "
-        "FailureState FailuresCompared FieldProblem Flaw FlowPoint Group GroupCounts Health HeldTask HistoryEntry "
-        "IfStopped Job JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate "
-        "LargeValue LiveEvent Location LogLine LostWorker MessageLocation Origin Performance "
-        "PerformanceColumns PerformanceReport PerformanceSeries Problem Progress ProgressUpdate "
-        "QueueColumns QueueDepth QueueFigures QueueReport QueueSeries QueueState QueueWindow Release "
-        "ReleaseComparison ReleaseFigures ReleaseTypeFigures Releases RunTimes RunTimesCompared "
-        "RunningJob Sort Stats Step SubJobCounts SubJobCreate SubJobState Suggestion Suggestions "
-        "Throughput Timeline Trap TreeOutline TypeCompared UnconsumedQueue Verdict Worker WorkerFigures "
-        "WorkerReport WorkerRunTimes WorkerState WorkerStats"
+        "ActiveJobs Attention AuditEntry AuditOutcome AuditPage BatchCreate BatchCreated BlockedJobs "
+        "BulkAction BulkKind BulkPreview BulkRefusal BulkRefusals BulkRequest BulkRun CancelRequest Code "
+        "Component Delivery DeliveryAttempt DeliveryPage DeliveryState DifferenceGroup Drain DrainMark "
+        "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
+        "FailedJobPage FailureGroupDetails FailureGroupPage FailureGroupSummary FailureState FailuresCompared "
+        "FieldProblem Flaw FlowPoint Group GroupCounts Health HeldTask HistoryEntry IfStopped Job JobCount "
+        "JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate LargeValue LiveEvent "
+        "Location LogLine LostWorker MessageLocation Origin Performance PerformanceColumns PerformanceReport "
+        "PerformanceSeries Problem Progress ProgressUpdate QueueColumns QueueDepth QueueFigures QueueReport "
+        "QueueSeries QueueState QueueWindow Release ReleaseComparison ReleaseFigures ReleaseTypeFigures "
+        "Releases RunTimes RunTimesCompared RunningJob Sort Stats Step SubJobCounts SubJobCreate SubJobState "
+        "Suggestion Suggestions Throughput Timeline Trap TreeOutline TypeCompared UnconsumedQueue Verdict "
+        "Webhook WebhookCreated WebhookEvent WebhookList WebhookMessage Worker WorkerFigures WorkerReport "
+        "WorkerRunTimes WorkerState WorkerStats"
     ),
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",

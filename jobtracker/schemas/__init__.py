@@ -9,6 +9,7 @@ from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from jobtracker.schemas.attention import Attention, BlockedJobs, LostWorker, UnconsumedQueue
+    from jobtracker.schemas.audit import AuditEntry, AuditOutcome, AuditPage
     from jobtracker.schemas.bulk import (
         BulkAction,
         BulkKind,
@@ -99,6 +100,17 @@ if TYPE_CHECKING:
     )
     from jobtracker.schemas.timeline import Timeline
     from jobtracker.schemas.trees import TreeOutline
+    from jobtracker.schemas.webhooks import (
+        Delivery,
+        DeliveryAttempt,
+        DeliveryPage,
+        DeliveryState,
+        Webhook,
+        WebhookCreated,
+        WebhookEvent,
+        WebhookList,
+        WebhookMessage,
+    )
     from jobtracker.schemas.worker_figures import RunningJob, RunTimes, WorkerFigures, WorkerReport, WorkerRunTimes
     from jobtracker.schemas.workers import (
         QueueColumns,
@@ -114,6 +126,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ActiveJobs",
     "Attention",
+    "AuditEntry",
+    "AuditOutcome",
+    "AuditPage",
     "BatchCreate",
     "BatchCreated",
     "BlockedJobs",
@@ -127,6 +142,10 @@ __all__ = [
     "CancelRequest",
     "Code",
     "Component",
+    "Delivery",
+    "DeliveryAttempt",
+    "DeliveryPage",
+    "DeliveryState",
     "DifferenceGroup",
     "Drain",
     "DrainMark",
@@ -207,6 +226,11 @@ __all__ = [
     "TypeCompared",
     "UnconsumedQueue",
     "Verdict",
+    "Webhook",
+    "WebhookCreated",
+    "WebhookEvent",
+    "WebhookList",
+    "WebhookMessage",
     "Worker",
     "WorkerFigures",
     "WorkerReport",
@@ -218,6 +242,7 @@ __all__ = [
 _MODULES = {
     "jobtracker.schemas.events": "JobHint LiveEvent",
     "jobtracker.schemas.attention": "Attention BlockedJobs LostWorker UnconsumedQueue",
+    "jobtracker.schemas.audit": "AuditEntry AuditOutcome AuditPage",
     "jobtracker.schemas.bulk": ("BulkAction BulkKind BulkPreview BulkRefusal BulkRefusals BulkRequest BulkRun"),
     "jobtracker.schemas.drains": "Drain DrainMark DrainState HeldTask IfStopped",
     "jobtracker.schemas.examination": "DifferenceGroup Examination ExaminationRun ExaminationStatus Flaw Trap",
@@ -246,6 +271,10 @@ _MODULES = {
     ),
     "jobtracker.schemas.timeline": "Timeline",
     "jobtracker.schemas.trees": "TreeOutline",
+    "jobtracker.schemas.webhooks": (
+        "Delivery DeliveryAttempt DeliveryPage DeliveryState Webhook WebhookCreated WebhookEvent WebhookList "
+        "WebhookMessage"
+    ),
     "jobtracker.schemas.worker_figures": "RunTimes RunningJob WorkerFigures WorkerReport WorkerRunTimes",
     "jobtracker.schemas.workers": (
         "QueueColumns QueueDepth QueueFigures QueueReport QueueSeries QueueWindow Worker WorkerStats"

@@ -22,7 +22,7 @@ JOBS, KILLS = 300, 6
 def settle_some(api, told):
     for _ in range(JOBS // (KILLS + 1)):
         job_id = create_job(api.store, run=1)
-        api.store.apply(Event.COMPLETE, job_id, run=1)
+        api.store.apply(Event.FAIL, job_id, run=1)
         api.store.apply(Event.RERUN, job_id, run=1)
         api.store.apply(Event.COMPLETE, job_id, run=2)
         told[job_id] = 2

@@ -92,10 +92,9 @@ def test_the_first_failure_of_a_group_and_the_one_after_it_was_resolved_say_so(s
         assert told == ["new", None, "regressed", None]
 
 
-def test_a_parent_that_ends_by_its_sub_jobs_is_announced(store, webhooks, queries, keys):
+def test_a_parent_that_ends_by_its_sub_jobs_is_announced(store, webhooks, keys):
     webhooks.save(endpoint())
-    parent = create_parent(store, 1)
-    [sub] = queries.sub_ids(parent)
+    parent, [sub] = create_parent(store, 1)
     store.apply(Event.CANCEL, sub)
     store.apply(Event.CANCEL, parent)
     assert {job["id"] for job in announced(webhooks, keys)} == {sub, parent}
