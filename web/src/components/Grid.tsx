@@ -1,5 +1,15 @@
 import { useWindowVirtualizer } from "@tanstack/react-virtual";
-import { type KeyboardEvent, type MouseEvent, type ReactNode, useEffect, useRef, useState } from "react";
+import {
+  type CSSProperties,
+  type FocusEvent,
+  type KeyboardEvent,
+  memo,
+  type MouseEvent,
+  type ReactNode,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import { useCommands } from "@/commands/commands";
 import { allOrNone, extended, type Selection, toggled } from "./selection";
 import "./grid.css";
@@ -169,22 +179,40 @@ export function Grid<Row>(props: GridProps<Row>) {
     event.preventDefault();
   }
 
-  function onRowClick(event: MouseEvent, index: number): void {
+  function onFocus(event: FocusEvent): void {
+    const { element, index, row } = rowOf(event);
+    if (row === undefined) return;
+    setActive(index);
+    if (event.target === element) props.onActive?.(row);
+  }
+
+  function onClick(event: MouseEvent): void {
+    const { index, row } = rowOf(event);
     const target = event.target as HTMLElement;
+    if (row === undefined) return;
+    if (target.matches(".c-check > input")) {
+      select(index, event.shiftKey);
+      return;
+    }
     if (target.closest("a, button, input, label")) return;
     if (event.shiftKey) {
       select(index, true);
       return;
     }
     setActive(index);
-    const row = rows[index];
-    if (row !== undefined && window.getSelection()?.isCollapsed !== false) onOpen?.(row);
+    if (window.getSelection()?.isCollapsed !== false) onOpen?.(row);
+  }
+
+  function rowOf(event: { target: EventTarget }) {
+    const element = (event.target as HTMLElement).closest<HTMLElement>("[data-index]");
+    const index = Number(element?.dataset.index ?? -1);
+    return { element, index, row: rows[index] };
   }
 
   return (
     <div
       className={`tbl grid-rows ${props.className ?? ""}`}
-      ref={setTracks(columns, onSelect !== undefined)}
+      style={tracksOf(columns, onSelect !== undefined)}
     >
       <div
         role="grid"
@@ -194,53 +222,31 @@ export function Grid<Row>(props: GridProps<Row>) {
       >
         <GridHead {...props} keys={keys} />
         {props.lead}
-        <div ref={body} role="rowgroup" className="rows" style={{ height: virtualizer.getTotalSize() }}>
+        <div
+          ref={body}
+          role="rowgroup"
+          className="rows"
+          style={{ height: virtualizer.getTotalSize() }}
+          onFocus={onFocus}
+          onKeyDown={onKeyDown}
+          onClick={onClick}
+        >
           {items.map((item) => {
             const row = rows[item.index];
             const key = keys[item.index];
             if (row === undefined || key === undefined) return null;
-            const isSelected = selection?.keys.has(key) ?? false;
             return (
-              <div
+              <GridRow
                 key={item.key}
-                ref={virtualizer.measureElement}
-                data-index={item.index}
-                role="row"
-                aria-rowindex={item.index + 2}
-                aria-selected={onSelect ? isSelected : undefined}
-                tabIndex={item.index === current ? 0 : -1}
-                className={`tr ${isSelected ? "sel" : ""} ${props.rowClass?.(row) ?? ""}`}
-                style={{ transform: `translateY(${item.start - offset}px)` }}
-                onFocus={(event) => {
-                  setActive(item.index);
-                  if (event.target === event.currentTarget) props.onActive?.(row);
-                }}
-                onKeyDown={onKeyDown}
-                onClick={(event) => {
-                  onRowClick(event, item.index);
-                }}
-              >
-                {onSelect && (
-                  <span role="gridcell" className="c-check">
-                    <input
-                      type="checkbox"
-                      className="check"
-                      tabIndex={-1}
-                      aria-label="Select"
-                      checked={isSelected}
-                      onChange={() => undefined}
-                      onClick={(event) => {
-                        select(item.index, event.shiftKey);
-                      }}
-                    />
-                  </span>
-                )}
-                {columns.map((column) => (
-                  <span key={column.id} role="gridcell" data-label={column.title} className={classOf(column)}>
-                    {column.cell(row)}
-                  </span>
-                ))}
-              </div>
+                measure={virtualizer.measureElement}
+                row={row}
+                columns={columns}
+                index={item.index}
+                top={item.start - offset}
+                isCurrent={item.index === current}
+                isSelected={onSelect ? (selection?.keys.has(key) ?? false) : null}
+                className={props.rowClass?.(row) ?? ""}
+              />
             );
           })}
         </div>
@@ -248,6 +254,62 @@ export function Grid<Row>(props: GridProps<Row>) {
     </div>
   );
 }
+
+interface GridRowProps<Row> {
+  measure: (element: HTMLElement | null) => void;
+  row: Row;
+  columns: readonly Column<Row>[];
+  index: number;
+  /** Where it stands below the head, in pixels. */
+  top: number;
+  isCurrent: boolean;
+  /** Null where rows can't be selected. */
+  isSelected: boolean | null;
+  className: string;
+}
+
+/** A row. It is drawn again only if it has changed: what it can do is heard by the element around it. */
+const GridRow = memo(function GridRow<Row>({
+  measure,
+  row,
+  columns,
+  index,
+  top,
+  isCurrent,
+  isSelected,
+  className,
+}: GridRowProps<Row>) {
+  return (
+    <div
+      ref={measure}
+      data-index={index}
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={isSelected ?? undefined}
+      tabIndex={isCurrent ? 0 : -1}
+      className={`tr ${isSelected === true ? "sel" : ""} ${className}`}
+      style={{ transform: `translateY(${top}px)` }}
+    >
+      {isSelected !== null && (
+        <span role="gridcell" className="c-check">
+          <input
+            type="checkbox"
+            className="check"
+            tabIndex={-1}
+            aria-label="Select"
+            checked={isSelected}
+            onChange={() => undefined}
+          />
+        </span>
+      )}
+      {columns.map((column) => (
+        <span key={column.id} role="gridcell" data-label={column.title} className={classOf(column)}>
+          {column.cell(row)}
+        </span>
+      ))}
+    </div>
+  );
+}) as <Row>(props: GridRowProps<Row>) => ReactNode;
 
 function GridHead<Row>({
   columns,
@@ -331,15 +393,13 @@ function classOf<Row>({ id, align, wide }: Column<Row>): string {
   return `c-${id}${align ? " r" : ""}${wide ? " wide" : ""}`;
 }
 
-/** The tracks as a custom property, so that a style sheet can have others for narrow pages. */
-function setTracks<Row>(
-  columns: readonly Column<Row>[],
-  hasChecks: boolean,
-): (element: HTMLElement | null) => void {
-  const tracksOf = (shown: readonly Column<Row>[]) =>
+/**
+ * The tracks as custom properties, so that a style sheet can have others for narrow pages. They are there before a row is
+ * measured: set later, they would have the whole page laid out twice.
+ */
+function tracksOf<Row>(columns: readonly Column<Row>[], hasChecks: boolean): CSSProperties {
+  const tracks = (shown: readonly Column<Row>[]) =>
     [...(hasChecks ? ["14px"] : []), ...shown.map((column) => column.width)].join(" ");
-  return (element) => {
-    element?.style.setProperty("--cols-wide", tracksOf(columns));
-    element?.style.setProperty("--cols-narrow", tracksOf(columns.filter((column) => !column.wide)));
-  };
+  const narrow = columns.filter((column) => !column.wide);
+  return { "--cols-wide": tracks(columns), "--cols-narrow": tracks(narrow) } as CSSProperties;
 }

@@ -2,17 +2,20 @@
 
 export const UNKNOWN = "–";
 
-const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+/** By hand: the first `Intl.NumberFormat` of a page takes 20 ms before anything is shown. */
+function grouped(value: number): string {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ",");
+}
 
 /** An exact count: 1,284. */
 export function count(value: number | null | undefined): string {
-  return value == null ? UNKNOWN : NUMBER.format(value);
+  return value == null ? UNKNOWN : grouped(value);
 }
 
 /** A count where there is little room: 1.8 M. */
 export function shortCount(value: number | null | undefined): string {
   if (value == null) return UNKNOWN;
-  if (value < 10_000) return NUMBER.format(value);
+  if (value < 10_000) return grouped(value);
   const [size, unit] = value < 999_500 ? [1e3, "k"] : value < 999_500_000 ? [1e6, "M"] : [1e9, "G"];
   const scaled = value / size;
   return `${scaled.toFixed(scaled < 9.95 ? 1 : 0)} ${unit}`;

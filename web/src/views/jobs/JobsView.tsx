@@ -1,6 +1,6 @@
 import type { JobSummary } from "@/api/types";
 import { getRouteApi, useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import { ApiError } from "@/api/client";
 import { useCommands } from "@/commands/commands";
 import { Grid } from "@/components/Grid";
@@ -31,7 +31,9 @@ export function JobsView() {
   const sort = sortOf(search);
   const list = useJobList(q, sort);
   const [selection, setSelection] = useState<Selection>(NOTHING);
-  const ids = shownIds(search.columns);
+  const ids = useMemo(() => shownIds(search.columns), [search.columns]);
+  const hasStatus = valueOf(q, "status") !== null;
+  const columns = useMemo(() => columnsOf(ids, hasStatus, list.rows), [ids, hasStatus, list.rows]);
   const selected = list.rows.filter(({ id }) => selection.keys.has(id));
   const [filter, setFilter] = useState(q);
   if (filter !== q) {
@@ -97,7 +99,7 @@ export function JobsView() {
           <Grid
             label="Jobs"
             className="fit jobs"
-            columns={columnsOf(ids, valueOf(q, "status") !== null, list.rows)}
+            columns={columns}
             rows={list.rows}
             rowKey={(job) => job.id}
             rowClass={(job) => (list.gone.has(job.id) ? "gone" : "")}
