@@ -35,8 +35,22 @@ const layered = {
   },
 } as const satisfies Plugin;
 
+/** Makes a script of its own of `api/early.ts`, before the others: it runs while they are still being loaded. */
+const early = {
+  name: "early",
+  apply: "build",
+  transformIndexHtml: {
+    order: "post",
+    handler: (html) =>
+      html.replace(
+        /(<script type="module".*?<\/script>)(.*?)<link rel="modulepreload" (crossorigin )href="(\S+\/early-\S+)">\s*/s,
+        '<script type="module" $3src="$4"></script>\n    $1$2',
+      ),
+  },
+} as const satisfies Plugin;
+
 export default defineConfig({
-  plugins: [react(), layered, compressed],
+  plugins: [react(), early, layered, compressed],
   base: "./", // relative to <base href>, which the server writes: it knows the path prefix
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {
@@ -44,6 +58,8 @@ export default defineConfig({
     emptyOutDir: true,
     target: "es2023",
     assetsInlineLimit: 0, // the Content-Security-Policy forbids data: URLs
+    // Run before the others: what it imports of them would be run first.
+    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "early", test: /src.api.early/ }] } } },
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     license: { fileName: "licenses.md" }, // of all that is in the page: it ships with them

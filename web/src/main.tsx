@@ -1,3 +1,4 @@
+import "@/api/early"; // it asks while all else is still being run
 // First: components.css gives the layers their order.
 import "@/styles/tokens.css";
 import "@/styles/components.css";

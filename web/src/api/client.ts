@@ -1,6 +1,8 @@
 import createClient from "openapi-fetch";
 import { reached, unreachable } from "@/live/connection";
+import { jobsChangedAt } from "@/live/hints";
 import { seenEvent, wrote } from "@/live/seen";
+import { early } from "./early";
 import type { paths } from "./schema";
 import type { Schemas } from "./types";
 
@@ -46,7 +48,9 @@ function mark(request: Request): void {
 async function watchedFetch(request: Request): Promise<Response> {
   mark(request);
   try {
-    const response = await fetch(request);
+    // What was asked for early may lack what was told of since.
+    const begun = jobsChangedAt() === Number.NEGATIVE_INFINITY ? early(request) : undefined;
+    const response = await (begun ?? fetch(request));
     if (request.method !== "GET") wrote();
     if (AWAY.has(response.status) && !isAnswer(response)) unreachable();
     else reached();

@@ -1,0 +1,49 @@
+import { QueryClient } from "@tanstack/react-query";
+import { afterEach, expect, test, vi } from "vitest";
+
+const asked: string[] = [];
+
+/** The list's first question, on a page at a path; `told`: a hint has come before it is asked. */
+async function firstQuestion(path: string, { base = "http://jobs.test/", q = "", told = false } = {}) {
+  vi.resetModules();
+  asked.length = 0;
+  vi.stubGlobal("document", { baseURI: base });
+  vi.stubGlobal("location", new URL(path, base));
+  vi.stubGlobal("fetch", (input: string | Request) => {
+    asked.push(typeof input === "string" ? input : input.url);
+    return Promise.resolve(Response.json({ jobs: [{ id: "a" }], next_cursor: null, total: 1 }));
+  });
+  await import("@/api/early");
+  const early = asked.length;
+  const { hint } = await import("@/live/hints");
+  if (told) hint({ kind: "jobs", jobs: "many" });
+  const { pages } = await import("./pages");
+  const client = new QueryClient();
+  const ask = () => client.fetchInfiniteQuery({ ...pages(q, undefined), staleTime: 0 });
+  const found = await ask();
+  expect(found.pages[0]?.jobs).toHaveLength(1);
+  return { early, again: ask };
+}
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+test.each(["http://jobs.test/", "http://jobs.test/tools/jobtracker/"])(
+  "the list takes the answer that was asked for early, once (%s)",
+  async (base) => {
+    const { early, again } = await firstQuestion("jobs", { base });
+    expect([early, asked]).toEqual([1, [`${base}api/jobs/?page_size=100`]]);
+    await again();
+    expect(asked).toHaveLength(2);
+  },
+);
+
+test("it asks anew if it was told of a change meanwhile", async () => {
+  const { early } = await firstQuestion("jobs", { told: true });
+  expect([early, asked.length]).toEqual([1, 2]);
+});
+
+test.each(["", "jobs/x", "jobs?q=status:failed", "queues"])("nothing is asked early at /%s", async (path) => {
+  expect((await firstQuestion(path, { q: path.includes("q=") ? "status:failed" : "" })).early).toBe(0);
+});
