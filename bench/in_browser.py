@@ -12,6 +12,10 @@ from support.browser import Browsing
 _PROBES = Path(__file__).with_name("probes.js")
 _PATIENCE_MS = 60_000
 _SETTLE_S = 1.0
+_WINDOW_S = 10.0
+_CALM_S = 0.3
+_CALM_SHARE = 0.05
+"""Of a processor, in that time: nothing is being loaded."""
 _WHEELS = 150
 _SCROLL_S = 10.0
 """No longer than this: each turn waits until the page has taken it."""
@@ -101,6 +105,7 @@ def looking(browsing: Browsing, url: str, path: str) -> Iterator[Look]:
         found = session.send("SystemInfo.getProcessInfo")["processInfo"]
         return math.fsum(each["cpuTime"] for each in found if each["type"] == "renderer")
 
+    _wait_for_window(visit.page, processors)
     look = Look(visit.page, processors)
     visit.page.goto(url + path)
     try:
@@ -108,6 +113,15 @@ def looking(browsing: Browsing, url: str, path: str) -> Iterator[Look]:
     finally:
         session.detach()
         visit.page.context.close()
+
+
+def _wait_for_window(page: Page, processors: Callable[[], float]) -> None:
+    """Wait until the browser has loaded the pages of its own window: they take as long as the one that is looked at."""
+    deadline = time.monotonic() + _WINDOW_S
+    used_s = -1.0
+    while (now_s := processors()) - used_s > _CALM_SHARE * _CALM_S and time.monotonic() < deadline:
+        used_s = now_s
+        page.wait_for_timeout(_CALM_S * 1000)
 
 
 def wait_for_stream(page: Page, timeout_s: float = 3) -> str:
