@@ -116,7 +116,7 @@ def looking(browsing: Browsing, url: str, path: str) -> Iterator[Look]:
 
 
 def _wait_for_window(page: Page, processors: Callable[[], float]) -> None:
-    """Wait until the browser has loaded the pages of its own window: they take as long as the one that is looked at."""
+    """Wait until the browser has loaded the pages of its own window: they take as long as the one looked at."""
     deadline = time.monotonic() + _WINDOW_S
     used_s = -1.0
     while (now_s := processors()) - used_s > _CALM_SHARE * _CALM_S and time.monotonic() < deadline:
