@@ -378,6 +378,34 @@ class ExaminationError(JobTrackerError):
     """An examination can't begin now, or a repair has no examination that showed what it would repair."""
 
 
+class IdempotencyKeyReusedError(JobTrackerError):
+    """The Idempotency-Key of a request was that of another one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another request had this Idempotency-Key: another body, or another route. Take a new key for each "
+            "request, and the same one only to send the same request again."
+        )
+
+
+class RequestInProgressError(JobTrackerError):
+    """Another process is about to answer a request with the same Idempotency-Key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"The request with the Idempotency-Key {key!r} is being answered. Send it again in a moment, with the "
+            "same key."
+        )
+
+
+class DeletedIdError(JobTrackerError):
+    """A job can't be recorded under this id: it was, and it was deleted."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The job {job_id} was deleted. Create it anew.")
+        self.job_id = job_id
+
+
 def without_prefix(message: str) -> str:
     """A message of pydantic's, without the words that it puts before those of a validator of ours."""
     return message.removeprefix("Value error, ")

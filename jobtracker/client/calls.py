@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError, to_json, to_jsonable_pytho
 
 from jobtracker.client.errors import ApiError, ApiUnavailableError, error_of
 from jobtracker.errors import InvalidJobError, JobNotFoundError
-from jobtracker.schemas.problems import Problem
+from jobtracker.schemas.problems import REQUEST_IN_PROGRESS, Problem
 
 T = TypeVar("T")
 
@@ -34,6 +34,7 @@ class Call(Generic[T]):
         is_stored_value: The answer is what a task was given or returned, as Python has written it: with NaN, Infinity
             and half characters, which strict parsers refuse.
         most_s: It may take no longer, in seconds; the client's own limit holds as well.
+        key: Its Idempotency-Key.
     """
 
     method: str
@@ -44,11 +45,12 @@ class Call(Generic[T]):
     answers_503: bool = False
     is_stored_value: bool = False
     most_s: float = float("inf")
+    key: str | None = None
 
     @property
     def is_repeatable(self) -> bool:
         """Sent twice it does no more than sent once, and answers the same."""
-        return self.method == "GET"
+        return self.method == "GET" or self.key is not None
 
     @property
     def query(self) -> dict[str, Any]:
@@ -87,11 +89,15 @@ class Call(Generic[T]):
             problem = Problem.model_validate_json(content)
         except ValidationError:
             problem = None
-        if status in _AWAY:
+        in_progress = problem is not None and problem.type == REQUEST_IN_PROGRESS
+        if status in _AWAY or in_progress:
             says = problem.detail if problem else f"it answers {status}"
             wait = headers.get("retry-after", "")
             raise ApiUnavailableError(
-                f"The API at {url} can't answer now: {says}", problem, float(wait) if wait.isdecimal() else None
+                f"The API at {url} can't answer now: {says}",
+                problem,
+                float(wait) if wait.isdecimal() else None,
+                may_be_done=in_progress or status in {502, 504} or problem is None,
             )
         raise error_of(problem) if problem else self._strange(url, status)
 
@@ -104,17 +110,23 @@ class Call(Generic[T]):
             sent: The request may have arrived.
             broke_off: An answer began, and did not come to its end.
         """
-        doubt = "" if self.is_repeatable or not sent else f" Whether {self.method} {self.path} was done is not known."
+        doubt = ""
+        if sent and self.method != "GET":
+            doubt = f" Whether {self.method} {self.path} was done is not known."
+        if sent and self.key:
+            doubt += f" Sent again with the Idempotency-Key {self.key}, it is done once."
         if broke_off:
             part = ", or fetch it in parts, with the header Range" if self.is_stored_value else ""
             return ApiUnavailableError(
                 f"The answer of the API at {url} to {self.method} {self.path} broke off half way ({reason}). The API "
                 "was stopped, its object store failed (the API's log says so), or a proxy gave up: ask again"
-                f"{part}.{doubt}"
+                f"{part}.{doubt}",
+                may_be_done=True,
             )
         return ApiUnavailableError(
             f"The API at {url} does not answer ({reason}): start it with `jobtracker up`, or set JOBTRACKER_URL to "
-            f"where it is.{doubt}"
+            f"where it is.{doubt}",
+            may_be_done=sent,
         )
 
     def _strange(self, url: str, status: int) -> ApiError:

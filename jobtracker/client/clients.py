@@ -4,7 +4,9 @@ import asyncio
 import copy
 import os
 import time
+import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -18,7 +20,7 @@ from jobtracker.client.endpoint import Asynchronous, Blocking
 from jobtracker.client.errors import ApiError, ApiUnavailableError
 from jobtracker.client.flows import Streams, job_settling
 from jobtracker.client.listening import SILENCE_S
-from jobtracker.client.patience import Patience
+from jobtracker.client.patience import Patience, sending
 from jobtracker.client.steps import Flow, Found, Listen, NextEvent, Pause, Step
 from jobtracker.core.net import is_loopback
 from jobtracker.errors import JobTrackerError
@@ -28,6 +30,8 @@ from jobtracker.schemas.problems import REQUEST_ID
 T = TypeVar("T")
 
 DEFAULT_URL = "http://localhost:19000"
+LONGEST_KEY = 255
+"""Characters of an Idempotency-Key."""
 
 _CONNECTION_LOST = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError, httpx.CloseError)
 _BROKE_OFF = "without sending complete message body"
@@ -62,6 +66,7 @@ class _Base(Streams):
         has_credential = any(name.lower() == "authorization" for name in self.headers)
         if not has_credential and (key := key_for(self.url, api_key)):
             self.headers["Authorization"] = f"Bearer {key}"
+        self.idempotency_key: str | None = None
         self._connect(
             base_url=self.url,
             # A proxy in the environment is no way to this machine.
@@ -88,9 +93,35 @@ class _Base(Streams):
         other.headers = {**self.headers, "X-Request-ID": request_id}
         return other
 
+    def with_idempotency_key(self, key: str) -> Self:
+        """The same client, on the same connections, whose next request that creates or changes bears this key.
+
+        Each such request (POST) has a key of its own by itself. One of yours lets another process, or a later call,
+        send the same request again: it is done once a day.
+
+        Args:
+            key: 1 to 255 printable ASCII characters, for example a UUID. It is for one request.
+
+        Raises:
+            ValueError: It is something else, which the API would not take.
+        """
+        if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and key == key.strip()):
+            raise ValueError(f"{key!r} is no Idempotency-Key: it has 1 to {LONGEST_KEY} printable ASCII characters.")
+        other = copy.copy(self)
+        other.idempotency_key = key
+        return other
+
+    def _keyed(self, call: Call[T]) -> Call[T]:
+        """A call that may be sent again, if it is one that creates or changes."""
+        if call.method != "POST" or call.key:
+            return call
+        return replace(call, key=self.idempotency_key or str(uuid.uuid4()))
+
     def _request(self, call: Call[Any]) -> dict[str, Any]:
         content = call.content
         kind = {} if content is None else {"Content-Type": "application/json"}
+        if call.key:
+            kind["Idempotency-Key"] = call.key
         return {
             "method": call.method,
             "url": call.path,
@@ -134,7 +165,8 @@ class Client(_Base, Blocking):
     Args:
         url: Where it is; default: `JOBTRACKER_URL`, else http://localhost:19000.
         timeout_s: Seconds that it may take to answer one call.
-        outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on.
+        outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on, and for
+            which a request that creates or changes is sent again if it may have been done.
         headers: Sent with each request, for example for a proxy that wants a token.
         api_key: Says who asks; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
             `jobtracker login` has kept for this URL. None is sent where `headers` have an Authorization.
@@ -156,12 +188,33 @@ class Client(_Base, Blocking):
         self.close()
 
     def send(self, call: Call[T]) -> T:
-        """Send a call; where the connection is lost once more, if that does no harm.
+        """Send a call. If the connection is lost, it is sent once more.
+
+        One that creates or changes (POST) bears an Idempotency-Key: it is sent again for `outage_s`, and done once.
+        Others that change (PUT, DELETE) are sent once.
 
         Raises:
             ApiUnavailableError: The API does not answer.
             ApiError: It refuses.
         """
+        call = self._keyed(call)
+        if not call.key:
+            return self._send(call)
+        flow = sending(call, self.outage_s)
+        step = next(flow)
+        while not isinstance(step, Found):
+            answer, error = None, None
+            try:
+                if isinstance(step, Pause):
+                    time.sleep(step.seconds)
+                else:
+                    answer = self._send(step)
+            except JobTrackerError as raised:
+                error = raised
+            step = flow.send(answer) if error is None else flow.throw(error)
+        return step.value
+
+    def _send(self, call: Call[T]) -> T:
         request = self._request(call)
         try:
             try:
@@ -214,7 +267,8 @@ class AsyncClient(_Base, Asynchronous):
     Args:
         url: Where it is; default: `JOBTRACKER_URL`, else http://localhost:19000.
         timeout_s: Seconds that it may take to answer one call.
-        outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on.
+        outage_s: Seconds that it may be away at a time while `wait`, `watch`, `follow` and `events` go on, and for
+            which a request that creates or changes is sent again if it may have been done.
         headers: Sent with each request, for example for a proxy that wants a token.
         api_key: Says who asks; default: `JOBTRACKER_API_KEY`, the file that `JOBTRACKER_API_KEY_FILE` names, or what
             `jobtracker login` has kept for this URL. None is sent where `headers` have an Authorization.
@@ -236,12 +290,33 @@ class AsyncClient(_Base, Asynchronous):
         await self.aclose()
 
     async def send(self, call: Call[T]) -> T:
-        """Send a call; where the connection is lost once more, if that does no harm.
+        """Send a call. If the connection is lost, it is sent once more.
+
+        One that creates or changes (POST) bears an Idempotency-Key: it is sent again for `outage_s`, and done once.
+        Others that change (PUT, DELETE) are sent once.
 
         Raises:
             ApiUnavailableError: The API does not answer.
             ApiError: It refuses.
         """
+        call = self._keyed(call)
+        if not call.key:
+            return await self._send(call)
+        flow = sending(call, self.outage_s)
+        step = next(flow)
+        while not isinstance(step, Found):
+            answer, error = None, None
+            try:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                else:
+                    answer = await self._send(step)
+            except JobTrackerError as raised:
+                error = raised
+            step = flow.send(answer) if error is None else flow.throw(error)
+        return step.value
+
+    async def _send(self, call: Call[T]) -> T:
         request = self._request(call)
         try:
             try:

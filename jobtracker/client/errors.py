@@ -32,11 +32,20 @@ class ApiUnavailableError(ApiError):
 
     Attributes:
         retry_after_s: After how many seconds to ask again; None if the API did not say.
+        may_be_done: The request may have arrived, or another process answers it now.
     """
 
-    def __init__(self, text: str, problem: Problem | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        text: str,
+        problem: Problem | None = None,
+        retry_after_s: float | None = None,
+        *,
+        may_be_done: bool = False,
+    ) -> None:
         super().__init__(text, problem)
         self.retry_after_s = retry_after_s
+        self.may_be_done = may_be_done
 
 
 class ApiJobNotFoundError(ApiError, JobNotFoundError):

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from jobtracker.client.calls import Call
 from jobtracker.client.errors import ApiUnavailableError, JobTimeoutError
-from jobtracker.client.steps import Pause, Step
+from jobtracker.client.steps import Found, Pause, Step
 from jobtracker.core.lifecycle import Status
 
 T = TypeVar("T")
@@ -73,6 +73,39 @@ class Patience:
             else:
                 return answer
         raise AssertionError("pauses have no end")
+
+
+def sending(call: Call[T], outage_s: float) -> Generator[Call[T] | Pause | Found[T], Any, None]:
+    """Send a call with an Idempotency-Key. If it may have been done, it is sent again until there is an answer.
+
+    That is found at the end.
+
+    Args:
+        call: The call.
+        outage_s: Seconds for which it is sent again, in growing pauses or when the API says.
+
+    Raises:
+        ApiUnavailableError: There was no answer for so long, or the request has not arrived.
+        ApiError: It was refused.
+    """
+    doubt: ApiUnavailableError | None = None
+    since_s = 0.0
+    for pause_s in pauses():
+        try:
+            answer: T = yield call
+        except ApiUnavailableError as error:
+            now_s = time.monotonic()
+            if doubt is None:
+                if not error.may_be_done:
+                    raise
+                doubt, since_s = error, now_s
+            next_s = max(pause_s, error.retry_after_s or 0)
+            if now_s + next_s - since_s > outage_s:
+                raise doubt from error
+            yield Pause(next_s)
+        else:
+            yield Found(answer)
+            return
 
 
 def pauses() -> Iterator[float]:

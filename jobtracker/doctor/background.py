@@ -58,22 +58,31 @@ class BackgroundDoctor:
         """
         return ExaminationStatus(current=self._examinations.current(), last=self._examinations.last())
 
-    def examine(self) -> ExaminationRun:
+    def examine(self, run_id: str | None = None) -> ExaminationRun:
         """Start an examination.
+
+        Args:
+            run_id: Its id. If there is one with that id, nothing is done. Default: a new one.
 
         Raises:
             ExaminationError: Another one runs.
             redis.exceptions.RedisError: The tracking Redis does not answer.
         """
-        return self._start(previewed_by=None)
+        return self._known(run_id) or self._start(run_id, previewed_by=None)
 
-    def repair(self, examination_id: str) -> ExaminationRun:
+    def repair(self, examination_id: str, run_id: str | None = None) -> ExaminationRun:
         """Start a repair of what the last examination has shown. What differs then is mended, also if it is new.
+
+        Args:
+            examination_id: The examination.
+            run_id: As for `examine`.
 
         Raises:
             ExaminationError: Another one runs, or that one is not the last, found nothing, or is too old.
             redis.exceptions.RedisError: The tracking Redis does not answer.
         """
+        if known := self._known(run_id):
+            return known
         last = self._examinations.last()
         if last is None or last.id != examination_id:
             raise ExaminationError(
@@ -85,7 +94,7 @@ class BackgroundDoctor:
             raise ExaminationError(f"Examination {examination_id} is over an hour old. Examine again.")
         if not any(group.repaired < group.count for group in last.result.differences):
             raise ExaminationError(f"Examination {examination_id} left nothing to repair.")
-        return self._start(previewed_by=examination_id)
+        return self._start(run_id, previewed_by=examination_id)
 
     def stop(self) -> None:
         """Stop the examination that runs in this process, if one does."""
@@ -93,9 +102,15 @@ class BackgroundDoctor:
         if self._thread:
             self._thread.join(_STOPPING_S)
 
-    def _start(self, *, previewed_by: str | None) -> ExaminationRun:
+    def _known(self, run_id: str | None) -> ExaminationRun | None:
+        if run_id is None:
+            return None
+        runs = (self._examinations.current(), self._examinations.last())
+        return next((run for run in runs if run and run.id == run_id), None)
+
+    def _start(self, run_id: str | None, *, previewed_by: str | None) -> ExaminationRun:
         run = ExaminationRun(
-            id=uuid.uuid4().hex,
+            id=run_id or uuid.uuid4().hex,
             state="running",
             repair=previewed_by is not None,
             previewed_by=previewed_by,

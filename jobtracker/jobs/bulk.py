@@ -92,7 +92,12 @@ class BulkRuns:
         return found.answer(exact=found.count if found.ended else None)
 
     def begin(
-        self, wanted: BulkRequest, *, narrowed: Narrowing = _as_it_is, request_id: str | None = None
+        self,
+        wanted: BulkRequest,
+        *,
+        narrowed: Narrowing = _as_it_is,
+        request_id: str | None = None,
+        run_id: str | None = None,
     ) -> BulkRun:
         """Record a bulk run, which is done soon.
 
@@ -100,17 +105,20 @@ class BulkRuns:
             wanted: The bulk run.
             narrowed: Makes a filter find only what who asks may see.
             request_id: Of the request that asks for it.
+            run_id: Its id. If there is one with that id, nothing is done. Default: a new one.
 
         Raises:
             InvalidQueryError, UnknownZoneError: The filter can't be read.
             ForbiddenError: Who asks could not see the jobs without these tags.
             TooManyBulkRunsError: `MOST_RUNS` have not ended.
         """
+        if run_id and self.queries.records([run_id])[0].exists:
+            return self.get(run_id)
         _check_stays_in_reach(wanted)
         state = self._state_of(wanted, narrowed)
         if len(self.queries.open_bulk_runs()) >= MOST_RUNS:
             raise TooManyBulkRunsError(MOST_RUNS)
-        run_id = self.store.keys.new_id()
+        run_id = run_id or self.store.keys.new_id()
         fields: dict[str, str | int] = {
             "name": f"{wanted.action} {state.filter or ('all jobs' if wanted.all else f'{state.ids} jobs')}"[:200],
             "type": BULK_TYPE,

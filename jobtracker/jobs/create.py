@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from jobtracker.core.clock import now_ms
-from jobtracker.core.lifecycle import Priority, Status
-from jobtracker.errors import InvalidJobError, JobTrackerError
+from jobtracker.core.lifecycle import Outcome, Priority, Status
+from jobtracker.errors import DeletedIdError, InvalidJobError, JobTrackerError
 from jobtracker.jobs.asking import asked_by
 from jobtracker.jobs.dispatcher import is_large
 from jobtracker.jobs.guards import admit, need_reach
@@ -17,7 +17,9 @@ from jobtracker.jobs.stored_calls import chosen_queue
 from jobtracker.jobs.tree_sender import TreeSender
 from jobtracker.schemas.requests import SubJobCreate
 from jobtracker.store.changes import NewJob
+from jobtracker.store.following_ids import FollowingIds
 from jobtracker.store.job_types import Registry
+from jobtracker.store.keys import Keys
 from jobtracker.store.reader import Loaded
 from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
@@ -34,8 +36,13 @@ class Creation:
     delete: Callable[[str], None]
     """Deletes a tree that could not be sent."""
 
-    def create(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
+    def create(self, job: SubJobCreate, *, request_id: str | None = None, ids: FollowingIds | None = None) -> str:
         """Record a job and all its sub-jobs, pending; returns its id.
+
+        Args:
+            job: The job.
+            request_id: Of the request that creates it.
+            ids: The ids of the jobs. If they are there already, nothing is done. Default: new ones.
 
         Raises:
             UnknownJobTypeError: A type is neither announced nor expected.
@@ -44,15 +51,21 @@ class Creation:
             InvalidJobError: A countdown, or `expires` in seconds, of a job that is not started.
             ForbiddenError: Who asks may not create such jobs.
         """
-        records = self._records_of(job, request_id, None)
+        records = self._records_of(job, request_id, None, ids)
+        root = records[-1].id
         if is_large(records):
-            self.store.bulk_create(records, at_ms=now_ms(), started=False)
+            is_applied(root, self.store.bulk_create(records, at_ms=now_ms(), started=False))
         else:
-            self.store.create(*records)  # one call: all of them or none
-        return records[-1].id
+            is_applied(root, self.store.create(*records)[-1])  # one call: all of them or none
+        return root
 
-    def submit(self, job: SubJobCreate, *, request_id: str | None = None) -> str:
+    def submit(self, job: SubJobCreate, *, request_id: str | None = None, ids: FollowingIds | None = None) -> str:
         """Create a job and start it; returns its id. If it can't be sent, nothing of it stays.
+
+        Args:
+            job: The job.
+            request_id: Of the request that creates it.
+            ids: As for `create`. What is there already is sent by who has recorded it, or by the outbox relay.
 
         Raises:
             UnknownJobTypeError: A type is neither announced nor expected.
@@ -61,14 +74,22 @@ class Creation:
             BrokerUnavailableError: The broker does not answer.
         """
         at_ms = now_ms()
-        records = self._records_of(job, request_id, at_ms)
-        self._submit(records, at_ms)
+        records = self._records_of(job, request_id, at_ms, ids)
+        self._submit(records, at_ms, is_new=ids is None)
         return records[-1].id
 
-    def create_one(self, job: SubJobCreate, *, start: bool, request_id: str | None = None) -> Loaded:
+    def create_one(
+        self, job: SubJobCreate, *, start: bool, request_id: str | None = None, ids: FollowingIds | None = None
+    ) -> Loaded:
         """Create a job without sub-jobs, and start it as `submit` does; returns what is stored of it then.
 
-        That is known, and not read: its task may have begun meanwhile.
+        That is known, and not read: its task may have begun meanwhile. It is read if the job was there already.
+
+        Args:
+            job: The job.
+            start: Start it too.
+            request_id: Of the request that creates it.
+            ids: As for `submit`.
 
         Raises:
             UnknownJobTypeError: Its type is neither announced nor expected.
@@ -77,59 +98,86 @@ class Creation:
             BrokerUnavailableError: The broker does not answer.
         """
         at_ms = now_ms()
-        records = self._records_of(job, request_id, at_ms if start else None)
+        records = self._records_of(job, request_id, at_ms if start else None, ids)
+        root = records[-1].id
         if start:
-            self._submit(records, at_ms)
+            is_new = self._submit(records, at_ms, is_new=ids is None)
         else:
-            self.store.create(*records, at_ms=at_ms)
+            is_new = is_applied(root, self.store.create(*records, at_ms=at_ms)[-1])
+        if not is_new:
+            return self.sender.queries.load([root])[0]
         fields: dict[str, Any] = {"status": Status.PENDING, "created": at_ms, "status_changed_at": at_ms, "run": 0}
         return as_recorded(*records, **fields | ({"run": 1, "queued": at_ms} if start else {}))
 
-    def _submit(self, records: list[NewJob], at_ms: int) -> None:
-        root = records[-1].id
-        try:
-            if is_large(records):
-                self._submit_large(root, records, at_ms)
-            else:
-                self._submit_at_once(records, at_ms)
-        except Exception:
-            with suppress(JobTrackerError):  # if part of a tree has begun: it is cancelled then, and says why
-                self.delete(root)
-            raise
+    def _submit(self, records: list[NewJob], at_ms: int, *, is_new: bool) -> bool:
+        """Record jobs as started, and send them; returns whether they are new.
 
-    def _submit_at_once(self, records: list[NewJob], at_ms: int) -> None:
-        """Record jobs as started, in one step, and send them as they were recorded."""
-        self.store.create(*(replace(job, sends=True) for job in records), at_ms=at_ms)
+        Args:
+            records: The jobs.
+            at_ms: When they are started.
+            is_new: Their ids are new. If not, they may be there already.
+        """
+        root = records[-1].id
+        record, send = (self._record_large, self._send_large) if is_large(records) else (self._record, self._send)
+        try:
+            if not is_applied(root, record(records, at_ms)):
+                return False
+            is_new = True
+            send(records)
+        except Exception:
+            if is_new:
+                with suppress(JobTrackerError):  # if part of a tree has begun: it is cancelled then, and says why
+                    self.delete(root)
+            raise
+        return True
+
+    def _record(self, records: list[NewJob], at_ms: int) -> Outcome:
+        """Record jobs as started, in one step."""
+        return self.store.create(*(replace(job, sends=True) for job in records), at_ms=at_ms)[-1]
+
+    def _send(self, records: list[NewJob]) -> None:
+        """Send jobs as they were recorded."""
         above_first = records[::-1]
         trees = {job.id: [*job.subs.values()] for job in above_first}
         self.sender.send(trees, dict.fromkeys(trees, 1), [as_recorded(job) for job in above_first])
 
-    def _submit_large(self, root: str, records: list[NewJob], at_ms: int) -> None:
-        """Record a large tree as started, and let workers send it.
+    def _record_large(self, records: list[NewJob], at_ms: int) -> Outcome:
+        """Record a large tree as started.
 
         The runs to be sent are noted as they are recorded: if this process dies, workers or the outbox relay send
         them.
         """
-        leaves = [job for job in records if not job.subs]
         own = [replace(job, fields={**job.fields, "callback_mode": "own"}) if job.subs else job for job in records]
-        self.store.bulk_create(own, at_ms=at_ms, started=True)
+        return self.store.bulk_create(own, at_ms=at_ms, started=True)
+
+    def _send_large(self, records: list[NewJob]) -> None:
+        """Let workers send a large tree."""
+        leaves = [job for job in records if not job.subs]
         try:
             self.sender.dispatcher.hand_over(
                 [job.id for job in leaves], [JobRecord.of(job.id, job.fields) for job in leaves]
             )
         except Exception as error:
             runs = {job.id: 1 for job in reversed(records)}  # parents before their sub-jobs
-            self.sender.take_back(root, runs, error)
+            self.sender.take_back(records[-1].id, runs, error)
             raise
 
-    def _records_of(self, job: SubJobCreate, request_id: str | None, started_ms: int | None) -> list[NewJob]:
+    def _records_of(
+        self, job: SubJobCreate, request_id: str | None, started_ms: int | None, ids: FollowingIds | None
+    ) -> list[NewJob]:
         # Checked as a whole first: a tree that is refused writes no objects.
-        checked = self.checked(job, request_id, started_ms)
+        checked = self.checked(job, request_id, started_ms, ids=ids)
         admit(checked.records)
         return self.finished(checked)
 
     def checked(
-        self, job: SubJobCreate, request_id: str | None, started_ms: int | None, *, beside: str | None = None
+        self,
+        job: SubJobCreate,
+        request_id: str | None,
+        started_ms: int | None,
+        *,
+        beside: str | None = None,
+        ids: FollowingIds | None = None,
     ) -> "Checked":
         """The records of a job and all its sub-jobs, each after those of its own, before `finished`.
 
@@ -138,12 +186,13 @@ class Creation:
             request_id: Of the request that creates it.
             started_ms: When they are started; None: later.
             beside: A job in whose partition they are to lie.
+            ids: Their ids; None: new ones.
 
         Raises:
             InvalidJobError: It can't be created.
         """
         found = Checked([], set())
-        given = _Given(request_id, started_ms, beside)
+        given = _Given(request_id, started_ms, beside, ids or self.store.keys)
         self._collect(job, *found, given=given, inherited=Priority.NORMAL, parent=None)
         return found
 
@@ -162,7 +211,7 @@ class Creation:
         parent: str | None,
     ) -> str:
         need_reach(job.job_type, job.tags)
-        job_id = self.store.keys.new_id(beside=parent or given.beside)
+        job_id = given.ids.new_id(beside=parent or given.beside)
         job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload, has_sub_jobs=bool(job.sub_jobs))
         priority = job.priority or inherited
         subs = {}
@@ -212,6 +261,8 @@ class _Given(NamedTuple):
     """When they are started; None: later."""
     beside: str | None
     """A job in whose partition they are to lie."""
+    ids: FollowingIds | Keys
+    """Where their ids are from."""
 
 
 class Checked(NamedTuple):
@@ -220,6 +271,17 @@ class Checked(NamedTuple):
     records: list[NewJob]
     masking: set[str]
     """Ids of those whose values are masked when they begin: these stay in the store."""
+
+
+def is_applied(job_id: str, outcome: Outcome) -> bool:
+    """Whether a job was recorded; False: it was there already.
+
+    Raises:
+        DeletedIdError: It was deleted.
+    """
+    if outcome is Outcome.DELETED:
+        raise DeletedIdError(job_id)
+    return outcome is Outcome.APPLIED
 
 
 def stored_payload(payload: dict[str, Any], args: list[Any], kwargs: dict[str, Any]) -> dict[str, str]:

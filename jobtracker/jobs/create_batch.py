@@ -9,11 +9,12 @@ from jobtracker.core.job import as_reason
 from jobtracker.core.lifecycle import Event, Status
 from jobtracker.errors import InvalidJobError, JobTrackerError
 from jobtracker.jobs.cancel import Cancellation
-from jobtracker.jobs.create import Checked, Creation, as_recorded
+from jobtracker.jobs.create import Checked, Creation, as_recorded, is_applied
 from jobtracker.jobs.dispatcher import Dispatcher, is_large
 from jobtracker.jobs.guards import admit
 from jobtracker.schemas.requests import JobCreate, SubJobCreate
 from jobtracker.store.changes import NewJob
+from jobtracker.store.following_ids import FollowingIds
 from jobtracker.store.reader import Loaded
 from jobtracker.store.writer import JobStore
 
@@ -51,7 +52,14 @@ class BatchCreation:
     dispatcher: Dispatcher
     cancellation: Cancellation
 
-    def create_batch(self, jobs: Sequence[JobCreate], *, start: bool, request_id: str | None = None) -> list[str]:
+    def create_batch(
+        self,
+        jobs: Sequence[JobCreate],
+        *,
+        start: bool,
+        request_id: str | None = None,
+        ids: FollowingIds | None = None,
+    ) -> list[str]:
         """Record jobs, and start them; returns their ids, in order.
 
         If this process dies when it has decided to record them, the leader of maintenance records them. Up to 50
@@ -62,6 +70,7 @@ class BatchCreation:
             start: Start them too. If they can't be sent, nothing of them stays, except those that have begun: these
                 are cancelled.
             request_id: Of the request that creates them.
+            ids: Their ids. If they are there already, nothing is done. Default: new ones.
 
         Raises:
             InvalidBatchError: Some of them can't be created: nothing was recorded.
@@ -70,16 +79,22 @@ class BatchCreation:
             QueueMissingError: They are to be started, and the broker has no queue for one of them.
         """
         at_ms = now_ms()
-        records = self._records_of(jobs, request_id, at_ms if start else None)
+        records = self._records_of(jobs, request_id, at_ms if start else None, ids)
         if start:
-            self._submit(records, at_ms)
+            self._submit(records, at_ms, is_new=ids is None)
         elif is_large(records):
-            self.store.create_batch(records, at_ms=at_ms, started=False)
+            is_applied(records[0].id, self.store.create_batch(records, at_ms=at_ms, started=False))
         else:
-            self.store.create(*records, at_ms=at_ms)  # one call
+            is_applied(records[0].id, self.store.create(*records, at_ms=at_ms)[0])  # one call
         return [record.id for record in records]
 
-    def _records_of(self, jobs: Sequence[JobCreate], request_id: str | None, started_ms: int | None) -> list[NewJob]:
+    def _records_of(
+        self,
+        jobs: Sequence[JobCreate],
+        request_id: str | None,
+        started_ms: int | None,
+        ids: FollowingIds | None,
+    ) -> list[NewJob]:
         """Their records. All jobs are checked before a value of one is written to the object store."""
         checked: list[Checked] = []
         problems: list[tuple[list[str | int], str]] = []
@@ -87,7 +102,7 @@ class BatchCreation:
         for position, job in enumerate(jobs):
             wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
             try:
-                found = self.creation.checked(wanted, request_id, started_ms, beside=beside)
+                found = self.creation.checked(wanted, request_id, started_ms, beside=beside, ids=ids)
             except InvalidJobError as error:
                 wrong += 1
                 if len(problems) < _MOST_PROBLEMS:
@@ -100,20 +115,27 @@ class BatchCreation:
         admit([record for each in checked for record in each.records])
         return [record for each in checked for record in self.creation.finished(each)]
 
-    def _submit(self, records: list[NewJob], at_ms: int) -> None:
-        """Record jobs as started, and send them."""
+    def _submit(self, records: list[NewJob], at_ms: int, *, is_new: bool) -> None:
+        """Record jobs as started, and send them, if they are new."""
         ids = [record.id for record in records]
         stored = [as_recorded(record) for record in records]
         try:
             if is_large(records):
-                self.store.create_batch(records, at_ms=at_ms, started=True)
-                self.dispatcher.hand_over(ids, [record for record, _ in stored])
+                outcome = self.store.create_batch(records, at_ms=at_ms, started=True)
+            else:
+                sent = (replace(record, sends=True) for record in records)
+                outcome = self.store.create(*sent, at_ms=at_ms)[0]
+            if not is_applied(ids[0], outcome):
                 return
-            self.store.create(*(replace(record, sends=True) for record in records), at_ms=at_ms)
-            self._send(ids, stored)
+            is_new = True
+            if is_large(records):
+                self.dispatcher.hand_over(ids, [record for record, _ in stored])
+            else:
+                self._send(ids, stored)
         except Exception as error:
-            with suppress(JobTrackerError):
-                self._undo(ids, error)
+            if is_new:
+                with suppress(JobTrackerError):
+                    self._undo(ids, error)
             raise
 
     def _send(self, ids: Sequence[str], stored: Sequence[Loaded]) -> None:

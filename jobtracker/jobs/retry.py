@@ -56,7 +56,7 @@ class Retrying:
             BrokerUnavailableError: The broker does not answer; the job is failed as before.
             QueueMissingError: It has no queue for it; the job is failed as before.
         """
-        record = self._first_to_retry(job_id, from_failed=from_failed)
+        record = self.first(job_id, from_failed=from_failed)
         job_id = record.id
         last = [record, *chains.following(self.queries, record)][-1]
         parent = parent_of(self.queries, last)
@@ -88,8 +88,13 @@ class Retrying:
         self.sender.send_ready([each for each in plan.ready if each in runs], runs)
         return job_id
 
-    def _first_to_retry(self, job_id: str, *, from_failed: bool) -> JobRecord:
-        """The job that a retry has to begin with: itself, or with `from_failed` the one of its chain that failed."""
+    def first(self, job_id: str, *, from_failed: bool = False) -> JobRecord:
+        """The job that a retry has to begin with: itself, or with `from_failed` the one of its chain that failed.
+
+        Raises:
+            JobNotFoundError: There is none with that id.
+            IllegalTransitionError: It is not failed or cancelled, or a job before it in its chain did not complete.
+        """
         record = self.queries.record(job_id)
         check_is_no_bulk_run(record, "retry")
         _check_has_failed(record)

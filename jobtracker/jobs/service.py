@@ -49,6 +49,7 @@ class JobService:
         self.start = Starting(store, queries, registry, sender, large_values).start
         self.cancel = propagation.cancellation.cancel
         retrying = Retrying(store, queries, registry, sender, large_values)
+        self.first_to_retry = retrying.first
         self.retry = retrying.retry
         self.update = Updating(store, queries, registry, propagation, large_values).update
         self.delete = deletion.delete

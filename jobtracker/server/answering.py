@@ -33,6 +33,7 @@ from jobtracker.server.access.networks import networks_of
 from jobtracker.server.access.rates import Rates, Streams
 from jobtracker.server.auditing import Audited
 from jobtracker.server.celery_app import celery_app
+from jobtracker.server.idempotency import answered_once
 from jobtracker.server.live.hub import Hub
 from jobtracker.server.live.sharing import KeptAnswers, SharedAnswers
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
@@ -59,6 +60,8 @@ from jobtracker.server.thread_route import use_threads
 from jobtracker.server.webhook_parts import webhooks_of
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.audit import AuditLog
+from jobtracker.store.kept_answers import LEASE_S
+from jobtracker.store.kept_answers import KeptAnswers as AnswersOfKeys
 from jobtracker.store.partitions import expect_partitions
 from jobtracker.store.quotas import Quotas
 from jobtracker.store.sessions import Sessions
@@ -115,6 +118,10 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
             check=lambda: expect_partitions(app.state.tracking.client, app.state.tracking.keys),
         )
         app.state.shared_answers = SharedAnswers(hub)
+        app.state.answered_once = answered_once
+        app.state.kept_answers = kept_answers = AnswersOfKeys(app.state.tracking.client, app.state.tracking.keys)
+        leases = Repeater("kept-answers", LEASE_S / 3, kept_answers.renew)
+        leases.start()
         app.state.attention_desk = AttentionDesk(app.state.inspector)
         app.state.queue_desk = QueueDesk(app.state.inspector)
         app.state.worker_desk = WorkerDesk(app.state.inspector)
@@ -138,6 +145,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         hub.end()
         gc.unfreeze()
         await webhooks.service.stop()
+        leases.stop()
         if runs_maintenance:
             maintenance.stop()
             bulk_runner.stop()

@@ -60,7 +60,8 @@ class LargeRequests:
         answer = await self._ask({name: scope[name] for name in _OF_SCOPE if name in scope}, body)
         if answer is None:
             detail = (
-                "Its process ended or took too long. The request may be done in part: look before you send it again."
+                "Its process ended or took too long. The request may be done in part. Sent again with the same "
+                "Idempotency-Key, it is done once; without one, look before you send it again."
             )
             await problem(Request(scope), 503, "The request was too much", detail)(scope, receive, send)
             return

@@ -19,6 +19,7 @@ from jobtracker.errors import (
     ExaminationError,
     FailureGroupNotFoundError,
     ForbiddenError,
+    IdempotencyKeyReusedError,
     IllegalTransitionError,
     InvalidJobError,
     InvalidPayloadError,
@@ -33,6 +34,7 @@ from jobtracker.errors import (
     QueueMissingError,
     ReleaseNotFoundError,
     RepartitionInProgressError,
+    RequestInProgressError,
     ResultUnavailableError,
     TooManyApiKeysError,
     TooManyRequestsError,
@@ -81,6 +83,8 @@ _KINDS: dict[type[JobTrackerError], tuple[int, str, str]] = {
     ValueUnavailableError: (404, problems.VALUE_UNAVAILABLE, "No such value"),
     ObjectStoreError: (503, "about:blank", "The object store is away"),
     ExaminationError: (409, problems.EXAMINATION, "No examination now"),
+    RequestInProgressError: (409, problems.REQUEST_IN_PROGRESS, "It is being answered"),
+    IdempotencyKeyReusedError: (422, problems.KEY_REUSED, "The key was another request's"),
     InvalidQueryError: (422, problems.INVALID_QUERY, "The query can't be read"),
     UnknownJobTypeError: (422, problems.UNKNOWN_JOB_TYPE, "Unknown job type"),
     InvalidPayloadError: (422, problems.INVALID_PAYLOAD, "The payload does not fit"),
@@ -184,6 +188,8 @@ def refusal(request: Request, error: JobTrackerError) -> JSONResponse:
     response = problem(request, status, title, str(error), type=kind, **_details(request, error))
     if isinstance(error, TooManyRequestsError):
         response.headers["Retry-After"] = str(error.retry_after_s)
+    if isinstance(error, RequestInProgressError):
+        response.headers["Retry-After"] = "1"
     return response
 
 

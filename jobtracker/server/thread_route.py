@@ -5,6 +5,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from typing import Any, get_origin
 
 from fastapi import Request, Response
@@ -25,6 +26,20 @@ THREADS = 40
 SECURITY = "bearer"
 """The name of the one security scheme in OpenAPI."""
 
+KEY_HEADER = "idempotency-key"
+
+_with_key: ContextVar[Request | None] = ContextVar("jobtracker_with_key", default=None)
+"""The request that is answered, if it bears an Idempotency-Key."""
+
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered "
+    "the same, for a day.",
+}
+
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -37,6 +52,10 @@ class ThreadRoute(APIRoute):
     """A route whose function runs in a thread, unless it is a coroutine. FastAPI's own way costs about twice as much.
 
     It declares what it needs (`access.needs`), which is checked before anything else.
+
+    A POST that bears an `Idempotency-Key` is answered once, unless its function is a coroutine: by
+    `app.state.answered_once`, when all that FastAPI looks at is found good.
+
     It refuses unknown query parameters, and a body if it reads none. Answers to GET have an ETag,
     and may be shared, except those of coroutines: these stream, or answer a part.
 
@@ -46,15 +65,22 @@ class ThreadRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         is_get = options["methods"] == ["GET"]
-        called = endpoint if is_get else audited(endpoint, options.get("status_code") or 200)
+        status = options.get("status_code") or 200
+        called = endpoint if is_get else audited(endpoint, status)
 
         @functools.wraps(endpoint)
         async def in_thread(**arguments: Any) -> Any:
-            return await asyncio.to_thread(called, **arguments)
+            if (request := _with_key.get()) is None:
+                return await asyncio.to_thread(called, **arguments)
+            body, once = await request.body(), request.app.state.answered_once
+            return await asyncio.to_thread(once, request, body, called, arguments, status)
 
         self.needs, options["dependencies"] = declared(path, options["dependencies"] or ())
         if self.needs.scope:
             options["openapi_extra"] = {**_of_scope(self.needs), **(options["openapi_extra"] or {})}
+        if options["methods"] == ["POST"] and not inspect.iscoroutinefunction(endpoint):
+            options["openapi_extra"] = _with_parameter(options.get("openapi_extra"))
+            options["responses"] = _with_conflict(options["responses"])
         if is_get:
             options["responses"] = {304: {"description": "It is as `If-None-Match` says."}, **options["responses"]}
         super().__init__(path, called if inspect.iscoroutinefunction(endpoint) else in_thread, **options)
@@ -64,7 +90,7 @@ class ThreadRoute(APIRoute):
         answer = self._reading_at_once() if self._takes_parameters_alone() else super().get_route_handler()
         names = _fields(self.dependant.query_params)
         known, repeatable = frozenset(info.alias or name for name, info in names.items()), _lists(names)
-        is_get = self.methods == {"GET"}
+        is_get, is_post = self.methods == {"GET"}, self.methods == {"POST"}
         may_have_body = bool(self.dependant.body_params)
         function = inspect.unwrap(self.endpoint)
         may_share, by_clock = not inspect.iscoroutinefunction(function), is_by_clock(function)
@@ -88,9 +114,16 @@ class ThreadRoute(APIRoute):
             await admit(request)
             check_query(request, known, repeatable)
             if may_have_body:
-                return await answer(Utf8Request(request.scope, request.receive))
-            await check_no_body(request)
-            return await answer(request)
+                request = Utf8Request(request.scope, request.receive)
+            else:
+                await check_no_body(request)
+            if not (is_post and KEY_HEADER in request.headers):
+                return await answer(request)
+            token = _with_key.set(request)
+            try:
+                return await answer(request)
+            finally:
+                _with_key.reset(token)
 
         if is_get:
             return answer_get
@@ -127,6 +160,18 @@ class ThreadRoute(APIRoute):
 def _of_scope(wanted: Needs) -> dict[str, Any]:
     """What OpenAPI says of it."""
     return {"security": [{SECURITY: []}], "x-scope": str(wanted.scope)}
+
+
+def _with_parameter(extra: dict[str, Any] | None) -> dict[str, Any]:
+    parameters = [*(extra or {}).get("parameters", ()), _KEY_PARAMETER]
+    return {**(extra or {}), "parameters": parameters}
+
+
+def _with_conflict(responses: dict[int | str, Any]) -> dict[int | str, Any]:
+    texts = [responses[409]["description"]] if 409 in responses else []
+    texts.append("A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds.")
+    conflict = {**responses.get(422, {}), **responses.get(409, {}), "description": " Or: ".join(texts)}
+    return {**responses, 409: conflict}
 
 
 def _model(where: str, parameters: Sequence[Any]) -> type[BaseModel]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import NotRecordedError
 from jobtracker.store.changes import NewJob
 from jobtracker.store.job_writer import JobWriter
@@ -25,33 +26,40 @@ class DraftWriter(JobWriter):
     third of what `create` does.
     """
 
-    def bulk_create(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> None:
-        """Record a large tree under ids that are new: its root first, and parents before their sub-jobs.
+    def bulk_create(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> Outcome:
+        """Record a large tree: its root first, and parents before their sub-jobs.
 
         Args:
             jobs: Its jobs, each after its sub-jobs, the root last; they lie in one partition.
             at_ms: When it is made.
             started: Its first runs are recorded too. Those of jobs without sub-jobs wait to be claimed.
 
+        Returns:
+            Applied; duplicate (its root is there, so the rest is, or will be), or deleted (that must not come back):
+            then nothing is recorded.
+
         Raises:
             NotRecordedError: It took too long: nothing is recorded.
         """
         root = jobs[-1].id
         above_first = [*(job for job in reversed(jobs) if job.subs), *(job for job in jobs if not job.subs)]
-        self._record(root, above_first, f"The tree of job {root}", at_ms, started=started, is_tree=True)
+        return self._record(root, above_first, f"The tree of job {root}", at_ms, started=started, is_tree=True)
 
-    def create_batch(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> None:
-        """Record jobs without sub-jobs under ids that are new, in their order.
+    def create_batch(self, jobs: Sequence[NewJob], *, at_ms: int, started: bool) -> Outcome:
+        """Record jobs without sub-jobs, in their order.
 
         Args:
             jobs: The jobs; they lie in one partition.
             at_ms: When they are made.
             started: Their first runs are recorded too, and wait to be claimed.
 
+        Returns:
+            As `bulk_create`, of the first one.
+
         Raises:
             NotRecordedError: It took too long: nothing is recorded.
         """
-        self._record(jobs[0].id, jobs, "The batch", at_ms, started=started, is_tree=False)
+        return self._record(jobs[0].id, jobs, "The batch", at_ms, started=started, is_tree=False)
 
     def bulk_create_next(self, name: str) -> int:
         """Record the next part of a draft that is committed; returns how many are left.
@@ -64,18 +72,23 @@ class DraftWriter(JobWriter):
 
     def _record(
         self, name: str, jobs: Iterable[NewJob], what: str, at_ms: int, *, started: bool, is_tree: bool
-    ) -> None:
+    ) -> Outcome:
         part = self.keys.of(name)
         draft = part("draft", name)
         head = [at_ms, int(started), int(is_tree)]
         texts = [_part_of(some, head) for some in batched(jobs, _PLANTED)]
         calls: Iterator[Call] = (
-            (draft, [part.prefix, number, DRAFT_MS, text]) for number, text in enumerate(texts, start=1)
+            (draft, [part.prefix, number, DRAFT_MS, text, name]) for number, text in enumerate(texts, start=1)
         )
         self._functions.call_all(self.client, "add_draft", calls)
-        if not self._functions.call(self.client, "commit_draft", draft, [part.prefix, name, at_ms, len(texts)]):
+        args: list[str | int | float] = [part.prefix, name, at_ms, len(texts)]
+        outcome = Outcome(self._functions.call(self.client, "commit_draft", draft, args))
+        if outcome is Outcome.MISSING:
             raise NotRecordedError(what)
+        if outcome is not Outcome.APPLIED:
+            return outcome
         self._functions.call_all(self.client, "bulk_create", [(draft, [part.prefix, name])] * (len(texts) - 1))
+        return Outcome.APPLIED
 
 
 def _part_of(jobs: Iterable[NewJob], head: list[int]) -> str:

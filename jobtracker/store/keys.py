@@ -167,6 +167,14 @@ PREFIXES: dict[str, str] = {
     # examining      string  The examination that runs, JSON. Writer: Examinations. Expires when its process is gone.
     "examined": "examined",
     # examined       string  The last examination that ended, with what it found, JSON. Writer: Examinations. Expires.
+    "answer": "answer:",
+    # answer:<d>     string  JSON: a request with an Idempotency-Key, and its answer once there is one
+    #                        (`kept_answers.py`). Writer: KeptAnswers. Expires after a day.
+    "answering": "answering:",
+    # answering:<d>  string  There while a process is about to answer it. Writer: KeptAnswers. Expires.
+    "answers": "answers",
+    # answers        zset    What follows the prefix of all "answer", scored by when it was asked for last (ms). At
+    #                        most MOST_KEPT: the oldest go with their answers. Writer: KeptAnswers. Expires.
     "moved": "moved",
     # moved          set     Time series that were added to this partition's own. Writer: repartition. Until its end.
     "api_keys": "api_keys",
@@ -244,8 +252,10 @@ NOBODY = "nobody"
 """In the place of a lease that must still hold a job: none does."""
 
 
-OF_ONE_JOB = frozenset({"job", "data", "log", "history", "executions", "subs", "outcomes", "bulk", "tombstone"})
-"""Names of the keys that begin with a job's id: they lie in that job's partition."""
+OF_ONE_JOB = frozenset(
+    {"job", "data", "log", "history", "executions", "subs", "outcomes", "bulk", "tombstone", "answer", "answering"}
+)
+"""Names of the keys that begin with a job's id, or with what else decides in that way where they lie."""
 
 OF_THE_STORE = frozenset(
     {
@@ -348,7 +358,10 @@ class Keys:
 
     def new_id(self, beside: str | None = None) -> str:
         """An id for a job, a UUID; one that lies in the same partition as another job."""
-        new_id = str(uuid.uuid4())
+        return self.placed(str(uuid.uuid4()), beside)
+
+    def placed(self, new_id: str, beside: str | None) -> str:
+        """An id, a UUID, or one like it that lies in the same partition as another job."""
         if self._only or beside is None:
             return new_id
         wanted, head, tail = self.of(beside), new_id[:28], int(new_id[28:], 16)

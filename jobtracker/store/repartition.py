@@ -26,8 +26,18 @@ from jobtracker.store.webhooks import OF_ENDPOINTS
 _AT_ONCE = 200
 """Keys, or entries, of one round trip."""
 
-_OF_JOBS = {"type", "entered", "failed_by", "unnotified", "unsent", "unconfirmed", "expiring", "unanswered"}
-"""Sorted sets of jobs, or of their runs."""
+_OF_JOBS = {
+    "type",
+    "entered",
+    "failed_by",
+    "unnotified",
+    "unsent",
+    "unconfirmed",
+    "expiring",
+    "unanswered",
+    "answers",
+}
+"""Sorted sets of jobs, or of their runs, or of what else decides in which partition it lies."""
 
 _OF_THE_STORE = (
     "types",

@@ -1,5 +1,6 @@
 """The API away, slow, or something else: what both clients do."""
 
+import json
 import re
 import socket
 import threading
@@ -9,19 +10,29 @@ from contextlib import contextmanager
 from typing import Self
 
 import pytest
-from support.serving import running_api
+from support.serving import job, running_api
 
-from jobtracker import ApiError, ApiUnavailableError, JobNotFoundError, JobTimeoutError
+from jobtracker import ApiError, ApiUnavailableError, InvalidJobError, JobNotFoundError, JobTimeoutError
 from jobtracker.client import patience
 from jobtracker.client.calls import Call
 from jobtracker.client.steps import Pause
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.jobs import Job
+from jobtracker.schemas.problems import REQUEST_IN_PROGRESS
 
 pytestmark = pytest.mark.thorough
 
 TEXT = {"text": "Ferries leave the harbour at noon."}
 NO_ANSWER = b""
+
+
+def problem(status: int, kind: str) -> bytes:
+    body = json.dumps({"type": kind, "title": "No", "status": status, "detail": "No.", "instance": "/"}).encode()
+    return b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n" % (status, len(body)) + body
+
+
+IN_PROGRESS = problem(409, REQUEST_IN_PROGRESS)
+AWAY = problem(503, "about:blank")
 EMPTY_LIST = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n[]"
 HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n[1, 2,"
 A_PAGE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
@@ -114,10 +125,60 @@ def test_a_read_whose_connection_was_lost_is_sent_again(connect):
     assert len(server.requests) == 2
 
 
-def test_a_write_whose_connection_was_lost_is_not_sent_again_and_its_outcome_not_known(connect):
-    with Server([NO_ANSWER]) as server, pytest.raises(ApiUnavailableError, match=r"Whether POST .* is not known"):
-        connect(server.url).create("document_analysis", TEXT)
+def keys_in(requests: list[bytes]) -> set[bytes]:
+    return {key for each in requests for key in re.findall(rb"(?i)idempotency-key: (\S+)", each)}
+
+
+def test_what_creates_is_sent_again_with_the_same_key_until_there_is_an_answer(connect, quiet_api):
+    created = quiet_api.create(job("document_analysis", TEXT))
+    body = json.dumps(created).encode()
+    answer = (
+        b"HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    )
+    with Server([NO_ANSWER, NO_ANSWER, IN_PROGRESS, AWAY, answer]) as server:
+        assert connect(server.url).create("document_analysis", TEXT).id == created["id"]
+    assert len(server.requests) == 5
+    assert len(keys_in(server.requests)) == 1
+
+
+def test_what_was_not_answered_in_all_that_time_may_be_done_and_names_its_key(connect):
+    with Server([NO_ANSWER, NO_ANSWER]) as server, pytest.raises(ApiUnavailableError) as raised:
+        connect(server.url, outage_s=0).create("document_analysis", TEXT)
+    assert raised.value.may_be_done
+    [key] = keys_in(server.requests)
+    assert (
+        f"Whether POST /api/jobs/ was done is not known. Sent again with the Idempotency-Key {key.decode()},"
+        in str(raised.value)
+    )
+
+
+def test_a_change_without_a_key_is_sent_once(connect):
+    with Server([NO_ANSWER]) as server, pytest.raises(ApiUnavailableError, match=r"Whether PUT .* is not known"):
+        connect(server.url).update("a-job", name="new")
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("answer", ["AWAY", "nobody"])
+def test_what_has_certainly_not_been_done_is_an_error_at_once(connect, answer):
+    if answer == "nobody":
+        with pytest.raises(ApiUnavailableError) as raised:
+            connect(f"http://127.0.0.1:{free_port()}").create("document_analysis", TEXT)
+    else:
+        with Server([AWAY]) as server, pytest.raises(ApiUnavailableError) as raised:
+            connect(server.url).create("document_analysis", TEXT)
+    assert not raised.value.may_be_done
+
+
+def test_each_request_has_a_key_of_its_own_unless_it_is_given_one(connect, quiet_api):
+    client = connect(str(quiet_api.http.base_url))
+    first, second = (client.create("document_analysis", TEXT).id for _ in range(2))
+    assert first != second
+    mine = client.with_idempotency_key(f"nightly {first}")
+    assert mine.create("document_analysis", TEXT).id == mine.create("document_analysis", TEXT).id
+    with pytest.raises(InvalidJobError, match="Another request had this Idempotency-Key"):
+        mine.start(first)
+    with pytest.raises(ValueError, match="is no Idempotency-Key"):
+        client.with_idempotency_key("")
 
 
 def test_another_server_at_that_address_is_not_mistaken_for_the_api(connect):
@@ -134,7 +195,7 @@ def test_a_path_that_is_not_there_is_not_mistaken_for_a_job(connect, quiet_api):
 
 
 def test_headers_go_with_each_request_and_the_body_is_json(connect):
-    with Server([NO_ANSWER]) as server, pytest.raises(ApiUnavailableError):
+    with Server([AWAY]) as server, pytest.raises(ApiUnavailableError):
         connect(server.url, headers={"Authorization": "Bearer x"}).create("document_analysis", TEXT)
     [request] = server.requests
     head = request.partition(b"\r\n\r\n")[0].lower()
@@ -198,7 +259,7 @@ def test_an_answer_that_breaks_off_says_so_and_what_to_do(connect):
 
 def test_a_write_whose_answer_breaks_off_may_have_been_done(connect):
     with (
-        Server([HALF]) as server,
+        Server([HALF, HALF]) as server,
         pytest.raises(ApiUnavailableError, match=r"broke off .* Whether POST "),
     ):
-        connect(server.url).start("a-job")
+        connect(server.url, outage_s=0).start("a-job")

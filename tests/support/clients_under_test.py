@@ -30,6 +30,11 @@ class Awaited:
         other.client, other._runner = self.client.with_request_id(request_id), self._runner
         return other
 
+    def with_idempotency_key(self, key: str) -> "Awaited":
+        other = object.__new__(Awaited)
+        other.client, other._runner = self.client.with_idempotency_key(key), self._runner
+        return other
+
     def close(self) -> None:
         self._runner.run(self.client.aclose())
         self._runner.close()

@@ -8,6 +8,7 @@ from jobtracker.core.access import Scope
 from jobtracker.schemas.examination import ExaminationRun, ExaminationStatus, RepairRequest
 from jobtracker.server.access.needs import needs
 from jobtracker.server.dependencies import UseBackgroundDoctor
+from jobtracker.server.idempotency import first_id
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
 from jobtracker.server.thread_route import ThreadRoute
@@ -37,7 +38,7 @@ def examine(doctor: UseBackgroundDoctor) -> WrittenJson:
 
     It runs in the background, and reads everything: about three seconds for each ten thousand jobs.
     """
-    return WrittenJson(doctor.examine().model_dump_json(), 202)
+    return WrittenJson(doctor.examine(first_id()).model_dump_json(), 202)
 
 
 @router.post(
@@ -52,4 +53,4 @@ def repair(doctor: UseBackgroundDoctor, what: RepairRequest) -> WrittenJson:
 
     It examines again and repairs what differs then: jobs go on meanwhile, so numbers may differ from those shown.
     """
-    return WrittenJson(doctor.repair(what.examination_id).model_dump_json(), 202)
+    return WrittenJson(doctor.repair(what.examination_id, first_id()).model_dump_json(), 202)

@@ -15,6 +15,7 @@ from jobtracker.schemas.sending import Sending
 from jobtracker.server.access.limits import limited, need_no_limits
 from jobtracker.server.access.needs import Reach, needs
 from jobtracker.server.dependencies import JobId, UseExplainer, UseSettings, UseTracking
+from jobtracker.server.idempotency import ids_to_create, is_still_to_cancel, still_to_do, tells_of
 from jobtracker.server.list_parameters import ListParameters
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson, written
@@ -158,7 +159,9 @@ def create_job(job: CreateJob, tracking: UseTracking, settings: UseSettings, res
     seconds, count from the start: give them with `"start": true`, or to the `start` route.
     """
     wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
-    record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get())
+    ids = ids_to_create(tracking)
+    record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get(), ids=ids)
+    tells_of(record.id)
     response.headers["Location"] = f"{settings.api_root_path}/api/jobs/{record.id}"
     return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)
 
@@ -181,7 +184,8 @@ def create_job_with_sub_jobs(
     Up to 50 jobs are sent as a Celery chord when they are started. Workers send larger trees.
     """
     create = tracking.jobs.submit if job.start else tracking.jobs.create
-    job_id = create(job, request_id=request_id_var.get())
+    job_id = create(job, request_id=request_id_var.get(), ids=ids_to_create(tracking))
+    tells_of(job_id, is_tree=True)
     response.headers["Location"] = f"{settings.api_root_path}/api/jobs/{job_id}"
     return written(tracking.queries.tree_json(job_id), 201, response.headers)
 
@@ -338,7 +342,9 @@ def start_job(job_id: JobId, tracking: UseTracking, how: Annotated[Start | None,
 
     `eta` or `countdown`, `expires` and `queue` are for its own task, and count more than those it was created with.
     """
-    tracking.jobs.start(job_id, how)
+    _, is_to_do = still_to_do(tracking, lambda: job_id)
+    if is_to_do:
+        tracking.jobs.start(job_id, how)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
@@ -355,7 +361,8 @@ def cancel_job(job_id: JobId, tracking: UseTracking, how: Annotated[Cancel | Non
     `threads` and `solo` can't kill a task: it is asked to stop, and the job's `reason` says so.
     """
     how = how or Cancel()
-    tracking.jobs.cancel(job_id, reason=how.reason, terminate=how.terminate)
+    if is_still_to_cancel(tracking, job_id):
+        tracking.jobs.cancel(job_id, reason=how.reason, terminate=how.terminate)
     return WrittenJson(tracking.queries.get_json(job_id))
 
 
@@ -377,5 +384,9 @@ def retry_job(job_id: JobId, tracking: UseTracking, what: Annotated[Retry | None
     what = what or Retry()
     if what.from_failed:
         need_no_limits("retry another job of the chain")
-    retried = tracking.jobs.retry(job_id, from_failed=what.from_failed)
-    return WrittenJson(tracking.queries.get_json(retried))
+    first, is_to_do = still_to_do(
+        tracking, lambda: tracking.jobs.first_to_retry(job_id, from_failed=what.from_failed).id
+    )
+    if is_to_do:
+        first = tracking.jobs.retry(job_id, from_failed=what.from_failed)
+    return WrittenJson(tracking.queries.get_json(first))

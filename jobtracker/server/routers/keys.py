@@ -11,6 +11,7 @@ from jobtracker.schemas.api_keys import ApiKey, Grant, IssuedKey, KeyCreate, Key
 from jobtracker.server.access.identities import ANONYMOUS
 from jobtracker.server.access.needs import needs, principal_of
 from jobtracker.server.dependencies import UseIdentities, UseKeys
+from jobtracker.server.idempotency import has_secret
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.thread_route import ThreadRoute
 
@@ -34,19 +35,21 @@ async def api_keys(keys: UseKeys) -> list[ApiKey]:
 
 
 @router.post("", status_code=201, responses=_FULL, dependencies=[_ADMIN])
-async def create_key(request: Request, wanted: KeyCreate, keys: UseKeys, identities: UseIdentities) -> IssuedKey:
+@has_secret
+def create_key(request: Request, wanted: KeyCreate, keys: UseKeys, identities: UseIdentities) -> IssuedKey:
     """Create an API key. The answer has its secret, which can't be shown again.
 
     A key may do no more than the one that creates it. The first key is made with `jobtracker keys create`.
     """
     _check_may_give(principal_of(request), wanted)
-    issued = await asyncio.to_thread(keys.create, wanted)
+    issued = keys.create(wanted)
     identities.forget()
     return issued
 
 
 @router.post("/{key_id}/rotate", responses={**_MISSING, 400: RESPONSES[400]}, dependencies=[_ADMIN])
-async def rotate_key(
+@has_secret
+def rotate_key(
     request: Request,
     key_id: KeyId,
     keys: UseKeys,
@@ -54,8 +57,8 @@ async def rotate_key(
     how: Annotated[KeyRotate | None, Body()] = None,
 ) -> IssuedKey:
     """Give a key a new secret. The older ones are accepted for `overlap_s` seconds."""
-    _check_may_give(principal_of(request), await asyncio.to_thread(keys.get, key_id))
-    issued = await asyncio.to_thread(keys.rotate, key_id, (how or KeyRotate()).overlap_s)
+    _check_may_give(principal_of(request), keys.get(key_id))
+    issued = keys.rotate(key_id, (how or KeyRotate()).overlap_s)
     identities.forget()
     return issued
 

@@ -14,6 +14,7 @@ from jobtracker.server.access.limits import limited
 from jobtracker.server.access.needs import Reach, needs
 from jobtracker.server.auditing import note_audit
 from jobtracker.server.dependencies import JobId, UseSettings, UseTracking
+from jobtracker.server.idempotency import first_id, ids_to_create
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
 from jobtracker.server.thread_route import ThreadRoute
@@ -62,7 +63,9 @@ def create_jobs(batch: CreateBatch, tracking: UseTracking) -> WrittenJson:
     started jobs are sent at once. Workers send the jobs of a larger batch.
     """
     note_audit(count=len(batch.jobs))
-    ids = tracking.jobs.create_batch(batch.jobs, start=batch.start, request_id=request_id_var.get())
+    ids = tracking.jobs.create_batch(
+        batch.jobs, start=batch.start, request_id=request_id_var.get(), ids=ids_to_create(tracking)
+    )
     return WrittenJson.of(BatchCreated(ids=ids), status_code=201)
 
 
@@ -90,7 +93,7 @@ def change_many(wanted: BulkRequest, tracking: UseTracking, settings: UseSetting
     _check_may_delete(wanted)
     if wanted.dry_run:
         return WrittenJson.of(tracking.jobs.bulk.preview(wanted, narrowed=limited))
-    run = tracking.jobs.bulk.begin(wanted, narrowed=limited, request_id=request_id_var.get())
+    run = tracking.jobs.bulk.begin(wanted, narrowed=limited, request_id=request_id_var.get(), run_id=first_id())
     note_audit(target=run.id, count=run.total)
     response = WrittenJson.of(run, status_code=202)
     response.headers["Location"] = f"{settings.api_root_path}/api/jobs/bulk/{run.id}"
