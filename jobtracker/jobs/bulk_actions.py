@@ -8,6 +8,7 @@ from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.labels import MOST_TAGS
 from jobtracker.core.lifecycle import SETTLED, Outcome
 from jobtracker.errors import JobNotFoundError, JobTrackerError, NotKilledError
+from jobtracker.jobs.asking import who_asks
 from jobtracker.jobs.bulk_state import BulkState, fits, why_not
 from jobtracker.jobs.cancel import Cancellation
 from jobtracker.jobs.delete import Deletion
@@ -158,14 +159,14 @@ class BulkActions:
 
     def _tag(self, run_id: str, state: BulkState, records: list[JobRecord], acted: Acted) -> None:
         add, take = (state.tags, ()) if state.action is BulkAction.TAG else ((), state.tags)
-        outcomes = self.store.tag_all([record.id for record in records], run_id, add, take)
+        outcomes = self.store.tag_all([record.id for record in records], run_id, add, take, who_asks())
         for record, outcome in zip(records, outcomes, strict=True):
             acted.settle(record, outcome, f"it would have more than {MOST_TAGS} tags.", named=state.ids is not None)
 
     def _reprioritise(self, run_id: str, state: BulkState, records: list[JobRecord], acted: Acted) -> None:
         if state.priority is None:
             raise ValueError("Nobody has said which priority.")
-        outcomes = self.store.reprioritise_all([record.id for record in records], run_id, state.priority)
+        outcomes = self.store.reprioritise_all([record.id for record in records], run_id, state.priority, who_asks())
         for record, outcome in zip(records, outcomes, strict=True):
             acted.settle(record, outcome, "it was started meanwhile.", named=state.ids is not None)
 

@@ -120,14 +120,26 @@ class BulkWriter(JobWriter):
             return Held("", None)
         return Held(answer[1], Status(answer[2]) if answer[2] else None)
 
-    def tag_all(self, job_ids: Sequence[str], run_id: str, add: Sequence[str], take: Sequence[str]) -> list[Outcome]:
-        """Add tags to jobs and take tags from them; illegal where a job would have more than `MOST_TAGS`."""
-        calls = [self._call(job_id, run_id, MOST_TAGS, len(add), *add, *take) for job_id in job_ids]
+    def tag_all(
+        self, job_ids: Sequence[str], run_id: str, add: Sequence[str], take: Sequence[str], by: str = ""
+    ) -> list[Outcome]:
+        """Add tags to jobs and take tags from them; illegal where a job would have more than `MOST_TAGS`.
+
+        Args:
+            job_ids: The jobs.
+            run_id: The bulk run.
+            add: These tags.
+            take: And these.
+            by: Who asks, for their history.
+        """
+        calls = [self._call(job_id, run_id, by, MOST_TAGS, len(add), *add, *take) for job_id in job_ids]
         return list(map(Outcome, self._functions.call_many(self.client, "tag", calls)))
 
-    def reprioritise_all(self, job_ids: Sequence[str], run_id: str, priority: Priority) -> list[Outcome]:
-        """Give jobs another priority; illegal of those that were started."""
-        calls = [self._call(job_id, 1, 2, "priority", priority, "bulk", run_id) for job_id in job_ids]
+    def reprioritise_all(
+        self, job_ids: Sequence[str], run_id: str, priority: Priority, by: str = ""
+    ) -> list[Outcome]:
+        """Give jobs another priority; illegal of those that were started. The arguments are those of `tag_all`."""
+        calls = [self._call(job_id, 1, by, 2, "priority", priority, "bulk", run_id) for job_id in job_ids]
         return list(map(Outcome, self._functions.call_many(self.client, "update", calls)))
 
     def _call(self, job_id: str, *args: str | int) -> Call:

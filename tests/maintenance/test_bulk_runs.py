@@ -389,6 +389,7 @@ def test_whoever_is_limited_to_some_jobs_changes_only_these(own_project, store, 
     BulkRunner(own_project.tracking).step()
     assert statuses(mine, other) == [Status.CANCELLED, Status.PENDING]
     assert {bulk.get(each.id).asked_by for each in runs} == {"Ada"}
+    assert [entry.by for entry in own_project.queries.history(mine) if entry.by] == ["Ada"]
     assert "There is no job" in bulk.refused(runs[1].id).refused[-1].reason
 
 

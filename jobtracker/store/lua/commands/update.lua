@@ -45,11 +45,6 @@ for i = 5, by ~= '' and #ARGV or 0, 2 do
     seen[name] = true
   end
 end
-if #changed > 0 then
-  local entry = { event = 'update', at = tonumber(server_ms()), by = by, changed = changed }
-  redis.call('RPUSH', key('history', id), cjson.encode(entry))
-  redis.call('LTRIM', key('history', id), -HISTORY, -1)
-  rec.is_noted = true
-end
+if #changed > 0 then note_update(rec, by, changed) end
 save_record(rec)
 return 'applied'

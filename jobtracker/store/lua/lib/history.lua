@@ -32,3 +32,11 @@ local function append_history(rec, report, takes_back)
   rec.is_noted = true
   redis.call('LTRIM', key('history', rec.id), -HISTORY, -1)
 end
+
+-- Notes that somebody has changed fields of a job.
+local function note_update(rec, by, changed)
+  local entry = { event = 'update', at = tonumber(server_ms()), by = by, changed = changed }
+  redis.call('RPUSH', key('history', rec.id), cjson.encode(entry))
+  redis.call('LTRIM', key('history', rec.id), -HISTORY, -1)
+  rec.is_noted = true
+end
