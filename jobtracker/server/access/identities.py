@@ -147,8 +147,7 @@ class Identities:
         if (state := known.state_at(now_ms())) is not KeyState.ACTIVE:
             older = ", or was rotated" if state is KeyState.EXPIRED else ""
             raise NotAuthenticatedError(f"The API key {key.id} of {key.owner} is {state}{older}. {_HOW}")
-        limits = [None if each is None else tuple(each) for each in (key.job_types, key.tags)]
-        return Principal(key.owner, key.allowed, key.id, *limits)
+        return known.principal
 
     async def _of_session(self, token: str) -> Principal | None:
         credential = await self._by_session.get(token)

@@ -1,6 +1,7 @@
 """Where requests come from: addresses, and the networks that settings name."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
@@ -23,6 +24,7 @@ def networks_of(text: str) -> tuple[Network, ...]:
     return tuple(found)
 
 
+@lru_cache(1024)
 def address_of(host: str | None) -> Address | None:
     """The address of a peer; an IPv4 address that IPv6 carries as what it is. None where it is none."""
     try:
