@@ -13,30 +13,30 @@ PUBLIC = {
         "current_job tagged tracked"
     ),
     "jobtracker.schemas": (
-        "ActiveJobs Attention AuditEntry AuditOutcome AuditPage BatchCreate BatchCreated BlockedJobs "
+        "ActiveJobs ApiKey Attention AuditEntry AuditOutcome AuditPage BatchCreate BatchCreated BlockedJobs "
         "BulkAction BulkKind BulkPreview BulkRefusal BulkRefusals BulkRequest BulkRun CancelRequest Code "
         "Component Delivery DeliveryAttempt DeliveryPage DeliveryState DifferenceGroup Drain DrainMark "
         "DrainState Durations Estimate Examination ExaminationRun ExaminationStatus Explanation FailedJob "
         "FailedJobPage FailureGroupDetails FailureGroupPage FailureGroupSummary FailureState FailuresCompared "
-        "FieldProblem Flaw FlowPoint Group GroupCounts Health HeldTask HistoryEntry IfStopped Job JobCount "
-        "JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate LargeValue LiveEvent "
-        "Location LogLine LostWorker MessageLocation Origin Performance PerformanceColumns PerformanceReport "
-        "PerformanceSeries Problem Progress ProgressUpdate QueueColumns QueueDepth QueueFigures QueueReport "
-        "QueueSeries QueueState QueueWindow Release ReleaseComparison ReleaseFigures ReleaseTypeFigures "
-        "Releases RunTimes RunTimesCompared RunningJob Sort Stats Step SubJobCounts SubJobCreate SubJobState "
-        "Suggestion Suggestions Throughput Timeline Trap TreeOutline TypeCompared UnconsumedQueue Verdict "
-        "Webhook WebhookCreated WebhookEvent WebhookList WebhookMessage Worker WorkerFigures WorkerReport "
-        "WorkerRunTimes WorkerState WorkerStats"
+        "FieldProblem Flaw FlowPoint Group GroupCounts Health HeldTask HistoryEntry IfStopped IssuedKey Job "
+        "JobCount JobCreate JobError JobHint JobPage JobSummary JobTree JobType JobUpdate KeyState LargeValue "
+        "LiveEvent Location LogLine LostWorker Me MessageLocation Origin Performance PerformanceColumns "
+        "PerformanceReport PerformanceSeries Problem Progress ProgressUpdate QueueColumns QueueDepth "
+        "QueueFigures QueueReport QueueSeries QueueState QueueWindow Release ReleaseComparison ReleaseFigures "
+        "ReleaseTypeFigures Releases RunTimes RunTimesCompared RunningJob Sort Stats Step SubJobCounts "
+        "SubJobCreate SubJobState Suggestion Suggestions Throughput Timeline Trap TreeOutline TypeCompared "
+        "UnconsumedQueue Verdict Webhook WebhookCreated WebhookEvent WebhookList WebhookMessage Worker "
+        "WorkerFigures WorkerReport WorkerRunTimes WorkerState WorkerStats"
     ),
     "jobtracker.client": "ApiError ApiUnavailableError AsyncClient Client JobTimeoutError",
     "jobtracker.testing": "TrackedJobs",
     "jobtracker.errors": (
-        "ArgumentsUnavailableError BrokerUnavailableError IllegalTransitionError "
-        "InvalidJobError InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotKilledError "
-        "NotRecordedError OutdatedSchemaError PartialDispatchError PartitionsError QueueMissingError "
-        "ReleaseNotFoundError RepartitionInProgressError ResendingDisabledError ResultUnavailableError "
-        "StoreMismatchError SubJobsError TrackingDisabledError UnknownJobTypeError ValueUnavailableError "
-        "WorkerNotFoundError"
+        "ArgumentsUnavailableError BrokerUnavailableError ForbiddenError IllegalTransitionError InvalidJobError "
+        "InvalidPayloadError JobNotFoundError JobTrackerError MissingExtraError NotAuthenticatedError "
+        "NotKilledError NotRecordedError OutdatedSchemaError PartialDispatchError PartitionsError "
+        "QueueMissingError ReleaseNotFoundError RepartitionInProgressError ResendingDisabledError "
+        "ResultUnavailableError StoreMismatchError SubJobsError TrackingDisabledError UnknownJobTypeError "
+        "ValueUnavailableError WorkerNotFoundError"
     ),
     "jobtracker.settings": "EnvironmentSettings Settings SettingsError",
     "jobtracker.logging": "ContextFilter json_handler request_id_var",

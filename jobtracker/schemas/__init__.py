@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jobtracker.core.lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from jobtracker.schemas.api_keys import ApiKey, IssuedKey, KeyState, Me
     from jobtracker.schemas.attention import Attention, BlockedJobs, LostWorker, UnconsumedQueue
     from jobtracker.schemas.audit import AuditEntry, AuditOutcome, AuditPage
     from jobtracker.schemas.bulk import (
@@ -125,6 +126,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActiveJobs",
+    "ApiKey",
     "Attention",
     "AuditEntry",
     "AuditOutcome",
@@ -172,6 +174,7 @@ __all__ = [
     "HeldTask",
     "HistoryEntry",
     "IfStopped",
+    "IssuedKey",
     "Job",
     "JobCount",
     "JobCreate",
@@ -182,11 +185,13 @@ __all__ = [
     "JobTree",
     "JobType",
     "JobUpdate",
+    "KeyState",
     "LargeValue",
     "LiveEvent",
     "Location",
     "LogLine",
     "LostWorker",
+    "Me",
     "MessageLocation",
     "Origin",
     "Performance",
@@ -240,6 +245,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "jobtracker.schemas.api_keys": "ApiKey IssuedKey KeyState Me",
     "jobtracker.schemas.events": "JobHint LiveEvent",
     "jobtracker.schemas.attention": "Attention BlockedJobs LostWorker UnconsumedQueue",
     "jobtracker.schemas.audit": "AuditEntry AuditOutcome AuditPage",
