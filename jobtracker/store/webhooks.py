@@ -9,11 +9,14 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from redis.client import NEVER_DECODE
+
 from jobtracker.connection.client import RedisClient, server_ms
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.schemas.webhooks import Delivery, DeliveryState, StoredWebhook, WebhookEvent
 from jobtracker.store.cursors import Cursor
 from jobtracker.store.decode import read
+from jobtracker.store.failure_groups import unpack
 from jobtracker.store.functions import Library
 from jobtracker.store.keys import Keys, Partition
 from jobtracker.store.pipeline import Call
@@ -37,9 +40,13 @@ _OF_JOBS = {
 }
 
 
+_NEVER = float("inf")
+
+
 class Announcement(NamedTuple):
     """A job that has settled."""
 
+    part: Partition
     entry_id: str
     at_ms: int
     job: dict[str, object]
@@ -164,7 +171,7 @@ class WebhookStore:
         """Jobs that have settled, in order."""
         found = self._client.xrange(part("announcements"), count=most)
         return [
-            Announcement(entry_id, int(entry_id.partition("-")[0]), json.loads(fields["job"]))
+            Announcement(part, entry_id, int(entry_id.partition("-")[0]), json.loads(fields["job"]))
             for entry_id, fields in found
         ]
 
@@ -172,6 +179,20 @@ class WebhookStore:
         """Remove announcements: what is to be sent of them is noted."""
         if ids := [each.entry_id for each in announcements]:
             self._client.xdel(part("announcements"), *ids)
+
+    def is_told_elsewhere(self, part: Partition, group_id: str) -> bool:
+        """Whether another partition knew a failure group, or saw it regress, before this one: it has said so."""
+        if len(self._keys.parts) == 1:
+            return False
+        pipe = self._client.pipeline(transaction=False)
+        for each in self._keys.parts:
+            pipe.execute_command("GET", each("failure", group_id), **{NEVER_DECODE: True})
+        found = dict(zip(self._keys.parts, map(unpack, pipe.execute()), strict=True))
+        own = found.pop(part) or {}
+        what = "regressed_at" if "regressed_at" in own else "first"
+        return any(
+            each and each["count"] > 0 and each.get(what, _NEVER) < own.get(what, 0) for each in found.values()
+        )
 
     def unannounced(self) -> int:
         """How many jobs were not announced, because too many announcements waited."""

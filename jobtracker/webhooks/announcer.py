@@ -11,6 +11,7 @@ from jobtracker.store.webhooks import Announcement, NewDelivery, WebhookStore
 from jobtracker.webhooks import messages
 
 _AT_ONCE = 200
+_OF_GROUPS = {WebhookEvent.GROUP_NEW, WebhookEvent.GROUP_REGRESSED}
 
 
 class Announcer:
@@ -40,6 +41,10 @@ class Announcer:
     def _deliveries(self, announced: Announcement, endpoints: Sequence[StoredWebhook]) -> list[NewDelivery]:
         job = announced.job
         events, found = messages.events_of(job), []
+        if _OF_GROUPS.intersection(events) and self._store.is_told_elsewhere(
+            announced.part, str(job.get("failure_group"))
+        ):
+            events = [each for each in events if each not in _OF_GROUPS]
         for endpoint in endpoints:
             if not endpoint.enabled or not _wants_job(endpoint, job):
                 continue
@@ -52,7 +57,7 @@ class Announcer:
         return found
 
     def _url(self, event: WebhookEvent, job: dict[str, Any]) -> str | None:
-        if event in {WebhookEvent.GROUP_NEW, WebhookEvent.GROUP_REGRESSED} and job.get("failure_group"):
+        if event in _OF_GROUPS and job.get("failure_group"):
             return self._page_url(f"failures/{job['failure_group']}")
         return self._page_url(f"jobs/{job['id']}")
 

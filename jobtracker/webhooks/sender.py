@@ -37,7 +37,8 @@ AT_ONCE = 4
 """Deliveries that a process sends to one endpoint at the same time."""
 BACKOFF_S = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 14_400.0, 21_600.0)
 _GIVEN_UP_MS = 86_400_000
-_CLAIM_SPARE_S = 20
+_CLAIM_SPARE_S = 20.0
+_STOPPING_S = 0.5
 _KEPT_ATTEMPTS = 20
 _MOST_ANSWER_BYTES = 500
 _LONGEST_WAIT_S = 3600
@@ -81,7 +82,10 @@ class Sender:
             follow_redirects=False,
             trust_env=False,  # a proxy would resolve the name once more
             timeout=limits.timeout_s,
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=20, keepalive_expiry=5),
+            verify=httpx.create_ssl_context(),  # with SSL_CERT_FILE, for a receiver with a certificate of one's own
+            # Connections are told apart by their address, and a certificate is checked once: none is used for another
+            # name at the same address.
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=0),
             headers={"User-Agent": f"jobtracker/{package_version()}"},
         )
 
@@ -106,8 +110,10 @@ class Sender:
         return begun
 
     async def close(self) -> None:
-        """Stop. What is under way is sent later, by whoever is there."""
+        """Stop, when what is under way has had a moment to end. The rest is sent later, by whoever is there."""
         tasks = [task for some in self._under_way.values() for task in some]
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOPPING_S)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

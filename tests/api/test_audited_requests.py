@@ -66,6 +66,8 @@ def test_filters_and_cursors_are_checked(quiet_api):
     quiet_api.problem("GET", f"{PATH}?cursor=x", 422)
     quiet_api.problem("GET", f"{PATH}?outcome=odd", 422)
     quiet_api.problem("GET", f"{PATH}?page_size=501", 422)
+    for _ in range(2):
+        quiet_api.create(job("document_analysis", {"text": "x"}))
     page = quiet_api.get(PATH, page_size=1)
     assert quiet_api.get(PATH, page_size=1, cursor=page["next_cursor"])["entries"] != page["entries"]
 

@@ -1,10 +1,12 @@
 """A receiver of webhooks: a real HTTP server on this machine, which does what a test wants."""
 
 import contextlib
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from standardwebhooks.webhooks import Webhook
@@ -51,8 +53,10 @@ def slowly(seconds: float) -> Callable[[Received], Answer]:
 
 
 @contextlib.contextmanager
-def receiving(host: str = "127.0.0.1", port: int = 0) -> Iterator[Receiver]:
-    """A receiver, until the context ends."""
+def receiving(
+    host: str = "127.0.0.1", port: int = 0, *, certificate: Path | None = None, key: Path | None = None
+) -> Iterator[Receiver]:
+    """A receiver, until the context ends; with TLS, if it has a certificate."""
     receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -75,6 +79,11 @@ def receiving(host: str = "127.0.0.1", port: int = 0) -> Iterator[Receiver]:
 
     server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients may leave as they like
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     receiver.url = f"http://{host}:{server.server_port}/hook"
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()

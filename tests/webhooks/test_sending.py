@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 from support.receivers import receiving, slowly
 from support.sample_jobs import create_job
+from support.servers import program
 
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.lifecycle import Event
@@ -23,7 +25,7 @@ from jobtracker.webhooks.sender import BACKOFF_S, Sender, SendingLimits
 
 HERE = networks_of("127.0.0.1/32")
 FAST = (0.01,)
-PATIENCE_S = 20
+PATIENCE_S = 40
 
 
 class Place:
@@ -73,6 +75,12 @@ class Place:
 
     def deliveries(self, endpoint):
         return self.desk.deliveries(endpoint.id, size=200, cursor=None).deliveries
+
+
+@pytest.fixture(autouse=True)
+def _short_claims(monkeypatch):
+    """What a sender that stopped, or died, had claimed is due again soon."""
+    monkeypatch.setattr("jobtracker.webhooks.sender._CLAIM_SPARE_S", 0.1)
 
 
 @pytest.fixture
@@ -303,10 +311,7 @@ class _KilledError(BaseException):
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("method", ["enqueue", "forget", "claim", "settle"])
-def test_nothing_is_lost_and_what_comes_twice_has_its_id_whatever_a_process_dies_at(
-    place, receiver, monkeypatch, method, after
-):
-    monkeypatch.setattr("jobtracker.webhooks.sender._CLAIM_SPARE_S", -1.9)  # a claim ends soon
+def test_nothing_is_lost_and_what_comes_twice_has_its_id_whatever_a_process_dies_at(place, receiver, method, after):
     made = place.endpoint(receiver.url)
     jobs = [place.settle() for _ in range(3)]
     dying = DiesAt(place.store, method, after=after)
@@ -345,6 +350,24 @@ def test_the_log_is_bounded_and_paged(place, receiver):
     place.send()
     assert place.client.zcard(log) == 1503 + 3 - 60
     assert place.client.hlen(place.keys("webhook_deliveries", made.id)) == place.client.zcard(log)
+
+
+@pytest.mark.parametrize("host", ["localhost", "other.example"])
+def test_a_certificate_is_that_of_the_name_though_the_address_is_spoken_to(place, monkeypatch, tmp_path, host):
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    openssl = [program("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*openssl, *names, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    real = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *args, **more: real("127.0.0.1", *args, **more))
+    with receiving(certificate=certificate, key=key) as receiver:
+        made = place.endpoint(receiver.url.replace("http://127.0.0.1", f"https://{host}"))
+        place.settle()
+        place.send(until=lambda: any(each.attempts for each in place.deliveries(made)))
+        assert len(receiver.received) == (host == "localhost")
+    [delivery] = place.deliveries(made)
+    assert ("CERTIFICATE_VERIFY_FAILED" in str(delivery.attempts)) == (host != "localhost")
 
 
 def test_a_webhook_that_is_deleted_leaves_nothing(place, receiver):

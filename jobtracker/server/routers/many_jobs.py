@@ -88,7 +88,9 @@ def change_many(wanted: BulkRequest, tracking: UseTracking, settings: UseSetting
     turn, the oldest first, and each of them once. With `dry_run` the answer says which jobs these are, and nothing
     changes. To delete jobs, the scope `jobs:delete` is needed too.
     """
-    chosen = {"query": wanted.filter} if wanted.filter else {"all": True} if wanted.all else {"ids": wanted.ids}
+    chosen = (
+        {"query": wanted.filter} if wanted.filter else {"all": True} if wanted.all else {"ids": len(wanted.ids or ())}
+    )
     note_audit(filter={"action": wanted.action, "dry_run": wanted.dry_run, **chosen})
     _check_may_delete(wanted)
     if wanted.dry_run:

@@ -44,8 +44,8 @@ def create(
     ] = None,
     older_than: Annotated[
         float,
-        typer.Option(metavar="DURATION", parser=read_seconds, help="For queue.older_than.", show_default="5m"),
-    ] = 300.0,
+        typer.Option(metavar="DURATION", parser=read_seconds, help="For queue.older_than."),
+    ] = "5m",  # type: ignore[assignment] # typer parses it
     template: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="A file with what is posted instead of the message.", dir_okay=False),
@@ -81,9 +81,8 @@ def rotate(
             metavar="DURATION",
             parser=read_seconds,
             help="How long messages are signed with the old secret too.",
-            show_default="1d",
         ),
-    ] = 86_400.0,
+    ] = "1d",  # type: ignore[assignment] # typer parses it
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
