@@ -400,6 +400,18 @@ class RequestInProgressError(JobTrackerError):
         )
 
 
+class UniqueKeyTakenError(JobTrackerError):
+    """Another job has the unique key of a job.
+
+    Args:
+        job_id: The job that has it.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"The job {job_id} has the same unique key, and no second one may be there meanwhile.")
+        self.job_id = job_id
+
+
 class DeletedIdError(JobTrackerError):
     """A job can't be recorded under this id: it was, and it was deleted."""
 

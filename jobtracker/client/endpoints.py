@@ -121,6 +121,7 @@ class Endpoints(
         priority: PriorityName = Priority.NORMAL,
         tags: Sequence[str] = (),
         start: bool = False,
+        unique: Mapping[str, Any] | None = None,
         **sending: Unpack[SendingOptions],
     ) -> Call[Job]:
         """Create a job. It is pending until it is started, here or by `start`.
@@ -132,6 +133,7 @@ class Endpoints(
             priority: How urgent it is.
             tags: To find it by.
             start: Send it to Celery at once.
+            unique: `{"key": …}`, perhaps with `while` and `for_s`: if there is a job with that key, it is returned.
             sending: When and where: eta or countdown, expires, queue. Seconds count from the start.
 
         Raises:
@@ -139,6 +141,7 @@ class Endpoints(
         """
         body: dict[str, Any] = {"name": name or job_type, "job_type": job_type, "payload": payload or {}}
         body |= {"priority": priority, "tags": list(tags), "start": start, **_given(sending)}
+        body |= {"unique": unique} if unique else {}
         return Call("POST", "/api/jobs/", Job, body=body)
 
     @Endpoint

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -16,7 +16,52 @@ from jobtracker.core.lifecycle import OnLost
 from jobtracker.core.masking import ArgumentRule, Keep
 
 _MARK = "__jobtracker__"
+
+_WHILE = ("pending", "running", "retrying", "completed")
 T = TypeVar("T", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniqueCall:
+    """Of the calls of a task with the same arguments there is one job at a time.
+
+    Attributes:
+        by: Names of the parameters whose values count; None: all of them; none: there is one call at a time.
+        while_: The statuses of the first job in which there is no second one.
+        for_s: No longer than so many seconds after the first call; None: no limit.
+        then: What a second call returns, which is not sent: "join", the `AsyncResult` of the first job; "drop", one
+            of its own, whose result never comes.
+    """
+
+    by: tuple[str, ...] | None = None
+    while_: tuple[str, ...] = _WHILE[:3]
+    for_s: float | None = None
+    then: str = "join"
+
+    def __post_init__(self) -> None:
+        if "pending" not in self.while_ or not {*self.while_} <= {*_WHILE}:
+            raise ValueError(f"unique: while has pending, and others of {_WHILE}, not {self.while_!r}")
+        if self.for_s is not None and self.for_s <= 0:
+            raise ValueError(f"unique: for_s is more than 0, not {self.for_s!r}")
+        if self.then not in {"join", "drop"}:
+            raise ValueError(f"unique: then is join or drop, not {self.then!r}")
+
+    @classmethod
+    def of(cls, given: "bool | Mapping[str, Any]") -> "UniqueCall | None":
+        """What `tracked` was given."""
+        if isinstance(given, bool):
+            return cls() if given else None
+        if unknown := given.keys() - {"by", "while", "for_s", "then"}:
+            raise ValueError(f"unique takes by, while, for_s and then, not {', '.join(sorted(unknown))}")
+        if isinstance(given.get("by"), str) or isinstance(given.get("while"), str):
+            raise TypeError("unique: by and while take lists of names")
+        by = given.get("by")
+        return cls(
+            by=None if by is None else tuple(by),
+            while_=tuple(given.get("while", _WHILE[:3])),
+            for_s=given.get("for_s"),
+            then=given.get("then", "join"),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +82,8 @@ class Declaration:
             "rerun" in a new run. A plain Celery call needs `store_arguments="full"` for that.
         max_deliveries: A job fails when so many workers or processes have died with it; 1 or more. It is not started
             again then, until somebody retries it.
+        unique: There is one job at a time for the same arguments. Calls in groups, chords and chains are sent always,
+            and so are calls from processes that do not have the task's code.
     """
 
     job_type: str | None = None
@@ -46,6 +93,7 @@ class Declaration:
     store_result: bool = True
     on_lost: OnLost = OnLost.FAIL
     max_deliveries: int = 3
+    unique: UniqueCall | None = None
 
     def __post_init__(self) -> None:
         if self.max_deliveries < 1:
@@ -66,6 +114,7 @@ def tracked(
     store_result: bool = True,
     on_lost: Literal["fail", "rerun"] = "fail",
     max_deliveries: int = 3,
+    unique: bool | Mapping[str, Any] = False,
 ) -> Callable[[T], T]:
     """Declare a task's job type. Composes with `@app.task` and `@shared_task`; goes below them, next to the function.
 
@@ -73,7 +122,8 @@ def tracked(
         @tracked("invoice")
         def invoice(customer: str, lines: list[int]) -> dict: ...
 
-    A class-based task takes it on its class. The arguments are those of `Declaration`.
+    A class-based task takes it on its class. The arguments are those of `Declaration`; `unique` is True, or a mapping
+    with `by`, `while`, `for_s` and `then` (`UniqueCall`).
 
     Raises:
         TypeError: The decorator stands above `@app.task`: Celery's task would have to be built now, before the app is
@@ -90,6 +140,7 @@ def tracked(
         store_result=store_result,
         on_lost=OnLost(on_lost),
         max_deliveries=max_deliveries,
+        unique=UniqueCall.of(unique),
     )
 
     def declare(target: T) -> T:

@@ -55,3 +55,22 @@ def and_also(text: str, more: str) -> str:
     """A reason that says one thing more, for which a text that is too long is cut."""
     room = REASON_CHARS - len(more) - 2
     return f"{text if len(text) <= room else text[: room - 1].rstrip() + '…'}; {more}"
+
+
+UNIQUE_DIGITS = 20
+"""Hexadecimal digits of a unique key's digest."""
+
+
+def unique_id(first_id: str, digest: str) -> str:
+    """The id of a job that has a unique key: it lies where the lock of that key does, with any partitions.
+
+    Args:
+        first_id: A UUID.
+        digest: Of the key.
+    """
+    return f"{first_id}.{digest}"
+
+
+def place_of(job_id: str) -> str:
+    """What decides in which partition a job lies: its id, or the digest in that (`unique_id`)."""
+    return job_id[37:] if len(job_id) == 37 + UNIQUE_DIGITS and job_id[36] == "." else job_id

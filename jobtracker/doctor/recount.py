@@ -96,7 +96,7 @@ class Recount:
         for key in keys:
             head, colon, rest = key.partition(":")
             name = _NAMES.get(head + colon)
-            if name in _OF_ONE_JOB or name == "failure":
+            if name in _OF_ONE_JOB or name in {"failure", "unique"}:
                 named.append((name, rest))
                 self.jobs += name == "job"
             elif name in _INDEXES:

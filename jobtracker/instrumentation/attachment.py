@@ -14,6 +14,7 @@ from jobtracker.errors import TrackingDisabledError
 from jobtracker.instrumentation.beat import Beat
 from jobtracker.instrumentation.task_signals import TaskSignals
 from jobtracker.instrumentation.worker_lifecycle import WorkerLifecycle
+from jobtracker.jobs.dispatcher import being_sent
 from jobtracker.runtime import Tracking
 from jobtracker.settings import Settings
 
@@ -151,7 +152,14 @@ class Attachment:
             publishing = self._parts.signals.publishing
             publishing.mask_arguments(name, args, kwargs, options)
             publishing.add_labels(options)
-            with publishing.sending(options):
+            claim = (
+                None if being_sent.get() is not None else publishing.unique_calls.claim(name, args, kwargs, options)
+            )
+            if claim is not None:
+                if claim.holder is not None:
+                    return publishing.unique_calls.joined(claim)
+                options["task_id"] = claim.task_id
+            with publishing.sending(options, claim):
                 return send(name, args, kwargs, *further, **options)
 
         self.app.send_task = send_task

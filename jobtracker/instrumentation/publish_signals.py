@@ -34,6 +34,7 @@ from jobtracker.instrumentation.current_job import CurrentJob, job_of
 from jobtracker.instrumentation.message_parser import MessageReader
 from jobtracker.instrumentation.signal_handlers import RecentIds, never_raises
 from jobtracker.instrumentation.task_filter import TaskFilter
+from jobtracker.instrumentation.unique_calls import Claim, UniqueCalls
 from jobtracker.jobs.chains import steps_of
 from jobtracker.jobs.dispatcher import being_sent
 from jobtracker.jobs.large_values import large_in
@@ -52,6 +53,7 @@ class Publication:
         jobs: The jobs of the message, its own first.
         outcomes: Returns the outcomes of recording them, or None if that has to wait; None after it was called.
         created: Ids of the jobs that were recorded because of it.
+        claim: What became of its claim to a unique key.
     """
 
     app: Celery
@@ -59,6 +61,7 @@ class Publication:
     jobs: list[NewJob] = field(default_factory=list)
     outcomes: Callable[[], list[Outcome] | None] | None = None
     created: list[str] = field(default_factory=list)
+    claim: Claim | None = None
 
     def note(self, outcomes: list[Outcome]) -> list[Outcome]:
         """Note what became of recording its jobs, and return it."""
@@ -88,6 +91,7 @@ class PublishSignals:
         self.app = tracking.app
         self.task_filter = task_filter
         self.resent = RecentIds()
+        self.unique_calls = UniqueCalls(tracking)
         self._parents = RecentIds()  # with their runs, of chords that this process sends
         self.reader = MessageReader(task_filter.find, functools.partial(priority_of, self.app))
 
@@ -144,6 +148,8 @@ class PublishSignals:
                 headers[NAME_HEADER] = labels.name
             if entry := due_entry.get():
                 jobs[0] = dataclasses.replace(jobs[0], data={**jobs[0].data, "schedule": entry})
+            if publication.claim and jobs[0].id == publication.claim.task_id:
+                jobs[0] = dataclasses.replace(jobs[0], fields={**jobs[0].fields, "unique": publication.claim.field})
             chained_anew = current is not None and current.reused
             is_own_run = sent == 0 or headers.get("replaced_task_nesting")  # of the run that goes on, or of ours
             jobs[0] = dataclasses.replace(jobs[0], published=not is_own_run, chained_anew=chained_anew)
@@ -193,19 +199,22 @@ class PublishSignals:
         options["headers"] = {**without_labels(given), **as_headers(labels)}
 
     @contextmanager
-    def sending(self, options: dict[str, Any]) -> Iterator[None]:
+    def sending(self, options: dict[str, Any], claim: Claim | None = None) -> Iterator[None]:
         """Around Celery's sending of one message: where it fails, what `on_publish` recorded is taken back.
 
         Args:
             options: With which the task is called.
+            claim: To its unique key, if it has one.
         """
-        publication = Publication(self.app, options)
+        publication = Publication(self.app, options, claim=claim)
         token = _publication.set(publication)
         try:
             yield
         except Exception as error:
             self._note_created(publication)
             self._report_failure(publication, error)
+            if claim is not None:
+                self.unique_calls.let_go(claim)
             raise
         finally:
             self._note_created(publication)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from jobtracker.core.clock import now_ms
+from jobtracker.core.job import unique_id
 from jobtracker.core.lifecycle import Outcome, Priority, Status
-from jobtracker.errors import DeletedIdError, InvalidJobError, JobTrackerError
+from jobtracker.errors import DeletedIdError, InvalidJobError, JobTrackerError, UniqueKeyTakenError
 from jobtracker.jobs.asking import asked_by
 from jobtracker.jobs.dispatcher import is_large
 from jobtracker.jobs.guards import admit, need_reach
@@ -51,7 +52,7 @@ class Creation:
             InvalidJobError: A countdown, or `expires` in seconds, of a job that is not started.
             ForbiddenError: Who asks may not create such jobs.
         """
-        records = self._records_of(job, request_id, None, ids)
+        records = self.records_of(job, request_id, None, ids)
         root = records[-1].id
         if is_large(records):
             is_applied(root, self.store.bulk_create(records, at_ms=now_ms(), started=False))
@@ -74,7 +75,7 @@ class Creation:
             BrokerUnavailableError: The broker does not answer.
         """
         at_ms = now_ms()
-        records = self._records_of(job, request_id, at_ms, ids)
+        records = self.records_of(job, request_id, at_ms, ids)
         self._submit(records, at_ms, is_new=ids is None)
         return records[-1].id
 
@@ -98,16 +99,26 @@ class Creation:
             BrokerUnavailableError: The broker does not answer.
         """
         at_ms = now_ms()
-        records = self._records_of(job, request_id, at_ms if start else None, ids)
-        root = records[-1].id
+        [record] = self.records_of(job, request_id, at_ms if start else None, ids)
+        return self.create_recorded(record, at_ms, start=start, is_new=ids is None)
+
+    def create_recorded(self, record: NewJob, at_ms: int, *, start: bool, is_new: bool) -> Loaded:
+        """Record a job without sub-jobs, and start it; returns what is stored of it.
+
+        Args:
+            record: The job.
+            at_ms: When it is made.
+            start: Start it too: it has the times of its start.
+            is_new: Its id is new. If not, it may be there already.
+        """
         if start:
-            is_new = self._submit(records, at_ms, is_new=ids is None)
+            is_new = self._submit([record], at_ms, is_new=is_new)
         else:
-            is_new = is_applied(root, self.store.create(*records, at_ms=at_ms)[-1])
+            is_new = is_applied(record.id, self.store.create(record, at_ms=at_ms)[-1])
         if not is_new:
-            return self.sender.queries.load([root])[0]
+            return self.sender.queries.load([record.id])[0]
         fields: dict[str, Any] = {"status": Status.PENDING, "created": at_ms, "status_changed_at": at_ms, "run": 0}
-        return as_recorded(*records, **fields | ({"run": 1, "queued": at_ms} if start else {}))
+        return as_recorded(record, **fields | ({"run": 1, "queued": at_ms} if start else {}))
 
     def _submit(self, records: list[NewJob], at_ms: int, *, is_new: bool) -> bool:
         """Record jobs as started, and send them; returns whether they are new.
@@ -124,6 +135,8 @@ class Creation:
                 return False
             is_new = True
             send(records)
+        except UniqueKeyTakenError:
+            raise
         except Exception:
             if is_new:
                 with suppress(JobTrackerError):  # if part of a tree has begun: it is cancelled then, and says why
@@ -162,11 +175,18 @@ class Creation:
             self.sender.take_back(records[-1].id, runs, error)
             raise
 
-    def _records_of(
-        self, job: SubJobCreate, request_id: str | None, started_ms: int | None, ids: FollowingIds | None
+    def records_of(
+        self,
+        job: SubJobCreate,
+        request_id: str | None,
+        started_ms: int | None,
+        ids: FollowingIds | None,
+        *,
+        unique_digest: str | None = None,
     ) -> list[NewJob]:
+        """The records of a job and all its sub-jobs, each after those of its own; as `checked` and `finished`."""
         # Checked as a whole first: a tree that is refused writes no objects.
-        checked = self.checked(job, request_id, started_ms, ids=ids)
+        checked = self.checked(job, request_id, started_ms, ids=ids, unique_digest=unique_digest)
         admit(checked.records)
         return self.finished(checked)
 
@@ -178,6 +198,7 @@ class Creation:
         *,
         beside: str | None = None,
         ids: FollowingIds | None = None,
+        unique_digest: str | None = None,
     ) -> "Checked":
         """The records of a job and all its sub-jobs, each after those of its own, before `finished`.
 
@@ -187,12 +208,13 @@ class Creation:
             started_ms: When they are started; None: later.
             beside: A job in whose partition they are to lie.
             ids: Their ids; None: new ones.
+            unique_digest: Of its unique key, if it has one.
 
         Raises:
             InvalidJobError: It can't be created.
         """
         found = Checked([], set())
-        given = _Given(request_id, started_ms, beside, ids or self.store.keys)
+        given = _Given(request_id, started_ms, beside, ids or self.store.keys, unique_digest)
         self._collect(job, *found, given=given, inherited=Priority.NORMAL, parent=None)
         return found
 
@@ -212,6 +234,8 @@ class Creation:
     ) -> str:
         need_reach(job.job_type, job.tags)
         job_id = given.ids.new_id(beside=parent or given.beside)
+        if given.unique_digest and not parent:
+            job_id = unique_id(job_id, given.unique_digest)
         job_type, args, kwargs = self.registry.resolve(job.job_type, job.payload, has_sub_jobs=bool(job.sub_jobs))
         priority = job.priority or inherited
         subs = {}
@@ -263,6 +287,8 @@ class _Given(NamedTuple):
     """A job in whose partition they are to lie."""
     ids: FollowingIds | Keys
     """Where their ids are from."""
+    unique_digest: str | None
+    """Of the unique key of the first one."""
 
 
 class Checked(NamedTuple):

@@ -4,6 +4,7 @@ from jobtracker.jobs.bulk import BulkRuns
 from jobtracker.jobs.bulk_actions import BulkActions
 from jobtracker.jobs.create import Creation
 from jobtracker.jobs.create_batch import BatchCreation
+from jobtracker.jobs.create_unique import UniqueCreation
 from jobtracker.jobs.delete import Deletion
 from jobtracker.jobs.dispatcher import Dispatcher
 from jobtracker.jobs.large_values import LargeValues
@@ -44,6 +45,7 @@ class JobService:
 
         self.create = creation.create
         self.create_one = creation.create_one
+        self.create_unique = UniqueCreation(queries, creation).create_unique
         self.submit = creation.submit
         self.create_batch = BatchCreation(store, creation, dispatcher, propagation.cancellation).create_batch
         self.start = Starting(store, queries, registry, sender, large_values).start

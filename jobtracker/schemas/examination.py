@@ -11,7 +11,7 @@ class Flaw(StrEnum):
     """How something beside the records can differ from them."""
 
     MISSING = "missing"
-    """An index lacks a job."""
+    """An index lacks a job, or a job its lock."""
     STRAY = "stray"
     """An index has a job that does not belong there, or is none."""
     SCORE = "score"
@@ -21,7 +21,7 @@ class Flaw(StrEnum):
     BROKEN = "broken"
     """A record lacks what every record has: status, type, priority, times. Nobody can tell what it was."""
     LEFT_OVER = "left_over"
-    """A key of a job that is gone, or the tombstone of one that is there."""
+    """A key of a job that is gone, the tombstone of one that is there, or a lock that no job is to have."""
     FAMILY = "family"
     """A parent's counter of its sub-jobs is wrong."""
     STRANGER = "stranger"

@@ -74,6 +74,31 @@ class SubJobCreate(JobCreate):
         return sub_jobs
 
 
+class Unique(BaseModel):
+    """A key of which there is one job at a time, of its type."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key: str = Field(min_length=1, max_length=200, description="E.g. what the job is about.")
+    while_: list[Literal["pending", "running", "retrying", "completed"]] = Field(
+        default=["pending", "running", "retrying"],
+        alias="while",
+        min_length=1,
+        max_length=4,
+        description="The statuses of the first job in which there is no second one. `pending` must be one of them.",
+    )
+    for_s: float | None = Field(
+        default=None, gt=0, le=31_536_000, description="No longer than so many seconds after it was created."
+    )
+
+    @field_validator("while_")
+    @classmethod
+    def _begins_pending(cls, statuses: list[str]) -> list[str]:
+        if "pending" not in statuses:
+            raise ValueError("`pending` must be one of them: a job is pending when it is created")
+        return statuses
+
+
 class JobUpdate(BaseModel):
     """Changes of a job. Status, progress, result and error are reports on a job that runs outside of Celery."""
 

@@ -47,7 +47,7 @@ REPLAYED = "Idempotent-Replayed"
 
 LONGEST_KEY = 255
 
-_KEPT_HEADERS = ("location", "content-type", "retry-after")
+_KEPT_HEADERS = ("location", "content-type", "retry-after", "existing-job")
 
 _KEPT_REFUSALS = {404, 409, 422}
 """Statuses of refusals that are kept. Others, 429 for example, pass."""

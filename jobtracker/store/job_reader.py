@@ -143,6 +143,13 @@ class JobReader:
         """One field of many records, as `field`, in one round trip."""
         return [field.__get__(record, JobRecord) for record in fetch(self.client, self.keys, job_ids)]
 
+    def unique_holder(self, record: JobRecord) -> str | None:
+        """The other job that has the unique key of a job; None: there is none, or the job has no such key."""
+        if not record.unique:
+            return None
+        holder: str | None = self.client.get(self.keys("unique", record.unique.partition(" ")[0]))
+        return holder if holder != record.id else None
+
     def state(self, job_id: str) -> tuple[int, Status] | None:
         """A job's run and status; None where there is no such job, or its status is one of a newer release."""
         [record] = fetch(self.client, self.keys, [job_id])

@@ -8,6 +8,7 @@ from typing import Any, Generic, Self, TypeVar
 from jobtracker.connection.client import RedisClient
 from jobtracker.core.clock import now_ms
 from jobtracker.core.lifecycle import Event, Outcome, Status
+from jobtracker.errors import UniqueKeyTakenError
 from jobtracker.store.changes import Change, NewJob, Verdict
 from jobtracker.store.functions import Library
 from jobtracker.store.keys import Keys, Partition
@@ -99,6 +100,9 @@ class JobWriter:
         Returns:
             For each: applied, duplicate (it was there), sent_again (it had settled, and has a new run), deleted (it
             must not come back), or missing (it is given no fields, only sub-jobs to attach, and is not there).
+
+        Raises:
+            UniqueKeyTakenError: Another job has the unique key of one.
         """
         at_ms = now_ms() if at_ms is None else at_ms
         answers = self._functions.call_many(self.client, "create", [self._new(job, at_ms) for job in jobs])
@@ -118,7 +122,10 @@ class JobWriter:
             self._functions.call_many(
                 self.client, "mark_parent_notified", [self._notified_call(sub, "", settled=False) for sub in apart]
             )
-        return [_OUTCOMES[outcome] for outcome in answers]
+        try:
+            return [_OUTCOMES[outcome] for outcome in answers]
+        except KeyError as taken:
+            raise UniqueKeyTakenError(str(taken.args[0]).partition(" ")[2]) from None
 
     def apply(
         self,

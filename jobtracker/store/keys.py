@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
+from jobtracker.core.job import place_of
+
 PREFIXES: dict[str, str] = {
     # one job ---------------------------------------------------------------------------------------------------
     "job": "job:",
@@ -167,6 +169,9 @@ PREFIXES: dict[str, str] = {
     # examining      string  The examination that runs, JSON. Writer: Examinations. Expires when its process is gone.
     "examined": "examined",
     # examined       string  The last examination that ended, with what it found, JSON. Writer: Examinations. Expires.
+    "unique": "unique:",
+    # unique:<d>     string  The job that has a unique key (`lua/lib/unique.lua`). Writer: create, every command that
+    #                        moves a job. Until it leaves the statuses for which it is unique, or expires.
     "answer": "answer:",
     # answer:<d>     string  JSON: a request with an Idempotency-Key, and its answer once there is one
     #                        (`kept_answers.py`). Writer: KeptAnswers. Expires after a day.
@@ -253,7 +258,20 @@ NOBODY = "nobody"
 
 
 OF_ONE_JOB = frozenset(
-    {"job", "data", "log", "history", "executions", "subs", "outcomes", "bulk", "tombstone", "answer", "answering"}
+    {
+        "job",
+        "data",
+        "log",
+        "history",
+        "executions",
+        "subs",
+        "outcomes",
+        "bulk",
+        "tombstone",
+        "answer",
+        "answering",
+        "unique",
+    }
 )
 """Names of the keys that begin with a job's id, or with what else decides in that way where they lie."""
 
@@ -350,7 +368,7 @@ class Keys:
 
     def of(self, job_id: str) -> Partition:
         """The partition of a job."""
-        return self._only or self.parts[crc32(job_id.encode()) % len(self.parts)]
+        return self._only or self.parts[crc32(place_of(job_id).encode()) % len(self.parts)]
 
     def are_together(self, job_id: str, other_id: str) -> bool:
         """Whether two jobs lie in one partition."""

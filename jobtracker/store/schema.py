@@ -127,6 +127,10 @@ class JobRecord(Record):
     expires = number(24, cleared_by_new_run=True, from_message=True)
     """ms: a worker discards it if it has not begun by then."""
 
+    unique = text(63)
+    """Of a job of which there is one at a time: the digest of its unique key, in which statuses it has the lock, with
+    commas, and until when (ms; 0: always)."""
+
     # Runs, attempts, executions
     run = number(9, default=0)
     """Dispatches so far; 0: never sent to Celery. Always stored."""

@@ -22,6 +22,7 @@ from support.time_series import Settled, expected_series, stored_series
 
 from jobtracker.core.job import task_id_of
 from jobtracker.core.lifecycle import REPORTED, SETTLED, Event, FailurePolicy, Outcome, Priority, Status
+from jobtracker.errors import UniqueKeyTakenError
 from jobtracker.store.changes import Change, NewJob, News, Verdict
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries, as_notified
@@ -46,7 +47,12 @@ kinds = st.fixed_dictionaries(
         "policy": st.sampled_from(FailurePolicy),
         "run": st.sampled_from([1, 1, 0]),
     },
-    optional={"callback_mode": st.just("own")},
+    optional={
+        "callback_mode": st.just("own"),
+        "unique": st.sampled_from(
+            ["x pending,running,retrying 0", "x pending,running,retrying 0", "y pending 0", "y pending,completed 0"]
+        ),
+    },
 )
 forests = st.tuples(*(st.sampled_from([None, *IDS[:n], *IDS[:n]]) for n in range(len(IDS))))
 
@@ -285,6 +291,14 @@ class JobMachine(RuleBasedStateMachine):
             if change.applied and change.parent:
                 self._tell(change.parent, job, change.run, Status.PENDING)
 
+    def _holders(self, job, unique):
+        """The jobs that have the lock of a unique key."""
+        for each, record in self.records.items():
+            digest, statuses, _ = record.get("unique", "- - -").split()
+            together = self.keys.are_together(job, each)  # else it has another lock: these ids do not name the key
+            if together and unique and digest == unique.split()[0] and record["status"] in statuses.split(","):
+                yield each
+
     def _create(self, job, parent, kind):
         known = self.records.get(job, {"parent": parent} if parent else {})
         if known.get("parent") != parent or (parent and (parent >= job or parent not in self.records)):
@@ -292,6 +306,13 @@ class JobMachine(RuleBasedStateMachine):
         if job in self.queries.trash(100) or (parent and job in self.buried):
             return  # ids are given once; these here are few
         fields = kind | ({"parent": parent} if parent else {}) | ({"queued": START_MS} if kind["run"] else {})
+        holders = [*self._holders(job, kind.get("unique"))]
+        if holders and job not in self.records and job not in self.buried:
+            with pytest.raises(UniqueKeyTakenError) as raised:
+                self.store.create(new_job(job, **fields), at_ms=START_MS)
+            assert [raised.value.job_id] == holders
+            self.look()
+            return
         outcome = self.store.create(new_job(job, **fields), at_ms=START_MS)[0]
         expected = Outcome.DUPLICATE if job in self.records else Outcome.APPLIED
         assert outcome is (Outcome.DELETED if job in self.buried else expected)

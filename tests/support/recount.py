@@ -62,6 +62,7 @@ def _of_part(
         yield from _of_record(job_id, record)
     yield from _of_indexes(client, keys, names, records)
     yield from _of_counts(client, keys, records)
+    yield from _of_locks(client, keys, names, records)
     yield from _of_groups(client, keys, names, is_alone=everywhere.keys() == records.keys())
     yield from _of_families(client, keys, names, records, everywhere)
     yield from _of_ledgers(client, keys, names, records)
@@ -134,6 +135,18 @@ def _of_indexes(client: RedisClient, keys: Partition, names: dict[str, list[str]
         for job_id in sorted(wanted.keys() | found.keys()):
             if wanted.get(job_id) != found.get(job_id):
                 yield f"index {where} has {job_id} at {found.get(job_id)}, not {wanted.get(job_id)}"
+
+
+def _of_locks(client: RedisClient, keys: Partition, names: dict[str, list[str]], records: Records) -> Iterator[str]:
+    found = dict(zip(names["unique"], _read(client, "get", keys, "unique", names["unique"]), strict=True))
+    claims = {job_id: record["unique"].split() for job_id, record in records.items() if "unique" in record}
+    wanted = {
+        claim[0]: job_id
+        for job_id, claim in claims.items()
+        if records[job_id]["status"] in claim[1].split(",") and (claim[2] == "0" or found.get(claim[0]) == job_id)
+    }
+    if found != wanted:
+        yield f"the locks of unique keys are {found}, not {wanted}"
 
 
 def _of_counts(client: RedisClient, keys: Partition, records: Records) -> Iterator[str]:

@@ -10,7 +10,7 @@ from jobtracker.logging import request_id_var
 from jobtracker.schemas.explanation import Explanation
 from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
-from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate
+from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate, Unique
 from jobtracker.schemas.sending import Sending
 from jobtracker.server.access.limits import limited, need_no_limits
 from jobtracker.server.access.needs import Reach, needs
@@ -32,6 +32,11 @@ router = APIRouter(
 NOT_FOUND: dict[int | str, dict[str, Any]] = {404: RESPONSES[404]}
 NOT_ALLOWED: dict[int | str, dict[str, Any]] = {404: RESPONSES[404], 409: RESPONSES[409]}
 UNREADABLE: dict[int | str, dict[str, Any]] = {400: RESPONSES[400]}
+
+EXISTING: dict[int | str, dict[str, Any]] = {
+    200: {"model": Job, "description": "Another job has its unique key: that job."},
+    409: RESPONSES[409],
+}
 
 
 _VALUE_CONTENT = {"application/json": {"schema": {}}, "text/plain": {"schema": {"type": "string"}}}
@@ -79,6 +84,7 @@ class CreateJob(JobCreate):
     )
 
     start: bool = Field(False, strict=True, description="Send it to Celery at once.")
+    unique: Unique | None = Field(None, description="No second job of its type has this key meanwhile.")
 
 
 class CreateJobTree(SubJobCreate):
@@ -148,7 +154,7 @@ class Retry(BaseModel):
     "/",
     status_code=201,
     response_model=Job,
-    responses=UNREADABLE,
+    responses={**UNREADABLE, **EXISTING},
     dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)],
 )
 @router.post("", status_code=201, include_in_schema=False, dependencies=[needs(Scope.JOBS_CREATE, Reach.LIMITED)])
@@ -157,13 +163,24 @@ def create_job(job: CreateJob, tracking: UseTracking, settings: UseSettings, res
 
     If a worker has announced the job type, the payload is checked against its schema. `countdown`, and `expires` in
     seconds, count from the start: give them with `"start": true`, or to the `start` route.
+
+    With `unique` the answer may be another job, which has the same unique key: then it is a 200, and the header
+    `Existing-Job` names that job. It stays as it is.
     """
     wanted = SubJobCreate.model_construct(**{name: getattr(job, name) for name in JobCreate.model_fields})
-    ids = ids_to_create(tracking)
-    record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id_var.get(), ids=ids)
+    ids, is_other, request_id = ids_to_create(tracking), False, request_id_var.get()
+    if job.unique is None:
+        record, data = tracking.jobs.create_one(wanted, start=job.start, request_id=request_id, ids=ids)
+    else:
+        (record, data), is_other = tracking.jobs.create_unique(
+            wanted, job.unique, start=job.start, request_id=request_id, ids=ids
+        )
     tells_of(record.id)
     response.headers["Location"] = f"{settings.api_root_path}/api/jobs/{record.id}"
-    return WrittenJson(tracking.queries.loaded_json(record, data), 201, response.headers)
+    if is_other:
+        response.headers["Existing-Job"] = record.id
+    status = 200 if is_other else 201
+    return WrittenJson(tracking.queries.loaded_json(record, data), status, response.headers)
 
 
 @router.post(

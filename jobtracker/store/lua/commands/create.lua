@@ -6,7 +6,7 @@
 --          again, n, n field/value pairs of the record, m, m field/value pairs of the data, then position/id pairs of
 --          sub-jobs
 -- Outcomes applied (created), duplicate (was there), sent_again (had settled: the message is that of a new run), deleted
---          (must not come back), missing (no fields, and it is not there)
+--          (must not come back), missing (no fields, and it is not there), 'taken <id>' (another job has its unique key)
 -- A parent whose failure was inferred, and that gets another sub-job, is open again.
 -- A job that was announced ahead (the next of a chain, a chord's body) gets from its own message what it lacks, and
 -- the next of a chain its arguments, with the result of the job before it.
@@ -36,8 +36,14 @@ if not rec then
   if not (value_in(fields, 'type') and value_in(fields, 'priority')) then
     return redis.error_reply('ERR A job needs a type and a priority.')
   end
-  if deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
   rec = created_record(id, fields, now)
+  local holder = rec.unique and take_unique(rec.unique, 'pending', id)
+  if holder and ARGV[4] > '1' then rec.unique = nil -- its message is on its way
+  elseif holder then
+    if is_large then discard_unwritten(id, data, 1) end
+    return 'taken ' .. holder
+  end
+  if deleted_at then redis.call('DEL', key('tombstone', id)) end -- its id is used anew
   if ARGV[4] == '1' then
     rec.run, rec.queued = 1, now
     await_confirmation(rec, now)

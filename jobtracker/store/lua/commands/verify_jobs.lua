@@ -14,6 +14,7 @@
 --          {its id, 'apart', the parent}
 --- @include lib/failures
 --- @include lib/parents
+--- @include lib/unique
 local repair, shrink = ARGV[2] ~= '0', ARGV[2] == '2'
 local differences, families = {}, {}
 
@@ -119,6 +120,13 @@ local function check_job(id)
     differs('missing', 'kinds', kind_of(rec), '', 'there', function() add_kind(rec) end)
   end
   check_queue(rec)
+  if rec.unique then
+    local digest, ends = claim_of(rec.unique, rec.status)
+    local holder = redis.call('GET', key('unique', digest))
+    if ends and holder ~= id then
+      differs('missing', 'unique', id, holder, id, not holder and function() take_unique(rec.unique, rec.status, id) end or nil)
+    end
+  end
   if rec.subs > 0 then check_family(rec) end
   local parent = rec.parent
   if parent and redis.call('EXISTS', key('job', parent)) == 0 then
@@ -138,7 +146,19 @@ local function check_group(id)
   end
 end
 
-local CHECKS = { job = check_job, failure = check_group }
+-- Who has the lock of a unique key must be a job that is to have it.
+local function check_lock(digest)
+  local holder = redis.call('GET', key('unique', digest))
+  local rec = holder and load_record(holder)
+  if holder and not rec and redis.call('PTTL', key('unique', digest)) > 0 then return end -- reserved for a moment
+  local own, ends = '', nil
+  if rec and rec.unique then own, ends = claim_of(rec.unique, rec.status) end
+  if holder and not (own == digest and ends) then
+    differs('left_over', 'unique', digest, holder, '', function() redis.call('DEL', key('unique', digest)) end)
+  end
+end
+
+local CHECKS = { job = check_job, failure = check_group, unique = check_lock }
 for i = 3, #ARGV, 2 do
   local check = CHECKS[ARGV[i]]
   if check then check(ARGV[i + 1]) else check_other(ARGV[i], ARGV[i + 1]) end

@@ -4,6 +4,7 @@
 --- @include lib/indexes
 --- @include lib/objects
 --- @include lib/record
+--- @include lib/unique
 
 local HINTS_AT_ONCE = 20
 local STATUS, TYPE, RUN, PARENT, SUBS = PLACE.status, PLACE.type, PLACE.run, PLACE.parent, PLACE.subs
@@ -53,6 +54,7 @@ local function remove_jobs(mode, before, tombstone_s, job_ids)
     if not may_go(rec, mode, before) then return 'illegal' end
     if mode == 'alone' and (rec[PARENT] or rec[SUBS]) then return 'apart' end
     if (mode == 'delete' or mode == 'expire') and is_held(rec[PARENT]) then return 'illegal' end
+    if rec[PLACE.unique] then release_unique(rec[PLACE.unique], id) end
     if rec[PLACE.large] then remove_values(id, { 'payload', 'args', 'result' }) end
     gone[id] = true
     if watched then

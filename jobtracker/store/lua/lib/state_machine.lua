@@ -8,6 +8,7 @@
 --- @include lib/own_ids
 --- @include lib/queue_series
 --- @include lib/record
+--- @include lib/unique
 
 -- A start finds that another worker has begun the same attempt, and not ended it: that one is lost, or runs it at the
 -- same time. Which of the two shows when its lease runs out, and by then the broker may have delivered it again and again.
@@ -166,6 +167,7 @@ local function apply_event(rec, report)
   if sends and redis.call('SISMEMBER', key('trash'), rec.id) == 1 then return 'deleted', event end
   if event == 'unenqueue' and (run ~= rec.run or run ~= rec.voided_run + 1) then return 'stale', event end
   if event == 'reopen' and not follows_from_sub_jobs(rec) then return 'illegal', event end
+  if event == 'rerun' and rec.unique and take_unique(rec.unique, 'pending', rec.id, true) then return 'illegal', event end
   if event == 'relaunch' and rec.run == 0 then return 'illegal', event end
   if event == 'await' and (rec.run == 0 or rec.status == 'pending' and rec.queued) then return 'illegal', event end
   if event == 'start' and rec.inferred == 'quarantine' then return 'refused', event end
@@ -209,6 +211,7 @@ local function apply_event(rec, report)
     end
     move_in_index(rec, to, now)
     rec.status = to
+    if rec.unique then follow_unique(rec) end
   end
   if is_late_end then
     rec.reason = nil

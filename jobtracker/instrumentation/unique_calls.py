@@ -1,0 +1,101 @@
+"""Calls of tasks of which there is one job at a time: `@tracked(unique=…)`.
+
+Whether a call is the first one is decided before its message is made: the lock of its unique key is reserved for the
+id that the message will have, for a moment. When the job is recorded, the lock is that job's.
+"""
+
+import hashlib
+import inspect
+import json
+import logging
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from celery import Task
+from celery.result import AsyncResult
+from kombu.utils.json import dumps
+
+from jobtracker.core.clock import now_ms
+from jobtracker.core.declarations import UniqueCall, declaration_of
+from jobtracker.core.job import UNIQUE_DIGITS, unique_id
+from jobtracker.runtime import Tracking
+from jobtracker.store.unique_keys import UniqueKeys
+
+logger = logging.getLogger(__name__)
+
+_IN_A_TREE = ("group_id", "chord", "chain", "link", "link_error", "retries", "task_id")
+"""Options of calls that belong to others: of groups, chords and chains, of retries, and with an id of their own."""
+
+
+class Claim(NamedTuple):
+    """What became of a call's claim to its unique key."""
+
+    digest: str
+    field: str
+    """The field `unique` of its job."""
+    task_id: str
+    holder: str | None
+    """The other job that has the key."""
+    then: str
+
+
+class UniqueCalls:
+    """Holds back calls.
+
+    Args:
+        tracking: The tracker's parts.
+    """
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._tracking = tracking
+        self._app = tracking.app
+        self._keys = UniqueKeys(tracking.client, tracking.keys)
+
+    def claim(self, name: str, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Claim | None:
+        """Claim the key of a call; None: it has none, or nobody can tell now, so it is sent."""
+        try:
+            task = self._app.tasks.get(name)
+            declared = declaration_of(task) if task is not None else None
+            if declared is None or declared.unique is None or not _is_alone(options):
+                return None
+            digest = _digest_of(task, declared.job_type or name, declared.unique, args or (), kwargs or {})
+            return self._tracking.reporter.ask(lambda: self._claimed(digest, declared.unique), None)
+        except Exception as error:  # noqa: BLE001 (a failure of the tracker is none of the caller's)
+            logger.warning(
+                "jobtracker: the unique key of %s was not looked at: %s: %s", name, type(error).__name__, error
+            )
+            return None
+
+    def _claimed(self, digest: str, unique: UniqueCall) -> Claim:
+        task_id = unique_id(str(uuid.uuid4()), digest)
+        ends = now_ms() + round(unique.for_s * 1000) if unique.for_s else 0
+        holder = self._keys.reserve(digest, task_id)
+        return Claim(digest, f"{digest} {','.join(unique.while_)} {ends}", task_id, holder, unique.then)
+
+    def let_go(self, claim: Claim) -> None:
+        """The call was not sent."""
+        try:
+            self._tracking.reporter.ask(lambda: self._keys.let_go(claim.digest, claim.task_id), None)
+        except Exception as error:  # noqa: BLE001 (it ends by itself)
+            logger.warning("jobtracker: a unique key was not let go: %s", error)
+
+    def joined(self, claim: Claim) -> AsyncResult:
+        """What a call returns that was not sent: the result of the job that is there, or one that never comes."""
+        if claim.holder is None or claim.then == "drop":
+            return self._app.AsyncResult(claim.task_id)
+        [record] = self._tracking.reporter.ask(lambda: self._tracking.queries.records([claim.holder]), [None])
+        return self._app.AsyncResult(record.task_id if record is not None and record.exists else claim.holder)
+
+
+def _is_alone(options: Mapping[str, Any]) -> bool:
+    return not any(options.get(name) for name in _IN_A_TREE)
+
+
+def _digest_of(task: Task, job_type: str, unique: UniqueCall, args: Any, kwargs: Any) -> str:
+    bound = inspect.signature(task.run).bind(*args, **kwargs)
+    bound.apply_defaults()
+    wanted = unique.by if unique.by is not None else [*bound.arguments]
+    values = [bound.arguments[name] for name in wanted]
+    told = json.dumps([job_type, "call"]) + dumps(values, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:UNIQUE_DIGITS]
