@@ -116,6 +116,9 @@ export interface paths {
          *
          *     If a worker has announced the job type, the payload is checked against its schema. `countdown`, and `expires` in
          *     seconds, count from the start: give them with `"start": true`, or to the `start` route.
+         *
+         *     With `unique` the answer may be another job, which has the same unique key: then it is a 200, and the header
+         *     `Existing-Job` names that job. It stays as it is.
          */
         post: operations["create_job_api_jobs__post"];
         delete?: never;
@@ -2033,6 +2036,8 @@ export interface components {
              * @default false
              */
             start: boolean;
+            /** @description No second job of its type has this key meanwhile. */
+            unique?: components["schemas"]["Unique"] | null;
         };
         /**
          * CreateJobTree
@@ -5527,6 +5532,32 @@ export interface components {
             messages: number;
         };
         /**
+         * Unique
+         * @description A key of which there is one job at a time, of its type.
+         */
+        Unique: {
+            /**
+             * Key
+             * @description E.g. what the job is about.
+             */
+            key: string;
+            /**
+             * While
+             * @description The statuses of the first job in which there is no second one. `pending` must be one of them.
+             * @default [
+             *       "pending",
+             *       "running",
+             *       "retrying"
+             *     ]
+             */
+            while: ("pending" | "running" | "retrying" | "completed")[];
+            /**
+             * For S
+             * @description No longer than so many seconds after it was created.
+             */
+            for_s?: number | null;
+        };
+        /**
          * Verdict
          * @description What a comparison shows.
          * @enum {string}
@@ -6251,7 +6282,10 @@ export interface operations {
     create_jobs_api_jobs_batch_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6306,7 +6340,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job's status does not allow it. */
+            /** @description The job's status does not allow it. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6365,7 +6399,10 @@ export interface operations {
     change_many_api_jobs_bulk_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6422,6 +6459,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6865,7 +6911,10 @@ export interface operations {
     create_job_api_jobs__post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6875,6 +6924,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Another job has its unique key: that job. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
             /** @description Successful Response */
             201: {
                 headers: {
@@ -6913,6 +6971,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The job's status does not allow it. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6970,7 +7037,10 @@ export interface operations {
     create_job_with_sub_jobs_api_jobs_with_subjobs_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -7018,6 +7088,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8285,7 +8364,10 @@ export interface operations {
     start_job_api_jobs__job_id__start_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job's id. */
                 job_id: string;
@@ -8352,7 +8434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job's status does not allow it. */
+            /** @description The job's status does not allow it. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8411,7 +8493,10 @@ export interface operations {
     cancel_job_api_jobs__job_id__cancel_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job's id. */
                 job_id: string;
@@ -8478,7 +8563,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job's status does not allow it. */
+            /** @description The job's status does not allow it. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -8537,7 +8622,10 @@ export interface operations {
     retry_job_api_jobs__job_id__retry_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The job's id. */
                 job_id: string;
@@ -8604,7 +8692,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The job's status does not allow it. */
+            /** @description The job's status does not allow it. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10838,7 +10926,10 @@ export interface operations {
     drain_worker_api_tracking_workers__name__drain_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description Celery's name of the worker. */
                 name: string;
@@ -10885,6 +10976,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11472,7 +11572,10 @@ export interface operations {
     examine_api_tracking_examination_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11514,7 +11617,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another examination runs; or there is none to repair after. */
+            /** @description Another examination runs; or there is none to repair after. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -11573,7 +11676,10 @@ export interface operations {
     repair_api_tracking_examination_repair_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -11628,7 +11734,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another examination runs; or there is none to repair after. */
+            /** @description Another examination runs; or there is none to repair after. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12237,7 +12343,10 @@ export interface operations {
     create_key_api_keys_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -12292,7 +12401,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There are as many keys as there may be. */
+            /** @description There are as many keys as there may be. Or: A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -12351,7 +12460,10 @@ export interface operations {
     rotate_key_api_keys__key_id__rotate_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The key's id. */
                 key_id: string;
@@ -12411,6 +12523,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -12965,7 +13086,10 @@ export interface operations {
     create_webhook_api_webhooks_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -13013,6 +13137,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13400,7 +13533,10 @@ export interface operations {
     rotate_webhook_api_webhooks__webhook_id__rotate_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The webhook's id. */
                 webhook_id: string;
@@ -13467,6 +13603,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The request is too large. */
             413: {
                 headers: {
@@ -13517,7 +13662,10 @@ export interface operations {
     send_test_message_api_webhooks__webhook_id__test_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The webhook's id. */
                 webhook_id: string;
@@ -13564,6 +13712,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -13735,7 +13892,10 @@ export interface operations {
     redeliver_api_webhooks__webhook_id__deliveries__delivery_id__redeliver_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered the same, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The webhook's id. */
                 webhook_id: string;
@@ -13783,6 +13943,15 @@ export interface operations {
             };
             /** @description The body did not arrive in time. */
             408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A request with this `Idempotency-Key` is being answered: ask again after `Retry-After` seconds. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
