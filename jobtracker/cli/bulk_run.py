@@ -202,6 +202,9 @@ def _print_preview(preview: BulkPreview) -> None:
             f"{preview.action.condition}.",
             soft_wrap=True,
         )
+    for name in preview.unannounced:
+        text = f"No worker announces {one_line(name)}: its jobs would wait, or fail at once."
+        console.print(text, style="yellow", soft_wrap=True, markup=False)
     if preview.below is None:
         upto = f", up to {time_of(preview.looked_to)}" if preview.looked_to else ""
         console.print(f"Not all were looked at: {preview.looked_at:,} were{upto}.", soft_wrap=True)

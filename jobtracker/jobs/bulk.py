@@ -26,6 +26,7 @@ from jobtracker.schemas.query_language import with_query
 from jobtracker.store.bulk_runs import Selection
 from jobtracker.store.changes import NewJob
 from jobtracker.store.decode import summary_of
+from jobtracker.store.job_types import CUSTOM, Registry
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
@@ -60,6 +61,7 @@ class BulkRuns:
 
     store: JobStore
     queries: JobQueries
+    registry: Registry
 
     def preview(self, wanted: BulkRequest, *, narrowed: Narrowing = _as_it_is) -> BulkPreview:
         """What a bulk run would change.
@@ -72,7 +74,7 @@ class BulkRuns:
             InvalidQueryError, UnknownZoneError: The filter can't be read.
         """
         state = self._state_of(wanted, narrowed)
-        found = _Preview(state)
+        found = _Preview(state, self.registry)
         if wanted.ids is not None:
             for first in range(0, len(wanted.ids), _AT_ONCE):
                 some = self.queries.records(list(dict.fromkeys(wanted.ids))[first : first + _AT_ONCE])
@@ -86,7 +88,7 @@ class BulkRuns:
             return found.answer(exact=state.total)
         every = Selection.of(narrowed(_filter_of(wanted)), self._now_ms()) if wanted.ids is None else None
         if found.ended and every and wanted.action.statuses != frozenset(Status):
-            others = _Preview(state)
+            others = _Preview(state, self.registry)
             self._look(every, others)
             found.left_alone = others.unfit if others.ended else None
         return found.answer(exact=found.count if found.ended else None)
@@ -243,16 +245,17 @@ class BulkRuns:
 class _Preview:
     """What a preview has found so far."""
 
-    def __init__(self, state: BulkState) -> None:
+    def __init__(self, state: BulkState, registry: Registry) -> None:
         self.ended = True
         self.looked_at = 0
         self.looked_to_ms: int | None = None
         self.unfit = 0
         self.left_alone: int | None = 0
-        self._state = state
+        self._state, self._registry = state, registry
         self._parents: dict[str, str | None] = {}
         self._kinds: dict[str, tuple[Status, str]] = {}
         self._sample: list[JobRecord] = []
+        self._types: dict[str, bool] = {}
 
     @property
     def count(self) -> int:
@@ -267,12 +270,19 @@ class _Preview:
             if not fits(state.action, record):
                 self.unfit += 1
                 continue
+            self._note_unannounced(record)
             self._parents[record.id] = record.parent
             self._kinds[record.id] = record.nearest_status, record.type
             if len(self._sample) < _SAMPLE:
                 self._sample.append(record)
         if state.ids is not None:
             self.looked_at, self.left_alone = self.looked_at + len(records), self.unfit
+
+    def _note_unannounced(self, record: JobRecord) -> None:
+        """Note the type of a job that would run again, if no worker has announced it."""
+        name = record.type if record.type != CUSTOM else record.task
+        if self._state.action is BulkAction.RETRY and name not in self._types:
+            self._types[name] = self._registry.type_of(record) is not None
 
     def answer(self, exact: int | None) -> BulkPreview:
         """What was found; `exact`: how many jobs there are, if that is known."""
@@ -288,6 +298,7 @@ class _Preview:
             below=len(below) if self.ended else None,
             left_alone=self.left_alone if self.ended else None,
             kinds=[BulkKind(status=s, job_type=name, count=n) for (s, name), n in kinds.most_common()],
+            unannounced=sorted(name for name, is_announced in self._types.items() if not is_announced)[:_SAMPLE],
             sample=[summary_of(record) for record in self._sample],
         )
 

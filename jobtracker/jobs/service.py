@@ -56,5 +56,5 @@ class JobService:
         self.update = Updating(store, queries, registry, propagation, large_values).update
         self.delete = deletion.delete
         self.empty_trash = deletion.empty_trash
-        self.bulk = BulkRuns(store, queries)
+        self.bulk = BulkRuns(store, queries, registry)
         self.bulk_actions = BulkActions(store, queries, propagation.cancellation, deletion, retrying)

@@ -137,6 +137,11 @@ class BulkPreview(BaseModel):
         description="How many jobs match to which this can't be done. Null: not all were looked at."
     )
     kinds: list[BulkKind] = Field(description="Those that were looked at, by status and type, without `below`.")
+    unannounced: list[str] = Field(
+        [],
+        description="Of retry: the types of these, of custom jobs the tasks, that no worker has announced; at most "
+        "20. Such a job waits in its queue, or fails at once where a worker consumes that.",
+    )
     sample: list[JobSummary] = Field(description="The first of them, oldest first.")
 
 

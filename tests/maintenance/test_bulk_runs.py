@@ -20,7 +20,9 @@ from jobtracker.maintenance import bulk_runner
 from jobtracker.maintenance.bulk_runner import BulkRunner
 from jobtracker.schemas.bulk import BulkRequest
 from jobtracker.schemas.filters import JobFilter
+from jobtracker.schemas.job_types import JobType
 from jobtracker.schemas.requests import JobUpdate
+from jobtracker.store.changes import NewJob
 
 
 @pytest.fixture
@@ -418,6 +420,31 @@ def test_a_preview_that_can_not_look_at_all_says_how_far_it_came(store, bulk, mo
     assert sum(kind.count for kind in by_index.kinds) == 4
     to_delete = bulk.preview(BulkRequest(action="delete", filter="type:custom"))
     assert (to_delete.count, to_delete.is_exact) == (4, False)
+
+
+def test_a_preview_of_a_retry_names_types_that_no_worker_announces(own_project, store, bulk):
+    own_project.tracking.registry.announce(JobType(name="mail", task="tasks.mail"))
+    kinds = [("mail", "tasks.mail"), ("invoice", "tasks.invoice"), ("custom", "tasks.mail"), ("custom", "tasks.old")]
+    jobs = [create_job(store, type=name, task=task, tags='["t"]') for name, task in kinds for _ in range(2)]
+    for each in jobs:
+        store.apply(Event.ENQUEUE, each)
+        bring_to(store, each, Status.FAILED)
+    create_job(store, type="open", task="tasks.open", tags='["t"]')
+    for which in ({"filter": "tag:t"}, {"ids": jobs}):
+        assert bulk.preview(BulkRequest(action="retry", **which)).unannounced == ["invoice", "tasks.old"]
+    assert bulk.preview(BulkRequest(action="tag", tags=["x"], filter="tag:t")).unannounced == []
+
+
+def test_a_retry_without_stored_arguments_is_refused_by_name(store, bulk, bulk_run):
+    job_id = "invoice-17"
+    store.create(
+        NewJob(id=job_id, fields={"type": "invoice", "priority": "normal"}, data={"arguments_repr": "(17,) {}"})
+    )
+    store.apply(Event.ENQUEUE, job_id)
+    bring_to(store, job_id, Status.FAILED)
+    run = bulk_run("retry", ids=[job_id])
+    [refused] = bulk.refused(run.id).refused
+    assert (refused.id, "arguments" in refused.reason) == (job_id, True)
 
 
 @pytest.mark.parametrize(

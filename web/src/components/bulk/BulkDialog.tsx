@@ -1,4 +1,6 @@
+import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
+import { jobTypes } from "@/api/queries";
 import type { JobSummary } from "@/api/types";
 import { Dialog } from "@/components/Dialog";
 import { Icon, StatusIcon } from "@/components/Icon";
@@ -8,6 +10,7 @@ import { count, plural, shortId } from "@/format/format";
 import { useWritesOff } from "@/live/connection";
 import { hindrance, MOST, notesOf, type Share, sharesOf, TYPED_FROM, type Verb, WORDS } from "./bulk";
 import { startRun } from "./bulkRun";
+import { hindranceOf, unannounced } from "./unannounced";
 import type { Matching } from "./useMatching";
 import "./bulk.css";
 
@@ -38,6 +41,8 @@ export function BulkPreview({ verb, matching, q, onClose, onStarted }: PreviewPr
   const options = { reason, terminate };
   const shares = sharesOf(verb, matching.jobs, options);
   const doable = shares.filter((share) => share.doable).flatMap((share) => share.jobs);
+  const types = useQuery(jobTypes).data;
+  const warning = verb === "retry" && types ? hindranceOf(unannounced(doable, types)) : null;
   const isTyped = doable.length >= TYPED_FROM;
   const why =
     off ?? (matching.isDone ? hindrance(doable.length, typed) : "The jobs are still being counted.");
@@ -106,6 +111,7 @@ export function BulkPreview({ verb, matching, q, onClose, onStarted }: PreviewPr
         </p>
         {matching.error && <ErrorNotice error={matching.error} onRetry={matching.retry} />}
         <Shares shares={shares} />
+        {warning && <p className="t-12 b">{warning}</p>}
         {notesOf(verb, doable).map((note) => (
           <p className="t-12 ink-2" key={note}>
             {note}

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import type { JobSummary } from "@/api/types";
+import type { JobSummary, JobType } from "@/api/types";
 import { hindrance, notesOf, sharesOf } from "./bulk";
 import { csvOf } from "./csv";
+import { hindranceOf, unannounced } from "./unannounced";
 
 const ASK = { reason: "", terminate: false };
 const job = (fields: Partial<JobSummary>): JobSummary =>
@@ -60,6 +61,25 @@ test("over a hundred jobs their number is typed", () => {
   expect(hindrance(101, "")).not.toBeNull();
   expect(hindrance(1101, "1,101")).toBeNull();
   expect(hindrance(0, "0")).not.toBeNull();
+});
+
+test("a retry warns of types that no worker announces, of custom jobs by their tasks", () => {
+  const types = [
+    { name: "custom", task: "" },
+    { name: "mail", task: "tasks.mail" },
+  ] as JobType[];
+  const jobs = [
+    { job_type: "mail", task: "tasks.mail" },
+    { job_type: "custom", task: "tasks.mail" },
+    { job_type: "custom", task: "tasks.gone" },
+    { job_type: "invoice", task: "tasks.invoice" },
+  ];
+  expect(unannounced(jobs, types)).toEqual(["invoice", "tasks.gone"]);
+  expect(hindranceOf(["invoice"])).toBe(
+    "No worker announces invoice: such a job would wait in its queue, or fail at once.",
+  );
+  expect(hindranceOf(["a", "b", "c", "d"])).toMatch(/a, b, c, and of 1 more types/);
+  expect(hindranceOf([])).toBeNull();
 });
 
 test("CSV quotes, and takes the power out of formulas", () => {

@@ -1,8 +1,11 @@
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
+import { jobTypes } from "@/api/queries";
 import { type Job, SETTLED } from "@/api/types";
 import { retryJob, startJob, useWrite } from "@/api/writes";
 import { type Command, useCommands } from "@/commands/commands";
+import { hindranceOf, unannounced } from "@/components/bulk/unannounced";
 import { CancelDialog } from "@/components/CancelDialog";
 import { ErrorNotice } from "@/components/states";
 import { plural, shortId } from "@/format/format";
@@ -34,6 +37,10 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   const touched = () => [["job", job.id], ["stats"]];
   const start = useWrite(() => startJob(job.id), touched);
   const retry = useWrite((fromFailed: boolean) => retryJob(job.id, fromFailed), touched);
+
+  const types = useQuery(jobTypes).data;
+  const missing = types ? hindranceOf(unannounced([job], types)) : null;
+  const mustAsk = warnings.length > 0 || missing !== null;
 
   const isSettled = SETTLED.has(job.status);
   const isOver = job.status === "failed" || job.status === "cancelled";
@@ -73,12 +80,12 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
       },
     },
     retry: {
-      label: `Retry${notComplete > 0 ? ` ${plural(notComplete, "sub-job")}` : ""}${warnings.length > 0 ? "…" : ""}`,
+      label: `Retry${notComplete > 0 ? ` ${plural(notComplete, "sub-job")}` : ""}${mustAsk ? "…" : ""}`,
       busy: "Retrying…",
       key: "r",
       whyNot: away ?? (isOver ? null : job.status === "completed" ? "It has completed" : "It has not ended"),
       run: () => {
-        if (warnings.length > 0) ask("retry")();
+        if (mustAsk) ask("retry")();
         else again(false);
       },
     },
@@ -129,6 +136,7 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
         <RetryDialog
           name={job.name}
           warnings={warnings}
+          missing={missing}
           onRetry={() => {
             again(false);
           }}

@@ -26,7 +26,9 @@ export function Payload({ job }: { job: Job }) {
     >
       {payload && <Large job={job} value="payload" size={payload.bytes} what="payload" />}
       {args && <Large job={job} value="args" size={args.bytes} what="positional arguments" />}
-      {job.arguments_repr ? (
+      {hasNone(job) ? (
+        <p className="pb ink-3 t-12">It has no arguments.</p>
+      ) : job.arguments_repr ? (
         <>
           <pre className="json pb" tabIndex={0}>
             {job.arguments_repr}
@@ -34,12 +36,23 @@ export function Payload({ job }: { job: Job }) {
           <p className="pf">Celery’s shortened text: the arguments themselves are not stored.</p>
         </>
       ) : shown == null ? (
-        !isLarge && <p className="pb ink-3 t-12">None is stored.</p>
+        !isLarge && (
+          <p className="pb ink-3 t-12">
+            Its arguments, if it has any, are not stored. With arguments it can’t be retried or cloned.
+          </p>
+        )
       ) : (
         <Json value={shown} />
       )}
     </Panel>
   );
+}
+
+/** It is known that its task takes nothing: an empty payload, or Celery’s text of no arguments. */
+function hasNone({ payload, args, arguments_repr: text, large_values: large }: Job): boolean {
+  if (text) return text === "() {}" || text === "[] {}";
+  const isEmpty = typeof payload === "object" && payload !== null && Object.keys(payload).length === 0;
+  return isEmpty && !args?.length && large.payload === undefined && large.args === undefined;
 }
 
 /** What the task returned, or why there is nothing. */
