@@ -95,7 +95,7 @@ class Explainer:
             sub_jobs_open=job.subs_open,
             sub_jobs=states,
             slot_job_ids=[each.id for each in holders[:_NAMED]],
-            finish=self._estimate(job, conclusion, found),
+            finish=self._estimate(job, conclusion, found, holders),
             unavailable=found.unavailable,
             **vars(conclusion),
         )
@@ -159,7 +159,9 @@ class Explainer:
 
     # -- when it may be done ----------------------------------------------------------------------------------------
 
-    def _estimate(self, job: Job, conclusion: Conclusion, found: Observations) -> Estimate | None:
+    def _estimate(
+        self, job: Job, conclusion: Conclusion, found: Observations, holders: Sequence[Job]
+    ) -> Estimate | None:
         """By its progress, if one that runs reports it, else by the run times of its type.
 
         Of a job without sub-jobs only, for the times of parents contain theirs.
@@ -170,7 +172,7 @@ class Explainer:
             case Code.RUNNING if began_ms := job.began_ms:
                 return _finish_by_progress(job, found.now_ms) or self._finish(job, began_ms, found.now_ms)
             case Code.QUEUED:
-                return self._finish_of_queued(job, found)
+                return self._finish_of_queued(job, found, holders)
             case Code.WAITING_FOR_ETA if eta_ms := job.record.eta:
                 return self._finish_of_waiting(eta_ms, self._performance([job.record.type])[job.record.type])
         return None
@@ -194,10 +196,11 @@ class Explainer:
             return None
         return Estimate(at=from_ms(max(ends[0], now)), late_at=from_ms(ends[1]), based_on=figures.count)
 
-    def _finish_of_queued(self, job: Job, found: Observations) -> Estimate | None:
+    def _finish_of_queued(self, job: Job, found: Observations, holders: Sequence[Job]) -> Estimate | None:
         """Of one that waits: the work ahead, by the mean run times of its types, on all slots that consume the queue.
 
-        What runs now, and what the workers have fetched, is not counted.
+        If `holders` have all slots, each slot counts from when its job may be done; None: that is not known of one.
+        What the workers have fetched is not counted.
         """
         queue = found.broker.queues.get(job.queue) if found.broker else None
         waiting = queue.waiting.get(job.task_id) if queue else None
@@ -212,7 +215,21 @@ class Explainer:
             if run is None or figures[types[task]].count < _FEWEST:
                 return None
             ahead_s += number * run
-        return self._finish_of_waiting(found.now_ms + int(ahead_s * 1000 / slots), figures[job.record.type])
+        free = [self._free_ms(each, found.now_ms) for each in holders] or [found.now_ms] * slots
+        if None in free:
+            return None
+        start_ms = _through_ms([each for each in free if each is not None], ahead_s * 1000)
+        return self._finish_of_waiting(start_ms, figures[job.record.type])
+
+    def _free_ms(self, holder: Job, now: int) -> int | None:
+        """When a running job may leave its slot: late, if half of its type would be done by now; None: not known."""
+        if holder.record.subs or (began_ms := holder.began_ms) is None:
+            return None
+        found = _finish_by_progress(holder, now) or self._finish(holder, began_ms, now)
+        if found is None:
+            return None
+        at = found.at if found.late_at is None or found.at > from_ms(now) else found.late_at
+        return int(at.timestamp() * 1000)
 
     @staticmethod
     def _finish_of_waiting(start_ms: int, figures: Performance) -> Estimate | None:
@@ -228,6 +245,17 @@ class Explainer:
     def _performance(self, job_types: Iterable[str]) -> dict[str, Performance]:
         now = now_ms()
         return self.tracking.queries.performance(now - (_WINDOW_HOURS - 1) * HOUR_MS, now, sorted(set(job_types)))
+
+
+def _through_ms(free_ms: Sequence[int], work_ms: float) -> int:
+    """When so much work is done by slots that are free from these times on, each as soon as it is."""
+    at, slots = 0.0, 0
+    for free in sorted(free_ms):
+        work_ms -= (free - at) * slots
+        if work_ms <= 0 and slots:
+            return int(free + work_ms / slots)
+        at, slots = float(free), slots + 1
+    return int(at + work_ms / slots)
 
 
 def _finish_by_progress(job: Job, now: int) -> Estimate | None:

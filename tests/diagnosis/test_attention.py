@@ -18,7 +18,7 @@ from jobtracker.core.lifecycle import Event, Status
 from jobtracker.diagnosis import attention as desks
 from jobtracker.diagnosis import blocked_jobs
 from jobtracker.diagnosis.attention import AttentionDesk
-from jobtracker.diagnosis.explainer import Explainer
+from jobtracker.diagnosis.explainer import Explainer, _through_ms
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.ports import free_port
 from jobtracker.schemas.attention import Attention, BlockedJobs
@@ -373,6 +373,35 @@ def test_explain_names_the_jobs_that_have_the_slots(own_project):
     assert explainer.explain(first).slot_job_ids == []
     lease_with(own_project, 1, incarnation="idle")
     assert explainer.explain(waiting).slot_job_ids == []
+
+
+def test_an_estimate_counts_the_slots_that_long_jobs_have(own_project):
+    own_project.announce()
+    store, begun = own_project.tracking.store, now_ms() - 5_000_000
+    for ends in [begun + 600_000] * 5:
+        job_id = own_project.create("ok")
+        for event, at_ms in ((Event.ENQUEUE, begun), (Event.START, begun), (Event.COMPLETE, ends)):
+            store.apply(event, job_id, at_ms=at_ms)
+    name = lease_with(own_project, concurrency=2)
+    known, other = running_on(own_project, "busy", name), running_on(own_project, "busy", name)
+    began_ms = own_project.queries.record(known).started
+    waiting = [own_project.launch("ok") for _ in range(2)][-1]
+    explainer = Explainer(own_project.tracking, Inspector(own_project.tracking, timeout_s=0.1, cache_s=0))
+    found = explainer.explain(waiting).finish  # one is ahead of it, on two slots that are free at about that time
+    free = began_ms / 1000 + 600
+    assert found.started_at.timestamp() == pytest.approx(free + 300, rel=0, abs=60)
+    assert found.at.timestamp() == pytest.approx(free + 900, rel=0, abs=120)
+    unknown = own_project.create("fail")
+    store.apply(Event.ENQUEUE, unknown)
+    store.apply(Event.COMPLETE, other)
+    store.apply(Event.START, unknown, fields={"lease": "busy", "worker": name})
+    found = explainer.explain(waiting)
+    assert ("All 2 slots are taken" in found.summary, found.finish) == (True, None)
+
+
+def test_work_goes_on_at_each_slot_as_soon_as_that_is_free():
+    assert [_through_ms([20, 10], work) for work in (0, 4, 10, 30)] == [10, 14, 20, 30]
+    assert _through_ms([5, 5, 5], 30) == 15
 
 
 def test_a_queue_with_a_slot_that_is_or_was_free_a_moment_ago_is_not_stuck(own_project):

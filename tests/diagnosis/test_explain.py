@@ -315,6 +315,11 @@ def test_an_estimate_comes_from_the_times_of_its_type(own_project):
         assert explain(own_project, before).finish is None
         own_project.diary.open_gate(gate)
         own_project.expect_settled(before, *[own_project.send("hold_and_look", gate) for _ in range(4)])
+        store, now = own_project.tracking.store, now_ms()
+        for _ in range(5):  # so that what has the slot is not over its time
+            long = create_job(store, type=own_project.queries.record(before).type, at_ms=now - 700_000)
+            for event, at_ms in ((Event.ENQUEUE, now - 700_000), (Event.START, now - 600_000), (Event.COMPLETE, now)):
+                store.apply(event, long, at_ms=at_ms)
         with gate_of(own_project) as closed:
             running = own_project.send("hold_and_look", closed)
             own_project.expect_status(running, Status.RUNNING)
@@ -324,9 +329,9 @@ def test_an_estimate_comes_from_the_times_of_its_type(own_project):
             assert found.message is not None
             assert found.finish is not None
             assert found.finish.started_at is not None
-            assert (found.message.position, found.finish.based_on) == (3, 5)
-            # Two are ahead of it; of the five one took 100 ms, and the median may be none.
-            assert found.finish.started_at - found.at >= timedelta(milliseconds=2 * 100 / 5)
+            assert (found.message.position, found.finish.based_on) == (3, 10)
+            # The slot is free in up to ten minutes, and two are ahead of it that take five on average.
+            assert timedelta(minutes=10) <= found.finish.started_at - found.at <= timedelta(minutes=21)
             assert found.finish.started_at <= found.finish.at
         own_project.expect_settled(running, *waiting)
 

@@ -62,9 +62,16 @@ def _row(queue: QueueFigures) -> list[Cell]:
         short_duration(recent.wait_p95_s),
         f"{recent.sent_per_minute:,.1f}",
         f"{recent.started_per_minute:,.1f}",
-        short_duration(queue.drained_in_s) if queue.messages else "",
+        _empty_in(queue),
         _consumers(queue),
     ]
+
+
+def _empty_in(queue: QueueFigures) -> str:
+    recent = queue.last_5_min
+    if queue.messages and recent.sent_per_minute > recent.started_per_minute:
+        return "it grows"
+    return short_duration(queue.drained_in_s) if queue.messages else ""
 
 
 def _consumers(depth: QueueDepth) -> Text:

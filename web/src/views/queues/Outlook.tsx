@@ -3,12 +3,12 @@ import { Link } from "@tanstack/react-router";
 import { Facts, Panel } from "@/components/Panel";
 import { Time, useNow } from "@/components/Time";
 import { clock, duration, plural, UNKNOWN } from "@/format/format";
-import { consumptionOf, outlookOf, rate, waitedFor } from "./consumption";
+import { consumptionOf, isHeld, outlookOf, rate, waitedFor } from "./consumption";
 
 /** When a queue is empty, and what that rests on. */
 export function Outlook({ queue, workers }: { queue: QueueDepth; workers: readonly WorkerStats[] }) {
   const now = useNow();
-  const outlook = outlookOf(queue);
+  const outlook = outlookOf(queue, workers, now);
   const { slots, taken } = consumptionOf(queue, workers);
   const { sent_per_minute, started_per_minute, since } = queue.last_5_min;
   return (
@@ -21,8 +21,8 @@ export function Outlook({ queue, workers }: { queue: QueueDepth; workers: readon
       foot="An estimate: it assumes similar messages."
     >
       <div className="pb outlook">
-        <p className="t-15 b">{headOf(outlook, now)}</p>
-        {(outlook.kind === "drains" || outlook.kind === "stands") && (
+        <p className="t-15 b">{headOf(outlook, now, isHeld(queue, workers, now))}</p>
+        {["drains", "stands", "grows"].includes(outlook.kind) && (
           <p>
             Since {clock(since, now)}, {rate(sent_per_minute)} a minute came and workers began{" "}
             {rate(started_per_minute)} a minute
@@ -32,6 +32,8 @@ export function Outlook({ queue, workers }: { queue: QueueDepth; workers: readon
               </>
             ) : outlook.netSeconds !== null ? (
               <>: at these rates it is empty in {duration(outlook.netSeconds)}.</>
+            ) : outlook.growth < 0 ? (
+              "."
             ) : (
               ": it stays as it is."
             )}
@@ -74,9 +76,11 @@ export function Outlook({ queue, workers }: { queue: QueueDepth; workers: readon
   );
 }
 
-function headOf({ kind, inSeconds }: ReturnType<typeof outlookOf>, now: number): string {
+function headOf({ kind, inSeconds }: ReturnType<typeof outlookOf>, now: number, held: boolean): string {
   if (kind === "empty") return "It is empty now.";
   if (kind === "never") return "Never: nobody consumes it.";
+  if (kind === "grows") return "Not at these rates: it grows.";
+  if (held) return "Not emptying: long tasks have all slots, and none became free for a minute.";
   if (kind === "stands" || inSeconds === null)
     return "Not known: nothing was begun in the last five minutes.";
   return `In about ${duration(inSeconds)}, at ${clock(now + inSeconds * 1000, now)}, if no more come.`;

@@ -4,7 +4,16 @@ import { type Scale, durationScale, linePath } from "@/components/charts/scale";
 import type { Column } from "@/components/Grid";
 import { useNow } from "@/components/Time";
 import { count, duration, plural, UNKNOWN } from "@/format/format";
-import { consumptionOf, isUnconsumed, LONG_WAIT_S, rate, waitedFor, waitedSeconds } from "./consumption";
+import {
+  consumptionOf,
+  isHeld,
+  isUnconsumed,
+  LONG_WAIT_S,
+  outlookOf,
+  rate,
+  waitedFor,
+  waitedSeconds,
+} from "./consumption";
 
 const SPARK_PX = 22;
 
@@ -76,7 +85,7 @@ export function columnsOf(
     },
     {
       ...{ id: "drained", title: "Empty in", width: "72px", ...right },
-      cell: (queue) => <Drained queue={queue} />,
+      cell: (queue) => <Drained queue={queue} known={known} />,
     },
     {
       id: "by",
@@ -129,16 +138,25 @@ function Oldest({ queue }: { queue: QueueDepth }) {
   );
 }
 
-function Drained({ queue }: { queue: QueueDepth }) {
+function Drained({ queue, known }: { queue: QueueDepth; known: readonly WorkerStats[] }) {
+  const now = useNow();
+  const { kind, inSeconds } = outlookOf(queue, known, now);
   if (isUnconsumed(queue)) return <span className="failed b">never</span>;
   if (queue.messages === 0) return <span className="dim">empty</span>;
-  if (queue.drained_in_s == null)
+  if (kind === "grows") return <span className="failed b">grows</span>;
+  if (isHeld(queue, known, now))
+    return (
+      <span className="failed b" title="Long tasks have all slots: not emptying for a minute or longer.">
+        stands
+      </span>
+    );
+  if (inSeconds === null)
     return (
       <span className="dim" title="Nothing was begun in the last five minutes.">
         {UNKNOWN}
       </span>
     );
-  return <b>{duration(queue.drained_in_s)}</b>;
+  return <b>{duration(inSeconds)}</b>;
 }
 
 function Consumers({ queue, known }: { queue: QueueDepth; known: readonly WorkerStats[] }) {

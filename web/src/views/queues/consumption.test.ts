@@ -68,16 +68,25 @@ test("the types of a queue are those that name it, and in the default queue thos
 });
 
 test("when a queue is empty: if nothing comes, and at the rates of late", () => {
+  const now = Date.parse("2026-11-29T12:00:00Z");
   const moving = (sent: number, started: number) =>
     queue({
       ...{ messages: 60, consumers: ["a"], drained_in_s: 360 },
       last_5_min: { ...idle, sent_per_minute: sent, started_per_minute: started },
     });
-  expect(outlookOf(queue({ messages: 0 })).kind).toBe("empty");
-  expect(outlookOf(queue({})).kind).toBe("never");
-  expect(outlookOf(queue({ consumers: ["a"] })).kind).toBe("stands");
-  expect(outlookOf(moving(4, 10))).toEqual({ kind: "drains", inSeconds: 360, netSeconds: 600, growth: -6 });
-  expect(outlookOf(moving(12, 10))).toEqual({ kind: "drains", inSeconds: 360, netSeconds: null, growth: 2 });
+  expect(outlookOf(queue({ messages: 0 }), [], now).kind).toBe("empty");
+  expect(outlookOf(queue({}), [], now).kind).toBe("never");
+  expect(outlookOf(queue({ consumers: ["a"] }), [], now).kind).toBe("stands");
+  expect(outlookOf(moving(4, 10), [], now)).toEqual({
+    ...{ kind: "drains", inSeconds: 360, netSeconds: 600, growth: -6 },
+  });
+  expect(outlookOf(moving(12, 10), [], now)).toMatchObject({ kind: "grows", inSeconds: null, growth: 2 });
+  const busy = (seconds: number) =>
+    [
+      { name: "a", lease: { concurrency: 1 }, active: [{ time_start: now / 1000 - seconds }] },
+    ] as unknown as WorkerStats[];
+  expect(outlookOf(moving(4, 10), busy(61), now)).toMatchObject({ kind: "stands", inSeconds: null });
+  expect(outlookOf(moving(4, 10), busy(59), now).kind).toBe("drains");
 });
 
 test("ages and rates", () => {

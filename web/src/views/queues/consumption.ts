@@ -66,8 +66,8 @@ export function rate(perMinute: number): string {
 }
 
 export interface Outlook {
-  /** `never`: nobody consumes it. `stands`: somebody does, and nothing was begun of late. */
-  readonly kind: "empty" | "never" | "stands" | "drains";
+  /** `never`: nobody consumes it. `stands`: somebody does, and nothing was begun of late. `grows`: more comes than is begun. */
+  readonly kind: "empty" | "never" | "stands" | "grows" | "drains";
   /** Seconds until nothing waits, if nothing more comes; null: not known. */
   readonly inSeconds: number | null;
   /** Seconds until nothing waits at the rates of late; null: it does not shrink, or is not known. */
@@ -76,13 +76,29 @@ export interface Outlook {
   readonly growth: number;
 }
 
+/** So long no slot may become free before a queue is said to stand. */
+const STANDS_MS = 60_000;
+/** Messages per minute: what grows by less stays as it is. */
+const GROWS = 0.05;
+
+/** Whether long tasks have all slots of its workers: each has run for a minute, so nothing was taken meanwhile. */
+export function isHeld(queue: QueueDepth, workers: readonly WorkerStats[], now: number): boolean {
+  const { slots, taken, others } = consumptionOf(queue, workers);
+  const own = workers.filter(({ name }) => queue.consumers.includes(name));
+  const began = own.flatMap(({ active }) => active.map(({ time_start: at }) => at));
+  const areLong = began.every((at) => typeof at === "number" && now - at * 1000 > STANDS_MS);
+  return slots > 0 && taken >= slots && !others && areLong;
+}
+
 /** When a queue is empty: if nothing more comes, and if as much comes as of late. */
-export function outlookOf(queue: QueueDepth): Outlook {
+export function outlookOf(queue: QueueDepth, workers: readonly WorkerStats[], now: number): Outlook {
   const { sent_per_minute, started_per_minute } = queue.last_5_min;
   const growth = sent_per_minute - started_per_minute;
   const base = { inSeconds: queue.drained_in_s ?? null, netSeconds: null, growth };
   if (queue.messages === 0) return { ...base, kind: "empty" };
   if (isUnconsumed(queue)) return { ...base, kind: "never" };
-  if (queue.drained_in_s == null) return { ...base, kind: "stands" };
+  if (queue.drained_in_s == null || isHeld(queue, workers, now))
+    return { ...base, inSeconds: null, kind: "stands" };
+  if (growth > GROWS) return { ...base, inSeconds: null, kind: "grows" };
   return { ...base, kind: "drains", netSeconds: growth < 0 ? (queue.messages / -growth) * 60 : null };
 }
