@@ -76,7 +76,7 @@ class Tracking:
             max_log_lines=settings.max_log_lines,
             check=expect,
         )
-        registry = Registry(client, keys, settings.expected_job_types)
+        registry = Registry(client, keys, settings.expected_job_types, lambda: str(app.conf.task_default_queue))
         queries = JobQueries(client, keys, registry, check=expect)
         object_names = ObjectNames(client, keys)
         large_values = LargeValues(open_object_store(settings), object_names.store_id, settings.max_result_bytes)

@@ -86,7 +86,7 @@ class BulkRuns:
         is_counted = selection and not selection.way.checks and not wanted.action.needs_unsent
         if not found.ended and is_counted:
             return found.answer(exact=state.total)
-        every = Selection.of(narrowed(_filter_of(wanted)), self._now_ms()) if wanted.ids is None else None
+        every = self._selection(narrowed(_filter_of(wanted))) if wanted.ids is None else None
         if found.ended and every and wanted.action.statuses != frozenset(Status):
             others = _Preview(state, self.registry)
             self._look(every, others)
@@ -202,12 +202,15 @@ class BulkRuns:
         """Now, by the clock that is ahead: what has happened up to now is not later."""
         return max(self.queries.server_ms(), now_ms())
 
+    def _selection(self, wanted: JobFilter) -> Selection:
+        return Selection.of(wanted, self._now_ms(), self.registry.default_queue())
+
     def _state_of(self, wanted: BulkRequest, narrowed: Narrowing) -> BulkState:
         asker = acting.get()
         selection = None
         if wanted.ids is None:
             possible = _possible(narrowed(_filter_of(wanted)), wanted)
-            selection = Selection.of(possible, self._now_ms()) if possible else None
+            selection = self._selection(possible) if possible else None
         given = len(dict.fromkeys(wanted.ids)) if wanted.ids is not None else None
         total = self.queries.entries_of(selection) if selection else given or 0
         return BulkState(

@@ -136,6 +136,12 @@ class JobFilter(BaseModel):
             raise ValueError("each filter in `excluded` has one field, and excludes nothing itself")
         return self
 
+    def with_default_queue(self, name: str) -> "JobFilter":
+        """The same, and with that queue the jobs that were sent and name none: "" stands for them."""
+        excluded = tuple(other.with_default_queue(name) for other in self.excluded)
+        queue = (*self.queue, "") if name in self.queue else self.queue
+        return self.model_copy(update={"queue": queue, "excluded": excluded})
+
     def given(self) -> dict[str, Any]:
         """The filters that are given, by name: what filters only."""
         values = {name: getattr(self, name) for name in JobFilter.model_fields if name not in {"excluded", "sort"}}

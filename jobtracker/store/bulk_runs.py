@@ -42,8 +42,9 @@ class Selection:
     """What each of them fits."""
 
     @classmethod
-    def of(cls, wanted: JobFilter, until_ms: int) -> "Selection":
+    def of(cls, wanted: JobFilter, until_ms: int, default_queue: str = "celery") -> "Selection":
         """Those that came to their status, or were created, at a time or before."""
+        wanted = wanted.with_default_queue(default_queue)
         way = plan(wanted)
         if way.index.name != "subs":
             high = until_ms if way.high == "+inf" else min(int(way.high), until_ms)

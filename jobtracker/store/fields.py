@@ -40,7 +40,7 @@ class Record:
         return hash(self._id)
 
 
-Filter = Literal["eq", "between", "tag", "contains"]
+Filter = Literal["eq", "between", "tag", "contains", "queue"]
 """How a list can filter by a field (`lua/lib/list_checks.lua`)."""
 
 

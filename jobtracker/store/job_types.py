@@ -1,7 +1,7 @@
 """Job types: workers announce theirs in Redis, the API validates against them and sends jobs by task name."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -51,12 +51,20 @@ class Registry:
         client: A Redis client that decodes responses.
         keys: The names of its keys.
         expected: Types that a job may have before any worker has announced them; their tasks have the types' names.
+        default_queue: Where jobs are sent that name no queue.
     """
 
-    def __init__(self, client: RedisClient, keys: Keys, expected: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        client: RedisClient,
+        keys: Keys,
+        expected: Collection[str] = (),
+        default_queue: Callable[[], str] = lambda: "celery",
+    ) -> None:
         self.client = client
         self.keys = keys
         self.expected = frozenset(expected)
+        self.default_queue = default_queue
         self._cached: dict[str, JobType] = {}
         self._cached_at = -_CACHE_S
         self._cached_at_ms = 0

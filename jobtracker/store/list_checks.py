@@ -104,6 +104,8 @@ def _fits(record: JobRecord, check: Check, beside: Beside) -> bool:
             return value is not None and _is_between(value, wanted)
         case "contains":
             return _has_one_of(_stored(record, check.field), wanted)
+        case "queue":
+            return _queue_of(record) in wanted
         case "tag":
             return any(tag in wanted for tag in record.tags)
         case "text":
@@ -115,10 +117,8 @@ def _fits(record: JobRecord, check: Check, beside: Beside) -> bool:
             return record.origin == Origin.BEAT and beside.schedule in wanted
         case "has_log":
             return beside.has_log is wanted
-        case "run_ms":
-            return _ran_between(record, wanted)
-        case "wait_ms":
-            return _waited_between(record, wanted)
+        case "run_ms" | "wait_ms":
+            return (_ran_between if check.what == "run_ms" else _waited_between)(record, wanted)
         case _:
             started = record.started
             if started is None or started > wanted:
@@ -132,6 +132,11 @@ def _stored(record: JobRecord, field: str) -> str | None:
         return str(getattr(record, field))
     value = record.as_texts().get(field)
     return str(Priority.NORMAL) if value is None and field == "priority" else value
+
+
+def _queue_of(record: JobRecord) -> str | None:
+    """Where a job is sent; "": to the default queue; None: it names none, and was not sent."""
+    return record.actual_queue or record.queue or ("" if record.queued else None)
 
 
 def _origin_of(record: JobRecord) -> Origin:

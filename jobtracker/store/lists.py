@@ -81,7 +81,7 @@ class ListReader(JobReader):
         self, wanted: JobFilter, size: int, number: int | None, cursor: str | None
     ) -> tuple[list[Row], dict[str, Any]]:
         """The rows of a page, and what a `JobPage` says beside its jobs."""
-        way = plan(wanted)
+        way = plan(wanted.with_default_queue(self.registry.default_queue()))
         if len(wanted.sent_by) == 1:
             way = self._while_sending(way, wanted.sent_by[0])
         start = ListCursor.read(cursor) if cursor else None

@@ -88,7 +88,7 @@ class JobRecord(Record):
     """For people; not stored where it is the same as the type."""
     task = same_as(type, 4, from_message=True)  # noqa: A003 (the field above)
     """The name of the Celery task."""
-    queue = text(5, from_message=True, filter="eq")
+    queue = text(5, from_message=True, filter="queue")
     """Where it is sent to."""
     actual_queue = text(7, cleared_by_new_run=True)
     """The queue of its message where that is another one: that of the task that replaced its own."""

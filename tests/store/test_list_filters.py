@@ -5,7 +5,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.job_lists import JobLists
+from support.job_lists import DEFAULT_QUEUE, JobLists
 from support.recount import keys_of, recount
 from support.sample_jobs import create_job, create_parent, report
 
@@ -14,6 +14,7 @@ from jobtracker.core.lifecycle import Event, Priority, Status
 from jobtracker.schemas.filters import JobFilter, NumberRange, Origin, Sort, TimeRange
 from jobtracker.store import merge as paging
 from jobtracker.store.changes import NewJob
+from jobtracker.store.job_types import Registry
 from jobtracker.store.keys import Keys
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.writer import JobStore
@@ -51,7 +52,8 @@ def _fill(store, dice):
             "name": dice.choice(NAMES) or f"no {n}",
             "type": dice.choice(TYPES),
             "priority": dice.choice(list(Priority)),
-            "queue": dice.choice(QUEUES),
+            "queue": dice.choice([*QUEUES, ""]),
+            "actual_queue": dice.choice([*QUEUES, "", "", "", ""]),
             "tags": dice.choice(TAGS),
             "origin": dice.choice(["api", "beat", ""]),
             "sent_by": dice.choice([*senders, ""]),
@@ -84,7 +86,8 @@ def population(client, request):
     keys = Keys("test-list-filters", request.param)
     _fill(JobStore(client, keys), random.Random(4))
     assert recount(client, keys) == []
-    yield JobQueries(client, keys), JobLists(client, keys, frozen=True)
+    registry = Registry(client, keys, default_queue=lambda: DEFAULT_QUEUE)
+    yield JobQueries(client, keys, registry), JobLists(client, keys, frozen=True)
     client.delete(*keys_of(client, keys))
 
 

@@ -74,6 +74,9 @@ class JobLists:
         return int(record["created"])
 
 
+DEFAULT_QUEUE = "mail"
+"""Of jobs that were sent, and name none."""
+
 Facts = dict[str, Any]
 """A record as texts, and what else is known of the job: schedule, has_log."""
 
@@ -101,16 +104,17 @@ def matches(record: Facts, wanted: JobFilter, now_ms: int) -> bool:
         "parent": wanted.parent,
         "sent_by": wanted.sent_by,
         "group": wanted.group,
-        "queue": wanted.queue,
         "worker": wanted.worker,
         "release": wanted.release,
         "error_type": wanted.error_type,
         "failure_group": wanted.failure_group,
     }
+    named = record.get("actual_queue") or record.get("queue") or (DEFAULT_QUEUE if record.get("queued") else None)
     at = None if wanted.running_at is None else round(wanted.running_at.timestamp() * 1000)
     assert settled == (ended is not None)
     return (
         all(record.get(field) in values for field, values in equal.items() if values)
+        and (not wanted.queue or named in wanted.queue)
         and (not wanted.tag or bool(set(wanted.tag) & set(json.loads(record.get("tags", "[]")))))
         and (not wanted.name or any(_has(record["name"], part) for part in wanted.name))
         and all(any(_has(text, part) for text in texts) for part in wanted.text)

@@ -61,6 +61,13 @@ function CHECK.between(fields, wanted, field) return is_between(tonumber(stored(
 
 function CHECK.contains(fields, wanted, field) return has_one_of(stored(fields, field), wanted) end
 
+-- "" is wanted with the default queue: that of a job which names none, and was sent.
+function CHECK.queue(fields, wanted)
+  local named = fields[PLACE.actual_queue] or fields[PLACE.queue]
+  if named and named ~= '' then return is_one_of(named, wanted) end
+  return tonumber(fields[PLACE.queued] or '') and is_one_of('', wanted) or false
+end
+
 function CHECK.tag(fields, wanted)
   local tags = fields[PLACE.tags]
   for _, tag in ipairs(tags and tags ~= '' and cjson.decode(tags) or {}) do
@@ -121,7 +128,7 @@ end
 local function may_match(packed, check)
   local what, wanted, is_negated = check[1], check[3], check[4]
   if is_negated then return true end
-  if what == 'eq' then
+  if what == 'eq' or what == 'queue' then
     for i = 1, #wanted do
       if wanted[i] == NORMAL or has(packed, wanted[i]) then return true end
     end

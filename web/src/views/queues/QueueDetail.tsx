@@ -69,8 +69,8 @@ export function QueueDetail({ queue, workers }: { queue: QueueDepth; workers: re
         <span>
           Pending jobs are counted by type, also those that are not started. A call may send a job of another
           type here:{" "}
-          <Link to="/jobs" search={jobsWith({ status: "pending", queue: queue.queue })}>
-            pending jobs that name this queue
+          <Link to="/jobs" search={jobsWith({ status: "pending", queue: queue.queue, wait: ">=0s" })}>
+            jobs that were sent here and wait
           </Link>
           .
         </span>
