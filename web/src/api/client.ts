@@ -2,6 +2,7 @@ import createClient from "openapi-fetch";
 import { reached, unreachable } from "@/live/connection";
 import { jobsChangedAt } from "@/live/hints";
 import { seenEvent, wrote } from "@/live/seen";
+import { currentWhyOut, loginCount, sessionBegan, sessionEnded } from "@/live/session";
 import { early } from "./early";
 import type { paths } from "./schema";
 import type { Schemas } from "./types";
@@ -45,12 +46,35 @@ function mark(request: Request): void {
   else if (seen !== null) request.headers.set("Last-Event-ID", seen);
 }
 
+const ends = (request: Request, path: string) => new URL(request.url).pathname.endsWith(path);
+/** What can be asked by nobody in particular: who one is, and to be let in. */
+const asksToBeLetIn = (request: Request) => ends(request, "/api/session") || ends(request, "/api/me");
+
+/** Whether the answer says that nobody is logged in, or that somebody is again. */
+async function watchSession(request: Request, response: Response, loginsBefore: number): Promise<void> {
+  if (ends(request, "/api/session")) return; // who logs in does something with the answer
+  const isMe = ends(request, "/api/me");
+  if (isMe && response.ok && currentWhyOut() !== null) sessionBegan();
+  // A proxy may know somebody who may do nothing here.
+  const isOut = response.status === 401 || (isMe && response.status === 403);
+  if (!isOut || loginsBefore !== loginCount()) return;
+  const problem: unknown = await response
+    .clone()
+    .json()
+    .catch(() => null);
+  sessionEnded(isProblem(problem) ? problem.detail : "");
+}
+
 async function watchedFetch(request: Request): Promise<Response> {
+  const why = currentWhyOut();
+  if (why !== null && !asksToBeLetIn(request)) throw new ApiError("Nobody is logged in", why, 401);
+  const logins = loginCount();
   mark(request);
   try {
     // What was asked for early may lack what was told of since.
     const begun = jobsChangedAt() === Number.NEGATIVE_INFINITY ? early(request) : undefined;
     const response = await (begun ?? fetch(request));
+    await watchSession(request, response, logins);
     if (request.method !== "GET") wrote();
     if (AWAY.has(response.status) && !isAnswer(response)) unreachable();
     else reached();

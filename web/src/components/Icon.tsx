@@ -28,6 +28,12 @@ const SHAPES = {
       <path d="M7 6.3v3.4M7 4.2v.1" />
     </>
   ),
+  key: (
+    <>
+      <circle cx="4.5" cy="9.5" r="2.6" />
+      <path d="m6.4 7.6 5.6-5.6M9.5 4.5 11.5 6.5" />
+    </>
+  ),
   list: <path d="M2 3h10M2 7h10M2 11h6" />,
   lost: <path d="M2 2l10 10M4 3.2h8.5v4H8M1.5 5v7h8" />,
   more: <path d="M2.8 7h.1M7 7h.1M11.2 7h.1" />,
@@ -133,9 +139,9 @@ export function StatusLabel({ status, chip = false }: { status: Status; chip?: b
 }
 
 /** The mark of the product. */
-export function Brand() {
+export function Brand({ size = 18 }: { size?: number }) {
   return (
-    <svg width="18" height="18" viewBox="0 0 18 18" aria-hidden="true">
+    <svg width={size} height={size} viewBox="0 0 18 18" aria-hidden="true">
       <path d="M4 3v9.5a2 2 0 0 0 2 2h3M4 8.5h5" fill="none" stroke="currentColor" strokeWidth="1.8" />
       <circle cx="4" cy="3.2" r="2.4" fill="currentColor" />
       <circle cx="12" cy="8.5" r="2.4" fill="currentColor" />

@@ -1,5 +1,6 @@
 import { currentConnection, onConnection, setEvery } from "./connection";
 import { hint, hintAll, wantedRestMs } from "./hints";
+import { currentWhyOut, onSession } from "./session";
 
 /** How often the page asks while somebody uses it, and while it is only open. */
 export const POLL_S = 5;
@@ -18,6 +19,7 @@ export function startClock(): void {
 
   function tick(): void {
     const { paused, state } = currentConnection();
+    if (currentWhyOut() !== null) return; // until somebody logs in
     if (!paused && state === "stream") hint({ kind: "clock", beat: (beat += 1) });
     else if (!paused) hintAll();
     plan();
@@ -43,6 +45,7 @@ export function startClock(): void {
     if (wasPaused && !paused) hintAll();
     wasPaused = paused;
   });
+  onSession(tick);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !currentConnection().paused) hintAll();
     plan();

@@ -6,11 +6,11 @@ export interface Listener {
   readonly postMessage: (told: Told) => void;
 }
 
-/** What a tab says. `gone`: it is closed. */
+/** What a tab says. `gone`: it is closed. `out`: nobody is logged in; who logs in next gets a stream of their own. */
 export interface Said {
   /** Where the events are. */
   readonly url: string;
-  readonly state: "visible" | "hidden" | "gone";
+  readonly state: "visible" | "hidden" | "gone" | "out";
 }
 
 /** From one tab to another the stream stays open. */
@@ -46,6 +46,7 @@ export class Relay {
     } else {
       this.#visible.delete(listener);
     }
+    if (state === "out") this.#stream?.close();
     if (this.#visible.size === 0) this.#closing = setTimeout(() => this.#stream?.close(), this.#graceMs);
   }
 

@@ -4,6 +4,7 @@ import { hint, hintAll } from "./hints";
 import { startClock } from "./polling";
 import { Relay, type Said } from "./relay";
 import { heard } from "./seen";
+import { currentWhyOut, onSession, sessionEnded } from "./session";
 import type { Told } from "./stream";
 
 /** Begin to listen. Once, for as long as the page is there. */
@@ -15,8 +16,9 @@ export function startLive(): void {
   };
   const look = (): void => {
     heard(null); // a tab that nobody looks at is told nothing
-    tell(document.hidden ? "hidden" : "visible");
+    tell(currentWhyOut() !== null ? "out" : document.hidden ? "hidden" : "visible");
   };
+  onSession(look);
   document.addEventListener("visibilitychange", look);
   window.addEventListener("pagehide", () => {
     tell("gone");
@@ -60,6 +62,10 @@ function own(): (said: Said) => void {
 }
 
 function receive(told: Told): void {
+  if (told.kind === "out") {
+    sessionEnded(told.why);
+    return;
+  }
   if (told.kind === "source" && told.source !== "broken") setSource(told.source);
   heard(told.kind === "jobs" ? told.id : null);
   if (currentConnection().paused) return;

@@ -54,6 +54,11 @@ function following(url: string, pace: Partial<Pace> = {}): Told[] {
   return told;
 }
 
+/** What was told, in short. */
+function gist(each: Told) {
+  return each.kind === "source" ? each.source : each.kind === "jobs" ? each.jobs : `out: ${each.why}`;
+}
+
 test("events are read from chunks that end anywhere, and comments move the id on", () => {
   const parser = new SseParser();
   const text = `${READY}: it lives\nid: 7-0\n\nevent: jobs\r\ndata: {"a":\r\ndata: 1}\r\n\r\n`;
@@ -85,12 +90,7 @@ test("a stream that breaks goes on after the last id, and nothing is read anew",
     expect(told).toHaveLength(4);
   });
   expect(asked[1]?.headers["last-event-id"]).toBe("2-0");
-  expect(told.map((each) => (each.kind === "source" ? each.source : each.jobs))).toEqual([
-    "stream",
-    [CHANGE],
-    "broken",
-    "stream",
-  ]);
+  expect(told.map(gist)).toEqual(["stream", [CHANGE], "broken", "stream"]);
 });
 
 test("after three failures the page polls, and the stream is tried again", async () => {
@@ -99,13 +99,7 @@ test("after three failures the page polls, and the stream is tried again", async
   await eventually(() => {
     expect(told).toHaveLength(5);
   });
-  expect(told.map((each) => (each.kind === "source" ? each.source : each.jobs))).toEqual([
-    "broken",
-    "broken",
-    "poll",
-    "stream",
-    "many",
-  ]);
+  expect(told.map(gist)).toEqual(["broken", "broken", "poll", "stream", "many"]);
 });
 
 test("silence is a failure, and an id that is refused is forgotten", async () => {
@@ -128,13 +122,7 @@ test("missing events and too many events mean: read all that is shown; while Red
   await eventually(() => {
     expect(told).toHaveLength(5);
   });
-  expect(told.map((each) => (each.kind === "source" ? each.source : each.jobs))).toEqual([
-    "stream",
-    "broken",
-    "stream",
-    "many",
-    "many",
-  ]);
+  expect(told.map(gist)).toEqual(["stream", "broken", "stream", "many", "many"]);
 });
 
 test("all tabs have one stream; it is closed when none is looked at", async () => {
@@ -156,5 +144,35 @@ test("all tabs have one stream; it is closed when none is looked at", async () =
   relay.hear(tabs[0], { url, state: "visible" });
   await eventually(() => {
     expect(asked[1]?.headers["last-event-id"]).toBe("1-0");
+  });
+});
+
+test("where nobody is logged in, the stream says so and does not ask again", async () => {
+  const unknown: Answer = (_, response) => response.writeHead(401).end('{"detail":"Log in."}');
+  const { url, asked } = await serving(unknown);
+  const told = following(url);
+  await eventually(() => {
+    expect(told.map(gist)).toEqual(["out: Log in."]);
+  });
+  await new Promise((resolve) => setTimeout(resolve, 30)); // many times the pause before another try
+  expect(asked).toHaveLength(1);
+});
+
+test("who may not have the stream polls, until it is opened anew", async () => {
+  const { url, asked } = await serving((_, response) => response.writeHead(403).end("{}"), sends(READY));
+  const told: Told[] = [];
+  const stream = new Stream(url, (each) => told.push(each), QUICK);
+  ends.push(() => {
+    stream.close();
+  });
+  stream.open();
+  await eventually(() => {
+    expect(told.map(gist)).toEqual(["poll"]);
+  });
+  expect(asked).toHaveLength(1);
+  expect(stream.isOpen).toBe(false);
+  stream.open();
+  await eventually(() => {
+    expect(told.map(gist)).toEqual(["poll", "stream", "many"]);
   });
 });

@@ -10,7 +10,9 @@ export type Told =
       readonly id: string;
       readonly restMs?: number;
     }
-  | { readonly kind: "source"; readonly source: "stream" | "broken" | "poll" };
+  | { readonly kind: "source"; readonly source: "stream" | "broken" | "poll" }
+  /** Nobody is logged in. The stream is closed until it is opened anew. */
+  | { readonly kind: "out"; readonly why: string };
 
 export interface Pace {
   /**
@@ -89,6 +91,7 @@ export class Stream {
       const response = await fetch(this.#url, { headers, cache: "no-store", signal });
       // It does not take this id, for example because another store is there now: begin anew.
       if (response.status >= 400 && response.status < 500) this.#lastId = "";
+      if (response.status === 401 || response.status === 403) await this.#refused(response, closed);
       if (!response.ok || !response.body) return false;
       const parser = new SseParser();
       parser.lastId = this.#lastId;
@@ -105,6 +108,15 @@ export class Stream {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** It would be refused again: 401 until somebody logs in, 403 for as long as they are who they are. */
+  async #refused(response: Response, closed: AbortSignal): Promise<void> {
+    const problem = (await response.json().catch(() => ({}))) as { detail?: string };
+    if (closed.aborted) return;
+    this.close();
+    if (response.status === 401) this.#tell({ kind: "out", why: problem.detail ?? "" });
+    else this.#tell({ kind: "source", source: "poll" });
   }
 
   #take({ id, event, data }: ServerSentEvent): boolean {

@@ -3,15 +3,29 @@ import { useCommands } from "@/commands/commands";
 import { Brand, Icon } from "@/components/Icon";
 import { Menu } from "@/components/Menu";
 import { Help } from "./Help";
+import { Login } from "./Login";
 import { type MenuItem, useMenu } from "./menu";
 import { openOverlay, useOverlay } from "./overlays";
 import { Palette } from "./Palette";
 import { nextChoice, usePreferences } from "./preferences";
 import { SystemHealth } from "./SystemHealth";
+import { useSession } from "./useSession";
+import { LogOutCommand, WhoAmI } from "./WhoAmI";
 import "./shell.css";
 
-/** What stands around every view: the menu, the palette, the help. */
+/** The page: the views for whoever is let in, and the login for everybody else. */
 export function Shell() {
+  const { whyOut, isKnown, wasIn } = useSession();
+  return (
+    <>
+      {(whyOut === null || wasIn) && <Views isKnown={isKnown} />}
+      {whyOut !== null && <Login why={whyOut} hasView={wasIn} />}
+    </>
+  );
+}
+
+/** What stands around every view: the menu, the palette, the help. */
+function Views({ isKnown }: { isKnown: boolean }) {
   const menu = useMenu();
   const overlay = useOverlay();
   const router = useRouter();
@@ -50,7 +64,8 @@ export function Shell() {
     })),
   ]);
   return (
-    <div className="app">
+    <div className={isKnown ? "app" : "app is-unknown"}>
+      <LogOutCommand />
       <a className="skip btn" href="#content" onClick={skipToContent}>
         Skip the menu
       </a>
@@ -104,6 +119,7 @@ function SideMenu({ menu }: { menu: readonly MenuItem[] }) {
           <MenuLink key={item.path} item={item} />
         ))}
       <div className="foot">
+        <WhoAmI />
         <SystemHealth />
         <button
           type="button"
