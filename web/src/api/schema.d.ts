@@ -1726,6 +1726,12 @@ export interface components {
              */
             kinds: components["schemas"]["BulkKind"][];
             /**
+             * Unannounced
+             * @description Of retry: the types of these, of custom jobs the tasks, that no worker has announced; at most 20. Such a job waits in its queue, or fails at once where a worker consumes that.
+             * @default []
+             */
+            unannounced: string[];
+            /**
              * Sample
              * @description The first of them, oldest first.
              */
