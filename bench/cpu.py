@@ -16,9 +16,9 @@ def of_process(pid: int) -> float:
 
 
 def of_children(pid: int) -> float:
-    """The time of the processes that a process has started and that still run, in seconds."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return sum(of_process(int(child)) for child in children)
+    """The time of the processes that a process, any thread of it, has started and that still run, in seconds."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return sum(of_process(int(child)) for thread in threads for child in thread.read_text().split())
 
 
 def of_server(client: RedisClient) -> float:
