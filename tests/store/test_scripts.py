@@ -141,7 +141,7 @@ def test_tables_of_python_become_tables_of_lua(client, value, literal):
 def test_a_library_has_what_its_commands_include_once_and_nothing_else():
     names = [name for name, _ in parts(["get_history", "mark_parent_notified"], reads_only=True) if name]
     assert names == [
-        *("lib/keys", "lib/hints", "lib/record", "lib/indexes"),
+        *("lib/keys", "lib/announcements", "lib/hints", "lib/record", "lib/indexes"),
         *("commands/get_history", "commands/mark_parent_notified"),
     ]
 
