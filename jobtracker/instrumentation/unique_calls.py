@@ -57,10 +57,11 @@ class UniqueCalls:
         try:
             task = self._app.tasks.get(name)
             declared = declaration_of(task) if task is not None else None
-            if declared is None or declared.unique is None or not _is_alone(options):
+            unique = declared.unique if declared else None
+            if declared is None or unique is None or not _is_alone(options):
                 return None
-            digest = _digest_of(task, declared.job_type or name, declared.unique, args or (), kwargs or {})
-            return self._tracking.reporter.ask(lambda: self._claimed(digest, declared.unique), None)
+            digest = _digest_of(task, declared.job_type or name, unique, args or (), kwargs or {})
+            return self._tracking.reporter.ask(lambda: self._claimed(digest, unique), None)
         except Exception as error:  # noqa: BLE001 (a failure of the tracker is none of the caller's)
             logger.warning(
                 "jobtracker: the unique key of %s was not looked at: %s: %s", name, type(error).__name__, error
@@ -82,10 +83,14 @@ class UniqueCalls:
 
     def joined(self, claim: Claim) -> AsyncResult:
         """What a call returns that was not sent: the result of the job that is there, or one that never comes."""
-        if claim.holder is None or claim.then == "drop":
+        holder = claim.holder
+        if holder is None or claim.then == "drop":
             return self._app.AsyncResult(claim.task_id)
-        [record] = self._tracking.reporter.ask(lambda: self._tracking.queries.records([claim.holder]), [None])
-        return self._app.AsyncResult(record.task_id if record is not None and record.exists else claim.holder)
+        return self._app.AsyncResult(self._tracking.reporter.ask(lambda: self._task_id_of(holder), holder))
+
+    def _task_id_of(self, job_id: str) -> str:
+        [record] = self._tracking.queries.records([job_id])
+        return record.task_id if record.exists else job_id
 
 
 def _is_alone(options: Mapping[str, Any]) -> bool:

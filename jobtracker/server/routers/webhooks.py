@@ -17,6 +17,7 @@ from jobtracker.schemas.webhooks import (
 from jobtracker.server.access.needs import needs
 from jobtracker.server.auditing import note_audit
 from jobtracker.server.dependencies import UseWebhookDesk
+from jobtracker.server.idempotency import has_secret
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.responses import WrittenJson
 from jobtracker.server.thread_route import ThreadRoute
@@ -41,6 +42,7 @@ def list_webhooks(desk: UseWebhookDesk) -> WrittenJson:
 
 
 @router.post("", status_code=201, response_model=WebhookCreated, responses=_UNREADABLE, dependencies=[_ADMIN])
+@has_secret
 def create_webhook(wanted: WebhookWanted, desk: UseWebhookDesk) -> WrittenJson:
     """Create a webhook. The answer has its `secret`, which is not shown again.
 
@@ -75,6 +77,7 @@ def delete_webhook(webhook_id: WebhookId, desk: UseWebhookDesk) -> None:
     responses={**_MISSING, **_UNREADABLE},
     dependencies=[_ADMIN],
 )
+@has_secret
 def rotate_webhook(
     webhook_id: WebhookId, desk: UseWebhookDesk, how: Annotated[WebhookRotation | None, Body()] = None
 ) -> WrittenJson:
