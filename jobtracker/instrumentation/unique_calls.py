@@ -86,7 +86,12 @@ class UniqueCalls:
         holder = claim.holder
         if holder is None or claim.then == "drop":
             return self._app.AsyncResult(claim.task_id)
-        return self._app.AsyncResult(self._tracking.reporter.ask(lambda: self._task_id_of(holder), holder))
+        task_id = holder
+        try:
+            task_id = self._tracking.reporter.ask(lambda: self._task_id_of(holder), holder)
+        except Exception as error:  # noqa: BLE001 (a failure of the tracker is none of the caller's)
+            logger.warning("jobtracker: whether the job %s runs again is not known: %s", holder, error)
+        return self._app.AsyncResult(task_id)
 
     def _task_id_of(self, job_id: str) -> str:
         [record] = self._tracking.queries.records([job_id])

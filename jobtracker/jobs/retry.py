@@ -73,9 +73,10 @@ class Retrying:
         fields = places.pop(job_id) | ({"bulk": bulk} if bulk else {})
         root = self.store.apply(Event.RERUN, job_id, run=plan.runs[job_id], fields=fields)
         if not root.applied:
-            holder = self.queries.unique_holder(record)
-            why = f"the job {holder} has its unique key now. Retry it when that has ended." if holder else None
-            raise not_allowed(job_id, root, "retry", why or "somebody else was faster.")
+            why_not = "somebody else was faster."
+            if holder := self.queries.unique_holder(record):
+                why_not = f"the job {holder} has its unique key now. Retry it when that has ended."
+            raise not_allowed(job_id, root, "retry", why_not)
         changes = {job_id: root, **self.store.apply_many(Event.RERUN, places, plan.runs)}
         propagation = self.sender.propagation
         for each in plan.chained:
