@@ -172,7 +172,7 @@ def cases_of(server, living: Project, make) -> list[Case]:
         pytest.MonkeyPatch.context() as patch,
     ):
         if "large" in make.__name__:
-            for number in ("jobs.dispatcher.AT_ONCE", "jobs.dispatcher.HANDED_OVER", "store.large_trees._PLANTED"):
+            for number in ("jobs.dispatcher.AT_ONCE", "jobs.dispatcher.HANDED_OVER", "store.drafts._PLANTED"):
                 patch.setattr(f"jobtracker.{number}", 1)
         for after in range(MOST_COMMANDS):
             hang_up(mortal, f"{make.__name__} {after}")
