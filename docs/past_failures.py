@@ -13,6 +13,8 @@ from jobtracker.schemas.failures import FailureAction
 from jobtracker.store.writer import JobStore
 
 HOUR_MS = 3_600_000
+RELEASES = ("2026.46.4", "2026.47.1", "2026.47.2")
+"""Of the workers, the oldest first."""
 TRACEBACK = """Traceback (most recent call last):
   File "/venv/lib/python3.11/site-packages/celery/app/trace.py", line 585, in trace_task
     R = retval = fun(*args, **kwargs)
@@ -55,17 +57,18 @@ def fail(
         job_id = create_job(store, type=task, name=f"{task} {random.randint(100_000, 999_999)}", at_ms=at_ms - 9000)
         store.apply(Event.ENQUEUE, job_id, at_ms=at_ms - 8000)
         worker = {"worker": f"default@w{random.randint(1, 3)}", "release": random.choice(releases)}
-        store.apply(Event.START, job_id, at_ms=at_ms - 3000, fields=worker)
+        execution = f"{at_ms - 3000}-past-{random.getrandbits(32):08x}"
+        store.apply(Event.START, job_id, run=1, attempt=0, execution=execution, at_ms=at_ms - 3000, fields=worker)
         told = {"reason": f"{kind}: {message}", **found.fields}
         known = {"error": json.dumps({"type": kind, "message": message, "traceback": text})}
-        store.apply(Event.FAIL, job_id, at_ms=at_ms, fields=told, data=known)
+        store.apply(Event.FAIL, job_id, run=1, attempt=0, execution=execution, at_ms=at_ms, fields=told, data=known)
     return found.group
 
 
 def past_failures(store: JobStore) -> str:
     """Note failures of several kinds: new, regressed, known and resolved; returns the id of the new group."""
     random.seed(47)
-    old, last, now = "2026.46.4", "2026.47.1", "2026.47.2"
+    old, last, now = RELEASES
     gateway = (
         ("PaymentTimeoutError", "gateway did not answer within {n} s"),
         ("payments.gateway", "capture", "answer = self._post(order)"),

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from celery import Celery
-from past_failures import past_failures
+from past_failures import RELEASES, past_failures
 from redis import Redis
 from support.browser import Visit, a_browser
 
@@ -51,7 +51,7 @@ def main(*wanted: str) -> None:
 def _announce_releases(redis: Redis) -> None:
     """Say of the past jobs' releases which worker ran them."""
     log = ReleaseLog(redis, Keys(), 7 * DAY_MS // 1000)
-    for n, release in enumerate(Plan(jobs=PAST_JOBS).releases):
+    for n, release in enumerate([*RELEASES, *Plan(jobs=PAST_JOBS).releases]):
         worker = Worker(
             incarnation=str(n),
             name=f"celery@worker-{n}",
