@@ -90,6 +90,8 @@ def moment(ms: int) -> datetime:
 
 def span(ms: int) -> str:
     """A duration in its largest unit."""
+    if 0 < ms < 50:
+        return f"{ms:.0f} ms"
     seconds = ms / 1000
     for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:

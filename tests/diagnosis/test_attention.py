@@ -18,6 +18,7 @@ from jobtracker.core.lifecycle import Event, Status
 from jobtracker.diagnosis import attention as desks
 from jobtracker.diagnosis import blocked_jobs
 from jobtracker.diagnosis.attention import AttentionDesk
+from jobtracker.diagnosis.conclusions import span
 from jobtracker.diagnosis.explainer import Explainer, _through_ms
 from jobtracker.diagnosis.inspector import Inspector
 from jobtracker.local.ports import free_port
@@ -402,6 +403,10 @@ def test_an_estimate_counts_the_slots_that_long_jobs_have(own_project):
 def test_work_goes_on_at_each_slot_as_soon_as_that_is_free():
     assert [_through_ms([20, 10], work) for work in (0, 4, 10, 30)] == [10, 14, 20, 30]
     assert _through_ms([5, 5, 5], 30) == 15
+
+
+def test_a_duration_is_told_in_its_largest_unit():
+    assert [span(ms) for ms in (0, 8, 90, 12_000, 400_000)] == ["0.0 s", "8 ms", "0.1 s", "12 s", "7 min"]
 
 
 def test_a_queue_with_a_slot_that_is_or_was_free_a_moment_ago_is_not_stuck(own_project):

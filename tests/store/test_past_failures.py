@@ -1,4 +1,4 @@
-"""The made-up failures of the documentation's pictures: they are recorded as real workers would have reported them."""
+"""The made-up failures of the documentation's pictures are recorded as real workers would have reported them."""
 
 import sys
 from pathlib import Path
