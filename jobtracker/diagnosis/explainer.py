@@ -228,8 +228,10 @@ class Explainer:
         found = _finish_by_progress(holder, now) or self._finish(holder, began_ms, now)
         if found is None:
             return None
-        at = found.at if found.late_at is None or found.at > from_ms(now) else found.late_at
-        return int(at.timestamp() * 1000)
+        at_ms = int(found.at.timestamp() * 1000)
+        if found.late_at is None or at_ms > now:
+            return at_ms
+        return int(found.late_at.timestamp() * 1000)
 
     @staticmethod
     def _finish_of_waiting(start_ms: int, figures: Performance) -> Estimate | None:

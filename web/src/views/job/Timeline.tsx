@@ -21,7 +21,6 @@ const STEPS: Readonly<Record<Step, readonly [text: string, mark: Status | null]>
   started_again: ["Began again after its end", "running"],
   refused: ["Not begun", "cancelled"],
   ended_late: ["Ended late", null],
-  updated: ["Changed by request", null],
   corrected: ["The inferred outcome was corrected", null],
   reopened: ["Reopened", "pending"],
   completed: ["Completed", "completed"],
