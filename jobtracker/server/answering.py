@@ -30,6 +30,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.server import problems as errors
 from jobtracker.server.access.identities import Identities, Rules
 from jobtracker.server.access.networks import networks_of
+from jobtracker.server.access.openapi import describe_keys
 from jobtracker.server.access.rates import Rates, Streams
 from jobtracker.server.auditing import Audited
 from jobtracker.server.celery_app import celery_app
@@ -162,6 +163,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         lifespan=lifespan,
     )
     errors.install(app)
+    describe_keys(app)
     for part in (
         many_jobs,
         jobs,

@@ -14,7 +14,8 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from jobtracker.server.access.needs import Needs, declared
+from jobtracker.server.access.needs import declared
+from jobtracker.server.access.openapi import operation_of
 from jobtracker.server.auditing import audited
 from jobtracker.server.conditional import conditional, tagged
 from jobtracker.server.live.sharing import LAST_EVENT_ID, SharedAnswers, is_by_clock, key_of
@@ -22,9 +23,6 @@ from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_
 
 THREADS = 40
 """How many requests are processed at once. Others wait."""
-
-SECURITY = "bearer"
-"""The name of the one security scheme in OpenAPI."""
 
 KEY_HEADER = "idempotency-key"
 
@@ -77,7 +75,7 @@ class ThreadRoute(APIRoute):
 
         self.needs, options["dependencies"] = declared(path, options["dependencies"] or ())
         if self.needs.scope:
-            options["openapi_extra"] = {**_of_scope(self.needs), **(options["openapi_extra"] or {})}
+            options["openapi_extra"] = {**operation_of(self.needs.scope), **(options["openapi_extra"] or {})}
         if options["methods"] == ["POST"] and not inspect.iscoroutinefunction(endpoint):
             options["openapi_extra"] = _with_parameter(options.get("openapi_extra"))
             options["responses"] = _with_conflict(options["responses"])
@@ -155,11 +153,6 @@ class ThreadRoute(APIRoute):
             return response
 
         return answer
-
-
-def _of_scope(wanted: Needs) -> dict[str, Any]:
-    """What OpenAPI says of it."""
-    return {"security": [{SECURITY: []}], "x-scope": str(wanted.scope)}
 
 
 def _with_parameter(extra: dict[str, Any] | None) -> dict[str, Any]:

@@ -155,6 +155,16 @@ def test_a_key_for_other_jobs_gets_nothing_of_a_job_and_no_figures_of_all(guarde
     assert guarded.request("GET", f"/api/jobs/{job_id}", 200, headers=shown["of the type"])["status"] == "pending"
 
 
+def test_the_document_says_what_each_route_needs():
+    document = create_app(ApiSettings()).openapi()
+    [scheme] = document["components"]["securitySchemes"]
+    for way in WAYS:
+        if way.route.include_in_schema:
+            says = document["paths"][way.path][way.method.lower()]
+            assert says.get("x-scope") == way.route.needs.scope
+            assert says.get("security") == ([{scheme: []}] if way.route.needs.scope else None)
+
+
 def test_each_route_that_is_not_a_get_needs_more_than_to_read():
     writes = [way for way in CHECKED if way.method != "GET"]
     assert len(writes) > 10
