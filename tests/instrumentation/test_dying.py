@@ -90,7 +90,7 @@ def large(act):
                 "jobs.dispatcher.AT_ONCE",
                 "jobs.dispatcher.HANDED_OVER",
                 "maintenance.outbox_relay.HANDED_OVER",
-                "store.large_trees._PLANTED",
+                "store.drafts._PLANTED",
             ):
                 patch.setattr(f"jobtracker.{number}", 1)
             patch.setattr("jobtracker.store.functions._BUNDLE", 1)
