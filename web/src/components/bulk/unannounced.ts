@@ -11,9 +11,9 @@ export function unannounced(
   const names = new Set(types.map(({ name }) => name).filter((name) => name !== CUSTOM));
   const tasks = new Set(types.map(({ task }) => task));
   const missing = jobs
-    .map(({ job_type, task }) => ({ job_type, task: task ?? job_type }))
-    .filter(({ job_type, task }) => !names.has(job_type) && !names.has(task) && !tasks.has(task))
-    .map(({ job_type, task }) => (job_type === CUSTOM ? task : job_type));
+    .map(({ job_type: type, task }) => ({ type, task: task ?? type }))
+    .filter(({ type, task }) => !names.has(type) && !names.has(task) && !tasks.has(task))
+    .map(({ type, task }) => (type === CUSTOM ? task : type));
   return [...new Set(missing)].sort();
 }
 
