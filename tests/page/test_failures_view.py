@@ -49,6 +49,8 @@ def test_a_group_is_resolved_and_regresses_by_keyboard_alone(visit, api):
     group = fail(api, name)
     visit.go("/failures")
     expect(row(visit, name)).to_contain_text("NEW")
+    visit.page.keyboard.press("e")  # nobody chose a group
+    assert api.get(f"/api/failures/{group}")["state"] == "new"
     visit.page.keyboard.press("j")
     expect(visit.page).to_have_url(re.compile(r"\?group="))
     expect(row(visit, name)).to_be_focused()  # it was seen last

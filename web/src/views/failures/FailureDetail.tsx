@@ -43,6 +43,8 @@ interface DetailProps {
   error: Error | null;
   /** The keys mark what is selected in the list, not this group. */
   isAside: boolean;
+  /** Whether somebody chose it: keys do nothing to the group that only stands first. */
+  isChosen: boolean;
   onMark: (action: FailureAction) => void;
 }
 
@@ -82,11 +84,17 @@ interface FoundProps extends Omit<DetailProps, "id"> {
   titleId: string;
 }
 
-function Found({ group, titleId, search, marking, error, isAside, onMark }: FoundProps) {
+function Found({ group, titleId, search, marking, error, isAside, isChosen, onMark }: FoundProps) {
   return (
     <>
       <div className="pb">
-        <Actions group={group} marking={marking} isAside={isAside} onMark={onMark} />
+        <Actions
+          group={group}
+          marking={marking}
+          isAside={isAside || !isChosen}
+          isChosen={isChosen}
+          onMark={onMark}
+        />
         {error && <ErrorNotice error={error} />}
         <h2 id={titleId} className="mono failure-error">
           {errorOf(group)}
@@ -113,8 +121,9 @@ function Actions({
   group,
   marking,
   isAside,
+  isChosen,
   onMark,
-}: Pick<FoundProps, "group" | "marking" | "isAside" | "onMark">) {
+}: Pick<FoundProps, "group" | "marking" | "isAside" | "isChosen" | "onMark">) {
   const [isAsking, setAsking] = useState(false);
   const [isShown, setShown] = useState(false);
   const run = useBulkRun();
@@ -138,7 +147,15 @@ function Actions({
           },
         }))
       : []),
-    ...(canRetry ? [{ label: `Retry ${plural(group.jobs, "job")} of this group…`, key: "r", run: ask }] : []),
+    ...(canRetry
+      ? [
+          {
+            label: `Retry ${plural(group.jobs, "job")} of this group…`,
+            key: isChosen ? "r" : undefined,
+            run: ask,
+          },
+        ]
+      : []),
   ]);
 
   return (
@@ -179,7 +196,7 @@ function Actions({
             }
             onClick={ask}
           >
-            Retry {count(group.jobs)}… <kbd>r</kbd>
+            Retry {count(group.jobs)}… {isChosen && <kbd>r</kbd>}
           </button>
         </span>
       </div>

@@ -111,6 +111,7 @@ export function FailuresView() {
             search={search}
             marking={marking?.id === looked ? marking : null}
             isAside={selected.length > 0}
+            isChosen={search.group !== undefined}
             error={write.variables?.id === looked ? write.error : null}
             onMark={(action) => {
               write.mutate({ id: looked, action });

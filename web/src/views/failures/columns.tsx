@@ -54,13 +54,13 @@ export function columnsOf(rows: readonly GroupRow[], marking: Marking | null): r
         />
       ),
     },
-    numberOf("hour", "1h", "1h", ({ jobs_of_hour }) => jobs_of_hour),
+    numberOf("hour", "Jobs, 1h", "1h", ({ jobs_of_hour }) => jobs_of_hour),
     numberOf("day", "24h", "24h", ({ jobs_of_day }) => jobs_of_day),
     numberOf("week", "7d", "7d", ({ jobs_of_week }) => jobs_of_week),
     {
       id: "count",
-      title: "All",
-      width: "46px",
+      title: "Failures",
+      width: "60px",
       align: "right",
       sort: "count",
       cell: ({ group }) => (
@@ -98,7 +98,7 @@ function numberOf(
   return {
     id,
     title,
-    width: "38px",
+    width: id === "hour" ? "56px" : "38px",
     align: "right",
     cell: ({ group }) =>
       of(group) === 0 ? (
@@ -109,7 +109,8 @@ function numberOf(
           search={jobsWith(jobsOf(group.id, finished))}
           className="plain number"
           tabIndex={-1}
-          aria-label={`${plural(of(group), "job")} of ${title}`}
+          title={`${plural(of(group), "job")} that failed within ${finished} and are failed now`}
+          aria-label={`${plural(of(group), "job")} of ${finished}`}
         >
           {shortCount(of(group))}
         </Link>
