@@ -200,11 +200,12 @@ const WORDS: Readonly<Record<NonNullable<Execution["outcome"]>, string>> = {
 };
 
 function labelOf(execution: Execution, openSubJobs: number): string {
-  const { from, outcome, counts, worker } = execution;
+  const { from, outcome, counts, isPast, worker } = execution;
   if (from === null) return "waits";
   if (outcome === null && openSubJobs > 0) return `waits for ${plural(openSubJobs, "sub-job")}`;
   const word = outcome === null ? "runs" : WORDS[outcome];
   const where = worker === null || outcome === "completed" ? "" : ` on ${worker}`;
+  if (isPast) return `${word}${where}, an earlier run`;
   return counts ? `${word}${where}` : `${word}${where}, does not count`;
 }
 

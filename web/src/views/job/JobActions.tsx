@@ -33,7 +33,9 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   const navigate = useNavigate();
   const { state } = useConnection();
   const [asking, setAsking] = useState<Asking | null>(null);
-  const [said, setSaid] = useState<string | null>(null);
+  const [told, setSaid] = useState<string | null>(null);
+  /** The run that the line tells of: when that has ended, the line is over. */
+  const [toldRun, setToldRun] = useState<number | null>(null);
   const touched = () => [["job", job.id], ["stats"]];
   const start = useWrite(() => startJob(job.id), touched);
   const retry = useWrite((fromFailed: boolean) => retryJob(job.id, fromFailed), touched);
@@ -45,12 +47,16 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   const isSettled = SETTLED.has(job.status);
   const isOver = job.status === "failed" || job.status === "cancelled";
   const away = state === "off" ? "The API does not answer" : null;
+  const said = toldRun !== null && isSettled && job.run >= toldRun ? null : told;
   const again = (fromFailed: boolean) => {
     setSaid(null);
+    setToldRun(null);
     retry.mutate(fromFailed, {
       onSuccess: (runs) => {
-        if (runs.id === job.id) setSaid(`It runs again: run ${runs.run}.`);
-        else {
+        if (runs.id === job.id) {
+          setSaid(`It runs again: run ${runs.run}.`);
+          setToldRun(runs.run);
+        } else {
           setSaid(`${shortId(runs.id)} of its chain runs again; the rest follows, and so this job.`);
           void navigate({ to: "/jobs/$jobId", params: { jobId: runs.id } });
         }
@@ -60,6 +66,7 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   const notComplete = (job.sub_job_counts?.failed ?? 0) + (job.sub_job_counts?.cancelled ?? 0);
   const ask = (what: Asking) => () => {
     setSaid(null);
+    setToldRun(null);
     setAsking(what);
   };
 

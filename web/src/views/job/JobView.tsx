@@ -151,7 +151,7 @@ function Ledger({
         past.data &&
         (began === 0
           ? plural(past.data.length, "event")
-          : `${plural(began, "execution")}, ${counting === 0 ? "none counts yet" : counting === 1 ? "1 counts" : `${counting} count`}`)
+          : `${plural(began, "execution")}, ${counting === 0 ? "the next one counts" : counting === 1 ? "1 counts for its status" : `${counting} count for its status`}`)
       }
       actions={
         several && (
@@ -160,7 +160,14 @@ function Ledger({
             {executions.some((each) => each.counts && each.outcome === "retrying") && (
               <Key fill="f-retrying" name="to be retried" />
             )}
-            <Key fill="f-ghost" name="outlined: does not count" />
+            <Key
+              fill="f-ghost"
+              name={
+                executions.some(({ isPast }) => isPast)
+                  ? "outlined: an earlier run, or does not count"
+                  : "outlined: does not count"
+              }
+            />
           </span>
         )
       }

@@ -30,6 +30,7 @@ test("each attempt is an execution, and the last one counts", () => {
   expect(found.map(({ outcome }) => outcome)).toEqual(["retrying", "completed"]);
   expect(found.map(({ waitedFrom }) => waitedFrom)).toEqual([Date.parse(at(0)), Date.parse(at(3))]);
   expect(ledgerOf(found)).toEqual({ began: 2, count: 1 });
+  expect(found.some(({ isPast }) => isPast)).toBe(false);
   expect(doneTwice(found)).toEqual([]);
 });
 
@@ -93,4 +94,5 @@ test("a job that waits has a last line that waits, and earlier runs do not count
     [1, false, false],
     [2, true, true],
   ]);
+  expect(found.map(({ isPast }) => isPast)).toEqual([true, false]);
 });

@@ -18,6 +18,8 @@ export interface Execution {
   readonly outcome: Outcome | null;
   /** Whether the job's outcome is, or will be, that of this execution. */
   readonly counts: boolean;
+  /** Whether its run is an earlier one: the job was retried since. */
+  readonly isPast: boolean;
   /** Whether it is one of several deliveries of its attempt. */
   readonly isAgain: boolean;
   /** Its outcome was inferred: its worker did not report it. */
@@ -116,7 +118,7 @@ export function executionsOf(history: readonly HistoryEntry[], status: Status): 
   }
   if (!SETTLED.has(status) && waitedFrom !== null && !openOf(lastRun))
     found.push(waiting(lastRun, waitedFrom));
-  return found.map((each) => (each.run < lastRun ? { ...each, counts: false } : each));
+  return found.map((each) => (each.run < lastRun ? { ...each, counts: false, isPast: true } : each));
 }
 
 /** How many executions began, and how many of these count for the outcome. */
@@ -160,6 +162,7 @@ function begun(entry: HistoryEntry, known: Pick<Draft, "run" | "waitedFrom" | "c
     from: ms(entry.at),
     to: null,
     outcome: null,
+    isPast: false,
     inferred: false,
     reason: null,
     sameResult: null,
@@ -178,6 +181,7 @@ function waiting(run: number, waitedFrom: number): Draft {
     outcome: null,
     counts: true,
     isAgain: false,
+    isPast: false,
     inferred: false,
     reason: null,
     sameResult: null,
