@@ -1,7 +1,7 @@
 import type { JobType } from "@/api/types";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { job, jobTypes, performance, performanceSeries } from "@/api/queries";
+import { job, jobTypes, performance, performanceSeries, statsByType } from "@/api/queries";
 import { Bars } from "@/components/charts/Bars";
 import { Lines } from "@/components/charts/Lines";
 import { Choose } from "@/components/Choose";
@@ -27,6 +27,9 @@ export function TypeView() {
   const types = useQuery(jobTypes);
   useLive([jobTypes.queryKey], { on: "clock" });
   const type = types.data?.find((each) => each.name === name);
+  const jobs = useQuery({ ...statsByType, enabled: types.data !== undefined && type === undefined }).data;
+  const ended = useQuery(performance(windowOf(window).hours, name)).data;
+  const isUnknown = types.data && !type && jobs && !jobs[name]?.total && ended && !ended.by_type[name]?.count;
   return (
     <View
       title={name}
@@ -52,28 +55,39 @@ export function TypeView() {
         />
       }
     >
-      <div className="cols type-cols">
-        <Figures name={name} type={type} />
-        <div className="type-form">
-          <Answered query={types}>
-            {() =>
-              type === undefined ? (
-                <Panel title={`New ${name}`}>
-                  <Empty title="No worker announces this type now.">
-                    <p>
-                      A job of it could not start. Start a worker that has its task, see{" "}
-                      <Link to="/workers">workers</Link>; its types are shown here {`within 5 s`}.
-                    </p>
-                  </Empty>
-                </Panel>
-              ) : (
-                <Creation type={type} />
-              )
-            }
-          </Answered>
+      {isUnknown ? (
+        <Panel title={name}>
+          <Empty title="Nothing is known of this type.">
+            <p>
+              No worker announces it, no job of it is stored, and none ended in the last {window ?? "24h"}.
+              Look at <Link to="/types">all types</Link>.
+            </p>
+          </Empty>
+        </Panel>
+      ) : (
+        <div className="cols type-cols">
+          <Figures name={name} type={type} />
+          <div className="type-form">
+            <Answered query={types}>
+              {() =>
+                type === undefined ? (
+                  <Panel title={`New ${name}`}>
+                    <Empty title="No worker announces this type now.">
+                      <p>
+                        A job of it could not start. Start a worker that has its task, see{" "}
+                        <Link to="/workers">workers</Link>; its types are shown here {`within 5 s`}.
+                      </p>
+                    </Empty>
+                  </Panel>
+                ) : (
+                  <Creation type={type} />
+                )
+              }
+            </Answered>
+          </div>
+          {type && <SchemaPanel type={type} />}
         </div>
-        {type && <SchemaPanel type={type} />}
-      </div>
+      )}
     </View>
   );
 }
