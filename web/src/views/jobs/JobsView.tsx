@@ -132,7 +132,7 @@ export function JobsView() {
 
 /** How many were found, and how far that looked. */
 function soFar(found: number, looked: number): string {
-  return looked > found ? `${count(found)} among ${plural(looked, "job")}` : `${count(found)} so far`;
+  return looked > found ? `${count(found)} among ${plural(looked, "job")}` : `${count(found)} loaded`;
 }
 
 function Newer({ newer, onShow }: { newer: number; onShow: () => void }) {

@@ -5,5 +5,11 @@ import { count } from "@/format/format";
 /** How many job types workers have announced, in the menu. */
 export function TypesCount() {
   const { data } = useQuery(jobTypes);
-  return data && <span className="c">{count(data.length)}</span>;
+  return (
+    data && (
+      <span className="c" title={`${count(data.length)} types that workers announce`}>
+        {count(data.length)}
+      </span>
+    )
+  );
 }
