@@ -34,9 +34,19 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
   );
 }
 
-/** An error in the panel that it concerns: what happened, why, what to do, and the id by which the log has it. */
+/**
+ * An error in the panel that it concerns: what happened, why, what to do, and the id by which the log has it. That
+ * somebody may not see or do something is no error: a line says it.
+ */
 export function ErrorNotice({ error, onRetry }: { error: Error; onRetry?: () => void }) {
   const known = error instanceof ApiError ? error : null;
+  if (known?.status === 403) {
+    return (
+      <p className="pb row t-12 ink-2">
+        <Icon name="info" size={12} /> <span>{known.message}</span>
+      </p>
+    );
+  }
   return (
     <div className="notice bad" role="alert">
       <Icon name="alert" />

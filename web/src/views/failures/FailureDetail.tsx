@@ -4,6 +4,7 @@ import { useId, useState } from "react";
 import { ApiError } from "@/api/client";
 import { failureGroup } from "@/api/queries";
 import type { FailureAction, Schemas } from "@/api/types";
+import { useMay } from "@/api/session";
 import { useCommands } from "@/commands/commands";
 import { BulkProgress } from "@/components/bulk/BulkProgress";
 import { BulkQuestion } from "@/components/bulk/BulkQuestion";
@@ -129,8 +130,9 @@ function Actions({
   const run = useBulkRun();
   const off = useWritesOff();
   const isBusy = run !== null && !isOver(run);
-  const canRetry = group.jobs > 0 && !isBusy && off === null;
-  const actions = actionsOf(group.state);
+  const mayControl = useMay("jobs:control");
+  const canRetry = mayControl && group.jobs > 0 && !isBusy && off === null;
+  const actions = mayControl ? actionsOf(group.state) : [];
   const canMark = off === null && marking === null;
 
   function ask(): void {
@@ -182,22 +184,24 @@ function Actions({
               {!isAside && <kbd>{ACTIONS[action].key}</kbd>}
             </button>
           ))}
-          <button
-            type="button"
-            className="btn primary"
-            disabled={!canRetry}
-            title={
-              off ??
-              (isBusy
-                ? "Another action is under way."
-                : group.jobs === 0
-                  ? "None of its jobs is failed now."
-                  : undefined)
-            }
-            onClick={ask}
-          >
-            Retry {count(group.jobs)}… {isChosen && <kbd>r</kbd>}
-          </button>
+          {mayControl && (
+            <button
+              type="button"
+              className="btn primary"
+              disabled={!canRetry}
+              title={
+                off ??
+                (isBusy
+                  ? "Another action is under way."
+                  : group.jobs === 0
+                    ? "None of its jobs is failed now."
+                    : undefined)
+              }
+              onClick={ask}
+            >
+              Retry {count(group.jobs)}… {isChosen && <kbd>r</kbd>}
+            </button>
+          )}
         </span>
       </div>
       {isAsking && (

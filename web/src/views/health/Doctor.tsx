@@ -1,3 +1,4 @@
+import { useMay } from "@/api/session";
 import type { Schemas } from "@/api/types";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
@@ -32,6 +33,7 @@ export function Doctor() {
       data(api.POST("/api/tracking/examination/repair", { body: { examination_id: id } })),
     onSettled: again,
   });
+  const mayControl = useMay("jobs:control");
   const current = status.data?.current ?? null;
   const last = status.data?.last ?? null;
   const left = leftOf(last?.result);
@@ -50,31 +52,33 @@ export function Doctor() {
           )
         }
         actions={
-          <>
-            {left > 0 && (
+          mayControl && (
+            <>
+              {left > 0 && (
+                <button
+                  type="button"
+                  className="btn"
+                  disabled={isBusy}
+                  onClick={() => {
+                    setAsking(true);
+                  }}
+                >
+                  Repair {count(left)}…
+                </button>
+              )}
               <button
                 type="button"
-                className="btn"
+                className="btn primary"
                 disabled={isBusy}
                 onClick={() => {
-                  setAsking(true);
+                  repairing.reset();
+                  examining.mutate();
                 }}
               >
-                Repair {count(left)}…
+                {last === null ? "Examine" : "Examine again"}
               </button>
-            )}
-            <button
-              type="button"
-              className="btn primary"
-              disabled={isBusy}
-              onClick={() => {
-                repairing.reset();
-                examining.mutate();
-              }}
-            >
-              {last === null ? "Examine" : "Examine again"}
-            </button>
-          </>
+            </>
+          )
         }
         foot={
           <span>

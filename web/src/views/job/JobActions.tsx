@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 import { jobTypes } from "@/api/queries";
+import { type Scope, useMay } from "@/api/session";
 import { type Job, SETTLED } from "@/api/types";
 import { retryJob, startJob, useWrite } from "@/api/writes";
 import { type Command, useCommands } from "@/commands/commands";
@@ -15,6 +16,8 @@ import { JobForm } from "./JobForm";
 import { RetryDialog } from "./RetryDialog";
 
 interface Action {
+  /** What one must be allowed to do. */
+  readonly scope: Scope;
   readonly label: string;
   readonly busy?: string;
   readonly key?: string;
@@ -46,6 +49,11 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
 
   const isSettled = SETTLED.has(job.status);
   const isOver = job.status === "failed" || job.status === "cancelled";
+  const may: Partial<Record<Scope, boolean>> = {
+    "jobs:control": useMay("jobs:control"),
+    "jobs:create": useMay("jobs:create"),
+    "jobs:delete": useMay("jobs:delete"),
+  };
   const away = state === "off" ? "The API does not answer" : null;
   const said = toldRun !== null && isSettled && job.run >= toldRun ? null : told;
   const again = (fromFailed: boolean) => {
@@ -72,6 +80,7 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
 
   const actions = {
     start: {
+      scope: "jobs:control",
       label: "Start",
       busy: "Starting…",
       key: "s",
@@ -87,6 +96,7 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
       },
     },
     retry: {
+      scope: "jobs:control",
       label: `Retry${notComplete > 0 ? ` ${plural(notComplete, "sub-job")}` : ""}${mustAsk ? "…" : ""}`,
       busy: "Retrying…",
       key: "r",
@@ -97,14 +107,16 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
       },
     },
     cancel: {
+      scope: "jobs:control",
       label: job.cancel_requested_at && !isSettled ? "Terminate…" : "Cancel…",
       key: "c",
       whyNot: away ?? (isSettled ? "It has ended" : null),
       run: ask("cancel"),
     },
-    clone: { label: "Clone…", key: "e", whyNot: away, run: ask("clone") },
-    edit: { label: "Edit…", key: "shift+e", whyNot: away, run: ask("edit") },
+    clone: { scope: "jobs:create", label: "Clone…", key: "e", whyNot: away, run: ask("clone") },
+    edit: { scope: "jobs:control", label: "Edit…", key: "shift+e", whyNot: away, run: ask("edit") },
     delete: {
+      scope: "jobs:delete",
       label: "Delete…",
       whyNot: away ?? (isSettled || job.run === 0 ? null : "It has not ended: cancel it first"),
       run: ask("delete"),
@@ -114,7 +126,7 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   const isBusy = start.isPending || retry.isPending;
   useCommands(
     Object.values<Action>(actions)
-      .filter(({ whyNot }) => whyNot === null && !isBusy)
+      .filter(({ scope, whyNot }) => may[scope] && whyNot === null && !isBusy)
       .map(({ label, key, run }): Command => ({
         label: `${label.replace("…", "")} this job${label.endsWith("…") ? "…" : ""}`,
         key,
@@ -188,14 +200,18 @@ export function useJobActions(job: Job, warnings: readonly string[]) {
   const main: keyof typeof actions = job.run === 0 && job.status === "pending" ? "start" : "retry";
   const buttons = (
     <span className="push row wrap job-actions">
-      {shown.map((name) => (
-        <ActionButton key={name} action={actions[name]} />
-      ))}
-      <ActionButton
-        action={actions[main]}
-        isMain
-        isBusy={main === "start" ? start.isPending : retry.isPending}
-      />
+      {shown
+        .filter((name) => may[actions[name].scope])
+        .map((name) => (
+          <ActionButton key={name} action={actions[name]} />
+        ))}
+      {may[actions[main].scope] && (
+        <ActionButton
+          action={actions[main]}
+          isMain
+          isBusy={main === "start" ? start.isPending : retry.isPending}
+        />
+      )}
     </span>
   );
   return { buttons, dialogs, outcome };

@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { type Scope, useMay } from "@/api/session";
 import type { JobSummary } from "@/api/types";
 import { useCommands } from "@/commands/commands";
 import { groupsOf, MOST, type Verb, WORDS } from "@/components/bulk/bulk";
@@ -20,10 +21,10 @@ interface SelectionBarProps {
   onClear: () => void;
 }
 
-const ACTIONS: readonly { verb: Verb; key: string }[] = [
-  { verb: "retry", key: "r" },
-  { verb: "cancel", key: "c" },
-  { verb: "delete", key: "d" },
+const ACTIONS: readonly { verb: Verb; key: string; scope: Scope }[] = [
+  { verb: "retry", key: "r", scope: "jobs:control" },
+  { verb: "cancel", key: "c", scope: "jobs:control" },
+  { verb: "delete", key: "d", scope: "jobs:delete" },
 ];
 
 /** What is selected, and what can be done with it; below it, what is being done. */
@@ -33,6 +34,11 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
   const [isShown, setShown] = useState(false);
   const run = useBulkRun();
   const off = useWritesOff();
+  const may: Partial<Record<Scope, boolean>> = {
+    "jobs:control": useMay("jobs:control"),
+    "jobs:delete": useMay("jobs:delete"),
+  };
+  const allowed = ACTIONS.filter(({ scope }) => may[scope]);
   const isBusy = run !== null && !isOver(run);
   const isSelected = jobs.length > 0;
   const all = total === null ? "all that match" : `all ${count(total)} that match`;
@@ -41,7 +47,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
 
   useCommands([
     ...(canAct
-      ? ACTIONS.map(({ verb, key }) => ({
+      ? allowed.map(({ verb, key }) => ({
           label: `${WORDS[verb].do} ${what}…`,
           key,
           run: () => {
@@ -64,7 +70,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
         <div className="bulk" role="region" aria-label="Selection">
           <b>{isAll ? `${all[0]?.toUpperCase() ?? ""}${all.slice(1)}` : `${count(jobs.length)} selected`}</b>
           {!isAll && <span className="ink-3 t-12 hide-s">{statusesOf(jobs)}</span>}
-          {!isAll && (hasMore || (total ?? 0) > jobs.length) && (
+          {!isAll && allowed.length > 0 && (hasMore || (total ?? 0) > jobs.length) && (
             <button
               type="button"
               className="btn ghost small"
@@ -76,7 +82,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
               select {all}
             </button>
           )}
-          {ACTIONS.map(({ verb, key }) => (
+          {allowed.map(({ verb, key }) => (
             <button
               key={verb}
               type="button"

@@ -9,7 +9,7 @@ import type { FoldRow, JobRow, Row } from "./rows";
 
 export interface RowActions {
   readonly onToggle: (row: Row) => void;
-  readonly onRetry: (row: number) => void;
+  readonly onRetry: ((row: number) => void) | null;
 }
 
 interface TreeRowProps extends RowActions {
@@ -77,7 +77,7 @@ function JobName({
 }: {
   tree: Tree;
   row: JobRow;
-  onRetry: (row: number) => void;
+  onRetry: ((row: number) => void) | null;
 }) {
   const { columns } = tree;
   const status = tree.status[row] ?? "pending";
@@ -96,7 +96,7 @@ function JobName({
       </Link>
       <span className="dim cut">{detailOf(tree, row, hasChildren)}</span>
       <Progress tree={tree} row={row} />
-      {incomplete > 0 && (
+      {onRetry && incomplete > 0 && (
         <button
           type="button"
           tabIndex={-1}

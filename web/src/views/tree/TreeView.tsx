@@ -3,6 +3,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { treeOutline } from "@/api/queries";
 import { MOST_ROWS, STATUSES } from "@/api/types";
+import { useMay } from "@/api/session";
 import { useCommands } from "@/commands/commands";
 import { CancelDialog } from "@/components/CancelDialog";
 import { Icon, StatusIcon } from "@/components/Icon";
@@ -109,9 +110,10 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
     [navigate, tree, jobId],
   );
   const isAway = state === "off";
+  const mayControl = useMay("jobs:control");
   const target = active ?? 0;
-  const below = tree.isPart ? 0 : incompleteIn(tree, target);
-  const incomplete = tree.isPart ? 0 : incompleteIn(tree, 0);
+  const below = tree.isPart || !mayControl ? 0 : incompleteIn(tree, target);
+  const incomplete = tree.isPart || !mayControl ? 0 : incompleteIn(tree, 0);
   useCommands([
     {
       label: "Find in this tree",
@@ -145,7 +147,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
           },
         ]
       : []),
-    ...(isOpen(tree, target) && !tree.isPart && !isAway
+    ...(mayControl && isOpen(tree, target) && !tree.isPart && !isAway
       ? [
           {
             label: "Cancel the job of the row…",
@@ -170,7 +172,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
                 : null)}
         </span>
         <span className="push row tree-actions">
-          {isLive && !tree.isPart && (
+          {mayControl && isLive && !tree.isPart && (
             <button
               type="button"
               className="btn"
@@ -281,7 +283,7 @@ function Shown({ jobId, pages }: { jobId: string; pages: readonly Outline[] }) {
         onActive={setActive}
         onOpen={open}
         onToggle={toggle}
-        onRetry={setRetrying}
+        onRetry={mayControl ? setRetrying : null}
         foot={<Legend />}
       />
       {retrying !== null && (

@@ -1,6 +1,7 @@
 import type { JobType } from "@/api/types";
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useMay } from "@/api/session";
 import { job, jobTypes, performance, performanceSeries, statsByType } from "@/api/queries";
 import { Bars } from "@/components/charts/Bars";
 import { Lines } from "@/components/charts/Lines";
@@ -22,6 +23,7 @@ import "./types.css";
 
 /** One type: its figures over time, its schema, and a form that creates a job of it. */
 export function TypeView() {
+  const mayCreate = useMay("jobs:create");
   const { name } = typeRoute.useParams();
   const { window } = typeRoute.useSearch();
   const types = useQuery(jobTypes);
@@ -67,24 +69,26 @@ export function TypeView() {
       ) : (
         <div className="cols type-cols">
           <Figures name={name} type={type} />
-          <div className="type-form">
-            <Answered query={types}>
-              {() =>
-                type === undefined ? (
-                  <Panel title={`New ${name}`}>
-                    <Empty title="No worker announces this type now.">
-                      <p>
-                        A job of it could not start. Start a worker that has its task, see{" "}
-                        <Link to="/workers">workers</Link>; its types are shown here {`within 5 s`}.
-                      </p>
-                    </Empty>
-                  </Panel>
-                ) : (
-                  <Creation type={type} />
-                )
-              }
-            </Answered>
-          </div>
+          {mayCreate && (
+            <div className="type-form">
+              <Answered query={types}>
+                {() =>
+                  type === undefined ? (
+                    <Panel title={`New ${name}`}>
+                      <Empty title="No worker announces this type now.">
+                        <p>
+                          A job of it could not start. Start a worker that has its task, see{" "}
+                          <Link to="/workers">workers</Link>; its types are shown here {`within 5 s`}.
+                        </p>
+                      </Empty>
+                    </Panel>
+                  ) : (
+                    <Creation type={type} />
+                  )
+                }
+              </Answered>
+            </div>
+          )}
           {type && <SchemaPanel type={type} />}
         </div>
       )}

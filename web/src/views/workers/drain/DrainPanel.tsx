@@ -5,6 +5,7 @@ import { useState } from "react";
 import { drainOf, drainWorker, undoDrain, workerReport } from "@/api/fleet";
 import { workers } from "@/api/queries";
 import { useWrite } from "@/api/writes";
+import { useMay } from "@/api/session";
 import { useCommands } from "@/commands/commands";
 import type { Column } from "@/components/Grid";
 import { Icon, StatusIcon } from "@/components/Icon";
@@ -36,7 +37,8 @@ export function DrainPanel({ figures, all }: { figures: WorkerFigures; all: read
   const undo = useWrite(() => undoDrain(name), touched);
   const isBusy = drain.isPending || undo.isPending;
   const isDrained = found.data !== undefined && found.data.state !== "consuming";
-  const canDrain = found.data?.state === "consuming" && writesOff === null && !isBusy;
+  const mayDrain = useMay("jobs:control");
+  const canDrain = mayDrain && found.data?.state === "consuming" && writesOff === null && !isBusy;
   useCommands(
     canDrain
       ? [
@@ -67,6 +69,7 @@ export function DrainPanel({ figures, all }: { figures: WorkerFigures; all: read
       }
       sub={found.data?.summary}
       actions={
+        mayDrain &&
         found.data && (
           <>
             {isDrained && (
