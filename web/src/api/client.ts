@@ -71,8 +71,9 @@ async function watchedFetch(request: Request): Promise<Response> {
   const logins = loginCount();
   mark(request);
   try {
-    // What was asked for early may lack what was told of since.
-    const begun = jobsChangedAt() === Number.NEGATIVE_INFINITY ? early(request) : undefined;
+    // What was asked for early may lack what was told of since, or be a refusal from before a login.
+    const isAsNow = jobsChangedAt() === Number.NEGATIVE_INFINITY && logins === 0;
+    const begun = isAsNow ? early(request) : undefined;
     const response = await (begun ?? fetch(request));
     await watchSession(request, response, logins);
     if (request.method !== "GET") wrote();

@@ -3,8 +3,11 @@ import { afterEach, expect, test, vi } from "vitest";
 
 const asked: string[] = [];
 
-/** The list's first question, on a page at a path; `told`: a hint has come before it is asked. */
-async function firstQuestion(path: string, { base = "http://jobs.test/", q = "", told = false } = {}) {
+/** The list's first question, on a page at a path; `told`: a hint has come before it is asked; `loggedIn`: a login was. */
+async function firstQuestion(
+  path: string,
+  { base = "http://jobs.test/", q = "", told = false, loggedIn = false } = {},
+) {
   vi.resetModules();
   asked.length = 0;
   vi.stubGlobal("document", { baseURI: base });
@@ -17,6 +20,8 @@ async function firstQuestion(path: string, { base = "http://jobs.test/", q = "",
   const early = asked.length;
   const { hint } = await import("@/live/hints");
   if (told) hint({ kind: "jobs", jobs: "many" });
+  const { sessionBegan } = await import("@/live/session");
+  if (loggedIn) sessionBegan();
   const { pages } = await import("./pages");
   const client = new QueryClient();
   const ask = () => client.fetchInfiniteQuery({ ...pages(q, undefined), staleTime: 0 });
@@ -39,8 +44,8 @@ test.each(["http://jobs.test/", "http://jobs.test/tools/jobtracker/"])(
   },
 );
 
-test("it asks anew if it was told of a change meanwhile", async () => {
-  const { early } = await firstQuestion("jobs", { told: true });
+test.each([{ told: true }, { loggedIn: true }])("it asks anew after %o", async (meanwhile) => {
+  const { early } = await firstQuestion("jobs", meanwhile);
   expect([early, asked.length]).toEqual([1, 2]);
 });
 
