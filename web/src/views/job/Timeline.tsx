@@ -16,6 +16,7 @@ const STEPS: Readonly<Record<Step, readonly [text: string, mark: Status | null]>
   replaced: ["Replaced itself by another task", "running"],
   relaunched: ["Sent as a new run", "pending"],
   sent_again: ["Sent again under the same id; both messages run", "pending"],
+  updated: ["Changed", null],
   cancel_requested: ["Cancel requested", "cancelled"],
   started_again: ["Began again after its end", "running"],
   refused: ["Not begun", "cancelled"],
