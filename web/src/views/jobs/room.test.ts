@@ -9,6 +9,6 @@ test("a column that has nothing to say is as wide as its head", () => {
 });
 
 test("a column gets room by its longest text, within bounds", () => {
-  expect(trackFor(["0123456789", ""], BOUNDS)).toBe("minmax(80px, 80px)");
-  expect(trackFor(["x".repeat(400)], BOUNDS)).toBe("minmax(80px, 320px)");
+  expect(trackFor(["0123456789", ""], BOUNDS)).toBe("minmax(40px, 80px)");
+  expect(trackFor(["x".repeat(400)], BOUNDS)).toBe("minmax(40px, 320px)");
 });

@@ -17,5 +17,5 @@ export function trackFor(texts: readonly string[], { least, most }: Bounds): str
   const longest = texts.reduce((length, text) => Math.max(length, text.length), 0);
   const wanted = Math.ceil(longest * CHARACTER_PX);
   if (wanted <= least) return `${least}px`;
-  return `minmax(${Math.min(wanted, least * 2, most)}px, ${Math.min(wanted, most)}px)`;
+  return `minmax(${least}px, ${Math.min(wanted, most)}px)`;
 }
