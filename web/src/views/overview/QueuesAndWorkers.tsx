@@ -21,7 +21,7 @@ const QUEUE_COLUMNS: readonly Column<QueueDepth & { share: number }>[] = [
   {
     id: "queue",
     title: "Queue",
-    width: "minmax(120px, 1fr)",
+    width: "minmax(90px, 1fr)",
     cell: ({ queue }) => (
       <Link to="/queues" search={{ queue }} className="mono plain m">
         {queue}
@@ -31,16 +31,16 @@ const QUEUE_COLUMNS: readonly Column<QueueDepth & { share: number }>[] = [
   {
     id: "bar",
     title: "Waiting",
-    width: "minmax(80px, 1fr)",
+    width: "minmax(44px, 1fr)",
     cell: ({ share, messages }) => (
       <meter className="backlog" min={0} max={1} value={share} aria-label={`${messages} wait`} />
     ),
   },
-  { id: "now", title: "Now", width: "64px", align: "right", cell: ({ messages }) => count(messages) },
+  { id: "now", title: "Now", width: "48px", align: "right", cell: ({ messages }) => count(messages) },
   {
     id: "by",
     title: "Consumers",
-    width: "88px",
+    width: "68px",
     align: "right",
     cell: (queue) =>
       isUnconsumed(queue) ? (
@@ -71,6 +71,7 @@ export function QueuesPanel() {
         {() => (
           <Table
             label="Queues"
+            className="fit"
             columns={QUEUE_COLUMNS}
             rows={rows.slice(0, MOST)}
             rowKey={({ queue }) => queue}
@@ -86,18 +87,18 @@ const WORKER_COLUMNS: readonly Column<WorkerStats>[] = [
   {
     id: "worker",
     title: "Worker",
-    width: "minmax(110px, 1fr)",
+    width: "minmax(90px, 1fr)",
     cell: ({ name }) => (
       <Link to="/workers" search={{ worker: name }} className="mono plain m">
         {name}
       </Link>
     ),
   },
-  { id: "slots", title: "Slots", width: "minmax(90px, 1fr)", cell: (worker) => <Slots worker={worker} /> },
+  { id: "slots", title: "Slots", width: "minmax(44px, 1fr)", cell: (worker) => <Slots worker={worker} /> },
   {
     id: "taken",
     title: "Taken",
-    width: "56px",
+    width: "48px",
     align: "right",
     cell: ({ active, lease, online }) =>
       online ? `${active.length}/${lease?.concurrency ?? UNKNOWN}` : UNKNOWN,
@@ -105,7 +106,7 @@ const WORKER_COLUMNS: readonly Column<WorkerStats>[] = [
   {
     id: "release",
     title: "Release",
-    width: "84px",
+    width: "68px",
     align: "right",
     cell: ({ lease }) => lease?.release || UNKNOWN,
   },
@@ -148,6 +149,7 @@ export function WorkersPanel() {
         {() => (
           <Table
             label="Workers"
+            className="fit"
             columns={WORKER_COLUMNS}
             rows={rows.slice(0, MOST)}
             rowKey={({ name, lease }) => lease?.incarnation ?? name}
