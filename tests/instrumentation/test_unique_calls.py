@@ -17,12 +17,12 @@ from jobtracker.local.ports import free_port
 def project(own_project):
     app = own_project.app
 
-    @app.task(name="sync")
+    @app.task(name="sync", shared=False)
     @tracked("sync", unique={"by": ["customer"]})
     def sync(customer, why=""):
         """Is sent only."""
 
-    @app.task(name="report")
+    @app.task(name="report", shared=False)
     @tracked(unique={"then": "drop", "while": ["pending"]})
     def report(day):
         """Is sent only."""
@@ -92,7 +92,7 @@ def test_while_the_store_is_away_each_call_is_sent(redis_server, worker_log_dir,
     )
     try:
 
-        @away.app.task(name="sync")
+        @away.app.task(name="sync", shared=False)
         @tracked("sync", unique=True)
         def sync(customer):
             """Is sent only."""
