@@ -88,7 +88,7 @@ class Commands(LazyGroup):
             "logout": Entry(
                 "jobtracker.cli.commands.login",
                 "logout",
-                "Forget the key of a login. The key itself stays valid: an admin can revoke it.",
+                "Forget the key of a login.",
             ),
             "keys": _entry("keys", "Create, list, rotate and revoke API keys, in the store itself.", "app"),
         },

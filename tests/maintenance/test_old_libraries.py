@@ -8,7 +8,7 @@ from jobtracker.store.functions import Library
 def test_maintenance_removes_the_library_of_a_release_that_has_gone(own_project):
     client, keys = own_project.client, own_project.keys
     job_id = own_project.send("kept", 1)
-    gone, alive = Library(["count_jobs"], keep_s=1_234_567), Library(["count_jobs"], keep_s=1_234_568)
+    gone, alive = Library(["count_jobs", "get_history"]), Library(["count_jobs", "list_ids"])
     now_ms = server_ms(client, keys("libraries"))
     for library, silent_ms in ((gone, 700_000), (alive, 60_000)):
         library.load(client)

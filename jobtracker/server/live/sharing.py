@@ -132,6 +132,8 @@ class SharedAnswers:
             self._drop(key)
         else:
             reading.size = len(response.body)
+            if reading.by_clock:  # it may have waited for workers as long as it may be kept
+                reading.began_at = asyncio.get_running_loop().time()
             self._bytes += reading.size
             self._forget()
 
