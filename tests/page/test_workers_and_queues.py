@@ -36,11 +36,12 @@ def test_a_block_of_a_lane_is_named_by_keyboard_and_opens_its_job(visit, api, na
         lane.focus()
         visit.page.keyboard.press("End")
         said = lane.locator("[aria-live]")
-        for _ in range(8):  # it is the last block of one of the rows
+        for _ in range(40):  # it is the last block of one of the rows, once the lane has it
             if "In a lane, custom, running" in said.inner_text():
                 break
             visit.page.keyboard.press("ArrowDown")
             visit.page.keyboard.press("End")
+            visit.page.wait_for_timeout(250)
         expect(said).to_contain_text("In a lane, custom, running")
         visit.page.keyboard.press("Enter")
         expect(visit.page).to_have_url(f"{at(api)}/jobs/{job_id}")
