@@ -1,25 +1,29 @@
 /**
- * Asks for what a view needs first while the code of the page is still being run: main.tsx imports this before all else.
+ * Asks for what the page needs first while its code is still being run: main.tsx imports this before all else.
  * It has a file of its own (vite.config.ts) and imports nothing, or it would have to wait, too.
  */
+
+/** What every view waits for: who asks. */
+const ALWAYS = "api/me";
 
 /** What the views ask for first, by their path without search parameters: exactly as they ask for it. */
 const FIRST: Readonly<Record<string, string>> = { jobs: "api/jobs/?page_size=100" };
 
 const base = new URL(".", document.baseURI);
-const view = location.pathname.slice(base.pathname.length);
-let begun: { readonly url: string; readonly answer: Promise<Response> } | null = null;
+const first = location.search === "" ? FIRST[location.pathname.slice(base.pathname.length)] : undefined;
+const begun = new Map<string, Promise<Response>>();
 
-if (location.search === "" && FIRST[view] !== undefined) {
-  const url = new URL(FIRST[view], base).href;
-  begun = { url, answer: fetch(url) };
-  begun.answer.catch(() => undefined); // who takes it hears of it
+for (const path of first === undefined ? [ALWAYS] : [ALWAYS, first]) {
+  const url = new URL(path, base).href;
+  const answer = fetch(url);
+  answer.catch(() => undefined); // who takes it hears of it
+  begun.set(url, answer);
 }
 
 /** The answer that is on its way already, for who asks for it first; undefined for all others. */
 export function early({ method, url }: Request): Promise<Response> | undefined {
-  if (begun === null || method !== "GET" || url !== begun.url) return undefined;
-  const { answer } = begun;
-  begun = null;
+  if (method !== "GET") return undefined;
+  const answer = begun.get(url);
+  begun.delete(url);
   return answer;
 }
