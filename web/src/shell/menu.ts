@@ -1,6 +1,8 @@
 /** What a route says about itself (`staticData`): its title, and its line in the menu. */
+import { useQuery } from "@tanstack/react-query";
 import { type AnyRouter, useRouter } from "@tanstack/react-router";
 import type { ComponentType } from "react";
+import { me, type Scope } from "@/api/session";
 import type { IconName } from "@/components/Icon";
 
 export interface MenuEntry {
@@ -12,6 +14,8 @@ export interface MenuEntry {
   readonly group: "work" | "system";
   /** A figure beside the label, and what of it needs somebody. */
   readonly Count?: ComponentType;
+  /** What one has to be allowed to do to see anything there; without it, everybody sees it. */
+  readonly scope?: Scope;
 }
 
 declare module "@tanstack/react-router" {
@@ -24,9 +28,11 @@ export interface MenuItem extends MenuEntry {
   readonly path: string;
 }
 
-/** The views that stand in the menu, in the order of the registry. */
+/** The views that stand in the menu of who asks, in the order of the registry. */
 export function useMenu(): readonly MenuItem[] {
-  return menuOf(useRouter());
+  const router = useRouter();
+  const scopes = useQuery(me).data?.scopes ?? [];
+  return menuOf(router).filter(({ scope }) => scope === undefined || scopes.includes(scope));
 }
 
 function menuOf(router: AnyRouter): MenuItem[] {

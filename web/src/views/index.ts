@@ -3,6 +3,7 @@
  * a line here. The order is that of the menu; the first four have a tab on phones.
  */
 import { rootRoute } from "@/shell/rootRoute";
+import { route as audit } from "./audit/route";
 import { route as failures } from "./failures/route";
 import { route as health } from "./health/route";
 import { route as job } from "./job/route";
@@ -26,4 +27,5 @@ export const routeTree = rootRoute.addChildren([
   typeRoute,
   releases,
   health,
+  audit,
 ]);

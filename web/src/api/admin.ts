@@ -1,0 +1,33 @@
+/** What admins ask the API for, and ask it to do: the audit. */
+import { queryOptions } from "@tanstack/react-query";
+import { api, data } from "./client";
+import type { paths } from "./schema";
+import type { Schemas } from "./types";
+
+export type AuditEntry = Schemas["AuditEntry"];
+export type AuditQuery = NonNullable<NonNullable<paths["/api/audit"]["get"]["parameters"]["query"]>>;
+
+/** How many entries of the audit a page has. */
+export const AUDIT_PAGE = 100;
+const MOST_PAGES = 5;
+
+/** A page of the audit. With a filter, pages of the API may be short: it goes on, up to a bound. */
+export const audit = (wanted: AuditQuery, sinceMs: number | null) =>
+  queryOptions({
+    queryKey: ["audit", wanted, sinceMs],
+    queryFn: async ({ signal }) => {
+      const since = sinceMs === null ? wanted.since : new Date(Date.now() - sinceMs).toISOString();
+      const entries: AuditEntry[] = [];
+      let cursor = wanted.cursor ?? null;
+      let cutBefore: string | null = null;
+      for (let page = 0; page < MOST_PAGES; page += 1) {
+        const query: AuditQuery = { ...wanted, since, page_size: AUDIT_PAGE - entries.length, cursor };
+        const found: Schemas["AuditPage"] = await data(api.GET("/api/audit", { params: { query }, signal }));
+        entries.push(...found.entries);
+        cutBefore = found.cut_before;
+        cursor = found.next_cursor;
+        if (cursor === null || entries.length >= AUDIT_PAGE) break;
+      }
+      return { entries, next: cursor, cutBefore };
+    },
+  });
