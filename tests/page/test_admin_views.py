@@ -1,4 +1,4 @@
-"""What admins see in a real browser: the audit."""
+"""What admins see in a real browser: the audit, API keys."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from jobtracker.store.audit import AuditLog
 
 pytestmark = pytest.mark.thorough
 
-VIEWS = {"/audit": "Audit"}
+VIEWS = {"/audit": "Audit", "/keys": "Keys"}
 ENTRIES_OF_TWO_PAGES = 120
 
 
@@ -102,6 +102,7 @@ def test_who_goes_there_without_the_scope_is_told_so_and_offered_nothing(visit, 
         content = visit.page.get_by_role("main")
         expect(content.get_by_role("button")).to_have_count(0)
         expect(content.get_by_role("textbox")).to_have_count(0)
+        expect(visit.page.get_by_role("button", name="Create")).to_have_count(0)
         expect(visit.page.get_by_role("alert")).to_have_count(0)
 
 
@@ -182,6 +183,95 @@ def test_newer_entries_wait_and_older_ones_are_a_page_of_their_own(admin, guarde
     expect(admin.page.get_by_text("This is the end of the list.")).to_be_visible()
     admin.page.get_by_role("link", name="Latest").click()
     expect(first).to_contain_text("a newer one")
+
+
+def secret_of(page: Page, title: str) -> str:
+    """The secret that is shown, and which the page then forgets."""
+    shown = page.get_by_role("region", name=title)
+    expect(shown).to_be_focused()
+    page.keyboard.press("Escape")
+    secret = shown.locator("code").first.inner_text()
+    shown.get_by_role("button", name="I have kept it").click()
+    expect(shown).to_have_count(0)
+    assert secret not in page.content()
+    return secret
+
+
+def test_a_key_is_created_with_limits_rotated_and_revoked(admin, guarded):
+    page = admin.page
+    admin.go("/keys")
+    page.get_by_role("button", name="Create a key…").click()
+    dialog = page.get_by_role("dialog", name="Create a key")
+    assert admin.violations() == []
+    dialog.get_by_label("Owner").fill("nightly import")
+    dialog.get_by_label("May").select_option("operator")
+    dialog.get_by_label("Only jobs of these types").fill("invoice\nshop.tasks.import")
+    dialog.get_by_label("Expires").select_option("in 30 days")
+    dialog.get_by_label("Owner").press("Enter")
+    first = secret_of(page, "The key of nightly import")
+    me = as_(guarded, first, "GET", "/api/me").json()
+    assert (me["role"], me["job_types"]) == ("operator", ["invoice", "shop.tasks.import"])
+    row = rows(page, "Keys").filter(has_text="nightly import")
+    expect(row).to_contain_text("only jobs of type invoice, shop.tasks.import")
+    expect(page).to_have_url(re.compile(f"key={me['key_id']}"))
+
+    page.get_by_role("button", name="Rotate…").click()
+    dialog = page.get_by_role("dialog", name="Rotate the key of nightly import?")
+    assert admin.violations() == []
+    dialog.get_by_label("Older secrets are accepted").select_option("not any more")
+    dialog.get_by_role("button", name="Rotate it").click()
+    second = secret_of(page, "The key of nightly import")
+    assert as_(guarded, first, "GET", "/api/me").status_code == 401
+    assert as_(guarded, second, "GET", "/api/me").status_code == 200
+
+    page.get_by_role("button", name="Revoke…").click()
+    dialog = page.get_by_role("dialog", name="Revoke the key of nightly import?")
+    expect(dialog).to_contain_text("be taken back")
+    dialog.get_by_role("button", name="Leave it").click()
+    assert as_(guarded, second, "GET", "/api/me").status_code == 200
+    page.get_by_role("button", name="Revoke…").click()
+    dialog.get_by_role("button", name="Revoke it").click()
+    expect(dialog).to_have_count(0)
+    assert as_(guarded, second, "GET", "/api/me").status_code == 401
+    expect(row).to_have_count(0)
+    page.get_by_role("link", name="All", exact=True).click()
+    expect(row).to_contain_text("revoked")
+    expect(page.get_by_role("button", name="Rotate…")).to_have_count(0)
+
+
+def test_a_key_has_single_scopes_where_no_role_fits(admin, guarded):
+    admin.go("/keys")
+    admin.page.get_by_role("button", name="Create a key…").click()
+    dialog = admin.page.get_by_role("dialog", name="Create a key")
+    dialog.get_by_label("Owner").fill("dashboard")
+    dialog.get_by_label("May").select_option("single scopes")
+    dialog.get_by_role("button", name="Create it").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("at least one scope")
+    dialog.get_by_role("checkbox", name="jobs:create").check()
+    dialog.get_by_role("button", name="Create it").click()
+    secret = secret_of(admin.page, "The key of dashboard")
+    assert as_(guarded, secret, "GET", "/api/me").json()["scopes"] == ["jobs:create"]
+
+
+def test_nobody_locks_themselves_out_without_being_told(admin, keys):
+    admin.go(f"/keys?key={keys['admin'].split('_')[1]}")
+    admin.page.get_by_role("button", name="Rotate…").click()
+    dialog = admin.page.get_by_role("dialog", name="Rotate the key of Ada?")
+    expect(dialog.get_by_role("option", name="for an hour")).to_have_count(1)
+    expect(dialog.get_by_role("option", name="not any more")).to_have_count(0)  # the login would hide the new secret
+    admin.page.keyboard.press("Escape")
+    admin.page.get_by_role("button", name="Revoke…").click()
+    dialog = admin.page.get_by_role("dialog", name="Revoke the key of Ada?")
+    expect(dialog).to_contain_text("your session ends")
+    expect(dialog).to_contain_text("No other key may manage keys")
+
+
+def test_without_a_key_the_view_says_where_the_first_one_is_made(browsing, redis_server, api_log_dir):
+    with running_api(api_log_dir, redis_url=redis_server.url, redis_db=QUIET_DB) as open_api:
+        visit = browsing.visit(str(open_api.http.base_url))
+        visit.go("/keys")
+        expect(visit.page.get_by_text("jobtracker keys create --owner NAME --role admin")).to_be_visible()
+        expect(visit.page.get_by_role("button", name="Create a key…")).to_have_count(0)
 
 
 def test_it_is_said_up_to_when_the_size_bound_has_cut_the_audit(admin, guarded):

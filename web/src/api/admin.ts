@@ -1,4 +1,4 @@
-/** What admins ask the API for, and ask it to do: the audit. */
+/** What admins ask the API for, and ask it to do: the audit, API keys. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "./client";
 import type { paths } from "./schema";
@@ -31,3 +31,25 @@ export const audit = (wanted: AuditQuery, sinceMs: number | null) =>
       return { entries, next: cursor, cutBefore };
     },
   });
+
+export type ApiKey = Schemas["ApiKey"];
+export type IssuedKey = Schemas["IssuedKey"];
+
+const ofKey = (id: string) => ({ path: { key_id: id } });
+
+/** All API keys, the oldest first, without their secrets. */
+export const apiKeys = queryOptions({
+  queryKey: ["keys"],
+  queryFn: ({ signal }) => data(api.GET("/api/keys", { signal })),
+});
+
+/** Create a key. The answer has its secret, which can't be shown again. */
+export const createKey = (body: Schemas["KeyCreate"]): Promise<IssuedKey> =>
+  data(api.POST("/api/keys", { body }));
+
+/** Give a key a new secret; the older ones are accepted for so many seconds. */
+export const rotateKey = (id: string, overlapS: number): Promise<IssuedKey> =>
+  data(api.POST("/api/keys/{key_id}/rotate", { params: ofKey(id), body: { overlap_s: overlapS } }));
+
+export const revokeKey = (id: string): Promise<ApiKey> =>
+  data(api.DELETE("/api/keys/{key_id}", { params: ofKey(id) }));

@@ -8,6 +8,7 @@ import { route as failures } from "./failures/route";
 import { route as health } from "./health/route";
 import { route as job } from "./job/route";
 import { route as jobs } from "./jobs/route";
+import { route as keys } from "./keys/route";
 import { route as overview } from "./overview/route";
 import { route as queues } from "./queues/route";
 import { route as releases } from "./releases/route";
@@ -28,4 +29,5 @@ export const routeTree = rootRoute.addChildren([
   releases,
   health,
   audit,
+  keys,
 ]);

@@ -1,0 +1,146 @@
+import { useState } from "react";
+import { type ApiKey, apiKeys, type IssuedKey, revokeKey, rotateKey } from "@/api/admin";
+import { useWrite } from "@/api/writes";
+import { Dialog } from "@/components/Dialog";
+import { SelectField } from "@/components/Field";
+import { ErrorNotice } from "@/components/states";
+import { Time } from "@/components/Time";
+
+const OVERLAPS = [
+  ["86400", "for a day"],
+  ["3600", "for an hour"],
+  ["604800", "for 7 days"],
+  ["2592000", "for 30 days"],
+  ["0", "not any more"],
+] as const;
+type Overlap = (typeof OVERLAPS)[number][0];
+
+interface RotateKeyProps {
+  apiKey: ApiKey;
+  /** Who asks has logged in with it. */
+  isOwn: boolean;
+  onRotated: (key: IssuedKey) => void;
+  onClose: () => void;
+}
+
+/**
+ * Asks how long older secrets are accepted beside the new one. Of one's own key they are for a while: the login would
+ * stand in front of the new one.
+ */
+export function RotateKey({ apiKey: { id, owner }, isOwn, onRotated, onClose }: RotateKeyProps) {
+  const [overlap, setOverlap] = useState<Overlap>("86400");
+  const write = useWrite(
+    () => rotateKey(id, Number(overlap)),
+    () => [apiKeys.queryKey],
+  );
+  return (
+    <Dialog
+      title={`Rotate the key of ${owner}?`}
+      onClose={onClose}
+      footer={
+        <>
+          <span className="push" />
+          <button type="button" className="btn" onClick={onClose}>
+            Leave it
+          </button>
+          <button
+            type="button"
+            className={`btn ${overlap === "0" ? "danger" : "primary"}`}
+            disabled={write.isPending}
+            onClick={() => {
+              write.mutate(undefined, { onSuccess: onRotated });
+            }}
+          >
+            {write.isPending ? "Rotating…" : "Rotate it"}
+          </button>
+        </>
+      }
+    >
+      <section className="col">
+        {write.error && <ErrorNotice error={write.error} />}
+        <p>It gets a new secret, which is shown once. Id, role and limits stay.</p>
+        <SelectField<Overlap>
+          label="Older secrets are accepted"
+          value={overlap}
+          options={isOwn ? OVERLAPS.filter(([seconds]) => seconds !== "0") : OVERLAPS}
+          onChange={setOverlap}
+        />
+        {isOwn && (
+          <p className="m">
+            You have logged in with it: after that time you have to log in with the new secret. To end older
+            ones at once, rotate it in a shell: <code>jobtracker keys rotate {id} --overlap 0</code>.
+          </p>
+        )}
+      </section>
+    </Dialog>
+  );
+}
+
+interface RevokeKeyProps {
+  apiKey: ApiKey;
+  isOwn: boolean;
+  /** No other key may manage keys. */
+  isLast: boolean;
+  onClose: () => void;
+}
+
+/** Asks before a key is revoked: nothing brings it back. */
+export function RevokeKey({
+  apiKey: { id, owner, last_used_at: used },
+  isOwn,
+  isLast,
+  onClose,
+}: RevokeKeyProps) {
+  const write = useWrite(
+    () => revokeKey(id),
+    () => [apiKeys.queryKey],
+  );
+  return (
+    <Dialog
+      title={`Revoke the key of ${owner}?`}
+      onClose={onClose}
+      footer={
+        <>
+          <span className="push" />
+          <button type="button" className="btn" onClick={onClose}>
+            Leave it
+          </button>
+          <button
+            type="button"
+            className="btn danger"
+            disabled={write.isPending}
+            onClick={() => {
+              write.mutate(undefined, { onSuccess: onClose });
+            }}
+          >
+            {write.isPending ? "Revoking…" : "Revoke it"}
+          </button>
+        </>
+      }
+    >
+      <section className="col">
+        {write.error && <ErrorNotice error={write.error} />}
+        <p>
+          The key <code>{id}</code> is refused from now on, after 5 seconds at the latest. This can’t be taken
+          back.
+        </p>
+        <p>
+          {used == null ? (
+            "It was never used."
+          ) : (
+            <>
+              It was last used <Time at={used} as="ago" />.
+            </>
+          )}
+        </p>
+        {isOwn && <p className="m">You have logged in with it: your session ends.</p>}
+        {isLast && (
+          <p className="m">
+            No other key may manage keys. Then one is made with <code>jobtracker keys create</code>, where the
+            store can be reached.
+          </p>
+        )}
+      </section>
+    </Dialog>
+  );
+}
