@@ -3,22 +3,28 @@
 A store of its own has a day of past jobs. The sample worker adds real ones: done, running, failed, waiting, blocked.
 """
 
+import os
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from celery import Celery
 from past_failures import RELEASES, past_failures
 from redis import Redis
-from support.browser import Visit, a_browser
+from support.browser import Browsing, Visit, a_browser
+from support.receivers import receiving
 
 from bench.filling import Plan, fill
 from jobtracker import Client, Settings, Tracker
 from jobtracker.core.clock import now_ms
 from jobtracker.core.version import package_version
+from jobtracker.errors import ForbiddenError
 from jobtracker.local.stack import LocalStack
+from jobtracker.schemas.api_keys import Grant
 from jobtracker.schemas.workers import Worker
+from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.keys import Keys
 from jobtracker.store.releases import ReleaseLog
 from jobtracker.store.writer import JobStore
@@ -26,12 +32,15 @@ from jobtracker.store.writer import JobStore
 FOLDER = Path(__file__).parent / "images" / "page"
 PAST_JOBS = 6000
 DAY_MS = 86_400_000
+ADMIN_VIEWS = {"audit": "/audit", "keys": "/keys", "webhooks": "/webhooks"}
+"""Views of admins, by the names of their pictures. They come last: from the first key on, the page needs one."""
 PHONES = {"overview", "jobs", "job", "tree", "failures"}
 """Views of which there is a picture of a phone too."""
 
 
 def main(*wanted: str) -> None:
     """Take the pictures of these views, by name; of all without a name."""
+    os.environ["WEBHOOK_ALLOWED_NETWORKS"] = "127.0.0.0/8"  # the receiver of the pictures' webhooks
     with tempfile.TemporaryDirectory() as data, LocalStack(Path(data), concurrency=2) as stack:
         port = int(stack.redis.url.rpartition(":")[2])
         fill(port, Keys(), Plan(jobs=PAST_JOBS, open_share=0, span_ms=DAY_MS))
@@ -46,6 +55,34 @@ def main(*wanted: str) -> None:
                     _take(browser.visit(stack.api_url, color_scheme=theme), path, FOLDER / f"{name}-{theme}.png")
                 if name in PHONES:
                     _take(browser.visit(stack.api_url, phone=True), path, FOLDER / f"{name}-phone.png")
+            if not wanted or set(wanted) & set(ADMIN_VIEWS):
+                _admin_views(redis, stack.api_url, browser, wanted)
+
+
+def _admin_views(redis: Redis, api_url: str, browser: Browsing, wanted: tuple[str, ...]) -> None:
+    """Take the pictures of what admins see: several people have keys, and use them."""
+    keys = ApiKeys(redis, Keys())
+    ada = keys.create(Grant(owner="ada", role="admin")).key
+    limited = Grant(owner="nightly import", role="operator", job_types=["custom"], tags=["night"])
+    grants = [limited, Grant(owner="dashboard", role="viewer"), Grant(owner="on call", role="operator")]
+    nightly, _, on_call = [keys.create(grant).key for grant in grants]
+    with receiving() as receiver, Client(api_url, api_key=ada) as admin:
+        hook = admin.create_webhook(receiver.url, ["job.failed", "failure_group.new"], description="chat of the team")
+        admin.create_webhook(f"{receiver.url}/paging", ["queue.no_consumer", "worker.lost"], description="paging")
+        admin.test_webhook(hook.id)
+        with Client(api_url, api_key=on_call) as someone:
+            letter = someone.create("document_analysis", {"document_id": "letter-22"}, name="Letter 22", start=True)
+            someone.wait(letter.id, timeout_s=60)
+            someone.retry(letter.id)
+            someone.wait(letter.id, timeout_s=60)
+        with Client(api_url, api_key=nightly) as someone, suppress(ForbiddenError):
+            someone.create("document_analysis", {"document_id": "letter-23"})  # its key is for other types
+        for name in [name for name in ADMIN_VIEWS if not wanted or name in wanted]:
+            path = f"{ADMIN_VIEWS[name]}?webhook={hook.id}" if name == "webhooks" else ADMIN_VIEWS[name]
+            for theme in ("light", "dark"):
+                visit = browser.visit(api_url, color_scheme=theme)
+                visit.page.request.post(f"{api_url}/api/session", data={"key": ada})
+                _take(visit, path, FOLDER / f"{name}-{theme}.png")
 
 
 def _announce_releases(redis: Redis) -> None:

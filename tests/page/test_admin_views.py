@@ -1,4 +1,4 @@
-"""What admins see in a real browser: the audit, API keys."""
+"""What admins see in a real browser: the audit, API keys, webhooks."""
 
 import re
 from collections.abc import Iterator
@@ -8,10 +8,12 @@ import pytest
 from playwright.sync_api import Page, expect
 from support.api_under_test import QUIET_DB
 from support.browser import Browsing, Visit
+from support.receivers import receiving
 from support.sample_jobs import create_job
-from support.serving import Api, running_api
+from support.serving import Api, eventually, running_api
 
 from jobtracker.core.clock import now_ms
+from jobtracker.core.lifecycle import Event
 from jobtracker.schemas.api_keys import Grant
 from jobtracker.schemas.audit import AuditOutcome
 from jobtracker.store.api_keys import ApiKeys
@@ -19,7 +21,7 @@ from jobtracker.store.audit import AuditLog
 
 pytestmark = pytest.mark.thorough
 
-VIEWS = {"/audit": "Audit", "/keys": "Keys"}
+VIEWS = {"/audit": "Audit", "/keys": "Keys", "/webhooks": "Webhooks"}
 ENTRIES_OF_TWO_PAGES = 120
 
 
@@ -185,7 +187,7 @@ def test_newer_entries_wait_and_older_ones_are_a_page_of_their_own(admin, guarde
     expect(first).to_contain_text("a newer one")
 
 
-def secret_of(page: Page, title: str) -> str:
+def secret_of(page: Page, title: str | re.Pattern[str]) -> str:
     """The secret that is shown, and which the page then forgets."""
     shown = page.get_by_role("region", name=title)
     expect(shown).to_be_focused()
@@ -272,6 +274,96 @@ def test_without_a_key_the_view_says_where_the_first_one_is_made(browsing, redis
         visit.go("/keys")
         expect(visit.page.get_by_text("jobtracker keys create --owner NAME --role admin")).to_be_visible()
         expect(visit.page.get_by_role("button", name="Create a key…")).to_have_count(0)
+
+
+@pytest.fixture
+def receiver():
+    with receiving() as receiver:
+        yield receiver
+
+
+def panel(page: Page, name: str):
+    return page.get_by_role("region", name=name)
+
+
+def test_a_webhook_is_created_tested_disabled_edited_and_deleted(admin, guarded, keys, receiver):
+    page = admin.page
+    admin.go("/webhooks")
+    expect(page.get_by_text("Nobody is told of anything yet.")).to_be_visible()
+    page.get_by_role("button", name="Create a webhook…").click()
+    form = page.get_by_role("dialog", name="Create a webhook")
+    assert admin.violations() == []
+    form.get_by_label("Address").fill("ftp://example.com")
+    form.get_by_role("button", name="Create it").click()
+    expect(form.get_by_role("alert")).to_contain_text("begins with https://")
+    form.get_by_label("Address").fill("http://10.0.0.1/hook")
+    form.get_by_role("button", name="Create it").click()
+    expect(form.get_by_role("alert")).to_contain_text("WEBHOOK_ALLOWED_NETWORKS")
+    form.get_by_label("Address").fill(receiver.url)
+    form.get_by_role("checkbox", name="failure_group.new").check()
+    form.get_by_label("Only jobs of these types").fill("invoice")
+    form.get_by_label("Address").press("Enter")
+    secret = secret_of(page, re.compile("The secret of wh_"))
+    row = rows(page, "Webhooks")
+    expect(row).to_contain_text("job.failed, failure_group.new")
+    [webhook] = as_(guarded, keys["admin"], "GET", "/api/webhooks").json()["webhooks"]
+    assert webhook["job_types"] == ["invoice"]
+    expect(page).to_have_url(re.compile(f"webhook={webhook['id']}"))
+    assert admin.violations() == []
+
+    page.get_by_role("button", name="Send a test").click()
+    delivery = page.get_by_role("table", name="Deliveries").get_by_role("row").filter(has_text="webhook.test")
+    expect(delivery).to_contain_text(re.compile("delivered.*HTTP 204"))
+    assert receiver.received[0].verified(secret)["type"] == "webhook.test"
+
+    page.get_by_role("button", name="Rotate the secret…").click()
+    page.get_by_role("dialog", name="Rotate the secret?").get_by_role("button", name="Rotate it").click()
+    newer = secret_of(page, re.compile("The secret of wh_"))
+    delivery.get_by_role("button", name="Redeliver").click()
+    eventually(lambda: len(receiver.received) == 2)
+    assert receiver.ids[0] == receiver.ids[1]
+    for each in (secret, newer):
+        assert receiver.received[1].verified(each)["type"] == "webhook.test"
+
+    page.get_by_role("button", name="Disable", exact=True).click()
+    expect(row).to_contain_text("disabled")
+    expect(page.get_by_role("button", name="Send a test")).to_be_disabled()
+    page.get_by_role("button", name="Enable", exact=True).click()
+    expect(row).not_to_contain_text("disabled")
+    page.get_by_role("button", name="Edit…").click()
+    form = page.get_by_role("dialog", name="Edit the webhook")
+    form.get_by_label("Only jobs of these types").fill("")
+    form.get_by_label("Description").fill("to the team")
+    form.get_by_role("button", name="Save").click()
+    expect(row).to_contain_text("to the team")
+    page.get_by_role("button", name="Delete…").click()
+    page.get_by_role("dialog", name="Delete the webhook?").get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("Nobody is told of anything yet.")).to_be_visible()
+    assert as_(guarded, keys["admin"], "GET", "/api/webhooks").json()["webhooks"] == []
+
+
+def test_a_delivery_that_was_not_taken_says_why_and_is_sent_once_more(admin, guarded, keys, receiver):
+    page = admin.page
+    receiver.answer = lambda _: (500, {})
+    body = {"url": receiver.url, "events": ["job.settled"]}
+    made = as_(guarded, keys["admin"], "POST", "/api/webhooks", json=body).json()
+    job_id = create_job(guarded.store, run=1, name="told of", at_ms=now_ms())
+    guarded.store.apply(Event.FAIL, job_id, run=1, at_ms=now_ms())
+    admin.go(f"/webhooks?webhook={made['id']}")
+    delivery = page.get_by_role("table", name="Deliveries").get_by_role("row").filter(has_text=job_id)
+    expect(delivery).to_contain_text(re.compile("pending.*500"))
+    delivery.get_by_role("button", name="job.settled").click()
+    dialog = page.get_by_role("dialog", name="job.settled")
+    expect(dialog).to_contain_text('"type": "job.settled"')
+    expect(page).to_have_url(re.compile("delivery=msg_"))
+    assert admin.violations() == []
+    receiver.answer = lambda _: (204, {})
+    dialog.get_by_role("button", name="Send it once more").click()
+    expect(dialog).to_contain_text("delivered")
+    expect(dialog).to_contain_text("HTTP 204")
+    dialog.get_by_role("link", name=job_id).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("told of")
+    assert as_(guarded, keys["admin"], "DELETE", f"/api/webhooks/{made['id']}").status_code == 204
 
 
 def test_it_is_said_up_to_when_the_size_bound_has_cut_the_audit(admin, guarded):

@@ -1,4 +1,4 @@
-/** What admins ask the API for, and ask it to do: the audit, API keys. */
+/** What admins ask the API for, and ask it to do: the audit, API keys, webhooks. */
 import { queryOptions } from "@tanstack/react-query";
 import { api, data } from "./client";
 import type { paths } from "./schema";
@@ -53,3 +53,58 @@ export const rotateKey = (id: string, overlapS: number): Promise<IssuedKey> =>
 
 export const revokeKey = (id: string): Promise<ApiKey> =>
   data(api.DELETE("/api/keys/{key_id}", { params: ofKey(id) }));
+
+export type Webhook = Schemas["Webhook"];
+export type WebhookCreated = Schemas["WebhookCreated"];
+export type WebhookWanted = Schemas["WebhookWanted"];
+export type Delivery = Schemas["Delivery"];
+
+const ofWebhook = (id: string) => ({ path: { webhook_id: id } });
+
+/** All webhooks, and how they do. */
+export const webhooks = queryOptions({
+  queryKey: ["webhooks"],
+  queryFn: ({ signal }) => data(api.GET("/api/webhooks", { signal })),
+});
+
+const DELIVERIES = 50;
+
+/** A page of what is to be sent to a webhook, and then of what was sent. */
+export const deliveries = (id: string, cursor: string | undefined) =>
+  queryOptions({
+    queryKey: ["webhooks", id, "deliveries", cursor ?? null],
+    queryFn: ({ signal }) =>
+      data(
+        api.GET("/api/webhooks/{webhook_id}/deliveries", {
+          params: { ...ofWebhook(id), query: { page_size: DELIVERIES, cursor } },
+          signal,
+        }),
+      ),
+  });
+
+/** Create a webhook. The answer has its secret, which can't be shown again. */
+export const createWebhook = (body: WebhookWanted): Promise<WebhookCreated> =>
+  data(api.POST("/api/webhooks", { body }));
+
+/** Change a webhook, as a whole. */
+export const updateWebhook = (id: string, body: WebhookWanted): Promise<Webhook> =>
+  data(api.PUT("/api/webhooks/{webhook_id}", { params: ofWebhook(id), body }));
+
+/** Give it a new secret; for so many seconds messages are signed with the old one too. */
+export const rotateWebhook = (id: string, keepOldS: number): Promise<WebhookCreated> =>
+  data(
+    api.POST("/api/webhooks/{webhook_id}/rotate", { params: ofWebhook(id), body: { keep_old_s: keepOldS } }),
+  );
+
+export const deleteWebhook = (id: string): Promise<unknown> =>
+  data(api.DELETE("/api/webhooks/{webhook_id}", { params: ofWebhook(id) }));
+
+export const testWebhook = (id: string): Promise<Delivery> =>
+  data(api.POST("/api/webhooks/{webhook_id}/test", { params: ofWebhook(id) }));
+
+export const redeliver = (id: string, delivery: string): Promise<Delivery> =>
+  data(
+    api.POST("/api/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", {
+      params: { path: { webhook_id: id, delivery_id: delivery } },
+    }),
+  );

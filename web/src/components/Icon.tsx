@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 const SHAPES = {
   activity: <path d="M2 8h3l2-5 2 9 2-6 1 2h2" />,
   alert: <path d="M7 1.8 12.7 12H1.3zM7 5.8v2.6M7 10.3v.1" />,
+  bell: <path d="M3.5 10V6.2a3.5 3.5 0 0 1 7 0V10l1.2 1.2H2.3zM5.8 13h2.4" />,
   bookmark: <path d="M3.5 1.8h7v10.4L7 9.6l-3.5 2.6z" />,
   check: <path d="M2.5 7.5 5.5 10.5 11.5 4" />,
   chevron: <path d="m3 5 4 4 4-4" />,

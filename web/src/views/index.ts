@@ -14,6 +14,7 @@ import { route as queues } from "./queues/route";
 import { route as releases } from "./releases/route";
 import { route as tree } from "./tree/route";
 import { typeRoute, route as types } from "./types/route";
+import { route as webhooks } from "./webhooks/route";
 import { route as workers } from "./workers/route";
 
 export const routeTree = rootRoute.addChildren([
@@ -30,4 +31,5 @@ export const routeTree = rootRoute.addChildren([
   health,
   audit,
   keys,
+  webhooks,
 ]);

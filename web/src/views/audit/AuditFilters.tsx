@@ -1,7 +1,8 @@
 import { type ReactNode, useId, useState } from "react";
 import { clock } from "@/format/format";
+import { Field, SelectField } from "@/components/Field";
 import { useNow } from "@/components/Time";
-import { type AuditSearch, isNarrowed, isSpan, OUTCOMES, SPANS } from "./search";
+import { type AuditSearch, isNarrowed, isSpan, type Outcome, OUTCOMES, SPANS } from "./search";
 
 interface AuditFiltersProps {
   search: AuditSearch;
@@ -47,41 +48,26 @@ export function AuditFilters({ search, actions, onChange }: AuditFiltersProps) {
           onChange({ job });
         }}
       />
-      <div className="field">
-        <label htmlFor={`${id}-outcome`}>Outcome</label>
-        <select
-          id={`${id}-outcome`}
-          className="input"
-          value={search.outcome ?? ""}
-          onChange={(event) => {
-            onChange({ outcome: OUTCOMES.find((outcome) => outcome === event.target.value) });
-          }}
-        >
-          <option value="">any</option>
-          {OUTCOMES.map((outcome) => (
-            <option key={outcome}>{outcome}</option>
-          ))}
-        </select>
-      </div>
-      <div className="field">
-        <label htmlFor={`${id}-since`}>Since</label>
-        <select
-          id={`${id}-since`}
-          className="input"
-          value={since ?? ""}
-          onChange={(event) => {
-            onChange({ since: event.target.value || undefined });
-          }}
-        >
-          <option value="">all that is kept</option>
-          {Object.entries(SPANS).map(([span, { text }]) => (
-            <option key={span} value={span}>
-              {text}
-            </option>
-          ))}
-          {since !== undefined && !isSpan(since) && <option value={since}>{clock(since, now)}</option>}
-        </select>
-      </div>
+      <SelectField<Outcome | "">
+        label="Outcome"
+        value={search.outcome ?? ""}
+        options={[["", "any"], ...OUTCOMES.map((outcome) => [outcome, outcome] as const)]}
+        onChange={(outcome) => {
+          onChange({ outcome: outcome === "" ? undefined : outcome });
+        }}
+      />
+      <SelectField<string>
+        label="Since"
+        value={since ?? ""}
+        options={[
+          ["", "all that is kept"],
+          ...Object.entries(SPANS).map(([span, { text }]) => [span, text] as const),
+          ...(since !== undefined && !isSpan(since) ? [[since, clock(since, now)] as const] : []),
+        ]}
+        onChange={(next) => {
+          onChange({ since: next || undefined });
+        }}
+      />
       {isNarrowed(search) && (
         <button
           type="button"
@@ -113,7 +99,6 @@ interface TextProps {
 }
 
 function Text({ label, value = "", list, placeholder, onChange, children }: TextProps) {
-  const id = useId();
   const [typed, setTyped] = useState(value);
   const [known, setKnown] = useState(value);
   if (known !== value) {
@@ -125,25 +110,28 @@ function Text({ label, value = "", list, placeholder, onChange, children }: Text
     if (wanted !== value) onChange(wanted || undefined);
   };
   return (
-    <div className="field">
-      <label htmlFor={id}>{label}</label>
-      <input
-        id={id}
-        className="input"
-        autoComplete="off"
-        spellCheck={false}
-        list={list}
-        placeholder={placeholder}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.target.value);
-        }}
-        onBlur={settle}
-        onKeyDown={(event) => {
-          if (event.key === "Enter") settle();
-        }}
-      />
-      {children}
-    </div>
+    <Field label={label}>
+      {(control) => (
+        <>
+          <input
+            {...control}
+            className="input"
+            autoComplete="off"
+            spellCheck={false}
+            list={list}
+            placeholder={placeholder}
+            value={typed}
+            onChange={(event) => {
+              setTyped(event.target.value);
+            }}
+            onBlur={settle}
+            onKeyDown={(event) => {
+              if (event.key === "Enter") settle();
+            }}
+          />
+          {children}
+        </>
+      )}
+    </Field>
   );
 }

@@ -19,11 +19,11 @@ const route = getRouteApi("/audit");
 /** Who changed what. Its URL has the filters, the page, and the entry that is looked at. */
 export function AuditView() {
   const search = route.useSearch();
-  const navigate = useNavigate();
+  const navigate = useNavigate({ from: "/audit" });
   const list = useAudit(search);
   const isAdmin = useMay("admin");
   const change = (next: Partial<AuditSearch>) =>
-    void navigate({ to: "/audit", search: { ...search, ...next }, resetScroll: false });
+    void navigate({ search: (old) => ({ ...old, ...next }), resetScroll: false });
   const isFirst = search.cursor === undefined;
   const newer = isFirst ? list.newer : 0;
   useCommands(

@@ -25,7 +25,7 @@ export function OutcomeLabel({ entry: { outcome, status } }: { entry: AuditEntry
 /** What was changed: a job is a link to it. */
 export function Target({ entry, isShort = false }: { entry: AuditEntry; isShort?: boolean }) {
   const { target } = entry;
-  if (target == null) return UNKNOWN;
+  if (target == null) return null;
   const job = jobOf(entry);
   const shown = isShort && /^[0-9a-f]{8}-/.test(target) ? shortId(target) : target;
   if (job === null)
@@ -72,7 +72,13 @@ export const COLUMNS: readonly Column<AuditEntry>[] = [
     width: "minmax(120px, 1fr)",
     cell: (entry) => <Target entry={entry} isShort />,
   },
-  { id: "count", title: "Count", width: "60px", align: "right", cell: (entry) => count(entry.count) },
+  {
+    id: "count",
+    title: "Count",
+    width: "60px",
+    align: "right",
+    cell: (entry) => entry.count != null && count(entry.count),
+  },
   { id: "outcome", title: "Outcome", width: "104px", cell: (entry) => <OutcomeLabel entry={entry} /> },
   {
     id: "from",

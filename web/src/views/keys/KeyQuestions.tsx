@@ -3,17 +3,9 @@ import { type ApiKey, apiKeys, type IssuedKey, revokeKey, rotateKey } from "@/ap
 import { useWrite } from "@/api/writes";
 import { Dialog } from "@/components/Dialog";
 import { SelectField } from "@/components/Field";
+import { OVERLAPS, type Overlap } from "@/components/overlaps";
 import { ErrorNotice } from "@/components/states";
 import { Time } from "@/components/Time";
-
-const OVERLAPS = [
-  ["86400", "for a day"],
-  ["3600", "for an hour"],
-  ["604800", "for 7 days"],
-  ["2592000", "for 30 days"],
-  ["0", "not any more"],
-] as const;
-type Overlap = (typeof OVERLAPS)[number][0];
 
 interface RotateKeyProps {
   apiKey: ApiKey;

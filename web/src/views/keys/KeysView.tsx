@@ -7,8 +7,6 @@ import { useCommands } from "@/commands/commands";
 import { Choose } from "@/components/Choose";
 import { CopyButton } from "@/components/CopyButton";
 import { Grid } from "@/components/Grid";
-import { Icon } from "@/components/Icon";
-import { Facts, Panel } from "@/components/Panel";
 import { Secret } from "@/components/Secret";
 import { Answered, Empty } from "@/components/states";
 import { Time } from "@/components/Time";
@@ -16,12 +14,12 @@ import { count } from "@/format/format";
 import { useWritesOff } from "@/live/connection";
 import { useLive } from "@/live/useLive";
 import { View } from "@/shell/View";
-import { columnsOf, KeyState, seesOf } from "./columns";
+import { columnsOf } from "./columns";
 import { CreateKey } from "./CreateKey";
-import { isLastAdmin, mayOf } from "./grant";
+import { isLastAdmin } from "./grant";
+import { KeyDetail } from "./KeyDetail";
 import { RevokeKey, RotateKey } from "./KeyQuestions";
 import type { KeysSearch } from "./route";
-import "./keys.css";
 
 const route = getRouteApi("/keys");
 const BEATS = 6;
@@ -30,7 +28,7 @@ const FIRST_KEY = "jobtracker keys create --owner NAME --role admin";
 /** API keys: who has one, what it allows, when it was used last. Its URL has which keys, and the one that is looked at. */
 export function KeysView() {
   const search = route.useSearch();
-  const navigate = useNavigate();
+  const navigate = useNavigate({ from: "/keys" });
   const list = useQuery(apiKeys);
   useLive([apiKeys.queryKey], { on: "clock", beats: BEATS });
   const { data: who } = useQuery(me);
@@ -44,7 +42,7 @@ export function KeysView() {
   const looked = all.find(({ id }) => id === search.key);
   const own = who?.key_id ?? null;
   const change = (next: Partial<KeysSearch>) =>
-    void navigate({ to: "/keys", search: { ...search, ...next }, replace: true, resetScroll: false });
+    void navigate({ search: (old) => ({ ...old, ...next }), replace: true, resetScroll: false });
   const close = () => {
     setAsked(null);
   };
@@ -132,7 +130,7 @@ export function KeysView() {
         </Answered>
       </section>
       {looked && (
-        <About
+        <KeyDetail
           apiKey={looked}
           isOwn={looked.id === own}
           off={off}
@@ -199,70 +197,5 @@ function List({ keys, isAnonymous, own, looked, onLook }: ListProps) {
         Show all keys
       </Link>
     </Empty>
-  );
-}
-
-interface AboutProps {
-  apiKey: ApiKey;
-  isOwn: boolean;
-  off: string | null;
-  onRotate: () => void;
-  onRevoke: () => void;
-}
-
-/** All about the key that is looked at, and what can be done with it. */
-function About({ apiKey, isOwn, off, onRotate, onRevoke }: AboutProps) {
-  const { id, owner, state } = apiKey;
-  return (
-    <Panel
-      title={owner}
-      sub={<code>{id}</code>}
-      actions={
-        state !== "revoked" && (
-          <>
-            <button
-              type="button"
-              className="btn"
-              disabled={off !== null}
-              title={off ?? undefined}
-              onClick={onRotate}
-            >
-              Rotate…
-            </button>
-            <button
-              type="button"
-              className="btn"
-              disabled={off !== null}
-              title={off ?? undefined}
-              onClick={onRevoke}
-            >
-              Revoke…
-            </button>
-          </>
-        )
-      }
-      foot={
-        <Link to="/audit" search={{ principal: owner }}>
-          What {owner} has changed
-        </Link>
-      }
-    >
-      {isOwn && (
-        <p className="pb row t-12">
-          <Icon name="person" size={12} /> You have logged in with this key.
-        </p>
-      )}
-      <Facts
-        facts={[
-          ["State", <KeyState state={state} />],
-          ["May", mayOf(apiKey)],
-          ["Sees", seesOf(apiKey)],
-          ["Created", <Time at={apiKey.created_at} />],
-          ["Expires", apiKey.expires_at == null ? "never" : <Time at={apiKey.expires_at} />],
-          ["Last used", apiKey.last_used_at == null ? "never" : <Time at={apiKey.last_used_at} as="ago" />],
-          ["Revoked", apiKey.revoked_at != null && <Time at={apiKey.revoked_at} />],
-        ].map(([name, value]) => [name as string, value === false ? null : value])}
-      />
-    </Panel>
   );
 }
