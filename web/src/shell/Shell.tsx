@@ -205,6 +205,7 @@ function PhoneTabs({ menu }: { menu: readonly MenuItem[] }) {
         >
           <Icon name="sun" /> Theme
         </button>
+        <WhoAmI buttonClass="opt" />
       </Menu>
     </nav>
   );

@@ -2,6 +2,7 @@ import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { failureCount } from "@/api/queries";
+import { useMay } from "@/api/session";
 import type { FailureAction, FailureGroup } from "@/api/types";
 import { markFailure, markFailures, useWrite } from "@/api/writes";
 import { useCommands } from "@/commands/commands";
@@ -41,6 +42,7 @@ export function FailuresView() {
   );
   const marking = write.isPending ? write.variables : null;
   const [selection, setSelection] = useState<Selection>(NOTHING);
+  const mayMark = useMay("jobs:control");
   const [shown, setShown] = useState(tab);
   if (shown !== tab) {
     setShown(tab);
@@ -83,7 +85,7 @@ export function FailuresView() {
                     change({ group: group.id });
                   }}
                   selection={selection}
-                  onSelect={setSelection}
+                  onSelect={mayMark ? setSelection : undefined}
                   sort={search.sort ?? "-last_seen"}
                   onSort={(sort) => {
                     const down = (sort.startsWith("-") ? sort : `-${sort}`) as FailureSort;
@@ -119,7 +121,7 @@ export function FailuresView() {
           />
         )}
       </div>
-      {selected.length > 0 && (
+      {mayMark && selected.length > 0 && (
         <MarkBar
           groups={selected}
           doing={writeAll.isPending ? writeAll.variables.action : null}

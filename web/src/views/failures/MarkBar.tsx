@@ -1,4 +1,3 @@
-import { useMay } from "@/api/session";
 import type { FailureAction, FailureGroup, FailureState } from "@/api/types";
 import { useCommands } from "@/commands/commands";
 import { Icon } from "@/components/Icon";
@@ -18,8 +17,7 @@ interface MarkBarProps {
 /** What is selected, and what can be said of all of it. */
 export function MarkBar({ groups, doing, onMark, onClear }: MarkBarProps) {
   const off = useWritesOff();
-  const mayMark = useMay("jobs:control");
-  const actions = !mayMark ? [] : commonActions(groups.map(({ state }) => state));
+  const actions = commonActions(groups.map(({ state }) => state));
   const canMark = off === null && doing === null;
   const labelFor = (action: FailureAction) => {
     const [label, other] = [...new Set(groups.map(({ state }) => labelOf(action, state)))];

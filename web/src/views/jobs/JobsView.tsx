@@ -16,7 +16,7 @@ import type { JobsSearch, Sort } from "./route";
 import { sortOf } from "./pages";
 import { SavedLinks, SaveFilter } from "./SavedFilters";
 import { SearchBox } from "./SearchBox";
-import { SelectionBar } from "./SelectionBar";
+import { SelectionBar, useAllowed } from "./SelectionBar";
 import { StatusTabs } from "./StatusTabs";
 import { useJobList } from "./useJobList";
 import "./jobs.css";
@@ -31,6 +31,7 @@ export function JobsView() {
   const sort = sortOf(search);
   const list = useJobList(q, sort);
   const [selection, setSelection] = useState<Selection>(NOTHING);
+  const maySelect = useAllowed().length > 0;
   const ids = useMemo(() => shownIds(search.columns), [search.columns]);
   const hasStatus = valueOf(q, "status") !== null;
   const columns = useMemo(() => columnsOf(ids, hasStatus, list.rows), [ids, hasStatus, list.rows]);
@@ -105,7 +106,7 @@ export function JobsView() {
             rowClass={(job) => (list.gone.has(job.id) ? "gone" : "")}
             onOpen={open}
             selection={selection}
-            onSelect={setSelection}
+            onSelect={maySelect ? setSelection : undefined}
             sort={sort ?? "-created_at"}
             onSort={(next) => {
               change({ sort: next === "-created_at" ? undefined : (next as Sort) });
@@ -118,7 +119,7 @@ export function JobsView() {
         )}
       </section>
       <SelectionBar
-        jobs={selected}
+        jobs={maySelect ? selected : []}
         q={q}
         total={total}
         hasMore={!list.isAll}

@@ -27,6 +27,15 @@ const ACTIONS: readonly { verb: Verb; key: string; scope: Scope }[] = [
   { verb: "delete", key: "d", scope: "jobs:delete" },
 ];
 
+/** What who asks may do with a selection. */
+export function useAllowed(): typeof ACTIONS {
+  const may: Partial<Record<Scope, boolean>> = {
+    "jobs:control": useMay("jobs:control"),
+    "jobs:delete": useMay("jobs:delete"),
+  };
+  return ACTIONS.filter(({ scope }) => may[scope]);
+}
+
 /** What is selected, and what can be done with it; below it, what is being done. */
 export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarProps) {
   const [isAll, setAll] = useState(false);
@@ -34,11 +43,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
   const [isShown, setShown] = useState(false);
   const run = useBulkRun();
   const off = useWritesOff();
-  const may: Partial<Record<Scope, boolean>> = {
-    "jobs:control": useMay("jobs:control"),
-    "jobs:delete": useMay("jobs:delete"),
-  };
-  const allowed = ACTIONS.filter(({ scope }) => may[scope]);
+  const allowed = useAllowed();
   const isBusy = run !== null && !isOver(run);
   const isSelected = jobs.length > 0;
   const all = total === null ? "all that match" : `all ${count(total)} that match`;
@@ -70,7 +75,7 @@ export function SelectionBar({ jobs, q, total, hasMore, onClear }: SelectionBarP
         <div className="bulk" role="region" aria-label="Selection">
           <b>{isAll ? `${all[0]?.toUpperCase() ?? ""}${all.slice(1)}` : `${count(jobs.length)} selected`}</b>
           {!isAll && <span className="ink-3 t-12 hide-s">{statusesOf(jobs)}</span>}
-          {!isAll && allowed.length > 0 && (hasMore || (total ?? 0) > jobs.length) && (
+          {!isAll && (hasMore || (total ?? 0) > jobs.length) && (
             <button
               type="button"
               className="btn ghost small"
