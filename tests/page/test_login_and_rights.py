@@ -76,6 +76,7 @@ def test_the_login_says_what_is_wrong_and_goes_on_where_one_wanted_to(browsing, 
     assert visit.page.url.endswith("/jobs?q=waits")
     expect(visit.page.get_by_role("row", name="waits for a start")).to_be_visible()
     who = visit.page.get_by_role("button", name="Vera · viewer")
+    expect(visit.page.get_by_role("group", name="Who I am")).to_have_count(0)
     who.click()
     expect(visit.page.get_by_role("group", name="Who I am")).to_contain_text("jobs:read")
     assert visit.violations() == []
