@@ -10,6 +10,8 @@ import pytest
 from support.recount import recount
 from support.serving import eventually, fields_of, job, problem_of, running_api, running_worker
 
+pytestmark = pytest.mark.thorough
+
 SOON = {"lease_lost_s": 2, "lease_renew_s": 0.4, "maintenance_interval_s": 0.3}
 BULK = "/api/jobs/bulk"
 TEXT = {"text": "Ferries leave at noon."}

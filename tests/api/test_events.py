@@ -11,6 +11,8 @@ from support.serving import eventually, problem_of, running_api
 from jobtracker.core.lifecycle import Event
 from jobtracker.store.changes import NewJob
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture
 def listen(quiet_api):

@@ -2,6 +2,8 @@
 
 from support.serving import eventually
 
+pytestmark = pytest.mark.thorough
+
 PATH = "/api/tracking/examination"
 
 

@@ -10,6 +10,8 @@ from jobtracker.schemas.job_types import JobType
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.job_types import Registry
 
+pytestmark = pytest.mark.thorough
+
 MAIL = {"job_type": "mail", "payload": {"to": "x"}}
 
 

@@ -20,6 +20,8 @@ from jobtracker.local.child_process import ChildProcess
 from jobtracker.schemas.job_types import JobType
 from jobtracker.store.job_types import Registry
 
+pytestmark = pytest.mark.thorough
+
 SOLO_DB = 13
 """Database of the API whose worker is solo."""
 

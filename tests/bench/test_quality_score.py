@@ -6,6 +6,8 @@ from bench import gold, quality
 from bench.scoring import FoundDrug, FoundEntity, Score, Tally, score_drugs, score_entities
 from workers.recognition.findings import Label
 
+pytestmark = pytest.mark.thorough
+
 
 def scored(marked, drugs=(), entities=()):
     """The score of what was found in an annotated text: drugs by their spans' texts."""

@@ -10,6 +10,8 @@ from jobtracker.settings import Settings
 from jobtracker.store.audit import AuditLog
 from jobtracker.store.keys import Keys
 
+pytestmark = pytest.mark.thorough
+
 NO_API = "http://127.0.0.1:9"
 
 
