@@ -1,5 +1,6 @@
 """GET and POST /api/tracking/examination, and the repair after it."""
 
+import pytest
 from support.serving import eventually
 
 pytestmark = pytest.mark.thorough
