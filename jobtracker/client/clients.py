@@ -41,7 +41,8 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 def url_of(url: str | None) -> str:
     """Where the API is: as given, by the environment, or on this machine."""
-    return (url or os.environ.get("JOBTRACKER_URL") or DEFAULT_URL).rstrip("/")
+    found = url or os.environ.get("JOBTRACKER_URL") or DEFAULT_URL
+    return found if found.endswith("://") else found.rstrip("/")
 
 
 class _Base(Streams):

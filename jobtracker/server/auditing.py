@@ -10,12 +10,14 @@ import functools
 import inspect
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import Any
 
 from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from jobtracker.errors import StoreMismatchError
 from jobtracker.logging import request_id_var
 from jobtracker.schemas.audit import AuditOutcome
 from jobtracker.server.encoded_paths import with_slashes
@@ -60,7 +62,8 @@ class AuditedRequest:
         if self._entry_id is not None:
             self._log.end(self._entry_id, outcome, **ended)
         elif (endpoint := self._scope.get("endpoint")) and status not in _NOT_RECORDED:
-            self._log.add("api", endpoint.__name__, outcome, self._known(), **ended)
+            with suppress(StoreMismatchError):  # nothing was changed, and the answer says why
+                self._log.add("api", endpoint.__name__, outcome, self._known(), **ended)
 
     def end_with(self, answer: Any, status: int) -> None:
         """Complete the entry of a change that was carried out.
