@@ -19,7 +19,7 @@ _SCHEMES = {
 
 def operation_of(scope: Scope) -> dict[str, Any]:
     """What the document says of a route that needs a scope."""
-    return {"security": [{_NAME: []}], "x-scope": str(scope)}
+    return {"security": [{_NAME: []}, {}], "x-scope": str(scope)}
 
 
 def describe_keys(app: FastAPI) -> None:
