@@ -1,7 +1,6 @@
 import type { Job } from "@/api/types";
 import { deleteJob, useWrite } from "@/api/writes";
-import { Dialog } from "@/components/Dialog";
-import { ErrorNotice } from "@/components/states";
+import { Question } from "@/components/Question";
 import { plural } from "@/format/format";
 
 interface DeleteDialogProps {
@@ -18,40 +17,20 @@ export function DeleteDialog({ job, onDeleted, onClose }: DeleteDialogProps) {
   );
   const below = job.sub_job_counts?.total ?? 0;
   return (
-    <Dialog
+    <Question
       title={`Delete “${job.name}”?`}
+      action={below > 0 ? `Delete it and ${plural(below, "sub-job")}` : "Delete it"}
+      busy="Deleting…"
+      isDanger
+      write={write}
+      onDone={onDeleted}
       onClose={onClose}
-      footer={
-        <>
-          <span className="push" />
-          <button type="button" className="btn" onClick={onClose}>
-            Leave it
-          </button>
-          <button
-            type="button"
-            className="btn danger"
-            disabled={write.isPending}
-            onClick={() => {
-              write.mutate(undefined, { onSuccess: onDeleted });
-            }}
-          >
-            {write.isPending
-              ? "Deleting…"
-              : below > 0
-                ? `Delete it and ${plural(below, "sub-job")}`
-                : "Delete it"}
-          </button>
-        </>
-      }
     >
-      <section className="col">
-        {write.error && <ErrorNotice error={write.error} />}
-        <p>
-          Its record, payload, result, history and log go
-          {below > 0 && `, and those of its ${plural(below, "sub-job")} with all below`}. This can’t be taken
-          back.
-        </p>
-      </section>
-    </Dialog>
+      <p>
+        Its record, payload, result, history and log go
+        {below > 0 && `, and those of its ${plural(below, "sub-job")} with all below`}. This can’t be taken
+        back.
+      </p>
+    </Question>
   );
 }

@@ -1,10 +1,9 @@
 import { useState } from "react";
 import { type ApiKey, apiKeys, type IssuedKey, revokeKey, rotateKey } from "@/api/admin";
 import { useWrite } from "@/api/writes";
-import { Dialog } from "@/components/Dialog";
+import { Question } from "@/components/Question";
 import { SelectField } from "@/components/Field";
 import { OVERLAPS, type Overlap } from "@/components/overlaps";
-import { ErrorNotice } from "@/components/states";
 import { Time } from "@/components/Time";
 
 interface RotateKeyProps {
@@ -26,45 +25,29 @@ export function RotateKey({ apiKey: { id, owner }, isOwn, onRotated, onClose }: 
     () => [apiKeys.queryKey],
   );
   return (
-    <Dialog
+    <Question
       title={`Rotate the key of ${owner}?`}
+      action="Rotate it"
+      busy="Rotating…"
+      isDanger={overlap === "0"}
+      write={write}
+      onDone={onRotated}
       onClose={onClose}
-      footer={
-        <>
-          <span className="push" />
-          <button type="button" className="btn" onClick={onClose}>
-            Leave it
-          </button>
-          <button
-            type="button"
-            className={`btn ${overlap === "0" ? "danger" : "primary"}`}
-            disabled={write.isPending}
-            onClick={() => {
-              write.mutate(undefined, { onSuccess: onRotated });
-            }}
-          >
-            {write.isPending ? "Rotating…" : "Rotate it"}
-          </button>
-        </>
-      }
     >
-      <section className="col">
-        {write.error && <ErrorNotice error={write.error} />}
-        <p>It gets a new secret, which is shown once. Id, role and limits stay.</p>
-        <SelectField<Overlap>
-          label="Older secrets are accepted"
-          value={overlap}
-          options={isOwn ? OVERLAPS.filter(([seconds]) => seconds !== "0") : OVERLAPS}
-          onChange={setOverlap}
-        />
-        {isOwn && (
-          <p className="m">
-            You have logged in with it: after that time you have to log in with the new secret. To end older
-            ones at once, rotate it in a shell: <code>jobtracker keys rotate {id} --overlap 0</code>.
-          </p>
-        )}
-      </section>
-    </Dialog>
+      <p>It gets a new secret, which is shown once. Id, role and limits stay.</p>
+      <SelectField<Overlap>
+        label="Older secrets are accepted"
+        value={overlap}
+        options={isOwn ? OVERLAPS.filter(([seconds]) => seconds !== "0") : OVERLAPS}
+        onChange={setOverlap}
+      />
+      {isOwn && (
+        <p className="m">
+          You have logged in with it: after that time you have to log in with the new secret. To end older
+          ones at once, rotate it in a shell: <code>jobtracker keys rotate {id} --overlap 0</code>.
+        </p>
+      )}
+    </Question>
   );
 }
 
@@ -88,51 +71,35 @@ export function RevokeKey({
     () => [apiKeys.queryKey],
   );
   return (
-    <Dialog
+    <Question
       title={`Revoke the key of ${owner}?`}
+      action="Revoke it"
+      busy="Revoking…"
+      isDanger
+      write={write}
+      onDone={onClose}
       onClose={onClose}
-      footer={
-        <>
-          <span className="push" />
-          <button type="button" className="btn" onClick={onClose}>
-            Leave it
-          </button>
-          <button
-            type="button"
-            className="btn danger"
-            disabled={write.isPending}
-            onClick={() => {
-              write.mutate(undefined, { onSuccess: onClose });
-            }}
-          >
-            {write.isPending ? "Revoking…" : "Revoke it"}
-          </button>
-        </>
-      }
     >
-      <section className="col">
-        {write.error && <ErrorNotice error={write.error} />}
-        <p>
-          The key <code>{id}</code> is refused from now on, after 5 seconds at the latest. This can’t be taken
-          back.
-        </p>
-        <p>
-          {used == null ? (
-            "It was never used."
-          ) : (
-            <>
-              It was last used <Time at={used} as="ago" />.
-            </>
-          )}
-        </p>
-        {isOwn && <p className="m">You have logged in with it: your session ends.</p>}
-        {isLast && (
-          <p className="m">
-            No other key may manage keys. Then one is made with <code>jobtracker keys create</code>, where the
-            store can be reached.
-          </p>
+      <p>
+        The key <code>{id}</code> is refused from now on, after 5 seconds at the latest. This can’t be taken
+        back.
+      </p>
+      <p>
+        {used == null ? (
+          "It was never used."
+        ) : (
+          <>
+            It was last used <Time at={used} as="ago" />.
+          </>
         )}
-      </section>
-    </Dialog>
+      </p>
+      {isOwn && <p className="m">You have logged in with it: your session ends.</p>}
+      {isLast && (
+        <p className="m">
+          No other key may manage keys. Then one is made with <code>jobtracker keys create</code>, where the
+          store can be reached.
+        </p>
+      )}
+    </Question>
   );
 }

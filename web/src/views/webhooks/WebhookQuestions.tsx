@@ -1,10 +1,9 @@
 import { useState } from "react";
 import { deleteWebhook, rotateWebhook, type Webhook, type WebhookCreated, webhooks } from "@/api/admin";
 import { useWrite } from "@/api/writes";
-import { Dialog } from "@/components/Dialog";
+import { Question } from "@/components/Question";
 import { SelectField } from "@/components/Field";
 import { OVERLAPS, type Overlap } from "@/components/overlaps";
-import { ErrorNotice } from "@/components/states";
 import { plural } from "@/format/format";
 
 interface RotateSecretProps {
@@ -21,41 +20,25 @@ export function RotateSecret({ webhook: { id }, onRotated, onClose }: RotateSecr
     () => [webhooks.queryKey],
   );
   return (
-    <Dialog
+    <Question
       title="Rotate the secret?"
+      action="Rotate it"
+      busy="Rotating…"
+      isDanger={overlap === "0"}
+      write={write}
+      onDone={onRotated}
       onClose={onClose}
-      footer={
-        <>
-          <span className="push" />
-          <button type="button" className="btn" onClick={onClose}>
-            Leave it
-          </button>
-          <button
-            type="button"
-            className={`btn ${overlap === "0" ? "danger" : "primary"}`}
-            disabled={write.isPending}
-            onClick={() => {
-              write.mutate(undefined, { onSuccess: onRotated });
-            }}
-          >
-            {write.isPending ? "Rotating…" : "Rotate it"}
-          </button>
-        </>
-      }
     >
-      <section className="col">
-        {write.error && <ErrorNotice error={write.error} />}
-        <p>
-          The new secret is shown once. While messages are signed with both, set the new one at the receiver.
-        </p>
-        <SelectField<Overlap>
-          label="Messages are signed with the old secret too"
-          value={overlap}
-          options={OVERLAPS}
-          onChange={setOverlap}
-        />
-      </section>
-    </Dialog>
+      <p>
+        The new secret is shown once. While messages are signed with both, set the new one at the receiver.
+      </p>
+      <SelectField<Overlap>
+        label="Messages are signed with the old secret too"
+        value={overlap}
+        options={OVERLAPS}
+        onChange={setOverlap}
+      />
+    </Question>
   );
 }
 
@@ -72,36 +55,20 @@ export function DeleteWebhook({ webhook: { id, url, pending }, onDeleted, onClos
     () => [],
   );
   return (
-    <Dialog
+    <Question
       title="Delete the webhook?"
+      action="Delete it"
+      busy="Deleting…"
+      isDanger
+      write={write}
+      onDone={onDeleted}
       onClose={onClose}
-      footer={
-        <>
-          <span className="push" />
-          <button type="button" className="btn" onClick={onClose}>
-            Leave it
-          </button>
-          <button
-            type="button"
-            className="btn danger"
-            disabled={write.isPending}
-            onClick={() => {
-              write.mutate(undefined, { onSuccess: onDeleted });
-            }}
-          >
-            {write.isPending ? "Deleting…" : "Delete it"}
-          </button>
-        </>
-      }
     >
-      <section className="col">
-        {write.error && <ErrorNotice error={write.error} />}
-        <p>
-          <code>{url}</code> is told nothing any more. Its secret and its deliveries go
-          {pending > 0 && `, and with them ${plural(pending, "message")} still to be sent`}. This can’t be
-          taken back.
-        </p>
-      </section>
-    </Dialog>
+      <p>
+        <code>{url}</code> is told nothing any more. Its secret and its deliveries go
+        {pending > 0 && `, and with them ${plural(pending, "message")} still to be sent`}. This can’t be taken
+        back.
+      </p>
+    </Question>
   );
 }
