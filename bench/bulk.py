@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def _measure(api: Connection, http: httpx.Client, client: RedisClient, jobs: int
     }
     there = jobs + jobs // _ONE_BY_ONE
     for name, change in _CHANGES.items():
-        found[f"bulk run: {name}"] = _timed(api, client, there, lambda change=change: _change(http, change))  # type: ignore[misc] # mypy does not infer it
+        found[f"bulk run: {name}"] = _timed(api, client, there, partial(_change, http, change))
     return found
 
 

@@ -79,9 +79,12 @@ class Call(Generic[T]):
         """
         if 200 <= status < 300 or (status == 503 and self.answers_503):
             try:
-                if self.is_stored_value:
-                    return _adapter(self.answer).validate_python(json.loads(content))  # type: ignore[no-any-return] # T by its adapter
-                answer: T = _adapter(self.answer).validate_json(content or b"null")
+                adapter = _adapter(self.answer)
+                answer: T = (
+                    adapter.validate_python(json.loads(content))  # it may have NaN
+                    if self.is_stored_value
+                    else adapter.validate_json(content or b"null")
+                )
             except (ValueError, RecursionError) as error:  # pydantic's and json's are ValueErrors
                 raise self._strange(url, status) from error
             return answer

@@ -9,8 +9,9 @@ import inspect
 import json
 import logging
 import uuid
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from celery import Task
 from celery.result import AsyncResult
@@ -23,6 +24,8 @@ from jobtracker.runtime import Tracking
 from jobtracker.store.unique_keys import UniqueKeys
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _IN_A_TREE = ("group_id", "chord", "chain", "link", "link_error", "retries", "task_id")
 """Options of calls that belong to others: of groups, chords and chains, of retries, and with an id of their own."""
@@ -54,19 +57,17 @@ class UniqueCalls:
 
     def claim(self, name: str, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Claim | None:
         """Claim the key of a call; None: it has none, or nobody can tell now, so it is sent."""
-        try:
-            task = self._app.tasks.get(name)
-            declared = declaration_of(task) if task is not None else None
-            unique = declared.unique if declared else None
-            if declared is None or unique is None or not _is_alone(options):
-                return None
-            digest = _digest_of(task, declared.job_type or name, unique, args or (), kwargs or {})
-            return self._tracking.reporter.ask(lambda: self._claimed(digest, unique), None)
-        except Exception as error:  # noqa: BLE001 (a failure of the tracker is none of the caller's)
-            logger.warning(
-                "jobtracker: the unique key of %s was not looked at: %s: %s", name, type(error).__name__, error
-            )
+        what = f"the unique key of {name} was not looked at"
+        return _unless_it_fails(what, lambda: self._claim(name, args, kwargs, options), None)
+
+    def _claim(self, name: str, args: Any, kwargs: Any, options: Mapping[str, Any]) -> Claim | None:
+        task = self._app.tasks.get(name)
+        declared = declaration_of(task) if task is not None else None
+        unique = declared.unique if declared else None
+        if declared is None or unique is None or not _is_alone(options):
             return None
+        digest = _digest_of(task, declared.job_type or name, unique, args or (), kwargs or {})
+        return self._tracking.reporter.ask(lambda: self._claimed(digest, unique), None)
 
     def _claimed(self, digest: str, unique: UniqueCall) -> Claim:
         task_id = unique_id(str(uuid.uuid4()), digest)
@@ -75,27 +76,32 @@ class UniqueCalls:
         return Claim(digest, f"{digest} {','.join(unique.while_)} {ends}", task_id, holder, unique.then)
 
     def let_go(self, claim: Claim) -> None:
-        """The call was not sent."""
-        try:
-            self._tracking.reporter.ask(lambda: self._keys.let_go(claim.digest, claim.task_id), None)
-        except Exception as error:  # noqa: BLE001 (it ends by itself)
-            logger.warning("jobtracker: a unique key was not let go: %s", error)
+        """The call was not sent. If that fails, the claim ends by itself."""
+        let_go = partial(self._keys.let_go, claim.digest, claim.task_id)
+        _unless_it_fails("a unique key was not let go", lambda: self._tracking.reporter.ask(let_go, None), None)
 
     def joined(self, claim: Claim) -> AsyncResult:
         """What a call returns that was not sent: the result of the job that is there, or one that never comes."""
         holder = claim.holder
         if holder is None or claim.then == "drop":
             return self._app.AsyncResult(claim.task_id)
-        task_id = holder
-        try:
-            task_id = self._tracking.reporter.ask(lambda: self._task_id_of(holder), holder)
-        except Exception as error:  # noqa: BLE001 (a failure of the tracker is none of the caller's)
-            logger.warning("jobtracker: whether the job %s runs again is not known: %s", holder, error)
+        what = f"whether the job {holder} runs again is not known"
+        read = partial(self._task_id_of, holder)
+        task_id = _unless_it_fails(what, lambda: self._tracking.reporter.ask(read, holder), holder)
         return self._app.AsyncResult(task_id)
 
     def _task_id_of(self, job_id: str) -> str:
         [record] = self._tracking.queries.records([job_id])
         return record.task_id if record.exists else job_id
+
+
+def _unless_it_fails(what: str, ask: Callable[[], T], otherwise: T) -> T:
+    """The answer, or `otherwise` with a warning: a failure of the tracker is none of the caller's."""
+    try:
+        return ask()
+    except Exception as error:  # noqa: BLE001 (see above)
+        logger.warning("jobtracker: %s: %s: %s", what, type(error).__name__, error)
+        return otherwise
 
 
 def _is_alone(options: Mapping[str, Any]) -> bool:

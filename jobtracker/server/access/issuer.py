@@ -16,12 +16,12 @@ KEYS_KEPT_S = 300.0
 
 KEPT_WHILE_AWAY_S = 3600.0
 ASKED_EVERY_S = 5.0
-"""Whatever tokens name: the issuer is asked no more often."""
+"""The issuer is asked at most so often, also if tokens name keys that it does not have."""
 
 _TIMEOUT_S = 3.0
 _MOST_BYTES = 1024 * 1024
 _KINDS = frozenset({"RSA", "EC", "OKP"})
-"""Kinds of public keys. Whoever knows a symmetric key could make tokens with it."""
+"""Kinds of public keys. With a symmetric key, everybody who can check a token could also make one."""
 
 
 class Issuer:
@@ -92,7 +92,8 @@ async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
 
     Raises:
         httpx.HTTPError: It can't be read.
-        ValueError: It is no JSON object, or too large.
+        ValueError: It is no JSON, or too large.
+        TypeError: It is no JSON object.
     """
     text = b""
     async with http.stream("GET", url) as response:
@@ -103,5 +104,5 @@ async def _json(http: httpx.AsyncClient, url: str) -> dict[str, Any]:
                 raise ValueError(f"{url} answers with more than {_MOST_BYTES} bytes")
     found = httpx.Response(200, content=text).json()
     if not isinstance(found, dict):
-        raise ValueError(f"{url} does not answer with a JSON object")  # noqa: TRY004 -- what it says is wrong
+        raise TypeError(f"{url} does not answer with a JSON object")
     return found
