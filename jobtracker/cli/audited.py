@@ -16,7 +16,7 @@ from jobtracker.store.libraries import Libraries
 
 
 def audit_log(client: RedisClient, settings: Settings) -> AuditLog:
-    """The audit of a store, whatever number of partitions that has: it is in the first one."""
+    """The audit of a store. It is in the first partition, so their number makes no difference."""
     keys = Keys(settings.tracking_namespace)
     log = AuditLog(client, keys, settings)
     Libraries(client, keys).renew()  # its own has to be removed some day
@@ -25,7 +25,7 @@ def audit_log(client: RedisClient, settings: Settings) -> AuditLog:
 
 @contextmanager
 def acting_here() -> Iterator[None]:
-    """Whoever runs this command is who asks."""
+    """Act as the user who runs this command."""
     name = f"{_user()}@{socket.gethostname()}"
     token = acting.set(Principal(name, frozenset(Scope)))
     try:

@@ -1,4 +1,4 @@
-"""Endpoints of webhooks, and the outbox of what is to be sent to them. All of it is in the first partition.
+"""Endpoints of webhooks, and the outbox of deliveries to them. All of it is in the first partition.
 
 Jobs that settle are announced by the commands that settle them, each in its own partition, while an endpoint wants to
 know (`lua/lib/announcements.lua`). What is to be sent is noted before an announcement is removed, under an id that
@@ -176,7 +176,7 @@ class WebhookStore:
         ]
 
     def forget(self, part: Partition, announcements: Iterable[Announcement]) -> None:
-        """Remove announcements: what is to be sent of them is noted."""
+        """Remove announcements whose deliveries are recorded."""
         if ids := [each.entry_id for each in announcements]:
             self._client.xdel(part("announcements"), *ids)
 
@@ -221,7 +221,7 @@ class WebhookStore:
     # -- deliveries -------------------------------------------------------------------------------------------------
 
     def enqueue(self, found: Sequence[NewDelivery]) -> list[str]:
-        """Note what is to be sent; returns an outcome of each (`lua/commands/enqueue_delivery.lua`)."""
+        """Record deliveries; returns an outcome of each (`lua/commands/enqueue_delivery.lua`)."""
         at_ms = self.server_ms() if found else 0
         calls: list[Call] = [
             (

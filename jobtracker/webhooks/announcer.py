@@ -1,4 +1,4 @@
-"""Notes what is to be sent of the jobs that have settled."""
+"""Records deliveries about the jobs that have settled."""
 
 import hashlib
 from collections.abc import Callable, Sequence

@@ -41,7 +41,7 @@ class Condition(NamedTuple):
 
 
 class Conditions:
-    """Looks for conditions, and notes what is to be sent of them.
+    """Looks for conditions, and records deliveries about them.
 
     Args:
         store: The endpoints and the outbox.

@@ -1,4 +1,4 @@
-"""Sends what is to be sent to endpoints.
+"""Sends pending deliveries to endpoints.
 
 Every API process has a sender. Each takes deliveries that are due for itself (`WebhookStore.claim`), so they share
 the work. What a process has taken and not finished when it dies is due again when its claim ends: it is sent once

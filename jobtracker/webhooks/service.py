@@ -25,12 +25,12 @@ _SYNC_EVERY_S = 60.0
 
 
 class WebhookService:
-    """Notes what is to be sent, and sends it.
+    """Records deliveries, and sends them.
 
     Args:
         store: The endpoints and the outbox.
-        announcer: Notes what is to be sent of jobs.
-        conditions: Notes what is to be sent of queues and workers.
+        announcer: Records deliveries about jobs.
+        conditions: Records deliveries about queues and workers.
         sender: Sends it.
     """
 

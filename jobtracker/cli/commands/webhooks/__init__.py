@@ -22,9 +22,9 @@ class WebhookCommands(LazyGroup):
             "enable": _entry("change", "enable", "Enable webhooks: what was disabled is tried anew."),
             "disable": _entry("change", "disable", "Disable webhooks: they are told nothing."),
             "rotate": _entry("change", "rotate", "Give a webhook a new secret, and print it."),
-            "delete": _entry("change", "delete", "Delete webhooks, with what was to be sent to them."),
+            "delete": _entry("change", "delete", "Delete webhooks, with their pending deliveries."),
             "test": _entry("change", "send_test", "Send a test message, and say what became of it."),
-            "deliveries": _entry("look", "deliveries", "List what is to be sent to a webhook, and what was."),
+            "deliveries": _entry("look", "deliveries", "List the deliveries to a webhook, pending ones first."),
             "redeliver": _entry("change", "redeliver", "Send deliveries once more."),
         }
     }

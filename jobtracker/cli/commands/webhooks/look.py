@@ -78,7 +78,10 @@ def deliveries(
     url: Url = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what is to be sent to a webhook, then what was sent or given up, the latest first."""
+    """List the deliveries to a webhook, pending ones first.
+
+    Those that were sent or given up follow, the latest first.
+    """
     with Client(url) as client:
         found = client.webhook_deliveries(webhook, page_size=min(limit, _AT_ONCE), cursor=cursor)
         while found.next_cursor and len(found.deliveries) < limit:
