@@ -1,8 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
 import { type FormEvent, useId, useState } from "react";
 import { apiKeys, createKey, type IssuedKey } from "@/api/admin";
-import { me, type Scope } from "@/api/session";
+import { me } from "@/api/session";
 import { useWrite } from "@/api/writes";
+import { Checks } from "@/components/Checks";
 import { Dialog } from "@/components/Dialog";
 import { Field, SelectField, TextField } from "@/components/Field";
 import { Icon } from "@/components/Icon";
@@ -82,7 +83,9 @@ export function CreateKey({ onCreated, onClose }: CreateKeyProps) {
             }}
           />
           {draft.may === "scopes" && (
-            <Scopes
+            <Checks
+              legend="Scopes"
+              about={SCOPES}
               all={scopes}
               chosen={draft.scopes}
               onChange={(next) => {
@@ -140,34 +143,5 @@ export function CreateKey({ onCreated, onClose }: CreateKeyProps) {
         </section>
       </form>
     </Dialog>
-  );
-}
-
-interface ScopesProps {
-  all: readonly Scope[];
-  chosen: readonly Scope[];
-  onChange: (chosen: Scope[]) => void;
-}
-
-function Scopes({ all, chosen, onChange }: ScopesProps) {
-  return (
-    <fieldset className="checks">
-      <legend className="label">Scopes</legend>
-      {all.map((scope) => (
-        <label className="row top" key={scope}>
-          <input
-            type="checkbox"
-            className="check"
-            checked={chosen.includes(scope)}
-            onChange={(event) => {
-              onChange(event.target.checked ? [...chosen, scope] : chosen.filter((each) => each !== scope));
-            }}
-          />
-          <span>
-            <code>{scope}</code> <span className="ink-2 t-12">{SCOPES[scope]}</span>
-          </span>
-        </label>
-      ))}
-    </fieldset>
   );
 }

@@ -1,11 +1,12 @@
 import { type FormEvent, useId, useState } from "react";
 import { createWebhook, updateWebhook, type Webhook, type WebhookCreated, webhooks } from "@/api/admin";
 import { useWrite } from "@/api/writes";
+import { Checks } from "@/components/Checks";
 import { Dialog } from "@/components/Dialog";
 import { TextField } from "@/components/Field";
 import { Icon } from "@/components/Icon";
 import { ErrorNotice } from "@/components/states";
-import { ALL_EVENTS, type Draft, draftOf, EVENTS, flawOf, wantedOf, type WebhookEvent } from "./wanted";
+import { ALL_EVENTS, type Draft, draftOf, EVENTS, flawOf, wantedOf } from "./wanted";
 
 interface WebhookFormProps {
   /** The one to change; null: a new one. */
@@ -80,7 +81,10 @@ export function WebhookForm({ webhook, onCreated, onClose }: WebhookFormProps) {
               change({ url });
             }}
           />
-          <Events
+          <Checks
+            legend="It is told when"
+            about={EVENTS}
+            all={ALL_EVENTS}
             chosen={draft.events}
             onChange={(events) => {
               change({ events });
@@ -148,33 +152,5 @@ export function WebhookForm({ webhook, onCreated, onClose }: WebhookFormProps) {
         </section>
       </form>
     </Dialog>
-  );
-}
-
-interface EventsProps {
-  chosen: readonly WebhookEvent[];
-  onChange: (chosen: WebhookEvent[]) => void;
-}
-
-function Events({ chosen, onChange }: EventsProps) {
-  return (
-    <fieldset className="checks">
-      <legend className="label">It is told when</legend>
-      {ALL_EVENTS.map((event) => (
-        <label className="row top" key={event}>
-          <input
-            type="checkbox"
-            className="check"
-            checked={chosen.includes(event)}
-            onChange={(change) => {
-              onChange(change.target.checked ? [...chosen, event] : chosen.filter((each) => each !== event));
-            }}
-          />
-          <span>
-            <code>{event}</code> <span className="ink-2 t-12">{EVENTS[event]}</span>
-          </span>
-        </label>
-      ))}
-    </fieldset>
   );
 }
