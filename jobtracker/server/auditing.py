@@ -3,6 +3,7 @@
 The entry is written before the route's function is called, in its thread, and completed before the answer is sent. A
 request that is refused before that gets its entry then. These get none, because anybody can send as many as they
 like, and would push out the others: requests without a valid identity (401), beyond their rate (429), or to no route.
+Routes that anybody may ask begin their entry themselves, when it is known who asks, and that there is a change.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -26,6 +27,8 @@ from jobtracker.store.audit import AuditLog
 _CHANGES_NOTHING = frozenset({"GET", "HEAD", "OPTIONS"})
 _NOT_RECORDED = frozenset({401, 405, 429})
 _BELOW_JOBS = "/api/jobs/"
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class AuditedRequest:
@@ -61,7 +64,9 @@ class AuditedRequest:
             ended.setdefault("target", made.partition(_BELOW_JOBS)[2])
         if self._entry_id is not None:
             self._log.end(self._entry_id, outcome, **ended)
-        elif (endpoint := self._scope.get("endpoint")) and status not in _NOT_RECORDED:
+        elif (
+            (endpoint := self._scope.get("endpoint")) and status not in _NOT_RECORDED and not _audits_itself(endpoint)
+        ):
             with suppress(StoreMismatchError):  # nothing was changed, and the answer says why
                 self._log.add("api", endpoint.__name__, outcome, self._known(), **ended)
 
@@ -102,6 +107,22 @@ def note_audit(**about: Any) -> None:
         request.note(**about)
 
 
+def audits_itself(endpoint: F) -> F:
+    """Mark a route that anybody may ask, a coroutine: it has an entry only if it calls `begin_audit`."""
+    endpoint.audits_itself = True  # type: ignore[attr-defined] # read by `_audits_itself`
+    return endpoint
+
+
+def _audits_itself(endpoint: Callable[..., Any]) -> bool:
+    return hasattr(endpoint, "audits_itself")
+
+
+async def begin_audit(action: str) -> None:
+    """Write the entry of a change that is about to be carried out, in the name of who asks (`acting`)."""
+    if request := _under_way.get():
+        await asyncio.to_thread(request.begin, action)
+
+
 def audited(function: Callable[..., Any], status: int) -> Callable[..., Any]:
     """The function of a route that changes something, with an entry around it.
 
@@ -125,7 +146,8 @@ def audited(function: Callable[..., Any], status: int) -> Callable[..., Any]:
         request = _under_way.get()
         if request is None:
             return await function(**arguments)
-        await asyncio.to_thread(request.begin, function.__name__)
+        if not _audits_itself(function):
+            await asyncio.to_thread(request.begin, function.__name__)
         answer = await function(**arguments)
         await asyncio.to_thread(request.end_with, answer, status)
         return answer

@@ -1,11 +1,15 @@
 """Sessions of people who have logged in to the page with an API key. The cookie's value is not stored."""
 
 import json
+import re
 import secrets
 
 from jobtracker.connection.client import RedisClient
 from jobtracker.store.api_keys import Credential, digest_of
 from jobtracker.store.keys import Keys
+
+TOKEN = re.compile(r"[0-9a-f]{64}")
+"""The form of a cookie's value."""
 
 
 class Sessions:

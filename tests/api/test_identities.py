@@ -198,6 +198,12 @@ def test_what_is_looked_up_is_bounded_shared_and_not_kept_too_long():
         recent.forget()
         await recent.get(1)
         assert read == [1, 2, 3, 4, 1, 1]
+        await recent.get(2)
+        recent.forget(2)
+        await recent.get(1)
+        assert read == [1, 2, 3, 4, 1, 1, 2]
+        await recent.get(2)
+        assert read == [1, 2, 3, 4, 1, 1, 2, 2]
         for _ in range(2):
             with pytest.raises(ValueError, match="-1"):
                 await recent.get(-1)

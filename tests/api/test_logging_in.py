@@ -83,6 +83,34 @@ def test_a_browser_logs_in_works_and_logs_out(browser, keys):
     assert browser.delete("/api/session").status_code == 204
 
 
+def test_the_audit_has_logins_and_ends_of_sessions_and_nothing_that_anybody_can_send(api, browser, keys):
+    issued = keys.create(Grant(owner="grace", role="viewer"))
+    admin = {"Authorization": f"Bearer {keys.create(Grant(owner='root', role='admin')).key}"}
+
+    def entries() -> list[tuple[str, str, str]]:
+        found = api.http.get("/api/audit", headers=admin, params={"page_size": 500}).json()["entries"]
+        return [(each["principal"], each["action"], each["outcome"]) for each in found]
+
+    before = entries()
+    log_in(browser, f"jt_{'0' * 12}_{'0' * 64}")
+    browser.post("/api/session", json={"key": 1})
+    browser.delete("/api/session")
+    for token in ("x", "0" * 64, "0" * 5000):
+        made_up = {"Cookie": f"jobtracker_session={token}"}
+        assert api.http.delete("/api/session", headers=made_up).status_code == 204
+    assert entries() == before
+    log_in(browser, issued.key)
+    taken = {"Cookie": f"jobtracker_session={browser.cookies['jobtracker_session']}"}
+    for _ in range(2):
+        assert api.http.delete("/api/session", headers=taken).status_code == 204
+    assert entries() == [("grace", "log_out", "done"), ("grace", "log_in", "done"), *before]
+    log_in(browser, issued.key)
+    keys.revoke(issued.id)
+    eventually(lambda: browser.get("/api/me").status_code == 401)
+    assert browser.delete("/api/session").status_code == 204
+    assert [action for _, action, _ in entries()[:2]] == ["log_out", "log_in"]
+
+
 @pytest.mark.parametrize("key", ["", "jt_1_2", f"jt_{'0' * 12}_{'0' * 64}", "x" * 1000])
 def test_who_has_no_key_gets_no_cookie(browser, keys, key):
     keys.create(Grant(owner="ada", role="viewer"))

@@ -14,7 +14,7 @@ from jobtracker.schemas.api_keys import KeyState
 from jobtracker.server.access.networks import Network, address_of, is_in
 from jobtracker.server.access.recent import Recent
 from jobtracker.store.api_keys import ApiKeys, Credential, KnownKey
-from jobtracker.store.sessions import Sessions
+from jobtracker.store.sessions import TOKEN, Sessions
 
 if TYPE_CHECKING:
     from jobtracker.server.access.tokens import Tokens
@@ -95,6 +95,10 @@ class Identities:
         for each in (self._by_key, self._by_session, self._has_keys):
             each.forget()
 
+    def forget_session(self, token: str) -> None:
+        """Look up that session anew: it has ended."""
+        self._by_session.forget(token)
+
     async def of(self, scope: Mapping[str, Any]) -> Principal:
         """Who asks.
 
@@ -109,7 +113,7 @@ class Identities:
         shown = _shown(scope["headers"])
         if shown.bearer is not None:
             return await self._of_bearer(shown.bearer)
-        if shown.session is not None and (principal := await self._of_session(shown.session)):
+        if shown.session is not None and (principal := await self.of_session(shown.session)):
             return principal
         peer = address_of((scope.get("client") or (None,))[0])
         if is_in(peer, self.rules.proxies):
@@ -134,6 +138,22 @@ class Identities:
         credential = Credential.read(text)
         return await self._of_credential(credential)
 
+    async def is_session(self, token: str) -> bool:
+        """Whether there is such a session, whatever became of its key."""
+        return await self._behind(token) is not None
+
+    async def of_session(self, token: str) -> Principal | None:
+        """Whose a session is; None: there is none such, or its key is not accepted any more."""
+        credential = await self._behind(token)
+        try:
+            return await self._of_credential(credential) if credential else None
+        except NotAuthenticatedError:
+            return None
+
+    async def _behind(self, token: str) -> Credential | None:
+        """What a session stands for. What can't be the value of a cookie of ours is not looked up."""
+        return await self._by_session.get(token) if TOKEN.fullmatch(token) else None
+
     async def _of_bearer(self, text: str) -> Principal:
         if self._tokens and not text.startswith("jt_"):
             return await self._tokens.principal_of(text)
@@ -148,13 +168,6 @@ class Identities:
             older = ", or was rotated" if state is KeyState.EXPIRED else ""
             raise NotAuthenticatedError(f"The API key {key.id} of {key.owner} is {state}{older}. {_HOW}")
         return known.principal
-
-    async def _of_session(self, token: str) -> Principal | None:
-        credential = await self._by_session.get(token)
-        try:
-            return await self._of_credential(credential) if credential else None
-        except NotAuthenticatedError:
-            return None
 
     def _of_proxy(self, shown: _Shown) -> Principal:
         if len(shown.users) != 1 or not shown.users[0] or len(shown.groups) > 1:

@@ -36,10 +36,14 @@ class Recent(Generic[K, V]):
             reading.add_done_callback(lambda task: self._done(key, task))
         return await asyncio.shield(reading)
 
-    def forget(self) -> None:
-        """Look everything up anew: it has changed. What is being looked up is not kept."""
-        self._kept.clear()
-        self._reading.clear()
+    def forget(self, key: K | None = None) -> None:
+        """Look one up anew, or everything: it has changed. What is being looked up is not kept."""
+        if key is None:
+            self._kept.clear()
+            self._reading.clear()
+        else:
+            self._kept.pop(key, None)
+            self._reading.pop(key, None)
 
     async def _look_up(self, key: K) -> V:
         until = asyncio.get_running_loop().time() + self._kept_s

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Request, Response
 from jobtracker.core.access import ROLES, Principal
 from jobtracker.schemas.api_keys import Login, Me
 from jobtracker.server.access.identities import ANONYMOUS, COOKIE
-from jobtracker.server.access.needs import open_to_all, principal_of
+from jobtracker.server.access.needs import PRINCIPAL, open_to_all, principal_of
+from jobtracker.server.access.quotas import act_as
+from jobtracker.server.auditing import audits_itself, begin_audit
 from jobtracker.server.dependencies import UseIdentities, UseSessions, UseSettings
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
 from jobtracker.server.settings import ApiSettings
@@ -25,6 +27,7 @@ _COOKIE: dict[int | str, dict[str, Any]] = {
 
 
 @router.post("/session", status_code=201, responses=_COOKIE, dependencies=[open_to_all()])
+@audits_itself
 async def log_in(
     request: Request,
     response: Response,
@@ -41,6 +44,8 @@ async def log_in(
     principal = await identities.of_key(login.key)
     credential = Credential.read(login.key)
     assert credential is not None  # noqa: S101 -- it was just looked up
+    act_as(request.app, principal)
+    await begin_audit("log_in")
     for_s = round(settings.api_session_hours * 3600)
     token = await asyncio.to_thread(sessions.open, credential, for_s)
     response.set_cookie(COOKIE, token, max_age=for_s, **_attributes(request, settings))
@@ -48,13 +53,17 @@ async def log_in(
 
 
 @router.delete("/session", status_code=204, dependencies=[open_to_all()])
+@audits_itself
 async def log_out(
     request: Request, response: Response, identities: UseIdentities, sessions: UseSessions, settings: UseSettings
 ) -> None:
     """Log out: the session ends, here and wherever its cookie was taken. It may be repeated."""
-    if token := request.cookies.get(COOKIE):
+    token = request.cookies.get(COOKIE, "")
+    if await identities.is_session(token):
+        act_as(request.app, request.scope.get(PRINCIPAL) or await identities.of_session(token))
+        await begin_audit("log_out")
         await asyncio.to_thread(sessions.close, token)
-        identities.forget()
+        identities.forget_session(token)
     response.delete_cookie(COOKIE, **_attributes(request, settings))
 
 
