@@ -97,6 +97,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.state.sessions = Sessions(app.state.tracking.client, app.state.tracking.keys)
         app.state.identities = identities_of(settings, app.state.api_keys, app.state.sessions)
         app.state.rates = Rates(settings.api_rate_per_s)
+        app.state.rates_of_strangers = Rates(settings.api_rate_per_s)
         app.state.streams = Streams(settings.api_streams_each)
         app.state.quotas = Quotas(
             app.state.tracking.client,

@@ -15,7 +15,7 @@ from jobtracker.server.problems import redis_away, refusal
 from jobtracker.server.settings import API_PATHS
 
 _OPEN = frozenset({"api/health", "api/session"})
-"""Paths of the API that anybody may ask: whether it lives, and the login."""
+"""Paths of the API that anybody may ask: whether it lives, and the login. Each address may ask these so often."""
 
 
 _READS = frozenset({"GET", "HEAD"})
@@ -27,7 +27,7 @@ class Authentication:
     Routes say what who asks must be allowed.
 
     Args:
-        app: Answers. It has `identities` and `rates` in its state.
+        app: Answers. It has `identities`, `rates` and `rates_of_strangers` in its state.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -45,9 +45,10 @@ class Authentication:
             if principal != ANONYMOUS:
                 scope["app"].state.rates.take(principal.name)
         except (NotAuthenticatedError, TooManyRequestsError, IssuerUnavailableError, RedisError) as error:
-            if path.removesuffix("/") not in _OPEN:
-                refuse = redis_away if isinstance(error, RedisError) else refusal
-                await refuse(Request(scope), error)(scope, receive, send)  # type: ignore[arg-type] # by its type
+            refused = _too_many_of_strangers(scope) if path.removesuffix("/") in _OPEN else error
+            if refused:
+                refuse = redis_away if isinstance(refused, RedisError) else refusal
+                await refuse(Request(scope), refused)(scope, receive, send)  # type: ignore[arg-type] # by its type
                 return
             principal = None
         scope[PRINCIPAL] = principal
@@ -60,3 +61,12 @@ class Authentication:
         finally:
             act_as(scope["app"], None)
             shows_masked.set(False)
+
+
+def _too_many_of_strangers(scope: AsgiScope) -> TooManyRequestsError | None:
+    """Count a request of somebody who is not known, by its address; the error if it is too many."""
+    try:
+        scope["app"].state.rates_of_strangers.take((scope.get("client") or ("An unknown address",))[0])
+    except TooManyRequestsError as error:
+        return error
+    return None

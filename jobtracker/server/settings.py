@@ -68,7 +68,8 @@ class ApiSettings(Settings):
         default=200,
         ge=0,
         description="How many requests a second each principal may send to each API process, five times as many at "
-        "once; 0: any number. Who asks without a key, before there is one, is not counted.",
+        "once; 0: any number. Who asks without a key, before there is one, is not counted. Each address may ask "
+        "for the health and the login so often, too.",
     )
     api_streams_each: int = Field(
         default=50, ge=0, description="How many live streams each principal may have of a process; 0: any number."

@@ -101,6 +101,9 @@ def test_who_has_sent_too_many_is_told_when_to_come_again(api):
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 5
     assert api.http.get("/api/me", headers=other).status_code == 200
     assert api.http.get("/api/health", headers=one).status_code == 200
+    eventually(lambda: api.http.get("/api/health").status_code == 429)  # nobody says who it is: the address counts
+    for method in ("DELETE", "POST"):
+        assert "127.0.0.1 sends more than" in problem_of(api.http.request(method, "/api/session"), 429)["detail"]
 
     with Listening(str(api.http.base_url).rstrip("/"), headers=streaming) as listening:
         listening.until(lambda each: each.last_id)
