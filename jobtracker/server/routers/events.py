@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Request
 
 from jobtracker.core.access import Scope, acting
 from jobtracker.core.lifecycle import Status
+from jobtracker.errors import NotAuthenticatedError
 from jobtracker.server.access.identities import ANONYMOUS
 from jobtracker.server.access.limits import check_stream
 from jobtracker.server.access.needs import Reach, needs
-from jobtracker.server.dependencies import UseHub, UseStreams, UseTracking
+from jobtracker.server.dependencies import UseHub, UseIdentities, UseStreams, UseTracking
 from jobtracker.server.live.batches import Wanted
 from jobtracker.server.live.stream import EventStream
 from jobtracker.server.problems import RESPONSES, TO_EXPECT
@@ -27,7 +28,9 @@ _STREAM = {
 
 @router.get("/events", responses={200: _STREAM}, dependencies=[needs(Scope.JOBS_READ, Reach.LIMITED)])
 async def events(
+    request: Request,
     hub: UseHub,
+    identities: UseIdentities,
     tracking: UseTracking,
     streams: UseStreams,
     job_id: Annotated[str | None, Query(max_length=255, description="This job only.")] = None,
@@ -46,12 +49,19 @@ async def events(
 
     The first event is `ready`: what changes from then on is told. Or, if the stream goes on after an event, what has
     changed since; if that is not known any more, `reset`: read anew what you show.
+
+    The stream ends when who listens may not do so any more, within some seconds.
     """
     types = await check_stream(tracking.queries, job_id, tree)
     principal = acting.get()
     owner = principal.name if principal and principal != ANONYMOUS else None
     streams.check(owner)
     hub.check_room()
-    return EventStream(
-        hub, Wanted(job_id, tree, job_type, status, types), header_id or last_event_id, for_s, streams, owner
-    )
+
+    async def check() -> None:
+        if await identities.of(request.scope) != principal:
+            raise NotAuthenticatedError("Who asks may do something else now. Ask again.")
+        await check_stream(tracking.queries, job_id, tree)
+
+    wanted = Wanted(job_id, tree, job_type, status, types)
+    return EventStream(hub, wanted, header_id or last_event_id, for_s, streams, owner, check)
