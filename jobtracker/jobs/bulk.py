@@ -12,6 +12,7 @@ from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.lifecycle import Priority, Status
 from jobtracker.errors import ForbiddenError, JobNotFoundError, JobTrackerError
 from jobtracker.jobs.bulk_state import BulkState, fits
+from jobtracker.jobs.guards import need_reach_of_chain
 from jobtracker.schemas.bulk import (
     BulkAction,
     BulkKind,
@@ -72,6 +73,7 @@ class BulkRuns:
 
         Raises:
             InvalidQueryError, UnknownZoneError: The filter can't be read.
+            ForbiddenError: Who asks is limited to some jobs, and wants others of their chains retried.
         """
         state = self._state_of(wanted, narrowed)
         found = _Preview(state, self.registry)
@@ -111,7 +113,8 @@ class BulkRuns:
 
         Raises:
             InvalidQueryError, UnknownZoneError: The filter can't be read.
-            ForbiddenError: Who asks could not see the jobs without these tags.
+            ForbiddenError: Who asks could not see the jobs without these tags, or is limited to some jobs and wants
+                others of their chains retried.
             TooManyBulkRunsError: `MOST_RUNS` have not ended.
         """
         if run_id and self.queries.records([run_id])[0].exists:
@@ -206,6 +209,7 @@ class BulkRuns:
         return Selection.of(wanted, self._now_ms(), self.registry.default_queue())
 
     def _state_of(self, wanted: BulkRequest, narrowed: Narrowing) -> BulkState:
+        need_reach_of_chain(from_failed=bool(wanted.from_failed))
         asker = acting.get()
         selection = None
         if wanted.ids is None:

@@ -70,6 +70,20 @@ def need_reach(job_type: str, tags: Collection[str]) -> None:
     raise ForbiddenError(f"{principal.name} is limited to {allowed}. Ask an admin for a key that may do more.")
 
 
+def need_reach_of_chain(*, from_failed: bool) -> None:
+    """Check that who asks (`acting`) may retry another job of the chain, where `from_failed` says to do so.
+
+    Raises:
+        ForbiddenError: They are limited to some jobs, so they may not.
+    """
+    principal = acting.get()
+    if from_failed and principal is not None and principal.limited:
+        raise ForbiddenError(
+            f"{principal.name} is limited to some jobs, and may not retry another job of the chain (`from_failed`). "
+            "That needs a key without job types and tags."
+        )
+
+
 def check_is_no_bulk_run(record: JobRecord, action: str) -> None:
     """Check that a job is not a bulk run, which the API does.
 

@@ -11,7 +11,7 @@ from jobtracker.core.lifecycle import SETTLED, Event, Status
 from jobtracker.errors import ArgumentsUnavailableError, IllegalTransitionError
 from jobtracker.jobs import chains
 from jobtracker.jobs.asking import asked_by
-from jobtracker.jobs.guards import check_is_no_bulk_run, not_allowed, parent_of
+from jobtracker.jobs.guards import check_is_no_bulk_run, need_reach_of_chain, not_allowed, parent_of
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.results import JobResults
 from jobtracker.jobs.stored_calls import why_not_repeatable, why_not_sendable
@@ -97,7 +97,9 @@ class Retrying:
         Raises:
             JobNotFoundError: There is none with that id.
             IllegalTransitionError: It is not failed or cancelled, or a job before it in its chain did not complete.
+            ForbiddenError: Who asks is limited to some jobs, and wants the job of its chain that failed.
         """
+        need_reach_of_chain(from_failed=from_failed)
         record = self.queries.record(job_id)
         check_is_no_bulk_run(record, "retry")
         _check_has_failed(record)

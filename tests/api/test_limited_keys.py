@@ -157,6 +157,16 @@ def test_a_tree_with_jobs_out_of_reach_is_neither_shown_nor_changed(api, by_type
     problem_of(api.http.post(f"/api/jobs/{whole}/retry", json={"from_failed": True}, headers=by_type), 403)
 
 
+def test_no_other_job_of_a_chain_is_retried_neither_of_one_job_nor_of_many(api, by_type, jobs):
+    for path, body in (
+        (f"/api/jobs/{jobs['mail ']}/retry", {}),
+        ("/api/jobs/bulk", {"action": "retry", "all": True, "dry_run": True}),
+        ("/api/jobs/bulk", {"action": "retry", "ids": [jobs["mail "]]}),
+    ):
+        answer = api.http.post(path, json={**body, "from_failed": True}, headers=by_type)
+        assert "another job of the chain" in problem_of(answer, 403)["detail"]
+
+
 def test_a_stream_tells_of_jobs_within_reach(api, by_type, by_tag, jobs):
     url = str(api.http.base_url).rstrip("/")
     with Listening(url, headers=by_type) as listening:

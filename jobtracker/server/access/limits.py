@@ -35,20 +35,6 @@ def may_be_of(job_type: str) -> bool:
     return principal is None or principal.job_types is None or job_type in principal.job_types
 
 
-def need_no_limits(what: str) -> None:
-    """Do nothing where who asks is not limited to some jobs.
-
-    Raises:
-        ForbiddenError: They are, so they may not do that.
-    """
-    principal = acting.get()
-    if principal is not None and principal.limited:
-        raise ForbiddenError(
-            f"{principal.name} is limited to some jobs, and may not {what}. That needs a key without job types "
-            "and tags."
-        )
-
-
 async def check_stream(queries: JobQueries, job_id: str | None, tree: str | None) -> tuple[str, ...] | None:
     """The job types of which a stream of events may tell who asks; None: of all.
 

@@ -12,7 +12,7 @@ from jobtracker.schemas.history import HistoryEntry
 from jobtracker.schemas.jobs import Job, JobPage, JobTree, LogLine
 from jobtracker.schemas.requests import JobCreate, JobUpdate, SubJobCreate, Unique
 from jobtracker.schemas.sending import Sending
-from jobtracker.server.access.limits import limited, need_no_limits
+from jobtracker.server.access.limits import limited
 from jobtracker.server.access.needs import Reach, needs
 from jobtracker.server.dependencies import JobId, UseExplainer, UseSettings, UseTracking
 from jobtracker.server.idempotency import ids_to_create, is_still_to_cancel, still_to_do, tells_of
@@ -399,8 +399,6 @@ def retry_job(job_id: JobId, tracking: UseTracking, what: Annotated[Retry | None
     again instead. The answer is the job that runs again.
     """
     what = what or Retry()
-    if what.from_failed:
-        need_no_limits("retry another job of the chain")
     first, is_to_do = still_to_do(
         tracking, lambda: tracking.jobs.first_to_retry(job_id, from_failed=what.from_failed).id
     )
