@@ -181,6 +181,17 @@ def test_a_stream_tells_of_jobs_within_reach(api, by_type, by_tag, jobs):
     assert answer.status_code == 200
 
 
+def test_the_answer_of_a_bulk_run_is_not_shared_with_another_key_of_the_same_limits(api, by_type, jobs):
+    wanted = {"action": "tag", "tags": ["seen"], "ids": [jobs["mail us"]]}
+    run = api.request("POST", "/api/jobs/bulk", 202, json=wanted, headers=by_type)["id"]
+    other = key(api, job_types=["mail", "bundle"])
+    with Listening(str(api.http.base_url).rstrip("/"), headers=key(api)) as listening:
+        listening.until(lambda each: each.last_id)
+        after = {"Last-Event-ID": listening.last_id}
+        assert api.request("GET", f"/api/jobs/bulk/{run}", 200, headers=by_type | after)["id"] == run
+        problem_of(api.http.get(f"/api/jobs/bulk/{run}", headers=other | after), 404)
+
+
 def test_answers_are_shared_only_among_those_who_may_see_the_same(api, by_type, by_tag, jobs):
     url = str(api.http.base_url).rstrip("/")
     with Listening(url, headers=key(api)) as listening:

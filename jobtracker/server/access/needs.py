@@ -103,9 +103,14 @@ def principal_of(request: Request) -> Principal:
 
 
 def view_of(scope: Mapping[str, Any]) -> Hashable:
-    """What the answers to a request (ASGI) depend on beside what it asks for: what who asks may do and see."""
+    """What the answers to a request (ASGI) depend on beside what it asks for: what who asks may do and see.
+
+    Who is limited to some jobs sees bulk runs of their own key only.
+    """
     principal: Principal | None = scope.get(PRINCIPAL)
-    return principal and (principal.scopes, principal.job_types, principal.tags)
+    if principal is None or not principal.limited:
+        return principal and principal.scopes
+    return principal.scopes, principal.job_types, principal.tags, principal.name, principal.key_id
 
 
 def declared(path: str, dependencies: Iterable[Any]) -> tuple[Needs, list[Any]]:
