@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from jobtracker.core.access import acting
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.core.job import BULK_TYPE
-from jobtracker.core.lifecycle import Priority, Status
+from jobtracker.core.lifecycle import SETTLED, Priority, Status
 from jobtracker.errors import ForbiddenError, JobNotFoundError, JobTrackerError
 from jobtracker.jobs.bulk_state import BulkState, fits
 from jobtracker.jobs.guards import need_reach_of_chain
@@ -28,6 +28,7 @@ from jobtracker.store.bulk_runs import Selection
 from jobtracker.store.changes import NewJob
 from jobtracker.store.decode import summary_of
 from jobtracker.store.job_types import CUSTOM, Registry
+from jobtracker.store.list_plan import plan
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
 from jobtracker.store.writer import JobStore
@@ -120,7 +121,7 @@ class BulkRuns:
         if run_id and self.queries.records([run_id])[0].exists:
             return self.get(run_id)
         _check_stays_in_reach(wanted)
-        state = self._state_of(wanted, narrowed)
+        state = self._state_of(wanted, narrowed, lasts=True)
         if len(self.queries.open_bulk_runs()) >= MOST_RUNS:
             raise TooManyBulkRunsError(MOST_RUNS)
         run_id = run_id or self.store.keys.new_id()
@@ -208,15 +209,19 @@ class BulkRuns:
     def _selection(self, wanted: JobFilter) -> Selection:
         return Selection.of(wanted, self._now_ms(), self.registry.default_queue())
 
-    def _state_of(self, wanted: BulkRequest, narrowed: Narrowing) -> BulkState:
+    def _state_of(self, wanted: BulkRequest, narrowed: Narrowing, *, lasts: bool = False) -> BulkState:
+        """What a bulk run begins with; `lasts`: its jobs may come to other statuses until it is their turn."""
         need_reach_of_chain(from_failed=bool(wanted.from_failed))
-        asker = acting.get()
-        selection = None
+        asker, until_ms = acting.get(), self._now_ms()
+        selection, found = None, None
         if wanted.ids is None:
-            possible = _possible(narrowed(_filter_of(wanted)), wanted)
-            selection = self._selection(possible) if possible else None
+            found = narrowed(_filter_of(wanted))
+            possible = _possible(found, wanted)
+            selection = Selection.of(possible, until_ms, self.registry.default_queue()) if possible else None
         given = len(dict.fromkeys(wanted.ids)) if wanted.ids is not None else None
         total = self.queries.entries_of(selection) if selection else given or 0
+        if lasts and found and selection and _may_change(found, wanted.action):
+            selection = selection.however_they_change(until_ms)
         return BulkState(
             action=wanted.action,
             filter=wanted.filter or None,
@@ -334,3 +339,12 @@ def _possible(found: JobFilter, wanted: BulkRequest) -> JobFilter | None:
         return found
     statuses = tuple(status for status in (found.status or Status) if status in possible)
     return found.model_copy(update={"status": statuses}) if statuses else None
+
+
+def _may_change(found: JobFilter, action: BulkAction) -> bool:
+    """Whether a job that goes from one status to another still is one of those that were meant.
+
+    Who asks for statuses, or for times of a start or an end, means the jobs that fit when it begins.
+    """
+    means_all = plan(found.model_copy(update={"sort": None})).index.name == "type"
+    return means_all and action.statuses != frozenset(Status) and len(action.statuses - SETTLED) > 1

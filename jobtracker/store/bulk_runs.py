@@ -51,6 +51,12 @@ class Selection:
             way = replace(way, high=str(high))
         return cls(replace(way, order="asc"), tuple(checks_of(wanted, ())))
 
+    def however_they_change(self, until_ms: int) -> "Selection":
+        """The same jobs, also where they come to another of its statuses later; of those created then or before."""
+        created = Check("between", "created", [0, until_ms], is_negated=False)
+        way = replace(self.way, high="+inf", checks=[*self.way.checks, created])
+        return Selection(way, (*self.all_checks, created))
+
     def has(self, record: JobRecord) -> bool:
         """Whether a job matches. What is not in its record counts as no match."""
         return record.exists and passes(record, self.all_checks, Beside())

@@ -202,6 +202,21 @@ def test_jobs_that_come_later_are_not_changed(own_project, store, bulk, statuses
     assert bulk.get(run.id).done == 1
 
 
+@pytest.mark.parametrize(("which", "is_found"), [({"all": True}, True), ({"filter": "status:pending"}, False)])
+def test_a_job_that_begins_before_its_turn_is_cancelled_unless_a_status_was_asked_for(
+    own_project, store, bulk, which, is_found
+):
+    begins = create_job(store)
+    later_ms = own_project.queries.server_ms() + 1000
+    bulk.begin(BulkRequest(action="cancel", **which))
+    store.apply(Event.ENQUEUE, begins)
+    store.apply(Event.START, begins, run=1, at_ms=later_ms)
+    later = create_job(store, at_ms=later_ms)
+    BulkRunner(own_project.tracking).step()
+    changed, unchanged = own_project.queries.records([begins, later])
+    assert (bool(changed.cancel), unchanged.status) == (is_found, Status.PENDING)
+
+
 def test_a_job_that_ends_meanwhile_is_left_alone(own_project, store, bulk, monkeypatch, statuses):
     first, second = create_job(store), create_job(store)
     run = bulk.begin(BulkRequest(action="cancel", filter="type:custom"))
