@@ -114,7 +114,8 @@ class BulkWriter(JobWriter):
             run_id: The bulk run.
             holder: This process; each has a name of its own.
             for_ms: How long nobody else may work at it, from now; 0: this process lets go.
-            fields: Its fields, e.g. its state.
+            fields: Its fields, e.g. its state. Nothing is written if another process has worked at it since this one
+                held it.
         """
         pairs = [part for pair in fields.items() for part in pair]
         part = self.keys.of(run_id)

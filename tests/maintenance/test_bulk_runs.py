@@ -328,6 +328,27 @@ def test_one_process_at_a_time_works_at_a_run(own_project, store, bulk):
     assert bulk.get(run.id).done == 1
 
 
+def test_who_took_too_long_for_a_step_overwrites_nothing_of_who_went_on(own_project, store, bulk, monkeypatch):
+    monkeypatch.setattr(bulk_runner, "HELD_MS", 0)
+    jobs = [create_job(store) for _ in range(2)]
+    run = bulk.begin(BulkRequest(action="cancel", ids=jobs))
+    act, others = own_project.jobs.bulk_actions.__class__.act, []
+
+    def slowly(*args, **options):
+        acted = act(*args, **options)
+        if not others:
+            others.append(BulkRunner(own_project.tracking))
+            others[0].step()
+        return acted
+
+    monkeypatch.setattr(own_project.jobs.bulk_actions.__class__, "act", slowly)
+    BulkRunner(own_project.tracking).step()
+    done = bulk.get(run.id)
+    assert (done.status, counts(done)) == (Status.COMPLETED, {"done": 2})
+    assert store.hold_bulk(run.id, "whoever is late", 0, state="{}") is None
+    assert bulk.get(run.id) == done
+
+
 def test_a_cancelled_run_stops(own_project, store, bulk, monkeypatch, statuses):
     monkeypatch.setattr(bulk_runner, "_MOST_AT_ONCE", 1)
     jobs = [create_job(store) for _ in range(4)]
