@@ -7,8 +7,9 @@ another address a moment later (DNS rebinding) leads nowhere else.
 import asyncio
 import socket
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 from urllib.parse import urlsplit
 
 from jobtracker.errors import JobTrackerError
@@ -17,8 +18,10 @@ Network = IPv4Network | IPv6Network
 
 _TRANSLATED = ip_network("64:ff9b::/96")
 """IPv4 addresses as a NAT64 gateway has them (RFC 6052)."""
-_resolvers = ThreadPoolExecutor(16, "webhook-dns")
+_resolvers = ThreadPoolExecutor(32, "webhook-dns")
 """Of their own: a name server that does not answer must not hold up other threads of the API."""
+_lookups: dict[tuple[str, int], Future[Any]] = {}
+"""Those under way. Of each name there is one, which outlasts who asked: so a slow name has one thread, never all."""
 
 
 class BlockedAddressError(JobTrackerError):
@@ -89,15 +92,26 @@ async def resolve(host: str, port: int, allowed: Sequence[Network], *, plain: bo
         BlockedAddressError: They must not be sent there.
         OSError: The name has no address.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.run_in_executor(_resolvers, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+    lookup = asyncio.wrap_future(_lookup(host, port))
+    lookup.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # perhaps nobody waits any more
+    await asyncio.wait([lookup])  # if this is cancelled, the lookup goes on, for whoever asks next
+    addresses = list(dict.fromkeys(str(each[4][0]) for each in lookup.result()))
     for each in addresses:
         check_address(each, allowed)
         address = _inner(ip_address(each.partition("%")[0]))
         if plain and not any(address.version == one.version and address in one for one in allowed):
             raise BlockedAddressError(f"{address} is in no allowed network, and http:// is for these. Use https://.")
     return addresses[0]
+
+
+def _lookup(host: str, port: int) -> Future[Any]:
+    """The lookup of a name that is under way, or a new one."""
+    name = host, port
+    found = _lookups.get(name)
+    if found is None or found.done():
+        found = _lookups[name] = _resolvers.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found.add_done_callback(lambda ended: _lookups.get(name) is ended and _lookups.pop(name, None))
+    return found
 
 
 def _inner(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:

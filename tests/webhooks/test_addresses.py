@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 
 import pytest
 
@@ -84,3 +85,32 @@ def test_without_encryption_only_allowed_networks_are_spoken_to(monkeypatch):
     assert asyncio.run(resolve("example.com", 443, (), plain=False)) == "93.184.216.34"
     with pytest.raises(BlockedAddressError, match="Use https"):
         asyncio.run(resolve("example.com", 80, networks_of("10.0.0.0/8"), plain=True))
+
+
+def test_a_name_server_that_does_not_answer_takes_one_thread_and_holds_up_no_other_name(monkeypatch):
+    asked, answers = [], threading.Event()
+
+    def of(host, port, **_):
+        asked.append(host)
+        if host == "slow.example":
+            answers.wait(30)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", of)
+
+    async def ask(host, timeout_s):
+        async with asyncio.timeout(timeout_s):
+            return await resolve(host, 443, (), plain=False)
+
+    async def look():
+        slow = await asyncio.gather(*(ask("slow.example", 0.01) for _ in range(50)), return_exceptions=True)
+        assert {type(each) for each in slow} == {TimeoutError}
+        assert await ask("fast.example", 30) == "93.184.216.34"
+        answers.set()
+        assert await ask("slow.example", 30) == "93.184.216.34"
+
+    try:
+        asyncio.run(look())
+    finally:
+        answers.set()
+    assert asked[:2] == ["slow.example", "fast.example"]
