@@ -38,6 +38,7 @@ AT_ONCE = 4
 BACKOFF_S = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 14_400.0, 21_600.0)
 _GIVEN_UP_MS = 86_400_000
 _CLAIM_SPARE_S = 20.0
+"""So much longer than an attempt a claim lasts, for what comes after it: an outcome that is late is not noted."""
 _STOPPING_S = 0.5
 _KEPT_ATTEMPTS = 20
 _MOST_ANSWER_BYTES = 500
@@ -126,8 +127,11 @@ class Sender:
             error = "The endpoint is disabled."
         else:
             try:
-                async with asyncio.timeout(self._limits.timeout_s):
-                    status, error, retry_after_s = await self._send(endpoint, delivery)
+                if endpoint.url.startswith("mailto:"):
+                    await self._mail(endpoint, delivery, began + self._limits.timeout_s)
+                else:
+                    async with asyncio.timeout(self._limits.timeout_s):
+                        status, error, retry_after_s = await self._send(endpoint, delivery)
             except TimeoutError:
                 error = f"It did not answer within {self._limits.timeout_s:g} s (WEBHOOK_TIMEOUT_S)."
             except (OSError, httpx.HTTPError, httpx.InvalidURL, JobTrackerError, ValueError) as failure:
@@ -143,13 +147,13 @@ class Sender:
         except RedisError as failure:  # its claim ends: it is sent again, under the same id
             logger.warning("webhook_outcome_not_written", extra={"delivery": delivery.id, "error": str(failure)})
 
+    async def _mail(self, endpoint: StoredWebhook, delivery: Delivery, ends_at: float) -> None:
+        """Send it as a mail. The thread is waited for, however long it takes: it may still deliver."""
+        arguments = (self._limits.smtp_url, self._limits.smtp_from, endpoint.url, delivery, ends_at)
+        await asyncio.get_running_loop().run_in_executor(_mailers, send_mail, *arguments)
+
     async def _send(self, endpoint: StoredWebhook, delivery: Delivery) -> tuple[int | None, str | None, float | None]:
         """Send it; returns the status of the answer, what is wrong with it, and for how long it asks to wait."""
-        if endpoint.url.startswith("mailto:"):
-            limits = self._limits
-            arguments = (limits.smtp_url, limits.smtp_from, endpoint.url, delivery, limits.timeout_s)
-            await asyncio.get_running_loop().run_in_executor(_mailers, send_mail, *arguments)
-            return None, None, None
         parts = urlsplit(endpoint.url)
         host, plain = parts.hostname or "", parts.scheme == "http"
         port = parts.port or (80 if plain else 443)

@@ -2,6 +2,7 @@
 
 import socketserver
 import threading
+import time
 
 import pytest
 
@@ -43,12 +44,16 @@ def mails():
         thread.join()
 
 
+def in_s(seconds):
+    return time.monotonic() + seconds
+
+
 def test_a_mail_has_the_message_and_its_id(mails):
     taken, url = mails
     now = from_ms(now_ms())
     body = "summary: it failed\nid: j1"
     delivery = Delivery(id="msg_1", event="job.failed", subject="j1", state="pending", created_at=now, body=body)
-    send_mail(url, "jobs@example.com", "mailto:joe@example.com", delivery, 5)
+    send_mail(url, "jobs@example.com", "mailto:joe@example.com", delivery, in_s(5))
     [mail] = taken
     assert "Subject: [jobtracker] job.failed: summary: it failed" in mail
     assert "To: joe@example.com" in mail
@@ -61,4 +66,36 @@ def test_a_password_is_not_sent_in_the_open(mails):
     now = from_ms(now_ms())
     delivery = Delivery(id="msg_1", event="e", subject="j1", state="pending", created_at=now, body="x")
     with pytest.raises(OSError, match="no STARTTLS"):
-        send_mail(url.replace("//", "//me:secret@"), "jobs@example.com", "mailto:joe@example.com", delivery, 5)
+        send_mail(url.replace("//", "//me:secret@"), "jobs@example.com", "mailto:joe@example.com", delivery, in_s(5))
+
+
+def test_a_server_that_answers_byte_by_byte_is_cut_off_and_gets_no_mail():
+    taken, is_over = [], threading.Event()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            self.wfile.write(b"220 here\r\n")
+            taken.append(self.rfile.readline())
+            while not is_over.wait(0.02):
+                try:
+                    self.wfile.write(b"x")
+                except OSError:
+                    return
+
+    now = from_ms(now_ms())
+    delivery = Delivery(id="msg_1", event="e", subject="j1", state="pending", created_at=now, body="x")
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            url = f"smtp://127.0.0.1:{server.server_address[1]}"
+            with pytest.raises(TimeoutError, match="took too long"):
+                send_mail(url, "jobs@example.com", "mailto:joe@example.com", delivery, in_s(0.3))
+            with pytest.raises(TimeoutError, match="took too long"):
+                send_mail(url, "jobs@example.com", "mailto:joe@example.com", delivery, in_s(0))
+        finally:
+            is_over.set()
+            server.shutdown()
+            thread.join()
+    assert len(taken) == 1
+    assert taken[0].startswith(b"ehlo")
