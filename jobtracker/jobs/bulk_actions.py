@@ -7,7 +7,7 @@ from typing import ClassVar
 from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.labels import MOST_TAGS
 from jobtracker.core.lifecycle import SETTLED, Outcome
-from jobtracker.errors import JobNotFoundError, JobTrackerError, NotKilledError
+from jobtracker.errors import BrokerUnavailableError, JobNotFoundError, JobTrackerError, NotKilledError
 from jobtracker.jobs.asking import who_asks
 from jobtracker.jobs.bulk_state import BulkState, fits, why_not
 from jobtracker.jobs.cancel import Cancellation
@@ -29,6 +29,8 @@ class Acted:
     left_alone: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     """Each with the reason."""
+    waiting: list[str] = field(default_factory=list)
+    """Those that nothing was done to, because the broker does not answer: their turn comes again."""
 
     def settle(self, record: JobRecord, outcome: Outcome, why: str, *, named: bool) -> None:
         """Count a job by the outcome of its change.
@@ -135,9 +137,12 @@ class BulkActions:
                 acted.settle(record, change.outcome, "it has ended.", named=state.ids is not None)
 
     def _retry(self, run_id: str, state: BulkState, records: list[JobRecord], acted: Acted) -> None:
-        for record in records:
+        for number, record in enumerate(records):
             try:
                 self.retrying.retry(record.id, from_failed=state.from_failed, bulk=run_id)
+            except BrokerUnavailableError:
+                acted.waiting = [each.id for each in records[number:]]
+                return
             except JobTrackerError as error:
                 acted.refused.append((record.id, str(error)))
             else:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from jobtracker.core.job import as_reason, task_id_of
 from jobtracker.core.lifecycle import Event, Status
-from jobtracker.errors import PartialDispatchError
+from jobtracker.errors import BrokerUnavailableError, PartialDispatchError
 from jobtracker.jobs.dispatcher import Dispatcher, is_large
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.propagation import Propagation
@@ -77,6 +77,10 @@ class TreeSender:
         except Exception as error:
             reason = as_reason(f"it could not be sent again: {error}")
             fields: dict[str, str | int] = {"reason": reason, "error_type": type(error).__name__}
+            if isinstance(error, BrokerUnavailableError):
+                fields["bulk"] = (
+                    ""  # a bulk run that retries them has not done so: it goes on when the broker answers
+                )
             # They fail as of the next run, which nobody sends: if a message of this one turns up, it is refused.
             later = {each: run + 1 for each, run in runs.items()}
             for each, change in self.store.apply_many(Event.FAIL, dict.fromkeys(runs, fields), later).items():

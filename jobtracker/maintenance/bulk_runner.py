@@ -127,9 +127,7 @@ class _Turn:
                 if not self._write(HELD_MS, self._choose()):
                     return False
             elif not self._can_go_on():
-                self._tell("the broker does not answer: it goes on when that does")
-                self._write(0)
-                return False
+                return self._wait_for_broker()
             elif not self._change():
                 return False
             pause_after(began)
@@ -169,6 +167,12 @@ class _Turn:
         except BrokerUnavailableError:
             return False
 
+    def _wait_for_broker(self) -> bool:
+        """Let go of the run until the next round; returns False."""
+        self._tell("the broker does not answer: it goes on when that does")
+        self._write(0)
+        return False
+
     def _change(self) -> bool:
         """Change some of the jobs under way; returns whether the run goes on, and is still this process's."""
         state = self._state
@@ -177,11 +181,11 @@ class _Turn:
         self._loaded |= {record.id: record for record in self._tracking.queries.records(missing)}
         records = _few_enough([self._loaded.pop(each) for each in ids], state.action)
         acted = self._tracking.jobs.bulk_actions.act(self._run_id, state, records, again=self._again)
-        state.under_way = state.under_way[len(records) :]
+        state.under_way = [*acted.waiting, *state.under_way[len(records) :]]
         self._again = self._again and bool(state.under_way)
         if not self._write(HELD_MS, acted):
             return False
-        return self._tell(self._so_far)
+        return self._wait_for_broker() if acted.waiting else self._tell(self._so_far)
 
     def _write(self, for_ms: int, acted: Acted | None = None) -> bool:
         """Write down how far the run is; returns whether it goes on, and is still this process's."""

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 from support.recount import recount
 from support.sample_jobs import bring_to, create_job, create_parent
+from support.servers import Relay
 from support.workers_under_test import new_project
 
 from jobtracker.core.access import Principal, Scope, acting
@@ -191,6 +192,28 @@ def test_jobs_are_retried_once_though_they_fail_again_meanwhile(own_project, sto
         run = bulk_run("retry", filter="status:failed")
     assert counts(run) == {"done": 5}
     assert {record.run for record in own_project.queries.records(failed)} == {2}
+
+
+def test_a_retry_waits_for_a_broker_that_goes_away_in_the_middle_and_no_job_is_refused(redis_server, worker_log_dir):
+    with (
+        Relay(redis_server.port) as relay,
+        new_project(redis_server, worker_log_dir, celery_broker_url=f"redis://127.0.0.1:{relay.port}/1") as project,
+    ):
+        project.announce()
+        jobs = [project.create("ok") for _ in range(3)]
+        for each in jobs:
+            project.jobs.cancel(each)
+        relay.loses = jobs[1].encode()
+        run = project.jobs.bulk.begin(BulkRequest(action="retry", ids=jobs))
+        BulkRunner(project.tracking).step()
+        waiting = project.jobs.bulk.get(run.id)
+        assert (waiting.status, counts(waiting)) == (Status.RUNNING, {"done": 1})
+        assert project.job(jobs[1]).status is Status.FAILED
+        relay.loses = None
+        BulkRunner(project.tracking).step()  # whoever goes on
+        done = project.jobs.bulk.get(run.id)
+        assert (done.status, counts(done)) == (Status.COMPLETED, {"done": 3})
+        assert {each.status for each in project.queries.records(jobs)} == {Status.PENDING}
 
 
 def test_jobs_that_come_later_are_not_changed(own_project, store, bulk, statuses):
