@@ -1,4 +1,4 @@
-"""Schemathesis over the whole OpenAPI document: good and bad requests, and chains of them, by nobody and by each role."""
+"""Schemathesis over the whole OpenAPI document: good and bad requests, by nobody and by each role, and chains of them."""
 
 import re
 import subprocess
@@ -53,5 +53,5 @@ def test_every_answer_to_a_role_is_as_documented(guarded, tmp_path, role):
         "--max-examples",
         "4",
     )
-    assert examine(guarded, tmp_path, *options) > 300
+    assert examine(guarded, tmp_path, *options) > 150
     assert keys.get(issued.id).last_used_at
