@@ -1,9 +1,10 @@
 """Who asks, and what they may do."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 
 class Scope(StrEnum):
@@ -63,8 +64,29 @@ class Principal:
 shows_masked: ContextVar[bool] = ContextVar("shows_masked", default=False)
 """Masked values are shown now. Only where the answer goes to who asks and nowhere else: no answer that is kept."""
 
-admits: ContextVar[Callable[[Sequence[tuple[str, int]]], None] | None] = ContextVar("admits", default=None)
-"""Is asked before new jobs are recorded, with the id of each and the bytes of its payload: it may refuse them."""
+
+class Admission(Protocol):
+    """Counts what who asks has pending, and may refuse more."""
+
+    def admit(self, jobs: Sequence[tuple[str, int]]) -> None:
+        """Count jobs that are about to be recorded, or to get other payloads.
+
+        Args:
+            jobs: The id of each, and the bytes of its payload.
+
+        Raises:
+            TooManyRequestsError: That is too much: nothing is counted.
+        """
+
+    def release(self, job_ids: Collection[str]) -> None:
+        """Count jobs no more that are not pending, or were not recorded."""
+
+    def release_unrecorded(self) -> None:
+        """Count those that were admitted and are not recorded no more: they will not be."""
+
+
+admission: ContextVar[Admission | None] = ContextVar("admission", default=None)
+"""Is asked before new jobs are recorded; None: nobody counts."""
 
 acting: ContextVar[Principal | None] = ContextVar("acting", default=None)
 """Who asks, for what is written below the server: history, audit, quotas. `asyncio.to_thread` carries it along."""

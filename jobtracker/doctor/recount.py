@@ -16,7 +16,7 @@ from jobtracker.runtime import Tracking
 from jobtracker.schemas.examination import Flaw
 from jobtracker.store.keys import PREFIXES, Partition
 from jobtracker.store.libraries import Libraries
-from jobtracker.store.verification import Difference, Verification
+from jobtracker.store.verification import Difference, TooManyToAddUpError, Verification
 
 PIECE = 100
 """Keys, index entries or jobs that one call looks at: one or two milliseconds of the server's time."""
@@ -104,12 +104,22 @@ class Recount:
             elif name in _OF_GROUPS:
                 groups = self.tracking.client.zrange(part(name), 0, -1)
                 named += [("failure", group) for group in groups]
+            elif name == "quota":
+                self._look_at_quota(part, rest)
             elif name is None:
                 self._add([Difference(Flaw.UNKNOWN, "keys", key, "there", "", is_repaired=False)], part)
         for first in range(0, len(named), PIECE):
             found = self._checks[part].jobs(named[first : first + PIECE], repair=self.repair)
             self._add(self._families.note(found), part)
             self._step()
+
+    def _look_at_quota(self, part: Partition, account: str) -> None:
+        try:
+            found = self._checks[part].quota(account, repair=self.repair)
+        except TooManyToAddUpError as error:
+            self.unchecked.append(str(error))
+        else:
+            self._add([found] if found else [], part)
 
     def _look_at_index(self, part: Partition, index: tuple[str, ...]) -> None:
         cursor = 0

@@ -8,7 +8,7 @@ from jobtracker.core.clock import now_ms
 from jobtracker.core.job import UNIQUE_DIGITS
 from jobtracker.errors import UniqueKeyTakenError
 from jobtracker.jobs.create import Creation
-from jobtracker.jobs.guards import need_reach
+from jobtracker.jobs.guards import need_reach, release
 from jobtracker.schemas.requests import SubJobCreate, Unique
 from jobtracker.store.following_ids import FollowingIds
 from jobtracker.store.reader import JobQueries, Loaded
@@ -56,6 +56,7 @@ class UniqueCreation:
             except UniqueKeyTakenError as error:
                 [(other, data)] = self.queries.load([error.job_id], missing_ok=True)
                 if other.exists:
+                    release(record.id)
                     need_reach(other.type, other.tags)
                     return (other, data), True
                 if not left:

@@ -1,14 +1,22 @@
 """Errors for actions that a job's status, its place in a tree, or the limits of who asks do not allow."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
-from jobtracker.core.access import acting, admits
+from redis.exceptions import RedisError
+
+from jobtracker.core.access import acting, admission
 from jobtracker.core.job import BULK_TYPE
 from jobtracker.core.lifecycle import Outcome
 from jobtracker.errors import ForbiddenError, IllegalTransitionError, JobNotFoundError, JobTrackerError
 from jobtracker.store.changes import Change, NewJob
 from jobtracker.store.reader import JobQueries
 from jobtracker.store.schema import JobRecord
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def not_allowed(job_id: str, change: Change, action: str, why: str) -> JobTrackerError:
@@ -45,13 +53,52 @@ def check_has_no_parent(queries: JobQueries, record: JobRecord, action: str, ins
 
 
 def admit(jobs: Collection[NewJob]) -> None:
-    """Check that who asks may have so many more jobs pending (`admits`), all of which are about to be recorded.
+    """Check that who asks may have so many more jobs pending (`admission`), all of which are about to be recorded.
 
     Raises:
         TooManyRequestsError: They may not.
     """
-    if ask := admits.get():
-        ask([(job.id, sum(len(text) for text in job.data.values())) for job in jobs])
+    if asked := admission.get():
+        asked.admit([(job.id, bytes_of(job.data)) for job in jobs])
+
+
+def admit_payload(job_id: str, data: Mapping[str, str]) -> None:
+    """Check that who asks may have a job pending with this payload, which it is about to get.
+
+    Raises:
+        TooManyRequestsError: They may not.
+    """
+    if asked := admission.get():
+        asked.admit([(job_id, bytes_of(data))])
+
+
+def release(job_id: str) -> None:
+    """Let a job count no more for who asks: it is not pending, or was not recorded."""
+    if asked := admission.get():
+        asked.release([job_id])
+
+
+def releases_unrecorded(create: Callable[P, T]) -> Callable[P, T]:
+    """A function that creates jobs. If it fails, those that it has not recorded do not count as pending."""
+
+    @wraps(create)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return create(*args, **kwargs)
+        except RedisError:  # nobody knows whether they are recorded
+            raise
+        except Exception:
+            if asked := admission.get():
+                with suppress(RedisError):  # they count for a while, as with a process that dies
+                    asked.release_unrecorded()
+            raise
+
+    return call
+
+
+def bytes_of(data: Mapping[str, str]) -> int:
+    """The size of a job's payload, as it counts."""
+    return sum(map(len, data.values()))
 
 
 def need_reach(job_type: str, tags: Collection[str]) -> None:

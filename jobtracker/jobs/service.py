@@ -7,6 +7,7 @@ from jobtracker.jobs.create_batch import BatchCreation
 from jobtracker.jobs.create_unique import UniqueCreation
 from jobtracker.jobs.delete import Deletion
 from jobtracker.jobs.dispatcher import Dispatcher
+from jobtracker.jobs.guards import releases_unrecorded
 from jobtracker.jobs.large_values import LargeValues
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.retry import Retrying
@@ -43,11 +44,12 @@ class JobService:
         deletion = Deletion(store, queries)
         creation = Creation(store, registry, sender, large_values, deletion.delete)
 
-        self.create = creation.create
-        self.create_one = creation.create_one
-        self.create_unique = UniqueCreation(queries, creation).create_unique
-        self.submit = creation.submit
-        self.create_batch = BatchCreation(store, creation, dispatcher, propagation.cancellation).create_batch
+        self.create = releases_unrecorded(creation.create)
+        self.create_one = releases_unrecorded(creation.create_one)
+        self.create_unique = releases_unrecorded(UniqueCreation(queries, creation).create_unique)
+        self.submit = releases_unrecorded(creation.submit)
+        batches = BatchCreation(store, creation, dispatcher, propagation.cancellation)
+        self.create_batch = releases_unrecorded(batches.create_batch)
         self.start = Starting(store, queries, registry, sender, large_values).start
         self.cancel = propagation.cancellation.cancel
         retrying = Retrying(store, queries, registry, sender, large_values)

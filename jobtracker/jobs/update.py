@@ -12,7 +12,7 @@ from jobtracker.core.masking import NOTHING, stored_when_begun
 from jobtracker.errors import IllegalTransitionError, JobNotFoundError
 from jobtracker.jobs.asking import who_asks
 from jobtracker.jobs.create import stored_payload
-from jobtracker.jobs.guards import check_is_no_bulk_run, need_reach, not_allowed
+from jobtracker.jobs.guards import admit_payload, check_is_no_bulk_run, need_reach, not_allowed, release
 from jobtracker.jobs.large_values import LargeValues, large_in
 from jobtracker.jobs.propagation import Propagation
 from jobtracker.jobs.stored_calls import has_chosen_queue
@@ -43,6 +43,7 @@ class Updating:
             IllegalTransitionError: Its status does not allow it, or Celery runs it.
             InvalidPayloadError: The payload does not fit its type.
             ForbiddenError: Who asks could not see the job with these tags.
+            TooManyRequestsError: Who asks would have too many bytes pending with this payload.
         """
         [(record, data)] = self.queries.load([job_id])
         if wanted.tags is not None:
@@ -95,6 +96,7 @@ class Updating:
             if job_type.queue and not has_chosen_queue(stored):
                 fields["queue"] = job_type.queue
             data = stored_payload(wanted.payload, args, kwargs)
+            admit_payload(record.id, data)
             if not job_type.arguments.masks_any:
                 data = self.large_values.set_apart(record.id, data)
                 fields |= large_in(data)
@@ -102,6 +104,8 @@ class Updating:
             return
         unsent_only = wanted.priority is not None or wanted.payload is not None
         outcome = self.store.update(record.id, fields=fields, data=data, unsent_only=unsent_only, by=who_asks())
+        if outcome is not Outcome.APPLIED:
+            release(record.id)  # it is not pending
         if outcome is Outcome.ILLEGAL:
             why = "priority and payload can be changed only before it is started."
             raise IllegalTransitionError(record.id, record.nearest_status, "change", why)

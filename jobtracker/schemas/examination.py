@@ -30,6 +30,8 @@ class Flaw(StrEnum):
     """What a parent and a sub-job know of each other does not fit, or a parent's status does not follow from it."""
     LOST_VALUE = "lost_value"
     """The object store lacks a value that a job names, or has another one."""
+    TOTAL = "total"
+    """A running total is not the sum of what it counts."""
     UNKNOWN = "unknown"
     """A key that this release does not know."""
 

@@ -229,8 +229,9 @@ PREFIXES: dict[str, str] = {
     "webhook_lock": "webhook_lock",
     # webhook_lock   string  The process that looks for such conditions now. Writer: Webhooks. Expires.
     "quota": "quota:",
-    # quota:<name>   hash    Jobs that somebody has created and that were pending when that was looked at last: id ->
-    #                        "<bytes of its payload>:<when (ms)>". Writer: Quotas. Expires.
+    # quota:<who>    hash    Jobs that somebody has created and that were pending when that was looked at last: id ->
+    #                        "<bytes of its payload>:<when (ms)>"; "" -> all these bytes together. Writer:
+    #                        hold_pending, release_pending. Expires.
     "dropped": "dropped",
     # dropped        hash    reports -> how many were given up, last -> when (ms). Writer: store. For ever.
 }

@@ -8,9 +8,22 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from jobtracker.connection.client import RedisClient
+from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.examination import Flaw
 from jobtracker.store.functions import Library
 from jobtracker.store.keys import Partition
+
+MOST_ADDED_UP = 20_000
+"""Pending jobs of one account that are added up in one call: it takes the server some milliseconds."""
+
+
+class TooManyToAddUpError(JobTrackerError):
+    """Somebody has so many jobs pending that nobody adds them up in one call."""
+
+    def __init__(self, account: str) -> None:
+        super().__init__(
+            f"The pending bytes of {account} were not added up: more than {MOST_ADDED_UP:,} jobs are counted."
+        )
 
 
 class Difference(NamedTuple):
@@ -62,7 +75,7 @@ class Verification:
     def __init__(self, client: RedisClient, part: Partition) -> None:
         self.client = client
         self.part = part
-        self._functions = Library(("verify_jobs", "verify_index"))
+        self._functions = Library(("verify_jobs", "verify_index", "verify_quota"))
 
     def jobs(self, named: Iterable[tuple[str, str]], *, repair: bool, shrink: bool = False) -> Verified:
         """Look at keys that belong to jobs, each given by its name in `keys.PREFIXES` and the job's id.
@@ -100,3 +113,16 @@ class Verification:
         args: list[Any] = [self.part.prefix, int(repair), status, priority, job_type, group, *job_ids]
         strays, repaired = self._functions.call(self.client, "verify_index", self.part(*parts), args)
         return [Difference(Flaw.STRAY, ":".join(parts), job_id, "there", "", bool(repaired)) for job_id in strays]
+
+    def quota(self, account: str, *, repair: bool) -> Difference | None:
+        """Add up what somebody has pending; None: the total is right.
+
+        Raises:
+            TooManyToAddUpError: They have more jobs pending than one call may look at.
+        """
+        args: list[Any] = [self.part.prefix, int(repair), MOST_ADDED_UP]
+        answer = self._functions.call(self.client, "verify_quota", self.part("quota", account), args)
+        if not answer:
+            raise TooManyToAddUpError(account)
+        found, wanted, repaired = answer
+        return None if found == wanted else Difference(Flaw.TOTAL, "quota", account, found, wanted, bool(repaired))

@@ -51,3 +51,21 @@ def test_a_large_request_counts_too(api, ada):
     assert (
         "bytes, more than 200,000" in problem_of(api.http.post("/api/jobs/", json=large, headers=ada), 429)["detail"]
     )
+
+
+def test_what_was_not_recorded_does_not_count(api, ada):
+    unique = {**MAIL, "unique": {"key": "one"}}
+    first = api.request("POST", "/api/jobs/", 201, json=unique, headers=ada)
+    for _ in range(5):  # these join the first one
+        assert api.request("POST", "/api/jobs/", 200, json=unique, headers=ada)["id"] == first["id"]
+    assert api.http.post("/api/jobs/batch", json={"jobs": [MAIL] * 2}, headers=ada).status_code == 201
+
+
+def test_a_payload_that_grows_counts_too(api, ada):
+    job_id = api.request("POST", "/api/jobs/", 201, json=MAIL, headers=ada)["id"]
+    for size, status in ((150_000, 200), (210_000, 429), (1000, 200), (150_000, 200)):
+        answer = api.http.put(f"/api/jobs/{job_id}", json={"payload": {"to": "x" * size}}, headers=ada)
+        assert answer.status_code == status, answer.text
+    found = api.request("GET", f"/api/jobs/{job_id}", 200, headers=ada)
+    assert len(found["payload"]["to"]) == 150_000
+    problem_of(api.http.post("/api/jobs/", json={**MAIL, "payload": {"to": "x" * 60_000}}, headers=ada), 429)

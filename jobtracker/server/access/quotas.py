@@ -1,9 +1,8 @@
 """For whom what is below the server is done: who asks, and how much they may have pending."""
 
-from functools import partial
 from typing import Any
 
-from jobtracker.core.access import Principal, acting, admits
+from jobtracker.core.access import Principal, acting, admission
 from jobtracker.store.quotas import Quotas
 
 
@@ -16,4 +15,4 @@ def act_as(app: Any, principal: Principal | None) -> None:
     """
     quotas: Quotas = app.state.quotas
     acting.set(principal)
-    admits.set(partial(quotas.admit, principal.name) if principal and quotas.is_limited else None)
+    admission.set(quotas.of(principal.name, principal.name) if principal and quotas.is_limited else None)

@@ -26,6 +26,7 @@ const FLAWS: Readonly<Record<Schemas["Flaw"], { readonly means: string; readonly
     means: "The object store lacks a payload or result that a job names.",
     repair: "Nothing: it can't be brought back. Restore the object, or delete the job.",
   },
+  total: { means: "A running total is not the sum of what it counts.", repair: "It is added up anew." },
   unknown: {
     means: "A key that this release does not know.",
     repair: "Nothing: another release may use it.",
