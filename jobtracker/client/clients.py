@@ -22,6 +22,7 @@ from jobtracker.client.flows import Streams, job_settling
 from jobtracker.client.listening import SILENCE_S
 from jobtracker.client.patience import Patience, sending
 from jobtracker.client.steps import Flow, Found, Listen, NextEvent, Pause, Step
+from jobtracker.core.idempotency_key import HEADER, RULE, is_key
 from jobtracker.core.net import is_loopback
 from jobtracker.errors import JobTrackerError
 from jobtracker.schemas.jobs import Job
@@ -30,8 +31,6 @@ from jobtracker.schemas.problems import REQUEST_ID
 T = TypeVar("T")
 
 DEFAULT_URL = "http://localhost:19000"
-LONGEST_KEY = 255
-"""Characters of an Idempotency-Key."""
 
 _CONNECTION_LOST = (httpx.ReadError, httpx.RemoteProtocolError, httpx.WriteError, httpx.CloseError)
 _BROKE_OFF = "without sending complete message body"
@@ -106,8 +105,8 @@ class _Base(Streams):
         Raises:
             ValueError: It is something else, which the API would not take.
         """
-        if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable() and key == key.strip()):
-            raise ValueError(f"{key!r} is no Idempotency-Key: it has 1 to {LONGEST_KEY} printable ASCII characters.")
+        if not is_key(key):
+            raise ValueError(f"{key!r} is no {HEADER}: it has {RULE}.")
         other = copy.copy(self)
         other.idempotency_key = key
         return other
@@ -122,7 +121,7 @@ class _Base(Streams):
         content = call.content
         kind = {} if content is None else {"Content-Type": "application/json"}
         if call.key:
-            kind["Idempotency-Key"] = call.key
+            kind[HEADER] = call.key
         return {
             "method": call.method,
             "url": call.path,

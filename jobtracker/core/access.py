@@ -1,5 +1,6 @@
 """Who asks, and what they may do."""
 
+import hashlib
 from collections.abc import Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -32,6 +33,30 @@ ROLES: dict[str, frozenset[Scope]] = {
 """Names for sets of scopes."""
 
 
+class PrincipalKind(StrEnum):
+    """By what somebody is known. The same name of another kind is somebody else."""
+
+    KEY = "key"
+    """The owner of API keys."""
+    TOKEN = "token"  # noqa: S105 -- no secret
+    """A subject of the OpenID Connect issuer."""
+    PROXY = "proxy"
+    """A user whom a trusted proxy names."""
+    HERE = "here"
+    """A user of this machine."""
+
+
+LONGEST_NAME = 100
+
+
+def name_of(given: str) -> str:
+    """The name of a principal whom another system names. A longer one is cut, and stays different from others."""
+    if len(given) <= LONGEST_NAME:
+        return given
+    digest = hashlib.sha256(given.encode(errors="replace")).hexdigest()[:16]
+    return f"{given[: LONGEST_NAME - 17]}…{digest}"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Somebody who asks: the owner of a key, a person behind a proxy, or anyone on this machine.
@@ -42,6 +67,7 @@ class Principal:
         key_id: The id of the API key that they showed; None where it was not a key.
         job_types: The job types that they are limited to; None for all.
         tags: They are limited to jobs with at least one of these tags; None for all jobs.
+        kind: By what they are known.
     """
 
     name: str
@@ -49,6 +75,12 @@ class Principal:
     key_id: str | None = None
     job_types: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
+    kind: PrincipalKind = PrincipalKind.HERE
+
+    @property
+    def account(self) -> str:
+        """Stands for them, and for nobody else: what they have asked for is counted and kept by it."""
+        return f"{self.kind}:{self.name}"
 
     @property
     def limited(self) -> bool:

@@ -36,7 +36,7 @@ from jobtracker.server.auditing import Audited
 from jobtracker.server.celery_app import celery_app
 from jobtracker.server.idempotency import answered_once
 from jobtracker.server.live.hub import Hub
-from jobtracker.server.live.sharing import KeptAnswers, SharedAnswers
+from jobtracker.server.live.sharing import ReadyAnswers, SharedAnswers
 from jobtracker.server.middleware import EncodedSlashes, HeadAsGet
 from jobtracker.server.page_files import PageRoute
 from jobtracker.server.routers import (
@@ -61,8 +61,7 @@ from jobtracker.server.thread_route import use_threads
 from jobtracker.server.webhook_parts import webhooks_of
 from jobtracker.store.api_keys import ApiKeys
 from jobtracker.store.audit import AuditLog
-from jobtracker.store.kept_answers import LEASE_S
-from jobtracker.store.kept_answers import KeptAnswers as AnswersOfKeys
+from jobtracker.store.kept_answers import LEASE_S, KeptAnswers
 from jobtracker.store.partitions import expect_partitions
 from jobtracker.store.quotas import Quotas
 from jobtracker.store.sessions import Sessions
@@ -121,7 +120,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         )
         app.state.shared_answers = SharedAnswers(hub)
         app.state.answered_once = answered_once
-        app.state.kept_answers = kept_answers = AnswersOfKeys(app.state.tracking.client, app.state.tracking.keys)
+        app.state.kept_answers = kept_answers = KeptAnswers(app.state.tracking.client, app.state.tracking.keys)
         leases = Repeater("kept-answers", LEASE_S / 3, kept_answers.renew)
         leases.start()
         app.state.attention_desk = AttentionDesk(app.state.inspector)
@@ -185,7 +184,7 @@ def answering_app(settings: ApiSettings, *, runs_maintenance: bool) -> FastAPI:
         app.router.routes += part.router.routes  # an included router costs each request a second way through its list
     app.router.routes.append(PageRoute())  # the last one: what is no path of the API is a view of the page
     app.add_middleware(Audited)  # the innermost: it sees what the router has found
-    app.add_middleware(KeptAnswers)
+    app.add_middleware(ReadyAnswers)
     app.add_middleware(EncodedSlashes)
     app.add_middleware(HeadAsGet)
     return app

@@ -43,7 +43,7 @@ class Authentication:
         try:
             principal = await identities.of(scope)
             if principal != ANONYMOUS:
-                scope["app"].state.rates.take(principal.name)
+                scope["app"].state.rates.take(principal.account, principal.name)
         except (NotAuthenticatedError, TooManyRequestsError, IssuerUnavailableError, RedisError) as error:
             refused = _too_many_of_strangers(scope) if path.removesuffix("/") in _OPEN else error
             if refused:

@@ -6,6 +6,8 @@ The order is what makes it safe (`store/kept_answers.py` has the strings):
 2. A route that is to do something to a job notes first which run that job has (`still_to_do`).
 3. It is done, and the answer is kept.
 
+A refusal that comes before anything is done, because of what the request says or who sends it, leaves nothing behind.
+
 A process that dies between two of these leaves a request without an answer. The next process to get the request finds
 by those ids, or by the run, what was done, and makes the answer of it.
 """
@@ -24,13 +26,13 @@ from pydantic import BaseModel
 from redis.exceptions import RedisError
 
 from jobtracker.core.access import acting
+from jobtracker.core.idempotency_key import HEADER, RULE, is_key
 from jobtracker.errors import DeletedIdError, JobTrackerError
 from jobtracker.runtime import Tracking
 from jobtracker.schemas.history import Step
 from jobtracker.schemas.problems import ANSWER_NOT_KEPT
 from jobtracker.server.problems import problem, refusal
 from jobtracker.server.responses import WrittenJson, written
-from jobtracker.server.thread_route import KEY_HEADER
 from jobtracker.store.following_ids import FollowingIds
 from jobtracker.store.kept_answers import (
     LARGEST_ALONE_BYTES,
@@ -45,12 +47,11 @@ logger = logging.getLogger("jobtracker.server")
 REPLAYED = "Idempotent-Replayed"
 """The header that says that an answer was given before."""
 
-LONGEST_KEY = 255
-
 _KEPT_HEADERS = ("location", "content-type", "retry-after", "existing-job")
 
-_KEPT_REFUSALS = {404, 409, 422}
-"""Statuses of refusals that are kept. Others, 429 for example, pass."""
+_KEPT_REFUSALS = {404, 409}
+"""Statuses of refusals that are kept: they say how a job was then. With others the request may be mended, and sent
+again with its key: nothing was done."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -63,6 +64,8 @@ class _Asked:
         self.answers = answers
         self.job_id: str | None = None
         self.is_tree = False
+        self.did_nothing = False
+        """It was refused before anything was done, and nobody has tried before."""
 
 
 _asked: ContextVar[_Asked | None] = ContextVar("jobtracker_asked", default=None)
@@ -143,8 +146,7 @@ def answered_once(
         RequestInProgressError: Another process is about to answer it.
     """
     answers: KeptAnswers = request.app.state.kept_answers
-    principal = acting.get()
-    begun = answers.begin(principal.name if principal else None, key_of(request), _fingerprint(request, body))
+    begun = answers.begin(_who_asks(), key_of(request), _fingerprint(request, body))
     if isinstance(begun, KeptAnswer):
         return _again(request, begun)
     asked = _Asked(begun, answers)
@@ -153,7 +155,7 @@ def answered_once(
         response = _answer(asked, lambda: endpoint(**arguments), request, status)
     except BaseException:
         with suppress(RedisError):  # its lease ends by itself
-            answers.give_up(begun)
+            (answers.forget if asked.did_nothing else answers.give_up)(begun)
         raise
     finally:
         _asked.reset(token)
@@ -173,6 +175,7 @@ def _answer(asked: _Asked, answer: Callable[[], Any], request: Request, status: 
         if response.status_code >= 500:  # it was not done, or was taken back
             answers.begin_anew(attempt)
         if response.status_code not in _KEPT_REFUSALS:
+            asked.did_nothing = response.status_code < 500 and not attempt.is_repeated
             raise
     is_secret = hasattr(request.scope["endpoint"], "has_secret") and response.status_code < 400
     _keep(asked, response, is_secret=is_secret)
@@ -222,19 +225,26 @@ def _again(request: Request, kept: KeptAnswer) -> Response:
     return Response(kept.body, kept.status, headers)
 
 
+def _who_asks() -> str | None:
+    """For whom an answer is kept: who may see other jobs by another key gets no answer of this one."""
+    principal = acting.get()
+    return json.dumps([principal.account, principal.job_types, principal.tags]) if principal else None
+
+
 def key_of(request: Request) -> str:
     """The key of a request, without the quotes that it may have (it is a string of RFC 8941).
 
     Raises:
         RequestValidationError: It is none.
     """
-    given = request.headers.getlist(KEY_HEADER)
+    given = request.headers.getlist(HEADER)
     key = given[0].strip()
     if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
-    if len(given) > 1 or not 0 < len(key) <= LONGEST_KEY or not (key.isascii() and key.isprintable()):
-        text = f"give one, of 1 to {LONGEST_KEY} printable ASCII characters, for example a UUID"
-        raise RequestValidationError([{"type": "value_error", "loc": ("header", KEY_HEADER), "msg": text}])
+    if len(given) > 1 or not is_key(key):
+        where = ("header", HEADER.lower())
+        text = f"give one, of {RULE}, for example a UUID"
+        raise RequestValidationError([{"type": "value_error", "loc": where, "msg": text}])
     return key
 
 

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
+from jobtracker.core.idempotency_key import HEADER, LONGEST_KEY
 from jobtracker.server.access.needs import declared
 from jobtracker.server.access.openapi import operation_of
 from jobtracker.server.auditing import audited
@@ -24,16 +25,14 @@ from jobtracker.server.strict_requests import Utf8Request, check_no_body, check_
 THREADS = 40
 """How many requests are processed at once. Others wait."""
 
-KEY_HEADER = "idempotency-key"
-
 _with_key: ContextVar[Request | None] = ContextVar("jobtracker_with_key", default=None)
 """The request that is answered, if it bears an Idempotency-Key."""
 
 _KEY_PARAMETER = {
-    "name": "Idempotency-Key",
+    "name": HEADER,
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
     "description": "Stands for this request, e.g. a UUID. Sent again with the same key, it is done once and answered "
     "the same, for a day.",
 }
@@ -115,7 +114,7 @@ class ThreadRoute(APIRoute):
                 request = Utf8Request(request.scope, request.receive)
             else:
                 await check_no_body(request)
-            if not (is_post and KEY_HEADER in request.headers):
+            if not (is_post and HEADER in request.headers):
                 return await answer(request)
             token = _with_key.set(request)
             try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from jobtracker.connection.client import RedisClient
-from jobtracker.core.access import Principal
+from jobtracker.core.access import Principal, PrincipalKind
 from jobtracker.core.clock import from_ms, now_ms
 from jobtracker.errors import ApiKeyNotFoundError, TooManyApiKeysError
 from jobtracker.schemas.api_keys import ApiKey, Grant, IssuedKey, KeyState
@@ -162,8 +162,9 @@ class ApiKeys:
         key = _key(key_id, text, {f"{key_id}.revoked": revoked}, {key_id: used})
         limits = [int(ends)] if ends else []
         limits += [int(key.expires_at.timestamp() * 1000)] if key.expires_at else []
-        only = [None if each is None else tuple(each) for each in (key.job_types, key.tags)]
-        return KnownKey(key, min(limits, default=None), Principal(key.owner, key.allowed, key.id, *only))
+        job_types, tags = (None if each is None else tuple(each) for each in (key.job_types, key.tags))
+        principal = Principal(key.owner, key.allowed, key.id, job_types, tags, PrincipalKind.KEY)
+        return KnownKey(key, min(limits, default=None), principal)
 
     def note_use(self, key: ApiKey, at_ms: int) -> None:
         """Note that a key was used, to the minute."""

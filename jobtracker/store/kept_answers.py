@@ -112,18 +112,19 @@ class KeptAnswers:
         pipe.expire(part("answers"), KEPT_S)
         written, is_ours, *_ = pipe.execute()
         found = _read(digest, written) if written else new
-        if isinstance(found, tuple):
-            attempt, answer = found
-            if is_ours:
-                self._client.delete(part("answering", digest))
-            self._expect_same(attempt, fingerprint)
+        attempt, answer = found if isinstance(found, tuple) else (found, None)
+        is_same = attempt.fingerprint == fingerprint
+        if is_ours and (answer or not is_same):  # nothing is to be done under this lease
+            self._client.delete(part("answering", digest))
+        if not is_same:
+            raise IdempotencyKeyReusedError
+        if answer:
             return answer
-        self._expect_same(found, fingerprint)
         if not is_ours:
             raise RequestInProgressError(key)
         with self._lock:
             self._held[digest] = time.monotonic()
-        return found
+        return attempt
 
     def note(self, attempt: Attempt, note: str) -> None:
         """Note something for a later attempt, before anything is changed."""
@@ -149,9 +150,20 @@ class KeptAnswers:
             self._drop_oldest(part, min(kept - self._most, _AT_ONCE))
 
     def give_up(self, attempt: Attempt) -> None:
-        """End an attempt without an answer: the next request with this key is another one."""
+        """End an attempt without an answer: the same request may be sent again, and goes on where this one ended."""
         self._let_go(attempt)
         self._client.delete(self._keys("answering", attempt.digest))
+
+    def forget(self, attempt: Attempt) -> None:
+        """Forget a first attempt that has done nothing, as if it had never begun: its key is free."""
+        self._let_go(attempt)
+        part = self._keys.of(attempt.digest)
+        if self._client.get(part("answering", attempt.digest)) != attempt.first_id:
+            return  # it took too long, and another process answers it now
+        pipe = self._client.pipeline(transaction=True)
+        pipe.delete(part("answer", attempt.digest), part("answering", attempt.digest))
+        pipe.zrem(part("answers"), attempt.digest)
+        pipe.execute()
 
     def renew(self) -> None:
         """Renew the leases of attempts that have gone on for a while; to be called every third of `LEASE_S`."""
@@ -173,11 +185,6 @@ class KeptAnswers:
         oldest = [digest for digest, _ in self._client.zpopmin(part("answers"), count)]
         if oldest:
             self._client.unlink(*(part("answer", digest) for digest in oldest))
-
-    @staticmethod
-    def _expect_same(found: Attempt, fingerprint: str) -> None:
-        if found.fingerprint != fingerprint:
-            raise IdempotencyKeyReusedError
 
 
 def _written(attempt: Attempt, answer: KeptAnswer | None = None) -> str:

@@ -129,6 +129,23 @@ def test_a_trusted_proxy_says_who_asks(api_keys, sessions, headers, scopes):
     assert everybody.scopes == scopes | ROLES["viewer"]
 
 
+def test_the_owner_of_a_key_is_not_the_user_of_a_proxy_who_is_called_the_same(api_keys, sessions):
+    issued = api_keys.create(Grant(owner="ada", role="viewer"))
+    found = [
+        asked(api_keys, sessions, "10.0.0.1", headers, proxies="10.0.0.1")
+        for headers in (bearer(issued.key), {"X-Forwarded-User": "ada"})
+    ]
+    assert [each.name for each in found] == ["ada", "ada"]
+    assert len({each.account for each in found}) == 2
+
+
+def test_long_names_of_others_stay_different(api_keys, sessions):
+    names = ["x" * 120 + end for end in ("a", "b")]
+    found = [asked(api_keys, sessions, "10.0.0.1", {"X-Forwarded-User": name}, proxies="10.0.0.1") for name in names]
+    assert len({each.account for each in found}) == 2
+    assert all(len(each.name) == 100 for each in found)
+
+
 @pytest.mark.parametrize(
     "pairs", [[], [("x-forwarded-user", "")], [("x-forwarded-user", "ada"), ("x-forwarded-user", "root")]]
 )

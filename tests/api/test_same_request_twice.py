@@ -10,6 +10,14 @@ from fastapi import Request, Response
 from support.serving import Api, fields_of, parent, path_of, problem_of
 from support.serving import job as any_job
 
+from jobtracker.core.access import Principal, PrincipalKind, acting
+from jobtracker.errors import (
+    BrokerUnavailableError,
+    ForbiddenError,
+    IdempotencyKeyReusedError,
+    TooManyRequestsError,
+    UnknownJobTypeError,
+)
 from jobtracker.server.idempotency import answered_once, has_secret
 from jobtracker.store import kept_answers
 from jobtracker.store.kept_answers import KeptAnswer, KeptAnswers
@@ -104,6 +112,14 @@ def test_what_is_wrong_with_the_request_itself_may_be_mended_under_its_key(quiet
     assert send(quiet_api, "/api/jobs/", key, job()).status_code == 201
 
 
+@pytest.mark.parametrize("wrong", [{"job_type": "no_such_type"}, {"countdown": 60}])
+def test_a_job_that_can_not_be_may_be_mended_under_its_key_too(quiet_api, key, wrong):
+    assert problem_of(send(quiet_api, "/api/jobs/", key, {**job(), **wrong}), 422)["detail"]
+    made = send(quiet_api, "/api/jobs/", key, job())
+    assert (made.status_code, REPLAYED in made.headers) == (201, False)
+    assert send(quiet_api, "/api/jobs/", key, job()).json() == made.json()
+
+
 @pytest.mark.parametrize("wrong", ["", '""', "x" * 256, "ümlaut".encode("latin-1")])
 def test_what_is_no_key_is_refused(quiet_api, wrong):
     response = quiet_api.http.post("/api/jobs/", json=job(), headers=[(b"Idempotency-Key", wrong)])
@@ -143,6 +159,57 @@ def test_every_post_takes_a_key(quiet_api):
         if operation and path != "/api/session":  # which makes another cookie each time
             assert "Idempotency-Key" in {each["name"] for each in operation["parameters"]}, path
             assert "409" in operation["responses"], path
+
+
+@pytest.fixture
+def once(client, keys):
+    """Answers a request of nobody, with the key "key" and that body, by a function."""
+
+    def once(answer, body: bytes = b"") -> Response:
+        state = SimpleNamespace(kept_answers=KeptAnswers(client, keys))
+        scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "endpoint": answer}
+        scope |= {"headers": [(b"idempotency-key", b"key")], "app": SimpleNamespace(state=state), "root_path": ""}
+        return answered_once(Request(scope), body, answer, {}, 201)
+
+    return once
+
+
+def failing(error: Exception):
+    def answer():
+        raise error
+
+    return answer
+
+
+def test_a_refusal_that_came_before_anything_was_done_leaves_nothing_behind(once, client, keys):
+    for error in (ForbiddenError("no"), TooManyRequestsError("soon", 1), UnknownJobTypeError("x", [])):
+        with pytest.raises(type(error)):
+            once(failing(error), b"one")
+        assert not [*client.scan_iter(f"{keys.namespace}:*answer*")]
+    assert once(lambda: Response("done", 201), b"another").body == b"done"
+
+
+def test_after_a_failure_the_key_is_for_the_same_request_only(once):
+    with pytest.raises(BrokerUnavailableError):
+        once(failing(BrokerUnavailableError("away")), b"one")
+    with pytest.raises(UnknownJobTypeError):
+        once(failing(UnknownJobTypeError("x", [])), b"one")  # nobody knows how far the first one came
+    with pytest.raises(IdempotencyKeyReusedError):
+        once(lambda: Response("done", 201), b"another")
+    assert once(lambda: Response("done", 201), b"one").body == b"done"
+
+
+def test_the_same_name_of_another_kind_is_somebody_else(once):
+    """And a key that is limited to other jobs gets no answer about any."""
+    askers = [Principal("ann", frozenset(), kind=kind) for kind in PrincipalKind]
+    askers += [Principal("ann", frozenset(), "k1", (job_type,), kind=PrincipalKind.KEY) for job_type in ("a", "b")]
+    for number, principal in enumerate([*askers, *askers]):
+        token = acting.set(principal)
+        try:
+            answer = once(lambda number=number: Response(f"answer {number}", 201))
+        finally:
+            acting.reset(token)
+        assert answer.body == f"answer {number % len(askers)}".encode()
 
 
 def test_a_secret_is_not_kept(client, keys):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redis.exceptions import RedisError
 
-from jobtracker.core.access import ROLES, Principal, Scope
+from jobtracker.core.access import ROLES, Principal, PrincipalKind, Scope, name_of
 from jobtracker.core.clock import now_ms
 from jobtracker.errors import NotAuthenticatedError
 from jobtracker.schemas.api_keys import KeyState
@@ -176,7 +176,7 @@ class Identities:
                 f"once, and drop those of its clients. {_HOW}"
             )
         groups = [each.strip() for each in "".join(shown.groups).split(",")]
-        return Principal(shown.users[0][:100], self.rules.scopes_of(groups))
+        return Principal(name_of(shown.users[0]), self.rules.scopes_of(groups), kind=PrincipalKind.PROXY)
 
     async def _keys_exist(self) -> bool:
         """Whether there are keys; while Redis is away what is known from before, for nobody makes one then."""

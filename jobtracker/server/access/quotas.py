@@ -15,4 +15,4 @@ def act_as(app: Any, principal: Principal | None) -> None:
     """
     quotas: Quotas = app.state.quotas
     acting.set(principal)
-    admission.set(quotas.of(principal.name, principal.name) if principal and quotas.is_limited else None)
+    admission.set(quotas.of(principal.account, principal.name) if principal and quotas.is_limited else None)

@@ -26,10 +26,14 @@ class Rates:
         self._most = max(per_s * BURST_S, 1.0)
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """By name: tokens, and when there were so many."""
+        """By account: tokens, and when there were so many."""
 
-    def take(self, name: str) -> None:
+    def take(self, account: str, name: str = "") -> None:
         """Count a request of somebody.
+
+        Args:
+            account: Stands for them, and nobody else.
+            name: What they are called; default: as their account.
 
         Raises:
             TooManyRequestsError: They have sent too many; it says when to come again.
@@ -37,15 +41,16 @@ class Rates:
         if not self._per_s:
             return
         now = self._clock()
-        tokens, at = self._buckets.pop(name, (self._most, now))
+        tokens, at = self._buckets.pop(account, (self._most, now))
         tokens = min(tokens + (now - at) * self._per_s, self._most)
         if tokens < 1:
-            self._buckets[name] = tokens, now
+            self._buckets[account] = tokens, now
             raise TooManyRequestsError(
-                f"{name} sends more than {self._per_s:g} requests a second to this API process (API_RATE_PER_S).",
+                f"{name or account} sends more than {self._per_s:g} requests a second to this API process "
+                "(API_RATE_PER_S).",
                 (1 - tokens) / self._per_s,
             )
-        self._buckets[name] = tokens - 1, now
+        self._buckets[account] = tokens - 1, now
         if len(self._buckets) > _MOST_KNOWN:
             self._buckets.popitem(last=False)
 
@@ -61,30 +66,34 @@ class Streams:
         self._most = most
         self._open: Counter[str] = Counter()
 
-    def check(self, name: str | None) -> None:
-        """Do nothing where somebody may have one more. None: nobody counts them.
+    def check(self, account: str | None, name: str = "") -> None:
+        """Do nothing where somebody may have one more.
+
+        Args:
+            account: Stands for them, and nobody else; None: nobody counts them.
+            name: What they are called; default: as their account.
 
         Raises:
             TooManyRequestsError: They have as many as they may.
         """
-        if name is not None and self._most and self._open[name] >= self._most:
+        if account is not None and self._most and self._open[account] >= self._most:
             raise TooManyRequestsError(
-                f"{name} has {self._most} live streams of this API process already (API_STREAMS_EACH). Close some, "
-                "or ask from time to time.",
+                f"{name or account} has {self._most} live streams of this API process already (API_STREAMS_EACH). "
+                "Close some, or ask from time to time.",
                 _STREAM_RETRY_S,
             )
 
-    def joined(self, name: str | None) -> None:
+    def joined(self, account: str | None) -> None:
         """One more is open."""
-        if name is not None:
-            self._open[name] += 1
+        if account is not None:
+            self._open[account] += 1
 
-    def left(self, name: str | None) -> None:
+    def left(self, account: str | None) -> None:
         """One has ended."""
-        if name is not None:
-            self._open[name] -= 1
-            if not self._open[name]:
-                del self._open[name]
+        if account is not None:
+            self._open[account] -= 1
+            if not self._open[account]:
+                del self._open[account]
 
 
 _STREAM_RETRY_S = 5.0

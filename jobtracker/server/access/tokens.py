@@ -5,7 +5,7 @@ from typing import Any
 
 import jwt
 
-from jobtracker.core.access import Principal, Scope
+from jobtracker.core.access import Principal, PrincipalKind, Scope, name_of
 from jobtracker.errors import NotAuthenticatedError
 from jobtracker.server.access.issuer import Issuer
 
@@ -55,7 +55,8 @@ class Tokens:
         name = claims.get(self._name_claim) or claims.get("sub")
         if not isinstance(name, str) or not name:
             raise NotAuthenticatedError(f"The token does not say who asks: it has no claim {self._name_claim!r}.")
-        return Principal(name[:100], self._scopes_of(_texts(_within(claims, self._groups_claim))))
+        scopes = self._scopes_of(_texts(_within(claims, self._groups_claim)))
+        return Principal(name_of(name), scopes, kind=PrincipalKind.TOKEN)
 
     async def _claims(self, text: str) -> dict[str, Any]:
         try:

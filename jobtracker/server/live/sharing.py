@@ -151,7 +151,7 @@ class SharedAnswers:
             self._bytes -= reading.size
 
 
-class KeptAnswers:
+class ReadyAnswers:
     """Answers at once what is kept: the way to a route costs more than that.
 
     Args:

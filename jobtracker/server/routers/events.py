@@ -54,8 +54,8 @@ async def events(
     """
     types = await check_stream(tracking.queries, job_id, tree)
     principal = acting.get()
-    owner = principal.name if principal and principal != ANONYMOUS else None
-    streams.check(owner)
+    owner = principal.account if principal and principal != ANONYMOUS else None
+    streams.check(owner, principal.name if principal else "")
     hub.check_room()
 
     async def check() -> None:
